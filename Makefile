@@ -1,0 +1,120 @@
+# Tidewaiter's commands; `make help` lists them. Needs make and Python 3.11 to 3.13, nothing else.
+.SUFFIXES:
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV ?= .venv
+# SERVE=0 ends `make demo` after the table instead of serving the API.
+SERVE ?= 1
+PYTEST_ARGS ?= -n auto --dist loadfile
+
+BIN := $(VENV)/bin
+OPENMP := $(VENV)/openmp
+# With LightGBM's OpenMP runtime on the path where only the virtual environment has one; see $(OPENMP) below.
+RUN := $$(test -e $(OPENMP)/libgomp.so.1 && echo env LD_LIBRARY_PATH=$(CURDIR)/$(OPENMP))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes --only-binary :all:
+
+# A stamp carries the sum of what it was made from, so that changed requirements, also by a git checkout to older ones with
+# older times, install again.
+stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/dev/null | cksum | cut -d ' ' -f 1)
+SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
+DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
+
+CHAMPION := --seed 20261101 --threads 2
+SOURCES := features models service training tests
+
+.PHONY: help demo dev test lint champion readme lock compose-secrets clean
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-16s %s\n' "$$name" "$$text"; done
+
+demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
+	@$(RUN) $(BIN)/tidewaiter demo $(if $(filter 0 no false,$(SERVE)),--no-serve)
+
+dev: $(DEV_STAMP) ## set up what training and the tests need
+
+test: lint ## lint, types, import contracts and all tests
+	@$(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV_STAMP) ## ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# Beside its place first: a run that fails leaves the old champion alone.
+champion: $(DEV_STAMP) ## train models/champion again, from its seed, and put its answers into the README
+	@rm -rf out/champion && mkdir -p out
+	@$(RUN) $(BIN)/tidewaiter train $(CHAMPION) --bundle out/champion --tracking-uri sqlite:///out/champion.db
+	@rm -rf models/champion && mv out/champion models/champion
+	@$(MAKE) --no-print-directory readme
+
+readme: $(DEV_STAMP) ## put the answers of models/champion into the README
+	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
+
+lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
+	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
+	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
+	@$(LOCK) -c requirements/dev.txt --extra train --extra postgres pyproject.toml -o requirements/train.txt
+	@$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
+	@$(LOCK) requirements/lock.in -o requirements/lock.txt
+
+# For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.
+LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+# Readable to the containers' own users, in a folder that only its owner enters.
+compose-secrets: ## make the password that compose.yaml needs, once
+	@umask 077 && mkdir -p var/secrets && test -e var/secrets/postgres_password || { \
+		$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >var/secrets/postgres_password \
+		&& chmod 444 var/secrets/postgres_password; }
+
+clean: ## remove the virtual environments, caches and output
+	rm -rf $(VENV) $(VENV)-lock out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- Setting up
+
+$(SERVE_STAMP): | $(BIN)/python
+	@echo "Installing what serving needs into $(VENV) (a minute or two the first time) ..."
+	@$(INSTALL) -r requirements/build.txt -r requirements/serve.txt
+	@$(MAKE) --no-print-directory $(VENV)/.installed
+	@rm -f $(VENV)/.serve-* && touch $@
+
+$(DEV_STAMP): | $(BIN)/python
+	@echo "Installing what training and the tests need into $(VENV) (a few minutes the first time) ..."
+	@$(INSTALL) -r requirements/build.txt -r requirements/dev.txt
+	@$(MAKE) --no-print-directory $(VENV)/.installed
+	@rm -f $(VENV)/.dev-* && touch $@
+
+.PHONY: $(VENV)/.installed
+$(VENV)/.installed:
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null \
+		|| test "$$(uname -s)" != Linux || test -e $(OPENMP)/libgomp.so.1 || $(MAKE) --no-print-directory $(OPENMP)
+
+# LightGBM's wheel expects the system's libgomp.so.1, which slim images lack. scikit-learn's wheel ships the same library under
+# another name: under the right name, on the loader's path, it serves.
+.PHONY: $(OPENMP)
+$(OPENMP):
+	@echo "This machine has no libgomp.so.1 (Debian, Ubuntu: apt-get install libgomp1; Fedora: dnf install libgomp)."
+	@echo "make uses the copy in scikit-learn's wheel; outside make, set LD_LIBRARY_PATH=$(CURDIR)/$(OPENMP)."
+	@rm -rf $@ && $(INSTALL) --no-deps --target $@/wheel -r requirements/openmp.txt
+	@mv $@/wheel/scikit_learn.libs/libgomp-*.so* $@/libgomp.so.1 && rm -rf $@/wheel
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or say 'make PYTHON=/path/to/python3'." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Tidewaiter needs Python 3.11 to 3.13: say 'make PYTHON=/path/to/python3.13'." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)-lock/bin/uv: requirements/lock.txt
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/lock.txt
+	@touch $@
