@@ -1,0 +1,221 @@
+"""One declared text -> its normal form, or missing with the problem in words.
+
+Every function takes the stripped, non-blank text and returns ``(value, problem)``; either may be ``None``. They are pure and
+see each distinct text once (`features.table`), so a column of a million rows costs what its distinct values cost.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from features.fields import Field, Kind
+from features.reference import codes
+
+Normal = tuple[str | None, str | None]
+
+_SPREADSHEET: Final = re.compile(r"\d+\.0+")
+_SPACES: Final = re.compile(r"\s+")
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
+_CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
+_CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_MODE_WORDS: Final = {
+    "sea": "1", "maritime": "1", "ocean": "1", "rail": "2", "road": "3", "truck": "3", "air": "4", "mail": "5",
+    "post": "5", "postal": "5",
+}  # fmt: skip
+_NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
+
+
+def text(value: str) -> Normal:
+    return _SPACES.sub(" ", value), None
+
+
+@lru_cache(maxsize=16384)
+def country(value: str) -> Normal:
+    found = codes.country(value)
+    if found is None:
+        return None, f"'{value[:40]}' is not a country of ISO 3166-1 (alpha-2 such as DE); treated as missing"
+    if len(value) != 2:
+        return found, f"'{value[:40]}' was read as {found}; ISO 3166-1 alpha-2 is expected"
+    return found, None
+
+
+@lru_cache(maxsize=16384)
+def countries(value: str) -> Normal:
+    found: list[str] = []
+    problems: list[str] = []
+    for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
+        code, problem = country(part)
+        if code is not None:
+            found.append(code)
+        if problem is not None:
+            problems.append(problem)
+    return ";".join(found) or None, " and ".join(problems) or None
+
+
+@lru_cache(maxsize=4096)
+def currency(value: str) -> Normal:
+    found = codes.currency(value)
+    if found is None:
+        return None, f"'{value[:40]}' is not a currency of ISO 4217 (such as USD); treated as missing"
+    return found, None
+
+
+@lru_cache(maxsize=65536)
+def location(value: str) -> Normal:
+    found = codes.location(value)
+    if found is None:
+        return None, f"'{value[:40]}' is neither a UN/LOCODE (such as USLAX) nor an IATA airport code; treated as missing"
+    return found, None
+
+
+@lru_cache(maxsize=65536)
+def hs(value: str) -> Normal:
+    """Digits exactly as declared: separators go, nothing is padded."""
+    problem = None
+    if _SPREADSHEET.fullmatch(value) and len(value.partition(".")[2]) == 1 and len(value) > 5:
+        problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
+        value = value.partition(".")[0]
+    digits = re.sub(r"[\s.\-/]", "", value)
+    if not digits.isascii() or not digits.isdigit() or not 4 <= len(digits) <= 10:
+        return None, f"'{value[:40]}' is not an HS code of 4 to 10 digits; treated as missing"
+    if not codes.hs_exists(digits):
+        problem = f"'{value}' is not in the Harmonized System 2022 at {min(6, len(digits) // 2 * 2)} digits; kept as declared"
+    return digits, problem
+
+
+@lru_cache(maxsize=16384)
+def cas(value: str) -> Normal:
+    from stdnum import casrn
+
+    match = _CAS.search(value)
+    candidate = "-".join(match.groups()) if match else value
+    if match is None and value.isascii() and value.isdigit() and 5 <= len(value) <= 10:
+        candidate = f"{value[:-3]}-{value[-3:-1]}-{value[-1]}"
+    if not casrn.is_valid(candidate):
+        return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
+    return candidate, None
+
+
+def flag(value: str) -> Normal:
+    low = value.casefold()
+    if low in _TRUE:
+        return "true", None
+    if low in _FALSE:
+        return "false", None
+    return None, f"'{value[:40]}' is neither true nor false; treated as missing"
+
+
+@lru_cache(maxsize=256)
+def _accepted(field: Field) -> dict[str, str]:
+    accepted = {code.casefold(): code for code in field.codes or ()}
+    if field.name == "transport_mode":
+        accepted |= {f"{code}0": code for code in field.codes or ()} | _MODE_WORDS
+    return accepted
+
+
+@lru_cache(maxsize=16384)
+def code(field: Field, value: str) -> Normal:
+    problem = None
+    if _SPREADSHEET.fullmatch(value):
+        problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
+        value = value.partition(".")[0]
+    if field.codes is None:
+        upper = value.upper()
+        if not _CODE_SHAPE.fullmatch(upper):
+            return None, f"'{value[:40]}' is not a code of two or three letters or digits; treated as missing"
+        return upper, problem
+    found = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
+    if found is None:
+        shown = ", ".join(list(field.codes)[:8])
+        return None, f"'{value[:40]}' is not one of {shown}{', ...' if len(field.codes) > 8 else ''}; treated as missing"
+    return found, problem
+
+
+def number(value: str, decimal: str | None = None) -> tuple[float, str | None, bool]:
+    """A number as people write it: ``(value, problem, not_finite)``; missing is NaN.
+
+    Grouping by comma, point, apostrophe or space is understood. A single comma before exactly three digits is ambiguous: it
+    groups, unless the file's decimal sign is known to be the comma.
+    """
+    try:
+        parsed = float(value)
+    except ValueError:
+        pass
+    else:
+        if not math.isfinite(parsed):
+            return math.nan, f"is {value[:40]}, expected a finite number", True
+        if decimal != "," or not _GROUPED.fullmatch(value):
+            return _checked(parsed, value, None)
+    plain = value.replace("\u00a0", " ").replace("\u202f", " ").strip()
+    problem = None
+    if "," in plain and "." in plain:
+        decimal = "," if plain.rfind(",") > plain.rfind(".") else "."
+    elif "," in plain and decimal is None:
+        if plain.count(",") == 1 and not _GROUPED.fullmatch(plain):
+            decimal = ","
+        elif plain.count(",") == 1:
+            problem = f"'{value[:40]}' is ambiguous; the comma was read as grouping thousands"
+    grouping = "." if decimal == "," else ","
+    plain = re.sub(r"(?<=\d)[' ](?=\d{3}(?:\D|$))", "", plain).replace(grouping, "").replace(",", ".")
+    try:
+        parsed = float(plain)
+    except ValueError:
+        return math.nan, f"'{value[:40]}' is not a number; treated as missing", False
+    if not math.isfinite(parsed):
+        return math.nan, f"is {value[:40]}, expected a finite number", True
+    return _checked(parsed, value, problem)
+
+
+def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str | None, bool]:
+    if parsed < 0:
+        return math.nan, f"'{value[:40]}' is negative; treated as missing", False
+    return parsed, problem, False
+
+
+def time(value: str) -> tuple[int | None, str | None]:
+    """Seconds since 1970 in UTC of an ISO 8601 date or time; a time without an offset is UTC, a date alone 00:00."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        for pattern in _NEAR_DATES:
+            try:
+                moment = datetime.strptime(value, pattern)
+                break
+            except ValueError:
+                continue
+        else:
+            return None, f"'{value[:40]}' is not an ISO 8601 date or time (2026-05-04T09:30:00Z); treated as missing"
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        seconds = math.floor(moment.timestamp())
+    except (OverflowError, ValueError):
+        return None, f"'{value[:40]}' is outside the calendar; treated as missing"
+    return seconds, None
+
+
+_BY_KIND: Final[dict[Kind, Callable[[str], Normal]]] = {
+    Kind.ID: text,
+    Kind.TEXT: text,
+    Kind.COUNTRY: country,
+    Kind.COUNTRIES: countries,
+    Kind.CURRENCY: currency,
+    Kind.LOCATION: location,
+    Kind.HS: hs,
+    Kind.CAS: cas,
+    Kind.FLAG: flag,
+}
+
+
+def normaliser(field: Field) -> Callable[[str], Normal]:
+    """The function for a field whose normal form is text (every kind but numbers and times)."""
+    if field.kind is Kind.CODE:
+        return lambda value: code(field, value)
+    return _BY_KIND[field.kind]
