@@ -1,0 +1,89 @@
+"""Dated, sourced reference data and the code lists of libraries.
+
+`tables` loads the bundled files of `data/`, `rates` the currency rates, `codes` answers questions about ISO, IATA and
+HS codes. Everything is read on first use.
+"""
+
+from __future__ import annotations
+
+from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
+from features.reference.errors import ReferenceDataError
+from features.reference.rates import rate_table, usd_per_unit
+from features.reference.rows import (
+    BenignChemical,
+    Carrier,
+    CharacterRule,
+    EcommerceGood,
+    EntrySite,
+    Group,
+    HsOfInterest,
+    HsRole,
+    Listing,
+    PolicyDate,
+    Precision,
+    Statistic,
+    Status,
+    StopWord,
+    Substance,
+    Typology,
+    Verified,
+)
+from features.reference.tables import (
+    benign_chemicals,
+    carriers,
+    character_rules,
+    control_listings,
+    ecommerce_goods,
+    generator_calibration,
+    hs_of_interest,
+    policy_dates,
+    statistics,
+    stop_word_rows,
+    stop_words,
+    substances,
+    typologies,
+    us_entry_sites,
+)
+
+__all__ = [
+    "BenignChemical",
+    "Carrier",
+    "CharacterRule",
+    "EcommerceGood",
+    "EntrySite",
+    "Group",
+    "HsOfInterest",
+    "HsRole",
+    "Listing",
+    "PolicyDate",
+    "Precision",
+    "ReferenceDataError",
+    "Statistic",
+    "Status",
+    "StopWord",
+    "Substance",
+    "Typology",
+    "Verified",
+    "benign_chemicals",
+    "carriers",
+    "character_rules",
+    "control_listings",
+    "country",
+    "currency",
+    "ecommerce_goods",
+    "generator_calibration",
+    "hs_exists",
+    "hs_of_interest",
+    "hs_text",
+    "location",
+    "location_country",
+    "policy_dates",
+    "rate_table",
+    "statistics",
+    "stop_word_rows",
+    "stop_words",
+    "substances",
+    "typologies",
+    "us_entry_sites",
+    "usd_per_unit",
+]

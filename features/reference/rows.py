@@ -1,0 +1,240 @@
+"""The rows of the reference tables: frozen, typed, each with its source and how far that source was verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Verified(StrEnum):
+    """How well a row's facts are supported; users see it beside the row."""
+
+    YES = "yes"  # read at the publisher or in its text
+    SECONDARY = "secondary"  # read on a page, or in a data set, that quotes the publisher
+    ASSUMED = "assumed"  # our own assumption, derivation or classification
+    UNVERIFIED = "unverified"  # not checked anywhere; never to be presented as settled
+
+
+class Group(StrEnum):
+    """What a row of the substance table is."""
+
+    FENTANYL = "fentanyl"
+    NITAZENE = "nitazene"
+    OTHER_OPIOID = "other_opioid"
+    PRECURSOR = "precursor"
+    OTHER_CONTROLLED = "other_controlled"  # listed, but no evidence of what this product looks for
+    ADULTERANT = "adulterant"  # shown, not illicit content
+    EQUIPMENT = "equipment"  # a kind of machine
+    LEGAL_CLASS = "legal_class"  # names a class of substances, not a substance
+
+
+class Status(StrEnum):
+    """What an instrument says about a substance; only `LISTED` and `TEMPORARY` count as control."""
+
+    LISTED = "listed"
+    TEMPORARY = "temporary"
+    PROPOSED = "proposed"
+    WATCH = "watch"
+    NOT_LISTED = "not_listed"
+
+
+class Precision(StrEnum):
+    """What is known of the first day of a listing."""
+
+    DAY = "day"
+    YEAR = "year"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Substance:
+    """A substance, a kind of equipment or a legal class. What is not known of it is empty."""
+
+    name: str
+    group: Group
+    cas: str
+    smiles: str
+    inchikey: str
+    systematic_name: str
+    synonyms: tuple[str, ...]
+    abbreviations: tuple[str, ...]
+    hs6: tuple[str, ...]
+    source: str
+    verified: Verified
+    hs_source: str
+    hs_verified: Verified | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One instrument's word on one substance.
+
+    ``effective_from`` is the first day in force, 31 December where only the year is known, ``None`` where nothing is.
+    ``effective_to`` is the last day in force, ``None`` while there is no end.
+    """
+
+    substance: str
+    jurisdiction: str
+    instrument: str
+    listing: str
+    status: Status
+    effective_from: date | None
+    effective_to: date | None
+    date_precision: Precision
+    verified: Verified
+    source: str
+    note: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is control at all: listed or temporarily listed."""
+        return self.status in (Status.LISTED, Status.TEMPORARY)
+
+    def in_force(self, on: date) -> bool:
+        """Whether the substance was under this control on that day (both ends inclusive)."""
+        begun = self.effective_from is None or self.effective_from <= on
+        ended = self.effective_to is not None and self.effective_to < on
+        return self.counts and begun and not ended
+
+
+@dataclass(frozen=True, slots=True)
+class StopWord:
+    """A description that carriers or customs reject as too vague."""
+
+    term: str
+    chemical_relevant: bool
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterRule:
+    """A regular expression for descriptions that inform of nothing."""
+
+    rule: str
+    pattern: str
+    source: str
+    verified: Verified
+
+
+class HsRole(StrEnum):
+    """Why an HS subheading is of interest."""
+
+    FENTANYL = "fentanyl"
+    NITAZENE = "nitazene"
+    PRECURSOR = "precursor"
+    ADULTERANT = "adulterant"
+    EQUIPMENT = "equipment"
+    EQUIPMENT_LOOKALIKE = "equipment_lookalike"
+    DOSAGE_FORM = "dosage_form"
+    EXCIPIENT = "excipient"
+    REAGENT = "reagent"
+    RESIDUAL = "residual"
+    LOOKALIKE = "lookalike"
+    COVER = "cover"
+
+
+@dataclass(frozen=True, slots=True)
+class HsOfInterest:
+    """An HS 2022 subheading that matters here."""
+
+    hs6: str
+    role: HsRole
+    note: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class BenignChemical:
+    """A common chemical that is not watched: what a false alarm would look like."""
+
+    name: str
+    cas: str
+    synonyms: tuple[str, ...]
+    hs6: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class EcommerceGood:
+    """A consumer good with its HS 2022 subheading and a typical weight (kg) and value (USD) of one piece."""
+
+    hs6: str
+    description: str
+    typical_kg: float
+    typical_usd: float
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Typology:
+    """An indicator that a manifest can show. ``fields`` are names of `features.fields`."""
+
+    id: str
+    name: str
+    signal: str
+    fields: tuple[str, ...]
+    computation: str
+    group: str
+    observable: str
+    source: str
+    verified: Verified
+    false_positives: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySite:
+    """A place where parcels enter the United States."""
+
+    code: str
+    unlocode: str
+    name: str
+    channels: tuple[str, ...]
+    cbp_schedule_d: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """An airline that carries parcels, with its air waybill prefix."""
+
+    iata: str
+    name: str
+    channel: str
+    awb_prefix: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDate:
+    """A day on which trade flows or their data changed."""
+
+    date: date
+    event: str
+    effect: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A published or assumed figure; ``value`` is text, since some are ranges or pairs."""
+
+    id: str
+    category: str
+    metric: str
+    value: str
+    unit: str
+    period: str
+    geography: str
+    publisher: str
+    source: str
+    verified: Verified
+    use: str
+    note: str

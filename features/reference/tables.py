@@ -1,0 +1,326 @@
+"""The bundled tables, each read and checked on first use and kept.
+
+All loaders raise `ReferenceDataError`, which names file, row and reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from features.fields import CHANNELS, MANIFEST_NAMES
+from features.reference.errors import ReferenceDataError
+from features.reference.files import open_data
+from features.reference.reading import Row, read
+from features.reference.rows import (
+    BenignChemical,
+    Carrier,
+    CharacterRule,
+    EcommerceGood,
+    EntrySite,
+    Group,
+    HsOfInterest,
+    HsRole,
+    Listing,
+    PolicyDate,
+    Precision,
+    Statistic,
+    Status,
+    StopWord,
+    Substance,
+    Typology,
+    Verified,
+)
+
+_NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
+_INCHIKEY: Final = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]", re.ASCII)
+
+
+def _substance(row: Row) -> Substance:
+    group = row.one_of("group", Group)
+    inchikey = row.blank_or_text("inchikey")
+    if inchikey and not _INCHIKEY.fullmatch(inchikey):
+        raise ValueError(f"inchikey is {inchikey!r}, expected 14, 10 and 1 capital letters joined by hyphens")
+    if group not in _NOT_SUBSTANCES and not (inchikey and row.blank_or_text("smiles")):
+        raise ValueError("smiles or inchikey is blank, expected the structure of a substance")
+    return Substance(
+        name=row.text("name"),
+        group=group,
+        cas=row.cas("cas"),
+        smiles=row.blank_or_text("smiles"),
+        inchikey=inchikey,
+        systematic_name=row.blank_or_text("systematic_name"),
+        synonyms=row.many("synonyms"),
+        abbreviations=row.many("abbreviations"),
+        hs6=row.many("hs6"),
+        source=row.text("source"),
+        verified=row.one_of("verified", Verified),
+        hs_source=row.blank_or_text("hs_source"),
+        hs_verified=row.one_of("hs_verified", Verified) if row.blank_or_text("hs_verified") else None,
+    )
+
+
+@cache
+def substances() -> tuple[Substance, ...]:
+    """Watched substances, other listed ones, adulterants, equipment and legal classes; one row per name."""
+    columns = "name,group,cas,smiles,inchikey,systematic_name,synonyms,abbreviations,hs6,source,verified"
+    header = (*columns.split(","), "hs_source", "hs_verified")
+    rows = read("substances.csv", header, _substance, key=lambda row: row.name)
+    for attribute in ("cas", "inchikey"):
+        owner: dict[str, str] = {}
+        for row in rows:
+            value = getattr(row, attribute)
+            if value and owner.setdefault(value, row.name) != row.name:
+                reason = f"{attribute} {value} belongs to both {owner[value]} and {row.name}"
+                raise ReferenceDataError("substances.csv", None, reason)
+    return rows
+
+
+def _effective_from(row: Row, precision: Precision) -> date | None:
+    value = row.blank_or_text("effective_from")
+    if precision is Precision.UNKNOWN:
+        if value:
+            raise ValueError(f"effective_from is {value!r}, expected blank where date_precision is unknown")
+        return None
+    if precision is Precision.YEAR:
+        # The last day of the year: the listing is then in force for certain, never earlier than it really was.
+        return date(int(row.digits("effective_from", 4)), 12, 31)
+    return row.day("effective_from")
+
+
+def _listing(row: Row) -> Listing:
+    precision = row.one_of("date_precision", Precision)
+    begin, end = _effective_from(row, precision), row.blank_or_day("effective_to")
+    if begin is not None and end is not None and end < begin:
+        raise ValueError(f"effective_to is {end}, expected a day not before effective_from ({begin})")
+    return Listing(
+        substance=row.text("substance"),
+        jurisdiction=row.jurisdiction("jurisdiction"),
+        instrument=row.text("instrument"),
+        listing=row.text("listing"),
+        status=row.one_of("status", Status),
+        effective_from=begin,
+        effective_to=end,
+        date_precision=precision,
+        verified=row.one_of("verified", Verified),
+        source=row.text("source"),
+        note=row.blank_or_text("note"),
+    )
+
+
+@cache
+def control_listings() -> tuple[Listing, ...]:
+    """Every recorded listing, also proposed, watched and explicitly absent ones (`Listing.counts` tells)."""
+    columns = "substance,jurisdiction,instrument,listing,status,effective_from,effective_to,date_precision"
+    rows = read(
+        "control_listings.csv",
+        (*columns.split(","), "verified", "source", "note"),
+        _listing,
+        key=lambda row: (row.substance, row.jurisdiction, row.instrument, row.listing, row.effective_from),
+    )
+    known = {substance.name for substance in substances()}
+    for number, row in enumerate(rows, start=2):
+        if row.substance not in known:
+            raise ReferenceDataError("control_listings.csv", number, f"{row.substance!r} is not in substances.csv")
+    return rows
+
+
+@cache
+def stop_word_rows() -> tuple[StopWord, ...]:
+    """Vague descriptions with the lists they stand on."""
+    return read(
+        "stop_words.csv",
+        ("term", "chemical_relevant", "source", "verified"),
+        lambda row: StopWord(
+            row.text("term"), row.flag("chemical_relevant"), row.text("source"), row.one_of("verified", Verified)
+        ),
+        key=lambda row: row.term,
+    )
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """The terms of `stop_word_rows`, lower case."""
+    return frozenset(row.term for row in stop_word_rows())
+
+
+@cache
+def character_rules() -> tuple[CharacterRule, ...]:
+    """Regular expressions for descriptions without information; each pattern compiles."""
+
+    def build(row: Row) -> CharacterRule:
+        pattern = row.text("pattern")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"pattern is {pattern!r}, expected a regular expression: {error}") from None
+        return CharacterRule(row.text("rule"), pattern, row.text("source"), row.one_of("verified", Verified))
+
+    return read("character_rules.csv", ("rule", "pattern", "source", "verified"), build, key=lambda row: row.rule)
+
+
+@cache
+def hs_of_interest() -> MappingProxyType[str, HsOfInterest]:
+    """HS 2022 subheadings (6 digits) that matter here, and why."""
+    rows = read(
+        "hs_of_interest.csv",
+        ("hs6", "role", "note", "source", "verified"),
+        lambda row: HsOfInterest(
+            row.digits("hs6", 6),
+            row.one_of("role", HsRole),
+            row.text("note"),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.hs6,
+    )
+    return MappingProxyType({row.hs6: row for row in rows})
+
+
+@cache
+def benign_chemicals() -> tuple[BenignChemical, ...]:
+    """Common chemicals that are not watched; one row per CAS number."""
+    return read(
+        "benign_chemicals.csv",
+        ("name", "cas", "synonyms", "hs6", "source", "verified"),
+        lambda row: BenignChemical(
+            row.text("name"),
+            row.cas("cas"),
+            row.many("synonyms"),
+            row.digits("hs6", 6),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.cas,
+    )
+
+
+@cache
+def ecommerce_goods() -> tuple[EcommerceGood, ...]:
+    """Consumer goods as parcels carry them."""
+    return read(
+        "ecommerce_goods.csv",
+        ("hs6", "description", "typical_kg", "typical_usd", "source", "verified"),
+        lambda row: EcommerceGood(
+            row.digits("hs6", 6),
+            row.text("description"),
+            row.positive("typical_kg"),
+            row.positive("typical_usd"),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.description,
+    )
+
+
+@cache
+def typologies() -> MappingProxyType[str, Typology]:
+    """Indicators by their id (``D1``, ``E2``, ...)."""
+
+    def build(row: Row) -> Typology:
+        fields = row.many("fields")
+        if unknown := sorted(set(fields) - set(MANIFEST_NAMES)):
+            raise ValueError(f"fields has {', '.join(unknown)}, expected names of manifest fields")
+        plain = ("id", "name", "signal", "computation", "group", "observable", "source", "false_positives")
+        return Typology(fields=fields, verified=row.one_of("verified", Verified), **{c: row.text(c) for c in plain})
+
+    columns = "id,name,signal,fields,computation,group,observable,source,verified,false_positives"
+    rows = read("typologies.csv", tuple(columns.split(",")), build, key=lambda row: row.id)
+    return MappingProxyType({row.id: row for row in rows})
+
+
+def _channel(value: str) -> str:
+    if value not in CHANNELS:
+        raise ValueError(f"channel is {value!r}, expected one of {', '.join(CHANNELS)}")
+    return value
+
+
+@cache
+def us_entry_sites() -> tuple[EntrySite, ...]:
+    """Places of entry into the United States with the channels they serve."""
+    return read(
+        "us_entry_sites.csv",
+        ("code", "unlocode", "name", "channels", "cbp_schedule_d", "source", "verified"),
+        lambda row: EntrySite(
+            row.text("code"),
+            row.text("unlocode"),
+            row.text("name"),
+            tuple(map(_channel, row.many("channels"))),
+            row.blank_or_text("cbp_schedule_d"),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.code,
+    )
+
+
+@cache
+def carriers() -> tuple[Carrier, ...]:
+    """Air carriers with their air waybill prefixes."""
+    return read(
+        "carriers.csv",
+        ("iata", "name", "channel", "awb_prefix", "source", "verified"),
+        lambda row: Carrier(
+            row.text("iata"),
+            row.text("name"),
+            _channel(row.text("channel")),
+            row.digits("awb_prefix", 3),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.iata,
+    )
+
+
+@cache
+def policy_dates() -> tuple[PolicyDate, ...]:
+    """Days on which the flow of parcels or its data changed, in order."""
+    rows = read(
+        "policy_dates.csv",
+        ("date", "event", "effect", "source", "verified"),
+        lambda row: PolicyDate(
+            row.day("date"),
+            row.text("event"),
+            row.text("effect"),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: (row.date, row.event),
+    )
+    return tuple(sorted(rows, key=lambda row: row.date))
+
+
+@cache
+def statistics() -> tuple[Statistic, ...]:
+    """Published and assumed figures behind the simulator."""
+    optional = ("period", "publisher", "geography", "use", "note", "unit")
+
+    def build(row: Row) -> Statistic:
+        return Statistic(
+            **{column: row.text(column) for column in ("id", "category", "metric", "value", "source")},
+            **{column: row.blank_or_text(column) for column in optional},
+            verified=row.one_of("verified", Verified),
+        )
+
+    columns = "id,category,metric,value,unit,period,geography,publisher,source,verified,use,note"
+    return read("statistics.csv", tuple(columns.split(",")), build, key=lambda row: row.id)
+
+
+@cache
+def generator_calibration() -> MappingProxyType[str, dict[str, Any]]:
+    """Priors of the simulator by name; each holds ``verified`` and ``source`` beside its figures."""
+    file = "generator_calibration.json"
+    with open_data(file) as handle:
+        try:
+            priors = json.load(handle)
+        except ValueError as error:
+            raise ReferenceDataError(file, None, f"is not JSON: {error}") from None
+    for name, prior in priors.items():
+        if prior.get("verified") not in list(Verified) or not prior.get("source"):
+            reason = f"{name} lacks a source or has an unknown `verified`, expected one of {', '.join(Verified)}"
+            raise ReferenceDataError(file, None, reason)
+    return MappingProxyType(priors)
