@@ -1,0 +1,86 @@
+"""What a group of features is: named numbers computed from a table, with what it learned in the fit window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table import Coded, ManifestTable
+
+FloatArray = NDArray[np.float64]
+State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One number the model sees.
+
+    ``meaning`` is a sentence for a person, ``reason`` the code of the reason its contribution counts for, ``monotone`` +1 or
+    -1 where the risk may only rise or only fall with it, everything else equal.
+    """
+
+    name: str
+    group: str
+    meaning: str
+    reason: str
+    monotone: int = 0
+
+
+class Group:
+    """One group of evidence. Subclasses name their features and compute them; a group that learns sets ``learns``."""
+
+    name = ""
+    learns = False
+    features: tuple[Feature, ...] = ()
+
+    def fit(self, table: ManifestTable) -> None:
+        """Learn statistics from the rows of a fit window."""
+
+    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
+        """(n_rows, len(features)) float64; NaN is missing. ``history`` is (n_shipments, H) of `features.groups.history`."""
+        raise TypeError(f"{type(self).__name__} computes nothing.")
+
+    def state(self) -> State:
+        """What was learned: plain JSON and arrays."""
+        return {}, {}
+
+    def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """Take back what `state` gave."""
+
+
+def declare(group: str, *rows: tuple[Any, ...]) -> tuple[Feature, ...]:
+    """Features of a group from (name, reason, meaning[, monotone])."""
+    return tuple(Feature(name, group, meaning, reason, *rest) for name, reason, meaning, *rest in rows)
+
+
+def per_text(column: Coded, compute: Callable[[str], Sequence[float]], width: int, missing: float = np.nan) -> FloatArray:
+    """(n, width) of a function of the text, evaluated once per distinct text."""
+    values = np.array([compute(text) for text in column.values], dtype=np.float64).reshape(len(column.values), width)
+    return np.asarray(column.lookup(values, missing), dtype=np.float64)
+
+
+def equal(left: Coded, right: Coded) -> FloatArray:
+    """(n,) 1 where two code columns agree, 0 where they differ, NaN where either is missing."""
+    index = {value: code for code, value in enumerate(left.values)}
+    translated = right.lookup(np.array([index.get(value, -2) for value in right.values], dtype=np.int64), -1)
+    result = (left.codes == translated).astype(np.float64)
+    result[(left.codes < 0) | (right.codes < 0)] = np.nan
+    return result
+
+
+def present(column: Coded) -> FloatArray:
+    return (column.codes >= 0).astype(np.float64)
+
+
+def is_value(column: Coded, *values: str) -> FloatArray:
+    """(n,) 1 where the code is one of ``values``, else 0 (also where missing)."""
+    return np.asarray(column.lookup(np.array([v in values for v in column.values], dtype=np.float64), 0.0))
+
+
+def log_or_nan(values: FloatArray) -> FloatArray:
+    """Natural logarithm; NaN where missing or not positive."""
+    return np.log(np.where(values > 0, values, np.nan))

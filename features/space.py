@@ -1,0 +1,124 @@
+"""FeatureSpace: all groups of evidence as one ordered matrix, with what they learned."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.base import Feature, FloatArray, Group
+from features.groups.classification import ClassificationGroup
+from features.groups.description import DescriptionGroup
+from features.groups.filing import FilingGroup
+from features.groups.history import HistoryGroup
+from features.groups.party import PartyGroup
+from features.groups.route import RouteGroup
+from features.groups.substance import SubstanceGroup, resolved
+from features.groups.value import ValueGroup
+from features.substances import Match
+from features.table import ManifestTable
+
+__all__ = ["Feature", "FeatureSpace"]
+
+_GROUPS: Final[tuple[type[Group], ...]] = (
+    DescriptionGroup,
+    SubstanceGroup,
+    ClassificationGroup,
+    ValueGroup,
+    RouteGroup,
+    PartyGroup,
+    FilingGroup,
+    HistoryGroup,
+)
+
+
+class FeatureSpace:
+    """Turns a table into numbers.
+
+    Attributes:
+        groups: the groups of evidence, in order.
+        features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` go with them.
+    """
+
+    def __init__(self) -> None:
+        self.groups: tuple[Group, ...] = tuple(group() for group in _GROUPS)
+        self.features: tuple[Feature, ...] = tuple(feature for group in self.groups for feature in group.features)
+        self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
+        self.monotone: tuple[int, ...] = tuple(feature.monotone for feature in self.features)
+
+    def fit(self, table: ManifestTable) -> Self:
+        """Learn statistics (usual values, shares, the description-to-HS model) from the rows of a fit window. No labels."""
+        for group in self.groups:
+            group.fit(table)
+        return self
+
+    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
+        """(n_rows, F) float64 in C order, NaN where missing. ``history`` is `HistoryRows.values` of the same table."""
+        matrix = np.empty((table.n_rows, len(self.features)))
+        start = 0
+        for group in self.groups:
+            end = start + len(group.features)
+            matrix[:, start:end] = group.transform(table, history)
+            start = end
+        return matrix
+
+    def fit_transform(self, table: ManifestTable, history: FloatArray, *, folds: int = 5, seed: int = 0) -> FloatArray:
+        """Fit, and transform the same rows with what was learned from the other folds.
+
+        A fold keeps shipments with the same first description together: a text that repeats must not teach its own answer.
+        """
+        fold = _folds(table, folds, seed)
+        matrix = self.fit(table).transform(table, history)
+        for number in range(folds):
+            inside = np.flatnonzero(fold[table.shipment] == number)
+            outside = np.flatnonzero(fold[table.shipment] != number)
+            if not len(inside) or not len(outside):
+                continue
+            held, rest = table.take(inside), table.take(outside)
+            start = 0
+            for group in self.groups:
+                end = start + len(group.features)
+                if group.learns:
+                    other = type(group)()
+                    other.fit(rest)
+                    matrix[inside, start:end] = other.transform(held, history[:0])
+                start = end
+        return matrix
+
+    def substances(self, table: ManifestTable) -> list[Match | None]:
+        """Per row the substance its description, declared chemical or CAS number names."""
+        return resolved(table)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """What was learned, as plain JSON and arrays; array names are ``group.name``."""
+        data, arrays = {}, {}
+        for group in self.groups:
+            data[group.name], own = group.state()
+            arrays |= {f"{group.name}.{name}": array for name, array in own.items()}
+        return data, arrays
+
+    @classmethod
+    def from_state(cls, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+        """The inverse of `to_state`.
+
+        Raises:
+            KeyError, ValueError: something is missing or does not fit together.
+        """
+        space = cls()
+        for group in space.groups:
+            prefix = f"{group.name}."
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            group.restore(data[group.name], own)
+        return space
+
+
+def _folds(table: ManifestTable, folds: int, seed: int) -> NDArray[np.int64]:
+    """(n_shipments,) fold of each shipment, by a hash of its first description."""
+    column = table.text("goods_description").take(table.first_row)
+    salt = seed.to_bytes(8, "little", signed=True)
+    values = [blake2b(v.casefold().encode(), digest_size=8, salt=salt).digest() for v in column.values]
+    of_text = np.array([int.from_bytes(value, "little") % folds for value in values], dtype=np.int64)
+    of_missing = np.arange(len(column)) % folds
+    return np.where(column.codes >= 0, np.append(of_text, 0)[column.codes], of_missing).astype(np.int64)
