@@ -13,6 +13,8 @@ from typing import Final
 
 
 class Level(StrEnum):
+    """Where a field stands in the JSON form."""
+
     SHIPMENT = "shipment"
     CONSIGNOR = "consignor"
     CONSIGNEE = "consignee"
@@ -121,7 +123,9 @@ def _party(level: Level, role: str, examples: tuple[str, ...]) -> tuple[Field, .
         Field(f"{p}_name", level, Kind.TEXT, f"Name of the {role}", name),
         Field(f"{p}_address", level, Kind.TEXT, f"Street and number of the {role}", address),
         Field(f"{p}_city", level, Kind.TEXT, f"City of the {role}", city),
-        Field(f"{p}_postcode", level, Kind.TEXT, f"Postcode of the {role}; kept as text, leading zeros matter", postcode),
+        Field(
+            f"{p}_postcode", level, Kind.TEXT, f"Postcode of the {role}; kept as text, leading zeros matter", postcode
+        ),
         Field(f"{p}_country", level, Kind.COUNTRY, f"Country of the {role}, ISO 3166-1 alpha-2", country),
         Field(f"{p}_phone", level, Kind.TEXT, f"Telephone number of the {role}", phone),
         Field(f"{p}_email", level, Kind.TEXT, f"E-mail address of the {role}", email),
@@ -134,7 +138,9 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("house_id", _S, Kind.ID, "House air waybill, bill of lading or UPU S10 item identifier", "LK123456785CN"),
     Field("filing_type", _S, Kind.CODE, "Which filing the record comes from", "ACAS_ECOM", codes=FILING_TYPES),
     Field("channel", _S, Kind.CODE, "Logistics channel", "express", codes=CHANNELS),
-    Field("transport_mode", _S, Kind.CODE, "Mode of transport at the border, UN/ECE Rec 19", "4", codes=TRANSPORT_MODES),
+    Field(
+        "transport_mode", _S, Kind.CODE, "Mode of transport at the border, UN/ECE Rec 19", "4", codes=TRANSPORT_MODES
+    ),
     Field("declared_at", _S, Kind.TIME, "When the advance data was lodged, ISO 8601, UTC", "2026-05-04T09:30:00Z"),
     Field("export_country", _S, Kind.COUNTRY, "Country of dispatch, ISO 3166-1 alpha-2", "CN"),
     Field("routing_countries", _S, Kind.COUNTRIES, "Countries passed on the way; `;`-separated in files", "KR"),
@@ -143,9 +149,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("carrier_id", _S, Kind.ID, "Carrier: IATA airline code, SCAC or postal operator", "CK"),
     Field("agent_name", _S, Kind.TEXT, "Freight agent or broker", "Harbour Gate Forwarding"),
     Field("marketplace", _S, Kind.TEXT, "Platform on which the goods were sold", "shop.example"),
-    Field(
-        "transaction_nature", _S, Kind.CODE, "Nature of transaction, UPU list", "11", codes=TRANSACTION_NATURES
-    ),
+    Field("transaction_nature", _S, Kind.CODE, "Nature of transaction, UPU list", "11", codes=TRANSACTION_NATURES),
     Field("gross_mass_kg", _S, Kind.NUMBER, "Gross mass of the shipment", 1.25, unit="kg"),
     Field("package_count", _S, Kind.NUMBER, "Number of packages", 1, unit="packages"),
     Field("package_type", _S, Kind.CODE, "Package type, UN/ECE Rec 21", "CT"),
@@ -154,7 +158,15 @@ FIELDS: Final[tuple[Field, ...]] = (
     *_party(
         _R,
         "consignor",
-        ("Lianhe Novelty Trading", "88 Example Road", "Shanghai", "200120", "CN", "+86 21 5550 0100", "sales@lianhe.example"),
+        (
+            "Lianhe Novelty Trading",
+            "88 Example Road",
+            "Shanghai",
+            "200120",
+            "CN",
+            "+86 21 5550 0100",
+            "sales@lianhe.example",
+        ),
     ),
     Field("consignor_account_opened_on", _R, Kind.TIME, "Day the carrier opened the consignor's account", "2024-02-11"),
     Field("consignor_known", _R, Kind.FLAG, "Whether the consignor is a verified known consignor", True),
@@ -177,7 +189,14 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("undg_number", _I, Kind.ID, "UN dangerous goods number", "1993"),
     Field("permit_number", _I, Kind.ID, "Import or export permit the goods travel under", "IP-2026-0042"),
     Field("content", _L, Kind.CODE, "What an inspection found; blank: not known", "none", codes=CONTENTS),
-    Field("content_level", _L, Kind.CODE, "Whether the find belongs to the item or the shipment", "item", codes=CONTENT_LEVELS),
+    Field(
+        "content_level",
+        _L,
+        Kind.CODE,
+        "Whether the find belongs to the item or the shipment",
+        "item",
+        codes=CONTENT_LEVELS,
+    ),
     Field("inspected_at", _L, Kind.TIME, "When the result was known", "2026-05-06T15:00:00Z"),
     Field("inspection", _L, Kind.CODE, "How the shipment was selected", "random", codes=INSPECTIONS),
     Field("selection_probability", _L, Kind.NUMBER, "Probability with which it was selected, in (0, 1]", 0.02),

@@ -33,11 +33,13 @@ _NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:
 
 
 def text(value: str) -> Normal:
+    """Runs of white space become one space."""
     return _SPACES.sub(" ", value), None
 
 
 @lru_cache(maxsize=16384)
 def country(value: str) -> Normal:
+    """ISO 3166-1 alpha-2, from any case, alpha-3 or a country name."""
     found = codes.country(value)
     if found is None:
         return None, f"'{value[:40]}' is not a country of ISO 3166-1 (alpha-2 such as DE); treated as missing"
@@ -48,6 +50,7 @@ def country(value: str) -> Normal:
 
 @lru_cache(maxsize=16384)
 def countries(value: str) -> Normal:
+    """Several countries, separated by `;`, `,` or `|`."""
     found: list[str] = []
     problems: list[str] = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
@@ -61,6 +64,7 @@ def countries(value: str) -> Normal:
 
 @lru_cache(maxsize=4096)
 def currency(value: str) -> Normal:
+    """ISO 4217."""
     found = codes.currency(value)
     if found is None:
         return None, f"'{value[:40]}' is not a currency of ISO 4217 (such as USD); treated as missing"
@@ -69,9 +73,13 @@ def currency(value: str) -> Normal:
 
 @lru_cache(maxsize=65536)
 def location(value: str) -> Normal:
+    """UN/LOCODE, or the place of an IATA airport code."""
     found = codes.location(value)
     if found is None:
-        return None, f"'{value[:40]}' is neither a UN/LOCODE (such as USLAX) nor an IATA airport code; treated as missing"
+        return (
+            None,
+            f"'{value[:40]}' is neither a UN/LOCODE (such as USLAX) nor an IATA airport code; treated as missing",
+        )
     return found, None
 
 
@@ -86,12 +94,15 @@ def hs(value: str) -> Normal:
     if not digits.isascii() or not digits.isdigit() or not 4 <= len(digits) <= 10:
         return None, f"'{value[:40]}' is not an HS code of 4 to 10 digits; treated as missing"
     if not codes.hs_exists(digits):
-        problem = f"'{value}' is not in the Harmonized System 2022 at {min(6, len(digits) // 2 * 2)} digits; kept as declared"
+        problem = (
+            f"'{value}' is not in the Harmonized System 2022 at {min(6, len(digits) // 2 * 2)} digits; kept as declared"
+        )
     return digits, problem
 
 
 @lru_cache(maxsize=16384)
 def cas(value: str) -> Normal:
+    """CAS Registry Number with hyphens; its check digit must agree."""
     from stdnum import casrn
 
     match = _CAS.search(value)
@@ -104,6 +115,7 @@ def cas(value: str) -> Normal:
 
 
 def flag(value: str) -> Normal:
+    """`true` or `false`."""
     low = value.casefold()
     if low in _TRUE:
         return "true", None
@@ -122,6 +134,7 @@ def _accepted(field: Field) -> dict[str, str]:
 
 @lru_cache(maxsize=16384)
 def code(field: Field, value: str) -> Normal:
+    """A value of a code list, in any case; fields with an open list take any two or three letters or digits."""
     problem = None
     if _SPREADSHEET.fullmatch(value):
         problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
@@ -134,7 +147,10 @@ def code(field: Field, value: str) -> Normal:
     found = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
     if found is None:
         shown = ", ".join(list(field.codes)[:8])
-        return None, f"'{value[:40]}' is not one of {shown}{', ...' if len(field.codes) > 8 else ''}; treated as missing"
+        return (
+            None,
+            f"'{value[:40]}' is not one of {shown}{', ...' if len(field.codes) > 8 else ''}; treated as missing",
+        )
     return found, problem
 
 
@@ -186,7 +202,7 @@ def time(value: str) -> tuple[int | None, str | None]:
     except ValueError:
         for pattern in _NEAR_DATES:
             try:
-                moment = datetime.strptime(value, pattern)
+                moment = datetime.strptime(value, pattern).replace(tzinfo=UTC)
                 break
             except ValueError:
                 continue

@@ -51,6 +51,8 @@ class Party:
 
 @dataclass(slots=True)
 class GoodsItem:
+    """One line of goods as declared."""
+
     item_number: str | None = None
     goods_description: str | None = None
     declared_chemical: str | None = None
@@ -255,5 +257,12 @@ def _blank(value: object) -> bool:
 def _kind(value: object) -> str:
     if value is None:
         return "null"
-    names = {Mapping: "an object", list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    names = {
+        Mapping: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
     return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)

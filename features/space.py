@@ -93,7 +93,8 @@ class FeatureSpace:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What was learned, as plain JSON and arrays; array names are ``group.name``."""
-        data, arrays = {}, {}
+        data: dict[str, Any] = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for group in self.groups:
             data[group.name], own = group.state()
             arrays |= {f"{group.name}.{name}": array for name, array in own.items()}

@@ -292,7 +292,9 @@ class ManifestTable:
         other._number = {name: values[rows] for name, values in self._number.items()}
         other._time = {name: values[rows] for name, values in self._time.items()}
         other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]
-        position = {row: index for index, row in enumerate(rows.tolist())} if self._row_problems or self._refusals else {}
+        position = (
+            {row: index for index, row in enumerate(rows.tolist())} if self._row_problems or self._refusals else {}
+        )
         other._row_problems = {position[r]: list(p) for r, p in self._row_problems.items() if r in position}
         other._refusals = {position[r]: p for r, p in self._refusals.items() if r in position}
         kept, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
@@ -319,7 +321,9 @@ class ManifestTable:
         codes = np.append(column.codes, np.int32(-1))[first].astype(np.int32)[self.shipment]
         for row in np.flatnonzero((column.codes >= 0) & (column.codes != codes)).tolist():
             kept, other = column.values[codes[row]], column.values[column.codes[row]]
-            self.warn(row, Problem(name, f"is '{other[:40]}' here and '{kept[:40]}' earlier in the shipment; the first holds"))
+            self.warn(
+                row, Problem(name, f"is '{other[:40]}' here and '{kept[:40]}' earlier in the shipment; the first holds")
+            )
         return Coded(codes, column.values)
 
     def _add_text(self, name: str, column: Coded) -> None:
@@ -377,7 +381,9 @@ class ManifestTable:
             if name in self.raw:
                 described |= self.raw[name].codes >= 0
         for row in np.flatnonzero(~described).tolist():
-            problem = Problem("goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed")
+            problem = Problem(
+                "goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed"
+            )
             self._refusals.setdefault(row, []).append(problem)
         self.refused = np.zeros(self.n_rows, dtype=bool)
         self.refused[list(self._refusals)] = True
@@ -389,14 +395,10 @@ class ManifestTable:
             self.warn(row, Problem("declared_at", "lies in the future; treated as missing"))
             times[index] = TIME_MISSING
             self._time["declared_at"][self.shipment == index] = TIME_MISSING
-        if received or previous is None:
-            missing = times == TIME_MISSING
-            first = receipt
-        else:
-            first = previous
         if received:
-            times = np.where(missing, receipt, times)
+            times = np.where(times == TIME_MISSING, receipt, times)
         else:
+            first = receipt if previous is None else previous
             known = np.where(times != TIME_MISSING, np.arange(self.n_shipments), -1)
             latest = np.maximum.accumulate(known) if self.n_shipments else known
             times = np.append(times, first)[latest]
@@ -414,7 +416,9 @@ class ManifestTable:
             return
         # As one more coded column: per currency its problem, so that a file without currencies stays cheap.
         currency = self.text("currency")
-        problems: list[str | None] = [f"no exchange rate is known for {code}; amounts are missing" for code in currency.values]
+        problems: list[str | None] = [
+            f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
+        ]
         problems.append("is missing, so amounts cannot be compared and are treated as missing")
         codes = np.where(currency.codes < 0, len(currency.values), currency.codes)
         self._value_problems.append(("currency", np.where(unusable, codes, -1).astype(np.int32), problems))

@@ -57,7 +57,9 @@ def declare(group: str, *rows: tuple[Any, ...]) -> tuple[Feature, ...]:
     return tuple(Feature(name, group, meaning, reason, *rest) for name, reason, meaning, *rest in rows)
 
 
-def per_text(column: Coded, compute: Callable[[str], Sequence[float]], width: int, missing: float = np.nan) -> FloatArray:
+def per_text(
+    column: Coded, compute: Callable[[str], Sequence[float]], width: int, missing: float = np.nan
+) -> FloatArray:
     """(n, width) of a function of the text, evaluated once per distinct text."""
     values = np.array([compute(text) for text in column.values], dtype=np.float64).reshape(len(column.values), width)
     return np.asarray(column.lookup(values, missing), dtype=np.float64)
@@ -67,20 +69,22 @@ def equal(left: Coded, right: Coded) -> FloatArray:
     """(n,) 1 where two code columns agree, 0 where they differ, NaN where either is missing."""
     index = {value: code for code, value in enumerate(left.values)}
     translated = right.lookup(np.array([index.get(value, -2) for value in right.values], dtype=np.int64), -1)
-    result = (left.codes == translated).astype(np.float64)
+    result: FloatArray = np.asarray(left.codes == translated, dtype=np.float64)
     result[(left.codes < 0) | (right.codes < 0)] = np.nan
     return result
 
 
 def present(column: Coded) -> FloatArray:
-    return (column.codes >= 0).astype(np.float64)
+    """(n,) 1 where the column has a text, else 0."""
+    return np.asarray(column.codes >= 0, dtype=np.float64)
 
 
 def is_value(column: Coded, *values: str) -> FloatArray:
     """(n,) 1 where the code is one of ``values``, else 0 (also where missing)."""
-    return np.asarray(column.lookup(np.array([v in values for v in column.values], dtype=np.float64), 0.0))
+    found = np.array([value in values for value in column.values], dtype=np.float64)
+    return np.asarray(column.lookup(found, 0.0), dtype=np.float64)
 
 
 def log_or_nan(values: FloatArray) -> FloatArray:
     """Natural logarithm; NaN where missing or not positive."""
-    return np.log(np.where(values > 0, values, np.nan))
+    return np.asarray(np.log(np.where(values > 0, values, np.nan)), dtype=np.float64)

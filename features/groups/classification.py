@@ -28,7 +28,12 @@ FEATURES: Final = declare(
     ("hs_equipment", "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes"),
     ("hs_excipient", "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms"),
     ("hs_cover", "HS_OF_INTEREST", "Whether the subheading was reported as a cover, or looks alike"),
-    ("hs_text_contradiction", "HS_CONTRADICTS_TEXT", "1 - P(declared HS chapter given the words of the description)", 1),
+    (
+        "hs_text_contradiction",
+        "HS_CONTRADICTS_TEXT",
+        "1 - P(declared HS chapter given the words of the description)",
+        1,
+    ),
     ("hs_text_surprise", "HS_CONTRADICTS_TEXT", "-log P(declared HS heading given the words of the description)", 1),
     ("hs_text_certainty", "HS_TEXT", "Largest P(HS chapter given the words of the description)"),
     ("hs_chemical_chapter", "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29, 30, 32, 33 or 38"),
@@ -50,6 +55,8 @@ _MOST_SURPRISE: Final = 12.0
 
 
 class ClassificationGroup(Group):
+    """The HS code and its agreement with the words; learns the description-to-HS model."""
+
     name = "classification"
     learns = True
     features = FEATURES
@@ -115,7 +122,9 @@ class ClassificationGroup(Group):
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
         hs = table.text("hs_code")
-        matrix = np.asarray(hs.lookup(np.array([_of_code(c) for c in hs.values]).reshape(-1, 14), np.nan), dtype=np.float64)
+        matrix = np.asarray(
+            hs.lookup(np.array([_of_code(c) for c in hs.values]).reshape(-1, 14), np.nan), dtype=np.float64
+        )
         missing = hs.codes < 0
         matrix[missing, 0] = 1.0
         matrix[missing, 4:9] = 0.0

@@ -29,11 +29,17 @@ _GRADE: Final = re.compile(
     r"raw material|sample)\b|9[0-9](?:\.\d+)?%"
 )
 _EQUIPMENT: Final = re.compile(
-    r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
-    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|\bencapsulat\w*|\bpunch(?:es)? (?:and|&) dies?\b"
+    r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}"
+    r"\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
+    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
+    r"\bencapsulat\w*|\bpunch(?:es)? (?:and|&) dies?\b"
 )
-_TOOLING: Final = re.compile(r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b")
-_MEDICINE: Final = re.compile(r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b")
+_TOOLING: Final = re.compile(
+    r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b"
+)
+_MEDICINE: Final = re.compile(
+    r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b"
+)
 
 #: The most frequent words of the fit window that are remembered.
 VOCABULARY: Final = 4000
@@ -44,18 +50,38 @@ FEATURES: Final = declare(
     ("description_length", "DESCRIPTION_FORM", "Characters of the description (log of one more)"),
     ("description_words", "DESCRIPTION_FORM", "Words of the description"),
     ("description_digit_share", "DESCRIPTION_FORM", "Share of digits among its characters"),
-    ("description_stop_word", "DESCRIPTION_VAGUE", "1 if the description is a term that customs reject as vague, 0.5 if it holds one"),
-    ("description_fault", "DESCRIPTION_VAGUE", "Whether the characters inform of nothing (digits only, one letter repeated)"),
+    (
+        "description_stop_word",
+        "DESCRIPTION_VAGUE",
+        "1 if the description is a term that customs reject as vague, 0.5 if it holds one",
+    ),
+    (
+        "description_fault",
+        "DESCRIPTION_VAGUE",
+        "Whether the characters inform of nothing (digits only, one letter repeated)",
+    ),
     ("description_other_script", "DESCRIPTION_FORM", "Share of letters outside the Latin script"),
     ("description_chemical_words", "DESCRIPTION_CHEMICAL", "Words built like chemical names"),
     ("description_cas", "DESCRIPTION_CHEMICAL", "Whether a CAS number stands in the text"),
-    ("description_grade", "DESCRIPTION_CHEMICAL", "Words of grade and purpose (purity, reagent, intermediate, sample, powder)"),
+    (
+        "description_grade",
+        "DESCRIPTION_CHEMICAL",
+        "Words of grade and purpose (purity, reagent, intermediate, sample, powder)",
+    ),
     ("description_equipment", "EQUIPMENT_DECLARED", "Whether tablet or capsule machinery, dies or moulds are named"),
-    ("description_tooling", "EQUIPMENT_DECLARED", "Whether presses, punches, dies, moulds or machine parts of any kind are named"),
+    (
+        "description_tooling",
+        "EQUIPMENT_DECLARED",
+        "Whether presses, punches, dies, moulds or machine parts of any kind are named",
+    ),
     ("description_medicine", "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named"),
     ("description_numbers", "DESCRIPTION_FORM", "Numbers in the text"),
     ("description_unknown_words", "DESCRIPTION_FORM", "Share of words that past descriptions did not use"),
-    ("description_rarest_word", "DESCRIPTION_FORM", "Log share of past descriptions with the rarest known word of the text"),
+    (
+        "description_rarest_word",
+        "DESCRIPTION_FORM",
+        "Log share of past descriptions with the rarest known word of the text",
+    ),
 )
 
 
@@ -148,10 +174,14 @@ def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.
         for word in words(text):
             counts[word] = counts.get(word, 0) + count
     kept = sorted(counts, key=lambda word: (-counts[word], word))[:size]
-    return {word: position for position, word in enumerate(kept)}, np.array([counts[word] for word in kept], dtype=np.int64)
+    return {word: position for position, word in enumerate(kept)}, np.array(
+        [counts[word] for word in kept], dtype=np.int64
+    )
 
 
 class DescriptionGroup(Group):
+    """Words of the goods description; learns which words are usual."""
+
     name = "description"
     learns = True
     features = FEATURES

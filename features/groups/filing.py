@@ -23,7 +23,11 @@ FEATURES: Final = declare(
     ("package_industrial_parcel", "PACKAGE_KIND", "The same in the postal or express channel"),
     ("dangerous_goods", "PACKAGE_KIND", "Whether a dangerous goods number is declared"),
     ("house_id_missing", "FILING_FAULT", "Whether the house document is missing"),
-    ("house_id_fault", "FILING_FAULT", "Whether a house number built like a UPU S10 identifier has a wrong check digit"),
+    (
+        "house_id_fault",
+        "FILING_FAULT",
+        "Whether a house number built like a UPU S10 identifier has a wrong check digit",
+    ),
     ("master_id_fault", "FILING_FAULT", "Whether a master number built like an air waybill has a wrong check digit"),
     ("known_unit", "FILING_COMPLETE", "Whether a quantity and its unit are declared"),
     ("mode_contradicts_channel", "FILING_FAULT", "Whether the mode of transport does not fit the channel"),
@@ -33,7 +37,27 @@ _USUAL: Final = (
     "consignor_name", "consignor_address", "consignee_name", "consignee_address", "consignee_postcode",
 )  # fmt: skip
 # UN/ECE Rec 21: drums, jerricans, casks, kegs and bags.
-_INDUSTRIAL: Final = ("DR", "1A", "1B", "1D", "1G", "IA", "QA", "QB", "QC", "QD", "JC", "JY", "3A", "3H", "CK", "KG", "BG", "5H", "5M")
+_INDUSTRIAL: Final = (
+    "DR",
+    "1A",
+    "1B",
+    "1D",
+    "1G",
+    "IA",
+    "QA",
+    "QB",
+    "QC",
+    "QD",
+    "JC",
+    "JY",
+    "3A",
+    "3H",
+    "CK",
+    "KG",
+    "BG",
+    "5H",
+    "5M",
+)
 _MODES_OF: Final = {
     "postal": {"3", "4", "5", "1"}, "express": {"3", "4"}, "air_cargo": {"4"}, "ocean": {"1"}, "truck": {"3"}, "rail": {"2"},
 }  # fmt: skip
@@ -58,12 +82,18 @@ def _master_fault(value: str) -> float:
 
 
 class FilingGroup(Group):
+    """Kind, completeness and order of the filing."""
+
     name = "filing"
     features = FEATURES
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
         matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
-        for at, name, codes in ((0, "channel", CHANNELS), (1, "filing_type", FILING_TYPES), (2, "transport_mode", TRANSPORT_MODES)):
+        for at, name, codes in (
+            (0, "channel", CHANNELS),
+            (1, "filing_type", FILING_TYPES),
+            (2, "transport_mode", TRANSPORT_MODES),
+        ):
             order = {code: float(position) for position, code in enumerate(codes)}
             matrix[:, at] = per_text(table.text(name), lambda value, order=order: (order[value],), 1)[:, 0]  # type: ignore[misc]
         matrix[:, 3] = present(table.text("marketplace"))

@@ -67,7 +67,11 @@ FEATURES: Final = declare(
     ("address_recent_30", "ADDRESS_SHARED", "Shipments to the address in this and the last 30-day block"),
     ("address_names", "ADDRESS_SHARED", "Different consignee names seen at the address"),
     ("address_finds", "FINDS_KNOWN", "Finds known by then at the address", 1),
-    ("pair_shipments", "HISTORY_VOLUME", "Shipments from this consignor to this consignee seen before (log of one more)"),
+    (
+        "pair_shipments",
+        "HISTORY_VOLUME",
+        "Shipments from this consignor to this consignee seen before (log of one more)",
+    ),
     ("pair_recent_7", "SPLIT_CONSIGNMENT", "Shipments between the two parties in this and the last 7-day block"),
     ("pair_recent_30", "SPLIT_CONSIGNMENT", "Shipments between the two parties in this and the last 30-day block"),
 )
@@ -360,7 +364,9 @@ class History:
         previous = np.concatenate([[-1], latest[:-1]])[: len(rows)]
         inside = previous >= start[entity]
         seen["last_s"] = spread(np.where(inside, time[np.maximum(previous, 0)], state[entity, _AT["last_s"]]))
-        first_here = np.minimum.reduceat(np.where(counted > 0, time, np.iinfo(np.int64).max), start) if len(rows) else time
+        first_here = (
+            np.minimum.reduceat(np.where(counted > 0, time, np.iinfo(np.int64).max), start) if len(rows) else time
+        )
         known = state[:, _AT["n"]] > 0
         any_counted = after[:, _AT["n"]] > state[:, _AT["n"]]
         first = np.where(known, state[:, _AT["first_s"]], np.where(any_counted, first_here, 0))
@@ -410,7 +416,9 @@ class History:
                 "recent_30": seen["recent1"].astype(np.float64),
                 "finds": seen["finds"].astype(np.float64),
                 "clean": seen["clean"].astype(np.float64),
-                {"consignor": "consignees", "consignee": "consignors"}.get(kind, "names"): seen["partners"].astype(np.float64),
+                {"consignor": "consignees", "consignee": "consignors"}.get(kind, "names"): seen["partners"].astype(
+                    np.float64
+                ),
                 "first_seen_days": np.where(past, (asof - seen["first_s"]) // DAY, np.nan),
                 "last_seen_days": np.where(past, (asof - seen["last_s"]) // DAY, np.nan),
                 "value_ratio": _ratio(keys["cents"], seen["cents"], n),
@@ -523,7 +531,9 @@ def _keys(table: ManifestTable) -> dict[str, IntArray]:
         cents = _shipment_sum(table, np.rint(table.usd("customs_value") * 100.0))
         mass = table.number("gross_mass_kg")[first]
         grams = _shipment_sum(table, np.rint(table.number("net_mass_kg") * 1000.0))
-        grams = np.where(np.isnan(mass), grams, np.nan_to_num(np.minimum(np.rint(mass * 1000.0), 1e15)).astype(np.int64))
+        grams = np.where(
+            np.isnan(mass), grams, np.nan_to_num(np.minimum(np.rint(mass * 1000.0), 1e15)).astype(np.int64)
+        )
         # Identity says whether a shipment sent again is still the same one.
         identity = _mix(consignor, consignee, address, cents, grams, table.declared_s * 0)
         return {
@@ -546,5 +556,3 @@ def _keys(table: ManifestTable) -> dict[str, IntArray]:
 def _shipment_sum(table: ManifestTable, amounts: FloatArray) -> IntArray:
     whole = np.nan_to_num(np.minimum(amounts, 1e15)).astype(np.int64)
     return np.add.reduceat(whole, table.first_row) if table.n_shipments else np.zeros(0, dtype=np.int64)
-
-

@@ -23,7 +23,11 @@ FEATURES: Final = declare(
     ("consignor_company", "PARTY_KIND", "Whether the consignor's name is that of a company"),
     ("consignor_chemical", "PARTY_KIND", "Whether the consignor's name speaks of chemistry, pharmacy or biotechnology"),
     ("consignee_company", "PARTY_KIND", "Whether the consignee's name is that of a company or institution"),
-    ("consignee_laboratory", "PARTY_KIND", "Whether the consignee's name speaks of a laboratory, hospital, university or pharmacy"),
+    (
+        "consignee_laboratory",
+        "PARTY_KIND",
+        "Whether the consignee's name speaks of a laboratory, hospital, university or pharmacy",
+    ),
     ("consignee_forwarder", "FORWARDER", "Whether name or address are those of a forwarder, mailbox or storage"),
     ("consignee_address_missing", "ADDRESS_FORM", "Whether the consignee's address is missing"),
     ("consignor_address_missing", "ADDRESS_FORM", "Whether the consignor's address is missing"),
@@ -43,17 +47,23 @@ _COMPANY: Final = re.compile(
     r"technolog\w*|group|holding\w*|international|enterprises?|factory|manufactur\w*|supply|supplies|store|shop|labs?|pharma\w*|"
     r"logistics|university|hospital|clinic|institute)\b"
 )
-_CHEMICAL: Final = re.compile(r"\b(?:chem\w*|pharm\w*|bio\w*|new materials?|fine|reagent\w*|peptide\w*|ingredients?|api)\b")
-_LABORATORY: Final = re.compile(r"\b(?:lab\w*|hospital\w*|universit\w*|pharm\w*|clinic\w*|institut\w*|research|analyt\w*|toxicolog\w*)\b")
+_CHEMICAL: Final = re.compile(
+    r"\b(?:chem\w*|pharm\w*|bio\w*|new materials?|fine|reagent\w*|peptide\w*|ingredients?|api)\b"
+)
+_LABORATORY: Final = re.compile(
+    r"\b(?:lab\w*|hospital\w*|universit\w*|pharm\w*|clinic\w*|institut\w*|research|analyt\w*|toxicolog\w*)\b"
+)
 _FORWARDER: Final = re.compile(
     r"\b(?:forward\w*|logistic\w*|freight|warehous\w*|storage|mail ?box(?:es)?|po ?box|p\.o\. ?box|pobox|fulfil\w*|parcel|locker|"
     r"reship\w*|postfach|apartado|consolidat\w*|pick ?up|cargo)\b"
 )
 _UNIT: Final = re.compile(r"(?:\b(?:unit|suite|ste|apt|flat|room|rm|locker|box)\b|#)\s*\w+")
 _FREE_MAIL: Final = frozenset(
-    "gmail.com outlook.com hotmail.com yahoo.com icloud.com proton.me protonmail.com gmx.de gmx.net mail.ru yandex.ru qq.com "
-    "163.com 126.com aol.com".split()
-)
+    {
+        "gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "proton.me", "protonmail.com", "gmx.de",
+        "gmx.net", "mail.ru", "yandex.ru", "qq.com", "163.com", "126.com", "aol.com",
+    }
+)  # fmt: skip
 
 
 @lru_cache(maxsize=65536)
@@ -93,6 +103,8 @@ def _dialled(phone: str) -> tuple[str, ...]:
 
 
 class PartyGroup(Group):
+    """Consignor, consignee and what is claimed of the transaction."""
+
     name = "party"
     features = FEATURES
 

@@ -23,7 +23,11 @@ FEATURES: Final = declare(
     ("loading_is_export", "ROUTE_TRANSIT", "Whether the place of loading lies in the country of export"),
     ("unloading_is_consignee", "ROUTE_TRANSIT", "Whether the place of unloading lies in the consignee's country"),
     ("routing_countries", "ROUTE_TRANSIT", "Countries passed on the way"),
-    ("routing_third_country", "ROUTE_TRANSIT", "Whether a country on the way is neither exporter, origin nor destination"),
+    (
+        "routing_third_country",
+        "ROUTE_TRANSIT",
+        "Whether a country on the way is neither exporter, origin nor destination",
+    ),
     ("lane_share", "ROUTE_RARE", "Log share of traffic on the lane of loading and unloading place"),
     ("goods_lane_share", "ROUTE_RARE", "Log share of the HS chapter among the traffic of the country of export"),
     ("carrier_lane_share", "ROUTE_RARE", "Log share of the carrier among the traffic of the channel"),
@@ -41,6 +45,8 @@ _RAREST: Final = np.log(1e-4)
 
 
 class RouteGroup(Group):
+    """Countries and places; learns how usual lanes are."""
+
     name = "route"
     learns = True
     features = FEATURES

@@ -16,7 +16,12 @@ from features.table import ManifestTable
 
 FEATURES: Final = declare(
     "substance",
-    ("substance_opioid", "SUBSTANCE_DECLARED", "A fentanyl, nitazene or other opioid: 2 declared, 1 mentioned, 0 not named", 1),
+    (
+        "substance_opioid",
+        "SUBSTANCE_DECLARED",
+        "A fentanyl, nitazene or other opioid: 2 declared, 1 mentioned, 0 not named",
+        1,
+    ),
     ("substance_precursor", "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1),
     ("substance_other", "SUBSTANCE_OTHER", "Another listed substance or an adulterant is named"),
     ("substance_benign", "SUBSTANCE_OTHER", "A common chemical that is on no list is named"),
@@ -24,7 +29,11 @@ FEATURES: Final = declare(
     ("substance_chemical_declared", "SUBSTANCE_OTHER", "The field for a declared chemical is filled"),
     ("substance_cas_declared", "SUBSTANCE_OTHER", "The field for a CAS number is filled"),
     ("substance_hs_agrees", "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"),
-    ("substance_listed_destination", "SUBSTANCE_LAW", "Whether it is listed in the country of the consignee on the day"),
+    (
+        "substance_listed_destination",
+        "SUBSTANCE_LAW",
+        "Whether it is listed in the country of the consignee on the day",
+    ),
     ("substance_listed_export", "SUBSTANCE_LAW", "Whether it is listed in the country of export on the day"),
     ("substance_listed_un", "SUBSTANCE_LAW", "Whether it is listed by the United Nations on the day"),
     ("substance_listed_months", "SUBSTANCE_LAW", "Months since it was first listed anywhere"),
@@ -83,6 +92,8 @@ def resolved(table: ManifestTable) -> list[Match | None]:
 
 
 class SubstanceGroup(Group):
+    """The declared substance and its legal status on the day."""
+
     name = "substance"
     features = FEATURES
 

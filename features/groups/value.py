@@ -21,7 +21,11 @@ FEATURES: Final = declare(
     ("value_usd", "VALUE_DENSITY", "Declared value of the item in US dollars (log)"),
     ("mass_kg", "MASS_UNUSUAL", "Mass of the item in kilograms (log)"),
     ("value_per_kg", "VALUE_DENSITY", "US dollars per kilogram (log)"),
-    ("value_per_kg_unusual", "VALUE_DENSITY", "Distance of the value per kilogram from what is usual for the HS heading"),
+    (
+        "value_per_kg_unusual",
+        "VALUE_DENSITY",
+        "Distance of the value per kilogram from what is usual for the HS heading",
+    ),
     ("value_per_unit", "VALUE_DENSITY", "US dollars per unit (log)"),
     ("value_unusual", "VALUE_DENSITY", "Distance of the value from what is usual for the HS heading"),
     ("mass_unusual", "MASS_UNUSUAL", "Distance of the mass from what is usual for the HS heading"),
@@ -43,6 +47,8 @@ _SPREAD_FLOOR: Final = 0.15
 
 
 class ValueGroup(Group):
+    """Values and masses; learns what is usual per HS heading."""
+
     name = "value"
     learns = True
     features = FEATURES
@@ -111,7 +117,8 @@ class ValueGroup(Group):
         default = self.usual_[quantity].get("", (np.nan, np.nan))
         found = np.array([self.usual(quantity, code) or default for code in hs.values], dtype=np.float64).reshape(-1, 2)
         usual = np.concatenate([found, [default]])[hs.codes]
-        return np.clip((values - usual[:, 0]) / usual[:, 1], -20.0, 20.0)
+        distance: FloatArray = np.clip((values - usual[:, 0]) / usual[:, 1], -20.0, 20.0)
+        return distance
 
     def state(self) -> State:
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}

@@ -1,0 +1,85 @@
+"""Arrow values of any type -> the text a person would write for them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: A chunked array of strings. (Arrow's stubs make arrays generic in types that have no names at run time.)
+Texts: TypeAlias = Any
+
+
+def text_column(column: Any) -> Texts:
+    """A string column with one text per value; null where nothing is declared.
+
+    Whole numbers without ``.0``, other numbers in the fewest digits that give the same number back, ``true`` and
+    ``false``, times in ISO 8601 (with ``Z`` if the column has a zone), dates as dates, lists joined by ``;``, anything
+    deeper as JSON. A NaN is what pandas writes for a missing value, so it is null here.
+    """
+    kind = column.type
+    if pa.types.is_string(kind):
+        return column
+    if column.num_chunks == 0:
+        return pa.chunked_array([], pa.string())
+    return pa.chunked_array([_text(chunk) for chunk in column.chunks], pa.string())
+
+
+def _text(array: Any) -> Any:
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        values = _text(array.dictionary)
+        return values.take(array.indices)
+    if pa.types.is_floating(kind):
+        wide = array.cast(pa.float64())
+        whole = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
+        text = whole.cast(pa.string())
+        # A float32 carries seven digits; widened, 0.1 would be 0.10000000149011612.
+        return text if not pa.types.is_float32(kind) else _nan_to_null(array, array.cast(pa.string()))
+    if pa.types.is_timestamp(kind):
+        return _time_text(array)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _list_text(array)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.array([None if value is None else _decoded(value) for value in array.to_pylist()], pa.string())
+    if pa.types.is_struct(kind) or pa.types.is_map(kind) or pa.types.is_union(kind):
+        return pa.array([None if value is None else _json(value) for value in array.to_pylist()], pa.string())
+    if pa.types.is_null(kind):
+        return pa.nulls(len(array), pa.string())
+    return array.cast(pa.string())
+
+
+def _nan_to_null(array: Any, text: Any) -> Any:
+    return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.string()), text)
+
+
+def _time_text(array: Any) -> Any:
+    # Without its zone an Arrow timestamp keeps counting in UTC.
+    plain = array.cast(pa.timestamp(array.type.unit))
+    text = pc.strftime(plain, "%Y-%m-%dT%H:%M:%S")
+    text = pc.replace_substring_regex(text, r"\.?0+$|(\.\d*?[1-9])0+$", r"\1") if array.type.unit != "s" else text
+    return pc.binary_join_element_wise(text, "Z", "") if array.type.tz else text
+
+
+def _list_text(array: Any) -> Any:
+    if pa.types.is_nested(array.type.value_type):
+        return pa.array([None if value is None else _json(value) for value in array.to_pylist()], pa.string())
+    texts = iter(_text(array.flatten()).to_pylist())
+    lists: list[str | None] = []
+    for length in pc.list_value_length(array).to_pylist():
+        parts = [next(texts) for _ in range(length or 0)]
+        lists.append(None if length is None else ";".join(part for part in parts if part))
+    return pa.array(lists, pa.string())
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,159 @@
+"""What readers hand on: pieces as a format yields them, and chunks as callers want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.readers.as_text import text_column
+from features.table import Coded
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that could not be aligned with the header.
+
+    Attributes:
+        line: its physical line in the file (of its first line), 1-based; for Parquet its row number.
+        reason: what is wrong with it.
+        row: its original text.
+        position: index of the chunk's row before which it stood; ``n_rows`` after the last.
+    """
+
+    line: int
+    reason: str
+    row: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowNote:
+    """Something done to a row while reading it; ``position`` is the row's index in its chunk."""
+
+    line: int
+    text: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Some rows in the file's order, of whatever number came out of one block.
+
+    Attributes:
+        table: the input's own columns in their own types.
+        lines: (n_rows,) physical line (Parquet: row number) of each row.
+        objects: for JSONL the flat rows with their own JSON types.
+    """
+
+    table: pa.Table
+    lines: IntArray
+    rejected: tuple[Reject, ...] = ()
+    notes: tuple[RowNote, ...] = ()
+    objects: tuple[Mapping[str, Any], ...] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return self.table.num_rows
+
+    def __add__(self, other: Piece) -> Piece:
+        shift = self.n_rows
+        return Piece(
+            pa.concat_tables([self.table, other.table]),
+            np.concatenate([self.lines, other.lines]),
+            self.rejected + tuple(replace(reject, position=reject.position + shift) for reject in other.rejected),
+            self.notes + tuple(replace(note, position=note.position + shift) for note in other.notes),
+            None if self.objects is None or other.objects is None else self.objects + other.objects,
+        )
+
+    def split(self, at: int) -> tuple[Piece, Piece]:
+        """The rows before row ``at`` and the others. A reject just before row ``at`` goes with the others."""
+        end = at == self.n_rows
+        return (
+            Piece(
+                self.table.slice(0, at),
+                self.lines[:at],
+                tuple(reject for reject in self.rejected if reject.position < at or end),
+                tuple(note for note in self.notes if note.position < at),
+                self.objects[:at] if self.objects is not None else None,
+            ),
+            Piece(
+                self.table.slice(at),
+                self.lines[at:],
+                tuple(replace(r, position=r.position - at) for r in self.rejected if r.position >= at and not end),
+                tuple(replace(note, position=note.position - at) for note in self.notes if note.position >= at),
+                self.objects[at:] if self.objects is not None else None,
+            ),
+        )
+
+
+class Pieces(Protocol):
+    """A file format: its header is known once it exists, its rows come as it is iterated."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names of the input, in order, as they stand there."""
+
+    @property
+    def encoding(self) -> str | None:
+        """Text encoding, final at the end of the file; None for binary formats."""
+
+    @property
+    def delimiter(self) -> str | None:
+        """Column delimiter of delimited text, else None."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the file read so far."""
+
+    @property
+    def format(self) -> str:
+        """``csv``, ``jsonl`` or ``parquet``."""
+
+    def __iter__(self) -> Iterator[Piece]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Rows of whole shipments, in the file's order.
+
+    Attributes:
+        columns: canonical field name -> its raw text, of the fields that were recognised.
+        native: the input's own columns in their own types (text for CSV and JSONL), in input order.
+        lines: (n_rows,) physical line of each row, 1-based; for Parquet the row number.
+        rejected: rows that could not be aligned, each with its place among this chunk's rows.
+        notes: what was done to single rows while reading them.
+        objects: for JSONL the flat rows with their own JSON types, else None.
+    """
+
+    columns: Mapping[str, Coded]
+    native: pa.Table
+    lines: IntArray
+    rejected: tuple[Reject, ...] = ()
+    notes: tuple[RowNote, ...] = ()
+    objects: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+
+    @property
+    def n_rows(self) -> int:
+        return self.native.num_rows
+
+    @property
+    def first_line(self) -> int:
+        """Physical line of the first row, or of the first reject if nothing else is left."""
+        if len(self.lines):
+            return int(self.lines[0])
+        return self.rejected[0].line if self.rejected else 0
+
+    @cached_property
+    def raw(self) -> pa.Table:
+        """The input's own columns as text, the way a person would write the values."""
+        return pa.table([text_column(column) for column in self.native.columns], names=self.native.column_names)

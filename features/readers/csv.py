@@ -1,0 +1,296 @@
+"""Delimited text: CSV, TSV and their relatives, in blocks, with exact line numbers.
+
+Arrow parses each block. Only when a block holds quotation marks, blank lines or rows of another length than the header
+is its layout worked out (`features.readers.quotes`), so the normal row costs nothing extra.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+from numpy.typing import NDArray
+
+from features.readers.chunk import Piece, Reject, RowNote
+from features.readers.errors import Unreadable
+from features.readers.headers import recognise, squeeze
+from features.readers.quotes import Layout, lay_out
+from features.readers.source import WHAT_IS_RIGHT, ByteSource
+from features.readers.text import BLOCK_BYTES, LineBlocks
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+#: A header may hold line ends inside quotation marks, but not many.
+_MAX_HEADER_LINES: Final = 50
+#: Arrow parses parts of this size side by side.
+_PART_BYTES: Final = 1 << 20
+#: What a reject shows of its row at most; nothing readable is longer.
+_MAX_SHOWN: Final = 10_000
+
+
+class CsvPieces:
+    """Rows of delimited text.
+
+    Args:
+        delimiter: None: the one of `DELIMITERS` under which most columns are recognised, then most columns are found.
+        expected: names of input columns that a mapping speaks of; they count as recognised.
+    """
+
+    format = "csv"
+
+    def __init__(
+        self,
+        source: ByteSource,
+        *,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        expected: Sequence[str] = (),
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        """Read the header.
+
+        Raises:
+            Unreadable: there is no header, or the bytes are no text.
+        """
+        source.refuse_other_kinds()
+        self._source = source
+        self._text = LineBlocks(source, encoding, block_bytes)
+        self._blocks = iter(self._text)
+        self._carry, self._line = b"", 1
+        self.names, self.delimiter = self._header(delimiter, frozenset(map(squeeze, expected)))
+        self._columns = [str(index) for index in range(len(self.names))]
+
+    @property
+    def encoding(self) -> str:
+        return self._text.encoding
+
+    @property
+    def bytes_read(self) -> int:
+        return self._source.bytes_read
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Piece]:
+        text, self._carry = self._carry, b""
+        while True:
+            if text:
+                piece, rest = self._piece(text, final=False)
+                if piece is not None:
+                    yield piece
+                text = rest
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            text += block
+        if text:
+            piece, _ = self._piece(text, final=True)
+            if piece is not None:
+                yield piece
+
+    def _header(self, delimiter: str | None, expected: frozenset[str]) -> tuple[tuple[str, ...], str]:
+        """Names and delimiter; what follows the header stays in ``_carry``."""
+        text = next(self._blocks, b"")
+        while text:
+            end = text.find(b"\n") + 1 or text.find(b"\r") + 1 or len(text)
+            first = text[:end].strip()
+            if first[:4].lower() == b"sep=" and len(first) == 5:
+                delimiter = delimiter or first[4:].decode("utf-8")
+            elif first.strip(b"\t"):
+                break
+            text, self._line = text[end:], self._line + 1
+        if not text.strip():
+            raise Unreadable(self._source.name, "The file holds blank lines only.", WHAT_IS_RIGHT)
+        if b"\x00" in text[:4096]:
+            raise Unreadable(self._source.name, "The file holds binary data, not text.", WHAT_IS_RIGHT)
+        lines: list[str] = []
+        for line in io.StringIO(text[: 1 << 20].decode("utf-8", "ignore"), newline=""):
+            lines.append(line)
+            if len(lines) == _MAX_HEADER_LINES:
+                break
+        best: tuple[tuple[int, int], str, list[str], int] | None = None
+        for candidate in (delimiter,) if delimiter else DELIMITERS:
+            rows = csv.reader(lines, delimiter=candidate)
+            try:
+                names = next(rows)
+            except csv.Error as error:
+                raise Unreadable(self._source.name, f"The header cannot be read ({error}).", WHAT_IS_RIGHT) from error
+            known = len(recognise(names).position) + sum(squeeze(name) in expected for name in names)
+            # A mark that is never closed would make a header of the whole file.
+            if rows.line_num < _MAX_HEADER_LINES and (best is None or (known, len(names)) > best[0]):
+                best = (known, len(names)), candidate, names, rows.line_num
+        if best is None:
+            raise Unreadable(self._source.name, "The header opens a quotation mark and never closes it.", WHAT_IS_RIGHT)
+        _, found, names, used = best
+        self._carry = text[len("".join(lines[:used]).encode("utf-8")) :]
+        self._line += used
+        return tuple(names), found
+
+    def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
+        """The whole rows of ``text``, and what is left of it."""
+        plain = b'"' not in text and text.count(b"\r") == text.count(b"\r\n") and (final or text.endswith(b"\n"))
+        if plain:
+            table, uneven = self._parse(text, multiline=False)
+            n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
+            if not uneven and table.num_rows == n_lines:
+                lines = np.arange(self._line, self._line + n_lines, dtype=np.int64)
+                self._line += n_lines
+                return Piece(table, lines), b""
+        layout = lay_out(text, self.delimiter, final)
+        if layout.consumed == 0:
+            return None, text
+        rows = _Rows(text, layout, self.delimiter, len(self.names), self._line)
+        self._line += layout.n_lines
+        table, uneven = self._parse(
+            rows.repaired() if rows.must_repair else rows.plain_text(), multiline=layout.multiline
+        )
+        if uneven:
+            table, uneven = self._parse(rows.repaired(), multiline=layout.multiline)
+        if uneven or table.num_rows != rows.count:
+            raise RuntimeError(
+                f"{self._source.name}: {table.num_rows} rows were parsed where {rows.count} were laid out."
+            )
+        piece = Piece(table, rows.lines, tuple(rows.rejected), tuple(rows.notes))
+        return (piece if piece.n_rows or piece.rejected else None), text[layout.consumed :]
+
+    def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
+        """All rows as text, and whether some had another number of cells than the header (those are left out)."""
+        if not text:
+            return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
+        uneven: list[bool] = []
+
+        def skip(_row: object) -> Literal["skip"]:
+            if not uneven:
+                uneven.append(True)
+            return "skip"
+
+        table = pacsv.read_csv(
+            cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without copying them
+            read_options=pacsv.ReadOptions(
+                column_names=self._columns, block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64)
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=multiline, invalid_row_handler=skip
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(self._columns, pa.string()),  # Only what is blank is null: NA is Namibia.
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                check_utf8=False,
+            ),
+        )
+        return table, bool(uneven)
+
+
+@dataclass(slots=True)
+class _Edit:
+    """Replace the bytes of one row."""
+
+    row: int
+    text: bytes
+
+
+class _Rows:
+    """The rows of a laid-out block; uneven ones are repaired or rejected when `repaired` is called."""
+
+    def __init__(self, text: bytes, layout: Layout, delimiter: str, width: int, line: int) -> None:
+        self._text, self._layout, self._delimiter, self._width = text, layout, delimiter, width
+        data = np.frombuffer(text, dtype=np.uint8)
+        content_ends = _content_ends(data, layout)
+        self._content_ends = content_ends
+        blank = content_ends == layout.starts
+        self._kept = ~blank & ~layout.unclosed
+        self._line = line
+        self.rejected: list[Reject] = []
+        self.notes: list[RowNote] = []
+        self.must_repair = bool(layout.unclosed.any())
+
+    @property
+    def count(self) -> int:
+        return int(self._kept.sum())
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        lines: NDArray[np.int64] = self._layout.lines[self._kept] + self._line
+        return lines
+
+    def plain_text(self) -> bytes:
+        return _with_line_feeds(self._text, self._layout)
+
+    def repaired(self) -> bytes:
+        """The block's text with every row as wide as the header.
+
+        Short rows are filled up, blank surplus cells are cut, and rows that still do not fit are left out.
+        """
+        layout, text, width = self._layout, self.plain_text(), self._width
+        delimiter = self._delimiter.encode()
+        data = np.frombuffer(text, dtype=np.uint8)
+        separators = layout.outside(np.flatnonzero(data == ord(self._delimiter)))
+        first = np.searchsorted(separators, layout.starts)
+        cells = np.searchsorted(separators, layout.ends) - first + 1
+        edits: list[_Edit] = []
+        refused: list[tuple[int, str]] = []
+        noted: list[tuple[int, str]] = []
+        uneven = (cells != width) & self._kept | layout.unclosed
+        for row in np.flatnonzero(uneven).tolist():
+            start, end, have = int(layout.starts[row]), int(self._content_ends[row]), int(cells[row])
+            content = text[start:end]
+            if layout.unclosed[row]:
+                refused.append((row, "a quotation mark is opened in this line and not closed"))
+                edits.append(_Edit(row, b""))
+            elif not content.strip():
+                self._kept[row] = False
+                edits.append(_Edit(row, b""))
+            elif have < width:
+                noted.append((row, f"only {have} of {width} cells; the missing ones are read as blank"))
+                edits.append(_Edit(row, content + delimiter * (width - have) + b"\n"))
+            else:
+                cut = int(separators[first[row] + width - 1])
+                if text[cut:end].translate(None, delimiter + b' \t"'):
+                    refused.append((row, f"{have} cells where the header has {width}"))
+                    edits.append(_Edit(row, b""))
+                    self._kept[row] = False
+                else:
+                    edits.append(_Edit(row, text[start:cut] + b"\n"))
+        before = np.cumsum(self._kept) - self._kept
+        lines = layout.lines + self._line
+        for row, reason in refused:
+            shown = self._text[int(layout.starts[row]) : int(self._content_ends[row])].decode("utf-8", "replace")
+            self.rejected.append(Reject(int(lines[row]), reason, shown[:_MAX_SHOWN], int(before[row])))
+        self.notes += [RowNote(int(lines[row]), note, int(before[row])) for row, note in noted]
+        return _edited(text, layout, edits)
+
+
+def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
+    """(r,) offset behind each row's last byte, its line end not included."""
+    ends = layout.ends.copy()
+    for byte in (10, 13):
+        ends -= (ends > layout.starts) & (data[np.maximum(ends - 1, 0)] == byte)
+    return ends
+
+
+def _with_line_feeds(text: bytes, layout: Layout) -> bytes:
+    """The block's rows, those that end with a lone carriage return ending with a line feed instead."""
+    rows = text[: layout.consumed]
+    if rows.count(b"\r") == rows.count(b"\r\n"):
+        return rows
+    data = np.frombuffer(rows, dtype=np.uint8).copy()
+    last = layout.ends - 1
+    data[last[data[last] == 13]] = 10
+    return data.tobytes()
+
+
+def _edited(text: bytes, layout: Layout, edits: list[_Edit]) -> bytes:
+    parts: list[bytes] = []
+    at = 0
+    for edit in edits:
+        parts += (text[at : int(layout.starts[edit.row])], edit.text)
+        at = int(layout.ends[edit.row])
+    parts.append(text[at:])
+    return b"".join(parts)

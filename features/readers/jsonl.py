@@ -1,0 +1,182 @@
+"""JSON lines: one object per line, either a nested shipment as the API takes it or a flat row.
+
+A shipment with several items becomes one row per item, the shipment's own values on each. The file is read twice, first
+for its keys: a table has the same columns from its first row to its last, and a key may appear for the first time in
+the last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from features.fields import FIELD, ITEM_NAMES
+from features.readers.chunk import Piece, Reject
+from features.readers.errors import Unreadable
+from features.readers.source import ByteSource
+from features.readers.text import LineBlocks
+
+_MAX_SHOWN: Final = 10_000
+_PARTIES: Final = ("consignor", "consignee")
+
+
+class BadLine(ValueError):
+    """A line that holds no readable shipment."""
+
+
+class _Number(str):
+    """A JSON number exactly as it was written."""
+
+
+class JsonlPieces:
+    """Rows of a JSONL file."""
+
+    format = "jsonl"
+    delimiter = None
+
+    def __init__(self, path: str | os.PathLike[str], *, encoding: str | None = None) -> None:
+        """Collect the keys of the whole file.
+
+        Raises:
+            Unreadable: the file is missing, damaged, or no line of it is a JSON object.
+        """
+        self._path, self._given = path, encoding
+        found: dict[str, None] = {}
+        source = ByteSource(path)
+        first_problem: str | None = None
+        readable = 0
+        try:
+            source.refuse_other_kinds()
+            for _, line in _lines(LineBlocks(source, encoding)):
+                try:
+                    for row in flat_rows(line):
+                        found.update(dict.fromkeys(row))
+                    readable += 1
+                except BadLine as error:
+                    first_problem = first_problem or str(error)
+        finally:
+            source.close()
+        if not readable:
+            raise Unreadable(
+                str(path),
+                f"No line is a JSON object ({first_problem or 'the file holds blank lines only'}).",
+                "Write one shipment or one goods item per line.",
+            )
+        # Fields in the manifest's order first: a nested file has no order of columns of its own.
+        self.names = tuple(name for name in FIELD if name in found) + tuple(name for name in found if name not in FIELD)
+        self._source = ByteSource(path)
+        self._text = LineBlocks(self._source, encoding)
+
+    @property
+    def encoding(self) -> str:
+        return self._text.encoding
+
+    @property
+    def bytes_read(self) -> int:
+        return self._source.bytes_read
+
+    def close(self) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Piece]:
+        rows: list[dict[str, Any]] = []
+        lines: list[int] = []
+        rejected: list[Reject] = []
+        size = 0
+        for number, line in _lines(self._text):
+            try:
+                of_line = flat_rows(line)
+            except BadLine as error:
+                rejected.append(Reject(number, str(error), line.decode("utf-8", "replace")[:_MAX_SHOWN], len(rows)))
+                continue
+            rows += of_line
+            lines += [number] * len(of_line)
+            size += len(line)
+            if size >= 4 << 20:
+                yield self._piece(rows, lines, rejected)
+                rows, lines, rejected, size = [], [], [], 0
+        if rows or rejected:
+            yield self._piece(rows, lines, rejected)
+
+    def _piece(self, rows: list[dict[str, Any]], lines: list[int], rejected: list[Reject]) -> Piece:
+        table = pa.table(
+            [pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in self.names],
+            names=list(self.names),
+        )
+        return Piece(table, np.array(lines, dtype=np.int64), tuple(rejected), (), tuple(map(_plain, rows)))
+
+
+def _lines(blocks: LineBlocks) -> Iterator[tuple[int, bytes]]:
+    """Non-blank lines with their 1-based numbers."""
+    number = 0
+    for block in blocks:
+        for line in block.splitlines():
+            number += 1
+            if line.strip():
+                yield number, line
+
+
+def flat_rows(line: bytes) -> list[dict[str, Any]]:
+    """One flat row per goods item of the JSON object on a line.
+
+    Raises:
+        BadLine: no JSON, no object, or ``items`` that are no list of objects.
+    """
+    try:
+        data = json.loads(line, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+    except json.JSONDecodeError as error:
+        raise BadLine(f"not JSON: {error.msg} at character {error.pos + 1}") from error
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise BadLine("not JSON: nested too deeply or not UTF-8") from error
+    if not isinstance(data, dict):
+        raise BadLine(f"not an object: a {_kind(data)}")
+    items = data.pop("items", None)
+    shared: dict[str, Any] = {}
+    for key, value in data.items():
+        if key in _PARTIES and isinstance(value, dict):
+            shared.update({f"{key}_{inner}": content for inner, content in value.items()})
+        else:
+            shared[key] = value
+    if items is None or items == "" or items == []:
+        return [shared]
+    if not isinstance(items, list):
+        raise BadLine(f"items: a list of goods items is needed, got a {_kind(items)}")
+    rows = [item for item in items if isinstance(item, dict)]
+    if not rows:
+        raise BadLine(f"items: goods items are objects, got a {_kind(items[0])}")
+    # As in the API: an item's field beside the items belongs to none of them.
+    shared = {key: value for key, value in shared.items() if key not in ITEM_NAMES}
+    return [{**shared, **item} for item in rows]
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value if value is None else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
+        return ";".join(_text(part) or "" for part in value)
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value with its numbers as numbers again, where JSON can write them."""
+    if isinstance(value, _Number):
+        try:
+            return int(value)
+        except ValueError:
+            number = float(value)
+            return number if np.isfinite(number) else str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(content) for key, content in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _kind(value: object) -> str:
+    names = {list: "list", str: "text", bool: "truth value", type(None): "null", _Number: "number", dict: "object"}
+    return names.get(type(value), type(value).__name__)

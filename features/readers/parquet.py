@@ -1,0 +1,75 @@
+"""Parquet files: typed columns, read in batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.readers.chunk import Piece
+from features.readers.errors import Unreadable
+
+_BATCH_ROWS: Final = 16_384
+
+
+class ParquetPieces:
+    """Rows of a Parquet file. A column of structs counts as one column per member (``consignor.name``)."""
+
+    format = "parquet"
+    encoding = None
+    delimiter = None
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Read the schema.
+
+        Raises:
+            Unreadable: the file is damaged, cut short or encrypted.
+        """
+        self._name = str(path)
+        try:
+            self._file = pq.ParquetFile(str(path))
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(
+                self._name, f"The Parquet file cannot be opened ({_first_line(error)}).", "Write or copy it again."
+            ) from error
+        self.names = tuple(_flat(self._file.schema_arrow.empty_table()).column_names)
+        self._rows_read = 0
+        self._size = Path(path).stat().st_size
+
+    @property
+    def bytes_read(self) -> int:
+        """In proportion to the rows read: a columnar file is not read from front to back."""
+        total = self._file.metadata.num_rows
+        return self._size * self._rows_read // total if total else self._size
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
+                if batch.num_rows:
+                    lines = np.arange(self._rows_read + 1, self._rows_read + 1 + batch.num_rows, dtype=np.int64)
+                    self._rows_read += batch.num_rows
+                    yield Piece(_flat(pa.Table.from_batches([batch])), lines)
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(
+                self._name,
+                f"The Parquet file is damaged after row {self._rows_read} ({_first_line(error)}).",
+                "Write or copy it again.",
+            ) from error
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    while any(pa.types.is_struct(column.type) for column in table.schema):
+        table = table.flatten()
+    return table
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,167 @@
+"""Where the rows of a block of CSV text begin and end, and which of them cannot be aligned with the header.
+
+The rules are those of RFC 4180 as spreadsheets and Python's `csv` read it: a quotation mark opens a cell only at the
+cell's start, a doubled one inside is a mark, and one in the middle of an unquoted cell (``5" pipe``) is an ordinary
+character.
+
+A mark that is never closed would swallow the rest of the file. So a quoted cell counts as *unclosed* when the file ends
+in it, when it is longer than `MAX_CELL_BYTES`, or when it runs over a line end and its closing mark is followed by more
+text of the cell (it is then really the opening mark of a later row). The row is given up at the end of the line on
+which the cell opened, and reading goes on with the next line.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_CELL_BYTES: Final = 1 << 20
+
+_QUOTE, _LF, _CR = 34, 10, 13
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The rows of a block.
+
+    Attributes:
+        starts, ends: (r,) byte offsets of each row, its line end included. Blank lines are rows here.
+        lines: (r,) physical line of each row's start, 0 for the block's first.
+        n_lines: physical lines of the block up to ``consumed``.
+        unclosed: (r,) whether the row was given up because of an unclosed mark.
+        toggles: offsets of the marks that open and close cells, alternating.
+        consumed: bytes belonging to whole rows; the rest waits for more text.
+        multiline: whether some quoted cell holds a line end.
+    """
+
+    starts: IntArray
+    ends: IntArray
+    lines: IntArray
+    n_lines: int
+    unclosed: NDArray[np.bool_]
+    toggles: IntArray
+    consumed: int
+    multiline: bool
+
+    def outside(self, positions: IntArray) -> IntArray:
+        """Those of the byte offsets that do not lie inside a quoted cell."""
+        if not len(self.toggles):
+            return positions
+        found: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
+        return found
+
+
+def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
+    """Find the rows of ``text``, which begins with a new row; if ``final``, nothing comes after it."""
+    data = np.frombuffer(text, dtype=np.uint8)
+    line_ends = _line_ends(text, data)
+    quotes = np.flatnonzero(data == _QUOTE)
+    broken: list[int] = []
+    toggles: IntArray | None = _well_formed(data, quotes, delimiter, final) if len(quotes) else quotes
+    if toggles is None:
+        toggles, broken = _walk(text, quotes.tolist(), line_ends.tolist(), delimiter, final)
+    inside = np.searchsorted(toggles, line_ends) % 2 == 1 if len(toggles) else np.zeros(len(line_ends), dtype=bool)
+    ends = line_ends[~inside] + 1
+    consumed = int(ends[-1]) if len(ends) else 0
+    if final and consumed < len(text):
+        ends = np.append(ends, len(text))
+        consumed = len(text)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]) if len(ends) else np.empty(0, dtype=np.int64)
+    unclosed = np.zeros(len(ends), dtype=bool)
+    if broken:
+        unclosed[np.searchsorted(ends, np.array(broken), side="right")] = True
+    return Layout(
+        starts=starts,
+        ends=ends,
+        lines=np.searchsorted(line_ends, starts).astype(np.int64),
+        n_lines=int(np.searchsorted(line_ends, consumed)),
+        unclosed=unclosed,
+        toggles=toggles,
+        consumed=consumed,
+        multiline=bool(inside.any()),
+    )
+
+
+def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
+    """Offsets of the last byte of each line end: ``\\n``, ``\\r\\n`` or a lone ``\\r``."""
+    ends = np.flatnonzero(data == _LF)
+    if text.count(b"\r") == text.count(b"\r\n"):
+        return ends
+    returns = np.flatnonzero(data == _CR)
+    followed = np.zeros(len(returns), dtype=bool)
+    has_next = returns + 1 < len(data)
+    followed[has_next] = data[returns[has_next] + 1] == _LF
+    return np.sort(np.concatenate([ends, returns[~followed]]))
+
+
+def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, final: bool) -> IntArray | None:
+    """The toggles if every mark is where RFC 4180 allows one (nearly every file), else None.
+
+    Then marks simply alternate: each odd one follows a separator or, as the second of a doubled mark, another mark.
+    """
+    separator = np.zeros(256, dtype=bool)
+    separator[[ord(delimiter), _LF, _CR]] = True
+    adjacent = np.diff(quotes) == 1
+    opening, closing = quotes[0::2], quotes[1::2]
+    opens_well = separator[data[np.maximum(opening - 1, 0)]] | (opening == 0)
+    opens_well[1:] |= adjacent[1::2][: len(opening) - 1]
+    if not opens_well.all():
+        return None
+    closes_well = separator[data[np.minimum(closing + 1, len(data) - 1)]] | (closing == len(data) - 1)
+    escaped = adjacent[1::2]
+    closes_well[: len(escaped)] |= escaped
+    if not closes_well.all():
+        return None
+    # The two marks of a doubled one do not leave the cell.
+    inner = np.flatnonzero(escaped)
+    kept = np.ones(len(quotes), dtype=bool)
+    kept[2 * inner + 1] = False
+    kept[2 * inner + 2] = False
+    toggles = quotes[kept]
+    closed = len(toggles) // 2 * 2
+    longest = int((toggles[1:closed:2] - toggles[0:closed:2]).max(initial=0))
+    if (len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_CELL_BYTES)) or longest > MAX_CELL_BYTES:
+        return None
+    return toggles
+
+
+def _walk(
+    text: bytes, quotes: list[int], line_ends: list[int], delimiter: str, final: bool
+) -> tuple[IntArray, list[int]]:
+    """Toggles, and for each unclosed row the offset of its last byte: mark by mark, for untidy text."""
+    before = {ord(delimiter), _LF, _CR}
+    size, count = len(text), len(quotes)
+    toggles: list[int] = []
+    broken: list[int] = []
+    i = 0
+    while i < count:
+        opened = quotes[i]
+        if opened and text[opened - 1] not in before:
+            i += 1
+            continue
+        j = bisect_left(line_ends, opened)
+        k = i + 1
+        while k + 1 < count and quotes[k + 1] == quotes[k] + 1:
+            k += 2
+        closed = quotes[k] if k < count else None
+        line_end = line_ends[j] if j < len(line_ends) else size
+        if closed is None:
+            bad = final or size - opened > MAX_CELL_BYTES
+        else:
+            runs_on = closed > line_end and closed + 1 < size and text[closed + 1] not in before
+            bad = runs_on or closed - opened > MAX_CELL_BYTES
+        if bad:
+            broken.append(min(line_end, size - 1))
+            i = bisect_right(quotes, line_end)
+        elif closed is None:
+            toggles.append(opened)
+            break
+        else:
+            toggles += (opened, closed)
+            i = k + 1
+    return np.array(toggles, dtype=np.int64), broken

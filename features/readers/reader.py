@@ -1,0 +1,320 @@
+"""`open_table`: any supported file as chunks of whole shipments with canonical columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features import normalise
+from features.fields import FIELD, FIELDS, Kind
+from features.readers.as_text import Texts, text_column
+from features.readers.chunk import Chunk, Piece, Pieces
+from features.readers.csv import CsvPieces
+from features.readers.decimals import find_decimal
+from features.readers.errors import Unreadable
+from features.readers.headers import Recognition, recognise
+from features.readers.jsonl import JsonlPieces
+from features.readers.mapping import BoundMapping, ColumnMapping
+from features.readers.parquet import ParquetPieces
+from features.readers.source import PARQUET_MAGIC, ByteSource
+from features.table import Coded
+
+ROWS_PER_CHUNK: Final = 50_000
+#: A chunk of wide rows ends earlier, so that memory does not grow with the width of the file.
+BYTES_PER_CHUNK: Final = 64 << 20
+#: A shipment of more rows than this is cut, with a note: no real one comes near, and memory must stay bounded.
+MAX_SHIPMENT_ROWS: Final = 100_000
+#: Values looked at to tell a decimal comma from a decimal point.
+_DECIMAL_SAMPLE: Final = 20_000
+_JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+
+
+class TableReader:
+    """Chunks of a file, to be iterated once; a context manager that closes the file.
+
+    Attributes:
+        name: how messages call the file.
+        recognised: input column name -> the field it stands for (fields, joined by ``, ``), or None.
+        guessed: field -> input column, where only an alias of the table in `features.readers.headers` said so.
+        constants: field -> value, where the mapping gives one value for all rows.
+        notes: what a person should know about the file as a whole; grows while reading.
+        decimal: ``,`` where the file writes decimal commas, ``.`` only where the mapping says so, else None: numbers
+            are then understood one by one. To be passed on to `ManifestTable.from_columns`.
+        approx_bytes: size of the file as stored, 0 when unknown.
+    """
+
+    def __init__(
+        self,
+        pieces: Pieces,
+        name: str,
+        *,
+        mapping: ColumnMapping | None = None,
+        rows_per_chunk: int = ROWS_PER_CHUNK,
+        max_shipment_rows: int = MAX_SHIPMENT_ROWS,
+        approx_bytes: int = 0,
+    ) -> None:
+        """Fit the columns and read the first piece.
+
+        Raises:
+            Unreadable: no column is recognised, or there are no rows.
+            MappingError: the mapping names a column that is not there.
+            ValueError: ``rows_per_chunk`` is below 1.
+        """
+        if rows_per_chunk < 1:
+            raise ValueError(f"rows_per_chunk must be 1 or more, got {rows_per_chunk}.")
+        self.name, self.approx_bytes = name, approx_bytes
+        self._pieces, self._rows_per_chunk, self._max_shipment_rows = pieces, rows_per_chunk, max_shipment_rows
+        self._bound: BoundMapping | None = mapping.bind(pieces.names) if mapping else None
+        found = recognise(pieces.names) if self._bound is None else None
+        self._positions, self.guessed = _positions(self._bound, found)
+        self.constants: Mapping[str, str] = self._bound.constants if self._bound else {}
+        self.notes: list[str] = list((self._bound or cast("Recognition", found)).notes)
+        if not self._positions:
+            raise Unreadable(
+                name,
+                f"No column is recognised; the first are {', '.join(map(repr, pieces.names[:8]))}.",
+                "Name columns such as shipment_id, goods_description, hs_code, or give a mapping.",
+            )
+        self.recognised = self._recognised()
+        self._iterator = iter(pieces)
+        self._first = next(self._iterator, None)
+        if self._first is None:
+            raise Unreadable(name, "The file has a header and no rows.", "At least one goods item is needed.")
+        self.decimal: str | None = (mapping.files.decimal if mapping else None) or self._find_decimal(self._first)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The input's column names as they stand there."""
+        return self._pieces.names
+
+    @property
+    def format(self) -> str:
+        """``csv``, ``jsonl`` or ``parquet``."""
+        return self._pieces.format
+
+    @property
+    def encoding(self) -> str | None:
+        """Text encoding; final once everything has been read."""
+        return self._pieces.encoding
+
+    @property
+    def delimiter(self) -> str | None:
+        return self._pieces.delimiter
+
+    @property
+    def bytes_read(self) -> int:
+        return self._pieces.bytes_read
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._pieces.close()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Raises:
+        Unreadable: the file turns out to be cut short or damaged.
+        """
+        held: Piece | None = None
+        starts = np.empty(0, dtype=np.int64)
+        last_id: str | None = None
+        for piece in self._all_pieces():
+            fresh, last_id = self._starts(piece, last_id)
+            starts = np.concatenate([starts, fresh + (held.n_rows if held else 0)])
+            held = held + piece if held else piece
+            while (cut := self._cut(held, starts)) is not None:
+                done, held = held.split(cut)
+                starts = starts[starts >= cut] - cut
+                yield self._chunk(done)
+        while held is not None and (held.n_rows or held.rejected):
+            within = starts[(starts > 0) & (starts <= self._rows_per_chunk)]
+            at = int(within[-1]) if held.n_rows > self._rows_per_chunk and len(within) else held.n_rows
+            done, held = held.split(at)
+            starts = starts[starts >= at] - at
+            yield self._chunk(done)
+
+    def _all_pieces(self) -> Iterator[Piece]:
+        first, self._first = self._first, None
+        if first is None:
+            raise RuntimeError(f"{self.name} has been read already; open it again.")
+        yield first
+        yield from self._iterator
+
+    def _cut(self, held: Piece, starts: NDArray[np.int64]) -> int | None:
+        """Row before which a chunk can end now: a shipment's first row, so that no shipment is torn."""
+        wanted = self._rows_per_chunk
+        if held.table.nbytes > BYTES_PER_CHUNK and held.n_rows > 1:
+            wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.table.nbytes))
+        if held.n_rows <= wanted:
+            return None
+        possible = starts[starts > 0]
+        within = possible[possible <= wanted]
+        if len(within):
+            return int(within[-1])
+        if len(possible):
+            return int(possible[0])
+        limit = max(wanted, self._max_shipment_rows)
+        if held.n_rows > limit:
+            self.notes.append(
+                f"The shipment in line {int(held.lines[0])} has more than {limit} rows; "
+                "it is read in parts of that size."
+            )
+            return limit
+        return None
+
+    def _starts(self, piece: Piece, last_id: str | None) -> tuple[NDArray[np.int64], str | None]:
+        """Rows of the piece where another shipment begins, and the last row's shipment."""
+        if "shipment_id" not in self._positions or not piece.n_rows:
+            return np.arange(piece.n_rows, dtype=np.int64), last_id
+        ids = Coded.from_arrow(self._text(piece.table, "shipment_id"))
+        # Compared as the table compares them, or a shipment could be torn between two spellings of its reference.
+        normal = [_normal(value) for value in ids.values]
+        same: dict[str | None, int] = {}
+        per_value = np.array([same.setdefault(text, len(same)) for text in normal], dtype=np.int64)
+        codes = ids.lookup(per_value, -1)
+        changed = np.ones(len(codes), dtype=bool)
+        changed[1:] = (codes[1:] != codes[:-1]) | (codes[1:] < 0)
+        first, last = (normal[code] if code >= 0 else None for code in ids.codes[[0, -1]].tolist())
+        changed[0] = first is None or first != last_id
+        return np.flatnonzero(changed).astype(np.int64), last
+
+    def _text(self, table: pa.Table, canonical: str) -> Texts:
+        if self._bound is not None:
+            return self._bound.text(table, canonical)
+        return text_column(table.column(self._positions[canonical][0]))
+
+    def _chunk(self, piece: Piece) -> Chunk:
+        columns: dict[str, Coded] = {}
+        for canonical in (*self._positions, *self.constants):
+            column = _coded(self._text(piece.table, canonical))
+            columns[canonical] = self._bound.converted(canonical, column, self.decimal) if self._bound else column
+        native = piece.table.rename_columns(list(self.names))
+        return Chunk(columns, native, piece.lines, piece.rejected, piece.notes, piece.objects)
+
+    def _find_decimal(self, piece: Piece) -> str | None:
+        values: list[str] = []
+        for item in FIELDS:
+            if item.kind is Kind.NUMBER and item.name in self._positions:
+                distinct = pc.unique(self._text(piece.table.slice(0, _DECIMAL_SAMPLE), item.name))
+                values += [value for value in distinct.to_pylist() if value]
+        return find_decimal(values, self.delimiter)
+
+    def _recognised(self) -> dict[str, str | None]:
+        fields: dict[int, list[str]] = {}
+        for canonical, indices in self._positions.items():
+            for index in indices:
+                fields.setdefault(index, []).append(canonical)
+        found: dict[str, str | None] = {}
+        for index, name in enumerate(self.names):
+            if found.get(name) is None:
+                found[name] = ", ".join(fields[index]) if index in fields else None
+        return found
+
+
+def _coded(texts: Texts) -> Coded:
+    """`Coded.from_arrow`, without its work per value in the usual case that no value has white space around it."""
+    encoded = texts.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        return Coded.from_arrow(texts)
+    values = encoded.dictionary.to_pylist()
+    if not all(values) or list(map(str.strip, values)) != values:
+        return Coded.from_arrow(encoded)
+    return Coded(encoded.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False), values)
+
+
+def _normal(shipment_id: str) -> str | None:
+    return normalise.text(shipment_id)[0]
+
+
+def _positions(
+    bound: BoundMapping | None, found: Recognition | None
+) -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, str]]:
+    if bound is not None:
+        return {name: bound.positions[name] for name in FIELD if name in bound.positions}, {}
+    recognition = cast("Recognition", found)
+    position = recognition.position
+    return {name: (position[name],) for name in FIELD if name in position}, recognition.guessed
+
+
+def open_table(
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    mapping: ColumnMapping | None = None,
+    rows_per_chunk: int = ROWS_PER_CHUNK,
+    name: str | None = None,
+) -> TableReader:
+    """Open a manifest file: CSV and its relatives, JSONL (both also gzipped) or Parquet.
+
+    The content decides, then the file's extension. An open binary file, which need not be seekable, is read as CSV.
+
+    Raises:
+        Unreadable: the file as a whole cannot be read.
+        MappingError: the mapping does not fit the file.
+    """
+    options = mapping.files if mapping else None
+    expected = mapping.source_names if mapping else ()
+    encoding, delimiter = (options.encoding, options.delimiter) if options else (None, None)
+    pieces: Pieces
+    size = 0
+    if isinstance(file, str | os.PathLike):
+        source = ByteSource(file, name)
+        size, label = source.size, source.name
+        try:
+            kind = _kind(source, Path(file))
+        except BaseException:
+            source.close()
+            raise
+        if kind != "csv":
+            source.close()
+        if kind == "parquet":
+            pieces = ParquetPieces(file)
+        elif kind == "jsonl":
+            pieces = JsonlPieces(file, encoding=encoding)
+        else:
+            pieces = _csv(source, delimiter, encoding, expected)
+    else:
+        source = ByteSource(file, name)
+        label = source.name
+        pieces = _csv(source, delimiter, encoding, expected)
+    try:
+        return TableReader(pieces, label, mapping=mapping, rows_per_chunk=rows_per_chunk, approx_bytes=size)
+    except BaseException:
+        pieces.close()
+        raise
+
+
+def _csv(source: ByteSource, delimiter: str | None, encoding: str | None, expected: tuple[str, ...]) -> CsvPieces:
+    try:
+        return CsvPieces(source, delimiter=delimiter, encoding=encoding, expected=expected)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _kind(source: ByteSource, path: Path) -> str:
+    head = source.peek(64)
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    if suffixes and suffixes[-1] in _JSON_SUFFIXES:
+        return "jsonl"
+    if suffixes and suffixes[-1] == ".parquet":
+        source.refuse_other_kinds()
+        raise Unreadable(source.name, "This is no Parquet file, or its beginning is lost.", "Write or copy it again.")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return "jsonl" if text.startswith(b'{"') or text.startswith(b"{ ") else "csv"

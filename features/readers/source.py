@@ -1,0 +1,149 @@
+"""Bytes of a file: found, unpacked if gzipped, and refused early when they are plainly something else."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from features.readers.errors import Unreadable
+
+#: First bytes of files that are often handed over under the wrong name -> what they are.
+_OTHER_KINDS: Final = (
+    (b"PK\x03\x04", "a zip archive, or an Excel (.xlsx) or OpenDocument workbook"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel (.xls) or a password-protected workbook"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ", "compressed with xz"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"Rar!", "a RAR archive"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+)
+GZIP_MAGIC: Final = b"\x1f\x8b"
+PARQUET_MAGIC: Final = b"PAR1"
+WHAT_IS_RIGHT: Final = "A CSV, TSV, JSONL (each may be gzipped) or Parquet file is needed."
+
+
+class ByteSource:
+    """The unpacked bytes of a file, read once from front to back.
+
+    Attributes:
+        name: how messages call the file.
+        size: bytes of the file as stored, for progress; 0 when unknown.
+    """
+
+    def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
+        """Open a path, or take over an open binary file (it is not closed).
+
+        Raises:
+            Unreadable: nothing there, a folder, not readable, or an empty file.
+        """
+        if isinstance(file, str | os.PathLike):
+            path = Path(file)
+            self.name = name or str(path)
+            self._raw: BinaryIO = _open(path, self.name)
+            self._owned = True
+            self.size = os.fstat(self._raw.fileno()).st_size
+        else:
+            self.name = name or "the uploaded file"
+            self._raw, self._owned, self.size = file, False, 0
+        self._count = _Counting(self._raw)
+        buffered = io.BufferedReader(self._count, 1 << 20)
+        head = buffered.peek(8)[:8]
+        if not head:
+            self.close()
+            raise Unreadable(self.name, "The file is empty.", WHAT_IS_RIGHT)
+        self.gzipped = head.startswith(GZIP_MAGIC)
+        self._stream: BinaryIO = cast("BinaryIO", gzip.GzipFile(fileobj=buffered) if self.gzipped else buffered)
+        self._ahead = b""
+
+    @property
+    def bytes_read(self) -> int:
+        """Stored bytes read so far."""
+        return self._count.bytes_read
+
+    def peek(self, size: int) -> bytes:
+        """The next up to ``size`` unpacked bytes, without consuming them."""
+        while len(self._ahead) < size:
+            more = self._read(size - len(self._ahead))
+            if not more:
+                break
+            self._ahead += more
+        return self._ahead[:size]
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` unpacked bytes; empty only at the end.
+
+        Raises:
+            Unreadable: the file is cut short or damaged.
+        """
+        if self._ahead:
+            ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+            return ahead + self._read(size - len(ahead)) if len(ahead) < size else ahead
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except EOFError as error:
+            raise Unreadable(
+                self.name, "The gzip file ends before its end: it was cut short.", "Copy or download it again."
+            ) from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise Unreadable(self.name, f"The gzip file is damaged ({error}).", "Copy or download it again.") from error
+        except OSError as error:
+            raise Unreadable(
+                self.name, f"Reading failed: {error.strerror or error}.", "Check the disk or share."
+            ) from error
+
+    def refuse_other_kinds(self) -> None:
+        """Raises:
+        Unreadable: the content is a workbook, an archive, a picture, ... whatever the file is called.
+        """
+        head = self.peek(16)
+        if not head:
+            raise Unreadable(self.name, "The file is empty.", WHAT_IS_RIGHT)
+        for magic, kind in _OTHER_KINDS:
+            if head.startswith(magic):
+                remedy = "Save it as CSV (UTF-8)." if "workbook" in kind else WHAT_IS_RIGHT
+                raise Unreadable(self.name, f"This is {kind}, not a table of text.", remedy)
+
+    def close(self) -> None:
+        if self._owned:
+            self._raw.close()
+
+
+class _Counting(io.RawIOBase):
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self.bytes_read = raw, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast("bytearray", buffer))
+        data = self._raw.read(len(view))
+        view[: len(data)] = data
+        self.bytes_read += len(data)
+        return len(data)
+
+
+def _open(path: Path, name: str) -> BinaryIO:
+    if path.is_dir():
+        raise Unreadable(name, "This is a folder, not a file.", WHAT_IS_RIGHT)
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise Unreadable(name, "There is no such file.", "Check the path.") from error
+    except OSError as error:
+        raise Unreadable(
+            name, f"The file cannot be opened: {error.strerror or error}.", "Check its permissions."
+        ) from error

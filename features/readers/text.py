@@ -1,0 +1,136 @@
+"""Bytes -> blocks of whole lines in UTF-8, whatever the file was written in.
+
+A byte order mark decides (UTF-8, UTF-16). Without one, a file is UTF-8, and each single line that is not valid UTF-8 is
+read as Latin-1 (with Windows' punctuation where Latin-1 has only control codes). Judging by the line keeps a million
+good UTF-8 rows intact when one byte of one row is broken, needs no second pass, and gives an upload that cannot be
+rewound the same text as the file on disk.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import Final
+
+from features.readers.errors import Unreadable
+from features.readers.source import WHAT_IS_RIGHT, ByteSource
+
+#: Small enough that several fit into any machine, large enough that Arrow's two threads have something to share.
+BLOCK_BYTES: Final = 4 << 20
+#: The longest single line. Manifest rows have some hundred bytes; far beyond this the file is something else.
+MAX_LINE_BYTES: Final = 8 << 20
+
+_WINDOWS: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", "ignore"))}
+
+
+class LineBlocks:
+    """Iterates over a source in UTF-8 blocks that end at a line end (the last one perhaps not)."""
+
+    def __init__(self, source: ByteSource, encoding: str | None = None, block_bytes: int = BLOCK_BYTES) -> None:
+        """
+        Args:
+            encoding: a Python codec name where the office knows better; None: found out.
+
+        Raises:
+            Unreadable: the named encoding does not exist.
+        """
+        self._source, self._block_bytes = source, block_bytes
+        self._codec = self._given(encoding) if encoding else _by_mark(source.peek(64))
+        self._multibyte = False
+        #: Lines that were not valid UTF-8 and so were read as Latin-1.
+        self.latin_lines = 0
+
+    def _given(self, encoding: str) -> str:
+        try:
+            name = codecs.lookup(encoding).name
+        except LookupError as error:
+            raise Unreadable(
+                self._source.name,
+                f"The encoding {encoding!r} is not known.",
+                "Name one such as utf-8, latin-1 or utf-16.",
+            ) from error
+        return "utf-8-sig" if name == "utf-8" and self._source.peek(3) == codecs.BOM_UTF8 else name
+
+    @property
+    def encoding(self) -> str:
+        """What was found so far: final when the file has been read to its end."""
+        if not self.latin_lines or self._codec not in ("utf-8", "utf-8-sig"):
+            return self._codec
+        return f"{self._codec}, {self.latin_lines} lines latin-1" if self._multibyte else "latin-1"
+
+    def __iter__(self) -> Iterator[bytes]:
+        is_utf8 = self._codec in ("utf-8", "utf-8-sig")
+        decoder = None if is_utf8 else codecs.getincrementaldecoder(self._codec)("replace")
+        if self._codec == "utf-8-sig":
+            self._source.read(len(codecs.BOM_UTF8))
+        pending: list[bytes] = []
+        pending_bytes = 0
+        while True:
+            data = self._source.read(self._block_bytes)
+            final = not data
+            if decoder is not None:
+                data = decoder.decode(data, final).encode("utf-8", "replace")
+            if final:
+                rest = b"".join([*pending, data])
+                if rest:
+                    yield self._utf8(rest) if is_utf8 else rest
+                return
+            if pending and pending[-1].endswith(b"\r"):
+                # Whether this carriage return ends a line by itself shows only now.
+                data = pending.pop() + data
+                pending_bytes = sum(map(len, pending))
+            cut = _last_line_end(data)
+            if cut == 0:
+                pending.append(data)
+                pending_bytes += len(data)
+                if pending_bytes > MAX_LINE_BYTES:
+                    raise Unreadable(
+                        self._source.name, f"A single line is longer than {MAX_LINE_BYTES >> 20} MiB.", WHAT_IS_RIGHT
+                    )
+                continue
+            block = b"".join([*pending, data[:cut]])
+            pending = [data[cut:]] if cut < len(data) else []
+            pending_bytes = len(data) - cut
+            yield self._utf8(block) if is_utf8 else block
+
+    def _utf8(self, block: bytes) -> bytes:
+        if block.isascii():
+            return block
+        try:
+            block.decode("utf-8")
+        except UnicodeDecodeError:
+            return b"".join(self._line(line) for line in block.splitlines(keepends=True))
+        self._multibyte = True
+        return block
+
+    def _line(self, line: bytes) -> bytes:
+        if line.isascii():
+            return line
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            self.latin_lines += 1
+            return line.decode("latin-1").translate(_WINDOWS).encode("utf-8")
+        self._multibyte = True
+        return line
+
+
+def _last_line_end(data: bytes) -> int:
+    """Offset behind the last line end. A carriage return counts alone only where no line feed is in sight."""
+    cut = data.rfind(b"\n") + 1
+    return cut or data.rfind(b"\r", 0, len(data) - 1) + 1
+
+
+def _by_mark(head: bytes) -> str:
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # UTF-16 whose mark was lost: the Latin letters of a header have a zero byte each, always on the same side.
+    if len(head) >= 8 and not any(head[1::2]) and all(head[0::2]):
+        return "utf-16-le"
+    if len(head) >= 8 and not any(head[0::2]) and all(head[1::2]):
+        return "utf-16-be"
+    return "utf-8"

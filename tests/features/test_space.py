@@ -1,0 +1,119 @@
+"""The feature space: one path for one row and many, no labels, learned statistics out of fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from features.groups.history import History
+from features.space import FeatureSpace
+from features.table import Coded, ManifestTable
+
+GOODS = [
+    ("cotton t-shirt men", "610910", "9", "0.2"),
+    ("phone case silicone", "392690", "4", "0.1"),
+    ("leather running shoes", "640399", "35", "0.9"),
+    ("citric acid 99% food grade", "291814", "12", "5"),
+]
+
+
+def table(n: int = 240, **override: Sequence[str | None]) -> ManifestTable:
+    rows = [GOODS[i % len(GOODS)] for i in range(n)]
+    columns: dict[str, Sequence[str | None]] = {
+        "shipment_id": [f"S{i // 2}" for i in range(n)],
+        "declared_at": ["2026-03-01"] * n,
+        "goods_description": [row[0] for row in rows],
+        "hs_code": [row[1] for row in rows],
+        "customs_value": [row[2] for row in rows],
+        "net_mass_kg": [row[3] for row in rows],
+        "currency": ["USD"] * n,
+        "export_country": ["CN"] * n,
+        "consignor_name": [f"Example Trading {i % 5} Co Ltd" for i in range(n)],
+    } | override
+    return ManifestTable.from_columns({k: Coded.from_list(v) for k, v in columns.items()}, n, receipt=1_780_000_000)
+
+
+def matrix(space: FeatureSpace, rows: ManifestTable) -> np.ndarray:
+    return space.transform(rows, History.empty().advance(rows).values)
+
+
+@pytest.fixture(scope="module")
+def space() -> FeatureSpace:
+    return FeatureSpace().fit(table())
+
+
+def test_every_feature_has_one_name_a_sentence_and_a_reason(space: FeatureSpace) -> None:
+    assert len(set(space.names)) == len(space.names)
+    for feature in space.features:
+        assert len(feature.meaning) > 15, feature.name
+        assert feature.reason.isupper(), feature.name
+        assert feature.monotone in (-1, 0, 1)
+
+
+def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
+    constrained = {feature.name: feature.monotone for feature in space.features if feature.monotone}
+    assert constrained == {
+        "substance_opioid": 1,
+        "substance_precursor": 1,
+        "hs_text_contradiction": 1,
+        "hs_text_surprise": 1,
+        "account_age_days": -1,
+        "consignor_finds": 1,
+        "consignee_finds": 1,
+        "address_finds": 1,
+    }
+
+
+def test_one_shipment_and_many_give_the_same_values_to_the_last_bit(space: FeatureSpace) -> None:
+    rows = table(40)
+    history = History.empty().advance(rows).values
+    whole = space.transform(rows, history)
+    for shipment in range(rows.n_shipments):
+        own = rows.take(np.flatnonzero(rows.shipment == shipment))
+        alone = space.transform(own, history[shipment : shipment + 1])
+        assert np.array_equal(alone, whole[rows.shipment == shipment], equal_nan=True)
+
+
+def test_a_saved_space_computes_the_same(space: FeatureSpace) -> None:
+    data, arrays = space.to_state()
+    restored = FeatureSpace.from_state(json.loads(json.dumps(data)), arrays)
+    assert np.array_equal(matrix(restored, table()), matrix(space, table()), equal_nan=True)
+
+
+def test_words_that_contradict_the_hs_code_surprise_the_model(space: FeatureSpace) -> None:
+    at = space.names.index("hs_text_contradiction")
+    fitting = matrix(space, table(4))[:, at]
+    swapped = matrix(space, table(4, hs_code=["640399", "610910", "291814", "392690"]))[:, at]
+    assert (swapped > 0.9).all()
+    assert (fitting < 0.1).all()
+
+
+def test_a_value_far_from_usual_is_told_in_spreads(space: FeatureSpace) -> None:
+    at = space.names.index("value_per_kg_unusual")
+    assert abs(matrix(space, table(4))[0, at]) < 0.5
+    assert matrix(space, table(4, customs_value=["0.2", "4", "35", "12"]))[0, at] < -5
+
+
+def test_learned_statistics_of_a_row_come_from_other_texts() -> None:
+    rows = table(shipment_id=[str(row) for row in range(240)])
+    history = History.empty().advance(rows).values
+    out_of_fold = FeatureSpace().fit_transform(rows, history, folds=8)
+    inside = matrix(FeatureSpace().fit(rows), rows)
+    at = FeatureSpace().names.index("description_unknown_words")
+    assert (inside[:, at] == 0).all()
+    assert (out_of_fold[:, at] > 0).any()
+
+
+def test_unknown_country_codes_and_unseen_lanes_are_missing_not_rare(space: FeatureSpace) -> None:
+    names = ("lane_share", "goods_lane_share")
+    values = matrix(space, table(4, export_country=["AQ"] * 4))
+    assert np.isnan(values[:, [space.names.index(name) for name in names]]).all()
+
+
+def test_letter_case_changes_nothing(space: FeatureSpace) -> None:
+    upper = [row[0].upper() for row in GOODS]
+    plain, shouted = matrix(space, table(4)), matrix(space, table(4, goods_description=[*upper]))
+    assert np.array_equal(plain, shouted, equal_nan=True)
