@@ -1,0 +1,74 @@
+"""Where a score stands among reference traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: Reference points kept: half spread evenly over traffic, half ever denser towards the top, where percentiles are read.
+EVEN_POINTS: Final = 1000
+TOP_POINTS: Final = 3000
+#: The finest upper tail that points are placed for: one in ten million.
+FINEST_TAIL: Final = 1e-7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceScores:
+    """Quantiles of the uncorrected risk log-odds of base-rate traffic.
+
+    Attributes:
+        log_odds: (m,) strictly increasing.
+        below: (m,) share of traffic that scores strictly lower than each; increasing, in [0, 1).
+    """
+
+    log_odds: FloatArray
+    below: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.log_odds.ndim != 1 or self.log_odds.shape != self.below.shape or self.log_odds.size == 0:
+            raise ValueError("Reference scores need two arrays of one length, at least 1.")
+        if not (np.isfinite(self.log_odds).all() and np.isfinite(self.below).all()):
+            raise ValueError("Reference scores must be finite.")
+        if (np.diff(self.log_odds) <= 0.0).any() or (np.diff(self.below) < 0.0).any():
+            raise ValueError("Reference scores must increase.")
+        if self.below[0] < 0.0 or self.below[-1] >= 1.0:
+            raise ValueError("Shares of reference traffic must lie in [0, 1).")
+
+    @classmethod
+    def from_scores(cls, risk_log_odds: ArrayLike, weight: ArrayLike | None = None) -> ReferenceScores:
+        """From shipments' uncorrected risk log-odds (n,) and how many shipments of base-rate traffic each stands for
+        (n,).
+
+        Raises:
+            ValueError: no shipments, unequal lengths, or values that are not finite.
+        """
+        scores = np.asarray(risk_log_odds, dtype=np.float64)
+        weights = np.ones_like(scores) if weight is None else np.asarray(weight, dtype=np.float64)
+        if scores.ndim != 1 or scores.size == 0 or scores.shape != weights.shape:
+            raise ValueError(f"Scores and weights of one length are needed, got {scores.shape} and {weights.shape}.")
+        if not (
+            np.isfinite(scores).all() and np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0
+        ):
+            raise ValueError("Scores and weights must be finite, weights not negative and not all zero.")
+        counted = weights > 0.0
+        values, index = np.unique(scores[counted], return_inverse=True)
+        mass = np.bincount(index, weights=weights[counted])
+        total = np.cumsum(mass)
+        below = (total - mass) / total[-1]
+        if len(values) > EVEN_POINTS + TOP_POINTS:
+            wanted = np.concatenate(
+                [np.linspace(0.0, 1.0, EVEN_POINTS), 1.0 - np.geomspace(FINEST_TAIL, 1.0, TOP_POINTS)]
+            )
+            kept = np.unique(np.clip(np.searchsorted(below, wanted), 0, len(values) - 1))
+            values, below = values[kept], below[kept]
+        return cls(np.ascontiguousarray(values), np.ascontiguousarray(np.clip(below, 0.0, np.nextafter(1.0, 0.0))))
+
+    def percentile(self, risk_log_odds: ArrayLike) -> FloatArray:
+        """Share of reference traffic, 0 to 1, that scores lower than each uncorrected risk log-odds."""
+        x = np.asarray(risk_log_odds, dtype=np.float64)
+        return np.asarray(np.interp(x, self.log_odds, self.below, left=0.0, right=1.0), dtype=np.float64)

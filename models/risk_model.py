@@ -1,0 +1,272 @@
+"""RiskModel: a table of goods items becomes calibrated, laned, explained risks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration import Calibrator, combine, logit, probability, shift
+from models.lanes import GREEN, LANE_NAMES, RED, Lanes, random_share
+from models.percentile import ReferenceScores
+from models.reasons import Explanation, ReasonGroups, RowContext
+from models.scores import ModelIdentity, Scores
+from models.settings import RISK, ScoreSettings
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+    from features.groups.history import History
+    from features.space import FeatureSpace
+    from features.substances import Match
+    from features.table import ManifestTable
+
+FloatArray = NDArray[np.float64]
+Explain = Literal["none", "shown", "all"]
+
+#: Starting threads costs more than it saves on fewer rows than this.
+_ROWS_WORTH_THREADS: Final = 512
+#: Contributions of this many items at a time: F + 1 doubles each, so some megabytes.
+_EXPLAINED_AT_A_TIME: Final = 4096
+
+
+@dataclass(slots=True, eq=False)
+class RiskModel:
+    """A trained model with everything its scores need. It is only read while scoring, so threads may share one.
+
+    Attributes:
+        name, version: which model; ``digest`` is the SHA-256 of its ``bundle.json``, empty before it was ever saved.
+        created_at: when it was trained, ISO 8601, UTC.
+        heads: names in order. The three heads of `features.fields.HEADS`, or ``("risk",)`` for an office's own binary
+        label.
+        space: the fitted feature space.
+        boosters: one LightGBM booster per head, trained on the space's features by their names, in order.
+        calibrators: one per head, and ``risk``. A one-headed ``risk`` model has that calibrator alone.
+        prevalence: training prevalence per head, and ``risk``: the prevalence the calibrated values hold at. This is
+            each calibrator's own ``prevalence`` unless the caller knows better.
+        base_rates: base rate per head, unless the settings of a call say otherwise.
+        lanes, reference: on the uncorrected risk log-odds.
+        history: the snapshot scoring starts from. Callers advance a copy of it, never this one.
+        card: the model card, plain JSON.
+    """
+
+    name: str
+    version: str
+    created_at: str
+    heads: tuple[str, ...]
+    space: FeatureSpace
+    boosters: Mapping[str, lgb.Booster]
+    calibrators: Mapping[str, Calibrator]
+    prevalence: Mapping[str, float]
+    base_rates: Mapping[str, float]
+    lanes: Lanes
+    reference: ReferenceScores
+    history: History
+    card: dict[str, Any]
+    digest: str = ""
+    _groups: ReasonGroups = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        named = {*self.heads, RISK}
+        for what, given, wanted in (
+            ("boosters", set(self.boosters), set(self.heads)),
+            ("calibrators", set(self.calibrators), named),
+            ("prevalence", set(self.prevalence), named),
+            ("base rates", set(self.base_rates), set(self.heads)),
+        ):
+            if given != wanted:
+                raise ValueError(
+                    f"The {what} of a model with heads {list(self.heads)} are {sorted(wanted)}, got {sorted(given)}."
+                )
+        if RISK in self.heads and len(self.heads) > 1:
+            raise ValueError(f"A head may be called {RISK!r} only when it is the only one.")
+        names = list(self.space.names)
+        for head, booster in self.boosters.items():
+            if booster.feature_name() != names:
+                raise ValueError(
+                    f"The booster of {head} was not trained on the features of this space, in their order."
+                )
+        self._groups = ReasonGroups(self.space.features)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return ModelIdentity(self.name, self.version, self.digest)
+
+    @property
+    def monotone_features(self) -> dict[str, int]:
+        """Features the risk may only rise (+1) or only fall (-1) with, everything else equal."""
+        return {feature.name: feature.monotone for feature in self.space.features if feature.monotone}
+
+    def predict_raw(self, matrix: FloatArray, threads: int = 1) -> FloatArray:
+        """Raw log-odds (n, K) of a feature matrix (n, F) whose columns are the space's, in order.
+
+        Raises:
+            ValueError: the matrix has another number of columns.
+        """
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.space.names):
+            raise ValueError(f"A matrix of {len(self.space.names)} features is needed, got shape {matrix.shape}.")
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        raw = np.empty((len(matrix), len(self.heads)))
+        if len(matrix):
+            used = threads if len(matrix) >= _ROWS_WORTH_THREADS else 1
+            for k, head in enumerate(self.heads):
+                raw[:, k] = np.asarray(self.boosters[head].predict(matrix, raw_score=True, num_threads=used))
+        return raw
+
+    def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Calibrated log-odds per head (n, K) and risk log-odds (n,) of raw log-odds (n, K), at the training
+        prevalence."""
+        if self.heads == (RISK,):
+            risk = self.calibrators[RISK](raw[:, 0])
+            return risk[:, None], risk
+        heads = np.stack([self.calibrators[head](raw[:, k]) for k, head in enumerate(self.heads)], axis=1)
+        return heads, self.calibrators[RISK](combine(heads))
+
+    def score(
+        self,
+        table: ManifestTable,
+        history: History,
+        *,
+        update_history: bool = True,
+        explain: Explain = "none",
+        settings: ScoreSettings | None = None,
+        threads: int = 1,
+    ) -> Scores:
+        """Score a table of accepted rows.
+
+        Args:
+            history: what earlier shipments showed; advanced by this table's shipments unless ``update_history`` is
+            False.
+                It is not locked here: a caller whose threads share one holds a lock.
+            explain: ``shown`` explains red and yellow shipments, ``all`` every one.
+            threads: for LightGBM; a few rows are always scored with one.
+
+        Raises:
+            ValueError: the table still holds refused rows, or the settings do not fit this model's heads.
+        """
+        settings = settings or ScoreSettings()
+        rates = settings.rates_for(self.heads, self.base_rates)
+        if table.refused.any():
+            raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
+        rows = history.advance(table, update=update_history)
+        matrix = self.space.transform(table, rows.values)
+        raw = self.predict_raw(matrix, threads)
+        head_log_odds, item_log_odds = self.calibrate(raw)
+
+        item_heads = np.empty_like(head_log_odds)
+        for k, head in enumerate(self.heads):
+            item_heads[:, k] = probability(shift(head_log_odds[:, k], self.prevalence[head], rates[head]))
+        # Added to log-odds once per shipment and once per item, the same constant gives the same values.
+        correction = logit(sum(rates.values())) - logit(self.prevalence[RISK])
+        risk_log_odds = _largest(item_log_odds, table)
+        codes = self.lanes.assign(risk_log_odds)
+        selected = np.array([None, "score"], dtype=np.object_)[(codes > GREEN).astype(np.intp)]
+        if settings.random_share > 0.0 and settings.random_key and table.n_shipments:
+            drawn = random_share(_shipment_ids(table), settings.random_key, settings.random_share)
+            codes[drawn] = RED
+            selected[drawn] = "random"
+        riskiest = _first_largest(item_log_odds, risk_log_odds, table)
+        substances = self.space.substances(table)
+        shown = _to_explain(explain, codes, risk_log_odds, settings.max_explained)
+        return Scores(
+            table=table,
+            model=self.identity,
+            risk=probability(risk_log_odds + correction),
+            percentile=self.reference.percentile(risk_log_odds),
+            heads={head: _largest(item_heads[:, k], table) for k, head in enumerate(self.heads)},
+            item_risk=probability(item_log_odds + correction),
+            item_heads=item_heads,
+            risk_log_odds=risk_log_odds,
+            lane=np.array(LANE_NAMES)[codes],
+            selected_by=selected,
+            riskiest_row=riskiest,
+            explained=self._explain(shown, riskiest, item_heads, raw, matrix, RowSource(table, substances, self.space)),
+            substances=substances,
+            late=rows.late,
+            base_rates=rates,
+        )
+
+    def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
+        """Contributions (n, F + 1) of a feature matrix to one head's raw log-odds; the last column is the base
+        value."""
+        contributions = self.boosters[head].predict(
+            np.ascontiguousarray(matrix, dtype=np.float64), pred_contrib=True, num_threads=1
+        )
+        return np.asarray(contributions, dtype=np.float64)
+
+    def _explain(
+        self,
+        shipments: NDArray[np.int64],
+        riskiest: NDArray[np.int64],
+        item_heads: FloatArray,
+        raw: FloatArray,
+        matrix: FloatArray,
+        source: RowSource,
+    ) -> dict[int, Explanation]:
+        explained: dict[int, Explanation] = {}
+        # The head with the largest corrected p of the riskiest item; argmax takes the first of equal ones.
+        chosen = item_heads[riskiest[shipments]].argmax(axis=1) if len(shipments) else np.empty(0, dtype=np.intp)
+        for k, head in enumerate(self.heads):
+            of_head = shipments[chosen == k]
+            for start in range(0, len(of_head), _EXPLAINED_AT_A_TIME):
+                part = of_head[start : start + _EXPLAINED_AT_A_TIME]
+                rows = riskiest[part]
+                contributions = self.explain_rows(matrix[rows], head)
+                for shipment, row, parts in zip(part.tolist(), rows.tolist(), contributions, strict=True):
+                    explained[shipment] = Explanation(
+                        head,
+                        float(parts[-1]),
+                        float(raw[row, k]),
+                        self._groups,
+                        parts[:-1],
+                        # A copy: a view would keep the whole matrix alive for one row.
+                        matrix[row].copy(),
+                        source.context(row),
+                    )
+        return {shipment: explained[shipment] for shipment in shipments.tolist()}
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """Gives the explanations their rows."""
+
+    table: ManifestTable
+    substances: list[Match | None]
+    space: FeatureSpace
+
+    def context(self, row: int) -> RowContext:
+        return RowContext(self.table, row, self.substances[row], self.space)
+
+
+def _largest(values: FloatArray, table: ManifestTable) -> FloatArray:
+    """(S,) the largest item of each shipment."""
+    if not table.n_shipments:
+        return np.empty(0)
+    return np.asarray(np.maximum.reduceat(values, table.first_row), dtype=np.float64)
+
+
+def _first_largest(values: FloatArray, largest: FloatArray, table: ManifestTable) -> NDArray[np.int64]:
+    """(S,) row of each shipment's largest item, the first of equal ones."""
+    rows = np.flatnonzero(values == largest[table.shipment])
+    return rows[np.searchsorted(table.shipment[rows], np.arange(table.n_shipments))].astype(np.int64)
+
+
+def _shipment_ids(table: ManifestTable) -> list[str]:
+    column = table.text("shipment_id")
+    return [column.values[code] for code in column.codes[table.first_row].tolist()]
+
+
+def _to_explain(
+    explain: Explain, codes: NDArray[np.int8], risk_log_odds: FloatArray, limit: int | None
+) -> NDArray[np.int64]:
+    """Shipments to explain, in their order; under a limit the riskiest."""
+    if explain == "none":
+        return np.empty(0, dtype=np.int64)
+    shipments = np.arange(len(codes)) if explain == "all" else np.flatnonzero(codes > GREEN)
+    if limit is not None and len(shipments) > limit:
+        riskiest_first = np.argsort(-risk_log_odds[shipments], kind="stable")[:limit]
+        shipments = np.sort(shipments[riskiest_first])
+    return shipments.astype(np.int64)

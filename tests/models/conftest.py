@@ -1,0 +1,42 @@
+"""Models are trained and saved once per session; tests that change a bundle copy it first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.table import ManifestTable
+from models import bundle
+from models.risk_model import RiskModel
+from models.settings import RISK
+from tests.models.small_model import manifest, table_of, train
+
+
+@pytest.fixture(scope="session")
+def trained() -> RiskModel:
+    return train()
+
+
+@pytest.fixture(scope="session")
+def single() -> RiskModel:
+    """A model of an office's own binary label."""
+    return train((RISK,), seed=1)
+
+
+@pytest.fixture(scope="session")
+def saved(trained: RiskModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle on disk; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("bundles") / "one"
+    bundle.save(trained, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(saved: Path) -> RiskModel:
+    return bundle.load(saved)
+
+
+@pytest.fixture(scope="session")
+def table() -> ManifestTable:
+    return table_of(manifest(600, seed=5))
