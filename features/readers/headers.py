@@ -45,7 +45,7 @@ unloading_location          port_of_unloading place_of_unloading port_of_dischar
                             airport_of_arrival pod
 carrier_id                  carrier carrier_code airline scac
 agent_name                  agent forwarder freight_forwarder broker declarant declarant_name
-marketplace                 platform market_place website
+marketplace                 platform website
 transaction_nature          nature_of_transaction transaction_type nature_of_goods
 gross_mass_kg               gross_weight_kg gross_mass gross_weight weight_kg weight mass_kg mass total_weight
 package_count               packages number_of_packages package_quantity pieces colli
@@ -83,7 +83,7 @@ _PARTY_FORMS: Final = {
     "postcode": ("{}_postcode", "{}_postal_code", "{}_zip", "{}_zip_code", "postcode_of_{}"),
     "country": ("{}_country", "{}_country_code", "country_of_{}"),
     "phone": ("{}_phone", "{}_telephone", "{}_phone_number", "{}_tel"),
-    "email": ("{}_email", "{}_e_mail", "{}_mail"),
+    "email": ("{}_email", "{}_mail", "email_of_{}"),
 }
 
 

@@ -139,12 +139,8 @@ class TableReader:
                 done, held = held.split(cut)
                 starts = starts[starts >= cut] - cut
                 yield self._chunk(done)
-        while held is not None and (held.n_rows or held.rejected):
-            within = starts[(starts > 0) & (starts <= self._rows_per_chunk)]
-            at = int(within[-1]) if held.n_rows > self._rows_per_chunk and len(within) else held.n_rows
-            done, held = held.split(at)
-            starts = starts[starts >= at] - at
-            yield self._chunk(done)
+        if held is not None and (held.n_rows or held.rejected):
+            yield self._chunk(held)
 
     def _all_pieces(self) -> Iterator[Piece]:
         first, self._first = self._first, None
@@ -164,9 +160,9 @@ class TableReader:
         within = possible[possible <= wanted]
         if len(within):
             return int(within[-1])
-        if len(possible):
-            return int(possible[0])
         limit = max(wanted, self._max_shipment_rows)
+        if len(possible) and possible[0] <= limit:
+            return int(possible[0])
         if held.n_rows > limit:
             self.notes.append(
                 f"The shipment in line {int(held.lines[0])} has more than {limit} rows; "

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.readers import TableReader, open_table
+from features.readers.csv import CsvPieces
+from features.readers.decimals import find_decimal
+from features.readers.source import ByteSource
+
+IDS = st.lists(st.sampled_from(["A", "B", " A ", "C  D", "C D", ""]), min_size=1, max_size=40)
+
+
+def content(ids: list[str]) -> bytes:
+    body = "".join(f"{one},{number}\n" + ("x,y,z\n" if number % 7 == 3 else "") for number, one in enumerate(ids))
+    return ("shipment_id,goods_description\n" + body).encode()
+
+
+@settings(deadline=None)
+@given(IDS, st.integers(1, 12))
+def test_no_shipment_is_torn_and_nothing_is_lost_or_moved(ids: list[str], size: int) -> None:
+    with open_table(io.BytesIO(content(ids)), rows_per_chunk=size) as reader:
+        chunks = list(reader)
+    got = [value or "" for chunk in chunks for value in chunk.raw.column("shipment_id").to_pylist()]
+    assert got == ids
+    ends = [chunk.raw.column("shipment_id").to_pylist()[-1] for chunk in chunks if chunk.n_rows]
+    begins = [chunk.raw.column("shipment_id").to_pylist()[0] for chunk in chunks if chunk.n_rows]
+    for end, begin in zip(ends, begins[1:], strict=False):
+        assert not end or not begin or " ".join(end.split()) != " ".join(begin.split())
+    placed = [
+        (reject.line, chunk.lines.tolist()[reject.position - 1] if reject.position else None)
+        for chunk in chunks
+        for reject in chunk.rejected
+    ]
+    assert len(placed) == sum(number % 7 == 3 for number in range(len(ids)))
+    assert all(before is None or before == line - 1 for line, before in placed)
+
+
+def test_chunks_end_near_the_wanted_size() -> None:
+    ids = [f"S{number // 3}" for number in range(1000)]
+    with open_table(io.BytesIO(content(ids)), rows_per_chunk=100) as reader:
+        sizes = [chunk.n_rows for chunk in reader]
+    assert sizes[:-1] == [99] * (len(sizes) - 1)
+
+
+def test_a_shipment_without_end_is_cut_with_a_note() -> None:
+    pieces = CsvPieces(ByteSource(io.BytesIO(content(["A"] * 25 + ["B"]))))
+    with TableReader(pieces, "big.csv", rows_per_chunk=5, max_shipment_rows=10) as reader:
+        sizes = [chunk.n_rows for chunk in reader]
+        assert sum(sizes) == 26
+        assert max(sizes) <= 10
+        assert "The shipment in line 2 has more than 10 rows; it is read in parts of that size." in reader.notes
+
+
+def test_rows_without_a_reference_stand_alone() -> None:
+    with open_table(io.BytesIO(b"goods_description\ncup\nmug\nhat\n"), rows_per_chunk=2) as reader:
+        assert [chunk.n_rows for chunk in reader] == [2, 1]
+
+
+def test_a_file_of_rejects_only_is_still_a_file() -> None:
+    with open_table(io.BytesIO(b"shipment_id,hs_code\nA,1,2\nB,1,2\n")) as reader:
+        (chunk,) = reader
+    assert chunk.n_rows == 0
+    assert [reject.line for reject in chunk.rejected] == [2, 3]
+    assert chunk.first_line == 2
+
+
+def test_a_reader_is_read_once() -> None:
+    with open_table(io.BytesIO(b"shipment_id,hs_code\nA,1\n")) as reader:
+        list(reader)
+        with pytest.raises(RuntimeError, match="has been read already"):
+            list(reader)
+
+
+@pytest.mark.parametrize(
+    ("values", "delimiter", "found"),
+    [
+        (["1,5", "2"], ",", ","),
+        (["1.234,56"], ";", ","),
+        (["1.5", "1,500"], ";", None),
+        (["1,500", "2"], ";", ","),
+        (["1,500", "2"], ",", None),
+        (["1,234.56", "1,5", "1.25"], ";", None),
+        (["0,125"], ",", ","),
+        (["1.234.567"], ";", ","),
+        (["12", "x", ""], ";", None),
+    ],
+)
+def test_the_decimal_comma_is_found_from_evidence(values: list[str], delimiter: str, found: str | None) -> None:
+    assert find_decimal(values, delimiter) == found

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from features.readers import Chunk, ColumnMapping, Unreadable, open_table
+from features.readers import csv as csv_reader
+from features.readers.quotes import MAX_CELL_BYTES
+from features.readers.source import ByteSource
+
+HEADER = "shipment_id,hs_code,goods_description\n"
+
+
+def read(data: bytes | str, **options: object) -> list[Chunk]:
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    with open_table(io.BytesIO(content), **options) as reader:  # type: ignore[arg-type]
+        return list(reader)
+
+
+def rows(chunks: list[Chunk]) -> list[list[str]]:
+    return [[value or "" for value in row.values()] for chunk in chunks for row in chunk.raw.to_pylist()]
+
+
+def lines(chunks: list[Chunk]) -> list[int]:
+    return [line for chunk in chunks for line in chunk.lines.tolist()]
+
+
+def rejects(chunks: list[Chunk]) -> list[tuple[int, str, str]]:
+    return [(reject.line, reject.reason, reject.row) for chunk in chunks for reject in chunk.rejected]
+
+
+def unreadable(data: bytes | Path) -> str:
+    def attempt() -> None:
+        with open_table(data if isinstance(data, Path) else io.BytesIO(data)) as reader:
+            list(reader)
+
+    with pytest.raises(Unreadable) as caught:
+        attempt()
+    return str(caught.value)
+
+
+def test_cells_are_text_and_nothing_is_guessed_to_be_missing() -> None:
+    (chunk,) = read("shipment_id,hs_code,consignor_country,consignee_postcode\n007,0101,NA,00501\n8,null,nan,1e5\n")
+    assert rows([chunk]) == [["007", "0101", "NA", "00501"], ["8", "null", "nan", "1e5"]]
+    assert chunk.columns["consignor_country"].to_list() == ["NA", "nan"]
+
+
+def test_a_blank_cell_is_missing() -> None:
+    (chunk,) = read(HEADER + 'A,,x\nB,"",y\nC,   ,z\n')
+    assert chunk.columns["hs_code"].to_list() == [None, None, None]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(delimiter: str) -> None:
+    text = HEADER.replace(",", delimiter) + delimiter.join(["A", "392690", "cup; red, small|flat"]).join(["", "\n"])
+    if delimiter in ",;|":
+        text = HEADER.replace(",", delimiter) + delimiter.join(["A", "392690", '"cup; red, small|flat"']) + "\n"
+    with open_table(io.BytesIO(text.encode())) as reader:
+        assert reader.delimiter == delimiter
+        assert rows(list(reader)) == [["A", "392690", "cup; red, small|flat"]]
+
+
+def test_the_delimiter_is_that_of_the_header_not_of_the_values() -> None:
+    with open_table(io.BytesIO(b"shipment_id;Goods, as described;hs_code\nA;cup, red, small, round;1\n")) as reader:
+        assert reader.delimiter == ";"
+
+
+def test_a_spreadsheets_sep_line_is_obeyed_and_counted() -> None:
+    chunks = read("sep=;\nshipment_id;hs_code\nA;1\n")
+    assert rows(chunks) == [["A", "1"]]
+    assert lines(chunks) == [3]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "found"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8-sig"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("latin-1", "latin-1"),
+    ],
+)
+def test_encodings_are_found(encoding: str, found: str) -> None:
+    text = HEADER + "Ä1,392690,Süßes für Zoë\n"
+    with open_table(io.BytesIO(text.encode(encoding))) as reader:
+        assert rows(list(reader)) == [["Ä1", "392690", "Süßes für Zoë"]]
+        assert reader.encoding == found
+
+
+def test_utf_16_big_endian_with_a_mark_is_read() -> None:
+    assert rows(read(codecs.BOM_UTF16_BE + (HEADER + "A,1,é\n").encode("utf-16-be"))) == [["A", "1", "é"]]
+
+
+def test_one_broken_line_does_not_spoil_the_others() -> None:
+    data = HEADER.encode() + "A,1,手机壳\n".encode() + b"B,2,caf\xe9\n" + "C,3,żółw\n".encode()
+    with open_table(io.BytesIO(data)) as reader:
+        assert [row[2] for row in rows(list(reader))] == ["手机壳", "café", "żółw"]
+        assert reader.encoding == "utf-8, 1 lines latin-1"
+
+
+def test_windows_quotation_marks_of_a_latin_1_file_are_kept() -> None:
+    assert rows(read(HEADER.encode() + b"A,1,\x93cup\x94 \x80 5\n"))[0][2] == "“cup” € 5"
+
+
+def test_gzip_is_unpacked_whatever_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_bytes(gzip.compress((HEADER + "A,1,x\n").encode()) + gzip.compress(b"B,2,y\n"))
+    with open_table(path) as reader:
+        assert [row[0] for row in rows(list(reader))] == ["A", "B"]
+        assert reader.bytes_read == reader.approx_bytes == path.stat().st_size
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_understood_with_the_right_line_numbers(end: str) -> None:
+    chunks = read(end.join(["shipment_id,hs_code", "A,1", "", "B,2", "C,3,4,5", "D,4"]))
+    assert rows(chunks) == [["A", "1"], ["B", "2"], ["D", "4"]]
+    assert lines(chunks) == [2, 4, 6]
+    assert rejects(chunks) == [(5, "4 cells where the header has 2", "C,3,4,5")]
+
+
+def test_line_numbers_count_the_lines_inside_quotation_marks() -> None:
+    chunks = read('shipment_id,"goods\ndescription"\nA,"a\nb\r\nc"\n\nB,x\nC,1,2\n"D\n",y\n')
+    assert lines(chunks) == [3, 7, 9]
+    assert rejects(chunks) == [(8, "3 cells where the header has 2", "C,1,2")]
+    assert rows(chunks)[0] == ["A", "a\nb\r\nc"]
+
+
+def test_short_rows_are_filled_up_in_place_and_say_so() -> None:
+    (chunk,) = read(HEADER + 'A,1,x\nB,"2,5"\nC\nD,4,y\n')
+    assert rows([chunk]) == [["A", "1", "x"], ["B", "2,5", ""], ["C", "", ""], ["D", "4", "y"]]
+    assert [(note.line, note.position, note.text) for note in chunk.notes] == [
+        (3, 1, "only 2 of 3 cells; the missing ones are read as blank"),
+        (4, 2, "only 1 of 3 cells; the missing ones are read as blank"),
+    ]
+
+
+def test_blank_surplus_cells_are_cut_and_others_reject_the_row() -> None:
+    (chunk,) = read(HEADER + 'A,1,x,,\nB,2,y, ,"",\nC,3,z,,!\nD,4,w\n')
+    assert rows([chunk]) == [["A", "1", "x"], ["B", "2", "y"], ["D", "4", "w"]]
+    assert [(r.line, r.row, r.position) for r in chunk.rejected] == [(4, "C,3,z,,!", 2)]
+
+
+def test_a_row_of_blanks_only_is_a_row_but_a_blank_line_is_none() -> None:
+    chunks = read(HEADER + "A,1,x\n,,\n\n   \nB,2,y\n")
+    assert rows(chunks) == [["A", "1", "x"], ["", "", ""], ["B", "2", "y"]]
+    assert lines(chunks) == [2, 3, 6]
+
+
+def test_quotation_marks_inside_plain_cells_are_ordinary_characters() -> None:
+    assert rows(read(HEADER + 'A,1,pipe 5" x 2"\nB,2,"5"" pipe"\nC,3,"5" pipe\n')) == [
+        ["A", "1", 'pipe 5" x 2"'],
+        ["B", "2", '5" pipe'],
+        ["C", "3", "5 pipe"],
+    ]
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_one_row_only() -> None:
+    chunks = read(HEADER + 'A,1,x\nB,2,"open\nC,3,z\nD,4,w\n')
+    assert [row[0] for row in rows(chunks)] == ["A", "C", "D"]
+    assert rejects(chunks) == [(3, "a quotation mark is opened in this line and not closed", 'B,2,"open')]
+
+
+def test_an_open_mark_is_not_closed_by_the_opening_mark_of_a_later_row() -> None:
+    chunks = read(HEADER + 'A,"1,x\nB,2,y\nC,3,"fine, really"\nD,4,w\n')
+    assert [row[0] for row in rows(chunks)] == ["B", "C", "D"]
+    assert [line for line, _, _ in rejects(chunks)] == [2]
+
+
+def test_an_open_mark_far_from_the_end_does_not_swallow_the_file() -> None:
+    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(2 * MAX_CELL_BYTES // 1000))
+    chunks = read(HEADER + 'A,1,"open\n' + filler)
+    assert sum(chunk.n_rows for chunk in chunks) == 2 * MAX_CELL_BYTES // 1000
+    assert [line for line, _, _ in rejects(chunks)] == [2]
+
+
+def test_a_row_that_begins_before_the_open_mark_is_rejected_as_a_whole() -> None:
+    chunks = read(HEADER + '"A\n1",2,"open\nB,3,y\n')
+    assert [row[0] for row in rows(chunks)] == ["B"]
+    assert rejects(chunks)[0][0] == 2
+    assert rejects(chunks)[0][2] == '"A\n1",2,"open'
+
+
+def test_of_two_columns_with_one_name_the_first_counts_and_both_stay() -> None:
+    with open_table(io.BytesIO(b"shipment_id,hs_code,hs_code,Hs Code\nA,1,2,3\n")) as reader:
+        (chunk,) = reader
+        assert chunk.columns["hs_code"].to_list() == ["1"]
+        assert chunk.raw.column_names == ["shipment_id", "hs_code", "hs_code", "Hs Code"]
+        assert reader.notes == [
+            "The column 'hs_code' occurs more than once; the first is used for hs_code.",
+            "'hs_code' and 'Hs Code' mean the same; the first is used for hs_code.",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "The file is empty"),
+        (b"\n\n  \n", "blank lines only"),
+        (b"shipment_id,hs_code\n", "a header and no rows"),
+        (b"a,b\n1,2\n", "No column is recognised; the first are 'a', 'b'"),
+        (b"PK\x03\x04" + bytes(50), "Excel (.xlsx)"),
+        (b"\xd0\xcf\x11\xe0" + bytes(50), "password-protected"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"shipment_id,\x00\x01\x02\nA,1\n", "binary data"),
+        (gzip.compress(b""), "The file is empty"),
+        (gzip.compress((HEADER + "A,1,x\n" * 5000).encode())[:-9], "cut short"),
+        (gzip.compress((HEADER + "A,1,x\n").encode())[:-6] + b"\x01\x02\x03\x04\x05\x06", "damaged"),
+        (gzip.compress(b"PK\x03\x04" + bytes(50)), "Excel (.xlsx)"),
+        (b'"shipment_id,hs_code\n' + b"A,1\n" * 100, "opens a quotation mark and never closes it"),
+        (b"shipment_id,hs_code\nA," + b"9" * (17 << 20), "longer than 8 MiB"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_in_words(data: bytes, says: str) -> None:
+    assert says in unreadable(data)
+
+
+def test_missing_files_and_folders_are_refused_by_name(tmp_path: Path) -> None:
+    assert "There is no such file" in unreadable(tmp_path / "none.csv")
+    assert str(tmp_path / "none.csv") in unreadable(tmp_path / "none.csv")
+    assert "This is a folder" in unreadable(tmp_path)
+
+
+def test_a_mapping_may_set_encoding_and_delimiter() -> None:
+    mapping = ColumnMapping.from_text('[files]\nencoding = "cp850"\ndelimiter = ":"\n')
+    data = "shipment_id:goods_description\nA:Gefäß\n".encode("cp850")
+    assert rows(read(data, mapping=mapping)) == [["A", "Gefäß"]]
+    nonsense = ColumnMapping.from_text('[files]\nencoding = "klingon"\n')
+    with pytest.raises(Unreadable, match="'klingon' is not known"):
+        read(data, mapping=nonsense)
+
+
+CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=8) | st.text(
+    alphabet='a",;\n\r\t é', max_size=8
+)
+TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8)
+RELAXED = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+
+
+def written(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:
+    """CSV as RFC 4180 has it (Python's writer leaves a lone carriage return unquoted)."""
+
+    def cell(text: str) -> str:
+        needy = quote_all or any(mark in text for mark in (delimiter, '"', "\n", "\r"))
+        return '"' + text.replace('"', '""') + '"' if needy else text
+
+    header = ["shipment_id", "hs_code", "goods_description"]
+    return "".join(delimiter.join(map(cell, row)) + end for row in [header, *table])
+
+
+@RELAXED
+@given(TABLE, st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]), st.booleans())
+@example([['"', '",\n', '""'], ["\r", "\n", "\r\n"]], ",", "\n", False)
+def test_whatever_stands_in_a_cell_comes_back(
+    table: list[list[str]], delimiter: str, end: str, quote_all: bool
+) -> None:
+    chunks = read(written(table, delimiter, end, quote_all=quote_all))
+    assert rows(chunks) == table
+    assert rejects(chunks) == []
+
+
+@RELAXED
+@given(TABLE, st.integers(1, 60), st.integers(1, 5))
+def test_block_and_chunk_sizes_change_nothing(table: list[list[str]], block_bytes: int, rows_per_chunk: int) -> None:
+    data = written(table, ",", "\n", quote_all=False).encode()
+    whole = read(data)
+    assert rows(read(data, rows_per_chunk=rows_per_chunk)) == rows(whole)
+    small = csv_reader.CsvPieces(ByteSource(io.BytesIO(data)), block_bytes=len(HEADER) + block_bytes)
+    pieces = list(small)
+    assert [line for piece in pieces for line in piece.lines.tolist()] == lines(whole)
+    assert [list(row.values()) for piece in pieces for row in piece.table.to_pylist()] == [
+        [value or None for value in row] for row in table
+    ]
+
+
+UNTIDY = st.lists(
+    st.sampled_from(["a", '"', '""', ",", "\n", "\r\n", "\r", "b c", '5" x', ",,", "é"]), max_size=40
+).map("".join)
+
+
+@RELAXED
+@given(UNTIDY, st.integers(1, 40))
+@example('"a\nb,"c"\n', 5)
+@example('a,"b"c\n"\n', 1)
+def test_untidy_text_loses_no_row_and_no_line_number(body: str, block_bytes: int) -> None:
+    data = (HEADER + "first,1,x\n" + body).encode()
+    chunks = read(data)
+    numbers = lines(chunks) + [line for line, _, _ in rejects(chunks)]
+    assert len(set(numbers)) == len(numbers)
+    physical = data.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert all(physical[line - 1].strip() for line in numbers)
+    pieces = list(csv_reader.CsvPieces(ByteSource(io.BytesIO(data)), block_bytes=len(HEADER) + block_bytes))
+    assert [line for piece in pieces for line in piece.lines.tolist()] == lines(chunks)
+    assert [(r.line, r.reason, r.row) for piece in pieces for r in piece.rejected] == rejects(chunks)
+
+
+@RELAXED
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=30))
+def test_uneven_rows_are_all_accounted_for(widths: list[int]) -> None:
+    body = "".join(",".join(["v"] * width) + "\n" for width in widths)
+    chunks = read(HEADER + body)
+    refused = {line for line, _, _ in rejects(chunks)}
+    assert refused == {index + 2 for index, width in enumerate(widths) if width > 3}
+    assert lines(chunks) == [index + 2 for index, width in enumerate(widths) if width <= 3]
