@@ -99,12 +99,12 @@ class ModelStore:
         target = self._versions / name
         self._versions.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            self._sweep()
             if not _sound(target, info):
                 self._copy(source, info, target)
             past = self._pointed()
             if past[:1] != [name]:
                 self._point([name, *past])
+            self._sweep()
         return target
 
     def rollback(self) -> Path:
@@ -169,7 +169,6 @@ class ModelStore:
             sync_folder(self._versions)
         finally:
             shutil.rmtree(copy, ignore_errors=True)
-        self._sweep()
 
     def _sweep(self) -> None:
         """Remove what an interrupted installation left; only under the lock, so it is nobody's."""

@@ -96,7 +96,7 @@ class TestWeights:
         features = [Feature(f"f{i}", "g", "Something", code) for i, code in enumerate("ABCD")]
         explained = explanation(features, [0.5, -2.0, 1.0, 0.0])
         assert [(reason.code, reason.weight) for reason in explained.reasons] == [("B", -2.0), ("C", 1.0), ("A", 0.5)]
-        assert [reason.code for reason in explained.strongest(3)] == ["C", "A"]
+        assert [reason.code for reason in explained.strongest(9)] == ["C", "A"]
         assert [reason.code for reason in explained.strongest(1)] == ["C"]
 
     def test_the_feature_that_moved_the_reason_its_way_is_told(self) -> None:
