@@ -64,7 +64,7 @@ class FeatureSpace:
             start = end
         return matrix
 
-    def fit_transform(self, table: ManifestTable, history: FloatArray, *, folds: int = 5, seed: int = 0) -> FloatArray:
+    def fit_transform(self, table: ManifestTable, history: FloatArray, *, folds: int = 3, seed: int = 0) -> FloatArray:
         """Fit, and transform the same rows with what was learned from the other folds.
 
         A fold keeps shipments with the same first description together: a text that repeats must not teach its own answer.

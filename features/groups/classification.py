@@ -100,10 +100,9 @@ class ClassificationGroup(Group):
         chapters = sorted({heading[:2] for heading in self.headings_})
         self._heading_at = {heading: position for position, heading in enumerate(self.headings_)}
         self._chapter_at = {chapter: position for position, chapter in enumerate(chapters)}
-        self._to_chapter = np.zeros((len(self.headings_), len(chapters)), dtype=np.float32)
-        for position, heading in enumerate(self.headings_):
-            self._to_chapter[position, self._chapter_at[heading[:2]]] = 1.0
-        self._chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=bool)
+        # Headings are sorted, so those of a chapter are neighbours.
+        self._chapter_start = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
+        self._chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
 
     def posterior(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """P(heading | words) (texts, headings), and which texts have a known word at all."""
@@ -144,10 +143,11 @@ class ClassificationGroup(Group):
             if not len(rows):
                 continue
             headings, known = self.posterior(text.values[part * _PART : (part + 1) * _PART])
-            chapters = headings @ self._to_chapter
+            # Sums, not a matrix product: the last bits of a product depend on how many rows it gets.
+            chapters = np.ascontiguousarray(np.add.reduceat(headings, self._chapter_start, axis=1))
             of_row = text.codes[rows] - part * _PART
             certainty = chapters.max(axis=1)
-            chemical = chapters[:, self._chemical].sum(axis=1)
+            chemical = (chapters * self._chemical).sum(axis=1)
             own_heading, own_chapter = heading[rows], chapter[rows]
             p_heading = np.where(own_heading >= 0, headings[of_row, np.maximum(own_heading, 0)], 0.0)
             p_chapter = np.where(own_chapter >= 0, chapters[of_row, np.maximum(own_chapter, 0)], 0.0)
