@@ -11,10 +11,7 @@ one and two block lengths, which needs two counters instead of a list of events.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
 from itertools import repeat
 from typing import Any, Final
 
@@ -22,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, declare
+from features.groups.history_entities import AT, COLUMNS, Entities
+from features.groups.history_keys import entity_keys
 from features.table import ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -36,10 +35,6 @@ _EVICT_EVERY: Final = 65536
 #: Shipment references remembered, so that a shipment sent again meets the history it met before and counts once.
 REMEMBERED: Final = 32768
 
-_COLUMNS: Final = (
-    "n", "first_s", "last_s", "block0", "now0", "before0", "block1", "now1", "before1", "cents", "grams", "partners",
-    "finds", "clean",
-)  # fmt: skip
 _KINDS: Final = ("consignor", "consignee", "address", "pair", "occupant")
 #: What a find at a party is remembered under.
 _FOUND_AT: Final = ("consignor", "consignee", "address")
@@ -85,45 +80,6 @@ class HistoryRows:
     late: NDArray[np.bool_]
 
 
-class _Entities:
-    """Integer state of one kind of entity: an index from key to slot and a (slots, columns) array."""
-
-    __slots__ = ("index", "state")
-
-    def __init__(self, keys: IntArray | None = None, state: IntArray | None = None) -> None:
-        self.index: dict[int, int] = {} if keys is None else dict(zip(keys.tolist(), range(len(keys)), strict=True))
-        self.state = np.zeros((64, len(_COLUMNS)), dtype=np.int64) if state is None else state
-
-    def copy(self) -> _Entities:
-        other = _Entities.__new__(_Entities)
-        other.index, other.state = dict(self.index), self.state.copy()
-        return other
-
-    def slots(self, keys: IntArray) -> IntArray:
-        """Slot of each key, -1 where it is not known."""
-        return np.fromiter(map(self.index.get, keys.tolist(), repeat(-1)), dtype=np.int64, count=len(keys))
-
-    def add(self, keys: IntArray) -> IntArray:
-        """Slots of keys that are not known yet."""
-        start, end = len(self.index), len(self.index) + len(keys)
-        if end > len(self.state):
-            grown = np.zeros((max(end, 2 * len(self.state)), len(_COLUMNS)), dtype=np.int64)
-            grown[:start] = self.state[:start]
-            self.state = grown
-        self.index.update(zip(keys.tolist(), range(start, end), strict=True))
-        return np.arange(start, end)
-
-    def strongest(self, count: int) -> tuple[IntArray, IntArray]:
-        """Keys and state of the ``count`` entities worth most: finds first, then the most recently seen."""
-        keys = np.fromiter(self.index, dtype=np.int64, count=len(self.index))
-        state = self.state[: len(keys)]
-        order = np.lexsort((keys, -state[:, _AT["n"]], -state[:, _AT["last_s"]], state[:, _AT["finds"]] == 0))
-        kept = order[:count]
-        kept = kept[np.argsort(keys[kept])]
-        return keys[kept], state[kept]
-
-
-_AT: Final = {name: position for position, name in enumerate(_COLUMNS)}
 _WIDTH: Final = len(FEATURES)
 
 
@@ -138,7 +94,7 @@ class History:
         self.capacity = capacity
         self.watermark = 0
         self.sequence = 0
-        self._entities = {kind: _Entities() for kind in _KINDS}
+        self._entities = {kind: Entities() for kind in _KINDS}
         self._seen: dict[int, int] = {}
         self._seen_rows = np.empty((0, _WIDTH))
         self._seen_identity = np.empty(0, dtype=np.int64)
@@ -182,9 +138,9 @@ class History:
         self.watermark, self.sequence = int(meta[1]), int(meta[2])
         for kind in _KINDS:
             keys, state = arrays[f"{kind}_keys"], arrays[f"{kind}_state"]
-            if state.shape != (len(keys), len(_COLUMNS)):
-                raise ValueError(f"History of {kind} has shape {state.shape}, expected ({len(keys)}, {len(_COLUMNS)}).")
-            self._entities[kind] = _Entities(keys.astype(np.int64), np.ascontiguousarray(state, dtype=np.int64))
+            if state.shape != (len(keys), len(COLUMNS)):
+                raise ValueError(f"History of {kind} has shape {state.shape}, expected ({len(keys)}, {len(COLUMNS)}).")
+            self._entities[kind] = Entities(keys.astype(np.int64), np.ascontiguousarray(state, dtype=np.int64))
         return self
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
@@ -196,7 +152,7 @@ class History:
         # A reader of several shipments needs a state to advance, or later ones would not see the earlier ones.
         target = self if update or table.n_shipments == 1 else self.copy()
         update = update or target is not self
-        keys = _keys(table)
+        keys = entity_keys(table)
         values = np.empty((table.n_shipments, _WIDTH))
         late = np.empty(table.n_shipments, dtype=bool)
         start = 0
@@ -211,7 +167,7 @@ class History:
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Record the results of inspected shipments, known from now on: ``find`` (n_shipments,) True where content was found."""
-        keys = _keys(table)
+        keys = entity_keys(table)
         for kind in _FOUND_AT:
             entities = self._entities[kind]
             valid = keys[kind] != 0
@@ -219,8 +175,8 @@ class History:
             slots = entities.slots(distinct)
             slots[slots < 0] = entities.add(distinct[slots < 0])
             found = find[valid].astype(np.int64)
-            entities.state[slots, _AT["finds"]] += _sums(inverse, found, len(distinct))
-            entities.state[slots, _AT["clean"]] += _sums(inverse, 1 - found, len(distinct))
+            entities.state[slots, AT["finds"]] += _sums(inverse, found, len(distinct))
+            entities.state[slots, AT["clean"]] += _sums(inverse, 1 - found, len(distinct))
 
     def replay(self, table: ManifestTable, find: NDArray[np.bool_], known_s: IntArray) -> HistoryRows:
         """`advance` over a labelled past, with each result visible from the second after it was known.
@@ -231,7 +187,7 @@ class History:
             known_s: (n_shipments,) when the result was known; a value below 0 means never (not inspected).
         """
         rows = self.advance(table)
-        keys = _keys(table)
+        keys = entity_keys(table)
         asof = np.maximum.accumulate(table.declared_s)
         inspected = known_s >= 0
         for kind in _FOUND_AT:
@@ -250,7 +206,7 @@ class History:
         late = keys["time"] < asof
         counts, copies = self._first_time(keys["id"], keys["identity"])
         values = np.full((n, _WIDTH), np.nan)
-        pending: list[tuple[_Entities, IntArray, IntArray, IntArray]] = []
+        pending: list[tuple[Entities, IntArray, IntArray, IntArray]] = []
         read: dict[str, dict[str, NDArray[Any]]] = {}
         partners = np.zeros(n, dtype=np.int64)
         names = np.zeros(n, dtype=np.int64)
@@ -325,7 +281,7 @@ class History:
         asof: IntArray,
         counts: NDArray[np.bool_],
         new_partner: IntArray | None,
-        pending: list[tuple[_Entities, IntArray, IntArray, IntArray]] | None,
+        pending: list[tuple[Entities, IntArray, IntArray, IntArray]] | None,
     ) -> dict[str, NDArray[Any]]:
         """State of one kind as of each shipment; the state afterwards goes to ``pending``."""
         n = len(asof)
@@ -349,34 +305,34 @@ class History:
 
         def running(column: str, amounts: IntArray) -> None:
             before = np.cumsum(amounts) - amounts
-            seen[column] = spread(state[entity, _AT[column]] + before - before[start][entity])
-            after[:, _AT[column]] += _sums(entity, amounts, len(distinct))
+            seen[column] = spread(state[entity, AT[column]] + before - before[start][entity])
+            after[:, AT[column]] += _sums(entity, amounts, len(distinct))
 
         running("n", counted)
         running("cents", keys["cents"][rows] * counted)
         running("grams", keys["grams"][rows] * counted)
         running("partners", (new_partner[rows] if new_partner is not None else np.zeros_like(counted)) * counted)
         for column in ("finds", "clean"):
-            seen[column] = spread(state[entity, _AT[column]])
+            seen[column] = spread(state[entity, AT[column]])
 
         position = np.arange(len(rows))
         latest = np.maximum.accumulate(np.where(counted > 0, position, -1)) if len(rows) else position
         previous = np.concatenate([[-1], latest[:-1]])[: len(rows)]
         inside = previous >= start[entity]
-        seen["last_s"] = spread(np.where(inside, time[np.maximum(previous, 0)], state[entity, _AT["last_s"]]))
+        seen["last_s"] = spread(np.where(inside, time[np.maximum(previous, 0)], state[entity, AT["last_s"]]))
         first_here = (
             np.minimum.reduceat(np.where(counted > 0, time, np.iinfo(np.int64).max), start) if len(rows) else time
         )
-        known = state[:, _AT["n"]] > 0
-        any_counted = after[:, _AT["n"]] > state[:, _AT["n"]]
-        first = np.where(known, state[:, _AT["first_s"]], np.where(any_counted, first_here, 0))
+        known = state[:, AT["n"]] > 0
+        any_counted = after[:, AT["n"]] > state[:, AT["n"]]
+        first = np.where(known, state[:, AT["first_s"]], np.where(any_counted, first_here, 0))
         seen["first_s"] = spread(first[entity])
-        after[:, _AT["first_s"]] = first
+        after[:, AT["first_s"]] = first
         end = np.append(start[1:], len(rows)) - 1
-        after[:, _AT["last_s"]] = np.where(any_counted, time[latest[end]] if len(rows) else 0, state[:, _AT["last_s"]])
+        after[:, AT["last_s"]] = np.where(any_counted, time[latest[end]] if len(rows) else 0, state[:, AT["last_s"]])
 
         for number, length in enumerate(BLOCKS):
-            block_at, now_at, before_at = (_AT[f"{part}{number}"] for part in ("block", "now", "before"))
+            block_at, now_at, before_at = (AT[f"{part}{number}"] for part in ("block", "now", "before"))
             block = time // length
             held, now, before = state[:, block_at], state[:, now_at], state[:, before_at]
             carried = np.where(block == held[entity], now[entity] + before[entity], 0)
@@ -432,7 +388,7 @@ class History:
         for kind, entities in self._entities.items():
             if len(entities.index) > self.capacity:
                 keys, state = entities.strongest(self.capacity * 3 // 4)
-                self._entities[kind] = _Entities(keys, state.copy())
+                self._entities[kind] = Entities(keys, state.copy())
 
 
 _FEATURE_AT: Final = {feature.name: position for position, feature in enumerate(FEATURES)}
@@ -477,82 +433,3 @@ def _known_before(keys: IntArray, asof: IntArray, which: NDArray[np.bool_], know
     events = entity[order] * width + (known_s[rows][order] - low)
     before = np.searchsorted(events, place * width + (asof - low)) - np.searchsorted(events, place * width)
     return np.where(match, before, 0).astype(np.float64)
-
-
-# -- keys -------------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=131072)
-def _hash(text: str) -> int:
-    """64-bit hash of a name or address: case, accents, punctuation and white space do not count."""
-    folded = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    plain = "".join(letter for letter in folded.casefold() if letter.isalnum())
-    return int.from_bytes(blake2b(plain.encode(), digest_size=8).digest(), "little", signed=True) if plain else 0
-
-
-def _mix(*parts: NDArray[np.int64]) -> IntArray:
-    """One 64-bit key from several (finaliser of SplitMix64, Steele, Lea and Flood 2014); never 0."""
-    with np.errstate(over="ignore"):
-        mixed = np.full(len(parts[0]), 0x9E3779B97F4A7C15, dtype=np.uint64)
-        for part in parts:
-            mixed = (mixed ^ part.view(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed ^= mixed >> np.uint64(31)
-    return np.where(mixed == 0, 1, mixed).astype(np.uint64).view(np.int64)
-
-
-def _keys(table: ManifestTable) -> dict[str, IntArray]:
-    """Per shipment the keys of its entities (0: missing), its time, and its value in cents and mass in grams."""
-
-    def make() -> dict[str, IntArray]:
-        first = table.first_row
-
-        def hashed(name: str) -> IntArray:
-            column = table.text(name)
-            codes = column.codes[first]
-            if len(column.values) > 2 * len(codes):
-                column = column.take(first).compact()
-                codes = column.codes
-            values = np.fromiter(map(_hash, column.values), dtype=np.int64, count=len(column.values))
-            return np.append(values, 0)[codes]
-
-        shipper, receiver = hashed("consignor_name"), hashed("consignee_name")
-        street, postcode = hashed("consignee_address"), hashed("consignee_postcode")
-        country = hashed("consignee_country")
-        consignor = np.where(shipper != 0, _mix(shipper, hashed("consignor_country")), 0)
-        consignee = np.where(receiver != 0, _mix(receiver, postcode, country), 0)
-        address = np.where(street != 0, _mix(street, postcode, country), 0)
-        ids = table.text("shipment_id").take(first).compact()
-        exact = np.fromiter(
-            (int.from_bytes(blake2b(v.encode(), digest_size=8).digest(), "little", signed=True) for v in ids.values),
-            dtype=np.int64,
-            count=len(ids.values),
-        )
-        cents = _shipment_sum(table, np.rint(table.usd("customs_value") * 100.0))
-        mass = table.number("gross_mass_kg")[first]
-        grams = _shipment_sum(table, np.rint(table.number("net_mass_kg") * 1000.0))
-        grams = np.where(
-            np.isnan(mass), grams, np.nan_to_num(np.minimum(np.rint(mass * 1000.0), 1e15)).astype(np.int64)
-        )
-        # Identity says whether a shipment sent again is still the same one.
-        identity = _mix(consignor, consignee, address, cents, grams, table.declared_s * 0)
-        return {
-            "time": table.declared_s,
-            "id": np.append(exact, 0)[ids.codes],
-            "identity": identity,
-            "consignor": consignor,
-            "consignee": consignee,
-            "address": address,
-            "pair": np.where((consignor != 0) & (consignee != 0), _mix(consignor, consignee), 0),
-            "occupant": np.where((address != 0) & (consignee != 0), _mix(address, receiver), 0),
-            "cents": cents,
-            "grams": grams,
-        }
-
-    found: dict[str, IntArray] = table.derived("history_keys", make)
-    return found
-
-
-def _shipment_sum(table: ManifestTable, amounts: FloatArray) -> IntArray:
-    whole = np.nan_to_num(np.minimum(amounts, 1e15)).astype(np.int64)
-    return np.add.reduceat(whole, table.first_row) if table.n_shipments else np.zeros(0, dtype=np.int64)

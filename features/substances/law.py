@@ -18,12 +18,11 @@ _EU_LAW_IN_UK_UNTIL: Final = date(2020, 12, 31)
 
 @cache
 def eu_members() -> frozenset[str]:
-    """Member states of the European Union, ISO alpha-2 (python-stdnum's list, with Greece as GR)."""
+    """Member states of the European Union, ISO alpha-2 (python-stdnum's list)."""
     from stdnum.eu import vat
 
-    # The VAT area names Greece EL and adds Northern Ireland (XI), which is no member state.
-    states = {state.upper() for state in vat.MEMBER_STATES} - {"XI"}
-    return frozenset({"GR" if state == "EL" else state for state in states})
+    # Northern Ireland (XI) is in the VAT area but no member state.
+    return frozenset(state.upper() for state in vat.MEMBER_STATES) - {"XI"}
 
 
 def applies(listing_jurisdiction: str, place: str, on: date) -> bool:

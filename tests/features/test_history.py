@@ -151,3 +151,9 @@ def test_a_snapshot_restores_the_state_and_another_version_is_refused() -> None:
     arrays["meta"] = arrays["meta"] + np.array([1, 0, 0, 0])
     with pytest.raises(ValueError, match="version 2"):
         History.from_arrays(arrays)
+
+
+def test_an_empty_snapshot_is_a_history_without_a_past() -> None:
+    restored = History.from_arrays(History.empty().to_arrays())
+    rows = restored.advance(shipments([("1", 0, "A", "x", "r", 1)]))
+    assert column(rows.values, "consignor_shipments") == [0]

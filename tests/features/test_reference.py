@@ -250,7 +250,8 @@ def test_groups_that_are_no_substances_need_no_structure() -> None:
         ("CN", "CN"), ("cn", "CN"), (" chn ", "CN"), ("156", "CN"), ("China", "CN"), ("P.R. China", "CN"),
         ("NA", "NA"), ("Namibia", "NA"), ("U.S.A.", "US"), ("United States", "US"), ("uk", "GB"), ("EL", "GR"),
         ("Hong Kong SAR", "HK"), ("Türkiye", "TR"), ("TURKEY", "TR"), ("Côte d'Ivoire", "CI"), ("South Korea", "KR"),
-        ("Korea, Republic of", "KR"), ("Viet Nam", "VN"), ("Vietnam", "VN"), ("ＵＳ", "US"), ("036", "AU"), ("XK", "XK"),
+        ("Korea, Republic of", "KR"), ("Viet Nam", "VN"), ("Vietnam", "VN"), ("ＵＳ", "US"), ("036", "AU"),
+        ("XK", "XK"),
         ("", None), ("ZZ", None), ("EU", None), ("Utopia", None), ("12", None), ("-", None),
     ],
 )  # fmt: skip
@@ -286,8 +287,10 @@ def test_currencies_are_known_by_code_number_and_name(text: str, code: str | Non
 @pytest.mark.parametrize(
     ("digits", "known"),
     [
-        ("293334", True), ("2933340000", True), ("2933", True), ("29", True), ("01", True), ("0901", True), ("29333", True),
-        ("293377", False), ("2977", False), ("77", False), ("9", False), ("", False), ("TOTAL", False), ("2933.34", False),
+        ("293334", True), ("2933340000", True), ("2933", True), ("29", True), ("01", True), ("0901", True),
+        ("29333", True),
+        ("293377", False), ("2977", False), ("77", False), ("9", False), ("", False), ("TOTAL", False),
+        ("2933.34", False),
     ],
 )  # fmt: skip
 def test_hs_codes_exist_at_two_four_or_six_digits(digits: str, known: bool) -> None:
@@ -312,7 +315,8 @@ def test_hs_codes_of_a_level_have_that_many_digits(digits: int) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("USLAX", "USLAX"), ("us lax", "USLAX"), ("LAX", "USLAX"), ("pvg", "CNPVG"), ("NYC", "USNYC"), ("JPTYO", "JPTYO"),
+        ("USLAX", "USLAX"), ("us lax", "USLAX"), ("LAX", "USLAX"), ("pvg", "CNPVG"), ("NYC", "USNYC"),
+        ("JPTYO", "JPTYO"),
         ("HKHKG", "HKHKG"), ("GB-LON", "GBLON"), ("ZZLAX", None), ("China", None), ("QQQ", None), ("USLAX1", None),
         ("", None), ("12345", None), ("US1AX", None),
     ],

@@ -232,6 +232,8 @@ HARD_NEGATIVES = [
     "2,4-piperidone",
     "1-ethyl-4-piperidone",
     "4-piperidone-3-carboxylic acid",
+    "4-piperidonecarboxylic acid",
+    "fentanylx filter",
     "methyl 4-piperidone-3-carboxylate",
     "3-chloropropionyl chloride",
     "2-chloro propionyl chloride",
@@ -402,16 +404,23 @@ def test_a_huge_text_is_answered_without_delay(text: str) -> None:
     assert time.process_time() - started < 2.0
 
 
-def named(name: str, **other: tuple[str, ...]) -> Substance:
+def named(name: str, group: Group = Group.PRECURSOR, **other: tuple[str, ...]) -> Substance:
     synonyms, abbreviations = other.get("synonyms", ()), other.get("abbreviations", ())
-    return Substance(
-        name, Group.PRECURSOR, "", "C", "", "", synonyms, abbreviations, (), "test", Verified.ASSUMED, "", None
-    )
+    return Substance(name, group, "", "C", "", "", synonyms, abbreviations, (), "test", Verified.ASSUMED, "", None)
 
 
 def test_one_name_for_two_substances_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'Gamma' stands for Alphane and Betane"):
         SubstanceIndex((named("Alphane", synonyms=("gamma",)), named("Betane", synonyms=("Gamma",))), ())
+
+
+def test_a_name_inside_a_longer_one_is_not_declared_by_it() -> None:
+    index = SubstanceIndex((named("Blue alphane", Group.OTHER_CONTROLLED), named("Alphane")), ())
+    inside, beside = index.resolve("blue alphane"), index.resolve("blue alphane and alphane")
+    assert inside is not None
+    assert beside is not None
+    assert (inside.substance, inside.hit) == ("Blue alphane", False)
+    assert (beside.substance, beside.hit) == ("Alphane", True)
 
 
 def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
@@ -502,6 +511,11 @@ def test_months_since_listing_count_from_the_first_day_of_control() -> None:
     assert INDEX.months_since_listing("Brorphine", date(2023, 4, 1), "US") == pytest.approx(25, abs=0.1)
 
 
+def test_a_proposal_does_not_start_the_age_of_a_listing() -> None:
+    # Proposed in the United States on 2024-10-28, listed in Canada on 2026-04-12.
+    assert INDEX.months_since_listing("Phenethyl bromide", date(2026, 10, 12), None) == pytest.approx(6, abs=0.1)
+
+
 def test_without_control_or_without_a_day_there_is_no_age() -> None:
     assert INDEX.months_since_listing("4-Piperidone", date(2023, 5, 11), "US") is None
     assert INDEX.months_since_listing("Thenylfentanyl", date(2026, 1, 1), "DE") is None
@@ -509,6 +523,20 @@ def test_without_control_or_without_a_day_there_is_no_age() -> None:
     assert INDEX.months_since_listing("Thenylfentanyl", date(2026, 1, 1), "US") is None
 
 
-def test_folding_keeps_punctuation_and_compacting_drops_it() -> None:
-    assert fold("4‑Ａnilino") == "4-anilino"
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("4‑Ａnilino", "4-anilino"),
+        ("Méthyl", "methyl"),
+        ("γ-Butyl", "gamma-butyl"),
+        ("α,β", "alpha,beta"),
+        ("100 µg", "100 ug"),
+        ("ИСО", "исо".translate({ord("и"): "u", ord("с"): "c", ord("о"): "o"})),
+    ],
+)
+def test_folding_makes_letters_one_and_keeps_punctuation(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+def test_compacting_drops_punctuation() -> None:
     assert compact("4-(Phenylamino) Piperidine") == "4anilinopiperidine"

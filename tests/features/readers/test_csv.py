@@ -180,6 +180,14 @@ def test_an_open_mark_far_from_the_end_does_not_swallow_the_file() -> None:
     assert [line for line, _, _ in rejects(chunks)] == [2]
 
 
+def test_an_open_mark_does_not_hold_the_rest_of_the_file_in_memory() -> None:
+    filler = "".join(f"F{n},1,{'x' * 1000}\n" for n in range(6 * MAX_CELL_BYTES // 1000))
+    source = ByteSource(io.BytesIO((HEADER + 'A,1,"open\n' + filler).encode()))
+    pieces = csv_reader.CsvPieces(source, block_bytes=MAX_CELL_BYTES // 4)
+    largest = max(piece.table.nbytes for piece in pieces)
+    assert largest < 2 * MAX_CELL_BYTES
+
+
 def test_a_row_that_begins_before_the_open_mark_is_rejected_as_a_whole() -> None:
     chunks = read(HEADER + '"A\n1",2,"open\nB,3,y\n')
     assert [row[0] for row in rows(chunks)] == ["B"]
@@ -236,7 +244,7 @@ def test_a_mapping_may_set_encoding_and_delimiter() -> None:
         read(data, mapping=nonsense)
 
 
-CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=8) | st.text(
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8) | st.text(
     alphabet='a",;\n\r\t é', max_size=8
 )
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8)
