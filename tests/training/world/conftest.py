@@ -1,0 +1,25 @@
+"""One world per session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.training.world.whole import Whole
+from training.world import generate
+
+ROWS = 90_000
+SEED = 11
+
+
+@pytest.fixture(scope="session")
+def world() -> Whole:
+    chunks = list(generate(ROWS, SEED))
+    office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
+    truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
+    illicit = truth["content"] != "none"
+    ids = office["shipment_id"]
+    first = np.concatenate([[True], ids[1:] != ids[:-1]])
+    shipment = np.cumsum(first) - 1
+    any_illicit = np.bincount(shipment, illicit) > 0
+    return Whole(office, truth, illicit, first, any_illicit[shipment])

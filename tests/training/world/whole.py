@@ -1,0 +1,29 @@
+"""A whole simulated world for tests to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole world: office and truth columns, whether each row is illicit, and which rows begin a shipment."""
+
+    office: dict[str, NDArray[np.object_]]
+    truth: dict[str, NDArray[np.object_]]
+    illicit: NDArray[np.bool_]
+    first: NDArray[np.bool_]
+    of_illicit_shipment: NDArray[np.bool_]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column as numbers, NaN where it is blank or no number."""
+        out = np.full(len(self.illicit), np.nan)
+        for i, text in enumerate(self.office[name]):
+            try:
+                out[i] = float(text)
+            except ValueError:
+                continue
+        return out

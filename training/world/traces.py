@@ -1,0 +1,61 @@
+"""The traces that typologies leave on a manifest, and how often honest traffic shows the same.
+
+Each trace is a switch of the shipment. Honest shipments have it at a base rate; a network's shipment has it at the same
+base rate, or because the network works that way. What a switch does to the record is the same for both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Ids of the typologies of the reference tables that this world can show.
+TRACES: Final = (
+    "P1",
+    "P2",
+    "P3",
+    "P4",
+    "P5",
+    "P7",
+    "R1",
+    "V1",
+    "V2",
+    "V3",
+    "V4",
+    "V5",
+    "V6",
+    "D1",
+    "D3",
+    "D4",
+    "D5",
+    "D7",
+    "D8",
+    "D9",
+    "E1",
+    "E2",
+    "E3",
+    "M4",
+    "M5",
+    "T1",
+)
+T: Final = {name: i for i, name in enumerate(TRACES)}
+
+#: Priors that give the base rate of a switch; the other traces come about in the parties, goods and noise themselves.
+BASE_RATE: Final = {
+    "P2": "habit.no_contact",
+    "P7": "habit.phone_elsewhere",
+    "R1": "route.third_country",
+    "V2": "habit.freight_heavy",
+    "V3": "habit.light_or_heavy",
+    "V4": "value.bunch_below_threshold",
+    "V5": "habit.round_value",
+    "V6": "habit.drum",
+    "D9": "habit.gift",
+}
+#: What networks of each trade work with. Strong combinations add the open declarations (D5, D7, T1, E1, E3).
+REPERTOIRE: Final = {
+    "opioid": ("P1", "P2", "P4", "P5", "P7", "R1", "V1", "V2", "V3", "D1", "D4", "D9", "V5", "M5"),
+    "precursor": ("P1", "P3", "P4", "P5", "P7", "R1", "V1", "V2", "V3", "V6", "D3", "D4", "D9", "V5", "D1"),
+    "equipment": ("P1", "P2", "P4", "P5", "R1", "V1", "V3", "D4", "E2", "V5", "D9", "D1"),
+}
+#: How many traces a shipment of each strength has, least and most.
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (4, 6), "strong": (6, 8)}
