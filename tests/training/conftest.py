@@ -1,0 +1,34 @@
+"""One trained model per session; tests that need another one train it themselves, on less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.small_data import rows, write
+from training.boosting import BoostingParams
+from training.pipeline import TrainConfig, TrainResult, train
+
+#: Small data needs few trees, and the tests' time is short.
+QUICK = BoostingParams(learning_rate=0.15, num_leaves=7, most_trees=60, patience=10)
+
+
+@pytest.fixture(scope="session")
+def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("data") / "labelled.csv", rows())
+
+
+@pytest.fixture(scope="session")
+def trained(data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    folder = tmp_path_factory.mktemp("trained")
+    return train(
+        TrainConfig(
+            data=data_file,
+            bundle=folder / "bundle",
+            metrics=folder / "metrics.json",
+            track=False,
+            threads=1,
+            params=QUICK,
+        )
+    )

@@ -1,0 +1,284 @@
+"""The whole of `train`: nothing from the future, the same bytes again, and figures that tell skill from luck."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.bundle import load
+from tests.training.conftest import QUICK
+from tests.training.small_data import Row, iso, rows, write
+from training.dataset import BadData, from_file
+from training.evaluation import evaluate_file, evaluate_predictions, score_dataset
+from training.pipeline import TrainConfig, TrainResult, train
+from training.windows import TooLittleData
+
+
+def _train(folder: Path, data: list[Row], **options: object) -> TrainResult:
+    folder.mkdir(exist_ok=True)
+    path = write(folder / "labelled.csv", data)
+    base = TrainConfig(data=path, bundle=folder / "bundle", track=False, threads=1, params=QUICK)
+    return train(replace(base, **options))  # type: ignore[arg-type]
+
+
+def _trees(result: TrainResult) -> dict[str, str]:
+    return {head: booster.model_to_string() for head, booster in result.model.boosters.items()}
+
+
+def test_it_learns_what_is_there_to_learn(trained: TrainResult) -> None:
+    risk = trained.metrics["labels"]["office"]["risk"]
+    assert trained.metrics["evaluated_on"] == "the test window, by the final model"
+    assert risk["roc_auc"]["value"] > 0.8
+    assert risk["pr_auc"]["low"] > 3 * risk["prevalence"]
+
+
+def test_labels_dealt_out_at_random_give_no_skill(tmp_path: Path) -> None:
+    result = _train(tmp_path, rows(shuffled=True))
+    risk = result.metrics["labels"]["office"]["risk"]
+    assert risk["finds"] > 30
+    assert risk["roc_auc"]["low"] < 0.5 < risk["roc_auc"]["high"] + 0.03
+    assert risk["roc_auc"]["value"] < 0.58
+
+
+def test_the_same_data_and_seed_give_the_same_bundle_to_the_byte(
+    trained: TrainResult, data_file: Path, tmp_path: Path
+) -> None:
+    again = train(TrainConfig(data=data_file, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))
+    assert again.digest == trained.digest
+    other = train(TrainConfig(data=data_file, bundle=tmp_path / "c", track=False, threads=1, params=QUICK, seed=1))
+    assert other.digest != trained.digest
+
+
+def test_labels_of_the_test_window_change_nothing_but_the_figures(trained: TrainResult, tmp_path: Path) -> None:
+    data = rows()
+    assert trained.windows.test is not None
+    changed = 0
+    for row in data:
+        if row.declared_s >= trained.windows.test.start_s and row.values["content"]:
+            row.values["content"] = "none" if row.values["content"] != "none" else "fentanyl"
+            changed += 1
+    assert changed > 100
+    other = _train(tmp_path, data)
+    assert _trees(other) == _trees(trained)
+    assert other.model.calibrators == trained.model.calibrators
+    assert other.model.lanes == trained.model.lanes
+    assert other.metrics["labels"]["office"] != trained.metrics["labels"]["office"]
+
+
+def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_learned(tmp_path: Path) -> None:
+    data = rows()
+    first = _train(tmp_path / "first", data)
+    assert first.windows.test is not None
+    late = iso(first.windows.test.start_s + 86400)
+    finds = [row for row in data if row.values["content"] not in ("", "none")]
+    # A handful: more of them would stretch the label delay and with it the windows.
+    for row in finds[10:60:10]:
+        row.values["inspected_at"] = late
+    as_find = _train(tmp_path / "find", data)
+    clean = copy.deepcopy(data)
+    for row in clean:
+        if row.values["inspected_at"] == late:
+            row.values["content"] = "none"
+    as_clean = _train(tmp_path / "clean", clean)
+    assert _trees(as_find) == _trees(as_clean)
+    assert _trees(as_find) != _trees(first)
+
+
+def test_later_shipments_do_not_change_what_earlier_ones_teach(tmp_path: Path) -> None:
+    # The features of the rows learned from may not depend on goods, parties or values of the test window.
+    data = rows()
+    first = _train(tmp_path / "first", data)
+    assert first.windows.test is not None
+    for row in data:
+        if row.declared_s >= first.windows.test.start_s:
+            row.values |= {
+                "consignor_name": "Example Newcomer",
+                "goods_description": "unknown goods",
+                "net_mass_kg": "999",
+            }
+    second = _train(tmp_path / "second", data)
+    assert _trees(second) == _trees(first)
+    assert second.model.space.to_state()[0] == first.model.space.to_state()[0]
+
+
+def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, data_file: Path) -> None:
+    assert trained.bundle is not None
+    model = load(trained.bundle)
+    assert model.digest == trained.digest
+    assert model.version == trained.model.version
+    assert _trees(trained) == {head: booster.model_to_string() for head, booster in model.boosters.items()}
+    for name, calibrator in model.calibrators.items():
+        assert model.prevalence[name] == calibrator.prevalence
+
+
+def test_the_card_says_where_the_model_comes_from_and_what_it_cannot_do(trained: TrainResult, data_file: Path) -> None:
+    card = trained.model.card
+    assert card["data"]["source"] == "labelled.csv"
+    assert len(card["data"]["sha256"]) == 64
+    assert card["data"]["shipments"] == 8000
+    assert [*card["windows"]["windows"]] == ["fit", "stop", "calibrate", "lanes", "test", "refit"]
+    assert card["training"]["seed"] == 0
+    assert [f["name"] for f in card["features"]] == list(trained.model.space.names)
+    assert all(f["meaning"] for f in card["features"])
+    assert sum(f["share_of_gain"] for f in card["features"]) == pytest.approx(1.0, abs=1e-3)
+    assert card["monotone"]["consignor_finds"] == "rises"
+    assert any("Origin alone" in limit for limit in card["limits"])
+    assert card["metrics"]["labels"]["office"]["risk"]["prevalence"] > 0
+    assert card["heads"]["precursor"]["base_rate_is"] == "assumed"
+
+
+def test_the_lanes_hold_about_the_traffic_they_were_set_for(trained: TrainResult) -> None:
+    lanes = trained.metrics["lanes"]
+    # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow.
+    assert lanes["red"]["clean_traffic"] < 0.02
+    assert 0.005 < lanes["red"]["clean_traffic"] + lanes["yellow"]["clean_traffic"] < 0.08
+    assert lanes["red"]["finds"] > 3 * lanes["red"]["clean_traffic"]
+
+
+def test_figures_go_into_the_metrics_file_beside_those_of_simpler_means(trained: TrainResult) -> None:
+    assert trained.bundle is not None
+    report = json.loads((trained.bundle.parent / "metrics.json").read_text())
+    assert report["model"]["digest"] == trained.digest
+    assert set(report["labels"]["office"]) == {"risk", "fentanyl_or_analogue", "precursor", "equipment"}
+    assert set(report["baselines"]) == {
+        "keyword_watch_list",
+        "best_single_feature",
+        "depth_2_tree",
+        "logistic_regression",
+    }
+    assert report["baselines_chose"]["best_single_feature"]["feature"] in trained.model.space.names
+    assert report["baselines"]["depth_2_tree"]["office"]["roc_auc"]["value"] > 0.6
+    assert set(report["false_positives_by_origin"]) >= {"origins", "ratio"}
+
+
+def test_a_head_with_too_few_finds_answers_its_prior_and_the_card_says_so(tmp_path: Path) -> None:
+    result = _train(tmp_path, rows(contents=("fentanyl", "fentanyl", "precursor")))
+    head = result.model.card["heads"]["equipment"]
+    assert head["constant"] == "fewer than 20 finds in the fit window: it answers its prior"
+    assert "constant" not in result.model.card["heads"]["precursor"]
+    scored = score_dataset(result.model, from_file(tmp_path / "labelled.csv"))
+    assert np.ptp(scored.of_head[:, 2]) == pytest.approx(0.0, abs=1e-9)
+    assert scored.of_head[0, 2] == pytest.approx(np.log(3e-7), abs=1e-3)
+    figures = result.metrics["labels"]["office"]["equipment"]["pr_auc"]
+    assert figures == {"value": None, "reason": "0 finds in this window; at least 10 are needed"}
+
+
+@pytest.fixture(scope="module")
+def own_label(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
+    """A model of a binary column, trained with a holdout whose rows are out of order and partly unreadable."""
+    folder = tmp_path_factory.mktemp("own")
+    labelled, later = rows(), rows(1200, seed=9)
+    for row in labelled + later:
+        found = row.values["content"] not in ("", "none")
+        row.values["seized"] = "" if not row.values["content"] else "Y" if found else "N"
+    later = later[::-1]
+    later[7].values["shipment_id"] = ""
+    data = write(folder / "labelled.csv", labelled, without=("content", "inspected_at", "inspection"))
+    holdout = write(folder / "holdout.csv", later, without=("content", "inspected_at", "inspection"))
+    result = train(
+        TrainConfig(
+            data=data, label="seized", positive="Y", holdout=holdout, predictions=folder / "out.csv",
+            bundle=folder / "bundle", track=False, threads=1, params=QUICK,
+        )
+    )  # fmt: skip
+    return result, folder
+
+
+def test_a_label_of_ones_own_trains_one_head_at_the_base_rate_of_its_data(own_label: tuple[TrainResult, Path]) -> None:
+    result, _ = own_label
+    assert result.model.heads == ("risk",)
+    assert result.model.card["label"] == {"column": "seized", "positive": "Y"}
+    rate = result.model.base_rates["risk"]
+    assert 0.02 < rate < 0.1
+    assert result.model.card["heads"]["risk"]["base_rate_is"] == "the share of finds in its data"
+    assert result.windows.test is None
+    assert result.metrics["evaluated_on"].startswith("the lanes window, by the model before its refit")
+
+
+def test_predictions_hold_the_holdout_rows_untouched_and_in_order(own_label: tuple[TrainResult, Path]) -> None:
+    _, folder = own_label
+    given, got = (list(csv.reader((folder / name).read_text().splitlines())) for name in ("holdout.csv", "out.csv"))
+    assert got[0] == [*given[0], "risk"]
+    assert [row[:-1] for row in got[1:]] == given[1:]
+    assert [i for i, row in enumerate(got[1:]) if row[-1] == ""] == [7]
+    assert all(0 < float(row[-1]) < 1 for i, row in enumerate(got[1:]) if i != 7)
+
+
+def test_predictions_are_the_scores_of_the_bundle(own_label: tuple[TrainResult, Path]) -> None:
+    _, folder = own_label
+    by_file = evaluate_file(load(folder / "bundle"), folder / "holdout.csv")
+    by_predictions = evaluate_predictions(folder / "out.csv", label="seized", positive="Y")
+    one = by_file["metrics"]["office"]["risk"]
+    other = by_predictions["metrics"]["office"]["risk"]
+    assert one["finds"] == other["finds"] > 10
+    assert one["pr_auc"]["value"] == pytest.approx(other["pr_auc"]["value"], rel=1e-6)
+    assert one["roc_auc"]["value"] == pytest.approx(other["roc_auc"]["value"], rel=1e-6)
+    assert one["roc_auc"]["value"] > 0.75
+
+
+def test_the_holdout_is_not_seen_while_training(own_label: tuple[TrainResult, Path], tmp_path: Path) -> None:
+    result, folder = own_label
+    holdout = write(tmp_path / "other.csv", rows(50, seed=77))
+    again = train(
+        TrainConfig(
+            data=folder / "labelled.csv", label="seized", positive="Y", holdout=holdout, predictions=tmp_path / "p.parquet",
+            bundle=tmp_path / "bundle", track=False, threads=1, params=QUICK,
+        )
+    )  # fmt: skip
+    assert again.digest == result.digest
+    import pyarrow.parquet as pq
+
+    assert pq.read_table(tmp_path / "p.parquet").column_names[-1] == "risk"
+
+
+def test_predictions_without_a_risk_or_with_a_strange_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("shipment_id,goods_description,content\nA,lamp,none\n")
+    with pytest.raises(BadData, match="no column `risk`"):
+        evaluate_predictions(path)
+    path.write_text("shipment_id,goods_description,content,risk\nA,lamp,none,0.1\nB,cup,none,12\n")
+    with pytest.raises(BadData, match=r"row 2, field risk: got '12', but expected a probability from 0 to 1"):
+        evaluate_predictions(path)
+
+
+def test_data_without_any_time_is_split_at_random_and_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "timeless.csv", rows(4000), without=("declared_at", "inspected_at"))
+    result = train(TrainConfig(data=path, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))
+    assert not result.windows.in_time
+    assert result.model.version.startswith("untimed-")
+    assert "random split by consignor" in result.model.card["windows"]["notes"][0]
+    assert result.metrics["labels"]["office"]["risk"]["roc_auc"]["value"] > 0.6
+
+
+def test_too_little_data_is_refused_with_what_is_there_and_what_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(TooLittleData, match=r"fit has \d+ finds and needs 20"):
+        _train(tmp_path, rows(300))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "seized"}, "--label describes a file, but no --data FILE was given"),
+        ({"holdout": Path("x.csv")}, "--holdout FILE and --predictions FILE go together"),
+        ({"data": Path("nowhere.csv")}, "nowhere.csv: no such file"),
+        ({"data": Path("nowhere.csv"), "positive": "1"}, "no --label COLUMN was given"),
+        ({"rows": 0}, "--rows and --threads are at least 1"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_before_any_work(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadData, match=message):
+        train(TrainConfig(**options))  # type: ignore[arg-type]
+
+
+def test_a_bundle_folder_in_use_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(BadData, match="exists and is not empty; give a new folder"):
+        train(TrainConfig(bundle=tmp_path))

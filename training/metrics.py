@@ -1,0 +1,322 @@
+"""Ranking and calibration figures of a scored set of shipments, with intervals, or with the reason why there is none.
+
+All figures are weighted. Scores may be tied: inside a tie the order is taken as random, so that a watch-list that
+answers only yes or no is given what it would earn on average, no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+#: Shares of traffic that an office may be able to inspect, and false-positive rates.
+SHARES: Final = (0.001, 0.005, 0.01, 0.05)
+FALSE_POSITIVE_RATES: Final = (1e-2, 1e-3, 1e-4)
+
+#: Below ten finds the 95 % interval of a recall of one half is wider than 0.3 to 0.7: not a figure to act on.
+MIN_FINDS: Final = 10
+#: A rate is read off at least this many clean shipments lying beyond the threshold.
+MIN_BEYOND: Final = 1.0
+RESAMPLES: Final = 200
+_RESAMPLES_AT_ONCE: Final = 10  # keeps the resampling matrices of a million shipments under 200 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval, or ``value=None`` and the reason."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, float | str | None]:
+        if self.value is None:
+            return {"value": None, "reason": self.reason}
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "too few finds" if self.reason and "find" in self.reason else "too little traffic"
+        text = f"{self.value:.3g}" if abs(self.value) < 0.01 else f"{self.value:.3f}"
+        if self.low is None or self.high is None:
+            return text
+        low, high = (f"{end:.2g}" if abs(end) < 0.01 else f"{end:.2f}" for end in (self.low, self.high))
+        return f"{text} ({low}-{high})"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Cumulative weight of finds and of clean shipments down the ranking, one step per distinct score, from (0, 0)."""
+
+    finds: Floats
+    clean: Floats
+
+    @classmethod
+    def of(cls, finds: Floats, clean: Floats) -> Self:
+        zero = np.zeros(1)
+        return cls(np.concatenate((zero, np.cumsum(finds))), np.concatenate((zero, np.cumsum(clean))))
+
+    def pr_auc(self) -> float:
+        """Average precision: the sum over steps of (gain in recall) x (precision at the step)."""
+        taken = self.finds[1:] + self.clean[1:]
+        precision = np.divide(self.finds[1:], taken, out=np.zeros_like(taken), where=taken > 0)
+        return float(np.sum(np.diff(self.finds) * precision) / self.finds[-1])
+
+    def roc_auc(self) -> float:
+        """P(a find scores above a clean shipment), a tie counting one half."""
+        above = (self.finds[1:] + self.finds[:-1]) / 2
+        return float(np.sum(np.diff(self.clean) * above) / (self.finds[-1] * self.clean[-1]))
+
+    def recall_at_fpr(self, rate: float) -> float:
+        return float(np.interp(rate, self.clean / self.clean[-1], self.finds / self.finds[-1]))
+
+    def at_share(self, share: float, base_rate: float) -> tuple[float, float, float]:
+        """Recall, precision at the base rate, and precision in the window, when this share of traffic is inspected.
+
+        Traffic is finds weighted to ``base_rate`` and clean shipments weighted to its complement, so that finds, which
+        are far more frequent in a training set than at the border, do not use up the capacity.
+        """
+        recall_curve = self.finds / self.finds[-1]
+        clean_curve = self.clean / self.clean[-1]
+        traffic = base_rate * recall_curve + (1.0 - base_rate) * clean_curve
+        recall = float(np.interp(share, traffic, recall_curve))
+        clean = float(np.interp(share, traffic, clean_curve))
+        in_window = recall * self.finds[-1] / max(recall * self.finds[-1] + clean * self.clean[-1], 1e-300)
+        return recall, min(1.0, base_rate * recall / share), float(in_window)
+
+
+class Ranking:
+    """Shipments sorted by falling score, ready to give curves under any weights.
+
+    ``score`` (n,), ``find`` (n,) and ``weight`` (n,) describe shipments. A score that is NaN ranks last.
+    """
+
+    def __init__(self, score: Floats, find: Bools, weight: Floats | None = None) -> None:
+        if score.shape != find.shape or score.ndim != 1:
+            raise ValueError(
+                f"Got scores of shape {score.shape} and finds of shape {find.shape}, but expected one each per shipment"
+            )
+        clean_score = np.where(np.isnan(score), -np.inf, score)
+        order = np.argsort(-clean_score, kind="stable")
+        ranked = clean_score[order]
+        self._starts = (
+            np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1]))) if len(ranked) else np.zeros(0, int)
+        )
+        weights = np.ones(len(score)) if weight is None else weight
+        self._find_weight = np.where(find, weights, 0.0)[order]
+        self._clean_weight = np.where(find, 0.0, weights)[order]
+        self.n_finds = int(find.sum())
+        self.n_clean = int(len(find) - self.n_finds)
+        total = float(weights.sum())
+        self.prevalence = float(self._find_weight.sum() / total) if total > 0 else 0.0
+
+    def curve(self) -> Curve:
+        return Curve.of(
+            np.add.reduceat(self._find_weight, self._starts), np.add.reduceat(self._clean_weight, self._starts)
+        )
+
+    def resampled(self, resamples: int, seed: int) -> list[Curve]:
+        """Curves of Poisson bootstrap samples: each shipment counts 0, 1, 2, ... times with mean 1."""
+        rng = np.random.default_rng(seed)
+        curves: list[Curve] = []
+        for start in range(0, resamples, _RESAMPLES_AT_ONCE):
+            size = (min(_RESAMPLES_AT_ONCE, resamples - start), len(self._find_weight))
+            times = rng.poisson(1.0, size=size).astype(np.float64)
+            finds = np.add.reduceat(times * self._find_weight, self._starts, axis=1)
+            clean = np.add.reduceat(times * self._clean_weight, self._starts, axis=1)
+            curves.extend(Curve.of(f, c) for f, c in zip(finds, clean, strict=True) if f.sum() > 0 and c.sum() > 0)
+        return curves
+
+
+def _interval(value: float, draws: list[float]) -> Estimate:
+    if not draws:
+        return Estimate(value)
+    low, high = np.percentile(np.asarray(draws), (2.5, 97.5))
+    return Estimate(value, float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class RankingFigures:
+    """What one score earns on one set of labels; `to_json` gives the form that goes into cards and metric files."""
+
+    shipments: int
+    finds: int
+    prevalence: float
+    base_rate: float
+    pr_auc: Estimate
+    roc_auc: Estimate
+    recall_at_share: dict[float, Estimate]
+    precision_at_share: dict[float, Estimate]
+    precision_in_window: dict[float, Estimate]
+    recall_at_fpr: dict[float, Estimate]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "shipments": self.shipments,
+            "finds": self.finds,
+            "prevalence": self.prevalence,
+            "base_rate": self.base_rate,
+            "pr_auc": self.pr_auc.to_json(),
+            "roc_auc": self.roc_auc.to_json(),
+            "at_inspected_share": {
+                f"{share:g}": {
+                    "recall": self.recall_at_share[share].to_json(),
+                    "precision_at_base_rate": self.precision_at_share[share].to_json(),
+                    "precision_in_window": self.precision_in_window[share].to_json(),
+                }
+                for share in self.recall_at_share
+            },
+            "recall_at_false_positive_rate": {f"{rate:g}": e.to_json() for rate, e in self.recall_at_fpr.items()},
+        }
+
+    def flat(self) -> dict[str, float]:
+        """Figures under names that a tracking server takes; those without a value are left out."""
+        named = {"pr_auc": self.pr_auc, "roc_auc": self.roc_auc}
+        for share in self.recall_at_share:
+            percent = f"{100 * share:g}pct".replace(".", "_")
+            named[f"recall_at_{percent}"] = self.recall_at_share[share]
+            named[f"precision_at_{percent}"] = self.precision_at_share[share]
+        for rate, estimate in self.recall_at_fpr.items():
+            named[f"recall_at_fpr_{rate:.0e}".replace("-0", "-")] = estimate
+        values = {name: e.value for name, e in named.items() if e.value is not None}
+        return {"finds": float(self.finds), "prevalence": self.prevalence, **values}
+
+
+def ranking_figures(
+    score: Floats,
+    find: Bools,
+    weight: Floats | None = None,
+    *,
+    base_rate: float,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> RankingFigures:
+    """Ranking figures of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
+
+    Fewer than `MIN_FINDS` finds, or too little clean traffic beyond a threshold, give a reason instead of a figure.
+    ``resamples=0`` leaves the intervals out.
+    """
+    ranking = Ranking(score, find, weight)
+    n = ranking.n_finds + ranking.n_clean
+    lacking: str | None = None
+    if ranking.n_finds < MIN_FINDS:
+        lacking = f"{ranking.n_finds} finds in this window; at least {MIN_FINDS} are needed"
+    elif ranking.n_clean == 0:
+        lacking = "no clean shipment in this window"
+
+    def common(auc: Estimate, reason: str) -> RankingFigures:
+        none = Estimate(None, reason=reason)
+        shares = dict.fromkeys(SHARES, none)
+        return RankingFigures(
+            n, ranking.n_finds, ranking.prevalence, base_rate, auc, auc, shares, dict(shares), dict(shares),
+            dict.fromkeys(FALSE_POSITIVE_RATES, none),
+        )  # fmt: skip
+
+    if lacking is not None:
+        return common(Estimate(None, reason=lacking), lacking)
+    curve = ranking.curve()
+    draws = ranking.resampled(resamples, seed) if resamples else []
+    recall: dict[float, Estimate] = {}
+    precision: dict[float, Estimate] = {}
+    in_window: dict[float, Estimate] = {}
+    for share in SHARES:
+        if share * ranking.n_clean < MIN_BEYOND:
+            little = Estimate(
+                None,
+                reason=f"{ranking.n_clean} clean shipments; a share of {share:g} needs {round(MIN_BEYOND / share)}",
+            )
+            recall[share] = precision[share] = in_window[share] = little
+            continue
+        values = curve.at_share(share, base_rate)
+        many = [c.at_share(share, base_rate) for c in draws]
+        recall[share], precision[share], in_window[share] = (
+            _interval(values[i], [m[i] for m in many]) for i in range(3)
+        )
+    at_fpr: dict[float, Estimate] = {}
+    for rate in FALSE_POSITIVE_RATES:
+        if rate * ranking.n_clean < MIN_BEYOND:
+            reason = f"{ranking.n_clean} clean shipments; a rate of {rate:g} needs {round(MIN_BEYOND / rate)}"
+            at_fpr[rate] = Estimate(None, reason=reason)
+        else:
+            at_fpr[rate] = _interval(curve.recall_at_fpr(rate), [c.recall_at_fpr(rate) for c in draws])
+    return RankingFigures(
+        n,
+        ranking.n_finds,
+        ranking.prevalence,
+        base_rate,
+        _interval(curve.pr_auc(), [c.pr_auc() for c in draws]),
+        _interval(curve.roc_auc(), [c.roc_auc() for c in draws]),
+        recall,
+        precision,
+        in_window,
+        at_fpr,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Mean predicted and observed probability of one bin, both at the base rate."""
+
+    predicted: float
+    observed: float
+    finds: int
+    shipments: int
+
+    def to_json(self) -> dict[str, float | int]:
+        def log_odds(p: float) -> float:
+            p = min(max(p, 1e-12), 1 - 1e-12)
+            return float(np.log(p) - np.log1p(-p))
+
+        return {
+            "predicted": self.predicted,
+            "observed": self.observed,
+            "predicted_log_odds": log_odds(self.predicted),
+            "observed_log_odds": log_odds(self.observed),
+            "finds": self.finds,
+            "shipments": self.shipments,
+        }
+
+
+def reliability(
+    probability: Floats, find: Bools, weight: Floats | None = None, *, base_rate: float, most_bins: int = 10
+) -> list[ReliabilityBin]:
+    """Predicted against observed probability, in bins that hold at least `MIN_FINDS` finds each.
+
+    ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins are cut along
+    the ranking so that each has an equal share of the finds: a bin's observed log-odds then has the same accuracy
+    wherever it lies. Fewer than `MIN_FINDS` finds, or no clean shipment, give an empty list.
+    """
+    n_finds = int(find.sum())
+    if n_finds < MIN_FINDS or n_finds == len(find):
+        return []
+    weights = np.ones(len(find)) if weight is None else weight
+    scaled = np.where(
+        find, weights * (base_rate / weights[find].sum()), weights * ((1 - base_rate) / weights[~find].sum())
+    )
+    order = np.argsort(-probability, kind="stable")
+    found = np.cumsum(find[order])
+    n_bins = min(most_bins, n_finds // MIN_FINDS)
+    ends = [int(np.searchsorted(found, round(n_finds * (b + 1) / n_bins))) + 1 for b in range(n_bins)]
+    ends[-1] = len(order)
+    bins: list[ReliabilityBin] = []
+    start = 0
+    for end in ends:
+        rows = order[start:end]
+        total = float(scaled[rows].sum())
+        bins.append(
+            ReliabilityBin(
+                float(np.sum(scaled[rows] * probability[rows]) / total),
+                float(np.sum(scaled[rows] * find[rows]) / total),
+                int(find[rows].sum()),
+                len(rows),
+            )
+        )
+        start = end
+    return bins

@@ -1,0 +1,334 @@
+"""`tidewaiter train`: data -> history -> windows -> boosters -> calibration -> lanes -> refit -> test -> bundle ->
+MLflow.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.readers import ColumnMapping
+from features.space import FeatureSpace
+from models.bundle import load, save
+from models.calibration import Calibrator, combine
+from models.lanes import Lanes
+from models.percentile import ReferenceScores
+from models.risk_model import RiskModel
+from models.settings import DEFAULT_BASE_RATES, RISK
+from training import baselines as simple
+from training.boosting import BoostingParams, Examples, HeadFit, fit_heads, refit_heads
+from training.card import build_card, created_at, model_version
+from training.dataset import BadData, Dataset, from_file, simulated
+from training.evaluation import (
+    Outcome,
+    Scored,
+    evaluate,
+    lane_shares,
+    origin_of,
+    red_by_origin,
+    score_figures,
+    scored_of_model,
+)
+from training.predictions import predict_file
+from training.stages import Stages
+from training.stream import Part, Stream, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.windows import Window, Windows
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+DEFAULT_ROWS: Final = 600_000
+DEFAULT_THREADS: Final = 2
+MODEL_NAME: Final = "tidewaiter"
+#: Baselines are compared, not tuned: fewer resamples do.
+_BASELINE_RESAMPLES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Options of `tidewaiter train`.
+
+    ``data`` is a labelled file; without one, ``rows`` goods items are simulated. ``label`` names a binary column of the
+    file's own. ``holdout`` is scored into ``predictions`` at the end and seen by nothing before. ``track=False`` leaves
+    MLflow out.
+    """
+
+    data: Path | None = None
+    mapping: Path | None = None
+    label: str | None = None
+    positive: str | None = None
+    holdout: Path | None = None
+    predictions: Path | None = None
+    bundle: Path | None = None
+    metrics: Path | None = None
+    rows: int = DEFAULT_ROWS
+    seed: int = 0
+    threads: int = DEFAULT_THREADS
+    tracking_uri: str | None = None
+    track: bool = True
+    params: BoostingParams = field(default_factory=BoostingParams)
+
+    def check(self) -> None:
+        """Raise `BadData` for options that contradict each other, before any work is done."""
+        if self.data is None:
+            for name in ("mapping", "label", "positive"):
+                if getattr(self, name) is not None:
+                    raise BadData(f"--{name} describes a file, but no --data FILE was given")
+        if self.positive is not None and self.label is None:
+            raise BadData("--positive says which value of a label column is a find, but no --label COLUMN was given")
+        if (self.holdout is None) != (self.predictions is None):
+            raise BadData("--holdout FILE and --predictions FILE go together: one is scored into the other")
+        for path in (self.data, self.mapping, self.holdout):
+            if path is not None and not path.is_file():
+                raise BadData(f"{path}: no such file")
+        if self.rows < 1 or self.threads < 1 or not 0 <= self.seed < 2**31 - 1000:
+            raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
+        if (
+            self.bundle is not None
+            and self.bundle.exists()
+            and (not self.bundle.is_dir() or any(self.bundle.iterdir()))
+        ):
+            raise BadData(f"{self.bundle}: exists and is not empty; give a new folder for the bundle")
+
+
+@dataclass(slots=True)
+class TrainResult:
+    """What a run made. ``curves`` are the scores and outcomes of the evaluated window, for plots."""
+
+    model: RiskModel
+    metrics: dict[str, Any]
+    digest: str
+    bundle: Path | None
+    curves: Curves | None
+    windows: Windows
+    seconds: dict[str, float]
+    run_id: str | None = None
+    registered_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Scores and outcomes of the evaluated window."""
+
+    scored: Scored
+    outcomes: dict[str, Outcome]
+
+
+def _raw(fits: dict[str, HeadFit], heads: tuple[str, ...], matrix: Floats, threads: int) -> Floats:
+    raw = [fits[head].booster.predict(matrix, raw_score=True, num_threads=threads) for head in heads]
+    return np.stack([np.asarray(values, dtype=np.float64) for values in raw], axis=1)
+
+
+def fit_calibrators(raw: Floats, part: Part, heads: tuple[str, ...]) -> dict[str, Calibrator]:
+    """Calibrators of each head and of ``risk`` from raw log-odds (n_rows, K), per shipment: its largest item."""
+    outcome = part.outcome
+    largest = np.maximum.reduceat(raw, part.first_row, axis=0)
+    calibrators = {
+        head: Calibrator.fit(largest[:, k], outcome.find[:, k], outcome.weight) for k, head in enumerate(heads)
+    }
+    if heads != (RISK,):
+        items = combine(np.stack([calibrators[head](raw[:, k]) for k, head in enumerate(heads)], axis=1))
+        calibrators[RISK] = Calibrator.fit(np.maximum.reduceat(items, part.first_row), outcome.any, outcome.weight)
+    return calibrators
+
+
+def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult:
+    """Train, evaluate, bundle and track one model.
+
+    Raises `training.dataset.BadData`, `training.labels.BadLabels`, `training.windows.TooLittleData`, and what the
+    readers raise; each message says what is wrong where.
+    """
+    config.check()
+    stages = Stages(console)
+    mapping = ColumnMapping.load(config.mapping) if config.mapping is not None else None
+    with stages("Data") as say:
+        if config.data is None:
+            data = simulated(config.rows, config.seed, progress=lambda n: say(f"{n:,} rows"))
+        else:
+            data = from_file(
+                config.data, mapping=mapping, label=config.label, positive=config.positive,
+                progress=lambda n: say(f"{n:,} rows"),
+            )  # fmt: skip
+        table, found = data.table, int(data.found().sum())
+        say(f"{table.n_rows:,} goods items, {table.n_shipments:,} shipments, {found:,} with a find")
+    windows = plan(data, with_test=config.holdout is None, seed=config.seed)
+    for note in (*data.notes, *windows.notes):
+        stages.note(note)
+    with stages("History"):
+        stream, history = replayed(data)
+    heads, seed, threads, params = data.labels.heads, config.seed, config.threads, config.params
+
+    with stages("Features of the fit window") as say:
+        space, fit = fitted(stream, windows.fit, seed)
+        examples, clean_kept = sampled(fit, seed)
+        say(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
+        stop = part_of(stream, windows.stop, space)
+    with stages("Boosters, stopped early") as say:
+        first = fit_heads(
+            heads,
+            examples,
+            sampled(stop, seed + 1)[0],
+            space.names,
+            space.monotone,
+            params,
+            seed=seed,
+            threads=threads,
+        )
+        say(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in first.items()))
+    del fit, stop, examples
+    with stages("Calibration") as say:
+        calibrate = part_of(stream, windows.calibrate, space)
+        calibrators = fit_calibrators(_raw(first, heads, calibrate.matrix, threads), calibrate, heads)
+        say(", ".join(f"{name}: {c.kind}" for name, c in calibrators.items()))
+    base_rates = _base_rates(heads, data)
+    with stages("Lanes"):
+        lanes_part = calibrate if windows.lanes is windows.calibrate else part_of(stream, windows.lanes, space)
+        risk = _uncorrected(_raw(first, heads, lanes_part.matrix, threads), calibrators, heads, lanes_part.first_row)
+        traffic = base_rate_weights(lanes_part.outcome.any, sum(base_rates.values()))
+        lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
+
+    def assemble(of_space: FeatureSpace, fits: dict[str, HeadFit], card: dict[str, Any]) -> RiskModel:
+        return RiskModel(
+            name=MODEL_NAME,
+            version=model_version(data, config),
+            created_at=created_at(data),
+            heads=heads,
+            space=of_space,
+            boosters={head: fits[head].booster for head in heads},
+            calibrators=calibrators,
+            prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
+            base_rates=base_rates,
+            lanes=lanes,
+            reference=reference,
+            history=history,
+            card=card,
+        )
+
+    metrics: dict[str, Any] = {}
+    curves: Curves | None = None
+    if windows.test is None:
+        # No later window is left: what can be said honestly is how the model before the refit did on the lanes window.
+        with stages("Evaluation before the refit"):
+            metrics, curves = _evaluate(
+                assemble(space, first, {}), stream, windows.lanes, lanes_part, None, data, config,
+                "the lanes window, by the model before its refit: there is no test window",
+            )  # fmt: skip
+    del calibrate, lanes_part
+    with stages("Refit before the test window") as say:
+        final_space, refit = fitted(stream, windows.refit, seed)
+        examples, clean_kept_refit = sampled(refit, seed)
+        final = refit_heads(
+            heads, examples, first, final_space.names, final_space.monotone, params, seed=seed, threads=threads
+        )
+        say(f"{len(examples.matrix):,} rows")
+    del refit
+    model = assemble(final_space, final, {})
+    if windows.test is not None:
+        with stages("Test window"):
+            test = part_of(stream, windows.test, final_space)
+            metrics, curves = _evaluate(
+                model, stream, windows.test, test, examples, data, config, "the test window, by the final model"
+            )
+    model.card = build_card(
+        model, data, config, windows, metrics, first, final, {"fit": clean_kept, "refit": clean_kept_refit}
+    )
+    result = TrainResult(model, metrics, "", config.bundle, curves, windows, stages.seconds)
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
+        with stages("Bundle") as say:
+            folder = config.bundle if config.bundle is not None else Path(scratch) / "bundle"
+            result.digest = save(model, folder)
+            # From here on the model is what its bundle holds, snapshot of history included: what will be served.
+            model = result.model = load(folder, expected_digest=result.digest)
+            say(f"digest {result.digest[:12]}")
+        if config.holdout is not None and config.predictions is not None:
+            with stages("Holdout"):
+                predict_file(
+                    model, config.holdout, config.predictions, mapping=mapping, label=config.label, threads=threads
+                )
+        if config.metrics is not None:
+            report = {"model": {"version": model.version, "digest": result.digest}, **metrics}
+            config.metrics.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        if config.track:
+            from training.tracking import log_run
+
+            with stages("MLflow") as say:
+                result.run_id, result.registered_version = log_run(result, folder, data, config)
+                say(f"run {result.run_id}, version {result.registered_version} (challenger)")
+    return result
+
+
+def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
+    """The documented assumed rates; for an office's own label, the prevalence of its data."""
+    if heads != (RISK,):
+        return {head: DEFAULT_BASE_RATES[head] for head in heads}
+    find = data.labels.shipment_find(data.table)[:, 0]
+    rate = float(np.average(find, weights=data.labels.weight))
+    return {RISK: min(max(rate, 1e-9), 0.999)}
+
+
+def _uncorrected(raw: Floats, calibrators: dict[str, Calibrator], heads: tuple[str, ...], first_row: Ints) -> Floats:
+    """(n_shipments,) risk log-odds at the training prevalence."""
+    if heads == (RISK,):
+        items = calibrators[RISK](raw[:, 0])
+    else:
+        items = calibrators[RISK](combine(np.stack([calibrators[h](raw[:, k]) for k, h in enumerate(heads)], axis=1)))
+    return np.asarray(np.maximum.reduceat(items, first_row))
+
+
+def _evaluate(
+    model: RiskModel,
+    stream: Stream,
+    window: Window,
+    part: Part,
+    examples: Examples | None,
+    data: Dataset,
+    config: TrainConfig,
+    what: str,
+) -> tuple[dict[str, Any], Curves]:
+    """Figures of the model on a window, and of the baselines where the rows they are fitted on are given."""
+    scored = scored_of_model(model, part.matrix, part.first_row, threads=config.threads)
+    outcomes = {"office": part.outcome}
+    truth = data.truth_of_shipment()
+    if truth is not None:
+        outcomes["truth"] = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
+    best_known = outcomes.get("truth", outcomes["office"])
+    table = stream.table(window)
+    metrics: dict[str, Any] = {
+        "evaluated_on": what,
+        "labels": evaluate(scored, outcomes, seed=config.seed),
+        "lanes": lane_shares(scored, best_known),
+        "false_positives_by_origin": red_by_origin(scored, best_known, origin_of(table)),
+    }
+    if examples is not None and examples.find.any():
+        rows, chosen = simple.fitted_baselines(examples, part.matrix, model.space.names, seed=config.seed)
+        rows = {"keyword_watch_list": simple.keyword_watch_list(model.space, table), **rows}
+        rate = sum(model.base_rates.values())
+        metrics["baselines"] = {
+            name: {
+                kind: _without_reliability(
+                    score_figures(
+                        np.maximum.reduceat(rows[name], part.first_row), outcome.any, outcome.weight, base_rate=rate,
+                        resamples=_BASELINE_RESAMPLES, seed=config.seed,
+                    )
+                )
+                for kind, outcome in outcomes.items()
+            }
+            for name in simple.BASELINES
+        }  # fmt: skip
+        metrics["baselines_chose"] = chosen
+    return metrics, Curves(scored, outcomes)
+
+
+def _without_reliability(figures: dict[str, Any]) -> dict[str, Any]:
+    # A baseline's score is no probability.
+    return {key: value for key, value in figures.items() if not key.startswith("reliability")}

@@ -1,0 +1,164 @@
+"""Plots of a training run as PNG files: what an office would see at its capacity, and whether the probabilities
+hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.settings import RISK
+from training.evaluation import Outcome, Scored
+from training.metrics import MIN_FINDS, SHARES, Curve, Ranking
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+_TOP_FEATURES: Final = 30
+#: The red lane, red and yellow together, and an office with twice the hands.
+_CAPACITIES: Final = (0.005, 0.025, 0.05)
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    # Figures are made without pyplot: no global state, no display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    return figure, axes
+
+
+def write_plots(
+    folder: Path,
+    scored: Scored,
+    outcomes: Mapping[str, Outcome],
+    metrics: Mapping[str, Any],
+    gain: Mapping[str, float],
+    groups: Mapping[str, str],
+) -> list[Path]:
+    """Write all plots that the window has enough finds for; returns their paths.
+
+    ``gain`` is the share of gain per feature, ``groups`` the group of each feature.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [_save(importance(gain, groups), folder / "feature_importance.png")]
+    for kind, outcome in outcomes.items():
+        if outcome.any.sum() < MIN_FINDS or outcome.any.all():
+            continue
+        written.append(_save(inspected_share(scored, outcome, kind), folder / f"inspected_share_{kind}.png"))
+        written.append(_save(reliability_plot(metrics["labels"][kind], kind), folder / f"reliability_{kind}.png"))
+        written.append(_save(confusion(scored, outcome, kind), folder / f"confusion_at_capacity_{kind}.png"))
+    return written
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    # Without a software stamp the same run gives the same bytes.
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    return path
+
+
+def _scores(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, NDArray[np.bool_]]]:
+    named = [(RISK, scored.risk, outcome.any)]
+    if scored.heads != (RISK,):
+        named += [(head, scored.of_head[:, k], outcome.find[:, k]) for k, head in enumerate(scored.heads)]
+    return [(name, score, find) for name, score, find in named if find.sum() >= MIN_FINDS]
+
+
+def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Recall and precision against the share of base-rate traffic that is inspected, on a logarithmic axis."""
+    figure, (left, right) = _figure(11, 4.5, 2)
+    shares = np.geomspace(1e-4, 1.0, 120)
+    total = sum(scored.base_rates.values())
+    for name, score, find in _scores(scored, outcome):
+        rate = total if name == RISK else scored.base_rates[name]
+        curve: Curve = Ranking(score, find, outcome.weight).curve()
+        values = np.array([curve.at_share(float(share), rate) for share in shares])
+        left.plot(shares, values[:, 0], label=f"{name} ({int(find.sum())} finds)")
+        right.plot(shares, values[:, 1], label=f"{name}, base rate {rate:.2g}")
+    left.plot(shares, shares, color="grey", linestyle=":", label="at random")
+    for axis in (left, right):
+        axis.set_xscale("log")
+        axis.set_xlabel("share of traffic inspected")
+        axis.grid(alpha=0.3)
+        for share in SHARES:
+            axis.axvline(share, color="grey", linewidth=0.5)
+        axis.legend(fontsize=8)
+    left.set_ylabel("recall")
+    right.set_ylabel("precision at the base rate")
+    right.set_yscale("log")
+    figure.suptitle(f"Recall and precision against inspected share ({kind} labels)")
+    return figure
+
+
+def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
+    """Observed against predicted log-odds, each bin with its number of finds."""
+    figure, (axis,) = _figure(5.5, 5)
+    ends: list[float] = []
+    for name, one in figures.items():
+        bins: Sequence[Mapping[str, float]] = one["reliability"]
+        if not bins:
+            continue
+        x = [b["predicted_log_odds"] for b in bins]
+        y = [b["observed_log_odds"] for b in bins]
+        axis.plot(x, y, marker="o", markersize=4, label=f"{name} ({one['finds']} finds)")
+        ends += [*x, *y]
+    if ends:
+        span = [min(ends), max(ends)]
+        axis.plot(span, span, color="grey", linestyle=":", label="perfect")
+    axis.set_xlabel("predicted log-odds")
+    axis.set_ylabel("observed log-odds")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.suptitle(f"Reliability at the base rate ({kind} labels)")
+    return figure
+
+
+def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
+    """Share of gain by group of evidence, and of the first thirty features."""
+    figure, (left, right) = _figure(12, 7, 2)
+    by_group: dict[str, float] = {}
+    for name, share in gain.items():
+        by_group[groups[name]] = by_group.get(groups[name], 0.0) + share
+    ordered = sorted(by_group.items(), key=lambda pair: pair[1])
+    left.barh([name for name, _ in ordered], [share for _, share in ordered])
+    left.set_xlabel("share of gain, heads alike")
+    top = sorted(gain.items(), key=lambda pair: pair[1])[-_TOP_FEATURES:]
+    right.barh([name for name, _ in top], [share for _, share in top])
+    right.tick_params(axis="y", labelsize=7)
+    right.set_xlabel("share of gain, heads alike")
+    figure.suptitle("Feature importance")
+    return figure
+
+
+def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Finds and clean shipments above and below each capacity, in shares of each."""
+    figure, axes = _figure(11, 3.8, len(_CAPACITIES))
+    found = outcome.any
+    for axis, capacity in zip(axes, _CAPACITIES, strict=True):
+        threshold = np.quantile(scored.risk[~found], 1.0 - capacity)
+        inspected = scored.risk > threshold
+        cells = np.array(
+            [
+                [np.sum(found & inspected), np.sum(found & ~inspected)],
+                [np.sum(~found & inspected), np.sum(~found & ~inspected)],
+            ]
+        )
+        shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
+        axis.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+        for i in range(2):
+            for j in range(2):
+                colour = "white" if shares[i, j] > 0.5 else "black"
+                axis.text(j, i, f"{cells[i, j]:,}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
+        axis.set_xticks([0, 1], ["inspected", "passed"])
+        axis.set_yticks([0, 1], ["find", "clean"])
+        axis.set_title(f"capacity {capacity:.1%}")
+    figure.suptitle(f"Confusion at capacity ({kind} labels)")
+    return figure

@@ -1,0 +1,127 @@
+"""The data as a stream with its history, and windows of it as matrices with the labels known then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history import History
+from features.space import FeatureSpace
+from features.table import ManifestTable
+from training.boosting import Examples, keep_for_prevalence
+from training.dataset import Dataset, rows_of
+from training.evaluation import Outcome
+from training.labels import MOST_LEARNING_WEIGHT, AsOf
+from training.windows import NEVER, Window, Windows, plan_random, plan_windows
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Features of this many rows are computed at a time: 150 doubles each, so some 60 MB.
+_ROWS_AT_A_TIME: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The data with the history features of every shipment, (n_shipments, H)."""
+
+    data: Dataset
+    history: Floats
+
+    def rows(self, window: Window) -> Ints:
+        return rows_of(self.data.table, window.shipments)
+
+    def table(self, window: Window) -> ManifestTable:
+        return self.data.table.take(self.rows(window))
+
+    def labels(self, window: Window) -> AsOf:
+        """Labels of the window's rows and shipments as known at its cut."""
+        labels = self.data.labels.as_of(self.data.table, window.cut_s)
+        return AsOf(labels.find[self.rows(window)], labels.presumed[window.shipments], labels.weight[window.shipments])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A window ready for a model: features, labels of rows, and of shipments."""
+
+    matrix: Floats
+    labels: AsOf
+    first_row: Ints
+    row_shipment: Ints
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(np.logical_or.reduceat(self.labels.find, self.first_row, axis=0), self.labels.weight)
+
+    def examples(self, keep: Bools | None = None) -> Examples:
+        """Rows to learn from; ``keep`` (n_shipments,) leaves out the others' rows."""
+        rows = slice(None) if keep is None else np.flatnonzero(keep[self.row_shipment])
+        weight = np.minimum(self.labels.weight, MOST_LEARNING_WEIGHT)[self.row_shipment]
+        return Examples(self.matrix[rows], self.labels.find[rows], weight[rows])
+
+
+def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
+    """Features (n_rows, F) of a large table, computed in parts to spare memory."""
+    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
+    out = np.empty((table.n_rows, len(space.names)))
+    done = 0
+    for start in range(0, table.n_shipments, per_part):
+        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
+        part = table.take(rows_of(table, shipments)) if per_part < table.n_shipments else table
+        out[done : done + part.n_rows] = space.transform(part, history[shipments])
+        done += part.n_rows
+    return out
+
+
+def part_of(stream: Stream, window: Window, space: FeatureSpace) -> Part:
+    """A window as a fitted space sees it."""
+    table = stream.table(window)
+    matrix = transform(space, table, stream.history[window.shipments])
+    return Part(matrix, stream.labels(window), table.first_row, table.shipment)
+
+
+def fitted(stream: Stream, window: Window, seed: int) -> tuple[FeatureSpace, Part]:
+    """A space fitted on a window, and that window's features, learned encodings out of fold."""
+    table = stream.table(window)
+    space = FeatureSpace()
+    matrix = space.fit_transform(table, stream.history[window.shipments], seed=seed)
+    return space, Part(matrix, stream.labels(window), table.first_row, table.shipment)
+
+
+def sampled(part: Part, seed: int) -> tuple[Examples, float]:
+    """Rows to learn from, clean shipments sampled, and the share of those kept."""
+    outcome = part.outcome
+    keep, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
+    return part.examples(keep), share
+
+
+def replayed(data: Dataset) -> tuple[Stream, History]:
+    """History features of the full stream, finds counting from when they were known; and the state after it."""
+    history = History.empty()
+    known = data.labels.known_s
+    rows = history.replay(data.table, data.found(), np.where(known == NEVER, -1, known))
+    return Stream(data, rows.values), history
+
+
+def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
+    """Windows in time, or for data without any time at random."""
+    find = data.found()
+    if data.has_times:
+        return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test)
+    name = data.table.text("consignor_name")
+    codes = name.codes[data.table.first_row].astype(np.int64)
+    # Shipments without a consignor are groups of their own.
+    groups = np.where(codes >= 0, codes, len(name.values) + np.arange(len(codes)))
+    return plan_random(np.unique(groups, return_inverse=True)[1].astype(np.int64), find, seed=seed, with_test=with_test)
+
+
+def base_rate_weights(find: Bools, base_rate: float) -> Floats:
+    """(n,) weights under which finds are ``base_rate`` of the traffic and clean shipments the rest."""
+    finds = int(find.sum())
+    if finds in (0, len(find)):
+        return np.ones(len(find))
+    return np.where(find, base_rate / finds, (1.0 - base_rate) / (len(find) - finds))
