@@ -1,0 +1,82 @@
+"""What endpoints share: the state of the application and the options of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import Depends, Query, Request, Response
+from pydantic_core import to_json
+
+from models.settings import ScoreSettings
+from service.metrics import Metrics
+from service.model_host import ModelHost
+from service.scoring import Explain, Options
+from service.settings import Settings
+
+
+class Slots:
+    """Places for requests that run long; only used on the event loop, so counting needs no lock."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+
+    def take(self) -> bool:
+        """Whether there was a free place, which is now taken."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        self._free += 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an application holds for as long as it lives."""
+
+    settings: Settings
+    score_settings: ScoreSettings
+    host: ModelHost
+    metrics: Metrics
+    csv_slots: Slots
+
+
+def state_of(request: Request) -> State:
+    """The state of the application that answers."""
+    return cast("State", request.app.state.service)
+
+
+async def options(
+    request: Request,
+    explain: Annotated[
+        Explain | None,
+        Query(description="Whose reasons are told: none, shown (red and yellow), all. Default: the service's setting"),
+    ] = None,
+    update_history: Annotated[
+        bool, Query(description="false: leave the service's history as it is, for what-if questions")
+    ] = True,
+    actions: Annotated[
+        Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
+    ] = None,
+) -> Options:
+    """The options of a scoring request, from its query."""
+    return Options(explain or state_of(request).settings.explain, update_history, actions)
+
+
+ScoreOptions = Annotated[Options, Depends(options)]
+
+
+def note(request: Request, **values: object) -> None:
+    """Add values to the request's line in the log."""
+    request.scope["state"]["noted"].update(values)
+
+
+class JsonBytes(Response):
+    """Plain values as JSON, written by pydantic's serialiser (half the time of the standard library's)."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return to_json(content)

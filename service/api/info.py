@@ -1,0 +1,200 @@
+"""What the service says of itself: ``/v1/model``, ``/v1/schema``, ``/healthz``, ``/readyz``, ``/metrics``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from features.fields import FIELD, MANIFEST_NAMES
+from models.settings import DEFAULT_BASE_RATES
+from service.api.answers import Health, ManifestSchema, ModelDescription, Readiness
+from service.api.dependencies import JsonBytes, state_of
+from service.api.openapi import DESCRIBING, problems
+from service.model_host import Served
+from service.score_columns import ALL_SCORE_COLUMNS, score_columns
+
+router = APIRouter()
+
+#: What each column of a scored file says.
+OUTPUT_MEANINGS: Final = {
+    "risk": "Calibrated probability of illicit content of any kind, at the base rate in use; 9 significant digits",
+    "percentile": "Share of reference traffic that scores lower",
+    "risk_fentanyl_or_analogue": "Probability of fentanyl, an analogue or another synthetic opioid",
+    "risk_precursor": "Probability of a fentanyl precursor",
+    "risk_equipment": "Probability of tablet-press equipment",
+    "item_risk": "The same as risk, of this row's goods item alone",
+    "lane": "red, yellow or green: a recommendation",
+    "selected_by": "score, rule or random; empty when green",
+    "reason_1": "Strongest evidence for, in plain words",
+    "reason_2": "Second strongest",
+    "reason_3": "Third strongest",
+    "substance": "What the declared chemical, CAS number or description resolved to",
+    "substance_kind": "How it was recognised",
+    "substance_hit": "true when a watched substance is declared",
+    "warnings": "What was wrong with fields that were scored all the same",
+    "model_version": "Version of the model",
+    "bundle_digest": "SHA-256 of its bundle",
+}
+
+#: What any model of this service is not for, whatever its card adds.
+LIMITS = (
+    "Ranks and explains; a person decides. Lanes are recommendations.",
+    "Knows the manifest only: nothing of images, scans or laboratory results.",
+    "Base rates marked assumed are documented defaults; set the office's own before reading risk as a frequency.",
+    "Country of origin alone is no ground for an inspection; the card reports error rates by origin.",
+)
+
+
+#: Parts of the card that the answer shows under names of their own.
+_SHOWN_APART: Final = ("data", "features", "limits", "metrics")
+
+
+@router.get(
+    "/v1/model",
+    summary="The model that answers",
+    tags=["about"],
+    response_model=ModelDescription,
+    responses=problems(500, 503),
+)
+async def model(request: Request) -> Response:
+    """Its card: version, digest, data, metrics, features in their order, base rates, lanes and limits; and,
+    if a newer bundle was put in place and refused, why.
+    """
+    state = state_of(request)
+    served = state.host.served
+    current = served.model
+    card = current.card
+    gain = {one.get("name"): one.get("share_of_gain") for one in card.get("features", []) if isinstance(one, dict)}
+    rates = state.score_settings.rates_for(current.heads, current.base_rates)
+    return JsonBytes(
+        {
+            "name": current.name,
+            "version": current.version,
+            "digest": current.digest,
+            "created_at": current.created_at,
+            "serving_since": served.since,
+            "history": served.history_from,
+            "heads": list(current.heads),
+            "base_rates": [
+                {"head": head, "rate": rate, "source": _rate_source(head, rate, state.settings.base_rates)}
+                for head, rate in rates.items()
+            ],
+            "lanes": current.lanes.to_json(),
+            "random_share": state.settings.random_share,
+            "features": [
+                {
+                    "name": feature.name,
+                    "group": feature.group,
+                    "meaning": feature.meaning,
+                    "reason": feature.reason,
+                    "monotone": feature.monotone,
+                    "share_of_gain": gain.get(feature.name),
+                }
+                for feature in current.space.features
+            ],
+            "limits": [*LIMITS, *_texts(card.get("limits"))],
+            "data": _mapping(card.get("data")),
+            "metrics": _mapping(card.get("metrics")),
+            "card": {name: value for name, value in card.items() if name not in _SHOWN_APART},
+            "refused": state.host.refused.to_json() if state.host.refused else None,
+        }
+    )
+
+
+@router.get(
+    "/v1/schema",
+    summary="Columns, codes and units",
+    tags=["about"],
+    response_model=ManifestSchema,
+    responses=problems(500),
+)
+async def schema(request: Request) -> Response:
+    """The manifest's columns, flat (`name`) and nested (`level` and `key`), and the columns that a scored file adds."""
+    state = state_of(request)
+    settings = state.settings
+    written = score_columns(state.host.served.model.heads) if state.host.ready else ALL_SCORE_COLUMNS
+    return JsonBytes(
+        {
+            "required": ["shipment_id", f"one goods item with one of {', '.join(DESCRIBING)}"],
+            "columns": [
+                {
+                    "name": field.name,
+                    "level": field.level.value,
+                    "key": field.key,
+                    "kind": field.kind.value,
+                    "description": field.description,
+                    "unit": field.unit,
+                    "codes": dict(field.codes) if field.codes else None,
+                    "example": field.example,
+                }
+                for field in (FIELD[name] for name in MANIFEST_NAMES)
+            ],
+            "output_columns": [{"name": name, "description": OUTPUT_MEANINGS[name]} for name in written],
+            "limits": {
+                "score_bytes": settings.max_score_bytes,
+                "batch_bytes": settings.max_batch_bytes,
+                "batch_shipments": settings.max_batch_shipments,
+                "items": settings.max_items,
+                "csv_bytes": settings.max_csv_bytes,
+            },
+        }
+    )
+
+
+@router.get(
+    "/healthz", summary="Is the process alive", tags=["operation"], response_model=Health, responses=problems(500)
+)
+async def healthz() -> Response:
+    """200 as long as the process answers; says nothing of the model."""
+    return JsonBytes({"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    summary="Can it score",
+    tags=["operation"],
+    response_model=Readiness,
+    responses=problems(500, 503),
+)
+async def readyz(request: Request) -> Response:
+    """200 once a model is loaded and warm, 503 until then. `refused` says that a newer bundle was refused."""
+    host = state_of(request).host
+    served: Served = host.served
+    identity = served.model.identity
+    return JsonBytes(
+        {
+            "status": "ready",
+            "model": {"name": identity.name, "version": identity.version, "digest": identity.digest},
+            "refused": host.refused.to_json() if host.refused else None,
+        }
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    tags=["operation"],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(500)},
+)
+async def metrics(request: Request) -> Response:
+    """Counts and durations of requests, shipments by lane, refused records, and the model in use."""
+    return Response(state_of(request).metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _rate_source(head: str, rate: float, configured: dict[str, float]) -> str:
+    if head in configured:
+        return "configured"
+    return "assumed" if DEFAULT_BASE_RATES.get(head) == rate else "trained"
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [str(part) for part in value] if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {} if value is None else {"value": value}

@@ -1,0 +1,240 @@
+"""The OpenAPI page: request schemas made from the manifest's one list of fields, and the errors of every endpoint.
+
+Request schemas are as tolerant as the service: a number may come as text, an unknown key is passed over with a
+warning. They say what is understood; only what is listed under ``required`` can make a record unreadable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from features.fields import FIELDS, Field, Kind, Level
+from service.api.answers import Problem
+from service.errors import PROBLEM_JSON, TYPE_PREFIX
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+#: Of these at least one must say what the goods are.
+DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
+
+EXAMPLE_SHIPMENT: Final[dict[str, Any]] = {
+    "shipment_id": "HB-2026-000184",
+    "filing_type": "ACAS_ECOM",
+    "channel": "express",
+    "transport_mode": "4",
+    "declared_at": "2026-05-04T09:30:00Z",
+    "export_country": "CN",
+    "routing_countries": ["KR"],
+    "loading_location": "CNPVG",
+    "unloading_location": "USLAX",
+    "carrier_id": "CK",
+    "gross_mass_kg": 1.25,
+    "package_count": 1,
+    "package_type": "CT",
+    "currency": "USD",
+    "consignor": {"name": "Lianhe Novelty Trading", "address": "88 Example Road", "city": "Shanghai", "country": "CN"},
+    "consignee": {
+        "name": "Dana Example",
+        "address": "12 Sample Street",
+        "city": "Los Angeles",
+        "postcode": "90012",
+        "country": "US",
+    },
+    "items": [
+        {
+            "item_number": "1",
+            "goods_description": "silicone phone case",
+            "hs_code": "392690",
+            "origin_country": "CN",
+            "net_mass_kg": 1.1,
+            "quantity": 10,
+            "quantity_unit": "C62",
+            "customs_value": 24.9,
+        }
+    ],
+}
+EXAMPLE_PRECURSOR: Final[dict[str, Any]] = {
+    "shipment_id": "HB-2026-000187",
+    "channel": "air_cargo",
+    "declared_at": "2026-05-04T11:05:00Z",
+    "export_country": "CN",
+    "currency": "USD",
+    "gross_mass_kg": 26,
+    "consignor": {"name": "Qinghe Fine Chemical", "country": "CN", "account_opened_on": "2026-04-20"},
+    "consignee": {"name": "Meridian Sample Imports", "city": "Guadalajara", "country": "MX"},
+    "items": [
+        {
+            "goods_description": "N-phenethyl-4-piperidone",
+            "cas_number": "39742-60-4",
+            "hs_code": "293339",
+            "net_mass_kg": 25,
+            "customs_value": 4100,
+        }
+    ],
+}
+
+_TYPES: Final[dict[Kind, list[str]]] = {
+    Kind.NUMBER: ["number", "string", "null"],
+    Kind.FLAG: ["boolean", "string", "number", "null"],
+}
+
+
+def field_schema(field: Field) -> dict[str, Any]:
+    """JSON schema of one field as a request may hold it."""
+    schema: dict[str, Any] = {"description": _description(field)}
+    if field.kind is Kind.COUNTRIES:
+        schema["anyOf"] = [
+            {"type": "array", "items": {"type": ["string", "null"]}},
+            {"type": ["string", "null"], "description": "separated by `;`"},
+        ]
+    else:
+        schema["type"] = _TYPES.get(field.kind, ["string", "number", "null"])
+    if field.example is not None:
+        schema["examples"] = [[field.example] if field.kind is Kind.COUNTRIES else field.example]
+    return schema
+
+
+def _description(field: Field) -> str:
+    text = field.description
+    if field.unit:
+        text += f" (unit: {field.unit})"
+    if field.codes:
+        listed = ", ".join(f"`{code}` {meaning}" for code, meaning in field.codes.items())
+        text += f". Codes: {listed}; an unknown one is kept, warned of and treated as missing"
+    return text
+
+
+def request_schemas() -> dict[str, dict[str, Any]]:
+    """Schemas of a shipment, its parties and items, and a batch, by component name."""
+    of_level: dict[Level, dict[str, Any]] = {level: {} for level in Level}
+    for field in FIELDS:
+        of_level[field.level][field.key] = field_schema(field)
+    shipment = of_level[Level.SHIPMENT]
+    shipment["shipment_id"] |= {"type": ["string", "integer"], "minLength": 1, "pattern": r"[^\s]"}
+    for role in (Level.CONSIGNOR, Level.CONSIGNEE):
+        shipment[role.value] = {"$ref": f"#/components/schemas/{role.value.title()}"}
+    shipment["items"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/GoodsItem"}}
+    return {
+        "Shipment": {
+            "title": "Shipment",
+            "type": "object",
+            "description": "One shipment as declared. Times in UTC, masses in kilograms, amounts in `currency`.",
+            "required": ["shipment_id", "items"],
+            "properties": shipment,
+        },
+        "Consignor": {"title": "Consignor", "type": "object", "properties": of_level[Level.CONSIGNOR]},
+        "Consignee": {"title": "Consignee", "type": "object", "properties": of_level[Level.CONSIGNEE]},
+        "GoodsItem": {
+            "title": "GoodsItem",
+            "type": "object",
+            "description": f"One goods item. At least one of {', '.join(DESCRIBING)} says what it is.",
+            "properties": of_level[Level.ITEM],
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string", "pattern": r"[A-Za-z0-9]"}}}
+                for name in DESCRIBING
+            ],
+        },
+        "Batch": {
+            "title": "Batch",
+            "type": "object",
+            "required": ["shipments"],
+            "properties": {
+                "shipments": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Shipment"}}
+            },
+        },
+    }
+
+
+def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """``openapi_extra`` of an endpoint that takes JSON."""
+    schema = {"$ref": f"#/components/schemas/{component}"}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
+    }
+
+
+_PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
+    404: ("not-found", "Not Found", "There is nothing at this path", "There is nothing at /v1/scores."),
+    405: (
+        "method-not-allowed",
+        "Method Not Allowed",
+        "The method is not possible here",
+        "GET is not possible at /v1/score.",
+    ),
+    413: (
+        "too-large",
+        "Over a limit",
+        "The body, once unpacked, or a list in it is over a limit",
+        "The body is larger than the 1,048,576 bytes that this endpoint reads.",
+    ),
+    415: (
+        "unsupported-media-type",
+        "Unsupported media type",
+        "A media type, character set or content coding that is not read here",
+        "Content-Type 'text/plain' is not read here; send application/json.",
+    ),
+    422: (
+        "unreadable",
+        "Cannot be read",
+        "Nothing of the body, or a parameter, can be read; the fields are named",
+        "The shipment cannot be read: items: at least one goods item is needed.",
+    ),
+    500: ("internal", "Internal error", "An error of the service", "The request could not be answered."),
+    503: (
+        "not-ready",
+        "No model is loaded",
+        "No model is loaded, or too many files are being scored (see Retry-After)",
+        "No model is loaded: the model is still being loaded.",
+    ),
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """``responses`` of an endpoint that may fail with these statuses."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        slug, title, description, detail = _PROBLEMS[status]
+        example = {
+            "type": TYPE_PREFIX + slug,
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": "/v1/score",
+            "errors": [{"field": "items", "problem": "at least one goods item is needed"}] if status == 422 else [],
+            "request_id": "3c2f8a52-6a4e-4d0b-8d5b-0c3c5a4f9f10",
+        }
+        documented[status] = {
+            "description": description,
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+        }
+    return documented
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Make ``app`` publish the request schemas beside what the framework finds by itself."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            from fastapi.openapi.utils import get_openapi
+
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(request_schemas())
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs", {}))
+            schemas["Problem"] = problem
+            # The framework's own form of a validation error is never sent here.
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    # The documented way to replace it; the attribute is a method of the class.
+    app.openapi = openapi  # type: ignore[method-assign]

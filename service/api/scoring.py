@@ -1,0 +1,107 @@
+"""``POST /v1/score`` and ``POST /v1/score/batch``.
+
+Both are answered on the event loop: a score takes about a millisecond, less than handing it to a thread and back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.answers import BatchScore, Score
+from service.api.bodies import read_json
+from service.api.dependencies import JsonBytes, ScoreOptions, State, note, state_of
+from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT, json_body, problems
+from service.errors import TooLarge, Unprocessable
+from service.scoring import Options, Outcome, score
+
+router = APIRouter(prefix="/v1", tags=["scoring"])
+
+
+@router.post(
+    "/score",
+    summary="Score one shipment",
+    response_model=Score,
+    responses=problems(413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "Shipment",
+        {
+            "consumer goods": {"summary": "A consumer parcel", "value": EXAMPLE_SHIPMENT},
+            "declared precursor": {"summary": "A listed chemical, openly declared", "value": EXAMPLE_PRECURSOR},
+        },
+    ),
+)
+async def score_one(request: Request, options: ScoreOptions) -> Response:
+    """The calibrated risk of one shipment, its lane, and the evidence for and against.
+
+    Whatever is wrong with a field is answered as a warning and scored; only a shipment without `shipment_id`, without
+    a goods item, or with a number that is not finite is refused (422).
+    """
+    state = state_of(request)
+    record = await read_json(request, state.settings.max_score_bytes)
+    if isinstance(record, dict) and isinstance(record.get("items"), list):
+        _within("items", len(record["items"]), state.settings.max_items, "goods items")
+    outcome = _score(request, state, [record], options, via="score")
+    if outcome.refused:
+        errors = [{"field": problem.field, "problem": problem.problem} for problem in outcome.refused[0].problems]
+        told = "; ".join(
+            f"{error['field']}: {error['problem']}" if error["field"] else error["problem"] for error in errors
+        )
+        raise Unprocessable(f"The shipment cannot be read: {told}.", errors=errors)
+    return JsonBytes(outcome.results[0])
+
+
+@router.post(
+    "/score/batch",
+    summary="Score up to 1,000 shipments",
+    response_model=BatchScore,
+    responses=problems(413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "Batch", {"two": {"summary": "Two shipments", "value": {"shipments": [EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR]}}}
+    ),
+)
+async def score_batch(request: Request, options: ScoreOptions) -> Response:
+    """Scores in the order of the request. Shipments that cannot be read stand in `rejected` with their index and do not
+    hold up the others: 200 if any was scored, 422 if none could be. Later shipments see earlier ones as history, as
+    if they had been sent one after the other.
+    """
+    state = state_of(request)
+    data = await read_json(request, state.settings.max_batch_bytes)
+    records = data.get("shipments") if isinstance(data, dict) else None
+    if not isinstance(records, list):
+        problem = 'an object {"shipments": [...]} is needed'
+        raise Unprocessable(
+            f"The batch cannot be read: {problem}.", errors=[{"field": "shipments", "problem": problem}]
+        )
+    if not records:
+        problem = "at least one shipment is needed"
+        raise Unprocessable(f"The batch is empty: {problem}.", errors=[{"field": "shipments", "problem": problem}])
+    _within("shipments", len(records), state.settings.max_batch_shipments, "shipments")
+    outcome = _score(request, state, records, options, via="batch")
+    rejected = [refused.to_json() for refused in outcome.refused]
+    if not outcome.results:
+        errors = [
+            {"field": f"shipments[{refused.index}].{problem.field}".rstrip("."), "problem": problem.problem}
+            for refused in outcome.refused
+            for problem in refused.problems
+        ]
+        raise Unprocessable("None of the shipments can be read.", errors=errors, extra={"rejected": rejected})
+    return JsonBytes({"results": outcome.results, "rejected": rejected})
+
+
+def _score(request: Request, state: State, records: list[Any], options: Options, *, via: str) -> Outcome:
+    served = state.host.served
+    outcome = score(served, records, options, state.score_settings, max_items=state.settings.max_items)
+    for scores in outcome.scores:
+        state.metrics.scored(scores)
+    if outcome.refused:
+        state.metrics.refused.labels(via).inc(len(outcome.refused))
+    note(request, scored=len(outcome.results), refused=len(outcome.refused), model=served.model.digest[:12])
+    return outcome
+
+
+def _within(field: str, count: int, limit: int, what: str) -> None:
+    if count > limit:
+        problem = f"at most {limit:,} {what} are read at once, got {count:,}"
+        raise TooLarge(f"{field}: {problem}.", errors=[{"field": field, "problem": problem}])

@@ -1,0 +1,91 @@
+"""The application, put together in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from models.store import ModelStore
+from service.api import files, info, scoring
+from service.api.dependencies import Slots, State
+from service.api.docs import install_docs
+from service.api.openapi import EXAMPLE_SHIPMENT, install_openapi
+from service.errors import install_handlers
+from service.metrics import Metrics
+from service.middleware import Observed
+from service.model_host import ModelHost, Served
+from service.scoring import Options, score
+from service.settings import Settings
+
+_DESCRIPTION = """\
+Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
+alone, and says why.
+
+**A person decides.** The service ranks and explains; lanes are recommendations. Whatever is wrong with a field is
+answered as a warning and scored; a record is refused only if it cannot be read at all. Every error is an RFC 9457
+problem.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application for ``settings``, by default those of the environment.
+
+    It loads, verifies and warms its model when it starts, and answers 503 for scores until then.
+    """
+    settings = Settings() if settings is None else settings
+    score_settings = settings.score_settings(settings.max_explained)
+    metrics = Metrics()
+
+    def warm_up(served: Served) -> None:
+        # The whole path once, reasons included, without a trace in the history.
+        score(
+            served,
+            [EXAMPLE_SHIPMENT],
+            Options(explain="all", update_history=False),
+            score_settings,
+            max_items=settings.max_items,
+        )
+
+    host = ModelHost(ModelStore(settings.models_dir), metrics, warm_up)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with host.watching(settings.pointer_poll_seconds):
+            # What is loaded now stays: the collector need not walk through the model and its tables again and again.
+            gc.collect()
+            gc.freeze()
+            try:
+                yield
+            finally:
+                gc.unfreeze()
+
+    app = FastAPI(
+        title="Tidewaiter",
+        version=_version(),
+        summary="What was not on the manifest",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = State(settings, score_settings, host, metrics, Slots(settings.max_csv_requests))
+    install_handlers(app)
+    app.add_middleware(Observed, metrics=metrics)
+    app.include_router(scoring.router)
+    app.include_router(files.router)
+    app.include_router(info.router)
+    install_docs(app)
+    install_openapi(app)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("tidewaiter")
+    except PackageNotFoundError:
+        # Run from a checkout that was never installed.
+        return "0"

@@ -1,0 +1,346 @@
+"""Scores a file into a file, and an uploaded CSV into a streamed CSV.
+
+Rows keep their order and their own columns; the score columns are appended. Rows that cannot be read go to a rejects
+file (for a stream: stay in place, with an ``error``). Memory does not depend on the size of the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+
+from features.readers import ROWS_PER_CHUNK, Chunk, ColumnMapping, TableReader, open_table
+from service.output import OutputRefused, delimited, format_of, header_line, open_writer, whole_file
+from service.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
+
+if TYPE_CHECKING:
+    from features.groups.history import History
+    from models.risk_model import Explain, RiskModel
+    from models.settings import ScoreSettings
+
+#: Called after each chunk with bytes of the input read so far, its size (0: not known) and rows read so far.
+Progress = Callable[[int, int, int], None]
+
+REJECT_COLUMNS: Final = ("line", "reason", "row")
+ERROR_COLUMN: Final = "error"
+#: A streamed answer begins after its first chunk, so this is smaller than that of a file.
+_STREAM_ROWS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What became of a file. ``rows_in`` = ``rows_out`` + ``rows_rejected``.
+
+    Attributes:
+        by_lane: shipments per lane.
+        rows_warned: scored rows with something in ``warnings``.
+        rejects_path: the rejects file; None if no row was rejected.
+        replaced: columns of the input that scoring writes itself and that were therefore replaced.
+        notes: what a person should know about the file: guessed columns, names that occur twice, ...
+        riskiest: the riskiest shipments, riskiest first.
+        seconds: time taken.
+    """
+
+    rows_in: int
+    rows_out: int
+    rows_rejected: int
+    shipments: int
+    by_lane: Mapping[str, int]
+    rows_warned: int
+    rejects_path: Path | None
+    replaced: tuple[str, ...]
+    notes: tuple[str, ...]
+    encoding: str | None
+    delimiter: str | None
+    decimal: str | None
+    riskiest: tuple[RiskyShipment, ...]
+    seconds: float
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.rows_in / self.seconds if self.seconds > 0 else 0.0
+
+
+def default_rejects_path(in_path: str | os.PathLike[str]) -> Path:
+    """``IN.rejects.csv``, beside the input."""
+    path = Path(in_path)
+    return path.with_name(path.name + ".rejects.csv")
+
+
+def score_file(
+    in_path: str | os.PathLike[str],
+    out_path: str | os.PathLike[str],
+    model: RiskModel,
+    *,
+    mapping: ColumnMapping | None = None,
+    rejects_path: str | os.PathLike[str] | None = None,
+    explain: Explain = "shown",
+    progress: Progress | None = None,
+    settings: ScoreSettings | None = None,
+    threads: int = 1,
+    rows_per_chunk: int = ROWS_PER_CHUNK,
+    top: int = 10,
+) -> BatchReport:
+    """Score a file; the output's ending gives its format.
+
+    History begins as the model's snapshot and advances, in a private copy, in the file's order. Output and rejects
+    appear when all is done, or not at all. A rejects file of an earlier run is removed if nothing is rejected now.
+
+    Raises:
+        Unreadable: the input as a whole cannot be read.
+        MappingError: the mapping does not fit it.
+        OutputRefused: an output path cannot be used.
+    """
+    started = time.monotonic()
+    source, target = Path(in_path), Path(out_path)
+    rejects = Path(rejects_path) if rejects_path is not None else default_rejects_path(source)
+    _check_paths(source, target, rejects)
+    tally = _Tally(top)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(open_table(source, mapping=mapping, rows_per_chunk=rows_per_chunk))
+        scorer = ChunkScorer(
+            model,
+            model.history.copy(),
+            decimal=reader.decimal,
+            explain=explain,
+            settings=settings,
+            threads=threads,
+            top=top,
+        )
+        refusals = stack.enter_context(_RejectsFile(rejects))
+        layout = _OutputLayout(reader.names, scorer.columns, unique=format_of(target)[0] in ("parquet", "jsonl"))
+        writer = stack.enter_context(open_writer(target))
+        for chunk in reader:
+            scored = scorer.score(chunk)
+            writer.write(*layout.table(chunk, scored))
+            refusals.write(chunk, scored)
+            tally.add(chunk, scored)
+            if progress is not None:
+                progress(reader.bytes_read, reader.approx_bytes, tally.rows_in)
+    return BatchReport(
+        rows_in=tally.rows_in,
+        rows_out=tally.rows_out,
+        rows_rejected=tally.rows_in - tally.rows_out,
+        shipments=tally.shipments,
+        by_lane={lane: tally.lanes.get(lane, 0) for lane in ("red", "yellow", "green")},
+        rows_warned=tally.warned,
+        rejects_path=rejects if refusals.rows else None,
+        replaced=layout.replaced,
+        notes=(*_guesses(reader), *reader.notes, *layout.notes),
+        encoding=reader.encoding,
+        delimiter=reader.delimiter,
+        decimal=reader.decimal,
+        riskiest=tuple(tally.riskiest),
+        seconds=time.monotonic() - started,
+    )
+
+
+def score_csv_stream(
+    file: str | os.PathLike[str] | BinaryIO,
+    model: RiskModel,
+    history: History,
+    *,
+    mapping: ColumnMapping | None = None,
+    explain: Explain = "shown",
+    settings: ScoreSettings | None = None,
+    update_history: bool = True,
+    threads: int = 1,
+    lock: contextlib.AbstractContextManager[object] | None = None,
+    name: str = "the uploaded file",
+    rows_per_chunk: int = _STREAM_ROWS,
+) -> Iterator[bytes]:
+    """Score a CSV (gzipped or not) into parts of a CSV: the header first, then whole lines in the input's order.
+
+    A row that cannot be read stays in its place, its score columns empty and the reason in the last column, ``error``.
+    The header of the upload is read before this returns, so that an unreadable one can still be answered as an error.
+
+    Args:
+        history: advanced in place unless ``update_history`` is False. ``lock`` is held while it is used.
+
+    Raises:
+        Unreadable: the upload cannot be read; while iterating: it turns out to be cut short.
+        MappingError: the mapping does not fit it.
+    """
+    reader = open_table(file, mapping=mapping, name=name, rows_per_chunk=rows_per_chunk)
+    scorer = ChunkScorer(
+        model,
+        history,
+        decimal=reader.decimal,
+        explain=explain,
+        settings=settings,
+        update_history=update_history,
+        threads=threads,
+        lock=lock,
+    )
+    return _streamed(reader, scorer)
+
+
+def _streamed(reader: TableReader, scorer: ChunkScorer) -> Iterator[bytes]:
+    layout = _OutputLayout(reader.names, scorer.columns, drop=(ERROR_COLUMN,))
+    with reader:
+        yield header_line((*layout.names, ERROR_COLUMN))
+        for chunk in reader:
+            scored = scorer.score(chunk)
+            full, _ = layout.table(chunk, scored, keep_refused=True)
+            errors = np.full(chunk.n_rows, None, dtype=object)
+            for row, reason in scored.refused.items():
+                errors[row] = f"line {int(chunk.lines[row])}: {reason}"
+            full = full.append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
+            at = 0
+            parts: list[bytes] = []
+            for reject in chunk.rejected:
+                parts.append(delimited(full.slice(at, reject.position - at)))
+                at = reject.position
+                cells = layout.kept_cells(_cells_of(reject.row, reader.delimiter or ",", len(reader.names)))
+                blanks = [""] * len(scorer.columns)
+                parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
+            parts.append(delimited(full.slice(at)))
+            yield b"".join(parts)
+
+
+def _cells_of(row: str, delimiter: str, width: int) -> list[str]:
+    """The first cells of a row that does not fit the header, as many as the header has."""
+    try:
+        cells = next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        cells = [row]
+    return [*cells[:width], *[""] * (width - len(cells))]
+
+
+def _guesses(reader: TableReader) -> list[str]:
+    return [f"{column!r} was taken for {name}." for name, column in reader.guessed.items()]
+
+
+def _check_paths(source: Path, target: Path, rejects: Path) -> None:
+    format_of(target)
+    named = [("input", source), ("output", target), ("rejects", rejects)]
+    for index, (what, path) in enumerate(named):
+        for other, earlier in named[:index]:
+            if path.absolute() == earlier.absolute() or (path.exists() and earlier.exists() and path.samefile(earlier)):
+                raise OutputRefused(f"{path}: The {what} file would overwrite the {other} file; name another.")
+    for path in (target, rejects):
+        if not path.parent.is_dir():
+            raise OutputRefused(f"{path}: There is no folder {path.parent}; make it first.")
+
+
+@dataclass(slots=True)
+class _Tally:
+    top: int
+    rows_in: int = 0
+    rows_out: int = 0
+    shipments: int = 0
+    warned: int = 0
+    lanes: Counter[str] = field(default_factory=Counter)
+    riskiest: list[RiskyShipment] = field(default_factory=list)
+
+    def add(self, chunk: Chunk, scored: ScoredChunk) -> None:
+        self.rows_in += chunk.n_rows + len(chunk.rejected)
+        self.rows_out += len(scored.rows)
+        self.shipments += scored.shipments
+        self.warned += scored.warned
+        self.lanes.update(scored.lanes)
+        self.riskiest = sorted([*self.riskiest, *scored.riskiest], key=lambda one: -one.risk)[: self.top]
+
+
+class _OutputLayout:
+    """Which input columns go out, under which names, before the score columns."""
+
+    def __init__(
+        self, names: Sequence[str], appended: Sequence[str], *, unique: bool = False, drop: Sequence[str] = ()
+    ) -> None:
+        """
+        Args:
+            unique: give columns of one name different ones, as formats other than CSV need.
+            drop: further columns that are written anew.
+        """
+        own = {*ALL_SCORE_COLUMNS, *drop}
+        self._kept = [index for index, name in enumerate(names) if name not in own]
+        self.replaced = tuple(dict.fromkeys(name for name in names if name in own))
+        self.notes: list[str] = []
+        kept: list[str] = []
+        for index in self._kept:
+            name = names[index]
+            number = 2
+            while unique and name in kept:
+                name = f"{names[index]}_{number}"
+                number += 1
+            if name != names[index]:
+                self.notes.append(f"A further column {names[index]!r} is written as {name!r}.")
+            kept.append(name)
+        self.names = (*kept, *appended)
+
+    def kept_cells(self, cells: Sequence[str]) -> list[str]:
+        return [cells[index] for index in self._kept]
+
+    def table(
+        self, chunk: Chunk, scored: ScoredChunk, *, keep_refused: bool = False
+    ) -> tuple[pa.Table, Sequence[Mapping[str, Any]] | None]:
+        """Input and score columns of the accepted rows (or of all, refused ones blank), and the JSON objects."""
+        own = [chunk.native.column(index) for index in self._kept]
+        scores: list[Any] = list(scored.columns.values())
+        objects = chunk.objects
+        if len(scored.rows) < chunk.n_rows:
+            taken: Any
+            if keep_refused:
+                place = np.full(chunk.n_rows, -1, dtype=np.int64)
+                place[scored.rows] = np.arange(len(scored.rows))
+                taken = pa.array(place, mask=place < 0)
+                scores = [column.take(taken) for column in scores]
+            else:
+                taken = pa.array(scored.rows)
+                own = [column.take(taken) for column in own]
+                objects = tuple(objects[row] for row in scored.rows.tolist()) if objects is not None else None
+        return pa.table([*own, *scores], names=list(self.names)), objects
+
+
+class _RejectsFile:
+    """The rejects file, begun with its first reject."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.rows = path, 0
+        self._stack = contextlib.ExitStack()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> _RejectsFile:
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        self._stack.__exit__(*problem)
+        if problem[0] is None and not self.rows:
+            self._path.unlink(missing_ok=True)
+
+    def write(self, chunk: Chunk, scored: ScoredChunk) -> None:
+        """Rows of the chunk that could not be aligned or read, by line."""
+        lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
+        if scored.refused:
+            rows = sorted(scored.refused)
+            texts = delimited_rows(chunk.raw, rows)
+            lines += [(int(chunk.lines[row]), scored.refused[row], text) for row, text in zip(rows, texts, strict=True)]
+        if not lines:
+            return
+        if self._file is None:
+            self._file = self._stack.enter_context(whole_file(self._path))
+            self._file.write(header_line(REJECT_COLUMNS))
+        self.rows += len(lines)
+        self._file.writelines(header_line([str(line), reason, row]) for line, reason, row in sorted(lines))
+
+
+def delimited_rows(table: pa.Table, rows: Sequence[int]) -> list[str]:
+    """Some rows of a table of text, each as one record of CSV."""
+    taken = table.take(pa.array(rows))
+    columns = [column.to_pylist() for column in taken.columns]
+    return [
+        header_line([value or "" for value in cells]).decode("utf-8").removesuffix("\n")
+        for cells in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,56 @@
+"""What a person at a terminal sees; a pipe or a log sees none of the moving parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def to_stderr() -> Console:
+    """A console for messages; results go to standard output."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def row_progress(what: str, *, total: int | None = None) -> Iterator[Callable[[int, int, int], None]]:
+    """A bar of rows with rate and time left, on a terminal only.
+
+    Yields a function of bytes read, bytes in all (0: not known) and rows so far; with ``total`` rows the bytes are
+    ignored.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rows]:>11,} rows"),
+        TextColumn("{task.fields[rate]:>9,.0f} rows/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=total, rows=0, rate=0.0)
+
+        def advance(done: int, size: int, rows: int) -> None:
+            elapsed = progress.tasks[0].elapsed or 0.0
+            values: dict[str, Any] = {"rows": rows, "rate": rows / elapsed if elapsed > 0 else 0.0}
+            if total is not None:
+                progress.update(task, completed=rows, **values)
+            elif size > 0:
+                progress.update(task, total=size, completed=min(done, size), **values)
+            else:
+                progress.update(task, total=None, **values)
+
+        yield advance
+        if progress.tasks[0].total is not None:
+            progress.update(task, completed=progress.tasks[0].total)

@@ -1,0 +1,80 @@
+"""What went wrong becomes an exit status and one line on standard error.
+
+=====  ==================================================
+0      done
+1      some rows were rejected, and ``--strict`` was given
+2      wrong use
+3      an input cannot be read
+4      a bundle is refused
+70     anything else: a fault of the program or the machine
+130    stopped with Ctrl-C
+=====  ==================================================
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+SOME_REJECTED: Final = 1
+WRONG_USE: Final = 2
+UNREADABLE: Final = 3
+BUNDLE_REFUSED: Final = 4
+FAILED: Final = 70
+INTERRUPTED: Final = 130
+
+_NO_OPENMP: Final = (
+    "LightGBM does not start because the system library libgomp (OpenMP) is missing. Install it: "
+    "`apt-get install libgomp1` (Debian, Ubuntu), `dnf install libgomp` (Fedora), `apk add libgomp` (Alpine), "
+    "`brew install libomp` (macOS)."
+)
+
+
+class WrongUse(ValueError):
+    """The command cannot do what its options ask."""
+
+
+def explained(error: BaseException) -> tuple[int, str]:
+    """Exit status and message of an error.
+
+    Only modules that are already loaded are asked for their error types: an error cannot come from one that is not.
+    """
+    for status, module, name in _KNOWN:
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type) and isinstance(error, kind):
+            if isinstance(error.__cause__, Exception) and name == "PromotionRefused":
+                return _of_cause(error.__cause__, status), str(error)
+            return status, str(error)
+    text = str(error)
+    if isinstance(error, OSError) and ("libgomp" in text or "libomp" in text):
+        return FAILED, _NO_OPENMP
+    if isinstance(error, ModuleNotFoundError):
+        extra = "train" if error.name in _OF_TRAINING else None
+        hint = f"; it belongs to the extra `{extra}`: pip install '.[{extra}]' in the checkout" if extra else ""
+        return WRONG_USE, f"The Python package {error.name!r} is not installed{hint}."
+    if isinstance(error, BrokenPipeError):
+        return 0, ""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return UNREADABLE, f"{where}{error.strerror}."
+    return FAILED, f"{type(error).__name__}: {text} (run it again with --debug for the trace)"
+
+
+def _of_cause(cause: Exception, otherwise: int) -> int:
+    refused = getattr(sys.modules.get("models.bundle"), "BundleRefused", None)
+    return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else otherwise
+
+
+_OF_TRAINING: Final = frozenset({"faker", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
+_KNOWN: Final = (
+    (WRONG_USE, "service.cli.errors", "WrongUse"),
+    (WRONG_USE, "features.readers.errors", "MappingError"),
+    (UNREADABLE, "features.readers.errors", "Unreadable"),
+    (WRONG_USE, "service.output", "OutputRefused"),
+    (BUNDLE_REFUSED, "models.bundle", "BundleRefused"),
+    (BUNDLE_REFUSED, "models.store", "StoreError"),
+    (UNREADABLE, "training.dataset", "BadData"),
+    (UNREADABLE, "training.labels", "BadLabels"),
+    (UNREADABLE, "training.windows", "TooLittleData"),
+    (WRONG_USE, "training.promotion", "PromotionRefused"),
+)

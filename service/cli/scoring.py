@@ -1,0 +1,125 @@
+"""``tidewaiter score`` and ``tidewaiter validate``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from models.risk_model import RiskModel
+    from service.batch import BatchReport
+
+In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts somebody else's columns.")
+]
+BundleDir = Annotated[
+    Path | None,
+    typer.Option("--bundle", metavar="DIR", help="Default: the version in service, else the bundled champion."),
+]
+
+
+class ExplainChoice(StrEnum):
+    """Whose reasons are told."""
+
+    none = "none"
+    shown = "shown"
+    all = "all"
+
+
+def score(
+    source: In,
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Its ending gives the format: .csv .jsonl .parquet ...")
+    ],
+    bundle: BundleDir = None,
+    mapping: MappingFile = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option("--rejects", metavar="FILE", help="Default: IN.rejects.csv, written if a row is rejected."),
+    ] = None,
+    explain: Annotated[
+        ExplainChoice, typer.Option("--explain", help="Reasons for none, for shown (red and yellow), or for all.")
+    ] = ExplainChoice.shown,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
+) -> int:
+    """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
+    from service.cli.common import load_model
+    from service.cli.console import to_stderr
+    from service.cli.errors import SOME_REJECTED
+
+    report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
+    console = to_stderr()
+    for note in report.notes:
+        console.print(f"Note: {note}", markup=False)
+    lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
+    console.print(
+        f"{report.rows_in:,} rows in, {report.rows_out:,} out, {report.rows_rejected:,} rejected; "
+        f"{report.shipments:,} shipments: {lanes}; {report.rows_warned:,} rows with a warning. "
+        f"{report.rows_per_second:,.0f} rows/s. {target}",
+        markup=False,
+    )
+    if report.rejects_path is not None:
+        console.print(f"Rejected rows, each with its line and reason: {report.rejects_path}", markup=False)
+    return SOME_REJECTED if strict and report.rows_rejected else 0
+
+
+def score_into(
+    source: Path,
+    target: Path,
+    model: RiskModel,
+    *,
+    mapping: Path | None = None,
+    rejects: Path | None = None,
+    explain: str = "shown",
+    top: int = 10,
+) -> BatchReport:
+    """Score a file with a progress bar, under the settings of the environment.
+
+    Raises:
+        Unreadable, MappingError, OutputRefused: see `service.batch.score_file`.
+    """
+    import os
+    from typing import cast
+
+    from features.readers import ColumnMapping
+    from models.risk_model import Explain
+    from service.batch import score_file
+    from service.cli.common import environment
+    from service.cli.console import row_progress
+
+    with row_progress(source.name) as progress:
+        return score_file(
+            source,
+            target,
+            model,
+            mapping=ColumnMapping.load(mapping) if mapping else None,
+            rejects_path=rejects,
+            explain=cast("Explain", explain),
+            progress=progress,
+            settings=environment().score_settings(),
+            threads=min(8, os.cpu_count() or 1),
+            top=top,
+        )
+
+
+def validate(
+    source: In,
+    mapping: MappingFile = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row would be rejected.")] = False,
+) -> int:
+    """Say what of a file is recognised, guessed, missing and lost, without scoring it."""
+    from rich.console import Console
+
+    from features.readers import ColumnMapping
+    from service.cli.console import row_progress
+    from service.cli.errors import SOME_REJECTED
+    from service.validate import validate_file
+
+    with row_progress(source.name) as progress:
+        report = validate_file(source, ColumnMapping.load(mapping) if mapping else None, progress=progress)
+    report.print(Console(highlight=False))
+    return SOME_REJECTED if strict and report.refused else 0

@@ -1,0 +1,60 @@
+"""``tidewaiter serve`` and ``tidewaiter demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Host = Annotated[str | None, typer.Option("--host", help="Default: 127.0.0.1, this machine only.")]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Default: 8000.")]
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; each keeps a history of its own. Default: 1.")
+    ] = None,
+) -> None:
+    """Serve the API until Ctrl-C; its documentation is at /docs."""
+    from models.bundle import verify
+    from models.store import resolve
+    from service.cli.common import environment
+    from service.cli.errors import WrongUse
+    from service.server import PortTaken, run
+
+    settings = environment(host=host, port=port, workers=workers)
+    # A service that starts with a bundle nobody can use would only answer 503.
+    verify(resolve(settings.models_dir))
+    try:
+        run(settings)
+    except PortTaken as error:
+        raise WrongUse(str(error)) from None
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the scored sample goes.")] = Path(
+        "out/scores.csv"
+    ),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the table.")] = False,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Score the bundled sample, show the riskiest shipments with their reasons, then serve the API."""
+    from service.cli.common import load_model
+    from service.cli.console import to_stderr
+    from service.cli.scoring import score_into
+    from service.demo import SAMPLE, show_riskiest
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model = load_model(None)
+    report = score_into(SAMPLE, out, model, rejects=out.with_name(f"{out.stem}.rejects.csv"), top=8)
+    show_riskiest(report, out)
+    if no_serve:
+        return
+    console = to_stderr()
+    address = f"http://{host or '127.0.0.1'}:{port or 8000}"
+    console.print(f"Serving at {address} (documentation: {address}/docs). Ctrl-C ends it.", markup=False)
+    serve(host, port)

@@ -1,0 +1,152 @@
+"""``tidewaiter generate``, ``train`` and ``evaluate``: thin over `training`, which is imported only here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.models import TrackingUri
+
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of --data.")
+]
+Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="A binary label column of your own.")]
+Positive = Annotated[
+    str | None, typer.Option("--positive", metavar="VALUE", help="The value of that column which is a find.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result to the byte.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Part of what makes a run repeatable.")]
+
+
+def generate(
+    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Goods items to simulate.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What an office would have, labels included.")],
+    seed: Seed = 0,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", metavar="FILE", help="What was really inside each item.")
+    ] = None,
+) -> None:
+    """Simulate trade: manifests with the finds an office would have made."""
+    from service.cli.console import row_progress
+    from training.world import write
+
+    with row_progress("Simulating", total=rows) as progress:
+        write(out, truth, rows, seed, progress=lambda done: progress(0, 0, done))
+
+
+def train(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests; without it trade is simulated.")
+    ] = None,
+    mapping: MappingFile = None,
+    label: Label = None,
+    positive: Positive = None,
+    holdout: Annotated[
+        Path | None, typer.Option("--holdout", metavar="FILE", help="Scored at the end, never seen before.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="The rows of --holdout with their risk.")
+    ] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="DIR", help="Also write the bundle here.")] = None,
+    seed: Seed = 0,
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics", metavar="FILE.json", help="Also write the figures.")
+    ] = None,
+    tracking_uri: TrackingUri = None,
+    threads: Threads = 2,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, metavar="N", help="Goods items to simulate, without --data.")
+    ] = None,
+) -> None:
+    """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
+    from rich.console import Console
+
+    from service.cli.console import to_stderr
+    from service.cli.errors import WrongUse
+    from training.dataset import BadData
+    from training.pipeline import DEFAULT_ROWS, TrainConfig
+    from training.pipeline import train as train_model
+    from training.report import print_metrics
+
+    config = TrainConfig(
+        data=data,
+        mapping=mapping,
+        label=label,
+        positive=positive,
+        holdout=holdout,
+        predictions=predictions,
+        bundle=bundle,
+        metrics=metrics,
+        rows=DEFAULT_ROWS if rows is None else rows,
+        seed=seed,
+        threads=threads,
+        tracking_uri=tracking_uri,
+    )
+    _present(data, mapping, holdout)
+    try:
+        config.check()
+    except BadData as error:
+        # Files are there, so what is left are options that contradict each other.
+        raise WrongUse(str(error)) from None
+    result = train_model(config, console=to_stderr())
+    print_metrics(result.metrics, Console(highlight=False))
+    typer.echo(f"Model {result.model.version}, digest {result.digest}" + (f", bundle {bundle}" if bundle else ""))
+    if result.registered_version is not None:
+        typer.echo(f"Registered as version {result.registered_version}: tidewaiter promote {result.registered_version}")
+
+
+def evaluate(
+    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="DIR", help="Scores --data.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Labelled and scored already.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures.")] = None,
+    mapping: MappingFile = None,
+    label: Label = None,
+    positive: Positive = None,
+    seed: Seed = 0,
+    threads: Threads = 2,
+) -> None:
+    """Compare scores with labels: --bundle with --data, or --predictions alone."""
+    import json
+
+    from rich.console import Console
+
+    from features.readers import ColumnMapping
+    from service.cli.common import environment, load_model
+    from service.cli.errors import WrongUse
+    from training.evaluation import evaluate_file, evaluate_predictions
+    from training.report import print_metrics
+
+    if predictions is not None:
+        if bundle is not None or data is not None or mapping is not None:
+            raise WrongUse("--predictions holds its scores already: it goes without --bundle, --data and --mapping.")
+        _present(predictions)
+        report = evaluate_predictions(predictions, label=label, positive=positive, seed=seed)
+    elif bundle is not None and data is not None:
+        _present(data, mapping)
+        report = evaluate_file(
+            load_model(bundle),
+            data,
+            mapping=ColumnMapping.load(mapping) if mapping else None,
+            label=label,
+            positive=positive,
+            settings=environment().score_settings(),
+            threads=threads,
+            seed=seed,
+        )
+    else:
+        raise WrongUse("give --bundle DIR with --data FILE, or --predictions FILE.")
+    if json_file is not None:
+        json_file.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print_metrics(report, Console(highlight=False))
+
+
+def _present(*files: Path | None) -> None:
+    for file in files:
+        if file is not None:
+            # Opened, so that a file that is not there or not ours to read says so in the system's words.
+            file.open("rb").close()

@@ -1,0 +1,46 @@
+"""What `make demo` shows: the bundled sample's riskiest shipments, with their reasons, on 80 columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from service.batch import BatchReport
+
+#: Invented manifests; `service/samples/README.md` says how they were made.
+SAMPLE: Final = Path(__file__).resolve().parent / "samples" / "manifests.csv"
+
+_LANE_STYLES: Final = {"red": "bold red", "yellow": "yellow", "green": "green"}
+
+
+def show_riskiest(report: BatchReport, out: Path, console: Console | None = None) -> None:
+    """Print the riskiest shipments of a scored file and where the whole of it is."""
+    console = console or Console(highlight=False)
+    table = Table(title="Riskiest shipments", title_justify="left", show_lines=True, expand=False)
+    table.add_column("Shipment", no_wrap=True)
+    table.add_column("Risk", justify="right", no_wrap=True)
+    table.add_column("Lane", no_wrap=True)
+    table.add_column("Strongest evidence for", overflow="fold", max_width=56)
+    for one in report.riskiest:
+        lane = f"[{_LANE_STYLES[one.lane]}]{one.lane}[/]"
+        reasons = "\n".join(f"- {escape(reason)}" for reason in one.reasons) or "not explained (green)"
+        table.add_row(escape(one.shipment_id), f"{one.risk:.2g}\n{_top(one.percentile)}", lane, reasons)
+    console.print(table)
+    lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
+    console.print(
+        f"{report.rows_in:,} rows, {report.shipments:,} shipments: {lanes}. Risk is the probability of illicit content "
+        f"at the base rate in use. All scores: {out}",
+        markup=False,
+    )
+    if report.rows_rejected:
+        console.print(f"Rows that cannot be read: {report.rows_rejected}; why: {report.rejects_path}", markup=False)
+
+
+def _top(percentile: float) -> str:
+    """The share of reference traffic that scores as high or higher; the reference reaches down to one in ten million."""
+    return f"top {max(100 * (1 - percentile), 1e-5):.2g} %"

@@ -1,0 +1,240 @@
+"""Files that appear whole or not at all, and tables written as CSV, Parquet or JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, Protocol, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.readers.as_text import text_column
+
+#: Endings of output files, longest first -> format and whether it is gzipped.
+_FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
+    ".csv.gz": ("csv", True),
+    ".tsv.gz": ("tsv", True),
+    ".jsonl.gz": ("jsonl", True),
+    ".csv": ("csv", False),
+    ".tsv": ("tsv", False),
+    ".jsonl": ("jsonl", False),
+    ".ndjson": ("jsonl", False),
+    ".parquet": ("parquet", False),
+}
+#: Compresses text about as well as the default level 6, in two thirds of the time.
+_GZIP_LEVEL: Final = 4
+
+
+class OutputRefused(ValueError):
+    """An output path that cannot be used. The message names the path and what would be right."""
+
+
+def format_of(path: Path) -> tuple[str, bool]:
+    """``csv``, ``tsv``, ``jsonl`` or ``parquet``, and whether gzipped, by the file's ending.
+
+    Raises:
+        OutputRefused: another ending.
+    """
+    for ending, found in _FORMATS.items():
+        if path.name.lower().endswith(ending):
+            return found
+    raise OutputRefused(f"{path}: The ending says the format; use one of {', '.join(_FORMATS)}.")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes its place at ``path`` only when the block ends well.
+
+    Until then it stands beside its place under a name that begins with a dot and ends with ``.part``; an exception or
+    Ctrl-C removes it and leaves what stood at ``path`` before.
+
+    Raises:
+        OutputRefused: the folder does not exist or cannot be written, or ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise OutputRefused(f"{path}: This is a folder; name a file.")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        file = part.open("xb")
+    except OSError as error:
+        raise OutputRefused(f"{path}: It cannot be written ({error.strerror}).") from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class TableWriter(Protocol):
+    """Writes tables of one schema one after another."""
+
+    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """``objects``: the rows' own JSON values, where the input was JSON."""
+
+    def close(self) -> None: ...
+
+
+@contextlib.contextmanager
+def open_writer(path: Path) -> Iterator[TableWriter]:
+    """A writer in the format of the path's ending, whose file appears whole when the block ends well.
+
+    Raises:
+        OutputRefused: see `format_of` and `whole_file`.
+    """
+    kind, zipped = format_of(path)
+    with whole_file(path) as file, contextlib.ExitStack() as stack:
+        target = file
+        if zipped:
+            # Without a name and a time inside, equal content gives equal files.
+            target = cast(
+                "IO[bytes]",
+                stack.enter_context(gzip.GzipFile("", "wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0)),
+            )
+        writer: TableWriter
+        if kind == "parquet":
+            writer = _ParquetWriter(target)
+        elif kind == "jsonl":
+            writer = _JsonlWriter(target)
+        else:
+            writer = _DelimitedWriter(target, "\t" if kind == "tsv" else ",")
+        # Closed also when the block fails: a half-written Parquet file would complain when it is thrown away.
+        with contextlib.closing(writer):
+            yield writer
+
+
+class _DelimitedWriter:
+    def __init__(self, file: IO[bytes], delimiter: str) -> None:
+        self._file, self._delimiter, self._started = file, delimiter, False
+
+    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+        if not self._started:
+            self._file.write(header_line(table.column_names, self._delimiter))
+            self._started = True
+        self._file.write(delimited(table, self._delimiter))
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class _ParquetWriter:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+        # The input's own metadata (pandas' index columns, say) does not describe the table with the scores.
+        table = table.replace_schema_metadata(None)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema)
+        if table.num_rows:
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _JsonlWriter:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+        columns = {name: _json_values(table.column(index)) for index, name in enumerate(table.column_names)}
+        names = list(columns)
+        for index, values in enumerate(zip(*columns.values(), strict=True)):
+            row = dict(zip(names, values, strict=True))
+            if objects is not None:
+                row.update((name, value) for name, value in objects[index].items() if name in row)
+            self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n")
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+def _json_values(column: Any) -> list[Any]:
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return cast("list[Any]", column.to_pylist())
+    if pa.types.is_floating(kind):
+        return [value if value is None or np.isfinite(value) else None for value in column.to_pylist()]
+    return [value or None for value in text_column(column).to_pylist()]
+
+
+def header_line(names: Sequence[str], delimiter: str = ",") -> bytes:
+    """Column names as a line of CSV in UTF-8."""
+    return (delimiter.join(_quoted(name, delimiter) for name in names) + "\n").encode("utf-8")
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    if any(mark in text for mark in (delimiter, '"', "\n", "\r")):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
+    """The rows of a table as CSV in UTF-8 without a header; a cell has quotation marks only where it needs them.
+
+    Values are written as `features.readers.as_text` writes them, null as nothing. (Arrow's own writer quotes all text.)
+    """
+    if not table.num_rows:
+        return b""
+    cells = [_cells(text_column(column), delimiter) for column in table.columns]
+    cells[-1] = _join(cells[-1], "", separator="\n")
+    lines = _join(*cells, separator=delimiter)
+    return b"".join(_characters(chunk) for chunk in lines.chunks)
+
+
+def _join(*columns: Any, separator: str) -> Any:
+    return pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement="")
+
+
+def _cells(column: Any, delimiter: str) -> Any:
+    text = b"".join(_characters(chunk) for chunk in column.chunks)
+    if not any(mark in text for mark in (delimiter.encode(), b'"', b"\n", b"\r")):
+        return column
+    needy = pc.match_substring_regex(column, f'[{delimiter}"\\r\\n]')
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
+    return pc.if_else(needy, quoted, column)
+
+
+def _characters(array: Any) -> bytes:
+    """All bytes of a string array, one value after the other."""
+    if not len(array):
+        return b""
+    _, offsets, data = array.buffers()
+    if data is None:
+        return b""
+    bounds = np.frombuffer(offsets, dtype=np.int32)
+    return bytes(memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]])
+
+
+def round_significant(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Values of 0..1 at 9 significant digits, as the float nearest to that decimal number; NaN stays.
+
+    Written in the fewest digits that give the float back, such a float shows 9 digits at most.
+    """
+    rounded = np.asarray(values, dtype=np.float64).copy()
+    # Powers of ten up to 1e22 are exact in a float, so scaling back is correctly rounded; smaller values go one by one.
+    plain = np.isfinite(rounded) & (np.abs(rounded) >= 1e-13) & (np.abs(rounded) < 1e9)
+    scale = 10.0 ** (8 - np.floor(np.log10(np.abs(rounded[plain]))))
+    rounded[plain] = np.rint(rounded[plain] * scale) / scale
+    tiny = np.isfinite(rounded) & (rounded != 0.0) & ~plain
+    rounded[tiny] = [float(f"{value:.9g}") for value in rounded[tiny].tolist()]
+    return rounded

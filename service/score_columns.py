@@ -1,0 +1,229 @@
+"""A chunk of rows -> the score columns of CONTRACT's `score` command, for files and for streamed uploads alike."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.fields import HEADS
+from features.readers import Chunk
+from features.table import ManifestTable
+from service.output import round_significant
+from service.seen import SeenShipments
+
+if TYPE_CHECKING:
+    from features.groups.history import History
+    from models.risk_model import Explain, RiskModel
+    from models.scores import Scores
+    from models.settings import ScoreSettings
+
+N_REASONS: Final = 3
+_BEFORE_HEADS: Final = ("risk", "percentile")
+_AFTER_HEADS: Final = (
+    "item_risk",
+    "lane",
+    "selected_by",
+    *(f"reason_{n + 1}" for n in range(N_REASONS)),
+    "substance",
+    "substance_kind",
+    "substance_hit",
+    "warnings",
+    "model_version",
+    "bundle_digest",
+)
+#: Every column that scoring may append, in order.
+ALL_SCORE_COLUMNS: Final = (*_BEFORE_HEADS, *(f"risk_{head}" for head in HEADS), *_AFTER_HEADS)
+
+LATE: Final = "declared_at: earlier than shipments already in the history, which was taken as it stands now"
+RETURNED: Final = "shipment_id: already seen earlier in this file; scored as a part of its own"
+
+
+def score_columns(heads: Sequence[str]) -> tuple[str, ...]:
+    """The appended columns of a model with these heads. A model of one own label has ``risk`` and no further heads."""
+    own = () if tuple(heads) == ("risk",) else tuple(f"risk_{head}" for head in heads)
+    return (*_BEFORE_HEADS, *own, *_AFTER_HEADS)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskyShipment:
+    """One of the riskiest shipments of a file; ``line`` is that of its first row."""
+
+    shipment_id: str
+    line: int
+    risk: float
+    percentile: float
+    lane: str
+    selected_by: str | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredChunk:
+    """Score columns of the n accepted rows of a chunk.
+
+    Attributes:
+        rows: (n,) their indices among the chunk's rows.
+        columns: name -> (n,) values, in the order in which they are appended.
+        refused: chunk row -> why it could not be read.
+        lanes: shipments per lane.
+        warned: accepted rows with a warning.
+    """
+
+    rows: NDArray[np.int64]
+    columns: dict[str, Any]
+    refused: dict[int, str]
+    shipments: int = 0
+    lanes: Counter[str] = field(default_factory=Counter)
+    warned: int = 0
+    riskiest: tuple[RiskyShipment, ...] = ()
+
+
+class ChunkScorer:
+    """Scores the chunks of one file or upload in their order."""
+
+    def __init__(
+        self,
+        model: RiskModel,
+        history: History,
+        *,
+        decimal: str | None,
+        explain: Explain = "shown",
+        settings: ScoreSettings | None = None,
+        update_history: bool = True,
+        threads: int = 1,
+        top: int = 0,
+        lock: contextlib.AbstractContextManager[object] | None = None,
+    ) -> None:
+        """
+        Args:
+            history: advanced by every chunk (unless ``update_history`` is False); pass a copy where it must not change.
+            top: how many of each chunk's riskiest shipments to keep for display.
+            lock: held while ``history`` is in use, where others share it.
+        """
+        self._model, self._history, self._decimal = model, history, decimal
+        self._explain, self._settings, self._update, self._threads = explain, settings, update_history, threads
+        self._top, self._lock = top, lock or contextlib.nullcontext()
+        self._seen = SeenShipments()
+        self._previous_time: int | None = None
+        self.columns = score_columns(model.heads)
+
+    def score(self, chunk: Chunk) -> ScoredChunk:
+        """Scores of the chunk's readable rows; the others are named with what is wrong."""
+        if not chunk.n_rows:
+            return self._empty({})
+        table = ManifestTable.from_columns(
+            chunk.columns, chunk.n_rows, decimal=self._decimal, previous_time=self._previous_time
+        )
+        refused = {
+            row: "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+            for row, problems in table.refusals().items()
+        }
+        rows = np.flatnonzero(~table.refused).astype(np.int64)
+        accepted = table.accepted()
+        self._previous_time = int(table.declared_s[-1])
+        if not len(rows):
+            return self._empty(refused)
+        with self._lock:
+            scores = self._model.score(
+                accepted,
+                self._history,
+                update_history=self._update,
+                explain=self._explain,
+                settings=self._settings,
+                threads=self._threads,
+            )
+        warnings = self._warnings(chunk, accepted, scores, rows)
+        return ScoredChunk(
+            rows=rows,
+            columns=self._columns(scores, accepted, warnings),
+            refused=refused,
+            shipments=len(scores),
+            lanes=Counter(scores.lane.tolist()),
+            warned=sum(map(bool, warnings)),
+            riskiest=self._riskiest(chunk, scores, accepted, rows),
+        )
+
+    def _empty(self, refused: dict[int, str]) -> ScoredChunk:
+        numbers = {name for name in self.columns if name.startswith("risk") or name in ("percentile", "item_risk")}
+        kinds: dict[str, Any] = {
+            name: pa.float64() if name in numbers else pa.bool_() if name == "substance_hit" else pa.string()
+            for name in self.columns
+        }
+        columns = {name: pa.array([], kind) for name, kind in kinds.items()}
+        return ScoredChunk(np.empty(0, dtype=np.int64), columns, refused)
+
+    def _warnings(
+        self, chunk: Chunk, accepted: ManifestTable, scores: Scores, rows: NDArray[np.int64]
+    ) -> NDArray[np.object_]:
+        warnings: NDArray[np.object_] = np.array(accepted.warning_texts(), dtype=object)
+        ids = accepted.text("shipment_id")
+        firsts = ids.codes[accepted.first_row].tolist()
+        returned = self._seen.add([ids.values[code] for code in firsts])
+        for flags, text in ((returned, RETURNED), (scores.late, LATE)):
+            of_rows = np.asarray(flags, dtype=bool)[accepted.shipment]
+            warnings[of_rows] = [f"{before}; {text}" if before else text for before in warnings[of_rows].tolist()]
+        place = {int(row): index for index, row in enumerate(rows.tolist())} if chunk.notes else {}
+        for note in chunk.notes:
+            if note.position in place:
+                index = place[note.position]
+                before = warnings[index]
+                warnings[index] = f"row: {note.text}; {before}" if before else f"row: {note.text}"
+        return warnings
+
+    def _columns(self, scores: Scores, accepted: ManifestTable, warnings: NDArray[np.object_]) -> dict[str, Any]:
+        per_row = accepted.shipment
+        reasons = np.full((len(scores), N_REASONS), None, dtype=object)
+        for shipment in scores.explained:
+            texts = scores.reason_texts(shipment, N_REASONS)
+            reasons[shipment, : len(texts)] = texts
+
+        def number(values: NDArray[np.float64]) -> Any:
+            return pa.array(round_significant(values))
+
+        def text(values: Any) -> Any:
+            return pa.array(np.asarray(values, dtype=object), pa.string())
+
+        matches = scores.substances
+        found: dict[str, Any] = {
+            "risk": number(scores.risk[per_row]),
+            "percentile": number(scores.percentile[per_row]),
+            **{f"risk_{head}": number(values[per_row]) for head, values in scores.heads.items()},
+            "item_risk": number(scores.item_risk),
+            "lane": text(scores.lane.astype(object)[per_row]),
+            "selected_by": text(scores.selected_by[per_row]),
+            **{f"reason_{n + 1}": text(reasons[per_row, n]) for n in range(N_REASONS)},
+            "substance": text([match.substance if match else None for match in matches]),
+            "substance_kind": text([match.kind if match else None for match in matches]),
+            "substance_hit": pa.array([match is not None and match.hit for match in matches], pa.bool_()),
+            "warnings": text([warning or None for warning in warnings.tolist()]),
+            "model_version": pa.repeat(scores.model.version, len(per_row)),
+            "bundle_digest": pa.repeat(scores.model.digest, len(per_row)),
+        }
+        return {name: found[name] for name in self.columns}
+
+    def _riskiest(
+        self, chunk: Chunk, scores: Scores, accepted: ManifestTable, rows: NDArray[np.int64]
+    ) -> tuple[RiskyShipment, ...]:
+        if not self._top:
+            return ()
+        ids = accepted.text("shipment_id")
+        best = np.argsort(-scores.risk, kind="stable")[: self._top]
+        return tuple(
+            RiskyShipment(
+                shipment_id=ids.values[int(ids.codes[accepted.first_row[index]])],
+                line=int(chunk.lines[rows[accepted.first_row[index]]]),
+                risk=float(scores.risk[index]),
+                percentile=float(scores.percentile[index]),
+                lane=str(scores.lane[index]),
+                selected_by=scores.selected_by[index],
+                reasons=tuple(scores.reason_texts(index, N_REASONS)),
+            )
+            for index in best.tolist()
+        )

@@ -1,0 +1,94 @@
+"""What an administrator sets. Each is an environment variable: ``TIDEWAITER_`` and the name, ``TIDEWAITER_PORT=9000``.
+
+Nothing is read when this module is imported: `Settings()` reads the environment, and `create_app` is given the result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from models.settings import ScoreSettings
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Settings(BaseSettings):
+    """Settings of the service. Sizes are bytes, times seconds, base rates and shares fractions of 1."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDEWAITER_", frozen=True, extra="forbid")
+
+    # Until keys exist nothing but this machine may ask, so the default is the loopback address.
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    # Each worker holds its own model and its own history (about 300 MB), so more than one is a choice.
+    workers: int = Field(default=1, ge=1, le=64)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # The store that `promote`, `pull` and `rollback` write to; while it is empty the bundled champion is served.
+    models_dir: Path = Path("var/models")
+    # A new bundle is noticed within this time; a look is one small file read.
+    pointer_poll_seconds: float = Field(default=1.0, gt=0.0, le=3600.0)
+
+    # Share of shipments with illicit content, per head, as JSON: '{"precursor": 3e-7}'. A head not named keeps the
+    # model's own default, which is marked assumed.
+    base_rates: dict[str, float] = Field(default_factory=dict)
+    # Share of shipments raised to red at random, for labels without selection bias. 0: the office decides.
+    random_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    random_key: SecretStr | None = None
+
+    # `shown` explains red and yellow; an explanation costs a hundred scores and green ones are seldom read.
+    explain: Literal["none", "shown", "all"] = "shown"
+    # With `explain=all` a batch of 1,000 would be one second of contributions; the riskiest this many get theirs.
+    max_explained: int = Field(default=1000, ge=0)
+
+    # One shipment of 200 items with every field filled is about 300 KiB of JSON.
+    max_score_bytes: int = Field(default=1 * MIB, ge=KIB)
+    # 1,000 shipments of a few items each are 2 to 8 MiB.
+    max_batch_bytes: int = Field(default=16 * MIB, ge=KIB)
+    # As the contract says; one batch is scored as one table, some 50 ms during which no other request is answered.
+    max_batch_shipments: int = Field(default=1000, ge=1, le=10_000)
+    # CUSDEC and ICS2 both number goods items up to 999 (9999 in some messages, which no parcel has).
+    max_items: int = Field(default=999, ge=1, le=10_000)
+    # About 1,000,000 rows of the sample's width; larger files belong to `tidewaiter score`. Counted after gunzip.
+    max_csv_bytes: int = Field(default=512 * MIB, ge=KIB)
+    # Each CSV request takes a thread, a temporary file and some 100 MB while it runs; further ones are told to wait.
+    max_csv_requests: int = Field(default=2, ge=1, le=32)
+    # Short chunks let single requests in between: the interpreter scores one thing at a time.
+    csv_rows_per_chunk: int = Field(default=5_000, ge=100, le=100_000)
+    # Where uploads wait while they are scored; None: the system's temporary folder.
+    upload_dir: Path | None = None
+
+    @model_validator(mode="after")
+    def _scores_can_be_made(self) -> Self:
+        self.score_settings()
+        return self
+
+    def score_settings(self, max_explained: int | None = None) -> ScoreSettings:
+        """How scores are expressed, for `models.RiskModel.score`.
+
+        Raises:
+            ValueError: a base rate or the random share cannot be.
+        """
+        from models.settings import ScoreSettings
+
+        return ScoreSettings(
+            base_rates=self.base_rates or None,
+            random_share=self.random_share,
+            random_key=self.random_key.get_secret_value() if self.random_key else None,
+            max_explained=max_explained,
+        )
+
+
+def from_environment(**given: Any) -> Settings:
+    """Settings of the environment, except those ``given`` that are not None (command-line options).
+
+    Raises:
+        pydantic.ValidationError: a value cannot be; it names the setting.
+    """
+    return Settings(**{name: value for name, value in given.items() if value is not None})

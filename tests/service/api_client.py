@@ -1,0 +1,46 @@
+"""A client of an application in this process, without a socket. Tests call it like any HTTP client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+
+from service.api.dependencies import State
+
+
+class Client:
+    """Sends requests to a started application and waits for whole answers."""
+
+    def __init__(self, app: FastAPI, portal: BlockingPortal, raise_app_exceptions: bool) -> None:
+        self.app = app
+        self.portal = portal
+        transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example")
+
+    @property
+    def state(self) -> State:
+        """What the application holds."""
+        state: State = self.app.state.service
+        return state
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.portal.call(partial(self._client.request, method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+
+@contextmanager
+def serving(app: FastAPI, *, raise_app_exceptions: bool = True) -> Iterator[Client]:
+    """Start an application as a server would, give a client of it, and stop it."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        yield Client(app, portal, raise_app_exceptions)

@@ -1,0 +1,81 @@
+"""The real application over real bundles; each test that changes the store has one of its own."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from models.bundle import save
+from models.store import ModelStore
+from service.api.openapi import EXAMPLE_SHIPMENT
+from service.app import create_app
+from service.logs import configure
+from service.settings import Settings
+from tests.models.small_model import train
+from tests.service.api_client import Client, serving
+
+Shipments = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def logs_of_the_service() -> Iterator[None]:
+    """Logs as the service writes them; afterwards those of the test run again."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    configure("info")
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("service") / "one"
+    save(train(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A later version of the model, trained on other shipments."""
+    folder = tmp_path_factory.mktemp("service") / "two"
+    model = train(seed=7)
+    model.version = "2"
+    save(model, folder)
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Path) -> Settings:
+    store = tmp_path / "models"
+    ModelStore(store).install(bundle)
+    return Settings(models_dir=store, pointer_poll_seconds=0.01)
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    """An application of the test's own, with a fresh history."""
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_client(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Client]:
+    """One application for all tests of a module that leave nothing behind that others would see."""
+    store = tmp_path_factory.mktemp("store")
+    ModelStore(store).install(bundle)
+    with serving(create_app(Settings(models_dir=store))) as client:
+        yield client
+
+
+def shipment(**changes: Any) -> dict[str, Any]:
+    """The documented example with some fields changed; None takes a field away."""
+    made = copy.deepcopy(EXAMPLE_SHIPMENT)
+    made.update(changes)
+    return {key: value for key, value in made.items() if value is not None}

@@ -1,0 +1,130 @@
+"""The application behind the real server, over a socket of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from features.readers import Unreadable
+from models.bundle import load
+from models.store import ModelStore
+from service.app import create_app
+from service.settings import Settings
+from tests.service.conftest import shipment
+from tests.service.test_score_csv import CSV, csv_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def listening(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
+    """The application under uvicorn in a thread, and a client of it, over a Unix socket."""
+    path = folder / "http.sock"
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(uvicorn.Config(app, uds=str(path), log_config=None, access_log=False, timeout_keep_alive=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert started.wait(30), "the server did not start"
+        transport = httpx.HTTPTransport(uds=str(path))
+        with httpx.Client(transport=transport, base_url="http://tidewaiter.example", timeout=60) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+def test_half_an_answer_never_looks_whole(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def failing(*_: object, **__: object) -> Iterator[bytes]:
+        yield b"shipment_id,risk\n"
+        for number in range(1000):
+            yield f"HB-{number},0.1\n".encode()
+        raise Unreadable("the uploaded file", "It ends in the middle of a row.", "Send it again.")
+
+    monkeypatch.setattr("service.api.files.score_csv_stream", failing)
+    with listening(create_app(settings), tmp_path) as client:
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
+        assert client.get("/healthz").status_code == 200
+
+
+def test_single_requests_are_answered_while_a_file_is_scored(settings: Settings, tmp_path: Path) -> None:
+    small_chunks = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=200)
+    with listening(create_app(small_chunks), tmp_path) as client:
+        between = 0
+        with client.stream("POST", "/v1/score/csv", content=csv_of(4000), headers=CSV) as answer:
+            lines = 0
+            for chunk in answer.iter_bytes():
+                lines += chunk.count(b"\n")
+                if between < 5:
+                    assert client.post("/v1/score", json=shipment(shipment_id=f"HB-{between}")).status_code == 200
+                    between += 1
+        assert between == 5
+        assert lines == csv_of(4000).count(b"\n")
+
+
+def test_a_client_that_leaves_in_the_middle_frees_its_place(settings: Settings, tmp_path: Path) -> None:
+    one_place = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=100, max_csv_requests=1)
+    with listening(create_app(one_place), tmp_path) as client:
+        with client.stream("POST", "/v1/score/csv", content=csv_of(20_000), headers=CSV) as answer:
+            next(answer.iter_bytes())
+        end = time.monotonic() + 30
+        while client.post("/v1/score/csv", content=csv_of(2), headers=CSV).status_code == 503:
+            assert time.monotonic() < end, "the place was never freed"
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, workers: int) -> None:
+    store = tmp_path / "models"
+    ModelStore(store).install(bundle)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "TIDEWAITER_MODELS_DIR": str(store)}
+    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
+    with subprocess.Popen(
+        [*command, "--workers", str(workers)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        log: list[str] = []
+        try:
+            while sum("Application startup complete" in line for line in log) < workers:
+                log.append(process.stderr.readline())
+                assert log[-1], "".join(log)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                answers = [client.post("/v1/score", json=shipment(shipment_id=f"HB-{n}")).json() for n in range(20)]
+                text = client.get("/metrics").text
+        finally:
+            process.send_signal(signal.SIGINT)
+            log += process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode in (0, 130), log
+    assert {answer["model"]["digest"] for answer in answers} == {load(bundle).digest}
+    counted = 'tidewaiter_requests_total{method="POST",route="/v1/score",status="200"}'
+    assert [float(line.split()[-1]) for line in text.splitlines() if line.startswith(counted)] == [20.0]
+    for line in log:
+        json.loads(line)

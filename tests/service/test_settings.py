@@ -1,0 +1,52 @@
+"""Settings come from the environment, are checked at once, and are never read at import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from service.settings import Settings, from_environment
+
+
+def test_nothing_listens_beyond_this_machine_unless_told_to() -> None:
+    assert Settings().host == "127.0.0.1"
+
+
+def test_the_environment_sets_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_PORT", "9000")
+    monkeypatch.setenv("TIDEWAITER_BASE_RATES", '{"precursor": 3e-7}')
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", "/srv/models")
+    settings = from_environment(host=None, port=None)
+    assert (settings.port, settings.models_dir) == (9000, Path("/srv/models"))
+    assert settings.score_settings().base_rates == {"precursor": 3e-7}
+    assert from_environment(port=9001).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("base_rates", {"precursor": 1.5}, "between 0 and 1"),
+        ("random_share", 0.01, "random key"),
+        ("port", 70000, "65535"),
+        ("explain", "everything", "shown"),
+        ("pointer_poll_seconds", 0, "greater than 0"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_at_once(name: str, value: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Settings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_random_key_is_not_shown() -> None:
+    settings = Settings(random_share=0.01, random_key=SecretStr("a key of the office"))
+    assert "a key of the office" not in repr(settings)
+    assert settings.score_settings().random_key == "a key of the office"
+
+
+def test_importing_the_service_reads_no_setting() -> None:
+    code = "import os; os.environ['TIDEWAITER_PORT'] = 'no port'; import service.app, service.cli, service.server"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
