@@ -3,7 +3,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
-PYTHON ?= python3
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done),python3)
 VENV ?= .venv
 # SERVE=0 ends `make demo` after the table instead of serving the API.
 SERVE ?= 1
@@ -69,7 +71,7 @@ LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --fork-stra
 
 # Readable to the containers' own users, in a folder that only its owner enters.
 compose-secrets: ## make the password that compose.yaml needs, once
-	@umask 077 && mkdir -p var/secrets && test -e var/secrets/postgres_password || { \
+	@mkdir -p var && umask 077 && mkdir -p var/secrets && test -e var/secrets/postgres_password || { \
 		$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >var/secrets/postgres_password \
 		&& chmod 444 var/secrets/postgres_password; }
 
@@ -108,7 +110,7 @@ $(OPENMP):
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 to 3.13, or say 'make PYTHON=/path/to/python3'." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	@$(PYTHON) -c '$(FITS)' || { \
 		echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Tidewaiter needs Python 3.11 to 3.13: say 'make PYTHON=/path/to/python3.13'." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) lacks its venv module (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; }

@@ -1,0 +1,58 @@
+# Two images of one checkout:
+#   docker build --tag tidewaiter .                                    the service: no build tools, no pip, no MLflow, not root
+#   docker build --tag tidewaiter-training --target training .         `tidewaiter train` and the MLflow server of compose.yaml
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim-trixie AS base
+# LightGBM loads the OpenMP runtime, which slim images lack.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
+# A number and not a name in USER below, so that an orchestrator can see that it is not root.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/tidewaiter --shell /usr/sbin/nologin tidewaiter \
+    && install --directory --owner=10001 --group=10001 /var/lib/tidewaiter /var/lib/tidewaiter/models /var/lib/tidewaiter/mlflow
+ENV PATH=/opt/tidewaiter/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TIDEWAITER_MODELS_DIR=/var/lib/tidewaiter/models
+
+FROM base AS builder
+WORKDIR /src
+# Dependencies first: they change more seldom than the code, and their layer is kept.
+COPY requirements/build.txt requirements/serve.txt requirements/
+RUN python -m venv /opt/build \
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt
+RUN python -m venv --without-pip /opt/tidewaiter \
+    && /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/serve.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY features features
+COPY models models
+COPY training training
+COPY service service
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /wheels . \
+    && /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
+
+FROM builder AS training-builder
+COPY requirements/train.txt requirements/
+RUN /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/train.txt
+
+FROM base AS training
+COPY --from=training-builder /opt/tidewaiter /opt/tidewaiter
+# Matplotlib keeps its font list there; the image itself may be mounted read-only. There is no git here to look for.
+ENV MPLCONFIGDIR=/tmp/matplotlib \
+    GIT_PYTHON_REFRESH=quiet
+USER 10001:10001
+WORKDIR /var/lib/tidewaiter
+CMD ["tidewaiter", "--help"]
+
+FROM base AS service
+COPY --from=builder /opt/tidewaiter /opt/tidewaiter
+USER 10001:10001
+WORKDIR /var/lib/tidewaiter
+# Bundles that were promoted; while it is empty, the bundled champion serves.
+VOLUME /var/lib/tidewaiter/models
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+# On the loopback address: there are no keys yet. compose.yaml shows how to publish the port to this machine alone.
+CMD ["tidewaiter", "serve"]

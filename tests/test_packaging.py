@@ -1,0 +1,135 @@
+"""Requirements, the Makefile, the Dockerfile and compose.yaml agree with pyproject.toml and with each other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Name -> exact version of a requirements file."""
+    text = path.read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", text, flags=re.MULTILINE))
+
+
+def named(requirements: list[str]) -> set[str]:
+    names = (re.match(r"[A-Za-z0-9._-]+", text) for text in requirements)
+    return {re.sub(r"[._]", "-", name[0]).lower() for name in names if name} - {PROJECT["name"]}
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_every_requirement_is_pinned_by_hash_and_names_no_registry(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text
+    entries = re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)
+    without = [entry.split()[0] for entry in entries if entry.strip() and "--hash=sha256:" not in entry]
+    assert not without
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_files_installed_side_by_side_agree_on_every_version(path: Path) -> None:
+    everything = pins(ROOT / "requirements" / "dev.txt")
+    differing = {name: version for name, version in pins(path).items() if everything.get(name, version) != version}
+    assert not differing
+
+
+def test_requirements_hold_what_pyproject_declares() -> None:
+    extras = PROJECT["optional-dependencies"]
+    serve, train, dev = (set(pins(ROOT / "requirements" / f"{name}.txt")) for name in ("serve", "train", "dev"))
+    assert named(PROJECT["dependencies"]) <= serve
+    assert named(extras["train"]) | named(extras["postgres"]) | serve <= train
+    assert named([text for extra in extras.values() for text in extra]) | train <= dev
+
+
+def test_serving_installs_no_training_library() -> None:
+    serve = set(pins(ROOT / "requirements" / "serve.txt"))
+    assert serve.isdisjoint({"mlflow", "mlflow-skinny", "scikit-learn", "matplotlib", "pandera", "faker", "pytest"})
+
+
+def test_the_makefile_admits_the_pythons_that_pyproject_admits() -> None:
+    low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()  # type: ignore[union-attr]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"(3, {low}) <= sys.version_info < (3, {high})" in makefile
+    assert f"--python-version 3.{low}" in makefile
+
+
+def test_make_says_what_is_wrong_with_a_python_that_is_too_old(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make is not None
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.10.13 && exit 0\nexit 1\n', encoding="utf-8")
+    old.chmod(0o755)
+    done = subprocess.run(
+        [make, "demo", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", "SERVE=0"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert f"{old} is Python 3.10.13; Tidewaiter needs Python 3.11 to 3.13" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_the_dockerfile_copies_only_what_is_there_and_what_dockerignore_lets_through() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    copied = [
+        source
+        for arguments in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
+        for source in arguments.split()[:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists(), source
+        assert source in allowed or f"{Path(source).parent}/*{Path(source).suffix}" in allowed, source
+
+
+def test_the_serving_image_comes_last_and_runs_as_nobody_in_particular() -> None:
+    stages = re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)
+    assert re.match(r"FROM base AS service\n", stages[-1])
+    assert "\nUSER 10001:10001\n" in stages[-1]
+    assert "\nHEALTHCHECK " in stages[-1]
+    assert "train" not in stages[-1]
+    assert "pip" not in stages[-1]
+
+
+def test_compose_publishes_to_this_machine_only() -> None:
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_compose_holds_no_secret_and_keeps_the_database_to_itself() -> None:
+    postgres = COMPOSE["services"]["postgres"]
+    assert "POSTGRES_PASSWORD" not in postgres["environment"]
+    assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
+    assert postgres["networks"] == ["database"]
+    assert COMPOSE["networks"]["database"] == {"internal": True}
+    assert COMPOSE["secrets"] == {"postgres_password": {"file": "./var/secrets/postgres_password"}}
+
+
+def test_compose_builds_stages_that_exist_and_waits_for_health() -> None:
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE))
+    checked = {"service"} | {name for name, service in COMPOSE["services"].items() if "healthcheck" in service}
+    for service in COMPOSE["services"].values():
+        if "build" in service:
+            assert service["build"]["target"] in stages
+        for name, needed in service.get("depends_on", {}).items():
+            assert needed == {"condition": "service_healthy"}
+            assert name in checked
+
+
+def test_the_changelog_begins_with_the_version_of_pyproject() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings[0] == PROJECT["version"]
