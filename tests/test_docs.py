@@ -1,0 +1,73 @@
+"""The tables of the documentation say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.fields import FIELDS
+from models.settings import DEFAULT_BASE_RATES
+from service.app import create_app
+from service.score_columns import ALL_SCORE_COLUMNS
+from service.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def first_cells(page: str) -> list[str]:
+    """The first cell of every row of every table of a page, as it is written."""
+    return re.findall(r"^\| ([^|]+) \|", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def code_words(page: str) -> list[str]:
+    """What stands in backquotes in first cells."""
+    return [word for cell in first_cells(page) for word in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_every_field_of_the_manifest_is_documented_with_its_meaning() -> None:
+    page = (DOCS / "manifest.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, flags=re.MULTILINE))
+    assert list(rows) == [field.name for field in FIELDS]
+    for field in FIELDS:
+        assert field.description in rows[field.name]
+        assert field.unit is None or f"Unit: {field.unit}." in rows[field.name]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `TIDEWAITER_(\w+)` \| (\S+) \|", page, flags=re.MULTILINE))
+    assert {name.lower() for name in documented} == set(Settings.model_fields)
+    for name, shown in documented.items():
+        default: Any = Settings.model_fields[name.lower()].get_default(call_default_factory=True)
+        assert shown == ("none" if default is None else f"`{default}`"), name
+
+
+def test_every_column_of_a_scored_file_is_documented_in_its_order() -> None:
+    words = [word for word in code_words("scoring.md") if word in ALL_SCORE_COLUMNS]
+    assert tuple(words) == ALL_SCORE_COLUMNS
+
+
+def test_the_assumed_base_rates_are_documented() -> None:
+    page = (DOCS / "scoring.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(\w+)` \| (\d+e-\d+) \|$", page, flags=re.MULTILINE)
+    assert {head: float(rate) for head, rate in documented} == dict(DEFAULT_BASE_RATES)
+
+
+def test_every_endpoint_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIDEWAITER_HOST", raising=False)
+    document = create_app(Settings()).openapi()
+    served = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    assert served == {word for word in code_words("api.md") if word.startswith(("GET ", "POST "))}
+
+
+def test_every_command_is_documented() -> None:
+    from service.cli.main import app
+
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"))
+    assert names
+    for name in names:
+        assert f"tidewaiter {name}" in pages or f"make {name}" in pages, name
