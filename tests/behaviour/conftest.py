@@ -1,0 +1,21 @@
+"""What the bundled champion must do, whatever it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models import bundle
+from models.risk_model import RiskModel
+from models.store import champion_dir
+
+
+@pytest.fixture(scope="session")
+def champion_folder() -> Path:
+    return champion_dir()
+
+
+@pytest.fixture(scope="session")
+def champion(champion_folder: Path) -> RiskModel:
+    return bundle.load(champion_folder)
