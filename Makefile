@@ -25,7 +25,7 @@ SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
 
 CHAMPION := --seed 20261101 --threads 2
-SOURCES := features models service training tests
+SOURCES := benchmarks features models service training tests
 
 .PHONY: help demo dev test lint champion readme lock compose-secrets clean
 

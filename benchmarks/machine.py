@@ -14,7 +14,9 @@ def describe() -> str:
     cpu = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         cpu = names[0] if names else platform.machine()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("lightgbm", "numpy", "pyarrow", "fastapi"))
     day = dt.datetime.now(dt.UTC).date()

@@ -71,7 +71,8 @@ def main() -> None:
     try:
         connection = wait_until_ready(port)
         print(describe())
-        print(f"ready after {time.perf_counter() - start:.2f} s; first POST {ask(connection, 'POST', '/v1/score', bodies[0]):.1f} ms")
+        ready = time.perf_counter() - start
+        print(f"ready after {ready:.2f} s; first POST {ask(connection, 'POST', '/v1/score', bodies[0]):.1f} ms")
         times: dict[str, list[float]] = {"GET /healthz": [], "POST /v1/score": [], "POST /v1/score?explain=all": []}
         for body in bodies:
             times["GET /healthz"].append(ask(connection, "GET", "/healthz", None))

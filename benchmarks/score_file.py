@@ -46,7 +46,9 @@ def main() -> None:
         source, target = Path(scratch) / "in.csv", Path(scratch) / "out.csv"
         start = time.perf_counter()
         write(source, None, options.rows, options.seed)
-        print(f"generated {options.rows:,} rows ({source.stat().st_size / 1e6:,.0f} MB) in {time.perf_counter() - start:.1f} s")
+        print(
+            f"generated {options.rows:,} rows ({source.stat().st_size / 1e6:,.0f} MB) in {time.perf_counter() - start:.1f} s"
+        )
         tidewaiter = str(Path(sys.executable).with_name("tidewaiter"))
         for explain in ("none", "shown"):
             seconds, peak = timed_child([tidewaiter, "score", str(source), str(target), "--explain", explain])

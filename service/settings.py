@@ -5,6 +5,7 @@ Nothing is read when this module is imported: `Settings()` reads the environment
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -51,7 +52,7 @@ class Settings(BaseSettings):
     max_score_bytes: int = Field(default=1 * MIB, ge=KIB)
     # 1,000 shipments of a few items each are 2 to 8 MiB.
     max_batch_bytes: int = Field(default=16 * MIB, ge=KIB)
-    # As the contract says; one batch is scored as one table, some 50 ms during which no other request is answered.
+    # As the contract says. One batch is scored as one table, which takes some 150 ms on a small machine.
     max_batch_shipments: int = Field(default=1000, ge=1, le=10_000)
     # CUSDEC and ICS2 both number goods items up to 999 (9999 in some messages, which no parcel has).
     max_items: int = Field(default=999, ge=1, le=10_000)
@@ -83,6 +84,16 @@ class Settings(BaseSettings):
             random_key=self.random_key.get_secret_value() if self.random_key else None,
             max_explained=max_explained,
         )
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none, most likely misspelt."""
+    prefix = Settings.model_config.get("env_prefix", "")
+    return sorted(
+        name
+        for name in os.environ
+        if name.upper().startswith(prefix) and name[len(prefix) :].lower() not in Settings.model_fields
+    )
 
 
 def from_environment(**given: Any) -> Settings:

@@ -17,6 +17,14 @@ def to_stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def to_stdout() -> Console:
+    """A console for results; in a file or a pipe it is wide enough for a table of figures."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, 140))
+
+
 @contextlib.contextmanager
 def row_progress(what: str, *, total: int | None = None) -> Iterator[Callable[[int, int, int], None]]:
     """A bar of rows with rate and time left, on a terminal only.

@@ -22,10 +22,14 @@ def serve(
     from models.bundle import verify
     from models.store import resolve
     from service.cli.common import environment
+    from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
     from service.server import PortTaken, run
+    from service.settings import unknown_variables
 
     settings = environment(host=host, port=port, workers=workers)
+    for name in unknown_variables():
+        to_stderr().print(f"Note: {name} is no setting and has no effect.", markup=False)
     # A service that starts with a bundle nobody can use would only answer 503.
     verify(resolve(settings.models_dir))
     try:

@@ -61,9 +61,7 @@ def train(
     ] = None,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
-    from rich.console import Console
-
-    from service.cli.console import to_stderr
+    from service.cli.console import to_stderr, to_stdout
     from service.cli.errors import WrongUse
     from training.dataset import BadData
     from training.pipeline import DEFAULT_ROWS, TrainConfig
@@ -91,7 +89,7 @@ def train(
         # Files are there, so what is left are options that contradict each other.
         raise WrongUse(str(error)) from None
     result = train_model(config, console=to_stderr())
-    print_metrics(result.metrics, Console(highlight=False))
+    print_metrics(result.metrics, to_stdout())
     typer.echo(f"Model {result.model.version}, digest {result.digest}" + (f", bundle {bundle}" if bundle else ""))
     if result.registered_version is not None:
         typer.echo(f"Registered as version {result.registered_version}: tidewaiter promote {result.registered_version}")
@@ -113,10 +111,9 @@ def evaluate(
     """Compare scores with labels: --bundle with --data, or --predictions alone."""
     import json
 
-    from rich.console import Console
-
     from features.readers import ColumnMapping
     from service.cli.common import environment, load_model
+    from service.cli.console import to_stdout
     from service.cli.errors import WrongUse
     from training.evaluation import evaluate_file, evaluate_predictions
     from training.report import print_metrics
@@ -142,7 +139,7 @@ def evaluate(
         raise WrongUse("give --bundle DIR with --data FILE, or --predictions FILE.")
     if json_file is not None:
         json_file.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    print_metrics(report, Console(highlight=False))
+    print_metrics(report, to_stdout())
 
 
 def _present(*files: Path | None) -> None:

@@ -62,8 +62,15 @@ def test_risk_never_falls_as_the_evidence_grows(champion: RiskModel, matrix: np.
 
 
 def risk(model: RiskModel, **changes: Any) -> float:
-    goods = {"goods_description": "household plastic containers", "hs_code": "392410", "customs_value": 40, "net_mass_kg": 3}
-    goods |= {key: value for key, value in changes.items() if key in ("declared_chemical", "hs_code", "goods_description")}
+    goods = {
+        "goods_description": "household plastic containers",
+        "hs_code": "392410",
+        "customs_value": 40,
+        "net_mass_kg": 3,
+    }
+    goods |= {
+        key: value for key, value in changes.items() if key in ("declared_chemical", "hs_code", "goods_description")
+    }
     data = {
         "shipment_id": "B-1",
         "channel": "express",

@@ -75,7 +75,9 @@ def test_blank_extra_fields_change_nothing(champion: RiskModel, world: list[Ship
     for shipment in world:
         data = shipment_to_json(shipment) | {"remarks": "", "internal_code": None}
         data["consignor"] = {"vat": " "} | data.get("consignor", {})
-        data["items"] = [{"colour": ""} | {name: "" for name in ("cus_number", "permit_number")} | item for item in data["items"]]
+        data["items"] = [
+            {"colour": ""} | dict.fromkeys(("cus_number", "permit_number"), "") | item for item in data["items"]
+        ]
         padded.append(shipment_from_json(data))
     assert np.array_equal(scored(champion, padded).risk, scored(champion, world).risk)
 
@@ -142,7 +144,9 @@ def test_clean_consumer_parcels_stay_out_of_red_whatever_country_stands_everywhe
     columns = dict(base.raw)
     for code in codes:
         same = Coded(np.zeros(base.n_rows, dtype=np.int32), [code])
-        table = ManifestTable.from_columns(columns | dict.fromkeys(COUNTRY_FIELDS, same), base.n_rows, receipt=1_795_000_000)
+        table = ManifestTable.from_columns(
+            columns | dict.fromkeys(COUNTRY_FIELDS, same), base.n_rows, receipt=1_795_000_000
+        )
         lanes = champion.score(table, champion.history.copy()).lane
         assert not (lanes == "red").any(), f"{code}: {(lanes == 'red').sum()} of 1,000 clean parcels are red"
 
@@ -190,7 +194,9 @@ def test_the_same_scores_by_post_batch_csv_parquet_and_pyfunc(
         answers = [client.post("/v1/score", json=shipment_to_json(shipment)).json() for shipment in shipments]
         found["post"] = {answer["shipment_id"]: answer["risk"] for answer in answers}
     with serve(tmp_path / "two", champion_folder) as client:
-        answer = client.post("/v1/score/batch", json={"shipments": [shipment_to_json(shipment) for shipment in shipments]})
+        answer = client.post(
+            "/v1/score/batch", json={"shipments": [shipment_to_json(shipment) for shipment in shipments]}
+        )
         found["batch"] = {one["shipment_id"]: one["risk"] for one in answer.json()["results"]}
     with serve(tmp_path / "three", champion_folder) as client:
         found["csv endpoint"] = risks_of(posted_csv(client, text.getvalue()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from service.settings import Settings, from_environment
+from service.settings import Settings, from_environment, unknown_variables
 
 
 def test_nothing_listens_beyond_this_machine_unless_told_to() -> None:
@@ -50,3 +50,9 @@ def test_the_random_key_is_not_shown() -> None:
 def test_importing_the_service_reads_no_setting() -> None:
     code = "import os; os.environ['TIDEWAITER_PORT'] = 'no port'; import service.app, service.cli, service.server"
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_a_misspelt_setting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_RANDOM_SHARE", "0")
+    monkeypatch.setenv("TIDEWAITER_RANDOM_SHAER", "0.01")
+    assert unknown_variables() == ["TIDEWAITER_RANDOM_SHAER"]
