@@ -114,6 +114,11 @@ def cas(value: str) -> Normal:
     return candidate, None
 
 
+def carrier(value: str) -> Normal:
+    """An airline designator, SCAC or operator code, in capitals."""
+    return value.upper(), None
+
+
 def flag(value: str) -> Normal:
     """`true` or `false`."""
     low = value.casefold()
@@ -198,7 +203,7 @@ def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str
 def time(value: str) -> tuple[int | None, str | None]:
     """Seconds since 1970 in UTC of an ISO 8601 date or time; a time without an offset is UTC, a date alone 00:00."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
     except ValueError:
         for pattern in _NEAR_DATES:
             try:
@@ -232,6 +237,8 @@ _BY_KIND: Final[dict[Kind, Callable[[str], Normal]]] = {
 
 def normaliser(field: Field) -> Callable[[str], Normal]:
     """The function for a field whose normal form is text (every kind but numbers and times)."""
+    if field.name == "carrier_id":
+        return carrier
     if field.kind is Kind.CODE:
         return lambda value: code(field, value)
     return _BY_KIND[field.kind]

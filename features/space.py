@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import numpy as np
@@ -20,7 +22,26 @@ from features.groups.value import ValueGroup
 from features.substances import Match
 from features.table import ManifestTable
 
-__all__ = ["Feature", "FeatureSpace"]
+__all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace"]
+
+#: Features that countries and places alone decide, with the value they have for a shipment on a usual lane whose particulars
+#: agree. What is left of a score with these values is what speaks for it besides its countries.
+COUNTRY_NEUTRAL: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "origin_is_export": 1.0,
+        "export_is_consignor": 1.0,
+        "origin_is_consignor": 1.0,
+        "loading_is_export": 1.0,
+        "unloading_is_consignee": 1.0,
+        "routing_countries": 0.0,
+        "routing_third_country": 0.0,
+        "lane_share": -3.0,
+        "goods_lane_share": -3.0,
+        "origin_missing": 0.0,
+        "phone_contradicts": 0.0,
+        "postcode_fault": 0.0,
+    }
+)
 
 _GROUPS: Final[tuple[type[Group], ...]] = (
     DescriptionGroup,

@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     It loads, verifies and warms its model when it starts, and answers 503 for scores until then.
     """
     settings = Settings() if settings is None else settings
-    score_settings = settings.score_settings(settings.max_explained)
+    score_settings = settings.score_settings()
     metrics = Metrics()
 
     def warm_up(served: Served) -> None:

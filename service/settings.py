@@ -45,8 +45,6 @@ class Settings(BaseSettings):
 
     # `shown` explains red and yellow; an explanation costs a hundred scores and green ones are seldom read.
     explain: Literal["none", "shown", "all"] = "shown"
-    # With `explain=all` a batch of 1,000 would be one second of contributions; the riskiest this many get theirs.
-    max_explained: int = Field(default=1000, ge=0)
 
     # One shipment of 200 items with every field filled is about 300 KiB of JSON.
     max_score_bytes: int = Field(default=1 * MIB, ge=KIB)
@@ -70,7 +68,7 @@ class Settings(BaseSettings):
         self.score_settings()
         return self
 
-    def score_settings(self, max_explained: int | None = None) -> ScoreSettings:
+    def score_settings(self) -> ScoreSettings:
         """How scores are expressed, for `models.RiskModel.score`.
 
         Raises:
@@ -82,7 +80,6 @@ class Settings(BaseSettings):
             base_rates=self.base_rates or None,
             random_share=self.random_share,
             random_key=self.random_key.get_secret_value() if self.random_key else None,
-            max_explained=max_explained,
         )
 
 

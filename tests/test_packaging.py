@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import setuptools
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,6 +80,19 @@ def test_make_says_what_is_wrong_with_a_python_that_is_too_old(tmp_path: Path) -
     assert done.returncode != 0
     assert f"{old} is Python 3.10.13; Tidewaiter needs Python 3.11 to 3.13" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_the_wheel_holds_every_module_and_every_data_file_of_the_packages() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packages = setuptools.find_packages(str(ROOT), include=settings["packages"]["find"]["include"])
+    folders = {ROOT / name.replace(".", "/") for name in packages}
+    suffixes = {Path(pattern).suffix for pattern in settings["package-data"]["*"]} | {".py"}
+    for top in ("features", "models", "training", "service"):
+        for path in (ROOT / top).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                # A module needs a package of its own; data may lie in a folder below one.
+                assert path.suffix in suffixes, path
+                assert path.parent in folders if path.suffix == ".py" else folders & set(path.parents), path
 
 
 def test_the_dockerfile_copies_only_what_is_there_and_what_dockerignore_lets_through() -> None:

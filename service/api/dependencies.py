@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends, Query, Request, Response
@@ -48,7 +48,7 @@ def state_of(request: Request) -> State:
     return cast("State", request.app.state.service)
 
 
-async def options(
+async def file_options(
     request: Request,
     explain: Annotated[
         Explain | None,
@@ -57,15 +57,25 @@ async def options(
     update_history: Annotated[
         bool, Query(description="false: leave the service's history as it is, for what-if questions")
     ] = True,
+) -> Options:
+    """The options of a request that scores a file, from its query."""
+    return Options(explain or state_of(request).settings.explain, update_history)
+
+
+FileOptions = Annotated[Options, Depends(file_options)]
+
+
+async def score_options(
+    options: FileOptions,
     actions: Annotated[
         Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
     ] = None,
 ) -> Options:
-    """The options of a scoring request, from its query."""
-    return Options(explain or state_of(request).settings.explain, update_history, actions)
+    """The options of a request that scores shipments, from its query."""
+    return replace(options, actions=actions)
 
 
-ScoreOptions = Annotated[Options, Depends(options)]
+ScoreOptions = Annotated[Options, Depends(score_options)]
 
 
 def note(request: Request, **values: object) -> None:

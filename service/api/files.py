@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from features.readers import Unreadable
-from service.api.dependencies import ScoreOptions, State, note, state_of
+from service.api.dependencies import FileOptions, State, note, state_of
 from service.api.openapi import problems
 from service.api.upload import receive_file
 from service.batch import score_csv_stream
@@ -73,7 +73,7 @@ _BODY: Final[dict[str, Any]] = {
     },
     openapi_extra=_BODY,
 )
-async def score_csv(request: Request, options: ScoreOptions) -> StreamingResponse:
+async def score_csv(request: Request, options: FileOptions) -> StreamingResponse:
     """Rows are goods items; rows of one `shipment_id` are adjacent. A row that cannot be read stays in its place with
     an empty risk and the reason in `error`. `GET /v1/schema` lists the columns; header spelling, delimiter, encoding
     and decimal comma are found out.

@@ -39,9 +39,9 @@ def world() -> list[Shipment]:
     return shipments[:-1]
 
 
-def scored(model: RiskModel, shipments: list[Shipment], explain: str = "none") -> Any:
+def scored(model: RiskModel, shipments: list[Shipment]) -> Any:
     table = ManifestTable.from_shipments(shipments, receipt=1_795_000_000)
-    return model.score(table, model.history.copy(), explain=explain)
+    return model.score(table, model.history.copy())
 
 
 def test_shuffled_items_change_nothing(champion: RiskModel, world: list[Shipment]) -> None:

@@ -86,6 +86,13 @@ def test_a_time_far_in_the_future_is_a_mistake_and_cannot_poison_history() -> No
     assert "future" in future.warning_texts()[0]
 
 
+def test_times_and_carriers_are_read_in_any_case() -> None:
+    lower = table(declared_at=["2026-05-04t09:30:00z"], carrier_id=["5x"])
+    assert lower.declared_s.tolist() == [1_777_887_000]
+    assert lower.text("carrier_id").to_list() == ["5X"]
+    assert lower.warning_texts() == [""]
+
+
 @pytest.mark.parametrize("value", ["abc", "-1"])
 def test_a_bad_number_is_missing_with_a_warning_that_names_field_and_value(value: str) -> None:
     bad = table(gross_mass_kg=[value])

@@ -159,6 +159,11 @@ def test_a_what_if_file_is_scored_alike_whatever_its_chunks(settings: Settings) 
     assert answers[0] == answers[1]
 
 
+def test_every_shipment_of_a_file_is_explained_when_asked_for(client: Client) -> None:
+    rows = rows_of(client.post("/v1/score/csv?explain=all", content=csv_of(1200), headers=CSV).content)
+    assert all(row["reason_1"] for row in rows)
+
+
 def test_a_failure_on_the_way_breaks_the_connection(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -21,7 +21,6 @@ from training.promotion import PromotionRefused, promote, pull, rollback
 from training.tracking import client, flat_metrics, git_revision, log_run, uri_in_words
 
 # MLflow warns about itself while it is imported and while it makes its tables.
-pytestmark = pytest.mark.filterwarnings("ignore:::mlflow")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Groups of evidence: one module each, with the meaning of every feature."""
