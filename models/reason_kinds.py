@@ -28,18 +28,13 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
     return MappingProxyType(
         {
             "SUBSTANCE_DECLARED": _kind(
-                "declared_chemical cas_number goods_description", "D5", "D7", render=texts.substance
-            ),
-            "SUBSTANCE_OTHER": _kind(
-                "declared_chemical cas_number goods_description", "D5", "D7", render=texts.substance
-            ),
-            "SUBSTANCE_HS": _kind("hs_code declared_chemical cas_number", "D6", "D4", render=texts.substance_and_hs),
-            "SUBSTANCE_LAW": _kind(
-                "declared_chemical cas_number consignee_country export_country declared_at",
+                "declared_chemical cas_number goods_description consignee_country export_country declared_at",
                 "D5",
+                "D7",
                 "T1",
                 render=texts.substance,
             ),
+            "SUBSTANCE_HS": _kind("hs_code declared_chemical cas_number", "D6", "D4", render=texts.substance_and_hs),
             "PERMIT": _kind("permit_number", render=texts.permit),
             "DESCRIPTION_VAGUE": _kind("goods_description", "D1", "D2", render=texts.description),
             "DESCRIPTION_FORM": _kind("goods_description", "D2", render=texts.description),
