@@ -107,6 +107,7 @@ def build_card(
     heads = {
         head: {
             "trees": fit.trees,
+            "trees_common_to_all_heads": fit.common,
             "finds_learned_from": fit.finds,
             "training_prevalence": model.prevalence[head],
             "base_rate": model.base_rates[head],
