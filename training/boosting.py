@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -88,6 +89,11 @@ class HeadFit:
     common_finds: int = 0
 
 
+def any_head(find: Bools) -> Bools:
+    """(n,) whether there is a find for any head, from (n, heads)."""
+    return np.asarray(find.any(axis=1))
+
+
 def keep_for_prevalence(find: Bools, weight: Floats, *, seed: int) -> tuple[Bools, float]:
     """Which shipments (n,) to train on so that finds reach `TARGET_PREVALENCE`, and the share of clean ones kept.
 
@@ -121,7 +127,7 @@ def fit_heads(
     learner = _Learner(names, monotone, params, seed, threads)
     common: lgb.Booster | None = None
     if len(heads) > 1:
-        any_find, any_stop = train.find.any(axis=1), stop.find.any(axis=1)
+        any_find, any_stop = any_head(train.find), any_head(stop.find)
         common = learner.stopped(
             Examples(train.matrix, any_find, train.weight), Examples(stop.matrix, any_stop, stop.weight)
         )
@@ -134,7 +140,7 @@ def fit_heads(
             continue
         own, own_stop = Examples(train.matrix, y, train.weight), Examples(stop.matrix, stop.find[:, k], stop.weight)
         booster = learner.stopped(own, own_stop, common, number=k + 1)
-        total = int(train.find.any(axis=1).sum()) if shared else 0
+        total = int(any_head(train.find).sum()) if shared else 0
         fits[head] = HeadFit(booster, booster.num_trees(), int(y.sum()), False, shared, total)
     return fits
 
@@ -152,11 +158,11 @@ def refit_heads(
 ) -> dict[str, HeadFit]:
     """Boosters on more data with the number of trees known: that of ``first``, times the square root of the growth in finds."""
     learner = _Learner(names, monotone, params, seed, threads)
-    total = int(train.find.any(axis=1).sum())
+    total = int(any_head(train.find).sum())
     common: lgb.Booster | None = None
     shared = max((_grown(fit.common, total, fit.common_finds) for fit in first.values() if fit.common), default=0)
     if shared:
-        common = learner.fitted(Examples(train.matrix, train.find.any(axis=1), train.weight), shared)
+        common = learner.fitted(Examples(train.matrix, any_head(train.find), train.weight), shared)
     fits: dict[str, HeadFit] = {}
     for k, head in enumerate(heads):
         before = first[head]
@@ -173,7 +179,7 @@ def refit_heads(
 
 def _grown(trees: int, finds: int, finds_before: int) -> int:
     growth = max(1.0, finds / max(1, finds_before))
-    return max(1, round(trees * min(MOST_TREES_MORE, growth**0.5)))
+    return max(1, round(trees * min(MOST_TREES_MORE, math.sqrt(growth))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,11 @@ FEATURES: Final = declare(
     ("substance_precursor", "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1),
     ("substance_other", "SUBSTANCE_DECLARED", "Another listed substance or an adulterant is named"),
     ("substance_benign", "SUBSTANCE_DECLARED", "A common chemical that is on no list is named"),
-    ("substance_identifier", "SUBSTANCE_DECLARED", "The substance was recognised by an identifier such as its CAS number"),
+    (
+        "substance_identifier",
+        "SUBSTANCE_DECLARED",
+        "The substance was recognised by an identifier such as its CAS number",
+    ),
     ("substance_chemical_declared", "SUBSTANCE_DECLARED", "The field for a declared chemical is filled"),
     ("substance_cas_declared", "SUBSTANCE_DECLARED", "The field for a CAS number is filled"),
     ("substance_hs_agrees", "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"),

@@ -117,6 +117,25 @@ def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, dat
         assert model.prevalence[name] == calibrator.prevalence
 
 
+def test_heads_share_their_first_trees_and_go_on_by_themselves(trained: TrainResult) -> None:
+    heads = trained.model.card["heads"]
+    (shared,) = {one["trees_common_to_all_heads"] for one in heads.values()}
+    assert shared > 0
+    texts = {head: text.split("Tree=")[1 : shared + 1] for head, text in _trees(trained).items()}
+    assert texts["precursor"] == texts["equipment"] == texts["fentanyl_or_analogue"]
+    for head, booster in trained.model.boosters.items():
+        assert booster.num_trees() == heads[head]["trees"] > shared
+
+
+def test_contributions_of_grown_on_boosters_add_up_to_the_raw_score(trained: TrainResult, data_file: Path) -> None:
+    table = from_file(data_file).table.take(np.arange(200))
+    model = trained.model
+    matrix = model.space.transform(table, model.history.copy().advance(table).values)
+    raw = model.predict_raw(matrix)
+    for k, head in enumerate(model.heads):
+        np.testing.assert_allclose(model.explain_rows(matrix, head).sum(axis=1), raw[:, k], atol=1e-9, rtol=0)
+
+
 def test_the_card_says_where_the_model_comes_from_and_what_it_cannot_do(trained: TrainResult, data_file: Path) -> None:
     card = trained.model.card
     assert card["data"]["source"] == "labelled.csv"
