@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def test_a_run_holds_parameters_figures_data_code_plots_and_bundle(tracked: Trac
     card = tracked.second.model.card
     assert run.data.tags["data_sha256"] == card["data"]["sha256"]
     assert run.data.tags["bundle_digest"] == tracked.second.digest
-    assert run.data.tags["git_revision"] == (git_revision() or "not a checkout")
+    assert re.fullmatch(r"[0-9a-f]{40}\+?|not a checkout", run.data.tags["git_revision"])
+    assert (git_revision() is None) == (run.data.tags["git_revision"] == "not a checkout")
     assert run.inputs is not None
     (logged,) = run.inputs.dataset_inputs
     assert logged.dataset.name == "labelled.csv"
