@@ -152,8 +152,10 @@ def _usd_per_euro(table: ManifestTable) -> FloatArray:
 
 def _robust(values: FloatArray, group: NDArray[Any]) -> dict[int, tuple[float, float, int]]:
     """Median, spread and count per group."""
+    found: dict[int, tuple[float, float, int]] = {}
+    if not len(values):
+        return found
     order = np.lexsort((values, group))
-    found = {}
     keys, starts = np.unique(group[order], return_index=True)
     for key, part in zip(keys.tolist(), np.split(values[order], starts[1:]), strict=True):
         if len(part):

@@ -117,3 +117,10 @@ def test_letter_case_changes_nothing(space: FeatureSpace) -> None:
     upper = [row[0].upper() for row in GOODS]
     plain, shouted = matrix(space, table(4)), matrix(space, table(4, goods_description=[*upper]))
     assert np.array_equal(plain, shouted, equal_nan=True)
+
+
+def test_data_without_values_codes_or_descriptions_is_fitted_all_the_same() -> None:
+    bare = table(6, customs_value=[None] * 6, net_mass_kg=[None] * 6, hs_code=[None] * 6, export_country=[None] * 6)
+    values = matrix(FeatureSpace().fit(bare), bare)
+    assert np.isnan(values[:, FeatureSpace().names.index("value_per_kg_unusual")]).all()
+    assert not np.isinf(values).any()
