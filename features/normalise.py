@@ -18,6 +18,8 @@ from features.reference import codes
 
 Normal = tuple[str | None, str | None]
 
+#: Amounts beyond this are mistakes, and sums of them would overflow.
+LARGEST: Final = 1e12
 _SPREADSHEET: Final = re.compile(r"\d+\.0+")
 _SPACES: Final = re.compile(r"\s+")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
@@ -197,6 +199,8 @@ def number(value: str, decimal: str | None = None) -> tuple[float, str | None, b
 def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str | None, bool]:
     if parsed < 0:
         return math.nan, f"'{value[:40]}' is negative; treated as missing", False
+    if parsed > LARGEST:
+        return math.nan, f"'{value[:40]}' is larger than anything a manifest can hold; treated as missing", False
     return parsed, problem, False
 
 

@@ -44,7 +44,7 @@ def test_a_number_that_is_not_finite_is_told_apart_from_one_that_cannot_be_read(
     assert normalise.number(text)[2] is True
 
 
-@pytest.mark.parametrize("text", ["abc", "--", "12kg", "-3"])
+@pytest.mark.parametrize("text", ["abc", "--", "12kg", "-3", "1e300", "9" * 20])
 def test_what_is_no_amount_is_missing_with_a_problem(text: str) -> None:
     value, problem, not_finite = normalise.number(text)
     assert math.isnan(value)
@@ -53,7 +53,7 @@ def test_what_is_no_amount_is_missing_with_a_problem(text: str) -> None:
     assert not not_finite
 
 
-@given(st.floats(min_value=0, max_value=1e12))
+@given(st.floats(min_value=0, max_value=normalise.LARGEST))
 def test_every_number_python_writes_is_read_back_exactly(value: float) -> None:
     assert normalise.number(repr(value))[0] == value
 
