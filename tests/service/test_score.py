@@ -117,7 +117,7 @@ def test_base_rates_of_the_office_move_the_risk_and_not_the_lane(settings: Setti
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
-        (gzip.compress(json.dumps(shipment()).encode()), {"Content-Encoding": "gzip"}),
+        (gzip.compress(json.dumps(shipment()).encode(), mtime=0), {"Content-Encoding": "gzip"}),
         (b"\xef\xbb\xbf" + json.dumps(shipment()).encode(), {}),
         (json.dumps(shipment()).encode("utf-16"), {"Content-Type": "application/json; charset=utf-16"}),
         (json.dumps(shipment()).encode(), {"Content-Type": "application/vnd.carrier+json"}),

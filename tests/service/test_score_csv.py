@@ -100,7 +100,7 @@ def test_a_row_that_cannot_be_read_stays_in_its_place_with_the_reason(shared_cli
         (b"shipment_id,goods_description\n", CSV, 422, "no rows"),
         (b"a,b\n1,2\n", CSV, 422, "No column is recognised"),
         (b"\x00\x01\x02\x03" * 10, CSV, 422, "binary"),
-        (gzip.compress(csv_of(3))[:-9], {"Content-Type": "application/gzip"}, 422, "cut off"),
+        (gzip.compress(csv_of(3), mtime=0)[:-9], {"Content-Type": "application/gzip"}, 422, "cut off"),
         (b"{}", {"Content-Type": "application/json"}, 415, "text/csv"),
         (b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}, 422, "no file"),
         (b"--x\r\nnonsense", {"Content-Type": "multipart/form-data; boundary=x"}, 422, "multipart"),
