@@ -113,7 +113,10 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, wor
         assert process.stderr is not None
         log: list[str] = []
         try:
-            while sum("Application startup complete" in line for line in log) < workers:
+            # One worker says that it is complete before it binds, several bind before they start.
+            while sum("Application startup complete" in line for line in log) < workers or not any(
+                "running on" in line for line in log
+            ):
                 log.append(process.stderr.readline())
                 assert log[-1], "".join(log)
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
