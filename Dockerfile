@@ -4,9 +4,9 @@
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-trixie AS base
-# LightGBM loads the OpenMP runtime, which slim images lack.
+# What slim images lack: the OpenMP runtime for LightGBM; two libraries that RDKit's drawing loads.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgomp1 \
+    && apt-get install --yes --no-install-recommends libexpat1 libgomp1 libxrender1 \
     && rm -rf /var/lib/apt/lists/*
 # A number and not a name in USER below, so that an orchestrator can see that it is not root.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/tidewaiter --shell /usr/sbin/nologin tidewaiter \
