@@ -6,6 +6,7 @@ HS codes. Everything is read on first use.
 
 from __future__ import annotations
 
+from features.reference.classes import ClassDefinition, ClassExemption, Effect, class_definitions, class_exemptions
 from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
 from features.reference.errors import ReferenceDataError
 from features.reference.rates import rate_table, usd_per_unit
@@ -49,7 +50,10 @@ __all__ = [
     "BenignChemical",
     "Carrier",
     "CharacterRule",
+    "ClassDefinition",
+    "ClassExemption",
     "EcommerceGood",
+    "Effect",
     "EntrySite",
     "Group",
     "HsOfInterest",
@@ -67,6 +71,8 @@ __all__ = [
     "benign_chemicals",
     "carriers",
     "character_rules",
+    "class_definitions",
+    "class_exemptions",
     "control_listings",
     "country",
     "currency",

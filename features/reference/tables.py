@@ -35,23 +35,23 @@ from features.reference.rows import (
     Typology,
     Verified,
 )
+from features.reference.structure_checks import repeated_name, repeated_structure, skeleton
 
 _NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
-_INCHIKEY: Final = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]", re.ASCII)
 
 
-def _substance(row: Row) -> Substance:
+def _substance(row: Row, skeletons: dict[str, str]) -> Substance:
     group = row.one_of("group", Group)
-    inchikey = row.blank_or_text("inchikey")
-    if inchikey and not _INCHIKEY.fullmatch(inchikey):
-        raise ValueError(f"inchikey is {inchikey!r}, expected 14, 10 and 1 capital letters joined by hyphens")
-    if group not in _NOT_SUBSTANCES and not (inchikey and row.blank_or_text("smiles")):
+    smiles, inchikey = row.blank_or_text("smiles"), row.blank_or_text("inchikey")
+    if smiles and inchikey:
+        skeletons[row.text("name")] = skeleton(smiles, inchikey)
+    elif smiles or inchikey or group not in _NOT_SUBSTANCES:
         raise ValueError("smiles or inchikey is blank, expected the structure of a substance")
     return Substance(
         name=row.text("name"),
         group=group,
         cas=row.cas("cas"),
-        smiles=row.blank_or_text("smiles"),
+        smiles=smiles,
         inchikey=inchikey,
         systematic_name=row.blank_or_text("systematic_name"),
         synonyms=row.many("synonyms"),
@@ -66,17 +66,33 @@ def _substance(row: Row) -> Substance:
 
 @cache
 def substances() -> tuple[Substance, ...]:
-    """Watched substances, other listed ones, adulterants, equipment and legal classes; one row per name."""
+    """Watched substances, other listed ones, adulterants, equipment and legal classes; one row per name.
+
+    No two rows share a CAS number, a name in any spelling, or a structure, unless the later is named as a salt or
+    isomer of the earlier.
+    """
+    file = "substances.csv"
     columns = "name,group,cas,smiles,inchikey,systematic_name,synonyms,abbreviations,hs6,source,verified"
     header = (*columns.split(","), "hs_source", "hs_verified")
-    rows = read("substances.csv", header, _substance, key=lambda row: row.name)
-    for attribute in ("cas", "inchikey"):
-        owner: dict[str, str] = {}
-        for row in rows:
-            value = getattr(row, attribute)
-            if value and owner.setdefault(value, row.name) != row.name:
-                reason = f"{attribute} {value} belongs to both {owner[value]} and {row.name}"
-                raise ReferenceDataError("substances.csv", None, reason)
+    skeletons: dict[str, str] = {}
+    rows = read(file, header, lambda row: _substance(row, skeletons), key=lambda row: row.name)
+    number = {row.name: line for line, row in enumerate(rows, start=2)}
+    owner: dict[str, str] = {}
+    for row in rows:
+        if row.cas and owner.setdefault(row.cas, row.name) != row.name:
+            raise ReferenceDataError(
+                file, number[row.name], f"cas {row.cas} belongs to both {owner[row.cas]} and {row.name}"
+            )
+    if (twice := repeated_name(rows)) is not None:
+        name, earlier, later = twice
+        raise ReferenceDataError(file, number[later], f"{name!r} stands for both {earlier} and {later}, expected one")
+    if (same := repeated_structure(rows, skeletons)) is not None:
+        earlier, later = same
+        reason = (
+            f"{later} has the structure of {earlier} (row {number[earlier]}) up to salt and stereochemistry,"
+            f" expected one row, or a name that begins or ends with {earlier}"
+        )
+        raise ReferenceDataError(file, number[later], reason)
     return rows
 
 
@@ -97,12 +113,16 @@ def _listing(row: Row) -> Listing:
     begin, end = _effective_from(row, precision), row.blank_or_day("effective_to")
     if begin is not None and end is not None and end < begin:
         raise ValueError(f"effective_to is {end}, expected a day not before effective_from ({begin})")
+    status = row.one_of("status", Status)
+    if status is Status.TEMPORARY and (begin is None or end is None):
+        missing = "effective_from" if begin is None else "effective_to"
+        raise ValueError(f"{missing} is blank, expected the first and last day of a temporary listing")
     return Listing(
         substance=row.text("substance"),
         jurisdiction=row.jurisdiction("jurisdiction"),
         instrument=row.text("instrument"),
         listing=row.text("listing"),
-        status=row.one_of("status", Status),
+        status=status,
         effective_from=begin,
         effective_to=end,
         date_precision=precision,
@@ -114,18 +134,35 @@ def _listing(row: Row) -> Listing:
 
 @cache
 def control_listings() -> tuple[Listing, ...]:
-    """Every recorded listing, also proposed, watched and explicitly absent ones (`Listing.counts` tells)."""
+    """Every recorded listing, also proposed, watched and explicitly absent ones (`Listing.counts` tells).
+
+    One instrument lists a substance once under one heading, and a temporary listing has ended when the permanent one
+    of the same jurisdiction begins.
+    """
+    file = "control_listings.csv"
     columns = "substance,jurisdiction,instrument,listing,status,effective_from,effective_to,date_precision"
     rows = read(
-        "control_listings.csv",
+        file,
         (*columns.split(","), "verified", "source", "note"),
         _listing,
-        key=lambda row: (row.substance, row.jurisdiction, row.instrument, row.listing, row.effective_from),
+        key=lambda row: (row.substance, row.jurisdiction, row.instrument, row.listing, row.status.value),
     )
     known = {substance.name for substance in substances()}
+    permanent: dict[tuple[str, str], list[tuple[int, date]]] = {}
     for number, row in enumerate(rows, start=2):
         if row.substance not in known:
-            raise ReferenceDataError("control_listings.csv", number, f"{row.substance!r} is not in substances.csv")
+            raise ReferenceDataError(file, number, f"{row.substance!r} is not in substances.csv")
+        if row.status is Status.LISTED and row.effective_from is not None:
+            permanent.setdefault((row.substance, row.jurisdiction), []).append((number, row.effective_from))
+    for number, row in enumerate(rows, start=2):
+        if row.status is not Status.TEMPORARY or row.effective_from is None or row.effective_to is None:
+            continue
+        for follows, begins in permanent.get((row.substance, row.jurisdiction), ()):
+            if row.effective_from < begins <= row.effective_to:
+                reason = (
+                    f"effective_to is {row.effective_to}, expected a day before {begins}, when row {follows} begins"
+                )
+                raise ReferenceDataError(file, number, reason)
     return rows
 
 

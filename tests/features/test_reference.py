@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,18 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("substances.csv", 2, "fentanyl,437", "opiate,437", "group is 'opiate', expected one of fentanyl, nitazene"),
         ("substances.csv", 2, "PJMPHNIQZUBGLI", "PJMPH", "inchikey is 'PJMPH-UHFFFAOYSA-N', expected"),
         ("substances.csv", 2, "|fentanil", "||fentanil", "synonyms is"),
+        ("substances.csv", 2, "CCC(=O)N(c1ccccc1)", "CCC(=O)N(c1cccc1)", "expected a structure that RDKit can read"),
+        ("substances.csv", 2, "CCC(=O)N(c1", "", "smiles is 'ccccc1)C1CCN(CCc2ccccc2)CC1', expected a structure"),
+        (
+            "substances.csv",
+            2,
+            "CCC(=O)",
+            "CCCC(=O)",
+            "PJMPHNIQZUBGLI-UHFFFAOYSA-N, expected QQOMYEQLWQJRKK-UHFFFAOYSA-N",
+        ),
+        ("substances.csv", 2, "PJMPHNIQZUBGLI-UHFFFAOYSA-N", "", "smiles or inchikey is blank, expected the structure"),
+        ("substances.csv", 3, ",sufentanyl,", ",PHENT-ANYL,", "'PHENT-ANYL' stands for both Fentanyl and Sufentanil"),
+        ("substances.csv", 3, "56030-54-7", "437-38-7", "cas 437-38-7 belongs to both Fentanyl and Sufentanil"),
         ("control_listings.csv", 2, "1964", "64", "effective_from is '64', expected 4 digits"),
         ("control_listings.csv", 2, "1964,,year", "1964-02-30,,day", "effective_from is '1964-02-30', expected a day"),
         ("control_listings.csv", 2, "1964,,year", "1964,,unknown", "expected blank where date_precision is unknown"),
@@ -151,7 +163,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("control_listings.csv", 2, ",listed,", ",banned,", "status is 'banned', expected one of listed, temporary"),
         ("control_listings.csv", 2, ",UN,", ",Earth,", "jurisdiction is 'Earth', expected an ISO 3166 code"),
         ("control_listings.csv", 2, "Fentanyl", "Phentanol", "'Phentanol' is not in substances.csv"),
-        ("control_listings.csv", 2, "unverified", "probably", "verified is 'probably', expected one of yes, secondary"),
+        ("control_listings.csv", 2, ",yes,", ",probably,", "verified is 'probably', expected one of yes, secondary"),
         ("hs_of_interest.csv", 2, "293333", "2933.33", "hs6 is '2933.33', expected 6 digits"),
         ("stop_words.csv", 2, "false", "no", "chemical_relevant is 'no', expected true or false"),
         ("stop_words.csv", 1, "term", "word", "header is word,"),
@@ -179,10 +191,105 @@ def test_a_row_with_a_missing_value_is_refused(data: Path) -> None:
         reference.carriers()
 
 
-def test_one_cas_number_for_two_substances_is_refused(data: Path) -> None:
-    edit(data / "substances.csv", 3, "56030-54-7", "437-38-7")
-    with pytest.raises(reference.ReferenceDataError, match="437-38-7 belongs to both Fentanyl and Sufentanil"):
+FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
+
+
+def add_substance(folder: Path, name: str, smiles: str, inchikey: str) -> None:
+    with (folder / "substances.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{name},fentanyl,,{smiles},{inchikey},,,,,a source,assumed,,\n")
+
+
+def listing_of(folder: Path, substance: str, status: str) -> tuple[int, str]:
+    """The first United States listing of a substance with that status: line number and text."""
+    lines = (folder / "control_listings.csv").read_text(encoding="utf-8").split("\n")
+    found = (
+        (number, line)
+        for number, line in enumerate(lines, start=1)
+        if line.startswith(f"{substance},US,") and f",{status}," in line
+    )
+    return next(found)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "inchikey"),
+    [
+        pytest.param(FENTANYL, "PJMPHNIQZUBGLI-UHFFFAOYSA-N", id="the same"),
+        pytest.param(f"Cl.{FENTANYL}", "LHCBOXPPRUIAQT-UHFFFAOYSA-N", id="its hydrochloride"),
+        pytest.param("CCC(=O)N(c1ccccc1)C1CCN([13CH2]Cc2ccccc2)CC1", "PJMPHNIQZUBGLI-LOYIAQTISA-N", id="labelled"),
+    ],
+)
+def test_one_structure_under_two_names_is_refused(data: Path, smiles: str, inchikey: str) -> None:
+    add_substance(data, "Innocentyl", smiles, inchikey)
+    with pytest.raises(
+        reference.ReferenceDataError, match=r"Innocentyl has the structure of Fentanyl \(row 2\)"
+    ) as refused:
         reference.substances()
+    assert refused.value.row == len((data / "substances.csv").read_text(encoding="utf-8").splitlines())
+
+
+def test_stereoisomers_under_two_names_are_refused(data: Path) -> None:
+    isomer = "C/C=C\\C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
+    add_substance(data, "Isocrotyl", isomer, "VDYXGPCGBKLRDA-MBXJOHMKSA-N")
+    with pytest.raises(reference.ReferenceDataError, match="Isocrotyl has the structure of Crotonylfentanyl"):
+        reference.substances()
+
+
+@pytest.mark.parametrize("name", ["Fentanyl hydrochloride", "Hydrochloride of fentanyl"])
+def test_a_salt_has_its_own_row_under_its_parents_name(data: Path, name: str) -> None:
+    add_substance(data, name, f"Cl.{FENTANYL}", "LHCBOXPPRUIAQT-UHFFFAOYSA-N")
+    assert reference.substances()[-1].name == name
+
+
+def test_a_salt_is_declared_as_one_in_the_bundled_list() -> None:
+    names = {row.name for row in tables.substances()}
+    salts = [row for row in tables.substances() if "." in row.smiles]
+    assert salts
+    assert all(any(row.name != name and row.name.startswith(name) for name in names) for row in salts)
+
+
+def test_a_temporary_listing_without_an_end_is_refused(data: Path) -> None:
+    number, _ = listing_of(data, "Isotonitazene", "temporary")
+    edit(data / "control_listings.csv", number, "2020-08-20,2021-12-05", "2020-08-20,")
+    with pytest.raises(
+        reference.ReferenceDataError, match="effective_to is blank, expected the first and last day"
+    ) as refused:
+        reference.control_listings()
+    assert refused.value.row == number
+
+
+def test_a_temporary_listing_that_runs_into_the_permanent_one_is_refused(data: Path) -> None:
+    number, _ = listing_of(data, "Isotonitazene", "temporary")
+    follows, _ = listing_of(data, "Isotonitazene", "listed")
+    edit(data / "control_listings.csv", number, "2021-12-05", "2021-12-06")
+    reason = f"effective_to is 2021-12-06, expected a day before 2021-12-06, when row {follows} begins"
+    with pytest.raises(reference.ReferenceDataError, match=reason) as refused:
+        reference.control_listings()
+    assert refused.value.row == number
+
+
+def test_one_listing_with_two_first_days_is_refused(data: Path) -> None:
+    number, line = listing_of(data, "Isotonitazene", "listed")
+    path = data / "control_listings.csv"
+    path.write_text(
+        path.read_text(encoding="utf-8") + line.replace("2021-12-06", "2022-01-01") + "\n", encoding="utf-8"
+    )
+    with pytest.raises(reference.ReferenceDataError, match=f"repeats row {number}: .*Isotonitazene"):
+        reference.control_listings()
+
+
+def test_every_temporary_listing_ends_and_what_follows_begins_the_day_after() -> None:
+    rows = [row for row in tables.control_listings() if row.jurisdiction == "US"]
+    temporary = [row for row in rows if row.status is Status.TEMPORARY]
+    assert all(row.effective_from and row.effective_to for row in temporary)
+    followed = 0
+    for row in temporary:
+        starts = {
+            other.effective_from for other in rows if other.substance == row.substance and other.status is Status.LISTED
+        }
+        if starts and row.effective_to:
+            followed += 1
+            assert row.effective_to + timedelta(days=1) in starts or row.effective_to < min(filter(None, starts)), row
+    assert followed > 20
 
 
 def test_a_missing_file_is_refused_by_name(data: Path) -> None:

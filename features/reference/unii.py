@@ -1,0 +1,114 @@
+"""Names of substances from the FDA's list of Unique Ingredient Identifiers, reduced to those that matter here.
+
+Made by `python -m features.substances.build_unii`, which says what the three kinds are. The list is a work of the United
+States government and in the public domain. Read on first use.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal, cast
+
+from features.reference import files
+from features.reference.errors import ReferenceDataError
+
+FILE: Final = "unii_names.csv.gz"
+COLUMNS: Final = ("name", "type", "unii", "kind", "substance", "smiles", "abbreviation", "deuterated")
+
+UniiKind = Literal["listed", "class", "other"]
+#: Kinds of rows, in the order of the file.
+KINDS: Final[tuple[UniiKind, ...]] = ("listed", "class", "other")
+#: Types of names as the FDA has them: official, common, brand, systematic, code.
+TYPES: Final = ("of", "cn", "bn", "sys", "cd")
+_UNII: Final = re.compile(r"[A-Z0-9]{10}", re.ASCII)
+_FLAGS: Final = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class UniiName:
+    """One name of one substance.
+
+    Attributes:
+        name: as in the list, in capitals, without the lists it stands on and with Greek letters as words.
+        type: ``of`` official, ``cn`` common, ``bn`` brand, ``sys`` systematic, ``cd`` code.
+        unii: identifier of the salt, hydrate or isomer that bears the name.
+        kind: ``listed`` a row of the substance table; ``class`` on no list, but a class-wide definition covers it or may;
+            ``other`` neither: a name that only looks like a watched one.
+        substance: name of the row of the substance table, otherwise the name of the substance in the list.
+        smiles: structure of the parent, canonical; empty for listed substances, whose row has it, and where not known.
+        abbreviation: so short, or so much like a part number, that it needs chemical words beside it.
+        deuterated: the name is of a form with deuterium in place of hydrogen.
+    """
+
+    name: str
+    type: str
+    unii: str
+    kind: UniiKind
+    substance: str
+    smiles: str
+    abbreviation: bool
+    deuterated: bool
+
+
+@cache
+def unii_names() -> tuple[UniiName, ...]:
+    """All names, sorted by kind, substance and name.
+
+    Raises:
+        ReferenceDataError: the file is missing or not as described; names file, row and reason.
+    """
+    reader = csv.reader(io.StringIO(_text(), newline=""), strict=True)
+    header = tuple(next(reader, ()))
+    if header != COLUMNS:
+        raise ReferenceDataError(FILE, 1, f"header is {','.join(header)}, expected {','.join(COLUMNS)}")
+    rows: list[UniiName] = []
+    seen: set[tuple[str, str]] = set()
+    for values in reader:
+        try:
+            row = _row(values)
+        except ValueError as error:
+            raise ReferenceDataError(FILE, reader.line_num, str(error)) from None
+        if (row.name, row.unii) in seen:
+            raise ReferenceDataError(FILE, reader.line_num, f"repeats {row.name!r} of {row.unii}")
+        seen.add((row.name, row.unii))
+        rows.append(row)
+    if not rows:
+        raise ReferenceDataError(FILE, None, "has no rows")
+    return tuple(rows)
+
+
+def _text() -> str:
+    try:
+        return gzip.decompress((files.DATA / FILE).read_bytes()).decode("utf-8")
+    except FileNotFoundError:
+        reason = "is missing from the installation, expected it in features/reference/data"
+        raise ReferenceDataError(FILE, None, reason) from None
+    except (OSError, EOFError, ValueError) as error:
+        raise ReferenceDataError(FILE, None, f"is no gzip file of UTF-8 text: {error}") from None
+
+
+def _row(values: list[str]) -> UniiName:
+    if len(values) != len(COLUMNS):
+        raise ValueError(f"has {len(values)} values, expected {len(COLUMNS)}")
+    name, of_type, unii, kind, substance, smiles, abbreviation, deuterated = values
+    if not name.strip() or not substance.strip():
+        raise ValueError(f"{'substance' if name.strip() else 'name'} is blank, expected a value")
+    if of_type not in TYPES:
+        raise ValueError(f"type is {of_type!r}, expected one of {', '.join(TYPES)}")
+    if not _UNII.fullmatch(unii):
+        raise ValueError(f"unii is {unii!r}, expected ten capital letters and digits")
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
+    if (kind == "class" and not smiles) or (kind == "listed" and smiles):
+        raise ValueError(f"smiles is {smiles!r}, expected a structure for a class and none for a listed substance")
+    for column, value in (("abbreviation", abbreviation), ("deuterated", deuterated)):
+        if value not in _FLAGS:
+            raise ValueError(f"{column} is {value!r}, expected true or false")
+    return UniiName(
+        name, of_type, unii, cast(UniiKind, kind), substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated]
+    )
