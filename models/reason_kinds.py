@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from features.reference import typologies
 from models import reason_texts as texts
+from models import substance_texts
 from models.reasons import LEARNED_FROM, ReasonKind, Renderer
 
 
@@ -32,9 +33,22 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
                 "D5",
                 "D7",
                 "T1",
-                render=texts.substance,
+                render=substance_texts.substance,
             ),
-            "SUBSTANCE_HS": _kind("hs_code declared_chemical cas_number", "D6", "D4", render=texts.substance_and_hs),
+            "SUBSTANCE_NAMED_OTHERWISE": _kind(
+                "declared_chemical goods_description", "D5", render=substance_texts.substance_otherwise
+            ),
+            "SUBSTANCE_CLASS": _kind(
+                "declared_chemical cas_number goods_description declared_at",
+                "T1",
+                render=substance_texts.substance_class,
+            ),
+            "SUBSTANCE_SIMILAR": _kind(
+                "declared_chemical goods_description", "T1", render=substance_texts.substance_similar
+            ),
+            "SUBSTANCE_HS": _kind(
+                "hs_code declared_chemical cas_number", "D6", "D4", render=substance_texts.substance_and_hs
+            ),
             "PERMIT": _kind("permit_number", render=texts.permit),
             "DESCRIPTION_VAGUE": _kind("goods_description", "D1", "D2", render=texts.description),
             "DESCRIPTION_FORM": _kind("goods_description", "D2", render=texts.description),

@@ -6,24 +6,17 @@ that a thing is suspicious: the weight does.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from features.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.groups.value import ValueGroup
-from features.substances import BENIGN, SubstanceIndex
 from features.table import TIME_MISSING
 from models.measures import CODED, measured, number_text
 from models.reasons import Evidence, RowContext, day_of
 
-if TYPE_CHECKING:
-    from features.reference import Listing
-    from features.substances import Match
-
 #: Longer declared texts are cut: a reason is one line on a screen.
 _SHOWN: Final = 60
-_LISTINGS_SHOWN: Final = 3
 
 
 def quote(text: str | None) -> str:
@@ -38,7 +31,7 @@ def money(usd: float) -> str:
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
 
 
-def _with_lead(evidence: Evidence, facts: str) -> str:
+def with_lead(evidence: Evidence, facts: str) -> str:
     """What is declared, then what the leading feature measured."""
     lead = evidence.lead
     if lead.name in CODED:
@@ -49,103 +42,6 @@ def _with_lead(evidence: Evidence, facts: str) -> str:
 def _listed(row: RowContext, *names: tuple[str, str]) -> str:
     """The declared ones of some fields, each behind its label."""
     return ", ".join(f"{label} {text.replace(';', ', ')}" for name, label in names if (text := row.text(name)))
-
-
-# -- substance ---------------------------------------------------------------------------------------------------------
-
-
-def listing_text(listing: Listing) -> str:
-    """One listing: jurisdiction, list, since when, and whether nobody has verified it."""
-    since = ""
-    if listing.effective_from is not None:
-        day = listing.effective_from
-        since = f" since {day.year if listing.date_precision == 'year' else day.isoformat()}"
-    doubt = " (unverified)" if listing.verified == "unverified" else ""
-    return f"{listing.jurisdiction} {listing.listing}{since}{doubt}"
-
-
-def listings_of(substance: str, on: dt.date) -> tuple[Listing, ...]:
-    """Listings of a substance in force that day, in every jurisdiction."""
-    return SubstanceIndex.load().listings(substance, on=on, jurisdiction=None)
-
-
-def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
-    """A resolved substance as an answer carries it, with its listings in force on ``on``."""
-    return {
-        "name": match.substance,
-        "group": str(match.group),
-        "kind": str(match.kind),
-        "hit": bool(match.hit),
-        "matched_text": match.matched_text,
-        "cas": match.cas or None,
-        "inchikey": match.inchikey or None,
-        "listings": [
-            {
-                "jurisdiction": listing.jurisdiction,
-                "instrument": listing.instrument,
-                "listing": listing.listing,
-                "status": str(listing.status),
-                "effective_from": listing.effective_from.isoformat() if listing.effective_from else None,
-                "date_precision": str(listing.date_precision),
-                "source": listing.source,
-                "verified": str(listing.verified),
-            }
-            for listing in listings_of(match.substance, on)
-        ],
-    }
-
-
-def substance(evidence: Evidence) -> str:
-    """Which substance is named, where, and what the law of the day says of it."""
-    row = evidence.context
-    match = row.substance
-    if match is None:
-        return "No known substance is named in description, declared chemical or CAS number"
-    # What the matched text does not say itself: the substance's name, and what kind of substance it is.
-    said = match.matched_text.casefold()
-    more = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in said]
-    meaning = f" ({', '.join(more)})" if more and match.group != BENIGN else ""
-    named = "mentioned" if match.kind == "mention" else "declared"
-    where, legal = _where(row, match.matched_text), _legal(match, row.declared_on)
-    return f"{quote(match.matched_text)}{meaning} is {named} {where}: {legal}"
-
-
-def _legal(match: Match, on: dt.date) -> str:
-    """What the law of the day says about a substance."""
-    if match.group == BENIGN:
-        return "a common chemical that is not watched"
-    listings = sorted(listings_of(match.substance, on), key=_well_known)
-    if not listings:
-        return f"no listing known on {on}"
-    more = f" and {len(listings) - _LISTINGS_SHOWN} more" if len(listings) > _LISTINGS_SHOWN else ""
-    return "listed: " + ", ".join(map(listing_text, listings[:_LISTINGS_SHOWN])) + more
-
-
-def _well_known(listing: Listing) -> tuple[bool, bool, str]:
-    # The conventions bind nearly everyone, and what was verified can be acted on.
-    return listing.jurisdiction != "UN", listing.verified == "unverified", listing.jurisdiction
-
-
-def _where(row: RowContext, matched: str) -> str:
-    for name, label in (
-        ("cas_number", "as CAS number"),
-        ("declared_chemical", "as declared chemical"),
-        ("goods_description", "in the goods description"),
-    ):
-        text = row.text(name)
-        if text is not None and matched.casefold() in text.casefold():
-            return label
-    return "on the manifest"
-
-
-def substance_and_hs(evidence: Evidence) -> str:
-    """Whether the declared HS code is that of the named substance."""
-    row = evidence.context
-    if row.substance is None:
-        return "No known substance is named that the HS code could agree with"
-    code = row.text("hs_code")
-    declared = f"HS {code} is declared" if code else "No HS code is declared"
-    return _with_lead(evidence, f"{declared} for {row.substance.substance}")
 
 
 def permit(evidence: Evidence) -> str:
@@ -160,7 +56,7 @@ def permit(evidence: Evidence) -> str:
 def description(evidence: Evidence) -> str:
     """The goods description and what was measured in it."""
     text = evidence.context.text("goods_description")
-    return _with_lead(evidence, f"Goods are described as {quote(text)}" if text else "Goods are not described")
+    return with_lead(evidence, f"Goods are described as {quote(text)}" if text else "Goods are not described")
 
 
 def hs_and_text(evidence: Evidence) -> str:
@@ -168,13 +64,13 @@ def hs_and_text(evidence: Evidence) -> str:
     row = evidence.context
     code, text = row.text("hs_code"), row.text("goods_description")
     declared = f"HS {code} is declared" if code else "No HS code is declared"
-    return _with_lead(evidence, f"{declared} for goods described as {quote(text)}" if text else declared)
+    return with_lead(evidence, f"{declared} for goods described as {quote(text)}" if text else declared)
 
 
 def hs(evidence: Evidence) -> str:
     """The HS code."""
     code = evidence.context.text("hs_code")
-    return _with_lead(evidence, f"HS {code} is declared" if code else "No HS code is declared")
+    return with_lead(evidence, f"HS {code} is declared" if code else "No HS code is declared")
 
 
 def package(evidence: Evidence) -> str:
@@ -182,7 +78,7 @@ def package(evidence: Evidence) -> str:
     said = _listed(
         evidence.context, ("package_type", "package type"), ("undg_number", "UN number"), ("channel", "channel")
     )
-    return _with_lead(evidence, f"Declared: {said}" if said else "No package type is declared")
+    return with_lead(evidence, f"Declared: {said}" if said else "No package type is declared")
 
 
 # -- value and mass ---------------------------------------------------------------------------------------------------
@@ -225,7 +121,7 @@ def value_density(evidence: Evidence) -> str:
         return _against_usual(row, "value_per_kg", density, f"Declared value of {money(math.exp(density))} per kg")
     if value is not None and lead in ("value_usd", "value_unusual"):
         return _against_usual(row, "value", value, f"Declared value of {money(math.exp(value))}")
-    return _with_lead(evidence, _declared_value(row))
+    return with_lead(evidence, _declared_value(row))
 
 
 def _declared_value(row: RowContext) -> str:
@@ -239,13 +135,13 @@ def _declared_value(row: RowContext) -> str:
 
 def declared_value(evidence: Evidence) -> str:
     """The declared amount in its own currency."""
-    return _with_lead(evidence, _declared_value(evidence.context))
+    return with_lead(evidence, _declared_value(evidence.context))
 
 
 def value_history(evidence: Evidence) -> str:
     """The declared amount beside what the consignor usually sends."""
     row = evidence.context
-    return _with_lead(evidence, f"{_declared_value(row)}, consignor is {quote(row.text('consignor_name'))}")
+    return with_lead(evidence, f"{_declared_value(row)}, consignor is {quote(row.text('consignor_name'))}")
 
 
 def freight(evidence: Evidence) -> str:
@@ -255,7 +151,7 @@ def freight(evidence: Evidence) -> str:
     if charge is None:
         return "No freight charge is declared"
     goods = "goods of unknown value" if value is None else f"goods of {money(value)}"
-    return _with_lead(evidence, f"Freight of {money(charge)} on {goods}")
+    return with_lead(evidence, f"Freight of {money(charge)} on {goods}")
 
 
 def mass(evidence: Evidence) -> str:
@@ -264,7 +160,7 @@ def mass(evidence: Evidence) -> str:
     log_mass = evidence.value("mass_kg")
     if log_mass is not None and lead in ("mass_kg", "mass_unusual"):
         return _against_usual(row, "mass", log_mass, f"Mass of {number_text(_kilograms(log_mass))} kg")
-    return _with_lead(evidence, _declared_mass(row))
+    return with_lead(evidence, _declared_mass(row))
 
 
 def _kilograms(log_mass: float) -> float:
@@ -285,7 +181,7 @@ def size(evidence: Evidence) -> str:
     row = evidence.context
     packages = row.number("package_count")
     said = _declared_mass(row)
-    return _with_lead(evidence, said if packages is None else f"{said}, {number_text(packages)} packages")
+    return with_lead(evidence, said if packages is None else f"{said}, {number_text(packages)} packages")
 
 
 # -- route and parties ------------------------------------------------------------------------------------------------
@@ -301,7 +197,7 @@ def route(evidence: Evidence) -> str:
         ("routing_countries", "by way of"),
         ("consignee_country", "to"),
     )
-    return _with_lead(evidence, f"Route declared: {said}" if said else "No route is declared")
+    return with_lead(evidence, f"Route declared: {said}" if said else "No route is declared")
 
 
 def lane(evidence: Evidence) -> str:
@@ -315,7 +211,7 @@ def lane(evidence: Evidence) -> str:
         ("export_country", "exported from"),
         ("hs_code", "HS"),
     )
-    return _with_lead(evidence, f"Lane declared: {said}" if said else "No lane is declared")
+    return with_lead(evidence, f"Lane declared: {said}" if said else "No lane is declared")
 
 
 def account(evidence: Evidence) -> str:
@@ -330,7 +226,7 @@ def account(evidence: Evidence) -> str:
         said = f"Consignor's account was opened {number_text(days)} day{'' if days == 1 else 's'} before the shipment"
         if days < 0:
             said = f"Consignor's account was opened on {day_of(opened)}, after the shipment was declared"
-    return said if evidence.lead.name.startswith("account_age") else _with_lead(evidence, said)
+    return said if evidence.lead.name.startswith("account_age") else with_lead(evidence, said)
 
 
 def known_consignor(evidence: Evidence) -> str:
@@ -357,20 +253,20 @@ def contact(evidence: Evidence) -> str:
         if row.text(name) is None
     ]
     said = "Not stated: " + ", ".join(missing) if missing else "All telephones and e-mails are stated"
-    return said if missing and evidence.lead.name.endswith("_contact") else _with_lead(evidence, said)
+    return said if missing and evidence.lead.name.endswith("_contact") else with_lead(evidence, said)
 
 
 def parties(evidence: Evidence) -> str:
     """Consignor and consignee."""
     row = evidence.context
-    return _with_lead(evidence, f"From {quote(row.text('consignor_name'))} to {quote(row.text('consignee_name'))}")
+    return with_lead(evidence, f"From {quote(row.text('consignor_name'))} to {quote(row.text('consignee_name'))}")
 
 
 def consignee_address(evidence: Evidence) -> str:
     """The consignee and its address."""
     row = evidence.context
     name, address = quote(row.text("consignee_name")), row.text("consignee_address")
-    return _with_lead(
+    return with_lead(
         evidence, f"Consignee {name} at {quote(address)}" if address else f"Consignee {name}, no address stated"
     )
 
@@ -381,7 +277,7 @@ def nature(evidence: Evidence) -> str:
     code, name = row.text("transaction_nature"), quote(row.text("consignor_name"))
     if code is None:
         return f"Consignor {name} does not state the nature of the transaction"
-    return _with_lead(evidence, f"Declared as {TRANSACTION_NATURES.get(code, code)} by {name}")
+    return with_lead(evidence, f"Declared as {TRANSACTION_NATURES.get(code, code)} by {name}")
 
 
 def filing(evidence: Evidence) -> str:
@@ -390,4 +286,4 @@ def filing(evidence: Evidence) -> str:
     code = row.text("filing_type")
     said = f"Filed as {FILING_TYPES.get(code, code)}" if code else "Filing type is not stated"
     more = _listed(row, ("channel", "channel"), ("house_id", "house document"), ("master_id", "master document"))
-    return _with_lead(evidence, f"{said}, {more}" if more else said)
+    return with_lead(evidence, f"{said}, {more}" if more else said)

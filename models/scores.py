@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.reason_texts import substance_json
 from models.reasons import Explanation, day_of
+from models.substance_texts import substance_json
 
 if TYPE_CHECKING:
     from features.substances import Match

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
@@ -261,38 +262,64 @@ def open_table(
         MappingError: the mapping does not fit the file.
     """
     options = mapping.files if mapping else None
-    expected = mapping.source_names if mapping else ()
-    encoding, delimiter = (options.encoding, options.delimiter) if options else (None, None)
-    pieces: Pieces
-    size = 0
-    if isinstance(file, str | os.PathLike):
-        source = ByteSource(file, name)
-        size, label = source.size, source.name
-        try:
-            kind = _kind(source, Path(file))
-        except BaseException:
-            source.close()
-            raise
-        if kind != "csv":
-            source.close()
-        if kind == "parquet":
-            pieces = ParquetPieces(file)
-        elif kind == "jsonl":
-            pieces = JsonlPieces(file, encoding=encoding)
-        else:
-            pieces = _csv(source, delimiter, encoding, expected)
-    else:
-        source = ByteSource(file, name)
-        label = source.name
-        pieces = _csv(source, delimiter, encoding, expected)
+    opened = open_pieces(
+        file,
+        expected=mapping.source_names if mapping else (),
+        encoding=options.encoding if options else None,
+        delimiter=options.delimiter if options else None,
+        name=name,
+    )
     try:
-        return TableReader(pieces, label, mapping=mapping, rows_per_chunk=rows_per_chunk, approx_bytes=size)
+        return TableReader(
+            opened.pieces, opened.name, mapping=mapping, rows_per_chunk=rows_per_chunk, approx_bytes=opened.size
+        )
     except BaseException:
-        pieces.close()
+        opened.pieces.close()
         raise
 
 
-def _csv(source: ByteSource, delimiter: str | None, encoding: str | None, expected: tuple[str, ...]) -> CsvPieces:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file whose header is read: its rows to come, how messages call it, its size in bytes (0: not known)."""
+
+    pieces: Pieces
+    name: str
+    size: int
+
+
+def open_pieces(
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    expected: Sequence[str] = (),
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    name: str | None = None,
+) -> Opened:
+    """Open a file of any columns, without asking which of them are a manifest's; see `open_table` for the formats.
+
+    Args:
+        expected: names of columns that help to tell the delimiter; they need not be there.
+        encoding, delimiter: where the office knows better; None: found out.
+
+    Raises:
+        Unreadable: the file as a whole cannot be read.
+    """
+    source = ByteSource(file, name)
+    if not isinstance(file, str | os.PathLike):
+        return Opened(_csv(source, delimiter, encoding, expected), source.name, 0)
+    try:
+        kind = _kind(source, Path(file))
+    except BaseException:
+        source.close()
+        raise
+    if kind == "csv":
+        return Opened(_csv(source, delimiter, encoding, expected), source.name, source.size)
+    source.close()
+    pieces = ParquetPieces(file) if kind == "parquet" else JsonlPieces(file, encoding=encoding)
+    return Opened(pieces, source.name, source.size)
+
+
+def _csv(source: ByteSource, delimiter: str | None, encoding: str | None, expected: Sequence[str]) -> CsvPieces:
     try:
         return CsvPieces(source, delimiter=delimiter, encoding=encoding, expected=expected)
     except BaseException:

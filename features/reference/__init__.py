@@ -13,6 +13,7 @@ from features.reference.rates import rate_table, usd_per_unit
 from features.reference.rows import (
     BenignChemical,
     Carrier,
+    CasNumber,
     CharacterRule,
     EcommerceGood,
     EntrySite,
@@ -32,6 +33,7 @@ from features.reference.rows import (
 from features.reference.tables import (
     benign_chemicals,
     carriers,
+    cas_numbers,
     character_rules,
     control_listings,
     ecommerce_goods,
@@ -49,6 +51,7 @@ from features.reference.tables import (
 __all__ = [
     "BenignChemical",
     "Carrier",
+    "CasNumber",
     "CharacterRule",
     "ClassDefinition",
     "ClassExemption",
@@ -70,6 +73,7 @@ __all__ = [
     "Verified",
     "benign_chemicals",
     "carriers",
+    "cas_numbers",
     "character_rules",
     "class_definitions",
     "class_exemptions",

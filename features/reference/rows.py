@@ -67,6 +67,17 @@ class Substance:
 
 
 @dataclass(frozen=True, slots=True)
+class CasNumber:
+    """A CAS number of a form of a substance: a salt, a hydrate, an isomer."""
+
+    cas: str
+    substance: str
+    form: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One instrument's word on one substance.
 

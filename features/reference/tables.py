@@ -19,6 +19,7 @@ from features.reference.reading import Row, read
 from features.reference.rows import (
     BenignChemical,
     Carrier,
+    CasNumber,
     CharacterRule,
     EcommerceGood,
     EntrySite,
@@ -93,6 +94,32 @@ def substances() -> tuple[Substance, ...]:
             f" expected one row, or a name that begins or ends with {earlier}"
         )
         raise ReferenceDataError(file, number[later], reason)
+    return rows
+
+
+def _cas_number(row: Row) -> CasNumber:
+    return CasNumber(
+        cas=row.cas("cas"),
+        substance=row.text("substance"),
+        form=row.text("form"),
+        source=row.text("source"),
+        verified=row.one_of("verified", Verified),
+    )
+
+
+@cache
+def cas_numbers() -> tuple[CasNumber, ...]:
+    """CAS numbers of salts, hydrates and isomers, beside those of the substances themselves."""
+    rows = read(
+        "cas_numbers.csv", ("cas", "substance", "form", "source", "verified"), _cas_number, key=lambda row: row.cas
+    )
+    own = {row.cas: row.name for row in substances() if row.cas}
+    names = {row.name for row in substances()}
+    for number, row in enumerate(rows, start=2):
+        if row.substance not in names:
+            raise ReferenceDataError("cas_numbers.csv", number, f"{row.substance!r} is not in substances.csv")
+        if row.cas in own:
+            raise ReferenceDataError("cas_numbers.csv", number, f"cas {row.cas} is that of {own[row.cas]} itself")
     return rows
 
 

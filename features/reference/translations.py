@@ -61,6 +61,7 @@ class NamePart:
 
     ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de {r}``).
     ``radical`` is how the part is written in the radical slot of a frame (``propionilo``); empty where as in ``forms``.
+    ``source`` and ``verified`` speak of the usual form; the alternatives are our own knowledge of the language.
     """
 
     part: str

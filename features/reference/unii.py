@@ -12,7 +12,7 @@ import io
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 from features.reference import files
 from features.reference.errors import ReferenceDataError
@@ -63,23 +63,22 @@ def unii_names() -> tuple[UniiName, ...]:
         ReferenceDataError: the file is missing or not as described; names file, row and reason.
     """
     reader = csv.reader(io.StringIO(_text(), newline=""), strict=True)
-    header = tuple(next(reader, ()))
-    if header != COLUMNS:
-        raise ReferenceDataError(FILE, 1, f"header is {','.join(header)}, expected {','.join(COLUMNS)}")
-    rows: list[UniiName] = []
-    seen: set[tuple[str, str]] = set()
-    for values in reader:
-        try:
+    rows: dict[tuple[str, str], UniiName] = {}
+    try:
+        header = tuple(next(reader, ()))
+        if header != COLUMNS:
+            raise ReferenceDataError(FILE, 1, f"header is {','.join(header)}, expected {','.join(COLUMNS)}")
+        for values in reader:
             row = _row(values)
-        except ValueError as error:
-            raise ReferenceDataError(FILE, reader.line_num, str(error)) from None
-        if (row.name, row.unii) in seen:
-            raise ReferenceDataError(FILE, reader.line_num, f"repeats {row.name!r} of {row.unii}")
-        seen.add((row.name, row.unii))
-        rows.append(row)
+            if rows.setdefault((row.name, row.unii), row) is not row:
+                raise ValueError(f"repeats {row.name!r} of {row.unii}")
+    except ReferenceDataError:
+        raise
+    except (ValueError, csv.Error) as error:
+        raise ReferenceDataError(FILE, reader.line_num, str(error)) from None
     if not rows:
         raise ReferenceDataError(FILE, None, "has no rows")
-    return tuple(rows)
+    return tuple(rows.values())
 
 
 def _text() -> str:
@@ -109,6 +108,4 @@ def _row(values: list[str]) -> UniiName:
     for column, value in (("abbreviation", abbreviation), ("deuterated", deuterated)):
         if value not in _FLAGS:
             raise ValueError(f"{column} is {value!r}, expected true or false")
-    return UniiName(
-        name, of_type, unii, cast(UniiKind, kind), substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated]
-    )
+    return UniiName(name, of_type, unii, kind, substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated])

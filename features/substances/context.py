@@ -1,48 +1,83 @@
-"""What stands around a name: whether it declares the substance, only mentions it, or is part of another name."""
+"""What stands around a name: whether it declares the substance, only mentions it, or is part of another name.
+
+A text may hold several goods, so a word counts for a name only within its clause and near it: semicolons, line breaks and
+full stops part clauses, commas and "and" part goods within one. Where the substance is also declared in an amount or a
+form of its own, the word is noted and the substance stays declared.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
+from features.substances.cues import (
+    AMOUNT,
+    ANTIDOTE,
+    DENIED_AFTER,
+    DENIED_BEFORE,
+    DENIED_LIST,
+    FORM,
+    IMPURITY,
+    PERMIT,
+    PERMIT_NUMBER,
+    PUBLICATION,
+    STANDARD,
+    TEST,
+    TRACES,
+)
 from features.substances.normalise import CAS
-
-# Goods that name a watched substance without being or holding an amount of it.
-_MENTION: Final = re.compile(
-    r"\b(?:test(?:ing)?[ -]*(?:strips?|kits?|cards?|cups?|cassettes?|panels?|papers?|devices?)|dip[ -]?sticks?"
-    r"|(?:rapid|drug|urine|saliva)[ -]+tests?|lateral[ -]flow|immuno[ -]?assays?|elisa|anti[ -]?bod(?:y|ies)"
-    r"|detect(?:ion|or|ors)|books?|e[ -]?books?|paperback|hardcover|dvds?|posters?|stickers?|leaflets?|awareness"
-    r"|t[ -]shirts?)\b"
-)
-# A reference standard is analytical where its amount is in micrograms (or a solution of at most some mg per ml).
-_STANDARD: Final = re.compile(
-    r"\b(?:(?:certified[ -]+)?reference[ -]+(?:standards?|materials?)|(?:analytical|calibration)[ -]+standards?|crm)\b"
-)
-_MICROGRAMS: Final = re.compile(r"\d[ ]*(?:[um]cg|ug|micrograms?)\b|\d[ ]*(?:mg|ug|mcg)[ ]*/[ ]*ml\b")
-# Right before the name: it is said not to be there.
-_DENIED_BEFORE: Final = re.compile(
-    r"(?:\b(?:not|no|without|non|never|exclud\w+|free (?:of|from)|(?:does|do) not contain|not contain\w*"
-    r"|contain\w* (?:no|neither)|zero)\b(?:[ -]+(?:any|added|traces? of))*)[ -]*$"
-)
-# Right after it: fentanyl-free, but not the free base.
-_DENIED_AFTER: Final = re.compile(r"^[ -]*free\b(?![ -]*base)")
 
 # Words of chemical trade that make a bare abbreviation believable.
 _CHEMICAL: Final = re.compile(
     r"\b(?:intermediates?|reagents?|powders?|crystal(?:s|line)?|chem\w*|pharma\w*|apis?|assay|purity|hplc|gc|cas|piperid\w*"
-    r"|anilin\w*|fentan\w*|hydrochloride|hcl|synthesi[sz]\w*|lab(?:oratory)? (?:samples?|grade)|research)\b"
-    r"|\b9\d(?:\.\d+)?[ ]*%"
+    r"|anilin\w*|fentan\w*|nitazen\w*|hydrochloride|hcl|synthesi[sz]\w*|lab(?:oratory)? (?:samples?|grade)|research|opioids?"
+    r"|phenethyl\w*|propionyl\w*|propanamid\w*)\b"
+    r"|\b9\d(?:\.\d+)?[ ]*%|中间体|试剂|化学|原料药|中間体|試薬|중간체|시약"
+)
+# Everyday goods whose names hold the same letters as an abbreviation.
+_EVERYDAY: Final = re.compile(
+    r"\b(?:whey|protein|battery|batteries|filters?|cartridges?|sensors?|coatings?|coated|shirts?|shoes?|jackets?|tanks?"
+    r"|containers?|certifi\w*|standards?|isolate|car|auto|engine|valves?|flanges?|screws?|bolts?|cameras?|film|speed|9001"
+    r"|1[34]\d{3}|nutrition|sports?|drinks?|transistors?|toner|ink)\b"
 )
 
 # Substituents: a name that follows one of these belongs to a longer name, of another substance.
 _SUBSTITUENT: Final = re.compile(
-    r"(?:[a-z]*(?:yl|oxy|oyl|fluoro|chloro|bromo|iodo|nitro|amino|anilino|hydroxy|oxo|aza|thio)|boc|cbz|tert|iso)"
+    r"(?:[a-z]*(?:yl|oxy|oyl|fluoro|chloro|bromo|iodo|nitro|nitroso|amino|anilino|hydroxy|oxo|aza|thio|cyano|amido|imino|spiro)"
+    r"|boc|cbz|fmoc|tert|iso|nor)"
 )
-# These only stand for a locant when nothing but a hyphen, comma or bracket joins them to the name.
-_LOCANT: Final = re.compile(r"(?:\d{1,2}|[nosmprdl]|alpha|beta|gamma|ortho|meta|para|cis|trans|di|tri|tetra|mono)")
-_JOINT: Final = re.compile(r"[-,'()\[\]\u2032]+")
+# Joined to the name, these too: benzene is goods of its own before a blank, but not before a hyphen.
+_JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
+# These only stand for a locant when nothing but a hyphen, comma or bracket joins them to the name. Marks of stereochemistry
+# (cis, D, R ...) are none: they leave the substance what it is.
+_LOCANT: Final = re.compile(r"(?:\d{1,2}|[nomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
+_JOINT: Final = re.compile(r"(?:\.?-|[,'()\[\]{}\u2032])+")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
-_CONTINUED: Final = re.compile(r"-\d{1,2}(?:,\d{1,2})*-[a-z]|-(?:yl|ol|oic|carb)")
+_CONTINUED: Final = re.compile(
+    r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
+    r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde)"
+    # Indexes turn names round: propanoyl chloride, 3-bromo-
+    r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
+)
+# A Chinese name after one of these characters, with or without a locant between, is part of a longer one.
+_CHINESE_BEFORE: Final = re.compile(
+    r"[基氯溴氟碘苯甲乙丙丁戊己异代羟氨硝酰氧硫二三四环氰萘苄叔烯炔对邻间位][-\d,'()]*$"
+)
+_CHINESE_AFTER: Final = re.compile(r"[-\d,'()]*[羧肟腙酯胺醇腈甲乙基]")
+_RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
+# After a Korean noun come particles; after a Japanese one in katakana no katakana, but for a salt's name.
+_AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
+
+# What parts goods from goods, and what parts one item of a list from the next.
+_HARD: Final = re.compile(r"[;\n\r|•。；]|\.[ ]|\.$|[ ][/+][ ]")
+_SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
+# Between a word before the name and the name: the word is about it.
+_LINK: Final = re.compile(
+    r"[(:\[]|(?<![^\W\d_])(?:for|of|on|about|against|to|fur|uber|gegen|para|de|del|do|da|sobre|contre|pour|sur|d|по|для|ha|от|o|"
+    r"against|auf|detects?|reading|saying|titled)(?![^\W\d_])"
+)
+# How far a word reaches. Sixty characters hold "rapid test panel for morphine, cocaine, methadone, oxycodone, fentanyl".
+_REACH: Final = 64
 
 
 class Surroundings:
@@ -53,38 +88,76 @@ class Surroundings:
         chemical: whether the text comes from a field for chemicals.
     """
 
-    __slots__ = ("_about", "_chemical", "_numbers", "_spelled")
+    __slots__ = ("_chemical", "_everyday", "_field", "_numbers", "_spelled")
 
     def __init__(self, spelled: str, *, chemical: bool = False) -> None:
         self._spelled = spelled
-        self._chemical: bool | None = chemical or None
-        self._about: bool | None = None
+        self._field = chemical
+        self._chemical: bool | None = None
+        self._everyday: bool | None = None
         self._numbers: tuple[str, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """The spelled text."""
+        return self._spelled
+
+    @property
+    def chemical(self) -> bool:
+        """Whether the text comes from a field for chemicals."""
+        return self._field
+
+    def context(self, start: int, end: int) -> tuple[str, bool]:
+        """What the words around the name there say, and whether they make it a mention only.
+
+        Returns:
+            One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``, ``publication`` and
+            ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and the others may stand beside a
+            declared substance (a standard by the gram, a medicine that travels with its permit), which is no mention.
+        """
+        text = self._spelled
+        # A denial is near what it denies; eighty characters hold "does not contain any added" and a short list.
+        before, after = text[max(0, start - 80) : start], text[end : end + 24]
+        if DENIED_AFTER.match(after) is not None or DENIED_BEFORE.search(before) is not None:
+            return "denied", True
+        first, last = self._clause(start, end)
+        clause = text[first:last]
+        at, to = start - first, end - first
+        form = _own_form(clause, at, to)
+        if not form and DENIED_LIST.search(clause[:at]) is not None:
+            return "denied", True
+        if IMPURITY.match(clause[to:]) is not None:
+            return "standard", True
+        if STANDARD.search(clause) is not None:
+            traces = TRACES.search(clause) is not None and AMOUNT.search(clause) is None
+            return "standard", traces
+        for code, cue in (("test", TEST), ("antidote", ANTIDOTE), ("publication", PUBLICATION)):
+            about = self._about(cue, clause, at, to, listed=code == "test")
+            if about is not None:
+                found, mention = about
+                antibody = code == "test" and any(found.groupdict().values())
+                return ("antibody" if antibody else code), mention
+        return self._permit(clause, at, to, form=form)
 
     def only_mention(self, start: int, end: int) -> bool:
         """Whether the name there is only mentioned: in a test for it, a book, a denial, an analytical trace."""
-        text = self._spelled
-        if self._about is None:
-            traces = _STANDARD.search(text) is not None and _MICROGRAMS.search(text) is not None
-            self._about = traces or _MENTION.search(text) is not None
-        if self._about:
-            return True
-        # A denial is near what it denies; forty characters hold "does not contain any added".
-        before, after = text[max(0, start - 40) : start], text[end : end + 12]
-        return _DENIED_BEFORE.search(before) is not None or _DENIED_AFTER.search(after) is not None
+        return self.context(start, end)[1]
 
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
         """Whether letters there can be the abbreviation of the substance with that CAS number.
 
-        They stand in one piece, the text speaks of chemicals, and no CAS number in it is another substance's.
+        They stand in one piece, the text speaks of chemicals and not of everyday goods, and no CAS number in it is another
+        substance's.
         """
         if " " in self._spelled[start:end]:
             return False
         numbers = self._cas_numbers()
         if numbers:
             return cas in numbers
+        if self._field:
+            return True
         if self._chemical is None:
-            self._chemical = _CHEMICAL.search(self._spelled) is not None
+            self._chemical = _CHEMICAL.search(self._spelled) is not None and _EVERYDAY.search(self._spelled) is None
         return self._chemical
 
     def continue_name(self, start: int, end: int) -> bool:
@@ -92,15 +165,72 @@ class Surroundings:
 
         ``1-methyl-4-piperidone`` is not 4-piperidone, and neither is ``4-piperidone-3-carboxylic acid``.
         """
-        before = _WORD_BEFORE.search(self._spelled[max(0, start - 40) : start])
+        text = self._spelled
+        head, tail = text[max(0, start - 40) : start], text[end : end + 64]
+        before = _WORD_BEFORE.search(head)
         if before is not None:
             word, gap = before[1], before[2]
             joined = gap == "" or _JOINT.fullmatch(gap) is not None
             if (joined or gap == " ") and _SUBSTITUENT.fullmatch(word):
                 return True
-            if joined and gap and _LOCANT.fullmatch(word):
+            if joined and gap and (_LOCANT.fullmatch(word) or _JOINED_ON.fullmatch(word)):
                 return True
-        return _CONTINUED.match(self._spelled[end : end + 16]) is not None
+        if _CONTINUED.match(tail) is not None:
+            return True
+        return not text.isascii() and _continues_unspaced(head, text[start:end], tail)
+
+    def _clause(self, start: int, end: int) -> tuple[int, int]:
+        """The clause that holds the name, by position, no further than words reach."""
+        text, first = self._spelled, max(0, start - 2 * _REACH)
+        for hard in _HARD.finditer(text, first, start):
+            first = hard.end()
+        after = _HARD.search(text, end, end + 2 * _REACH)
+        return first, after.start() if after is not None else min(len(text), end + 2 * _REACH)
+
+    @staticmethod
+    def _about(
+        cue: re.Pattern[str], clause: str, at: int, to: int, *, listed: bool
+    ) -> tuple[re.Match[str], bool] | None:
+        """The word of a kind that is said of the name, and whether that leaves the name a mention only."""
+        for found in cue.finditer(clause):
+            if found.start() >= to:
+                between = clause[to : found.start()]
+                if len(between) > _REACH or AMOUNT.search(between) is not None:
+                    continue
+                apart = _SOFT.search(between) is not None
+                if apart and (not listed or FORM.search(between) is not None or AMOUNT.search(clause) is not None):
+                    continue
+                return found, FORM.search(between) is None or listed
+            if found.end() <= at:
+                between = clause[found.end() : at]
+                if len(between) > _REACH or AMOUNT.search(between) is not None:
+                    continue
+                link = _LINK.search(found[0][-4:] + between) is not None
+                if _SOFT.search(between) is not None and not (link and listed):
+                    continue
+                own = clause[to:]
+                soft = _SOFT.search(own)
+                own = own[: soft.start()] if soft is not None else own
+                amount = AMOUNT.search(own) is not None
+                loose = not link and (FORM.search(own) is not None or FORM.search(between) is not None)
+                return found, not (amount or loose)
+            # The word lies over the name itself, as in an antibody's name.
+        return None
+
+    @staticmethod
+    def _permit(clause: str, at: int, to: int, *, form: bool) -> tuple[str, bool]:
+        papers = numbered = permit = linked = False
+        for found in PERMIT.finditer(clause):
+            if found["paper"] is not None:
+                papers = True
+                continue
+            permit = True
+            numbered = numbered or PERMIT_NUMBER.match(clause[found.end() :]) is not None
+            between = clause[found.end() : at] if found.end() <= at else ""
+            linked = linked or (found.end() <= at and _SOFT.search(between) is None)
+        if not permit:
+            return "", False
+        return "permit", not form and not numbered and (papers or linked)
 
     def _cas_numbers(self) -> tuple[str, ...]:
         if self._numbers is None:
@@ -109,3 +239,25 @@ class Surroundings:
             shaped = ("-".join(found.groups()) for found in CAS.finditer(self._spelled))
             self._numbers = tuple(number for number in shaped if casrn.is_valid(number))
         return self._numbers
+
+
+def _own_form(clause: str, at: int, to: int) -> bool:
+    """Whether the item of the clause that holds the name, or the next one, gives an amount or a form of the substance."""
+    before = clause[:at]
+    for soft in _SOFT.finditer(before):
+        before = clause[soft.end() : at]
+    after = clause[to:]
+    parts = [soft.start() for soft in _SOFT.finditer(after)]
+    after = after[: parts[1]] if len(parts) > 1 else after
+    return any(FORM.search(side) is not None or AMOUNT.search(side) is not None for side in (before, after))
+
+
+def _continues_unspaced(head: str, name: str, tail: str) -> bool:
+    """As `Surroundings.continue_name`, for scripts without blanks between words."""
+    if _CHINESE_BEFORE.search(head) is not None or _CHINESE_AFTER.match(tail) is not None:
+        return True
+    if head and _RUNNING.match(head[-1]) is not None and _RUNNING.match(name) is not None:
+        return True
+    if not (tail and _RUNNING.match(tail) is not None and _RUNNING.match(name[-1]) is not None):
+        return False
+    return "\uac00" <= tail[0] and _AFTER_KOREAN.match(tail) is None

@@ -1,96 +1,92 @@
-"""Finds declared substances in text: by name, synonym, abbreviation, systematic name, CAS number or InChIKey.
+"""Finds the substance that a text declares: by name, identifier, structure, composition of its name, or near spelling.
 
-Names are keyed by their letters and digits alone. A text is cut into tokens, and at each token the joined rest of the
-text is compared with the names that begin with the same three characters: one dictionary look-up per token for the
-great majority of texts, which name nothing.
+The stages go from sure and cheap to doubtful and dear, and end with the first that settles the matter. The great majority
+of texts, which name nothing, cost some dictionary look-ups and a few searches.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from features.reference import (
-    BenignChemical,
-    Group,
-    Listing,
-    ReferenceDataError,
-    Substance,
-    benign_chemicals,
-    substances,
-)
+from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
+from features.reference.unii import UniiName, unii_names
 from features.substances import law
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind, Match
-from features.substances.normalise import CAS, TOKEN, compact, core, fold, spell
+from features.substances.misspelt import MisspeltNames
+from features.substances.names import Entry, Found, NameIndex
+from features.substances.normalise import CAS, fold, original, spell
+from features.substances.spotting import Piece, structures_in
+from features.substances.translations import translated_names
+
+if TYPE_CHECKING:
+    from features.substances.by_structure import StructureIndex
+    from features.substances.law import LegalStatus
 
 # Descriptions repeat heavily in trade; this many results take some tens of megabytes at most.
 _REMEMBERED: Final = 65_536
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
-_HEAD: Final = 3
-_INCHIKEY: Final = re.compile(r"\b[a-z]{14}-[a-z]{10}-[a-z]\b")
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One way to write one substance."""
-
-    substance: str
-    group: str
-    cas: str
-    inchikey: str
-    kind: Kind
-    abbreviation: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A piece of text, by position in the spelled text, that is an entry's name."""
-
-    entry: _Entry
-    start: int
-    end: int
-    mention: bool = False
-    ambiguous: bool = False
-
-    @property
-    def hit(self) -> bool:
-        return self.entry.group in WATCHED and not self.mention
-
-    @property
-    def rank(self) -> tuple[int, bool, bool, int, int]:
-        """What matters most in a text: a hit, then a mention, then a listed substance; the certain and long first."""
-        group = self.entry.group
-        importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
-        identifier = self.entry.kind == "identifier"
-        return importance, not self.ambiguous, identifier, self.end - self.start, -self.start
+_KIN: Final = frozenset({"fentanyl", "nitazene"})
+_WORD: Final = re.compile(r"[^\W\d_]{4,}[ -]?$")
+_LABELLED_CAS: Final = re.compile(
+    r"(?:^\s*|\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*)(\d{2,7})[-./ ]?(\d{2})[-./ ]?(\d)(?!\d)",
+    re.ASCII,
+)
+_HOW: Final = {
+    "smiles": "Read as SMILES.",
+    "inchi": "Read as InChI.",
+    "inchikey": "InChIKey.",
+    "systematic": "Systematic name, read by OPSIN.",
+}
 
 
 class SubstanceIndex:
-    """All names of all substances, ready to be looked for in text. Make one with `load`."""
+    """All names and structures of all substances, ready to be looked for in text. Make one with `load`.
 
-    def __init__(self, watched: tuple[Substance, ...], benign: tuple[BenignChemical, ...]) -> None:
-        self._names: dict[str, _Entry] = {}
-        self._cas: dict[str, _Entry] = {}
-        self._inchikeys: dict[str, _Entry] = {}
-        for substance in watched:
-            if substance.group in _RESOLVED:
-                self._add_substance(substance)
+    Args:
+        watched: rows of the substance table.
+        benign: common chemicals that are not watched.
+        unii: names of the UNII list; those of substances that are not in ``watched`` are passed over.
+    """
+
+    def __init__(
+        self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
+    ) -> None:
+        self._rows = {row.name: row for row in watched if row.group in _RESOLVED}
+        self._names = NameIndex()
+        self._cas: dict[str, Entry] = {}
+        self._inchikeys: dict[str, Entry] = {}
+        self._smiles_of_class: dict[str, str] = {}
+        self._structures_made: StructureIndex | None = None
+        for row in self._rows.values():
+            self._names.add_substance(row, systematic="systematic")
+            if row.cas:
+                self._cas[row.cas] = _entry(row, "identifier")
+            if row.inchikey:
+                self._inchikeys[row.inchikey] = _entry(row, "identifier")
+        for number in cas_numbers():
+            if number.substance in self._rows:
+                self._cas[number.cas] = _entry(self._rows[number.substance], "identifier")
         for chemical in benign:
-            entry = _Entry(chemical.name, BENIGN, chemical.cas, "", "exact")
-            for name in (chemical.name, *chemical.synonyms):
-                self._add_name(name, entry)
-            self._cas.setdefault(chemical.cas, entry)
-        lengths: dict[str, set[int]] = {}
-        for key in self._names:
-            lengths.setdefault(key[:_HEAD], set()).add(len(key))
-        self._lengths = {head: tuple(sorted(found, reverse=True)) for head, found in lengths.items()}
+            self._names.add_benign(chemical)
+            self._cas.setdefault(chemical.cas, Entry(chemical.name, BENIGN, chemical.cas, "", "identifier"))
+        for name in translated_names():
+            translated = self._rows.get(name.substance)
+            if translated is not None:
+                self._names.add(
+                    name.name, replace(_entry(translated, "translated"), language=name.language), yielding=True
+                )
+        self._add_unii(unii)
+        others = [name.name for name in unii if name.kind == "other"]
+        others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
+        self._misspelt = MisspeltNames(self._watched_names(unii), others=others)
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._resolve)
 
     @staticmethod
@@ -101,31 +97,6 @@ class SubstanceIndex:
             ReferenceDataError: a bundled file is broken, or one name stands for two substances.
         """
         return _bundled()
-
-    def _add_substance(self, substance: Substance) -> None:
-        def entry(kind: Kind, *, abbreviation: bool = False) -> _Entry:
-            return _Entry(substance.name, substance.group.value, substance.cas, substance.inchikey, kind, abbreviation)
-
-        for name in (substance.name, *substance.synonyms):
-            self._add_name(name, entry("exact"))
-        for name in substance.abbreviations:
-            self._add_name(name, entry("exact", abbreviation=True))
-        if substance.systematic_name:
-            self._add_name(substance.systematic_name, entry("identifier"))
-        if substance.cas:
-            self._cas[substance.cas] = entry("identifier")
-        if substance.inchikey:
-            self._inchikeys[substance.inchikey.lower()] = entry("identifier")
-
-    def _add_name(self, name: str, entry: _Entry) -> None:
-        key = compact(name)
-        if len(key) < _HEAD:
-            reason = f"{name!r} of {entry.substance} is too short to be looked for, expected {_HEAD} letters or digits"
-            raise ReferenceDataError("substances.csv", None, reason)
-        earlier = self._names.setdefault(key, entry)
-        if earlier.substance != entry.substance:
-            reason = f"{name!r} stands for {earlier.substance} and {entry.substance}, expected one substance"
-            raise ReferenceDataError("substances.csv", None, reason)
 
     def resolve(self, text: str, *, chemical: bool = False) -> Match | None:
         """The most important substance that a text declares or mentions.
@@ -138,6 +109,20 @@ class SubstanceIndex:
             return self._resolve(text, chemical)
         return self._remembered(text, chemical)
 
+    def nearest(self, text: str) -> Match | None:
+        """For a question whose answer is that no listed substance is named: the one nearest in structure.
+
+        Args:
+            text: a chemical's name or structure.
+
+        Returns:
+            A match of kind ``similar``, however unlike; ``None`` if the text is no structure that can be read.
+        """
+        for piece in structures_in(text, chemical=True):
+            if piece.form != "inchikey" and (match := self._read(piece, anyway=True)) is not None:
+                return match
+        return None
+
     def resolve_cas(self, cas: str) -> Match | None:
         """The substance of a CAS number, written with or without hyphens; ``None`` if it is of none that is known.
 
@@ -149,120 +134,239 @@ class SubstanceIndex:
         entry = self._cas.get(f"{digits[:-3]}-{digits[-3:-1]}-{digits[-1]}")
         if entry is None:
             return None
-        return Match(
-            "identifier", entry.substance, entry.group, cas.strip(), entry.cas, entry.inchikey, entry.group in WATCHED
-        )
+        return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
 
-    def listings(self, substance: str, on: date, jurisdiction: str | None) -> tuple[Listing, ...]:
-        """See `law.listings`."""
-        return law.listings(substance, on, jurisdiction)
+    def status(self, match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
+        """See `law.status`."""
+        return law.status(match, on, jurisdiction)
 
-    def months_since_listing(self, substance: str, on: date, jurisdiction: str | None) -> float | None:
-        """See `law.months_since_listing`."""
-        return law.months_since_listing(substance, on, jurisdiction)
+    # -- the stages
 
     def _resolve(self, text: str, chemical: bool) -> Match | None:
-        folded = fold(text)
-        spelled = spell(folded)
+        spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
-        found = list(self._names_in(spelled, around))
-        if "-" in spelled:
-            found += self._identifiers_in(spelled, around)
+        found = self._names.find(spelled, around)
+        found += self._numbers_in(spelled, around)
         if chemical and not any(item.hit for item in found):
-            found += self._whole(spelled, around)
-        if not found:
-            return None
-        best = max(found, key=lambda item: item.rank)
-        return _match(best, _original(text, spelled, best.start, best.end))
+            found += self._names.whole(spelled, around)
+        best = max(found, key=lambda item: item.rank, default=None)
+        # Behind other words a bare stem may be the end of a longer name that has an error in it: valetyl fentanyl.
+        stem = best is not None and best.hit and best.entry.group in _KIN and _WORD.search(spelled[: best.start])
+        if best is not None and best.hit and not best.ambiguous and not stem:
+            return self._of_found(best, text, spelled)
+        benign = best is not None and best.entry.group == BENIGN
+        candidates = list(self._by_structure(structures_in(text, chemical=chemical), around, benign=benign))
+        if not any(match.hit for match in candidates):
+            candidates += self._by_composition(text, spelled, around)
+        # What was read as the structure of some other chemical is no misspelling of a watched one.
+        if not any(match.hit or match.kind in ("mention", "similar") for match in candidates):
+            if best is not None and stem:
+                wider = [item for item in self._misspelt.find(spelled, around) if _within(best, item)]
+                best = max(wider, key=lambda item: item.rank, default=best)
+            elif best is None or not (best.hit or best.mention):
+                near = self._misspelt.find(spelled, around, found)
+                candidates += [self._of_found(item, text, spelled) for item in near]
+        if best is not None:
+            candidates.append(self._of_found(best, text, spelled))
+        return max(candidates, key=_weight, default=None)
 
-    def _names_in(self, spelled: str, around: Surroundings) -> Iterator[_Found]:
-        """Names on token boundaries, the longest at each place, as far as the text around them lets them stand."""
-        pieces = TOKEN.findall(spelled)
-        joined = "".join(pieces)
-        at, taken, ends = 0, 0, None
+    def _numbers_in(self, spelled: str, around: Surroundings) -> Iterator[Found]:
+        """CAS numbers: with hyphens or what stands for them anywhere, bare digits only where they are said to be one."""
+        if "-" in spelled:
+            for matched in CAS.finditer(spelled):
+                entry = self._cas.get("-".join(matched.groups()))
+                if entry is not None:
+                    yield _placed(entry, around, *matched.span())
+        if "cas" in spelled or (around.chemical and spelled.strip().isdigit()):
+            for matched in _LABELLED_CAS.finditer(spelled):
+                entry = self._cas.get("-".join(matched.groups()))
+                if entry is not None:
+                    yield _placed(entry, around, matched.start(1), matched.end())
+
+    def _by_structure(self, pieces: Sequence[Piece], around: Surroundings, *, benign: bool) -> Iterator[Match]:
+        """What the structures proposed are."""
         for piece in pieces:
-            begin, at = at, at + len(piece)
-            lengths = self._lengths.get(joined[begin : begin + _HEAD])
-            # A name inside one already found (piperidine in a longer name) is not a second declaration.
-            if lengths is None or begin < taken:
+            # A common chemical that was recognised by name needs no reading of that name.
+            if benign and piece.form == "systematic":
                 continue
-            for length in lengths:
-                entry = self._names.get(joined[begin : begin + length])
-                if entry is None:
-                    continue
-                if ends is None:
-                    ends = _positions(spelled)
-                last = ends.get(begin + length)
-                if last is None:
-                    continue
-                found = self._judge(entry, around, ends[-begin - 1], last)
-                if found is not None:
-                    taken = begin + length
-                    yield found
-                    break
+            match = self._read(piece)
+            if match is not None:
+                yield _in_context(match, around, piece.start, piece.end)
 
-    def _judge(self, entry: _Entry, around: Surroundings, start: int, end: int) -> _Found | None:
-        if entry.abbreviation and not around.admits_abbreviation(start, end, entry.cas):
+    def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
+        if piece.form == "inchikey":
+            entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
+            return self._of_entry(Found(entry, 0, 0), piece.text, ("InChIKey.",)) if entry is not None else None
+        if piece.form == "systematic":
+            from features.substances.opsin import opsin
+
+            smiles = opsin().smiles(piece.reading)
+            structure = self._structures.read(smiles, "smiles") if smiles else None
+            kind: Kind = "systematic"
+        else:
+            structure = self._structures.read(piece.reading, piece.form)
+            kind = "identifier"
+        if structure is None:
             return None
-        longer = entry.kind != "identifier" and around.continue_name(start, end)
-        if longer and entry.group not in ("fentanyl", "nitazene"):
-            # A derivative of a precursor is another chemical; one of an opioid is still declared as that opioid's kin.
-            return None
-        mention = entry.group in WATCHED and around.only_mention(start, end)
-        return _Found(entry, start, end, mention, ambiguous=entry.abbreviation or longer)
+        return self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
 
-    def _identifiers_in(self, spelled: str, around: Surroundings) -> Iterator[_Found]:
-        found = [(self._cas.get("-".join(matched.groups())), matched) for matched in CAS.finditer(spelled)]
-        found += [(self._inchikeys.get(matched[0]), matched) for matched in _INCHIKEY.finditer(spelled)]
-        for entry, matched in found:
-            if entry is not None:
-                start, end = matched.span()
-                mention = entry.group in WATCHED and around.only_mention(start, end)
-                yield _Found(replace(entry, kind="identifier"), start, end, mention)
+    def _by_composition(self, text: str, spelled: str, around: Surroundings) -> Iterator[Match]:
+        """A fentanyl or nitazene that nobody lists, known by the parts its name is composed of."""
+        from features.substances.analogues import analogue
 
-    def _whole(self, spelled: str, around: Surroundings) -> list[_Found]:
-        """A declared chemical whose name shows only once salt, grade and purity are taken out of its middle."""
-        entry = self._names.get(core(spelled))
-        if entry is None or entry.abbreviation:
-            return []
-        mention = entry.group in WATCHED and around.only_mention(0, len(spelled))
-        return [_Found(entry, 0, len(spelled), mention)]
+        composed = analogue(spelled)
+        structure = self._structures.read(composed.smiles, "smiles") if composed and composed.smiles else None
+        if composed is None or structure is None:
+            return
+        piece = original(text, spelled, composed.start, composed.end)
+        match = self._structures.match(structure, piece, "exact", piece, f"Composed of {', '.join(composed.parts)}.")
+        if match is None:
+            return
+        confidence = 0.95 if composed.certain else 0.85
+        yield _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
+
+    # -- matches
+
+    @property
+    def _structures(self) -> StructureIndex:
+        # Made when the first structure is read, since it imports RDKit.
+        if self._structures_made is None:
+            from features.substances.by_structure import StructureIndex
+
+            self._structures_made = StructureIndex(tuple(self._rows.values()))
+        return self._structures_made
+
+    def _of_found(self, found: Found, text: str, spelled: str) -> Match:
+        piece = original(text, spelled, found.start, found.end)
+        how = {"translated": f"Name in another language ({found.entry.language}).", "class": "Name in the UNII list."}
+        told = how.get(found.entry.kind, "Systematic name." if found.entry.kind == "systematic" else "Name.")
+        if found.distance:
+            told = f"{found.distance} typing error{'s' if found.distance > 1 else ''} from a name."
+        elif found.disguised:
+            told = "Name with figures or signs for letters."
+        elif found.entry.abbreviation:
+            told = "Abbreviation, which has other meanings too."
+        elif found.ambiguous:
+            told = "Name inside a longer one."
+        return self._of_entry(found, piece, (told,))
+
+    def _of_entry(self, found: Found, piece: str, evidence: tuple[str, ...]) -> Match:
+        entry = found.entry
+        smiles = self._smiles_of_class.get(entry.substance)
+        if smiles is not None:
+            structure = self._structures.read(smiles, "smiles")
+            match = structure and self._structures.match(structure, piece, "exact", entry.substance, evidence[0])
+            if match:
+                return _said(match, found)
+        kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
+        if entry.group in WATCHED and entry.substance not in self._rows:
+            # A word on the stem of a family that is no name in any list.
+            kind, evidence = "class", ("On no list; a word on the stem of the family's names.",)
+        base = Match(
+            kind,
+            entry.substance,
+            entry.group,
+            piece,
+            entry.cas,
+            entry.inchikey,
+            hit=False,
+            ambiguous=found.ambiguous,
+            confidence=found.confidence,
+            evidence=evidence,
+        )
+        if entry.group != BENIGN:
+            details = self._structures.details(entry.substance)
+            if details is not None:
+                base = replace(base, smiles=details.smiles, classes=details.classes)
+        return _said(base, found)
+
+    def _watched_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
+        """The names whose misspellings are looked for, as written in Latin letters; abbreviations are too short for that."""
+        watched = {row.name: row for row in self._rows.values() if row.group.value in WATCHED}
+        for row in watched.values():
+            for name in (row.name, *row.synonyms):
+                yield name, _entry(row, "exact")
+            if row.systematic_name:
+                yield row.systematic_name, _entry(row, "systematic")
+        for translated in translated_names():
+            if translated.substance in watched and translated.name.isascii():
+                entry = _entry(watched[translated.substance], "translated")
+                yield translated.name, replace(entry, language=translated.language)
+        for common in unii:
+            plain = (
+                common.kind == "listed" and common.type != "cd" and not common.abbreviation and not common.deuterated
+            )
+            if plain and common.substance in watched:
+                yield common.name, _entry(watched[common.substance], "exact")
+
+    def _add_unii(self, names: Sequence[UniiName]) -> None:
+        groups: dict[str, str] = {}
+        for name in names:
+            kind: Kind = "systematic" if name.type == "sys" else "exact"
+            if name.kind == "listed" and name.substance in self._rows:
+                entry = replace(_entry(self._rows[name.substance], kind), abbreviation=name.abbreviation)
+                self._names.add(name.name, entry, yielding=True)
+            elif name.kind == "class" and name.smiles:
+                substance = name.substance.capitalize()
+                if substance not in groups:
+                    structure = self._structures.read(name.smiles, "smiles")
+                    match = structure and self._structures.match(structure, substance, kind, substance, "")
+                    groups[substance] = match.group if match and match.kind == "class" else ""
+                if groups[substance]:
+                    self._smiles_of_class[substance] = name.smiles
+                    entry = Entry(substance, groups[substance], "", "", "class", name.abbreviation)
+                    self._names.add(name.name, entry, yielding=True)
 
 
 @cache
 def _bundled() -> SubstanceIndex:
-    return SubstanceIndex(substances(), benign_chemicals())
+    return SubstanceIndex(substances(), benign_chemicals(), unii_names())
 
 
-def _positions(spelled: str) -> dict[int, int]:
-    """Token boundaries: characters before it in the joined text -> position in the spelled text.
-
-    Ends are kept under their own count, starts of tokens under ``-count - 1``.
-    """
-    where: dict[int, int] = {}
-    count = 0
-    for matched in TOKEN.finditer(spelled):
-        where[-count - 1] = matched.start()
-        count += matched.end() - matched.start()
-        where[count] = matched.end()
-    return where
+def _within(inner: Found, outer: Found) -> bool:
+    """Whether the outer find holds the inner and begins before it."""
+    return outer.start < inner.start and outer.end >= inner.end
 
 
-def _original(text: str, spelled: str, start: int, end: int) -> str:
-    """The declared text between two positions of its spelled form, or the spelled form where positions have shifted."""
-    piece = text[start:end]
-    return piece if spell(fold(piece)) == spelled[start:end] else spelled[start:end]
+def _entry(row: Substance, kind: Kind) -> Entry:
+    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind)
 
 
-def _match(found: _Found, matched_text: str) -> Match:
-    entry = found.entry
-    return Match(
-        kind="mention" if found.mention else entry.kind,
-        substance=entry.substance,
-        group=entry.group,
-        matched_text=matched_text,
-        cas=entry.cas,
-        inchikey=entry.inchikey,
-        hit=found.hit,
-        ambiguous=found.ambiguous,
+def _placed(entry: Entry, around: Surroundings, start: int, end: int) -> Found:
+    context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
+    return Found(entry, start, end, context, mention)
+
+
+def _in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
+    """The match as the words around it leave it. Positions are near enough where folding has moved them."""
+    context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
+    return _decided(match, context, mention=mention)
+
+
+def _said(match: Match, found: Found) -> Match:
+    return _decided(
+        replace(match, ambiguous=found.ambiguous, confidence=min(match.confidence, found.confidence)),
+        found.context,
+        mention=found.mention,
     )
+
+
+def _decided(match: Match, context: str, *, mention: bool) -> Match:
+    """Whether it is a hit: a watched substance, declared and not only mentioned."""
+    watched = match.group in WATCHED and match.kind != "similar"
+    if watched and mention:
+        return replace(match, kind="mention", context=context)
+    return replace(match, hit=watched, context=context)
+
+
+def _weight(match: Match) -> tuple[int, bool, bool, float]:
+    """What matters most in a text: a hit, then a mention, then another listed substance, then what only resembles one."""
+    if match.hit:
+        rank = 4
+    elif match.kind == "mention":
+        rank = 3
+    elif match.group == BENIGN:
+        rank = 0
+    else:
+        rank = 1 if match.kind == "similar" else 2
+    return rank, not match.ambiguous, match.kind != "misspelt", match.confidence

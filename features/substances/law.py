@@ -1,15 +1,20 @@
-"""Which listings of a substance are in force where and when.
+"""Which law controls a substance where and when: by name, or as a member of a class.
 
 A shipment is judged by the law on the day of its declaration. Jurisdictions are ISO 3166 codes, `UN` and `EU`.
+
+What a structure meets (`ClassMatch`) and what the law makes of it are kept apart: a listing by name comes before a class,
+an exemption takes a substance out of a class, and a class controls only while a listing puts it in force.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
-from features.reference import Listing, control_listings
+from features.reference import ClassExemption, Effect, Listing, class_definitions, class_exemptions, control_listings
+from features.substances.match import ClassMatch, Match
 
 _DAYS_PER_MONTH: Final = 365.2425 / 12
 # European Union law applied to the United Kingdom until the end of the transition period.
@@ -50,6 +55,19 @@ def _by_substance() -> dict[str, tuple[Listing, ...]]:
     return {substance: tuple(rows) for substance, rows in grouped.items()}
 
 
+@cache
+def _limb_begins() -> dict[tuple[str, str], date]:
+    """The limbs that came into force later than the listing of their class."""
+    return {
+        (row.definition, row.limb): row.effective_from for row in class_definitions() if row.effective_from is not None
+    }
+
+
+@cache
+def _exemptions() -> dict[tuple[str, str], ClassExemption]:
+    return {(row.definition, row.inchikey): row for row in class_exemptions()}
+
+
 def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listing, ...]:
     """Listings of the substance (by name of its row) in force that day; ``None`` asks everywhere.
 
@@ -62,19 +80,142 @@ def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listin
     )
 
 
-def months_since_listing(substance: str, on: date, jurisdiction: str | None) -> float | None:
-    """Months since control of the substance began, as far as it is in force that day and its first day is recorded.
+@dataclass(frozen=True, slots=True)
+class ClassControl:
+    """A class definition that a structure meets or may meet, with the listings that put the class in force that day.
 
-    A temporary listing that a permanent one followed counts from the temporary one. ``None``: not listed, or listed
-    without a recorded day.
+    ``exemption`` is what takes, or may take, the substance out of the class all the same.
     """
-    if not listings(substance, on, jurisdiction):
-        return None
-    begun = [
-        row.effective_from
-        for row in _by_substance()[substance]
-        if row.effective_from is not None
-        and row.effective_from <= on
-        and (jurisdiction is None or applies(row.jurisdiction, jurisdiction, on))
-    ]
-    return (on - min(begun)).days / _DAYS_PER_MONTH if begun else None
+
+    match: ClassMatch
+    listings: tuple[Listing, ...]
+    exemption: ClassExemption | None
+
+    @property
+    def exempt(self) -> bool:
+        """Whether the class's own words leave the substance out."""
+        return self.exemption is not None and self.exemption.effect is Effect.OUTSIDE
+
+    @property
+    def controls(self) -> bool:
+        """Whether the substance is under control by this class on the day."""
+        return bool(self.listings) and self.match.result == "met" and self.exemption is None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The law's result in one jurisdiction: a listing by name before a class, an exemption before that class."""
+
+    jurisdiction: str
+    by: Literal["name", "class", "exempt", "possible"]
+    listing: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegalStatus:
+    """What the law of one day says of a substance.
+
+    Attributes:
+        on: the day.
+        jurisdiction: where, ``None`` for everywhere.
+        listings: listings by name in force there and then, also those of the substance that it is a salt of.
+        classes: class definitions that it meets or may meet there, in force or not.
+        controlled: the result in each jurisdiction whose law says anything.
+        months: months since control began, as far as it is in force and its first day is recorded.
+    """
+
+    on: date
+    jurisdiction: str | None
+    listings: tuple[Listing, ...]
+    classes: tuple[ClassControl, ...]
+    controlled: tuple[Control, ...]
+    months: float | None
+
+    @property
+    def listed(self) -> bool:
+        """Listed or temporarily listed there and then, by name or as a member of a class."""
+        return any(control.by in ("name", "class") for control in self.controlled)
+
+    @property
+    def listed_in(self) -> tuple[str, ...]:
+        """Whose law lists it: `UN` first, then by code."""
+        return tuple(control.jurisdiction for control in self.controlled if control.by in ("name", "class"))
+
+
+def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
+    """What the law of a day says of a substance that a text declares or mentions.
+
+    Args:
+        match: what was recognised.
+        on: the day of the declaration.
+        jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. ``None`` asks everywhere.
+    """
+    # What merely resembles a listed substance is on no list.
+    rows = _named(match) if match.kind != "similar" else ()
+    named = tuple(row for row in rows if row.in_force(on) and _applies(row, jurisdiction, on))
+    classes = tuple(
+        ClassControl(one, _in_force(one, on), _exemptions().get((one.definition, match.inchikey)))
+        for one in match.classes
+        if jurisdiction is None or applies(one.jurisdiction, jurisdiction, on)
+    )
+    by_place: dict[str, Control] = {}
+    for row in named:
+        by_place.setdefault(row.jurisdiction, Control(row.jurisdiction, "name", row.listing))
+    for control in sorted(classes, key=lambda one: not one.controls):
+        if not control.listings:
+            continue
+        place = control.match.jurisdiction
+        by: Literal["class", "exempt", "possible"] = (
+            "class" if control.controls else "exempt" if control.exempt else "possible"
+        )
+        by_place.setdefault(place, Control(place, by, control.listings[0].listing))
+    controlled = tuple(sorted(by_place.values(), key=lambda one: (one.jurisdiction != "UN", one.jurisdiction)))
+    begun = [row for row in rows if _applies(row, jurisdiction, on)] if named else []
+    begun += [row for control in classes if control.controls for row in control.listings]
+    return LegalStatus(on, jurisdiction, named, classes, controlled, _months(begun, on))
+
+
+def _named(match: Match) -> tuple[Listing, ...]:
+    """Listings of the substance's row and of the rows that it is a salt or hydrate of, whenever in force."""
+    rows = _by_substance().get(match.substance, ())
+    for parent in _parents().get(match.substance, ()):
+        rows += _by_substance().get(parent, ())
+    return rows
+
+
+@cache
+def _parents() -> dict[str, tuple[str, ...]]:
+    """For each row that is a salt or hydrate the rows of its parent: the instruments list a substance with its salts."""
+    from features.reference import substances
+    from features.substances.structures import from_smiles
+
+    by_skeleton: dict[str, list[str]] = {}
+    salts: list[tuple[str, str]] = []
+    for row in substances():
+        structure = from_smiles(row.smiles) if row.smiles else None
+        if structure is None:
+            continue
+        if "." in row.smiles:
+            salts.append((row.name, structure.skeleton))
+        else:
+            by_skeleton.setdefault(structure.skeleton, []).append(row.name)
+    return {name: tuple(by_skeleton.get(skeleton, ())) for name, skeleton in salts}
+
+
+def _applies(row: Listing, jurisdiction: str | None, on: date) -> bool:
+    return jurisdiction is None or applies(row.jurisdiction, jurisdiction, on)
+
+
+def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
+    begins = [_limb_begins()[one.definition, limb] for limb in one.limbs if (one.definition, limb) in _limb_begins()]
+    if begins and max(begins) > on:
+        return ()
+    return tuple(
+        row for row in _by_substance().get(one.listing, ()) if row.jurisdiction == one.jurisdiction and row.in_force(on)
+    )
+
+
+def _months(rows: list[Listing], on: date) -> float | None:
+    """A temporary listing that a permanent one followed counts from the temporary one."""
+    days = [row.effective_from for row in rows if row.effective_from is not None and row.effective_from <= on]
+    return (on - min(days)).days / _DAYS_PER_MONTH if days else None

@@ -2,19 +2,29 @@
 
 Declared names differ in letter case, width, accents, Greek letters written as symbols or words, look-alike letters of
 other alphabets, and in whether hyphens, blanks, brackets and primes stand between their parts. All of that goes here;
-what it leaves are runs of lower-case letters and runs of digits.
+what it leaves are runs of lower-case letters, runs of digits, and the single characters of scripts without blanks.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
+from collections.abc import Mapping
+from itertools import combinations
 from typing import Final
 
 # Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
 _LONE_GREEK: Final = re.compile(f"(?<![^\\W\\d_])([{''.join(_GREEK_NAMES)}])(?![^\\W\\d_])")
+# A sharp s where a locant belongs was meant as a beta.
+_SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
+_SMALL_KANA: Final = dict(zip("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ", strict=True))
+# Traditional characters of chemical names and the simplified ones under which they are looked for.
+_TRADITIONAL: Final = dict(
+    zip("醯鹽氫異環鄰間對羥銨單雙檢測試紙劑無書體號標準", "酰盐氢异环邻间对羟铵单双检测试纸剂无书体号标准", strict=True)
+)
 # Letters of other alphabets that look like a Latin one (Unicode's confusables, those that occur in lower case).
 _LOOK_ALIKES: Final = str.maketrans(
     {
@@ -22,63 +32,144 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict(zip("αβγεηικνορτυχωμδ", "abyenikvoptuxwud", strict=True)),
         **dict(zip("ıɑɡʟℓł", "iaglll", strict=True)),
         "ø": "o",
+        # Arabic letters that writers use for one another, and the stroke that only stretches a word.
+        **dict(zip("ىةٱ", "يها", strict=True)),
+        "ـ": "",
+        **_SMALL_KANA,
+        **_TRADITIONAL,
         # Dashes and minus signs of every length, so that CAS numbers and locants keep their hyphens.
         **dict.fromkeys("\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58\ufe63\uff0d", "-"),
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", ""),
     }
 )
+# A soft hyphen is a hyphen to the writer of a CAS number: it is turned into one, not dropped as the other invisible signs.
+_KEPT_INVISIBLE: Final = "\u00ad"
 
-# Two spellings of one fragment. 2-phenylethyl is phenethyl; a bare phenylethyl could be the 1-isomer and is left.
-_FRAGMENTS: Final = re.compile(r"(?<!\d)2[ -]*phenyl[ -]?ethyl|piperidinone|phenylamino|sulph|propionamide|propanoyl")
+# Two spellings of one fragment. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and is left.
+_FRAGMENTS: Final = re.compile(
+    r"(?<!\d)2[ -]*phenyl[ -]*ethyl"
+    r"|(?P<beside>(?<!\d)(?<!\d )1[ -]*)phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
+    r"|(?<![a-z\d')-])(?<!\d )(?<!alpha )(?<!\ba )phenyl[ -]*ethyl(?![a-z])|(?<=\bn-)phenyl[ -]*ethyl"
+    r"|(?:f|ph)entan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph|propionamide|propanoyl|propanoic|butanoyl"
+    r"|butyramide|(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|(?<![a-z])t[ -]*boc(?![a-z])|(?<![a-z])t[ -]*butyl"
+)
 _FRAGMENT: Final = {
+    "fentanil": "fentanyl",
+    "phentanil": "fentanyl",
+    "phentanyl": "fentanyl",
+    "fentanyl": "fentanyl",
     "piperidinone": "piperidone",
-    "phenylamino": "anilino",
+    "piperidyl": "piperidinyl",
     "sulph": "sulf",
     "propionamide": "propanamide",
     "propanoyl": "propionyl",
+    "propanoic": "propionic",
+    "butanoyl": "butyryl",
+    "butyramide": "butanamide",
 }
-TOKEN: Final = re.compile(r"[^\W\d_]+|\d+")
+#: Scripts written without blanks between words, or with particles glued to them: each character is a token.
+UNSPACED: Final = (
+    "\u3005\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+)
+TOKEN: Final = re.compile(rf"[^\W\d_{UNSPACED}]+|\d+|[{UNSPACED}]")
 #: The shape of a CAS number in folded text, in its three parts; whether the check digit is right is not looked at.
 CAS: Final = re.compile(r"(?<![\d-])(\d{2,7}) ?- ?(\d{2}) ?- ?(\d)(?![\d-])", re.ASCII)
 
-# Words that say in what form or grade a substance comes, not which one it is.
+# Words that say in what form, amount or grade a substance comes, not which one it is.
 _SALTS: Final = (
-    "hydrochloride|dihydrochloride|hydrobromide|hcl|2hcl|hbr|citrate|oxalate|sulfate|tartrate|maleate|fumarate|phosphate"
-    "|mesylate|nitrate|hydrate|monohydrate|dihydrate|hemihydrate|sesquihydrate|anhydrous|salt|freebase|base"
+    r"(?:mono|di|tri|hemi|sesqui)?[ -]?(?:hydrochlor(?:ide?|o)|hydrobrom(?:ide?|o)|hydrat(?:e[ds]?)?)|[2x]?[ ]?[.·*]?hcl|hbr"
+    "|citrate|oxalate|sulfate|tartrate|maleate|fumarate|phosphate|mesylate|tosylate|acetate|lactate|succinate|nitrate"
+    "|trifluoroacetate|tfa|anhydrous|salts?|free[ -]?base|base|clorhidrato|cloridrato|chlorhydrate|citrato|citrat"
+    "|solution|soln|powder|crystals?|crystalline|liquid|solid"
 )
-_GRADES: Final = "ar|cp|gr|lr|acs|usp|bp|ep|fcc|hplc|reagent|analytical|technical|tech|pharma|food|industrial|lab"
+_GRADES: Final = (
+    "ar|cp|gr|lr|acs|usp|bp|ep|fcc|hplc|reagent|analytical|technical|tech|pharma|food|industrial|lab|research"
+)
 _QUALIFIERS: Final = re.compile(
-    rf"(?:\b(?:{_GRADES})[ -]+grade\b|\b(?:{_SALTS})\b|[(\[]?\s*(?:>=|>|≥|min\.?)?\s*\d{{1,3}}(?:[.,]\d+)?\s*%\s*"
-    r"(?:min\b\.?|purity\b|pure\b|\+)?[)\]]?|\bpurity\b)"
+    rf"(?:\b(?:{_GRADES})[ -]+grade\b|\b(?:{_SALTS})\b(?:[ ]?\(?1:\d(?::\d)?\))?"
+    r"|\b\d+(?:[.,]\d+)?[ ]?(?:kgs?|g|gr|grams?|mg|ml|l|lbs?|oz)\b|[(\[]?\s*(?:>=|>|≥|min\.?)?\s*\d{1,3}(?:[.,]\d+)?\s*%\s*"
+    r"(?:min\b\.?|purity\b|pure\b|\+)?[)\]]?|\bpurity\b|(?:盐酸|塩酸)盐?塩?|水合物|一水|염산염?)"
 )
+
+# Digits and signs that imitate letters. The letters i and l, and the figure that looks like both, become one.
+_SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
+_DISGUISE: Final = re.compile(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]")
+_DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
+_LETTER: Final = re.compile(r"[a-z]")
+_LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
 
 def fold(text: str) -> str:
     """Compatibility forms, letter case, accents, look-alike letters and dashes made one; punctuation is kept.
 
-    >>> fold("Асetyl-ＦΕNTΑNYL"), fold("α–Méthyl")
-    ('acetyl-fentanyl', 'alpha-methyl')
+    Invisible signs go, character references of HTML are resolved.
+
+    >>> fold("Асetyl-ＦΕNTΑNYL"), fold("α–Méthyl"), fold("&alpha;-methyl")
+    ('acetyl-fentanyl', 'alpha-methyl', 'alpha-methyl')
     """
+    if "&" in text:
+        text = html.unescape(text)
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", _SHARP_S.sub("β", text)).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
-    folded = "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
+    visible = "".join(
+        char for char in decomposed if unicodedata.category(char) not in ("Mn", "Me", "Cf") or char in _KEPT_INVISIBLE
+    )
+    folded = unicodedata.normalize("NFC", visible).casefold()
     folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
     return folded.translate(_LOOK_ALIKES)
 
 
 def _same_fragment(match: re.Match[str]) -> str:
-    return _FRAGMENT.get(match[0], "phenethyl")
+    found = match[0]
+    known = _FRAGMENT.get(found)
+    if known is not None:
+        return known
+    if found.endswith("amino"):
+        return "anilino"
+    if found.endswith(("carbonyl", "boc")):
+        return "boc"
+    if found.endswith("butyl"):
+        return "tert-butyl"
+    return (match["beside"] or "") + "phenethyl"
 
 
 def spell(folded: str) -> str:
     """Folded text with the fragments of chemical names that have two spellings brought to one."""
-    return _FRAGMENTS.sub(_same_fragment, folded)
+    # Most goods descriptions hold none of these letters in a row, and the expression is dear.
+    if (
+        "phen" in folded
+        or "fentan" in folded
+        or "piperid" in folded
+        or "sulph" in folded
+        or "prop" in folded
+        or "but" in folded
+        or "boc" in folded
+    ):
+        return _FRAGMENTS.sub(_same_fragment, folded)
+    return folded
+
+
+def spellings(folded: str, unspelled: int = 2) -> list[str]:
+    """The spelled text first, then the texts in which up to so many fragments are left as they were written.
+
+    A typing error within a fragment keeps `spell` from bringing it to its one spelling; so a misspelt text is compared with
+    these.
+    """
+    found = list(_FRAGMENTS.finditer(folded))
+    texts: dict[str, None] = {}
+    for count in range(unspelled + 1):
+        for left in combinations(range(len(found)), count):
+            parts, at = [], 0
+            for number, match in enumerate(found):
+                parts += (folded[at : match.start()], match[0] if number in left else _same_fragment(match))
+                at = match.end()
+            texts["".join(parts) + folded[at:]] = None
+    return list(texts)
 
 
 def tokens(spelled: str) -> list[str]:
-    """Runs of letters and runs of digits, in order."""
+    """Runs of letters, runs of digits, and single characters of unspaced scripts, in order."""
     return TOKEN.findall(spelled)
 
 
@@ -103,10 +194,85 @@ def compact(text: str) -> str:
 
 
 def core(text: str) -> str:
-    """`compact` of the name without its salt, hydrate, grade and purity.
+    """`compact` of the name without its salt, hydrate, form, grade, purity and amount.
 
-    >>> core("4-Piperidone hydrochloride, AR grade, 98%"), core("Sufentanil citrate")
-    ('4piperidone', 'sufentanil')
+    >>> core("4-Piperidone hydrochloride, AR grade, 98%"), core("Sufentanil citrate"), core("4-piperidone.HCl 25 kg")
+    ('4piperidone', 'sufentanyl', '4piperidone')
     """
     # One blank at a time: the expression's optional blanks must not be tried on long runs of them.
     return compact(_QUALIFIERS.sub(" ", " ".join(spell(fold(text)).split())))
+
+
+def skeleton(word: str) -> str:
+    """The word with figures and signs read as the letters they imitate, of the same length.
+
+    >>> skeleton("f3nt4ny1") == skeleton("fentanyl") == skeleton("fentanyi")
+    True
+    """
+    return word.translate(_SKELETON)
+
+
+def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
+    """The text with figures in words read as letters, where that gives a known word; ``None`` where it gives none.
+
+    Only words that mix letters with figures or signs are read so. A leading locant stays one: ``4piperid0ne`` is
+    4-piperidone. The length and with it every position stays the same.
+
+    Args:
+        spelled: the text as `spell` gives it.
+        words: skeleton -> the word itself, for all words that are looked for.
+    """
+    if _DISGUISE.search(spelled) is None:
+        return None
+    parts: list[str] = []
+    at = 0
+    for found in _DISGUISED.finditer(spelled):
+        word = found[0]
+        if word.isalpha() or len(_LETTER.findall(word)) < 3:
+            continue
+        start, plain = found.start(), words.get(skeleton(word))
+        if plain is None:
+            locant = _LEADING_LOCANT.match(word)
+            if locant is None:
+                continue
+            start += locant.end()
+            rest = word[locant.end() :]
+            plain = None if rest.isalpha() else words.get(skeleton(rest))
+            if plain is None:
+                continue
+        parts += (spelled[at:start], plain)
+        at = start + len(plain)
+    if not parts:
+        return None
+    return "".join(parts) + spelled[at:]
+
+
+def original(text: str, spelled: str, start: int, end: int) -> str:
+    """The declared text between two positions of its spelled form.
+
+    Where folding has moved positions, the piece is found by the letters and digits before it; if that fails too it is
+    given as spelled.
+    """
+    wanted = spelled[start:end]
+    piece = text[start:end]
+    if spell(fold(piece)) == wanted:
+        return piece
+    key, before = "".join(tokens(wanted)), len("".join(tokens(spelled[:start])))
+    first = _reaching(text, before + 1) - 1
+    last = _reaching(text, before + len(key))
+    for begin in range(max(0, first - 2), min(len(text), first + 3)):
+        if "".join(tokens(spell(fold(text[begin:last])))) == key:
+            return text[begin:last].strip(" -,;:")
+    return wanted
+
+
+def _reaching(text: str, count: int) -> int:
+    """The least length of a beginning of the text that holds so many letters and digits."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        if len("".join(tokens(spell(fold(text[:middle]))))) < count:
+            low = middle + 1
+        else:
+            high = middle
+    return low

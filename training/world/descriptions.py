@@ -25,6 +25,8 @@ _FEWEST, _MOST = 5, 600
 #: 20 (Cargo-IMP nature of goods). The first column of the array holds the text as typed.
 FORMS: Final = 4
 _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
+#: Of the wordings of a chemical that has other names (synonyms, systematic names, other languages), how many use one: assumed.
+ALIAS_SHARE: Final = 0.4
 
 
 class Phrasebook:
@@ -38,10 +40,11 @@ class Phrasebook:
         for i, name in enumerate(goods.name):
             most = int(np.clip(rows_of_good[i] / _USES_PER_WORDING, _FEWEST, _MOST))
             family = FAMILIES[int(goods.family[i])]
-            plain.append(_wordings(name, family, int(goods.chapter[i]), most, words, rng))
+            names = (name, *goods.aliases[i])
+            plain.append(_wordings(names, family, int(goods.chapter[i]), most, words, rng))
             cas = goods.cas[i]
             fewer = max(2, min(most // 3, 30))
-            numbered.append(_with_cas(name, cas, fewer, words, rng) if cas else [])
+            numbered.append(_with_cas(names, cas, fewer, words, rng) if cas else [])
         flat = [text for group in (*plain, *numbered) for text in group]
         sizes = np.array([len(group) for group in (*plain, *numbered)], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -66,15 +69,16 @@ def _one(options: list[str], rng: np.random.Generator) -> str:
 
 
 def _wordings(
-    name: str, family: str, chapter: int, most: int, words: dict[str, Any], rng: np.random.Generator
+    names: tuple[str, ...], family: str, chapter: int, most: int, words: dict[str, Any], rng: np.random.Generator
 ) -> list[str]:
     """At most ``most`` different wordings of a good, its plain name first."""
+    name = names[0]
     nouns: list[str] = words["nouns"].get(str(chapter), [])
     found = dict.fromkeys([name])
     for _ in range(most * 3):
         if len(found) >= most:
             break
-        text = _chemical(name, words, rng) if family in _CHEMICAL else _article(name, family, nouns, words, rng)
+        text = _chemical(names, words, rng) if family in _CHEMICAL else _article(name, family, nouns, words, rng)
         if nouns and rng.random() < 0.15:
             noun = _one(nouns, rng)
             text = noun if rng.random() < 0.25 else f"{noun} {text}" if rng.random() < 0.5 else f"{text} ({noun})"
@@ -106,8 +110,10 @@ def _article(name: str, family: str, nouns: list[str], words: dict[str, Any], rn
     return text
 
 
-def _chemical(name: str, words: dict[str, Any], rng: np.random.Generator) -> str:
-    text = name
+def _chemical(names: tuple[str, ...], words: dict[str, Any], rng: np.random.Generator) -> str:
+    text = names[0]
+    if len(names) > 1 and rng.random() < ALIAS_SHARE:
+        text = names[1 + int(rng.integers(len(names) - 1))]
     if rng.random() < 0.7:
         text = f"{text} {_one(words['grades'], rng)}"
     if rng.random() < 0.35:
@@ -115,11 +121,13 @@ def _chemical(name: str, words: dict[str, Any], rng: np.random.Generator) -> str
     return text
 
 
-def _with_cas(name: str, cas: str, most: int, words: dict[str, Any], rng: np.random.Generator) -> list[str]:
-    found = dict.fromkeys([f"CAS {cas}", f"{name} CAS {cas}"])
+def _with_cas(
+    names: tuple[str, ...], cas: str, most: int, words: dict[str, Any], rng: np.random.Generator
+) -> list[str]:
+    found = dict.fromkeys([f"CAS {cas}", f"{names[0]} CAS {cas}"])
     for _ in range(most * 3):
         if len(found) >= most:
             break
-        text = _chemical(name, words, rng) if rng.random() < 0.6 else _one(words["grades"], rng)
+        text = _chemical(names, words, rng) if rng.random() < 0.6 else _one(words["grades"], rng)
         found.setdefault(f"{text} CAS {cas}" if rng.random() < 0.6 else f"{text} {cas}")
     return list(found)

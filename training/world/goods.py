@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import benign_chemicals, ecommerce_goods, substances
-from features.reference.rows import Group
+from features.reference.rows import Group, Substance
+from features.reference.unii import unii_names
+from features.substances.translations import translated_names
 from training.world.hashing import Floats, Ints, cumulate
 from training.world.priors import Priors
 
@@ -90,6 +92,8 @@ _TRADED: Final = {
     "4-Piperidone hydrochloride": 3.0,
     "Phenethyl chloride": 3.0,
 }
+#: Names in other languages and further synonyms that declarants use for one listed good.
+_MOST_ALIASES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class Catalogue:
     """Goods as parallel arrays (n,): ``kg`` and ``usd`` are those of one unit as sold.
 
     ``content``: what finding these goods without a licence would be, '' for goods that nobody watches. ``cumulative``
-    (families, n): cumulative shares of the goods within a family.
+    (families, n): cumulative shares of the goods within a family. ``aliases``: what else declarants call them: synonyms,
+    systematic names, names in other languages.
     """
 
     name: list[str]
@@ -112,6 +117,7 @@ class Catalogue:
     weight: Floats
     chapter: Ints
     cumulative: Floats
+    aliases: list[tuple[str, ...]]
 
     def of_family(self, family: str) -> Ints:
         return np.flatnonzero(self.family == FAMILIES.index(family))
@@ -133,11 +139,12 @@ class _Good:
     cas: str = ""
     undg: str = ""
     content: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 def load_catalogue(priors: Priors) -> Catalogue:
     """All goods. Raises `ValueError` naming file and row when the trade table is not what it must be."""
-    goods = [*_consumer(priors.table("goods.chapters")), *_chemicals(), *_trade(), *_listed()]
+    goods = [*_consumer(priors.table("goods.chapters")), *_chemicals(), *_trade(), *_listed(), *_unlisted()]
     family = np.array([FAMILIES.index(good.family) for good in goods], dtype=np.int64)
     weight = np.array([good.weight for good in goods])
     shares = np.stack([np.where(family == i, weight, 0.0) for i in range(len(FAMILIES))])
@@ -154,6 +161,7 @@ def load_catalogue(priors: Priors) -> Catalogue:
         weight=weight,
         chapter=np.array([int(good.hs6[:2]) for good in goods], dtype=np.int64),
         cumulative=cumulate(shares),
+        aliases=[good.aliases for good in goods],
     )
 
 
@@ -177,11 +185,17 @@ def _consumer(chapters: Mapping[str, float]) -> list[_Good]:
 
 def _chemicals() -> list[_Good]:
     # A pack of a chemical: a kilogram at wholesale prices; masses then spread widely about it.
-    return [_Good(row.name, row.hs6, "chemical", 1.2, 14.0, 1.0, cas=row.cas) for row in benign_chemicals()]
+    return [
+        _Good(row.name, row.hs6, "chemical", 1.2, 14.0, 1.0, cas=row.cas, aliases=row.synonyms)
+        for row in benign_chemicals()
+    ]
 
 
 def _listed() -> list[_Good]:
     goods = []
+    of_language: dict[str, list[str]] = {}
+    for name in translated_names():
+        of_language.setdefault(name.substance, []).append(name.name)
     for row in substances():
         content = _ILLICIT_GROUPS.get(row.group)
         if content is None or not row.hs6:
@@ -199,9 +213,42 @@ def _listed() -> list[_Good]:
                 licensed=True,
                 cas=row.cas,
                 content="fentanyl" if row.name == "Fentanyl" else content,
+                aliases=_aliases(row, of_language.get(row.name, [])),
             )
         )
     return goods
+
+
+def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
+    # Evenly through the translations, so that each language has some.
+    some = translations[:: max(1, len(translations) // _MOST_ALIASES)][:_MOST_ALIASES]
+    names = (*row.synonyms, *((row.systematic_name,) if row.systematic_name else ()), *some)
+    return tuple(dict.fromkeys(name for name in names if name != row.name))
+
+
+def _unlisted() -> list[_Good]:
+    """Neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
+
+    They are declared as the listed ones are: as reference standards by laboratories, and by networks that moved on.
+    """
+    names: dict[str, list[str]] = {}
+    for row in unii_names():
+        if row.kind == "class" and not row.abbreviation:
+            names.setdefault(row.substance, []).append(row.name)
+    return [
+        _Good(
+            substance.lower(),
+            "293334" if "nitazene" not in substance.lower() else "293399",
+            "listed",
+            0.08,
+            130.0,
+            0.12,
+            licensed=True,
+            content="other_opioid" if "nitazene" in substance.lower() else "analogue",
+            aliases=tuple(name.lower() for name in others[:_MOST_ALIASES]),
+        )
+        for substance, others in sorted(names.items())
+    ]
 
 
 def _trade() -> list[_Good]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.columns import Columns, Declared, Texts
-from training.world.descriptions import FORMS, Phrasebook
+from training.world.descriptions import ALIAS_SHARE, FORMS, Phrasebook
 from training.world.geography import Geography
 from training.world.goods import FAMILIES, Catalogue
 from training.world.hashing import Floats, Ints, cumulate, mix, pick, unit
@@ -59,6 +59,9 @@ class ItemColumns:
             np.array(texts, dtype=object) for texts in (goods.hs6, goods.cas, goods.undg)
         )
         self._name = np.array(goods.name, dtype=object)
+        self._alias_count = np.array([len(own) for own in goods.aliases], dtype=np.int64)
+        self._alias_start = np.concatenate([[0], np.cumsum(self._alias_count)[:-1]])
+        self._aliases = np.array([name for own in goods.aliases for name in own] or [""], dtype=object)
         self._chemical = np.isin(goods.family, _CHEMICALS)
 
     def write(
@@ -79,7 +82,7 @@ class ItemColumns:
         columns: Columns = {
             "item_number": items.number.astype(str).astype(object),
             "goods_description": self._descriptions(shipments, items, noise, concerned, rng),
-            "declared_chemical": np.where(chemical & (rng.random(m) < 0.45), self._name[good], ""),
+            "declared_chemical": np.where(chemical & (rng.random(m) < 0.45), self._names(shipments, s, good), ""),
             "cas_number": np.where(
                 chemical & (unit(shipments.habit, 41)[s] < 0.5) & (rng.random(m) < 0.8), self._cas[good], ""
             ),
@@ -99,6 +102,14 @@ class ItemColumns:
         for way, name in (("hs", "hs_code"), ("value", "customs_value"), ("origin", "origin_country")):
             columns[name][noise.shows("missing", MISSING, way)[s]] = ""
         return columns, value
+
+    def _names(self, shipments: Shipments, s: Ints, good: Ints) -> Texts:
+        """(m,) what each consignor calls the good in the field for chemicals: the same every time."""
+        number = shipments.consignor.number[s]
+        other = unit(number, good, 302) < ALIAS_SHARE
+        count = self._alias_count[good]
+        chosen = self._alias_start[good] + (unit(number, good, 303) * count).astype(np.int64)
+        return np.where(other & (count > 0), self._aliases[np.where(count > 0, chosen, 0)], self._name[good])
 
     def _descriptions(
         self, shipments: Shipments, items: Items, noise: Noise, concerned: Bools, rng: np.random.Generator

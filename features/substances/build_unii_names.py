@@ -1,0 +1,163 @@
+"""Which names of the UNII list `build_unii` takes, how it writes them, and which look like a watched name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+
+# Numbers that registries give. Nobody declares goods by them, and some look like anything else's number.
+_REGISTRY: Final = re.compile(
+    r"(?:(?:NSC|DEA|CID|IDS|NIH|MCV|ACSCN|CCRIS|HSDB|FEMA|CHEBI|EINECS|EC|UN|NA|RCRA|AI3|BRN|EPA|CASWELL|USAF|FDA|WLN)\b.*\d.*"
+    r"|UN\d{4}|DB\d{5}|[A-Z]\d\d[A-Z]{2}\d\d|[A-Z]\d*(?:\.\d{3})+[A-Z]|[\d-]+)"
+)
+# `(OPIOID RECEPTOR AGONIST)`, `(INCB:YELLOW LIST)`, `(3FUF)`: a remark that tells names apart. `(2-` at the end: torn off.
+_REMARK: Final = re.compile(
+    r"\(\s*[A-Z]+(?: [A-Z]+)+\s*\)|\(SECT|\([^()]*:[^()]*[A-Z]{3}[^()]*\)| \((?!HYDROCHLORIDE)\d?[A-Z]+\)$|\(\d-$"
+)
+_MADE_UP: Final = re.compile(
+    r"\b(?:IMPURITY[A-Z]?|RELATED COMPOUND|COMPONENT|METABOLITE|CONTAINING|PRECURSOR|MIXT|MIXTURE|COMPD|CII|AND|PLUS|WITH)\b"
+    r"| [&/] |--"
+)
+# A developer's number: `R 33,799`, `GI-87084X`, `RTI-4614-4`, `BA 20227`.
+_CODE: Final = re.compile(
+    r"(?=.{3,16}$)[A-Z]{1,5}(?:[ -][A-Z]{2})?[- ]?\d(?:[\d,.-]|(?<![A-Z])[A-Z]{1,3}(?![A-Z]))*"
+    r"(?: FREE BASE| HYDROCHLORIDE| CITRATE)?"
+)
+_POSITION: Final = re.compile(r"\b(?:PARA|META|ORTHO|ALPHA|BETA|CIS|TRANS|[PMO](?=-))\b|[^A-Z]")
+_SHORTEST: Final = 4
+_SHORT: Final = 5
+
+_LETTERS: Final = re.compile(r"[A-Za-z]+")
+_PREFIXES: Final = frozenset(
+    (
+        "alpha",
+        "beta",
+        "gamma",
+        "omega",
+        "para",
+        "meta",
+        "ortho",
+        "cis",
+        "trans",
+        "tert",
+        "iso",
+        "nor",
+        "p",
+        "m",
+        "o",
+        "t",
+        "rel",
+    )
+)
+# Short words that are no initialism.
+_SMALL: Final = _PREFIXES | {"oxo", "yl", "one", "but", "oxy", "bis", "di", "tri", "boc", "and"}
+_INITIALISMS: Final = frozenset(("ANPP", "ANBP", "NFEPP", "DOET", "DOBU", "APDB"))
+_SALT: Final = re.compile(
+    r",? \(?(?:MONO|DI)?(?:HYDROCHLORIDE|HYDROCLORIDE|HYDROBROMIDE|OXALATE|CITRATE|TRIFLUOROACETATE|METHYLSULFONATE)\)?(?=,|$)"
+)
+_CONFIGURATION: Final = re.compile(r",? (?:(?:CIS|TRANS|REL|\(\+/-\)|\([\d,RSEZ]+\))-)+$")
+
+# Parts of watched names that other substances have too.
+_STEMS: Final = ("fentan", "nitazen", "piperid", "anilinopiper", "propionyl", "phenethyl", "phenylethyl")
+_NEAR_FROM: Final = 6
+_NEAR_TO: Final = 24
+_LONG_FROM: Final = 8
+
+# Names with another meaning that is at least as common in trade.
+_OTHER_MEANING: Final = frozenset(
+    {
+        "ALPHA'-METHYL BUTYRYL FENTANY",  # the list has it beside its isomer with methyl on the phenethyl group
+        "CHINA-WHITE",  # porcelain, paint; also heroin
+        "PINK HEROIN",  # a mixture of the street
+        "PINKY",  # the finger, a first name
+        "TONI",  # a first name, a brand of hair care
+    }
+)
+
+
+def quick(name: str) -> str:
+    """Letters, digits and primes of a name: enough to see that two names of the list are one, and fast."""
+    return re.sub(r"[^A-Z0-9']", "", name.upper())
+
+
+def unusable(name: str, key: str) -> str:
+    """Why a name of a wanted substance is left out; empty where it is taken.
+
+    Args:
+        name: as `build_unii_source.clean` gives it.
+        key: its compact form.
+    """
+    if name in _OTHER_MEANING:
+        return "has another meaning"
+    if _REGISTRY.fullmatch(name):
+        return "number of a registry"
+    if _REMARK.search(name) or _MADE_UP.search(name):
+        return "a remark or a mixture"
+    if len(key) < _SHORTEST:
+        return "too short"
+    return ""
+
+
+def abbreviates(name: str, of_type: str) -> bool:
+    """Whether a name is so short, or so much like a part number, that it needs chemical words beside it."""
+    return of_type == "cd" or _CODE.fullmatch(name) is not None or len(_POSITION.sub("", name)) < _SHORT
+
+
+def spoken(display: str) -> str:
+    """A display name of the list, all in capitals there, as one writes it; without its salt and configuration.
+
+    >>> spoken("ALPHA'-METHOXY FENTANYL HYDROCHLORIDE"), spoken("N-(2C-B) FENTANYL"), spoken("R-30490")
+    ("alpha'-Methoxy fentanyl", 'N-(2C-B) fentanyl', 'R-30490')
+    """
+    bare = _SALT.sub("", _CONFIGURATION.sub("", display))
+    if _CODE.fullmatch(bare) or bare in _INITIALISMS:
+        return bare
+    written = _LETTERS.sub(lambda word: word[0] if _kept_large(word) else word[0].lower(), bare)
+    for word in _LETTERS.finditer(written):
+        if len(word[0]) > 2 and word[0].islower() and word[0] not in _PREFIXES:
+            # What follows a name in brackets goes on in small letters.
+            if written[: word.start()].endswith(") "):
+                break
+            return written[: word.start()] + word[0].capitalize() + written[word.end() :]
+    return written
+
+
+def _kept_large(word: re.Match[str]) -> bool:
+    """Whether letters are an initialism or a symbol, and not a word or a position such as `p-`."""
+    letters, beside = word[0], word.string[word.end() : word.end() + 1]
+    if letters in _INITIALISMS or len(letters) > 3:
+        return letters in _INITIALISMS
+    return letters.lower() not in _SMALL or (len(letters) == 1 and beside != "-")
+
+
+def look_alikes(names: Mapping[str, str], watched: Iterable[str]) -> set[str]:
+    """Keys of the names that are within a few typing errors of a watched name, or have a watched stem in them.
+
+    Up to three letters more, fewer, other or swapped in names of eight letters or more, two in names of six or seven.
+
+    Args:
+        names: by key, the compact name without salt.
+        watched: compact names without salt.
+    """
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    targets: dict[int, set[str]] = {}
+    for name in watched:
+        if _NEAR_FROM <= len(name) <= _NEAR_TO:
+            targets.setdefault(len(name), set()).add(name)
+    by_length: dict[int, set[str]] = {}
+    for name in names.values():
+        by_length.setdefault(len(name), set()).add(name)
+    near: set[str] = set()
+    for length, group in by_length.items():
+        errors = 0 if length < _NEAR_FROM else 2 if length < _LONG_FROM else 3
+        close = sorted(name for other in range(length - errors, length + errors + 1) for name in targets.get(other, ()))
+        if close and errors:
+            ordered = sorted(group)
+            distances = process.cdist(ordered, close, scorer=OSA.distance, score_cutoff=errors, dtype=np.uint8)
+            near.update(name for name, row in zip(ordered, distances, strict=True) if row.min() <= errors)
+    return {key for key, name in names.items() if name in near or any(stem in key for stem in _STEMS)}

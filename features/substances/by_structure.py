@@ -1,0 +1,152 @@
+"""A structure becomes the substance that has it, the class definitions it meets, or the listed substance most like it.
+
+Only imported where a structure is at hand: it imports RDKit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+from features.reference import Group, Substance, class_definitions, class_exemptions
+from features.substances.match import ClassMatch, Kind, Match
+from features.substances.names import Entry
+from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, nearest
+
+#: A structure less like any listed one than this says nothing. Measured on a fingerprint of 2,048 bits over radius 2: medicines
+#: with a piperidine stay below, homologues and ring variants of the listed substances are above.
+SIMILAR: Final = 0.45
+#: Fingerprints of smaller molecules have too few bits to compare: phenethyl alcohol is "like" phenethyl bromide.
+_LEAST_ATOMS: Final = 12
+_REMEMBERED: Final = 16_384
+# Salts in which these substances are traded and named by an InChIKey of their own.
+_ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a structure says of itself: parent, class definitions, likeness."""
+
+    smiles: str
+    inchikey: str
+    classes: tuple[ClassMatch, ...]
+
+
+class StructureIndex:
+    """The listed substances by structure.
+
+    Args:
+        rows: the substances to find; those without a structure are passed over.
+    """
+
+    def __init__(self, rows: Sequence[Substance]) -> None:
+        self._by_skeleton: dict[str, Substance] = {}
+        self._details: dict[str, Details] = {}
+        parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
+        # A row that is its own parent comes before one that is a salt or hydrate of it.
+        for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
+            if parent is not None:
+                self._by_skeleton.setdefault(parent.skeleton, row)
+                self._details[row.name] = Details(parent.smiles, parent.inchikey, class_matches(parent))
+        self._salts: dict[str, Substance] | None = None
+        self._likeness = lru_cache(maxsize=_REMEMBERED)(self._examined)
+
+    def details(self, substance: str) -> Details | None:
+        """Structure and class definitions of a row, by its name."""
+        return self._details.get(substance)
+
+    def salt(self, inchikey: str) -> Entry | None:
+        """The listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue."""
+        if self._salts is None:
+            from rdkit import Chem
+
+            self._salts = {}
+            for row in self._by_skeleton.values():
+                for acid in _ACIDS:
+                    key: str = Chem.MolToInchiKey(Chem.MolFromSmiles(f"{row.smiles}.{acid}"))  # type: ignore[no-untyped-call]
+                    self._salts.setdefault(key.partition("-")[0], row)
+        skeleton = inchikey.partition("-")[0]
+        found = self._by_skeleton.get(skeleton) or self._salts.get(skeleton)
+        return Entry(found.name, found.group.value, found.cas, found.inchikey, "identifier") if found else None
+
+    def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+        """The parent structure a SMILES or InChI stands for; ``None`` if it is neither."""
+        return from_smiles(text) if form == "smiles" else from_inchi(text)
+
+    def match(
+        self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False
+    ) -> Match | None:
+        """What a structure is.
+
+        Args:
+            structure: parent structure.
+            piece: the declared text that gave it.
+            kind: kind of the match if the structure is a listed substance's.
+            name: what to call the substance if it is none.
+            how: how the text was read, as a sentence.
+            anyway: give the nearest listed substance of a structure that is like none, too.
+
+        Returns:
+            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or ``None``.
+        """
+        row = self._by_skeleton.get(structure.skeleton)
+        if row is not None:
+            details = self._details[row.name]
+            return Match(
+                kind,
+                row.name,
+                row.group.value,
+                piece,
+                row.cas,
+                row.inchikey,
+                hit=False,
+                confidence=1.0 if kind == "identifier" else 0.98,
+                smiles=details.smiles,
+                classes=details.classes,
+                evidence=(how, f"The structure is that of {row.name}."),
+            )
+        classes, closest, likeness = self._likeness(structure.skeleton, structure)
+        met = [one for one in classes if one.result == "met"]
+        if met:
+            exempt = exempt_from(classes, structure.inchikey)
+            group = Group.OTHER_CONTROLLED.value if len(exempt) == len(met) else _group(met)
+            sentence = f"On no list by name; the structure meets {_told(met)}."
+            said = (how, sentence, *(f"Outside {one}: exempt." for one in exempt))
+            return Match(
+                "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
+                smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+            )  # fmt: skip
+        if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
+            return None
+        may = f" It may meet {_told(classes)}." if classes else ""
+        said = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
+        return Match(
+            "similar", name, "", piece, "", structure.inchikey, hit=False, confidence=round(likeness, 4),
+            smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+        )  # fmt: skip
+
+    def _examined(self, skeleton: str, structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
+        closest, likeness = nearest(structure)
+        return class_matches(structure), closest, likeness
+
+
+def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
+    """The met definitions that a substance is exempt from all the same."""
+    exempt = {(row.definition, row.inchikey) for row in class_exemptions()}
+    return [one.definition for one in classes if one.result == "met" and (one.definition, inchikey) in exempt]
+
+
+def _group(met: Sequence[ClassMatch]) -> str:
+    """Group of what meets the definitions: an opioid before a precursor."""
+    names = {one.definition for one in met}
+    groups = {row.group for row in class_definitions() if row.definition in names}
+    return next(group.value for group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR) if group in groups)
+
+
+def _told(classes: Sequence[ClassMatch]) -> str:
+    return "; ".join(
+        f"the {one.jurisdiction} definition {one.definition}" + (f" ({', '.join(one.limbs)})" if one.limbs else "")
+        for one in classes
+    )

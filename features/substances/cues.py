@@ -1,0 +1,155 @@
+"""Words, in ten languages and pinyin, that say a watched name is not what the goods are: tests, books, denials, paperwork.
+
+Languages: English, Spanish, Portuguese, French, German, Russian, Chinese (and pinyin), Japanese, Korean, Arabic. All
+expressions are for text as `normalise.fold` gives it, so words of other alphabets pass through it here too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from features.substances.normalise import fold
+
+
+def _any(*words: str) -> str:
+    """An alternative of plain words, longest first, as folding leaves them."""
+    folded = {fold(word) for word in words}
+    return "|".join(re.escape(word).replace(r"\ ", "[ -]*") for word in sorted(folded, key=lambda w: (-len(w), w)))
+
+
+# Before a word of a script with blanks there is no letter; Chinese, Japanese and Korean run on.
+_APART: Final = r"(?<![^\W\d_])"
+
+#: Goods that detect a substance. Group ``antibody`` where they bind it, ``test`` otherwise.
+TEST: Final = re.compile(
+    _APART
+    + r"(?:(?P<antibody>(?:immuno[ -]?assays?|elisa|(?:mono|poly)clonals?|anti[ -]?(?:bod(?:y|ies)|sera|serum)|haptens?"
+    r"|(?:bsa|klh|ova)[ -]conjugates?|"
+    + _any("anticuerpo", "anticuerpos", "anticorpo", "anticorpos", "anticorps", "antikörper", "антитела", "антител")
+    + r")(?![^\W\d_]))"
+    r"|(?:test(?:ing|er)?[ -]*(?:strips?|kits?|cards?|cups?|cassettes?|panels?|papers?|devices?|streifen|sets?|swabs?|wipes?)"
+    r"|dip[ -]?(?:sticks?|cards?|tests?)|assay[ -]+kits?|(?:rapid|drug|urine|saliva|screen(?:ing)?|quick|home|spot)[ -]+tests?"
+    r"|lateral[ -]flow|drug[ -]+screen(?:ing|s)?|detect(?:ion|or|ors)(?:[ -]+kits?)?|test[ -]*(?:for|auf|de|do|da)(?=[ -])"
+    r"|(?:schnell|drogen|urin)tests?|tiras? (?:reactivas? )?de (?:test|prueba|teste)|tiras? reactivas?|pruebas? (?:rapidas? )?de"
+    r"|testes? rapidos?|bandelettes?(?: (?:de test|reactives?))?|test de depistage|depistage|tests? rapides?|shi ?zhi|jian ?ce|"
+    + _any("тест-полоска", "тест-полоски", "тест полоски", "тест-система", "экспресс-тест", "экспресс-тесты", "тест на")
+    + "|"
+    + _any("شرائط", "شريط اختبار", "اختبار", "كاشف", "فحص")
+    + r")(?![^\W\d_]))"
+    r"|(?P<antibody_>" + _any("抗体", "항체", "أجسام مضادة") + ")"
+    r"|(?:"
+    + _any(
+        "试纸",
+        "检测",
+        "测试",
+        "试剂盒",
+        "检查",
+        "検査",
+        "試験紙",
+        "テスト",
+        "キット",
+        "검사",
+        "테스트",
+        "시험지",
+        "키트",
+    )
+    + ")"
+)
+
+#: Printed matter and wear that speak of a substance.
+PUBLICATION: Final = re.compile(
+    _APART
+    + r"(?:(?:(?:e|note|hand|text|work)?[ -]?books?|paperbacks?|hardcovers?|hardbacks?|dvds?|posters?|stickers?|leaflets?"
+    r"|awareness|t[ -]?shirts?|tshirts?|brochures?|pamphlets?|magazines?|novels?|memoirs?|documentar(?:y|ies)|banners?|flyers?"
+    r"|infographics?|libros?|carteles|cartel|folletos?|livros?|cartaz(?:es)?|folhetos?|livres?|affiches?|depliants?"
+    r"|buch|bucher|plakate?|broschuren?|aufkleber|shu ?ji|hai ?bao|"
+    + _any("книга", "книги", "плакат", "плакаты", "брошюра", "брошюры", "наклейка")
+    + "|"
+    + _any("كتاب", "كتب", "ملصق", "منشور", "كتيب")
+    + r")(?![^\W\d_])"
+    r"|(?:"
+    + _any("图书", "书籍", "海报", "宣传", "手册", "書籍", "ポスター", "パンフレット", "포스터", "도서", "책자", "전단")
+    + "))"
+)
+
+#: Medicines and kits against an overdose.
+ANTIDOTE: Final = re.compile(
+    _APART + r"(?:naloxone|narcan|nalmefene|naltrexone|antidotes?|overdos(?:e|es|ing)|reversal|harm[ -]reduction|"
+    r"naloxon[ae]?|" + _any("налоксон", "纳洛酮", "ナロキソン", "날록손", "نالوكسون") + ")"
+)
+
+#: Paper that allows a shipment. Group ``paper`` where the goods are the papers themselves.
+PERMIT: Final = re.compile(
+    _APART
+    + r"(?:(?P<paper>documents?|paperwork|applications?|forms?|copy|copies|photocop(?:y|ies)|correspondence|letters?"
+    r"|dossiers?|antrag|solicitud|demande|formulario|formulaire|formular)"
+    r"|(?:(?:import|export|transit|narcotics?|dea|ino?cb|controlled substances?)[ -]+)*(?:permits?|licen[cs]es?|licensing"
+    r"|authori[sz]ations?|certificates?(?! of (?:analysis|origin))|declarations?)|permisos?|licencias?|licencas?|permis"
+    r"|autorisations?|genehmigung|einfuhrgenehmigung|ausfuhrgenehmigung|erlaubnis|autorizacion|autorizacao|"
+    + _any("разрешение", "лицензия", "تصريح", "رخصة", "ترخيص")
+    + r")(?![^\W\d_])"
+    r"|(?:" + _any("许可证", "准许证", "許可証", "許可書", "허가서", "허가증", "수입허가") + ")"
+)
+#: A number of a permit: goods travel with it.
+PERMIT_NUMBER: Final = re.compile(
+    r"^[ ]*(?:no\b|nr\b|num(?:ber)?\b|n°|#|ref\b)?[ .:#-]*(?=[a-z/-]{0,8}\d)[a-z\d/-]{2,}"
+)
+
+#: A reference standard is analytical where its amount is in micrograms (or a solution of at most some mg per ml).
+STANDARD: Final = re.compile(
+    r"\b(?:(?:certified[ -]+)?reference[ -]+(?:standards?|materials?|substances?)|(?:analytical|calibration|internal|drug)"
+    r"[ -]+standards?|calibrators?|crm|certified[ -]+(?:solution|standard)s?|estandar(?:es)? analiticos?|padrao analitico"
+    r"|etalons?|referenzstandards?|referenzmaterial)\b|(?:"
+    + _any("стандартный образец", "对照品", "标准品", "標準品", "표준품", "표준물질", "محلول قياسي")
+    + ")"
+)
+#: After a name: a substance named after the medicine that it pollutes, sold as a standard.
+IMPURITY: Final = re.compile(r"^(?:[ ]+\w+){0,3}[ ]+(?:impurit(?:y|ies)|related compounds?)\b")
+TRACES: Final = re.compile(
+    r"\d[ ]*(?:[um]cg|ug|ng|micrograms?|" + _any("мкг") + r")\b|\d[ ]*(?:mg|ug|mcg|ng)[ ]*/[ ]*m?l\b|\d[ ]*微克"
+)
+AMOUNT: Final = re.compile(
+    r"\d[ ]*(?:kgs?|kilos?|kilograms?|g|gr|gm|grams?|grammes?|gramm|lbs?|oz|t|tons?|l|litres?|liters?|公斤|克|千克|キロ|그램|"
+    + _any("кг", "г", "كجم", "غرام")
+    + r")(?![^\W\d_])(?![ ]*/)"
+)
+#: The substance itself, in some form.
+FORM: Final = re.compile(
+    r"\b(?:powders?|crystals?|crystalline|injections?|ampoules?|ampules?|vials?|patch(?:es)?|tablets?|pills?|lozenges?|capsules?"
+    r"|hcl|hydrochloride|citrate|oxalate|free[ -]?base|base|purity|pure|raw|bulk|apis?|intermediates?|polvo|poudre|pulver"
+    r"|inyectable|injectable|polvere|po)\b|\d[ ]*%|"
+    + _any("粉", "结晶", "注射", "분말", "주사", "مسحوق", "حقن", "порошок", "раствор", "ампул")
+)
+
+#: Right before the name: it is said not to be there.
+DENIED_BEFORE: Final = re.compile(
+    r"(?:"
+    + _APART
+    + r"(?:not|no|without|w/o|non|never|neither|nor|exclud\w+|free[ -]+(?:of|from)|(?:does|do|did)(?: not|n.t)"
+    r" contain|not contain\w*|contain\w* (?:no|neither)|zero|absence of|negative for|substitute for|alternative to|instead of"
+    r"|sin|no contiene|libre de|exento de|exenta de|sem|nao contem|livre de|isento de|sans|ne contient (?:pas|ni)(?: d[e'])?"
+    r"|exempt de|pas de|ohne|keine?[nrsm]?|enthalt keine?[nrsm]?|frei von|bu ?han(?: ?you)?|mei ?you|"
+    + _any(
+        "без", "не содержит", "не содержащий", "кроме", "بدون", "بلا", "خالي من", "لا يحتوي على", "لا تحتوي على", "غير"
+    )
+    + r")(?:[ -]+(?:any|added|traces? of|de|d'|du|la|le|el|o|a|das?|des|von|ал))*[ '-]*"
+    r"|(?:" + _any("不含", "不含有", "不包含", "没有", "非", "无", "零") + r")[ ]*)$"
+)
+#: A list of what is not in it, up to the name.
+DENIED_LIST: Final = re.compile(
+    _APART + r"(?:free (?:of|from)|(?:does|do)(?: not|n.t) contain|not contain\w*|contain\w* no(?:ne of)?|negative for)"
+    r"(?:[ -]+(?:any|added|traces? of))*(?:[ ]+[\w-]+(?:,[ ]*(?:and|or|nor)?|[ ]+(?:and|or|nor)|[ ]*/))+[ ]*$"
+)
+#: Right after it: fentanyl-free, but not the free base.
+DENIED_AFTER: Final = re.compile(
+    r"^(?:[ -]*free\b(?![ -]*base)|[ ]*[:=-]?[ ]*(?:none|nil|absent|not detected|not included|not present|negative|n/?d\b)"
+    r"|[ -]*frei\b|"
+    + r"[ ]*(?:"
+    + _any("を含まない", "を含みません", "不使用", "フリー", "なし", "無添加", "非含有", "不含")
+    + "|"
+    + _any("무첨가", "없음", "불포함", "프리", "이 없는", "을 포함하지", "을 함유하지", "성분 없음")
+    + "|"
+    + _any("отсутствует", "не обнаружен", "غير موجود")
+    + "))"
+)

@@ -1,0 +1,79 @@
+"""Which class-wide definitions a structure meets or may meet.
+
+`meets_definition` only: the structure against the wording. Whether the class is in force on a day, whether the substance
+is listed by name instead, and what is exempt, is the law's result and is told elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from rdkit import Chem
+
+from features.reference.classes import ClassDefinition, class_definitions
+from features.substances.match import ClassMatch
+from features.substances.structures import fentanyl, nitazenes, precursors
+from features.substances.structures.groups import Neighbours
+from features.substances.structures.molecule import Structure
+from features.substances.structures.verdict import Verdict
+
+Rule = Callable[[Neighbours], Verdict | None]
+
+# What none of these has is in no class: a piperidine with nitrogen or oxygen on its 4-position, a 2-benzylbenzimidazole.
+_PIPERIDINE: Final = "[NX3;+0]1-[#6]-[#6]-[#6](~[#7,#8])-[#6]-[#6]-1"
+_NITAZENE: Final = "[CX4]([CX4][NX3])n1c([CX4]c)nc2c1cccc2"
+
+#: The rule behind each definition of ``class_definitions.csv`` that rests on a piperidine.
+_OF_PIPERIDINES: Final[Mapping[str, Rule]] = MappingProxyType(
+    {
+        "us-fentanyl-related": fentanyl.united_states,
+        "cn-fentanyl-related": fentanyl.china,
+        "gb-fentanyl": fentanyl.united_kingdom,
+        "us-4-anilinopiperidine": precursors.anilinopiperidine,
+        "us-4-piperidone": precursors.piperidone,
+    }
+)
+#: The rule behind each definition that rests on a benzimidazole.
+_OF_BENZIMIDAZOLES: Final[Mapping[str, Rule]] = MappingProxyType(
+    {"gb-nitazene": nitazenes.united_kingdom, "cn-nitazene": nitazenes.china}
+)
+#: All rules by definition.
+RULES: Final[Mapping[str, Rule]] = MappingProxyType({**_OF_PIPERIDINES, **_OF_BENZIMIDAZOLES})
+
+
+def class_matches(structure: Structure) -> tuple[ClassMatch, ...]:
+    """The class-wide definitions that a structure meets or may meet, in the order of ``class_definitions.csv``.
+
+    Stereochemistry is ignored, as the definitions do. A molecule that has neither scaffold costs a few microseconds.
+    """
+    rules: dict[str, Rule] = {}
+    if structure.mol.HasSubstructMatch(_query(_PIPERIDINE)):
+        rules.update(_OF_PIPERIDINES)
+    if structure.mol.HasSubstructMatch(_query(_NITAZENE)):
+        rules.update(_OF_BENZIMIDAZOLES)
+    if not rules:
+        return ()
+    near = Neighbours(structure.mol)
+    verdicts = ((row, rules[name](near)) for name, row in _rows().items() if name in rules)
+    return tuple(
+        ClassMatch(row.definition, row.jurisdiction, row.listing, found.result, found.limbs)
+        for row, found in verdicts
+        if found is not None
+    )
+
+
+@cache
+def _query(smarts: str) -> Chem.Mol:
+    return Chem.MolFromSmarts(smarts)
+
+
+@cache
+def _rows() -> Mapping[str, ClassDefinition]:
+    """The first row of each definition; jurisdiction and listing are the same in all of them."""
+    rows: dict[str, ClassDefinition] = {}
+    for row in class_definitions():
+        rows.setdefault(row.definition, row)
+    return rows

@@ -1,0 +1,31 @@
+"""A structure as a picture that needs nothing else: SVG without scripts and without references to other files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from features.substances.structures.molecule import from_smiles
+
+#: Least and greatest width and height of a drawing, in pixels.
+SIDES: Final = (50, 2000)
+
+
+def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
+    """SVG of the parent structure of a SMILES, on a white ground; the same text for the same structure and size.
+
+    Raises:
+        ValueError: the SMILES cannot be read, or a side is not between 50 and 2,000 pixels.
+    """
+    for name, side in (("width", width), ("height", height)):
+        if not SIDES[0] <= side <= SIDES[1]:
+            raise ValueError(f"{name} is {side}, expected {SIDES[0]} to {SIDES[1]} pixels")
+    structure = from_smiles(smiles)
+    if structure is None:
+        raise ValueError(f"smiles is {smiles[:100]!r}, expected the SMILES of a molecule")
+    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
+    # White ground: black bonds would not be seen on the dark ground of some pages.
+    rdMolDraw2D.PrepareAndDrawMolecule(canvas, structure.mol)
+    canvas.FinishDrawing()
+    return str(canvas.GetDrawingText())

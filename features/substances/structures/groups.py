@@ -1,0 +1,228 @@
+"""What hangs on a scaffold: the pieces of a molecule outside it, and which of the words of a law each piece answers to.
+
+A law names kinds of substituents (alkyl, halo, ester ...). The words are read narrowly: alkyl and alkenyl are open
+chains, straight or branched; amino is NH2; an ester or an ether may have any hydrocarbon or halogenated parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from rdkit import Chem
+
+_C: Final = 6
+_N: Final = 7
+_O: Final = 8
+_S: Final = 16
+_HALOGENS: Final = frozenset({9, 17, 35, 53})
+_SINGLE: Final = Chem.BondType.SINGLE
+_DOUBLE: Final = Chem.BondType.DOUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A bond between the scaffold and a piece: the atom on either side, and whether the bond is single."""
+
+    inner: int
+    outer: int
+    single: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A connected part of the molecule outside the scaffold, with all its bonds to it."""
+
+    atoms: frozenset[int]
+    joints: tuple[Joint, ...]
+
+    @property
+    def substituent(self) -> bool:
+        """Whether it hangs on the scaffold by one single bond: neither a fused or bridging ring nor a double bond."""
+        return len(self.joints) == 1 and self.joints[0].single
+
+    @property
+    def root(self) -> int:
+        return self.joints[0].outer
+
+    @property
+    def place(self) -> int:
+        """The scaffold atom on which it hangs."""
+        return self.joints[0].inner
+
+
+class Neighbours:
+    """Who is bonded to whom, read from RDKit once, because asking it atom by atom is what costs time."""
+
+    __slots__ = ("_bonded", "mol")
+
+    def __init__(self, mol: Chem.Mol) -> None:
+        self.mol = mol
+        self._bonded: list[list[tuple[int, bool]]] = [[] for _ in range(mol.GetNumAtoms())]
+        for bond in mol.GetBonds():
+            one, two, single = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond.GetBondType() == _SINGLE
+            self._bonded[one].append((two, single))
+            self._bonded[two].append((one, single))
+
+    def of(self, atom: int) -> Iterator[int]:
+        """Atoms bonded to that atom."""
+        return (other for other, _ in self._bonded[atom])
+
+    def bonds(self, atom: int) -> list[tuple[int, bool]]:
+        """Atoms bonded to that atom, each with whether the bond is single (an aromatic one is not)."""
+        return self._bonded[atom]
+
+    def pieces(self, scaffold: Collection[int], within: Collection[int] | None = None) -> list[Piece]:
+        """The connected parts outside the scaffold, as far as they lie ``within``."""
+        todo = set(range(len(self._bonded)) if within is None else within).difference(scaffold)
+        found = []
+        while todo:
+            atoms, joints, front = set(), [], [todo.pop()]
+            while front:
+                atom = front.pop()
+                atoms.add(atom)
+                for other, single in self._bonded[atom]:
+                    if other in scaffold:
+                        joints.append(Joint(other, atom, single))
+                    elif other in todo:
+                        todo.discard(other)
+                        front.append(other)
+            if joints:
+                found.append(Piece(frozenset(atoms), tuple(joints)))
+        return found
+
+    def rings(self, atom: int) -> list[tuple[int, ...]]:
+        """The rings that atom is in."""
+        return [ring for ring in self.mol.GetRingInfo().AtomRings() if atom in ring]
+
+    def monocycle(self, ring: Iterable[int]) -> bool:
+        """Whether no atom of the ring belongs to another ring as well: neither fused, bridged nor spiro."""
+        info = self.mol.GetRingInfo()
+        return all(info.NumAtomRings(atom) == 1 for atom in ring)
+
+    def aromatic(self, ring: Iterable[int]) -> bool:
+        return all(self.mol.GetAtomWithIdx(atom).GetIsAromatic() for atom in ring)
+
+    def benzene(self, ring: tuple[int, ...]) -> bool:
+        return len(ring) == 6 and self.aromatic(ring) and all(self.element(atom) == _C for atom in ring)
+
+    def element(self, atom: int) -> int:
+        return int(self.mol.GetAtomWithIdx(atom).GetAtomicNum())
+
+
+@dataclass(frozen=True, slots=True)
+class Substituent:
+    """A substituent in the words of the laws; ``carbons`` counts its carbon atoms."""
+
+    kinds: frozenset[str]
+    carbons: int
+
+
+def substituent(near: Neighbours, piece: Piece) -> Substituent:
+    """What the piece is called, by every word that fits it; no word fits what the laws do not name."""
+    atoms = [near.mol.GetAtomWithIdx(index) for index in piece.atoms]
+    elements = [atom.GetAtomicNum() for atom in atoms]
+    carbons = elements.count(_C)
+    if not piece.substituent or any(atom.GetNumRadicalElectrons() for atom in atoms):
+        return Substituent(frozenset(), carbons)
+    kinds = frozenset(_small(near, piece)) if len(atoms) <= 3 else frozenset()
+    if not any(atom.GetFormalCharge() for atom in atoms):
+        kinds |= frozenset(_carbon_based(near, piece))
+    return Substituent(kinds, carbons)
+
+
+def _small(near: Neighbours, piece: Piece) -> Iterator[str]:
+    """Groups of up to three atoms with one form each."""
+    root = near.mol.GetAtomWithIdx(piece.root)
+    size, element = len(piece.atoms), root.GetAtomicNum()
+    if size == 1 and element in _HALOGENS:
+        yield "halo"
+    elif size == 1 and element == _O and root.GetTotalNumHs() == 1:
+        yield "hydroxyl"
+    elif size == 1 and element == _N and root.GetTotalNumHs() == 2:
+        yield "amino"
+    elif size == 2 and element == _C and all(bond.GetBondType() != _DOUBLE for bond in root.GetBonds()):
+        (other,) = piece.atoms - {piece.root}
+        if near.element(other) == _N and near.mol.GetBondBetweenAtoms(piece.root, other).GetBondTypeAsDouble() == 3:
+            yield "cyano"
+    elif size == 3 and element == _N and root.GetFormalCharge() == 1:
+        others = piece.atoms - {piece.root}
+        if all(near.element(other) == _O and near.mol.GetAtomWithIdx(other).GetDegree() == 1 for other in others):
+            yield "nitro"
+
+
+def _carbon_based(near: Neighbours, piece: Piece) -> Iterator[str]:
+    """Hydrocarbon groups, open or not, and those with halogen, ether oxygen, one ester group or sulphur in them."""
+    mol = near.mol
+    if any(near.element(atom) not in (_C, _O, _S) and near.element(atom) not in _HALOGENS for atom in piece.atoms):
+        return
+    hetero = [atom for atom in piece.atoms if near.element(atom) in (_O, _S)]
+    halogens = any(near.element(atom) in _HALOGENS for atom in piece.atoms)
+    if not any(near.element(atom) == _C for atom in piece.atoms):
+        return
+    inside = [
+        bond for bond in mol.GetBonds() if bond.GetBeginAtomIdx() in piece.atoms and bond.GetEndAtomIdx() in piece.atoms
+    ]
+    of_carbon = [
+        bond for bond in inside if near.element(bond.GetBeginAtomIdx()) == near.element(bond.GetEndAtomIdx()) == _C
+    ]
+    open_chain = not any(bond.IsInRing() for bond in inside)
+    saturated = all(bond.GetBondType() == _SINGLE for bond in of_carbon)
+    if not hetero:
+        if open_chain and saturated:
+            yield "haloalkyl" if halogens else "alkyl"
+        elif open_chain and not halogens and all(bond.GetBondType() in (_SINGLE, _DOUBLE) for bond in of_carbon):
+            yield "alkenyl"
+        return
+    chain = open_chain and saturated
+    oxygens = [atom for atom in hetero if near.element(atom) == _O]
+    if len(oxygens) < len(hetero):
+        if chain and len(hetero) - len(oxygens) == 1 and not halogens:
+            yield from _sulphur(near, piece, oxygens)
+        return
+    bridging = [atom for atom in oxygens if _between_carbons(near, atom)]
+    if len(bridging) == len(oxygens) and not any(mol.GetAtomWithIdx(atom).IsInRing() for atom in oxygens):
+        yield "ether"
+        if chain and len(oxygens) == 1:
+            if piece.root in oxygens:
+                yield "haloalkoxy" if halogens else "alkoxy"
+            elif not halogens:
+                yield "alkoxyalkyl"
+    elif len(oxygens) == 2 and len(bridging) == 1:
+        yield from _ester(near, piece, bridging[0], chain=chain and not halogens)
+
+
+def _between_carbons(near: Neighbours, atom: int) -> bool:
+    bonds = near.bonds(atom)
+    return len(bonds) == 2 and all(single and near.element(other) == _C for other, single in bonds)
+
+
+def _ester(near: Neighbours, piece: Piece, oxygen: int, *, chain: bool) -> Iterator[str]:
+    """Kinds of a piece with one bridging oxygen and one other: an ester only if both hang on one carbon of the piece."""
+    carbonyls = [
+        carbon
+        for carbon in near.of(oxygen)
+        if carbon in piece.atoms
+        for other, single in near.bonds(carbon)
+        if not single and near.element(other) == _O
+    ]
+    if len(carbonyls) != 1 or near.mol.GetAtomWithIdx(oxygen).IsInRing():
+        return
+    yield "ester"
+    if piece.root == oxygen:
+        yield "acyloxy"
+        if chain and sum(near.element(atom) == _C for atom in piece.atoms) == 2:
+            yield "acetyloxy"
+    elif piece.root == carbonyls[0] and chain:
+        yield "alkoxycarbonyl"
+
+
+def _sulphur(near: Neighbours, piece: Piece, oxygens: list[int]) -> Iterator[str]:
+    """Alkylthio and alkylsulphonyl."""
+    if near.element(piece.root) != _S:
+        return
+    if not oxygens:
+        yield "thioalkyl"
+    elif len(oxygens) == 2 and all(list(near.of(oxygen)) == [piece.root] for oxygen in oxygens):
+        yield "alkylsulphonyl"

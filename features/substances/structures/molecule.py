@@ -1,0 +1,234 @@
+"""A SMILES or InChI becomes the parent structure that a law speaks of.
+
+Laws name a substance together with its salts, hydrates and stereoisomers, so all of these reduce to one parent: the
+largest organic fragment that is no usual counter-ion or solvent, neutral, without isotope marks, and with the hydrate of
+a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, cast
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdinchi
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+#: Longest text that is read as a structure; the longest SMILES of a substance in the reference data has 60 characters.
+MAX_TEXT: Final = 1000
+#: Largest molecule that is looked at, in atoms other than hydrogen.
+MAX_HEAVY_ATOMS: Final = 200
+# Rings in one molecule: ring perception and aromaticity can take exponential time in dense cages; C60 has 32.
+_MAX_RINGS: Final = 40
+# The InChI library gives up after that time; an ordinary molecule takes a tenth of a millisecond.
+_INCHI_OPTIONS: Final = "/WM500"
+# Rounds until nothing changes any more; the second normally confirms the first.
+_MAX_ROUNDS: Final = 4
+
+_SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:/\\.%*~{}]+", re.ASCII)
+_INCHI: Final = re.compile(r"InChI=1S?/([A-Za-z0-9.]+)(/[!-~]*)?", re.ASCII)
+_METALS: Final = frozenset({3, 4, 11, 12, 13, 19, 20, 25, 26, 27, 28, 29, 30, 37, 38, 47, 55, 56, 80, 83})
+
+# Acids, bases and solvents that accompany a substance. None of them is a parent while anything else organic is there.
+_COMPANIONS: Final = (
+    "O=CO",
+    "CC(=O)O",
+    "CCC(=O)O",
+    "CCCC(=O)O",
+    "O=C(O)C(F)(F)F",
+    "O=C(O)C(=O)O",
+    "O=C(O)CC(=O)O",
+    "O=C(O)CCC(=O)O",
+    "O=C(O)CCCC(=O)O",
+    "O=C(O)CCCCC(=O)O",
+    "O=C(O)C=CC(=O)O",
+    "O=C(O)CC(O)C(=O)O",
+    "O=C(O)C(O)C(O)C(=O)O",
+    "O=C(O)CC(O)(CC(=O)O)C(=O)O",
+    "CC(O)C(=O)O",
+    "O=C(O)CO",
+    "O=C(O)C(O)C(O)C(O)C(O)CO",
+    "O=C(O)c1ccccc1",
+    "O=C(O)c1ccccc1O",
+    "O=C(O)C(O)c1ccccc1",
+    "NC(CC(=O)O)C(=O)O",
+    "NC(CCC(=O)O)C(=O)O",
+    "NCC(=O)O",
+    "CS(=O)(=O)O",
+    "CCS(=O)(=O)O",
+    "O=S(=O)(O)C(F)(F)F",
+    "O=S(=O)(O)c1ccccc1",
+    "Cc1ccc(S(=O)(=O)O)cc1",
+    "CC1(C)C2CCC1(CS(=O)(=O)O)C(=O)C2",
+    "O=S(=O)(O)c1ccc2ccccc2c1",
+    "O=C(O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O",
+    "O=[N+]([O-])c1cc([N+](=O)[O-])c(O)c([N+](=O)[O-])c1",
+    "O=C(O)O",
+    "C[N+](C)(C)CCO",
+    "NC(CO)(CO)CO",
+    "CCNCC",
+    "CCN(CC)CC",
+    "CO",
+    "CCO",
+    "CCCO",
+    "CC(C)O",
+    "CC(C)=O",
+    "CC#N",
+    "CCOC(C)=O",
+    "CCOCC",
+    "C1CCOC1",
+    "C1COCCO1",
+    "CN(C)C=O",
+    "CS(C)=O",
+    "ClCCl",
+    "ClC(Cl)Cl",
+    "Cc1ccccc1",
+    "c1ccccc1",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """The parent of a declared structure.
+
+    Attributes:
+        mol: RDKit molecule of the parent.
+        smiles: canonical SMILES of the parent with its stereochemistry.
+        inchikey: standard InChIKey of the parent.
+        skeleton: first 14 letters of the InChIKey: the same for stereoisomers.
+    """
+
+    mol: Chem.Mol
+    smiles: str
+    inchikey: str
+    skeleton: str
+
+
+def from_smiles(text: str) -> Structure | None:
+    """The parent structure of a SMILES; ``None`` if the text is no SMILES of a whole molecule within the size limits.
+
+    Wildcard atoms and names behind the SMILES are refused. Nothing is printed.
+    """
+    text = text.strip()
+    if len(text) > MAX_TEXT or not _SMILES.fullmatch(text):
+        return None
+    with rdBase.BlockLogs():
+        return _structure(Chem.MolFromSmiles(text, sanitize=False))
+
+
+def from_inchi(text: str) -> Structure | None:
+    """The parent structure of an InChI; ``None`` if the text is no InChI of a whole molecule within the size limits.
+
+    Nothing is printed.
+    """
+    text = text.strip()
+    matched = _INCHI.fullmatch(text) if len(text) <= MAX_TEXT else None
+    # The library reserves memory for as many atoms as the formula claims.
+    if matched is None or any(int(count) > 2 * MAX_HEAVY_ATOMS + 2 for count in re.findall(r"[0-9]+", matched[1])):
+        return None
+    with rdBase.BlockLogs():
+        return _structure(rdinchi.InchiToMol(text, False, False)[0])
+
+
+def _structure(raw: Chem.Mol | None) -> Structure | None:
+    if raw is None or not _within_limits(raw):
+        return None
+    try:
+        Chem.SanitizeMol(raw)
+        mol: Chem.Mol | None = Chem.RemoveHs(raw)
+        smiles = Chem.MolToSmiles(mol)
+        for _ in range(_MAX_ROUNDS):
+            if mol is None:
+                return None
+            before, smiles = smiles, Chem.MolToSmiles(_parent(mol, smiles))
+            # The molecule is read back from its SMILES, so that one parent always has one and the same molecule.
+            mol = cast("Chem.Mol | None", Chem.MolFromSmiles(smiles))
+            if smiles == before:
+                break
+        key = rdinchi.MolToInchiKey(mol, _INCHI_OPTIONS) if mol is not None else ""
+    except (Chem.MolSanitizeException, ValueError, RuntimeError):
+        return None
+    if mol is None or not key or mol.GetNumHeavyAtoms() == 0:
+        return None
+    return Structure(mol, smiles, key, key[:14])
+
+
+def _within_limits(mol: Chem.Mol) -> bool:
+    if not 0 < mol.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS or any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        return False
+    rings = mol.GetNumBonds() - mol.GetNumAtoms() + len(Chem.GetMolFrags(mol))
+    return rings <= _MAX_RINGS
+
+
+def _parent(mol: Chem.Mol, smiles: str) -> Chem.Mol:
+    # Charges, isotopes and metals are written in brackets; most molecules have none, and looking for them costs time.
+    marked = "[" in smiles
+    if marked:
+        mol = _without_isotopes(mol)
+        if any(atom.GetAtomicNum() in _METALS and atom.GetDegree() for atom in mol.GetAtoms()):
+            mol = rdMolStandardize.MetalDisconnector().Disconnect(mol)
+            smiles = Chem.MolToSmiles(mol)
+    if "." in smiles:
+        mol = _main_fragment(mol)
+    if marked:
+        mol = rdMolStandardize.Uncharger().uncharge(mol)
+    return _ketone_of_hydrate(mol)
+
+
+def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
+    marked = [atom for atom in mol.GetAtoms() if atom.GetIsotope() or atom.GetAtomMapNum()]
+    if not marked:
+        return mol
+    for atom in marked:
+        atom.SetIsotope(0)
+        atom.SetAtomMapNum(0)
+    # What was a stereocentre because of an isotope is none any more.
+    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    return mol
+
+
+@cache
+def _companions() -> frozenset[str]:
+    return frozenset(_flat(Chem.MolFromSmiles(smiles)) for smiles in _COMPANIONS)
+
+
+def _flat(mol: Chem.Mol) -> str:
+    """Canonical SMILES of the neutral molecule without stereochemistry."""
+    return Chem.MolToSmiles(rdMolStandardize.Uncharger().uncharge(mol), isomericSmiles=False)
+
+
+def _main_fragment(mol: Chem.Mol) -> Chem.Mol:
+    fragments = Chem.GetMolFrags(mol, asMols=True)
+    organic = [part for part in fragments if any(atom.GetAtomicNum() == 6 for atom in part.GetAtoms())]
+    if not organic:
+        # An inorganic salt is a substance only as a whole.
+        return mol
+    return cast("Chem.Mol", max(organic, key=_standing))
+
+
+def _standing(fragment: Chem.Mol) -> tuple[bool, int, str]:
+    """Companions come after all others, then size decides; the SMILES only makes the order of the fragments immaterial."""
+    return _flat(fragment) not in _companions(), fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)
+
+
+@cache
+def _hydrate() -> Chem.Mol:
+    return Chem.MolFromSmarts("[#6]@[CX4]([OX2H1])([OX2H1])@[#6]")
+
+
+def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
+    found = mol.GetSubstructMatch(_hydrate())
+    if not found:
+        return mol
+    _, carbon, kept, lost, _ = found
+    edit = Chem.RWMol(mol)
+    edit.GetBondBetweenAtoms(carbon, kept).SetBondType(Chem.BondType.DOUBLE)
+    # A molecule read from an InChI, or written with brackets, holds its hydrogens by number.
+    edit.GetAtomWithIdx(kept).SetNumExplicitHs(0)
+    edit.RemoveAtom(lost)
+    ketone = edit.GetMol()
+    Chem.SanitizeMol(ketone)
+    Chem.AssignStereochemistry(ketone, cleanIt=True, force=True)
+    return _ketone_of_hydrate(ketone)

@@ -1,0 +1,106 @@
+"""The class-wide definitions of nitazenes: United Kingdom and, its wording not known here, China.
+
+Both rest on 2-(2-benzylbenzimidazol-1-yl)ethanamine. Of the British clause the beginning was read in the published
+text (limbs i and ii); of the rest it is known that it covers nitazenes with a nitro group on the benzimidazole and
+those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Of the Chinese class only
+its name is known: the whole scaffold is taken for it, and its row in ``class_definitions.csv`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+from rdkit import Chem
+
+from features.substances.structures.groups import Neighbours, Piece, substituent
+from features.substances.structures.verdict import Verdict, best, verdict
+
+_SCAFFOLD: Final = "[CX4]([CX4][NX3;+0])n1c([CX4]c2ccccc2)nc2c1cccc2"
+#: Greatest molecular mass of the British clause, in unified atomic mass units.
+GB_MAX_MASS: Final = 500.0
+
+_GB_LIMBS: Final = ("i", "ii", "fused", "benzimidazole", "rest")
+_CN_LIMBS: Final = ("core",)
+_SIDE_CHAIN_CARBONS: Final = 3
+_BENZYL_CARBONS: Final = {
+    "alkyl": 6,
+    "haloalkyl": 6,
+    "alkoxy": 5,
+    "haloalkoxy": 5,
+    "thioalkyl": 5,
+    # The text read ends at this word; the number is that of the neighbouring kinds.
+    "alkylsulphonyl": 5,
+    "acetyloxy": 2,
+    "hydroxyl": 0,
+    "cyano": 1,
+    "halo": 0,
+}
+# Rings fused to the benzyl group that the advisers had the clause widened for: dihydrobenzofuran and benzodioxole.
+_FUSED_ON_BENZYL: Final = "[$([OX2]1[CX4][CX4]cc1),$([OX2]1[CX4][OX2]cc1)]"
+
+
+def united_kingdom(near: Neighbours) -> Verdict | None:
+    """The nitazene clause of the Misuse of Drugs Act 1971, Schedule 2, Part I, paragraph 1(ea); at most 500 u."""
+    found = near.mol.GetSubstructMatches(_query(_SCAFFOLD))
+    if not found or _mass(near.mol) > GB_MAX_MASS:
+        return None
+    return best(_united_kingdom(near, one) for one in found)
+
+
+def china(near: Neighbours) -> Verdict | None:
+    """The class "nitazenes" of China, taken to be every substance with the scaffold."""
+    return verdict({"core"}, _CN_LIMBS) if near.mol.HasSubstructMatch(_query(_SCAFFOLD)) else None
+
+
+@cache
+def _query(smarts: str) -> Chem.Mol:
+    return Chem.MolFromSmarts(smarts)
+
+
+def _mass(mol: Chem.Mol) -> float:
+    """Molecular mass in u, from the mean masses of the elements."""
+    hydrogen = Chem.GetPeriodicTable().GetAtomicWeight(1)
+    return sum(atom.GetMass() + atom.GetTotalNumHs() * hydrogen for atom in mol.GetAtoms())
+
+
+def _united_kingdom(near: Neighbours, found: Sequence[int]) -> Verdict | None:
+    amine, benzyl_ring, benzo_ring = found[2], frozenset(found[6:12]), frozenset(found[15:19])
+    limbs, sure = set(), True
+    for piece in near.pieces(frozenset(found)):
+        places = {joint.inner for joint in piece.joints}
+        if places == {amine}:
+            limb = _on_amine(near, piece)
+        elif places <= benzyl_ring:
+            limb = _on_benzyl(near, piece)
+        elif places <= benzo_ring:
+            kinds = substituent(near, piece).kinds
+            if "amino" in kinds:
+                # The advisers asked for another amendment to reach these, so this wording does not.
+                return None
+            limb = "benzimidazole" if "nitro" in kinds else "rest"
+        else:
+            limb = "rest"
+        limbs.add(limb)
+        sure = sure and limb != "rest"
+    return verdict(limbs, _GB_LIMBS, sure=sure)
+
+
+def _on_amine(near: Neighbours, piece: Piece) -> str:
+    if len(piece.joints) == 2:
+        return "i" if all(joint.single for joint in piece.joints) else "rest"
+    of_piece = substituent(near, piece)
+    return "i" if of_piece.kinds & {"alkyl", "alkenyl"} and of_piece.carbons <= _SIDE_CHAIN_CARBONS else "rest"
+
+
+def _on_benzyl(near: Neighbours, piece: Piece) -> str:
+    of_piece = substituent(near, piece)
+    if any(of_piece.carbons <= _BENZYL_CARBONS.get(kind, -1) for kind in of_piece.kinds):
+        return "ii"
+    fused = len(piece.joints) == 2 and len(piece.atoms) == 3
+    return "fused" if fused and _fused_oxygens(near) & piece.atoms else "rest"
+
+
+def _fused_oxygens(near: Neighbours) -> frozenset[int]:
+    return frozenset(oxygen for (oxygen,) in near.mol.GetSubstructMatches(_query(_FUSED_ON_BENZYL)))

@@ -1,0 +1,104 @@
+"""The class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
+
+4-Anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and carbamates, in
+any combination (salts are off already). Nothing else may differ: a carbon chain on the ring nitrogen
+(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) is another substance with a listing of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+from rdkit import Chem
+
+from features.substances.structures.groups import Neighbours, Piece, substituent
+from features.substances.structures.verdict import Verdict, best, verdict
+
+_ANILINOPIPERIDINE: Final = "[NX3;+0]1[CX4][CX4][CX4]([NX3;+0]c2ccccc2)[CX4][CX4]1"
+_PIPERIDONE: Final = "[NX3;+0]1[CX4][CX4][CX3](=[OX1])[CX4][CX4]1"
+_ACETAL: Final = "[NX3;+0]1[CX4][CX4][CX4]([OX2][#6;!$(C=O)])([OX2][#6;!$(C=O)])[CX4][CX4]1"
+
+_ANILINOPIPERIDINE_LIMBS: Final = ("amide", "carbamate", "halide")
+_PIPERIDONE_LIMBS: Final = ("acetal", "amide", "carbamate")
+
+
+def anilinopiperidine(near: Neighbours) -> Verdict | None:
+    """4-Anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off the aniline ring, a urea
+    and a sulphonamide."""
+    return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_query(_ANILINOPIPERIDINE)))
+
+
+def piperidone(near: Neighbours) -> Verdict | None:
+    """4-Piperidone, its acetals, amides and carbamates; ``possible`` for a urea and a sulphonamide."""
+    ketones = (
+        _piperidone(near, found, set(), carbonyl=True) for found in near.mol.GetSubstructMatches(_query(_PIPERIDONE))
+    )
+    acetals = (
+        _piperidone(near, found, {"acetal"}, carbonyl=False) for found in near.mol.GetSubstructMatches(_query(_ACETAL))
+    )
+    return best((*ketones, *acetals))
+
+
+@cache
+def _query(smarts: str) -> Chem.Mol:
+    return Chem.MolFromSmarts(smarts)
+
+
+def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None:
+    ring_nitrogen, amine, aniline = found[0], found[4], frozenset(found[5:11])
+    limbs, sure = set(), True
+    for piece in near.pieces(frozenset(found)):
+        if not piece.substituent:
+            return None
+        if piece.place in (ring_nitrogen, amine):
+            limb, certain = _on_nitrogen(near, piece)
+        else:
+            limb = "halide" if "halo" in substituent(near, piece).kinds else ""
+            # What "halides" of an amine are is not defined; the rule speaks of those on the aniline ring.
+            certain = piece.place in aniline
+        if not limb:
+            return None
+        limbs.add(limb)
+        sure = sure and certain
+    return verdict(limbs, _ANILINOPIPERIDINE_LIMBS, sure=sure)
+
+
+def _piperidone(near: Neighbours, found: Sequence[int], limbs: set[str], *, carbonyl: bool) -> Verdict | None:
+    nitrogen = found[0]
+    # Of an acetal only its carbon and oxygens are fixed; what its oxygens carry is free, also as a ring.
+    scaffold = frozenset(found) if carbonyl else frozenset((*found[:5], found[6], found[8], found[9]))
+    oxygens = frozenset() if carbonyl else frozenset((found[4], found[6]))
+    sure = True
+    for piece in near.pieces(scaffold):
+        places = {joint.inner for joint in piece.joints}
+        if places == {nitrogen} and piece.substituent:
+            limb, certain = _on_nitrogen(near, piece)
+            if limb not in _PIPERIDONE_LIMBS:
+                return None
+            limbs = {*limbs, limb}
+            sure = sure and certain
+        elif not places <= oxygens:
+            return None
+    return verdict(limbs, _PIPERIDONE_LIMBS, sure=sure)
+
+
+def _on_nitrogen(near: Neighbours, piece: Piece) -> tuple[str, bool]:
+    """Which limb a group on a nitrogen answers to, empty for none, and whether that is sure."""
+    root = piece.root
+    doubly = [other for other, single in near.bonds(root) if not single and near.element(other) == 8]
+    rest = [other for other, single in near.bonds(root) if single and other in piece.atoms]
+    if near.element(root) == 6 and len(doubly) == 1:
+        beyond = near.element(rest[0]) if rest else 6
+        if beyond == 6:
+            return "amide", True
+        if beyond == 8:
+            # With hydrogen it is a carbamic acid, which is no carbamate but falls apart into the amine.
+            return "carbamate", near.mol.GetAtomWithIdx(rest[0]).GetDegree() == 2
+        return ("amide", False) if beyond == 7 else ("", False)
+    if near.element(root) == 16 and len(doubly) == 2:
+        return "amide", False
+    if near.element(root) in (9, 17, 35, 53):
+        return "halide", False
+    return "", False

@@ -1,0 +1,30 @@
+"""How far a structure answers to one definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+#: The limb of a structure that differs from the parent in nothing.
+PARENT: Final = "parent"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``met`` or ``possible``, with the limbs by which the structure differs from the parent, in the order of the law."""
+
+    result: Literal["met", "possible"]
+    limbs: tuple[str, ...]
+
+
+def verdict(limbs: Iterable[str], order: tuple[str, ...], *, sure: bool = True) -> Verdict:
+    """A verdict with its limbs sorted as ``order`` has them; `PARENT` where there is none."""
+    named = set(limbs)
+    return Verdict("met" if sure else "possible", tuple(limb for limb in order if limb in named) or (PARENT,))
+
+
+def best(verdicts: Iterable[Verdict | None]) -> Verdict | None:
+    """Of several readings of one structure the surest, then the one that needs the fewest limbs; ``None`` if there is none."""
+    found = [one for one in verdicts if one is not None]
+    return min(found, key=lambda one: (one.result != "met", len(one.limbs), one.limbs), default=None)
