@@ -154,7 +154,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
             "PJMPHNIQZUBGLI-UHFFFAOYSA-N, expected QQOMYEQLWQJRKK-UHFFFAOYSA-N",
         ),
         ("substances.csv", 2, "PJMPHNIQZUBGLI-UHFFFAOYSA-N", "", "smiles or inchikey is blank, expected the structure"),
-        ("substances.csv", 3, ",sufentanyl,", ",PHENT-ANYL,", "'PHENT-ANYL' stands for both Fentanyl and Sufentanil"),
+        ("substances.csv", 3, ",sufentanyl|", ",PHENT-ANYL|", "'PHENT-ANYL' stands for both Fentanyl and Sufentanil"),
         ("substances.csv", 3, "56030-54-7", "437-38-7", "cas 437-38-7 belongs to both Fentanyl and Sufentanil"),
         ("control_listings.csv", 2, "1964", "64", "effective_from is '64', expected 4 digits"),
         ("control_listings.csv", 2, "1964,,year", "1964-02-30,,day", "effective_from is '1964-02-30', expected a day"),

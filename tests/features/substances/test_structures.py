@@ -1,0 +1,246 @@
+"""A declared structure becomes the parent that laws speak of, whatever salt, hydrate or isotope it was declared as."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from features.reference import Group, Substance, substances
+from features.substances.structures import Structure, from_inchi, from_smiles, nearest
+from features.substances.structures.molecule import MAX_HEAVY_ATOMS, MAX_TEXT
+
+FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
+FENTANYL_KEY = "PJMPHNIQZUBGLI-UHFFFAOYSA-N"
+FENTANYL_INCHI = (
+    "InChI=1S/C22H28N2O/c1-2-22(25)24(20-11-7-4-8-12-20)21-14-17-23(18-15-21)16-13-19-9-5-3-6-10-19"
+    "/h3-12,21H,2,13-18H2,1H3"
+)
+PIPERIDONE_KEY = "VRJHQPZVIGNGMX-UHFFFAOYSA-N"
+CITRATE = "OC(=O)CC(O)(CC(=O)O)C(=O)O"
+ROWS = [row for row in substances() if row.smiles]
+
+
+def read(smiles: str) -> Structure:
+    structure = from_smiles(smiles)
+    assert structure is not None, smiles
+    return structure
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        FENTANYL,
+        f"  {FENTANYL}\n",
+        f"{FENTANYL}.{CITRATE}",
+        f"{CITRATE}.{FENTANYL}",
+        f"{FENTANYL}.Cl",
+        "CCC(=O)N(c1ccccc1)C1CC[NH+](CCc2ccccc2)CC1.[Cl-]",
+        f"{FENTANYL}.OC(=O)C(=O)O.O.O",
+        "[2H]C([2H])([2H])C([2H])([2H])C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1",
+        "[13CH3]CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1",
+        "[CH3:7]CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1",
+    ],
+)
+def test_salt_hydrate_charge_isotope_and_spelling_lead_to_the_same_parent(declared: str) -> None:
+    structure = read(declared)
+    assert (structure.smiles, structure.inchikey) == (FENTANYL, FENTANYL_KEY)
+    assert structure.skeleton == FENTANYL_KEY[:14]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "O=C1CCNCC1",
+        "Cl.O=C1CCNCC1",
+        "Cl.OC1(O)CCNCC1",
+        "O.Cl.O=C1CCNCC1",
+        "[Cl-].OC1(O)CC[NH2+]CC1",
+        "[OH]C1([OH])CCNCC1",
+        # Here the acid is the larger part; it is still only the acid.
+        "O=C1CCNCC1.Cc1ccc(S(=O)(=O)O)cc1",
+        "O=C1CC[NH2+]CC1.O=C([O-])C(F)(F)F",
+        f"O=C1CCNCC1.{CITRATE}",
+        "O=C1CCNCC1.CN(C)C=O",
+    ],
+)
+def test_4_piperidone_is_found_in_its_salts_and_in_its_hydrate(declared: str) -> None:
+    assert read(declared).inchikey == PIPERIDONE_KEY
+
+
+def test_only_the_hydrate_of_a_cyclic_ketone_becomes_a_ketone() -> None:
+    assert read("OC1(O)CCN(CCc2ccccc2)CC1").smiles == read("O=C1CCN(CCc2ccccc2)CC1").smiles
+    assert read("CC(O)(O)C").smiles == "CC(C)(O)O"
+    assert read("OC1CCNCC1O").smiles == "OC1CCNCC1O"
+
+
+def test_of_two_substances_the_larger_is_the_parent() -> None:
+    assert read(f"O=C1CCN(CCc2ccccc2)CC1.{FENTANYL}").smiles == FENTANYL
+
+
+def test_an_imidic_acid_is_the_amide_whichever_way_it_came() -> None:
+    amide = read("CC(=O)Nc1ccccc1")
+    assert (
+        read("CC(O)=Nc1ccccc1").smiles
+        == read("C/C(O)=N/c1ccccc1").smiles
+        == read("C/C([OH])=N\\c1ccccc1").smiles
+        == amide.smiles
+    )
+    from_text = from_inchi("InChI=1S/C8H9NO/c1-7(10)9-8-5-3-2-4-6-8/h2-6H,1H3,(H,9,10)")
+    assert from_text is not None
+    assert (from_text.smiles, from_text.inchikey) == (amide.smiles, amide.inchikey)
+
+
+def test_an_acid_alone_is_its_own_parent_and_so_is_an_inorganic_salt() -> None:
+    assert read("[Na+].CC(=O)[O-]").smiles == "CC(=O)O"
+    assert read("CC(=O)O[Na]").smiles == "CC(=O)O"
+    assert read("[Na+].[Cl-]").inchikey == "FAPWRFPIFSIZLT-UHFFFAOYSA-M"
+
+
+def test_stereochemistry_stays_in_the_key_but_not_in_the_skeleton() -> None:
+    trans, cis = read("C/C=C/C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"), read("C/C=C\\C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
+    assert trans.inchikey != cis.inchikey
+    assert trans.skeleton == cis.skeleton
+    assert "/" in trans.smiles
+
+
+def test_deuterium_makes_no_stereocentre() -> None:
+    assert read("[2H][C@H](C)O").smiles == "CCO"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_structure_of_the_reference_data_is_read_and_is_its_own_parent(row: Substance) -> None:
+    smiles = row.smiles
+    structure = read(smiles)
+    again = read(structure.smiles)
+    assert (again.smiles, again.inchikey) == (structure.smiles, structure.inchikey)
+    if "." not in smiles:
+        assert structure.inchikey == row.inchikey
+
+
+def test_an_inchi_leads_to_the_same_parent_as_the_smiles() -> None:
+    structure = from_inchi(FENTANYL_INCHI)
+    assert structure is not None
+    assert (structure.smiles, structure.inchikey) == (FENTANYL, FENTANYL_KEY)
+    hydrate = from_inchi("InChI=1S/C5H11NO2.ClH/c7-5(8)1-3-6-4-2-5;/h6-8H,1-4H2;1H")
+    assert hydrate is not None
+    assert hydrate.inchikey == PIPERIDONE_KEY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "fentanyl",
+        "CCO ethanol",
+        "C1CC",
+        "c1cccc1",
+        "C(C)(C)(C)(C)C",
+        "C*",
+        "[#0]C",
+        ".".join(["C1CC1"] * 41),  # more rings than a substance has
+        "[H][H]",
+        "[H+]",
+        "CC>>CC",
+        "ССО",  # Cyrillic letters
+        "C" * (MAX_HEAVY_ATOMS + 1),
+        "C" * (MAX_TEXT + 1),
+        "\x00C",
+    ],
+)
+def test_what_is_no_whole_molecule_is_no_structure(text: str) -> None:
+    assert from_smiles(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "InChI=",
+        "InChI=1S/",
+        "InChI=1S/C999999H2/",
+        "InChI=1S/C2H6O/c9-9",
+        "InChIKey=PJMPHNIQZUBGLI-UHFFFAOYSA-N",
+        FENTANYL,
+    ],
+)
+def test_what_is_no_inchi_is_no_structure(text: str) -> None:
+    assert from_inchi(text) is None
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    for text in ("C1CC", "C(C)(C)(C)(C)C", "c1cccc1", FENTANYL, "F[Kr]F", "[Na+].[Cl-]"):
+        from_smiles(text)
+    for text in ("InChI=1S/C2H6O/c9-9", "InChI=1S/C2H6O/c1", FENTANYL_INCHI):
+        from_inchi(text)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "C" * MAX_HEAVY_ATOMS,
+        ".".join(["C"] * MAX_HEAVY_ATOMS),
+        "C1" + "CC" * 90 + "C1",
+        "c12c3c4c5c1c1c6c7c2c2c8c3c3c9c4c4c%10c5c5c1c1c6c6c%11c7c2c2c7c8c3c3c8c9c4c4c9c%10c5c5c1c1c6c6c%11c2c2c7c3c3c8c4c4c9c5c1c1c6c2c3c41",
+        ".".join(["[C@](F)(Cl)(Br)I"] * 40),
+        "[C@H](F)(Cl)" * 60,
+        "(" * 500,
+        "C1" * 400,
+    ],
+)
+def test_the_largest_and_oddest_texts_take_no_time_to_speak_of(smiles: str) -> None:
+    started = time.perf_counter()
+    from_smiles(smiles)
+    assert time.perf_counter() - started < 2  # about 20 ms; the rest is for a busy machine
+
+
+SMILES_LIKE = st.text(alphabet="CNOSPFIclnosBr123()=#[]+-@/\\.%H", max_size=40)
+PARTS = st.sampled_from(
+    [row.smiles for row in ROWS] + [CITRATE, "Cl", "O", "[Na+]", "CC(=O)[O-]", "OS(=O)(=O)O", "[NH4+]"]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=60) | SMILES_LIKE)
+@example("[nH]1cccc1.[O-][N+](=O)c1ccccc1")
+@example("C[N+](C)(C)[O-]")
+@example("O[C@H]1CC[C@@](O)(O)CC1")
+def test_any_text_is_a_structure_or_none_and_the_parent_of_a_parent_is_itself(text: str) -> None:
+    from_inchi(text)
+    from_inchi(f"InChI=1S/{text}")
+    structure = from_smiles(text)
+    if structure is not None:
+        again = read(structure.smiles)
+        assert (again.smiles, again.inchikey) == (structure.smiles, structure.inchikey)
+        assert structure.inchikey.startswith(structure.skeleton)
+
+
+@settings(deadline=None)
+@given(st.lists(PARTS, min_size=1, max_size=4))
+def test_the_order_of_the_parts_does_not_matter(parts: list[str]) -> None:
+    assert read(".".join(parts)).smiles == read(".".join(reversed(parts))).smiles
+
+
+# The nearest watched substance
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.group is Group.FENTANYL], ids=lambda row: row.name)
+def test_a_watched_substance_is_nearest_to_itself(row: Substance) -> None:
+    name, likeness = nearest(read(getattr(row, "smiles")))  # noqa: B009
+    assert (name, likeness) == (row.name, 1.0)
+
+
+def test_a_near_miss_is_near_and_an_everyday_chemical_is_far() -> None:
+    name, likeness = nearest(read("CCC(=O)N(c1ccccc1)C1CCN(CCCc2ccccc2)CC1"))
+    assert name == "Fentanyl"
+    assert 0.7 < likeness < 1
+    assert nearest(read("CC(=O)Oc1ccccc1C(=O)O"))[1] < 0.3
+
+
+def test_adulterants_and_other_listed_chemicals_are_never_the_nearest() -> None:
+    names = {row.name for row in ROWS if row.group in (Group.ADULTERANT, Group.OTHER_CONTROLLED)}
+    assert names
+    assert not {nearest(read(row.smiles))[0] for row in ROWS} & names
