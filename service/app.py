@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from models.store import ModelStore
-from service.api import files, info, scoring
+from service import chemistry
+from service.api import files, info, scoring, substances
 from service.api.dependencies import Slots, State
 from service.api.docs import install_docs
 from service.api.openapi import EXAMPLE_SHIPMENT, install_openapi
@@ -20,6 +23,9 @@ from service.middleware import Observed
 from service.model_host import ModelHost, Served
 from service.scoring import Options, score
 from service.settings import Settings
+
+#: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
+_LOOKUPS = 2
 
 _DESCRIPTION = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -54,13 +60,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        chemistry.set_up(settings)
+        # A Java program comes up while the model is loaded, and nothing waits for it.
+        starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
         async with host.watching(settings.pointer_poll_seconds):
+            # Not before: both would load the same tables at the same time, each for itself.
+            warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
             # What is loaded now stays: the collector need not walk through the model and its tables again and again.
             gc.collect()
             gc.freeze()
             try:
                 yield
             finally:
+                await asyncio.gather(starting, warming)
                 gc.unfreeze()
 
     app = FastAPI(
@@ -72,11 +84,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = State(settings, score_settings, host, metrics, Slots(settings.max_csv_requests))
+    app.state.service = State(
+        settings, score_settings, host, metrics, Slots(settings.max_csv_requests), CapacityLimiter(_LOOKUPS)
+    )
     install_handlers(app)
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
     app.include_router(files.router)
+    app.include_router(substances.router)
     app.include_router(info.router)
     install_docs(app)
     install_openapi(app)

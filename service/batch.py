@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.readers import ROWS_PER_CHUNK, Chunk, ColumnMapping, TableReader, open_table
-from service.output import OutputRefused, delimited, format_of, header_line, open_writer, whole_file
+from service.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
 from service.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def score_file(
     started = time.monotonic()
     source, target = Path(in_path), Path(out_path)
     rejects = Path(rejects_path) if rejects_path is not None else default_rejects_path(source)
-    _check_paths(source, target, rejects)
+    format_of(target)
+    check_paths([("input", source), ("output", target), ("rejects", rejects)])
     tally = _Tally(top)
     with contextlib.ExitStack() as stack:
         reader = stack.enter_context(open_table(source, mapping=mapping, rows_per_chunk=rows_per_chunk))
@@ -220,18 +221,6 @@ def _cells_of(row: str, delimiter: str, width: int) -> list[str]:
 
 def _guesses(reader: TableReader) -> list[str]:
     return [f"{column!r} was taken for {name}." for name, column in reader.guessed.items()]
-
-
-def _check_paths(source: Path, target: Path, rejects: Path) -> None:
-    format_of(target)
-    named = [("input", source), ("output", target), ("rejects", rejects)]
-    for index, (what, path) in enumerate(named):
-        for other, earlier in named[:index]:
-            if path.absolute() == earlier.absolute() or (path.exists() and earlier.exists() and path.samefile(earlier)):
-                raise OutputRefused(f"{path}: The {what} file would overwrite the {other} file; name another.")
-    for path in (target, rejects):
-        if not path.parent.is_dir():
-            raise OutputRefused(f"{path}: There is no folder {path.parent}; make it first.")
 
 
 @dataclass(slots=True)

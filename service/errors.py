@@ -1,6 +1,7 @@
 """Errors of the service, all answered as RFC 9457 problem details.
 
     ServiceError
+    ├── NotFound           404  nothing is known that could be answered
     ├── NotAcceptedMedia   415  a media type, character set or content coding that is not read here
     ├── TooLarge           413  over a limit
     ├── Unprocessable      422  cannot be read
@@ -53,6 +54,12 @@ class ServiceError(Exception):
         self.errors = [dict(error) for error in errors]
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+
+
+class NotFound(ServiceError):
+    """Nothing is known that could be answered."""
+
+    status, slug, title = 404, "not-found", "Not Found"
 
 
 class NotAcceptedMedia(ServiceError):
@@ -161,7 +168,7 @@ def install_handlers(app: FastAPI) -> None:
     async def parameters(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [
-            {"field": str(part["loc"][-1]), "problem": f"{part['msg']}; got {_shortened(part.get('input'))}"}
+            {"field": str(part["loc"][-1]), "problem": f"{part['msg']}; got {shortened(part.get('input'))}"}
             for part in error.errors()
         ]
         return problem_response(
@@ -193,6 +200,7 @@ def _request_id(request: Request) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _shortened(value: object, limit: int = 80) -> str:
+def shortened(value: object, limit: int = 80) -> str:
+    """A value as an error shows it."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

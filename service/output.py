@@ -49,6 +49,21 @@ def format_of(path: Path) -> tuple[str, bool]:
     raise OutputRefused(f"{path}: The ending says the format; use one of {', '.join(_FORMATS)}.")
 
 
+def check_paths(named: Sequence[tuple[str, Path]]) -> None:
+    """Look at the files of one run, the first of which is read, before anything is done.
+
+    Raises:
+        OutputRefused: one would overwrite another, or the folder of one that is written is not there.
+    """
+    for index, (what, path) in enumerate(named):
+        for other, earlier in named[:index]:
+            if path.absolute() == earlier.absolute() or (path.exists() and earlier.exists() and path.samefile(earlier)):
+                raise OutputRefused(f"{path}: The {what} file would overwrite the {other} file; name another.")
+    for _, path in named[1:]:
+        if not path.parent.is_dir():
+            raise OutputRefused(f"{path}: There is no folder {path.parent}; make it first.")
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its place at ``path`` only when the block ends well.

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     # Where uploads wait while they are scored; None: the system's temporary folder.
     upload_dir: Path | None = None
 
+    # A name needs 1 to 5 ms at most as a rule, so this many take some seconds.
+    max_substance_queries: int = Field(default=1000, ge=1, le=10_000)
+    # Systematic names are read by OPSIN, a Java program that runs beside the service (some 200 MB). False: they are not read.
+    opsin: bool = True
+    # Real names take milliseconds; a text made to take long is given up after this time.
+    opsin_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
+
     @model_validator(mode="after")
     def _scores_can_be_made(self) -> Self:
         self.score_settings()

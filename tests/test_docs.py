@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from features.fields import FIELDS
+from features.reference import class_definitions
+from features.substances.match import KINDS
 from models.settings import DEFAULT_BASE_RATES
 from service.app import create_app
 from service.score_columns import ALL_SCORE_COLUMNS
 from service.settings import Settings
+from service.substances import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -48,6 +51,18 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def test_every_column_of_a_scored_file_is_documented_in_its_order() -> None:
     words = [word for word in code_words("scoring.md") if word in ALL_SCORE_COLUMNS]
     assert tuple(words) == ALL_SCORE_COLUMNS
+
+
+def test_every_column_of_a_resolved_file_is_documented_in_its_order() -> None:
+    words = [word for word in code_words("substances.md") if word in COLUMNS]
+    assert tuple(words) == COLUMNS
+
+
+def test_every_kind_of_match_and_every_class_definition_is_documented() -> None:
+    words = code_words("substances.md")
+    assert tuple(word for word in words if word in KINDS) == KINDS
+    definitions = list(dict.fromkeys(row.definition for row in class_definitions()))
+    assert [word for word in words if word in definitions] == definitions
 
 
 def test_the_assumed_base_rates_are_documented() -> None:

@@ -32,6 +32,7 @@ RUN_HERE = (
     "make dev",
     ".venv/bin/tidewaiter serve",
     "curl ",
+    ".venv/bin/tidewaiter substance ",
     ".venv/bin/tidewaiter validate ",
     ".venv/bin/tidewaiter score ",
     ".venv/bin/tidewaiter train ",
@@ -202,6 +203,16 @@ def test_the_served_answer_is_the_one_shown(desk: Path, environment: dict[str, s
         update(f"```json\n{shown}```", f"```json\n{laid_out(answer)}\n```")
         return
     assert json.loads(shown) == approximately(answer)
+
+
+def test_the_answer_about_a_chemical_is_the_one_shown(desk: Path, environment: dict[str, str]) -> None:
+    done = run(command(".venv/bin/tidewaiter substance "), desk, environment | {"COLUMNS": "80"})
+    answer = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    [shown] = blocks("plain")
+    if UPDATE:
+        update(f"```plain\n{shown}```", f"```plain\n{answer}\n```")
+        return
+    assert shown == f"{answer}\n"
 
 
 def test_the_scored_file_is_the_one_described(desk: Path, environment: dict[str, str]) -> None:

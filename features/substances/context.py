@@ -69,7 +69,7 @@ _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
 _AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
 
 # What parts goods from goods, and what parts one item of a list from the next.
-_HARD: Final = re.compile(r"[;\n\r|•。；]|\.[ ]|\.$|[ ][/+][ ]")
+_HARD: Final = re.compile(r"[;\n\r|•。；]|\.[ ](?!\d)|\.$|[ ][/+][ ]")
 _SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
 # Between a word before the name and the name: the word is about it.
 _LINK: Final = re.compile(
@@ -192,29 +192,28 @@ class Surroundings:
         cue: re.Pattern[str], clause: str, at: int, to: int, *, listed: bool
     ) -> tuple[re.Match[str], bool] | None:
         """The word of a kind that is said of the name, and whether that leaves the name a mention only."""
-        for found in cue.finditer(clause):
-            if found.start() >= to:
-                between = clause[to : found.start()]
-                if len(between) > _REACH or AMOUNT.search(between) is not None:
-                    continue
-                apart = _SOFT.search(between) is not None
-                if apart and (not listed or FORM.search(between) is not None or AMOUNT.search(clause) is not None):
-                    continue
-                return found, FORM.search(between) is None or listed
-            if found.end() <= at:
-                between = clause[found.end() : at]
-                if len(between) > _REACH or AMOUNT.search(between) is not None:
-                    continue
-                link = _LINK.search(found[0][-4:] + between) is not None
-                if _SOFT.search(between) is not None and not (link and listed):
-                    continue
-                own = clause[to:]
-                soft = _SOFT.search(own)
-                own = own[: soft.start()] if soft is not None else own
-                amount = AMOUNT.search(own) is not None
-                loose = not link and (FORM.search(own) is not None or FORM.search(between) is not None)
-                return found, not (amount or loose)
-            # The word lies over the name itself, as in an antibody's name.
+        head, tail = clause[:at], clause[to:]
+        for found in cue.finditer(tail):
+            between = tail[: found.start()]
+            if len(between) > _REACH or AMOUNT.search(between) is not None:
+                break
+            # An item of its own: fentanyl powder, test strips. In a list the strips may be for all of it.
+            apart = _SOFT.search(between) is not None
+            if apart and (not listed or FORM.search(between) is not None or AMOUNT.search(clause) is not None):
+                break
+            return found, FORM.search(between) is None or listed
+        for found in cue.finditer(head):
+            between = head[found.end() :]
+            if len(between) > _REACH or AMOUNT.search(between) is not None:
+                continue
+            link = _LINK.search(found[0][-4:] + between) is not None
+            if _SOFT.search(between) is not None and not (link and listed):
+                continue
+            soft = _SOFT.search(tail)
+            own = tail[: soft.start()] if soft is not None else tail
+            amount = AMOUNT.search(own) is not None
+            loose = not link and (FORM.search(own) is not None or FORM.search(between) is not None)
+            return found, not (amount or loose)
         return None
 
     @staticmethod
@@ -260,4 +259,4 @@ def _continues_unspaced(head: str, name: str, tail: str) -> bool:
         return True
     if not (tail and _RUNNING.match(tail) is not None and _RUNNING.match(name[-1]) is not None):
         return False
-    return "\uac00" <= tail[0] and _AFTER_KOREAN.match(tail) is None
+    return tail[0] >= "\uac00" and _AFTER_KOREAN.match(tail) is None

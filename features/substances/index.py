@@ -21,6 +21,7 @@ from features.substances.match import BENIGN, WATCHED, Kind, Match
 from features.substances.misspelt import MisspeltNames
 from features.substances.names import Entry, Found, NameIndex
 from features.substances.normalise import CAS, fold, original, spell
+from features.substances.opsin import opsin
 from features.substances.spotting import Piece, structures_in
 from features.substances.translations import translated_names
 
@@ -33,6 +34,8 @@ _REMEMBERED: Final = 65_536
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
+# Salts and grades around the name of a common chemical: " hydrochloride".
+_SLACK: Final = 16
 _KIN: Final = frozenset({"fentanyl", "nitazene"})
 _WORD: Final = re.compile(r"[^\W\d_]{4,}[ -]?$")
 _LABELLED_CAS: Final = re.compile(
@@ -63,7 +66,7 @@ class SubstanceIndex:
         self._names = NameIndex()
         self._cas: dict[str, Entry] = {}
         self._inchikeys: dict[str, Entry] = {}
-        self._smiles_of_class: dict[str, str] = {}
+        self._smiles: dict[str, str] = {}
         self._structures_made: StructureIndex | None = None
         for row in self._rows.values():
             self._names.add_substance(row, systematic="systematic")
@@ -107,7 +110,8 @@ class SubstanceIndex:
         """
         if len(text) > _LONGEST_REMEMBERED:
             return self._resolve(text, chemical)
-        return self._remembered(text, chemical)
+        # What was answered while systematic names could not be read holds only as long as that.
+        return self._remembered(text, chemical, opsin().available)
 
     def nearest(self, text: str) -> Match | None:
         """For a question whose answer is that no listed substance is named: the one nearest in structure.
@@ -142,7 +146,7 @@ class SubstanceIndex:
 
     # -- the stages
 
-    def _resolve(self, text: str, chemical: bool) -> Match | None:
+    def _resolve(self, text: str, chemical: bool, readable: bool = True) -> Match | None:
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
         found = self._names.find(spelled, around)
@@ -154,8 +158,10 @@ class SubstanceIndex:
         stem = best is not None and best.hit and best.entry.group in _KIN and _WORD.search(spelled[: best.start])
         if best is not None and best.hit and not best.ambiguous and not stem:
             return self._of_found(best, text, spelled)
-        benign = best is not None and best.entry.group == BENIGN
-        candidates = list(self._by_structure(structures_in(text, chemical=chemical), around, benign=benign))
+        # A common chemical that was recognised by its whole name needs no reading of that name.
+        known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
+        pieces = [piece for piece in structures_in(text, chemical=chemical) if len(piece.text) > known]
+        candidates = list(self._by_structure(pieces, around))
         if not any(match.hit for match in candidates):
             candidates += self._by_composition(text, spelled, around)
         # What was read as the structure of some other chemical is no misspelling of a watched one.
@@ -183,12 +189,9 @@ class SubstanceIndex:
                 if entry is not None:
                     yield _placed(entry, around, matched.start(1), matched.end())
 
-    def _by_structure(self, pieces: Sequence[Piece], around: Surroundings, *, benign: bool) -> Iterator[Match]:
+    def _by_structure(self, pieces: Sequence[Piece], around: Surroundings) -> Iterator[Match]:
         """What the structures proposed are."""
         for piece in pieces:
-            # A common chemical that was recognised by name needs no reading of that name.
-            if benign and piece.form == "systematic":
-                continue
             match = self._read(piece)
             if match is not None:
                 yield _in_context(match, around, piece.start, piece.end)
@@ -198,8 +201,6 @@ class SubstanceIndex:
             entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
             return self._of_entry(Found(entry, 0, 0), piece.text, ("InChIKey.",)) if entry is not None else None
         if piece.form == "systematic":
-            from features.substances.opsin import opsin
-
             smiles = opsin().smiles(piece.reading)
             structure = self._structures.read(smiles, "smiles") if smiles else None
             kind: Kind = "systematic"
@@ -238,8 +239,8 @@ class SubstanceIndex:
 
     def _of_found(self, found: Found, text: str, spelled: str) -> Match:
         piece = original(text, spelled, found.start, found.end)
-        how = {"translated": f"Name in another language ({found.entry.language}).", "class": "Name in the UNII list."}
-        told = how.get(found.entry.kind, "Systematic name." if found.entry.kind == "systematic" else "Name.")
+        how = {"translated": f"Name in another language ({found.entry.language}).", "systematic": "Systematic name."}
+        told = how.get(found.entry.kind, "Name.")
         if found.distance:
             told = f"{found.distance} typing error{'s' if found.distance > 1 else ''} from a name."
         elif found.disguised:
@@ -252,11 +253,11 @@ class SubstanceIndex:
 
     def _of_entry(self, found: Found, piece: str, evidence: tuple[str, ...]) -> Match:
         entry = found.entry
-        smiles = self._smiles_of_class.get(entry.substance)
-        if smiles is not None:
-            structure = self._structures.read(smiles, "smiles")
-            match = structure and self._structures.match(structure, piece, "exact", entry.substance, evidence[0])
-            if match:
+        smiles = self._smiles.get(entry.substance)
+        structure = self._structures.read(smiles, "smiles") if smiles else None
+        if structure is not None:
+            match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0])
+            if match is not None:
                 return _said(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
         if entry.group in WATCHED and entry.substance not in self._rows:
@@ -300,22 +301,26 @@ class SubstanceIndex:
                 yield common.name, _entry(watched[common.substance], "exact")
 
     def _add_unii(self, names: Sequence[UniiName]) -> None:
+        """Names of the UNII list: of listed substances, of those that a class covers, and of those that only look like one."""
         groups: dict[str, str] = {}
         for name in names:
             kind: Kind = "systematic" if name.type == "sys" else "exact"
-            if name.kind == "listed" and name.substance in self._rows:
-                entry = replace(_entry(self._rows[name.substance], kind), abbreviation=name.abbreviation)
-                self._names.add(name.name, entry, yielding=True)
-            elif name.kind == "class" and name.smiles:
-                substance = name.substance.capitalize()
-                if substance not in groups:
-                    structure = self._structures.read(name.smiles, "smiles")
-                    match = structure and self._structures.match(structure, substance, kind, substance, "")
-                    groups[substance] = match.group if match and match.kind == "class" else ""
-                if groups[substance]:
-                    self._smiles_of_class[substance] = name.smiles
-                    entry = Entry(substance, groups[substance], "", "", "class", name.abbreviation)
+            if name.kind == "listed":
+                if name.substance in self._rows:
+                    entry = replace(_entry(self._rows[name.substance], kind), abbreviation=name.abbreviation)
                     self._names.add(name.name, entry, yielding=True)
+                continue
+            if name.substance not in groups:
+                groups[name.substance] = self._group_of(name)
+                if name.smiles:
+                    self._smiles[name.substance] = name.smiles
+            entry = Entry(name.substance, groups[name.substance], "", "", "exact", name.abbreviation)
+            self._names.add(name.name, entry, yielding=True)
+
+    def _group_of(self, name: UniiName) -> str:
+        structure = self._structures.read(name.smiles, "smiles") if name.kind == "class" else None
+        match = structure and self._structures.match(structure, name.name, "exact", name.substance, "")
+        return match.group if match and match.kind == "class" else BENIGN
 
 
 @cache

@@ -171,7 +171,7 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
         by_place.setdefault(place, Control(place, by, control.listings[0].listing))
     controlled = tuple(sorted(by_place.values(), key=lambda one: (one.jurisdiction != "UN", one.jurisdiction)))
     begun = [row for row in rows if _applies(row, jurisdiction, on)] if named else []
-    begun += [row for control in classes if control.controls for row in control.listings]
+    begun += [row for control in classes if control.controls for row in _of_class(control.match)]
     return LegalStatus(on, jurisdiction, named, classes, controlled, _months(begun, on))
 
 
@@ -206,13 +206,15 @@ def _applies(row: Listing, jurisdiction: str | None, on: date) -> bool:
     return jurisdiction is None or applies(row.jurisdiction, jurisdiction, on)
 
 
+def _of_class(one: ClassMatch) -> tuple[Listing, ...]:
+    return tuple(row for row in _by_substance().get(one.listing, ()) if row.jurisdiction == one.jurisdiction)
+
+
 def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
     begins = [_limb_begins()[one.definition, limb] for limb in one.limbs if (one.definition, limb) in _limb_begins()]
     if begins and max(begins) > on:
         return ()
-    return tuple(
-        row for row in _by_substance().get(one.listing, ()) if row.jurisdiction == one.jurisdiction and row.in_force(on)
-    )
+    return tuple(row for row in _of_class(one) if row.in_force(on))
 
 
 def _months(rows: list[Listing], on: date) -> float | None:

@@ -27,6 +27,7 @@ from features.substances.match import WATCHED
 from features.substances.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
 from features.substances.names import Entry, Found
 from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings
+from features.substances.reserve import RESERVED
 
 #: Fewest letters of a name in which one error is read as such, and two. Below, too many real words are as near.
 ONE_ERROR: Final = 8
@@ -34,6 +35,12 @@ TWO_ERRORS: Final = 9
 # The word most looked for is given two errors at eight letters.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
 # A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
+# Syllables of Chinese in Latin letters are all alike: no misspelling is told from another word.
+_PINYIN: Final = "zh-Latn"
+# A translated name is also held without its salt, which is found inside.
+_SALT: Final = re.compile(
+    "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"
+)
 _LONGEST: Final = 160
 # Fewest letters of a word that serves as anchor.
 _ANCHOR: Final = 5
@@ -44,12 +51,12 @@ _REMEMBERED_WORDS: Final = 65_536
 # Pieces of words are joined where one of them begins or ends a name exactly, by at least so many letters.
 _PIECE: Final = 3
 # Short words that are never pieces of a name, whatever stands beside them.
-_LITTLE_WORDS: Final = frozenset(
+_LITTLE: Final = (
     "a an and are as at but by can car con das de del den der des die do du each ein el en et eu for fur from gel has her his"
     " in ino into is it its la le les los man men mit na net new nin no non not of off oil old on one or our out pen per pet"
-    " pin por pre pro pure ring sem set sin size sur tan ten tan the tin to tin top two un una und use van von was with you"
-    " your".split()
+    " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
 )
+_LITTLE_WORDS: Final = frozenset(_LITTLE.split())
 _STEMS: Final = ("fentanyl", "nitazene")
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
@@ -96,7 +103,7 @@ class MisspeltNames:
     Args:
         named: names as written, with their entries.
         others: names of other substances and goods as written, none of which is a misspelt watched name.
-        words: words of their own that are close to a word of a watched name, folded.
+        words: further words of their own that are close to a word of a watched name, folded.
     """
 
     def __init__(
@@ -119,7 +126,7 @@ class MisspeltNames:
             self._by_length.setdefault(len(word), []).append(word)
         self._beginnings = {word[:size] for word in self._anchors for size in range(_PIECE, len(word))}
         self._endings = {word[-size:] for word in self._anchors for size in range(_PIECE, len(word))}
-        self._known = frozenset(words) | _LITTLE_WORDS
+        self._known = RESERVED | _LITTLE_WORDS | frozenset(words)
         self._others: dict[int, list[str]] = {}
         for key in {compact(other) for other in others} - self._keys:
             self._others.setdefault(len(key), []).append(key)
@@ -253,7 +260,9 @@ class MisspeltNames:
 def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
     for written, entry in named:
         folded = fold(written)
-        if not folded.isascii() or len(folded) > _LONGEST or entry.language == "pinyin":
+        if not folded.isascii() or len(folded) > _LONGEST or entry.language == _PINYIN:
+            continue
+        if entry.kind == "translated" and _SALT.search(folded) is not None:
             continue
         for spelled in spellings(folded):
             words = tuple(TOKEN.findall(spelled))

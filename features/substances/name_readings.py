@@ -20,36 +20,48 @@ _SALT_FORMULA: Final = re.compile(
 )
 # n-butyl is an unbranched butyl; any other n is the nitrogen.
 _LOWER_N: Final = re.compile(
-    r"(?<![A-Za-z])n(?=,[nN\d]|'|-(?!(?:prop|but|pent|hex|hept|oct|non|dec|undec|dodec|amyl|alk)))"
+    r"(?<![A-Za-z])n(?=,[nN\d]|\d|'|-(?!(?:prop|but|pent|hex|hept|oct|non|dec|undec|dodec|amyl|alk)))"
 )
 _INVERTED: Final = re.compile(
     r"(?<=-),(?=[A-Za-z])|(?<=[A-Za-z]{4})(?<!alpha)(?<!beta)(?<!gamma)(?<!delta)(?<!omega),(?=[A-Za-z\d(\[])",
     re.IGNORECASE,
 )
 _SPACED_LOCANTS: Final = re.compile(r"(?<=(?<![A-Za-z\d])[NOS\d]), (?=[NOSnos\d]['\u2032]*[-,])")
-_ALONE: Final = re.compile(r"(?:\d{1,2}|[nNoOsSmp])(?:,(?:\d{1,2}|[nNoO]))*")
+# A locant that stands alone, and what stands at the end of a name after the last hyphen or bracket.
+_ALONE: Final = re.compile(r"(?:\d{1,2}|[nNoOsSmp])(?:,(?:\d{1,2}|[nNoO]))*(?![A-Za-z\d])")
+_LAST_PART: Final = re.compile(r"[^\s\-()\[\]{}]+$")
+# Between a locant and what it locates, in either order, and after the nitrogen. An indicated hydrogen (1H) is no locant's end.
+_LOST_HYPHEN: Final = re.compile(
+    r"(?<=\d)(?=[a-z]{2}|[(\[])|(?<=[a-z]{2})(?=\d)|(?<=[)\]])(?=\d|N(?:[a-z(\[]|,N))"
+    r"|(?-i:(?<=[a-z])(?=N[(\[,])|(?<=\dH)(?=[a-z]{3}))",
+    re.IGNORECASE,
+)
+_LOST_N: Final = re.compile(
+    r"(?<![a-z])N(?=[(\[]|\d|(?:di)?(?:phenyl|methyl|ethyl|propyl|benzyl|phenethyl|acetyl|boc|aryl|hydroxy|cyclo))",
+    re.IGNORECASE,
+)
+#: Endings that have come apart from their name, as in "piperidin 4 yl".
+_ENDINGS: Final = frozenset(("en", "ene", "enamide", "yl", "one", "ol", "amine", "imine", "diol", "amide", "ylidene"))
 
 
 def reading(piece: str) -> str:
     """The name as its reader expects it: one line, blanks only between words, N as a locant in capitals, no formula of a salt."""
-    name = piece if piece.isascii() else _primes(fold(piece))
+    name = (piece if piece.isascii() else _primes(fold(piece))).replace("_", "-")
     name = _SPACED_HYPHEN.sub("-", " ".join(name.split()))
     name = _SALT_FORMULA.sub("", name)
     name = _LOWER_N.sub("N", name)
     name = _INVERTED.sub(", ", _SPACED_LOCANTS.sub(",", name))
     if ", " in name and PREFIX_AT_END.search(name.lower()):
         name += "-"
-    depth = 0
-    kept = []
-    for char in name:
-        depth += (char in "([{") - (char in ")]}")
-        if char != " " or depth <= 0:
-            kept.append(char)
-    return "".join(kept)
-
-
-def _primes(name: str) -> str:
-    return name.replace("\u2032", "'").replace("\u2019", "'")
+    if " " not in name or not any(bracket in name for bracket in "([{"):
+        return name
+    words = name.split(" ")
+    kept = words[0]
+    depth = _opened(words[0])
+    for word in words[1:]:
+        kept += (" " if depth <= 0 else _joint(kept, word)) + word
+        depth += _opened(word)
+    return kept
 
 
 def joined(reading: str) -> str:
@@ -57,10 +69,30 @@ def joined(reading: str) -> str:
     words = reading.split(" ")
     name = words[0]
     for word in words[1:]:
-        if word.lower().strip("(),") in BESIDE or name.endswith(",") or name.lower() in BESIDE:
-            name += " " + word
-        elif (word[0].isdigit() or _ALONE.fullmatch(name.rpartition("-")[2])) and not name.endswith("-"):
-            name += "-" + word
-        else:
-            name += word
-    return name
+        apart = word.lower().strip("()[],") in BESIDE - _ENDINGS or name.endswith(",") or name.lower() in BESIDE
+        name += (" " if apart else _joint(name, word)) + word
+    # A lone n is the nitrogen only now that its hyphen is back.
+    return _LOWER_N.sub("N", name)
+
+
+def readings(piece: str) -> list[str]:
+    """The spellings to try, the likeliest first: as written, without blanks, and with hyphens where a locant has lost its own."""
+    as_written = reading(piece)
+    without = joined(as_written)
+    return list(dict.fromkeys((as_written, without, _LOST_N.sub("N-", _LOST_HYPHEN.sub("-", without)))))
+
+
+def _joint(before: str, word: str) -> str:
+    """What belongs between two parts of a name: a hyphen beside a locant, else nothing."""
+    if before.endswith(("-", "(", "[", "{", ",")) or word[:1] in "-,)]}":
+        return ""
+    last = _LAST_PART.search(before)
+    return "-" if _ALONE.match(word) or (last is not None and _ALONE.fullmatch(last[0])) else ""
+
+
+def _opened(word: str) -> int:
+    return sum(word.count(bracket) for bracket in "([{") - sum(word.count(bracket) for bracket in ")]}")
+
+
+def _primes(name: str) -> str:
+    return name.replace("\u2032", "'").replace("\u2019", "'")

@@ -16,6 +16,7 @@ from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, core, fold, reveal, skeleton, spell
+from features.substances.variants import variants
 
 #: Fewest letters and digits of a name that is looked for.
 SHORTEST: Final = 3
@@ -39,6 +40,13 @@ _ENDINGS: Final = frozenset(
         *(fold(end) for end in ("а", "у", "ом", "е", "ы", "и", "ов", "ем", "ам", "я", "ю")),
     ]
 )
+# What German and careless English write as one word with the name; it is no part of the name.
+_COMPOUNDS: Final = (
+    "free frei haltig base citrat citrate hydrochlorid hydrochloride hcl oxalat pulver powder pflaster patch patches test"
+    " tests teststreifen schnelltest losung injektion injection spray tablette tabletten tablets analog analoga analogue"
+)
+_COMPOUNDED: Final = frozenset(_COMPOUNDS.split())
+_COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
 # The least letters of a name that may take an ending.
 _INFLECTED: Final = 6
 # Particles and the article that Arabic writes as one with the noun.
@@ -51,13 +59,6 @@ _NOT_A_MEMBER: Final = frozenset(
     {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
 )
 
-_POSITION: Final = {"ortho": ("o", "2"), "meta": ("m", "3"), "para": ("p", "4")}
-_POSITIONED: Final = re.compile(r"\b(ortho|meta|para)([- ]?)(?=(\w+))")
-# On which substituents a figure means the aniline ring too: 3-methylfentanyl has its methyl on the piperidine.
-_ON_ANILINE: Final = re.compile(r"(?:fluoro|chloro|bromo|iodo|methoxy)")
-_NITROGEN: Final = re.compile(r"(?:n|1)-(?=(?:phenethyl|benzyl|boc)-?4-(?:piperidone|anilinopiperidine))")
-# A prefix that English inverts behind a comma: fentanyl, acetyl.
-_INVERTED: Final = re.compile(r"(.{4,40}(?:yl|o|oxy))[ -]?fentanyl")
 # Head words whose first word looks like an inverted prefix: fentanyl, benzyl alcohol.
 _HEAD_WORD: Final = re.compile(
     r"[ -]*(?:alcohol|chlor|brom|iod|acet|ketone|ester|ether|benzoate|acid|cell|glycol|amine)"
@@ -72,7 +73,7 @@ class Entry:
         substance, group, cas, inchikey: as in `Match`.
         kind: the kind of match that this name makes.
         abbreviation: letters with other meanings, a name only beside chemical words.
-        language: of the name where it is a translation, as a two-letter code, or ``pinyin``.
+        language: of the name where it is a translation, by its code (BCP 47); ``zh-Latn`` is pinyin.
     """
 
     substance: str
@@ -166,7 +167,8 @@ class NameIndex:
             self._primed.add(key)
         if entry.group in WATCHED and not entry.abbreviation:
             self._add_words(name, key)
-            self._watched.append((name, entry))
+            if not yielding or entry.kind == "translated":
+                self._watched.append((name, entry))
             if key.isascii():
                 self._add_variants(name, entry)
 
@@ -228,7 +230,10 @@ class NameIndex:
         return self._names.get(compact(name))
 
     def watched_names(self) -> tuple[tuple[str, Entry], ...]:
-        """Names of the watched substances as entered, with their entries; abbreviations left out."""
+        """The watch list: names of watched substances as entered, with their entries.
+
+        Without abbreviations and without the names from wide sources, but with the translated ones.
+        """
         return tuple(self._watched)
 
     def other_names(self) -> frozenset[str]:
@@ -248,7 +253,7 @@ class NameIndex:
                 self._words.setdefault(skeleton(word), word)
 
     def _add_variants(self, name: str, entry: Entry) -> None:
-        for variant in _variants(spell(fold(name))):
+        for variant in variants(spell(fold(name))):
             key = compact(variant)
             if key not in self._names:
                 self._enter(key, entry)
@@ -275,7 +280,7 @@ class NameIndex:
             # A name inside one already found (piperidine in a longer name) is not a second declaration.
             if begin < taken:
                 continue
-            begins = (begin,)
+            begins: tuple[int, ...] = (begin,)
             if _ARABIC_LETTERS[0] <= piece[0] <= _ARABIC_LETTERS[1]:
                 begins = _arabic_beginnings(piece, begin)
             for first in begins:
@@ -378,32 +383,13 @@ class _Positions:
             end = self._ends.get(count + rest)
             if end is not None:
                 return end if self._spelled[end - rest : end] in _ENDINGS else None
+        for rest in _COMPOUND_SIZES:
+            end = self._ends.get(count + rest)
+            if end is not None and self._spelled[end - rest : end] in _COMPOUNDED:
+                return end - rest
         return None
 
 
 def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
     glued = _ARABIC.match(piece)
     return (begin,) if glued is None else (begin, begin + glued.end())
-
-
-def _variants(name: str) -> Iterator[str]:
-    """Other ways to write a folded, spelled name that follow from rules."""
-    for position, (letter, figure) in _POSITION.items():
-        if f"{position}-" in name or f"{position} " in name or name.startswith(position):
-            yield re.sub(rf"\b{position}[- ]?", f"{letter}-", name)
-            placed = _POSITIONED.search(name)
-            if placed is not None and "fentanyl" in name and _ON_ANILINE.match(placed[3]) is not None:
-                yield re.sub(rf"\b{position}[- ]?", f"{figure}-", name)
-    for greek, letter in (("alpha", "a"), ("beta", "b")):
-        if f"{greek}-" in name:
-            yield name.replace(f"{greek}-", f"{letter}-")
-    for long, short in (("butyrylfentanyl", "butyrfentanyl"), ("acrylfentanyl", "acryloylfentanyl")):
-        if name.replace(" ", "").endswith(long):
-            yield name.replace(" ", "").replace(long, short)
-    nitrogen = _NITROGEN.match(name)
-    if nitrogen is not None:
-        rest = name[nitrogen.end() :]
-        yield from (f"n-{rest}", f"1-{rest}", rest)
-    inverted = _INVERTED.fullmatch(name)
-    if inverted is not None:
-        yield f"fentanyl {inverted[1]}"

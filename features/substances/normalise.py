@@ -160,7 +160,8 @@ def spellings(folded: str, unspelled: int = 2) -> list[str]:
     texts: dict[str, None] = {}
     for count in range(unspelled + 1):
         for left in combinations(range(len(found)), count):
-            parts, at = [], 0
+            parts: list[str] = []
+            at = 0
             for number, match in enumerate(found):
                 parts += (folded[at : match.start()], match[0] if number in left else _same_fragment(match))
                 at = match.end()

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 from features.substances.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
-from features.substances.name_readings import PREFIX_AT_END, joined, reading
+from features.substances.name_readings import PREFIX_AT_END, reading, readings
 from features.substances.normalise import fold
 
 
@@ -56,7 +55,7 @@ _STEREO_WORD: Final = re.compile(
 #: A number or letter that says where, joined to what is there.
 _LOCANT: Final = re.compile(
     r"(?<![a-z\d])(?:\d{1,2}[a-z]?'*(?:[,:](?:\d{1,2}[a-z]?'*|[nos]))*-?(?=[a-z]{3}|[(\[{])|[nosp](?:,(?:\d{1,2}|[nos]))*-(?=[a-z(\[{]))"
-    r"|[a-z]-\d{1,2}(?![a-z\d])|(?:alpha|beta|gamma|delta|omega|cis|trans|tert|sec|ortho|meta|para|[)\]])\.?-(?=[a-z])"
+    r"|[a-z]-\d{1,2}(?![a-z\d])|[a-z]{4}\d{1,2}[a-z]|(?:alpha|beta|gamma|delta|omega|cis|trans|tert|sec|ortho|meta|para|[)\]])\.?-(?=[a-z])"
     r"|(?<![a-z\d])[dl]-(?=[a-z]{4})"
 )
 _LONGEST_NAME: Final = 500
@@ -111,7 +110,7 @@ _FLAT: Final = _Flat()
 
 def flatten(text: str) -> str:
     """The text in lower case and, as far as it can be, in Latin letters, each character where it was."""
-    return text.lower() if text.isascii() else text.translate(_FLAT)
+    return text.lower().replace("_", "-") if text.isascii() else text.translate(_FLAT)
 
 
 def hints_at_a_name(flat: str) -> bool:
@@ -201,10 +200,11 @@ def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
 @lru_cache(maxsize=16_384)
 def _is_beside(word: str) -> bool:
     """Whether a word that is not made of building blocks may stand in a name."""
-    bare = word.strip("(),.'")
+    bare = word.strip("()[]{},.'")
     return (
         bare in BESIDE
         or bare in EVERYDAY
+        or word == "-"
         or _LOCANT_WORD.fullmatch(word) is not None
         or _STEREO_WORD.fullmatch(word) is not None
         or bare.lstrip("0123456789,'").removeprefix("-") in BESIDE
@@ -280,18 +280,17 @@ def _trimmed(words: list[_Word]) -> list[_Word]:
 
 
 def _located(words: list[_Word]) -> bool:
+    """Whether some word of the name has a locant, or one stands alone before another word."""
     return any(word.located for word in words) or any(
-        not before.cores and after.cores and _LOCANT_WORD.fullmatch(before.text) for before, after in pairwise(words)
+        word.text != "-" and _LOCANT_WORD.fullmatch(word.text) for word in words[:-1]
     )
 
 
 def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, int, str]]:
     """Ways to read the words as one name: as it stands, with all blanks taken out, without words before and after its numbers."""
     start, end = _balanced(flat, words[0].start, words[-1].end)
-    as_written = reading(text[start:end])
-    yield start, end, as_written
-    if (together := joined(as_written)) != as_written:
-        yield start, end, together
+    for name in readings(text[start:end]):
+        yield start, end, name
     # What was taken for one name may be the first of a list, or have other words of chemistry around it.
     first = next((place for place, word in enumerate(words) if word.text.endswith(",")), len(words) - 1) + 1
     numbered = [place for place, word in enumerate(words[:first]) if word.located]

@@ -65,6 +65,17 @@ class Listing(Answer):
     verified: str = Field(description="Whether the row was checked against the instrument itself")
 
 
+class MetDefinition(Answer):
+    """A class-wide definition that a structure meets or may meet; `GET /v1/substances` gives its words."""
+
+    jurisdiction: str = Field(examples=["US"])
+    definition: str = Field(examples=["us-fentanyl-related"])
+    result: Literal["met", "possible"]
+    limbs: list[str] = Field(examples=[["D", "E"]])
+    in_force: bool = Field(description="Whether a listing puts the class under control on the day")
+    exempt: bool = Field(description="Whether the substance is exempt from it")
+
+
 class Substance(Answer):
     """What the declared chemical, CAS number or description resolved to."""
 
@@ -76,6 +87,11 @@ class Substance(Answer):
     cas: str | None = Field(examples=["77-92-9"])
     inchikey: str | None
     listings: list[Listing]
+    classes: list[MetDefinition]
+    confidence: Probability = Field(description="How surely the text means it; no probability of illicit content")
+    context: str | None = Field(description="What the words around it say: test, publication, denied, ...")
+    nearest: str | None = Field(description="The listed substance whose structure is most like it; not a legal match")
+    similarity: Probability | None
 
 
 class Item(Answer):
@@ -144,6 +160,112 @@ class BatchScore(Answer):
 
     results: list[Score]
     rejected: list[RejectedShipment]
+
+
+class FullListing(Listing):
+    """A listing in force on the day, with its end and what is to be known of it."""
+
+    effective_to: str | None = Field(description="Last day in force; null while there is no end")
+    note: str | None
+
+
+class Limb(Answer):
+    """One change that a class definition allows."""
+
+    limb: str = Field(
+        description="As the law counts it; `parent` for the substance the class is built on", examples=["E"]
+    )
+    where: str = Field(description="Part of the parent that differs", examples=["N-propionyl group"])
+    wording: str = Field(description="The change allowed", examples=["replaced by another acyl group"])
+    verified: str = Field(description="Whether the wording was read at its publisher")
+    source: str
+
+
+class Exemption(Answer):
+    """What takes a substance out of a class that its structure meets."""
+
+    substance: str
+    effect: Literal["outside", "review"] = Field(
+        description="outside: the class's own words leave it out; review: the class provides for that, and whether it was "
+        "done is not known"
+    )
+    reason: str
+    verified: str
+    source: str
+
+
+class ClassDefinition(Answer):
+    """A class-wide definition and how far the structure answers to it: `meets_definition`, apart from the law's result."""
+
+    definition: str = Field(examples=["us-fentanyl-related"])
+    name: str = Field(examples=["Fentanyl-related substances (class)"])
+    jurisdiction: str = Field(examples=["US"])
+    result: Literal["met", "possible"] = Field(description="possible: an open-ended wording may or may not cover it")
+    limbs: list[Limb] = Field(description="The limbs by which the structure differs from the parent")
+    wording_verified: str = Field(description="The least verified of these limbs")
+    in_force: bool = Field(description="Whether a listing puts the class under control on the day")
+    listing: FullListing | None = Field(description="That listing")
+    exemption: Exemption | None = Field(description="Set where the substance is exempt")
+
+
+class ControlledAs(Answer):
+    """The law's result in one jurisdiction: a listing by name comes before a class."""
+
+    jurisdiction: str = Field(examples=["US"])
+    by: Literal["named", "class", "exempt", "possible"] = Field(alias="as")
+    listing: str = Field(description="The list, or the class", examples=["Schedule I"])
+
+
+class SubstanceAnswer(Answer):
+    """What a text declares, and what the law of the day says of it."""
+
+    query: str = Field(examples=["fentanil"])
+    kind: (
+        Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar"] | None
+    ) = Field(description="How it was recognised, from strong to weak; null: not found")
+    hit: bool = Field(description="A watched substance is declared; never for `mention`, `similar` and other groups")
+    substance: str | None = Field(examples=["Fentanyl"])
+    group: str | None = Field(
+        description="fentanyl, nitazene, other_opioid and precursor are watched; other_controlled, adulterant and benign not",
+        examples=["fentanyl"],
+    )
+    cas: str | None = Field(examples=["437-38-7"])
+    inchikey: str | None = Field(examples=["PJMPHNIQZUBGLI-UHFFFAOYSA-N"])
+    smiles: str | None = Field(
+        description="Structure without salt and water", examples=["CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"]
+    )
+    confidence: Probability | None = Field(
+        description="How surely the text means it; not a probability of illicit content", examples=[1.0]
+    )
+    matched_text: str | None = Field(description="The words that were recognised", examples=["fentanil"])
+    context: str | None = Field(description="What the words around it say: test, publication, denied, ...")
+    ambiguous: bool = Field(description="An abbreviation with other meanings, or a name inside a longer one")
+    evidence: list[str] = Field(description="How it was recognised, or what was tried")
+    listed: bool = Field(description="Listed or temporarily listed there and then, by name or as a member of a class")
+    listed_in: list[str] = Field(examples=[["UN", "CA", "US"]])
+    months_since_listing: float | None = Field(description="Since control began, where its first day is recorded")
+    controlled_as: list[ControlledAs]
+    listings: list[FullListing] = Field(description="Listings by name, in force on the day")
+    classes: list[ClassDefinition] = Field(description="Class definitions that the structure meets or may meet")
+    nearest: str | None = Field(description="The listed substance whose structure is most like it; not a legal match")
+    similarity: Probability | None = Field(description="Tanimoto similarity to it")
+    drawing: str | None = Field(description="SVG, when asked for and a structure is known")
+    warnings: list[str] = Field(description="What could not be done or is not verified")
+    as_of: str = Field(description="The day whose law was applied", examples=["2026-11-25"])
+    jurisdiction: str | None = Field(description="Whose law was applied; null: everywhere", examples=["US"])
+
+
+class UnreadableQuery(Answer):
+    """A query of a batch that cannot be read."""
+
+    query: str | None
+    problem: str = Field(description="What is wrong, and what would be right")
+
+
+class SubstanceAnswers(Answer):
+    """Answers in the order of the queries."""
+
+    results: list[SubstanceAnswer | UnreadableQuery]
 
 
 class FeatureDescription(Answer):
@@ -242,12 +364,20 @@ class Health(Answer):
     status: Literal["ok"]
 
 
+class Chemistry(Answer):
+    """The reader of systematic names. Without it, all else about chemicals is answered."""
+
+    systematic_names: Literal["ready", "starting", "unavailable"]
+    problem: str | None = Field(description="Why it is unavailable")
+
+
 class Readiness(Answer):
     """A model is loaded and warm."""
 
     status: Literal["ready"]
     model: ModelName
     refused: RefusedBundle | None
+    chemistry: Chemistry
 
 
 Problem.model_rebuild()

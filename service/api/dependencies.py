@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
 from pydantic_core import to_json
 
@@ -34,13 +35,17 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an application holds for as long as it lives."""
+    """What an application holds for as long as it lives.
+
+    ``lookups`` counts the threads that look chemicals up.
+    """
 
     settings: Settings
     score_settings: ScoreSettings
     host: ModelHost
     metrics: Metrics
     csv_slots: Slots
+    lookups: CapacityLimiter
 
 
 def state_of(request: Request) -> State:

@@ -12,6 +12,7 @@ from models.settings import DEFAULT_BASE_RATES
 from service.api.answers import Health, ManifestSchema, ModelDescription, Readiness
 from service.api.dependencies import JsonBytes, state_of
 from service.api.openapi import DESCRIBING, problems
+from service.chemistry import chemistry
 from service.model_host import Served
 from service.score_columns import ALL_SCORE_COLUMNS, score_columns
 
@@ -138,6 +139,7 @@ async def schema(request: Request) -> Response:
                 "batch_shipments": settings.max_batch_shipments,
                 "items": settings.max_items,
                 "csv_bytes": settings.max_csv_bytes,
+                "substance_queries": settings.max_substance_queries,
             },
         }
     )
@@ -159,7 +161,9 @@ async def healthz() -> Response:
     responses=problems(500, 503),
 )
 async def readyz(request: Request) -> Response:
-    """200 once a model is loaded and warm, 503 until then. `refused` says that a newer bundle was refused."""
+    """200 once a model is loaded and warm, 503 until then. `refused` says that a newer bundle was refused, `chemistry`
+    whether systematic names are read.
+    """
     host = state_of(request).host
     served: Served = host.served
     identity = served.model.identity
@@ -168,6 +172,7 @@ async def readyz(request: Request) -> Response:
             "status": "ready",
             "model": {"name": identity.name, "version": identity.version, "digest": identity.digest},
             "refused": host.refused.to_json() if host.refused else None,
+            "chemistry": chemistry(),
         }
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from features.fields import FIELDS, Field, Kind, Level
 from service.api.answers import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
+from service.substances import MAX_QUERY, jurisdictions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,6 +75,16 @@ EXAMPLE_PRECURSOR: Final[dict[str, Any]] = {
     ],
 }
 
+#: What is asked about chemicals: name -> what it shows, and the text.
+EXAMPLE_QUERIES: Final = {
+    "listed": ("A listed opioid, by name", "fentanyl"),
+    "unlisted": (
+        "An analogue that no list names, by its systematic name",
+        "N-(3-chlorophenyl)-N-[1-(2-phenylethyl)piperidin-4-yl]pentanamide",
+    ),
+    "harmless": ("A common chemical whose name is near that of a precursor", "2-piperidone"),
+}
+
 _TYPES: Final[dict[Kind, list[str]]] = {
     Kind.NUMBER: ["number", "string", "null"],
     Kind.FLAG: ["boolean", "string", "number", "null"],
@@ -106,7 +117,7 @@ def _description(field: Field) -> str:
 
 
 def request_schemas() -> dict[str, dict[str, Any]]:
-    """Schemas of a shipment, its parties and items, and a batch, by component name."""
+    """Schemas of a shipment, its parties and items, and of both batches, by component name."""
     of_level: dict[Level, dict[str, Any]] = {level: {} for level in Level}
     for field in FIELDS:
         of_level[field.level][field.key] = field_schema(field)
@@ -142,6 +153,35 @@ def request_schemas() -> dict[str, dict[str, Any]]:
             "properties": {
                 "shipments": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Shipment"}}
             },
+        },
+        "SubstanceBatch": _substance_batch(),
+    }
+
+
+def _substance_batch() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY}
+    chemical = {
+        "type": "boolean",
+        "default": True,
+        "description": "false: a goods description, in which an abbreviation needs chemical words beside it",
+    }
+    query = {"type": "object", "required": ["q"], "properties": {"q": text, "chemical": chemical}}
+    return {
+        "title": "SubstanceBatch",
+        "type": "object",
+        "required": ["queries"],
+        "properties": {
+            "queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}},
+            "as_of": {
+                "type": ["string", "null"],
+                "format": "date",
+                "description": "The law of that day; default: today, in UTC",
+            },
+            "jurisdiction": {
+                "enum": [*jurisdictions(), None],
+                "description": "UN, EU, or an ISO 3166 code, subdivisions included. Default: everywhere",
+            },
+            "drawing": {"type": ["boolean", "null"], "description": "Draw the structures, as SVG text in `drawing`"},
         },
     }
 

@@ -1,7 +1,7 @@
 """``POST /v1/score`` and ``POST /v1/score/batch``.
 
 One shipment is scored on the event loop, which is quicker than handing it to a thread and back under load. A large batch goes
-to a thread, so that single requests need not wait for the whole of it.
+to a thread, and so does what holds a systematic chemical name, which another program reads: nobody else need wait for it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from service.api.answers import BatchScore, Score
 from service.api.bodies import read_json
 from service.api.dependencies import JsonBytes, ScoreOptions, State, note, state_of
 from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT, json_body, problems
+from service.chemistry import reads_names
 from service.errors import TooLarge, Unprocessable
 from service.model_host import Served
 from service.scoring import Options, Outcome, score
@@ -49,7 +50,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     record = await read_json(request, state.settings.max_score_bytes)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _within("items", len(record["items"]), state.settings.max_items, "goods items")
-    outcome = _score(request, state, state.host.served, [record], options, via="score")
+    outcome = await _scored(request, state, [record], options, via="score")
     if outcome.refused:
         errors = [{"field": problem.field, "problem": problem.problem} for problem in outcome.refused[0].problems]
         told = "; ".join(
@@ -86,11 +87,7 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
         problem = "at least one shipment is needed"
         raise Unprocessable(f"The batch is empty: {problem}.", errors=[{"field": "shipments", "problem": problem}])
     _within("shipments", len(records), state.settings.max_batch_shipments, "shipments")
-    served = state.host.served
-    if len(records) > _WORTH_A_THREAD:
-        outcome = await to_thread.run_sync(partial(_score, request, state, served, records, options, via="batch"))
-    else:
-        outcome = _score(request, state, served, records, options, via="batch")
+    outcome = await _scored(request, state, records, options, via="batch")
     rejected = [refused.to_json() for refused in outcome.refused]
     if not outcome.results:
         errors = [
@@ -100,6 +97,13 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
         ]
         raise Unprocessable("None of the shipments can be read.", errors=errors, extra={"rejected": rejected})
     return JsonBytes({"results": outcome.results, "rejected": rejected})
+
+
+async def _scored(request: Request, state: State, records: list[Any], options: Options, *, via: str) -> Outcome:
+    work = partial(_score, request, state, state.host.served, records, options, via=via)
+    if len(records) > _WORTH_A_THREAD or reads_names(records):
+        return await to_thread.run_sync(work)
+    return work()
 
 
 def _score(

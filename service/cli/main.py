@@ -14,6 +14,7 @@ from service.cli.errors import INTERRUPTED, explained
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.scoring import score, validate
 from service.cli.serving import demo, serve
+from service.cli.substance import substance
 from service.cli.training import evaluate, generate, train
 
 app = typer.Typer(
@@ -35,7 +36,7 @@ def _options(
     pass
 
 
-for command in (score, validate, generate, train, evaluate, promote, rollback, pull, serve, demo):
+for command in (score, validate, substance, generate, train, evaluate, promote, rollback, pull, serve, demo):
     app.command()(command)
 app.add_typer(model_app)
 

@@ -47,13 +47,15 @@ def score(
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
     """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
+    from service.chemistry import chemistry
     from service.cli.common import load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
 
     report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
     console = to_stderr()
-    for note in report.notes:
+    problem = chemistry()["problem"]
+    for note in (*report.notes, *([problem] if problem else [])):
         console.print(f"Note: {note}", markup=False)
     lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
     console.print(
@@ -88,9 +90,12 @@ def score_into(
     from features.readers import ColumnMapping
     from models.risk_model import Explain
     from service.batch import score_file
+    from service.chemistry import set_up
     from service.cli.common import environment
     from service.cli.console import row_progress
 
+    settings = environment()
+    set_up(settings)
     with row_progress(source.name) as progress:
         return score_file(
             source,
@@ -100,7 +105,7 @@ def score_into(
             rejects_path=rejects,
             explain=cast("Explain", explain),
             progress=progress,
-            settings=environment().score_settings(),
+            settings=settings.score_settings(),
             threads=min(8, os.cpu_count() or 1),
             top=top,
         )

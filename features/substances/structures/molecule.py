@@ -2,7 +2,7 @@
 
 Laws name a substance together with its salts, hydrates and stereoisomers, so all of these reduce to one parent: the
 largest organic fragment that is no usual counter-ion or solvent, neutral, without isotope marks, and with the hydrate of
-a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone).
+a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone) and an imidic acid as the amide.
 """
 
 from __future__ import annotations
@@ -150,13 +150,14 @@ def _structure(raw: Chem.Mol | None) -> Structure | None:
         key = rdinchi.MolToInchiKey(mol, _INCHI_OPTIONS) if mol is not None else ""
     except (Chem.MolSanitizeException, ValueError, RuntimeError):
         return None
+    # There is no key for a molecule with wildcard atoms.
     if mol is None or not key or mol.GetNumHeavyAtoms() == 0:
         return None
     return Structure(mol, smiles, key, key[:14])
 
 
 def _within_limits(mol: Chem.Mol) -> bool:
-    if not 0 < mol.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS or any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+    if not 0 < mol.GetNumHeavyAtoms() <= MAX_HEAVY_ATOMS:
         return False
     rings = mol.GetNumBonds() - mol.GetNumAtoms() + len(Chem.GetMolFrags(mol))
     return rings <= _MAX_RINGS
@@ -170,6 +171,7 @@ def _parent(mol: Chem.Mol, smiles: str) -> Chem.Mol:
         if any(atom.GetAtomicNum() in _METALS and atom.GetDegree() for atom in mol.GetAtoms()):
             mol = rdMolStandardize.MetalDisconnector().Disconnect(mol)
             smiles = Chem.MolToSmiles(mol)
+    mol = _amide_of_imidic_acid(mol)
     if "." in smiles:
         mol = _main_fragment(mol)
     if marked:
@@ -225,10 +227,40 @@ def _ketone_of_hydrate(mol: Chem.Mol) -> Chem.Mol:
     _, carbon, kept, lost, _ = found
     edit = Chem.RWMol(mol)
     edit.GetBondBetweenAtoms(carbon, kept).SetBondType(Chem.BondType.DOUBLE)
-    # A molecule read from an InChI, or written with brackets, holds its hydrogens by number.
-    edit.GetAtomWithIdx(kept).SetNumExplicitHs(0)
+    _count_hydrogens_anew(edit.GetAtomWithIdx(kept))
     edit.RemoveAtom(lost)
-    ketone = edit.GetMol()
-    Chem.SanitizeMol(ketone)
-    Chem.AssignStereochemistry(ketone, cleanIt=True, force=True)
-    return _ketone_of_hydrate(ketone)
+    return _ketone_of_hydrate(_settled(edit))
+
+
+@cache
+def _imidic_acid() -> Chem.Mol:
+    return Chem.MolFromSmarts("[OX2H1]-[CX3]=[NX2;+0]")
+
+
+def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
+    """An InChI says of an amide only that a hydrogen moves between its oxygen and nitrogen; it is read as the wrong form."""
+    found = mol.GetSubstructMatch(_imidic_acid())
+    if not found:
+        return mol
+    oxygen, carbon, nitrogen = found
+    edit = Chem.RWMol(mol)
+    edit.GetBondBetweenAtoms(oxygen, carbon).SetBondType(Chem.BondType.DOUBLE)
+    bond = edit.GetBondBetweenAtoms(carbon, nitrogen)
+    bond.SetStereo(Chem.BondStereo.STEREONONE)
+    bond.SetBondType(Chem.BondType.SINGLE)
+    _count_hydrogens_anew(edit.GetAtomWithIdx(oxygen))
+    _count_hydrogens_anew(edit.GetAtomWithIdx(nitrogen))
+    return _amide_of_imidic_acid(_settled(edit))
+
+
+def _count_hydrogens_anew(atom: Chem.Atom) -> None:
+    # A molecule read from an InChI, or written with brackets, holds its hydrogens by number.
+    atom.SetNumExplicitHs(0)
+    atom.SetNoImplicit(False)
+
+
+def _settled(edit: Chem.RWMol) -> Chem.Mol:
+    mol = edit.GetMol()
+    Chem.SanitizeMol(mol)
+    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    return mol

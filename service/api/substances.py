@@ -1,0 +1,213 @@
+"""``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``.
+
+A name may need the reader of systematic names, which takes milliseconds and answers one at a time, so look-ups run in threads
+of their own number: names that take long hold up other names, never a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from service.api.answers import SubstanceAnswer, SubstanceAnswers
+from service.api.bodies import read_json
+from service.api.dependencies import JsonBytes, note, state_of
+from service.api.openapi import EXAMPLE_QUERIES, json_body, problems
+from service.errors import NotFound, TooLarge, Unprocessable, shortened
+from service.substances import (
+    MAX_QUERY,
+    CannotDraw,
+    Question,
+    answer,
+    drawing_of,
+    jurisdictions,
+    read_day,
+    read_jurisdiction,
+    today,
+)
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/v1", tags=["substances"])
+
+
+def _checked(read: Callable[[str], object]) -> BeforeValidator:
+    """What ``read`` makes of a parameter; its complaint is told as it is."""
+
+    def validate(value: object) -> object:
+        try:
+            return read(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise PydanticCustomError("unreadable", "{problem}", {"problem": str(error)}) from None
+
+    return BeforeValidator(validate)
+
+
+def _codes(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(jurisdictions())
+
+
+Text = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=MAX_QUERY,
+        pattern=r"\S",
+        description="A name in any of ten languages, a CAS number, SMILES, InChI or InChIKey, a systematic name, or a "
+        "description that holds one of them",
+        openapi_examples={
+            name: {"summary": summary, "value": text} for name, (summary, text) in EXAMPLE_QUERIES.items()
+        },
+    ),
+]
+AsOf = Annotated[
+    date,
+    _checked(read_day),
+    Query(default_factory=today, description="The law of that day; default: today, in UTC", examples=["2026-11-25"]),
+]
+Jurisdiction = Annotated[
+    str | None,
+    _checked(read_jurisdiction),
+    Query(
+        description="UN, EU, or an ISO 3166 code, subdivisions included; law of the Union applies to its members. "
+        "Default: everywhere",
+        json_schema_extra=_codes,
+    ),
+]
+
+
+def _question(
+    q: Text,
+    as_of: AsOf,
+    jurisdiction: Jurisdiction = None,
+    drawing: Annotated[bool, Query(description="Draw the structure, as SVG text in `drawing`")] = False,
+) -> Question:
+    return Question(q, as_of, jurisdiction, drawing=drawing)
+
+
+@router.get(
+    "/substances",
+    summary="What a chemical is, and which law covers it",
+    response_model=SubstanceAnswer,
+    responses=problems(422, 500),
+)
+async def substances(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
+    """The substance that a text declares or mentions, how it was recognised, its listings by name on the day, the class
+    definitions that its structure meets limb by limb, and what the law makes of both. That nothing was found is an
+    answer too (200, `kind` null), which says what was tried. A structure that only resembles a listed one is never a hit.
+    """
+    found = await _in_thread(request, partial(answer, question))
+    note(request, kind=found["kind"], hit=found["hit"])
+    return JsonBytes(found)
+
+
+@router.get(
+    "/substances/drawing.svg",
+    summary="Draw a chemical",
+    response_class=Response,
+    responses={
+        200: {"description": "The structure", "content": {"image/svg+xml": {"schema": {"type": "string"}}}},
+        **problems(404, 422, 500),
+    },
+)
+async def drawing(request: Request, q: Text) -> Response:
+    """The structure of the substance that a text declares or mentions; 404 where none is known."""
+    try:
+        drawn = await _in_thread(request, partial(drawing_of, q))
+    except CannotDraw as error:
+        raise NotFound(str(error)) from None
+    if drawn is None:
+        raise NotFound("No structure is known for what `q` names, so nothing can be drawn.")
+    return Response(drawn, media_type="image/svg+xml")
+
+
+@router.post(
+    "/substances/batch",
+    summary="Up to 1,000 chemicals at once",
+    response_model=SubstanceAnswers,
+    responses=problems(413, 415, 422, 500),
+    openapi_extra=json_body(
+        "SubstanceBatch",
+        {
+            "three": {
+                "summary": "Three texts under the law of one day",
+                "value": {
+                    "queries": [text for _, text in EXAMPLE_QUERIES.values()],
+                    "as_of": "2026-11-25",
+                    "jurisdiction": "US",
+                },
+            }
+        },
+    ),
+)
+async def substances_batch(request: Request) -> Response:
+    """Answers in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`: `chemical` false
+    says that the text is a goods description, in which an abbreviation needs chemical words beside it. A query that
+    cannot be read has a `problem` in its place and does not hold up the others.
+    """
+    state = state_of(request)
+    data = await read_json(request, state.settings.max_batch_bytes)
+    queries = data.get("queries") if isinstance(data, dict) else None
+    if not isinstance(queries, list) or not queries:
+        raise _refused("queries", 'an object {"queries": [...]} with at least one query is needed')
+    limit = state.settings.max_substance_queries
+    if len(queries) > limit:
+        problem = f"at most {limit:,} queries are read at once, got {len(queries):,}"
+        raise TooLarge(f"queries: {problem}.", errors=[{"field": "queries", "problem": problem}])
+    drawn = data.get("drawing")
+    if not isinstance(drawn, bool | None):
+        raise _refused("drawing", f"true or false is needed, got {shortened(drawn)}")
+    on = _read("as_of", read_day, data) or today()
+    place = _read("jurisdiction", read_jurisdiction, data)
+
+    def answers() -> list[dict[str, Any]]:
+        return [_answered(query, on, place, drawing=bool(drawn)) for query in queries]
+
+    results = await _in_thread(request, answers)
+    note(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
+    return JsonBytes({"results": results})
+
+
+def _answered(query: object, on: date, place: str | None, *, drawing: bool) -> dict[str, Any]:
+    """The answer to one query of a batch, or what is wrong with it."""
+    members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
+    text, chemical = members.get("q"), members.get("chemical", True)
+    problem = ""
+    if not isinstance(text, str):
+        problem = f'q: a text is needed, or an object {{"q": ...}}, got {shortened(text)}'
+    elif not text.strip():
+        problem = "q: is blank; a name, an identifier, a structure or a description is needed"
+    elif len(text) > MAX_QUERY:
+        problem = f"q: has {len(text):,} characters; at most {MAX_QUERY:,} are read"
+    elif not isinstance(chemical, bool):
+        problem = f"chemical: true or false is needed, got {shortened(chemical)}"
+    else:
+        return answer(Question(text, on, place, chemical=chemical, drawing=drawing))
+    return {"query": text[:MAX_QUERY] if isinstance(text, str) else None, "problem": problem}
+
+
+def _read(field: str, read: Callable[[str], T], data: Mapping[str, Any]) -> T | None:
+    value = data.get(field)
+    if value is None:
+        return None
+    try:
+        return read(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise _refused(field, f"{error}; got {shortened(value)}") from None
+
+
+def _refused(field: str, problem: str) -> Unprocessable:
+    return Unprocessable(
+        f"The queries cannot be read: {field}: {problem}.", errors=[{"field": field, "problem": problem}]
+    )
+
+
+async def _in_thread(request: Request, work: Callable[[], T]) -> T:
+    return await to_thread.run_sync(work, limiter=state_of(request).lookups)
