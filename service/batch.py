@@ -290,6 +290,11 @@ class _OutputLayout:
                 taken = pa.array(scored.rows)
                 own = [column.take(taken) for column in own]
                 objects = tuple(objects[row] for row in scored.rows.tolist()) if objects is not None else None
+        if objects is not None and self.replaced:
+            # A file that was scored before holds old values of the columns that are written anew.
+            objects = tuple(
+                {name: value for name, value in one.items() if name not in self.replaced} for one in objects
+            )
         return pa.table([*own, *scores], names=list(self.names)), objects
 
 

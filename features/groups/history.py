@@ -90,7 +90,7 @@ class History:
     entities without finds and longest unseen first. About 170 bytes each.
     """
 
-    def __init__(self, capacity: int = 500_000) -> None:
+    def __init__(self, capacity: int = 200_000) -> None:
         self.capacity = capacity
         self.watermark = 0
         self.sequence = 0

@@ -197,19 +197,31 @@ class SubstanceIndex:
                 yield _in_context(match, around, piece.start, piece.end)
 
     def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
+        """What the structure is that a piece of text stands for."""
         if piece.form == "inchikey":
             entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
             return self._of_entry(Found(entry, 0, 0), piece.text, ("InChIKey.",)) if entry is not None else None
-        if piece.form == "systematic":
-            smiles = opsin().smiles(piece.reading)
-            structure = self._structures.read(smiles, "smiles") if smiles else None
-            kind: Kind = "systematic"
-        else:
-            structure = self._structures.read(piece.reading, piece.form)
-            kind = "identifier"
-        if structure is None:
+        systematic = piece.form == "systematic"
+        smiles = opsin().smiles(piece.reading) if systematic else piece.reading
+        if smiles is None:
             return None
-        return self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
+        parts = [smiles]
+        if piece.form != "inchi" and "." in smiles:
+            # Two names in a row read as a mixture: each of its parts counts.
+            parts += smiles.split(".")
+        best: Match | None = None
+        for part in parts:
+            structure = self._structures.read(part, "inchi" if piece.form == "inchi" else "smiles")
+            if structure is None:
+                continue
+            kind: Kind = "systematic" if systematic else "identifier"
+            match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
+            if match is not None and (best is None or _weight(_decided(match, "")) > _weight(_decided(best, ""))):
+                best = match
+        if best is not None and systematic and not any(map(str.isdigit, piece.text)):
+            # OPSIN takes the usual position where a name gives none.
+            best = replace(best, ambiguous=True, confidence=min(best.confidence, 0.7))
+        return best
 
     def _by_composition(self, text: str, spelled: str, around: Surroundings) -> Iterator[Match]:
         """A fentanyl or nitazene that nobody lists, known by the parts its name is composed of."""
@@ -356,7 +368,7 @@ def _said(match: Match, found: Found) -> Match:
     )
 
 
-def _decided(match: Match, context: str, *, mention: bool) -> Match:
+def _decided(match: Match, context: str, *, mention: bool = False) -> Match:
     """Whether it is a hit: a watched substance, declared and not only mentioned."""
     watched = match.group in WATCHED and match.kind != "similar"
     if watched and mention:

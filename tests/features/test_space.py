@@ -58,6 +58,7 @@ def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
     assert constrained == {
         "substance_opioid": 1,
         "substance_precursor": 1,
+        "substance_class": 1,
         "hs_text_contradiction": 1,
         "hs_text_surprise": 1,
         "account_age_days": -1,

@@ -293,6 +293,15 @@ def test_columns_of_one_name_both_stay(tmp_path: Path, three_heads: RiskModel) -
     assert "A further column 'x' is written as 'x_2'." in report.notes
 
 
+def test_old_scores_in_a_json_line_give_way_to_new_ones(three_heads: RiskModel, tmp_path: Path) -> None:
+    line = {"shipment_id": "HB-9-000001", "goods_description": "glass beads", "risk": "old", "lane": "old"}
+    write(tmp_path / "in.jsonl", json.dumps(line) + "\n")
+    score_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", three_heads)
+    got = json.loads((tmp_path / "out.jsonl").read_text())
+    assert isinstance(got["risk"], float)
+    assert got["lane"] in ("red", "yellow", "green")
+
+
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".jsonl"])
 def test_an_interrupted_run_leaves_no_output_at_all(

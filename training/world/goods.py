@@ -242,7 +242,7 @@ def _unlisted() -> list[_Good]:
             "listed",
             0.08,
             130.0,
-            0.12,
+            0.04,
             licensed=True,
             content="other_opioid" if "nitazene" in substance.lower() else "analogue",
             aliases=tuple(name.lower() for name in others[:_MOST_ALIASES]),
