@@ -26,6 +26,8 @@ _CODE: Final = re.compile(
     r"(?=.{3,16}$)[A-Z]{1,5}(?:[ -][A-Z]{2})?[- ]?\d(?:[\d,.-]|(?<![A-Z])[A-Z]{1,3}(?![A-Z]))*"
     r"(?: FREE BASE| HYDROCHLORIDE| CITRATE)?"
 )
+# A name that ends in a radical is torn off: `N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)` could go on to many substances.
+_TORN: Final = re.compile(r"[^,]*YL[)\]]*-?")
 _POSITION: Final = re.compile(r"\b(?:PARA|META|ORTHO|ALPHA|BETA|CIS|TRANS|[PMO](?=-))\b|[^A-Z]")
 _SHORTEST: Final = 4
 _SHORT: Final = 5
@@ -96,6 +98,8 @@ def unusable(name: str, key: str) -> str:
         return "number of a registry"
     if _REMARK.search(name) or _MADE_UP.search(name):
         return "a remark or a mixture"
+    if "PIPERID" in name and _TORN.fullmatch(name):
+        return "torn off"
     if len(key) < _SHORTEST:
         return "too short"
     return ""

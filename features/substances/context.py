@@ -23,6 +23,7 @@ from features.substances.cues import (
     PUBLICATION,
     STANDARD,
     TEST,
+    TEST_AFTER,
     TRACES,
 )
 from features.substances.normalise import CAS
@@ -50,12 +51,13 @@ _SUBSTITUENT: Final = re.compile(
 _JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
 # These only stand for a locant when nothing but a hyphen, comma or bracket joins them to the name. Marks of stereochemistry
 # (cis, D, R ...) are none: they leave the substance what it is.
-_LOCANT: Final = re.compile(r"(?:\d{1,2}|[nomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
-_JOINT: Final = re.compile(r"(?:\.?-|[,'()\[\]{}\u2032])+")
+_LOCANT: Final = re.compile(r"(?:\d{1,2}|[anomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
+_JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
     r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde)"
+    r"|\d[a-z]*(?:nitro|fluoro|chloro|bromo|methyl)(?![a-z])|[)\]]+\w*(?:yl|oxy|thio|amino|sulf\w+)(?![a-z])"
     # Indexes turn names round: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
 )
@@ -120,6 +122,8 @@ class Surroundings:
         before, after = text[max(0, start - 80) : start], text[end : end + 24]
         if DENIED_AFTER.match(after) is not None or DENIED_BEFORE.search(before) is not None:
             return "denied", True
+        if TEST_AFTER.match(after) is not None:
+            return "test", True
         first, last = self._clause(start, end)
         clause = text[first:last]
         at, to = start - first, end - first

@@ -57,6 +57,11 @@ TEST: Final = re.compile(
     + ")"
 )
 
+#: Right after the name, also written as one word with it: fentanyl tests, but not a fentanyl test sample.
+TEST_AFTER: Final = re.compile(
+    r"^[ -]*(?:schnell)?tests?(?:streifen)?(?![^\W\d_])(?![ -]*(?:samples?|batch|orders?|lots?|quantit|shipments?))"
+)
+
 #: Printed matter and wear that speak of a substance.
 PUBLICATION: Final = re.compile(
     _APART

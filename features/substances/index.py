@@ -42,6 +42,7 @@ _LABELLED_CAS: Final = re.compile(
     r"(?:^\s*|\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*)(\d{2,7})[-./ ]?(\d{2})[-./ ]?(\d)(?!\d)",
     re.ASCII,
 )
+_LABEL: Final = re.compile(r"\b(?:cas|product|item|article|art|cat|ref|reg|registry)[ .]*(?:no|nr|number)[ .:#]*$")
 _HOW: Final = {
     "smiles": "Read as SMILES.",
     "inchi": "Read as InChI.",
@@ -182,12 +183,12 @@ class SubstanceIndex:
             for matched in CAS.finditer(spelled):
                 entry = self._cas.get("-".join(matched.groups()))
                 if entry is not None:
-                    yield _placed(entry, around, *matched.span())
+                    yield _placed(entry, around, spelled, *matched.span())
         if "cas" in spelled or (around.chemical and spelled.strip().isdigit()):
             for matched in _LABELLED_CAS.finditer(spelled):
                 entry = self._cas.get("-".join(matched.groups()))
                 if entry is not None:
-                    yield _placed(entry, around, matched.start(1), matched.end())
+                    yield _placed(entry, around, spelled, matched.start(1), matched.end())
 
     def _by_structure(self, pieces: Sequence[Piece], around: Surroundings) -> Iterator[Match]:
         """What the structures proposed are."""
@@ -324,7 +325,7 @@ class SubstanceIndex:
                 continue
             if name.substance not in groups:
                 groups[name.substance] = self._group_of(name)
-                if name.smiles:
+                if name.smiles and name.substance not in self._rows:
                     self._smiles[name.substance] = name.smiles
             entry = Entry(name.substance, groups[name.substance], "", "", "exact", name.abbreviation)
             self._names.add(name.name, entry, yielding=True)
@@ -349,8 +350,10 @@ def _entry(row: Substance, kind: Kind) -> Entry:
     return Entry(row.name, row.group.value, row.cas, row.inchikey, kind)
 
 
-def _placed(entry: Entry, around: Surroundings, start: int, end: int) -> Found:
-    context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
+def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
+    # The "no" of "CAS no" denies nothing.
+    label = _LABEL.search(spelled, max(0, start - 24), start)
+    context, mention = around.context(label.start() if label else start, end) if entry.group in WATCHED else ("", False)
     return Found(entry, start, end, context, mention)
 
 

@@ -58,6 +58,11 @@ _LITTLE: Final = (
 )
 _LITTLE_WORDS: Final = frozenset(_LITTLE.split())
 _STEMS: Final = ("fentanyl", "nitazene")
+# Without any of these a name is a trade name; fewest letters of one with two errors.
+_CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
+_TRADE: Final = 10
+# Fewest letters of a word on a stem of which two may be wrong.
+_MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
 _KIN: Final = frozenset({"fentanyl", "nitazene"})
@@ -224,17 +229,15 @@ class MisspeltNames:
                 chemical = CHEMICAL_WORD if len(token) > _PIECE else ENDING
                 if token in self._known or chemical.fullmatch(token) is not None:
                     return False
-                if errors > 1 and token.endswith(_STEMS):
-                    # The stem is whole: a member of the family of its own, rather than another's name with two errors.
+                if errors > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
+                    # The stem is whole: mirfentanil is a member of the family of its own, and no carfentanil.
                     return False
                 # Nearer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
-                near = [
-                    (word, distance)
+                own = min(OSA.distance(token, word) for word in name.words)
+                if any(
+                    distance < own and all(OSA.distance(word, part, score_cutoff=1) > 1 for part in name.words)
                     for word, distance in self._near(token)
-                    if all(OSA.distance(word, own, score_cutoff=1) > 1 for own in name.words)
-                ]
-                nearest = min((distance for _, distance in near), default=errors)
-                if nearest < errors:
+                ):
                     return False
         if errors > 1 and not name.initials <= held:
             return False
@@ -264,23 +267,25 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
             continue
         if entry.kind == "translated" and _SALT.search(folded) is not None:
             continue
-        for spelled in spellings(folded):
+        written_out = spellings(folded)
+        if "phenethyl" in folded and entry.kind != "translated":
+            written_out.append(folded.replace("phenethyl", "2-phenylethyl"))
+        # A trade name is a word like any other, and other languages have words of their own close by.
+        trade = written != entry.substance and _CHEMICAL.search(written_out[0]) is None
+        narrow = entry.kind == "translated"
+        for spelled in written_out:
             words = tuple(TOKEN.findall(spelled))
             key = "".join(words)
             figures = tuple(word for word in words if word.isdigit())
             # A figure of several digits says as much as letters.
-            letters = sum(len(word) for word in words if not word.isdigit() or len(word) > 1)
+            told = [word for word in words if len(word) > 1 or word.isalpha()]
+            letters = sum(len(word) for word in told if _SALT.match(word) is None)
             if letters < ONE_ERROR:
                 continue
-            # Other languages have words of their own close by; their names bear one error only.
-            short = letters < TWO_ERRORS and _FENTANYL.fullmatch(key) is None
-            errors = 1 if short or entry.kind == "translated" else 2
             locants = frozenset(words) & LOCANTS
-            initials = (
-                frozenset(fold(found) for found in _INITIALS.findall(written))
-                if written != written.upper()
-                else frozenset()
-            )
+            initials = frozenset() if written.isupper() else frozenset(map(fold, _INITIALS.findall(written)))
+            short = letters < TWO_ERRORS and _FENTANYL.fullmatch(key) is None and not initials
+            errors = 1 if short or narrow or (trade and letters < _TRADE) else 2
             yield _Name(key, words, figures, locants, initials, errors, entry)
 
 
@@ -292,7 +297,10 @@ def _parts(words: tuple[str, ...]) -> frozenset[str]:
         made_of = MORPHEME.findall(word)
         pieces += made_of if "".join(made_of) == word else [word]
     runs = range(1, len(pieces) + 1)
-    return frozenset("".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1))
+    parts = {"".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1)}
+    # Many leave the last e of piperidine and chloride out, or add one; that alone makes no other word.
+    parts |= {part.removesuffix("e") for part in parts if len(part) > _ANCHOR}
+    return frozenset(parts)
 
 
 def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Anchor]]:

@@ -251,29 +251,19 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
 def original(text: str, spelled: str, start: int, end: int) -> str:
     """The declared text between two positions of its spelled form.
 
-    Where folding has moved positions, the piece is found by the letters and digits before it; if that fails too it is
-    given as spelled.
+    Where folding has moved positions, it is the first run of words that comes to the same letters and digits; where there is
+    none, the piece is given as spelled.
     """
     wanted = spelled[start:end]
     piece = text[start:end]
     if spell(fold(piece)) == wanted:
         return piece
-    key, before = "".join(tokens(wanted)), len("".join(tokens(spelled[:start])))
-    first = _reaching(text, before + 1) - 1
-    last = _reaching(text, before + len(key))
-    for begin in range(max(0, first - 2), min(len(text), first + 3)):
-        if "".join(tokens(spell(fold(text[begin:last])))) == key:
-            return text[begin:last].strip(" -,;:")
+    key = "".join(tokens(wanted))
+    spans = [found.span() for found in TOKEN.finditer(text)]
+    # Folding seldom halves or doubles a name, so that few runs of words are compared.
+    least, most = len(key) // 2, 3 * len(wanted) + 8
+    for first, _ in spans:
+        for _, last in spans:
+            if least <= last - first <= most and "".join(tokens(spell(fold(text[first:last])))) == key:
+                return text[first:last]
     return wanted
-
-
-def _reaching(text: str, count: int) -> int:
-    """The least length of a beginning of the text that holds so many letters and digits."""
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high) // 2
-        if len("".join(tokens(spell(fold(text[:middle]))))) < count:
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -18,6 +18,8 @@ _WORDS: Final = (
     " fentonin fentanes fenton fenty sentinel centaine centini centanni dentini kentini bentini metaline metalen"
     " metallene metzen wildnis entangle entangled pentangle zentangle fenain protazene pritazene zentonil centany"
     " fertagyl prostazene"
+    " sublimate sublimates sublimated sublimare sublimace sublimize effector effectors efectora effettori effettore efektora"
+    " urogenic urogesic anaprotin clopidolum clopidol szarocin eurogesic setonil sentoni nurogesic"
     # Other chemicals, dyes and medicines
     " pentanol pentanal pentanyl pentanoyl pentanil pentynyl pentenyl pentayl pentanone pentane heptanyl heptanol"
     " hexanyl hentanyl centanyl bentonyl bentranil benzanil endanil enianil metanil metanyl montanyl menthanyl tensanyl"
@@ -27,7 +29,7 @@ _WORDS: Final = (
     " tetazine triazene diazene etazine metazine metazin mepazine merazine methazine metarene metaxone metazole metozone"
     " metrazone metacen metaben metadone metamine metilene metisene metixene mezene mikazene nemazene ketazine ketazone"
     " nitroxazepine nitrazine propargyl propiolyl propioloyl propenyl propanyl proponyl propinyl propylidene propiony"
-    " propionic propionate propionyloxy phenacyl phenetyl phenacetyl phenylacetyl phenoxyethyl phenmethyl phenylmethyl"
+    " propionic propionate propionyloxy phenacyl phenacetyl phenylacetyl phenoxyethyl phenmethyl phenylmethyl"
     " piperidine piperidin piperidines piperidinol piperidino piperidinyl piperideine piperazine piperazin piperitone"
     " piperonal piperonyl piperylene pyridone pyrrolidone pipecoline piperine piperidion anhydrate anhydrite chlorite"
     " chlorate chlorine bromine bromate iodine iodate oxime oxides dioxide feniramine pheniramine phenelzine phenamine"

@@ -1,0 +1,215 @@
+"""The words around a name: whether the substance is what the goods are, and what else they say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.substances.context import Surroundings
+from features.substances.normalise import fold, spell
+
+NAMES = (
+    "fentanyl citrate",
+    "norfentanyl",
+    "carfentanil",
+    "fentanyl",
+    "fentanilo",
+    "fentanila",
+    "4-piperidone",
+    "фентанила",
+    "фентаниле",
+    "фентанил",
+    "芬太尼",
+    "フェンタニル",
+    "펜타닐",
+    "الفنتانيل",
+)
+
+
+def context(text: str) -> tuple[str, bool]:
+    """The context of the first watched name in the text."""
+    spelled = spell(fold(text))
+    for name in NAMES:
+        folded = spell(fold(name))
+        start = spelled.find(folded)
+        if start >= 0:
+            return Surroundings(spelled).context(start, start + len(folded))
+    raise AssertionError(f"no name in {text!r}")
+
+
+MENTIONS = [
+    ("fentanyl test strips 100 pcs", "test"),
+    ("fentanyl testing kit", "test"),
+    ("rapid fentanyl urine test cassette", "test"),
+    ("rapid test panel for morphine, cocaine, methadone, fentanyl", "test"),
+    ("drug test kit 5 panel: morphine, cocaine, fentanyl, THC", "test"),
+    ("morphine and fentanyl test strips", "test"),
+    ("fentanyl/norfentanyl test strips", "test"),
+    ("fentanyl test strips 50 g", "test"),
+    ("fentanyltest", "test"),
+    ("fentanyl tests 25 pcs", "test"),
+    ("norfentanyl detection card", "test"),
+    ("tiras reactivas de fentanilo", "test"),
+    ("tiras de teste de fentanila", "test"),
+    ("bandelettes de test fentanyl", "test"),
+    ("Fentanyl Teststreifen", "test"),
+    ("фентанил тест-полоски", "test"),
+    ("芬太尼检测试纸", "test"),
+    ("フェンタニル検査キット", "test"),
+    ("펜타닐 검사 키트", "test"),
+    ("شرائط اختبار الفنتانيل", "test"),
+    ("anti-fentanyl antibody", "antibody"),
+    ("carfentanil monoclonal antibody 1 mg/ml", "antibody"),
+    ("fentanyl ELISA kit", "antibody"),
+    ("fentanyl-BSA conjugate", "antibody"),
+    ("anticuerpo contra fentanilo", "antibody"),
+    ("book about fentanyl", "publication"),
+    ("Fentanyl awareness poster", "publication"),
+    ("books on fentanyl crisis, paperback", "publication"),
+    ("fentanyl kills t-shirt size L", "publication"),
+    ("libro sobre fentanilo", "publication"),
+    ("книга о фентаниле", "publication"),
+    ("fentanyl book 2 kg", "publication"),
+    ("fentanyl-free", "denied"),
+    ("free of fentanyl", "denied"),
+    ("not containing fentanyl", "denied"),
+    ("does not contain fentanyl, carfentanil or xylazine", "denied"),
+    ("does not contain morphine or carfentanil", "denied"),
+    ("fentanyl: not detected", "denied"),
+    ("without any added fentanyl", "denied"),
+    ("sin fentanilo", "denied"),
+    ("sem fentanila", "denied"),
+    ("sans fentanyl", "denied"),
+    ("ohne Fentanyl", "denied"),
+    ("enthält kein Fentanyl", "denied"),
+    ("fentanylfrei", "denied"),
+    ("без фентанила", "denied"),
+    ("не содержит фентанил", "denied"),
+    ("不含芬太尼", "denied"),
+    ("フェンタニルを含まない", "denied"),
+    ("펜타닐 무첨가", "denied"),
+    ("خالي من الفنتانيل", "denied"),
+    ("permit for fentanyl import", "permit"),
+    ("licence application for fentanyl", "permit"),
+    ("import certificate documents fentanyl", "permit"),
+    ("fentanyl reference standard 100 µg/mL", "standard"),
+    ("certified reference material carfentanil 50 ug", "standard"),
+    ("norfentanyl analytical standard 1 mg/mL", "standard"),
+    ("fentanyl citrate impurity B", "standard"),
+    ("naloxone for fentanyl overdose", "antidote"),
+    ("narcan nasal spray fentanyl overdose kit", "antidote"),
+]
+
+DECLARED = [
+    ("fentanyl citrate 5 kg", ""),
+    ("book, fentanyl powder 5 g", ""),
+    ("books 20 pcs, t-shirts 10 pcs, poster, fentanyl 1 kg, phone cases", ""),
+    ("phone case; books; 4-piperidone 25 kg; posters; leaflet", ""),
+    ("facebook order fentanyl powder", ""),
+    ("notebook computer, fentanyl", ""),
+    ("test sample fentanyl", ""),
+    ("fentanyl test sample 1 g", ""),
+    ("no. 5 fentanyl", ""),
+    ("fentanyl free base", ""),
+    ("not for human use, fentanyl powder", ""),
+    ("no smell, fentanyl powder 1 kg", ""),
+    ("does not contain water, fentanyl powder 1 kg", ""),
+    ("fentanyl injection 50 ug/ml", ""),
+    ("fentanyl citrate injection, import permit no. 123", "permit"),
+    ("import permit no. 123 for fentanyl citrate injection 10 ampoules", "permit"),
+    ("fentanyl patches with import licence", "permit"),
+    ("fentanyl reference standard 5 g", "standard"),
+    ("fentanyl reference standard 10 mg", "standard"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), MENTIONS)
+def test_a_name_that_is_not_what_the_goods_are_is_a_mention_and_says_of_what_kind(text: str, code: str) -> None:
+    assert context(text) == (code, True)
+
+
+@pytest.mark.parametrize(("text", "code"), DECLARED)
+def test_a_declared_substance_stays_declared_whatever_stands_elsewhere_in_the_text(text: str, code: str) -> None:
+    assert context(text) == (code, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["test strips and fentanyl powder 10 g", "t-shirts and fentanyl 10 g", "naloxone and fentanyl 10 g"]
+)
+def test_goods_beside_an_amount_of_the_substance_do_not_make_it_a_mention(text: str) -> None:
+    assert context(text)[1] is False
+
+
+def test_a_book_at_the_end_of_a_long_list_of_goods_is_not_about_the_powder_at_its_beginning() -> None:
+    between = "; ".join(f"ceramic cup number {count}" for count in range(14))
+    text = f"fentanyl powder 500 g; {between}; book"
+    assert len(text) > 300
+    assert context(text) == ("", False)
+
+
+@pytest.mark.parametrize("separator", ["; ", ". ", "\n", " / ", " | "])
+def test_a_word_in_another_clause_says_nothing_of_the_name(separator: str) -> None:
+    assert context(f"fentanyl{separator}books and posters") == ("", False)
+    assert context(f"books and posters{separator}fentanyl") == ("", False)
+
+
+def abbreviation(text: str, *, cas: str = "39742-60-4", chemical: bool = False) -> bool:
+    spelled = spell(fold(text))
+    return Surroundings(spelled, chemical=chemical).admits_abbreviation(
+        spelled.index("npp"), spelled.index("npp") + 3, cas
+    )
+
+
+def test_an_abbreviation_is_believed_beside_chemical_words_only() -> None:
+    assert abbreviation("NPP intermediate")
+    assert abbreviation("NPP 99% powder")
+    assert abbreviation("NPP", chemical=True)
+    assert abbreviation("NPP CAS 39742-60-4")
+    assert not abbreviation("NPP")
+    assert not abbreviation("NPP battery 12V")
+    assert not abbreviation("NPP whey protein powder")
+    assert not abbreviation("NPP powder CAS 77-92-9")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("1-methyl-4-piperidone", "4-piperidone"),
+        ("1-methyl 4-piperidone", "4-piperidone"),
+        ("4-piperidone-3-carboxylic acid", "4-piperidone"),
+        ("4-piperidone oxime", "4-piperidone"),
+        ("3,5-bis(phenylmethylene)-4-piperidone", "4-piperidone"),
+        ("4-piperidone, 2,2,6,6-tetramethyl-", "4-piperidone"),
+        (".alpha.-phenethyl bromide", "phenethyl bromide"),
+        ("propionyl chloride, 3-bromo-", "propionyl chloride"),
+        ("n-甲基-4-哌啶酮", "4-哌啶酮"),
+        ("苯丙酰氯", "丙酰氯"),
+        ("4-哌啶酮-3-羧酸", "4-哌啶酮"),
+    ],
+)
+def test_a_name_goes_on_into_that_of_another_substance(text: str, name: str) -> None:
+    assert Surroundings(text).continue_name(text.index(name), text.index(name) + len(name))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("cis-3-methylfentanyl", "3-methylfentanyl"),
+        ("benzene 4-piperidone", "4-piperidone"),
+        ("4-piperidone-hydrochloride", "4-piperidone"),
+        ("4-piperidone, 25 kg", "4-piperidone"),
+        ("25kg 4-哌啶酮盐酸盐", "4-哌啶酮"),
+        ("高纯度丙酰氯", "丙酰氯"),
+    ],
+)
+def test_a_name_beside_other_words_is_whole(text: str, name: str) -> None:
+    assert not Surroundings(text).continue_name(text.index(name), text.index(name) + len(name))
+
+
+@given(st.text(max_size=120), st.integers(0, 120), st.integers(0, 120))
+def test_any_place_in_any_text_has_a_context(text: str, start: int, end: int) -> None:
+    spelled = spell(fold(text))
+    code, mention = Surroundings(spelled).context(min(start, end), max(start, end))
+    assert code in {"", "denied", "standard", "antibody", "test", "antidote", "publication", "permit"}
+    assert mention is False or code != ""

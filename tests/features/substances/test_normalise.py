@@ -1,0 +1,194 @@
+"""However a name is written, it comes to one form, and what was declared can be shown again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from features.substances.normalise import (
+    compact,
+    core,
+    fold,
+    normalise,
+    original,
+    reveal,
+    skeleton,
+    spell,
+    spellings,
+    tokens,
+)
+
+WORDS = {
+    skeleton(word): word
+    for word in ("fentanyl", "carfentanyl", "piperidone", "propionyl", "chloride", "fluorofentanyl")
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("FENTANYL", "fentanyl"),
+        ("ｆｅｎｔａｎｙｌ", "fentanyl"),
+        ("Féntanýl", "fentanyl"),
+        ("fеntаnyl", "fentanyl"),  # Cyrillic е and а
+        ("fentαnyl", "fentanyl"),  # Greek α
+        ("fen\u200btanyl", "fentanyl"),
+        ("fen\u034ftanyl\ufe0f", "fentanyl"),
+        ("\u202efentanyl\u202c", "fentanyl"),
+        ("f e n t a n y l", "fentanyl"),
+        ("F.E.N.T.A.N.Y.L", "fentanyl"),
+        ("fentanil", "fentanyl"),
+        ("phentanyl", "fentanyl"),
+        ("Sufentanil", "sufentanyl"),
+        ("&alpha;-methylfentanyl", "alpha methylfentanyl"),
+        ("&#945;-methylfentanyl", "alpha methylfentanyl"),
+        ("α-methylfentanyl", "alpha-methylfentanyl"),
+        (".ALPHA.-METHYLFENTANYL", "alpha-methylfentanyl"),
+        ("ß-hydroxyfentanyl", "beta-hydroxyfentanyl"),
+        ("4′-methyl acetylfentanyl", "4'-methyl acetylfentanyl"),
+        ("N-(2-Phenylethyl)-4-piperidinone", "n-phenethyl-4-piperidone"),
+        ("N-phenyl ethyl-4-piperidone", "n-phenethyl-4-piperidone"),
+        ("1-phenylethyl-4-piperidone", "1-phenethyl-4-piperidone"),
+        ("phenylethyl bromide", "phenethyl bromide"),
+        ("4-(phenylamino)piperidine", "4-anilinopiperidine"),
+        ("4-(phenyl amino) piperidine", "4-anilinopiperidine"),
+        ("propanoyl chloride", "propionyl chloride"),
+        ("propanoic anhydride", "propionic anhydride"),
+        ("magnesium sulphate", "magnesium sulfate"),
+        ("t-boc-4-piperidone", "boc-4-piperidone"),
+        ("1-(tert-butoxycarbonyl)-4-piperidone", "1-boc-4-piperidone"),
+        ("t-butyl 4-oxopiperidine-1-carboxylate", "tert-butyl 4-oxopiperidine-1-carboxylate"),
+        ("4\u00adanilino", "4-anilino"),
+        ("فَنْتَانِيل", "فنتانيل"),
+        ("فنتـانيل", "فنتانيل"),
+        ("フエンタニル", "フェンタニル"),
+        ("ﾌｪﾝﾀﾆﾙ", "フェンタニル"),
+        ("펜타닐", "펜타닐"),  # in jamo
+        ("丙醯氯", "丙酰氯"),
+    ],
+)
+def test_two_ways_to_write_a_name_have_one_key(one: str, other: str) -> None:
+    assert compact(one) == compact(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1-phenylethyl bromide", "phenethyl bromide"),
+        ("1-(1-phenylethyl)-4-piperidone", "1-phenethyl-4-piperidone"),
+        ("2-piperidone", "4-piperidone"),
+        ("3-methylfentanyl", "4-methylfentanyl"),
+        ("triphenylethyl", "triphenethyl"),
+        ("pentanyl", "fentanyl"),
+    ],
+)
+def test_names_of_two_substances_keep_two_keys(one: str, other: str) -> None:
+    assert compact(one) != compact(other)
+
+
+def test_each_character_of_a_script_without_blanks_is_a_token() -> None:
+    assert tokens(fold("高纯度芬太尼500g fentanyl")) == ["高", "纯", "度", "芬", "太", "尼", "500", "g", "fentanyl"]
+    assert tokens(fold("펜타닐은")) == ["펜", "타", "닐", "은"]
+    assert tokens(fold("фентанил")) == [fold("фентанил")]
+
+
+@given(st.text(max_size=60))
+@example("1 phenyl ethyl 4 piperid")
+@example("2 phenyl-ethyl ½ İ ﬃ")
+@example("n-phenyl ethyl")
+@example("ß- ゛ｶﾞ ꙁ")
+def test_normalising_twice_is_normalising_once(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert all(part.isalpha() or part.isdecimal() for part in once.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4-piperidone",
+        "4-Piperidone hydrochloride",
+        "4-piperidone HCl",
+        "4-piperidone.HCl",
+        "4-piperidone · 2HCl",
+        "4-piperidone hydrochloride (1:1)",
+        "4-piperidone mono hydrochloride monohydrate",
+        "hydrochloride of 4-piperidone".replace("of ", ""),
+        "4-piperidone (98%)",
+        "4-piperidone AR grade",
+        "4-Piperidone Hydrate, >= 99.5 % min",
+        "4-piperidone crystalline powder 25 kg",
+        "clorhidrato 4-piperidone",
+    ],
+)
+def test_salt_hydrate_form_grade_purity_and_amount_are_not_part_of_the_core(text: str) -> None:
+    assert core(text) == "4piperidone"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("f3ntanyl 5g", "fentanyl 5g"),
+        ("fent4nyl", "fentanyl"),
+        ("fentany1", "fentanyl"),
+        ("f3nt4ny1", "fentanyl"),
+        ("fent@nyl", "fentanyl"),
+        ("fentany| drum", "fentanyl drum"),
+        ("c4rfentanyl", "carfentanyl"),
+        ("4-pip3rid0ne", "4-piperidone"),
+        ("4piperid0ne", "4piperidone"),
+        ("propionyl chl0ride", "propionyl chloride"),
+        ("p-f1uorofentany1", "p-fluorofentanyl"),
+    ],
+)
+def test_figures_that_imitate_letters_are_read_as_letters_where_that_gives_a_name(text: str, read: str) -> None:
+    revealed = reveal(text, WORDS)
+    assert revealed == read
+    assert len(revealed) == len(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["4-piperidone", "A-piperidone", "size 2xl c18 column", "hb2025a1 model", "piperidone", "l0v3 p0w3r", "4"]
+)
+def test_nothing_is_made_of_figures_that_only_stand_beside_letters(text: str) -> None:
+    assert reveal(text.lower(), WORDS) is None
+
+
+def test_spellings_leave_up_to_two_fragments_as_written() -> None:
+    assert spellings("4-(phenylamino)piperidinone") == [
+        "4-(anilino)piperidone",
+        "4-(phenylamino)piperidone",
+        "4-(anilino)piperidinone",
+        "4-(phenylamino)piperidinone",
+    ]
+    assert spellings("xylene") == ["xylene"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "declared"),
+    [
+        ("Powder: Fentanyl, 25 kg", "fentanyl", "Fentanyl"),
+        ("raw N-(2-Phenylethyl)-4-piperidinone, drum", "phenethyl)-4-piperidone", "2-Phenylethyl)-4-piperidinone"),
+        ("Größe L, α-Méthyl", "alpha-methyl", "α-Méthyl"),
+        ("Straße 5, купить Фентанил срочно", "фентанил", "Фентанил"),
+        ("Straße 5, 高纯度芬太尼500克", "芬太尼", "芬太尼"),
+        ("Straße 5, 펜타닐은", "펜타닐", "펜타닐"),
+    ],
+)
+def test_the_declared_piece_is_found_again_though_positions_have_moved(text: str, name: str, declared: str) -> None:
+    spelled = spell(fold(text))
+    start = spelled.index(fold(name))
+    assert original(text, spelled, start, start + len(fold(name))) == declared
+
+
+def test_a_piece_that_cannot_be_found_again_is_given_as_spelled() -> None:
+    text = "ﬃ f3ntanyl"
+    assert original(text, "ffi fentanyl", 4, 12) == "fentanyl"
+
+
+@given(st.text(max_size=50), st.integers(0, 60), st.integers(0, 60))
+def test_any_piece_can_be_asked_for(text: str, start: int, end: int) -> None:
+    spelled = spell(fold(text))
+    piece = original(text, spelled, min(start, end), max(start, end))
+    assert isinstance(piece, str)
