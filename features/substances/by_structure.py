@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Final, Literal
 
 from features.reference import Group, Substance, class_definitions, class_exemptions
@@ -20,7 +20,6 @@ from features.substances.structures import Structure, class_matches, from_inchi,
 SIMILAR: Final = 0.68
 #: Fingerprints of smaller molecules have too few bits to compare: phenethyl alcohol is "like" phenethyl bromide.
 _LEAST_ATOMS: Final = 12
-_REMEMBERED: Final = 16_384
 # Salts in which these substances are traded and named by an InChIKey of their own.
 _ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
 
@@ -43,19 +42,19 @@ class StructureIndex:
 
     def __init__(self, rows: Sequence[Substance]) -> None:
         self._by_skeleton: dict[str, Substance] = {}
-        self._details: dict[str, Details] = {}
+        self._parents: dict[str, Structure] = {}
         parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
         # A row that is its own parent comes before one that is a salt or hydrate of it.
         for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
             if parent is not None:
                 self._by_skeleton.setdefault(parent.skeleton, row)
-                self._details[row.name] = Details(parent.smiles, parent.inchikey, class_matches(parent))
+                self._parents[row.name] = parent
         self._salts: dict[str, Substance] | None = None
-        self._likeness = lru_cache(maxsize=_REMEMBERED)(self._examined)
+        self._details = cache(self._examined)
 
     def details(self, substance: str) -> Details | None:
         """Structure and class definitions of a row, by its name."""
-        return self._details.get(substance)
+        return self._details(substance) if substance in self._parents else None
 
     def salt(self, inchikey: str) -> Entry | None:
         """The listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue."""
@@ -93,7 +92,7 @@ class StructureIndex:
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
-            details = self._details[row.name]
+            details = self._details(row.name)
             return Match(
                 kind,
                 row.name,
@@ -107,11 +106,12 @@ class StructureIndex:
                 classes=details.classes,
                 evidence=(how, f"The structure is that of {row.name}."),
             )
-        classes, closest, likeness = self._likeness(structure.skeleton, structure)
+        classes = class_matches(structure)
+        closest, likeness = nearest(structure)
         met = [one for one in classes if one.result == "met"]
         if met:
             exempt = exempt_from(classes, structure.inchikey)
-            group = Group.OTHER_CONTROLLED.value if len(exempt) == len(met) else _group(met)
+            group = _group_unless_exempt(met, structure.inchikey)
             sentence = f"On no list by name; the structure meets {_told(met)}."
             said = (how, sentence, *(f"Exempt from {one}, or may be." for one in exempt))
             return Match(
@@ -127,9 +127,18 @@ class StructureIndex:
             smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
         )  # fmt: skip
 
-    def _examined(self, skeleton: str, structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
-        closest, likeness = nearest(structure)
-        return class_matches(structure), closest, likeness
+    def group(self, smiles: str) -> str:
+        """Group of what meets a class definition: ``other_controlled`` where it is exempt, empty where it meets none."""
+        structure = from_smiles(smiles)
+        classes = class_matches(structure) if structure is not None else ()
+        met = [one for one in classes if one.result == "met"]
+        if structure is None or not met:
+            return ""
+        return _group_unless_exempt(met, structure.inchikey)
+
+    def _examined(self, substance: str) -> Details:
+        parent = self._parents[substance]
+        return Details(parent.smiles, parent.inchikey, class_matches(parent))
 
 
 def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
@@ -138,8 +147,10 @@ def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
     return [one.definition for one in classes if one.result == "met" and (one.definition, inchikey) in exempt]
 
 
-def _group(met: Sequence[ClassMatch]) -> str:
-    """Group of what meets the definitions: an opioid before a precursor."""
+def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
+    """Group of what meets the definitions: an opioid before a precursor; what each of them leaves out is no evidence."""
+    if len(exempt_from(met, inchikey)) == len(met):
+        return Group.OTHER_CONTROLLED.value
     names = {one.definition for one in met}
     groups = {row.group for row in class_definitions() if row.definition in names}
     return next(group.value for group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR) if group in groups)

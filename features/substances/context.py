@@ -39,7 +39,9 @@ _CHEMICAL: Final = re.compile(
 _EVERYDAY: Final = re.compile(
     r"\b(?:whey|protein|battery|batteries|filters?|cartridges?|sensors?|coatings?|coated|shirts?|shoes?|jackets?|tanks?"
     r"|containers?|certifi\w*|standards?|isolate|car|auto|engine|valves?|flanges?|screws?|bolts?|cameras?|film|speed|9001"
-    r"|1[34]\d{3}|nutrition|sports?|drinks?|transistors?|toner|ink)\b"
+    r"|1[34]\d{3}|nutrition|sports?|drinks?|transistors?|toner|ink"
+    # Other chemicals that go by the same letters
+    r"|(?:dal)?fampridine|aminopyridine|aminophenol|antipyrine|aminoantipyrine)\b"
 )
 
 # Substituents: a name that follows one of these belongs to a longer name, of another substance.
@@ -53,6 +55,8 @@ _JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
 # (cis, D, R ...) are none: they leave the substance what it is.
 _LOCANT: Final = re.compile(r"(?:\d{1,2}|[anomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
 _JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
+# Greek letters of one letter within a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl bromide is the thing itself.
+_GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
@@ -61,6 +65,16 @@ _CONTINUED: Final = re.compile(
     # Indexes turn names round: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
 )
+# A word of four letters or more that a hyphen joins to the name: part of it, though it may have a typing error in it.
+_HYPHENATED: Final = re.compile(r"[a-z]{4}-$")
+_TRADED: Final = re.compile(
+    r"(?:^|[^a-z])(?:powder|crystals?|liquid|drum|pure|raw|white|grade|sample|samples|chemical|intermediate|reagent|goods|item|product"
+    r"|hydrochloride|citrate|order|code)-$"
+)
+# The number in a manufacturer's code name.
+_CODE: Final = re.compile(r"\d{4}")
+# The other half of a mixed anhydride.
+_ACID_BEFORE: Final = re.compile(r"(?:^|[^a-z])[a-z]{3,}ic[ -]$")
 # A Chinese name after one of these characters, with or without a locant between, is part of a longer one.
 _CHINESE_BEFORE: Final = re.compile(
     r"[基氯溴氟碘苯甲乙丙丁戊己异代羟氨硝酰氧硫二三四环氰萘苄叔烯炔对邻间位][-\d,'()]*$"
@@ -71,7 +85,9 @@ _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
 _AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
 
 # What parts goods from goods, and what parts one item of a list from the next.
-_HARD: Final = re.compile(r"[;\n\r|•。；]|\.[ ](?!\d)|\.$|[ ][/+][ ]")
+_HARD: Final = re.compile(
+    r"[;\n\r|•。；]|(?<!incl)(?<!\bno)(?<!\bnr)(?<!\bart)(?<!\bqty)(?<!approx)(?<!spec)\.[ ](?!\d)|\.$|[ ][/+][ ]"
+)
 _SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
 # Between a word before the name and the name: the word is about it.
 _LINK: Final = re.compile(
@@ -150,18 +166,20 @@ class Surroundings:
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
         """Whether letters there can be the abbreviation of the substance with that CAS number.
 
-        They stand in one piece, the text speaks of chemicals and not of everyday goods, and no CAS number in it is another
-        substance's.
+        They stand in one piece unless they hold a number (R 30730), the text speaks of chemicals and not of everyday goods, and
+        no CAS number in it is another substance's.
         """
-        if " " in self._spelled[start:end]:
+        piece = self._spelled[start:end]
+        if " " in piece and _CODE.search(piece) is None:
+            return False
+        if _HYPHENATED.search(self._spelled, max(0, start - 8), start) is not None:
             return False
         numbers = self._cas_numbers()
         if numbers:
             return cas in numbers
-        if self._field:
-            return True
         if self._chemical is None:
-            self._chemical = _CHEMICAL.search(self._spelled) is not None and _EVERYDAY.search(self._spelled) is None
+            chemical = self._field or _CHEMICAL.search(self._spelled) is not None
+            self._chemical = chemical and _EVERYDAY.search(self._spelled) is None
         return self._chemical
 
     def continue_name(self, start: int, end: int) -> bool:
@@ -179,9 +197,16 @@ class Surroundings:
                 return True
             if joined and gap and (_LOCANT.fullmatch(word) or _JOINED_ON.fullmatch(word)):
                 return True
+        name = text[start:end]
+        if name[:1].isdigit() and _HYPHENATED.search(head) is not None and _TRADED.search(head) is None:
+            return True
+        if _GREEK_BEFORE.search(head) is not None:
+            return True
+        if name.endswith("anhydride") and _ACID_BEFORE.search(head) is not None:
+            return True
         if _CONTINUED.match(tail) is not None:
             return True
-        return not text.isascii() and _continues_unspaced(head, text[start:end], tail)
+        return not text.isascii() and _continues_unspaced(head, name, tail)
 
     def _clause(self, start: int, end: int) -> tuple[int, int]:
         """The clause that holds the name, by position, no further than words reach."""

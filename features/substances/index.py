@@ -18,8 +18,8 @@ from features.reference.unii import UniiName, unii_names
 from features.substances import law
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind, Match
-from features.substances.misspelt import MisspeltNames
-from features.substances.names import Entry, Found, NameIndex
+from features.substances.misspelt import MisspeltNames, merged
+from features.substances.names import Entry, Found, NameIndex, members
 from features.substances.normalise import CAS, fold, original, spell
 from features.substances.opsin import opsin
 from features.substances.spotting import Piece, structures_in
@@ -36,10 +36,11 @@ _LONGEST_REMEMBERED: Final = 400
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
 # Salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
-_KIN: Final = frozenset({"fentanyl", "nitazene"})
-_WORD: Final = re.compile(r"[^\W\d_]{4,}[ -]?$")
+_NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
+_WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
+_WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
 _LABELLED_CAS: Final = re.compile(
-    r"(?:^\s*|\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*)(\d{2,7})[-./ ]?(\d{2})[-./ ]?(\d)(?!\d)",
+    r"(?:^\s*|\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*)(\d{2,7})([-./ ]?)(\d{2})\2(\d)(?!\d)",
     re.ASCII,
 )
 _LABEL: Final = re.compile(r"\b(?:cas|product|item|article|art|cat|ref|reg|registry)[ .]*(?:no|nr|number)[ .:#]*$")
@@ -155,9 +156,9 @@ class SubstanceIndex:
         if chemical and not any(item.hit for item in found):
             found += self._names.whole(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
-        # Behind other words a bare stem may be the end of a longer name that has an error in it: valetyl fentanyl.
-        stem = best is not None and best.hit and best.entry.group in _KIN and _WORD.search(spelled[: best.start])
-        if best is not None and best.hit and not best.ambiguous and not stem:
+        # Beside other words it may be a part of a longer name that has an error in it: valetyl fentanyl.
+        beside = best is not None and best.hit and _beside(best, spelled)
+        if best is not None and best.hit and not best.ambiguous and not beside:
             return self._of_found(best, text, spelled)
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
@@ -165,14 +166,16 @@ class SubstanceIndex:
         candidates = list(self._by_structure(pieces, around))
         if not any(match.hit for match in candidates):
             candidates += self._by_composition(text, spelled, around)
+        read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         # What was read as the structure of some other chemical is no misspelling of a watched one.
-        if not any(match.hit or match.kind in ("mention", "similar") for match in candidates):
-            if best is not None and stem:
-                wider = [item for item in self._misspelt.find(spelled, around) if _within(best, item)]
-                best = max(wider, key=lambda item: item.rank, default=best)
-            elif best is None or not (best.hit or best.mention):
-                near = self._misspelt.find(spelled, around, found)
-                candidates += [self._of_found(item, text, spelled) for item in near]
+        if (beside or not read) and not any(match.kind == "mention" for match in candidates):
+            near = [item for item in self._misspelt.find(spelled, around, found) if item.end - item.start > read]
+            if near:
+                # They are longer than what was read of them.
+                candidates = [match for match in candidates if not match.hit]
+            best = max(merged(found, near), key=lambda item: item.rank, default=None)
+        if best is None and not candidates:
+            best = max(members(spelled, around, found), key=lambda item: item.rank, default=None)
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
         return max(candidates, key=_weight, default=None)
@@ -186,7 +189,7 @@ class SubstanceIndex:
                     yield _placed(entry, around, spelled, *matched.span())
         if "cas" in spelled or (around.chemical and spelled.strip().isdigit()):
             for matched in _LABELLED_CAS.finditer(spelled):
-                entry = self._cas.get("-".join(matched.groups()))
+                entry = self._cas.get("-".join(matched.group(1, 3, 4)))
                 if entry is not None:
                     yield _placed(entry, around, spelled, matched.start(1), matched.end())
 
@@ -303,7 +306,7 @@ class SubstanceIndex:
             if row.systematic_name:
                 yield row.systematic_name, _entry(row, "systematic")
         for translated in translated_names():
-            if translated.substance in watched and translated.name.isascii():
+            if translated.substance in watched and translated.language not in _NOT_LATIN:
                 entry = _entry(watched[translated.substance], "translated")
                 yield translated.name, replace(entry, language=translated.language)
         for common in unii:
@@ -324,16 +327,11 @@ class SubstanceIndex:
                     self._names.add(name.name, entry, yielding=True)
                 continue
             if name.substance not in groups:
-                groups[name.substance] = self._group_of(name)
+                groups[name.substance] = (self._structures.group(name.smiles) if name.kind == "class" else "") or BENIGN
                 if name.smiles and name.substance not in self._rows:
                     self._smiles[name.substance] = name.smiles
             entry = Entry(name.substance, groups[name.substance], "", "", "exact", name.abbreviation)
             self._names.add(name.name, entry, yielding=True)
-
-    def _group_of(self, name: UniiName) -> str:
-        structure = self._structures.read(name.smiles, "smiles") if name.kind == "class" else None
-        match = structure and self._structures.match(structure, name.name, "exact", name.substance, "")
-        return match.group if match and match.kind == "class" else BENIGN
 
 
 @cache
@@ -341,9 +339,9 @@ def _bundled() -> SubstanceIndex:
     return SubstanceIndex(substances(), benign_chemicals(), unii_names())
 
 
-def _within(inner: Found, outer: Found) -> bool:
-    """Whether the outer find holds the inner and begins before it."""
-    return outer.start < inner.start and outer.end >= inner.end
+def _beside(found: Found, spelled: str) -> bool:
+    """Whether a word stands right before or after a name."""
+    return _WORD_BEFORE.search(spelled[: found.start]) is not None or _WORD_AFTER.match(spelled, found.end) is not None
 
 
 def _entry(row: Substance, kind: Kind) -> Entry:

@@ -58,6 +58,8 @@ _LITTLE: Final = (
 )
 _LITTLE_WORDS: Final = frozenset(_LITTLE.split())
 _STEMS: Final = ("fentanyl", "nitazene")
+# Letters that an error costs when two names are weighed.
+_COST: Final = 3
 # Without any of these a name is a trade name; fewest letters of one with two errors.
 _CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
 _TRADE: Final = 10
@@ -198,8 +200,8 @@ class MisspeltNames:
                 if window is not None:
                     best.append((*window, anchor.name))
         finds: list[Found] = []
-        # Few errors first, then the longer name.
-        for errors, first, last, name in sorted(best, key=lambda item: (item[0], -len(item[3].key), item[1])):
+        # The most letters that are right: of butyryl feentanyl not fentanyl alone, though that has fewer errors.
+        for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):
             start, end = cut.spans[first][0], cut.spans[last][1]
             tokens = cut.tokens[first : last + 1]
             if any(start < item.end and item.start < end for item in finds) or any(
@@ -229,11 +231,11 @@ class MisspeltNames:
                 chemical = CHEMICAL_WORD if len(token) > _PIECE else ENDING
                 if token in self._known or chemical.fullmatch(token) is not None:
                     return False
-                if errors > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
+                own = min(OSA.distance(token, word) for word in name.words)
+                if own > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
                     # The stem is whole: mirfentanil is a member of the family of its own, and no carfentanil.
                     return False
                 # Nearer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
-                own = min(OSA.distance(token, word) for word in name.words)
                 if any(
                     distance < own and all(OSA.distance(word, part, score_cutoff=1) > 1 for part in name.words)
                     for word, distance in self._near(token)

@@ -18,7 +18,7 @@ CORE: Final = _words(
     "acenaphth acetal acetamid acetamido acetate acetic aceto acetoacet aceton acetophenon acetoxy acetyl acridin",
     "acrolein acryl acrylamid acrylat adamant adenin adenosin adip alanin alanyl alkoxy alkyl allantoin allyl amid",
     "amido amin amino amphetamin amyl androst anhydrid anilid anilin anilino anisol anthrac anthranil anthraquinon",
-    "arabino arginin arginyl arsen arsin arson aryl ascorb asparagin aspart aspartat aza azabicyclo azepan azepin",
+    "arabino arginin arginyl arsen arsin arson aryl ascorb asparagin aspart aspartat aza azabicyclo azinan azepan azepin",
     "azetidin azid azido aziridin azo azocan azocin azulen barbitur benz benzal benzamid benzen benzimidazol benzo",
     "benzoat benzodiazepin benzofuran benzoic benzoin benzonitril benzothiazol benzoyl benzyl bicyclo biguanid",
     "biphenyl bismuth biuret boc boran bornan boron boronic borono brom bromid bromo butadien butan butanoyl buten",

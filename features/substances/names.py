@@ -146,6 +146,8 @@ class NameIndex:
         Raises:
             ReferenceDataError: the name is too short, or already stands for another substance.
         """
+        folded = fold(name)
+        spelled = spell(folded)
         key = compact(name)
         if len(key) < SHORTEST:
             if yielding:
@@ -163,14 +165,14 @@ class NameIndex:
         elif earlier.substance != entry.substance and not yielding:
             reason = f"{name!r} stands for {earlier.substance} and {entry.substance}, expected one substance"
             raise ReferenceDataError("substances.csv", None, reason)
-        if _PRIMED.search(fold(name)) is not None:
+        if _PRIMED.search(folded) is not None:
             self._primed.add(key)
         if entry.group in WATCHED and not entry.abbreviation:
-            self._add_words(name, key)
+            self._add_words(spelled, key)
             if not yielding or entry.kind == "translated":
                 self._watched.append((name, entry))
             if key.isascii():
-                self._add_variants(name, entry)
+                self._add_variants(spelled, key, entry)
 
     def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
         """Enters name, synonyms, abbreviations and systematic name of a row of the reference data.
@@ -247,13 +249,13 @@ class NameIndex:
         if len(key) not in lengths:
             self._lengths[head] = tuple(sorted({*lengths, len(key)}, reverse=True))
 
-    def _add_words(self, name: str, key: str) -> None:
-        for word in (*TOKEN.findall(spell(fold(name))), key):
+    def _add_words(self, spelled: str, key: str) -> None:
+        for word in (*TOKEN.findall(spelled), key):
             if len(word) > SHORTEST and word.isascii() and word.isalpha():
                 self._words.setdefault(skeleton(word), word)
 
-    def _add_variants(self, name: str, entry: Entry) -> None:
-        for variant in variants(spell(fold(name))):
+    def _add_variants(self, spelled: str, joined: str, entry: Entry) -> None:
+        for variant in variants(spelled):
             key = compact(variant)
             if key not in self._names:
                 self._enter(key, entry)
@@ -261,11 +263,10 @@ class NameIndex:
                 inverted = key.startswith("fentanyl")
                 if inverted:
                     self._inverted.add(key)
-        split = compact(name)
-        if split.endswith("fentanyl"):
+        if joined.endswith("fentanyl"):
             # Written in two pieces, fent anil is not brought to one spelling; the joined key then ends so.
             for ending in ("fentanil", "phentanyl"):
-                key = split[: -len("fentanyl")] + ending
+                key = joined[: -len("fentanyl")] + ending
                 if key not in self._names:
                     self._enter(key, entry)
                     self._yielding.add(key)

@@ -48,7 +48,8 @@ _KEPT_INVISIBLE: Final = "\u00ad"
 _FRAGMENTS: Final = re.compile(
     r"(?<!\d)2[ -]*phenyl[ -]*ethyl"
     r"|(?P<beside>(?<!\d)(?<!\d )1[ -]*)phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
-    r"|(?<![a-z\d')-])(?<!\d )(?<!alpha )(?<!\ba )phenyl[ -]*ethyl(?![a-z])|(?<=\bn-)phenyl[ -]*ethyl"
+    r"|(?<![a-z])(?:beta|b)[ .-]*phenyl[ -]*ethyl"
+    r"|(?<![a-z\d')])(?<!\d[ -])(?<!alpha[ -])(?<!alpha\.-)(?<!\ba[ -])phenyl[ -]*ethyl(?![a-z])|(?<=\bn-)phenyl[ -]*ethyl"
     r"|(?:f|ph)entan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph|propionamide|propanoyl|propanoic|butanoyl"
     r"|butyramide|(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|(?<![a-z])t[ -]*boc(?![a-z])|(?<![a-z])t[ -]*butyl"
 )
@@ -98,6 +99,19 @@ _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
 
+class _Visible(dict[int, int | None]):
+    """For `str.translate`: takes out accents and invisible signs; filled as characters are met."""
+
+    def __missing__(self, code: int) -> int | None:
+        char = chr(code)
+        gone = unicodedata.category(char) in ("Mn", "Me", "Cf") and char not in _KEPT_INVISIBLE
+        self[code] = None if gone else code
+        return self[code]
+
+
+_VISIBLE: Final = _Visible()
+
+
 def fold(text: str) -> str:
     """Compatibility forms, letter case, accents, look-alike letters and dashes made one; punctuation is kept.
 
@@ -112,10 +126,7 @@ def fold(text: str) -> str:
         return text.lower()
     folded = unicodedata.normalize("NFKC", _SHARP_S.sub("β", text)).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
-    visible = "".join(
-        char for char in decomposed if unicodedata.category(char) not in ("Mn", "Me", "Cf") or char in _KEPT_INVISIBLE
-    )
-    folded = unicodedata.normalize("NFC", visible).casefold()
+    folded = unicodedata.normalize("NFC", decomposed.translate(_VISIBLE)).casefold()
     folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
     return folded.translate(_LOOK_ALIKES)
 
@@ -185,7 +196,7 @@ def normalise(text: str) -> str:
     previous, current = text, " ".join(tokens(spell(fold(text))))
     # Dropping separators can bring two halves of a fragment together; a second round then settles it.
     while current != previous:
-        previous, current = current, " ".join(tokens(spell(fold(current))))
+        previous, current = current, " ".join(tokens(spell(current if current.isascii() else fold(current))))
     return current
 
 

@@ -1,8 +1,8 @@
 """Words of their own that stand within two letters of a watched name and are never a misspelt one.
 
-Found by passing word lists of twenty European languages, the names of the `chemicals` package's 76,000 substances and the
-Unique Ingredient Identifiers through `misspelt` and looking at every hit. What is left out on purpose are other languages'
-words for the substances themselves (fentanyyli, fentanylu).
+Most were found by passing word lists of twenty European languages, the names of the `chemicals` package's 74,000 substances
+and the Unique Ingredient Identifiers through `misspelt` and looking at every hit; the rest are words of the trade that we
+thought of. What is left out on purpose are other languages' words for the substances themselves (fentanyyli, fentanylu).
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ _SMILES: Final = re.compile(
 _PART: Final = re.compile(r"(Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]+\])|(%\d\d|\d)|(\()|(\))|([=#$/\\:\-]|\.)")
 # A bracket atom holds a charge, hydrogens, an isotope or a configuration: not [C] or [2].
 _BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?:H\d?)?(?:[+-]+\d?)?(?::\d+)?\]")
+_CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
 _FEWEST_ATOMS: Final = 5
 _LONGEST: Final = 1_000
 
@@ -160,7 +161,7 @@ def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
     """Whether it has what words and part numbers do not: closed rings, double bonds, branches in a chain of carbon."""
     atoms = _atoms(piece)
     fewest = 3 if chemical else _FEWEST_ATOMS
-    carbons = sum(atom in ("C", "c") or atom.startswith(("[C@", "[CH", "[c")) for atom in atoms)
+    carbons = sum(_CARBON.match(atom) is not None for atom in atoms)
     if len(atoms) < fewest or 2 * carbons < len(atoms):
         return False
     outside = re.sub(r"\[[^\]]*\]", "", piece)

@@ -18,7 +18,7 @@ from features.substances.translations import translated_names
 
 OPIOIDS = [row for row in substances() if row.group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR)]
 # A synonym that counts from another compound, and a stem for a structure that is no composition.
-NOT_COMPOSED = {"desmethylfentanyl"}
+NOT_COMPOSED = {"desmethylfentanyl", "N-piperidino etonitazene"}
 
 
 def read(text: str) -> Analogue | None:

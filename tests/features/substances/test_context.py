@@ -42,6 +42,7 @@ MENTIONS = [
     ("fentanyl test strips 100 pcs", "test"),
     ("fentanyl testing kit", "test"),
     ("rapid fentanyl urine test cassette", "test"),
+    ("12 panel drug test cup incl. fentanyl", "test"),
     ("rapid test panel for morphine, cocaine, methadone, fentanyl", "test"),
     ("drug test kit 5 panel: morphine, cocaine, fentanyl, THC", "test"),
     ("morphine and fentanyl test strips", "test"),
@@ -170,6 +171,13 @@ def test_an_abbreviation_is_believed_beside_chemical_words_only() -> None:
     assert not abbreviation("NPP battery 12V")
     assert not abbreviation("NPP whey protein powder")
     assert not abbreviation("NPP powder CAS 77-92-9")
+    assert not abbreviation("fluoro-NPP powder")
+
+
+def test_a_code_name_may_be_written_with_a_blank_and_letters_alone_may_not() -> None:
+    around = Surroundings("r 30730 reagent, n pp reagent")
+    assert around.admits_abbreviation(0, 7, "")
+    assert not around.admits_abbreviation(17, 21, "")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +191,10 @@ def test_an_abbreviation_is_believed_beside_chemical_words_only() -> None:
         ("4-piperidone, 2,2,6,6-tetramethyl-", "4-piperidone"),
         (".alpha.-phenethyl bromide", "phenethyl bromide"),
         ("propionyl chloride, 3-bromo-", "propionyl chloride"),
+        ("n-tert-butoxycarbony-4-piperidone", "4-piperidone"),
+        ("p-chloro-b-phenethyl bromide", "phenethyl bromide"),
+        ("acetic propionic anhydride", "propionic anhydride"),
+        ("phenethyl bromide4nitro", "phenethyl bromide"),
         ("n-甲基-4-哌啶酮", "4-哌啶酮"),
         ("苯丙酰氯", "丙酰氯"),
         ("4-哌啶酮-3-羧酸", "4-哌啶酮"),
@@ -197,6 +209,8 @@ def test_a_name_goes_on_into_that_of_another_substance(text: str, name: str) -> 
     [
         ("cis-3-methylfentanyl", "3-methylfentanyl"),
         ("benzene 4-piperidone", "4-piperidone"),
+        ("powder-4-piperidone", "4-piperidone"),
+        ("pure propionic anhydride", "propionic anhydride"),
         ("4-piperidone-hydrochloride", "4-piperidone"),
         ("4-piperidone, 25 kg", "4-piperidone"),
         ("25kg 4-哌啶酮盐酸盐", "4-哌啶酮"),
