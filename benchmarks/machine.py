@@ -5,19 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
+
+#: What most figures depend on.
+LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "fastapi")
 
 
-def describe() -> str:
-    """One line: day, processor, cores, Python and library versions."""
+def describe(names: Sequence[str] = LIBRARIES) -> str:
+    """One line: day, processor, cores, Python and the versions of the named libraries, as far as they are installed."""
     cpu = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
+        models = [
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
-        cpu = names[0] if names else platform.machine()
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("lightgbm", "numpy", "pyarrow", "fastapi"))
+        cpu = models[0] if models else platform.machine()
+    libraries = ", ".join(f"{name} {_version(name)}" for name in names)
     day = dt.datetime.now(dt.UTC).date()
     return f"{day}, {cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

