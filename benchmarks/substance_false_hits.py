@@ -32,7 +32,7 @@ _UNII_TYPES: Final = frozenset({"of", "bn", "cn"})
 #: Excuse of a hit on a chemical whose structure is not known.
 UNKNOWN: Final = "structure not known"
 _SALT_WORDS: Final = re.compile(
-    r"\b(?:hydrochloride|hcl|citrate|oxalate|mesilate|mesylate|hydrobromide|monohydrate|cis|trans|form|racemic)\b"
+    r"\b(?:hydrochloride|hcl|citrate|oxalate|maleate|tartrate|fumarate|mesilate|mesylate|hydrobromide|monohydrate|cis|trans|form|racemic)\b"
     r"|\[[^\]]*\]|\([^)]*\)"
 )
 

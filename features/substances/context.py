@@ -54,6 +54,8 @@ _JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
 # These only stand for a locant when nothing but a hyphen, comma or bracket joins them to the name. Marks of stereochemistry
 # (cis, D, R ...) are none: they leave the substance what it is.
 _LOCANT: Final = re.compile(r"(?:\d{1,2}|[anomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
+# Letters with brackets or bonds between them are a formula: P(F)F is no pFF.
+_FORMULA: Final = re.compile(r"[()\[\]{}=#+/\\@,;:]")
 _JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
 # Greek letters of one letter within a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl bromide is the thing itself.
 _GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
@@ -166,11 +168,14 @@ class Surroundings:
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
         """Whether letters there can be the abbreviation of the substance with that CAS number.
 
-        They stand in one piece unless they hold a number (R 30730), the text speaks of chemicals and not of everyday goods, and
-        no CAS number in it is another substance's.
+        They stand by themselves and in one piece unless they hold a number (R 30730), the text speaks of chemicals and not of
+        everyday goods, and no CAS number in it is another substance's.
         """
-        piece = self._spelled[start:end]
+        text = self._spelled
+        piece = text[start:end]
         if " " in piece and _CODE.search(piece) is None:
+            return False
+        if _FORMULA.search(piece) is not None or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
             return False
         if _HYPHENATED.search(self._spelled, max(0, start - 8), start) is not None:
             return False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
 from features.reference.unii import UniiName, unii_names
 from features.substances import law
+from features.substances.analogues import Analogue, analogue
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind, Match
 from features.substances.misspelt import MisspeltNames, merged
@@ -163,9 +164,15 @@ class SubstanceIndex:
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
         pieces = [piece for piece in structures_in(text, chemical=chemical) if len(piece.text) > known]
-        candidates = list(self._by_structure(pieces, around))
+        candidates = list(self._by_structure(pieces, spelled, around))
         if not any(match.hit for match in candidates):
-            candidates += self._by_composition(text, spelled, around)
+            composed = analogue(spelled)
+            match = self._composed(composed, text, spelled, around) if composed is not None else None
+            if composed is not None and match is not None:
+                candidates.append(match)
+                if best is not None and composed.certain and _holds(composed, best):
+                    # What the whole name is composed of is not what a part of it names: despropionyl para-fluorofentanyl.
+                    best, beside = None, False
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         # What was read as the structure of some other chemical is no misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
@@ -193,12 +200,20 @@ class SubstanceIndex:
                 if entry is not None:
                     yield _placed(entry, around, spelled, matched.start(1), matched.end())
 
-    def _by_structure(self, pieces: Sequence[Piece], around: Surroundings) -> Iterator[Match]:
+    def _by_structure(self, pieces: Sequence[Piece], spelled: str, around: Surroundings) -> Iterator[Match]:
         """What the structures proposed are."""
         for piece in pieces:
             match = self._read(piece)
-            if match is not None:
-                yield _in_context(match, around, piece.start, piece.end)
+            if match is None:
+                continue
+            written = spell(fold(piece.text))
+            start = spelled.find(written)
+            if start < 0:
+                start, written = piece.start, piece.text
+            end = start + len(written)
+            # A part of a longer name is another substance, whatever the part reads as.
+            if piece.form != "systematic" or not around.continue_name(start, end):
+                yield _in_context(match, around, start, end)
 
     def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
         """What the structure is that a piece of text stands for."""
@@ -227,20 +242,17 @@ class SubstanceIndex:
             best = replace(best, ambiguous=True, confidence=min(best.confidence, 0.7))
         return best
 
-    def _by_composition(self, text: str, spelled: str, around: Surroundings) -> Iterator[Match]:
+    def _composed(self, composed: Analogue, text: str, spelled: str, around: Surroundings) -> Match | None:
         """A fentanyl or nitazene that nobody lists, known by the parts its name is composed of."""
-        from features.substances.analogues import analogue
-
-        composed = analogue(spelled)
-        structure = self._structures.read(composed.smiles, "smiles") if composed and composed.smiles else None
-        if composed is None or structure is None:
-            return
+        structure = self._structures.read(composed.smiles, "smiles") if composed.smiles else None
+        if structure is None:
+            return None
         piece = original(text, spelled, composed.start, composed.end)
         match = self._structures.match(structure, piece, "exact", piece, f"Composed of {', '.join(composed.parts)}.")
         if match is None:
-            return
+            return None
         confidence = 0.95 if composed.certain else 0.85
-        yield _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
+        return _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
 
     # -- matches
 
@@ -344,6 +356,12 @@ def _beside(found: Found, spelled: str) -> bool:
     return _WORD_BEFORE.search(spelled[: found.start]) is not None or _WORD_AFTER.match(spelled, found.end) is not None
 
 
+def _holds(composed: Analogue, found: Found) -> bool:
+    """Whether a composed name is longer than the name found in it."""
+    within = composed.start <= found.start and found.end <= composed.end
+    return within and composed.end - composed.start > found.end - found.start
+
+
 def _entry(row: Substance, kind: Kind) -> Entry:
     return Entry(row.name, row.group.value, row.cas, row.inchikey, kind)
 
@@ -356,7 +374,7 @@ def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: i
 
 
 def _in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
-    """The match as the words around it leave it. Positions are near enough where folding has moved them."""
+    """The match as the words around it leave it."""
     context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
     return _decided(match, context, mention=mention)
 

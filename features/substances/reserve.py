@@ -34,6 +34,6 @@ _WORDS: Final = (
     " piperonal piperonyl piperylene pyridone pyrrolidone pipecoline piperine piperidion anhydrate anhydrite chlorite"
     " chlorate chlorine bromine bromate iodine iodate oxime oxides dioxide feniramine pheniramine phenelzine phenamine"
     " fenfluramine fentermine phentermine haloperidol carfenil detomidine medetomidine dexmedetomidine tioperidone"
-    " butylone nitazoxanide metronidazole etonogestrel etomidate etodolac"
+    " broadline bromcholine butylone nitazoxanide metronidazole etonogestrel etomidate etodolac"
 )
 RESERVED: Final = frozenset(_WORDS.split())
