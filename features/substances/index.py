@@ -165,15 +165,17 @@ class SubstanceIndex:
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
         pieces = [piece for piece in structures_in(text, chemical=chemical) if len(piece.text) > known]
         candidates = list(self._by_structure(pieces, spelled, around))
+        read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         if not any(match.hit for match in candidates):
             composed = analogue(spelled)
             match = self._composed(composed, text, spelled, around) if composed is not None else None
             if composed is not None and match is not None:
                 candidates.append(match)
-                if best is not None and composed.certain and _holds(composed, best):
-                    # What the whole name is composed of is not what a part of it names: despropionyl para-fluorofentanyl.
-                    best, beside = None, False
-        read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
+                if composed.certain:
+                    read = max(read, composed.end - composed.start)
+                    if best is not None and _holds(composed, best):
+                        # What the whole name is composed of is not what a part of it names: despropionyl para-fluorofentanyl.
+                        best, beside = None, False
         # What was read as the structure of some other chemical is no misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
             near = [item for item in self._misspelt.find(spelled, around, found) if item.end - item.start > read]

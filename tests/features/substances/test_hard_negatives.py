@@ -75,11 +75,14 @@ def test_what_is_declared_is_found(name: str, every: int, bar: float) -> None:
     assert 1 - len(missed) / asked >= bar, "\n".join(missed)
 
 
-@pytest.mark.parametrize("errors", [1, 2])
-def test_typing_errors_do_not_hide_a_name(errors: int) -> None:
-    rows, _ = generate(200, errors, seed=5)
-    missed = [f"{row.text!r}: {said}" for row in rows if (said := answered(row))]
-    assert 1 - len(missed) / len(rows) >= MISSPELT_BAR, "\n".join(missed)
+def test_one_or_two_typing_errors_do_not_hide_that_a_watched_name_is_declared() -> None:
+    rows = [row for errors in (1, 2) for row in generate(300, errors, seed=5)[0]]
+    answers = [(row, INDEX.resolve(row.text, chemical=row.chemical)) for row in rows]
+    hidden = [row.text for row, match in answers if match is None or not match.hit]
+    assert 1 - len(hidden) / len(rows) >= MISSPELT_BAR, "\n".join(hidden)
+    # Two errors in a short prefix can leave only the family recognisable, or make the prefix of another member.
+    otherwise = [row.text for row, match in answers if match is None or match.substance != row.expected]
+    assert 1 - len(otherwise) / len(rows) >= 0.95, "\n".join(otherwise)
 
 
 def test_generated_misspellings_are_no_other_name_and_come_again_with_their_seed() -> None:
