@@ -26,7 +26,8 @@ from rich.table import Table
 
 from benchmarks.machine import describe
 from features.groups.substance import resolved
-from features.reference import Group, benign_chemicals, substances
+from features.reference import benign_chemicals, substances
+from features.reference.unii import unii_names
 from features.space import FeatureSpace
 from features.substances import WATCHED, Match, SubstanceIndex
 from models.calibration import combine
@@ -90,38 +91,49 @@ def examples(part: Part, left_out: Bools, seed: int) -> Examples:
     return part.examples(keep & ~left_out)
 
 
-def scores(
-    stream: Stream,
-    windows: Windows,
-    index: SubstanceIndex | ExactOnly,
-    left_out: Callable[[Window], Bools],
-    *,
-    seed: int,
-    threads: int,
-) -> Floats:
-    """(n_shipments,) risk of the test window's shipments, as log-odds before calibration."""
+def without(fold: int) -> SubstanceIndex:
+    """An index that does not know the watched substances of a fold, by no name and no structure."""
+    rows = [row for row in substances() if row.group.value not in WATCHED or fold_of(row.name) != fold]
+    return SubstanceIndex(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The windows as features see them, for one index; names and monotone constraints of the features go with them."""
+
+    fit: Part
+    stop: Part
+    refit: Part
+    test: Part
+    space: FeatureSpace
+
+
+def parts(stream: Stream, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
+    """Features of all windows with that index in place of the bundled one."""
     assert windows.test is not None
-    heads = stream.data.labels.heads
-    params = BoostingParams()
     with patch.object(SubstanceIndex, "load", staticmethod(lambda: index)):
         space = FeatureSpace().fit(stream.table(windows.fit))
         fit, stop = (part_of(stream, window, space) for window in (windows.fit, windows.stop))
-        first = fit_heads(
-            heads,
-            examples(fit, left_out(windows.fit), seed),
-            examples(stop, left_out(windows.stop), seed + 1),
-            space.names,
-            space.monotone,
-            params,
-            seed=seed,
-            threads=threads,
-        )
         space = FeatureSpace().fit(stream.table(windows.refit))
-        refit = examples(part_of(stream, windows.refit, space), left_out(windows.refit), seed)
-        final = refit_heads(heads, refit, first, space.names, space.monotone, params, seed=seed, threads=threads)
-        test = part_of(stream, windows.test, space)
-    raw = [final[head].booster.predict(test.matrix, raw_score=True, num_threads=threads) for head in heads]
-    return np.maximum.reduceat(combine(np.stack(raw, axis=1)), test.first_row)
+        refit, test = (part_of(stream, window, space) for window in (windows.refit, windows.test))
+    return Parts(fit, stop, refit, test, space)
+
+
+def scores(seen: Parts, heads: tuple[str, ...], left_out: Callable[[str], Bools], *, seed: int, threads: int) -> Floats:
+    """(n_shipments,) risk of the test window's shipments, as log-odds before calibration.
+
+    ``left_out`` gives the shipments of a window, by its name, that are not learned from.
+    """
+    names, monotone, params = seen.space.names, seen.space.monotone, BoostingParams()
+    fit, stop = examples(seen.fit, left_out("fit"), seed), examples(seen.stop, left_out("stop"), seed + 1)
+    first = fit_heads(heads, fit, stop, names, monotone, params, seed=seed, threads=threads)
+    refit = examples(seen.refit, left_out("refit"), seed)
+    final = refit_heads(heads, refit, first, names, monotone, params, seed=seed, threads=threads)
+    raw = [
+        np.asarray(final[head].booster.predict(seen.test.matrix, raw_score=True, num_threads=threads), dtype=np.float64)
+        for head in heads
+    ]
+    return np.maximum.reduceat(combine(np.stack(raw, axis=1)), seen.test.first_row)
 
 
 def main() -> None:
@@ -139,42 +151,31 @@ def main() -> None:
         windows = plan(data, with_test=True, seed=options.seed)
         assert windows.test is not None
         stream, _ = replayed(data)
-        folds = {id(w): named_fold(stream, w) for w in (*windows.each(), windows.refit)}
+        planned = {"fit": windows.fit, "stop": windows.stop, "refit": windows.refit, "test": windows.test}
+        folds = {name: named_fold(stream, window) for name, window in planned.items()}
         full = SubstanceIndex.load()
 
-        def run(model: str, fold: int) -> Trial:
+        def run(model: str, seen: Parts, fold: int) -> Trial:
             progress.update(task, description=f"{model}, fold {fold + 1}")
-            index: SubstanceIndex | ExactOnly = full
-            if model == "exact names":
-                index = ExactOnly(full)
-            elif model == "unlisted":
-                index = SubstanceIndex(
-                    tuple(
-                        row
-                        for row in substances()
-                        if row.group.value not in WATCHED
-                        or row.group is Group.OTHER_CONTROLLED
-                        or fold_of(row.name) != fold
-                    ),
-                    benign_chemicals(),
-                )
-            held = model in ("unseen", "unlisted")
+            held = fold if model in ("unseen", "unlisted") else -2
             score = scores(
-                stream,
-                windows,
-                index,
-                lambda window: folds[id(window)] == fold if held else folds[id(window)] < -1,
+                seen,
+                stream.data.labels.heads,
+                lambda window: folds[window] == held,
                 seed=options.seed,
                 threads=options.threads,
             )
             progress.advance(task)
             return Trial(model, fold, score)
 
-        trials = [run("exact names", 0), run("all features", 0)]
-        trials += [run(model, fold) for model in ("unseen", "unlisted") for fold in range(FOLDS)]
+        trials = [run("exact names", parts(stream, windows, ExactOnly(full)), 0)]
+        seen = parts(stream, windows, full)
+        trials += [run("all features", seen, 0), *(run("unseen", seen, fold) for fold in range(FOLDS))]
+        for fold in range(FOLDS):
+            trials.append(run("unlisted", parts(stream, windows, without(fold)), fold))
     truth = data.truth_of_shipment()
     assert truth is not None
-    report(console, trials, truth[windows.test.shipments].any(axis=1), folds[id(windows.test)])
+    report(console, trials, np.asarray(truth[windows.test.shipments].any(axis=1)), folds["test"])
 
 
 def report(console: Console, trials: list[Trial], find: Bools, fold: NDArray[np.int64]) -> None:

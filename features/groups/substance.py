@@ -203,7 +203,7 @@ class SubstanceGroup(Group):
             return matrix
         by_match = np.array([_of_match(match) for match in matches])
         columns = [_AT[name] for name in _BY_MATCH]
-        matrix[np.ix_(named, columns)] = by_match[codes[named]]
+        matrix[named[:, None], columns] = by_match[codes[named]]
         watched = np.array([match.group != BENIGN for match in matches])
         for row in named[watched[codes[named]]].tolist():
             matrix[row, [_AT[name] for name in _BY_LAW]] = _law(matches[codes[row]], *_place_and_day(table, row))
