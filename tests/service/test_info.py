@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -137,3 +138,9 @@ def test_the_documentation_page_is_there(shared_client: Client) -> None:
     answer = shared_client.get("/docs")
     assert answer.status_code == 200
     assert "/openapi.json" in answer.text
+    # Its scripts and styles come from this service and from nowhere else.
+    sources = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert len(sources) >= 2
+    for source in sources:
+        assert source.startswith("/docs/static/")
+        assert shared_client.get(source).status_code == 200
