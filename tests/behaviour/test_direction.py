@@ -32,6 +32,7 @@ def matrix(champion: RiskModel) -> np.ndarray:
 LADDERS = {
     "substance_opioid": [0.0, 1.0, 2.0],
     "substance_precursor": [0.0, 1.0, 2.0],
+    "substance_class": [0.0, 1.0, 2.0],
     "hs_text_contradiction": [0.0, 0.2, 0.5, 0.9, 0.99, 1.0],
     "hs_text_surprise": [0.0, 1.0, 3.0, 6.0, 12.0],
     "account_age_days": [4000.0, 900.0, 200.0, 60.0, 20.0, 5.0, 0.0],
@@ -92,6 +93,21 @@ def risk(model: RiskModel, **changes: Any) -> float:
 
 def test_declaring_a_listed_precursor_raises_the_risk(champion: RiskModel) -> None:
     assert risk(champion, declared_chemical="4-anilinopiperidine") > risk(champion, declared_chemical="citric acid")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4-anilnopiperidine",
+        "4-苯胺基哌啶",
+        "N-phenylpiperidin-4-amine",
+        "c1ccc(NC2CCNCC2)cc1",
+        "1-acetyl-4-piperidone",
+        "N-(1-phenethylpiperidin-4-yl)-N-phenylhexanamide",
+    ],
+)
+def test_however_a_watched_substance_is_named_the_risk_rises(champion: RiskModel, text: str) -> None:
+    assert risk(champion, declared_chemical=text) > 10 * risk(champion, declared_chemical="citric acid")
 
 
 def test_a_newer_account_never_lowers_the_risk(champion: RiskModel) -> None:
