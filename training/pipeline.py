@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.readers import ColumnMapping
 from features.space import FeatureSpace
+from features.substances.opsin import opsin
 from models.bundle import load, save
 from models.calibration import Calibrator, combine
 from models.lanes import Lanes
@@ -162,7 +163,8 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         table, found = data.table, int(data.found().sum())
         say(f"{table.n_rows:,} goods items, {table.n_shipments:,} shipments, {found:,} with a find")
     windows = plan(data, with_test=config.holdout is None, seed=config.seed)
-    for note in (*data.notes, *windows.notes):
+    unread = opsin().problem
+    for note in (*data.notes, *windows.notes, *([unread] if unread else [])):
         stages.note(note)
     with stages("History"):
         stream, history = replayed(data)

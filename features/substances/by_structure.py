@@ -72,7 +72,7 @@ class StructureIndex:
 
     def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
         """The parent structure a SMILES or InChI stands for; ``None`` if it is neither."""
-        return from_smiles(text) if form == "smiles" else from_inchi(text)
+        return from_smiles(text) if form == "smiles" else from_inchi(text) or from_inchi(text.rstrip(";"))
 
     def match(
         self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False

@@ -62,26 +62,36 @@ _GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
-    r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde)"
+    r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde|(?:sulf|phosph|bor)on\w+)"
     r"|\d[a-z]*(?:nitro|fluoro|chloro|bromo|methyl)(?![a-z])|[)\]]+\w*(?:yl|oxy|thio|amino|sulf\w+)(?![a-z])"
     # Indexes turn names round: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
 )
 # A word of four letters or more that a hyphen joins to the name: part of it, though it may have a typing error in it.
-_HYPHENATED: Final = re.compile(r"[a-z]{4}-$")
+_HYPHENATED: Final = re.compile(r"(?:[a-z]{4}|(?<![a-z])(?!cis|rac|rel|hcl)[a-z]{3})-$")
 _TRADED: Final = re.compile(
     r"(?:^|[^a-z])(?:powder|crystals?|liquid|drum|pure|raw|white|grade|sample|samples|chemical|intermediate|reagent|goods|item|product"
     r"|hydrochloride|citrate|order|code)-$"
 )
 # The number in a manufacturer's code name.
+# In a field for chemicals an abbreviation may stand beside these without any other chemical word.
+_LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+_PLAIN: Final = re.compile(
+    r"kgs?|gram|grams|drums?|bags?|bottles?|boxes|pack|white|yellow|brown|solid|liquid|oil|pure|grade|sample|samples|free|base|salt|hcl"
+    r"|tech|technical|industrial|high|quality|raw|material|materials|fine|bulk|pharma|net|and|the|for|with|use|only|stock|batch|lot"
+)
+# The letters iso begin many names: isopropyl, iso butane.
+_AFTER_ISO: Final = re.compile(
+    r"\s*(?:$|[^\w\s-]|\d|(?:powder|crystal|sample|intermediate|reagent|research|chem|pharma|hcl|hydrochloride|citrate|cas|nitazen|pur)\w*)"
+)
 _CODE: Final = re.compile(r"\d{4}")
 # The other half of a mixed anhydride.
 _ACID_BEFORE: Final = re.compile(r"(?:^|[^a-z])[a-z]{3,}ic[ -]$")
 # A Chinese name after one of these characters, with or without a locant between, is part of a longer one.
 _CHINESE_BEFORE: Final = re.compile(
-    r"[基氯溴氟碘苯甲乙丙丁戊己异代羟氨硝酰氧硫二三四环氰萘苄叔烯炔对邻间位][-\d,'()]*$"
+    r"[五六全聚基氯溴氟碘苯甲乙丙丁戊己异代羟氨硝酰氧硫二三四环氰萘苄叔烯炔对邻间位][-\d,'()]*$"
 )
-_CHINESE_AFTER: Final = re.compile(r"[-\d,'()]*[羧肟腙酯胺醇腈甲乙基]")
+_CHINESE_AFTER: Final = re.compile(r"[-\d,'()]*[羧醚磺肟腙酯胺醇腈甲乙基]")
 _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
 # After a Korean noun come particles; after a Japanese one in katakana no katakana, but for a salt's name.
 _AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
@@ -182,9 +192,13 @@ class Surroundings:
         numbers = self._cas_numbers()
         if numbers:
             return cas in numbers
+        if text[start:end] == "iso" and _AFTER_ISO.match(text, end) is None:
+            return False
         if self._chemical is None:
-            chemical = self._field or _CHEMICAL.search(self._spelled) is not None
-            self._chemical = chemical and _EVERYDAY.search(self._spelled) is None
+            chemical = _CHEMICAL.search(text) is not None or (
+                self._field and all(_PLAIN.fullmatch(word) for word in _LONG_WORD.findall(text[:start] + text[end:]))
+            )
+            self._chemical = chemical and _EVERYDAY.search(text) is None
         return self._chemical
 
     def continue_name(self, start: int, end: int) -> bool:

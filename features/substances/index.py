@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 _REMEMBERED: Final = 65_536
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
+#: Characters of a text that are read.
+_LONGEST_READ: Final = 10_000
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
 # Salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
 _NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
+_LETTER: Final = re.compile(r"[a-z]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
 _LABELLED_CAS: Final = re.compile(
@@ -150,6 +153,8 @@ class SubstanceIndex:
     # -- the stages
 
     def _resolve(self, text: str, chemical: bool, readable: bool = True) -> Match | None:
+        # Of a document its beginning is read: what it costs grows faster than its length.
+        text = text[:_LONGEST_READ]
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
         found = self._names.find(spelled, around)
@@ -168,6 +173,9 @@ class SubstanceIndex:
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         if not any(match.hit for match in candidates):
             composed = analogue(spelled)
+            if composed is not None and _LETTER.match(spelled, composed.end) is not None:
+                # The word goes on: etonitazepene is not composed of etonitazene.
+                composed = None
             match = self._composed(composed, text, spelled, around) if composed is not None else None
             if composed is not None and match is not None:
                 candidates.append(match)
@@ -184,7 +192,8 @@ class SubstanceIndex:
                 candidates = [match for match in candidates if not match.hit]
             best = max(merged(found, near), key=lambda item: item.rank, default=None)
         if best is None and not candidates:
-            best = max(members(spelled, around, found), key=lambda item: item.rank, default=None)
+            kin = (self._named_kin(item, spelled) for item in members(spelled, around, found))
+            best = max(kin, key=lambda item: item.rank, default=None)
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
         return max(candidates, key=_weight, default=None)
@@ -255,6 +264,14 @@ class SubstanceIndex:
             return None
         confidence = 0.95 if composed.certain else 0.85
         return _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
+
+    def _named_kin(self, found: Found, spelled: str) -> Found:
+        """A word on the stem of a family as the watched name it is a slip of, if there is one."""
+        near = self._misspelt.kin(spelled[found.start : found.end])
+        if near is None:
+            return found
+        entry, errors = near
+        return replace(found, entry=replace(entry, kind="misspelt"), distance=errors, confidence=0.7)
 
     # -- matches
 

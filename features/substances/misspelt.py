@@ -57,7 +57,6 @@ _LITTLE: Final = (
     " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
 )
 _LITTLE_WORDS: Final = frozenset(_LITTLE.split())
-_STEMS: Final = ("fentanyl", "nitazene")
 # Letters that an error costs when two names are weighed.
 _COST: Final = 3
 # Without any of these a name is a trade name; fewest letters of one with two errors.
@@ -67,6 +66,7 @@ _TRADE: Final = 10
 _MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
+_STEMS: Final = ("fentanyl", "nitazene")
 _KIN: Final = frozenset({"fentanyl", "nitazene"})
 _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 
@@ -122,6 +122,9 @@ class MisspeltNames:
         for name in _names(named):
             names.setdefault(name.words, name)
         self._keys = frozenset(name.key for name in names.values())
+        self._kin_names = {
+            name.key: name.entry for name in names.values() if name.key.isalpha() and name.key.endswith(_STEMS)
+        }
         frequency = Counter(word for name in names.values() for word in {*name.words})
         for name in names.values():
             for word, anchor in _anchors(name, frequency):
@@ -164,6 +167,18 @@ class MisspeltNames:
         if not seeds:
             return []
         return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
+
+    def kin(self, word: str) -> tuple[Entry, int] | None:
+        """The watched name of one word on the stem of a family that a word on that stem is nearest to, and its errors.
+
+        The shorter what stands before the stem, the fewer errors leave it recognisable.
+        """
+        written = word.replace("rn", "m")
+        before = len(word) - len("fentanyl")
+        hit = process.extractOne(
+            written, list(self._kin_names), scorer=OSA.distance, score_cutoff=1 if before < 5 else 2
+        )
+        return (self._kin_names[hit[0]], max(1, int(hit[1]))) if hit is not None else None
 
     def _near_anchors(self, token: str) -> tuple[tuple[str, int], ...]:
         """The anchors within the errors that they bear, with the number of errors."""

@@ -65,6 +65,10 @@ _HEAD_WORD: Final = re.compile(
 )
 
 
+# A figure or sign that joins a word to the name behind it.
+_GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One way to write one substance.
@@ -212,11 +216,15 @@ class NameIndex:
             around: its surroundings.
         """
         found = list(self._names_in(spelled, around))
-        if not any(item.entry.group in WATCHED for item in found):
-            # Figures for letters are looked for only where nothing watched is named openly.
+        watched = [item for item in found if item.entry.group in WATCHED]
+        # Figures for letters are looked for where nothing watched is named openly, or only the end of a word: acety1fentanyl.
+        if not watched or any(_GLUED.search(spelled, 0, item.start) is not None for item in watched):
             revealed = reveal(spelled, self._words)
             if revealed is not None:
-                found += self._names_in(revealed, Surroundings(revealed, chemical=around.chemical), disguised=True)
+                around = Surroundings(revealed, chemical=around.chemical)
+                read = list(self._names_in(revealed, around, disguised=True))
+                found = [item for item in found if not any(_within(item, other) for other in read)]
+                found += [item for item in read if not any(_within(item, other) for other in found)]
         return found
 
     def whole(self, spelled: str, around: Surroundings) -> list[Found]:
@@ -354,6 +362,10 @@ def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> 
         context, mention = around.context(start, end)
         found.append(Found(entry, start, end, context, mention, ambiguous=True, confidence=0.8))
     return found
+
+
+def _within(inner: Found, outer: Found) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
 
 
 class _Positions:

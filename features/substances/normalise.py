@@ -99,6 +99,10 @@ _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
 
+# Beside Latin letters it imitates an n; in a Russian word it stays what it is.
+_LATIN_BESIDE_PE: Final = re.compile(r"(?<=[a-z])п|п(?=[a-z])")
+
+
 class _Visible(dict[int, int | None]):
     """For `str.translate`: takes out accents and invisible signs; filled as characters are met."""
 
@@ -127,6 +131,7 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", _SHARP_S.sub("β", text)).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
     folded = unicodedata.normalize("NFC", decomposed.translate(_VISIBLE)).casefold()
+    folded = _LATIN_BESIDE_PE.sub("n", folded)
     folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
     return folded.translate(_LOOK_ALIKES)
 
@@ -196,7 +201,7 @@ def normalise(text: str) -> str:
     previous, current = text, " ".join(tokens(spell(fold(text))))
     # Dropping separators can bring two halves of a fragment together; a second round then settles it.
     while current != previous:
-        previous, current = current, " ".join(tokens(spell(current if current.isascii() else fold(current))))
+        previous, current = current, " ".join(tokens(spell(current)))
     return current
 
 
@@ -242,7 +247,7 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
         word = found[0]
         if word.isalpha() or len(_LETTER.findall(word)) < 3:
             continue
-        start, plain = found.start(), words.get(skeleton(word))
+        start, plain = found.start(), words.get(skeleton(word)) or _ending_in_il(word, words)
         if plain is None:
             locant = _LEADING_LOCANT.match(word)
             if locant is None:
@@ -257,6 +262,11 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
     if not parts:
         return None
     return "".join(parts) + spelled[at:]
+
+
+def _ending_in_il(word: str, words: Mapping[str, str]) -> str | None:
+    """The word that a disguised one in -il stands for: names are spelled with -yl."""
+    return words.get(skeleton(word[:-2] + "yl")) if word[-2:] in ("il", "i1", "1l") else None
 
 
 def original(text: str, spelled: str, start: int, end: int) -> str:

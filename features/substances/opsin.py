@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import math
 import os
 import re
@@ -31,6 +32,9 @@ _REMEMBERED: Final = 8_192
 _BAD_REMEMBERED: Final = 1_024
 # So many names go down the pipe before another thread gets its turn.
 _BLOCK: Final = 256
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +276,10 @@ class Opsin:
             self._paused_until = now + self.limits.pause_s
             often = f"stopped {self.limits.deaths} times within {self.limits.window_s:g} s"
             self._paused_for = f"OPSIN {f'did not start within {self.limits.start_s:g} s' if hung else often}"
+            _LOG.warning("%s", self.problem)
         elif self.available:
             # It comes up while Python goes on.
+            _LOG.warning("OPSIN stopped and is started again")
             self._spawn()
 
     def _end(self) -> None:

@@ -89,7 +89,8 @@ def _first(pieces: Iterator[Piece]) -> list[Piece]:
 
 def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Piece]:
     for matched in pattern.finditer(text):
-        start, end = matched.start(), _without_trailing(text, *matched.span(), ",.;-/")
+        # An InChI of several components can end in a semicolon; whether it belongs to it shows when it is read.
+        start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
         piece = text[start:end]
         if end - start <= _LONGEST * 2:
             yield Piece(piece, start, end, form, piece.upper() if form == "inchikey" else piece)

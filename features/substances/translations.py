@@ -9,7 +9,7 @@ parts come from `translated_names.csv`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, product
@@ -67,7 +67,22 @@ _LANGUAGES: Final = (
 #: Parts that say where a substituent stands.
 LOCANTS: Final = frozenset({"ortho", "meta", "para", "alpha", "beta"})
 _NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
-_NITROGEN_FIRST: Final = re.compile(r"(N|1)-(?=boc|benzyl|phenethyl)", re.IGNORECASE)
+_NITROGEN_FIRST: Final = re.compile(r"(N|1)-(?=boc|benzyl|phenethyl|\(2-phenylethyl\))", re.IGNORECASE)
+# Other English wordings of a name: what stands between its parts, or their order, differs.
+_REWORDED: Final = (
+    (re.compile(r"(?<=boc)-4-piperidone$"), "-piperidin-4-one"),
+    (re.compile(r"(?<=yl)-4-piperidone$"), "piperidin-4-one"),
+    (re.compile(r"\(2-phenylethyl\)"), "phenethyl"),
+    (re.compile(r"(?<=1-)phenethyl(?=piperidin-4-yl)"), "(2-phenylethyl)"),
+    (re.compile(r"(?<=[a-z)\]])piperidin-4-yl"), "-4-piperidinyl"),
+    (re.compile(r"(?<=\()piperidin-4-yl(?=\))"), "4-piperidinyl"),
+    (re.compile(r"(?<=[a-z)\]])piperidin-4-amine$"), "-4-piperidinamine"),
+    (re.compile(r"^(N-phenyl)-(1-.+?)(piperidin-4-amine)$"), r"\2-\1\3"),
+    (re.compile(r"^(N-(?:phenyl|\(\d-[a-z]+phenyl\)))-(N-[(\[].+[)\]])([a-z]+)$"), r"\2-\1\3"),
+    (re.compile(r"^(N-[(\[].+[)\]])-(N-(?:phenyl|\(\d-[a-z]+phenyl\)))([a-z]+)$"), r"\2-\1\3"),
+)
+# Of the many wordings of a long name only the usual spelling is likely; precursors are traded under all of them.
+_VARIANTS_REWORDED: Final = 1
 _RUN: Final = re.compile(r"[^\W\d_]+|[\W\d_]")
 # A short name is tried in many spellings. A systematic one has so many parts that only the nearest are likely.
 _SHORT: Final = 4
@@ -82,6 +97,8 @@ _CASE_ENDINGS: Final = ("а", "у", "ом", "е")
 _CONSONANTS: Final = frozenset("бвгджзклмнпрстфхцчшщ")
 _ARTICLE: Final = "ال"
 _ARABIC_N: Final = "ن"
+# Persian writes its own yeh and kaf. Where matching tells them from the Arabic ones, names are given with both.
+_PERSIAN: Final = str.maketrans("يك", "یک")
 # The article joined with "with", "and", "for".
 _JOINED_ARTICLES: Final = ("بال", "وال", "لل")
 # Written as one word with the name: genitive, and the commonest salts.
@@ -261,6 +278,8 @@ def _inflected(name: str, language: Language, rank: int) -> Iterator[str]:
     elif language is Language.ARABIC and name.startswith("N-"):
         yield name.replace("N", _ARABIC_N)
     elif language is Language.ARABIC and name[0].isalpha() and not name.startswith(_ARTICLE):
+        if rank < _RANKS_JOINED and fold(persian := name.translate(_PERSIAN)) != fold(name):
+            yield persian
         yield _ARTICLE + name
         if rank < _RANKS_JOINED:
             for article in _JOINED_ARTICLES:
@@ -277,8 +296,10 @@ def _alike() -> dict[int, str]:
 def _composed(substance: Substance) -> Iterator[_Candidate]:
     seen: set[tuple[tuple[str, ...], tuple[tuple[str, bool], ...]]] = set()
     names = (substance.name, *substance.synonyms, substance.systematic_name)
-    for english in (*names, *(other for name in names if (other := _with_other_locant(name)))):
-        composition = decompose(english) if english else None
+    own = dict.fromkeys(name for name in (*names, *map(_with_other_locant, names)) if name)
+    limit = None if substance.group is Group.PRECURSOR else _VARIANTS_REWORDED
+    for english in (*own, *_reworded(own)):
+        composition = decompose(english)
         if composition is None:
             continue
         # Separators do not matter to matching: one of "acetyl fentanyl" and "acetylfentanyl" is enough.
@@ -286,9 +307,10 @@ def _composed(substance: Substance) -> Iterator[_Candidate]:
         if same in seen:
             continue
         seen.add(same)
+        given = english in own
         for language in _LANGUAGES:
-            for rank, name in enumerate(_spelled(composition, language)):
-                yield _Candidate(name, language, substance.name, rank == 0)
+            for rank, name in enumerate(_spelled(composition, language, None if given else limit)):
+                yield _Candidate(name, language, substance.name, given and rank == 0)
                 if rank < _INFLECTED:
                     for other, written in _derived(name, language, rank):
                         yield _Candidate(written, other, substance.name, False)
@@ -298,6 +320,24 @@ def _with_other_locant(english: str) -> str:
     """The nitrogen atom of a piperidine is its position 1: a name that begins with one of both begins with the other."""
     match = _NITROGEN_FIRST.match(english)
     return "" if match is None else ("N" if match[1] == "1" else "1") + english[1:]
+
+
+def _reworded(names: Iterable[str]) -> list[str]:
+    """The other wordings of names, and the other wordings of those, without the names themselves."""
+    wordings = dict.fromkeys(names)
+    left = list(wordings)
+    given = len(left)
+    while left:
+        english = left.pop()
+        others = [rule.sub(new, english) for rule, new in _REWORDED]
+        # In a name that ends in -amine, N is the nitrogen outside the ring.
+        if english.endswith("one"):
+            others.append(_with_other_locant(english))
+        for other in others:
+            if other and other not in wordings:
+                wordings[other] = None
+                left.append(other)
+    return list(wordings)[given:]
 
 
 def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Language, str]]:

@@ -50,8 +50,8 @@ def united_kingdom(near: Neighbours) -> Verdict | None:
 
 
 def china(near: Neighbours) -> Verdict | None:
-    """The class "nitazenes" of China, taken to be every substance with the scaffold."""
-    return verdict({"core"}, _CN_LIMBS) if near.mol.HasSubstructMatch(_query(_SCAFFOLD)) else None
+    """The class "nitazenes" of China: possible for every substance with the scaffold, since its wording was not seen."""
+    return verdict({"core"}, _CN_LIMBS, sure=False) if near.mol.HasSubstructMatch(_query(_SCAFFOLD)) else None
 
 
 @cache

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.substances import SubstanceIndex
 from features.substances.context import Surroundings
 from features.substances.normalise import fold, spell
 
+INDEX = SubstanceIndex.load()
 NAMES = (
     "fentanyl citrate",
     "norfentanyl",
@@ -17,6 +19,8 @@ NAMES = (
     "fentanilo",
     "fentanila",
     "4-piperidone",
+    "4-anilinopiperidine",
+    "4-anpp",
     "фентанила",
     "фентаниле",
     "фентанил",
@@ -100,6 +104,49 @@ MENTIONS = [
     ("fentanyl citrate impurity B", "standard"),
     ("naloxone for fentanyl overdose", "antidote"),
     ("narcan nasal spray fentanyl overdose kit", "antidote"),
+    ("nitrile exam gloves, fentanyl tested", "test"),
+    ("fentanyl resistant nitrile gloves tested for fentanyl", "test"),
+    ("gloves tested against fentanyl citrate ASTM D6978", "publication"),
+    ("disposable gloves for fentanyl handling", "publication"),
+    ("anti fentanyl gloves", "test"),
+    ("ARK Fentanyl Assay reagent kit", "test"),
+    ("fentanyl assay reagent CEDIA", "test"),
+    ("fentanyl screening device", "test"),
+    ("fentanyl calibrator for immunoassay", "test"),
+    ("fentanyl biosensor", "test"),
+    ("fentanyl urine control", "test"),
+    ("LC-MS method development service fentanyl", "test"),
+    ("testing service for NPP and 4-ANPP in samples", "test"),
+    ("anti-fentanyl nanobody 1 mg", "antibody"),
+    ("DNA aptamer against fentanyl", "antibody"),
+    ("fentanyl vaccine research antigen conjugate BSA", "antibody"),
+    ("fentanyl vaccine", "antidote"),
+    ("FTIR library fentanyl spectra USB", "publication"),
+    ("MSDS for fentanyl", "publication"),
+    ("SDS for fentanyl citrate", "publication"),
+    ("fentanyl safety data sheet pdf", "publication"),
+    ("certificate of analysis fentanyl documents", "publication"),
+    ("COA for fentanyl", "publication"),
+    ("patent document on fentanyl", "publication"),
+    ("lecture notes on fentanyl synthesis", "publication"),
+    ("scientific article on fentanyl pharmacology reprint", "publication"),
+    ("fentanyl murder mystery", "publication"),
+    ("Fentanyl (band) vinyl record", "publication"),
+    ("necklace fentanyl molecule jewelry", "publication"),
+    ("tote bag printed with fentanyl molecule", "publication"),
+    ("mugs with print about fentanyl", "publication"),
+    ("fentanyl K9 scent training aid", "publication"),
+    ("fentanyl patch disposal bag", "publication"),
+    ("drug disposal pouch for fentanyl patches", "publication"),
+    ("Fentanyl Lane road sign", "publication"),
+    ("pseudo fentanyl K9 scent training aid", "test"),
+    ("empty fentanyl vials for training", "denied"),
+    ("フェンタニルのない", "denied"),
+    ("フェンタニルが入っていない", "denied"),
+    ("fentanyl-free sample", "denied"),
+    ("does not contain morphine, cocaine, fentanyl", "denied"),
+    ("free of moisture and fentanyl", "denied"),
+    ("fentanyl impurity 1", "standard"),
 ]
 
 DECLARED = [
@@ -122,6 +169,49 @@ DECLARED = [
     ("fentanyl patches with import licence", "permit"),
     ("fentanyl reference standard 5 g", "standard"),
     ("fentanyl reference standard 10 mg", "standard"),
+    ("fentanyl free shipping", ""),
+    ("fentanyl - free shipping", ""),
+    ("fentanyl free delivery", ""),
+    ("fentanyl free sample", ""),
+    ("fentanyl free express delivery", ""),
+    ("fentanyl free from moisture", ""),
+    ("fentanyl free of impurities", ""),
+    ("fentanyl total impurities 0.3% max", ""),
+    ("fentanyl HCl no test strip included", ""),
+    ("fentanyl without naloxone", ""),
+    ("fentanyl, book now", ""),
+    ("fentanyl - book price 500", ""),
+    ("permit-free fentanyl", ""),
+    ("no permit required for fentanyl", ""),
+    ("anhydrous, free of moisture, 4-anilinopiperidine", ""),
+    ("free of dust, fentanyl", ""),
+    ("fentanyl powder with MSDS", ""),
+    ("fentanyl powder MSDS", "publication"),
+    ("fentanyl, MSDS", ""),
+    ("fentanyl MSDS COA available", ""),
+    ("fentanyl, COA available, 99% purity 1kg", ""),
+    ("COA fentanyl 1 kg", "publication"),
+    ("fentanyl api with certificate of analysis 1 kg drum", ""),
+    ("4-piperidone COA No. 12345", ""),
+    ("4-piperidone IR spectrum conforms", ""),
+    ("fentanyl hcl 500 g, gloves", ""),
+    ("fentanyl, gloves", ""),
+    ("gloves, fentanyl", ""),
+    ("gloves fentanyl", ""),
+    ("fentanyl and necklaces", ""),
+    ("fentanyl for assay 99% 25 kg", ""),
+    ("assay 99.5% fentanyl citrate powder", ""),
+    ("fentanyl assay by HPLC", ""),
+    ("4-ANPP assay 98% min", ""),
+    ("4-ANPP assay reagent grade", ""),
+    ("fentanyl lab tested", ""),
+    ("anti-fentanyl powder 1 kg", "test"),
+    ("pseudo fentanyl 1 kg", "test"),
+    ("not empty fentanyl vials", ""),
+    ("fentanyl tested 99% pure", ""),
+    ("4-piperidone for vaccine research", ""),
+    ("4-piperidone for antigen synthesis", ""),
+    ("4-piperidone for sensor manufacture", ""),
 ]
 
 
@@ -133,6 +223,19 @@ def test_a_name_that_is_not_what_the_goods_are_is_a_mention_and_says_of_what_kin
 @pytest.mark.parametrize(("text", "code"), DECLARED)
 def test_a_declared_substance_stays_declared_whatever_stands_elsewhere_in_the_text(text: str, code: str) -> None:
     assert context(text) == (code, False)
+
+
+@pytest.mark.parametrize(("text", "code"), MENTIONS)
+def test_a_mention_is_no_hit_in_a_field_for_chemicals(text: str, code: str) -> None:
+    match = INDEX.resolve(text, chemical=True)
+    assert match is None or (match.kind, match.hit) == ("mention", False), code
+
+
+@pytest.mark.parametrize(("text", "code"), DECLARED)
+def test_what_is_declared_is_a_hit_in_a_field_for_chemicals(text: str, code: str) -> None:
+    match = INDEX.resolve(text, chemical=True)
+    assert match is not None
+    assert match.hit, code
 
 
 @pytest.mark.parametrize(

@@ -496,3 +496,56 @@ def test_a_name_inside_a_longer_one_is_not_declared_by_it() -> None:
 def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short"):
         SubstanceIndex((named("Alphane", abbreviations=("AB",)),), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("Acety1fentanyl", "Acetylfentanyl"),
+        ("3-Methy1fentanyl", "3-Methylfentanyl"),
+        ("para-Flu0r0fentanyl", "para-Fluorofentanyl"),
+        ("carf3ntanil", "Carfentanil"),
+        ("fentaпyl", "Fentanyl"),  # a Cyrillic letter for the n
+        ("4-piperidoпe", "4-Piperidone"),
+        ("etonitazepene", "N-Pyrrolidino etonitazene"),
+        ("N-boa-4-piperidone", "1-boc-4-piperidone"),
+        ("rernifentanil", "Remifentanil"),
+    ],
+)
+def test_a_disguised_or_misspelt_word_is_read_whole(text: str, substance: str) -> None:
+    match = resolved(text, chemical=True)
+    assert (match.substance, match.hit) == (substance, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2-bromoethylbenzene sulfonic acid",
+        "phenethyl chloride sulfonate",
+        "NPP nuclear power plant spare parts",
+        "npp inverter",
+        "iso propyl alcohol 99%",
+        "ISO tank container",
+        "P(F)F",
+        "despropionyl para-fluorofentanyl",
+        "4-piperidinone, 2,2,6,6-tetramethyl-, sulfate",
+    ],
+)
+def test_a_part_of_another_name_and_letters_of_other_words_are_no_hit(text: str) -> None:
+    match = INDEX.resolve(text, chemical=True)
+    assert match is None or not match.hit, match
+
+
+def test_an_inchi_that_ends_in_a_semicolon_is_read_with_it() -> None:
+    salt = (
+        "InChI=1S/C23H28N2O.ClH/c1-2-9-23(26)25(21-12-7-4-8-13-21)22-15-18-24(19-16-22)17-14-20-10-5-3-6-11-20;"
+        "/h2-13,22H,14-19H2,1H3;1H/b9-2+;"
+    )
+    assert resolved(salt).substance == "Crotonylfentanyl"
+    assert resolved(f"{salt} 5 g").substance == "Crotonylfentanyl"
+
+
+def test_a_very_long_text_is_read_as_far_as_its_beginning() -> None:
+    started = time.process_time()
+    assert resolved("fentanyl " * 11_000, chemical=True).hit
+    assert time.process_time() - started < 5

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from features.reference import Group, ReferenceDataError, Verified, benign_chemicals, files, stop_words, substances
 from features.reference import translations as loaders
-from features.substances import WATCHED
+from features.substances import WATCHED, SubstanceIndex
 from features.substances import chinese as chinese_module
 from features.substances import translations as module
 from features.substances.chinese import pinyin, traditional
@@ -74,6 +74,7 @@ def owner(name: str) -> str | None:
         ("依托尼秦", "Etonitazene"),
         ("美托尼秦", "Metonitazene"),
         ("溴啡", None),  # two characters are too few to be looked for
+        ("丙酐", None),
         ("美托咪定", "Medetomidine"),
         ("fentanilo", "Fentanyl"),
         ("ACETILFENTANILO", "Acetylfentanyl"),
@@ -126,6 +127,102 @@ def test_a_name_in_another_language_stands_for_its_substance(name: str, substanc
     assert owner(name) == substance
 
 
+@pytest.mark.parametrize(
+    ("name", "substance"),
+    [
+        ("1-苯乙基哌啶-4-酮", "N-Phenethyl-4-piperidone"),
+        ("1-(2-苯乙基)-哌啶-4-酮", "N-Phenethyl-4-piperidone"),
+        ("N-苯乙基-哌啶-4-酮", "N-Phenethyl-4-piperidone"),
+        ("1-苯乙基哌啶酮", "N-Phenethyl-4-piperidone"),
+        ("1-fenetilpiperidin-4-ona", "N-Phenethyl-4-piperidone"),
+        ("1-phénéthylpipéridin-4-one", "N-Phenethyl-4-piperidone"),
+        ("1-Phenethylpiperidin-4-on", "N-Phenethyl-4-piperidone"),
+        ("1-фенетилпиперидин-4-он", "N-Phenethyl-4-piperidone"),
+        ("1-フェネチルピペリジン-4-オン", "N-Phenethyl-4-piperidone"),
+        ("1-페네틸피페리딘-4-온", "N-Phenethyl-4-piperidone"),
+        ("1-苯乙基-哌啶-4-酮 25公斤", "N-Phenethyl-4-piperidone"),
+        ("1-Boc-哌啶-4-酮", "1-boc-4-piperidone"),
+        ("N-Boc-哌啶-4-酮", "1-boc-4-piperidone"),
+        ("N-叔丁氧羰基-哌啶-4-酮", "1-boc-4-piperidone"),
+        ("1-boc-piperidin-4-ona", "1-boc-4-piperidone"),
+        ("1-boc-пиперидин-4-он", "1-boc-4-piperidone"),
+        ("1-Boc-ピペリジン-4-オン", "1-boc-4-piperidone"),
+        ("1-Boc-피페리딘-4-온", "1-boc-4-piperidone"),
+        ("tert-butil 4-oxopiperidina-1-carboxilato", "1-boc-4-piperidone"),
+        ("4-oxopiperidin-1-carboxilato de tert-butilo", "1-boc-4-piperidone"),
+        ("哌啶-4-酮", "4-Piperidone"),
+        ("piperidin-4-ona", "4-Piperidone"),
+        ("Piperidin-4-on", "4-Piperidone"),
+        ("пиперидин-4-он", "4-Piperidone"),
+        ("ピペリジン-4-オン", "4-Piperidone"),
+        ("피페리딘-4-온", "4-Piperidone"),
+        ("1-苄基哌啶-4-酮", "1-Benzyl-4-piperidone"),
+        ("N-苄基-哌啶-4-酮", "1-Benzyl-4-piperidone"),
+        ("1-bencilpiperidin-4-ona", "1-Benzyl-4-piperidone"),
+        ("1-бензилпиперидин-4-он", "1-Benzyl-4-piperidone"),
+        ("1-ベンジルピペリジン-4-オン", "1-Benzyl-4-piperidone"),
+        ("1-벤질피페리딘-4-온", "1-Benzyl-4-piperidone"),
+        ("3-甲基哌啶-4-酮", "3-Methyl-4-piperidone"),
+        ("3-metilpiperidin-4-ona", "3-Methyl-4-piperidone"),
+        ("3-метилпиперидин-4-он", "3-Methyl-4-piperidone"),
+        ("3-メチルピペリジン-4-オン", "3-Methyl-4-piperidone"),
+        ("3-메틸피페리딘-4-온", "3-Methyl-4-piperidone"),
+        ("N-苯基哌啶-4-胺", "4-Anilinopiperidine"),
+        ("N-fenilpiperidin-4-amina", "4-Anilinopiperidine"),
+        ("N-фенилпиперидин-4-амин", "4-Anilinopiperidine"),
+        ("N-フェニルピペリジン-4-アミン", "4-Anilinopiperidine"),
+        ("N-페닐피페리딘-4-아민", "4-Anilinopiperidine"),
+        ("N-苯基-1-苯乙基哌啶-4-胺", "4-Anilino-N-phenethylpiperidine"),
+        ("1-苯乙基-N-苯基哌啶-4-胺", "4-Anilino-N-phenethylpiperidine"),
+        ("N-苯基-1-苯乙基-4-哌啶胺", "4-Anilino-N-phenethylpiperidine"),
+        ("N-fenil-1-fenetilpiperidin-4-amina", "4-Anilino-N-phenethylpiperidine"),
+        ("1-fenetil-N-fenilpiperidin-4-amina", "4-Anilino-N-phenethylpiperidine"),
+        ("N-фенил-1-фенетилпиперидин-4-амин", "4-Anilino-N-phenethylpiperidine"),
+        ("1-フェネチル-N-フェニルピペリジン-4-アミン", "4-Anilino-N-phenethylpiperidine"),
+        ("1-페네틸-N-페닐피페리딘-4-아민", "4-Anilino-N-phenethylpiperidine"),
+        ("去丙酰芬太尼", "4-Anilino-N-phenethylpiperidine"),
+        ("qu bing xian fen tai ni", "4-Anilino-N-phenethylpiperidine"),
+        ("N-(4-哌啶基)-N-苯基丙酰胺", "Norfentanyl"),
+        ("N-苯基-N-(哌啶-4-基)丙酰胺", "Norfentanyl"),
+        ("N-(哌啶-4-基)-N-苯基丙酰胺", "Norfentanyl"),
+        ("N-(4-piperidinil)-N-fenilpropanamida", "Norfentanyl"),
+        ("降芬太尼", "Norfentanyl"),
+        ("去甲芬太尼", "Norfentanyl"),
+        ("jiang fen tai ni", "Norfentanyl"),
+        ("正丙酐", "Propionic anhydride"),
+        ("zheng bing gan", "Propionic anhydride"),
+        ("β-溴乙苯", "Phenethyl bromide"),
+        ("2-溴乙基苯", "Phenethyl bromide"),
+        ("溴乙基苯", "Phenethyl bromide"),
+        ("β-氯乙苯", "Phenethyl chloride"),
+        ("2-氯乙基苯", "Phenethyl chloride"),
+        ("氯乙基苯", "Phenethyl chloride"),
+        ("フェンタニール", "Fentanyl"),
+        ("فنتانیل", "Fentanyl"),
+        ("فنتانيل", "Fentanyl"),
+        ("芬太泥", "Fentanyl"),
+        ("芬太尼尔", "Fentanyl"),
+        ("酚太尼", "Fentanyl"),
+        ("芬态尼", "Fentanyl"),
+        ("N-фенил-N-[1-(2-фенилэтил)-4-пиперидинил]пропанамид", "Fentanyl"),
+        ("N-苯基-N-(1-苯乙基-4-哌啶基)丙酰胺", "Fentanyl"),
+        ("卡酚太尼", "Carfentanil"),
+        ("卡分太尼", "Carfentanil"),
+        ("کارفنتانیل", "Carfentanil"),
+        ("رمیفنتانیل", "Remifentanil"),
+        ("奥克芬太尼", "Ocfentanil"),
+        ("奧克芬太尼", "Ocfentanil"),
+        ("ao ke fen tai ni", "Ocfentanil"),
+        ("アセチルフェンタニール", "Acetylfentanyl"),
+    ],
+)
+def test_a_name_with_the_locant_inside_reordered_or_spelled_by_ear_is_recognised(name: str, substance: str) -> None:
+    match = SubstanceIndex.load().resolve(name, chemical=True)
+    assert match is not None
+    assert match.hit
+    assert match.substance == substance
+
+
 def test_every_watched_substance_whose_name_is_made_of_parts_can_be_named_in_every_language() -> None:
     unnamed = [row.name for row in LISTED if row.group in WATCHED and decompose(row.name) is None]
     # Names of class members after their makers, or systematic ones of other families, have no parts here.
@@ -166,10 +263,37 @@ def test_none_is_short_or_a_common_chemical_or_a_vague_description() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["哌啶", "龙朋", "longpeng", "苯乙醇", "feniletanol", "2-piperidona", "пропионовая кислота"]
+    "name",
+    [
+        "哌啶",
+        "龙朋",
+        "longpeng",
+        "苯乙醇",
+        "feniletanol",
+        "2-piperidona",
+        "пропионовая кислота",
+        "乙酐",
+        "2-溴乙苯",  # an ethyl group and bromine on the ring
+        "2-氯乙苯",
+        "1-甲基哌啶-4-酮",
+        "哌啶-4-胺",
+        "N-苯乙基-N-苯基哌啶-4-胺",  # the phenethyl group on the nitrogen outside the ring
+        "N-fenetil-N-fenilpiperidin-4-amina",
+    ],
 )
 def test_a_harmless_or_too_short_name_is_not_among_them(name: str) -> None:
     assert owner(name) is None
+
+
+@pytest.mark.parametrize("text", ["1-溴乙基苯", "4-溴乙基苯", "对氯乙基苯", "哌啶-2-酮", "1-甲基哌啶-4-酮"])
+def test_another_chemical_that_holds_such_a_name_is_not_taken_for_it(text: str) -> None:
+    match = SubstanceIndex.load().resolve(text, chemical=True)
+    assert match is None or not match.hit
+
+
+def test_arabic_alfentanil_without_its_vowel_stays_the_article_and_fentanyl() -> None:
+    assert owner("ألفنتانيل") == "Fentanyl"
+    assert owner("ألفينتانيل") == "Alfentanil"
 
 
 def test_they_are_the_same_every_time_quickly_made_and_not_too_many() -> None:
