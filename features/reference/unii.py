@@ -18,13 +18,14 @@ from features.reference import files
 from features.reference.errors import ReferenceDataError
 
 FILE: Final = "unii_names.csv.gz"
-COLUMNS: Final = ("name", "type", "unii", "kind", "substance", "smiles", "abbreviation", "deuterated")
+COLUMNS: Final = ("name", "type", "unii", "kind", "substance", "smiles", "abbreviation", "deuterated", "group")
 
 UniiKind = Literal["listed", "class", "other"]
 #: Kinds of rows, in the order of the file.
 KINDS: Final[tuple[UniiKind, ...]] = ("listed", "class", "other")
 #: Types of names as the FDA has them: official, common, brand, systematic, code.
 TYPES: Final = ("of", "cn", "bn", "sys", "cd")
+_CLASS_GROUPS: Final = ("", "fentanyl", "nitazene", "precursor", "other_controlled")
 _UNII: Final = re.compile(r"[A-Z0-9]{10}", re.ASCII)
 _FLAGS: Final = {"true": True, "false": False}
 
@@ -43,6 +44,8 @@ class UniiName:
         smiles: structure of the parent, canonical; empty for listed substances, whose row has it, and where not known.
         abbreviation: so short, or so much like a part number, that it needs chemical words beside it.
         deuterated: the name is of a form with deuterium in place of hydrogen.
+        group: of a ``class`` substance the group of what meets its definitions, ``other_controlled`` where it is exempt from
+            them, empty where it only may meet them; empty for the other kinds.
     """
 
     name: str
@@ -53,6 +56,7 @@ class UniiName:
     smiles: str
     abbreviation: bool
     deuterated: bool
+    group: str = ""
 
 
 @cache
@@ -94,7 +98,7 @@ def _text() -> str:
 def _row(values: list[str]) -> UniiName:
     if len(values) != len(COLUMNS):
         raise ValueError(f"has {len(values)} values, expected {len(COLUMNS)}")
-    name, of_type, unii, kind, substance, smiles, abbreviation, deuterated = values
+    name, of_type, unii, kind, substance, smiles, abbreviation, deuterated, group = values
     if not name.strip() or not substance.strip():
         raise ValueError(f"{'substance' if name.strip() else 'name'} is blank, expected a value")
     if of_type not in TYPES:
@@ -108,4 +112,6 @@ def _row(values: list[str]) -> UniiName:
     for column, value in (("abbreviation", abbreviation), ("deuterated", deuterated)):
         if value not in _FLAGS:
             raise ValueError(f"{column} is {value!r}, expected true or false")
-    return UniiName(name, of_type, unii, kind, substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated])
+    if group not in (_CLASS_GROUPS if kind == "class" else ("",)):
+        raise ValueError(f"group is {group!r}, expected a group for a class that is met and none otherwise")
+    return UniiName(name, of_type, unii, kind, substance, smiles, _FLAGS[abbreviation], _FLAGS[deuterated], group)

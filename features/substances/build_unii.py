@@ -24,6 +24,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,7 @@ from features.substances.build_unii_source import (
     table_path,
     table_version,
 )
+from features.substances.by_structure import class_group
 from features.substances.normalise import compact, core
 from features.substances.structures import Structure, class_matches, from_smiles
 
@@ -59,6 +61,9 @@ _PLAIN: Final = re.compile(r"(?=.{5,32}$)(?:[A-Z\d,'+-]{1,8}-)?[A-Z][A-Z' -]*[A-
 _LONGEST: Final = 200
 _NAMED_FOR: Final = ("FENTAN", "NITAZEN")
 _SHOWN: Final = ("name of another substance", "name of two substances", "no structure could be read")
+
+
+_class_group = cache(class_group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ class Name:
 
     def cells(self) -> tuple[str, ...]:
         flags = (str(self.abbreviation).lower(), str(self.deuterated).lower())
-        return (self.name, self.type, self.unii, self.kind, self.substance, self.smiles, *flags)
+        group = _class_group(self.smiles) if self.kind == "class" else ""
+        return (self.name, self.type, self.unii, self.kind, self.substance, self.smiles, *flags, group)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,18 +127,16 @@ class StructureIndex:
             smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
         )  # fmt: skip
 
-    def group(self, smiles: str) -> str:
-        """Group of what meets a class definition: ``other_controlled`` where it is exempt, empty where it meets none."""
-        structure = from_smiles(smiles)
-        classes = class_matches(structure) if structure is not None else ()
-        met = [one for one in classes if one.result == "met"]
-        if structure is None or not met:
-            return ""
-        return _group_unless_exempt(met, structure.inchikey)
-
     def _examined(self, substance: str) -> Details:
         parent = self._parents[substance]
         return Details(parent.smiles, parent.inchikey, class_matches(parent))
+
+
+def class_group(smiles: str) -> str:
+    """Group of what meets a class definition: ``other_controlled`` where it is exempt, empty where it meets none."""
+    structure = from_smiles(smiles)
+    met = [one for one in class_matches(structure) if one.result == "met"] if structure is not None else []
+    return _group_unless_exempt(met, structure.inchikey) if structure is not None and met else ""
 
 
 def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:

@@ -349,7 +349,6 @@ class SubstanceIndex:
 
     def _add_unii(self, names: Sequence[UniiName]) -> None:
         """Names of the UNII list: of listed substances, of those that a class covers, and of those that only look like one."""
-        groups: dict[str, str] = {}
         for name in names:
             kind: Kind = "systematic" if name.type == "sys" else "exact"
             if name.kind == "listed":
@@ -357,11 +356,9 @@ class SubstanceIndex:
                     entry = replace(_entry(self._rows[name.substance], kind), abbreviation=name.abbreviation)
                     self._names.add(name.name, entry, yielding=True)
                 continue
-            if name.substance not in groups:
-                groups[name.substance] = (self._structures.group(name.smiles) if name.kind == "class" else "") or BENIGN
-                if name.smiles and name.substance not in self._rows:
-                    self._smiles[name.substance] = name.smiles
-            entry = Entry(name.substance, groups[name.substance], "", "", "exact", name.abbreviation)
+            if name.smiles and name.substance not in self._rows:
+                self._smiles[name.substance] = name.smiles
+            entry = Entry(name.substance, name.group or BENIGN, "", "", "exact", name.abbreviation)
             self._names.add(name.name, entry, yielding=True)
 
 

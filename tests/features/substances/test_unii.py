@@ -17,6 +17,7 @@ from features.reference.unii import COLUMNS, FILE, KINDS, TYPES, UniiName, unii_
 from features.substances import build_unii
 from features.substances.build_unii_names import abbreviates, look_alikes, spoken, unusable
 from features.substances.build_unii_source import Entry, clean, known, mended, read_entries, smiles_of_names, table_path
+from features.substances.by_structure import class_group
 from features.substances.normalise import compact
 from features.substances.structures import class_matches, from_smiles
 
@@ -99,7 +100,8 @@ def test_most_listed_substances_gain_names() -> None:
 
 def test_each_structure_is_covered_by_a_class_or_of_no_interest_as_its_kind_says() -> None:
     listed = {structure.skeleton for row in substances() if (structure := from_smiles(row.smiles)) is not None}
-    for smiles, kind in sorted({(row.smiles, row.kind) for row in unii_names() if row.smiles}):
+    for smiles, kind, group in sorted({(row.smiles, row.kind, row.group) for row in unii_names() if row.smiles}):
+        assert group == (class_group(smiles) if kind == "class" else ""), smiles
         structure = from_smiles(smiles)
         assert structure is not None, smiles
         assert structure.skeleton not in listed, smiles
@@ -348,7 +350,7 @@ def test_look_alikes_are_within_typing_errors_or_share_a_stem() -> None:
 
 # The loader.
 
-ROW = ("FENTANYL CITRATE", "of", "MUN5LYG46H", "listed", "Fentanyl", "", "false", "false")
+ROW = ("FENTANYL CITRATE", "of", "MUN5LYG46H", "listed", "Fentanyl", "", "false", "false", "")
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes) -> tuple[UniiName, ...]:
@@ -379,7 +381,8 @@ def test_a_row_is_read_with_its_flags(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ({"kind": "class"}, "smiles is '', expected a structure for a class"),
         ({"smiles": "C"}, "smiles is 'C', expected a structure for a class and none for a listed substance"),
         ({"deuterated": "no"}, "deuterated is 'no', expected true or false"),
-        ({"deuterated": "false,x"}, "has 9 values, expected 8"),
+        ({"deuterated": "false,x"}, "has 10 values, expected 9"),
+        ({"group": "fentanyl"}, "group is 'fentanyl', expected a group for a class that is met and none otherwise"),
     ],
 )
 def test_a_wrong_value_is_refused_with_file_row_and_reason(
