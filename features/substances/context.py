@@ -192,7 +192,7 @@ class Surroundings:
         numbers = self._cas_numbers()
         if numbers:
             return cas in numbers
-        if text[start:end] == "iso" and _AFTER_ISO.match(text, end) is None:
+        if text[start:end] == "iso" and not self._admits_iso(start, end):
             return False
         if self._chemical is None:
             chemical = _CHEMICAL.search(text) is not None or (
@@ -200,6 +200,13 @@ class Surroundings:
             )
             self._chemical = chemical and _EVERYDAY.search(text) is None
         return self._chemical
+
+    def _admits_iso(self, start: int, end: int) -> bool:
+        """Whether the letters iso are no beginning of a name, no mark behind another one ([ISO]) and beside no other goods."""
+        text = self._spelled
+        words = _LONG_WORD.findall(text[:start] + text[end:])
+        known = all(_PLAIN.fullmatch(word) or _CHEMICAL.search(word) for word in words)
+        return known and text[start - 1 : start] not in ("[", "(") and _AFTER_ISO.match(text, end) is not None
 
     def continue_name(self, start: int, end: int) -> bool:
         """Whether the name there continues to the left or right into the name of another substance.

@@ -526,6 +526,8 @@ def test_a_disguised_or_misspelt_word_is_read_whole(text: str, substance: str) -
         "npp inverter",
         "iso propyl alcohol 99%",
         "ISO tank container",
+        "PROTHIOCARB HYDROCHLORIDE [ISO]",
+        "2,4-DB [ISO]",
         "P(F)F",
         "despropionyl para-fluorofentanyl",
         "4-piperidinone, 2,2,6,6-tetramethyl-, sulfate",
