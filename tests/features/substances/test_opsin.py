@@ -92,6 +92,16 @@ def gone(pid: int, within_s: float = 10.0) -> bool:
     return False
 
 
+def halt(pid: int) -> None:
+    """Stop a process and wait until each of its threads has stopped: the signal takes effect some time after it is sent."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    until = time.monotonic() + 10
+    while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 # Names
 
 
@@ -235,7 +245,7 @@ def test_a_name_that_exceeds_its_time_is_given_up_and_not_asked_again(make: Make
     assert reader.start()
     stopped = reader.pid
     assert stopped is not None
-    os.kill(stopped, signal.SIGSTOP)
+    halt(stopped)
     started = time.monotonic()
     assert reader.smiles("hexane") is None
     assert 0.25 < time.monotonic() - started < 5
@@ -261,7 +271,7 @@ def test_a_name_given_up_is_tried_again_after_a_time(make: Maker) -> None:
     reader = make(command=fake(ANSWER), name_s=0.3, bad_s=0.2)
     assert reader.start()
     assert reader.pid is not None
-    os.kill(reader.pid, signal.SIGSTOP)
+    halt(reader.pid)
     assert reader.smiles("ethane") is None
     reader.limits = Limits(name_s=20.0)
     time.sleep(0.2)
@@ -393,7 +403,7 @@ def test_closing_while_a_thread_waits_for_an_answer_frees_that_thread(make: Make
     assert reader.start()
     reader.limits = Limits(name_s=60.0, deaths=1)
     assert reader.pid is not None
-    os.kill(reader.pid, signal.SIGSTOP)
+    halt(reader.pid)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(reader.smiles, "hexane")
         time.sleep(0.2)
