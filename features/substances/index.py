@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
 from features.reference.unii import UniiName, unii_names
-from features.substances import law
 from features.substances.analogues import Analogue, analogue
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind, Match
@@ -28,7 +26,6 @@ from features.substances.translations import translated_names
 
 if TYPE_CHECKING:
     from features.substances.by_structure import StructureIndex
-    from features.substances.law import LegalStatus
 
 # Descriptions repeat heavily in trade; this many results take some tens of megabytes at most.
 _REMEMBERED: Final = 65_536
@@ -39,7 +36,6 @@ _LONGEST_READ: Final = 10_000
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
 # Salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
-_NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
 _LETTER: Final = re.compile(r"[a-z]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
@@ -95,7 +91,7 @@ class SubstanceIndex:
         self._add_unii(unii)
         others = [name.name for name in unii if name.kind == "other"]
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
-        self._misspelt = MisspeltNames(self._watched_names(unii), others=others)
+        self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._resolve)
 
     @staticmethod
@@ -145,10 +141,6 @@ class SubstanceIndex:
         if entry is None:
             return None
         return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
-
-    def status(self, match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
-        """See `law.status`."""
-        return law.status(match, on, jurisdiction)
 
     # -- the stages
 
@@ -328,24 +320,15 @@ class SubstanceIndex:
                 base = replace(base, smiles=details.smiles, classes=details.classes)
         return _said(base, found)
 
-    def _watched_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
-        """The names whose misspellings are looked for, as written in Latin letters; abbreviations are too short for that."""
-        watched = {row.name: row for row in self._rows.values() if row.group.value in WATCHED}
-        for row in watched.values():
-            for name in (row.name, *row.synonyms):
-                yield name, _entry(row, "exact")
-            if row.systematic_name:
-                yield row.systematic_name, _entry(row, "systematic")
-        for translated in translated_names():
-            if translated.substance in watched and translated.language not in _NOT_LATIN:
-                entry = _entry(watched[translated.substance], "translated")
-                yield translated.name, replace(entry, language=translated.language)
+    def _common_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
+        """Names of the UNII list whose misspellings are looked for: no code, no abbreviation, of a watched row."""
         for common in unii:
             plain = (
                 common.kind == "listed" and common.type != "cd" and not common.abbreviation and not common.deuterated
             )
-            if plain and common.substance in watched:
-                yield common.name, _entry(watched[common.substance], "exact")
+            row = self._rows.get(common.substance) if plain else None
+            if row is not None and row.group.value in WATCHED:
+                yield common.name, _entry(row, "exact")
 
     def _add_unii(self, names: Sequence[UniiName]) -> None:
         """Names of the UNII list: of listed substances, of those that a class covers, and of those that only look like one."""

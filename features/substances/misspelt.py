@@ -34,13 +34,13 @@ ONE_ERROR: Final = 8
 TWO_ERRORS: Final = 9
 # The word most looked for is given two errors at eight letters.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
-# A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
-# Syllables of Chinese in Latin letters are all alike: no misspelling is told from another word.
-_PINYIN: Final = "zh-Latn"
+# Names in other scripts are not looked for with typing errors, and none in pinyin: its syllables are all alike.
+_NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
 # A translated name is also held without its salt, which is found inside.
 _SALT: Final = re.compile(
     "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"
 )
+# A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
 _LONGEST: Final = 160
 # Fewest letters of a word that serves as anchor.
 _ANCHOR: Final = 5
@@ -279,8 +279,10 @@ class MisspeltNames:
 
 def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
     for written, entry in named:
+        if entry.language in _NOT_LATIN:
+            continue
         folded = fold(written)
-        if not folded.isascii() or len(folded) > _LONGEST or entry.language == _PINYIN:
+        if not folded.isascii() or len(folded) > _LONGEST:
             continue
         if entry.kind == "translated" and _SALT.search(folded) is not None:
             continue
