@@ -49,7 +49,10 @@ def test_the_random_key_is_not_shown() -> None:
 
 def test_importing_the_service_reads_no_setting() -> None:
     code = "import os; os.environ['TIDEWAITER_PORT'] = 'no port'; import service.app, service.cli, service.server"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+    imported = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (imported.returncode, imported.stderr) == (0, "")
 
 
 def test_a_misspelt_setting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

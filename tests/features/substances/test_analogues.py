@@ -195,8 +195,9 @@ def test_whatever_is_composed_is_a_molecule_and_lies_in_the_text(words: list[str
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_without_fault(text: str) -> None:
-    read(text)
+def test_what_is_read_of_any_text_lies_within_it(text: str) -> None:
+    found = read(text)
+    assert found is None or 0 <= found.start < found.end <= len(spell(fold(text)))
 
 
 def test_long_repetitions_are_read_in_bounded_time() -> None:
