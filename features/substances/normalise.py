@@ -108,8 +108,10 @@ class _Visible(dict[int, int | None]):
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
-        gone = unicodedata.category(char) in ("Mn", "Me", "Cf") and char not in _KEPT_INVISIBLE
-        self[code] = None if gone else code
+        category = unicodedata.category(char)
+        gone = category in ("Mn", "Me", "Cf") and char not in _KEPT_INVISIBLE
+        # A number sign that has no figures to stand for it is neither letter nor digit.
+        self[code] = None if gone else 0x20 if category in ("No", "Nl") else code
         return self[code]
 
 

@@ -98,6 +98,7 @@ def test_each_character_of_a_script_without_blanks_is_a_token() -> None:
 @example("2 phenyl-ethyl ½ İ ﬃ")
 @example("n-phenyl ethyl")
 @example("ß- ゛ｶﾞ ꙁ")
+@example("\U00010879")
 def test_normalising_twice_is_normalising_once(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
