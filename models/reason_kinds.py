@@ -96,6 +96,20 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
                 render=texts.parties,
                 learned="learned from earlier inspections of these parties and addresses, as known at the time",
             ),
+            "FINDS_LINKED": _kind(
+                "consignor_name consignee_name consignee_address consignor_phone consignor_email consignee_phone "
+                "consignee_email",
+                render=texts.parties,
+                learned="learned from earlier inspections one step away from these parties, as known at the time",
+            ),
+            "LANE_FINDS": _kind(
+                "export_country consignee_country channel",
+                render=texts.lane,
+                learned="learned from earlier inspections on this lane, as known at the time",
+            ),
+            "CONTACT_SHARED": _kind(
+                "consignor_phone consignor_email consignee_phone consignee_email", "P3", "P5", render=texts.parties
+            ),
             "HISTORY_VOLUME": _kind("consignor_name consignee_name", "P1", "P5", render=texts.parties),
             "SPLIT_CONSIGNMENT": _kind("consignor_name consignee_name declared_at", "M4", render=texts.parties),
             "FILING_KIND": _kind("filing_type channel transport_mode marketplace", render=texts.filing),

@@ -2,74 +2,42 @@
 
 One implementation serves training, files and the service: `History.advance` reads the state as of each shipment and then
 counts the shipment in. Rows go in file order; a shipment that comes with an earlier time than one already seen is `late` and
-meets the present state. State is integers only (counts, cents, grams, seconds), so shipments one at a time and in bulk give
-the same values to the last bit, whatever the chunk size.
+meets the present state. State is integers only (counts, cents, grams, days), so shipments one at a time and in bulk give the
+same values to the last bit, whatever the chunk size (`history_state` says how windows are counted).
 
-Recent activity is counted in calendar blocks (7 and 30 days): "recent" is the present block and the one before it, between
-one and two block lengths, which needs two counters instead of a list of events.
+Results of inspections enter by `History.learn` and count from then on. `History.replay` runs a labelled past day by day: what
+was known by the end of the day before is learned, then the day's shipments are advanced.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, declare
-from features.groups.history_entities import AT, COLUMNS, Entities
-from features.groups.history_keys import entity_keys
+from features.groups.base import FloatArray, Group
+from features.groups.history_entities import Layout, Store
+from features.groups.history_features import FEATURES, WIDTH, fill
+from features.groups.history_keys import CONTACTS, LINKS, PARTIES, HistoryKeys, history_keys
+from features.groups.history_state import LINK, PARTY, visit_links, visit_parties
 from features.table import ManifestTable
+
+__all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
 
 IntArray = NDArray[np.int64]
 
-VERSION: Final = 1
+VERSION: Final = 2
 DAY: Final = 86400
-BLOCKS: Final = (7 * DAY, 30 * DAY)
-#: Shipments handled at a time: bounds the working memory of a bulk advance.
-_PART: Final = 16384
+_HOUR: Final = 3600
+#: Shipments handled at a time: bounds the working memory of a bulk advance, and keeps it in the processor's cache.
+_PART: Final = 4096
 #: After so many shipments the state is cut back to its capacity. A fixed count, so that chunking cannot change a value.
 _EVICT_EVERY: Final = 65536
 #: Shipment references remembered, so that a shipment sent again meets the history it met before and counts once.
 REMEMBERED: Final = 32768
-
-_KINDS: Final = ("consignor", "consignee", "address", "pair", "occupant")
-#: What a find at a party is remembered under.
-_FOUND_AT: Final = ("consignor", "consignee", "address")
-
-FEATURES: Final = declare(
-    "history",
-    ("consignor_shipments", "HISTORY_VOLUME", "Shipments of the consignor seen before (log of one more)"),
-    ("consignor_recent_7", "HISTORY_VOLUME", "Shipments of the consignor in this and the last 7-day block"),
-    ("consignor_recent_30", "HISTORY_VOLUME", "Shipments of the consignor in this and the last 30-day block"),
-    ("consignor_first_seen_days", "NEW_CONSIGNOR", "Days since the consignor was first seen"),
-    ("consignor_last_seen_days", "HISTORY_VOLUME", "Days since the consignor was last seen"),
-    ("consignor_consignees", "HISTORY_VOLUME", "Different consignees the consignor has sent to"),
-    ("consignor_value_ratio", "VALUE_HISTORY", "Log of the shipment's value over the consignor's mean value so far"),
-    ("consignor_mass_ratio", "VALUE_HISTORY", "Log of the shipment's mass over the consignor's mean mass so far"),
-    ("consignor_finds", "FINDS_KNOWN", "Finds known by then in shipments of the consignor", 1),
-    ("consignor_clean", "FINDS_KNOWN", "Clean inspections known by then of the consignor"),
-    ("consignee_shipments", "HISTORY_VOLUME", "Shipments to the consignee seen before (log of one more)"),
-    ("consignee_recent_30", "HISTORY_VOLUME", "Shipments to the consignee in this and the last 30-day block"),
-    ("consignee_first_seen_days", "HISTORY_VOLUME", "Days since the consignee was first seen"),
-    ("consignee_consignors", "ADDRESS_SHARED", "Different consignors that have sent to the consignee"),
-    ("consignee_finds", "FINDS_KNOWN", "Finds known by then in shipments to the consignee", 1),
-    ("consignee_clean", "FINDS_KNOWN", "Clean inspections known by then of shipments to the consignee"),
-    ("address_shipments", "ADDRESS_SHARED", "Shipments to the address seen before (log of one more)"),
-    ("address_recent_7", "ADDRESS_SHARED", "Shipments to the address in this and the last 7-day block"),
-    ("address_recent_30", "ADDRESS_SHARED", "Shipments to the address in this and the last 30-day block"),
-    ("address_names", "ADDRESS_SHARED", "Different consignee names seen at the address"),
-    ("address_finds", "FINDS_KNOWN", "Finds known by then at the address", 1),
-    (
-        "pair_shipments",
-        "HISTORY_VOLUME",
-        "Shipments from this consignor to this consignee seen before (log of one more)",
-    ),
-    ("pair_recent_7", "SPLIT_CONSIGNMENT", "Shipments between the two parties in this and the last 7-day block"),
-    ("pair_recent_30", "SPLIT_CONSIGNMENT", "Shipments between the two parties in this and the last 30-day block"),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,24 +48,26 @@ class HistoryRows:
     late: NDArray[np.bool_]
 
 
-_WIDTH: Final = len(FEATURES)
-
-
 class History:
-    """As-of counts for consignors, consignees, addresses and their pairs.
+    """As-of state of parties, addresses, lanes, and what links them.
 
-    ``capacity`` bounds the entities of each kind: every 65,536 shipments the kinds that have grown beyond it are cut back,
-    entities without finds and longest unseen first. About 170 bytes each.
+    ``capacity`` bounds the entities of each kind: every 65,536 shipments the kinds that have grown beyond it are cut back to
+    three quarters of it, entities without finds first, of these the longest unseen. A party, address, pair or lane takes 208
+    bytes of state, a link or contact 28; with keys, index and room to grow about 260 and 60.
     """
 
     def __init__(self, capacity: int = 200_000) -> None:
         self.capacity = capacity
         self.watermark = 0
+        #: Shipments counted.
         self.sequence = 0
-        self._entities = {kind: Entities() for kind in _KINDS}
-        self._seen: dict[int, int] = {}
-        self._seen_rows = np.empty((0, _WIDTH))
-        self._seen_identity = np.empty(0, dtype=np.int64)
+        self._finds = self._clean = 0
+        self._parties, self._links = Store(PARTY), Store(LINK)
+        #: Shipments met, those sent again included: the clock by which references are forgotten.
+        self._met = 0
+        self._references: dict[int, int] = {}
+        self._kept_rows = np.empty((0, WIDTH))
+        self._kept_identity = np.empty(0, dtype=np.int64)
 
     @classmethod
     def empty(cls) -> History:
@@ -105,23 +75,27 @@ class History:
 
     def copy(self) -> History:
         other = History(self.capacity)
-        other.watermark, other.sequence = self.watermark, self.sequence
-        other._entities = {kind: entities.copy() for kind, entities in self._entities.items()}
-        other._seen = dict(self._seen)
-        other._seen_rows, other._seen_identity = self._seen_rows.copy(), self._seen_identity.copy()
+        other.watermark, other.sequence, other._met = self.watermark, self.sequence, self._met
+        other._finds, other._clean = self._finds, self._clean
+        other._parties, other._links = self._parties.copy(), self._links.copy()
+        other._references = dict(self._references)
+        other._kept_rows, other._kept_identity = self._kept_rows.copy(), self._kept_identity.copy()
         return other
 
     def sizes(self) -> dict[str, int]:
         """Entities per kind."""
-        return {kind: len(entities.index) for kind, entities in self._entities.items()}
+        parties, links = self._parties.sizes(len(PARTIES)), self._links.sizes(len(LINKS))
+        return dict(zip((*PARTIES, *LINKS), (*parties, *links), strict=True))
 
     def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
         """A snapshot: per kind the ``entities`` worth most. References of single shipments are not part of it."""
-        arrays: dict[str, NDArray[Any]] = {
-            "meta": np.array([VERSION, self.watermark, self.sequence, self.capacity], dtype=np.int64)
-        }
-        for kind in _KINDS:
-            arrays[f"{kind}_keys"], arrays[f"{kind}_state"] = self._entities[kind].strongest(entities)
+        meta = (VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
+        arrays: dict[str, NDArray[Any]] = {"meta": np.array(meta, dtype=np.int64)}
+        for store, kinds in ((self._parties, PARTIES), (self._links, LINKS)):
+            for number, kind in enumerate(kinds):
+                arrays[f"{kind}_keys"], arrays[f"{kind}_narrow"], arrays[f"{kind}_wide"] = store.arrays(
+                    store.strongest(number, entities)
+                )
         return arrays
 
     @classmethod
@@ -133,14 +107,10 @@ class History:
         """
         meta = arrays["meta"].tolist()
         if meta[0] != VERSION:
-            raise ValueError(f"History of version {meta[0]}; this code reads version {VERSION}.")
+            raise ValueError(f"History of version {meta[0]}; this code reads version {VERSION}. Train the model again.")
         self = cls(int(meta[3]))
-        self.watermark, self.sequence = int(meta[1]), int(meta[2])
-        for kind in _KINDS:
-            keys, state = arrays[f"{kind}_keys"], arrays[f"{kind}_state"]
-            if state.shape != (len(keys), len(COLUMNS)):
-                raise ValueError(f"History of {kind} has shape {state.shape}, expected ({len(keys)}, {len(COLUMNS)}).")
-            self._entities[kind] = Entities(keys.astype(np.int64), np.ascontiguousarray(state, dtype=np.int64))
+        self.watermark, self.sequence, self._finds, self._clean = (int(meta[i]) for i in (1, 2, 4, 5))
+        self._parties, self._links = _restored(PARTY, PARTIES, arrays), _restored(LINK, LINKS, arrays)
         return self
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
@@ -149,249 +119,140 @@ class History:
         ``update=False`` reads without a trace: the state afterwards is the state before, though shipments of the table
         still see the earlier ones of the same table.
         """
-        # A reader of several shipments needs a state to advance, or later ones would not see the earlier ones.
-        target = self if update or table.n_shipments == 1 else self.copy()
-        update = update or target is not self
-        keys = entity_keys(table)
-        values = np.empty((table.n_shipments, _WIDTH))
-        late = np.empty(table.n_shipments, dtype=bool)
-        start = 0
-        while start < table.n_shipments:
-            room = _EVICT_EVERY - target.sequence % _EVICT_EVERY
-            part = slice(start, min(start + _PART, start + room, table.n_shipments))
-            values[part], late[part] = target._advance({name: column[part] for name, column in keys.items()}, update)
-            if update and target.sequence % _EVICT_EVERY == 0:
-                target._evict()
-            start = part.stop
-        return HistoryRows(values, late)
+        # Within one part later shipments see earlier ones anyway; beyond it a reader needs a state of its own to advance.
+        target = self if update or table.n_shipments <= _PART else self.copy()
+        return target._advance_all(history_keys(table), update=update or target is not self)
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Record the results of inspected shipments, known from now on: ``find`` (n_shipments,) True where content was found."""
-        keys = entity_keys(table)
-        for kind in _FOUND_AT:
-            entities = self._entities[kind]
-            valid = keys[kind] != 0
-            distinct, inverse = np.unique(keys[kind][valid], return_inverse=True)
-            slots = entities.slots(distinct)
-            slots[slots < 0] = entities.add(distinct[slots < 0])
-            found = find[valid].astype(np.int64)
-            entities.state[slots, AT["finds"]] += _sums(inverse, found, len(distinct))
-            entities.state[slots, AT["clean"]] += _sums(inverse, 1 - found, len(distinct))
+        self._learn(history_keys(table), find)
 
     def replay(self, table: ManifestTable, find: NDArray[np.bool_], known_s: IntArray) -> HistoryRows:
-        """`advance` over a labelled past, with each result visible from the second after it was known.
+        """`learn` and `advance` over a labelled past, day by day.
+
+        A result counts from the start of the UTC day after it was known, and never before the day after its shipment was
+        met. Afterwards all results are known.
 
         Args:
             table: shipments in the order of their times.
             find: (n_shipments,) whether content was found.
             known_s: (n_shipments,) when the result was known; a value below 0 means never (not inspected).
         """
-        rows = self.advance(table)
-        keys = entity_keys(table)
-        asof = np.maximum.accumulate(table.declared_s)
-        inspected = known_s >= 0
-        for kind in _FOUND_AT:
-            for name, which in ((f"{kind}_finds", inspected & find), (f"{kind}_clean", inspected & ~find)):
-                if name in _FEATURE_AT:
-                    counted = _known_before(keys[kind], asof, which, known_s)
-                    rows.values[:, _FEATURE_AT[name]] += counted
-        if inspected.any():
-            chosen = table.take(np.flatnonzero(inspected[table.shipment]))
-            self.learn(chosen, find[inspected])
-        return rows
+        keys = history_keys(table)
+        n = table.n_shipments
+        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
+        day = np.maximum.accumulate(np.maximum(table.declared_s, self.watermark)) // DAY
+        visible = np.maximum(known_s // DAY, day) + 1
+        results = np.flatnonzero(known_s >= 0)
+        results = results[np.argsort(visible[results], kind="stable")]
+        learned = 0
+        days, starts = np.unique(day, return_index=True)
+        known_by = np.searchsorted(visible[results], days, side="right")
+        for start, end, known in zip(starts.tolist(), [*starts[1:].tolist(), n], known_by.tolist(), strict=True):
+            if known > learned:
+                chosen = results[learned:known]
+                self._learn(keys.part(chosen), find[chosen])
+                learned = known
+            rows = self._advance_all(keys.part(slice(start, end)), update=True)
+            values[start:end], late[start:end] = rows.values, rows.late
+        if learned < len(results):
+            self._learn(keys.part(results[learned:]), find[results[learned:]])
+        return HistoryRows(values, late)
 
-    def _advance(self, keys: dict[str, IntArray], update: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
-        n = len(keys["time"])
-        asof = np.maximum(np.maximum.accumulate(keys["time"]), self.watermark)
-        late = keys["time"] < asof
-        counts, copies = self._first_time(keys["id"], keys["identity"])
-        values = np.full((n, _WIDTH), np.nan)
-        pending: list[tuple[Entities, IntArray, IntArray, IntArray]] = []
-        read: dict[str, dict[str, NDArray[Any]]] = {}
-        partners = np.zeros(n, dtype=np.int64)
-        names = np.zeros(n, dtype=np.int64)
-        # Pairs come first: whether a pair is new is what the parties count as another partner.
-        for kind in ("pair", "occupant", "consignor", "consignee", "address"):
-            new_partner = {"consignor": partners, "consignee": partners, "address": names}.get(kind)
-            read[kind] = seen = self._read(kind, keys, asof, counts, new_partner, pending if update else None)
-            if kind == "pair":
-                partners[:] = (seen["n"] == 0) & counts & (keys["pair"] != 0)
-            elif kind == "occupant":
-                names[:] = (seen["n"] == 0) & counts & (keys["occupant"] != 0)
-        self._fill(values, read, keys, asof)
+    def _learn(self, keys: HistoryKeys, find: NDArray[np.bool_]) -> None:
+        found = find.astype(np.int64)
+        self._finds += int(found.sum())
+        self._clean += len(found) - int(found.sum())
+        contacts = len(LINKS) - len(CONTACTS)
+        for store, entities, first in (
+            (self._parties, keys.parties, 0),
+            (self._links, keys.links[contacts:], contacts),
+        ):
+            kinds = np.repeat(np.arange(first, first + len(entities), dtype=np.int8), len(found))
+            finds = np.tile(found, len(entities))
+            store.increase(entities.ravel(), kinds, {"finds": finds, "clean": 1 - finds})
+
+    def _advance_all(self, keys: HistoryKeys, *, update: bool) -> HistoryRows:
+        n = len(keys.time)
+        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
+        start = 0
+        while start < n:
+            end = min(start + min(_PART, _EVICT_EVERY - self.sequence % _EVICT_EVERY if update else _PART), n)
+            part = keys if start == 0 and end == n else keys.part(slice(start, end))
+            values[start:end], late[start:end] = self._advance(part, update=update)
+            if update and self.sequence % _EVICT_EVERY == 0:
+                self._evict()
+            start = end
+        return HistoryRows(values, late)
+
+    def _advance(self, keys: HistoryKeys, *, update: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
+        asof = np.maximum(np.maximum.accumulate(keys.time), self.watermark)
+        counts, copies = self._first_time(keys)
+        hour = asof // _HOUR
+        links = visit_links(self._links, keys, counts, asof // DAY, update=update)
+        parties = visit_parties(self._parties, keys, counts, links, hour, update=update)
+        values = fill(keys, hour, parties, links, (self._finds, self._clean))
         for row, source in copies.items():
-            values[row] = self._seen_rows[-1 - source] if source < 0 else values[source]
+            values[row] = self._kept_rows[-1 - source] if source < 0 else values[source]
         if update:
-            for entities, slots, fresh, state in pending:
-                if len(fresh):
-                    slots[slots < 0] = entities.add(fresh)
-                entities.state[slots] = state
             self._remember(keys, counts, values)
-            if n:
-                self.watermark = int(asof[-1])
-        return values, late
+            self.watermark = int(asof[-1])
+        return values, keys.time < asof
 
-    def _first_time(self, ids: IntArray, identity: IntArray) -> tuple[NDArray[np.bool_], dict[int, int]]:
-        """Which shipments count, and for those that came before unchanged where their values are (negative: remembered)."""
-        counts = np.ones(len(ids), dtype=bool)
+    def _first_time(self, keys: HistoryKeys) -> tuple[NDArray[np.bool_], dict[int, int]]:
+        """Which shipments count, and for those that came before unchanged where their values are (negative: remembered).
+
+        A reference is remembered while fewer than `REMEMBERED` shipments came after the one that counted.
+        """
+        counts = np.ones(len(keys.time), dtype=bool)
         copies: dict[int, int] = {}
-        _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-        repeated = np.flatnonzero(first[inverse] != np.arange(len(ids)))
-        known = np.fromiter(map(self._seen.get, ids.tolist(), repeat(-1)), dtype=np.int64, count=len(ids))
-        known[known < self.sequence - REMEMBERED + _PART] = -1
-        for row in np.flatnonzero(known >= 0).tolist():
-            slot = int(known[row]) % REMEMBERED
+        references = keys.reference.tolist()
+        if not (repeated := _repeated(references)) and self._references.keys().isdisjoint(references):
+            return counts, copies
+        for row, reference in enumerate(references):
+            if reference not in repeated and reference not in self._references:
+                continue
+            # Rows of this part stand at their number, remembered ones at theirs.
+            number = repeated.get(reference, -1)
+            number = self._references.get(reference, -1) if number < 0 else number
+            here = self._met + row
+            if number < 0 or here - number >= REMEMBERED:
+                repeated[reference] = here
+                continue
             counts[row] = False
-            if self._seen_identity[slot] == identity[row]:
-                copies[row] = -1 - slot
-        for row in repeated.tolist():
-            source = int(first[inverse[row]])
-            counts[row] = False
-            if row not in copies and identity[source] == identity[row]:
-                copies[row] = source
+            if number >= self._met:
+                if keys.identity[number - self._met] == keys.identity[row]:
+                    copies[row] = number - self._met
+            elif self._kept_identity[number % REMEMBERED] == keys.identity[row]:
+                copies[row] = -1 - number % REMEMBERED
         return counts, copies
 
-    def _remember(self, keys: dict[str, IntArray], counts: NDArray[np.bool_], values: FloatArray) -> None:
+    def _remember(self, keys: HistoryKeys, counts: NDArray[np.bool_], values: FloatArray) -> None:
+        if not len(self._kept_rows):
+            self._kept_rows = np.zeros((REMEMBERED, WIDTH))
+            self._kept_identity = np.zeros(REMEMBERED, dtype=np.int64)
         rows = np.flatnonzero(counts)
-        if not len(self._seen_rows):
-            self._seen_rows = np.zeros((REMEMBERED, _WIDTH))
-            self._seen_identity = np.zeros(REMEMBERED, dtype=np.int64)
-        numbers = self.sequence + np.arange(len(rows))
-        self._seen_rows[numbers % REMEMBERED] = values[rows]
-        self._seen_identity[numbers % REMEMBERED] = keys["identity"][rows]
-        for key in keys["id"][rows].tolist():
-            self._seen.pop(key, None)
-        self._seen.update(zip(keys["id"][rows].tolist(), numbers.tolist(), strict=True))
+        numbers = self._met + rows
+        self._kept_rows[numbers % REMEMBERED] = values[rows]
+        self._kept_identity[numbers % REMEMBERED] = keys.identity[rows]
+        references = keys.reference[rows].tolist()
+        for reference in references:
+            self._references.pop(reference, None)
+        self._references.update(zip(references, numbers.tolist(), strict=True))
+        self._met += len(keys.time)
         self.sequence += len(rows)
-        if self.sequence > REMEMBERED:
-            oldest = self.sequence - REMEMBERED
-            # A dict keeps the order of insertion, so what is too old stands in front.
-            gone = []
-            for key, number in self._seen.items():
-                if number >= oldest:
-                    break
-                gone.append(key)
-            for key in gone:
-                del self._seen[key]
-
-    def _read(
-        self,
-        kind: str,
-        keys: dict[str, IntArray],
-        asof: IntArray,
-        counts: NDArray[np.bool_],
-        new_partner: IntArray | None,
-        pending: list[tuple[Entities, IntArray, IntArray, IntArray]] | None,
-    ) -> dict[str, NDArray[Any]]:
-        """State of one kind as of each shipment; the state afterwards goes to ``pending``."""
-        n = len(asof)
-        rows = np.flatnonzero(keys[kind] != 0)
-        entities = self._entities[kind]
-        distinct, inverse = np.unique(keys[kind][rows], return_inverse=True)
-        slots = entities.slots(distinct)
-        state = np.where(slots[:, None] >= 0, entities.state[np.maximum(slots, 0)], 0)
-        order = np.argsort(inverse, kind="stable")
-        rows, entity = rows[order], inverse[order]
-        start = np.searchsorted(entity, np.arange(len(distinct)))
-        counted = counts[rows].astype(np.int64)
-        time = asof[rows]
-        seen: dict[str, NDArray[Any]] = {}
-        after = state.copy()
-
-        def spread(values: IntArray) -> IntArray:
-            column = np.zeros(n, dtype=np.int64)
-            column[rows] = values
-            return column
-
-        def running(column: str, amounts: IntArray) -> None:
-            before = np.cumsum(amounts) - amounts
-            seen[column] = spread(state[entity, AT[column]] + before - before[start][entity])
-            after[:, AT[column]] += _sums(entity, amounts, len(distinct))
-
-        running("n", counted)
-        running("cents", keys["cents"][rows] * counted)
-        running("grams", keys["grams"][rows] * counted)
-        running("partners", (new_partner[rows] if new_partner is not None else np.zeros_like(counted)) * counted)
-        for column in ("finds", "clean"):
-            seen[column] = spread(state[entity, AT[column]])
-
-        position = np.arange(len(rows))
-        latest = np.maximum.accumulate(np.where(counted > 0, position, -1)) if len(rows) else position
-        previous = np.concatenate([[-1], latest[:-1]])[: len(rows)]
-        inside = previous >= start[entity]
-        seen["last_s"] = spread(np.where(inside, time[np.maximum(previous, 0)], state[entity, AT["last_s"]]))
-        first_here = (
-            np.minimum.reduceat(np.where(counted > 0, time, np.iinfo(np.int64).max), start) if len(rows) else time
-        )
-        known = state[:, AT["n"]] > 0
-        any_counted = after[:, AT["n"]] > state[:, AT["n"]]
-        first = np.where(known, state[:, AT["first_s"]], np.where(any_counted, first_here, 0))
-        seen["first_s"] = spread(first[entity])
-        after[:, AT["first_s"]] = first
-        end = np.append(start[1:], len(rows)) - 1
-        after[:, AT["last_s"]] = np.where(any_counted, time[latest[end]] if len(rows) else 0, state[:, AT["last_s"]])
-
-        for number, length in enumerate(BLOCKS):
-            block_at, now_at, before_at = (AT[f"{part}{number}"] for part in ("block", "now", "before"))
-            block = time // length
-            held, now, before = state[:, block_at], state[:, now_at], state[:, before_at]
-            carried = np.where(block == held[entity], now[entity] + before[entity], 0)
-            carried = np.where(block == held[entity] + 1, now[entity], carried)
-            low = int(block[0]) if len(block) else 0
-            low = min(low, int(block.min())) - 2 if len(block) else 0
-            width = int(block.max()) - low + 2 if len(block) else 1
-            place = entity * width + (block - low)
-            total = np.concatenate([[0], np.cumsum(counted)])
-            since = total[np.searchsorted(place, entity * width + (block - 1 - low))]
-            seen[f"recent{number}"] = spread(carried + total[:-1] - since)
-            last_block = np.where(any_counted, block[latest[end]] if len(rows) else 0, held)
-            here = np.arange(len(distinct)) * width + (last_block - low)
-            in_last = total[np.searchsorted(place, here, side="right")] - total[np.searchsorted(place, here)]
-            in_previous = total[np.searchsorted(place, here)] - total[np.searchsorted(place, here - 1)]
-            same, next_to = held == last_block, held + 1 == last_block
-            after[:, now_at] = np.where(any_counted, in_last + np.where(same, now, 0), now)
-            rest = np.where(same, before, np.where(next_to, now, 0))
-            after[:, before_at] = np.where(any_counted, in_previous + rest, before)
-            after[:, block_at] = last_block
-        if pending is not None and any_counted.any():
-            changed = slots[any_counted]
-            pending.append((entities, changed, distinct[any_counted][changed < 0], after[any_counted]))
-        return seen
-
-    def _fill(
-        self, values: FloatArray, read: dict[str, dict[str, NDArray[Any]]], keys: dict[str, IntArray], asof: IntArray
-    ) -> None:
-        for kind in ("consignor", "consignee", "address", "pair"):
-            seen = read[kind]
-            valid = keys[kind] != 0
-            n = seen["n"].astype(np.float64)
-            past = valid & (n > 0)
-            columns: dict[str, FloatArray] = {
-                "shipments": np.log1p(n),
-                "recent_7": seen["recent0"].astype(np.float64),
-                "recent_30": seen["recent1"].astype(np.float64),
-                "finds": seen["finds"].astype(np.float64),
-                "clean": seen["clean"].astype(np.float64),
-                {"consignor": "consignees", "consignee": "consignors"}.get(kind, "names"): seen["partners"].astype(
-                    np.float64
-                ),
-                "first_seen_days": np.where(past, (asof - seen["first_s"]) // DAY, np.nan),
-                "last_seen_days": np.where(past, (asof - seen["last_s"]) // DAY, np.nan),
-                "value_ratio": _ratio(keys["cents"], seen["cents"], n),
-                "mass_ratio": _ratio(keys["grams"], seen["grams"], n),
-            }
-            for name, column in columns.items():
-                if (at := _FEATURE_AT.get(f"{kind}_{name}")) is not None:
-                    values[:, at] = np.where(valid, column, np.nan)
+        # A dict keeps the order of insertion, so what is too old stands in front.
+        oldest, gone = self._met - REMEMBERED, []
+        for reference, number in self._references.items():
+            if number >= oldest:
+                break
+            gone.append(reference)
+        for reference in gone:
+            del self._references[reference]
 
     def _evict(self) -> None:
-        for kind, entities in self._entities.items():
-            if len(entities.index) > self.capacity:
-                keys, state = entities.strongest(self.capacity * 3 // 4)
-                self._entities[kind] = Entities(keys, state.copy())
-
-
-_FEATURE_AT: Final = {feature.name: position for position, feature in enumerate(FEATURES)}
+        self._parties = _cut(self._parties, len(PARTIES), self.capacity)
+        self._links = _cut(self._links, len(LINKS), self.capacity)
 
 
 class HistoryGroup(Group):
@@ -401,35 +262,33 @@ class HistoryGroup(Group):
     features = FEATURES
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        if history.shape != (table.n_shipments, _WIDTH):
-            raise ValueError(f"History of shape {(table.n_shipments, _WIDTH)} is needed, got {history.shape}.")
+        if history.shape != (table.n_shipments, WIDTH):
+            raise ValueError(f"History of shape {(table.n_shipments, WIDTH)} is needed, got {history.shape}.")
         return history[table.shipment]
 
 
-def _ratio(own: IntArray, total: IntArray, n: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(own * n / total)
-    return np.where((own > 0) & (total > 0), ratio, np.nan)
+def _repeated(references: list[int]) -> dict[int, int]:
+    """References that occur more than once, none of them met yet (-1)."""
+    if len(set(references)) == len(references):
+        return {}
+    return {reference: -1 for reference, times in Counter(references).items() if times > 1}
 
 
-def _sums(group: NDArray[Any], amounts: IntArray, size: int) -> IntArray:
-    """Integer sums per group; exact, unlike `numpy.bincount` with weights."""
-    sums = np.zeros(size, dtype=np.int64)
-    np.add.at(sums, group, amounts)
-    return sums
+def _cut(store: Store, kinds: int, capacity: int) -> Store:
+    sizes = store.sizes(kinds)
+    if max(sizes) <= capacity:
+        return store
+    kept = [store.strongest(kind, capacity * 3 // 4 if size > capacity else size) for kind, size in enumerate(sizes)]
+    return store.only(np.concatenate(kept))
 
 
-def _known_before(keys: IntArray, asof: IntArray, which: NDArray[np.bool_], known_s: IntArray) -> FloatArray:
-    """(n,) events (rows of ``which``, at ``known_s``) of the same key before each row's time; 0 where there is no key."""
-    rows = np.flatnonzero(which & (keys != 0))
-    distinct, entity = np.unique(keys[rows], return_inverse=True)
-    if not len(distinct):
-        return np.zeros(len(keys))
-    order = np.lexsort((known_s[rows], entity))
-    place = np.searchsorted(distinct, keys)
-    match = (place < len(distinct)) & (distinct[np.minimum(place, len(distinct) - 1)] == keys)
-    low = min(int(asof.min()), int(known_s[rows].min()))
-    width = max(int(asof.max()), int(known_s[rows].max())) - low + 2
-    events = entity[order] * width + (known_s[rows][order] - low)
-    before = np.searchsorted(events, place * width + (asof - low)) - np.searchsorted(events, place * width)
-    return np.where(match, before, 0).astype(np.float64)
+def _restored(layout: Layout, kinds: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Store:
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for number, kind in enumerate(kinds):
+        keys, narrow, wide = (arrays[f"{kind}_{part}"] for part in ("keys", "narrow", "wide"))
+        expected = ((len(keys), len(layout.narrow)), (len(keys), len(layout.wide)))
+        if (narrow.shape, wide.shape) != expected:
+            raise ValueError(f"History of {kind} has shapes {narrow.shape} and {wide.shape}, expected {expected}.")
+        parts.append((keys.astype(np.int64), np.full(len(keys), number, dtype=np.int8), narrow, wide))
+    keys, numbers, narrow, wide = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Store.of(layout, keys, numbers, narrow.astype(np.int32), wide.astype(np.int64))

@@ -2,92 +2,210 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
+from features.reference import usd_per_unit
+from features.substances.law import eu_members
+
 if TYPE_CHECKING:
-    from features.table import ManifestTable
+    from features.table import Coded, ManifestTable
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+#: Entities with counts over windows.
+PARTIES: Final = ("consignor", "consignee", "address", "pair", "lane")
+#: Entities of which less is kept: links of one to another, the building of an address, and contacts by role.
+LINKS: Final = (
+    "consignor_lane", "building", "occupant", "consignor_address",
+    "consignor_phone", "consignor_email", "consignee_phone", "consignee_email",
+)  # fmt: skip
+CONTACTS: Final = LINKS[4:]
+#: Consignments below these are spared duty or formality: USD 800 in the United States (19 U.S.C. 1321(a)(2)(C), until it was
+#: suspended), EUR 150 in the Union (Council Regulation (EC) 1186/2009, article 23). Elsewhere the first stands in.
+_LIMIT_CENTS: Final = 80_000
+_LIMIT_EURO_CENTS: Final = 15_000
+#: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
+_PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
+#: More than any consignment is worth in cents or weighs in grams. Keeps sums over windows within 64 bits.
+_MOST: Final = 1e12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryKeys:
+    """What history needs of n shipments. A key is a 64-bit hash; 0 means that the entity is not declared.
+
+    Attributes:
+        time: (n,) seconds since 1970.
+        reference: (n,) hash of `shipment_id`; ``identity`` (n,) of everything else that history reads.
+        parties: (len(PARTIES), n) keys; ``links`` (len(LINKS), n) keys.
+        beside: (len(LINKS), n) what is compared from one shipment of a link to the next: the name beside a contact; 0 elsewhere.
+        cents, grams: (n,) value in US cents and mass; 0 where missing.
+        press: (n,) goods items with HS headings of presses, their tools and moulds.
+        limit: (n,) value in cents below which the consignment is spared duty or formality.
+    """
+
+    time: IntArray
+    reference: IntArray
+    identity: IntArray
+    parties: IntArray
+    links: IntArray
+    beside: IntArray
+    cents: IntArray
+    grams: IntArray
+    press: IntArray
+    limit: IntArray
+
+    def part(self, chosen: slice | IntArray) -> HistoryKeys:
+        """The keys of some shipments."""
+        return HistoryKeys(
+            self.time[chosen], self.reference[chosen], self.identity[chosen],
+            self.parties[:, chosen], self.links[:, chosen], self.beside[:, chosen],
+            self.cents[chosen], self.grams[chosen], self.press[chosen], self.limit[chosen],
+        )  # fmt: skip
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True) if text else 0
+
 
 @lru_cache(maxsize=131072)
 def _hash(text: str) -> int:
-    """64-bit hash of a name or address: case, accents, punctuation and white space do not count."""
-    folded = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    plain = "".join(letter for letter in folded.casefold() if letter.isalnum())
-    return int.from_bytes(blake2b(plain.encode(), digest_size=8).digest(), "little", signed=True) if plain else 0
+    """64-bit hash of a name, whatever its spelling."""
+    return _digest(plain_name(text))
 
 
-def _mix(*parts: NDArray[np.int64]) -> IntArray:
-    """One 64-bit key from several (finaliser of SplitMix64, Steele, Lea and Flood 2014); never 0."""
-    with np.errstate(over="ignore"):
-        mixed = np.full(len(parts[0]), 0x9E3779B97F4A7C15, dtype=np.uint64)
-        for part in parts:
-            mixed = (mixed ^ part.view(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed ^= mixed >> np.uint64(31)
-    return np.where(mixed == 0, 1, mixed).astype(np.uint64).view(np.int64)
+@lru_cache(maxsize=131072)
+def _address(text: str) -> tuple[int, int]:
+    building, unit = split_address(text)
+    return _digest(building), _digest(unit)
 
 
-def entity_keys(table: ManifestTable) -> dict[str, IntArray]:
-    """Per shipment the keys of its entities (0: missing), its time, and its value in cents and mass in grams."""
+def _mix(parts: IntArray) -> IntArray:
+    """(k, n) keys from (p, k, n) parts, never 0 (finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
+    mixed = np.full(parts.shape[1:], 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for part in parts.view(np.uint64):
+        mixed = (mixed ^ part) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return np.maximum(mixed, np.uint64(1)).view(np.int64)
 
-    def make() -> dict[str, IntArray]:
-        first = table.first_row
 
-        def hashed(name: str) -> IntArray:
-            column = table.text(name)
-            codes = column.codes[first]
-            if len(column.values) > 2 * len(codes):
-                column = column.take(first).compact()
-                codes = column.codes
-            values = np.fromiter(map(_hash, column.values), dtype=np.int64, count=len(column.values))
-            return np.append(values, 0)[codes]
-
-        shipper, receiver = hashed("consignor_name"), hashed("consignee_name")
-        street, postcode = hashed("consignee_address"), hashed("consignee_postcode")
-        country = hashed("consignee_country")
-        consignor = np.where(shipper != 0, _mix(shipper, hashed("consignor_country")), 0)
-        consignee = np.where(receiver != 0, _mix(receiver, postcode, country), 0)
-        address = np.where(street != 0, _mix(street, postcode, country), 0)
-        ids = table.text("shipment_id").take(first).compact()
-        exact = np.fromiter(
-            (int.from_bytes(blake2b(v.encode(), digest_size=8).digest(), "little", signed=True) for v in ids.values),
-            dtype=np.int64,
-            count=len(ids.values),
-        )
-        cents = _shipment_sum(table, np.rint(table.usd("customs_value") * 100.0))
-        mass = table.number("gross_mass_kg")[first]
-        grams = _shipment_sum(table, np.rint(table.number("net_mass_kg") * 1000.0))
-        grams = np.where(
-            np.isnan(mass), grams, np.nan_to_num(np.minimum(np.rint(mass * 1000.0), 1e15)).astype(np.int64)
-        )
-        # Identity says whether a shipment sent again is still the same one.
-        identity = _mix(consignor, consignee, address, cents, grams, table.declared_s * 0)
-        return {
-            "time": table.declared_s,
-            "id": np.append(exact, 0)[ids.codes],
-            "identity": identity,
-            "consignor": consignor,
-            "consignee": consignee,
-            "address": address,
-            "pair": np.where((consignor != 0) & (consignee != 0), _mix(consignor, consignee), 0),
-            "occupant": np.where((address != 0) & (consignee != 0), _mix(address, receiver), 0),
-            "cents": cents,
-            "grams": grams,
-        }
-
-    found: dict[str, IntArray] = table.derived("history_keys", make)
+def history_keys(table: ManifestTable) -> HistoryKeys:
+    """The keys of a table's shipments; worked out once per table."""
+    found: HistoryKeys = table.derived("history_keys", lambda: _keys(table))
     return found
 
 
+def _keys(table: ManifestTable) -> HistoryKeys:
+    n = table.n_shipments
+    shipper, receiver = _hashed(table, "consignor_name"), _hashed(table, "consignee_name")
+    column = _of_shipments(table, "consignee_address")
+    split = np.array([*map(_address, column.values), (0, 0)], dtype=np.int64)[column.codes]
+    postcode = _hashed(table, "consignee_postcode", lambda text: _digest(plain_postcode(text)))
+    place = np.where(postcode != 0, postcode, _hashed(table, "consignee_city"))
+    country, export = _hashed(table, "consignee_country"), _hashed(table, "export_country")
+    contacts = [_hashed(table, name, lambda text: _digest(plain_contact(text))) for name in CONTACTS]
+    # One row per entity: what tells its kind apart, then what it is made of; the first of these must be declared.
+    nothing = np.zeros(n, dtype=np.int64)
+    rows = [
+        (shipper, _hashed(table, "consignor_country"), nothing, nothing),
+        (receiver, place, country, nothing),
+        (split[:, 0], split[:, 1], place, country),
+        (split[:, 0], nothing, place, country),
+        (np.where(country != 0, export, 0), country, _hashed(table, "channel"), nothing),
+        *((contact, nothing, nothing, nothing) for contact in contacts),
+    ]
+    entity = _combined(np.array(rows, dtype=np.int64), 1)
+    consignor, consignee, address, building, lane = entity[:5]
+    cents = _shipment_sum(table, np.rint(table.usd("customs_value") * 100.0))
+    press = _press_items(table)
+    grams = _grams(table)
+    linked = np.array(
+        [
+            (consignor, consignee, nothing),
+            (address, receiver, nothing),
+            (consignor, address, nothing),
+            (consignor, lane, nothing),
+            (cents + 1, grams, press),
+        ],
+        dtype=np.int64,
+    )
+    links = _combined(linked, 101)
+    links[:4] = np.where(linked[:4, 1] != 0, links[:4], 0)
+    pair, occupant, own_address, own_lane = links[:4]
+    reference = _of_shipments(table, "shipment_id")
+    beside = np.zeros((len(LINKS), n), dtype=np.int64)
+    beside[4:6], beside[6:8] = shipper, receiver
+    return HistoryKeys(
+        time=table.declared_s,
+        reference=np.fromiter((*map(_digest, reference.values), 0), dtype=np.int64)[reference.codes],
+        # Says whether a shipment sent again is still the same one.
+        identity=np.bitwise_xor.reduce(entity, axis=0) ^ links[4],
+        parties=np.stack([consignor, consignee, address, pair, lane]),
+        links=np.stack([own_lane, building, occupant, own_address, *entity[5:]]),
+        beside=beside,
+        cents=cents,
+        grams=grams,
+        press=press,
+        limit=_limits(table, _of_shipments(table, "consignee_country")),
+    )
+
+
+def _combined(rows: IntArray, salt: int) -> IntArray:
+    """(k, n) keys of (k, parts, n) rows; 0 where the first part is missing."""
+    kinds = np.broadcast_to(np.arange(salt, salt + len(rows), dtype=np.int64)[:, None], rows[:, 0].shape)
+    mixed = _mix(np.stack([kinds, *rows.transpose(1, 0, 2)]))
+    return np.where(rows[:, 0] != 0, mixed, 0)
+
+
+def _of_shipments(table: ManifestTable, name: str) -> Coded:
+    return _compact(table.text(name).take(table.first_row))
+
+
+def _compact(column: Coded) -> Coded:
+    """The column without values that no row has, where it may have many: a part of a table keeps the whole one's."""
+    return column.compact() if len(column.values) > len(column.codes) else column
+
+
+def _hashed(table: ManifestTable, name: str, compute: Callable[[str], int] = _hash) -> IntArray:
+    column = _of_shipments(table, name)
+    return np.fromiter((*map(compute, column.values), 0), dtype=np.int64)[column.codes]
+
+
 def _shipment_sum(table: ManifestTable, amounts: FloatArray) -> IntArray:
-    whole = np.nan_to_num(np.minimum(amounts, 1e15)).astype(np.int64)
-    return np.add.reduceat(whole, table.first_row) if table.n_shipments else np.zeros(0, dtype=np.int64)
+    whole = np.nan_to_num(np.minimum(np.maximum(amounts, 0.0), _MOST)).astype(np.int64)
+    return np.minimum(np.add.reduceat(whole, table.first_row), int(_MOST)) if table.n_shipments else whole
+
+
+def _grams(table: ManifestTable) -> IntArray:
+    """The gross mass, or where it is missing the net masses of the items."""
+    net = _shipment_sum(table, np.rint(table.number("net_mass_kg") * 1000.0))
+    gross = np.rint(table.number("gross_mass_kg")[table.first_row] * 1000.0)
+    known = np.nan_to_num(np.minimum(np.maximum(gross, 0.0), _MOST)).astype(np.int64)
+    return np.where(np.isnan(gross), net, known)
+
+
+def _press_items(table: ManifestTable) -> IntArray:
+    hs = _compact(table.text("hs_code"))
+    pressing = np.array([*(code.startswith(_PRESS_HEADINGS) for code in hs.values), False], dtype=np.int64)
+    return np.add.reduceat(pressing[hs.codes], table.first_row) if table.n_shipments else table.first_row
+
+
+def _limits(table: ManifestTable, country: Coded) -> IntArray:
+    member = np.array([*(code in eu_members() for code in country.values), False])[country.codes]
+    limits = np.full(len(member), _LIMIT_CENTS, dtype=np.int64)
+    if member.any():
+        months = table.declared_s[member].astype("datetime64[s]").astype("datetime64[M]")
+        distinct, inverse = np.unique(months, return_inverse=True)
+        rates = [usd_per_unit("EUR", day) or 1.0 for day in distinct.astype("datetime64[D]").tolist()]
+        limits[member] = np.rint(_LIMIT_EURO_CENTS * np.array(rates))[inverse].astype(np.int64)
+    return limits

@@ -53,6 +53,21 @@ FEATURES: Final = declare(
         "Likeness of its structure to the nearest listed substance, where it is on no list itself",
     ),
     ("substance_confidence", "SUBSTANCE_DECLARED", "How surely the text means the substance"),
+    (
+        "substance_context_permit",
+        "SUBSTANCE_DECLARED",
+        "Whether the words around the substance speak of a permit for it",
+    ),
+    (
+        "substance_context_standard",
+        "SUBSTANCE_DECLARED",
+        "Whether the words around the substance speak of an analytical standard or a trace",
+    ),
+    (
+        "substance_context_mention",
+        "SUBSTANCE_DECLARED",
+        "Whether the words around the substance deny it or speak of a test, an antidote or a publication",
+    ),
     ("substance_chemical_declared", "SUBSTANCE_DECLARED", "The field for a declared chemical is filled"),
     ("substance_cas_declared", "SUBSTANCE_DECLARED", "The field for a CAS number is filled"),
     ("substance_hs_agrees", "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"),
@@ -89,7 +104,12 @@ _BY_MATCH: Final = (
     "substance_class",
     "substance_similarity",
     "substance_confidence",
+    "substance_context_permit",
+    "substance_context_standard",
+    "substance_context_mention",
 )
+#: Contexts (`features.substances.context`) in which the goods are something else that has to do with the substance.
+_OTHER_GOODS: Final = frozenset({"denied", "test", "antibody", "antidote", "publication"})
 _BY_LAW: Final = (
     "substance_listed_destination",
     "substance_listed_export",
@@ -132,6 +152,9 @@ def _of_match(match: Match) -> tuple[float, ...]:
         met if unlisted else 0.0,
         match.similarity if match.similarity is not None else np.nan,
         match.confidence,
+        float(match.context == "permit"),
+        float(match.context == "standard"),
+        float(match.context in _OTHER_GOODS),
     )
 
 

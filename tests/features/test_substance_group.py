@@ -51,6 +51,14 @@ def test_goods_without_a_chemical_have_no_substance() -> None:
         ("lorcainide", {"substance_opioid": 0, "substance_other": 1, "substance_class": 2}),
         ("piperidine", {"substance_other": 1, "substance_opioid": 0, "substance_precursor": 0}),
         ("citric acid", {"substance_benign": 1, "substance_other": 0}),
+        ("fentanyl patch, import permit no. 2026-77", {"substance_opioid": 2, "substance_context_permit": 1}),
+        ("fentanyl reference standard 1 mg", {"substance_opioid": 2, "substance_context_standard": 1}),
+        ("fentanyl test strips", {"substance_context_mention": 1, "substance_context_standard": 0}),
+        ("does not contain fentanyl", {"substance_opioid": 1, "substance_context_mention": 1}),
+        (
+            "fentanyl citrate",
+            {"substance_context_permit": 0, "substance_context_standard": 0, "substance_context_mention": 0},
+        ),
     ],
 )
 def test_what_is_declared_and_how(text: str, expected: dict[str, float]) -> None:

@@ -1,0 +1,145 @@
+"""History by the book: every shipment looks through a plain list of all earlier ones. Slow, and apart from the code it checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+DAY = 86400
+LIMIT = 80_000
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One shipment; empty texts are missing. ``known`` is when its result was known, -1 for never."""
+
+    reference: str
+    seconds: int
+    consignor: str
+    consignee: str
+    address: str
+    cents: int
+    phone: str = ""
+    find: bool = False
+    known: int = -1
+    press: int = 0
+
+
+def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
+    """Sum of (seconds, amount): the present block, and of the one before the part still to come of the present one."""
+    block = now // (days * DAY)
+    inside = list(earlier)
+    present = sum(amount for at, amount in inside if at // (days * DAY) == block)
+    previous = sum(amount for at, amount in inside if at // (days * DAY) == block - 1)
+    hours = days * 24
+    return (present * hours + previous * (hours - now // 3600 % hours)) / hours
+
+
+def features(shipments: list[Declared]) -> list[dict[str, float]]:
+    """Of each shipment, in their order (times ascending, references different), what `replay` should say."""
+    out = []
+    for i, own in enumerate(shipments):
+        past = shipments[:i]
+        at: dict[str, float] = {}
+        visible = [j for j, one in enumerate(shipments) if one.known >= 0 and _visible(one) <= own.seconds // DAY]
+        results = [shipments[j] for j in visible]
+        groups: dict[str, Callable[[Declared], tuple[str, ...]]] = {
+            "consignor": lambda one: (one.consignor,),
+            "consignee": lambda one: (one.consignee,),
+            "address": lambda one: (one.address,),
+            "pair": lambda one: (one.consignor, one.consignee),
+        }
+        for kind, key in groups.items():
+            if not all(key(own)):
+                continue
+            mine = [one for one in past if key(one) == key(own)]
+            at[f"{kind}_shipments"] = math.log1p(len(mine))
+            for days in (1, 7, 30, 365):
+                at[f"{kind}_recent_{days}"] = windowed(own.seconds, ((one.seconds, 1) for one in mine), days)
+                cents = windowed(own.seconds, ((one.seconds, one.cents) for one in mine), days)
+                at[f"{kind}_value_{days}"] = math.log1p(cents / 100)
+            at[f"{kind}_finds"] = sum(one.find for one in results if key(one) == key(own))
+            at[f"{kind}_clean"] = sum(not one.find for one in results if key(one) == key(own))
+            if mine:
+                at[f"{kind}_first_seen_days"] = own.seconds // DAY - mine[0].seconds // DAY
+                at[f"{kind}_last_seen_days"] = own.seconds // DAY - mine[-1].seconds // DAY
+        for kind, other, name in (
+            ("consignor", "consignee", "consignees"),
+            ("consignor", "address", "addresses"),
+            ("consignee", "consignor", "consignors"),
+            ("address", "consignee", "names"),
+            ("address", "consignor", "consignors"),
+        ):
+            if getattr(own, kind):
+                met = [one for one in past if getattr(one, kind) == getattr(own, kind) and getattr(one, other)]
+                first = {getattr(one, other): one for one in reversed(met)}
+                at[f"{kind}_{name}"] = len(first)
+                at[f"{kind}_new_{name}_30"] = windowed(own.seconds, ((one.seconds, 1) for one in first.values()), 30)
+        if own.address:
+            sent = [(one.seconds, one.press) for one in past if one.address == own.address]
+            at["address_press_30"] = windowed(own.seconds, sent, 30)
+        if own.consignor:
+            mine = [one for one in past if one.consignor == own.consignor]
+            repeats = sum(a.cents == b.cents > 0 for a, b in pairwise(mine))
+            if mine:
+                at["consignor_value_repeats"] = repeats / len(mine)
+                if own.cents:
+                    at["consignor_value_same"] = float(mine[-1].cents == own.cents)
+        for name, keys in (("pair", ["pair"]), ("delivery", ["consignee", "address"])):
+            at |= _split(own, past, name, [groups[key] for key in keys])
+        at |= _tainted(own, past, shipments)
+        if own.phone:
+            mine = [one for one in past if one.phone == own.phone]
+            at["consignor_contact_names"] = sum(
+                bool(a.consignor and b.consignor and a.consignor != b.consignor) for a, b in pairwise(mine)
+            )
+            at["consignor_contact_finds"] = sum(one.find for one in results if one.phone == own.phone)
+        out.append(at)
+    return out
+
+
+def _visible(one: Declared) -> int:
+    return max(one.known // DAY, one.seconds // DAY) + 1
+
+
+def _split(
+    own: Declared, past: list[Declared], name: str, keys: list[Callable[[Declared], tuple[str, ...]]]
+) -> dict[str, float]:
+    keys = [key for key in keys if all(key(own))]
+    if not keys:
+        return {}
+    count, sums = 0, []
+    for key in keys:
+        today = [
+            one
+            for one in past
+            if key(one) == key(own) and one.seconds // DAY == own.seconds // DAY and 0 < one.cents < LIMIT
+        ]
+        if today and 0 < own.cents < LIMIT:
+            together = sum(one.cents for one in today) + own.cents
+            sums.append(math.log(together / LIMIT))
+            count = max(count, len(today) if together >= LIMIT else 0)
+    return {f"{name}_split": float(count)} | ({f"{name}_split_value": max(sums)} if sums else {})
+
+
+def _tainted(own: Declared, past: list[Declared], shipments: list[Declared]) -> dict[str, float]:
+    def found(one: Declared, what: str) -> bool:
+        """Whether a find was known at a party of a shipment when it came."""
+        value = getattr(one, what)
+        return bool(value) and any(
+            other.find and other.known >= 0 and getattr(other, what) == value and _visible(other) <= one.seconds // DAY
+            for other in shipments
+        )
+
+    at: dict[str, float] = {}
+    for kind, others in (
+        ("consignor", ("consignee", "address")),
+        ("consignee", ("consignor",)),
+        ("address", ("consignor",)),
+    ):
+        if getattr(own, kind):
+            mine = [one for one in past if getattr(one, kind) == getattr(own, kind)]
+            at[f"{kind}_tainted"] = sum(any(found(one, other) for other in others) for one in mine)
+    return at
