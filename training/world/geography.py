@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.world.hashing import Ints
+from training.world.priors import Priors
 
 COUNTRIES_FILE: Final = Path(__file__).with_name("countries.csv")
 PLACES_FILE: Final = Path(__file__).with_name("places.csv")
@@ -24,22 +26,6 @@ BY_LAND: Final = frozenset(
 _CROSSINGS: Final = {"US": ("LRD", "OTM", "DET", "BUF", "ELP"), "CA": ("WND", "FOR"), "MX": ("NLD", "TIJ")}
 _POSTCODES_PER_PLACE: Final = 14
 _LETTERS: Final = "ABCDEFGHJKLMNPRSTUWXYZ"
-
-# Statistics 171 to 181 of the reference tables: proposed US entry-site prior, anchored at JFK.
-_US_ENTRY: Final = {
-    "JFK": 0.19,
-    "LAX": 0.18,
-    "ORD": 0.13,
-    "CVG": 0.09,
-    "SDF": 0.07,
-    "MEM": 0.07,
-    "MIA": 0.06,
-    "ANC": 0.05,
-    "SFO": 0.04,
-    "DFW": 0.03,
-    "EWR": 0.02,
-    "SEA": 0.02,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +51,7 @@ class Geography:
     in_eu: NDArray[np.bool_]
 
 
-def load_geography(rng: np.random.Generator) -> Geography:
+def load_geography(priors: Priors, rng: np.random.Generator) -> Geography:
     """Read the two tables; postcodes are filled in from their patterns by ``rng``."""
     with COUNTRIES_FILE.open(encoding="utf-8", newline="") as file:
         countries = list(csv.DictReader(file))
@@ -74,7 +60,7 @@ def load_geography(rng: np.random.Generator) -> Geography:
     codes = [row["country"] for row in countries]
     of_place = np.array([codes.index(row["country"]) for row in places], dtype=np.int64)
     n_places = np.bincount(of_place, minlength=len(codes))
-    ports, first, count = _ports(countries)
+    ports, first, count = _ports(countries, priors.table("lanes.us_airports"))
     return Geography(
         codes=np.array(codes, dtype=object),
         index={code: i for i, code in enumerate(codes)},
@@ -94,7 +80,7 @@ def load_geography(rng: np.random.Generator) -> Geography:
     )
 
 
-def _ports(countries: list[dict[str, str]]) -> tuple[NDArray[np.object_], Ints, Ints]:
+def _ports(countries: list[dict[str, str]], us_airports: Mapping[str, float]) -> tuple[NDArray[np.object_], Ints, Ints]:
     flat: list[str] = []
     first = np.zeros((len(countries), 3), dtype=np.int64)
     count = np.zeros((len(countries), 3), dtype=np.int64)
@@ -102,7 +88,7 @@ def _ports(countries: list[dict[str, str]]) -> tuple[NDArray[np.object_], Ints, 
         airports = row["airports"].split()
         if row["country"] == "US":
             # Repeated by share, so that a uniform draw follows it.
-            airports = [code for code, share in _US_ENTRY.items() for _ in range(round(share * 100))]
+            airports = [code for code, share in us_airports.items() for _ in range(round(share * 100))]
         crossings = list(_CROSSINGS.get(row["country"], airports[:1]))
         for kind, names in enumerate((airports, row["seaports"].split(), crossings)):
             first[c, kind], count[c, kind] = len(flat), len(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,11 +16,12 @@ from features.reference.rows import Group, Substance
 from features.reference.unii import unii_names
 from features.substances.translations import translated_names
 from training.world.hashing import Floats, Ints, cumulate
-from training.world.priors import Priors
+from training.world.nomenclature import Subheading, subheadings
+from training.world.priors import BadPrior, Priors
 
 FILE: Final = Path(__file__).with_name("trade.csv")
 
-#: Families of goods; a consignor of a kind trades in those of `FAMILIES_OF_KIND`.
+#: Families of goods; what a kind of consignor trades in is in the priors (`goods.families_...`).
 FAMILIES: Final = (
     "consumer",
     "chemical",
@@ -32,65 +33,13 @@ FAMILIES: Final = (
     "laboratory",
     "equipment",
     "machinery",
+    "business",
 )
-#: Assumed shares: how much of the trade of a kind of consignor is in which family.
-FAMILIES_OF_KIND: Final[Mapping[str, Mapping[str, float]]] = {
-    "marketplace": {
-        "consumer": 0.968,
-        "chemical": 0.012,
-        "laboratory": 0.006,
-        "machinery": 0.008,
-        "equipment": 0.004,
-        "excipient": 0.002,
-    },
-    "shop": {
-        "consumer": 0.945,
-        "chemical": 0.022,
-        "laboratory": 0.010,
-        "machinery": 0.012,
-        "equipment": 0.006,
-        "excipient": 0.005,
-    },
-    "person": {"consumer": 0.970, "pharma": 0.020, "chemical": 0.005, "machinery": 0.005},
-    "consolidator": {
-        "consumer": 0.945,
-        "chemical": 0.022,
-        "laboratory": 0.009,
-        "machinery": 0.013,
-        "equipment": 0.005,
-        "excipient": 0.004,
-        "pharma": 0.002,
-    },
-    "trader": {
-        "consumer": 0.74,
-        "chemical": 0.08,
-        "machinery": 0.12,
-        "equipment": 0.025,
-        "excipient": 0.02,
-        "laboratory": 0.015,
-    },
-    "chemical": {"chemical": 0.73, "neighbour": 0.13, "excipient": 0.09, "listed": 0.05},
-    "pharma": {"pharma": 0.78, "licensed": 0.10, "excipient": 0.06, "chemical": 0.06},
-    "machinery": {"machinery": 0.66, "equipment": 0.26, "excipient": 0.08},
-    "laboratory": {"laboratory": 0.74, "chemical": 0.12, "neighbour": 0.07, "listed": 0.07},
-}
 _ILLICIT_GROUPS: Final = {
     Group.FENTANYL: "analogue",
     Group.NITAZENE: "other_opioid",
     Group.OTHER_OPIOID: "other_opioid",
     Group.PRECURSOR: "precursor",
-}
-# Legitimate trade in listed substances is in a few of them: acylating agents and laboratory precursors, and in milligrams
-# of reference standards for the others.
-_TRADED: Final = {
-    "Propionyl chloride": 6.0,
-    "Propionic anhydride": 6.0,
-    "Phenethyl bromide": 6.0,
-    "4-Piperidone": 3.0,
-    "1-boc-4-piperidone": 6.0,
-    "1-Benzyl-4-piperidone": 5.0,
-    "4-Piperidone hydrochloride": 3.0,
-    "Phenethyl chloride": 3.0,
 }
 #: Names in other languages and further synonyms that declarants use for one listed good.
 _MOST_ALIASES: Final = 12
@@ -144,7 +93,15 @@ class _Good:
 
 def load_catalogue(priors: Priors) -> Catalogue:
     """All goods. Raises `ValueError` naming file and row when the trade table is not what it must be."""
-    goods = [*_consumer(priors.table("goods.chapters")), *_chemicals(), *_trade(), *_listed(), *_unlisted()]
+    traded = subheadings(priors)
+    goods = [
+        *_consumer(priors, traded),
+        *_chemicals(priors),
+        *_trade(),
+        *_listed(priors),
+        *_unlisted(priors),
+        *_business(traded),
+    ]
     family = np.array([FAMILIES.index(good.family) for good in goods], dtype=np.int64)
     weight = np.array([good.weight for good in goods])
     shares = np.stack([np.where(family == i, weight, 0.0) for i in range(len(FAMILIES))])
@@ -165,11 +122,33 @@ def load_catalogue(priors: Priors) -> Catalogue:
     )
 
 
-def _consumer(chapters: Mapping[str, float]) -> list[_Good]:
+def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
+    """(kinds, families) shares of the families in the trade of each kind of consignor. Raises `BadPrior`."""
+    shares = np.zeros((len(kinds), len(FAMILIES)))
+    for i, kind in enumerate(kinds):
+        name = f"goods.families_{kind}"
+        for family, share in priors.table(name).items():
+            if family not in FAMILIES:
+                raise BadPrior(f"{name} holds {family!r}; known families are {', '.join(FAMILIES)}")
+            shares[i, FAMILIES.index(family)] = share
+    return shares
+
+
+def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
+    """The e-commerce table, and what else of its chapters private persons order, by the nomenclature."""
     rows = ecommerce_goods()
+    chapters, wider = priors.table("goods.chapters"), priors.number("goods.nomenclature_share")
     count: dict[str, int] = {}
     for row in rows:
         count[row.hs6[:2]] = count.get(row.hs6[:2], 0) + 1
+    others = [row for row in traded if row.ordered]
+    total: dict[str, float] = {}
+    for other in others:
+        total[other.hs6[:2]] = total.get(other.hs6[:2], 0.0) + other.weight
+
+    def weight(chapter: str) -> float:
+        return chapters.get(chapter, chapters["OTHER"])
+
     return [
         _Good(
             row.description,
@@ -177,22 +156,39 @@ def _consumer(chapters: Mapping[str, float]) -> list[_Good]:
             "consumer",
             row.typical_kg,
             row.typical_usd,
-            chapters.get(row.hs6[:2], chapters["OTHER"]) / count[row.hs6[:2]],
+            weight(row.hs6[:2]) * (1 - wider) / count[row.hs6[:2]],
         )
         for row in rows
+    ] + [
+        _Good(
+            row.name,
+            row.hs6,
+            "consumer",
+            row.kg,
+            row.usd,
+            weight(row.hs6[:2]) * wider * row.weight / total[row.hs6[:2]],
+        )
+        for row in others
     ]
 
 
-def _chemicals() -> list[_Good]:
-    # A pack of a chemical: a kilogram at wholesale prices; masses then spread widely about it.
+def _business(traded: Sequence[Subheading]) -> list[_Good]:
+    return [_Good(row.name, row.hs6, "business", row.kg, row.usd, row.chapter_weight * row.weight) for row in traded]
+
+
+def _chemicals(priors: Priors) -> list[_Good]:
+    # A pack of a chemical; masses then spread widely about it.
+    kg, usd = (priors.table(f"goods.pack_{unit}")["chemical"] for unit in ("kg", "usd"))
     return [
-        _Good(row.name, row.hs6, "chemical", 1.2, 14.0, 1.0, cas=row.cas, aliases=row.synonyms)
+        _Good(row.name, row.hs6, "chemical", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms)
         for row in benign_chemicals()
     ]
 
 
-def _listed() -> list[_Good]:
+def _listed(priors: Priors) -> list[_Good]:
     goods = []
+    trade, kg, usd = (priors.table(f"goods.{name}") for name in ("traded_listed", "pack_kg", "pack_usd"))
+    standard = priors.table("goods.standard_weight")["listed"]
     of_language: dict[str, list[str]] = {}
     for name in translated_names():
         of_language.setdefault(name.substance, []).append(name.name)
@@ -200,16 +196,17 @@ def _listed() -> list[_Good]:
         content = _ILLICIT_GROUPS.get(row.group)
         if content is None or not row.hs6:
             continue
-        traded = _TRADED.get(row.name, 0.0)
+        traded = trade.get(row.name, 0.0)
+        # What is traded openly is sold by the pack; the rest are reference standards.
+        pack = "traded" if traded else "standard"
         goods.append(
             _Good(
-                # What is traded openly is sold by the pack; the rest are reference standards.
                 row.name,
                 row.hs6[0],
                 "listed",
-                0.5 if traded else 0.08,
-                70.0 if traded else 130.0,
-                traded or 0.25,
+                kg[pack],
+                usd[pack],
+                traded or standard,
                 licensed=True,
                 cas=row.cas,
                 content="fentanyl" if row.name == "Fentanyl" else content,
@@ -226,11 +223,13 @@ def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name != row.name))
 
 
-def _unlisted() -> list[_Good]:
+def _unlisted(priors: Priors) -> list[_Good]:
     """Neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
 
     They are declared as the listed ones are: as reference standards by laboratories, and by networks that moved on.
     """
+    kg, usd = (priors.table(f"goods.pack_{unit}")["standard"] for unit in ("kg", "usd"))
+    weight = priors.table("goods.standard_weight")["unlisted"]
     names: dict[str, list[str]] = {}
     for row in unii_names():
         if row.kind == "class" and not row.abbreviation:
@@ -240,9 +239,9 @@ def _unlisted() -> list[_Good]:
             substance.lower(),
             "293334" if "nitazene" not in substance.lower() else "293399",
             "listed",
-            0.08,
-            130.0,
-            0.04,
+            kg,
+            usd,
+            weight,
             licensed=True,
             content="other_opioid" if "nitazene" in substance.lower() else "analogue",
             aliases=tuple(name.lower() for name in others[:_MOST_ALIASES]),

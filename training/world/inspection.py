@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from features.reference import hs_of_interest
 from features.reference.rows import HsRole
-from training.world.hashing import Floats, Ints
+from training.world.hashing import Floats, Hashes, Ints
 from training.world.items import Items
-from training.world.networks import CONTENTS
 from training.world.parties import FORWARDER
+from training.world.plan import CONTENTS
 from training.world.priors import Priors
 from training.world.shipments import DAY_S, Bools, Shipments
 
@@ -30,23 +30,47 @@ INSPECTIONS: Final = ("none", "random", "targeted")
 @dataclass(slots=True)
 class Outcome:
     """Per shipment (n,): ``inspection`` (index of INSPECTIONS), ``probability`` NaN where unknown, ``known_s`` when the
-    result was known; per item (m,): ``found``, index of CONTENTS; ``whole`` (n,): the find is recorded for the shipment."""
+    result was known; per item (m,): ``found``, index of CONTENTS; ``whole`` (n,): the find is recorded for the shipment;
+    ``seized`` (n,): something was found."""
 
     inspection: Ints
     probability: Floats
     known_s: Ints
     found: Ints
     whole: Bools
+    seized: Bools
+
+
+class WatchList:
+    """Numbers of parties and places with finds, each with the second from which the office knows of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+
+    def add(self, numbers: Hashes, known_s: Ints) -> None:
+        for number, second in zip(numbers.tolist(), known_s.tolist(), strict=True):
+            self._known[number] = min(second, self._known.get(number, second))
+
+    def holds(self, numbers: Hashes, time_s: Ints) -> Bools:
+        """(n,) whether a number was on the list at its time."""
+        if not self._known:
+            return np.zeros(len(numbers), dtype=np.bool_)
+        listed = np.array(sorted(self._known), dtype=np.uint64)
+        since = np.array([self._known[int(number)] for number in listed.tolist()], dtype=np.int64)
+        at = np.minimum(np.searchsorted(listed, numbers), len(listed) - 1)
+        return np.asarray((listed[at] == numbers) & (since[at] <= time_s))
 
 
 class Office:
-    """The customs office of the world."""
+    """The customs office of the world. It keeps a watch-list of consignors, consignees and their addresses with finds."""
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")
         self._detection, self._whole = priors.number("inspection.detection"), priors.number("inspection.shipment_level")
         self._delay = priors.number("inspection.delay_days")
         self._leads = priors.number("inspection.leads_on_clean"), priors.number("inspection.leads_on_illicit")
+        self._watch = priors.number("inspection.watch_list")
+        self._lists = [WatchList() for _ in range(4)]
         self._watched_hs = frozenset(hs6 for hs6, row in hs_of_interest().items() if row.role in _WATCHED_ROLES)
 
     def inspect(
@@ -78,7 +102,11 @@ class Office:
         of_shipment = np.zeros(n, dtype=np.int64)
         np.maximum.at(of_shipment, s, found)
         found = np.where(whole[s], of_shipment[s], found)
-        return Outcome(inspection, probability, shipments.time_s + (days * DAY_S).astype(np.int64), found, whole)
+        known_s = shipments.time_s + (days * DAY_S).astype(np.int64)
+        seized = seen & illicit
+        for watched, numbers in zip(self._lists, _numbers(shipments), strict=True):
+            watched.add(numbers[seized], known_s[seized])
+        return Outcome(inspection, probability, known_s, found, whole, seized)
 
     def _rules(
         self,
@@ -100,7 +128,17 @@ class Office:
         score += 0.6 * ((gross_kg > 1) & (value < 4 * gross_kg))
         score += 0.5 * (account_shown & (shipments.day - shipments.consignor.opened_on < 45))
         score += 0.3 * (shipments.consignee.kind == FORWARDER)
-        return np.asarray(score + 0.25 * (shipments.export != shipments.origin))
+        score += 0.25 * (shipments.export != shipments.origin)
+        on_list = [
+            watched.holds(numbers, shipments.time_s)
+            for watched, numbers in zip(self._lists, _numbers(shipments), strict=True)
+        ]
+        return np.asarray(score + self._watch * np.logical_or.reduce(on_list))
+
+
+def _numbers(shipments: Shipments) -> tuple[Hashes, Hashes, Hashes, Hashes]:
+    sender, taker = shipments.consignor, shipments.consignee
+    return sender.number, sender.address, taker.number, taker.address
 
 
 def content_texts(outcome: Outcome, s: Ints) -> NDArray[np.object_]:

@@ -8,22 +8,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.goods import FAMILIES, FAMILIES_OF_KIND, Catalogue
-from training.world.hashing import Floats, Ints, cumulate, pick, spread, unit
-from training.world.lanes import AIR, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
-from training.world.networks import CONTENTS, Plan
+from training.world.goods import FAMILIES, Catalogue, families_of
+from training.world.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
+from training.world.lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 from training.world.parties import CONSIGNORS
+from training.world.plan import Plan
 from training.world.priors import Priors
 from training.world.shipments import Bools, Shipments
 from training.world.traces import T
 
-#: A consignor's own assortment; the first goods are sold most.
-_SLOTS: Final = 6
-_FROM_ASSORTMENT: Final = 0.82
+#: Goods looked at for one whose figures are far from those of the real one, and how far is far (log ratio).
+_LOOKS, _FAR = 24, 1.25
+#: Where a cover is far enough, it is taken this often.
+_COVER_FIRST: Final = 0.5
+_CONSUMER: Final = FAMILIES.index("consumer")
 _MIXED: Final = CONSIGNORS.index("consolidator")
-#: Transport charges in USD: basis and per kilogram, in the order of the channels: assumed, near list prices.
-_BASIS: Final = np.array([7.0, 4.0, 3.0, 12.0, 60.0, 40.0])
-_PER_KG: Final = np.array([5.5, 3.8, 6.5, 0.7, 0.25, 0.5])
 _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
 
 
@@ -49,19 +48,57 @@ class Items:
     freight_usd: Floats
 
 
+class _Draws:
+    """What chance decides about the figures of goods items (m,): standard normal but ``few``, which is exponential."""
+
+    def __init__(self, m: int, rng: np.random.Generator) -> None:
+        self.few = rng.exponential(1.0, m)
+        self.many, self.mass, self.pack, self.odd, self.price = rng.standard_normal((5, m))
+
+    def repeat(self, rows: Ints, number: Hashes) -> None:
+        """Let the figures of ``rows`` follow from ``number`` (rows,), the same every time."""
+        self.few[rows] = -np.log(1 - unit(number, 211))
+        for salt, draw in enumerate((self.many, self.mass, self.pack, self.odd, self.price), start=212):
+            draw[rows] = spread(unit(number, salt))
+
+
 class Packer:
     """Fills shipments with goods items."""
 
-    def __init__(self, priors: Priors, goods: Catalogue, in_eu: NDArray[np.bool_]) -> None:
-        self._goods, self._in_eu = goods, in_eu
+    def __init__(self, priors: Priors, goods: Catalogue, in_eu: NDArray[np.bool_], us: int) -> None:
+        self._goods, self._in_eu, self._us = goods, in_eu, us
         flat = goods.cumulative + np.arange(len(FAMILIES))[:, None]
         self._flat = flat.ravel()
-        families = np.array([[FAMILIES_OF_KIND[kind].get(family, 0.0) for family in FAMILIES] for kind in CONSIGNORS])
-        self._family = cumulate(families)
+        self._letters = np.array([len(name) for name in goods.name], dtype=np.float64)
+        self._unit, self._density = np.log(goods.kg), np.log(goods.usd / goods.kg)
+        self._family = cumulate(families_of(priors, CONSIGNORS))
         self._sigma_kg, self._sigma_usd = priors.number("mass.parcel_sigma"), priors.number("value.sigma")
         self._bulk, self._bulk_sigma = priors.number("mass.bulk_units"), priors.number("mass.bulk_sigma")
-        self._eu_factor = priors.number("value.eu_factor")
+        self._fixed_price = priors.number("value.fixed_price")
+        self._place = {name: priors.number(f"value.{name}") for name in ("us_factor", "eu_factor", "elsewhere_factor")}
+        self._bulk_price = priors.number("value.bulk_factor")
+        self._level, self._level_of_good = (
+            priors.number("value.level_sigma"),
+            priors.number("value.level_of_good_sigma"),
+        )
+        self._several = priors.number("mass.several_units")
+        self._parcel, self._own = priors.number("mass.parcel_factor"), priors.number("mass.own_sigma")
+        self._pack_sigma, self._odd_sigma = priors.number("mass.pack_sigma"), priors.number("mass.odd_sigma")
+        self._slots, self._slot_skew = (
+            priors.row("goods.assortment", CONSIGNORS),
+            priors.number("goods.assortment_skew"),
+        )
+        self._from_assortment = priors.number("goods.from_assortment")
+        self._basis, self._per_kg = (
+            priors.row("freight.basis_usd", CHANNELS),
+            priors.row("freight.usd_per_kg", CHANNELS),
+        )
+        self._wrapped, self._wrapping = priors.number("mass.wrapped"), priors.number("mass.wrapping")
+        self._box, self._package = priors.number("mass.box_kg"), priors.number("mass.package_kg")
+        self._freight_of_more, self._value_of_more = priors.number("freight.of_more"), priors.number("value.of_more")
+        self._freight_sigma, self._heavy = priors.number("freight.sigma"), priors.number("freight.heavy_factor")
         self._permit = priors.number("habit.permit_of_licensed")
+        self._lines = priors.number("illicit.lines")
 
     def rows_of_good(self, rows: int, kinds: Floats) -> Floats:
         """(goods,) rows to expect of each, when ``kinds`` (consignor kinds,) are their shares of the traffic."""
@@ -74,107 +111,106 @@ class Packer:
         s = np.repeat(np.arange(len(shipments)), shipments.items)
         first = np.concatenate([[0], np.cumsum(shipments.items)[:-1]])
         number = np.arange(len(s)) - first[s] + 1
-        good = self._choose(shipments, s, rng)
-        content = np.zeros(len(s), dtype=np.int64)
-        openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
         at = np.flatnonzero(shipments.plan_row >= 0)
         inside = first[at] + (rng.random(len(at)) * shipments.items[at]).astype(np.int64)
+        again = plan.repeat > 0
+        measured = self._choose(shipments, s, inside[again], rng)
+        good = measured.copy()
+        good[inside] = self._declared(measured[inside], plan, rng)
+        # The figures are those of goods that the consignor sends, be they the declared ones or not.
+        unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
+        measured[inside] = np.where(unlike, measured[inside], good[inside])
+        content = np.zeros(len(s), dtype=np.int64)
+        openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
         content[inside] = plan.content
-        openly[inside] = plan.declared_openly
+        # What is sent fills several lines of a consignment as often as one; the others are packed with it.
+        planned = shipments.plan_row[s]
+        along = (planned >= 0) & (rng.random(len(s)) < self._lines)
+        content[along] = plan.content[planned[along]]
+        openly[inside] = plan.openly
         permit_held[inside] = plan.permit
-        good[inside] = np.where(plan.good >= 0, plan.good, good[inside])
-
-        quantity, net = self._masses(shipments, s, good, rng)
-        quantity, net, worth = self._contents(shipments, at, inside, plan, good, quantity, net, rng)
-        value = self._values(shipments, s, good, worth, rng)
+        draws = _Draws(len(s), rng)
+        draws.repeat(inside[again], plan.repeat[again])
+        quantity, net = self._masses(shipments, s, measured, draws)
+        value = self._values(shipments, s, measured, quantity, net, draws)
         permit = self._goods.licensed[good] & (rng.random(len(s)) < self._permit) & permit_held
-        gross = (
-            np.bincount(s, net, len(shipments)) * (1.04 + 0.22 * rng.random(len(shipments)))
-            + 0.02
-            + 0.05 * rng.random(len(shipments))
-        )
-        packages = 1 + (gross / (14 + 12 * unit(shipments.habit, 21))).astype(np.int64)
-        freight = (_BASIS[shipments.channel] + _PER_KG[shipments.channel] * gross**0.9) * np.exp(
-            0.35 * rng.standard_normal(len(shipments))
-        )
-        freight *= np.where(shipments.traces[:, T["V2"]], 2.6, 1.0)
+        gross = np.bincount(s, net, len(shipments)) * (
+            self._wrapped + self._wrapping * rng.random(len(shipments))
+        ) + self._box * (0.4 + rng.random(len(shipments)))
+        packages = 1 + (gross / (self._package * (0.7 + 0.6 * unit(shipments.habit, 21)))).astype(np.int64)
+        freight = (
+            self._basis[shipments.channel] + self._per_kg[shipments.channel] * gross**self._freight_of_more
+        ) * np.exp(self._freight_sigma * rng.standard_normal(len(shipments)))
+        freight *= np.where(shipments.traces[:, T["V2"]], self._heavy, 1.0)
         return Items(s, number, good, quantity, net, value, content, openly, permit, gross, packages, freight)
 
-    def _choose(self, shipments: Shipments, s: Ints, rng: np.random.Generator) -> Ints:
+    def _choose(self, shipments: Shipments, s: Ints, first: Ints, rng: np.random.Generator) -> Ints:
+        """Goods (m,) of the consignors; those of the rows ``first`` are the first of their assortment."""
         number, kind = shipments.consignor.number[s], shipments.consignor.kind[s]
-        slot = (rng.random(len(s)) ** 1.8 * _SLOTS).astype(np.int64)
-        own = (rng.random(len(s)) < _FROM_ASSORTMENT) & (kind != _MIXED)
+        slot = (rng.random(len(s)) ** self._slot_skew * self._slots[kind]).astype(np.int64)
+        own = (rng.random(len(s)) < self._from_assortment) & (kind != _MIXED)
+        slot[first], own[first] = 0, True
         u = np.where(own, unit(number, slot, 201), rng.random(len(s)))
         v = np.where(own, unit(number, slot, 202), rng.random(len(s)))
-        family = pick(self._family[kind], u)
-        index = np.searchsorted(self._flat, family + v, side="right")
+        return self._of_families(pick(self._family[kind], u), v)
+
+    def _declared(self, real: Ints, plan: Plan, rng: np.random.Generator) -> Ints:
+        """What networks declare instead of their hosts' goods ``real`` (n,): their cover, or, where mass (V3) or value for
+        the mass (V1) are not to fit, the first good of the same family that is far enough from the real one."""
+        declared = np.where(plan.good >= 0, plan.good, real)
+        # Whoever sends no consumer goods does not begin with them for a cover.
+        odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
+        declared = np.where(odd, real, declared)
+        rows = np.flatnonzero(plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]])
+        family = self._goods.family[real[rows]]
+        looked = self._of_families(np.repeat(family, _LOOKS), rng.random(len(rows) * _LOOKS)).reshape(-1, _LOOKS)
+        usable = self._goods.family[declared[rows]] == family
+        looked[:, 0] = np.where(usable, declared[rows], looked[:, 0])
+        far = np.full(looked.shape, np.inf)
+        for trace, figure in (("V1", self._density), ("V3", self._unit)):
+            apart = np.abs(figure[looked] - figure[real[rows], None])
+            far = np.where(plan.traces[rows, T[trace]][:, None], np.minimum(far, apart), far)
+        # Of those far enough the cover, or the one named at about the same length: what is declared is not to look chosen.
+        enough = far >= _FAR
+        longer = np.abs(self._letters[looked] - self._letters[real[rows], None]) + 0.01 * np.arange(_LOOKS)
+        best = np.where(enough.any(axis=1), np.where(enough, longer, np.inf).argmin(axis=1), far.argmax(axis=1))
+        best = np.where(enough[:, 0] & usable & (rng.random(len(rows)) < _COVER_FIRST), 0, best)
+        declared[rows] = looked[np.arange(len(rows)), best]
+        return declared
+
+    def _of_families(self, family: Ints, u: Floats) -> Ints:
+        index = np.searchsorted(self._flat, family + u, side="right")
         return np.asarray(np.minimum(index, len(self._flat) - 1) % len(self._goods.name))
 
-    def _masses(self, shipments: Shipments, s: Ints, good: Ints, rng: np.random.Generator) -> tuple[Ints, Floats]:
-        n = len(s)
+    def _masses(self, shipments: Shipments, s: Ints, good: Ints, draws: _Draws) -> tuple[Ints, Floats]:
         kg, bulk = self._goods.kg[good], shipments.bulk[s]
-        few = 1 + np.minimum(rng.exponential(0.48, n), 9).astype(np.int64)
-        many = self._bulk * np.exp(self._bulk_sigma * rng.standard_normal(n)) / np.maximum(1.0, kg)
+        few = 1 + np.minimum(self._several * draws.few, 9).astype(np.int64)
+        many = self._bulk * np.exp(self._bulk_sigma * draws.many) / np.maximum(1.0, kg)
         quantity = np.where(bulk, np.maximum(1, many), few).astype(np.int64)
-        own = 0.25 * spread(unit(shipments.consignor.number[s], good, 203))
-        unit_kg = kg * np.exp(own + self._sigma_kg * rng.standard_normal(n))
+        own = self._own * spread(unit(shipments.consignor.number[s], good, 203))
+        unit_kg = kg * np.where(bulk, 1.0, self._parcel) * np.exp(own + self._sigma_kg * draws.mass)
         # Chemicals are sold in packs from grams to drums.
-        pack = np.exp(1.25 * rng.standard_normal(n))
+        pack = np.exp(self._pack_sigma * draws.pack)
         unit_kg = np.where(np.isin(self._goods.family[good], _CHEMICALS), unit_kg * pack, unit_kg)
-        odd = np.where(
-            shipments.traces[s, T["V3"]] & (shipments.plan_row[s] < 0), np.exp(1.2 * rng.standard_normal(n)), 1.0
-        )
+        odd = np.where(shipments.traces[s, T["V3"]], np.exp(self._odd_sigma * draws.odd), 1.0)
         return quantity, np.asarray(np.maximum(0.004, quantity * unit_kg * odd))
 
-    def _contents(
-        self,
-        shipments: Shipments,
-        at: Ints,
-        inside: Ints,
-        plan: Plan,
-        good: Ints,
-        quantity: Ints,
-        net: Floats,
-        rng: np.random.Generator,
-    ) -> tuple[Ints, Floats, Floats]:
-        """Quantities, masses and ``worth`` (m,), the units that the declared value follows, with what is inside counted."""
-        trade_precursor = np.array([content == "precursor" for content in CONTENTS])[plan.content]
-        equipment = np.array([content == "equipment" for content in CONTENTS])[plan.content]
-        opioid = ~trade_precursor & ~equipment
-        traces = shipments.traces[at]
-        plain = plan.strength <= 1
-        cover = net[inside]
-        held = np.where(trade_precursor & plain, plan.content_kg * 0.3, plan.content_kg)
-        real = np.where(equipment & plan.declared_openly, cover, held + 0.3 * cover)
-        # Opioids are light: they travel within the cover goods, unless the cover is not there at all (V3).
-        real = np.where(
-            opioid,
-            np.where(traces[:, T["V3"]], held + 0.03, cover + np.where(plain, np.minimum(held, 0.3 * cover), held)),
-            real,
-        )
-        unit_kg = self._goods.kg[good[inside]]
-        told = np.maximum(1, real / unit_kg).astype(np.int64)
-        # Whoever takes care declares a quantity and value that go with the mass.
-        careful = ~traces[:, T["V3"]] & ~opioid & (rng.random(len(at)) < 0.85)
-        quantity[inside] = np.where(careful, told, quantity[inside])
-        net[inside] = np.maximum(0.004, real)
+    def _values(self, shipments: Shipments, s: Ints, good: Ints, quantity: Ints, net: Floats, draws: _Draws) -> Floats:
+        number = shipments.consignor.number[s]
+        level = self._level * spread(unit(number, 204)) + self._level_of_good * spread(unit(number, good, 205))
         chemical = np.isin(self._goods.family[good], _CHEMICALS)
         worth = np.where(chemical, net / self._goods.kg[good], quantity.astype(np.float64))
-        return quantity, net, worth
-
-    def _values(self, shipments: Shipments, s: Ints, good: Ints, worth: Floats, rng: np.random.Generator) -> Floats:
-        level = 0.38 * spread(unit(shipments.consignor.number[s], 204)) + 0.15 * spread(
-            unit(shipments.consignor.number[s], good, 205)
-        )
+        # A shop's price for a good is the same for everybody, a negotiated one is not.
+        fixed = (unit(number, 206) < self._fixed_price) & ~shipments.bulk[s] & ~chemical
+        price = np.where(fixed, spread(unit(number, good, 207)), draws.price)
         value = (
             self._goods.usd[good]
-            * np.maximum(worth, 0.02) ** 0.9
-            * np.exp(level + self._sigma_usd * rng.standard_normal(len(s)))
+            * np.maximum(worth, 0.02) ** self._value_of_more
+            * np.exp(level + self._sigma_usd * price)
         )
-        value *= np.where(shipments.bulk[s], 0.6, 1.5)
-        value *= np.where(self._in_eu[shipments.destination[s]] & ~shipments.bulk[s], self._eu_factor, 1.0)
-        low = shipments.traces[s, T["V1"]] & (shipments.plan_row[s] >= 0)
-        value = np.where(low, value * np.exp(-1.5 + 0.5 * rng.standard_normal(len(s))), value)
+        place = np.where(self._in_eu, self._place["eu_factor"], self._place["elsewhere_factor"])
+        place[self._us] = self._place["us_factor"]
+        value *= np.where(shipments.bulk, self._bulk_price, place[shipments.destination])[s]
         return np.asarray(np.maximum(value, 0.4))
 
 

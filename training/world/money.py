@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -10,24 +9,25 @@ from numpy.typing import NDArray
 
 from features.reference import usd_per_unit
 from training.world.geography import Geography
-from training.world.hashing import Floats, Hashes, Ints, unit
-from training.world.lanes import EPOCH
+from training.world.hashing import Floats, Hashes, Ints, cumulate, pick, unit
+from training.world.lanes import EPOCH, calendar
+from training.world.priors import Priors
 
-#: Shares of declarants that state amounts in dollars, in their own currency, in the destination's: assumed.
-_USD, _OWN = 0.60, 0.82
+_WHOSE: Final = ("dollar", "own", "destination")
 _WHOLE_UNITS: Final = ("JPY", "KRW", "IDR")
 
 
 class Money:
     """Currency and rate of each shipment."""
 
-    def __init__(self, geography: Geography, first: date, last: date) -> None:
+    def __init__(self, priors: Priors, geography: Geography) -> None:
+        self._whose = cumulate(priors.row("habit.currency", _WHOSE))
         self.codes = sorted({str(code) for code in geography.currency} | {"USD"})
         self._of_country = np.array([self.codes.index(str(code)) for code in geography.currency], dtype=np.int64)
         self._usd = self.codes.index("USD")
         self.whole = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
-        self._first_day = (first - EPOCH).days
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        days = calendar(priors)
+        self._first_day = (days[0] - EPOCH).days
         # Rates change by the month, so each month is asked for once.
         rates: dict[tuple[str, int, int], float] = {}
         for day in days:
@@ -39,9 +39,9 @@ class Money:
 
     def choose(self, habit: Hashes, export: Ints, destination: Ints, day: Ints) -> tuple[Ints, Floats]:
         """(n,) currencies (indices of ``codes``) by the consignor's habit, and their dollars per unit on the day."""
-        u = unit(habit, 31)
-        currency = np.where(
-            u < _USD, self._usd, np.where(u < _OWN, self._of_country[export], self._of_country[destination])
+        whose = pick(self._whose, unit(habit, 31))
+        currency = np.choose(
+            whose, [np.full(len(habit), self._usd), self._of_country[export], self._of_country[destination]]
         )
         row = np.clip(day - self._first_day, 0, len(self._rate) - 1)
         rate = self._rate[row, currency]

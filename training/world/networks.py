@@ -1,186 +1,123 @@
-"""Trafficking networks: agents that open and drop shippers, keep delivery addresses, and choose lanes, covers and traces.
+"""All trafficking networks of a world: when each is active, which shipments are whose, and what they learn in between.
 
-They act block after block of time, so that they can learn from what happened to earlier shipments. All they do is of
-the published typologies; what a manifest then shows is produced by the code that serves everybody.
+A network's shipment takes the place of an honest one, drawn like any other, so that lanes, kinds of party, items and hours
+are those of honest trade; which network takes it depends on where each has its people. Networks act block after block of
+days and hear of seizures some weeks after the office has made them, and of law when it changes (`agents`, `laws`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.goods import FAMILIES, Catalogue
-from training.world.hashing import Floats, Hashes, Ints, mix
-from training.world.lanes import Lanes
-from training.world.parties import CONSIGNEES, CONSIGNORS
+from training.world.agents import REACTIONS, Craft, Network, Seizure
+from training.world.goods import Catalogue
+from training.world.hashing import Ints
+from training.world.lanes import CHANNELS, EPOCH, Lanes
+from training.world.laws import LawChange, law_changes
+from training.world.parties import CONSIGNORS
+from training.world.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
 from training.world.priors import Priors
-from training.world.traces import REPERTOIRE, TRACES, TRACES_OF_STRENGTH, T
 
-CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
-STRENGTHS: Final = ("none", "faint", "combined", "strong")
-#: A network's trade for each content.
-TRADE_OF: Final = {
-    "fentanyl": "opioid",
-    "analogue": "opioid",
-    "other_opioid": "opioid",
-    "precursor": "precursor",
-    "equipment": "equipment",
+#: Youngest and fewest networks of a world, in days and in number.
+_SHORTEST_LIFE, _FEWEST = 20, 8
+#: After so many shipments a network sends half as often, so that one alone on its lanes does not send all of theirs.
+_TIRED: Final = 8.0
+#: Networks asked for one shipment before one of them sends it although it pauses.
+_TRIES: Final = 4
+#: Consignors of one trade are worth more to those whose trade it is.
+_TRADE_KINDS: Final = {
+    "opioid": ("pharma", "laboratory"),
+    "precursor": ("chemical", "laboratory"),
+    "equipment": ("machinery",),
 }
-#: The open declaration is likelier where the network is careless anyway.
-_OPENNESS: Final = {"none": 0.6, "faint": 0.8, "combined": 1.0, "strong": 1.7}
-#: Families that serve as cover, by trade: assumed. None: whatever the consignor sells.
-_COVERS: Final = {
-    "opioid": {"consumer": 0.88, "chemical": 0.04, "pharma": 0.03, "excipient": 0.02, "laboratory": 0.03},
-    "precursor": {"consumer": 0.62, "chemical": 0.22, "excipient": 0.08, "neighbour": 0.05, "machinery": 0.03},
-    "equipment": {"machinery": 0.40, "consumer": 0.60},
-}
-#: Chapters reported as covers (hs_of_interest: cosmetics, pet food, plastics, machine parts, ...) weigh more.
-_COVER_CHAPTERS: Final = {
-    33: 2.0,
-    34: 1.8,
-    39: 1.5,
-    21: 2.0,
-    23: 2.5,
-    84: 1.8,
-    85: 1.4,
-    87: 1.6,
-    95: 1.3,
-    82: 1.8,
-    73: 1.6,
-    83: 1.6,
-}
-_OPEN_KINDS: Final = {
-    "opioid": ("shop", "laboratory", "trader", "chemical", "pharma"),
-    "precursor": ("chemical", "trader", "chemical", "shop", "laboratory"),
-    "equipment": ("machinery", "shop", "marketplace", "trader", "consolidator"),
-}
-_COVER_KINDS: Final = {
-    "opioid": ("shop", "marketplace", "person", "shop", "trader"),
-    "precursor": ("trader", "shop", "chemical", "marketplace", "trader"),
-    "equipment": ("shop", "marketplace", "trader", "machinery", "person"),
-}
-#: Mean further uses of a kept shipper and of a delivery address; share of listed goods declared with a permit: assumed.
-_SHIPPER_USES, _ADDRESS_USES, _PERMIT_CLAIMED = 3.0, 3.5, 0.25
-#: A network ships from its home origin, and now and then from elsewhere.
-_FROM_HOME: Final = 0.75
-
-
-@dataclass(slots=True)
-class Consignment:
-    """One shipment as its network plans it.
-
-    ``cell`` of the lanes; ``shipper``: number of the network's own shipper, 0 where an existing one is drawn;
-    ``opened_ago``: age of the own shipper's account in days; ``consignee_kind`` -1 and ``consignee`` 0 where drawn as for
-    anybody; ``good``: declared, -1 for whatever the consignor sells; ``content_kg``: mass of what is inside.
-    """
-
-    network: int
-    content: int
-    strength: int
-    cell: int
-    shipper_kind: int
-    shipper: int
-    opened_ago: int
-    consignee_kind: int
-    consignee: int
-    address: int
-    good: int
-    declared_openly: bool
-    permit: bool
-    content_kg: float
-    traces: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Plan:
-    """`Consignment`s of one block as arrays (n,), in the order of their positions; ``traces`` (n, TRACES)."""
-
-    network: Ints
-    content: Ints
-    strength: Ints
-    cell: Ints
-    shipper_kind: Ints
-    shipper: Hashes
-    opened_ago: Ints
-    consignee_kind: Ints
-    consignee: Hashes
-    address: Hashes
-    good: Ints
-    declared_openly: NDArray[np.bool_]
-    permit: NDArray[np.bool_]
-    content_kg: Floats
-    traces: NDArray[np.bool_]
-
-
-@dataclass(slots=True)
-class _Shipper:
-    number: int
-    kind: int
-    opened_on: int
-    uses: int
-    bold: bool
-
-
-@dataclass(slots=True)
-class _Address:
-    number: int
-    kind: int
-    destination: int
-    uses: int
-
-
-@dataclass(slots=True)
-class Network:
-    """One agent. ``cells`` of its lanes with their cumulative weight, the parties it holds, and what it works with."""
-
-    number: int
-    content: str
-    cells: Ints
-    lanes_cumulative: Floats
-    repertoire: list[str]
-    covers: Ints
-    shippers: list[_Shipper] = field(default_factory=list)
-    addresses: list[_Address] = field(default_factory=list)
-    opened: int = 0
+_PARCELS: Final = tuple(CHANNELS.index(name) for name in ("express", "postal"))
 
 
 class Underworld:
-    """All networks of a world: when each is active, and what it sends in a block."""
+    """All networks of a world of about ``shipments`` shipments."""
 
     def __init__(
         self, priors: Priors, lanes: Lanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
     ) -> None:
-        self._priors, self._lanes, self._catalogue, self._codes, self._seed = priors, lanes, catalogue, codes, seed
+        self._priors, self._lanes, self._codes, self._seed = priors, lanes, codes, seed
+        self._prevalence, self._split = priors.number("illicit.prevalence"), priors.number("illicit.split")
+        self._craft = Craft(priors, catalogue, seed)
         rng = np.random.default_rng([seed, 31])
-        expected = shipments * priors.number("illicit.prevalence")
-        count = max(8, round(expected / priors.number("illicit.shipments_per_network")))
-        days = len(lanes.regime_of_day)
-        life = priors.number("illicit.network_life_days") * np.exp(0.7 * rng.standard_normal(count))
-        self._begin = rng.uniform(-0.7 * priors.number("illicit.network_life_days"), days - 10, count)
-        self._end = self._begin + np.maximum(life, 20)
-        self._weight = 0.4 + np.minimum(rng.pareto(1.7, count), 12)
+        count = max(_FEWEST, round(shipments * self._prevalence / priors.number("illicit.shipments_per_network")))
+        days, life = len(lanes.regime_of_day), priors.number("illicit.network_life_days")
+        self._begin = rng.uniform(-0.7 * life, days - 10, count)
+        self._end = self._begin + np.maximum(life * np.exp(0.7 * rng.standard_normal(count)), _SHORTEST_LIFE)
+        self._idle_until = np.full(count, -np.inf)
+        self._size = 0.4 + np.minimum(rng.pareto(1.7, count), 5)
+        self._number, self._sent = np.arange(count), np.zeros(count)
+        self._next = count
         contents = priors.table("illicit.contents")
         self._content = rng.choice(list(contents), size=count, p=list(contents.values()))
-        self._origin_weight = {trade: self._cell_factors(trade) for trade in REPERTOIRE}
-        self._average = lanes.expected()
+        factor = priors.table("illicit.origins")
+        self._origin_factor = np.array([factor.get(code, factor["OTHER"]) for code in codes])
+        self._by_content = {
+            trade: np.array([table.get(code, table["OTHER"]) for code in codes])
+            for trade in set(TRADE_OF.values())
+            for table in (priors.table(f"illicit.origins_{trade}"),)
+        }
+        self._home = priors.number("illicit.home")
+        share = np.bincount(lanes.origin, lanes.expected(), len(codes))
+        self._share = np.cumsum(share) / share.sum()
+        self._to = np.zeros(len(codes))
+        np.add.at(self._to, lanes.destination, lanes.expected())
+        self._origin, self._destination = np.ones((2, count, len(codes)))
+        self._channel, self._kind = np.ones((count, len(CHANNELS))), np.ones((count, len(CONSIGNORS)))
+        for slot in range(count):
+            self._settle(slot, rng)
+        first = EPOCH + timedelta(days=lanes.first_day)
+        self._first = first
+        self._laws = self._law_days(law_changes(first, first + timedelta(days=days - 1)), count, rng)
         self._networks: dict[int, Network] = {}
-        self._strengths = np.array(list(priors.table("illicit.strength").values()))
-        self._modes = priors.table("illicit.shipper")
-        self._split = priors.number("illicit.split")
+        self._learning = priors.number("illicit.learns_after_days"), priors.number("illicit.learns_within_days")
 
-    def _cell_factors(self, trade: str) -> Floats:
-        table = self._priors.table(f"illicit.origins_{trade}")
-        return np.array([table.get(self._codes[int(o)], table["OTHER"]) for o in self._lanes.origin])
+    def _settle(self, slot: int, rng: np.random.Generator) -> None:
+        """Where the network in ``slot`` has its people: a home, and lanes, channels and kinds of consignor it prefers."""
+        trade = TRADE_OF[str(self._content[slot])]
+        home = int(np.searchsorted(self._share, rng.random(), side="right"))
+        self._origin[slot] = self._by_content[trade] * (1 - self._home)
+        self._origin[slot, min(home, len(self._share) - 1)] += 6 * self._home
+        self._destination[slot] = np.exp(0.9 * rng.standard_normal(len(self._codes)))
+        self._channel[slot] = np.exp(0.8 * rng.standard_normal(len(CHANNELS)))
+        self._kind[slot] = np.exp(1.0 * rng.standard_normal(len(CONSIGNORS)))
+        for kind in _TRADE_KINDS[trade]:
+            self._kind[slot, CONSIGNORS.index(kind)] *= 4
 
-    def positions(self, n: int, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-        """Which of a block's n shipments are networks', ascending, and which of these belong to the one before (split)."""
-        count = int(rng.binomial(n, self._priors.number("illicit.prevalence")))
+    def _law_days(
+        self, changes: tuple[LawChange, ...], count: int, rng: np.random.Generator
+    ) -> list[list[tuple[int, LawChange]]]:
+        """Of each network, the days (since the calendar's first) on which it reacts to changes of law, in order."""
+        reacts = self._priors.number("illicit.reacts_to_law")
+        before, after = self._priors.number("illicit.law_days_before"), self._priors.number("illicit.law_days_after")
+        own: list[list[tuple[int, LawChange]]] = [[] for _ in range(count)]
+        for change in changes:
+            day = (change.day - self._first).days
+            when = day - before + (before + after) * rng.random(count)
+            for slot in np.flatnonzero(rng.random(count) < reacts).tolist():
+                own[slot].append((int(when[slot]), change))
+        return [sorted(days, key=lambda item: item[0]) for days in own]
+
+    # -- blocks ---------------------------------------------------------------------------------------------------------
+    def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
+        """Which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may belong to the one
+        before (split)."""
+        n = len(origin)
+        count = min(int(rng.binomial(n, self._prevalence)), n)
+        accepted = self._origin_factor[origin] / self._origin_factor.max()
         taken: dict[int, bool] = {}
-        while len(taken) < min(count, n):
-            at = int(rng.integers(n))
+        tries = 0
+        while len(taken) < count:
+            at, tries = int(rng.integers(n)), tries + 1
+            if rng.random() > accepted[at] and tries < 50 * count:
+                continue
             taken.setdefault(at, False)
             if rng.random() < self._split:
                 for _ in range(int(rng.integers(1, 4))):
@@ -190,210 +127,110 @@ class Underworld:
         order = sorted(taken)
         return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
 
-    def plan(self, day: Ints, sibling: NDArray[np.bool_], rng: np.random.Generator) -> Plan:
-        """What is sent at the given days (since the calendar's first); a sibling repeats the parties of the one before."""
+    def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
+        """What is sent, and for each which of them it repeats the parties and lane of: itself, or the one before (split)."""
         rows: list[Consignment] = []
-        last_day = -1
-        for at, again in zip(day.tolist(), sibling.tolist(), strict=True):
-            if again and rows and last_day >= at - 1:
-                rows.append(self._again(rows[-1], rng))
-            else:
-                rows.append(self._shipment(self._network(self._active(at, rng)), at, rng))
-            last_day = at
-        return _collect(rows)
+        source: list[int] = []
+        slot = -1
+        for i, (host, again) in enumerate(zip(hosts, sibling.tolist(), strict=True)):
+            near = again and slot >= 0 and hosts[source[-1]].day >= host.day - 1
+            if near and rng.random() < self._network(slot).splits / self._split:
+                rows.append(rows[-1].again())
+                source.append(source[-1])
+                continue
+            for _ in range(_TRIES):
+                slot = self._whose(host, rng)
+                self._catch_up(slot, host.day, rng)
+                if self._idle_until[slot] <= host.day:
+                    break
+            self._sent[slot] += 1
+            rows.append(self._craft.consignment(self._network(slot), host, rng))
+            source.append(i)
+        self._forget(hosts[-1].day if hosts else -1)
+        return collect(rows), np.array(source, dtype=np.int64)
 
-    def _active(self, day: int, rng: np.random.Generator) -> int:
-        alive = (self._begin <= day) & (day < self._end)
-        if not alive.any():
-            return int(np.argmin(np.abs(self._begin - day)))
-        total = np.cumsum(self._weight * alive)
-        return int(np.searchsorted(total, rng.random() * total[-1], side="right"))
-
-    def _network(self, number: int) -> Network:
-        if number not in self._networks:
-            rng = np.random.default_rng([self._seed, 32, number])
-            content = str(self._content[number])
-            trade = TRADE_OF[content]
-            weight = self._average * self._origin_weight[trade]
-            origin = self._lanes.origin[
-                int(np.searchsorted(np.cumsum(weight), rng.random() * weight.sum(), side="right"))
-            ]
-            at_home = self._lanes.origin == origin
-            home = np.where(
-                at_home, _FROM_HOME / weight[at_home].sum(), (1 - _FROM_HOME) / max(weight[~at_home].sum(), 1e-12)
+    def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
+        """Tell the networks what became of the shipments of a plan (n,), days counted from the calendar's first: ``found``
+        on ``known_day``. Each hears of it later."""
+        slots = {int(self._number[slot]): slot for slot in self._networks}
+        least, most = self._learning
+        for i in np.flatnonzero(found).tolist():
+            slot = slots.get(int(plan.network[i]))
+            if slot is None:
+                continue
+            rng = np.random.default_rng([self._seed, 33, int(plan.network[i]), int(day[i]), i])
+            hears = int(known_day[i] + least + (most - least) * rng.random())
+            network = self._networks[slot]
+            network.heard.append(
+                Seizure(hears, int(plan.shipper[i]), int(plan.address[i]), int(plan.contact[i]), int(channel[i]))
             )
-            # A network keeps to some destinations and channels.
-            lane_weight = weight * home * np.exp(1.2 * rng.standard_normal(len(weight)))
-            cells = np.arange(len(weight))
-            everything = list(REPERTOIRE[trade])
-            repertoire = [everything[i] for i in rng.permutation(len(everything))[:9]]
-            covers = np.array([self._cover(trade, rng) for _ in range(6)], dtype=np.int64)
-            self._networks[number] = Network(
-                number, content, cells, np.cumsum(lane_weight) / lane_weight.sum(), repertoire, covers
-            )
-        return self._networks[number]
 
-    def _cover(self, trade: str, rng: np.random.Generator) -> int:
-        shares = _COVERS[trade]
-        family = str(rng.choice(list(shares), p=list(shares.values())))
-        goods = self._catalogue.of_family(family)
-        factor = np.array([_COVER_CHAPTERS.get(int(c), 1.0) for c in self._catalogue.chapter[goods]])
-        weight = np.cumsum(self._catalogue.weight[goods] * factor)
-        return int(goods[int(np.searchsorted(weight, rng.random() * weight[-1], side="right"))])
-
-    def _shipment(self, network: Network, day: int, rng: np.random.Generator) -> Consignment:
-        trade = TRADE_OF[network.content]
-        strength = STRENGTHS[int(rng.choice(4, p=self._strengths))]
-        least, most = TRACES_OF_STRENGTH[strength]
-        chosen = {
-            network.repertoire[i]
-            for i in rng.permutation(len(network.repertoire))[: int(rng.integers(least, most + 1))]
-        }
-        chance = self._priors.table("illicit.true_declaration")[network.content] * _OPENNESS[strength]
-        openly = bool(rng.random() < chance)
-        good = self._declared(network, strength, openly, chosen, rng)
-        cell = int(network.cells[int(np.searchsorted(network.lanes_cumulative, rng.random(), side="right"))])
-        kind, shipper, ago = self._shipper(network, day, trade, openly, chosen, rng)
-        destination = int(self._lanes.destination[cell])
-        consignee_kind, consignee, address = self._consignee(network, destination, chosen, rng)
-        return Consignment(
-            network.number,
-            CONTENTS.index(network.content),
-            STRENGTHS.index(strength),
-            cell,
-            kind,
-            shipper,
-            ago,
-            consignee_kind,
-            consignee,
-            address,
-            good,
-            openly,
-            bool(rng.random() < _PERMIT_CLAIMED),
-            self._mass(network.content, rng),
-            tuple(sorted(chosen)),
+    def _whose(self, host: Host, rng: np.random.Generator) -> int:
+        alive = (self._begin <= host.day) & (host.day < self._end) & (self._idle_until <= host.day)
+        slots = np.flatnonzero(alive)
+        if not len(slots):
+            # In a small world nobody may be left: then a new one takes the place of the last.
+            slot = int(np.argmax(np.where(self._begin <= host.day, self._end, -np.inf)))
+            self._end[slot], self._idle_until[slot] = host.day + _SHORTEST_LIFE, -np.inf
+            self._renew(slot, str(self._content[slot]), rng)
+            return slot
+        weight = (
+            self._size[slots]
+            / (1 + self._sent[slots] / _TIRED)
+            * self._origin[slots, host.origin]
+            * self._destination[slots, host.destination]
+            * self._channel[slots, host.channel]
+            * self._kind[slots, host.kind]
         )
+        total = np.cumsum(weight)
+        return int(slots[min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(slots) - 1)])
 
-    def _again(self, row: Consignment, rng: np.random.Generator) -> Consignment:
-        mass = self._mass(CONTENTS[row.content], rng)
-        return replace(row, content_kg=mass, traces=tuple(sorted({*row.traces, "M4"})))
+    def _network(self, slot: int) -> Network:
+        if slot not in self._networks:
+            number = int(self._number[slot])
+            rng = np.random.default_rng([self._seed, 32, number])
+            self._networks[slot] = self._craft.found(number, str(self._content[slot]), rng)
+        return self._networks[slot]
 
-    def _declared(
-        self, network: Network, strength: str, openly: bool, chosen: set[str], rng: np.random.Generator
-    ) -> int:
-        goods = self._catalogue
-        if openly:
-            chosen.discard("D1")
-            if network.content == "equipment":
-                chosen.add("E1")
-                own = goods.of_content("equipment")
-            elif rng.random() < 0.25:
-                chosen.add("T1")
-                own = goods.of_family("neighbour")
-            else:
-                chosen.add("D5")
-                own = goods.of_content(network.content)
-                if network.content == "fentanyl":
-                    own = np.concatenate([own, goods.of_family("licensed")[:3]])
-                if rng.random() < 0.45:
-                    chosen.add("D7")
-            weight = np.cumsum(goods.weight[own])
-            return int(own[int(np.searchsorted(weight, rng.random() * weight[-1], side="right"))])
-        if strength == "none" and rng.random() < 0.75 and "D3" not in chosen:
-            return -1
-        if "D3" in chosen:
-            chemicals = goods.of_family("chemical")
-            return int(chemicals[int(rng.integers(len(chemicals)))])
-        good = int(network.covers[int(rng.integers(len(network.covers)))])
-        if FAMILIES[int(goods.family[good])] == "excipient":
-            chosen.add("E3")
-        return good
+    def _forget(self, day: int) -> None:
+        """Let go of networks that have ended."""
+        for slot in [slot for slot in self._networks if self._end[slot] < day]:
+            del self._networks[slot]
 
-    def _shipper(
-        self, network: Network, day: int, trade: str, openly: bool, chosen: set[str], rng: np.random.Generator
-    ) -> tuple[int, int, int]:
-        """Kind, number (0: drawn among the existing ones) and account age in days."""
-        kinds = (_OPEN_KINDS if openly else _COVER_KINDS)[trade]
-        kind = CONSIGNORS.index("chemical" if "P3" in chosen else kinds[int(rng.integers(len(kinds)))])
-        mode = str(rng.choice(list(self._modes), p=list(self._modes.values())))
-        if "P1" in chosen or "P3" in chosen:
-            mode = "fresh" if rng.random() < 0.55 else "kept"
-        if mode == "consolidator":
-            return CONSIGNORS.index("consolidator"), 0, 0
-        if mode == "borrowed":
-            return kind, 0, 0
-        bold = "P1" in chosen
-        age = int(rng.exponential(35)) if bold else int(rng.random() * 600)
-        if mode == "kept":
-            known = [s for s in network.shippers if s.uses > 0 and s.bold == bold]
-            if known:
-                shipper = known[int(rng.integers(len(known)))]
-                shipper.uses -= 1
-                return shipper.kind, shipper.number, max(0, day - shipper.opened_on)
-        network.opened += 1
-        number = int(mix(self._seed, 41, network.number, network.opened)[0])
-        if mode == "kept":
-            network.shippers.append(_Shipper(number, kind, day - age, 1 + int(rng.exponential(_SHIPPER_USES)), bold))
-            network.shippers = network.shippers[-6:]
-        return kind, number, age
+    # -- reactions ------------------------------------------------------------------------------------------------------
+    def _catch_up(self, slot: int, day: int, rng: np.random.Generator) -> None:
+        """React to all that has been heard by ``day``."""
+        network = self._network(slot)
+        while self._laws[slot] and self._laws[slot][0][0] <= day:
+            when, change = self._laws[slot].pop(0)
+            if network.content in change.contents:
+                before = network.reaction
+                self._craft.after_law(network, change, rng)
+                if when < self._begin[slot]:
+                    # It has never known another law.
+                    network.reaction = before
+                if change.moves == "channel":
+                    # Small parcels lose what made them easy.
+                    self._channel[slot, _PARCELS] *= 0.3
+        ready = [seizure for seizure in network.heard if seizure.day <= day]
+        network.heard = [seizure for seizure in network.heard if seizure.day > day]
+        for seizure in ready:
+            reaction = self._craft.after_seizure(network, seizure, rng)
+            if reaction == "pause":
+                self._idle_until[slot] = day + 14 + 30 * rng.random()
+            elif reaction == "channel":
+                self._channel[slot, seizure.channel] *= 0.15
+            elif reaction == "restart":
+                self._renew(slot, network.content, rng)
+                self._networks[slot].reaction = "seizure:restart"
+                return
 
-    def _consignee(
-        self, network: Network, destination: int, chosen: set[str], rng: np.random.Generator
-    ) -> tuple[int, int, int]:
-        """Kind (-1: as the consignor's others), number and address (0: drawn)."""
-        kind = CONSIGNEES.index("forwarder") if "P4" in chosen else -1
-        reuse = self._priors.number("illicit.consignee_reuse")
-        if "P5" not in chosen and "E2" not in chosen and rng.random() >= reuse * 0.6:
-            return kind, 0, 0
-        known = [
-            a for a in network.addresses if a.uses > 0 and a.destination == destination and (kind < 0 or a.kind == kind)
-        ]
-        network.opened += 1
-        number = int(mix(self._seed, 42, network.number, network.opened)[0])
-        if known:
-            place = known[int(rng.integers(len(known)))]
-            place.uses -= 1
-            # The same name again, or another one at the same door.
-            return place.kind, (place.number if rng.random() < 0.4 else number), place.number
-        own = kind if kind >= 0 else int(rng.choice([0, 0, 1, 3]))
-        network.addresses.append(_Address(number, own, destination, 1 + int(rng.exponential(_ADDRESS_USES))))
-        network.addresses = network.addresses[-8:]
-        return own, number, number
-
-    def _mass(self, content: str, rng: np.random.Generator) -> float:
-        trade = TRADE_OF[content]
-        if trade == "equipment":
-            heavy = 20.0 if rng.random() < 0.1 else 1.0
-            return float(self._priors.number("illicit.equipment_kg") * heavy * np.exp(0.6 * rng.standard_normal()))
-        sigma = self._priors.number(f"illicit.{trade}_sigma")
-        return float(self._priors.number(f"illicit.{trade}_kg") * np.exp(sigma * rng.standard_normal()))
+    def _renew(self, slot: int, content: str, rng: np.random.Generator) -> None:
+        """A network under a new number takes the place of the one in ``slot``: other lanes, parties and ways."""
+        self._number[slot], self._next = self._next, self._next + 1
+        self._sent[slot] = 0
+        self._settle(slot, rng)
+        self._networks[slot] = self._craft.found(int(self._number[slot]), content, rng)
 
 
-def _collect(rows: list[Consignment]) -> Plan:
-    traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
-    for i, row in enumerate(rows):
-        traces[i, [T[name] for name in row.traces]] = True
-
-    def ints(name: str) -> Ints:
-        return np.array([getattr(row, name) for row in rows], dtype=np.int64)
-
-    def hashes(name: str) -> Hashes:
-        return np.array([getattr(row, name) for row in rows], dtype=np.uint64)
-
-    return Plan(
-        ints("network"),
-        ints("content"),
-        ints("strength"),
-        ints("cell"),
-        ints("shipper_kind"),
-        hashes("shipper"),
-        ints("opened_ago"),
-        ints("consignee_kind"),
-        hashes("consignee"),
-        hashes("address"),
-        ints("good"),
-        np.array([row.declared_openly for row in rows], dtype=np.bool_),
-        np.array([row.permit for row in rows], dtype=np.bool_),
-        np.array([row.content_kg for row in rows], dtype=np.float64),
-        traces,
-    )
+__all__ = ["CONTENTS", "REACTIONS", "STRENGTHS", "Plan", "Underworld"]

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import stop_words
+from training.world.filings import FILING, Filings
+from training.world.geography import Geography
 from training.world.goods import Catalogue
 from training.world.hashing import Floats, Ints, cumulate, pick
-from training.world.lanes import AIR, EXPRESS, TRUCK, Lanes
+from training.world.lanes import EXPRESS, Lanes
 from training.world.priors import Priors
-from training.world.shipments import FILING, Bools, Shipments
+from training.world.shipments import Bools, Shipments
 from training.world.traces import T
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
 #: Traces by which a network brings about a violation.
-_BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "V1": "undervalued", "M5": "invalid_code"}
+_BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "M5": "invalid_code"}
 #: What is mistyped, coded invalidly or left out; the choice is uniform.
 MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "quantity")
 INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
@@ -76,14 +78,16 @@ class Noise:
 class Carelessness:
     """Draws violations and carries them out."""
 
-    def __init__(self, priors: Priors, lanes: Lanes, goods: Catalogue, us: int) -> None:
+    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes, goods: Catalogue) -> None:
         self._express, self._t86 = priors.number("noise.express"), priors.number("noise.type_86")
-        self._rest = _rate_of_the_rest(priors, lanes, us)
-        self._kinds = cumulate(np.array([priors.table("noise.kinds")[name] for name in VIOLATIONS]))
+        self._rest = _rate_of_the_rest(priors, lanes, Filings(priors, geography, lanes))
+        self._kinds = cumulate(priors.row("noise.kinds", VIOLATIONS))
         self._vague = np.array(sorted(stop_words()), dtype=object)
-        self._hs = np.array(goods.hs6, dtype=object)
+        self._vague_skew = priors.number("noise.vague_skew")
+        forms = priors.table("description.forms")
+        self._capitals = forms["capitals"] + forms["capitals_cut"]
+        self._part, self._part_sigma = priors.number("noise.undervalued_to"), priors.number("noise.undervalued_sigma")
         self._chapter = goods.chapter
-        self._by_weight = goods.cumulative[0]
 
     def draw(self, shipments: Shipments, rng: np.random.Generator) -> Noise:
         n = len(shipments)
@@ -99,38 +103,35 @@ class Carelessness:
 
     def vague_texts(self, n: int, rng: np.random.Generator) -> NDArray[np.object_]:
         """(n,) stop words; the upper case ones are as common as among other texts."""
-        texts = self._vague[(rng.random(n) ** 1.5 * len(self._vague)).astype(np.int64)]
-        capitals = rng.random(n) < 0.3
+        texts = self._vague[(rng.random(n) ** self._vague_skew * len(self._vague)).astype(np.int64)]
+        capitals = rng.random(n) < self._capitals
         return np.array(
             [text.upper() if big else text for text, big in zip(texts.tolist(), capitals.tolist(), strict=True)],
             dtype=object,
         )
 
-    def other_hs(self, good: Ints, rng: np.random.Generator) -> Ints:
-        """(n,) goods whose classification is declared instead: consumer goods, of another chapter where the draw allows."""
-        other = np.searchsorted(self._by_weight, rng.random(len(good)), side="right")
-        again = np.searchsorted(self._by_weight, rng.random(len(good)), side="right")
-        return np.asarray(np.where(self._chapter[other] == self._chapter[good], again, other))
+    def other_hs(self, good: Ints, rows: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
+        """Goods whose classification is declared instead on ``rows`` of goods items with ``good`` and ``channel`` (m,): those
+        of another item of the channel, of another chapter where the draw allows. Codes then stay as common as they are."""
+        order = np.argsort(channel, kind="stable")
+        sorted_channel = channel[order]
+        start = np.searchsorted(sorted_channel, channel[rows], side="left")
+        count = np.searchsorted(sorted_channel, channel[rows], side="right") - start
+        other, again = (good[order[start + (rng.random(len(rows)) * count).astype(np.int64)]] for _ in range(2))
+        return np.asarray(np.where(self._chapter[other] == self._chapter[good[rows]], again, other))
 
-    @staticmethod
-    def undervalue(value: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
+    def undervalue(self, value: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
         """Values with those of ``rows`` cut to about a quarter."""
-        return np.asarray(np.where(rows, value * np.exp(-1.45 + 0.5 * rng.standard_normal(len(value))), value))
+        part = self._part * np.exp(self._part_sigma * rng.standard_normal(len(value)))
+        return np.asarray(np.where(rows, value * part, value))
 
 
-def _rate_of_the_rest(priors: Priors, lanes: Lanes, us: int) -> float:
+def _rate_of_the_rest(priors: Priors, lanes: Lanes, filings: Filings) -> float:
     """The rate in the other channels with which the whole comes to the published rate."""
-    share = lanes.expected()
-    express = share[lanes.channel == EXPRESS].sum()
-    t86 = 0.0
-    for regime in (0, 1):
-        days = lanes.volume_of_day[lanes.regime_of_day == regime].sum() / lanes.volume_of_day.sum()
-        weight = lanes.weight[regime] / lanes.weight[regime].sum()
-        cells = (lanes.destination == us) & np.isin(lanes.channel, (AIR, TRUCK))
-        # Four fifths of these are no business consignments, for which the entry type was not open.
-        t86 += days * weight[cells].sum() * priors.number("filing.t86_of_air") * 0.8
+    express = float(lanes.expected()[lanes.channel == EXPRESS].sum())
+    t86 = filings.t86_share(priors.number("noise.small_share"))
     rest = priors.number("noise.all") - priors.number("noise.express") * express - priors.number("noise.type_86") * t86
-    return float(rest / (1 - express - t86))
+    return float(np.clip(rest / max(1e-9, 1 - express - t86), 0.0, 1.0))
 
 
 def typo(text: str, u: float, v: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.fields import FIELDS
-from training.world.world import TRUTH, generate
+from training.world.world import TRUTH, WorldChunk, generate
 
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 Columns = dict[str, NDArray[np.object_]]
@@ -94,17 +95,27 @@ def _writer(path: Path, names: tuple[str, ...]) -> _Writer:
 
 
 def write(
-    path: str | Path, truth_path: str | Path | None, rows: int, seed: int, progress: Callable[[int], None] | None = None
+    path: str | Path,
+    truth_path: str | Path | None,
+    rows: int,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+    watch: Callable[[WorldChunk], None] | None = None,
+    *,
+    first_day: date | None = None,
+    last_day: date | None = None,
 ) -> int:
     """Write ``rows`` goods items of the world of ``seed`` to ``path``, and what was really inside to ``truth_path``.
 
     The extension decides the format: ``.csv``, ``.parquet``. Missing values are blank in CSV and null in Parquet.
-    ``progress`` is called with the number of rows written so far. A file appears under its name only once it is whole.
-    Returns the number of rows. Raises `ValueError` for another extension, one path for both, rows < 1 or seed < 0.
+    ``progress`` is called with the number of rows written so far, ``watch`` with each part of the world.
+    A file appears under its name only once it is whole. ``first_day`` and ``last_day`` replace the calendar of the priors.
+    Returns the number of rows. Raises `ValueError` for another extension, one path for both, rows < 1, seed < 0 or a
+    calendar that is empty or begins before 2017.
     """
     path = Path(path)
     with ExitStack() as stack:
-        chunks = generate(rows, seed)
+        chunks = generate(rows, seed, first_day=first_day, last_day=last_day)
         office = _writer(path, _ROW_NAMES)
         truth = _writer(Path(truth_path), TRUTH) if truth_path is not None else None
         if truth_path is not None and Path(truth_path).resolve() == path.resolve():
@@ -118,6 +129,8 @@ def write(
             if truth is not None:
                 truth.write(chunk.truth)
             done += chunk.n_rows
+            if watch is not None:
+                watch(chunk)
             if progress is not None:
                 progress(done)
     return done

@@ -1,19 +1,27 @@
-"""The priors of the simulated trade: values with their basis and source, checked when they are read."""
+"""The priors of the simulated trade: values with their basis and source, checked when they are read.
+
+The form of the file is told in its head.
+"""
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 FILE: Final = Path(__file__).with_name("priors.toml")
 BASES: Final = ("published", "assumed")
-KINDS: Final = ("probability", "positive", "shares", "weights", "day")
+KINDS: Final = ("probability", "positive", "number", "shares", "weights", "probabilities", "numbers", "day")
+_TABLES: Final = ("shares", "weights", "probabilities", "numbers")
 #: Shares are typed with two or three digits.
 _SUM_TOLERANCE: Final = 1e-9
 
@@ -57,26 +65,67 @@ class Priors:
             raise BadPrior(f"{FILE.name}: {name} is no table of numbers")
         return value
 
+    def row(self, name: str, keys: Sequence[str]) -> NDArray[np.float64]:
+        """(keys,) the numbers of a table in the order of ``keys``, which must be all of its keys."""
+        table = self.table(name)
+        if set(table) != set(keys):
+            raise BadPrior(f"{FILE.name}: {name} has the keys {sorted(table)}; expected {sorted(keys)}")
+        return np.array([table[key] for key in keys], dtype=np.float64)
+
+    def by_year(self, name: str, year: float) -> float:
+        """The value of a table keyed by years at ``year`` (2020.5: the middle of 2020, for which the key 2020 stands).
+
+        Between two middles in proportion, outside the nearest.
+        """
+        table = self.table(name)
+        years = sorted(table, key=int)
+        return float(np.interp(year, [int(key) + 0.5 for key in years], [table[key] for key in years]))
+
+    def replaced(self, values: Mapping[str, object]) -> Priors:
+        """These priors with other values for some names, checked as those of the file are.
+
+        >>> load_priors().replaced({"illicit.prevalence": 0.0008}).number("illicit.prevalence")
+        0.0008
+
+        Raises `BadPrior` for an unknown name or a value that its kind does not allow.
+        """
+        changed = dict(self.by_name)
+        for name, value in values.items():
+            prior = self._get(name)
+            changed[name] = replace(prior, value=_value("replaced priors", name, prior.kind, value))
+        return Priors(MappingProxyType(changed))
+
     def _get(self, name: str) -> Prior:
         try:
             return self.by_name[name]
         except KeyError:
-            raise BadPrior(f"{FILE.name}: no prior {name}; known are {', '.join(sorted(self.by_name))}") from None
+            near = get_close_matches(name, self.by_name, 3, 0.3) or sorted(
+                {known.split(".")[0] for known in self.by_name}
+            )
+            raise BadPrior(f"{FILE.name}: no prior {name}; nearest are {', '.join(near)}") from None
 
 
 def load_priors(path: Path = FILE) -> Priors:
     """Read and check the priors. Raises `BadPrior`."""
     with path.open("rb") as file:
-        groups = tomllib.load(file)
+        parts = tomllib.load(file)
     found: dict[str, Prior] = {}
-    for group, entries in groups.items():
-        if not isinstance(entries, dict):
+    for part, groups in parts.items():
+        if part not in BASES or not isinstance(groups, dict):
             raise BadPrior(
-                f"{path.name}: {group} stands outside a table; write [group.name] with value, kind, basis, source"
+                f"{path.name}: {part} stands in neither part; write [published.group.name] or [assumed.group.name]"
             )
-        for key, entry in entries.items():
-            name = f"{group}.{key}"
-            found[name] = _prior(path.name, name, entry)
+        for group, entries in groups.items():
+            if not isinstance(entries, dict):
+                raise BadPrior(f"{path.name}: {part}.{group} stands outside a table; write [{part}.group.name]")
+            for key, entry in entries.items():
+                name = f"{group}.{key}"
+                if name in found:
+                    raise BadPrior(f"{path.name}: {name} stands in both parts; keep one")
+                prior = _prior(path.name, name, entry)
+                if prior.basis != part:
+                    raise BadPrior(f"{path.name}: {name} has basis {prior.basis!r} and stands in the part {part}")
+                found[name] = prior
     return Priors(MappingProxyType(found))
 
 
@@ -101,12 +150,14 @@ def _value(file: str, name: str, kind: str, value: object) -> float | Mapping[st
             return date.fromisoformat(str(value))
         except ValueError:
             raise BadPrior(f"{file}: {name} is {value!r}; expected a date YYYY-MM-DD") from None
-    if kind in ("shares", "weights"):
+    if kind in _TABLES:
         if not isinstance(value, dict) or not value:
             raise BadPrior(f"{file}: {name} is {value!r}; expected a table of numbers")
         table = {key: _number(file, f"{name}.{key}", number) for key, number in value.items()}
-        if min(table.values()) < 0:
+        if kind != "numbers" and min(table.values()) < 0:
             raise BadPrior(f"{file}: {name} has a negative entry; expected 0 or more")
+        if kind == "probabilities" and max(table.values()) > 1:
+            raise BadPrior(f"{file}: {name} has an entry above 1; each is a probability")
         if kind == "shares" and abs(sum(table.values()) - 1) > _SUM_TOLERANCE:
             raise BadPrior(f"{file}: {name} sums to {sum(table.values()):.6g}; shares must sum to 1")
         return MappingProxyType(table)

@@ -8,81 +8,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training.world.filings import FILING, FILINGS, Filings
+from training.world.geography import Geography
 from training.world.goods import Catalogue
 from training.world.hashing import Floats, Hashes, Ints, cumulate, mix, pick, unit
-from training.world.lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK, Lanes
-from training.world.networks import Plan, Underworld
+from training.world.lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, Lanes
+from training.world.networks import Underworld
 from training.world.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON, Parties, Register
+from training.world.plan import Host, Plan
 from training.world.priors import Priors
-from training.world.traces import BASE_RATE, TRACES, T
+from training.world.traces import BASE_RATE, SWITCHED, TRACES, T
 
 Bools = NDArray[np.bool_]
 DAY_S: Final = 86400
-#: Hours of the day (UTC) by weight: filings follow the working hours of Asia, Europe and America, and never stop.
-_HOURS: Final = cumulate(
-    np.array([5, 6, 7, 8, 9, 9, 8, 7, 7, 7, 6, 6, 5, 5, 5, 5, 5, 4, 4, 3, 3, 3, 4, 4], dtype=np.float64)
-)
 MOST_ITEMS: Final = 6
-FILINGS: Final = (
-    "ACAS_STD",
-    "ACAS_EXP",
-    "ACAS_ECOM",
-    "ACAS_POST",
-    "ITMATT",
-    "T86",
-    "S321",
-    "T11",
-    "T01",
-    "CUSCAR",
-    "CUSDEC",
-    "SAD",
-    "ICS2_F20",
-    "ICS2_F24",
-    "ICS2_F27",
-    "ICS2_F32",
-    "ICS2_F43",
-    "ICS2_F50",
-)
-FILING: Final = {name: i for i, name in enumerate(FILINGS)}
-#: Filings by channel, to the United States and elsewhere, once T86 and S321 are set aside: assumed.
-_TO_US: Final = {
-    "express": {"ACAS_EXP": 0.62, "T11": 0.26, "T01": 0.12},
-    "air_cargo": {"ACAS_ECOM": 0.42, "ACAS_STD": 0.28, "T11": 0.18, "T01": 0.12},
-    "postal": {"ITMATT": 0.78, "ACAS_POST": 0.22},
-    "truck": {"T11": 0.45, "CUSCAR": 0.35, "T01": 0.20},
-    "ocean": {"CUSCAR": 0.5, "T01": 0.5},
-    "rail": {"CUSCAR": 0.6, "T01": 0.4},
-}
-_TO_EU: Final = {
-    "express": {"ICS2_F32": 0.6, "CUSDEC": 0.25, "SAD": 0.15},
-    "air_cargo": {"ICS2_F27": 0.4, "ICS2_F24": 0.2, "CUSDEC": 0.25, "SAD": 0.15},
-    "postal": {"ITMATT": 0.55, "ICS2_F43": 0.45},
-    "truck": {"SAD": 0.6, "CUSDEC": 0.4},
-    "ocean": {"ICS2_F20": 0.6, "CUSDEC": 0.4},
-    "rail": {"SAD": 0.6, "CUSCAR": 0.4},
-}
-_ELSEWHERE: Final = {
-    "express": {"CUSDEC": 0.6, "CUSCAR": 0.4},
-    "air_cargo": {"CUSDEC": 0.55, "CUSCAR": 0.45},
-    "postal": {"ITMATT": 1.0},
-    "truck": {"CUSDEC": 0.6, "CUSCAR": 0.4},
-    "ocean": {"CUSCAR": 0.6, "CUSDEC": 0.4},
-    "rail": {"CUSCAR": 1.0},
-}
-#: Which table of consignee kinds belongs to a consignor kind, in the order of CONSIGNORS.
-_CONSIGNEES_OF: Final = (
-    "consumer",
-    "consumer",
-    "consumer",
-    "consumer",
-    "trade",
-    "chemical",
-    "pharma",
-    "machinery",
-    "laboratory",
-)
-_OFFICE_SHARE_IF_SHARED: Final = 2.0
-_HUBS: Final = ("HK", "KR", "SG", "AE", "TR", "DE", "NL", "JP")
+_SWITCHED: Final = np.array([name in SWITCHED for name in TRACES])
+_HOURS: Final = tuple(str(hour) for hour in range(24))
 
 
 @dataclass(slots=True)
@@ -124,61 +65,90 @@ class Shipper:
         register: Register,
         underworld: Underworld,
         goods: Catalogue,
-        codes: list[str],
+        geography: Geography,
     ) -> None:
         self._lanes, self._register, self._underworld, self._goods = lanes, register, underworld, goods
         self._base = np.zeros(len(TRACES))
         for trace, name in BASE_RATE.items():
             self._base[T[trace]] = priors.number(name)
         self._split = priors.number("habit.split")
-        self._kinds = cumulate(np.array([list(priors.table(f"consignor.{_group(c)}").values()) for c in CHANNELS]))
-        # Business consignments hold several kinds of goods more often.
-        trade = np.array([0.8, 0.9, 0.7, 0.8, 1.6, 1.4, 1.3, 1.3, 1.6])
-        self._kinds_of_several = cumulate(np.diff(self._kinds, axis=1, prepend=0.0) * trade)
-        self._consignee = cumulate(
-            np.array([list(priors.table(f"consignee.{name}").values()) for name in _CONSIGNEES_OF])
+        self._other_name = priors.row("consignee.other_name", CONSIGNEES)
+        self._hours = cumulate(priors.row("calendar.hours", _HOURS))
+        self._kinds = cumulate(np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS]))
+        several = priors.row("items.several", CONSIGNORS)
+        self._kinds_of_several = cumulate(np.diff(self._kinds, axis=1, prepend=0.0) * several)
+        self._consignee = cumulate(register.consignee_shares)
+        self._filings = Filings(priors, geography, lanes)
+        hubs = priors.table("route.hubs")
+        self._hubs = np.array([geography.index[code] for code in hubs], dtype=np.int64)
+        self._hub_shares = cumulate(np.array(list(hubs.values())))
+        self._from_hub = priors.number("route.dispatched_from_hub")
+        self._bulk = priors.row("consignor.bulk", CONSIGNORS)
+        self._bulk_freight, self._bulk_post = (
+            priors.number("consignor.bulk_by_freight"),
+            priors.number("consignor.bulk_by_post"),
         )
-        self._us, self._codes = codes.index("US"), codes
-        self._eu_filing, self._us_filing, self._other_filing = (_filing_table(t) for t in (_TO_EU, _TO_US, _ELSEWHERE))
-        self._t86, self._s321 = priors.number("filing.t86_of_air"), priors.number("filing.s321_of_express")
-        self._hubs = np.array([codes.index(code) for code in _HUBS], dtype=np.int64)
-        self._in_eu = np.array([code in ("DE", "FR", "NL", "IT", "ES", "PL", "BE", "SE", "IE") for code in codes])
+        self._known, self._known_after = (
+            priors.row("consignor.known", CONSIGNORS),
+            priors.number("consignor.known_after"),
+        )
+        self._split_within = priors.number("habit.split_within_days")
 
     def block(self, first_day: int, per_day: Ints, items: Ints, rng: np.random.Generator) -> tuple[Shipments, Plan]:
         """Shipments of consecutive days, ``per_day`` (days,) of them, ``items`` (n,) goods items in each."""
         n = len(items)
         day_index = first_day + np.repeat(np.arange(len(per_day)), per_day)
-        second = (pick(_HOURS, rng.random(n)) * 3600 + rng.random(n) * 3600).astype(np.int64)
+        second = (pick(self._hours, rng.random(n)) * 3600 + rng.random(n) * 3600).astype(np.int64)
         day = self._lanes.first_day + day_index
         time_s = np.sort(day * DAY_S + second)
-        at, sibling = self._underworld.positions(n, max(1.0, float(per_day.mean())), rng)
-        plan = self._underworld.plan(day_index[at], sibling, rng)
+        cell = np.zeros(n, dtype=np.int64)
+        period = self._lanes.period_of_day[day_index]
+        for value in np.unique(period):
+            rows = np.flatnonzero(period == value)
+            cell[rows] = pick(self._lanes.cumulative[value], rng.random(len(rows)))
+        pace = max(1.0, float(per_day.mean()))
+        at, sibling = self._underworld.positions(self._lanes.origin[cell], pace, rng)
         plan_row = np.full(n, -1, dtype=np.int64)
         plan_row[at] = np.arange(len(at))
-
-        cell = np.zeros(n, dtype=np.int64)
-        regime = self._lanes.regime_of_day[day_index]
-        for value in np.unique(regime):
-            rows = np.flatnonzero(regime == value)
-            cell[rows] = pick(self._lanes.cumulative[value], rng.random(len(rows)))
-        copied = self._copied(per_day, plan_row, rng)
-        cell[at] = plan.cell
+        copied = self._copied(pace, plan_row, rng)
         cell = cell[copied]
-        kind = self._consignor_kinds(cell, items, rng)
-        kind[at] = plan.shipper_kind
-        kind = kind[copied]
+        kind = self._consignor_kinds(cell, items, rng)[copied]
+        consignor = self._register.consignors(kind, cell, day, rng.random(n)[copied])
+        chance = rng.random((4, n))[:, copied]
+        by_kind, who, again = self._register.relations(consignor, self._lanes.destination[cell], chance[0], chance[1:])
+        consignee_kind = pick(self._consignee[kind], by_kind)
+
+        # Networks take the place of honest shipments; parcels of a split one have the first one's lane and parties.
+        hosts = [
+            Host(*row)
+            for row in zip(
+                day_index[at].tolist(),
+                self._lanes.origin[cell[at]].tolist(),
+                self._lanes.destination[cell[at]].tolist(),
+                self._lanes.channel[cell[at]].tolist(),
+                kind[at].tolist(),
+                consignee_kind[at].tolist(),
+                strict=True,
+            )
+        ]
+        plan, source = self._underworld.plan(hosts, sibling, rng)
+        copied[at] = at[source]
+        cell, consignee_kind, who, again = cell[copied], consignee_kind[copied], who[copied], again[copied]
+        consignor = _taken(consignor, copied)
+        self._replace_consignors(consignor, day, at, plan)
+        consignee_kind[at] = np.where(plan.consignee_kind >= 0, plan.consignee_kind, consignee_kind[at])
+        consignee = self._consignees(cell, consignee_kind, who, again, rng.random(n)[copied])
+        self._replace_consignees(consignee, at, plan)
         traces = self._traces(n, plan_row, copied, plan, rng)
-        consignor = self._consignors(cell, kind, day, copied, at, plan, traces, rng)
-        consignee = self._consignees(cell, kind, copied, at, plan, rng)
         traces[:, T["P4"]] |= consignee.kind == FORWARDER
-        shipments = self._assemble(time_s, day, items, cell, consignor, consignee, plan_row, traces, regime, rng)
+        shipments = self._assemble(time_s, day, items, cell, consignor, consignee, plan_row, traces, rng)
         return shipments, plan
 
-    def _copied(self, per_day: Ints, plan_row: Ints, rng: np.random.Generator) -> Ints:
+    def _copied(self, pace: float, plan_row: Ints, rng: np.random.Generator) -> Ints:
         """(n,) own position, or for split orders that of an earlier shipment of about the same hours."""
         n = len(plan_row)
         own = np.arange(n)
-        back = 1 + (rng.random(n) * max(1.0, float(per_day.mean()) * 0.15)).astype(np.int64)
+        back = 1 + (rng.random(n) * pace * self._split_within).astype(np.int64)
         earlier = np.maximum(own - back, 0)
         follows = (rng.random(n) < self._split) & (plan_row < 0) & (plan_row[earlier] < 0)
         source = np.where(follows, earlier, own)
@@ -194,51 +164,41 @@ class Shipper:
         traces = rng.random((n, len(TRACES))) < self._base
         traces[:, T["M4"]] = copied != np.arange(n)
         at = np.flatnonzero(plan_row >= 0)
-        traces[at] |= plan.traces
+        traces[at] |= plan.traces & _SWITCHED
+        traces[at, T["P2"]] = plan.silent
         return traces
 
-    def _consignors(
-        self,
-        cell: Ints,
-        kind: Ints,
-        day: Ints,
-        copied: Ints,
-        at: Ints,
-        plan: Plan,
-        traces: Bools,
-        rng: np.random.Generator,
-    ) -> Parties:
-        u = rng.random(len(cell))[copied]
-        parties = self._register.consignors(kind, self._lanes.origin[cell], day, u)
+    def _replace_consignors(self, parties: Parties, day: Ints, at: Ints, plan: Plan) -> None:
+        """Put networks' own shippers in the place of the hosts', of the same kind and country."""
         own = plan.shipper > 0
         rows = at[own]
-        parties.number[rows] = plan.shipper[own]
+        number, country = plan.shipper[own], parties.country[rows]
+        parties.number[rows] = number
         parties.opened_on[rows] = day[rows] - plan.opened_ago[own]
-        shared = np.where(traces[rows, T["P3"]], _OFFICE_SHARE_IF_SHARED, -1.0)
-        usual = self._register.office(parties.number[rows], parties.country[rows])
-        building = self._register.office(parties.number[rows], parties.country[rows], shared)
-        parties.address[rows] = np.where(shared > 0, building, usual)
+        # An office with several shippers is in a building where others have theirs too.
+        shared = np.where(plan.office > 0, 2.0, -1.0)[own]
+        building = self._register.office(plan.office[own], country, shared)
+        parties.address[rows] = np.where(shared > 0, building, self._register.office(number, country))
+        usual = self._register.contacts(number, country)
+        parties.contact[rows] = np.where(plan.contact[own] > 0, plan.contact[own], usual)
+
+    def _consignees(self, cell: Ints, kind: Ints, who: Floats, again: Floats, u: Floats) -> Parties:
+        parties = self._register.consignees(kind, self._lanes.destination[cell], who, again)
+        # Somebody else of the house or firm takes it in.
+        other = u < self._other_name[kind]
+        parties.number[other] = mix(parties.number[other], 9, (u[other] * 1e6).astype(np.int64) % 3)
+        parties.contact[other] = parties.number[other]
         return parties
 
-    def _consignees(
-        self, cell: Ints, kind: Ints, copied: Ints, at: Ints, plan: Plan, rng: np.random.Generator
-    ) -> Parties:
-        n = len(cell)
-        own_kind = pick(self._consignee[kind], rng.random(n))
-        # Networks send to whom their consignor's others send to, with more private persons behind trade goods.
-        chosen = np.where(plan.consignee_kind >= 0, plan.consignee_kind, own_kind[at])
-        house = np.isin(chosen, (3, 4, 5)) & (plan.consignee_kind < 0) & (rng.random(len(at)) < 0.35)
-        own_kind[at] = np.where(house, 0, chosen)
-        own_kind = own_kind[copied]
-        parties = self._register.consignees(
-            own_kind, self._lanes.destination[cell], rng.random(n)[copied], rng.random(n)[copied]
-        )
+    def _replace_consignees(self, parties: Parties, at: Ints, plan: Plan) -> None:
+        """Put networks' own recipients in the place of the hosts', of the same kind and country."""
         held = plan.consignee > 0
         rows = at[held]
         parties.number[rows] = plan.consignee[held]
+        contact = plan.delivery_contact[held]
+        parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[held])
         # A delivery address among flats, lockers or forwarders is in a building that others use too.
         parties.address[rows] = self._register.home(parties.kind[rows], parties.country[rows], plan.address[held])
-        return parties
 
     def _assemble(
         self,
@@ -250,7 +210,6 @@ class Shipper:
         consignee: Parties,
         plan_row: Ints,
         traces: Bools,
-        regime: Ints,
         rng: np.random.Generator,
     ) -> Shipments:
         n = len(cell)
@@ -261,21 +220,20 @@ class Shipper:
         )
         habit = mix(consignor.number, 7)
         # A third country on the way: dispatch from a hub, never from the destination or where the goods are from.
-        hub = self._hubs[(rng.random(n) * len(self._hubs)).astype(np.int64)]
+        hub = self._hubs[pick(self._hub_shares, rng.random(n))]
         moved = traces[:, T["R1"]] & (hub != origin) & (hub != destination) & (channel != TRUCK)
         traces[:, T["R1"]] = moved
-        export = np.where(moved & (rng.random(n) < 0.75), hub, origin)
+        export = np.where(moved & (rng.random(n) < self._from_hub), hub, origin)
         via = np.where(moved & (export == origin), hub, -1)
         large = np.isin(channel, (OCEAN, TRUCK, RAIL))
-        chance = np.array([0.02, 0.07, 0.0, 0.10, 0.80, 0.45, 0.45, 0.40, 0.45])[consignor.kind]
+        chance = self._bulk[consignor.kind]
         bulk = rng.random(n) < np.where(
             large & (consignor.kind != PERSON),
-            np.maximum(chance, 0.75),
-            np.where(channel == POSTAL, chance * 0.3, chance),
+            np.maximum(chance, self._bulk_freight),
+            np.where(channel == POSTAL, chance * self._bulk_post, chance),
         )
-        filing = self._filings(destination, channel, regime, bulk, rng)
-        known = unit(habit, 3) < np.array([0.25, 0.10, 0.0, 0.5, 0.35, 0.3, 0.6, 0.35, 0.5])[consignor.kind]
-        known &= day - consignor.opened_on > 180
+        filing = self._filings.draw(destination, channel, day - self._lanes.first_day, bulk, rng)
+        known = (unit(habit, 3) < self._known[consignor.kind]) & (day - consignor.opened_on > self._known_after)
         return Shipments(
             time_s,
             day,
@@ -296,21 +254,17 @@ class Shipper:
             habit,
         )
 
-    def _filings(self, destination: Ints, channel: Ints, regime: Ints, bulk: Bools, rng: np.random.Generator) -> Ints:
-        u, v = rng.random(len(channel)), rng.random(len(channel))
-        to_us = destination == self._us
-        usual = np.where(
-            to_us,
-            pick(self._us_filing[channel], u),
-            np.where(self._in_eu[destination], pick(self._eu_filing[channel], u), pick(self._other_filing[channel], u)),
-        )
-        small = to_us & (regime < 2) & ~bulk
-        usual = np.where(small & np.isin(channel, (AIR, TRUCK)) & (v < self._t86), FILING["T86"], usual)
-        return np.where(small & (channel == EXPRESS) & (v < self._s321), FILING["S321"], usual)
 
-
-def _filing_table(shares: dict[str, dict[str, float]]) -> Floats:
-    return cumulate(np.array([[shares[channel].get(filing, 0.0) for filing in FILINGS] for channel in CHANNELS]))
+def _taken(parties: Parties, rows: Ints) -> Parties:
+    """The parties of some rows, as new arrays."""
+    return Parties(
+        parties.kind[rows],
+        parties.country[rows],
+        parties.number[rows],
+        parties.address[rows],
+        parties.opened_on[rows],
+        parties.contact[rows],
+    )
 
 
 def _group(channel: str) -> str:

@@ -28,7 +28,6 @@ TRACES: Final = (
     "D4",
     "D5",
     "D7",
-    "D8",
     "D9",
     "E1",
     "E2",
@@ -51,11 +50,8 @@ BASE_RATE: Final = {
     "V6": "habit.drum",
     "D9": "habit.gift",
 }
-#: What networks of each trade work with. Strong combinations add the open declarations (D5, D7, T1, E1, E3).
-REPERTOIRE: Final = {
-    "opioid": ("P1", "P2", "P4", "P5", "P7", "R1", "V1", "V2", "V3", "D1", "D4", "D9", "V5", "M5"),
-    "precursor": ("P1", "P3", "P4", "P5", "P7", "R1", "V1", "V2", "V3", "V6", "D3", "D4", "D9", "V5", "D1"),
-    "equipment": ("P1", "P2", "P4", "P5", "R1", "V1", "V3", "D4", "E2", "V5", "D9", "D1"),
-}
+#: Traces of a plan that are carried out by the shipment's switch. The others act through parties, goods and figures, and
+#: would change how often a switch is seen: contacts left out (P2) and round values (V5) stay as common as among honest trade.
+SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
 #: How many traces a shipment of each strength has, least and most.
-TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (4, 6), "strong": (6, 8)}
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (4, 7), "strong": (7, 10)}

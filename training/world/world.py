@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -25,17 +26,30 @@ from training.world.items import Items, Packer
 from training.world.lanes import CHANNELS, build_lanes
 from training.world.money import Money
 from training.world.names import build_names
-from training.world.networks import CONTENTS, STRENGTHS, Plan, Underworld
+from training.world.networks import Underworld
 from training.world.noise import VIOLATIONS, Carelessness, Noise
 from training.world.parties import CONSIGNORS, Register
+from training.world.plan import CONTENTS, STRENGTHS, Plan
 from training.world.priors import Priors, load_priors
-from training.world.shipments import MOST_ITEMS, Shipments, Shipper
+from training.world.shipments import DAY_S, MOST_ITEMS, Shipments, Shipper
 from training.world.traces import TRACES
 
 Texts = NDArray[np.object_]
 #: Shipments of a block, at least: enough for fast arrays, few enough for flat memory.
 BLOCK: Final = 16_384
-TRUTH: Final = ("shipment_id", "item_number", "content", "network_id", "typologies", "strength", "violation")
+#: Days of a block, at most, so that networks and office learn from the last ones in a small world too.
+BLOCK_DAYS: Final = 7
+_MOST_BLOCKS_BY_DAYS: Final = 90
+TRUTH: Final = (
+    "shipment_id",
+    "item_number",
+    "content",
+    "network_id",
+    "typologies",
+    "strength",
+    "violation",
+    "reaction",
+)
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 
 
@@ -61,7 +75,7 @@ class World:
         self._seed = seed
         priors = priors or load_priors()
         rng = np.random.default_rng([seed, 1])
-        geography = load_geography(rng)
+        geography = load_geography(priors, rng)
         codes = [str(code) for code in geography.codes]
         self._lanes = build_lanes(priors, geography)
         self._items = _items(rows, priors, np.random.default_rng([seed, 2]))
@@ -70,19 +84,23 @@ class World:
         salt = int(rng.integers(1 << 30))
         goods = load_catalogue(priors)
         register = Register(priors, geography, names, self._lanes, n, salt)
-        underworld = Underworld(priors, self._lanes, goods, codes, n, salt)
-        self._shipper = Shipper(priors, self._lanes, register, underworld, goods, codes)
-        self._packer = Packer(priors, goods, geography.in_eu)
+        self._underworld = Underworld(priors, self._lanes, goods, codes, n, salt)
+        self._shipper = Shipper(priors, self._lanes, register, self._underworld, goods, geography)
+        self._packer = Packer(priors, goods, geography.in_eu, geography.index["US"])
         phrases = Phrasebook(
+            priors,
             goods,
+            codes,
             self._packer.rows_of_good(rows, _kind_shares(priors, self._lanes.expected(), self._lanes.channel)),
             rng,
         )
-        self._carelessness = Carelessness(priors, self._lanes, goods, geography.index["US"])
-        money = Money(geography, priors.day("calendar.first_day"), priors.day("calendar.last_day"))
-        self._columns = ShipmentColumns(priors, geography, register, money)
-        self._item_columns = ItemColumns(priors, geography, goods, phrases, self._carelessness, money)
+        self._carelessness = Carelessness(priors, geography, self._lanes, goods)
+        money = Money(priors, geography)
+        self._columns = ShipmentColumns(priors, geography, self._lanes, register, money)
+        self._item_columns = ItemColumns(priors, geography, self._lanes, goods, phrases, self._carelessness, money)
         self._office = Office(priors)
+        # In a long calendar with few rows a week would be too little for fast arrays.
+        self._block_days = max(BLOCK_DAYS, len(self._lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
         share = self._lanes.volume_of_day / self._lanes.volume_of_day.sum()
         self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
 
@@ -93,6 +111,7 @@ class World:
         number = 0
         while start < len(self._items):
             last_day = int(np.searchsorted(total, min(start + BLOCK, len(self._items)), side="left"))
+            last_day = min(last_day, first_day + self._block_days - 1)
             stop = int(total[last_day])
             if stop > start:
                 rng = np.random.default_rng([self._seed, 4, number])
@@ -117,6 +136,14 @@ class World:
             declared.gross_kg,
             declared.account_shown,
             rng,
+        )
+        at = np.flatnonzero(shipments.plan_row >= 0)
+        self._underworld.learn(
+            plan,
+            day_index[at],
+            shipments.channel[at],
+            outcome.seized[at],
+            outcome.known_s[at] // DAY_S - self._lanes.first_day,
         )
         s = packed.shipment
         rows = {name: column[s] for name, column in columns.items()} | goods | _labels(outcome, s)
@@ -170,7 +197,7 @@ def _labels(outcome: Outcome, s: Ints) -> dict[str, Texts]:
 
 def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: Plan, noise: Noise) -> dict[str, Texts]:
     s, n = items.shipment, len(shipments)
-    network, typologies, strength = (np.full(n, "", dtype=object) for _ in range(3))
+    network, typologies, strength, reaction = (np.full(n, "", dtype=object) for _ in range(4))
     for at in np.flatnonzero(shipments.plan_row >= 0).tolist():
         row = int(shipments.plan_row[at])
         network[at] = f"N{int(plan.network[row]):05d}"
@@ -178,6 +205,7 @@ def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: P
             name for name, present in zip(TRACES, plan.traces[row].tolist(), strict=True) if present
         )
         strength[at] = STRENGTHS[int(plan.strength[row])]
+        reaction[at] = plan.reaction[row]
     violation = np.full(n, "", dtype=object)
     for at in np.flatnonzero(noise.violated.any(axis=1)).tolist():
         violation[at] = ";".join(
@@ -191,16 +219,28 @@ def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: P
         "typologies": typologies[s],
         "strength": strength[s],
         "violation": violation[s],
+        "reaction": reaction[s],
     }
 
 
-def generate(rows: int, seed: int, *, rows_per_chunk: int | None = None) -> Iterator[WorldChunk]:
+def generate(
+    rows: int,
+    seed: int,
+    *,
+    rows_per_chunk: int | None = None,
+    priors: Priors | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> Iterator[WorldChunk]:
     """A simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
 
     The same ``rows`` and ``seed`` give the same rows to the last bit, whatever ``rows_per_chunk`` is (default: as made).
-    Raises `ValueError` when rows < 1, seed < 0 or rows_per_chunk < 1.
+    ``priors`` replace those of the file, ``first_day`` and ``last_day`` their calendar.
+    Raises `ValueError` when rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
     """
-    world = World(rows, seed)
+    days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
+    told = {name: day.isoformat() for name, day in days.items() if day is not None}
+    world = World(rows, seed, (priors or load_priors()).replaced(told))
     if rows_per_chunk is None:
         return world.blocks()
     if rows_per_chunk < 1:

@@ -1,0 +1,76 @@
+"""Law changes inside the calendar to which networks react, read from the reference tables.
+
+Which change concerns whom and what it moves follows the reference's own word: a listing (`control_listings`, effect
+"listing" of `policy_dates`) moves dealers in what is listed to unlisted neighbours (T1) and from finished opioids to their
+precursors; the end of an exemption moves small parcels to other channels; account dates make old and borrowed accounts
+worth more; an export licence makes third countries worth more (R1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from features.reference import control_listings, policy_dates, substances
+from features.reference.rows import Group, Precision
+
+#: What a change of law moves.
+MOVES: Final = ("neighbours", "precursors", "channel", "accounts", "third_country", "wording")
+_CONTENT: Final = {
+    Group.FENTANYL: ("fentanyl", "analogue"),
+    Group.NITAZENE: ("other_opioid",),
+    Group.OTHER_OPIOID: ("other_opioid",),
+    Group.PRECURSOR: ("precursor",),
+}
+_OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
+#: What the dated changes of trade and data move, and whose goods they concern ('' for everybody's).
+_DATED: Final = {
+    date(2025, 5, 2): ("channel", ""),
+    date(2025, 8, 29): ("channel", ""),
+    date(2025, 11, 10): ("third_country", "precursor"),
+    date(2025, 11, 21): ("accounts", ""),
+    date(2026, 5, 4): ("wording", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LawChange:
+    """A change in force from ``day``: it ``moves`` one of `MOVES` for networks whose content is among ``contents``."""
+
+    day: date
+    moves: str
+    contents: tuple[str, ...]
+
+
+def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
+    """The changes between two days, in order; each (day, move, contents) once. Days that the tables do not tell are out."""
+    found: set[LawChange] = set()
+    group = {row.name: row.group for row in substances()}
+    for listing in control_listings():
+        day = listing.effective_from
+        if day is None or listing.date_precision is not Precision.DAY or not first <= day <= last:
+            continue
+        contents = (
+            _CONTENT.get(group[listing.substance], ()) if listing.substance in group else _of_class(listing.substance)
+        )
+        if contents:
+            found.add(LawChange(day, "neighbours", contents))
+    for row in policy_dates():
+        if not first <= row.date <= last:
+            continue
+        if row.date in _DATED:
+            moves, content = _DATED[row.date]
+            found.add(LawChange(row.date, moves, (content,) if content else (*_OPIOIDS, "precursor", "equipment")))
+        elif row.effect == "listing":
+            found.add(LawChange(row.date, "precursors", _OPIOIDS))
+    return tuple(sorted(found, key=lambda change: (change.day, change.moves, change.contents)))
+
+
+def _of_class(name: str) -> tuple[str, ...]:
+    lowered = name.lower()
+    if "nitazene" in lowered:
+        return ("other_opioid",)
+    if "fentanyl" in lowered:
+        return ("fentanyl", "analogue")
+    return ()

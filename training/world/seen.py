@@ -1,0 +1,73 @@
+"""Which texts were seen, how often and where first: 24 bytes for each different text, whatever its length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Texts = NDArray[np.object_]
+Ints = NDArray[np.int64]
+
+
+class Seen:
+    """Texts by their 64-bit hash; two of a million different texts share one with a chance of 3e-8."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, dtype=np.uint64)
+        self._first = np.empty(0, dtype=np.int64)
+        self._count = np.empty(0, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, texts: Texts, at: Ints) -> None:
+        """Take texts (n,) that stand at places ``at`` (n,), ascending and above all earlier ones."""
+        if not len(texts):
+            return
+        codes, values = pd.factorize(texts)
+        count = np.bincount(codes)
+        first = np.empty(len(values), dtype=np.int64)
+        # Written backwards, so that the first place of a text is written last.
+        first[codes[::-1]] = at[::-1]
+        keys, place = np.unique(_hashes(values), return_index=True)
+        count, first = count[place], first[place]
+        where = np.searchsorted(self._keys, keys)
+        old = self._matches(keys, where)
+        self._count[where[old]] += count[old]
+        new = ~old
+        self._keys = np.insert(self._keys, where[new], keys[new])
+        self._first = np.insert(self._first, where[new], first[new])
+        self._count = np.insert(self._count, where[new], count[new])
+
+    def known(self, texts: Texts) -> NDArray[np.bool_]:
+        """(n,) whether each text was seen."""
+        return self.count(texts) > 0
+
+    def count(self, texts: Texts) -> Ints:
+        """(n,) how often each text was seen."""
+        return self._look_up(texts, self._count, 0)
+
+    def first(self, texts: Texts) -> Ints:
+        """(n,) where each text was seen first, -1 for never."""
+        return self._look_up(texts, self._first, -1)
+
+    def _look_up(self, texts: Texts, of: Ints, otherwise: int) -> Ints:
+        if not len(texts):
+            return np.empty(0, dtype=np.int64)
+        codes, values = pd.factorize(texts)
+        keys = _hashes(values)
+        where = np.searchsorted(self._keys, keys)
+        found = np.full(len(keys), otherwise, dtype=np.int64)
+        old = self._matches(keys, where)
+        found[old] = of[where[old]]
+        return found[codes]
+
+    def _matches(self, keys: NDArray[np.uint64], where: Ints) -> NDArray[np.bool_]:
+        if not len(self._keys):
+            return np.zeros(len(keys), dtype=np.bool_)
+        return np.asarray(self._keys[np.minimum(where, len(self._keys) - 1)] == keys)
+
+
+def _hashes(values: Texts) -> NDArray[np.uint64]:
+    return pd.util.hash_array(np.asarray(values, dtype=object), categorize=False)
