@@ -196,6 +196,12 @@ def number(value: str, decimal: str | None = None) -> tuple[float, str | None, b
     return _checked(parsed, value, problem)
 
 
+def signed_number(text: str, decimal: str | None = None) -> float:
+    """A number as people write it, with or without a sign; NaN where it is none."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    return sign * number(text.lstrip("+-"), decimal)[0]
+
+
 def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str | None, bool]:
     if parsed < 0:
         return math.nan, f"'{value[:40]}' is negative; treated as missing", False

@@ -66,11 +66,15 @@ class GoodsItem:
     customs_value: str | None = None
     undg_number: str | None = None
     permit_number: str | None = None
+    further: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Shipment:
-    """One shipment with its parties and goods items. ``notes`` are problems met while reading it."""
+    """One shipment with its parties and goods items. ``notes`` are problems met while reading it.
+
+    ``further``, here and on an item (which goes before), holds fields of an office's own that the manifest does not have.
+    """
 
     shipment_id: str
     items: list[GoodsItem]
@@ -95,6 +99,7 @@ class Shipment:
     currency: str | None = None
     consignor: Party = field(default_factory=Party)
     consignee: Party = field(default_factory=Party)
+    further: dict[str, str] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
@@ -105,6 +110,8 @@ _SHIPMENT_KEYS: Final = frozenset(f.name for f in FIELDS if f.level is Level.SHI
 _ITEM_KEYS: Final = frozenset(f.name for f in FIELDS if f.level is Level.ITEM)
 _FLAT_PARTY: Final = {f.name: (f.level.value, f.key) for f in FIELDS if f.level in (Level.CONSIGNOR, Level.CONSIGNEE)}
 _LABELS: Final = frozenset(LABEL_NAMES)
+#: The key of fields of an office's own.
+FURTHER: Final = "further"
 #: One of these makes a goods item.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
 
@@ -126,6 +133,8 @@ def shipment_from_json(data: object) -> Shipment:
     for key, value in data.items():
         if key in _SHIPMENT_KEYS:
             setattr(shipment, key, _text(key, value, notes, fatal))
+        elif key == FURTHER:
+            shipment.further = _read_further(value, FURTHER, notes, fatal)
         elif key in ("consignor", "consignee"):
             _read_party(Level(key), value, getattr(shipment, key), notes, fatal)
         elif key in _FLAT_PARTY:
@@ -158,6 +167,8 @@ def shipment_to_json(shipment: Shipment) -> dict[str, Any]:
             answer[role] = party
     if answer.get("routing_countries"):
         answer["routing_countries"] = answer["routing_countries"].split(";")
+    if shipment.further:
+        answer[FURTHER] = dict(shipment.further)
     answer["items"] = [_filled(item) for item in shipment.items]
     return answer
 
@@ -181,6 +192,29 @@ def rows_of(shipments: Iterable[Shipment]) -> tuple[dict[str, list[str | None]],
         if any(value is not None for value in values):
             columns[f.name] = values
     return columns, sum(counts)
+
+
+def further_of(shipments: Iterable[Shipment]) -> dict[str, list[str | None]]:
+    """Per further field one text per goods item: the item's own, or its shipment's."""
+    of_items = [shipment.further | item.further for shipment in shipments for item in shipment.items]
+    names = dict.fromkeys(name for further in of_items for name in further)
+    return {name: [further.get(name) for further in of_items] for name in names}
+
+
+def _read_further(value: object, where: str, notes: list[Problem], fatal: list[Problem]) -> dict[str, str]:
+    if _blank(value):
+        return {}
+    if not isinstance(value, Mapping):
+        notes.append(Problem(where, f"is {_kind(value)}, expected an object; it was treated as missing"))
+        return {}
+    found: dict[str, str] = {}
+    for key, part in value.items():
+        place = f"{where}.{key}"[:80]
+        if isinstance(part, Mapping | list):
+            notes.append(Problem(place, f"is {_kind(part)}, expected a text or a number; it was treated as missing"))
+        elif (text := _text(place, part, notes, fatal)) is not None:
+            found[str(key)] = text
+    return found
 
 
 def _read_party(level: Level, value: object, party: Party, notes: list[Problem], fatal: list[Problem]) -> None:
@@ -215,6 +249,8 @@ def _read_items(value: object, flat: dict[str, Any], notes: list[Problem], fatal
         for key, part in entry.items():
             if key in _ITEM_KEYS:
                 setattr(item, key, _text(key, part, notes, fatal, where=f"items[{index}]."))
+            elif key == FURTHER:
+                item.further = _read_further(part, f"items[{index}].{FURTHER}", notes, fatal)
             elif key not in _LABELS and not _blank(part):
                 problem = "is not a field of the manifest and was ignored"
                 notes.append(Problem(f"items[{index}].{key}"[:80], problem))
@@ -247,7 +283,10 @@ def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], 
 
 
 def _filled(part: Party | GoodsItem) -> dict[str, Any]:
-    return {f.name: value for f in fields(part) if (value := getattr(part, f.name)) is not None}
+    found = {f.name: value for f in fields(part) if (value := getattr(part, f.name)) is not None}
+    if not found.get(FURTHER, True):
+        del found[FURTHER]
+    return found
 
 
 def _blank(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -10,15 +11,21 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.further import FurtherField
 from features.groups.base import Feature, FloatArray, Group
 from features.groups.classification import ClassificationGroup
 from features.groups.description import DescriptionGroup
+from features.groups.expected import ExpectedGroup
 from features.groups.filing import FilingGroup
 from features.groups.history import HistoryGroup
+from features.groups.own import OwnGroup
+from features.groups.own_counts import Results
+from features.groups.own_keys import PLACES, OwnFields
 from features.groups.party import PartyGroup
 from features.groups.route import RouteGroup
 from features.groups.substance import SubstanceGroup, resolved
 from features.groups.value import ValueGroup
+from features.shipment import FURTHER, Problem
 from features.substances import Match
 from features.table import ManifestTable
 
@@ -37,6 +44,8 @@ COUNTRY_NEUTRAL: Final[Mapping[str, float]] = MappingProxyType(
         "routing_third_country": 0.0,
         "lane_share": -3.0,
         "goods_lane_share": -3.0,
+        "lane_growth": 0.0,
+        "lane_find_ratio": 0.0,
         "origin_missing": 0.0,
         "phone_contradicts": 0.0,
         "postcode_fault": 0.0,
@@ -48,6 +57,7 @@ _GROUPS: Final[tuple[type[Group], ...]] = (
     SubstanceGroup,
     ClassificationGroup,
     ValueGroup,
+    ExpectedGroup,
     RouteGroup,
     PartyGroup,
     FilingGroup,
@@ -61,13 +71,45 @@ class FeatureSpace:
     Attributes:
         groups: the groups of evidence, in order.
         features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` go with them.
+        own: what an office's own data has, for a model trained on such data; it adds the group `OwnGroup`.
     """
 
-    def __init__(self) -> None:
-        self.groups: tuple[Group, ...] = tuple(group() for group in _GROUPS)
-        self.features: tuple[Feature, ...] = tuple(feature for group in self.groups for feature in group.features)
+    def __init__(self, own: OwnFields | None = None) -> None:
+        self.own = own
+        self._own_group = OwnGroup(own) if own is not None else None
+        groups: list[Group] = [group() for group in _GROUPS]
+        if self._own_group is not None:
+            groups.append(self._own_group)
+        self.groups: tuple[Group, ...] = tuple(groups)
+        features = [feature for group in self.groups for feature in group.features]
+        if own is not None and not own.known_label:
+            # What a find is only the office's label says: it may be a value declared too high or too low.
+            features = [replace(feature, monotone=0) for feature in features]
+        self.features: tuple[Feature, ...] = tuple(features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
         self.monotone: tuple[int, ...] = tuple(feature.monotone for feature in self.features)
+
+    @property
+    def country_neutral(self) -> Mapping[str, float]:
+        """`COUNTRY_NEUTRAL`, with the rates that an office's own data taught of places alone at those of all."""
+        rates = {f"own_{place}_rate": 0.0 for place in PLACES}
+        return {**COUNTRY_NEUTRAL, **{name: value for name, value in rates.items() if name in self.names}}
+
+    @property
+    def further_fields(self) -> tuple[FurtherField, ...]:
+        """Fields beyond the manifest's that a table should bring (`ManifestTable.from_columns`)."""
+        return self.own.fields if self.own is not None else ()
+
+    def warn_of_further(self, table: ManifestTable) -> None:
+        """Warn, on the shipments concerned, of further fields without a value and of some that the model does not use."""
+        asked = {
+            field.name: "is not given, though the model uses it; treated as missing" for field in self.further_fields
+        }
+        unused = dict.fromkeys(table.further_names, "is no field that the model uses; it was ignored")
+        for name, problem in (unused | asked).items():
+            given = table.further(name).codes[table.first_row] >= 0
+            for row in table.first_row[given != (name in asked)].tolist():
+                table.warn(row, Problem(f"{FURTHER}.{name}"[:80], problem))
 
     def fit(self, table: ManifestTable) -> Self:
         """Learn statistics (usual values, shares, the description-to-HS model) from the rows of a fit window. No labels."""
@@ -85,13 +127,25 @@ class FeatureSpace:
             start = end
         return matrix
 
-    def fit_transform(self, table: ManifestTable, history: FloatArray, *, folds: int = 3, seed: int = 0) -> FloatArray:
+    def fit_transform(
+        self,
+        table: ManifestTable,
+        history: FloatArray,
+        *,
+        folds: int = 3,
+        seed: int = 0,
+        results: Results | None = None,
+    ) -> FloatArray:
         """Fit, and transform the same rows with what was learned from the other folds.
 
         A fold keeps shipments with the same first description together: a text that repeats must not teach its own answer.
+        ``results`` are for the group of an office's own data, which keeps a row's own result from it by itself.
         """
         fold = _folds(table, folds, seed)
         matrix = self.fit(table).transform(table, history)
+        if self._own_group is not None:
+            known = Results.none(table.n_rows) if results is None else results
+            matrix[:, -len(self._own_group.features) :] = self._own_group.learn(table, known, seed=seed)
         for number in range(folds):
             inside = np.flatnonzero(fold[table.shipment] == number)
             outside = np.flatnonzero(fold[table.shipment] != number)
@@ -101,7 +155,7 @@ class FeatureSpace:
             start = 0
             for group in self.groups:
                 end = start + len(group.features)
-                if group.learns:
+                if group.learns and group is not self._own_group:
                     other = type(group)()
                     other.fit(rest)
                     matrix[inside, start:end] = other.transform(held, history[:0])
@@ -122,13 +176,22 @@ class FeatureSpace:
         return data, arrays
 
     @classmethod
+    def of_state(cls, data: dict[str, Any]) -> Self:
+        """A space with the features of a saved one that has learned nothing yet.
+
+        Raises:
+            KeyError, TypeError, ValueError: the description of an office's own fields is damaged.
+        """
+        return cls(OwnFields.from_json(data[OwnGroup.name]) if OwnGroup.name in data else None)
+
+    @classmethod
     def from_state(cls, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
         """The inverse of `to_state`.
 
         Raises:
             KeyError, ValueError: something is missing or does not fit together.
         """
-        space = cls()
+        space = cls.of_state(data)
         for group in space.groups:
             prefix = f"{group.name}."
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

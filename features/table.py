@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features import normalise
+from features.coded import Coded
 from features.fields import FIELD, FIELDS, Kind, Level
 from features.reference.rates import usd_per_unit
-from features.shipment import DESCRIBING, GoodsItem, Problem, Shipment, rows_of
+from features.shipment import DESCRIBING, GoodsItem, Problem, Shipment, further_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+__all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -29,74 +32,6 @@ TIME_MISSING: Final = int(np.iinfo(np.int64).min)
 #: A clock may be off, and a day may have begun elsewhere; more than this ahead of receipt is a mistake.
 FUTURE_TOLERANCE_S: Final = 2 * 86400
 _SPREAD: Final = (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE)
-
-
-class Coded:
-    """A dictionary-encoded text column: ``codes`` (n,) int32 into ``values``; -1 is missing."""
-
-    __slots__ = ("codes", "values")
-
-    def __init__(self, codes: NDArray[np.int32], values: list[str]) -> None:
-        self.codes = codes
-        self.values = values
-
-    @classmethod
-    def from_list(cls, texts: Sequence[str | None]) -> Coded:
-        """Blank and ``None`` are missing; surrounding white space goes."""
-        known: dict[str, int] = {}
-        codes = np.empty(len(texts), dtype=np.int32)
-        for row, text in enumerate(texts):
-            stripped = text.strip() if text else ""
-            codes[row] = known.setdefault(stripped, len(known)) if stripped else -1
-        return cls(codes, list(known))
-
-    @classmethod
-    def from_arrow(cls, array: Any) -> Coded:
-        """From a pyarrow array of strings; blank and null are missing."""
-        import pyarrow as pa
-
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
-        if not pa.types.is_dictionary(array.type):
-            array = array.dictionary_encode()
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
-        codes = np.asarray(array.indices.fill_null(-1)).astype(np.int32)
-        return cls(codes, array.dictionary.to_pylist()).mapped(str.strip)
-
-    @classmethod
-    def missing(cls, n: int) -> Coded:
-        return cls(np.full(n, -1, dtype=np.int32), [])
-
-    def mapped(self, change: Callable[[str], str | None]) -> Coded:
-        """Values through ``change``; equal results share a code, blank ones become missing."""
-        known: dict[str, int] = {}
-        new = [known.setdefault(v, len(known)) if v else -1 for v in map(change, self.values)]
-        if new == list(range(len(new))):
-            return self
-        return Coded(np.array([*new, -1], dtype=np.int32)[self.codes], list(known))
-
-    def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
-        """Rows' entries of ``per_value`` (len(values), ...); rows without a text get ``missing``."""
-        padding = np.full((1, *per_value.shape[1:]), missing, dtype=per_value.dtype)
-        return np.concatenate([per_value, padding])[self.codes]
-
-    def to_list(self) -> list[str | None]:
-        padded = [*self.values, None]
-        return [padded[code] for code in self.codes.tolist()]
-
-    def take(self, rows: NDArray[Any]) -> Coded:
-        return Coded(self.codes[rows], self.values)
-
-    def compact(self) -> Coded:
-        """The same column without the values that no row has."""
-        used, codes = np.unique(self.codes, return_inverse=True)
-        shift = 1 if used.size and used[0] < 0 else 0
-        values = [self.values[code] for code in used[shift:].tolist()]
-        return Coded((codes - shift).astype(np.int32), values)
-
-    def __len__(self) -> int:
-        return len(self.codes)
 
 
 class ManifestTable:
@@ -121,6 +56,8 @@ class ManifestTable:
         self._row_problems: dict[int, list[Problem]] = {}
         self._refusals: dict[int, list[Problem]] = {}
         self._usd: dict[str, FloatArray] = {}
+        self._further: dict[str, Coded] = {}
+        self._decimal: str | None = None
         self._derived: dict[object, Any] = {}
 
     @classmethod
@@ -132,6 +69,7 @@ class ManifestTable:
         decimal: str | None = None,
         receipt: int | None = None,
         previous_time: int | None = None,
+        further: Mapping[str, Coded] | None = None,
     ) -> ManifestTable:
         """Normalise declared columns.
 
@@ -141,8 +79,10 @@ class ManifestTable:
             receipt: seconds since 1970 when the record came in (now, if not given). A declaration time that lies more
                 than `FUTURE_TOLERANCE_S` after it is a mistake and treated as missing.
             previous_time: fills missing times until the first row that has one; without it they are ``receipt``.
+            further: declared text of columns that are no manifest fields, by the names in which a model asks for them.
         """
         self = cls(n_rows)
+        self._further, self._decimal = dict(further or {}), decimal
         raw = {f.name: columns[f.name] for f in FIELDS if f.name in columns}
         ids = raw.get("shipment_id", Coded.missing(n_rows)).mapped(lambda v: normalise.text(v)[0])
         self._group(ids.codes)
@@ -170,7 +110,8 @@ class ManifestTable:
         shipments = list(shipments)
         texts, n_rows = rows_of(shipments)
         columns = {name: Coded.from_list(values) for name, values in texts.items()}
-        self = cls.from_columns(columns, n_rows, decimal=decimal, receipt=receipt)
+        further = {name: Coded.from_list(values) for name, values in further_of(shipments).items()}
+        self = cls.from_columns(columns, n_rows, decimal=decimal, receipt=receipt, further=further)
         row = 0
         for shipment in shipments:
             if shipment.notes:
@@ -181,6 +122,7 @@ class ManifestTable:
     def to_shipments(self) -> list[Shipment]:
         """Domain shipments with the declared texts."""
         lists = {name: column.to_list() for name, column in self.raw.items() if FIELD[name].level is not Level.LABEL}
+        further = {name: column.to_list() for name, column in self._further.items()}
         ends = [*self.first_row.tolist()[1:], self.n_rows]
         shipments = []
         for first, end in zip(self.first_row.tolist(), ends, strict=True):
@@ -192,7 +134,12 @@ class ManifestTable:
                 elif field.level is not Level.ITEM:
                     setattr(getattr(shipment, field.level.value), field.key, values[first])
             item_names = [name for name in lists if FIELD[name].level is Level.ITEM]
-            shipment.items = [GoodsItem(**{name: lists[name][row] for name in item_names}) for row in range(first, end)]
+            for row in range(first, end):
+                item = GoodsItem()
+                for name in item_names:
+                    setattr(item, name, lists[name][row])
+                item.further = {name: text for name, texts in further.items() if (text := texts[row]) is not None}
+                shipment.items.append(item)
             shipments.append(shipment)
         return shipments
 
@@ -214,6 +161,22 @@ class ManifestTable:
         """(n_rows,) seconds since 1970, UTC; `TIME_MISSING` where missing."""
         values = self._time.get(name)
         return np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if values is None else values
+
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        """Columns beyond the manifest's fields."""
+        return tuple(self._further)
+
+    def further(self, name: str) -> Coded:
+        """The declared text of a column that is no manifest field; an absent one is all missing."""
+        column = self._further.get(name)
+        return Coded.missing(self.n_rows) if column is None else column
+
+    def further_number(self, name: str) -> FloatArray:
+        """(n_rows,) such a column's numbers, of either sign; NaN where missing or no number."""
+        column = self.further(name)
+        values = np.array([normalise.signed_number(text, self._decimal) for text in column.values], dtype=np.float64)
+        return np.asarray(column.lookup(values, np.nan), dtype=np.float64)
 
     def usd(self, name: str) -> FloatArray:
         """An amount column (``customs_value``, ``freight_charge``) in US dollars of the declaration's month.
@@ -291,6 +254,8 @@ class ManifestTable:
         other._text = {name: column.take(rows) for name, column in self._text.items()}
         other._number = {name: values[rows] for name, values in self._number.items()}
         other._time = {name: values[rows] for name, values in self._time.items()}
+        other._further = {name: column.take(rows) for name, column in self._further.items()}
+        other._decimal = self._decimal
         other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]
         position = (
             {row: index for index, row in enumerate(rows.tolist())} if self._row_problems or self._refusals else {}

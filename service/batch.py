@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 
+from features.further import missing_note
 from features.readers import ROWS_PER_CHUNK, Chunk, ColumnMapping, TableReader, open_table
 from service.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
 from service.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
@@ -129,6 +130,7 @@ def score_file(
             tally.add(chunk, scored)
             if progress is not None:
                 progress(reader.bytes_read, reader.approx_bytes, tally.rows_in)
+    lacking = missing_note(model.space.further_fields, reader.names)
     return BatchReport(
         rows_in=tally.rows_in,
         rows_out=tally.rows_out,
@@ -138,7 +140,7 @@ def score_file(
         rows_warned=tally.warned,
         rejects_path=rejects if refusals.rows else None,
         replaced=layout.replaced,
-        notes=(*_guesses(reader), *reader.notes, *layout.notes),
+        notes=(*_guesses(reader), *reader.notes, *layout.notes, *([lacking] if lacking else [])),
         encoding=reader.encoding,
         delimiter=reader.delimiter,
         decimal=reader.decimal,

@@ -13,7 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.fields import HEADS
+from features.further import further_columns, missing_note
 from features.readers import Chunk
+from features.shipment import FURTHER, Problem
 from features.table import ManifestTable
 from service.output import round_significant
 from service.seen import SeenShipments
@@ -111,6 +113,7 @@ class ChunkScorer:
         self._explain, self._settings, self._update, self._threads = explain, settings, update_history, threads
         self._top, self._lock = top, lock or contextlib.nullcontext()
         self._seen = SeenShipments()
+        self._told = False
         self._previous_time: int | None = None
         self.columns = score_columns(model.heads)
 
@@ -119,7 +122,11 @@ class ChunkScorer:
         if not chunk.n_rows:
             return self._empty({})
         table = ManifestTable.from_columns(
-            chunk.columns, chunk.n_rows, decimal=self._decimal, previous_time=self._previous_time
+            chunk.columns,
+            chunk.n_rows,
+            decimal=self._decimal,
+            previous_time=self._previous_time,
+            further=further_columns(chunk.native, self._model.space.further_fields),
         )
         refused = {
             row: "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
@@ -130,6 +137,11 @@ class ChunkScorer:
         self._previous_time = int(table.declared_s[-1])
         if not len(rows):
             return self._empty(refused)
+        lacking = missing_note(self._model.space.further_fields, chunk.native.column_names)
+        if lacking is not None and not self._told:
+            # Once: it holds for the whole file.
+            accepted.warn(0, Problem(FURTHER, lacking))
+        self._told = True
         with self._lock:
             scores = self._model.score(
                 accepted,

@@ -113,6 +113,8 @@ def score(
     if len(tables) > 1 and not update:
         # Later parts still see the earlier ones, on a copy that is thrown away.
         history, update = served.history.copy(), True
+    for part in tables:
+        served.model.space.warn_of_further(part)
     # The live history has what a model needs of a history, behind its lock.
     advanced = cast("History", history)
     scores = [

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fields import HEADS, LABEL_NAMES, MANIFEST_NAMES
-from features.readers import ColumnMapping, open_table
+from features.fields import LABEL_NAMES, MANIFEST_NAMES
+from features.further import FurtherField, further_columns, missing_note
+from features.groups.own_keys import OwnFields
+from features.readers import ColumnMapping, TableReader, open_table
 from features.table import Coded, ManifestTable
 from training.labels import Bools, Ints, Labels, any_of_shipment, manifest_labels, own_labels
+from training.own_fields import Candidates, candidates, choose
+from training.world_truth import TruthColumns, WorldTruth
+
+if TYPE_CHECKING:
+    from training.world.priors import Priors
 
 #: Manifest columns are kept and labels are read; all else in a file is none of the model's business.
 _KEPT: Final = frozenset(MANIFEST_NAMES) | frozenset(LABEL_NAMES)
@@ -30,7 +37,8 @@ class BadData(ValueError):
 class Dataset:
     """Accepted rows in order of (declared_at, arrival), with labels.
 
-    ``truth`` (n_rows, heads) is what was really inside, known for simulated data only; it is never trained on.
+    ``truth`` (n_rows, heads) is what was really inside, and ``world`` who sent it how: known for simulated data only, and
+    never trained on. ``own`` says what an office's own data has besides (`features.groups.own`).
     ``data_row`` (n_rows,) is each row's number in the source, from 1.
     """
 
@@ -43,6 +51,8 @@ class Dataset:
     has_times: bool
     rows_refused: int
     notes: tuple[str, ...]
+    world: WorldTruth | None = None
+    own: OwnFields | None = None
 
     def found(self) -> Bools:
         """(n_shipments,): whether anything was ever found in it."""
@@ -122,25 +132,23 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def simulated(rows: int, seed: int, *, progress: Progress | None = None) -> Dataset:
-    """``rows`` goods items of the simulated world of this seed, with an office's labels and the truth."""
+def simulated(rows: int, seed: int, *, priors: Priors | None = None, progress: Progress | None = None) -> Dataset:
+    """``rows`` goods items of the simulated world of this seed, with an office's labels and the truth.
+
+    ``priors`` replace those of `training.world`.
+    """
     from training.world import generate
 
-    builder = ColumnsBuilder()
-    contents: list[str] = []
-    for chunk in generate(rows=rows, seed=seed):
+    builder, truth = ColumnsBuilder(), TruthColumns()
+    for chunk in generate(rows=rows, seed=seed, priors=priors):
         office = {name: Coded.from_list(as_text(values)) for name, values in chunk.office.items() if name in _KEPT}
-        n = len(chunk.truth["content"])
-        builder.add(office, n)
-        contents.extend(str(content) for content in chunk.truth["content"])
+        truth.add(chunk.truth)
+        builder.add(office, truth.n_rows - builder.n_rows)
         if progress is not None:
             progress(builder.n_rows)
     columns = builder.columns()
-    truth = np.array([[content in HEADS[head] for head in HEADS] for content in contents], dtype=np.bool_).reshape(
-        -1, len(HEADS)
-    )
-    source = f"simulated: {rows} goods items, seed {seed}"
-    return build(columns, builder.n_rows, source, columns_digest(columns), truth=truth)
+    source = f"simulated: {rows} goods items, seed {seed}" + ("" if priors is None else ", other priors")
+    return build(columns, builder.n_rows, source, columns_digest(columns), world=truth)
 
 
 def from_file(
@@ -150,32 +158,54 @@ def from_file(
     label: str | None = None,
     positive: str | None = None,
     in_order: bool = True,
+    fields: tuple[FurtherField, ...] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """A labelled file. ``label`` names a binary column of its own; else its ``content`` column is read.
 
-    ``in_order=False`` keeps the rows as they stand in the file (for scoring as `tidewaiter score` would).
+    ``in_order=False`` keeps the rows as they stand in the file (for scoring as `tidewaiter score` would). ``fields`` are
+    the further fields that a model asks for; without them they are chosen (`training.own_fields`), where the file has a
+    label of its own or the mapping names some.
     Raises `BadData`, `training.labels.BadLabels`, and what the reader raises for a file that is no table.
     """
     builder = ColumnsBuilder()
     rejected = 0
     with open_table(path, mapping=mapping) as reader:
+        wanted = _candidates(reader, mapping, label, path) if fields is None else None
+        taken = fields if wanted is None else wanted.fields
         for chunk in reader:
             columns = manifest_columns(chunk.columns, reader.recognised, label)
             if label is not None:
                 if label not in chunk.raw.column_names:
                     raise BadData(f"{path}: no column {label!r}; the columns are {', '.join(chunk.raw.column_names)}")
                 columns[_own(label)] = Coded.from_arrow(chunk.raw.column(label))
+            columns |= {_further(name): column for name, column in further_columns(chunk.native, taken or ()).items()}
             builder.add(columns, chunk.n_rows)
             rejected += len(chunk.rejected)
             if progress is not None:
                 progress(builder.n_rows)
     if builder.n_rows == 0:
         raise BadData(f"{path}: no rows; a header line and at least one goods item are expected")
-    return build(
+    data = build(
         builder.columns(), builder.n_rows, str(path), file_digest(path), label=label, positive=positive,
-        decimal=reader.decimal, in_order=in_order, rejected=rejected,
+        decimal=reader.decimal, in_order=in_order, rejected=rejected, further=wanted,
     )  # fmt: skip
+    lacking = missing_note(fields or (), reader.names)
+    return replace(data, notes=(*data.notes, lacking)) if lacking else data
+
+
+def _candidates(reader: TableReader, mapping: ColumnMapping | None, label: str | None, path: Path) -> Candidates | None:
+    """Columns of the file that may become further fields; None where its label is the manifest's and none are named."""
+    if label is None and (mapping is None or not mapping.further):
+        return None
+    try:
+        return candidates(reader.recognised, mapping, label)
+    except ValueError as error:
+        raise BadData(f"{path}: {error}") from error
+
+
+def _further(name: str) -> str:
+    return f"further:{name}"
 
 
 def _own(label: str) -> str:
@@ -200,17 +230,22 @@ def build(
     source: str,
     digest: str,
     *,
-    truth: Bools | None = None,
+    world: TruthColumns | None = None,
     label: str | None = None,
     positive: str | None = None,
     decimal: str | None = None,
     in_order: bool = True,
     rejected: int = 0,
+    further: Candidates | None = None,
 ) -> Dataset:
-    """A dataset from raw coded columns: refused rows left out, shipments in time order, labels checked and read."""
+    """A dataset from raw coded columns: refused rows left out, shipments in time order, labels checked and read.
+
+    ``further`` are columns, named by `_further`, of which the further fields are chosen.
+    """
     manifest = {name: column for name, column in columns.items() if name in MANIFEST_NAMES}
     rest = {name: column for name, column in columns.items() if name not in MANIFEST_NAMES}
-    table = ManifestTable.from_columns(manifest, n_rows, decimal=decimal)
+    beyond = {name.removeprefix(_further("")): column for name, column in rest.items() if name.startswith(_further(""))}
+    table = ManifestTable.from_columns(manifest, n_rows, decimal=decimal, further=beyond)
     row = np.arange(1, n_rows + 1, dtype=np.int64)
     if table.refused.all():
         first = "; ".join(f"{p.field}: {p.problem}" for p in next(iter(table.refusals().values()), []))
@@ -221,12 +256,15 @@ def build(
     declared = manifest.get("declared_at")
     has_times = declared is not None and bool((table.seconds("declared_at")[keep] > np.iinfo(np.int64).min).any())
     table = table.accepted()
-    row, truth = row[keep], None if truth is None else truth[keep]
+    row = row[keep]
     if in_order and np.any(np.diff(table.declared_s) < 0):
         order = rows_of(table, np.argsort(table.declared_s, kind="stable"))
-        raw = {name: column.take(order) for name, column in table.raw.items()}
-        table = ManifestTable.from_columns(raw, len(order), decimal=decimal)
-        row, truth = row[order], None if truth is None else truth[order]
+        raw, beyond = (
+            {name: column.take(order) for name, column in columns.items()}
+            for columns in (table.raw, {name: table.further(name) for name in beyond})
+        )
+        table = ManifestTable.from_columns(raw, len(order), decimal=decimal, further=beyond)
+        row = row[order]
     labelled = {name: column.take(row - 1) for name, column in rest.items()}
     if label is not None:
         own = labelled[_own(label)]
@@ -237,7 +275,15 @@ def build(
     refused = int(n_rows - keep.sum())
     if refused or rejected:
         notes.append(f"{refused + rejected} rows could not be read and were left out.")
-    return Dataset(source, digest, table, labels, truth, row, has_times, refused + rejected, tuple(notes))
+    own_fields: OwnFields | None = None
+    if further is not None:
+        own_fields, about = choose(table, further, labels)
+        notes += about
+    inside = None if world is None else world.of(row - 1, table.first_row)
+    truth = None if inside is None else inside.heads()
+    return Dataset(
+        source, digest, table, labels, truth, row, has_times, refused + rejected, tuple(notes), inside, own_fields
+    )
 
 
 def rows_of(table: ManifestTable, shipments: Ints) -> Ints:

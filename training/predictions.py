@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.further import further_columns
 from features.readers import ColumnMapping, open_table
 from features.readers.chunk import Chunk
 from features.table import ManifestTable
@@ -48,7 +49,11 @@ def predict_file(
             for chunk in reader:
                 columns = manifest_columns(chunk.columns, reader.recognised, label)
                 table = ManifestTable.from_columns(
-                    columns, chunk.n_rows, decimal=reader.decimal, previous_time=previous
+                    columns,
+                    chunk.n_rows,
+                    decimal=reader.decimal,
+                    previous_time=previous,
+                    further=further_columns(chunk.native, model.space.further_fields),
                 )
                 risk = np.full(chunk.n_rows, np.nan)
                 accepted = table.accepted()

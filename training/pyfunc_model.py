@@ -48,20 +48,21 @@ def frame_columns(frame: pd.DataFrame) -> dict[str, Coded]:
     """The manifest columns of a frame as declared text: whole numbers without ``.0``, missing values of any kind as
     missing.
     """
-    columns: dict[str, Coded] = {}
-    for name in MANIFEST_NAMES:
-        if name in frame.columns:
-            series = frame[name]
-            if isinstance(series.dtype, pd.DatetimeTZDtype):
-                # Plain UTC text: Arrow's way to these columns is one that pandas deprecates.
-                series = series.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            if series.dtype == object:
-                array = pa.chunked_array([pa.array([_text(value) for value in series.tolist()], pa.string())])
-            else:
-                # A string column of pandas comes as a chunked array, a column of numbers as a plain one.
-                array = pa.Table.from_pandas(series.to_frame(name), preserve_index=False).column(0)
-            columns[name] = Coded.from_arrow(text_column(array))
-    return columns
+    return {name: column_of(frame, name) for name in MANIFEST_NAMES if name in frame.columns}
+
+
+def column_of(frame: pd.DataFrame, name: str) -> Coded:
+    """One column of a frame as declared text."""
+    series = frame[name]
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        # Plain UTC text: Arrow's way to these columns is one that pandas deprecates.
+        series = series.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if series.dtype == object:
+        array = pa.chunked_array([pa.array([_text(value) for value in series.tolist()], pa.string())])
+    else:
+        # A string column of pandas comes as a chunked array, a column of numbers as a plain one.
+        array = pa.Table.from_pandas(series.to_frame(name), preserve_index=False).column(0)
+    return Coded.from_arrow(text_column(array))
 
 
 def _text(value: Any) -> str | None:
@@ -78,7 +79,8 @@ def _text(value: Any) -> str | None:
 
 def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings | None = None) -> pd.DataFrame:
     """Scores of a frame's rows, with the frame's index."""
-    table = ManifestTable.from_columns(frame_columns(frame), len(frame))
+    further = {field.name: column_of(frame, field.name) for field in model.space.further_fields if field.name in frame}
+    table = ManifestTable.from_columns(frame_columns(frame), len(frame), further=further)
     accepted = table.accepted()
     scores = model.score(accepted, model.history.copy(), settings=settings)
     rows = np.flatnonzero(~table.refused)

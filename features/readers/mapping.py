@@ -7,6 +7,8 @@
     [values.field]  "their value" = "ours"                 other values pass through; "" means missing
     [scale]      field = 0.001                             their number times this is ours (grams to kilograms)
     [dates]      field = "%d.%m.%Y"                        how they write times (a list: the first that fits), as UTC
+    [fields]     "Their column" = "numeric"                a further field for training, or "categorical"
+                 ignore = ["Their column"]                 columns that training leaves alone
 
 Fields are those of the manifest. Columns the mapping does not name are still found under the manifest's own names;
 aliases are not guessed. Codes are never padded and blanks never filled. A value that cannot be converted passes through
@@ -22,7 +24,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -60,6 +62,12 @@ class _Document(_Strict):
     values: dict[str, dict[str, Scalar]] = Field(default_factory=dict)
     scale: dict[str, float | int] = Field(default_factory=dict)
     dates: dict[str, str | list[str]] = Field(default_factory=dict)
+    fields: dict[str, str | list[str]] = Field(default_factory=dict)
+
+
+#: The entry of ``[fields]`` that lists columns to be left alone.
+_IGNORE: Final = "ignore"
+_FIELD_KINDS: Final = ("numeric", "categorical")
 
 
 class ColumnMapping:
@@ -116,6 +124,17 @@ class ColumnMapping:
         return tuple(self._document.columns)
 
     @property
+    def further(self) -> Mapping[str, str]:
+        """Input column -> ``numeric`` or ``categorical``, for columns that training takes as further fields."""
+        return {name: kind for name, kind in self._document.fields.items() if isinstance(kind, str)}
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Input columns that training leaves alone."""
+        ignored = self._document.fields.get(_IGNORE, [])
+        return tuple(ignored) if isinstance(ignored, list) else ()
+
+    @property
     def constants(self) -> Mapping[str, str]:
         return {name: _as_text(value) for name, value in self._document.constants.items()}
 
@@ -157,6 +176,11 @@ class ColumnMapping:
                     near = nearest(key, list(FIELD))
                     hint = f"the nearest are {_listed(near)}" if near else "GET /v1/schema lists them"
                     raise MappingError(self.name, f"{section}.{key}", f"there is no such field; {hint}.")
+        for key, kind in document.fields.items():
+            if key == _IGNORE and isinstance(kind, str):
+                raise MappingError(self.name, f"fields.{key}", f"a list of columns is needed, got {kind!r}.")
+            if key != _IGNORE and kind not in _FIELD_KINDS:
+                raise MappingError(self.name, f"fields.{key}", f'"numeric" or "categorical" is needed, got {kind!r}.')
         for key in document.constants:
             if key in document.columns:
                 raise MappingError(self.name, f"constants.{key}", "the field also has a column; keep one of the two.")

@@ -146,7 +146,7 @@ class _Counted:
     def __init__(self, model: RiskModel, metrics: Metrics) -> None:
         self._model = model
         self._metrics = metrics
-        self.heads = model.heads
+        self.heads, self.space = model.heads, model.space
 
     def score(self, *args: Any, **options: Any) -> Scores:
         scores = self._model.score(*args, **options)

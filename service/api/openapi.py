@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from features.fields import FIELDS, Field, Kind, Level
+from features.shipment import FURTHER
 from service.api.answers import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.substances import MAX_QUERY, jurisdictions
@@ -123,6 +124,12 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         of_level[field.level][field.key] = field_schema(field)
     shipment = of_level[Level.SHIPMENT]
     shipment["shipment_id"] |= {"type": ["string", "integer"], "minLength": 1, "pattern": r"[^\s]"}
+    for level in (Level.SHIPMENT, Level.ITEM):
+        of_level[level][FURTHER] = {
+            "type": ["object", "null"],
+            "description": "Fields of an office's own that its model was trained with, by their names",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }
     for role in (Level.CONSIGNOR, Level.CONSIGNEE):
         shipment[role.value] = {"$ref": f"#/components/schemas/{role.value.title()}"}
     shipment["items"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/GoodsItem"}}

@@ -65,6 +65,9 @@ def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
         "consignor_finds": 1,
         "consignee_finds": 1,
         "address_finds": 1,
+        "pair_finds": 1,
+        "consignor_contact_finds": 1,
+        "consignee_contact_finds": 1,
     }
 
 

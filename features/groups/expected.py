@@ -1,0 +1,248 @@
+"""What goods described in such words usually weigh and cost, and how far a declaration lies from it.
+
+An additive model of the log of a quantity, fitted without labels: an effect of the text, effects of channel, filing, unit and
+destination, and slopes of the log of the quantity and, where said, of the mass. It is fitted by backfitting (Hastie and Tibshirani
+1990, chapter 4); the effects of the texts are then regressed on their words by ridge regression, so that texts never seen
+before have an effect too. A second regression on the words tells how far honest declarations of such goods spread. HS codes
+have no part in it: a false code must not make a false mass look right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.base import FloatArray, Group, State, declare, log_or_nan
+from features.groups.description import declared_text, words
+from features.groups.value import item_mass
+from features.table import Coded, ManifestTable
+
+IntArray = NDArray[np.int64]
+
+FEATURES: Final = declare(
+    "expected",
+    ("mass_for_words", "MASS_UNUSUAL", "Distance of the mass from what goods described so usually weigh in this quantity"),
+    ("value_for_words", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost in this quantity"),
+    ("price_for_words", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost at this mass"),
+    ("mass_odd", "MASS_UNUSUAL", "How far the mass is from what goods described so weigh, either way"),
+    ("price_odd", "VALUE_DENSITY", "How far the price is from what goods described so cost, either way"),
+)  # fmt: skip
+#: Words and pairs of neighbouring words share this many places; a collision costs little and a bundle holds few numbers.
+_PLACES: Final = 1 << 14
+_COLUMNS: Final = ("channel", "filing_type", "quantity_unit", "consignee_country")
+_TARGETS: Final = ("mass", "value", "price")
+_SWEEPS: Final = 6
+_RIDGE: Final = 4.0
+_STEPS: Final = 40
+#: Values of a column with few rows are drawn to the mean as by this many rows more.
+_SHRINK: Final = 20.0
+_FAR: Final = 12.0
+_LEAST_ROWS: Final = 50
+
+
+@lru_cache(maxsize=131072)
+def _places(text: str) -> tuple[int, ...]:
+    """Places of a text's words and pairs of neighbours; a text in a script without spaces also by pairs of characters."""
+    own = words(text)
+    tokens = [*own, *(f"{a} {b}" for a, b in pairwise(own))]
+    if not text.isascii():
+        tokens += [f"{a}{b}" for a, b in pairwise(text)]
+    return tuple({crc32(token.encode()) % _PLACES for token in tokens})
+
+
+@dataclass(slots=True)
+class _Additive:
+    """One fitted quantity. ``words`` (places,) effects, ``spread`` (places,) effects on the log of the spread, ``slopes``."""
+
+    base: float
+    spread_base: float
+    words: FloatArray
+    spread: FloatArray
+    slopes: FloatArray
+    effects: dict[str, dict[str, float]]
+
+
+class ExpectedGroup(Group):
+    """Distances from what is usual for the words."""
+
+    name = "expected"
+    learns = True
+    features = FEATURES
+
+    def __init__(self) -> None:
+        self.fitted_: dict[str, _Additive] = {}
+
+    def fit(self, table: ManifestTable) -> None:
+        text = declared_text(table)
+        designs = _designs(table)
+        self.fitted_ = {}
+        for name in _TARGETS:
+            target, numbers = designs[name]
+            usable = np.flatnonzero(~np.isnan(target) & ~np.isnan(numbers).any(axis=1) & (text.codes >= 0))
+            if len(usable) >= _LEAST_ROWS:
+                columns = {column: table.text(column).take(usable) for column in _COLUMNS}
+                self.fitted_[name] = _fit(target[usable], numbers[usable], text.take(usable), columns)
+
+    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
+        matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
+        designs = _designs(table)
+        for at, name in enumerate(_TARGETS):
+            if (model := self.fitted_.get(name)) is not None:
+                target, numbers = designs[name]
+                matrix[:, at] = _distance(model, target, numbers, table)
+        matrix[:, 3], matrix[:, 4] = np.abs(matrix[:, 0]), np.abs(matrix[:, 2])
+        return matrix
+
+    def state(self) -> State:
+        data = {
+            name: {
+                "base": model.base,
+                "spread_base": model.spread_base,
+                "slopes": model.slopes.tolist(),
+                "effects": model.effects,
+            }
+            for name, model in self.fitted_.items()
+        }
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, model in self.fitted_.items():
+            arrays |= {
+                f"{name}_words": model.words.astype(np.float32),
+                f"{name}_spread": model.spread.astype(np.float32),
+            }
+        return data, arrays
+
+    def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        self.fitted_ = {}
+        for name, own in data.items():
+            words_, spread = (arrays[f"{name}_{part}"].astype(np.float64) for part in ("words", "spread"))
+            if words_.shape != (_PLACES,) or spread.shape != (_PLACES,):
+                raise ValueError(f"Effects of words of {name} have shape {words_.shape}, expected ({_PLACES},).")
+            effects = {column: {k: float(v) for k, v in values.items()} for column, values in own["effects"].items()}
+            self.fitted_[name] = _Additive(
+                float(own["base"]), float(own["spread_base"]), words_, spread, np.array(own["slopes"], float), effects
+            )
+
+
+def _designs(table: ManifestTable) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Per target its log (n,) and the logs (n, slopes) that it goes with."""
+    mass, value = log_or_nan(item_mass(table)), log_or_nan(table.usd("customs_value"))
+    # A quantity that is missing is taken as one: most parcels hold one.
+    units = np.nan_to_num(log_or_nan(table.number("quantity")))
+    return {
+        "mass": (mass, units[:, None]),
+        "value": (value, units[:, None]),
+        "price": (value, np.stack([units, mass], axis=1)),
+    }
+
+
+def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str, Coded]) -> _Additive:
+    text = text.compact()
+    count = np.bincount(text.codes, minlength=len(text.values)).astype(np.float64)
+    base = float(np.mean(target))
+    rest = target - base
+    of_text = np.zeros(len(text.values))
+    slopes = np.zeros(numbers.shape[1])
+    effect_of = {name: np.zeros(len(column.values)) for name, column in columns.items()}
+    centred = numbers - numbers.mean(axis=0)
+    power = np.maximum((centred**2).sum(axis=0), 1e-9)
+    for _ in range(_SWEEPS):
+        rest += of_text[text.codes]
+        of_text = np.bincount(text.codes, rest, len(count)) / (count + 1.0)
+        rest -= of_text[text.codes]
+        for k in range(len(slopes)):
+            step = float(centred[:, k] @ rest) / float(power[k])
+            slopes[k] += step
+            rest -= step * centred[:, k]
+        for name, column in columns.items():
+            seen = column.codes >= 0
+            codes = column.codes[seen]
+            rest[seen] += effect_of[name][codes]
+            rows = np.bincount(codes, minlength=len(column.values))
+            effect_of[name] = np.bincount(codes, rest[seen], len(column.values)) / (rows + _SHRINK)
+            rest[seen] -= effect_of[name][codes]
+    base -= float(slopes @ numbers.mean(axis=0))
+    tokens = _Tokens.of(text.values)
+    effects = tokens.ridge(of_text, count)
+    rest += (of_text - tokens.sums(effects))[text.codes]
+    spread = np.log(np.bincount(text.codes, np.minimum(np.abs(rest), _FAR), len(count)) / count + 0.02)
+    spread_base = float(np.average(spread, weights=count))
+    spreads = tokens.ridge(spread - spread_base, count)
+    # The mean absolute deviation of a normal variable is 0.8 standard deviations.
+    return _Additive(
+        base,
+        spread_base + float(np.log(1.25)),
+        # What is saved is what was fitted.
+        effects.astype(np.float32).astype(np.float64),
+        spreads.astype(np.float32).astype(np.float64),
+        slopes,
+        {
+            name: {value: round(float(effect_of[name][code]), 5) for code, value in enumerate(column.values)}
+            for name, column in columns.items()
+        },
+    )
+
+
+def _distance(model: _Additive, target: FloatArray, numbers: FloatArray, table: ManifestTable) -> FloatArray:
+    expected = np.full(len(target), model.base)
+    for k, slope in enumerate(model.slopes.tolist()):
+        expected += slope * numbers[:, k]
+    for name, effects in model.effects.items():
+        column = table.text(name)
+        expected += column.lookup(np.array([effects.get(value, 0.0) for value in column.values], dtype=np.float64), 0.0)
+    text = declared_text(table)
+    tokens = _Tokens.of(text.values)
+    expected += text.lookup(tokens.sums(model.words), np.nan)
+    spread = np.exp(text.lookup(tokens.sums(model.spread), 0.0) + model.spread_base)
+    distance: FloatArray = np.clip((target - expected) / np.maximum(spread, 0.1), -_FAR, _FAR)
+    return distance
+
+
+@dataclass(slots=True)
+class _Tokens:
+    """Places of the words of texts, flat; text i has ``length[i]`` of them."""
+
+    place: IntArray
+    length: IntArray
+
+    @classmethod
+    def of(cls, texts: list[str]) -> _Tokens:
+        found = [_places(text) for text in texts]
+        place = np.fromiter((p for one in found for p in one), dtype=np.int64)
+        return cls(place, np.fromiter(map(len, found), dtype=np.int64, count=len(found)))
+
+    def sums(self, effects: FloatArray) -> FloatArray:
+        """(texts,) the mean effect of each text's words, 0 for a text without any."""
+        # Added up one text at a time, so that the last bits do not depend on which texts stand beside it.
+        total = np.concatenate([effects[self.place], [0.0]])
+        starts = np.concatenate([[0], np.cumsum(self.length)[:-1]])
+        added = np.add.reduceat(total, np.minimum(starts, len(self.place))) if len(self.length) else np.zeros(0)
+        return np.where(self.length > 0, added / np.maximum(self.length, 1), 0.0)
+
+    def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
+        """(places,) effects whose means over each text's words come near ``target``, by conjugate gradients (Hestenes and Stiefel
+        1952) on the normal equations."""
+        share = np.repeat(1.0 / np.maximum(self.length, 1), self.length)
+        of_text = np.repeat(np.arange(len(self.length)), self.length)
+
+        def back(values: FloatArray) -> FloatArray:
+            return np.asarray(np.bincount(self.place, (weight * values)[of_text] * share, _PLACES), dtype=np.float64)
+
+        solution = np.zeros(_PLACES)
+        residual = back(target)
+        direction, size = residual.copy(), float(residual @ residual)
+        for _ in range(_STEPS):
+            if size < 1e-10:
+                break
+            image = back(self.sums(direction)) + _RIDGE * direction
+            step = size / float(direction @ image)
+            solution += step * direction
+            residual -= step * image
+            size, before = float(residual @ residual), size
+            direction = residual + (size / before) * direction
+        return solution
