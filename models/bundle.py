@@ -165,16 +165,16 @@ def _construct(audited: Audited) -> RiskModel:
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, lgb.basic.LightGBMError) as error:
             raise BundleRefused(info.folder, [f"{name}: {type(error).__name__}: {error}"]) from error
 
-    # Before the state: a space of other features would fail on it, and say less clearly why.
-    problems = _feature_problems(list(FeatureSpace().names), manifest["features"]["names"])
-    if problems:
-        raise BundleRefused(info.folder, problems)
-
     def booster(data: bytes) -> lgb.Booster:
         return lgb.Booster(model_str=data.decode())
 
     arrays = {name: attempt(name, parse_npz, files[name]) for name in files if name.endswith(".npz")}
     documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}
+    # Before the state: a space of other features would fail on it, and say less clearly why.
+    bare = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
+    problems = _feature_problems(list(bare.names), manifest["features"]["names"])
+    if problems:
+        raise BundleRefused(info.folder, problems)
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
     boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
     reference = arrays["reference.npz"]

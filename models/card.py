@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+#: Keys that the sections of a card put into sentences and tables.
+_TOLD: Final = ("sections", "description", "limits", "metrics")
 
 
 def card_markdown(name: str, version: str, card: Mapping[str, Any]) -> str:
-    """Markdown of a card: a section per top-level key, nested objects as lists, lists of equal objects as tables."""
+    """Markdown of a card: its ``sections`` as they are, then a section per further top-level key, nested objects as
+    lists, lists of equal objects as tables. What the sections tell already is not repeated.
+    """
     lines = [f"# {name} {version}", ""]
+    sections = card.get("sections")
+    if isinstance(sections, list) and sections:
+        card = {key: value for key, value in card.items() if key not in _TOLD}
+        for section in sections:
+            lines += [f"## {_cell(section['heading'])}", "", *_section(section)]
     plain = {key: value for key, value in card.items() if not _nested(value)}
     lines += [f"- {_title(key)}: {_cell(value)}" for key, value in plain.items()]
     if plain:
@@ -17,6 +27,17 @@ def card_markdown(name: str, version: str, card: Mapping[str, Any]) -> str:
         if key not in plain:
             lines += [f"## {_title(key)}", "", *_block(value, 0), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _section(section: Mapping[str, Any]) -> list[str]:
+    lines = [line for sentence in section.get("text", ()) for line in (_cell(sentence), "")]
+    table = section.get("table")
+    return [*lines, *_table(table["columns"], table["rows"]), ""] if table else lines
+
+
+def _table(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[str]:
+    head = ["| " + " | ".join(_cell(column) for column in columns) + " |", "|" + " --- |" * len(columns)]
+    return head + ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
 
 
 def _nested(value: Any) -> bool:
@@ -37,8 +58,8 @@ def _cell(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, Mapping | list | tuple):
         return ", ".join(_cell(part) for part in (value.values() if isinstance(value, Mapping) else value)) or "none"
-    # A bar or a line break inside a cell would break the table.
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    # A bar or a line break inside a cell would break the table, and what looks like a tag may be read as one.
+    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def _block(value: Any, depth: int) -> list[str]:
@@ -53,8 +74,7 @@ def _block(value: Any, depth: int) -> list[str]:
         return lines
     if depth == 0 and _is_table(value):
         columns = list(value[0])
-        rows = ["| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in value]
-        return ["| " + " | ".join(_title(column) for column in columns) + " |", "|" + " --- |" * len(columns), *rows]
+        return _table([_title(column) for column in columns], [[row[column] for column in columns] for row in value])
     return [f"{indent}- {_cell(part)}" for part in value]
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.space import COUNTRY_NEUTRAL
 from models.calibration import Calibrator, combine, logit, probability, shift
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.percentile import ReferenceScores
@@ -163,7 +162,7 @@ class RiskModel:
         # Added to log-odds once per shipment and once per item, the same constant gives the same values.
         correction = logit(sum(rates.values())) - logit(self.prevalence[RISK])
         risk_log_odds = _largest(item_log_odds, table)
-        codes = self._not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
+        codes = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
         selected = np.array([None, "score"], dtype=np.object_)[(codes > GREEN).astype(np.intp)]
         if settings.random_share > 0.0 and settings.random_key and table.n_shipments:
             drawn = random_share(_shipment_ids(table), settings.random_key, settings.random_share)
@@ -190,20 +189,20 @@ class RiskModel:
             base_rates=rates,
         )
 
-    def _not_by_country_alone(
+    def not_by_country_alone(
         self, codes: NDArray[np.int8], matrix: FloatArray, table: ManifestTable
     ) -> NDArray[np.int8]:
         """Lanes (S,) in which red shipments that would be green on a usual route become yellow.
 
         Countries and places may add to other evidence, never stand for it: a red shipment must reach yellow with every
-        feature of `features.space.COUNTRY_NEUTRAL` at its neutral value. Risk, percentile and reasons stay as they are.
+        feature of `FeatureSpace.country_neutral` at its neutral value. Risk, percentile and reasons stay as they are.
         """
         red = codes == RED
         rows = np.flatnonzero(red[table.shipment])
         if not len(rows):
             return codes
         neutral = matrix[rows]
-        for name, value in COUNTRY_NEUTRAL.items():
+        for name, value in self.space.country_neutral.items():
             neutral[:, self.space.names.index(name)] = value
         _, item_log_odds = self.calibrate(self.predict_raw(neutral))
         rest = np.full(len(codes), -np.inf)

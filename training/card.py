@@ -15,6 +15,7 @@ from models.lanes import RED_SHARE, YELLOW_SHARE
 from models.risk_model import RiskModel
 from models.settings import RISK
 from training.boosting import MIN_HEAD_FINDS, HeadFit, importances
+from training.card_sections import card_sections, short_metrics
 from training.dataset import Dataset
 from training.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
 from training.windows import Windows
@@ -101,7 +102,7 @@ def build_card(
     final: dict[str, HeadFit],
     clean_kept: dict[str, float],
 ) -> dict[str, Any]:
-    """The card of a model, plain JSON."""
+    """The card of a model, plain JSON: facts for programs, and under ``sections`` the card that a person reads."""
     gain = importances(dict(model.boosters), model.space.names)
     own = model.heads == (RISK,)
     heads = {
@@ -142,7 +143,7 @@ def build_card(
             "largest_weight_while_learning": MOST_LEARNING_WEIGHT,
         },
         "lanes": {"red_share": RED_SHARE, "yellow_share": YELLOW_SHARE},
-        "metrics": metrics,
+        "metrics": short_metrics(metrics),
         "monotone": {name: "rises" if sign > 0 else "falls" for name, sign in model.monotone_features.items()},
         "code": {"tidewaiter": code_version(), "libraries": {name: version(name) for name in _LIBRARIES}},
         "features": [
@@ -151,7 +152,14 @@ def build_card(
         ],
     }  # fmt: skip
     finite: dict[str, Any] = _finite(card)
-    return finite
+    return finite | {"sections": card_sections(model.name, model.version, finite, metrics)}
+
+
+def run_document(model: RiskModel, digest: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What a run's ``metrics.json`` holds: all figures, and which model, data, windows and parameters they belong to."""
+    about = {key: model.card[key] for key in ("data", "windows", "training")}
+    document: dict[str, Any] = _finite({"model": {"version": model.version, "digest": digest}, **about, **metrics})
+    return document
 
 
 def _finite(value: Any) -> Any:

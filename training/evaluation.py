@@ -1,32 +1,26 @@
-"""How good scores are, per shipment: the test window of a training run, a labelled file, or a file of predictions."""
+"""Scores of shipments and what they turned out to be, and how good the one is at the other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.readers import ColumnMapping, open_table
-from features.table import Coded, ManifestTable
+from features.table import ManifestTable
 from models.calibration import logit, probability
-from models.lanes import GREEN, LANE_NAMES, RED, YELLOW
+from models.lanes import LANE_NAMES
 from models.risk_model import RiskModel
-from models.settings import DEFAULT_BASE_RATES, RISK, ScoreSettings
-from training.dataset import BadData, ColumnsBuilder, Dataset, build, from_file, rows_of
+from models.settings import RISK, ScoreSettings
+from training.dataset import Dataset, rows_of
 from training.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: An origin is a major one from this share of clean traffic on, and a rate is read off at least this many clean
-#: shipments.
-MAJOR_SHARE: Final = 0.01
-MAJOR_SHIPMENTS: Final = 500
 _ROWS_AT_A_TIME: Final = 50_000
 
 
@@ -82,88 +76,48 @@ def _targets(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, Bools,
 
 
 def score_figures(
-    log_odds: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
+    score: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Ranking figures and reliability of one score, as JSON values."""
-    figures = ranking_figures(log_odds, find, weight, base_rate=base_rate, resamples=resamples, seed=seed).to_json()
-    bins = reliability(probability(log_odds), find, weight, base_rate=base_rate)
+    """Ranking figures and reliability of one ``score`` (n,) in log-odds, as JSON values."""
+    figures = ranking_figures(score, find, weight, base_rate=base_rate, resamples=resamples, seed=seed).to_json()
+    bins = reliability(probability(score), find, weight, base_rate=base_rate)
     out: dict[str, Any] = {**figures, "reliability": [b.to_json() for b in bins]}
     if not bins:
         out["reliability_reason"] = f"{int(find.sum())} finds; a bin needs {MIN_FINDS}"
     return out
 
 
-def lane_shares(scored: Scored, outcome: Outcome) -> dict[str, Any]:
-    """Share of clean traffic and of finds in each lane."""
-    if scored.lane is None:
-        return {}
-    found = outcome.any
-    out: dict[str, Any] = {}
-    for code in (RED, YELLOW, GREEN):
-        inside = scored.lane == code
-        share: dict[str, Any] = {"clean_traffic": _mean(inside[~found]), "shipments": int(inside.sum())}
-        if found.sum() >= MIN_FINDS:
-            share["finds"] = float(np.average(inside[found], weights=outcome.weight[found]))
-        else:
-            share |= {"finds": None, "reason": f"{int(found.sum())} finds; at least {MIN_FINDS} are needed"}
-        out[LANE_NAMES[code]] = share
-    return out
+def scored_of_model(
+    model: RiskModel,
+    matrix: Floats,
+    table: ManifestTable,
+    *,
+    threads: int,
+    base_rates: Mapping[str, float] | None = None,
+) -> Scored:
+    """Scores of a table's shipments from the features of its goods items, with the lanes they would be served with.
 
-
-def _mean(values: Bools) -> float:
-    return float(values.mean()) if len(values) else 0.0
-
-
-def origin_of(table: ManifestTable) -> list[str | None]:
-    """(n_shipments,) declared origin of each shipment's first item, else its country of export."""
-    origin, export = table.text("origin_country"), table.text("export_country")
-    first = table.first_row
-    return [
-        origin.values[o] if o >= 0 else export.values[e] if e >= 0 else None
-        for o, e in zip(origin.codes[first].tolist(), export.codes[first].tolist(), strict=True)
-    ]
-
-
-def red_by_origin(scored: Scored, outcome: Outcome, origin: Sequence[str | None]) -> dict[str, Any]:
-    """False-positive rate at the red lane per major origin, and the ratio of the largest to the smallest."""
-    if scored.lane is None:
-        return {}
-    clean = ~outcome.any
-    red = scored.lane == RED
-    names = np.array([o or "" for o in origin])
-    least = max(MAJOR_SHIPMENTS, MAJOR_SHARE * float(clean.sum()))
-    rates: dict[str, dict[str, float | int]] = {}
-    for name in np.unique(names[clean]).tolist():
-        inside = clean & (names == name)
-        if name and inside.sum() >= least:
-            rates[name] = {"clean_shipments": int(inside.sum()), "red_rate": float(red[inside].mean())}
-    values = [float(r["red_rate"]) for r in rates.values()]
-    out: dict[str, Any] = {"origins": rates, "all_clean_red_rate": _mean(red[clean])}
-    if len(values) < 2:
-        out |= {"ratio": None, "reason": f"{len(values)} origins have {round(least)} clean shipments; two are needed"}
-    elif min(values) == 0.0:
-        out |= {"ratio": None, "reason": "an origin has no clean shipment in red"}
-    else:
-        out["ratio"] = max(values) / min(values)
-    return out
-
-
-def scored_of_model(model: RiskModel, matrix: Floats, first_row: Ints, *, threads: int) -> Scored:
-    """Scores of shipments from the features of their goods items; ``first_row`` (n,) is where each shipment starts."""
+    ``base_rates`` per head, unless they are the model's own.
+    """
     raw = model.predict_raw(matrix, threads)
     of_head, risk = model.calibrate(raw)
-    risk_s = np.maximum.reduceat(risk, first_row)
-    head_s = np.maximum.reduceat(of_head, first_row, axis=0)
-    rates = dict(model.base_rates)
+    risk_s = np.maximum.reduceat(risk, table.first_row)
+    head_s = np.maximum.reduceat(of_head, table.first_row, axis=0)
+    rates = dict(model.base_rates if base_rates is None else base_rates)
     moved = np.array([logit(rates[head]) - logit(model.prevalence[head]) for head in model.heads])
     correction = logit(sum(rates.values())) - logit(model.prevalence[RISK])
-    return Scored(model.heads, risk_s + correction, head_s + moved, rates, model.lanes.assign(risk_s))
+    lane = model.not_by_country_alone(model.lanes.assign(risk_s), matrix, table)
+    return Scored(model.heads, risk_s + correction, head_s + moved, rates, lane)
 
 
 def score_dataset(
     model: RiskModel, data: Dataset, *, settings: ScoreSettings | None = None, threads: int = 1
 ) -> Scored:
-    """Scores of a dataset's shipments by the very code that serves, on a private copy of the model's history."""
+    """Scores of a dataset's shipments by the very code that serves, on a private copy of the model's history.
+
+    Nobody is drawn at random: lanes are those of the scores.
+    """
+    settings = replace(settings or ScoreSettings(), random_share=0.0)
     history = model.history.copy()
     table = data.table
     per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
@@ -175,120 +129,13 @@ def score_dataset(
         shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
         scores = model.score(table.take(rows_of(table, shipments)), history, settings=settings, threads=threads)
         rates = dict(scores.base_rates)
-        risk.append(_log_odds(scores.risk))
-        of_head.append(np.stack([_log_odds(scores.heads[head]) for head in model.heads], axis=1))
-        lanes.append(model.lanes.assign(scores.risk_log_odds))
+        risk.append(log_odds(scores.risk))
+        of_head.append(np.stack([log_odds(scores.heads[head]) for head in model.heads], axis=1))
+        lanes.append(np.select([scores.lane == name for name in LANE_NAMES], range(len(LANE_NAMES))).astype(np.int8))
     return Scored(model.heads, np.concatenate(risk), np.concatenate(of_head), rates, np.concatenate(lanes))
 
 
-def _log_odds(p: Floats) -> Floats:
+def log_odds(p: Floats) -> Floats:
+    """Log-odds of probabilities, finite for 0 and 1 too."""
     p = np.clip(p, 1e-300, 1 - 1e-16)
     return np.asarray(np.log(p) - np.log1p(-p))
-
-
-def evaluate_file(
-    model: RiskModel,
-    path: Path,
-    *,
-    mapping: ColumnMapping | None = None,
-    label: str | None = None,
-    positive: str | None = None,
-    settings: ScoreSettings | None = None,
-    threads: int = 1,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Score a labelled file in its own order and compare with its labels.
-
-    A model of an office's own label reads that label's column, which its card names, unless told otherwise.
-    """
-    if label is None and model.heads == (RISK,):
-        own = model.card.get("label", {})
-        label, positive = own.get("column"), positive or own.get("positive")
-    data = from_file(path, mapping=mapping, label=label, positive=positive, in_order=False)
-    if data.labels.heads != model.heads:
-        raise BadData(
-            f"{path}: its labels are for {', '.join(data.labels.heads)}, "
-            f"but this model's heads are {', '.join(model.heads)}"
-        )
-    scored = score_dataset(model, data, settings=settings, threads=threads)
-    outcome = Outcome(data.labels.shipment_find(data.table), data.labels.weight)
-    return {
-        "data": {"source": data.source, "sha256": data.digest, "rows": data.table.n_rows, "notes": list(data.notes)},
-        "model": {"name": model.name, "version": model.version, "digest": model.digest},
-        "metrics": evaluate(scored, {"office": outcome}, seed=seed),
-        "lanes": lane_shares(scored, outcome),
-        "false_positives_by_origin": red_by_origin(scored, outcome, origin_of(data.table)),
-    }
-
-
-def evaluate_predictions(
-    path: Path,
-    *,
-    label: str | None = None,
-    positive: str | None = None,
-    base_rate: float | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Evaluate a file that already holds ``risk`` (and ``risk_<head>``) beside its labels, as `score` or `train` wrote
-    it.
-
-    ``base_rate`` defaults to the sum of the assumed ones, and for a label column of one's own to the share of finds in
-    the file. Rows without a risk were refused when scored and are left out.
-    """
-    builder = ColumnsBuilder()
-    with open_table(path) as reader:
-        for chunk in reader:
-            names = [n for n in chunk.raw.column_names if n in (RISK, label) or n.startswith(f"{RISK}_")]
-            own = {f"{'label' if n == label else 'score'}:{n}": Coded.from_arrow(chunk.raw.column(n)) for n in names}
-            builder.add({**chunk.columns, **own}, chunk.n_rows)
-    columns = builder.columns()
-    if "score:risk" not in columns:
-        raise BadData(
-            f"{path}: no column `risk`; expected a file written by `tidewaiter score` or `train --predictions`"
-        )
-    if label is not None and f"label:{label}" not in columns:
-        raise BadData(f"{path}: no column {label!r}")
-    data = build(
-        columns, builder.n_rows, str(path), "", label=label, positive=positive, decimal=reader.decimal, in_order=False
-    )
-    rows = data.data_row - 1
-    first = data.table.first_row
-    risk = _score_column(columns["score:risk"].take(rows), path, RISK, data.data_row)[first]
-    heads = data.labels.heads
-    if all(f"score:risk_{head}" in columns for head in heads):
-        of_head = np.stack(
-            [
-                _score_column(columns[f"score:risk_{head}"].take(rows), path, f"risk_{head}", data.data_row)[first]
-                for head in heads
-            ],
-            axis=1,
-        )
-    else:
-        of_head = np.repeat(risk[:, None], len(heads), axis=1)
-    find = data.labels.shipment_find(data.table)
-    scored_rows = np.flatnonzero(~np.isnan(risk))
-    share = {heads[0]: min(max(float(find[scored_rows].mean()), 1e-9), 0.999)}
-    rates = dict(DEFAULT_BASE_RATES) if len(heads) > 1 else share
-    if base_rate is not None:
-        factor = base_rate / sum(rates.values())
-        rates = {head: rate * factor for head, rate in rates.items()}
-    scored = Scored(heads, _log_odds(risk), _log_odds(of_head), rates).take(scored_rows)
-    outcome = Outcome(find[scored_rows], data.labels.weight[scored_rows])
-    return {
-        "data": {"source": str(path), "rows": data.table.n_rows, "notes": list(data.notes)},
-        "metrics": evaluate(scored, {"office": outcome}, seed=seed),
-    }
-
-
-def _score_column(column: Coded, path: Path, name: str, data_row: Ints) -> Floats:
-    values = np.full(len(column.values), np.nan)
-    for code, text in enumerate(column.values):
-        try:
-            values[code] = float(text)
-            good = 0.0 <= values[code] <= 1.0
-        except ValueError:
-            good = False
-        if not good and np.any(column.codes == code):
-            row = int(data_row[int(np.argmax(column.codes == code))])
-            raise BadData(f"{path}: row {row}, field {name}: got {text!r}, but expected a probability from 0 to 1")
-    return np.asarray(column.lookup(values, np.nan), dtype=np.float64)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,24 +22,17 @@ from models.lanes import Lanes
 from models.percentile import ReferenceScores
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
-from training import baselines as simple
-from training.boosting import BoostingParams, Examples, HeadFit, fit_heads, refit_heads
-from training.card import build_card, created_at, model_version
+from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
+from training.card import build_card, created_at, model_version, run_document
 from training.dataset import BadData, Dataset, from_file, simulated
-from training.evaluation import (
-    Outcome,
-    Scored,
-    evaluate,
-    lane_shares,
-    origin_of,
-    red_by_origin,
-    score_figures,
-    scored_of_model,
-)
+from training.evaluation import Outcome, Scored
 from training.predictions import predict_file
+from training.run_evaluation import evaluate_run
+from training.search import fit_searched
 from training.stages import Stages
-from training.stream import Part, Stream, base_rate_weights, fitted, part_of, plan, replayed, sampled
-from training.windows import Window, Windows
+from training.stream import Part, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.tenth_world import TenthWorld
+from training.windows import Windows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +44,6 @@ Ints = NDArray[np.int64]
 DEFAULT_ROWS: Final = 600_000
 DEFAULT_THREADS: Final = 2
 MODEL_NAME: Final = "tidewaiter"
-#: Baselines are compared, not tuned: fewer resamples do.
-_BASELINE_RESAMPLES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +167,17 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         say(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
         stop = part_of(stream, windows.stop, space)
     with stages("Boosters, stopped early") as say:
-        first = fit_heads(
-            heads,
-            examples,
-            sampled(stop, seed + 1)[0],
-            space.names,
-            space.monotone,
-            params,
-            seed=seed,
-            threads=threads,
-        )
+        on_stop = sampled(stop, seed + 1)[0]
+        if data.own is None:
+            first = fit_heads(heads, examples, on_stop, space.names, space.monotone, params, seed=seed, threads=threads)
+        else:
+            first, params, compared = fit_searched(
+                heads, examples, on_stop, space.names, space.monotone, params, seed=seed, threads=threads
+            )
+            config = replace(config, params=params)
+            stages.note(compared)
         say(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in first.items()))
-    del fit, stop, examples
+    del fit, stop, examples, on_stop
     with stages("Calibration") as say:
         calibrate = part_of(stream, windows.calibrate, space)
         calibrators = fit_calibrators(_raw(first, heads, calibrate.matrix, threads), calibrate, heads)
@@ -220,11 +210,13 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     curves: Curves | None = None
     if windows.test is None:
         # No later window is left: what can be said honestly is how the model before the refit did on the lanes window.
-        with stages("Evaluation before the refit"):
-            metrics, curves = _evaluate(
-                assemble(space, first, {}), stream, windows.lanes, lanes_part, None, data, config,
-                "the lanes window, by the model before its refit: there is no test window",
+        with stages("Evaluation before the refit") as say:
+            metrics, scored, outcomes = evaluate_run(
+                assemble(space, first, {}), stream, windows.lanes, lanes_part,
+                what="the lanes window, by the model before its refit: there is no test window",
+                learned=windows.fit, examples=None, tenth=None, seed=seed, threads=threads, say=say,
             )  # fmt: skip
+            curves = Curves(scored, outcomes)
     del calibrate, lanes_part
     with stages("Refit before the test window") as say:
         final_space, refit = fitted(stream, windows.refit, seed)
@@ -236,11 +228,15 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     del refit
     model = assemble(final_space, final, {})
     if windows.test is not None:
-        with stages("Test window"):
+        with stages("Test window") as say:
             test = part_of(stream, windows.test, final_space)
-            metrics, curves = _evaluate(
-                model, stream, windows.test, test, examples, data, config, "the test window, by the final model"
-            )
+            metrics, scored, outcomes = evaluate_run(
+                model, stream, windows.test, test, what="the test window, by the final model",
+                learned=windows.refit, examples=examples,
+                tenth=TenthWorld(config.rows, seed) if config.data is None else None,
+                seed=seed, threads=threads, say=say,
+            )  # fmt: skip
+            curves = Curves(scored, outcomes)
     model.card = build_card(
         model, data, config, windows, metrics, first, final, {"fit": clean_kept, "refit": clean_kept_refit}
     )
@@ -258,7 +254,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
                     model, config.holdout, config.predictions, mapping=mapping, label=config.label, threads=threads
                 )
         if config.metrics is not None:
-            report = {"model": {"version": model.version, "digest": result.digest}, **metrics}
+            report = run_document(model, result.digest, metrics)
             config.metrics.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         if config.track:
             from training.tracking import log_run
@@ -285,52 +281,3 @@ def _uncorrected(raw: Floats, calibrators: dict[str, Calibrator], heads: tuple[s
     else:
         items = calibrators[RISK](combine(np.stack([calibrators[h](raw[:, k]) for k, h in enumerate(heads)], axis=1)))
     return np.asarray(np.maximum.reduceat(items, first_row))
-
-
-def _evaluate(
-    model: RiskModel,
-    stream: Stream,
-    window: Window,
-    part: Part,
-    examples: Examples | None,
-    data: Dataset,
-    config: TrainConfig,
-    what: str,
-) -> tuple[dict[str, Any], Curves]:
-    """Figures of the model on a window, and of the baselines where the rows they are fitted on are given."""
-    scored = scored_of_model(model, part.matrix, part.first_row, threads=config.threads)
-    outcomes = {"office": part.outcome}
-    truth = data.truth_of_shipment()
-    if truth is not None:
-        outcomes["truth"] = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
-    best_known = outcomes.get("truth", outcomes["office"])
-    table = stream.table(window)
-    metrics: dict[str, Any] = {
-        "evaluated_on": what,
-        "labels": evaluate(scored, outcomes, seed=config.seed),
-        "lanes": lane_shares(scored, best_known),
-        "false_positives_by_origin": red_by_origin(scored, best_known, origin_of(table)),
-    }
-    if examples is not None and examples.find.any():
-        rows, chosen = simple.fitted_baselines(examples, part.matrix, model.space.names, seed=config.seed)
-        rows = {"keyword_watch_list": simple.keyword_watch_list(model.space, table), **rows}
-        rate = sum(model.base_rates.values())
-        metrics["baselines"] = {
-            name: {
-                kind: _without_reliability(
-                    score_figures(
-                        np.maximum.reduceat(rows[name], part.first_row), outcome.any, outcome.weight, base_rate=rate,
-                        resamples=_BASELINE_RESAMPLES, seed=config.seed,
-                    )
-                )
-                for kind, outcome in outcomes.items()
-            }
-            for name in simple.BASELINES
-        }  # fmt: skip
-        metrics["baselines_chose"] = chosen
-    return metrics, Curves(scored, outcomes)
-
-
-def _without_reliability(figures: dict[str, Any]) -> dict[str, Any]:
-    # A baseline's score is no probability.
-    return {key: value for key, value in figures.items() if not key.startswith("reliability")}

@@ -1,9 +1,9 @@
-"""Plots of a training run as PNG files: what an office would see at its capacity, and whether the probabilities
-hold.
-"""
+"""Plots of a training run: what an office would see at its capacity, and whether the probabilities hold."""
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from models.settings import RISK
 from training.evaluation import Outcome, Scored
 from training.metrics import MIN_FINDS, SHARES, Curve, Ranking
+from training.plots_metrics import metric_figures, new_figure
+from training.words import labels_text, name_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,44 +27,47 @@ _TOP_FEATURES: Final = 30
 _CAPACITIES: Final = (0.005, 0.025, 0.05)
 
 
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    # Figures are made without pyplot: no global state, no display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
-
-
-def write_plots(
-    folder: Path,
+def run_figures(
     scored: Scored,
     outcomes: Mapping[str, Outcome],
     metrics: Mapping[str, Any],
     gain: Mapping[str, float],
     groups: Mapping[str, str],
-) -> list[Path]:
-    """Write all plots that the window has enough finds for; returns their paths.
+) -> dict[str, Figure]:
+    """Every plot that the window has enough finds for, by name.
 
     ``gain`` is the share of gain per feature, ``groups`` the group of each feature.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [_save(importance(gain, groups), folder / "feature_importance.png")]
+    figures = {"feature_importance": importance(gain, groups)}
     for kind, outcome in outcomes.items():
         if outcome.any.sum() < MIN_FINDS or outcome.any.all():
             continue
-        written.append(_save(inspected_share(scored, outcome, kind), folder / f"inspected_share_{kind}.png"))
-        written.append(_save(reliability_plot(metrics["labels"][kind], kind), folder / f"reliability_{kind}.png"))
-        written.append(_save(confusion(scored, outcome, kind), folder / f"confusion_at_capacity_{kind}.png"))
-    return written
+        figures[f"inspected_share_{kind}"] = inspected_share(scored, outcome, kind)
+        figures[f"reliability_{kind}"] = reliability_plot(metrics["labels"][kind], kind)
+        figures[f"confusion_at_capacity_{kind}"] = confusion(scored, outcome, kind)
+    return figures | metric_figures(metrics)
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    # Without a software stamp the same run gives the same bytes.
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    return path
+def write_png(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write each figure as ``<name>.png``; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        # Without a software stamp the same run gives the same bytes.
+        figure.savefig(paths[-1], dpi=110, metadata={"Software": None})
+    return paths
+
+
+def svg_uri(figure: Figure, name: str) -> str:
+    """A figure as a ``data:`` URI; the same figure of the same name gives the same text."""
+    import matplotlib as mpl
+
+    stream = io.StringIO()
+    # Letters become outlines: a page looks the same on a machine without the font.
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue().encode()).decode()
 
 
 def _scores(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, NDArray[np.bool_]]]:
@@ -74,15 +79,15 @@ def _scores(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, NDArray
 
 def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     """Recall and precision against the share of base-rate traffic that is inspected, on a logarithmic axis."""
-    figure, (left, right) = _figure(11, 4.5, 2)
+    figure, (left, right) = new_figure(11, 4.5, 2)
     shares = np.geomspace(1e-4, 1.0, 120)
     total = sum(scored.base_rates.values())
     for name, score, find in _scores(scored, outcome):
         rate = total if name == RISK else scored.base_rates[name]
         curve: Curve = Ranking(score, find, outcome.weight).curve()
         values = np.array([curve.at_share(float(share), rate) for share in shares])
-        left.plot(shares, values[:, 0], label=f"{name} ({int(find.sum())} finds)")
-        right.plot(shares, values[:, 1], label=f"{name}, base rate {rate:.2g}")
+        left.plot(shares, values[:, 0], label=f"{name_text(name)} ({int(find.sum())} finds)")
+        right.plot(shares, values[:, 1], label=f"{name_text(name)}, base rate {rate:.2g}")
     left.plot(shares, shares, color="grey", linestyle=":", label="at random")
     for axis in (left, right):
         axis.set_xscale("log")
@@ -94,13 +99,13 @@ def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     left.set_ylabel("recall")
     right.set_ylabel("precision at the base rate")
     right.set_yscale("log")
-    figure.suptitle(f"Recall and precision against inspected share ({kind} labels)")
+    figure.suptitle(f"Recall and precision against inspected share (against {labels_text(kind)})")
     return figure
 
 
 def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
     """Observed against predicted log-odds, each bin with its number of finds."""
-    figure, (axis,) = _figure(5.5, 5)
+    figure, (axis,) = new_figure(5.5, 5)
     ends: list[float] = []
     for name, one in figures.items():
         bins: Sequence[Mapping[str, float]] = one["reliability"]
@@ -108,7 +113,7 @@ def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
             continue
         x = [b["predicted_log_odds"] for b in bins]
         y = [b["observed_log_odds"] for b in bins]
-        axis.plot(x, y, marker="o", markersize=4, label=f"{name} ({one['finds']} finds)")
+        axis.plot(x, y, marker="o", markersize=4, label=f"{name_text(name)} ({one['finds']} finds)")
         ends += [*x, *y]
     if ends:
         span = [min(ends), max(ends)]
@@ -117,13 +122,13 @@ def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
     axis.set_ylabel("observed log-odds")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
-    figure.suptitle(f"Reliability at the base rate ({kind} labels)")
+    figure.suptitle(f"Reliability at the base rate (against {labels_text(kind)})")
     return figure
 
 
 def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
     """Share of gain by group of evidence, and of the first thirty features."""
-    figure, (left, right) = _figure(12, 7, 2)
+    figure, (left, right) = new_figure(12, 7, 2)
     by_group: dict[str, float] = {}
     for name, share in gain.items():
         by_group[groups[name]] = by_group.get(groups[name], 0.0) + share
@@ -140,7 +145,7 @@ def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
 
 def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     """Finds and clean shipments above and below each capacity, in shares of each."""
-    figure, axes = _figure(11, 3.8, len(_CAPACITIES))
+    figure, axes = new_figure(11, 3.8, len(_CAPACITIES))
     found = outcome.any
     for axis, capacity in zip(axes, _CAPACITIES, strict=True):
         threshold = np.quantile(scored.risk[~found], 1.0 - capacity)
@@ -160,5 +165,5 @@ def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
         axis.set_xticks([0, 1], ["inspected", "passed"])
         axis.set_yticks([0, 1], ["find", "clean"])
         axis.set_title(f"capacity {capacity:.1%}")
-    figure.suptitle(f"Confusion at capacity ({kind} labels)")
+    figure.suptitle(f"Confusion at capacity (against {labels_text(kind)})")
     return figure

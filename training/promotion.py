@@ -23,6 +23,7 @@ from training.tracking import (
     REGISTERED_NAME,
     client,
     default_tracking_uri,
+    missing_store,
     uri_in_words,
 )
 
@@ -112,11 +113,9 @@ def _where(tracking_uri: str | None) -> str:
 
 def _registry(tracking_uri: str | None) -> MlflowClient:
     uri = tracking_uri or default_tracking_uri()
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///").split("?")[0]).exists():
-        # MLflow would make an empty store and then know no version.
-        raise PromotionRefused(
-            f"There is no MLflow store at {uri_in_words(uri)}; train a model first, or name the store (--tracking-uri)"
-        )
+    problem = missing_store(uri)
+    if problem is not None:
+        raise PromotionRefused(problem)
     return client(uri)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history import History
+from features.groups.own_counts import Results
+from features.groups.own_keys import declarations
 from features.space import FeatureSpace
 from features.table import ManifestTable
 from training.boosting import Examples, keep_for_prevalence
@@ -42,6 +44,18 @@ class Stream:
         """Labels of the window's rows and shipments as known at its cut."""
         labels = self.data.labels.as_of(self.data.table, window.cut_s)
         return AsOf(labels.find[self.rows(window)], labels.presumed[window.shipments], labels.weight[window.shipments])
+
+    def results(self, window: Window) -> Results:
+        """Results of the window's rows as known at its cut, for rates that an office's own data teaches."""
+        labels, rows = self.labels(window), self.rows(window)
+        of_row = self.data.table.shipment[rows]
+        known = ~labels.presumed[np.searchsorted(window.shipments, of_row)]
+        return Results(
+            np.asarray(labels.find.any(axis=1), dtype=np.bool_),
+            known,
+            self.data.labels.known_s[of_row],
+            self.data.has_times,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +101,9 @@ def part_of(stream: Stream, window: Window, space: FeatureSpace) -> Part:
 def fitted(stream: Stream, window: Window, seed: int) -> tuple[FeatureSpace, Part]:
     """A space fitted on a window, and that window's features, learned encodings out of fold."""
     table = stream.table(window)
-    space = FeatureSpace()
-    matrix = space.fit_transform(table, stream.history[window.shipments], seed=seed)
+    space = FeatureSpace(stream.data.own)
+    results = stream.results(window) if stream.data.own is not None else None
+    matrix = space.fit_transform(table, stream.history[window.shipments], seed=seed, results=results)
     return space, Part(matrix, stream.labels(window), table.first_row, table.shipment)
 
 
@@ -111,7 +126,14 @@ def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
     """Windows in time, or for data without any time at random."""
     find = data.found()
     if data.has_times:
-        return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test)
+        # What an office hands over with its results has had its delay, unless some of it was not inspected.
+        complete = data.own is not None and bool(data.labels.inspected.all())
+        return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test, complete=complete)
+    if data.own is not None:
+        # Identical declarations stay together: parted, they would tell a later window the answer.
+        same = declarations(data.table, data.own)[data.table.first_row]
+        group = np.unique(same, return_inverse=True)[1].astype(np.int64)
+        return plan_random(group, find, seed=seed, with_test=with_test, by="identical declarations")
     name = data.table.text("consignor_name")
     codes = name.codes[data.table.first_row].astype(np.int64)
     # Shipments without a consignor are groups of their own.

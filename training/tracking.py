@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from features.fields import MANIFEST_NAMES
+from models.card import card_markdown
 from models.risk_model import RiskModel
 from models.settings import RISK
 from training.boosting import importances
-from training.card import code_version
+from training.card import code_version, run_document
 from training.dataset import Dataset
+from training.flat import flat_metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +42,9 @@ MODEL_VERSION_TAG: Final = "model_version"
 #: Folder of the bundle within a registered model's files, and within a run's.
 BUNDLE_ARTIFACT: Final = "bundle"
 
+#: MLflow takes at most 1,000 metrics in one call.
+_METRICS_AT_ONCE: Final = 500
+
 _ROOT: Final = Path(__file__).resolve().parent.parent
 #: What the registered model needs to be loaded elsewhere: the dependencies of features/ and models/, no more.
 _REQUIREMENTS: Final = (
@@ -56,12 +61,23 @@ _REQUIREMENTS: Final = (
 
 
 def default_tracking_uri() -> str:
-    """A SQLite store in the working directory: nothing to install, nothing to start."""
-    return "sqlite:///mlflow.db"
+    """``MLFLOW_TRACKING_URI`` where it is set, else a SQLite store in the working directory: nothing to install, nothing
+    to start.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+
+
+def missing_store(uri: str) -> str | None:
+    """What is wrong when the SQLite file of ``uri`` is not there; MLflow would make an empty one and then know nothing."""
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///").split("?")[0]).exists():
+        return (
+            f"There is no MLflow store at {uri_in_words(uri)}; train a model first, or name the store (--tracking-uri)"
+        )
+    return None
 
 
 def client(tracking_uri: str | None = None) -> MlflowClient:
-    """A client of the tracking server and its registry; without a URI, of ``mlflow.db`` in the working directory."""
+    """A client of the tracking server and its registry; without a URI, of the default one."""
     # MLflow reports its use to its makers unless told not to; shipments' models are nobody's business.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -106,35 +122,6 @@ def git_revision() -> str | None:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=_ROOT, check=True, capture_output=True, text=True)
     return done.stdout.strip()
-
-
-def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Figures as ``<labels>.<score>.<figure>``; those without a value are left out."""
-    flat: dict[str, float] = {}
-    for kind, scores in metrics.get("labels", {}).items():
-        for name, figures in scores.items():
-            flat |= {f"{kind}.{name}.{key}": value for key, value in _figures(figures).items()}
-    for name, kinds in metrics.get("baselines", {}).items():
-        for kind, figures in kinds.items():
-            flat |= {f"baseline.{name}.{kind}.{key}": value for key, value in _figures(figures).items()}
-    ratio = metrics.get("false_positives_by_origin", {}).get("ratio")
-    if ratio is not None:
-        flat["red_rate_ratio_between_origins"] = float(ratio)
-    for lane, share in metrics.get("lanes", {}).items():
-        flat[f"lane.{lane}.clean_traffic"] = float(share["clean_traffic"])
-    return flat
-
-
-def _figures(figures: Mapping[str, Any]) -> dict[str, float]:
-    named: dict[str, Any] = {"pr_auc": figures["pr_auc"], "roc_auc": figures["roc_auc"]}
-    for share, values in figures["at_inspected_share"].items():
-        percent = f"{100 * float(share):g}pct"
-        named[f"recall_at_{percent}"] = values["recall"]
-        named[f"precision_at_{percent}"] = values["precision_at_base_rate"]
-    for rate, value in figures["recall_at_false_positive_rate"].items():
-        named[f"recall_at_fpr_{float(rate):g}"] = value
-    out = {name: float(value["value"]) for name, value in named.items() if value["value"] is not None}
-    return {"finds": float(figures["finds"]), "prevalence": float(figures["prevalence"]), **out}
 
 
 def _parameters(result: TrainResult, data: Dataset, config: TrainConfig) -> dict[str, Any]:
@@ -187,19 +174,27 @@ def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfi
     ) as run:
         run_id = str(run.info.run_id)
         mlflow.log_params(_parameters(result, data, config))
-        mlflow.log_metrics({_metric_name(name): value for name, value in flat_metrics(result.metrics).items()})
-        mlflow.log_metrics({f"seconds.{name.replace(',', '')}": value for name, value in result.seconds.items()})
-        mlflow.log_dict(result.metrics, "metrics.json")
+        _log_metrics(flat_metrics(result.metrics))
+        _log_metrics({f"seconds.{name.replace(',', '')}": value for name, value in result.seconds.items()})
+        mlflow.log_dict(run_document(model, result.digest, result.metrics), "metrics.json")
+        mlflow.log_text(card_markdown(model.name, model.version, model.card), "model_card.md")
         _log_input(model, data, run_id, tracking)
         with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
-            if result.curves is not None:
-                _log_plots(result, Path(scratch) / "plots")
+            _log_report(result, data, Path(scratch))
             mlflow.log_artifacts(str(bundle), BUNDLE_ARTIFACT)
             version = _register(model, bundle, Path(scratch))
     tracking.set_model_version_tag(REGISTERED_NAME, version, DIGEST_TAG, result.digest)
     tracking.set_model_version_tag(REGISTERED_NAME, version, MODEL_VERSION_TAG, model.version)
     tracking.set_registered_model_alias(REGISTERED_NAME, CHALLENGER, version)
     return run_id, version
+
+
+def _log_metrics(values: Mapping[str, float]) -> None:
+    import mlflow
+
+    named = [(_metric_name(name), value) for name, value in values.items()]
+    for start in range(0, len(named), _METRICS_AT_ONCE):
+        mlflow.log_metrics(dict(named[start : start + _METRICS_AT_ONCE]))
 
 
 def _metric_name(name: str) -> str:
@@ -222,16 +217,33 @@ def _log_input(model: RiskModel, data: Dataset, run_id: str, tracking: MlflowCli
     tracking.log_inputs(run_id, [DatasetInput(logged, [InputTag("mlflow.data.context", "training")])])
 
 
-def _log_plots(result: TrainResult, folder: Path) -> None:
+def _log_report(result: TrainResult, data: Dataset, scratch: Path) -> None:
+    """The report of the run, its plots, and the scores of the window it was evaluated on."""
     import mlflow
 
-    from training.plots import write_plots
+    from training.paired import FILE_NAME, KeptScores
+    from training.plots import run_figures, write_png
+    from training.plots_metrics import metric_figures
+    from training.report_html import pictures, run_report
+    from training.report_sections import Run
 
-    assert result.curves is not None
-    gain = importances(dict(result.model.boosters), result.model.space.names)
-    groups = {feature.name: feature.group for feature in result.model.space.features}
-    write_plots(folder, result.curves.scored, result.curves.outcomes, result.metrics, gain, groups)
-    mlflow.log_artifacts(str(folder), "plots")
+    model, curves = result.model, result.curves
+    figures = metric_figures(result.metrics)
+    if curves is not None:
+        gain = importances(dict(model.boosters), model.space.names)
+        groups = {feature.name: feature.group for feature in model.space.features}
+        figures = run_figures(curves.scored, curves.outcomes, result.metrics, gain, groups)
+        window = result.windows.test or result.windows.lanes
+        ids = data.table.text("shipment_id").take(data.table.first_row[window.shipments]).to_list()
+        KeptScores.of(ids, curves.scored, curves.outcomes).write(scratch / FILE_NAME)
+        mlflow.log_artifact(str(scratch / FILE_NAME))
+    write_png(figures, scratch / "plots")
+    mlflow.log_artifacts(str(scratch / "plots"), "plots")
+    run = Run(
+        model.name, model.version, result.digest, model.created_at, result.metrics, model.card, pictures(figures),
+        result.seconds,
+    )  # fmt: skip
+    mlflow.log_text(run_report(run), "report.html")
 
 
 def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
@@ -255,13 +267,16 @@ def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
 
 
 def _signature(model: RiskModel) -> ModelSignature:
-    """Every manifest column, all optional and of any type: bad data is scored, and only what is known is listed."""
+    """Every manifest column and further field, all optional and of any type: bad data is scored, and only what is known
+    is listed.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType
 
     anything = AnyType()  # type: ignore[no-untyped-call]
-    inputs = Schema([ColSpec(anything, name, required=False) for name in MANIFEST_NAMES])
+    names = (*MANIFEST_NAMES, *(field.name for field in model.space.further_fields))
+    inputs = Schema([ColSpec(anything, name, required=False) for name in names])
     heads = [f"{RISK}_{head}" for head in model.heads if head != RISK]
     numbers = [RISK, "percentile", *heads, "item_risk"]
     texts = ["lane", "selected_by", "model_version", "bundle_digest", "error"]

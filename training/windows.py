@@ -115,12 +115,15 @@ def label_delay(declared_s: Ints, known_s: Ints) -> int:
     return int(min(delay, MOST_GAP_OF_SPAN * span))
 
 
-def plan_windows(declared_s: Ints, find: Bools, known_s: Ints, *, with_test: bool = True) -> Windows:
+def plan_windows(
+    declared_s: Ints, find: Bools, known_s: Ints, *, with_test: bool = True, complete: bool = False
+) -> Windows:
     """Windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and the times ``known_s`` (n,) of
     results.
 
     Short data falls back to one held-out window for stop, calibrate and lanes, and then to no test window; the notes
-    say so. ``with_test=False`` leaves the test window out from the start (there is a separate holdout).
+    say so. ``with_test=False`` leaves the test window out from the start (there is a separate holdout). ``complete``: every
+    shipment has its result, so that the last of them need not be left out of the refit.
     Raises `TooLittleData` when even that is impossible.
     """
     if np.any(np.diff(declared_s) < 0):
@@ -136,12 +139,12 @@ def plan_windows(declared_s: Ints, find: Bools, known_s: Ints, *, with_test: boo
         windows = _cut(declared_s, known_s, list(shares.values()), list(shares), gap)
         lacking = _lacking(windows, find, known_s)
         if not lacking:
-            return _assemble(windows, declared_s, known_s, gap, note)
+            return _assemble(windows, declared_s, known_s, gap, note, complete)
         complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
     raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
 
 
-def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True) -> Windows:
+def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True, by: str = "consignor") -> Windows:
     """Windows for data without any time: groups (a consignor's shipments, say) are dealt to windows at random.
 
     ``groups`` (n,) holds a group number per shipment. A fallback: it says nothing about the future, and the note says
@@ -149,7 +152,7 @@ def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True)
     """
     never = np.full(len(groups), NEVER, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
-    note = "No row has a time: windows are a random split by consignor, which flatters a model that will be used later."
+    note = f"No row has a time: windows are a random split by {by}, which flatters a model that will be used later."
     complaints: list[str] = []
     for shares in (FIVE, THREE, TWO) if with_test else (FOUR, TWO):
         edges = np.concatenate(([0.0], np.cumsum(list(shares.values())))) * (rank.max() + 1 if len(rank) else 1)
@@ -222,14 +225,16 @@ def _lacking(windows: Sequence[Window], find: Bools, known_s: Ints) -> list[str]
     return lacking
 
 
-def _assemble(windows: list[Window], declared_s: Ints, known_s: Ints, gap: int, note: str | None) -> Windows:
+def _assemble(
+    windows: list[Window], declared_s: Ints, known_s: Ints, gap: int, note: str | None, complete: bool
+) -> Windows:
     by_name = {w.name: w for w in windows}
     test = by_name.get("test")
     held = by_name.get("held")
     stop, calibrate, lanes = (held or by_name[name] for name in ("stop", "calibrate", "lanes"))
     cut = test.start_s if test is not None else lanes.cut_s
     # The last gap before the cut is left out: the finds in it that are not known yet would be taught as clean.
-    end_s = lanes.end_s if test is not None else max(by_name["fit"].end_s, min(lanes.end_s, cut - gap + 1))
+    end_s = lanes.end_s if test is not None or complete else max(by_name["fit"].end_s, min(lanes.end_s, cut - gap + 1))
     end = int(np.searchsorted(declared_s, end_s, side="left"))
     refit = Window("refit", windows[0].start_s, end_s, cut, np.arange(0, end, dtype=np.int64))
     notes = (note,) if note else ()

@@ -65,7 +65,7 @@ def _of_cause(cause: Exception, otherwise: int) -> int:
     return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else otherwise
 
 
-_OF_TRAINING: Final = frozenset({"faker", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
+_OF_TRAINING: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
 _KNOWN: Final = (
     (WRONG_USE, "service.cli.errors", "WrongUse"),
     (WRONG_USE, "features.readers.errors", "MappingError"),
@@ -76,5 +76,7 @@ _KNOWN: Final = (
     (UNREADABLE, "training.dataset", "BadData"),
     (UNREADABLE, "training.labels", "BadLabels"),
     (UNREADABLE, "training.windows", "TooLittleData"),
+    (WRONG_USE, "training.world.priors", "BadPrior"),
     (WRONG_USE, "training.promotion", "PromotionRefused"),
+    (WRONG_USE, "training.compare", "UnknownRun"),
 )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.compare import compare
 from service.cli.errors import INTERRUPTED, explained
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.scoring import score, validate
@@ -36,7 +37,7 @@ def _options(
     pass
 
 
-for command in (score, validate, substance, generate, train, evaluate, promote, rollback, pull, serve, demo):
+for command in (score, validate, substance, generate, train, evaluate, compare, promote, rollback, pull, serve, demo):
     app.command()(command)
 app.add_typer(model_app)
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from training.promotion import Promotion
 
 TrackingUri = Annotated[
-    str | None, typer.Option("--tracking-uri", metavar="URI", help="Of MLflow; default: sqlite:///mlflow.db here.")
+    str | None,
+    typer.Option(
+        "--tracking-uri", metavar="URI", help="Of MLflow; default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here."
+    ),
 ]
 
 model_app = typer.Typer(name="model", help="Look at models.", no_args_is_help=True, rich_markup_mode=None)

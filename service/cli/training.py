@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -27,13 +28,41 @@ def generate(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="FILE", help="What was really inside each item.")
     ] = None,
+    first_day: Annotated[
+        datetime | None, typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="First day, from 2017 on.")
+    ] = None,
+    last_day: Annotated[
+        datetime | None, typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="Last day of the calendar.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE.json", help="Also say whether the simulated finds are too easy to tell apart."
+        ),
+    ] = None,
 ) -> None:
     """Simulate trade: manifests with the finds an office would have made."""
-    from service.cli.console import row_progress
-    from training.world import write
+    import json
 
+    from service.cli.console import row_progress, to_stdout
+    from training.world import TooEasy, write
+
+    too_easy = TooEasy(seed=seed) if report is not None else None
     with row_progress("Simulating", total=rows) as progress:
-        write(out, truth, rows, seed, progress=lambda done: progress(0, 0, done))
+        write(
+            out,
+            truth,
+            rows,
+            seed,
+            progress=lambda done: progress(0, 0, done),
+            watch=too_easy.add if too_easy is not None else None,
+            first_day=first_day.date() if first_day is not None else None,
+            last_day=last_day.date() if last_day is not None else None,
+        )
+    if report is not None and too_easy is not None:
+        result = too_easy.report(thorough=True)
+        report.write_text(json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        to_stdout().print(result.table())
 
 
 def train(
@@ -105,6 +134,9 @@ def evaluate(
     mapping: MappingFile = None,
     label: Label = None,
     positive: Positive = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", metavar="FILE", help="What was really inside, from `generate --truth`.")
+    ] = None,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
@@ -115,22 +147,23 @@ def evaluate(
     from service.cli.common import environment, load_model
     from service.cli.console import to_stdout
     from service.cli.errors import WrongUse
-    from training.evaluation import evaluate_file, evaluate_predictions
     from training.report import print_metrics
+    from training.run_evaluation import evaluate_file, evaluate_predictions
 
     if predictions is not None:
         if bundle is not None or data is not None or mapping is not None:
             raise WrongUse("--predictions holds its scores already: it goes without --bundle, --data and --mapping.")
-        _present(predictions)
-        report = evaluate_predictions(predictions, label=label, positive=positive, seed=seed)
+        _present(predictions, truth)
+        report = evaluate_predictions(predictions, label=label, positive=positive, truth=truth, seed=seed)
     elif bundle is not None and data is not None:
-        _present(data, mapping)
+        _present(data, mapping, truth)
         report = evaluate_file(
             load_model(bundle),
             data,
             mapping=ColumnMapping.load(mapping) if mapping else None,
             label=label,
             positive=positive,
+            truth=truth,
             settings=environment().score_settings(),
             threads=threads,
             seed=seed,

@@ -290,6 +290,28 @@ class TestForgery:
         forge_file(copy, name, text.replace(leaves, f"leaf_value={value} " + leaves.split(" ", 1)[1]).encode())
         assert problems(copy) == [f"{name}: leaf_value holds a number that is not finite"]
 
+    @pytest.mark.parametrize("value", ["nan", "-inf"])
+    def test_a_threshold_that_is_none_is_refused(self, copy: Path, value: str) -> None:
+        self.with_first_threshold(copy, value)
+        assert problems(copy) == [f"booster_{HEADS[0]}.txt: threshold holds a number that is not finite"]
+
+    def test_a_threshold_is_infinite_where_it_parts_missing_values_from_all_others(self, copy: Path) -> None:
+        self.with_first_threshold(copy, "inf")
+        assert bundle.load(copy).heads == HEADS
+
+    @staticmethod
+    def with_first_threshold(folder: Path, value: str) -> None:
+        name = f"booster_{HEADS[0]}.txt"
+        text = (folder / name).read_text()
+        lines = text.splitlines()
+        old = next(line for line in lines if line.startswith("threshold="))
+        new = f"threshold={value} " + old.split(" ", 1)[1]
+        sizes = next(line for line in lines if line.startswith("tree_sizes="))
+        # The header tells LightGBM how long the text of each tree is.
+        first, rest = sizes.removeprefix("tree_sizes=").split(" ", 1)
+        longer = f"tree_sizes={int(first) + len(new) - len(old)} {rest}"
+        forge_file(folder, name, text.replace(old, new, 1).replace(sizes, longer, 1).encode())
+
     @pytest.mark.parametrize("data", [b"", b"tree\n", b"\xff\xfe", b"import os"])
     def test_a_booster_that_is_none_is_refused(self, copy: Path, data: bytes) -> None:
         forge_file(copy, f"booster_{HEADS[2]}.txt", data)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.metrics import MIN_FINDS, Ranking, ranking_figures, reliability
+from training.metrics import MIN_FINDS, Ranking, poisson_times, ranking_figures, reliability
 
 
 def _sample(n: int = 20_000, prevalence: float = 0.02, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,3 +120,53 @@ def test_each_reliability_bin_has_enough_finds_to_be_read() -> None:
     bins = reliability(1 / (1 + np.exp(-score)), find, weight, base_rate=1e-3)
     assert all(b.finds >= MIN_FINDS for b in bins)
     assert [b.predicted for b in bins] == sorted((b.predicted for b in bins), reverse=True)
+
+
+def test_the_area_at_another_prevalence_is_that_of_a_window_with_so_many_finds() -> None:
+    # Each clean shipment of the second window stands 19 times in it: one find in 20 becomes one in 362.
+    find = np.arange(200) % 20 == 7
+    score = np.random.default_rng(3).normal(size=200) + 2.0 * find
+    diluted = Ranking(np.repeat(score, np.where(find, 1, 19)), np.repeat(find, np.where(find, 1, 19)))
+    assert diluted.prevalence == pytest.approx(10 / (10 + 190 * 19))
+    at = Ranking(score, find).curve().pr_auc(diluted.prevalence)
+    assert at == pytest.approx(diluted.curve().pr_auc(), abs=1e-12)
+    assert at < 0.6 * Ranking(score, find).curve().pr_auc()
+    figures = ranking_figures(score, find, base_rate=1e-6, resamples=0)
+    assert figures.pr_auc_at[1e-3].value == pytest.approx(Ranking(score, find).curve().pr_auc(1e-3))
+    assert set(figures.to_json()["pr_auc_at"]) == {"0.001", "1e-05"}  # type: ignore[call-overload]
+    assert figures.flat()["pr_auc_at_1e-5"] == figures.pr_auc_at[1e-5].value
+
+
+def test_bootstrap_counts_are_poisson_with_mean_one_and_repeat_with_the_seed() -> None:
+    times = np.concatenate(list(poisson_times(50_000, 12, 4)))
+    assert times.shape == (12, 50_000)
+    assert times.mean() == pytest.approx(1.0, abs=0.01)
+    assert times.var() == pytest.approx(1.0, abs=0.02)
+    assert (times == 0).mean() == pytest.approx(np.exp(-1.0), abs=0.005)
+    assert np.array_equal(times, np.concatenate(list(poisson_times(50_000, 12, 4))))
+    assert not np.array_equal(times, np.concatenate(list(poisson_times(50_000, 12, 5))))
+
+
+def test_a_resampled_curve_is_that_of_the_shipments_repeated() -> None:
+    score, find, weight = _sample(600, 0.1)
+    score = np.round(score, 1)
+    times = np.concatenate(list(poisson_times(len(find), 3, 0)))
+    for counts, curve in zip(times, Ranking(score, find, weight).curves(times), strict=True):
+        repeated = Ranking(np.repeat(score, counts), np.repeat(find, counts), np.repeat(weight, counts)).curve()
+        assert curve is not None
+        assert curve.pr_auc() == pytest.approx(repeated.pr_auc())
+        assert curve.roc_auc() == pytest.approx(repeated.roc_auc())
+        assert curve.at_share(0.02, 1e-4) == pytest.approx(repeated.at_share(0.02, 1e-4))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-6, 0.2), st.integers(1, 40))
+def test_more_inspections_never_find_less(seed: int, base_rate: float, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    find = rng.random(400) < 0.1
+    find[:2] = True, False
+    curve = Ranking(np.round(rng.random(400) * levels), find, rng.uniform(0.5, 5.0, 400)).curve()
+    recalls = [curve.at_share(share, base_rate)[0] for share in np.linspace(0.001, 1.0, 40).tolist()]
+    assert all(later >= earlier - 1e-12 for earlier, later in pairwise(recalls))
+    assert recalls[-1] == pytest.approx(1.0)
+    rates = [curve.recall_at_fpr(rate) for rate in np.linspace(0.0, 1.0, 40).tolist()]
+    assert rates == sorted(rates)

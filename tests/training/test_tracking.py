@@ -16,10 +16,15 @@ from models.bundle import describe, load
 from models.store import ModelStore
 from tests.training.conftest import QUICK
 from tests.training.small_data import rows, write
+from tests.training.test_report_html import Page
+from training.compare import compare, load_side
 from training.dataset import Dataset, from_file
+from training.flat import flat_metrics
+from training.paired import KeptScores
 from training.pipeline import TrainConfig, TrainResult, train
 from training.promotion import PromotionRefused, promote, pull, rollback
-from training.tracking import client, flat_metrics, git_revision, log_run, uri_in_words
+from training.tracking import client, default_tracking_uri, git_revision, log_run, uri_in_words
+from training.words import estimate_text
 
 # MLflow warns about itself while it is imported and while it makes its tables.
 
@@ -79,16 +84,71 @@ def test_a_run_holds_parameters_figures_data_code_plots_and_bundle(tracked: Trac
     assert logged.dataset.name == "labelled.csv"
     assert card["data"]["sha256"].startswith(logged.dataset.digest)
     plots = {Path(a.path).name for a in server.list_artifacts(tracked.second.run_id, "plots")}
-    assert plots == {
+    assert plots >= {
         "feature_importance.png",
         "inspected_share_office.png",
         "reliability_office.png",
         "confusion_at_capacity_office.png",
+        "baselines.png",
     }
     bundle = {Path(a.path).name for a in server.list_artifacts(tracked.second.run_id, "bundle")}
     assert tracked.second.bundle is not None
     assert bundle == {path.name for path in tracked.second.bundle.iterdir()}
     assert (tracked.folder / "mlartifacts").is_dir()
+
+
+def test_a_run_holds_its_report_its_card_its_figures_and_its_scores(tracked: Tracked, tmp_path: Path) -> None:
+    import mlflow
+
+    client(tracked.uri)
+    run_id = tracked.second.run_id
+    sizes = {
+        one.path: int(one.file_size or 0) for one in mlflow.artifacts.list_artifacts(run_id=run_id) if not one.is_dir
+    }
+    assert set(sizes) == {"report.html", "model_card.md", "metrics.json", "test_scores.npz"}
+    assert sizes["report.html"] < 3e6
+    assert sizes["metrics.json"] < 3e5
+    assert sizes["test_scores.npz"] < 1e5
+    assert sum(path.stat().st_size for path in (tracked.second.bundle or tmp_path).glob("*card*")) < 3e5
+
+    def text(name: str) -> str:
+        return mlflow.artifacts.load_text(f"runs:/{run_id}/{name}")
+
+    page = Page(text("report.html"))
+    risk = tracked.second.metrics["labels"]["office"]["risk"]
+    assert estimate_text(risk["at_inspected_share"]["0.005"]["recall"], percent=True) in page.text
+    assert estimate_text(risk["pr_auc"]) in page.text
+    assert tracked.second.digest in page.text
+    assert len(page.of("img")) >= 5
+    document = mlflow.artifacts.load_dict(f"runs:/{run_id}/metrics.json")
+    assert document["labels"]["office"]["risk"] == risk
+    assert document["model"] == {"version": tracked.second.model.version, "digest": tracked.second.digest}
+    assert document["data"]["sha256"] == tracked.second.model.card["data"]["sha256"]
+    assert tracked.second.bundle is not None
+    assert text("model_card.md") == (tracked.second.bundle / "CARD.md").read_text()
+    assert "## Ethical considerations" in text("model_card.md")
+    scores = KeptScores.read(Path(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/test_scores.npz")))
+    assert len(scores.key) == risk["shipments"]
+    assert scores.find["office"].sum() == risk["finds"]
+
+
+def test_runs_on_different_data_are_compared_with_a_warning(tracked: Tracked) -> None:
+    compared = compare(load_side("1", tracked.uri), load_side("challenger", tracked.uri))
+    assert "come from different data" in compared["warnings"][0]
+    assert compared["paired"] is False
+    assert [compared[side]["digest"] for side in "ab"] == [tracked.first.digest, tracked.second.digest]
+    differing = {one["name"] for one in compared["differs"]["training"]}
+    assert "parameters.most_trees" in differing
+
+
+def test_the_store_of_the_environment_is_the_default(tracked: Tracked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked.uri)
+    assert default_tracking_uri() == tracked.uri
+    assert client().get_model_version("tidewaiter", "1").tags["bundle_digest"] == tracked.first.digest
+    with pytest.raises(PromotionRefused, match="versions there: 1, 2"):
+        promote("7", tracked.folder / "nowhere")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert default_tracking_uri() == "sqlite:///mlflow.db"
 
 
 def test_the_newest_version_is_the_challenger_and_names_its_bundle(tracked: Tracked) -> None:

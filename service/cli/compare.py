@@ -1,0 +1,39 @@
+"""``tidewaiter compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.models import TrackingUri
+
+Run = typer.Argument(
+    metavar="RUN",
+    help="MLflow run id, registered version or alias, metrics file, or folder of a bundle.",
+    show_default=False,
+)
+
+
+def compare(
+    a: Annotated[str, Run],
+    b: Annotated[str, Run],
+    tracking_uri: TrackingUri = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write every figure.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page.")] = None,
+) -> None:
+    """Put two runs side by side: figures with intervals, and what differs in data, windows and parameters."""
+    import json
+
+    from service.cli.console import to_stdout
+    from training.compare import compare as compare_runs
+    from training.compare import load_side
+    from training.compare_report import comparison_page, print_comparison
+
+    compared = compare_runs(load_side(a, tracking_uri), load_side(b, tracking_uri))
+    if json_file is not None:
+        json_file.write_text(json.dumps(compared, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if html_file is not None:
+        html_file.write_text(comparison_page(compared), encoding="utf-8")
+    print_comparison(compared, to_stdout())

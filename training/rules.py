@@ -1,0 +1,102 @@
+"""What an office has before it has a model: watch-list rules with points, and a rule on prices.
+
+Both read the features of goods items by name, so that they know no less about parties, substances and earlier finds than
+the model does; what they lack is what was learned from results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``points`` for a goods item for which ``holds`` says so of a feature; a missing value never does."""
+
+    feature: str
+    holds: Callable[[Floats], Bools]
+    points: float
+
+
+def _at_least(least: float) -> Callable[[Floats], Bools]:
+    return lambda values: values >= least
+
+
+def _at_most(most: float) -> Callable[[Floats], Bools]:
+    return lambda values: values <= most
+
+
+#: Published red flags with the weight that an office would give them (assumed): a watched name outweighs all circumstances
+#: together, an earlier find comes next, and each circumstance alone is common among honest trade.
+WATCH_LIST: Final = (
+    Rule("substance_opioid", _at_least(2), 10.0),
+    Rule("substance_precursor", _at_least(2), 10.0),
+    Rule("substance_opioid", _at_least(1), 3.0),
+    Rule("substance_precursor", _at_least(1), 3.0),
+    Rule("substance_class", _at_least(2), 6.0),
+    Rule("substance_similarity", _at_least(0.8), 4.0),
+    Rule("description_equipment", _at_least(1), 6.0),
+    Rule("hs_fentanyl", _at_least(1), 6.0),
+    Rule("hs_precursor", _at_least(1), 5.0),
+    Rule("hs_equipment", _at_least(1), 4.0),
+    Rule("consignor_finds", _at_least(1), 8.0),
+    Rule("consignee_finds", _at_least(1), 8.0),
+    Rule("address_finds", _at_least(1), 8.0),
+    Rule("description_stop_word", _at_least(1), 1.0),
+    Rule("description_fault", _at_least(1), 1.0),
+    Rule("description_grade", _at_least(1), 0.5),
+    Rule("account_age_days", _at_most(30), 1.5),
+    Rule("consignee_forwarder", _at_least(1), 1.0),
+    Rule("agent_present", _at_least(1), 0.5),
+    Rule("consignor_chemical", _at_least(1), 1.0),
+    Rule("consignor_contact", _at_most(0), 0.5),
+    Rule("consignor_free_mail", _at_least(1), 0.5),
+    Rule("phone_contradicts", _at_least(1), 1.0),
+    Rule("gift_from_company", _at_least(1), 1.0),
+    Rule("routing_third_country", _at_least(1), 1.0),
+    Rule("package_industrial_parcel", _at_least(1), 1.0),
+)
+#: A trusted shipper and a permit speak against a shipment.
+_TRUST: Final = (Rule("consignor_known", _at_least(1), -2.0), Rule("permit_present", _at_least(1), -4.0))
+
+
+def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
+    """(n_rows,) points of the watch-list rules on features ``matrix`` (n_rows, F) called ``names``.
+
+    A rule on a feature that there is not (a model of an office's own data may lack some) gives no points.
+    """
+    at = {name: k for k, name in enumerate(names)}
+    points = np.zeros(len(matrix))
+    for rule in (*WATCH_LIST, *_TRUST):
+        if rule.feature in at:
+            points += rule.points * rule.holds(matrix[:, at[rule.feature]])
+    return points
+
+
+def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
+    """(n_rows,) how unusual prices are: the value per kilogram for the goods, in either direction, and freight beyond value.
+
+    Both in spreads (median absolute deviations) of the rows learned from, ``train`` (m, F); what is missing adds nothing.
+    """
+    at = {name: k for k, name in enumerate(names)}
+    score = np.zeros(len(matrix))
+    for name, one_sided in (("value_per_kg_unusual", False), ("freight_to_value", True)):
+        if name not in at:
+            continue
+        known = train[:, at[name]]
+        known = known[~np.isnan(known)]
+        if not len(known):
+            continue
+        middle = float(np.median(known))
+        spread = max(1.4826 * float(np.median(np.abs(known - middle))), 1e-6)
+        distance = (matrix[:, at[name]] - middle) / spread
+        score += np.nan_to_num(np.maximum(distance, 0.0) if one_sided else np.abs(distance))
+    return score
