@@ -34,7 +34,7 @@ class BoostingParams:
 
     learning_rate: float = 0.06
     num_leaves: int = 8
-    min_data_in_leaf: int = 30
+    min_data_in_leaf: int = 60
     min_sum_hessian_in_leaf: float = 1.0
     feature_fraction: float = 0.3
     bagging_fraction: float = 0.8

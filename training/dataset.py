@@ -22,6 +22,7 @@ from training.own_fields import Candidates, candidates, choose
 from training.world_truth import TruthColumns, WorldTruth
 
 if TYPE_CHECKING:
+    from training.world import WorldChunk
     from training.world.priors import Priors
 
 #: Manifest columns are kept and labels are read; all else in a file is none of the model's business.
@@ -132,10 +133,17 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def simulated(rows: int, seed: int, *, priors: Priors | None = None, progress: Progress | None = None) -> Dataset:
+def simulated(
+    rows: int,
+    seed: int,
+    *,
+    priors: Priors | None = None,
+    watch: Callable[[WorldChunk], None] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
     """``rows`` goods items of the simulated world of this seed, with an office's labels and the truth.
 
-    ``priors`` replace those of `training.world`.
+    ``priors`` replace those of `training.world`; ``watch`` is shown each chunk of the world.
     """
     from training.world import generate
 
@@ -143,6 +151,8 @@ def simulated(rows: int, seed: int, *, priors: Priors | None = None, progress: P
     for chunk in generate(rows=rows, seed=seed, priors=priors):
         office = {name: Coded.from_list(as_text(values)) for name, values in chunk.office.items() if name in _KEPT}
         truth.add(chunk.truth)
+        if watch is not None:
+            watch(chunk)
         builder.add(office, truth.n_rows - builder.n_rows)
         if progress is not None:
             progress(builder.n_rows)

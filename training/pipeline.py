@@ -24,15 +24,18 @@ from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
 from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
 from training.card import build_card, created_at, model_version, run_document
+from training.ceiling import ceiling, truth_world
 from training.dataset import BadData, Dataset, from_file, simulated
 from training.evaluation import Outcome, Scored
 from training.predictions import predict_file
-from training.run_evaluation import evaluate_run
+from training.run_evaluation import evaluate_run, learned_rows
 from training.search import fit_searched
 from training.stages import Stages
 from training.stream import Part, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.study import run_study
 from training.tenth_world import TenthWorld
 from training.windows import Windows
+from training.world import TooEasy, margins
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +54,10 @@ class TrainConfig:
     """Options of `tidewaiter train`.
 
     ``data`` is a labelled file; without one, ``rows`` goods items are simulated. ``label`` names a binary column of the
-    file's own. ``holdout`` is scored into ``predictions`` at the end and seen by nothing before. ``track=False`` leaves
-    MLflow out.
+    file's own. ``holdout`` is scored into ``predictions`` at the end and seen by nothing before. ``study`` adds what takes
+    many refits: ablation, typologies left out, and for simulated data how easy its world is and how near the published
+    figures. ``ceiling_rows`` adds the comparison with a model that learns from the truth of so many rows. ``track=False``
+    leaves MLflow out.
     """
 
     data: Path | None = None
@@ -67,6 +72,8 @@ class TrainConfig:
     seed: int = 0
     threads: int = DEFAULT_THREADS
     tracking_uri: str | None = None
+    study: bool = False
+    ceiling_rows: int | None = None
     track: bool = True
     params: BoostingParams = field(default_factory=BoostingParams)
 
@@ -83,6 +90,8 @@ class TrainConfig:
         for path in (self.data, self.mapping, self.holdout):
             if path is not None and not path.is_file():
                 raise BadData(f"{path}: no such file")
+        if self.ceiling_rows is not None and self.data is not None:
+            raise BadData("--ceiling-rows compares with the truth, which only simulated data has: leave out --data")
         if self.rows < 1 or self.threads < 1 or not 0 <= self.seed < 2**31 - 1000:
             raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
         if (
@@ -142,10 +151,14 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     """
     config.check()
     stages = Stages(console)
+    watched = TooEasy(seed=config.seed) if config.study and config.data is None else None
     mapping = ColumnMapping.load(config.mapping) if config.mapping is not None else None
     with stages("Data") as say:
         if config.data is None:
-            data = simulated(config.rows, config.seed, progress=lambda n: say(f"{n:,} rows"))
+            data = simulated(
+                config.rows, config.seed, watch=watched.add if watched is not None else None,
+                progress=lambda n: say(f"{n:,} rows"),
+            )  # fmt: skip
         else:
             data = from_file(
                 config.data, mapping=mapping, label=config.label, positive=config.positive,
@@ -237,6 +250,25 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
                 seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
+        base_rate = sum(base_rates.values())
+        if config.study:
+            with stages("Study") as say:
+                learned = learned_rows(stream, windows.refit, seed)
+                metrics |= run_study(
+                    final_space.features, data, windows.test, test, examples, learned, final, params,
+                    base_rate=base_rate, seed=seed, threads=threads, say=say,
+                )  # fmt: skip
+                if watched is not None:
+                    say("how easy the world is")
+                    metrics["too_easy"] = watched.report(threads=threads).to_json()
+                    say("how near the published figures it is")
+                    metrics["margins"] = margins.to_json(margins.compare(seed))
+        if config.ceiling_rows is not None:
+            with stages("Ceiling") as say:
+                metrics["ceiling"] = ceiling(
+                    truth_world(config.ceiling_rows, seed + 1, say=say), scored.risk, outcomes["truth"],
+                    base_rate=base_rate, seed=seed, threads=threads, say=say,
+                )  # fmt: skip
     model.card = build_card(
         model, data, config, windows, metrics, first, final, {"fit": clean_kept, "refit": clean_kept_refit}
     )

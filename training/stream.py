@@ -16,7 +16,7 @@ from features.table import ManifestTable
 from training.boosting import Examples, keep_for_prevalence
 from training.dataset import Dataset, rows_of
 from training.evaluation import Outcome
-from training.labels import MOST_LEARNING_WEIGHT, AsOf
+from training.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT, AsOf
 from training.windows import NEVER, Window, Windows, plan_random, plan_windows
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,8 @@ class Part:
     def examples(self, keep: Bools | None = None) -> Examples:
         """Rows to learn from; ``keep`` (n_shipments,) leaves out the others' rows."""
         rows = slice(None) if keep is None else np.flatnonzero(keep[self.row_shipment])
-        weight = np.minimum(self.labels.weight, MOST_LEARNING_WEIGHT)[self.row_shipment]
+        known = np.minimum(self.labels.weight, MOST_LEARNING_WEIGHT)
+        weight = np.where(self.labels.presumed, PRESUMED_WEIGHT, known)[self.row_shipment]
         return Examples(self.matrix[rows], self.labels.find[rows], weight[rows])
 
 

@@ -88,6 +88,15 @@ def train(
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, metavar="N", help="Goods items to simulate, without --data.")
     ] = None,
+    study: Annotated[
+        bool, typer.Option("--study", help="Also refit without each group of features and each typology (minutes).")
+    ] = False,
+    ceiling_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--ceiling-rows", min=1, metavar="N", help="Also compare with a model that learns N rows' truth (long)."
+        ),
+    ] = None,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
     from service.cli.console import to_stderr, to_stdout
@@ -110,6 +119,8 @@ def train(
         seed=seed,
         threads=threads,
         tracking_uri=tracking_uri,
+        study=study,
+        ceiling_rows=ceiling_rows,
     )
     _present(data, mapping, holdout)
     try:

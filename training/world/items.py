@@ -17,10 +17,8 @@ from training.world.priors import Priors
 from training.world.shipments import Bools, Shipments
 from training.world.traces import T
 
-#: Goods looked at for one whose figures are far from those of the real one, and how far is far (log ratio).
-_LOOKS, _FAR = 24, 1.25
-#: Where a cover is far enough, it is taken this often.
-_COVER_FIRST: Final = 0.5
+#: How far from the other end of the scale a good declared for its unlike figures may be, as a share of the trade.
+_SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
 _MIXED: Final = CONSIGNORS.index("consolidator")
 _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
@@ -62,6 +60,29 @@ class _Draws:
             draw[rows] = spread(unit(number, salt))
 
 
+class _Scale:
+    """The goods of each family in the order of one of their figures (goods,), each as wide as its share of the trade."""
+
+    def __init__(self, goods: Catalogue, figure: Floats) -> None:
+        self._family = goods.family
+        self._order = np.lexsort((figure, goods.family))
+        share = goods.weight / np.bincount(goods.family, goods.weight)[goods.family]
+        self._upper = np.cumsum(share[self._order])
+        self._share, self._lower = share, np.zeros(len(share))
+        self._lower[self._order] = self._upper - share[self._order]
+
+    def across(self, good: Ints, u: Floats, v: Floats) -> Ints:
+        """Goods (n,) half the trade of the family away from ``good`` (n,), round the ends of the scale.
+
+        Each good then comes up as often as it is traded, and none is like the one that it stands for.
+        """
+        family = self._family[good]
+        place = (self._lower[good] - family + self._share[good] * u + 0.5 + _SLACK * (v - 0.5)) % 1.0
+        at = np.searchsorted(self._upper, family + place, side="right")
+        found = self._order[np.minimum(at, len(self._order) - 1)]
+        return np.asarray(np.where(self._family[found] == family, found, good))
+
+
 class Packer:
     """Fills shipments with goods items."""
 
@@ -69,8 +90,7 @@ class Packer:
         self._goods, self._in_eu, self._us = goods, in_eu, us
         flat = goods.cumulative + np.arange(len(FAMILIES))[:, None]
         self._flat = flat.ravel()
-        self._letters = np.array([len(name) for name in goods.name], dtype=np.float64)
-        self._unit, self._density = np.log(goods.kg), np.log(goods.usd / goods.kg)
+        self._by_mass, self._by_price = _Scale(goods, goods.kg), _Scale(goods, goods.usd / goods.kg)
         self._family = cumulate(families_of(priors, CONSIGNORS))
         self._sigma_kg, self._sigma_usd = priors.number("mass.parcel_sigma"), priors.number("value.sigma")
         self._bulk, self._bulk_sigma = priors.number("mass.bulk_units"), priors.number("mass.bulk_sigma")
@@ -156,27 +176,18 @@ class Packer:
 
     def _declared(self, real: Ints, plan: Plan, rng: np.random.Generator) -> Ints:
         """What networks declare instead of their hosts' goods ``real`` (n,): their cover, or, where mass (V3) or value for
-        the mass (V1) are not to fit, the first good of the same family that is far enough from the real one."""
+        the mass (V1) are not to fit, goods of the same family from the other half of its trade by that figure."""
         declared = np.where(plan.good >= 0, plan.good, real)
         # Whoever sends no consumer goods does not begin with them for a cover.
         odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
         declared = np.where(odd, real, declared)
-        rows = np.flatnonzero(plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]])
-        family = self._goods.family[real[rows]]
-        looked = self._of_families(np.repeat(family, _LOOKS), rng.random(len(rows) * _LOOKS)).reshape(-1, _LOOKS)
-        usable = self._goods.family[declared[rows]] == family
-        looked[:, 0] = np.where(usable, declared[rows], looked[:, 0])
-        far = np.full(looked.shape, np.inf)
-        for trace, figure in (("V1", self._density), ("V3", self._unit)):
-            apart = np.abs(figure[looked] - figure[real[rows], None])
-            far = np.where(plan.traces[rows, T[trace]][:, None], np.minimum(far, apart), far)
-        # Of those far enough the cover, or the one named at about the same length: what is declared is not to look chosen.
-        enough = far >= _FAR
-        longer = np.abs(self._letters[looked] - self._letters[real[rows], None]) + 0.01 * np.arange(_LOOKS)
-        best = np.where(enough.any(axis=1), np.where(enough, longer, np.inf).argmin(axis=1), far.argmax(axis=1))
-        best = np.where(enough[:, 0] & usable & (rng.random(len(rows)) < _COVER_FIRST), 0, best)
-        declared[rows] = looked[np.arange(len(rows)), best]
-        return declared
+        u, v = rng.random((2, len(real)))
+        unlike = np.where(plan.traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
+        # Goods of another family are unlike already.
+        swapped = (plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]) & (
+            self._goods.family[declared] == self._goods.family[real]
+        )
+        return np.where(swapped, unlike, declared)
 
     def _of_families(self, family: Ints, u: Floats) -> Ints:
         index = np.searchsorted(self._flat, family + u, side="right")

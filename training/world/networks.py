@@ -85,9 +85,9 @@ class Underworld:
         home = int(np.searchsorted(self._share, rng.random(), side="right"))
         self._origin[slot] = self._by_content[trade] * (1 - self._home)
         self._origin[slot, min(home, len(self._share) - 1)] += 6 * self._home
-        self._destination[slot] = np.exp(0.9 * rng.standard_normal(len(self._codes)))
+        self._destination[slot] = np.exp(1.5 * rng.standard_normal(len(self._codes)))
         self._channel[slot] = np.exp(0.8 * rng.standard_normal(len(CHANNELS)))
-        self._kind[slot] = np.exp(1.0 * rng.standard_normal(len(CONSIGNORS)))
+        self._kind[slot] = np.exp(1.3 * rng.standard_normal(len(CONSIGNORS)))
         for kind in _TRADE_KINDS[trade]:
             self._kind[slot, CONSIGNORS.index(kind)] *= 4
 

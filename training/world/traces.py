@@ -54,4 +54,4 @@ BASE_RATE: Final = {
 #: would change how often a switch is seen: contacts left out (P2) and round values (V5) stay as common as among honest trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
 #: How many traces a shipment of each strength has, least and most.
-TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (4, 7), "strong": (7, 10)}
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (5, 8), "strong": (8, 11)}
