@@ -24,7 +24,7 @@ stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/
 SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
 
-CHAMPION := --seed 20261101 --threads 2
+CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service training tests
 
 .PHONY: help demo dev test lint champion readme lock compose-secrets clean

@@ -275,13 +275,9 @@ def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
     if header.get("feature_names", "").split(" ") != names:
         problems.append(f"{file}: trained on other features, or in another order, than {MANIFEST} lists")
     for line in lines:
-        if line.startswith("threshold="):
-            # Where a split parts missing values from all others, LightGBM's threshold is positive infinity.
-            wrong = re.search(r"nan|-inf", line, re.IGNORECASE)
-        else:
-            numbers = line.startswith(("leaf_value=", "internal_value="))
-            wrong = re.search(r"nan|inf", line, re.IGNORECASE) if numbers else None
-        if wrong:
+        if line.startswith(("leaf_value=", "threshold=", "internal_value=")) and re.search(
+            r"nan|inf", line, re.IGNORECASE
+        ):
             problems.append(f"{file}: {line.partition('=')[0]} holds a number that is not finite")
             break
     return problems

@@ -45,15 +45,6 @@ class Estimate:
             return {"value": None, "reason": self.reason}
         return {"value": self.value, "low": self.low, "high": self.high}
 
-    def __str__(self) -> str:
-        if self.value is None:
-            return "too few finds" if self.reason and "find" in self.reason else "too little traffic"
-        text = f"{self.value:.3g}" if abs(self.value) < 0.01 else f"{self.value:.3f}"
-        if self.low is None or self.high is None:
-            return text
-        low, high = (f"{end:.2g}" if abs(end) < 0.01 else f"{end:.2f}" for end in (self.low, self.high))
-        return f"{text} ({low}-{high})"
-
 
 @dataclass(frozen=True, slots=True)
 class Curve:

@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.readers import ColumnMapping
-from features.space import FeatureSpace
 from features.substances.opsin import opsin
 from models.bundle import load, save
-from models.calibration import Calibrator, combine
 from models.lanes import Lanes
 from models.percentile import ReferenceScores
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
-from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
+from training.boosting import BoostingParams, Examples, HeadFit, fit_heads, refit_heads
+from training.calibrating import HeldOut, fit_calibrators, raw_scores, risk_log_odds
 from training.card import build_card, created_at, model_version, run_document
 from training.ceiling import ceiling, truth_world
 from training.dataset import BadData, Dataset, from_file, simulated
@@ -31,7 +30,7 @@ from training.predictions import predict_file
 from training.run_evaluation import evaluate_run, learned_rows
 from training.search import fit_searched
 from training.stages import Stages
-from training.stream import Part, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.stream import base_rate_weights, fitted, part_of, plan, replayed, sampled
 from training.study import run_study
 from training.tenth_world import TenthWorld
 from training.windows import Windows
@@ -125,24 +124,6 @@ class Curves:
     outcomes: dict[str, Outcome]
 
 
-def _raw(fits: dict[str, HeadFit], heads: tuple[str, ...], matrix: Floats, threads: int) -> Floats:
-    raw = [fits[head].booster.predict(matrix, raw_score=True, num_threads=threads) for head in heads]
-    return np.stack([np.asarray(values, dtype=np.float64) for values in raw], axis=1)
-
-
-def fit_calibrators(raw: Floats, part: Part, heads: tuple[str, ...]) -> dict[str, Calibrator]:
-    """Calibrators of each head and of ``risk`` from raw log-odds (n_rows, K), per shipment: its largest item."""
-    outcome = part.outcome
-    largest = np.maximum.reduceat(raw, part.first_row, axis=0)
-    calibrators = {
-        head: Calibrator.fit(largest[:, k], outcome.find[:, k], outcome.weight) for k, head in enumerate(heads)
-    }
-    if heads != (RISK,):
-        items = combine(np.stack([calibrators[head](raw[:, k]) for k, head in enumerate(heads)], axis=1))
-        calibrators[RISK] = Calibrator.fit(np.maximum.reduceat(items, part.first_row), outcome.any, outcome.weight)
-    return calibrators
-
-
 def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult:
     """Train, evaluate, bundle and track one model.
 
@@ -191,24 +172,44 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             stages.note(compared)
         say(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in first.items()))
     del fit, stop, examples, on_stop
+    with stages("Features of all before the test window") as say:
+        final_space, refit = fitted(stream, windows.refit, seed)
+        examples, clean_kept_refit = sampled(refit, seed)
+        say(f"{len(examples.matrix):,} rows to learn from")
+
+    def refitted(train: Examples) -> dict[str, HeadFit]:
+        return refit_heads(
+            heads, train, first, final_space.names, final_space.monotone, params, seed=seed, threads=threads
+        )
+
+    held: dict[str, HeldOut] = {}
+    fits, part = first, refit
+    with stages("Boosters without the calibrate and the lanes window") as say:
+        # The lanes window comes last, or is the only one.
+        for window in {w.name: w for w in (windows.calibrate, windows.lanes)}.values():
+            say(window.name)
+            inside = np.isin(windows.refit.shipments, window.shipments)
+            fits = refitted(sampled(refit, seed, keep=~inside)[0])
+            # Without a test window the last shipments, whose results are still coming in, are not learned from.
+            whole = inside.sum() == len(window.shipments)
+            part = refit.of(inside) if whole else part_of(stream, window, final_space)
+            held[window.name] = HeldOut.of(raw_scores(fits, heads, part.matrix, threads), part)
     with stages("Calibration") as say:
-        calibrate = part_of(stream, windows.calibrate, space)
-        calibrators = fit_calibrators(_raw(first, heads, calibrate.matrix, threads), calibrate, heads)
+        calibrators = fit_calibrators(HeldOut.joined(list(held.values())), heads)
         say(", ".join(f"{name}: {c.kind}" for name, c in calibrators.items()))
     base_rates = _base_rates(heads, data)
-    with stages("Lanes"):
-        lanes_part = calibrate if windows.lanes is windows.calibrate else part_of(stream, windows.lanes, space)
-        risk = _uncorrected(_raw(first, heads, lanes_part.matrix, threads), calibrators, heads, lanes_part.first_row)
-        traffic = base_rate_weights(lanes_part.outcome.any, sum(base_rates.values()))
-        lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
+    on_lanes = held[windows.lanes.name]
+    risk = risk_log_odds(on_lanes, calibrators, heads)
+    traffic = base_rate_weights(on_lanes.found, sum(base_rates.values()))
+    lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
 
-    def assemble(of_space: FeatureSpace, fits: dict[str, HeadFit], card: dict[str, Any]) -> RiskModel:
+    def assemble(fits: dict[str, HeadFit]) -> RiskModel:
         return RiskModel(
             name=MODEL_NAME,
             version=model_version(data, config),
             created_at=created_at(data),
             heads=heads,
-            space=of_space,
+            space=final_space,
             boosters={head: fits[head].booster for head in heads},
             calibrators=calibrators,
             prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
@@ -216,30 +217,24 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             lanes=lanes,
             reference=reference,
             history=history,
-            card=card,
+            card={},
         )
 
     metrics: dict[str, Any] = {}
     curves: Curves | None = None
     if windows.test is None:
-        # No later window is left: what can be said honestly is how the model before the refit did on the lanes window.
-        with stages("Evaluation before the refit") as say:
+        # No later window is left: what can be said honestly is how boosters that had not seen it do on the lanes window.
+        with stages("Evaluation on the lanes window") as say:
             metrics, scored, outcomes = evaluate_run(
-                assemble(space, first, {}), stream, windows.lanes, lanes_part,
-                what="the lanes window, by the model before its refit: there is no test window",
+                assemble(fits), stream, windows.lanes, part,
+                what="the lanes window, by boosters refitted without it: there is no test window",
                 learned=windows.fit, examples=None, tenth=None, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
-    del calibrate, lanes_part
-    with stages("Refit before the test window") as say:
-        final_space, refit = fitted(stream, windows.refit, seed)
-        examples, clean_kept_refit = sampled(refit, seed)
-        final = refit_heads(
-            heads, examples, first, final_space.names, final_space.monotone, params, seed=seed, threads=threads
-        )
-        say(f"{len(examples.matrix):,} rows")
-    del refit
-    model = assemble(final_space, final, {})
+    del refit, part
+    with stages("Boosters of the final model"):
+        final = refitted(examples)
+    model = assemble(final)
     if windows.test is not None:
         with stages("Test window") as say:
             test = part_of(stream, windows.test, final_space)
@@ -304,12 +299,3 @@ def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
     find = data.labels.shipment_find(data.table)[:, 0]
     rate = float(np.average(find, weights=data.labels.weight))
     return {RISK: min(max(rate, 1e-9), 0.999)}
-
-
-def _uncorrected(raw: Floats, calibrators: dict[str, Calibrator], heads: tuple[str, ...], first_row: Ints) -> Floats:
-    """(n_shipments,) risk log-odds at the training prevalence."""
-    if heads == (RISK,):
-        items = calibrators[RISK](raw[:, 0])
-    else:
-        items = calibrators[RISK](combine(np.stack([calibrators[h](raw[:, k]) for k, h in enumerate(heads)], axis=1)))
-    return np.asarray(np.maximum.reduceat(items, first_row))

@@ -71,6 +71,13 @@ class Part:
     def outcome(self) -> Outcome:
         return Outcome(np.logical_or.reduceat(self.labels.find, self.first_row, axis=0), self.labels.weight)
 
+    def of(self, shipments: Bools) -> Part:
+        """The part of the chosen shipments (n_shipments,)."""
+        rows = np.flatnonzero(shipments[self.row_shipment])
+        labels = AsOf(self.labels.find[rows], self.labels.presumed[shipments], self.labels.weight[shipments])
+        of_row = (np.cumsum(shipments) - 1)[self.row_shipment[rows]]
+        return Part(self.matrix[rows], labels, np.flatnonzero(np.diff(of_row, prepend=-1)), of_row)
+
     def examples(self, keep: Bools | None = None) -> Examples:
         """Rows to learn from; ``keep`` (n_shipments,) leaves out the others' rows."""
         rows = slice(None) if keep is None else np.flatnonzero(keep[self.row_shipment])
@@ -108,11 +115,11 @@ def fitted(stream: Stream, window: Window, seed: int) -> tuple[FeatureSpace, Par
     return space, Part(matrix, stream.labels(window), table.first_row, table.shipment)
 
 
-def sampled(part: Part, seed: int) -> tuple[Examples, float]:
-    """Rows to learn from, clean shipments sampled, and the share of those kept."""
+def sampled(part: Part, seed: int, *, keep: Bools | None = None) -> tuple[Examples, float]:
+    """Rows to learn from, clean shipments sampled, and the share of those kept; ``keep`` (n_shipments,) leaves out others."""
     outcome = part.outcome
-    keep, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
-    return part.examples(keep), share
+    chosen, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
+    return part.examples(chosen if keep is None else chosen & keep), share
 
 
 def replayed(data: Dataset) -> tuple[Stream, History]:

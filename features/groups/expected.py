@@ -205,33 +205,32 @@ def _distance(model: _Additive, target: FloatArray, numbers: FloatArray, table: 
 
 @dataclass(slots=True)
 class _Tokens:
-    """Places of the words of texts, flat; text i has ``length[i]`` of them."""
+    """Places of the words of texts, flat, each with the number of its ``text``; text i has ``length[i]`` of them."""
 
     place: IntArray
+    text: IntArray
     length: IntArray
 
     @classmethod
     def of(cls, texts: list[str]) -> _Tokens:
         found = [_places(text) for text in texts]
         place = np.fromiter((p for one in found for p in one), dtype=np.int64)
-        return cls(place, np.fromiter(map(len, found), dtype=np.int64, count=len(found)))
+        length = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        return cls(place, np.repeat(np.arange(len(found)), length), length)
 
     def sums(self, effects: FloatArray) -> FloatArray:
         """(texts,) the mean effect of each text's words, 0 for a text without any."""
-        # Added up one text at a time, so that the last bits do not depend on which texts stand beside it.
-        total = np.concatenate([effects[self.place], [0.0]])
-        starts = np.concatenate([[0], np.cumsum(self.length)[:-1]])
-        added = np.add.reduceat(total, np.minimum(starts, len(self.place))) if len(self.length) else np.zeros(0)
-        return np.where(self.length > 0, added / np.maximum(self.length, 1), 0.0)
+        # Added one word after another, so that the last bits do not depend on which texts stand beside it.
+        added = np.bincount(self.text, effects[self.place], len(self.length))
+        return np.asarray(added / np.maximum(self.length, 1), dtype=np.float64)
 
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
         """(places,) effects whose means over each text's words come near ``target``, by conjugate gradients (Hestenes and Stiefel
         1952) on the normal equations."""
-        share = np.repeat(1.0 / np.maximum(self.length, 1), self.length)
-        of_text = np.repeat(np.arange(len(self.length)), self.length)
+        share = 1.0 / self.length[self.text]
 
         def back(values: FloatArray) -> FloatArray:
-            return np.asarray(np.bincount(self.place, (weight * values)[of_text] * share, _PLACES), dtype=np.float64)
+            return np.asarray(np.bincount(self.place, (weight * values)[self.text] * share, _PLACES), dtype=np.float64)
 
         solution = np.zeros(_PLACES)
         residual = back(target)

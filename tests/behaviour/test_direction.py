@@ -39,6 +39,9 @@ LADDERS = {
     "consignor_finds": [0.0, 1.0, 2.0, 5.0],
     "consignee_finds": [0.0, 1.0, 2.0, 5.0],
     "address_finds": [0.0, 1.0, 2.0, 5.0],
+    "pair_finds": [0.0, 1.0, 2.0, 5.0],
+    "consignor_contact_finds": [0.0, 1.0, 2.0, 5.0],
+    "consignee_contact_finds": [0.0, 1.0, 2.0, 5.0],
 }
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from training.metrics import MIN_FINDS, Ranking, poisson_times, ranking_figures, reliability
+from training.words import why_none
 
 
 def _sample(n: int = 20_000, prevalence: float = 0.02, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,7 +73,7 @@ def test_too_few_finds_give_a_reason_and_no_figure() -> None:
     assert figures.pr_auc.value is None
     assert figures.pr_auc.reason == "9 finds in this window; at least 10 are needed"
     assert figures.to_json()["roc_auc"] == {"value": None, "reason": figures.roc_auc.reason}
-    assert str(figures.pr_auc) == "too few finds"
+    assert why_none(figures.pr_auc.to_json()) == "too few finds"
     assert reliability(np.full(1000, 0.1), find, base_rate=0.01) == []
 
 

@@ -26,8 +26,6 @@ from training.promotion import PromotionRefused, promote, pull, rollback
 from training.tracking import client, default_tracking_uri, git_revision, log_run, uri_in_words
 from training.words import estimate_text
 
-# MLflow warns about itself while it is imported and while it makes its tables.
-
 
 @dataclass(frozen=True)
 class Tracked:

@@ -19,18 +19,17 @@ from training.world.laws import LawChange
 from training.world.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
 from training.world.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
 from training.world.priors import Priors
-from training.world.traces import TRACES_OF_STRENGTH
+from training.world.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
 
 #: Kinds of consignor whose goods are of one family; all others sell consumer goods nearly only.
 _FAMILY: Final = {"chemical": "chemical", "pharma": "pharma", "machinery": "machinery", "laboratory": "laboratory"}
-_CONSOLIDATOR: Final = CONSIGNORS.index("consolidator")
 #: Consignors who are believed when they declare such goods, by trade.
 _OPEN_KINDS: Final = {
     "opioid": ("laboratory", "chemical", "pharma"),
     "precursor": ("chemical", "laboratory"),
     "equipment": ("machinery",),
 }
-_DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "business", "forwarder"))
+_DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
 #: Parties of its own that a network keeps at a time.
 _SHIPPERS, _ADDRESSES = 5, 6
 #: What a network does about a seizure beside giving up what was seen.
@@ -106,6 +105,7 @@ class Craft:
         self._strengths = priors.row("illicit.strength", STRENGTHS)
         self._weights = {trade: dict(priors.table(f"illicit.traces_{trade}")) for trade in set(TRADE_OF.values())}
         self._known = int(priors.number("illicit.repertoire"))
+        self._beside = priors.number("illicit.works_with")
         self._no_contact = priors.number("habit.no_contact")
         self._believed = priors.number("illicit.believed")
         self._openly = dict(priors.table("illicit.true_declaration"))
@@ -133,9 +133,11 @@ class Craft:
     def found(self, number: int, content: str, rng: np.random.Generator) -> Network:
         """A new network with a mix of typologies of its own."""
         weights = self._weights[TRADE_OF[content]]
-        names = list(weights)
-        share = np.array(list(weights.values()))
+        names = [name for name in weights if name not in BESIDE]
+        share = np.array([weights[name] for name in names])
         known = rng.choice(len(names), size=min(self._known, len(names)), replace=False, p=share / share.sum())
+        works_with = {names[i] for i in known.tolist()}
+        works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
         own, total = self._family["consumer"]
         covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
         # Some networks never give a contact and the others nearly always do: as often as honest declarants, taken together.
@@ -143,7 +145,7 @@ class Craft:
         return Network(
             number,
             content,
-            {names[i]: weights[names[i]] for i in sorted(known.tolist())},
+            {name: weight for name, weight in weights.items() if name in works_with},
             covers,
             contact=self._new(number, 51),
             office=self._new(number, 52),
@@ -197,12 +199,14 @@ class Craft:
         if most == 0:
             return set()
         possible = {name: weight for name, weight in network.repertoire.items() if _fits(name, host)}
-        names = list(possible)
+        more = BESIDE_OF_STRENGTH[strength] / self._beside
+        beside = {name for name in possible if name in BESIDE and rng.random() < more * possible[name]}
+        names = [name for name in possible if name not in BESIDE]
         if not names:
-            return set()
+            return beside
         # The largest of u ** (1 / weight): a weighted draw without replacement (Efraimidis and Spirakis 2006).
-        key = np.log(rng.random(len(names))) / np.array(list(possible.values()))
-        chosen = {names[i] for i in np.argsort(-key)[: int(rng.integers(least, most + 1))].tolist()}
+        key = np.log(rng.random(len(names))) / np.array([possible[name] for name in names])
+        chosen = beside | {names[i] for i in np.argsort(-key)[: int(rng.integers(least, most + 1))].tolist()}
         if rng.random() < network.abroad:
             chosen.add("R1")
         return chosen
@@ -248,9 +252,8 @@ class Craft:
     ) -> tuple[Shipper | None, int]:
         """The consignor, None for the host's, and the number of the figures it repeats."""
         wanted = bool({"P1", "P3", "V5"} & chosen)
-        if host.kind == _CONSOLIDATOR or (
-            not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)
-        ):
+        # Parties of its own take the place of such as are hardly known either: well-known ones stay as common as they are.
+        if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
             return None, 0
         young, shared = "P1" in chosen, "P3" in chosen
         fitting = [
@@ -293,7 +296,7 @@ class Craft:
         self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Door | None, int]:
         """Where it goes, None for where the host goes, and the number of who takes it in."""
-        if not {"P4", "P5", "E2"} & chosen:
+        if not host.seen_once or not {"P4", "P5", "E2"} & chosen:
             return None, 0
         kind = FORWARDER if "P4" in chosen else host.consignee_kind
         known = [
@@ -360,9 +363,7 @@ class Craft:
             network.content = "precursor"
         elif change.moves == "accounts":
             network.own_shippers = 0.0
-            network.repertoire = {
-                name: weight * (0.3 if name == "P1" else 1.0) for name, weight in network.repertoire.items()
-            }
+            network.repertoire.pop("P1", None)
         elif change.moves == "third_country":
             network.abroad = 0.3
         elif change.moves == "wording" and "D1" in network.repertoire:
@@ -375,14 +376,11 @@ def _fits(trace: str, host: Host) -> bool:
     """Whether a trace can be carried out with such a shipment."""
     kind = CONSIGNORS[host.kind]
     if trace in ("P3", "V5"):
-        return host.kind not in (_CONSOLIDATOR, PERSON)
+        return host.little_known and host.kind != PERSON
     if trace == "P1":
-        return host.kind != _CONSOLIDATOR
+        return host.little_known
     if trace in ("P4", "P5"):
-        return host.consignee_kind in _DOORS
-    if trace == "D4":
-        # Other headings are those of consumer goods; among the codes of other trade they would look chosen.
-        return kind not in _FAMILY and kind != "trader"
+        return host.seen_once and host.consignee_kind in _DOORS
     if trace == "E2":
         return kind in ("machinery", "trader")
     if trace == "E3":

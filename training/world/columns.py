@@ -74,9 +74,9 @@ class ShipmentColumns:
         stops = priors.table("route.stop_hubs")
         self._stops = np.array([geography.index[code] for code in stops], dtype=np.int64)
         self._stop_shares = cumulate(np.array(list(stops.values())))
-        abroad = priors.table("habit.phones_of_branches")
-        self._abroad = np.array([geography.index[code] for code in abroad], dtype=np.int64)
-        self._abroad_shares = cumulate(np.array(list(abroad.values())))
+        self._abroad_shares = cumulate(
+            np.bincount(lanes.origin, lanes.expected(), len(geography.codes)).astype(np.float64)
+        )
 
     def write(
         self,
@@ -239,8 +239,8 @@ class ShipmentColumns:
     def _consignor(self, columns: Columns, shipments: Shipments, shown: Bools, rng: np.random.Generator) -> None:
         parties, n = shipments.consignor, len(shipments)
         self._party(columns, "consignor", parties, self._register.consignor_names(parties))
-        # A number of another country: mostly of an eastern branch or agent.
-        abroad = self._abroad[pick(self._abroad_shares, unit(parties.number, 18))]
+        # A number of another country: of a branch or agent, wherever there is trade.
+        abroad = pick(self._abroad_shares, unit(parties.number, 18))
         dial = self._geography.dial[np.where(shipments.traces[:, T["P7"]], abroad, parties.country)]
         silent = shipments.traces[:, T["P2"]]
         phone = self._register.phones(dial, parties.contact)

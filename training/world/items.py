@@ -135,18 +135,20 @@ class Packer:
         inside = first[at] + (rng.random(len(at)) * shipments.items[at]).astype(np.int64)
         again = plan.repeat > 0
         measured = self._choose(shipments, s, inside[again], rng)
-        good = measured.copy()
-        good[inside] = self._declared(measured[inside], plan, rng)
-        # The figures are those of goods that the consignor sends, be they the declared ones or not.
-        unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
-        measured[inside] = np.where(unlike, measured[inside], good[inside])
         content = np.zeros(len(s), dtype=np.int64)
         openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
-        content[inside] = plan.content
         # What is sent fills several lines of a consignment as often as one; the others are packed with it.
         planned = shipments.plan_row[s]
         along = (planned >= 0) & (rng.random(len(s)) < self._lines)
+        along[inside] = True
         content[along] = plan.content[planned[along]]
+        good = measured.copy()
+        good[inside] = self._cover(measured[inside], plan)
+        # The figures are those of goods that the consignor sends, be they the declared ones or not.
+        unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
+        measured[inside] = np.where(unlike, measured[inside], good[inside])
+        rows = np.flatnonzero(along)
+        good[rows] = self._unlike(measured[rows], good[rows], plan.traces[planned[rows]], rng)
         openly[inside] = plan.openly
         permit_held[inside] = plan.permit
         draws = _Draws(len(s), rng)
@@ -174,20 +176,20 @@ class Packer:
         v = np.where(own, unit(number, slot, 202), rng.random(len(s)))
         return self._of_families(pick(self._family[kind], u), v)
 
-    def _declared(self, real: Ints, plan: Plan, rng: np.random.Generator) -> Ints:
-        """What networks declare instead of their hosts' goods ``real`` (n,): their cover, or, where mass (V3) or value for
-        the mass (V1) are not to fit, goods of the same family from the other half of its trade by that figure."""
+    def _cover(self, real: Ints, plan: Plan) -> Ints:
+        """What networks declare instead of their hosts' goods ``real`` (n,)."""
         declared = np.where(plan.good >= 0, plan.good, real)
         # Whoever sends no consumer goods does not begin with them for a cover.
         odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
-        declared = np.where(odd, real, declared)
+        return np.where(odd, real, declared)
+
+    def _unlike(self, real: Ints, declared: Ints, traces: Bools, rng: np.random.Generator) -> Ints:
+        """``declared`` (n,), but where mass (V3) or value for the mass (V1) are not to fit, goods of the same family as
+        ``real`` from the other half of its trade by that figure. Goods of another family are unlike already."""
         u, v = rng.random((2, len(real)))
-        unlike = np.where(plan.traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
-        # Goods of another family are unlike already.
-        swapped = (plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]) & (
-            self._goods.family[declared] == self._goods.family[real]
-        )
-        return np.where(swapped, unlike, declared)
+        other = np.where(traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
+        swapped = (traces[:, T["V1"]] | traces[:, T["V3"]]) & (self._goods.family[declared] == self._goods.family[real])
+        return np.where(swapped, other, declared)
 
     def _of_families(self, family: Ints, u: Floats) -> Ints:
         index = np.searchsorted(self._flat, family + u, side="right")

@@ -111,6 +111,7 @@ class Register:
             np.add.at(by_origin[kind], lanes.origin, by_lane[kind])
             np.add.at(by_destination[kind], lanes.destination, by_lane[kind])
         pool = priors.row("consignor.pool", CONSIGNORS)[:, None]
+        self._of_each = 1 / pool[:, 0]
         self._one_lane = priors.row("consignor.one_lane", CONSIGNORS)
         one = self._one_lane[:, None]
         self._pool = np.maximum(_FEWEST, (1 - one) * pool * by_origin).astype(np.int64)
@@ -162,6 +163,16 @@ class Register:
         opened_on = day - age_in_place % life
         return Parties(kind, country, number, self.office(number, country), opened_on, self.contacts(number, country))
 
+    def volume(self, kind: Ints, u: Floats) -> Floats:
+        """(n,) shipments to expect over the calendar of the consignors that `consignors` draws for ``u``."""
+        one, skew = self._one_lane[kind], self._skew[kind]
+        v = np.where(u < one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
+        return np.asarray(self._of_each[kind] * np.maximum(v, 1e-9) ** (1 - skew) / skew)
+
+    def is_seen_again(self, kind: Ints, v: Floats) -> NDArray[np.bool_]:
+        """(n,) whether the consignees that `consignees` draws for ``v`` are of those who order again and again."""
+        return np.asarray(v < self._repeat[kind])
+
     def contacts(self, number: Hashes, country: Ints) -> Hashes:
         """Whose telephone and e-mail consignors give: their own, or those of an agent who files for several."""
         agent = mix(self._seed, 88, country, (unit(number, _AGENT) * self._offices[country]).astype(np.int64))
@@ -180,18 +191,17 @@ class Register:
         own = [unit(number, destination, which, _CUSTOMER + i) for i in range(len(draws))]
         return np.where(u < share, np.stack(own), draws)
 
-    def office(self, number: Hashes, country: Ints, share: float | Floats | None = None) -> Hashes:
+    def office(self, number: Hashes, country: Ints) -> Hashes:
         """Addresses of consignors: their own, or for a share of them a building with many firms."""
-        part = self._office if share is None else share
         building = mix(self._seed, 77, country, (unit(number, _BUILDING) * self._offices[country]).astype(np.int64))
-        return np.where(unit(number, _OFFICE) < part, building, number)
+        return np.where(unit(number, _OFFICE) < self._office, building, number)
 
     def consignees(self, kind: Ints, country: Ints, u: Floats, v: Floats) -> Parties:
         """Consignees (n,): ``v`` decides who is seen once or nearly so, and who again and again, and ``u`` which one."""
         expected = self._to[kind, country]
         pool = np.maximum(_FEWEST, self._consignee_pool[kind] * expected)
         rank = (pool * u ** self._consignee_skew[kind]).astype(np.int64)
-        once = v >= self._repeat[kind]
+        once = ~self.is_seen_again(kind, v)
         rank = np.where(once, (u * expected * 4).astype(np.int64) + _ONCE, rank)
         number = mix(self._seed, 55, kind * 1000 + country, rank)
         home = self.home(kind, country, number)

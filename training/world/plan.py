@@ -27,6 +27,7 @@ TRADE_OF: Final = {
 class Host:
     """The honest shipment that a network's shipment starts as: its day (since the calendar's first), its lane and its kinds.
 
+    ``little_known``, ``seen_once``: whether its consignor sends little and its consignee next to nothing besides.
     ``family`` of goods is not among them: what the consignor sells follows from the consignor.
     """
 
@@ -36,6 +37,8 @@ class Host:
     channel: int
     kind: int
     consignee_kind: int
+    little_known: bool
+    seen_once: bool
 
 
 @dataclass(slots=True)

@@ -92,6 +92,7 @@ class Shipper:
             priors.row("consignor.known", CONSIGNORS),
             priors.number("consignor.known_after"),
         )
+        self._little = priors.number("illicit.little_known")
         self._split_within = priors.number("habit.split_within_days")
 
     def block(self, first_day: int, per_day: Ints, items: Ints, rng: np.random.Generator) -> tuple[Shipments, Plan]:
@@ -113,7 +114,8 @@ class Shipper:
         copied = self._copied(pace, plan_row, rng)
         cell = cell[copied]
         kind = self._consignor_kinds(cell, items, rng)[copied]
-        consignor = self._register.consignors(kind, cell, day, rng.random(n)[copied])
+        which = rng.random(n)[copied]
+        consignor = self._register.consignors(kind, cell, day, which)
         chance = rng.random((4, n))[:, copied]
         by_kind, who, again = self._register.relations(consignor, self._lanes.destination[cell], chance[0], chance[1:])
         consignee_kind = pick(self._consignee[kind], by_kind)
@@ -128,6 +130,8 @@ class Shipper:
                 self._lanes.channel[cell[at]].tolist(),
                 kind[at].tolist(),
                 consignee_kind[at].tolist(),
+                (self._register.volume(kind[at], which[at]) < self._little).tolist(),
+                (~self._register.is_seen_again(consignee_kind[at], again[at])).tolist(),
                 strict=True,
             )
         ]
@@ -175,10 +179,8 @@ class Shipper:
         number, country = plan.shipper[own], parties.country[rows]
         parties.number[rows] = number
         parties.opened_on[rows] = day[rows] - plan.opened_ago[own]
-        # An office with several shippers is in a building where others have theirs too.
-        shared = np.where(plan.office > 0, 2.0, -1.0)[own]
-        building = self._register.office(plan.office[own], country, shared)
-        parties.address[rows] = np.where(shared > 0, building, self._register.office(number, country))
+        # An office with several shippers is in a building with others as often as any other.
+        parties.address[rows] = self._register.office(np.where(plan.office[own] > 0, plan.office[own], number), country)
         usual = self._register.contacts(number, country)
         parties.contact[rows] = np.where(plan.contact[own] > 0, plan.contact[own], usual)
 

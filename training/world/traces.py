@@ -53,5 +53,9 @@ BASE_RATE: Final = {
 #: Traces of a plan that are carried out by the shipment's switch. The others act through parties, goods and figures, and
 #: would change how often a switch is seen: contacts left out (P2) and round values (V5) stay as common as among honest trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
-#: How many traces a shipment of each strength has, least and most.
-TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 2), "combined": (5, 8), "strong": (8, 11)}
+#: Traces that change how records look, field by field: of a network that works with them, each has a chance of its own, so
+#: that they stay rare. All others show only where fields, parties and days are related to each other.
+BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
+#: How many of the other traces a shipment of each strength has, least and most, and how much more often it has those.
+TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
+BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}

@@ -30,6 +30,7 @@ def _priors(**changed: object) -> Priors:
     values = {
         "illicit.prevalence": 0.2,
         "illicit.shipments_per_network": 30.0,
+        "illicit.network_life_days": 200.0,
         "inspection.random": 0.3,
         "inspection.watch_list": 3.0,
     }
@@ -132,7 +133,7 @@ def test_the_truth_says_what_a_network_last_reacted_to(stubborn: _Sent, wary: _S
 
 
 def _planned(craft: Craft, network: Network, kind: str, count: int = 400) -> list[Consignment]:
-    host = Host(300, 1, 0, 0, CONSIGNORS.index(kind), CONSIGNEES.index("house"))
+    host = Host(300, 1, 0, 0, CONSIGNORS.index(kind), CONSIGNEES.index("house"), True, True)
     rng = np.random.default_rng(1)
     return [craft.consignment(network, host, rng) for _ in range(count)]
 
@@ -153,7 +154,9 @@ def _moved(craft: Craft, content: str, kind: str, moves: str) -> tuple[list[Cons
 
 @pytest.fixture(scope="module")
 def craft() -> Craft:
-    priors = load_priors().replaced({"illicit.moves_to_precursors": 1.0, "illicit.repertoire": 30.0})
+    priors = load_priors().replaced(
+        {"illicit.moves_to_precursors": 1.0, "illicit.repertoire": 30.0, "illicit.works_with": 1.0}
+    )
     return Craft(priors, load_catalogue(priors), 5)
 
 
@@ -232,7 +235,7 @@ def test_a_controller_answers_for_several_shippers(stubborn: _Sent) -> None:
     for phone, name in zip(stubborn["consignor_phone"], stubborn["consignor_name"], strict=True):
         if phone:
             names.setdefault(phone, set()).add(name)
-    assert sum(len(own) >= 3 for own in names.values()) > 10
+    assert sum(len(own) >= 3 for own in names.values()) > 5
 
 
 def test_networks_leave_contacts_out_as_often_as_honest_declarants_taken_together(craft: Craft) -> None:

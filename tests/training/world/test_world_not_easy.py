@@ -52,7 +52,7 @@ def test_shipments_of_networks_are_no_larger_and_what_is_inside_is_in_any_item(w
     assert relative.mean() == pytest.approx(0.5, abs=0.06)
 
 
-def test_networks_mix_traces_and_a_quarter_of_what_they_send_shows_next_to_none(world: Whole) -> None:
+def test_networks_mix_traces_and_some_of_what_they_send_shows_next_to_none(world: Whole) -> None:
     rows = world.first & world.of_illicit_shipment
     strength = world.truth["strength"][rows]
     for kind, share in load_priors().table("illicit.strength").items():
