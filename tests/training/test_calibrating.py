@@ -1,0 +1,97 @@
+"""Calibrators from held-out windows: on whom they are fitted, and the prevalence they state."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.calibration import probability
+from models.settings import RISK
+from training.calibrating import HeldOut, fit_calibrators, risk_log_odds
+from training.labels import AsOf
+from training.stream import Part
+
+HEADS = ("fentanyl_or_analogue", "precursor")
+
+
+def office(n: int, seed: int, *, chosen_by: float = 1.0) -> tuple[HeldOut, np.ndarray]:
+    """Shipments of one item with known probabilities; the office opens those that score high far more often."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(-4.5, 1.5, n)
+    truth = rng.random(n) < probability(logit)
+    opened = rng.random(n) < np.clip(0.1 * np.exp(chosen_by * (logit + 4.5)), 0.02, 0.9)
+    # The boosters' scores have another scale and level than the truth.
+    held = HeldOut((logit[:, None] - 1.0) / 0.7, np.arange(n), (truth & opened)[:, None], np.ones(n), ~opened)
+    return held, truth
+
+
+def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_presumes_the_rest_clean():
+    held, truth = office(200_000, 1)
+    risk = risk_log_odds(held, fit_calibrators(held, (RISK,)), (RISK,))
+    p = probability(risk)
+    top = np.argsort(-p)[:2000]
+    assert p.mean() == pytest.approx(truth.mean(), rel=0.05)
+    assert p[top].mean() == pytest.approx(truth[top].mean(), rel=0.06)
+    # Taken as clean, the others would have cut it by more than a third.
+    assert held.find.mean() < 0.7 * truth.mean()
+
+
+def test_the_prevalence_is_the_mean_probability_of_all_shipments():
+    held, _ = office(50_000, 2)
+    calibrator = fit_calibrators(held, (RISK,))[RISK]
+    assert calibrator.prevalence == pytest.approx(probability(calibrator(held.raw[:, 0])).mean(), rel=1e-9)
+    assert calibrator.n == int((~held.presumed).sum())
+
+
+def test_what_nobody_opened_has_no_say_in_the_map():
+    held, _ = office(20_000, 3)
+    other = HeldOut(
+        np.where(held.presumed[:, None], 0.0, held.raw), held.first_row, held.find, held.weight, held.presumed
+    )
+    one, two = (fit_calibrators(h, (RISK,))[RISK] for h in (held, other))
+    assert (one.knots, one.anchor, one.slopes) == (two.knots, two.anchor, two.slopes)
+    assert one.prevalence != two.prevalence
+
+
+def test_an_office_that_records_only_finds_has_the_others_counted_as_clean():
+    held, _ = office(20_000, 4)
+    finds_alone = HeldOut(held.raw, held.first_row, held.find, held.weight, ~held.find[:, 0])
+    calibrator = fit_calibrators(finds_alone, (RISK,))[RISK]
+    assert calibrator.kind != "identity"
+    assert calibrator.n == 20_000
+
+
+def test_a_shipment_is_its_largest_item_and_heads_make_one_risk():
+    raw = np.array([[-3.0, -2.0], [1.0, -4.0], [-1.0, 2.0]] * 40)
+    first = np.arange(0, 120, 2)
+    rng = np.random.default_rng(5)
+    find = rng.random((60, 2)) < 0.4
+    held = HeldOut(raw, first, find, np.ones(60), np.zeros(60, dtype=bool))
+    calibrators = fit_calibrators(held, HEADS)
+    assert set(calibrators) == {*HEADS, RISK}
+    risk = risk_log_odds(held, calibrators, HEADS)
+    assert risk.shape == (60,)
+    assert held.largest(raw)[0].tolist() == [1.0, -2.0]
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.data())
+def test_parts_of_windows_keep_rows_and_shipments_together(items: list[int], data: st.DataObject):
+    n, rows = len(items), sum(items)
+    shipment = np.repeat(np.arange(n), items)
+    find = np.zeros((rows, 1), dtype=bool)
+    find[::3] = True
+    first = np.concatenate([[0], np.cumsum(items)[:-1]])
+    part = Part(
+        np.arange(rows, dtype=float)[:, None], AsOf(find, np.arange(n) % 2 == 0, np.arange(n) + 1.0), first, shipment
+    )
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    keep[0] = True
+    own = part.of(keep)
+    assert own.matrix[:, 0].tolist() == np.flatnonzero(keep[shipment]).tolist()
+    assert own.matrix[own.first_row, 0].tolist() == first[keep].tolist()
+    assert own.labels.weight.tolist() == (np.flatnonzero(keep) + 1.0).tolist()
+    joined = HeldOut.joined([HeldOut.of(own.matrix, own), HeldOut.of(part.matrix, part)])
+    assert joined.largest(joined.raw)[:, 0].tolist() == [
+        *(first[keep] + np.array(items)[keep] - 1).tolist(),
+        *(first + np.array(items) - 1).tolist(),
+    ]
