@@ -25,7 +25,7 @@ def office(n: int, seed: int, *, chosen_by: float = 1.0) -> tuple[HeldOut, np.nd
     return held, truth
 
 
-def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_presumes_the_rest_clean():
+def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_presumes_the_rest_clean() -> None:
     held, truth = office(200_000, 1)
     risk = risk_log_odds(held, fit_calibrators(held, (RISK,)), (RISK,))
     p = probability(risk)
@@ -36,14 +36,14 @@ def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_pres
     assert held.find.mean() < 0.7 * truth.mean()
 
 
-def test_the_prevalence_is_the_mean_probability_of_all_shipments():
+def test_the_prevalence_is_the_mean_probability_of_all_shipments() -> None:
     held, _ = office(50_000, 2)
     calibrator = fit_calibrators(held, (RISK,))[RISK]
     assert calibrator.prevalence == pytest.approx(probability(calibrator(held.raw[:, 0])).mean(), rel=1e-9)
     assert calibrator.n == int((~held.presumed).sum())
 
 
-def test_what_nobody_opened_has_no_say_in_the_map():
+def test_what_nobody_opened_has_no_say_in_the_map() -> None:
     held, _ = office(20_000, 3)
     other = HeldOut(
         np.where(held.presumed[:, None], 0.0, held.raw), held.first_row, held.find, held.weight, held.presumed
@@ -53,7 +53,7 @@ def test_what_nobody_opened_has_no_say_in_the_map():
     assert one.prevalence != two.prevalence
 
 
-def test_an_office_that_records_only_finds_has_the_others_counted_as_clean():
+def test_an_office_that_records_only_finds_has_the_others_counted_as_clean() -> None:
     held, _ = office(20_000, 4)
     finds_alone = HeldOut(held.raw, held.first_row, held.find, held.weight, ~held.find[:, 0])
     calibrator = fit_calibrators(finds_alone, (RISK,))[RISK]
@@ -61,7 +61,7 @@ def test_an_office_that_records_only_finds_has_the_others_counted_as_clean():
     assert calibrator.n == 20_000
 
 
-def test_a_shipment_is_its_largest_item_and_heads_make_one_risk():
+def test_a_shipment_is_its_largest_item_and_heads_make_one_risk() -> None:
     raw = np.array([[-3.0, -2.0], [1.0, -4.0], [-1.0, 2.0]] * 40)
     first = np.arange(0, 120, 2)
     rng = np.random.default_rng(5)
@@ -75,14 +75,17 @@ def test_a_shipment_is_its_largest_item_and_heads_make_one_risk():
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.data())
-def test_parts_of_windows_keep_rows_and_shipments_together(items: list[int], data: st.DataObject):
+def test_parts_of_windows_keep_rows_and_shipments_together(items: list[int], data: st.DataObject) -> None:
     n, rows = len(items), sum(items)
     shipment = np.repeat(np.arange(n), items)
     find = np.zeros((rows, 1), dtype=bool)
     find[::3] = True
     first = np.concatenate([[0], np.cumsum(items)[:-1]])
     part = Part(
-        np.arange(rows, dtype=float)[:, None], AsOf(find, np.arange(n) % 2 == 0, np.arange(n) + 1.0), first, shipment
+        np.arange(rows, dtype=float)[:, None],
+        AsOf(find, np.arange(n) % 2 == 0, np.arange(1.0, n + 1.0, dtype=np.float64)),
+        first,
+        shipment,
     )
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     keep[0] = True

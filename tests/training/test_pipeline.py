@@ -214,7 +214,7 @@ def test_a_label_of_ones_own_trains_one_head_at_the_base_rate_of_its_data(own_la
     assert 0.02 < rate < 0.1
     assert result.model.card["heads"]["risk"]["base_rate_is"] == "the share of finds in its data"
     assert result.windows.test is None
-    assert result.metrics["evaluated_on"].startswith("the lanes window, by the model before its refit")
+    assert result.metrics["evaluated_on"].startswith("the lanes window, by boosters refitted without it")
 
 
 def test_predictions_hold_the_holdout_rows_untouched_and_in_order(own_label: tuple[TrainResult, Path]) -> None:
