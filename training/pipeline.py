@@ -227,7 +227,8 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         with stages("Evaluation on the lanes window") as say:
             metrics, scored, outcomes = evaluate_run(
                 assemble(fits), stream, windows.lanes, part,
-                what="the lanes window, by boosters refitted without it: there is no test window",
+                what="the lanes window, by boosters refitted without it: there is no test window. "
+                "Calibrators were fitted on it too, so what is said of calibration flatters",
                 learned=windows.fit, examples=None, tenth=None, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
