@@ -205,9 +205,6 @@ FIELDS: Final[tuple[Field, ...]] = (
 FIELD: Final[MappingProxyType[str, Field]] = MappingProxyType({field.name: field for field in FIELDS})
 LABEL_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Level.LABEL)
 MANIFEST_NAMES: Final = tuple(field.name for field in FIELDS if field.level is not Level.LABEL)
-SHIPMENT_LEVEL_NAMES: Final = tuple(
-    field.name for field in FIELDS if field.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE)
-)
 ITEM_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Level.ITEM)
 
 #: The heads of the model, in their fixed order, and the contents that count for each.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.bundle import BundleInfo, BundleRefused, describe, verify
-from models.store import ModelStore, StoreError, champion_dir
+from models.store import ModelStore, StoreError
 from training.tracking import (
     BUNDLE_ARTIFACT,
     CHAMPION,
@@ -100,11 +100,6 @@ def pull(alias: str, to: Path, tracking_uri: str | None = None) -> Promotion:
         os.replace(folder, to)
         to.chmod(0o755)
     return Promotion(version, info.version, info.digest, to)
-
-
-def in_service(store_root: Path) -> Path:
-    """The folder the service reads: the store's, or the bundled champion."""
-    return ModelStore(store_root).current() or champion_dir()
 
 
 def _where(tracking_uri: str | None) -> str:

@@ -171,10 +171,6 @@ class Surroundings:
                 return ("antibody" if antibody else code), mention
         return self._permit(clause, at, to, form=form)
 
-    def only_mention(self, start: int, end: int) -> bool:
-        """Whether the name there is only mentioned: in a test for it, a book, a denial, an analytical trace."""
-        return self.context(start, end)[1]
-
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
         """Whether letters there can be the abbreviation of the substance with that CAS number.
 
