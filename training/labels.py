@@ -53,12 +53,18 @@ class AsOf:
     """Labels as an office would have had them at one moment.
 
     ``find`` (n_rows, heads) per goods item; ``presumed`` (n_shipments,): not inspected, or the result was not known
-    yet, and so presumed clean; ``weight`` (n_shipments,): 1/selection probability where a result is known, else 1.
+    yet, and so presumed clean; ``weight`` (n_shipments,): 1/selection probability where a result is known, else 1;
+    ``stated`` (n_shipments,): a result is known, and so is the probability of having been selected for it.
     """
 
     find: Bools
     presumed: Bools
     weight: Floats
+    stated: Bools
+
+    def take(self, rows: Ints, shipments: Ints) -> AsOf:
+        """Those of chosen shipments and of their rows."""
+        return AsOf(self.find[rows], self.presumed[shipments], self.weight[shipments], self.stated[shipments])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Labels:
     """Labels of a table.
 
     ``find`` (n_rows, heads); ``inspected`` (n_shipments,): a result exists; ``known_s`` (n_shipments,): seconds since
-    epoch at which it was known, `NEVER` without one; ``weight`` (n_shipments,) as in `AsOf`.
+    epoch at which it was known, `NEVER` without one; ``weight`` and ``stated`` (n_shipments,) as in `AsOf`.
     """
 
     heads: tuple[str, ...]
@@ -74,12 +80,14 @@ class Labels:
     inspected: Bools
     known_s: Ints
     weight: Floats
+    stated: Bools
     notes: tuple[str, ...] = ()
 
     def as_of(self, table: ManifestTable, cut_s: int) -> AsOf:
         """Labels whose result was known at ``cut_s``; a later find is not a find yet."""
         known = self.inspected & (self.known_s <= cut_s)
-        return AsOf(self.find & known[table.shipment][:, None], ~known, np.where(known, self.weight, 1.0))
+        find, weight = self.find & known[table.shipment][:, None], np.where(known, self.weight, 1.0)
+        return AsOf(find, ~known, weight, known & self.stated)
 
     def shipment_find(self, table: ManifestTable) -> Bools:
         """(n_shipments, heads): whether any item of the shipment is a find."""
@@ -212,7 +220,7 @@ def manifest_labels(
     inspected = any_of_shipment(table, (content.codes >= 0)[:, None])[:, 0]
     known_row = np.where(content.codes >= 0, _seconds_column(columns.get("inspected_at"), n), NEVER)
     known_s, notes = _known(table, known_row, inspected, has_times=has_times)
-    return Labels(heads, find, inspected, known_s, _weight(table, columns, inspected), notes)
+    return Labels(heads, find, inspected, known_s, *_selection(table, columns, inspected), notes)
 
 
 def own_labels(
@@ -255,14 +263,14 @@ def own_labels(
     inspected = any_of_shipment(table, (column.codes >= 0)[:, None])[:, 0]
     known_row = np.where(column.codes >= 0, _seconds_column(columns.get("inspected_at"), table.n_rows), NEVER)
     known_s, notes = _known(table, known_row, inspected, has_times=has_times)
-    return Labels((RISK,), find, inspected, known_s, _weight(table, columns, inspected), notes)
+    return Labels((RISK,), find, inspected, known_s, *_selection(table, columns, inspected), notes)
 
 
-def _weight(table: ManifestTable, columns: Mapping[str, Coded], inspected: Bools) -> Floats:
-    """(n_shipments,) 1/selection probability of inspected shipments, capped; 1 where it is not known."""
+def _selection(table: ManifestTable, columns: Mapping[str, Coded], inspected: Bools) -> tuple[Floats, Bools]:
+    """(n_shipments,) 1/selection probability of inspected shipments, capped; 1 where it is not known. And where it is."""
     probability = _number_of(columns.get("selection_probability"), table.n_rows)[table.first_row]
     known = inspected & ~np.isnan(probability)
-    return np.where(known, np.minimum(1.0 / np.where(known, probability, 1.0), MOST_WEIGHT), 1.0)
+    return np.where(known, np.minimum(1.0 / np.where(known, probability, 1.0), MOST_WEIGHT), 1.0), known
 
 
 def _same(text: str, positive: str) -> bool:

@@ -21,7 +21,7 @@ from models.percentile import ReferenceScores
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
 from training.boosting import BoostingParams, Examples, HeadFit, fit_heads, refit_heads
-from training.calibrating import HeldOut, fit_calibrators, raw_scores, risk_log_odds
+from training.calibrating import DETECTION, HeldOut, fit_calibrators, illicit, raw_scores, risk_log_odds
 from training.card import build_card, created_at, model_version, run_document
 from training.ceiling import ceiling, truth_world
 from training.dataset import BadData, Dataset, from_file, simulated
@@ -195,12 +195,14 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             part = refit.of(inside) if whole else part_of(stream, window, final_space)
             held[window.name] = HeldOut.of(raw_scores(fits, heads, part.matrix, threads), part)
     with stages("Calibration") as say:
-        calibrators = fit_calibrators(HeldOut.joined(list(held.values())), heads)
+        # What an office's own label means, and how often it is missed, nobody here knows.
+        detection = DETECTION if heads != (RISK,) else 1.0
+        calibrators = fit_calibrators(HeldOut.joined(list(held.values())), heads, detection=detection)
         say(", ".join(f"{name}: {c.kind}" for name, c in calibrators.items()))
     base_rates = _base_rates(heads, data)
     on_lanes = held[windows.lanes.name]
     risk = risk_log_odds(on_lanes, calibrators, heads)
-    traffic = base_rate_weights(on_lanes.found, sum(base_rates.values()))
+    traffic = base_rate_weights(illicit(on_lanes, risk), sum(base_rates.values()))
     lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
 
     def assemble(fits: dict[str, HeadFit]) -> RiskModel:

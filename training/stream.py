@@ -43,7 +43,7 @@ class Stream:
     def labels(self, window: Window) -> AsOf:
         """Labels of the window's rows and shipments as known at its cut."""
         labels = self.data.labels.as_of(self.data.table, window.cut_s)
-        return AsOf(labels.find[self.rows(window)], labels.presumed[window.shipments], labels.weight[window.shipments])
+        return labels.take(self.rows(window), window.shipments)
 
     def results(self, window: Window) -> Results:
         """Results of the window's rows as known at its cut, for rates that an office's own data teaches."""
@@ -74,7 +74,7 @@ class Part:
     def of(self, shipments: Bools) -> Part:
         """The part of the chosen shipments (n_shipments,)."""
         rows = np.flatnonzero(shipments[self.row_shipment])
-        labels = AsOf(self.labels.find[rows], self.labels.presumed[shipments], self.labels.weight[shipments])
+        labels = self.labels.take(rows, np.flatnonzero(shipments))
         of_row = (np.cumsum(shipments) - 1)[self.row_shipment[rows]]
         return Part(self.matrix[rows], labels, np.flatnonzero(np.diff(of_row, prepend=-1)), of_row)
 
@@ -150,9 +150,9 @@ def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
     return plan_random(np.unique(groups, return_inverse=True)[1].astype(np.int64), find, seed=seed, with_test=with_test)
 
 
-def base_rate_weights(find: Bools, base_rate: float) -> Floats:
-    """(n,) weights under which finds are ``base_rate`` of the traffic and clean shipments the rest."""
-    finds = int(find.sum())
-    if finds in (0, len(find)):
-        return np.ones(len(find))
-    return np.where(find, base_rate / finds, (1.0 - base_rate) / (len(find) - finds))
+def base_rate_weights(illicit: Floats, base_rate: float) -> Floats:
+    """(n,) weights under which what is ``illicit``, with a probability (n,), is ``base_rate`` of the traffic."""
+    total = float(illicit.sum())
+    if total <= 0.0 or total >= len(illicit):
+        return np.ones(len(illicit))
+    return base_rate * illicit / total + (1.0 - base_rate) * (1.0 - illicit) / (len(illicit) - total)

@@ -28,7 +28,7 @@ def test_negatives_are_sampled_down_to_a_prevalence_and_finds_all_stay() -> None
 
 def test_lane_traffic_has_finds_at_the_base_rate() -> None:
     find = np.arange(1000) < 100
-    weight = base_rate_weights(find, 1e-4)
+    weight = base_rate_weights(find.astype(np.float64), 1e-4)
     assert weight.sum() == pytest.approx(1.0)
     assert weight[find].sum() == pytest.approx(1e-4)
 
