@@ -36,11 +36,11 @@ def office(n: int, seed: int, *, leads: float = 0.0, detection: float = 1.0) -> 
 def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_misses_some(
     leads: float, detection: float
 ) -> None:
-    held, truth = office(300_000, 1, leads=leads, detection=detection)
+    held, truth = office(150_000, 1, leads=leads, detection=detection)
     risk = risk_log_odds(held, fit_calibrators(held, (RISK,), detection=detection), (RISK,))
     p = probability(risk)
     assert p.mean() == pytest.approx(truth.mean(), rel=0.08)
-    for top in (600, 3000):
+    for top in (300, 1500):
         best = np.argsort(-p)[:top]
         # In odds, as a correction to a base rate would carry them on.
         predicted, true = p[best].mean(), truth[best].mean()
@@ -50,12 +50,12 @@ def test_they_give_the_true_rate_though_the_office_opens_what_looks_bad_and_miss
 
 
 def test_leads_left_in_would_say_that_more_is_illicit_and_misses_left_out_that_less() -> None:
-    held, truth = office(300_000, 1, leads=0.3)
+    held, truth = office(150_000, 1, leads=0.3)
     plain = replace(held, stated=~held.presumed)
     assert fit_calibrators(plain, (RISK,))[RISK].prevalence > 1.25 * truth.mean()
-    held, truth = office(300_000, 1, detection=0.8)
+    held, truth = office(150_000, 1, detection=0.8)
     p = probability(risk_log_odds(held, fit_calibrators(held, (RISK,)), (RISK,)))
-    best = np.argsort(-p)[:600]
+    best = np.argsort(-p)[:300]
     assert p[best].mean() < 0.85 * truth[best].mean()
 
 
