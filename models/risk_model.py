@@ -192,9 +192,9 @@ class RiskModel:
     def not_by_country_alone(
         self, codes: NDArray[np.int8], matrix: FloatArray, table: ManifestTable
     ) -> NDArray[np.int8]:
-        """Lanes (S,) in which red shipments that would be green on a usual route become yellow.
+        """Lanes (S,) in which red shipments that would not be red on a usual route become yellow.
 
-        Countries and places may add to other evidence, never stand for it: a red shipment must reach yellow with every
+        Countries and places may add to a risk, never decide that it is red: a red shipment must be red with every
         feature of `FeatureSpace.country_neutral` at its neutral value. Risk, percentile and reasons stay as they are.
         """
         red = codes == RED
@@ -207,7 +207,7 @@ class RiskModel:
         _, item_log_odds = self.calibrate(self.predict_raw(neutral))
         rest = np.full(len(codes), -np.inf)
         np.maximum.at(rest, table.shipment[rows], item_log_odds)
-        return np.where(red & (self.lanes.assign(rest) == GREEN), np.int8(YELLOW), codes).astype(np.int8)
+        return np.where(red & (self.lanes.assign(rest) != RED), np.int8(YELLOW), codes).astype(np.int8)
 
     def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
         """Contributions (n, F + 1) of a feature matrix to one head's raw log-odds; the last column is the base
