@@ -73,7 +73,8 @@ def test_networks_ship_at_the_prior_rate_and_every_content_occurs(world: Whole) 
     assert _share(world.of_illicit_shipment, world.first) == pytest.approx(0.008, abs=0.0015)
     contents, counts = np.unique(world.truth["content"][world.illicit].astype(str), return_counts=True)
     assert contents.tolist() == ["analogue", "equipment", "fentanyl", "other_opioid", "precursor"]
-    assert counts.min() >= 20
+    # A network keeps to its content and sends about eight shipments, so a small world has few of the rarest.
+    assert counts.min() >= 5
     # It fills one item of a shipment or several; the others are what they are declared to be.
     shipments = (world.of_illicit_shipment & world.first).sum()
     assert shipments < world.illicit.sum() < world.of_illicit_shipment.sum()
@@ -144,7 +145,8 @@ def test_inspections_have_their_shares_delays_and_imperfect_detection(world: Who
     opened = inspection != "none"
     inside = opened & world.illicit
     found = world.office["content"] == world.truth["content"]
-    assert 0.85 < _share(found, inside) < 0.99
+    # About seventy shipments: 0.93, give or take 0.03 twice, and some are missed.
+    assert 0.85 < _share(found, inside) < 1.0
     declared, known = (
         world.office[name][opened].astype("U19").astype("datetime64[s]") for name in ("declared_at", "inspected_at")
     )
