@@ -14,7 +14,17 @@ SEED = 11
 
 @pytest.fixture(scope="session")
 def world() -> Whole:
-    chunks = list(generate(ROWS, SEED))
+    return _whole(ROWS)
+
+
+@pytest.fixture(scope="session")
+def large_world() -> Whole:
+    """For what hangs on the number of networks: each keeps to its content, and its shipments are opened or not together."""
+    return _whole(3 * ROWS)
+
+
+def _whole(rows: int) -> Whole:
+    chunks = list(generate(rows, SEED))
     office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
     truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
     illicit = truth["content"] != "none"
