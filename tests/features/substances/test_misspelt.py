@@ -271,9 +271,9 @@ def test_any_text_can_be_searched(text: str) -> None:
         assert found.distance in (1, 2)
 
 
-@pytest.mark.parametrize("text", ["fentnyl npp " * 1_500, "n-phenetyl-4-piperidone-" * 1_000, "fen tan yl " * 1_500])
+@pytest.mark.parametrize("text", ["fentnyl npp " * 3_000, "n-phenetyl-4-piperidone-" * 2_000, "fen tan yl " * 3_000])
 def test_a_huge_text_is_searched_without_delay(text: str) -> None:
     spelled = spell(fold(text))
     started = time.process_time()
     MISSPELT.find(spelled, Surroundings(spelled))
-    assert time.process_time() - started < 3.0
+    assert time.process_time() - started < 6.0

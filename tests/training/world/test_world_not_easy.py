@@ -27,12 +27,9 @@ def report(world: Whole) -> TooEasyReport:
 
 
 def test_every_bar_of_the_too_easy_report_holds(report: TooEasyReport) -> None:
-    """Bars with an interval hold within it; the wordings of so small a world stand alone more often than in a large one."""
+    """Bars with an interval hold within it."""
     for bar in report.bars:
-        if bar.name.startswith("misdeclared"):
-            assert bar.value > bar.limit - 0.05, bar
-        else:
-            assert bar.ok, bar
+        assert bar.ok, bar
 
 
 def test_the_booster_of_artefacts_is_near_to_guessing(report: TooEasyReport) -> None:
@@ -46,7 +43,7 @@ def test_the_booster_of_artefacts_is_near_to_guessing(report: TooEasyReport) -> 
 def test_shipments_of_networks_are_no_larger_and_what_is_inside_is_in_any_item(world: Whole) -> None:
     shipment = np.cumsum(world.first) - 1
     items = np.bincount(shipment)[shipment].astype(np.float64)
-    assert either_way(items[world.first], world.of_illicit_shipment[world.first]) < 0.55
+    assert either_way(items[world.first], world.of_illicit_shipment[world.first]) < 0.54
     several = world.illicit & (items >= 2)
     relative = world.numbers("item_number")[several] / (items[several] + 1)
     assert relative.mean() == pytest.approx(0.5, abs=0.06)
