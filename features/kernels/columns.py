@@ -1,0 +1,20 @@
+"""Columns of numbers gathered from what is known of each distinct text."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def gather(table: FloatArray, codes: NDArray[np.int32], matrix: FloatArray, column: int, missing: float) -> None:
+    """Write rows of ``table`` (values, width) into ``matrix`` (n, F) from ``column`` on; a code below 0 writes ``missing``."""
+    n = codes.shape[0]
+    width = table.shape[1]
+    with cython.nogil:
+        for row in range(n):
+            code = codes[row]
+            for k in range(width):
+                matrix[row, column + k] = table[code, k] if code >= 0 else missing
