@@ -123,7 +123,7 @@ class FeatureSpace:
         start = 0
         for group in self.groups:
             end = start + len(group.features)
-            matrix[:, start:end] = group.transform(table, history)
+            group.fill(table, history, matrix[:, start:end])
             start = end
         return matrix
 

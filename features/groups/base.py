@@ -42,7 +42,13 @@ class Group:
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
         """(n_rows, len(features)) float64; NaN is missing. ``history`` is (n_shipments, H) of `features.groups.history`."""
-        raise TypeError(f"{type(self).__name__} computes nothing.")
+        out = np.empty((table.n_rows, len(self.features)))
+        self.fill(table, history, out)
+        return out
+
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        """As `transform`, into ``out``, whose content before means nothing."""
+        out[:] = self.transform(table, history)
 
     def state(self) -> State:
         """What was learned: plain JSON and arrays."""
