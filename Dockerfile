@@ -17,6 +17,10 @@ ENV PATH=/opt/tidewaiter/bin:$PATH \
     TIDEWAITER_MODELS_DIR=/var/lib/tidewaiter/models
 
 FROM base AS builder
+# Compiles the loops over rows; the images themselves hold no compiler.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # Dependencies first: they change more seldom than the code, and their layer is kept.
 COPY requirements/build.txt requirements/serve.txt requirements/
@@ -24,7 +28,7 @@ RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt
 RUN python -m venv --without-pip /opt/tidewaiter \
     && /opt/build/bin/pip --python /opt/tidewaiter/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements/serve.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY features features
 COPY models models
 COPY training training

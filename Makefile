@@ -23,9 +23,13 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/dev/null | cksum | cut -d ' ' -f 1)
 SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
+# A module with a .pxd beside it is compiled (setup.py).
+KERNELS := $(shell find features models service -name '*.pxd' 2>/dev/null | sort)
+KERNEL_STAMP := $(call stamp,kernels,setup.py $(KERNELS) $(KERNELS:.pxd=.py))
 
 CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service training tests
+PYTHON_FILES := $(SOURCES) setup.py
 
 .PHONY: help demo dev test lint champion readme lock compose-secrets clean
 
@@ -33,34 +37,34 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-16s %s\n' "$$name" "$$text"; done
 
-demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
+demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(KERNEL_STAMP) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
 	@$(RUN) $(BIN)/tidewaiter demo $(if $(filter 0 no false,$(SERVE)),--no-serve)
 
-dev: $(DEV_STAMP) ## set up what training and the tests need
+dev: $(DEV_STAMP) $(KERNEL_STAMP) ## set up what training and the tests need
 
 test: lint ## lint, types, import contracts and all tests
 	@$(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(DEV_STAMP) ## ruff, mypy --strict and the import contracts
-	@$(BIN)/ruff check $(SOURCES)
-	@$(BIN)/ruff format --check $(SOURCES)
+lint: $(DEV_STAMP) $(KERNEL_STAMP) ## ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff check $(PYTHON_FILES)
+	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 # Beside its place first: a run that fails leaves the old champion alone.
-champion: $(DEV_STAMP) ## train models/champion again, from its seed, and put its answers into the README
+champion: $(DEV_STAMP) $(KERNEL_STAMP) ## train models/champion again, from its seed, and put its answers into the README
 	@rm -rf out/champion && mkdir -p out
 	@$(RUN) $(BIN)/tidewaiter train $(CHAMPION) --bundle out/champion --tracking-uri sqlite:///out/champion.db
 	@rm -rf models/champion && mv out/champion models/champion
 	@$(MAKE) --no-print-directory readme
 
-readme: $(DEV_STAMP) ## put the answers of models/champion into the README
+readme: $(DEV_STAMP) $(KERNEL_STAMP) ## put the answers of models/champion into the README
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
 
 lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
-	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
-	@$(LOCK) -c requirements/dev.txt --extra train --extra postgres pyproject.toml -o requirements/train.txt
+	@$(LOCK) -c requirements/dev.txt --extra fast pyproject.toml -o requirements/serve.txt
+	@$(LOCK) -c requirements/dev.txt --extra fast --extra train --extra postgres pyproject.toml -o requirements/train.txt
 	@$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
 	@$(LOCK) requirements/lock.in -o requirements/lock.txt
@@ -78,6 +82,7 @@ compose-secrets: ## make the password that compose.yaml needs, once
 clean: ## remove the virtual environments, caches and output
 	rm -rf $(VENV) $(VENV)-lock out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(SOURCES) \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
 
 # ---- Setting up
 
@@ -92,6 +97,12 @@ $(DEV_STAMP): | $(BIN)/python
 	@$(INSTALL) -r requirements/build.txt -r requirements/dev.txt
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.dev-* && touch $@
+
+# After the install, which compiles too but not again when a kernel changes. Without a compiler they run as Python.
+$(KERNEL_STAMP): | $(BIN)/python
+	@$(BIN)/python setup.py --quiet build_ext --inplace || true
+	@$(BIN)/python -m features.kernels
+	@rm -f $(VENV)/.kernels-* && touch $@
 
 .PHONY: $(VENV)/.installed
 $(VENV)/.installed:

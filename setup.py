@@ -19,7 +19,12 @@ def extensions() -> list[Extension]:
     except ImportError:
         return []
     found = [
-        Extension(".".join(path.with_suffix("").parts), [str(path.with_suffix(".py"))], extra_compile_args=FLAGS, optional=True)
+        Extension(
+            ".".join(path.with_suffix("").parts),
+            [str(path.with_suffix(".py"))],
+            extra_compile_args=FLAGS,
+            optional=True,
+        )
         for folder in ("features", "models", "service")
         for path in sorted(Path(folder).rglob("*.pxd"))
     ]

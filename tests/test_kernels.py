@@ -1,0 +1,76 @@
+"""Modules with a .pxd beside them: compiled from the source that is there, and the same without a compiler."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from features.kernels.compiled import uncompiled
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for folder in ("features", "models", "service") for path in (ROOT / folder).rglob("*.pxd"))
+#: Scores the sample manifests with no compiled module of the project in reach, and prints what comes out.
+AS_PYTHON = """
+import sys
+from importlib.machinery import FileFinder, SourceFileLoader
+from pathlib import Path
+
+root, source, target = sys.argv[1:]
+hook = FileFinder.path_hook((SourceFileLoader, [".py"]))
+
+def plain(path):
+    if not path.startswith(root) or "site-packages" in path:
+        raise ImportError
+    return hook(path)
+
+sys.path_hooks.insert(0, plain)
+sys.path_importer_cache.clear()
+sys.path.insert(0, root)
+
+from features.kernels import columns
+from models import bundle
+from models.store import champion_dir
+from service.batch import score_file
+
+assert columns.__file__.endswith(".py"), columns.__file__
+score_file(source, target, bundle.load(champion_dir()), explain="all")
+"""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_what_is_compiled_was_compiled_from_the_source_that_is_there(path: Path) -> None:
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    loaded = Path(module.__file__ or "")
+    if loaded.suffix == ".py":
+        assert shutil.which("cc") is None, f"{module.__name__} is not compiled: say `make dev`"
+        pytest.skip("no C compiler here")
+    newest = max(path.stat().st_mtime, path.with_suffix(".py").stat().st_mtime)
+    assert loaded.stat().st_mtime >= newest, f"{loaded.name} is older than its source: say `make dev`"
+
+
+def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.kernels.compiled._ROOT", tmp_path)
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "loops.py").touch()
+    (tmp_path / "features" / "loops.pxd").touch()
+    assert uncompiled() == ["features.loops"]
+    (tmp_path / "features" / "loops.abi3.so").touch()
+    assert uncompiled() == []
+
+
+def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
+    from models import bundle
+    from models.store import champion_dir
+    from service.batch import score_file
+    from training.world import write
+
+    source, compiled, plain = tmp_path / "in.csv", tmp_path / "compiled.csv", tmp_path / "plain.csv"
+    write(source, None, 400, 3)
+    score_file(source, compiled, bundle.load(champion_dir()), explain="all")
+    subprocess.run([sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain)], check=True, cwd=tmp_path)
+    assert plain.read_bytes() == compiled.read_bytes()
