@@ -20,7 +20,7 @@ from models.lanes import Lanes
 from models.percentile import ReferenceScores
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
-from training.boosting import BoostingParams, Examples, HeadFit, fit_heads, refit_heads
+from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
 from training.calibrating import DETECTION, HeldOut, fit_calibrators, illicit, raw_scores, risk_log_odds
 from training.card import build_card, created_at, model_version, run_document
 from training.ceiling import ceiling, truth_world
@@ -177,10 +177,11 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         examples, clean_kept_refit = sampled(refit, seed)
         say(f"{len(examples.matrix):,} rows to learn from")
 
-    def refitted(train: Examples) -> dict[str, HeadFit]:
+    def refitted(rows: Ints | None = None) -> dict[str, HeadFit]:
         return refit_heads(
-            heads, train, first, final_space.names, final_space.monotone, params, seed=seed, threads=threads
-        )
+            heads, examples, first, final_space.names, final_space.monotone, params,
+            seed=seed, threads=threads, rows=rows,
+        )  # fmt: skip
 
     held: dict[str, HeldOut] = {}
     fits, part = first, refit
@@ -189,7 +190,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         for window in {w.name: w for w in (windows.calibrate, windows.lanes)}.values():
             say(window.name)
             inside = np.isin(windows.refit.shipments, window.shipments)
-            fits = refitted(sampled(refit, seed, keep=~inside)[0])
+            fits = refitted(np.flatnonzero(~inside[examples.shipment]))
             # Without a test window the last shipments, whose results are still coming in, are not learned from.
             whole = inside.sum() == len(window.shipments)
             part = refit.of(inside) if whole else part_of(stream, window, final_space)
@@ -236,7 +237,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             curves = Curves(scored, outcomes)
     del refit, part
     with stages("Boosters of the final model"):
-        final = refitted(examples)
+        final = refitted()
     model = assemble(final)
     if windows.test is not None:
         with stages("Test window") as say:

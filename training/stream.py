@@ -84,7 +84,7 @@ class Part:
         rows = slice(None) if keep is None or keep.all() else np.flatnonzero(keep[self.row_shipment])
         known = np.minimum(self.labels.weight, MOST_LEARNING_WEIGHT)
         weight = np.where(self.labels.presumed, PRESUMED_WEIGHT, known)[self.row_shipment]
-        return Examples(self.matrix[rows], self.labels.find[rows], weight[rows])
+        return Examples(self.matrix[rows], self.labels.find[rows], weight[rows], self.row_shipment[rows])
 
 
 def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
@@ -116,11 +116,11 @@ def fitted(stream: Stream, window: Window, seed: int) -> tuple[FeatureSpace, Par
     return space, Part(matrix, stream.labels(window), table.first_row, table.shipment)
 
 
-def sampled(part: Part, seed: int, *, keep: Bools | None = None) -> tuple[Examples, float]:
-    """Rows to learn from, clean shipments sampled, and the share of those kept; ``keep`` (n_shipments,) leaves out others."""
+def sampled(part: Part, seed: int) -> tuple[Examples, float]:
+    """Rows to learn from, clean shipments sampled, and the share of those kept."""
     outcome = part.outcome
     chosen, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
-    return part.examples(chosen if keep is None else chosen & keep), share
+    return part.examples(chosen), share
 
 
 def replayed(data: Dataset) -> tuple[Stream, History]:
