@@ -26,11 +26,12 @@ from training.card import build_card, created_at, model_version, run_document
 from training.ceiling import ceiling, truth_world
 from training.dataset import BadData, Dataset, from_file, simulated
 from training.evaluation import Outcome, Scored
+from training.feature_cache import FeatureCache
 from training.predictions import predict_file
 from training.run_evaluation import evaluate_run, learned_rows
 from training.search import fit_searched
 from training.stages import Stages
-from training.stream import base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.stream import Kept, base_rate_weights, fitted, part_of, plan, replayed, sampled
 from training.study import run_study
 from training.tenth_world import TenthWorld
 from training.windows import Windows
@@ -55,8 +56,8 @@ class TrainConfig:
     ``data`` is a labelled file; without one, ``rows`` goods items are simulated. ``label`` names a binary column of the
     file's own. ``holdout`` is scored into ``predictions`` at the end and seen by nothing before. ``study`` adds what takes
     many refits: ablation, typologies left out, and for simulated data how easy its world is and how near the published
-    figures. ``ceiling_rows`` adds the comparison with a model that learns from the truth of so many rows. ``track=False``
-    leaves MLflow out.
+    figures. ``ceiling_rows`` adds the comparison with a model that learns from the truth of so many rows. ``cache`` is a
+    folder that keeps features for later runs on the same data. ``track=False`` leaves MLflow out.
     """
 
     data: Path | None = None
@@ -73,6 +74,7 @@ class TrainConfig:
     tracking_uri: str | None = None
     study: bool = False
     ceiling_rows: int | None = None
+    cache: Path | None = None
     track: bool = True
     params: BoostingParams = field(default_factory=BoostingParams)
 
@@ -152,14 +154,15 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     for note in (*data.notes, *windows.notes, *([unread] if unread else [])):
         stages.note(note)
     with stages("History"):
-        stream, history = replayed(data)
+        cache = FeatureCache(config.cache, data, config.seed) if config.cache is not None else None
+        stream, history = replayed(data, cache)
     heads, seed, threads, params = data.labels.heads, config.seed, config.threads, config.params
 
     with stages("Features of the fit window") as say:
-        space, fit = fitted(stream, windows.fit, seed)
+        space, fit = fitted(stream, windows.fit, seed, cache)
         examples, clean_kept = sampled(fit, seed)
         say(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
-        stop = part_of(stream, windows.stop, space)
+        stop = part_of(stream, windows.stop, space, Kept(cache, windows.fit) if cache is not None else None)
     with stages("Boosters, stopped early") as say:
         on_stop = sampled(stop, seed + 1)[0]
         if data.own is None:
@@ -173,7 +176,8 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         say(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in first.items()))
     del fit, stop, examples, on_stop
     with stages("Features of all before the test window") as say:
-        final_space, refit = fitted(stream, windows.refit, seed)
+        final_space, refit = fitted(stream, windows.refit, seed, cache)
+        kept = Kept(cache, windows.refit) if cache is not None else None
         examples, clean_kept_refit = sampled(refit, seed)
         say(f"{len(examples.matrix):,} rows to learn from")
 
@@ -193,7 +197,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             fits = refitted(np.flatnonzero(~inside[examples.shipment]))
             # Without a test window the last shipments, whose results are still coming in, are not learned from.
             whole = inside.sum() == len(window.shipments)
-            part = refit.of(inside) if whole else part_of(stream, window, final_space)
+            part = refit.of(inside) if whole else part_of(stream, window, final_space, kept)
             held[window.name] = HeldOut.of(raw_scores(fits, heads, part.matrix, threads), part)
     with stages("Calibration") as say:
         # What an office's own label means, and how often it is missed, nobody here knows.
@@ -241,7 +245,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     model = assemble(final)
     if windows.test is not None:
         with stages("Test window") as say:
-            test = part_of(stream, windows.test, final_space)
+            test = part_of(stream, windows.test, final_space, kept)
             metrics, scored, outcomes = evaluate_run(
                 model, stream, windows.test, test, what="the test window, by the final model",
                 learned=windows.refit, examples=examples,

@@ -16,6 +16,7 @@ from features.table import ManifestTable
 from training.boosting import Examples, keep_for_prevalence
 from training.dataset import Dataset, rows_of
 from training.evaluation import Outcome
+from training.feature_cache import Entry, FeatureCache
 from training.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT, AsOf
 from training.windows import NEVER, Window, Windows, plan_random, plan_windows
 
@@ -25,6 +26,8 @@ Ints = NDArray[np.int64]
 
 #: Features of this many rows are computed at a time: 150 doubles each, so some 60 MB.
 _ROWS_AT_A_TIME: Final = 50_000
+#: Name of an entry's features beside the arrays of a state.
+_MATRIX: Final = "features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,14 @@ class Stream:
             self.data.labels.known_s[of_row],
             self.data.has_times,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where features are kept that a space computes which was ``fitted_on`` a window."""
+
+    cache: FeatureCache
+    fitted_on: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +111,37 @@ def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Flo
     return out
 
 
-def part_of(stream: Stream, window: Window, space: FeatureSpace) -> Part:
-    """A window as a fitted space sees it."""
+def part_of(stream: Stream, window: Window, space: FeatureSpace, kept: Kept | None = None) -> Part:
+    """A window as a fitted space sees it. ``kept`` says where its features are kept for later runs."""
     table = stream.table(window)
-    matrix = transform(space, table, stream.history[window.shipments])
-    return Part(matrix, stream.labels(window), table.first_row, table.shipment)
+
+    def make() -> Entry:
+        return {}, {"matrix": transform(space, table, stream.history[window.shipments])}
+
+    _, arrays = make() if kept is None else kept.cache.get("part", make, kept.fitted_on, window)
+    return Part(arrays["matrix"], stream.labels(window), table.first_row, table.shipment)
 
 
-def fitted(stream: Stream, window: Window, seed: int) -> tuple[FeatureSpace, Part]:
+def fitted(stream: Stream, window: Window, seed: int, cache: FeatureCache | None = None) -> tuple[FeatureSpace, Part]:
     """A space fitted on a window, and that window's features, learned encodings out of fold."""
     table = stream.table(window)
-    space = FeatureSpace(stream.data.own)
-    results = stream.results(window) if stream.data.own is not None else None
-    matrix = space.fit_transform(table, stream.history[window.shipments], seed=seed, results=results)
+
+    def make() -> tuple[FeatureSpace, Floats]:
+        space = FeatureSpace(stream.data.own)
+        results = stream.results(window) if stream.data.own is not None else None
+        return space, space.fit_transform(table, stream.history[window.shipments], seed=seed, results=results)
+
+    def entry() -> Entry:
+        space, matrix = make()
+        state, arrays = space.to_state()
+        return state, arrays | {_MATRIX: matrix}
+
+    if cache is None:
+        space, matrix = make()
+    else:
+        state, kept = cache.get("fitted", entry, window)
+        arrays = {name: np.array(array) for name, array in kept.items() if name != _MATRIX}
+        space, matrix = FeatureSpace.from_state(state, arrays), kept[_MATRIX]
     return space, Part(matrix, stream.labels(window), table.first_row, table.shipment)
 
 
@@ -123,12 +152,27 @@ def sampled(part: Part, seed: int) -> tuple[Examples, float]:
     return part.examples(chosen), share
 
 
-def replayed(data: Dataset) -> tuple[Stream, History]:
-    """History features of the full stream, finds counting from when they were known; and the state after it."""
-    history = History.empty()
+def replayed(data: Dataset, cache: FeatureCache | None = None) -> tuple[Stream, History]:
+    """History features of the full stream, finds counting from when they were known; and the state after it, or the
+    snapshot of it that a bundle holds."""
     known = data.labels.known_s
-    rows = history.replay(data.table, data.found(), np.where(known == NEVER, -1, known))
-    return Stream(data, rows.values), history
+
+    def make() -> tuple[Floats, History]:
+        history = History.empty()
+        rows = history.replay(data.table, data.found(), np.where(known == NEVER, -1, known))
+        return rows.values, history
+
+    def entry() -> Entry:
+        values, history = make()
+        return {}, history.to_arrays() | {_MATRIX: values}
+
+    if cache is None:
+        values, history = make()
+    else:
+        _, kept = cache.get("history", entry)
+        values = kept[_MATRIX]
+        history = History.from_arrays({name: np.array(array) for name, array in kept.items() if name != _MATRIX})
+    return Stream(data, values), history
 
 
 def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:

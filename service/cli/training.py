@@ -97,6 +97,10 @@ def train(
             "--ceiling-rows", min=1, metavar="N", help="Also compare with a model that learns N rows' truth (long)."
         ),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="DIR", help="Keep features here for later runs on the same data."),
+    ] = None,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
     from service.cli.console import to_stderr, to_stdout
@@ -121,6 +125,7 @@ def train(
         tracking_uri=tracking_uri,
         study=study,
         ceiling_rows=ceiling_rows,
+        cache=cache,
     )
     _present(data, mapping, holdout)
     try:
