@@ -7,15 +7,17 @@ frequent in the fit window.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.groups.description import declared_text, vocabulary_of, words
+from features.groups.description import REMEMBERED, declared_text, vocabulary_of, words
+from features.kernels.texts import TextRows, pairs
 from features.reference import hs_exists, hs_of_interest
-from features.table import Coded, ManifestTable
+from features.table import ManifestTable
 
 FEATURES: Final = declare(
     "classification",
@@ -43,6 +45,8 @@ _ROLES: Final = {
     "fentanyl": 4, "nitazene": 4, "precursor": 5, "residual": 5, "reagent": 5, "equipment": 6, "equipment_lookalike": 6,
     "excipient": 7, "dosage_form": 7, "cover": 8, "lookalike": 8,
 }  # fmt: skip
+#: From this feature on they depend on the text, or on the heading alone.
+_FIRST_OF_PAIR: Final = 9
 _CHEMICAL: Final = frozenset({"28", "29", "30", "32", "33", "38"})
 _WORDS: Final = 3000
 _HEADINGS: Final = 250
@@ -103,6 +107,7 @@ class ClassificationGroup(Group):
         # Headings are sorted, so those of a chapter are neighbours.
         self._chapter_start = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
         self._chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
+        self._of_pair = TextRows(self._pair_rows, np.full(len(FEATURES) - _FIRST_OF_PAIR, np.nan), REMEMBERED)
 
     def posterior(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """P(heading | words) (texts, headings), and which texts have a known word at all."""
@@ -119,44 +124,47 @@ class ClassificationGroup(Group):
         scores /= scores.sum(axis=1, keepdims=True)
         return scores, known
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        hs = table.text("hs_code")
-        matrix = np.asarray(
-            hs.lookup(np.array([_of_code(c) for c in hs.values]).reshape(-1, 14), np.nan), dtype=np.float64
-        )
-        missing = hs.codes < 0
-        matrix[missing, 0] = 1.0
-        matrix[missing, 4:9] = 0.0
-        matrix[:, 9:12] = np.nan
-        matrix[:, 13] = np.nan
-        if self.headings_:
-            self._compare(matrix, declared_text(table), hs)
-        return matrix
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        hs, text = table.text("hs_code"), declared_text(table)
+        _OF_CODE.fill(hs.values, hs.codes, out, 0)
+        headings = hs.mapped(_heading)
+        pair, numbers = pairs(text.codes, headings.codes, len(headings.values))
+        self._of_pair.fill(_keys(text.values, headings.values, numbers), pair, out, _FIRST_OF_PAIR)
 
-    def _compare(self, matrix: FloatArray, text: Coded, hs: Coded) -> None:
-        heading = hs.lookup(np.array([self._heading_at.get(c[:4], -1) for c in hs.values], dtype=np.int64), -2)
-        chapter = hs.lookup(np.array([self._chapter_at.get(c[:2], -1) for c in hs.values], dtype=np.int64), -2)
-        order = np.argsort(text.codes, kind="stable")
-        bounds = np.searchsorted(text.codes[order], np.arange(0, len(text.values) + _PART, _PART))
-        for part in range(len(bounds) - 1):
-            rows = order[bounds[part] : bounds[part + 1]]
-            if not len(rows):
-                continue
-            headings, known = self.posterior(text.values[part * _PART : (part + 1) * _PART])
+    def _pair_rows(self, keys: list[str]) -> FloatArray:
+        """(keys, 5) agreement of texts and HS headings, and what either says of chemicals: the last features of the group."""
+        rows = np.full((len(keys), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
+        texts: dict[str, int] = {}
+        of_key, own_heading, own_chapter = (np.full(len(keys), -2, dtype=np.int64) for _ in range(3))
+        for i, key in enumerate(keys):
+            code, described, text = key.partition("\n")
+            if code:
+                own_heading[i] = self._heading_at.get(code, -1)
+                own_chapter[i] = self._chapter_at.get(code[:2], -1)
+                rows[i, 3] = code[:2] in _CHEMICAL
+            if described:
+                of_key[i] = texts.setdefault(text, len(texts))
+        if not self.headings_:
+            return rows
+        # Texts are numbered in the order of the keys: those of one part lie together but for those that were met before.
+        for start in range(0, len(texts), _PART):
+            at = np.flatnonzero((of_key >= start) & (of_key < start + _PART))
+            headings, known = self.posterior(list(islice(texts, start, start + _PART)))
             # Sums, not a matrix product: the last bits of a product depend on how many rows it gets.
             chapters = np.ascontiguousarray(np.add.reduceat(headings, self._chapter_start, axis=1))
-            of_row = text.codes[rows] - part * _PART
+            of_row = of_key[at] - start
             certainty = chapters.max(axis=1)
             chemical = (chapters * self._chemical).sum(axis=1)
-            own_heading, own_chapter = heading[rows], chapter[rows]
-            p_heading = np.where(own_heading >= 0, headings[of_row, np.maximum(own_heading, 0)], 0.0)
-            p_chapter = np.where(own_chapter >= 0, chapters[of_row, np.maximum(own_chapter, 0)], 0.0)
-            comparable = known[of_row] & (own_heading > -2)
+            heading, chapter = own_heading[at], own_chapter[at]
+            p_heading = np.where(heading >= 0, headings[of_row, np.maximum(heading, 0)], 0.0)
+            p_chapter = np.where(chapter >= 0, chapters[of_row, np.maximum(chapter, 0)], 0.0)
+            comparable = known[of_row] & (heading > -2)
             surprise = -np.log(np.maximum(p_heading, np.exp(-_MOST_SURPRISE)))
-            matrix[rows, 9] = np.where(comparable, 1.0 - np.minimum(p_chapter, 1.0), np.nan)
-            matrix[rows, 10] = np.where(comparable, surprise, np.nan)
-            matrix[rows, 11] = np.where(known[of_row], certainty[of_row], np.nan)
-            matrix[rows, 13] = np.where(known[of_row], chemical[of_row], np.nan)
+            rows[at, 0] = np.where(comparable, 1.0 - np.minimum(p_chapter, 1.0), np.nan)
+            rows[at, 1] = np.where(comparable, surprise, np.nan)
+            rows[at, 2] = np.where(known[of_row], certainty[of_row], np.nan)
+            rows[at, 4] = np.where(known[of_row], chemical[of_row], np.nan)
+        return rows
 
     def state(self) -> State:
         data = {"words": list(self.words_), "headings": self.headings_}
@@ -175,13 +183,31 @@ class ClassificationGroup(Group):
         self._prepare()
 
 
-def _of_code(code: str) -> list[float]:
-    row = [0.0] * 14
-    row[1] = float(len(code))
-    row[2] = float(not hs_exists(code))
-    row[3] = float(code[:2])
-    interest = hs_of_interest().get(code[:6])
-    if interest is not None and (at := _ROLES.get(interest.role.value)) is not None:
-        row[at] = 1.0
-    row[12] = float(code[:2] in _CHEMICAL)
-    return row
+def _heading(code: str) -> str:
+    return code[:4]
+
+
+def _keys(texts: list[str], headings: list[str], numbers: list[int]) -> list[str]:
+    """What stands for a pair of `pairs`: the heading, and after a line break the text, as far as there is one."""
+    width = len(headings) + 1
+    keys = []
+    for number in numbers:
+        text, heading = divmod(number, width)
+        key = headings[heading - 1] if heading else ""
+        keys.append(f"{key}\n{texts[text - 1]}" if text else key)
+    return keys
+
+
+def _code_rows(codes: list[str]) -> FloatArray:
+    """(codes, 9) what an HS code says by itself: the first features of the group."""
+    rows = np.zeros((len(codes), _FIRST_OF_PAIR))
+    interests = hs_of_interest()
+    for row, code in enumerate(codes):
+        rows[row, 1:4] = len(code), not hs_exists(code), float(code[:2])
+        interest = interests.get(code[:6])
+        if interest is not None and (at := _ROLES.get(interest.role.value)) is not None:
+            rows[row, at] = 1.0
+    return rows
+
+
+_OF_CODE: Final = TextRows(_code_rows, np.array([1.0, *[np.nan] * 3, *[0.0] * 5]), REMEMBERED)

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, State, declare, log_or_nan
-from features.groups.description import declared_text, words
-from features.groups.value import item_mass
+from features.groups.base import FloatArray, Group, State, declare
+from features.groups.description import REMEMBERED, declared_text, words
+from features.kernels.texts import TextRows, positions
+from features.kernels.texts_expected import amounts, distances, mean_effects
 from features.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -46,14 +47,20 @@ _FAR: Final = 12.0
 _LEAST_ROWS: Final = 50
 
 
-@lru_cache(maxsize=131072)
+# One object for each place: a text that is remembered then costs a few bytes a word.
+_NUMBERS: Final = tuple(range(_PLACES))
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _places(text: str) -> tuple[int, ...]:
     """Places of a text's words and pairs of neighbours; a text in a script without spaces also by pairs of characters."""
-    own = words(text)
-    tokens = [*own, *(f"{a} {b}" for a, b in pairwise(own))]
+    own = [word.encode() for word in words(text)]
+    sums = [crc32(word) for word in own]
+    # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
+    tokens = sums + [crc32(word, crc32(b" ", before)) for before, word in zip(sums, own[1:], strict=False)]
     if not text.isascii():
-        tokens += [f"{a}{b}" for a, b in pairwise(text)]
-    return tuple({crc32(token.encode()) % _PLACES for token in tokens})
+        tokens += [crc32(f"{a}{b}".encode()) for a, b in pairwise(text)]
+    return tuple({_NUMBERS[token % _PLACES] for token in tokens})
 
 
 @dataclass(slots=True)
@@ -77,10 +84,43 @@ class ExpectedGroup(Group):
 
     def __init__(self) -> None:
         self.fitted_: dict[str, _Additive] = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Lay out what was fitted as the kernels read it."""
+        models = [self.fitted_.get(name) for name in _TARGETS]
+        self._columns: dict[str, dict[str, int]] = {}
+        constants = np.full((len(_TARGETS), 3), np.nan)
+        word_effects = np.full((2 * len(_TARGETS), _PLACES), np.nan)
+        # The first row is that of values without an effect.
+        effects = [[0.0] * len(_TARGETS)]
+        for at, model in enumerate(models):
+            if model is None:
+                continue
+            constants[at, : 1 + len(model.slopes)] = model.base, *model.slopes.tolist()
+            word_effects[at], word_effects[len(_TARGETS) + at] = model.words, model.spread
+            for column, of_value in model.effects.items():
+                known = self._columns.setdefault(column, {})
+                for value, effect in of_value.items():
+                    if value not in known:
+                        known[value] = len(effects)
+                        effects.append([0.0] * len(_TARGETS))
+                    effects[known[value]][at] = effect
+        self._constants, self._word_effects, self._effects = constants, word_effects, np.array(effects)
+        self._spread_base = np.array([np.nan if model is None else model.spread_base for model in models])
+        self._of_text = TextRows(self._rows, np.full(2 * len(_TARGETS), np.nan), REMEMBERED)
 
     def fit(self, table: ManifestTable) -> None:
         text = declared_text(table)
-        designs = _designs(table)
+        logs = _logs(table)
+        # A quantity that is missing is taken as one: most parcels hold one.
+        units, mass = np.nan_to_num(logs[2]), logs[0]
+        by_quantity = units[:, None]
+        designs = {
+            "mass": (mass, by_quantity),
+            "value": (logs[1], by_quantity),
+            "price": (logs[1], np.stack([units, mass], axis=1)),
+        }
         self.fitted_ = {}
         for name in _TARGETS:
             target, numbers = designs[name]
@@ -88,16 +128,23 @@ class ExpectedGroup(Group):
             if len(usable) >= _LEAST_ROWS:
                 columns = {column: table.text(column).take(usable) for column in _COLUMNS}
                 self.fitted_[name] = _fit(target[usable], numbers[usable], text.take(usable), columns)
+        self._prepare()
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
-        designs = _designs(table)
-        for at, name in enumerate(_TARGETS):
-            if (model := self.fitted_.get(name)) is not None:
-                target, numbers = designs[name]
-                matrix[:, at] = _distance(model, target, numbers, table)
-        matrix[:, 3], matrix[:, 4] = np.abs(matrix[:, 0]), np.abs(matrix[:, 2])
-        return matrix
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        text = declared_text(table)
+        of_texts, places = self._of_text.of(text.values)
+        at = np.empty((table.n_rows, len(self._columns)), dtype=np.int32)
+        for number, (name, known) in enumerate(self._columns.items()):
+            column = table.text(name)
+            positions(known, column.values, column.codes, at, number)
+        distances(_logs(table), self._constants, self._effects, at, of_texts, places, text.codes, _FAR, out)
+
+    def _rows(self, texts: list[str]) -> FloatArray:
+        """(texts, 6) effects of the texts on mass, value and price, and the spreads of these."""
+        rows = _Tokens.of(texts).means(self._word_effects)
+        spread = rows[:, len(_TARGETS) :]
+        spread[:] = np.maximum(np.exp(spread + self._spread_base), 0.1)
+        return rows
 
     def state(self) -> State:
         data = {
@@ -127,18 +174,15 @@ class ExpectedGroup(Group):
             self.fitted_[name] = _Additive(
                 float(own["base"]), float(own["spread_base"]), words_, spread, np.array(own["slopes"], float), effects
             )
+        self._prepare()
 
 
-def _designs(table: ManifestTable) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Per target its log (n,) and the logs (n, slopes) that it goes with."""
-    mass, value = log_or_nan(item_mass(table)), log_or_nan(table.usd("customs_value"))
-    # A quantity that is missing is taken as one: most parcels hold one.
-    units = np.nan_to_num(log_or_nan(table.number("quantity")))
-    return {
-        "mass": (mass, units[:, None]),
-        "value": (value, units[:, None]),
-        "price": (value, np.stack([units, mass], axis=1)),
-    }
+def _logs(table: ManifestTable) -> FloatArray:
+    """(3, n_rows) logs of mass, value and quantity."""
+    logs = np.empty((3, table.n_rows))
+    net, gross = table.number("net_mass_kg"), table.number("gross_mass_kg")
+    amounts(net, gross, table.usd("customs_value"), table.number("quantity"), table.shipment, logs)
+    return np.log(logs, out=logs)
 
 
 def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str, Coded]) -> _Additive:
@@ -188,21 +232,6 @@ def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str
     )
 
 
-def _distance(model: _Additive, target: FloatArray, numbers: FloatArray, table: ManifestTable) -> FloatArray:
-    expected = np.full(len(target), model.base)
-    for k, slope in enumerate(model.slopes.tolist()):
-        expected += slope * numbers[:, k]
-    for name, effects in model.effects.items():
-        column = table.text(name)
-        expected += column.lookup(np.array([effects.get(value, 0.0) for value in column.values], dtype=np.float64), 0.0)
-    text = declared_text(table)
-    tokens = _Tokens.of(text.values)
-    expected += text.lookup(tokens.sums(model.words), np.nan)
-    spread = np.exp(text.lookup(tokens.sums(model.spread), 0.0) + model.spread_base)
-    distance: FloatArray = np.clip((target - expected) / np.maximum(spread, 0.1), -_FAR, _FAR)
-    return distance
-
-
 @dataclass(slots=True)
 class _Tokens:
     """Places of the words of texts, flat, each with the number of its ``text``; text i has ``length[i]`` of them."""
@@ -214,15 +243,19 @@ class _Tokens:
     @classmethod
     def of(cls, texts: list[str]) -> _Tokens:
         found = [_places(text) for text in texts]
-        place = np.fromiter((p for one in found for p in one), dtype=np.int64)
+        place = np.fromiter(chain.from_iterable(found), dtype=np.int64)
         length = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
         return cls(place, np.repeat(np.arange(len(found)), length), length)
 
+    def means(self, effects: FloatArray) -> FloatArray:
+        """(texts, k) the mean effects of each text's words, of ``effects`` (k, places); 0 for a text without any."""
+        means = np.empty((len(self.length), len(effects)))
+        mean_effects(self.place, self.length, effects, means)
+        return means
+
     def sums(self, effects: FloatArray) -> FloatArray:
         """(texts,) the mean effect of each text's words, 0 for a text without any."""
-        # Added one word after another, so that the last bits do not depend on which texts stand beside it.
-        added = np.bincount(self.text, effects[self.place], len(self.length))
-        return np.asarray(added / np.maximum(self.length, 1), dtype=np.float64)
+        return self.means(effects[None])[:, 0]
 
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
         """(places,) effects whose means over each text's words come near ``target``, by conjugate gradients (Hestenes and Stiefel

@@ -1,0 +1,115 @@
+"""How far declared amounts lie from what an additive model expects (`features.groups.expected`)."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Codes = NDArray[np.int32]
+
+_LARGEST = 1.7976931348623157e308
+
+
+def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:
+    """Write the mean effects of texts' words into ``out`` (texts, k), 0 for a text without any.
+
+    Added one word after another, so that the last bits do not depend on which texts stand beside it.
+
+    Args:
+        place: words of the texts one after another, as places in ``effects``.
+        length: (texts,) how many of them each has.
+        effects: (k, places).
+    """
+    n = length.shape[0]
+    width = effects.shape[0]
+    begin = 0
+    with cython.nogil:
+        for text in range(n):
+            end = begin + length[text]
+            for k in range(width):
+                total = 0.0
+                for at in range(begin, end):
+                    total = total + effects[k, place[at]]
+                out[text, k] = total / (length[text] if length[text] > 0 else 1)
+            begin = end
+
+
+def amounts(
+    net: FloatArray, gross: FloatArray, value: FloatArray, quantity: FloatArray, shipment: IntArray, out: FloatArray
+) -> None:
+    """Write mass, value and quantity of each row into ``out`` (3, n), NaN where missing or not positive.
+
+    The mass is the net mass, or an equal part of the shipment's gross mass. ``shipment`` (n,) is ascending.
+    """
+    n = net.shape[0]
+    nan = float("nan")
+    begin = 0
+    with cython.nogil:
+        while begin < n:
+            end = begin + 1
+            while end < n and shipment[end] == shipment[begin]:
+                end += 1
+            for row in range(begin, end):
+                mass = net[row] if net[row] == net[row] else gross[row] / (end - begin)
+                out[0, row] = mass if mass > 0 else nan
+                out[1, row] = value[row] if value[row] > 0 else nan
+                out[2, row] = quantity[row] if quantity[row] > 0 else nan
+            begin = end
+
+
+def distances(
+    logs: FloatArray,
+    constants: FloatArray,
+    effects: FloatArray,
+    positions: Codes,
+    of_texts: FloatArray,
+    places: Codes,
+    codes: Codes,
+    far: float,
+    out: FloatArray,
+) -> None:
+    """Distances of mass, value and price in spreads, and those of mass and price either way.
+
+    Args:
+        logs: (3, n) of mass, value and quantity.
+        constants: (3, 3) of the three models, NaN where one was not fitted: the base, the slopes by the log of the quantity
+            and of the mass.
+        effects: (values, 3) of the values of other columns.
+        positions: (n, columns) where in ``effects`` a row's values are, in the order in which they are added.
+        of_texts: (texts, 6) effects and spreads of texts.
+        places: (values,) where in ``of_texts`` the values of the text column are.
+        codes: (n,) into ``places``.
+        far: the largest distance.
+        out: (n, 5).
+    """
+    n = codes.shape[0]
+    columns = positions.shape[1]
+    nan = float("nan")
+    with cython.nogil:
+        for row in range(n):
+            # A quantity that is missing is taken as one: most parcels hold one.
+            units = logs[2, row] if logs[2, row] == logs[2, row] else 0.0
+            if units > _LARGEST:
+                units = _LARGEST
+            for model in range(3):
+                if codes[row] < 0:
+                    out[row, model] = nan
+                    continue
+                text = places[codes[row]]
+                expected = constants[model, 0] + constants[model, 1] * units
+                if model == 2:
+                    expected = expected + constants[model, 2] * logs[0, row]
+                for k in range(columns):
+                    expected = expected + effects[positions[row, k], model]
+                expected = expected + of_texts[text, model]
+                distance = (logs[0 if model == 0 else 1, row] - expected) / of_texts[text, 3 + model]
+                if distance > far:
+                    distance = far
+                elif distance < -far:
+                    distance = -far
+                out[row, model] = distance
+            out[row, 3] = abs(out[row, 0])
+            out[row, 4] = abs(out[row, 2])
