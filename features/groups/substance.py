@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -9,10 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, declare, present
+from features.groups.base import FloatArray, Group, declare
+from features.kernels.texts_substance import choose, write
 from features.reference import substances
 from features.substances import BENIGN, Match, SubstanceIndex
 from features.substances.law import status
+from features.substances.match import ClassMatch
 from features.table import Coded, ManifestTable
 
 FEATURES: Final = declare(
@@ -90,41 +93,22 @@ FEATURES: Final = declare(
     ("substance_listed_months", "SUBSTANCE_DECLARED", "Months since it first came under control anywhere"),
     ("permit_present", "PERMIT", "Whether a permit number is declared"),
 )
-_AT: Final = {feature.name: i for i, feature in enumerate(FEATURES)}
 _OPIOIDS: Final = frozenset({"fentanyl", "nitazene", "other_opioid"})
-#: What follows from the match alone, in the order of `_of_match`.
-_BY_MATCH: Final = (
-    "substance_opioid",
-    "substance_precursor",
-    "substance_other",
-    "substance_benign",
-    "substance_identifier",
-    "substance_systematic",
-    "substance_disguised",
-    "substance_class",
-    "substance_similarity",
-    "substance_confidence",
-    "substance_context_permit",
-    "substance_context_standard",
-    "substance_context_mention",
-)
+_HS_AGREES: Final = 15
+_BY_LAW: Final = slice(16, 21)
+#: What holds of a goods item that names no substance. Before the presence of fields stands what follows from the match alone.
+_UNNAMED: Final = np.array([*[0.0] * 8, np.nan, np.nan, *[0.0] * 5, *[np.nan] * 6])
+_NONE_NAMED: Final = np.zeros((0, 13))
+#: Matches whose numbers are remembered: most goods name nothing.
+_REMEMBERED: Final = 8_192
 #: Contexts (`features.substances.context`) in which the goods are something else that has to do with the substance.
 _OTHER_GOODS: Final = frozenset({"denied", "test", "antibody", "antidote", "publication"})
-_BY_LAW: Final = (
-    "substance_listed_destination",
-    "substance_listed_export",
-    "substance_listed_origin",
-    "substance_listed_un",
-    "substance_listed_months",
-)
 #: HS 2022 has subheadings of its own for fentanyls and their derivatives; a substance known by its class alone is in one of them.
 _CLASS_HS: Final = {"fentanyl": ("293333", "293334", "293491", "293492"), "nitazene": ("293399",)}
 
 
-def _rank(match: Match | None) -> int:
+def _rank(match: Match) -> int:
     """What matters most on a goods item: a hit, then a mention, then another listed substance, then what is only like one."""
-    if match is None:
-        return 0
     if match.hit:
         return 5
     if match.kind == "mention":
@@ -158,8 +142,46 @@ def _of_match(match: Match) -> tuple[float, ...]:
     )
 
 
-@lru_cache(maxsize=65536)
-def _law(match: Match, day: int, destination: str, export: str, origin: str) -> tuple[float, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Named:
+    """A match and what follows from it alone.
+
+    Attributes:
+        rank: how much it matters beside others.
+        row: the first columns.
+        hs: subheadings of the substance, empty where none are known.
+        by_law: what its legal status depends on: substance, InChIKey, classes and whether it only resembles; ``None`` if it
+            is on no list.
+    """
+
+    match: Match
+    rank: int
+    row: tuple[float, ...]
+    hs: tuple[str, ...]
+    by_law: tuple[str, str, tuple[ClassMatch, ...], bool] | None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _named(match: Match) -> _Named:
+    by_law = match.substance, match.inchikey, match.classes, match.kind == "similar"
+    return _Named(
+        match, _rank(match), _of_match(match), _expected_hs(match), by_law if match.group != BENIGN else None
+    )
+
+
+@lru_cache(maxsize=4 * _REMEMBERED)
+def _law(
+    substance: str,
+    inchikey: str,
+    classes: tuple[ClassMatch, ...],
+    similar: bool,
+    day: int,
+    destination: str,
+    export: str,
+    origin: str,
+) -> tuple[float, ...]:
+    """Status on a day, an ordinal, where it goes and where it comes from; '' where a country is missing."""
+    match = Match("similar" if similar else "exact", substance, "", "", "", inchikey, hit=False, classes=classes)
     on = date.fromordinal(day)
     everywhere = status(match, on)
     there = [float(bool(place) and status(match, on, place).listed) for place in (destination, export, origin)]
@@ -167,44 +189,48 @@ def _law(match: Match, day: int, destination: str, export: str, origin: str) -> 
     return (*there, float("UN" in everywhere.listed_in), months)
 
 
-def _resolution(table: ManifestTable) -> tuple[NDArray[np.int64], list[Match]]:
-    """(n_rows,) number of each row's match, -1 without one, and the distinct matches.
+def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
+    """(n_rows,) number of what each row names, -1 without, and the distinct matches.
 
     Of what description, declared chemical and CAS number name, the most important counts; of equal ones the declared
     chemical's, then the CAS number's.
     """
 
-    def make() -> tuple[NDArray[np.int64], list[Match]]:
+    def make() -> tuple[NDArray[np.int32], list[_Named]]:
         index = SubstanceIndex.load()
-        matches: list[Match] = []
-        codes = np.full(table.n_rows, -1, dtype=np.int64)
-        best = np.zeros(table.n_rows, dtype=np.int64)
+        distinct: list[_Named] = []
+        chosen = np.full(table.n_rows, -1, dtype=np.int32)
+        best = np.zeros(table.n_rows, dtype=np.int32)
         for name in ("declared_chemical", "cas_number", "goods_description"):
             column = table.text(name)
             if name == "cas_number":
                 found = [index.resolve_cas(text) for text in column.values]
             else:
-                found = [index.resolve(text, chemical=name == "declared_chemical") for text in column.values]
-            rank = column.lookup(np.array([_rank(match) for match in found], dtype=np.int64), 0)
-            number = np.full(len(found), -1, dtype=np.int64)
+                chemical = name == "declared_chemical"
+                found = [index.resolve(text, chemical=chemical) for text in column.values]
+            numbers = ranks = None
             for i, match in enumerate(found):
                 if match is not None:
-                    number[i] = len(matches)
-                    matches.append(match)
-            better = rank > best
-            codes = np.where(better, column.lookup(number, -1), codes)
-            best = np.maximum(best, rank)
-        return codes, matches
+                    if numbers is None or ranks is None:
+                        numbers, ranks = np.zeros((2, len(found)), dtype=np.int32)
+                    named = _named(match)
+                    numbers[i], ranks[i] = len(distinct), named.rank
+                    distinct.append(named)
+            if numbers is not None and ranks is not None:
+                choose(column.codes, numbers, ranks, chosen, best)
+        return chosen, distinct
 
-    made: tuple[NDArray[np.int64], list[Match]] = table.derived("substances", make)
+    made: tuple[NDArray[np.int32], list[_Named]] = table.derived("substances", make)
     return made
 
 
 def resolved(table: ManifestTable) -> list[Match | None]:
     """Per row the most important substance that description, declared chemical and CAS number name."""
-    codes, matches = _resolution(table)
-    choices: list[Match | None] = [*matches, None]
-    return [choices[code] for code in codes.tolist()]
+    chosen, distinct = _resolution(table)
+    if not distinct:
+        return [None] * table.n_rows
+    choices = [*(named.match for named in distinct), None]
+    return [choices[number] for number in chosen.tolist()]
 
 
 class SubstanceGroup(Group):
@@ -213,40 +239,20 @@ class SubstanceGroup(Group):
     name = "substance"
     features = FEATURES
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        matrix = np.zeros((table.n_rows, len(FEATURES)))
-        matrix[:, [_AT["substance_similarity"], _AT["substance_confidence"], _AT["substance_hs_agrees"]]] = np.nan
-        matrix[:, [_AT[name] for name in _BY_LAW]] = np.nan
-        matrix[:, _AT["substance_chemical_declared"]] = present(table.text("declared_chemical"))
-        matrix[:, _AT["substance_cas_declared"]] = present(table.text("cas_number"))
-        matrix[:, _AT["permit_present"]] = present(table.text("permit_number"))
-        codes, matches = _resolution(table)
-        named = np.flatnonzero(codes >= 0)
-        if not len(named):
-            return matrix
-        by_match = np.array([_of_match(match) for match in matches])
-        columns = [_AT[name] for name in _BY_MATCH]
-        matrix[named[:, None], columns] = by_match[codes[named]]
-        watched = np.array([match.group != BENIGN for match in matches])
-        for row in named[watched[codes[named]]].tolist():
-            matrix[row, [_AT[name] for name in _BY_LAW]] = _law(matches[codes[row]], *_place_and_day(table, row))
-        self._hs(table, matrix, codes, matches, named)
-        return matrix
-
-    def _hs(
-        self,
-        table: ManifestTable,
-        matrix: FloatArray,
-        codes: NDArray[np.int64],
-        matches: list[Match],
-        named: NDArray[np.int64],
-    ) -> None:
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        chosen, distinct = _resolution(table)
+        of_named = np.array([named.row for named in distinct]) if distinct else _NONE_NAMED
+        chemical, cas, permit = (table.text(name).codes for name in ("declared_chemical", "cas_number", "permit_number"))
+        write(chosen, of_named, _UNNAMED, chemical, cas, permit, out)
+        if not distinct:
+            return
         hs = table.text("hs_code")
-        expected = [_expected_hs(match) for match in matches]
-        for row in named.tolist():
-            if expected[codes[row]] and hs.codes[row] >= 0:
-                declared = hs.values[hs.codes[row]][:6]
-                matrix[row, _AT["substance_hs_agrees"]] = float(declared in expected[codes[row]])
+        for row in np.flatnonzero(chosen >= 0).tolist():
+            named = distinct[chosen[row]]
+            if named.by_law is not None:
+                out[row, _BY_LAW] = _law(*named.by_law, *_day_and_places(table, row))
+            if named.hs and hs.codes[row] >= 0:
+                out[row, _HS_AGREES] = float(hs.values[hs.codes[row]][:6] in named.hs)
 
 
 def _expected_hs(match: Match) -> tuple[str, ...]:
@@ -255,7 +261,7 @@ def _expected_hs(match: Match) -> tuple[str, ...]:
     return _hs_of_substances().get(match.substance) or (_CLASS_HS.get(match.group, ()) if match.kind == "class" else ())
 
 
-def _place_and_day(table: ManifestTable, row: int) -> tuple[int, str, str, str]:
+def _day_and_places(table: ManifestTable, row: int) -> tuple[int, str, str, str]:
     """Day of the declaration as an ordinal, countries of consignee, export and origin; '' where missing."""
     day = int(table.declared_s[table.shipment[row]]) // 86400 + date(1970, 1, 1).toordinal()
     places = (_value(table.text(n), row) for n in ("consignee_country", "export_country", "origin_country"))

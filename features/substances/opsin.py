@@ -130,7 +130,7 @@ class Opsin:
     @property
     def available(self) -> bool:
         """Whether a name would be asked now."""
-        return self.problem is None
+        return self._enabled and self._paused_until <= time.monotonic() and not self._command()[1]
 
     @property
     def problem(self) -> str | None:
