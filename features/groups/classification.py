@@ -7,7 +7,7 @@ frequent in the fit window.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, State, declare
 from features.groups.description import REMEMBERED, declared_text, vocabulary_of, words
 from features.kernels.texts import TextRows, pairs
+from features.kernels.texts_headings import agreement, log_scores
 from features.reference import hs_exists, hs_of_interest
 from features.table import ManifestTable
 
@@ -52,10 +53,10 @@ _WORDS: Final = 3000
 _HEADINGS: Final = 250
 _LEAST_ROWS: Final = 10
 _SMOOTHING: Final = 0.1
-#: Texts classified at a time: texts x words per text x headings floats are in memory.
+#: Texts classified at a time: texts x headings floats are in memory.
 _PART: Final = 2048
-#: The surprise of a heading the model never saw, and the largest it gives.
-_MOST_SURPRISE: Final = 12.0
+#: The surprise of a heading the model never saw is 12, the largest it gives.
+_LEAST: Final = float(np.exp(-12.0))
 
 
 class ClassificationGroup(Group):
@@ -105,24 +106,10 @@ class ClassificationGroup(Group):
         self._heading_at = {heading: position for position, heading in enumerate(self.headings_)}
         self._chapter_at = {chapter: position for position, chapter in enumerate(chapters)}
         # Headings are sorted, so those of a chapter are neighbours.
-        self._chapter_start = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
+        starts = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
+        self._chapter_start = np.append(starts, len(self.headings_)).astype(np.int64)
         self._chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
         self._of_pair = TextRows(self._pair_rows, np.full(len(FEATURES) - _FIRST_OF_PAIR, np.nan), REMEMBERED)
-
-    def posterior(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """P(heading | words) (texts, headings), and which texts have a known word at all."""
-        positions = [[self.words_[word] for word in words(text) if word in self.words_] for text in texts]
-        known = np.array([bool(found) for found in positions], dtype=bool)
-        scores = np.tile(self.log_prior_, (len(texts), 1))
-        if known.any():
-            flat = np.array([position for found in positions for position in found], dtype=np.int64)
-            lengths = np.array([len(found) for found in positions if found])
-            starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-            scores[known] += np.add.reduceat(self.log_given_[flat], starts, axis=0)
-        scores -= scores.max(axis=1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=1, keepdims=True)
-        return scores, known
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         hs, text = table.text("hs_code"), declared_text(table)
@@ -135,36 +122,35 @@ class ClassificationGroup(Group):
         """(keys, 5) agreement of texts and HS headings, and what either says of chemicals: the last features of the group."""
         rows = np.full((len(keys), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
         texts: dict[str, int] = {}
-        of_key, own_heading, own_chapter = (np.full(len(keys), -2, dtype=np.int64) for _ in range(3))
+        # Of each key its text, heading and chapter; -1 for one that the model does not know, -2 for none.
+        places = np.full((3, len(keys)), -2)
         for i, key in enumerate(keys):
             code, described, text = key.partition("\n")
             if code:
-                own_heading[i] = self._heading_at.get(code, -1)
-                own_chapter[i] = self._chapter_at.get(code[:2], -1)
                 rows[i, 3] = code[:2] in _CHEMICAL
+                places[1:, i] = self._heading_at.get(code, -1), self._chapter_at.get(code[:2], -1)
             if described:
-                of_key[i] = texts.setdefault(text, len(texts))
+                places[0, i] = texts.setdefault(text, len(texts))
         if not self.headings_:
             return rows
-        # Texts are numbered in the order of the keys: those of one part lie together but for those that were met before.
-        for start in range(0, len(texts), _PART):
-            at = np.flatnonzero((of_key >= start) & (of_key < start + _PART))
-            headings, known = self.posterior(list(islice(texts, start, start + _PART)))
-            # Sums, not a matrix product: the last bits of a product depend on how many rows it gets.
-            chapters = np.ascontiguousarray(np.add.reduceat(headings, self._chapter_start, axis=1))
-            of_row = of_key[at] - start
-            certainty = chapters.max(axis=1)
-            chemical = (chapters * self._chemical).sum(axis=1)
-            heading, chapter = own_heading[at], own_chapter[at]
-            p_heading = np.where(heading >= 0, headings[of_row, np.maximum(heading, 0)], 0.0)
-            p_chapter = np.where(chapter >= 0, chapters[of_row, np.maximum(chapter, 0)], 0.0)
-            comparable = known[of_row] & (heading > -2)
-            surprise = -np.log(np.maximum(p_heading, np.exp(-_MOST_SURPRISE)))
-            rows[at, 0] = np.where(comparable, 1.0 - np.minimum(p_chapter, 1.0), np.nan)
-            rows[at, 1] = np.where(comparable, surprise, np.nan)
-            rows[at, 2] = np.where(known[of_row], certainty[of_row], np.nan)
-            rows[at, 4] = np.where(known[of_row], chemical[of_row], np.nan)
+        distinct = list(texts)
+        for first in range(0, len(distinct), _PART):
+            self._compare(distinct[first : first + _PART], first, places, rows)
+        rows[:, 1] = -np.log(rows[:, 1].copy())
         return rows
+
+    def _compare(self, texts: list[str], first: int, places: NDArray[np.int64], rows: FloatArray) -> None:
+        """Write what P(heading | words) of texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
+        known = self.words_
+        found = [[known[word] for word in words(text) if word in known] for text in texts]
+        length = np.array([len(positions) for positions in found])
+        place = np.fromiter(chain.from_iterable(found), dtype=np.int64)
+        odds = np.empty(len(texts) * len(self.headings_), dtype=np.float32)
+        column = np.empty(max(len(place), 1), dtype=np.float32)
+        log_scores(place, length, self.log_given_, self.log_prior_, column, odds)
+        np.exp(odds, out=odds)
+        scratch = np.empty((len(texts) + 1, len(self._chemical) + 2), dtype=np.float32)
+        agreement(odds, length, self._chapter_start, self._chemical, scratch, first, places, _LEAST, rows)
 
     def state(self) -> State:
         data = {"words": list(self.words_), "headings": self.headings_}
@@ -176,7 +162,7 @@ class ClassificationGroup(Group):
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.words_ = {word: position for position, word in enumerate(data["words"])}
         self.headings_ = list(data["headings"])
-        self.log_given_ = arrays["log_given"].astype(np.float32)
+        self.log_given_ = arrays["log_given"].astype(np.float32, order="C")
         self.log_prior_ = arrays["log_prior"].astype(np.float32)
         if self.log_given_.shape != (len(self.words_), len(self.headings_)):
             raise ValueError(f"log_given has shape {self.log_given_.shape}, not words by headings.")
