@@ -164,9 +164,7 @@ class _Named:
 @lru_cache(maxsize=_REMEMBERED)
 def _named(match: Match) -> _Named:
     by_law = match.substance, match.inchikey, match.classes, match.kind == "similar"
-    return _Named(
-        match, _rank(match), _of_match(match), _expected_hs(match), by_law if match.group != BENIGN else None
-    )
+    return _Named(match, _rank(match), _of_match(match), _expected_hs(match), by_law if match.group != BENIGN else None)
 
 
 @lru_cache(maxsize=4 * _REMEMBERED)
@@ -242,7 +240,9 @@ class SubstanceGroup(Group):
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         chosen, distinct = _resolution(table)
         of_named = np.array([named.row for named in distinct]) if distinct else _NONE_NAMED
-        chemical, cas, permit = (table.text(name).codes for name in ("declared_chemical", "cas_number", "permit_number"))
+        chemical, cas, permit = (
+            table.text(name).codes for name in ("declared_chemical", "cas_number", "permit_number")
+        )
         write(chosen, of_named, _UNNAMED, chemical, cas, permit, out)
         if not distinct:
             return

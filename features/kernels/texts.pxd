@@ -19,7 +19,7 @@ cdef class TextRows:
     @cython.locals(used=Py_ssize_t, count=Py_ssize_t, i=Py_ssize_t)
     cdef Kept _learn(self, Kept kept, list values, int[::1] places, list new)
 
-@cython.locals(n=Py_ssize_t, row=Py_ssize_t)
+@cython.locals(n=Py_ssize_t, row=Py_ssize_t, found=bint)
 cpdef bint any_missing(const int[::1] codes)
 
 @cython.locals(of_value='int[::1]', n_values=Py_ssize_t, i=Py_ssize_t, n=Py_ssize_t, row=Py_ssize_t, code=int)

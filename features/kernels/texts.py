@@ -125,10 +125,10 @@ class TextRows:
 def any_missing(codes: Codes) -> bool:
     """Whether some row has no text."""
     n = codes.shape[0]
+    found = False
     for row in range(n):
-        if codes[row] < 0:
-            return True
-    return False
+        found = found or codes[row] < 0
+    return found
 
 
 def positions(known: dict[str, int], values: list[str], codes: Codes, target: NDArray[Any], column: int) -> None:

@@ -6,6 +6,8 @@ depend on nothing but the text.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +19,14 @@ IntArray = NDArray[np.int64]
 _BLOCK = 128
 
 
-def pairwise(values: Float32Array, begin: int, n: int) -> float:
-    """The sum of ``n`` values from ``begin`` on."""
+def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
+    """The sum of ``n`` values, at least one, from ``begin`` on, in their own precision."""
     if n > _BLOCK:
         half = n // 2
         half -= half % 8
         return pairwise(values, begin, half) + pairwise(values, begin + half, n - half)
     if n < 8:
-        total = values[begin] if n > 0 else 0
+        total = values[begin]
         for i in range(begin + 1, begin + n):
             total = total + values[i]
         return total
