@@ -1,0 +1,161 @@
+"""What follows from a text alone: worked out once, remembered within bounds, and the same whatever stands beside it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.kernels.texts import TextRows, any_missing, pairs, positions
+from features.kernels.texts_headings import log_scores, pairwise
+from features.kernels.texts_scan import survey, words_in
+from features.kernels.texts_substance import choose
+
+MISSING = np.array([-1.0, -2.0])
+
+
+class Computed:
+    """Length of a text and its first character, and which texts were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        self.asked += texts
+        return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float64)
+
+
+def expected(texts: list[str | None]) -> list[list[float]]:
+    return [list(MISSING) if text is None else [len(text), ord(text[0])] for text in texts]
+
+
+def filled(rows: TextRows, texts: list[str | None]) -> list[list[float]]:
+    values = list(dict.fromkeys(text for text in texts if text is not None))
+    codes = np.array([-1 if text is None else values.index(text) for text in texts], dtype=np.int32)
+    matrix = np.full((len(texts), 4), 7.0)
+    rows.fill(values, codes, matrix, 1)
+    assert (matrix[:, [0, 3]] == 7.0).all()
+    found, places = rows.of(values)
+    assert np.array_equal(found[places], [[len(text), ord(text[0])] for text in values] or np.empty((0, 2)))
+    return matrix[:, 1:3].tolist()
+
+
+def test_a_text_is_worked_out_once() -> None:
+    computed = Computed()
+    rows = TextRows(computed, MISSING, 100)
+    texts: list[str | None] = ["dress", None, "shoe", "dress"]
+    assert filled(rows, texts) == expected(texts)
+    assert filled(rows, ["hat", *texts]) == expected(["hat", *texts])
+    assert computed.asked == ["dress", "shoe", "hat"]
+
+
+def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
+    computed = Computed()
+    rows = TextRows(computed, MISSING, 4)
+    many = [f"{i % 7} parcel {'x' * i}" for i in range(50)]
+    assert filled(rows, list(many)) == expected(list(many))
+    for start in range(0, 40, 3):
+        part: list[str | None] = [None, *many[start : start + 3]]
+        assert filled(rows, part) == expected(part)
+    before = len(computed.asked)
+    assert filled(rows, list(many[39:42])) == expected(list(many[39:42]))
+    assert len(computed.asked) == before, "the texts of the last table are remembered"
+
+
+@given(st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
+    rows = TextRows(Computed(), MISSING, 5)
+    for texts in tables:
+        assert filled(rows, list(texts)) == expected(list(texts))
+
+
+def test_any_thread_may_ask() -> None:
+    rows = TextRows(Computed(), MISSING, 16)
+    texts = [chr(97 + i) * (i + 1) for i in range(24)]
+
+    def ask(seed: int) -> bool:
+        rng = np.random.default_rng(seed)
+        for _ in range(60):
+            part: list[str | None] = [texts[i] for i in rng.integers(0, len(texts), 6)]
+            if filled(rows, part) != expected(part):
+                return False
+        return True
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(ask, range(12)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+_ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_size=24))
+
+
+@given(_ANY_TEXT)
+@settings(max_examples=400, deadline=None)
+def test_one_pass_finds_what_the_searches_find(text: str) -> None:
+    assert words_in(text) == tuple(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
+    tokens, letters, latin, digits, numbers = survey(text)
+    assert tokens == re.findall(r"\w+", text)
+    assert letters == sum(map(str.isalpha, text))
+    assert latin == len(re.findall("[a-z]", text))
+    assert digits == sum(map(str.isdigit, text))
+    assert numbers == len(re.findall(r"\d+(?:[.,]\d+)?", text))
+
+
+@given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 3)), max_size=40))
+def test_pairs_are_numbered_in_the_order_of_appearance(rows: list[tuple[int, int]]) -> None:
+    left, right = (np.array([row[side] for row in rows], dtype=np.int32) for side in (0, 1))
+    numbers, distinct = pairs(left, right, 4)
+    seen = list(dict.fromkeys(rows))
+    assert [divmod(pair, 5) for pair in distinct] == [(a + 1, b + 1) for a, b in seen]
+    assert [seen[number] for number in numbers] == rows
+
+
+def test_positions_of_values() -> None:
+    target = np.full((4, 2), -9, dtype=np.int32)
+    positions({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
+    assert target.tolist() == [[-9, 3], [-9, 0], [-9, 0], [-9, 1]]
+
+
+@pytest.mark.parametrize(("codes", "missing"), [([], False), ([0, 1], False), ([0, -1, 2], True)])
+def test_missing_texts_are_noticed(codes: list[int], missing: bool) -> None:
+    assert any_missing(np.array(codes, dtype=np.int32)) is missing
+
+
+def test_what_matters_more_is_chosen_and_the_first_of_equals() -> None:
+    chosen, best = np.full(4, -1, dtype=np.int32), np.zeros(4, dtype=np.int32)
+    for codes, numbers, ranks in (
+        ([0, 0, -1, 1], [10, 11], [3, 0]),
+        ([1, 0, 0, 0], [20, 21], [3, 4]),
+    ):
+        choose(*(np.array(values, dtype=np.int32) for values in (codes, numbers, ranks)), chosen, best)
+    assert chosen.tolist() == [21, 10, 20, 20]
+    assert best.tolist() == [4, 3, 3, 3]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 23, 128, 129, 250, 1000])
+def test_sums_in_single_precision_are_pairwise(size: int) -> None:
+    values = np.random.default_rng(size).random((20, size + 3), dtype=np.float32)
+    found = [pairwise(row, 3, size) for row in values]
+    assert np.array_equal(np.array(found, dtype=np.float32), values[:, 3:].copy().sum(axis=1))
+
+
+def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
+    rng = np.random.default_rng(0)
+    given_, prior = rng.normal(size=(50, 12)).astype(np.float32), rng.normal(size=12).astype(np.float32)
+    length = np.array([0, 1, 3, 12, 40])
+    place = rng.integers(0, 50, length.sum())
+    out = np.empty(len(length) * 12, dtype=np.float32)
+    log_scores(place, length, given_, prior, np.empty(40, dtype=np.float32), out)
+    ends = np.cumsum(length)
+    wanted = np.array([prior + given_[place[end - n : end]].sum(axis=0) for n, end in zip(length, ends, strict=True)])
+    np.testing.assert_allclose(out.reshape(len(length), 12), wanted - wanted.max(axis=1, keepdims=True), atol=1e-4)
