@@ -19,7 +19,7 @@ from models.settings import RISK, ScoreSettings
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-    from features.groups.history import History
+    from features.groups.history import History, HistoryRows
     from features.space import FeatureSpace
     from features.substances import Match
     from features.table import ManifestTable
@@ -148,10 +148,28 @@ class RiskModel:
             ValueError: the table still holds refused rows, or the settings do not fit this model's heads.
         """
         settings = settings or ScoreSettings()
-        rates = settings.rates_for(self.heads, self.base_rates)
-        if table.refused.any():
-            raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
+        settings.rates_for(self.heads, self.base_rates)
+        _check_accepted(table)
         rows = history.advance(table, update=update_history)
+        return self.score_rows(table, rows, explain=explain, settings=settings, threads=threads)
+
+    def score_rows(
+        self,
+        table: ManifestTable,
+        rows: HistoryRows,
+        *,
+        explain: Explain = "none",
+        settings: ScoreSettings | None = None,
+        threads: int = 1,
+    ) -> Scores:
+        """`score` of a table of which ``rows`` tell what the history said when it came; depends on nothing else.
+
+        Raises:
+            ValueError: as `score`.
+        """
+        settings = settings or ScoreSettings()
+        rates = settings.rates_for(self.heads, self.base_rates)
+        _check_accepted(table)
         matrix = self.space.transform(table, rows.values)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
@@ -259,6 +277,11 @@ class RowSource:
 
     def context(self, row: int) -> RowContext:
         return RowContext(self.table, row, self.substances[row], self.space)
+
+
+def _check_accepted(table: ManifestTable) -> None:
+    if table.refused.any():
+        raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
 
 
 def _largest(values: FloatArray, table: ManifestTable) -> FloatArray:
