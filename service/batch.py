@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from features.further import missing_note
-from features.readers import ROWS_PER_CHUNK, Chunk, ColumnMapping, TableReader, open_table
+from features.readers import ROWS_PER_CHUNK, ColumnMapping, TableReader, open_table
+from service.ahead import Ahead
 from service.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
 from service.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
 
@@ -123,13 +124,12 @@ def score_file(
         refusals = stack.enter_context(_RejectsFile(rejects))
         layout = _OutputLayout(reader.names, scorer.columns, unique=format_of(target)[0] in ("parquet", "jsonl"))
         writer = stack.enter_context(open_writer(target))
-        for chunk in reader:
-            scored = scorer.score(chunk)
-            writer.write(*layout.table(chunk, scored))
-            refusals.write(chunk, scored)
-            tally.add(chunk, scored)
+        for scored in stack.enter_context(_scored(reader, scorer)):
+            writer.write(*layout.table(scored))
+            refusals.write(scored)
+            tally.add(scored)
             if progress is not None:
-                progress(reader.bytes_read, reader.approx_bytes, tally.rows_in)
+                progress(scored.chunk.bytes_read, reader.approx_bytes, tally.rows_in)
     lacking = missing_note(model.space.further_fields, reader.names)
     return BatchReport(
         rows_in=tally.rows_in,
@@ -189,27 +189,44 @@ def score_csv_stream(
     return _streamed(reader, scorer)
 
 
+@contextlib.contextmanager
+def _scored(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
+    """The file's chunks, read, prepared and scored ahead of whoever writes them."""
+    with (
+        Ahead(reader, lambda chunk: chunk) as chunks,
+        Ahead(chunks, scorer.prepare) as prepared,
+        Ahead(prepared, scorer.score) as scored,
+    ):
+        yield scored
+
+
 def _streamed(reader: TableReader, scorer: ChunkScorer) -> Iterator[bytes]:
     layout = _OutputLayout(reader.names, scorer.columns, drop=(ERROR_COLUMN,))
     with reader:
         yield header_line((*layout.names, ERROR_COLUMN))
-        for chunk in reader:
-            scored = scorer.score(chunk)
-            full, _ = layout.table(chunk, scored, keep_refused=True)
-            errors = np.full(chunk.n_rows, None, dtype=object)
-            for row, reason in scored.refused.items():
-                errors[row] = f"line {int(chunk.lines[row])}: {reason}"
-            full = full.append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
-            at = 0
-            parts: list[bytes] = []
-            for reject in chunk.rejected:
-                parts.append(delimited(full.slice(at, reject.position - at)))
-                at = reject.position
-                cells = layout.kept_cells(_cells_of(reject.row, reader.delimiter or ",", len(reader.names)))
-                blanks = [""] * len(scorer.columns)
-                parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
-            parts.append(delimited(full.slice(at)))
-            yield b"".join(parts)
+        with _scored(reader, scorer) as chunks:
+            for scored in chunks:
+                yield _lines(reader, layout, scored)
+
+
+def _lines(reader: TableReader, layout: _OutputLayout, scored: ScoredChunk) -> bytes:
+    """A chunk's lines of a streamed CSV, those that could not be read in their places."""
+    chunk = scored.chunk
+    full, _ = layout.table(scored, keep_refused=True)
+    errors = np.full(chunk.n_rows, None, dtype=object)
+    for row, reason in scored.refused.items():
+        errors[row] = f"line {int(chunk.lines[row])}: {reason}"
+    full = full.append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
+    at = 0
+    parts: list[bytes] = []
+    for reject in chunk.rejected:
+        parts.append(delimited(full.slice(at, reject.position - at)))
+        at = reject.position
+        cells = layout.kept_cells(_cells_of(reject.row, reader.delimiter or ",", len(reader.names)))
+        blanks = [""] * len(scored.columns)
+        parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
+    parts.append(delimited(full.slice(at)))
+    return b"".join(parts)
 
 
 def _cells_of(row: str, delimiter: str, width: int) -> list[str]:
@@ -235,8 +252,8 @@ class _Tally:
     lanes: Counter[str] = field(default_factory=Counter)
     riskiest: list[RiskyShipment] = field(default_factory=list)
 
-    def add(self, chunk: Chunk, scored: ScoredChunk) -> None:
-        self.rows_in += chunk.n_rows + len(chunk.rejected)
+    def add(self, scored: ScoredChunk) -> None:
+        self.rows_in += scored.chunk.n_rows + len(scored.chunk.rejected)
         self.rows_out += len(scored.rows)
         self.shipments += scored.shipments
         self.warned += scored.warned
@@ -275,9 +292,10 @@ class _OutputLayout:
         return [cells[index] for index in self._kept]
 
     def table(
-        self, chunk: Chunk, scored: ScoredChunk, *, keep_refused: bool = False
+        self, scored: ScoredChunk, *, keep_refused: bool = False
     ) -> tuple[pa.Table, Sequence[Mapping[str, Any]] | None]:
         """Input and score columns of the accepted rows (or of all, refused ones blank), and the JSON objects."""
+        chunk = scored.chunk
         own = [chunk.native.column(index) for index in self._kept]
         scores: list[Any] = list(scored.columns.values())
         objects = chunk.objects
@@ -316,8 +334,9 @@ class _RejectsFile:
         if problem[0] is None and not self.rows:
             self._path.unlink(missing_ok=True)
 
-    def write(self, chunk: Chunk, scored: ScoredChunk) -> None:
+    def write(self, scored: ScoredChunk) -> None:
         """Rows of the chunk that could not be aligned or read, by line."""
+        chunk = scored.chunk
         lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
         if scored.refused:
             rows = sorted(scored.refused)

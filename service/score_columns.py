@@ -21,7 +21,7 @@ from service.output import round_significant
 from service.seen import SeenShipments
 
 if TYPE_CHECKING:
-    from features.groups.history import History
+    from features.groups.history import History, HistoryRows
     from models.risk_model import Explain, RiskModel
     from models.scores import Scores
     from models.settings import ScoreSettings
@@ -71,6 +71,7 @@ class ScoredChunk:
     """Score columns of the n accepted rows of a chunk.
 
     Attributes:
+        chunk: whose rows these are.
         rows: (n,) their indices among the chunk's rows.
         columns: name -> (n,) values, in the order in which they are appended.
         refused: chunk row -> why it could not be read.
@@ -78,6 +79,7 @@ class ScoredChunk:
         warned: accepted rows with a warning.
     """
 
+    chunk: Chunk
     rows: NDArray[np.int64]
     columns: dict[str, Any]
     refused: dict[int, str]
@@ -87,8 +89,28 @@ class ScoredChunk:
     riskiest: tuple[RiskyShipment, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedChunk:
+    """A chunk on its way: what had to be found out in the file's order.
+
+    Attributes:
+        table: its accepted rows, None if there are none.
+        rows: (n,) their indices among the chunk's rows.
+        history: what the history said when they came.
+        returned: (S,) whether a shipment came before, not adjacent.
+        refused: chunk row -> why it could not be read.
+    """
+
+    chunk: Chunk
+    table: ManifestTable | None
+    rows: NDArray[np.int64]
+    history: HistoryRows | None
+    returned: NDArray[np.bool_]
+    refused: dict[int, str]
+
+
 class ChunkScorer:
-    """Scores the chunks of one file or upload in their order."""
+    """Scores the chunks of one file or upload: `prepare` in their order, then `score` in any."""
 
     def __init__(
         self,
@@ -117,10 +139,11 @@ class ChunkScorer:
         self._previous_time: int | None = None
         self.columns = score_columns(model.heads)
 
-    def score(self, chunk: Chunk) -> ScoredChunk:
-        """Scores of the chunk's readable rows; the others are named with what is wrong."""
+    def prepare(self, chunk: Chunk) -> PreparedChunk:
+        """The chunk's table, and what the history and the shipments before it say of it."""
+        nothing = np.empty(0, dtype=np.int64)
         if not chunk.n_rows:
-            return self._empty({})
+            return PreparedChunk(chunk, None, nothing, None, nothing.astype(bool), {})
         table = ManifestTable.from_columns(
             chunk.columns,
             chunk.n_rows,
@@ -136,58 +159,46 @@ class ChunkScorer:
         accepted = table.accepted()
         self._previous_time = int(table.declared_s[-1])
         if not len(rows):
-            return self._empty(refused)
+            return PreparedChunk(chunk, None, nothing, None, nothing.astype(bool), refused)
         lacking = missing_note(self._model.space.further_fields, chunk.native.column_names)
         if lacking is not None and not self._told:
             # Once: it holds for the whole file.
             accepted.warn(0, Problem(FURTHER, lacking))
         self._told = True
         with self._lock:
-            scores = self._model.score(
-                accepted,
-                self._history,
-                update_history=self._update,
-                explain=self._explain,
-                settings=self._settings,
-                threads=self._threads,
-            )
-        warnings = self._warnings(chunk, accepted, scores, rows)
+            history = self._history.advance(accepted, update=self._update)
+        ids = accepted.text("shipment_id")
+        returned = self._seen.add([ids.values[code] for code in ids.codes[accepted.first_row].tolist()])
+        return PreparedChunk(chunk, accepted, rows, history, returned, refused)
+
+    def score(self, prepared: PreparedChunk) -> ScoredChunk:
+        """Scores of the chunk's readable rows; the others are named with what is wrong."""
+        table = prepared.table
+        if table is None or prepared.history is None:
+            return self._empty(prepared)
+        scores = self._model.score_rows(
+            table, prepared.history, explain=self._explain, settings=self._settings, threads=self._threads
+        )
+        warnings = _warnings(prepared, table, scores)
         return ScoredChunk(
-            rows=rows,
-            columns=self._columns(scores, accepted, warnings),
-            refused=refused,
+            chunk=prepared.chunk,
+            rows=prepared.rows,
+            columns=self._columns(scores, table, warnings),
+            refused=prepared.refused,
             shipments=len(scores),
             lanes=Counter(scores.lane.tolist()),
             warned=sum(map(bool, warnings)),
-            riskiest=self._riskiest(chunk, scores, accepted, rows),
+            riskiest=self._riskiest(prepared, scores, table),
         )
 
-    def _empty(self, refused: dict[int, str]) -> ScoredChunk:
+    def _empty(self, prepared: PreparedChunk) -> ScoredChunk:
         numbers = {name for name in self.columns if name.startswith("risk") or name in ("percentile", "item_risk")}
         kinds: dict[str, Any] = {
             name: pa.float64() if name in numbers else pa.bool_() if name == "substance_hit" else pa.string()
             for name in self.columns
         }
         columns = {name: pa.array([], kind) for name, kind in kinds.items()}
-        return ScoredChunk(np.empty(0, dtype=np.int64), columns, refused)
-
-    def _warnings(
-        self, chunk: Chunk, accepted: ManifestTable, scores: Scores, rows: NDArray[np.int64]
-    ) -> NDArray[np.object_]:
-        warnings: NDArray[np.object_] = np.array(accepted.warning_texts(), dtype=object)
-        ids = accepted.text("shipment_id")
-        firsts = ids.codes[accepted.first_row].tolist()
-        returned = self._seen.add([ids.values[code] for code in firsts])
-        for flags, text in ((returned, RETURNED), (scores.late, LATE)):
-            of_rows = np.asarray(flags, dtype=bool)[accepted.shipment]
-            warnings[of_rows] = [f"{before}; {text}" if before else text for before in warnings[of_rows].tolist()]
-        place = {int(row): index for index, row in enumerate(rows.tolist())} if chunk.notes else {}
-        for note in chunk.notes:
-            if note.position in place:
-                index = place[note.position]
-                before = warnings[index]
-                warnings[index] = f"row: {note.text}; {before}" if before else f"row: {note.text}"
-        return warnings
+        return ScoredChunk(prepared.chunk, prepared.rows, columns, prepared.refused)
 
     def _columns(self, scores: Scores, accepted: ManifestTable, warnings: NDArray[np.object_]) -> dict[str, Any]:
         per_row = accepted.shipment
@@ -220,17 +231,16 @@ class ChunkScorer:
         }
         return {name: found[name] for name in self.columns}
 
-    def _riskiest(
-        self, chunk: Chunk, scores: Scores, accepted: ManifestTable, rows: NDArray[np.int64]
-    ) -> tuple[RiskyShipment, ...]:
+    def _riskiest(self, prepared: PreparedChunk, scores: Scores, accepted: ManifestTable) -> tuple[RiskyShipment, ...]:
         if not self._top:
             return ()
         ids = accepted.text("shipment_id")
+        first_rows = prepared.rows[accepted.first_row]
         best = np.argsort(-scores.risk, kind="stable")[: self._top]
         return tuple(
             RiskyShipment(
                 shipment_id=ids.values[int(ids.codes[accepted.first_row[index]])],
-                line=int(chunk.lines[rows[accepted.first_row[index]]]),
+                line=int(prepared.chunk.lines[first_rows[index]]),
                 risk=float(scores.risk[index]),
                 percentile=float(scores.percentile[index]),
                 lane=str(scores.lane[index]),
@@ -239,3 +249,19 @@ class ChunkScorer:
             )
             for index in best.tolist()
         )
+
+
+def _warnings(prepared: PreparedChunk, table: ManifestTable, scores: Scores) -> NDArray[np.object_]:
+    """(n,) what each row is warned of; empty where there is nothing."""
+    warnings: NDArray[np.object_] = np.array(table.warning_texts(), dtype=object)
+    for flags, text in ((prepared.returned, RETURNED), (scores.late, LATE)):
+        of_rows = np.asarray(flags, dtype=bool)[table.shipment]
+        warnings[of_rows] = [f"{before}; {text}" if before else text for before in warnings[of_rows].tolist()]
+    notes = prepared.chunk.notes
+    place = {int(row): index for index, row in enumerate(prepared.rows.tolist())} if notes else {}
+    for note in notes:
+        if note.position in place:
+            index = place[note.position]
+            before = warnings[index]
+            warnings[index] = f"row: {note.text}; {before}" if before else f"row: {note.text}"
+    return warnings

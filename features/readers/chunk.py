@@ -133,6 +133,7 @@ class Chunk:
         rejected: rows that could not be aligned, each with its place among this chunk's rows.
         notes: what was done to single rows while reading them.
         objects: for JSONL the flat rows with their own JSON types, else None.
+        bytes_read: stored bytes of the file read when the chunk was complete.
     """
 
     columns: Mapping[str, Coded]
@@ -141,6 +142,7 @@ class Chunk:
     rejected: tuple[Reject, ...] = ()
     notes: tuple[RowNote, ...] = ()
     objects: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+    bytes_read: int = 0
 
     @property
     def n_rows(self) -> int:

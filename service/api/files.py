@@ -148,8 +148,8 @@ class _Counted:
         self._metrics = metrics
         self.heads, self.space = model.heads, model.space
 
-    def score(self, *args: Any, **options: Any) -> Scores:
-        scores = self._model.score(*args, **options)
+    def score_rows(self, *args: Any, **options: Any) -> Scores:
+        scores = self._model.score_rows(*args, **options)
         self._metrics.scored(scores)
         return scores
 
