@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.readers.as_text import text_column
+from features.readers.as_text import characters, text_column
 
 #: Endings of output files, longest first -> format and whether it is gzipped.
 _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
@@ -213,7 +213,7 @@ def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
     cells = [_cells(text_column(column), delimiter) for column in table.columns]
     cells[-1] = _join(cells[-1], "", separator="\n")
     lines = _join(*cells, separator=delimiter)
-    return b"".join(_characters(chunk) for chunk in lines.chunks)
+    return b"".join(characters(chunk) for chunk in lines.chunks)
 
 
 def _join(*columns: Any, separator: str) -> Any:
@@ -221,23 +221,12 @@ def _join(*columns: Any, separator: str) -> Any:
 
 
 def _cells(column: Any, delimiter: str) -> Any:
-    text = b"".join(_characters(chunk) for chunk in column.chunks)
+    text = b"".join(characters(chunk) for chunk in column.chunks)
     if not any(mark in text for mark in (delimiter.encode(), b'"', b"\n", b"\r")):
         return column
     needy = pc.match_substring_regex(column, f'[{delimiter}"\\r\\n]')
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
     return pc.if_else(needy, quoted, column)
-
-
-def _characters(array: Any) -> bytes:
-    """All bytes of a string array, one value after the other."""
-    if not len(array):
-        return b""
-    _, offsets, data = array.buffers()
-    if data is None:
-        return b""
-    bounds = np.frombuffer(offsets, dtype=np.int32)
-    return bytes(memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]])
 
 
 def round_significant(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

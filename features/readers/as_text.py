@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +26,17 @@ def text_column(column: Any) -> Texts:
     if column.num_chunks == 0:
         return pa.chunked_array([], pa.string())
     return pa.chunked_array([_text(chunk) for chunk in column.chunks], pa.string())
+
+
+def characters(array: Any) -> bytes:
+    """All bytes of a string array, one value after the other."""
+    if not len(array):
+        return b""
+    _, offsets, data = array.buffers()
+    if data is None:
+        return b""
+    bounds = np.frombuffer(offsets, dtype=np.int32)
+    return bytes(memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]])
 
 
 def _text(array: Any) -> Any:

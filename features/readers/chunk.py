@@ -50,11 +50,13 @@ class Piece:
     Attributes:
         table: the input's own columns in their own types.
         lines: (n_rows,) physical line (Parquet: row number) of each row.
+        n_bytes: about how much memory the rows take.
         objects: for JSONL the flat rows with their own JSON types.
     """
 
     table: pa.Table
     lines: IntArray
+    n_bytes: int
     rejected: tuple[Reject, ...] = ()
     notes: tuple[RowNote, ...] = ()
     objects: tuple[Mapping[str, Any], ...] | None = None
@@ -68,6 +70,7 @@ class Piece:
         return Piece(
             pa.concat_tables([self.table, other.table]),
             np.concatenate([self.lines, other.lines]),
+            self.n_bytes + other.n_bytes,
             self.rejected + tuple(replace(reject, position=reject.position + shift) for reject in other.rejected),
             self.notes + tuple(replace(note, position=note.position + shift) for note in other.notes),
             None if self.objects is None or other.objects is None else self.objects + other.objects,
@@ -76,10 +79,12 @@ class Piece:
     def split(self, at: int) -> tuple[Piece, Piece]:
         """The rows before row ``at`` and the others. A reject just before row ``at`` goes with the others."""
         end = at == self.n_rows
+        n_bytes = self.n_bytes * at // self.n_rows if self.n_rows else 0
         return (
             Piece(
                 self.table.slice(0, at),
                 self.lines[:at],
+                n_bytes,
                 tuple(reject for reject in self.rejected if reject.position < at or end),
                 tuple(note for note in self.notes if note.position < at),
                 self.objects[:at] if self.objects is not None else None,
@@ -87,6 +92,7 @@ class Piece:
             Piece(
                 self.table.slice(at),
                 self.lines[at:],
+                self.n_bytes - n_bytes,
                 tuple(replace(r, position=r.position - at) for r in self.rejected if r.position >= at and not end),
                 tuple(replace(note, position=note.position - at) for note in self.notes if note.position >= at),
                 self.objects[at:] if self.objects is not None else None,

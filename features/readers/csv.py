@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from features.readers.chunk import Piece, Reject, RowNote
 from features.readers.errors import Unreadable
 from features.readers.headers import recognise, squeeze
-from features.readers.quotes import Layout, lay_out
+from features.readers.quotes import Layout, has_lone_returns, lay_out
 from features.readers.source import WHAT_IS_RIGHT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 #: A header may hold line ends inside quotation marks, but not many.
 _MAX_HEADER_LINES: Final = 50
-#: Arrow parses parts of this size side by side.
+#: Arrow parses parts of this size one after another; smaller or larger ones take longer.
 _PART_BYTES: Final = 1 << 20
 #: What a reject shows of its row at most; nothing readable is longer.
 _MAX_SHOWN: Final = 10_000
@@ -133,14 +133,14 @@ class CsvPieces:
 
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
         """The whole rows of ``text``, and what is left of it."""
-        plain = b'"' not in text and text.count(b"\r") == text.count(b"\r\n") and (final or text.endswith(b"\n"))
+        plain = b'"' not in text and not has_lone_returns(text) and (final or text.endswith(b"\n"))
         if plain:
             table, uneven = self._parse(text, multiline=False)
             n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
             if not uneven and table.num_rows == n_lines:
                 lines = np.arange(self._line, self._line + n_lines, dtype=np.int64)
                 self._line += n_lines
-                return Piece(table, lines), b""
+                return Piece(table, lines, len(text)), b""
         layout = lay_out(text, self.delimiter, final)
         if layout.consumed == 0:
             return None, text
@@ -155,7 +155,7 @@ class CsvPieces:
             raise RuntimeError(
                 f"{self._source.name}: {table.num_rows} rows were parsed where {rows.count} were laid out."
             )
-        piece = Piece(table, rows.lines, tuple(rows.rejected), tuple(rows.notes))
+        piece = Piece(table, rows.lines, layout.consumed, tuple(rows.rejected), tuple(rows.notes))
         return (piece if piece.n_rows or piece.rejected else None), text[layout.consumed :]
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
@@ -172,7 +172,9 @@ class CsvPieces:
         table = pacsv.read_csv(
             cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without copying them
             read_options=pacsv.ReadOptions(
-                column_names=self._columns, block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64)
+                use_threads=False,  # One parses as much per processor second as two; the others have their own to do.
+                column_names=self._columns,
+                block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64),
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=self.delimiter, newlines_in_values=multiline, invalid_row_handler=skip
@@ -278,7 +280,7 @@ def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
 def _with_line_feeds(text: bytes, layout: Layout) -> bytes:
     """The block's rows, those that end with a lone carriage return ending with a line feed instead."""
     rows = text[: layout.consumed]
-    if rows.count(b"\r") == rows.count(b"\r\n"):
+    if not has_lone_returns(rows):
         return rows
     data = np.frombuffer(rows, dtype=np.uint8).copy()
     last = layout.ends - 1

@@ -108,7 +108,9 @@ class JsonlPieces:
             [pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in self.names],
             names=list(self.names),
         )
-        return Piece(table, np.array(lines, dtype=np.int64), tuple(rejected), (), tuple(map(_plain, rows)))
+        return Piece(
+            table, np.array(lines, dtype=np.int64), table.nbytes, tuple(rejected), (), tuple(map(_plain, rows))
+        )
 
 
 def _lines(blocks: LineBlocks) -> Iterator[tuple[int, bytes]]:

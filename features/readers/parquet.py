@@ -56,7 +56,7 @@ class ParquetPieces:
                 if batch.num_rows:
                     lines = np.arange(self._rows_read + 1, self._rows_read + 1 + batch.num_rows, dtype=np.int64)
                     self._rows_read += batch.num_rows
-                    yield Piece(_flat(pa.Table.from_batches([batch])), lines)
+                    yield Piece(_flat(pa.Table.from_batches([batch])), lines, batch.nbytes)
         except (pa.ArrowException, OSError) as error:
             raise Unreadable(
                 self._name,

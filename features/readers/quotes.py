@@ -87,10 +87,15 @@ def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
     )
 
 
+def has_lone_returns(text: bytes) -> bool:
+    """Whether some carriage return is not followed by a line feed."""
+    return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
+
+
 def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
     """Offsets of the last byte of each line end: ``\\n``, ``\\r\\n`` or a lone ``\\r``."""
     ends = np.flatnonzero(data == _LF)
-    if text.count(b"\r") == text.count(b"\r\n"):
+    if not has_lone_returns(text):
         return ends
     returns = np.flatnonzero(data == _CR)
     followed = np.zeros(len(returns), dtype=bool)

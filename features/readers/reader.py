@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features import normalise
 from features.fields import FIELD, FIELDS, Kind
-from features.readers.as_text import Texts, text_column
+from features.readers.as_text import Texts, characters, text_column
 from features.readers.chunk import Chunk, Piece, Pieces
 from features.readers.csv import CsvPieces
 from features.readers.decimals import find_decimal
@@ -35,6 +35,8 @@ BYTES_PER_CHUNK: Final = 64 << 20
 MAX_SHIPMENT_ROWS: Final = 100_000
 #: Values looked at to tell a decimal comma from a decimal point.
 _DECIMAL_SAMPLE: Final = 20_000
+#: Of a text of these bytes alone the normal form is the text itself: nothing in it is or looks like white space.
+_PLAIN: Final = bytes(range(0x21, 0x7F))
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
@@ -153,8 +155,8 @@ class TableReader:
     def _cut(self, held: Piece, starts: NDArray[np.int64]) -> int | None:
         """Row before which a chunk can end now: a shipment's first row, so that no shipment is torn."""
         wanted = self._rows_per_chunk
-        if held.table.nbytes > BYTES_PER_CHUNK and held.n_rows > 1:
-            wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.table.nbytes))
+        if held.n_bytes > BYTES_PER_CHUNK and held.n_rows > 1:
+            wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.n_bytes))
         if held.n_rows <= wanted:
             return None
         possible = starts[starts > 0]
@@ -176,17 +178,14 @@ class TableReader:
         """Rows of the piece where another shipment begins, and the last row's shipment."""
         if "shipment_id" not in self._positions or not piece.n_rows:
             return np.arange(piece.n_rows, dtype=np.int64), last_id
-        ids = Coded.from_arrow(self._text(piece.table, "shipment_id"))
-        # Compared as the table compares them, or a shipment could be torn between two spellings of its reference.
-        normal = [_normal(value) for value in ids.values]
-        same: dict[str | None, int] = {}
-        per_value = np.array([same.setdefault(text, len(same)) for text in normal], dtype=np.int64)
-        codes = ids.lookup(per_value, -1)
-        changed = np.ones(len(codes), dtype=bool)
-        changed[1:] = (codes[1:] != codes[:-1]) | (codes[1:] < 0)
-        first, last = (normal[code] if code >= 0 else None for code in ids.codes[[0, -1]].tolist())
-        changed[0] = first is None or first != last_id
-        return np.flatnonzero(changed).astype(np.int64), last
+        texts = self._text(piece.table, "shipment_id")
+        differs = np.ones(piece.n_rows, dtype=bool)
+        differs[1:] = pc.not_equal(texts.slice(1), texts.slice(0, piece.n_rows - 1)).fill_null(True)
+        runs = np.flatnonzero(differs)
+        if any(characters(chunk).translate(None, _PLAIN) for chunk in texts.chunks):
+            return _starts_of_normal(texts.take(pa.array(runs)).to_pylist(), runs, piece.n_rows, last_id)
+        first, last = texts[0].as_py(), texts[-1].as_py()
+        return runs[1:] if first is not None and first == last_id else runs, last
 
     def _text(self, table: pa.Table, canonical: str) -> Texts:
         if self._bound is not None:
@@ -232,8 +231,24 @@ def _coded(texts: Texts) -> Coded:
     return Coded(encoded.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False), values)
 
 
-def _normal(shipment_id: str) -> str | None:
-    return normalise.text(shipment_id)[0]
+def _starts_of_normal(
+    texts: list[str | None], runs: NDArray[np.int64], n_rows: int, last_id: str | None
+) -> tuple[NDArray[np.int64], str | None]:
+    """`TableReader._starts` of runs of equal references, which may be one reference in several spellings.
+
+    They are compared as the table compares them, or a shipment could be torn between two spellings.
+    """
+    starts: list[int] = []
+    ends = [*runs.tolist()[1:], n_rows]
+    for text, begin, end in zip(texts, runs.tolist(), ends, strict=True):
+        stripped = text.strip() if text else ""
+        normal = normalise.text(stripped)[0] if stripped else None
+        if normal is None:
+            starts += range(begin, end)
+        elif normal != last_id:
+            starts.append(begin)
+        last_id = normal
+    return np.array(starts, dtype=np.int64), last_id
 
 
 def _positions(
