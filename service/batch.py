@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from features.further import missing_note
 from features.readers import ROWS_PER_CHUNK, ColumnMapping, TableReader, open_table
+from features.readers.as_text import text_column
 from service.ahead import Ahead
 from service.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
 from service.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
@@ -122,7 +123,7 @@ def score_file(
             top=top,
         )
         refusals = stack.enter_context(_RejectsFile(rejects))
-        layout = _OutputLayout(reader.names, scorer.columns, unique=format_of(target)[0] in ("parquet", "jsonl"))
+        layout = _OutputLayout(reader.names, scorer.columns, typed=format_of(target)[0] in ("parquet", "jsonl"))
         writer = stack.enter_context(open_writer(target))
         for scored in stack.enter_context(_scored(reader, scorer)):
             writer.write(*layout.table(scored))
@@ -216,7 +217,8 @@ def _lines(reader: TableReader, layout: _OutputLayout, scored: ScoredChunk) -> b
     errors = np.full(chunk.n_rows, None, dtype=object)
     for row, reason in scored.refused.items():
         errors[row] = f"line {int(chunk.lines[row])}: {reason}"
-    full = full.append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
+    columns = [text_column(column) for column in full.columns]
+    full = pa.table([*columns, pa.array(errors, pa.string())], names=[*full.column_names, ERROR_COLUMN])
     at = 0
     parts: list[bytes] = []
     for reject in chunk.rejected:
@@ -265,13 +267,14 @@ class _OutputLayout:
     """Which input columns go out, under which names, before the score columns."""
 
     def __init__(
-        self, names: Sequence[str], appended: Sequence[str], *, unique: bool = False, drop: Sequence[str] = ()
+        self, names: Sequence[str], appended: Sequence[str], *, typed: bool = False, drop: Sequence[str] = ()
     ) -> None:
         """
         Args:
-            unique: give columns of one name different ones, as formats other than CSV need.
+            typed: for formats other than CSV: columns of one name get different ones, and values stand by themselves.
             drop: further columns that are written anew.
         """
+        self._typed = typed
         own = {*ALL_SCORE_COLUMNS, *drop}
         self._kept = [index for index, name in enumerate(names) if name not in own]
         self.replaced = tuple(dict.fromkeys(name for name in names if name in own))
@@ -280,7 +283,7 @@ class _OutputLayout:
         for index in self._kept:
             name = names[index]
             number = 2
-            while unique and name in kept:
+            while typed and name in kept:
                 name = f"{names[index]}_{number}"
                 number += 1
             if name != names[index]:
@@ -298,6 +301,10 @@ class _OutputLayout:
         chunk = scored.chunk
         own = [chunk.native.column(index) for index in self._kept]
         scores: list[Any] = list(scored.columns.values())
+        if self._typed:
+            scores = [
+                column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in scores
+            ]
         objects = chunk.objects
         if len(scored.rows) < chunk.n_rows:
             taken: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -187,7 +187,7 @@ class ChunkScorer:
             refused=prepared.refused,
             shipments=len(scores),
             lanes=Counter(scores.lane.tolist()),
-            warned=sum(map(bool, warnings)),
+            warned=len(warnings),
             riskiest=self._riskiest(prepared, scores, table),
         )
 
@@ -200,34 +200,44 @@ class ChunkScorer:
         columns = {name: pa.array([], kind) for name, kind in kinds.items()}
         return ScoredChunk(prepared.chunk, prepared.rows, columns, prepared.refused)
 
-    def _columns(self, scores: Scores, accepted: ManifestTable, warnings: NDArray[np.object_]) -> dict[str, Any]:
-        per_row = accepted.shipment
-        reasons = np.full((len(scores), N_REASONS), None, dtype=object)
-        for shipment in scores.explained:
-            texts = scores.reason_texts(shipment, N_REASONS)
-            reasons[shipment, : len(texts)] = texts
+    def _columns(self, scores: Scores, table: ManifestTable, warnings: Mapping[int, str]) -> dict[str, Any]:
+        """Name -> Arrow array. What a shipment's rows share, or most rows lack, is made once and pointed to."""
+        per_row: Any = pa.array(table.shipment.astype(np.int32))
+        first_rows = np.zeros(table.n_rows, dtype=np.int32)
 
         def number(values: NDArray[np.float64]) -> Any:
-            return pa.array(round_significant(values))
+            return pa.DictionaryArray.from_arrays(per_row, pa.array(round_significant(values)))
 
         def text(values: Any) -> Any:
-            return pa.array(np.asarray(values, dtype=object), pa.string())
+            return pa.DictionaryArray.from_arrays(per_row, pa.array(values, pa.string()))
 
-        matches = scores.substances
+        def constant(value: str) -> Any:
+            return pa.DictionaryArray.from_arrays(first_rows, pa.array([value]))
+
+        explained = list(scores.explained)
+        reasons = [scores.reason_texts(shipment, N_REASONS) for shipment in explained]
+        reason_of = _places(explained, len(scores))[table.shipment]
+        matches = [match for match in scores.substances if match is not None]
+        matched = np.array([match is not None for match in scores.substances], dtype=bool)
+        match_of = _places(np.flatnonzero(matched), table.n_rows)
+        matched[matched] = [match.hit for match in matches]
         found: dict[str, Any] = {
-            "risk": number(scores.risk[per_row]),
-            "percentile": number(scores.percentile[per_row]),
-            **{f"risk_{head}": number(values[per_row]) for head, values in scores.heads.items()},
-            "item_risk": number(scores.item_risk),
-            "lane": text(scores.lane.astype(object)[per_row]),
-            "selected_by": text(scores.selected_by[per_row]),
-            **{f"reason_{n + 1}": text(reasons[per_row, n]) for n in range(N_REASONS)},
-            "substance": text([match.substance if match else None for match in matches]),
-            "substance_kind": text([match.kind if match else None for match in matches]),
-            "substance_hit": pa.array([match is not None and match.hit for match in matches], pa.bool_()),
-            "warnings": text([warning or None for warning in warnings.tolist()]),
-            "model_version": pa.repeat(scores.model.version, len(per_row)),
-            "bundle_digest": pa.repeat(scores.model.digest, len(per_row)),
+            "risk": number(scores.risk),
+            "percentile": number(scores.percentile),
+            **{f"risk_{head}": number(values) for head, values in scores.heads.items()},
+            "item_risk": pa.array(round_significant(scores.item_risk)),
+            "lane": text(scores.lane.astype(object)),
+            "selected_by": text(scores.selected_by),
+            **{
+                f"reason_{n + 1}": _sparse(reason_of, [texts[n] if n < len(texts) else None for texts in reasons])
+                for n in range(N_REASONS)
+            },
+            "substance": _sparse(match_of, [match.substance for match in matches]),
+            "substance_kind": _sparse(match_of, [match.kind for match in matches]),
+            "substance_hit": pa.array(matched),
+            "warnings": _sparse(_places(list(warnings), table.n_rows), list(warnings.values())),
+            "model_version": constant(scores.model.version),
+            "bundle_digest": constant(scores.model.digest),
         }
         return {name: found[name] for name in self.columns}
 
@@ -251,17 +261,31 @@ class ChunkScorer:
         )
 
 
-def _warnings(prepared: PreparedChunk, table: ManifestTable, scores: Scores) -> NDArray[np.object_]:
-    """(n,) what each row is warned of; empty where there is nothing."""
-    warnings: NDArray[np.object_] = np.array(table.warning_texts(), dtype=object)
+def _places(wanted: Any, n: int) -> NDArray[np.int32]:
+    """(n,) each wanted index's place among them; -1 elsewhere."""
+    places = np.full(n, -1, dtype=np.int32)
+    places[wanted] = np.arange(len(wanted), dtype=np.int32)
+    return places
+
+
+def _sparse(codes: NDArray[np.int32], texts: Sequence[str | None]) -> Any:
+    """A column of texts by their codes; null where the code is -1."""
+    indices: Any = pa.array(codes, mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()))
+
+
+def _warnings(prepared: PreparedChunk, table: ManifestTable, scores: Scores) -> dict[int, str]:
+    """Row -> what it is warned of, of the rows that are."""
+    warnings = {row: text for row, text in enumerate(table.warning_texts()) if text}
     for flags, text in ((prepared.returned, RETURNED), (scores.late, LATE)):
-        of_rows = np.asarray(flags, dtype=bool)[table.shipment]
-        warnings[of_rows] = [f"{before}; {text}" if before else text for before in warnings[of_rows].tolist()]
+        for row in np.flatnonzero(flags[table.shipment]).tolist():
+            before = warnings.get(row)
+            warnings[row] = f"{before}; {text}" if before else text
     notes = prepared.chunk.notes
     place = {int(row): index for index, row in enumerate(prepared.rows.tolist())} if notes else {}
     for note in notes:
         if note.position in place:
-            index = place[note.position]
-            before = warnings[index]
-            warnings[index] = f"row: {note.text}; {before}" if before else f"row: {note.text}"
+            row = place[note.position]
+            before = warnings.get(row)
+            warnings[row] = f"row: {note.text}; {before}" if before else f"row: {note.text}"
     return warnings
