@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from features.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
+
+_FEW_ROWS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,74 +76,111 @@ class Scores:
         return [reason.text for reason in explanation.strongest(count)] if explanation else []
 
     def shipment(self, index: int) -> dict[str, Any]:
-        """The answer for one shipment, as plain JSON values.
-
-        ``explains`` names the head and the item that ``reasons`` speak of; it is None, and ``reasons`` empty, when the
-        shipment was not explained. Listings of a substance are those in force on the day of ``declared_at``.
+        """The answer for one shipment; see `answers`.
 
         Raises:
             IndexError: there is no such shipment.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"Shipment {index} of {len(self)} does not exist.")
-        first = int(self.table.first_row[index])
-        end = int(self.table.first_row[index + 1]) if index + 1 < len(self) else self.table.n_rows
-        explanation = self.explained.get(index)
-        reasons = [reason.to_json() for reason in explanation.reasons] if explanation else []
-        items = []
-        for row in range(first, end):
-            explained_here = explanation is not None and explanation.item_row == row
-            items.append(
+        return self.answers(index, index + 1)[0]
+
+    def answers(self, start: int = 0, end: int | None = None) -> list[dict[str, Any]]:
+        """The answers for all shipments, or for those from ``start`` to before ``end``, as plain JSON values.
+
+        ``explains`` names the head and the item that ``reasons`` speak of; it is None, and ``reasons`` empty, when a
+        shipment was not explained. Listings of a substance are those in force on the day of ``declared_at``.
+        """
+        count, table = len(self), self.table
+        end = count if end is None else min(end, count)
+        if start >= end:
+            return []
+        # Arrays become lists once: a value taken from an array by itself costs more than all else about it.
+        rows = [*table.first_row[start:end].tolist(), int(table.first_row[end]) if end < count else table.n_rows]
+        first, last = rows[0], rows[-1]
+        ids, numbers = _declared(table, "shipment_id", first, last), _declared(table, "item_number", first, last)
+        names = list(self.heads)
+        heads = zip(*(self.heads[name][start:end].tolist() for name in names), strict=True)
+        item_risk, item_heads = self.item_risk[first:last].tolist(), self.item_heads[first:last].tolist()
+        warnings = self._warnings(rows)
+        model = {"name": self.model.name, "version": self.model.version, "digest": self.model.digest}
+        answers = []
+        for index, of_heads, risk, percentile, lane, selected_by, late in zip(
+            range(start, end),
+            heads,
+            self.risk[start:end].tolist(),
+            self.percentile[start:end].tolist(),
+            self.lane[start:end].tolist(),
+            self.selected_by[start:end].tolist(),
+            self.late[start:end].tolist(),
+            strict=True,
+        ):
+            begin = rows[index - start]
+            items = [
                 {
-                    "item_number": self._item_number(row, first),
-                    "risk": float(self.item_risk[row]),
-                    "content": {head: float(self.item_heads[row, k]) for k, head in enumerate(self.heads)},
-                    "substance": self._substance(row, index),
-                    "reasons": reasons if explained_here else [],
+                    # Undeclared item numbers are counted, so that an answer can always name its item.
+                    "item_number": numbers[row - first] or str(row - begin + 1),
+                    "risk": item_risk[row - first],
+                    "content": dict(zip(names, item_heads[row - first], strict=True)),
+                    "substance": None if (match := self.substances[row]) is None else self._substance(match, index),
+                    "reasons": [],
+                }
+                for row in range(begin, rows[index - start + 1])
+            ]
+            explains, reasons = None, []
+            explanation = self.explained.get(index)
+            if explanation is not None:
+                reasons = [reason.to_json() for reason in explanation.reasons]
+                item = items[explanation.item_row - begin]
+                item["reasons"] = reasons
+                explains = {
+                    "head": explanation.head,
+                    "item_number": item["item_number"],
+                    "base_value": explanation.base_value,
+                    "raw_score": explanation.raw_score,
+                }
+            answers.append(
+                {
+                    "shipment_id": ids[begin - first],
+                    "risk": risk,
+                    "percentile": percentile,
+                    "content": dict(zip(names, of_heads, strict=True)),
+                    "lane": lane,
+                    "selected_by": selected_by,
+                    "explains": explains,
+                    "reasons": reasons,
+                    "items": items,
+                    "warnings": warnings.get(index - start, []),
+                    "late": late,
+                    "model": model,
                 }
             )
-        return {
-            "shipment_id": _declared(self.table, "shipment_id", first),
-            "risk": float(self.risk[index]),
-            "percentile": float(self.percentile[index]),
-            "content": {head: float(values[index]) for head, values in self.heads.items()},
-            "lane": str(self.lane[index]),
-            "selected_by": self.selected_by[index],
-            "explains": None
-            if explanation is None
-            else {
-                "head": explanation.head,
-                "item_number": self._item_number(explanation.item_row, first),
-                "base_value": explanation.base_value,
-                "raw_score": explanation.raw_score,
-            },
-            "reasons": reasons,
-            "items": items,
-            "warnings": self._warnings(first, end),
-            "late": bool(self.late[index]),
-            "model": {"name": self.model.name, "version": self.model.version, "digest": self.model.digest},
-        }
+        return answers
 
-    def _warnings(self, first: int, end: int) -> list[dict[str, str]]:
+    def _warnings(self, rows: list[int]) -> dict[int, list[dict[str, str]]]:
+        """Position in ``rows`` (first rows of neighbouring shipments, and their end) -> warnings, where there are any."""
+        first, last = rows[0], rows[-1]
+        # Which rows of a table have a warning is found for all at once; a few are asked one by one.
+        asked = range(first, last) if last - first <= _FEW_ROWS else self.table.warned_rows().tolist()
         # A shipment's own fields stand on each of its rows: their warnings are told once.
-        found = {
-            (problem.field, problem.problem): None
-            for row in range(first, end)
-            for problem in self.table.warnings_of_row(row)
+        found: dict[int, dict[tuple[str, str], None]] = {}
+        for row in asked:
+            if first <= row < last and (problems := self.table.warnings_of_row(row)):
+                told = found.setdefault(bisect_right(rows, row) - 1, {})
+                told.update({(problem.field, problem.problem): None for problem in problems})
+        return {
+            position: [{"field": field, "problem": problem} for field, problem in told]
+            for position, told in found.items()
         }
-        return [{"field": field, "problem": problem} for field, problem in found]
 
-    def _item_number(self, row: int, first: int) -> str:
-        # Undeclared item numbers are counted, so that an answer can always name its item.
-        return _declared(self.table, "item_number", row) or str(row - first + 1)
-
-    def _substance(self, row: int, shipment: int) -> dict[str, Any] | None:
-        match = self.substances[row]
-        return None if match is None else substance_json(match, day_of(int(self.table.declared_s[shipment])))
+    def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
+        return substance_json(match, day_of(int(self.table.declared_s[shipment])))
 
 
-def _declared(table: ManifestTable, name: str, row: int) -> str | None:
-    """An identifier as it was declared: its owner must recognise it."""
+def _declared(table: ManifestTable, name: str, start: int, end: int) -> list[str | None]:
+    """An identifier as it was declared, of rows from ``start`` to before ``end``: its owner must recognise it."""
     column = table.raw.get(name)
-    code = -1 if column is None else int(column.codes[row])
-    return column.values[code] if column is not None and code >= 0 else None
+    if column is None:
+        return [None] * (end - start)
+    values = column.values
+    return [values[code] if code >= 0 else None for code in column.codes[start:end].tolist()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from features.substances import BENIGN
@@ -30,8 +31,12 @@ def listing_text(listing: Listing) -> str:
     return f"{listing.jurisdiction} {listing.listing}{since}{doubt}"
 
 
+@lru_cache(maxsize=512)
 def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
-    """A resolved substance as an answer carries it, with its listings and the class definitions in force on ``on``."""
+    """A resolved substance as an answer carries it, with its listings and the class definitions in force on ``on``.
+
+    Answers share it: the same goods are declared again and again, and most of them on one day.
+    """
     legal = status(match, on)
     return {
         "name": match.substance,

@@ -249,6 +249,18 @@ class TestAnswer:
         answer = model.score(table_of(columns), model.history.copy()).shipment(0)
         assert [warning["field"] for warning in answer["warnings"]] == ["channel", "hs_code"]
 
+    def test_of_many_shipments_are_those_of_each(self, model: RiskModel) -> None:
+        columns = manifest(40, seed=4)
+        for n in range(0, len(columns["channel"]), 3):
+            columns["channel"][n], columns["hs_code"][n] = "pigeon", "12"
+        scores = model.score(table_of(columns), model.history.copy(), explain="shown")
+        each = [scores.shipment(index) for index in range(len(scores))]
+        assert scores.answers() == each
+        assert scores.answers(3, 30) == each[3:30]
+        assert scores.answers(35) == scores.answers(35, 1000) == each[35:]
+        assert scores.answers(7, 7) == scores.answers(1000) == []
+        assert 0 < sum(bool(answer["warnings"]) for answer in each) < len(each)
+
     def test_of_a_shipment_that_is_not_there_is_refused(self, scores: Scores) -> None:
         for index in (-1, len(scores)):
             with pytest.raises(IndexError, match="does not exist"):
