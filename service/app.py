@@ -15,6 +15,7 @@ from models.store import ModelStore
 from service import chemistry
 from service.api import files, info, scoring, substances
 from service.api.dependencies import Slots, State
+from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.openapi import EXAMPLE_SHIPMENT, install_openapi
 from service.errors import install_handlers
@@ -84,10 +85,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = State(
+    state = app.state.service = State(
         settings, score_settings, host, metrics, Slots(settings.max_csv_requests), CapacityLimiter(_LOOKUPS)
     )
     install_handlers(app)
+    app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, known=state.known_queries)
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
     app.include_router(files.router)

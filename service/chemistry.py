@@ -52,8 +52,14 @@ _WARMING = ("4-piperidone", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1", "N-(4-meth
 def reads_names(records: Iterable[object]) -> bool:
     """Whether scoring these parsed JSON shipments may ask the reader for a name: milliseconds as a rule, a second at worst."""
     from features.substances.spotting import structures_in
+    from features.substances.spotting_names import flatten, hints_at_a_name
 
-    return any(piece.form == "systematic" for text in _texts(records) for piece in structures_in(text, chemical=True))
+    return any(
+        piece.form == "systematic"
+        for text in _texts(records)
+        if hints_at_a_name(flatten(text))
+        for piece in structures_in(text, chemical=True)
+    )
 
 
 def _texts(records: Iterable[object]) -> Iterator[str]:

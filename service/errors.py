@@ -134,23 +134,28 @@ def internal_error_response(request_path: str, request_id: str | None) -> Respon
     )
 
 
+def error_response(request: Request, error: ServiceError) -> Response:
+    """The answer that an error of the service has."""
+    return problem_response(
+        request.url.path,
+        _request_id(request),
+        status=error.status,
+        slug=error.slug,
+        title=error.title,
+        detail=error.detail,
+        errors=error.errors,
+        headers=error.headers,
+        extra=error.extra,
+    )
+
+
 def install_handlers(app: FastAPI) -> None:
     """Give every error of ``app`` the one form."""
     from fastapi.exceptions import RequestValidationError
 
     async def service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
-        return problem_response(
-            request.url.path,
-            _request_id(request),
-            status=error.status,
-            slug=error.slug,
-            title=error.title,
-            detail=error.detail,
-            errors=error.errors,
-            headers=error.headers,
-            extra=error.extra,
-        )
+        return error_response(request, error)
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -5,6 +5,7 @@ Nothing of a manifest is logged: no names, addresses or goods. A decision is fou
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any
@@ -15,16 +16,11 @@ import structlog
 def configure(level: str = "info") -> None:
     """Set the process's logs up; repeating it changes nothing but the level."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[
-            *shared,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[*shared, structlog.processors.format_exc_info, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=_StderrFactory(),
         cache_logger_on_first_use=False,
@@ -35,7 +31,7 @@ def configure(level: str = "info") -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.processors.format_exc_info],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                _as_json,
             ],
         )
     )
@@ -49,6 +45,14 @@ def configure(level: str = "info") -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     # Our own middleware writes the access log, with the request id in it.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+# One encoder for all lines: `json.dumps` makes a new one for each call with options.
+_encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+
+
+def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
+    return _encode(event)
 
 
 class _StderrFactory:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from typing import TYPE_CHECKING, Final
 
 from service.errors import internal_error_response
+from service.identifiers import new_id
 from service.logs import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service.metrics import Metrics
@@ -46,13 +48,12 @@ class Observed:
         state["noted"] = noted
         status = 0
 
-        async def observed_send(message: Message) -> None:
+        def observed_send(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", [])
-                message["headers"] = [*message["headers"], (_HEADER, request_id.encode("ascii"))]
-            await send(message)
+                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode("ascii"))]
+            return send(message)
 
         try:
             await self._app(scope, receive, observed_send)
@@ -68,8 +69,7 @@ class Observed:
             route = getattr(scope.get("route"), "path", "unmatched")
             # A client may invent methods without end, a time series each.
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(method, route, status).inc()
-            self._metrics.seconds.labels(route).observe(seconds)
+            self._metrics.answered(method, route, status, seconds)
             self._log.info(
                 "request",
                 request_id=request_id,
@@ -88,4 +88,4 @@ def _request_id(scope: Scope) -> str:
             if _ACCEPTED_ID.fullmatch(text):
                 return str(text)
             break
-    return str(uuid.uuid4())
+    return new_id()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from features.fields import FIELD, Level
 from features.shipment import Problem, Refused, Shipment, shipment_from_json
 from features.table import ManifestTable
+from service.identifiers import new_ids
 
 if TYPE_CHECKING:
     from features.groups.history import History
@@ -121,14 +121,12 @@ def score(
         served.model.score(part, advanced, update_history=update, explain=options.explain, settings=settings)
         for part in tables
     ]
-    return Outcome([_answer(part, i, options) for part in scores for i in range(len(part))], refused, scores)
-
-
-def _answer(scores: Scores, index: int, options: Options) -> dict[str, Any]:
-    answer = {"decision_id": str(uuid.uuid4()), **scores.shipment(index)}
+    answers = [answer for part in scores for answer in part.answers()]
+    results = [{"decision_id": name, **answer} for name, answer in zip(new_ids(len(answers)), answers, strict=True)]
     if options.actions == "acas":
-        answer["action"] = ACAS_ACTIONS[answer["lane"]]
-    return answer
+        for result in results:
+            result["action"] = ACAS_ACTIONS[result["lane"]]
+    return Outcome(results, refused, scores)
 
 
 def _first_rows(shipments: Sequence[Shipment]) -> list[int]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import codecs
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import from_json
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from service.errors import NotAcceptedMedia, TooLarge, Unprocessable
 
@@ -76,7 +77,13 @@ def content_coding(headers: Headers) -> str:
 
 def media_type(headers: Headers) -> tuple[str, dict[str, str]]:
     """Media type in lower case ('' when absent) and its parameters."""
-    whole, *rest = headers.get("content-type", "").split(";")
+    return _media_type(headers.get("content-type", ""))
+
+
+# Clients send one and the same again and again.
+@lru_cache(maxsize=64)
+def _media_type(value: str) -> tuple[str, dict[str, str]]:
+    whole, *rest = value.split(";")
     parameters = {}
     for part in rest:
         name, _, value = part.partition("=")
@@ -94,15 +101,18 @@ async def received(request: Request, limit: int, *, allowance: int = 0) -> Async
     if announced.isdecimal() and int(announced[:20]) > limit + allowance:
         raise too_large(limit)
     size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit + allowance:
-                raise too_large(limit)
-            if chunk:
-                yield chunk
-    except ClientDisconnect:
-        raise Unprocessable("The connection ended before the body did.") from None
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Unprocessable("The connection ended before the body did.")
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size > limit + allowance:
+            raise too_large(limit)
+        if chunk:
+            yield chunk
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -141,7 +151,7 @@ async def read_json(request: Request, limit: int) -> Any:
             f"Content-Type {kind!r} is not read here; send application/json.", headers={"Accept": "application/json"}
         )
     data = _utf8(await read_body(request, limit), parameters.get("charset", "utf-8"))
-    if not data.strip():
+    if not data or data.isspace():
         raise Unprocessable("The body is empty; a JSON object was expected.")
     try:
         # Keys repeat from shipment to shipment and are worth caching, values are not.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Final, Literal, cast
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
@@ -33,11 +34,35 @@ class Slots:
         self._free += 1
 
 
+class KnownQueries:
+    """The options that FastAPI made of query strings, under their bytes: most requests ask as the ones before did.
+
+    Only what was read without an error is kept, so that errors are always FastAPI's own.
+    """
+
+    #: More different ones than this, or longer ones, are no habit of a client's but noise.
+    _MOST: Final = 256
+    _LONGEST: Final = 256
+
+    def __init__(self) -> None:
+        self._options: dict[bytes, Options] = {}
+
+    def get(self, query: bytes) -> Options | None:
+        return self._options.get(query)
+
+    def keep(self, query: bytes, options: Options) -> None:
+        if len(query) > self._LONGEST:
+            return
+        if len(self._options) >= self._MOST:
+            self._options.clear()
+        self._options[query] = options
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What an application holds for as long as it lives.
 
-    ``lookups`` counts the threads that look chemicals up.
+    ``lookups`` counts the threads that look chemicals up; ``known_queries`` are those of requests that score shipments.
     """
 
     settings: Settings
@@ -46,6 +71,7 @@ class State:
     metrics: Metrics
     csv_slots: Slots
     lookups: CapacityLimiter
+    known_queries: KnownQueries = field(default_factory=KnownQueries)
 
 
 def state_of(request: Request) -> State:
@@ -71,13 +97,16 @@ FileOptions = Annotated[Options, Depends(file_options)]
 
 
 async def score_options(
+    request: Request,
     options: FileOptions,
     actions: Annotated[
         Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
     ] = None,
 ) -> Options:
     """The options of a request that scores shipments, from its query."""
-    return replace(options, actions=actions)
+    options = replace(options, actions=actions)
+    state_of(request).known_queries.keep(request.scope["query_string"], options)
+    return options
 
 
 ScoreOptions = Annotated[Options, Depends(score_options)]
@@ -89,9 +118,15 @@ def note(request: Request, **values: object) -> None:
 
 
 class JsonBytes(Response):
-    """Plain values as JSON, written by pydantic's serialiser (half the time of the standard library's)."""
+    """Plain values as JSON, written by pydantic's serialiser (a fraction of the time of the standard library's)."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         return to_json(content)
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        if headers is not None:
+            super().init_headers(headers)
+            return
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), (b"content-type", b"application/json")]

@@ -99,6 +99,10 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
     return JsonBytes({"results": outcome.results, "rejected": rejected})
 
 
+#: By path, for requests that need no routing (`service.api.direct`).
+ENDPOINTS: Final = {"/v1/score": score_one, "/v1/score/batch": score_batch}
+
+
 async def _scored(request: Request, state: State, records: list[Any], options: Options, *, via: str) -> Outcome:
     work = partial(_score, request, state, state.host.served, records, options, via=via)
     if len(records) > _WORTH_A_THREAD or reads_names(records):
