@@ -11,7 +11,6 @@ was known by the end of the day before is learned, then the day's shipments are 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group
-from features.groups.history_entities import Layout, Store
-from features.groups.history_features import FEATURES, WIDTH, fill
-from features.groups.history_keys import CONTACTS, LINKS, PARTIES, HistoryKeys, history_keys
-from features.groups.history_state import LINK, PARTY, visit_links, visit_parties
+from features.groups.history_features import FEATURES, WIDTH
+from features.groups.history_keys import CONTACTS, FIRST, LINKS, PARTIES, ROWS, history_keys
+from features.groups.history_plans import LOG, LOG1P, batch, links, parties
+from features.groups.history_state import STATES
+from features.kernels.history_batch import References
+from features.kernels.history_store import Store
+from features.kernels.history_visits import advance, learn
 from features.table import ManifestTable
 
 __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
@@ -52,8 +54,7 @@ class History:
     """As-of state of parties, addresses, lanes, and what links them.
 
     ``capacity`` bounds the entities of each kind: every 65,536 shipments the kinds that have grown beyond it are cut back to
-    three quarters of it, entities without finds first, of these the longest unseen. A party, address, pair or lane takes 208
-    bytes of state, a link or contact 28; with keys, index and room to grow about 260 and 60.
+    three quarters of it, entities without finds first, of these the longest unseen.
     """
 
     def __init__(self, capacity: int = 200_000) -> None:
@@ -62,12 +63,10 @@ class History:
         #: Shipments counted.
         self.sequence = 0
         self._finds = self._clean = 0
-        self._parties, self._links = Store(PARTY), Store(LINK)
-        #: Shipments met, those sent again included: the clock by which references are forgotten.
-        self._met = 0
-        self._references: dict[int, int] = {}
-        self._kept_rows = np.empty((0, WIDTH))
-        self._kept_identity = np.empty(0, dtype=np.int64)
+        self._parties, self._links = parties(), links()
+        # Only a history that meets shipments needs these.
+        self._references: References | None = None
+        self._batch = batch(1)
 
     @classmethod
     def empty(cls) -> History:
@@ -75,27 +74,26 @@ class History:
 
     def copy(self) -> History:
         other = History(self.capacity)
-        other.watermark, other.sequence, other._met = self.watermark, self.sequence, self._met
+        other.watermark, other.sequence = self.watermark, self.sequence
         other._finds, other._clean = self._finds, self._clean
-        other._parties, other._links = self._parties.copy(), self._links.copy()
-        other._references = dict(self._references)
-        other._kept_rows, other._kept_identity = self._kept_rows.copy(), self._kept_identity.copy()
+        for mine, theirs in zip(other._stores(), self._stores(), strict=True):
+            mine.become(theirs)
+        other._references = self._references and self._references.copy()
         return other
+
+    def _stores(self) -> list[Store]:
+        return [*self._parties, *self._links]
 
     def sizes(self) -> dict[str, int]:
         """Entities per kind."""
-        parties, links = self._parties.sizes(len(PARTIES)), self._links.sizes(len(LINKS))
-        return dict(zip((*PARTIES, *LINKS), (*parties, *links), strict=True))
+        return {kind: store.count for kind, store in zip(STATES, self._stores(), strict=True)}
 
     def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
         """A snapshot: per kind the ``entities`` worth most. References of single shipments are not part of it."""
         meta = (VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
         arrays: dict[str, NDArray[Any]] = {"meta": np.array(meta, dtype=np.int64)}
-        for store, kinds in ((self._parties, PARTIES), (self._links, LINKS)):
-            for number, kind in enumerate(kinds):
-                arrays[f"{kind}_keys"], arrays[f"{kind}_narrow"], arrays[f"{kind}_wide"] = store.arrays(
-                    store.strongest(number, entities)
-                )
+        for (kind, state), store in zip(STATES.items(), self._stores(), strict=True):
+            arrays[f"{kind}_keys"], arrays[f"{kind}_narrow"], arrays[f"{kind}_wide"] = state.snapshot(store, entities)
         return arrays
 
     @classmethod
@@ -110,7 +108,8 @@ class History:
             raise ValueError(f"History of version {meta[0]}; this code reads version {VERSION}. Train the model again.")
         self = cls(int(meta[3]))
         self.watermark, self.sequence, self._finds, self._clean = (int(meta[i]) for i in (1, 2, 4, 5))
-        self._parties, self._links = _restored(PARTY, PARTIES, arrays), _restored(LINK, LINKS, arrays)
+        for (kind, state), store in zip(STATES.items(), self._stores(), strict=True):
+            state.restore(store, kind, *(arrays[f"{kind}_{part}"] for part in ("keys", "narrow", "wide")))
         return self
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
@@ -119,9 +118,8 @@ class History:
         ``update=False`` reads without a trace: the state afterwards is the state before, though shipments of the table
         still see the earlier ones of the same table.
         """
-        # Within one part later shipments see earlier ones anyway; beyond it a reader needs a state of its own to advance.
-        target = self if update or table.n_shipments <= _PART else self.copy()
-        return target._advance_all(history_keys(table), update=update or target is not self)
+        keys = history_keys(table)
+        return self._advance_all(keys) if update else self._read(keys)
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Record the results of inspected shipments, known from now on: ``find`` (n_shipments,) True where content was found."""
@@ -151,108 +149,94 @@ class History:
         for start, end, known in zip(starts.tolist(), [*starts[1:].tolist(), n], known_by.tolist(), strict=True):
             if known > learned:
                 chosen = results[learned:known]
-                self._learn(keys.part(chosen), find[chosen])
+                self._learn(keys[:, chosen], find[chosen])
                 learned = known
-            rows = self._advance_all(keys.part(slice(start, end)), update=True)
+            rows = self._advance_all(keys[:, start:end])
             values[start:end], late[start:end] = rows.values, rows.late
         if learned < len(results):
-            self._learn(keys.part(results[learned:]), find[results[learned:]])
+            self._learn(keys[:, results[learned:]], find[results[learned:]])
         return HistoryRows(values, late)
 
-    def _learn(self, keys: HistoryKeys, find: NDArray[np.bool_]) -> None:
-        found = find.astype(np.int64)
-        self._finds += int(found.sum())
-        self._clean += len(found) - int(found.sum())
+    def _learn(self, keys: IntArray, find: NDArray[np.bool_]) -> None:
+        found = int(find.sum())
+        self._finds += found
+        self._clean += len(find) - found
         contacts = len(LINKS) - len(CONTACTS)
-        for store, entities, first in (
-            (self._parties, keys.parties, 0),
-            (self._links, keys.links[contacts:], contacts),
-        ):
-            kinds = np.repeat(np.arange(first, first + len(entities), dtype=np.int8), len(found))
-            finds = np.tile(found, len(entities))
-            store.increase(entities.ravel(), kinds, {"finds": finds, "clean": 1 - finds})
+        learning = [*self._parties, *self._links[contacts:]]
+        rows = [*range(FIRST, FIRST + len(PARTIES)), *range(len(ROWS) - len(CONTACTS), len(ROWS))]
+        for start in range(0, len(find), _PART):
+            part = slice(start, start + _PART)
+            results = find[part].astype(np.int8)
+            for store, row in zip(learning, rows, strict=True):
+                store.reserve(len(results), self._bound)
+                learn(store, np.ascontiguousarray(keys[row, part]), results)
 
-    def _advance_all(self, keys: HistoryKeys, *, update: bool) -> HistoryRows:
-        n = len(keys.time)
-        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
+    def _advance_all(self, keys: IntArray, *, cut: bool = True) -> HistoryRows:
+        n = keys.shape[1]
+        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
         start = 0
         while start < n:
-            end = min(start + min(_PART, _EVICT_EVERY - self.sequence % _EVICT_EVERY if update else _PART), n)
-            part = keys if start == 0 and end == n else keys.part(slice(start, end))
-            values[start:end], late[start:end] = self._advance(part, update=update)
-            if update and self.sequence % _EVICT_EVERY == 0:
-                self._evict()
+            end = min(start + min(_PART, _EVICT_EVERY - self.sequence % _EVICT_EVERY), n)
+            self._advance(keys[:, start:end], values[start:end], late[start:end], update=True)
+            if cut and self.sequence % _EVICT_EVERY == 0:
+                self._cut()
             start = end
         return HistoryRows(values, late)
 
-    def _advance(self, keys: HistoryKeys, *, update: bool) -> tuple[FloatArray, NDArray[np.bool_]]:
-        asof = np.maximum(np.maximum.accumulate(keys.time), self.watermark)
-        counts, copies = self._first_time(keys)
-        hour = asof // _HOUR
-        links = visit_links(self._links, keys, counts, asof // DAY, update=update)
-        parties = visit_parties(self._parties, keys, counts, links, hour, update=update)
-        values = fill(keys, hour, parties, links, (self._finds, self._clean))
-        for row, source in copies.items():
-            values[row] = self._kept_rows[-1 - source] if source < 0 else values[source]
+    def _advance(self, keys: IntArray, values: FloatArray, late: NDArray[np.bool_], *, update: bool) -> None:
+        """Advance by up to `_PART` shipments and write their values (n, WIDTH) and whether they are late (n,)."""
+        n = keys.shape[1]
+        if n > self._batch.room:
+            self._batch = batch(max(n, min(2 * self._batch.room, _PART)))
+        if self._references is None:
+            self._references = References(REMEMBERED, WIDTH)
+        room, references = self._batch, self._references
+        room.finds, room.clean = self._finds, self._clean
+        watermark = room.load(keys, self.watermark)
+        advance(room, self._parties, self._links, references, update, self._bound)
+        log1p, log = np.asarray(room.log1p)[:n], np.asarray(room.log)[:n]
+        np.log1p(log1p, out=log1p)
+        np.log(log, out=log)
+        counted = references.finish(room, values, late.view(np.int8), LOG1P, LOG)
         if update:
-            self._remember(keys, counts, values)
-            self.watermark = int(asof[-1])
-        return values, keys.time < asof
+            references.met += n
+            self.sequence += counted
+            self.watermark = watermark
 
-    def _first_time(self, keys: HistoryKeys) -> tuple[NDArray[np.bool_], dict[int, int]]:
-        """Which shipments count, and for those that came before unchanged where their values are (negative: remembered).
+    @property
+    def _bound(self) -> int:
+        """Entities of a kind that there can be before they are cut, unless more are learned of than shipments come."""
+        return self.capacity + _EVICT_EVERY
 
-        A reference is remembered while fewer than `REMEMBERED` shipments came after the one that counted.
-        """
-        counts = np.ones(len(keys.time), dtype=bool)
-        copies: dict[int, int] = {}
-        references = keys.reference.tolist()
-        if not (repeated := _repeated(references)) and self._references.keys().isdisjoint(references):
-            return counts, copies
-        for row, reference in enumerate(references):
-            if reference not in repeated and reference not in self._references:
-                continue
-            # Rows of this part stand at their number, remembered ones at theirs.
-            number = repeated.get(reference, -1)
-            number = self._references.get(reference, -1) if number < 0 else number
-            here = self._met + row
-            if number < 0 or here - number >= REMEMBERED:
-                repeated[reference] = here
-                continue
-            counts[row] = False
-            if number >= self._met:
-                if keys.identity[number - self._met] == keys.identity[row]:
-                    copies[row] = number - self._met
-            elif self._kept_identity[number % REMEMBERED] == keys.identity[row]:
-                copies[row] = -1 - number % REMEMBERED
-        return counts, copies
+    def _read(self, keys: IntArray) -> HistoryRows:
+        """Values of shipments without a trace."""
+        n = keys.shape[1]
+        if n <= 1:
+            values, late = np.empty((n, WIDTH)), np.empty(n, dtype=np.bool_)
+            if n:
+                self._advance(keys, values, late, update=False)
+            return HistoryRows(values, late)
+        if n > _PART and not 0 < self.sequence % _EVICT_EVERY < _EVICT_EVERY - n:
+            # What is cut away cannot be put back.
+            return self.copy()._advance_all(keys)
+        if self._references is None:
+            self._references = References(REMEMBERED, WIDTH)
+        references, stores = self._references, self._stores()
+        before = self.watermark, self.sequence, references.met
+        remembered = references.saved(keys[ROWS.index("reference")])
+        saved = [store.saved(keys[row]) for row, store in enumerate(stores, start=FIRST)]
+        try:
+            return self._advance_all(keys, cut=False)
+        finally:
+            for store, state in zip(stores, saved, strict=True):
+                store.put_back(state)
+            references.put_back(remembered)
+            self.watermark, self.sequence, references.met = before
 
-    def _remember(self, keys: HistoryKeys, counts: NDArray[np.bool_], values: FloatArray) -> None:
-        if not len(self._kept_rows):
-            self._kept_rows = np.zeros((REMEMBERED, WIDTH))
-            self._kept_identity = np.zeros(REMEMBERED, dtype=np.int64)
-        rows = np.flatnonzero(counts)
-        numbers = self._met + rows
-        self._kept_rows[numbers % REMEMBERED] = values[rows]
-        self._kept_identity[numbers % REMEMBERED] = keys.identity[rows]
-        references = keys.reference[rows].tolist()
-        for reference in references:
-            self._references.pop(reference, None)
-        self._references.update(zip(references, numbers.tolist(), strict=True))
-        self._met += len(keys.time)
-        self.sequence += len(rows)
-        # A dict keeps the order of insertion, so what is too old stands in front.
-        oldest, gone = self._met - REMEMBERED, []
-        for reference, number in self._references.items():
-            if number >= oldest:
-                break
-            gone.append(reference)
-        for reference in gone:
-            del self._references[reference]
-
-    def _evict(self) -> None:
-        self._parties = _cut(self._parties, len(PARTIES), self.capacity)
-        self._links = _cut(self._links, len(LINKS), self.capacity)
+    def _cut(self) -> None:
+        for state, store in zip(STATES.values(), self._stores(), strict=True):
+            if store.count > self.capacity:
+                store.keep(state.strongest(store, self.capacity * 3 // 4))
 
 
 class HistoryGroup(Group):
@@ -261,34 +245,7 @@ class HistoryGroup(Group):
     name = "history"
     features = FEATURES
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         if history.shape != (table.n_shipments, WIDTH):
             raise ValueError(f"History of shape {(table.n_shipments, WIDTH)} is needed, got {history.shape}.")
-        return history[table.shipment]
-
-
-def _repeated(references: list[int]) -> dict[int, int]:
-    """References that occur more than once, none of them met yet (-1)."""
-    if len(set(references)) == len(references):
-        return {}
-    return {reference: -1 for reference, times in Counter(references).items() if times > 1}
-
-
-def _cut(store: Store, kinds: int, capacity: int) -> Store:
-    sizes = store.sizes(kinds)
-    if max(sizes) <= capacity:
-        return store
-    kept = [store.strongest(kind, capacity * 3 // 4 if size > capacity else size) for kind, size in enumerate(sizes)]
-    return store.only(np.concatenate(kept))
-
-
-def _restored(layout: Layout, kinds: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Store:
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for number, kind in enumerate(kinds):
-        keys, narrow, wide = (arrays[f"{kind}_{part}"] for part in ("keys", "narrow", "wide"))
-        expected = ((len(keys), len(layout.narrow)), (len(keys), len(layout.wide)))
-        if (narrow.shape, wide.shape) != expected:
-            raise ValueError(f"History of {kind} has shapes {narrow.shape} and {wide.shape}, expected {expected}.")
-        parts.append((keys.astype(np.int64), np.full(len(keys), number, dtype=np.int8), narrow, wide))
-    keys, numbers, narrow, wide = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Store.of(layout, keys, numbers, narrow.astype(np.int32), wide.astype(np.int64))
+        out[:] = history if table.n_shipments == table.n_rows else history[table.shipment]

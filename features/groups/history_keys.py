@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -39,38 +38,17 @@ _PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
 _MOST: Final = 1e12
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HistoryKeys:
-    """What history needs of n shipments. A key is a 64-bit hash; 0 means that the entity is not declared.
-
-    Attributes:
-        time: (n,) seconds since 1970.
-        reference: (n,) hash of `shipment_id`; ``identity`` (n,) of everything else that history reads.
-        parties: (len(PARTIES), n) keys; ``links`` (len(LINKS), n) keys.
-        beside: (len(LINKS), n) what is compared from one shipment of a link to the next: the name beside a contact; 0 elsewhere.
-        cents, grams: (n,) value in US cents and mass; 0 where missing.
-        press: (n,) goods items with HS headings of presses, their tools and moulds.
-        limit: (n,) value in cents below which the consignment is spared duty or formality.
-    """
-
-    time: IntArray
-    reference: IntArray
-    identity: IntArray
-    parties: IntArray
-    links: IntArray
-    beside: IntArray
-    cents: IntArray
-    grams: IntArray
-    press: IntArray
-    limit: IntArray
-
-    def part(self, chosen: slice | IntArray) -> HistoryKeys:
-        """The keys of some shipments."""
-        return HistoryKeys(
-            self.time[chosen], self.reference[chosen], self.identity[chosen],
-            self.parties[:, chosen], self.links[:, chosen], self.beside[:, chosen],
-            self.cents[chosen], self.grams[chosen], self.press[chosen], self.limit[chosen],
-        )  # fmt: skip
+#: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
+#:
+#: ``time``: seconds since 1970. ``reference``: hash of `shipment_id`; ``identity``: of everything else that history reads.
+#: ``cents``, ``grams``: value in US cents and mass, 0 where missing. ``press``: goods items with HS headings of presses, their
+#: tools and moulds. ``limit``: value in cents below which the consignment is spared duty or formality. ``shipper``,
+#: ``receiver``: hashes of the names. Then the keys of the entities, 64-bit hashes; 0 means that one is not declared.
+ROWS: Final = (
+    "time", "reference", "identity", "cents", "grams", "press", "limit", "shipper", "receiver", *PARTIES, *LINKS,
+)  # fmt: skip
+#: The row of the first entity.
+FIRST: Final = ROWS.index(PARTIES[0])
 
 
 def _digest(text: str) -> int:
@@ -99,13 +77,13 @@ def _mix(parts: IntArray) -> IntArray:
     return np.maximum(mixed, np.uint64(1)).view(np.int64)
 
 
-def history_keys(table: ManifestTable) -> HistoryKeys:
-    """The keys of a table's shipments; worked out once per table."""
-    found: HistoryKeys = table.derived("history_keys", lambda: _keys(table))
+def history_keys(table: ManifestTable) -> IntArray:
+    """(len(ROWS), n_shipments) what history needs of a table's shipments; worked out once per table."""
+    found: IntArray = table.derived("history_keys", lambda: _keys(table))
     return found
 
 
-def _keys(table: ManifestTable) -> HistoryKeys:
+def _keys(table: ManifestTable) -> IntArray:
     n = table.n_shipments
     shipper, receiver = _hashed(table, "consignor_name"), _hashed(table, "consignee_name")
     column = _of_shipments(table, "consignee_address")
@@ -143,20 +121,29 @@ def _keys(table: ManifestTable) -> HistoryKeys:
     links[:4] = np.where(linked[:4, 1] != 0, links[:4], 0)
     pair, occupant, own_address, own_lane = links[:4]
     reference = _of_shipments(table, "shipment_id")
-    beside = np.zeros((len(LINKS), n), dtype=np.int64)
-    beside[4:6], beside[6:8] = shipper, receiver
-    return HistoryKeys(
-        time=table.declared_s,
-        reference=np.fromiter((*map(_digest, reference.values), 0), dtype=np.int64)[reference.codes],
-        # Says whether a shipment sent again is still the same one.
-        identity=np.bitwise_xor.reduce(entity, axis=0) ^ links[4],
-        parties=np.stack([consignor, consignee, address, pair, lane]),
-        links=np.stack([own_lane, building, occupant, own_address, *entity[5:]]),
-        beside=beside,
-        cents=cents,
-        grams=grams,
-        press=press,
-        limit=_limits(table, _of_shipments(table, "consignee_country")),
+    return np.stack(
+        [
+            table.declared_s,
+            np.fromiter((*map(_digest, reference.values), 0), dtype=np.int64)[reference.codes],
+            # Says whether a shipment sent again is still the same one.
+            np.bitwise_xor.reduce(entity, axis=0) ^ links[4],
+            cents,
+            grams,
+            press,
+            _limits(table, _of_shipments(table, "consignee_country")),
+            shipper,
+            receiver,
+            consignor,
+            consignee,
+            address,
+            pair,
+            lane,
+            own_lane,
+            building,
+            occupant,
+            own_address,
+            *entity[5:],
+        ]
     )
 
 
