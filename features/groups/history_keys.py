@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
+from features.kernels.history_keys import fill_keys, fill_limits, numbers_of
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
 
 if TYPE_CHECKING:
-    from features.table import Coded, ManifestTable
+    from features.table import ManifestTable
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 #: Entities with counts over windows.
@@ -34,10 +35,9 @@ _LIMIT_CENTS: Final = 80_000
 _LIMIT_EURO_CENTS: Final = 15_000
 #: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
 _PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
-#: More than any consignment is worth in cents or weighs in grams. Keeps sums over windows within 64 bits.
-_MOST: Final = 1e12
-
-
+#: Distinct texts of a kind whose hashes are kept: those of a file of some hundred thousand shipments.
+_CACHED: Final = 65536
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 #: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
 #:
 #: ``time``: seconds since 1970. ``reference``: hash of `shipment_id`; ``identity``: of everything else that history reads.
@@ -55,26 +55,62 @@ def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True) if text else 0
 
 
-@lru_cache(maxsize=131072)
-def _hash(text: str) -> int:
+@lru_cache(maxsize=_CACHED)
+def _name(text: str) -> int:
     """64-bit hash of a name, whatever its spelling."""
     return _digest(plain_name(text))
 
 
-@lru_cache(maxsize=131072)
+@lru_cache(maxsize=_CACHED)
 def _address(text: str) -> tuple[int, int]:
     building, unit = split_address(text)
     return _digest(building), _digest(unit)
 
 
-def _mix(parts: IntArray) -> IntArray:
-    """(k, n) keys from (p, k, n) parts, never 0 (finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
-    mixed = np.full(parts.shape[1:], 0x9E3779B97F4A7C15, dtype=np.uint64)
-    for part in parts.view(np.uint64):
-        mixed = (mixed ^ part) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    return np.maximum(mixed, np.uint64(1)).view(np.int64)
+def _building(text: str) -> int:
+    return _address(text)[0]
+
+
+def _unit(text: str) -> int:
+    return _address(text)[1]
+
+
+@lru_cache(maxsize=_CACHED)
+def _postcode(text: str) -> int:
+    return _digest(plain_postcode(text))
+
+
+@lru_cache(maxsize=_CACHED)
+def _contact(text: str) -> int:
+    return _digest(plain_contact(text))
+
+
+def _member(country: str) -> int:
+    return country in eu_members()
+
+
+def _pressing(hs_code: str) -> int:
+    return hs_code.startswith(_PRESS_HEADINGS)
+
+
+@lru_cache(maxsize=4096)
+def _union_limit(day: int) -> int:
+    """Cents below which a consignment to the Union is spared duty, on a day counted from 1970."""
+    rate = usd_per_unit("EUR", date.fromordinal(_EPOCH + day)) or 1.0
+    return round(_LIMIT_EURO_CENTS * rate)
+
+
+#: Columns of text, and what is worked out of each distinct text of them, in the order of `features.kernels.history_keys`.
+_LINES: Final[tuple[tuple[str, Callable[[str], int]], ...]] = (
+    ("consignor_name", _name), ("consignor_country", _name), ("consignee_name", _name),
+    ("consignee_address", _building), ("consignee_address", _unit), ("consignee_postcode", _postcode),
+    ("consignee_city", _name), ("consignee_country", _name), ("export_country", _name), ("channel", _name),
+    ("shipment_id", _digest), ("consignee_country", _member), *((name, _contact) for name in CONTACTS),
+)  # fmt: skip
+_NAMES: Final = [name for name, _ in _LINES]
+_FUNCTIONS: Final = [function for _, function in _LINES]
+_MEMBERS: Final = _FUNCTIONS.index(_member)
+_LIMITS: Final = ROWS.index("limit")
 
 
 def history_keys(table: ManifestTable) -> IntArray:
@@ -84,115 +120,20 @@ def history_keys(table: ManifestTable) -> IntArray:
 
 
 def _keys(table: ManifestTable) -> IntArray:
-    n = table.n_shipments
-    shipper, receiver = _hashed(table, "consignor_name"), _hashed(table, "consignee_name")
-    column = _of_shipments(table, "consignee_address")
-    split = np.array([*map(_address, column.values), (0, 0)], dtype=np.int64)[column.codes]
-    postcode = _hashed(table, "consignee_postcode", lambda text: _digest(plain_postcode(text)))
-    place = np.where(postcode != 0, postcode, _hashed(table, "consignee_city"))
-    country, export = _hashed(table, "consignee_country"), _hashed(table, "export_country")
-    contacts = [_hashed(table, name, lambda text: _digest(plain_contact(text))) for name in CONTACTS]
-    # One row per entity: what tells its kind apart, then what it is made of; the first of these must be declared.
-    nothing = np.zeros(n, dtype=np.int64)
-    rows = [
-        (shipper, _hashed(table, "consignor_country"), nothing, nothing),
-        (receiver, place, country, nothing),
-        (split[:, 0], split[:, 1], place, country),
-        (split[:, 0], nothing, place, country),
-        (np.where(country != 0, export, 0), country, _hashed(table, "channel"), nothing),
-        *((contact, nothing, nothing, nothing) for contact in contacts),
-    ]
-    entity = _combined(np.array(rows, dtype=np.int64), 1)
-    consignor, consignee, address, building, lane = entity[:5]
-    cents = _shipment_sum(table, np.rint(table.usd("customs_value") * 100.0))
-    press = _press_items(table)
-    grams = _grams(table)
-    linked = np.array(
-        [
-            (consignor, consignee, nothing),
-            (address, receiver, nothing),
-            (consignor, address, nothing),
-            (consignor, lane, nothing),
-            (cents + 1, grams, press),
-        ],
-        dtype=np.int64,
+    lines = np.empty((len(_LINES), table.n_shipments), dtype=np.int64)
+    numbers_of([table.text(name) for name in _NAMES], _FUNCTIONS, table.first_row, lines)
+    pressing = np.empty((1, table.n_rows), dtype=np.int64)
+    numbers_of([table.text("hs_code")], [_pressing], np.arange(table.n_rows), pressing)
+    keys = np.empty((len(ROWS), table.n_shipments), dtype=np.int64)
+    fill_keys(
+        lines.view(np.uint64),
+        table.first_row,
+        table.usd("customs_value"),
+        table.number("net_mass_kg"),
+        table.number("gross_mass_kg"),
+        pressing[0],
+        table.declared_s,
+        keys.view(np.uint64),
     )
-    links = _combined(linked, 101)
-    links[:4] = np.where(linked[:4, 1] != 0, links[:4], 0)
-    pair, occupant, own_address, own_lane = links[:4]
-    reference = _of_shipments(table, "shipment_id")
-    return np.stack(
-        [
-            table.declared_s,
-            np.fromiter((*map(_digest, reference.values), 0), dtype=np.int64)[reference.codes],
-            # Says whether a shipment sent again is still the same one.
-            np.bitwise_xor.reduce(entity, axis=0) ^ links[4],
-            cents,
-            grams,
-            press,
-            _limits(table, _of_shipments(table, "consignee_country")),
-            shipper,
-            receiver,
-            consignor,
-            consignee,
-            address,
-            pair,
-            lane,
-            own_lane,
-            building,
-            occupant,
-            own_address,
-            *entity[5:],
-        ]
-    )
-
-
-def _combined(rows: IntArray, salt: int) -> IntArray:
-    """(k, n) keys of (k, parts, n) rows; 0 where the first part is missing."""
-    kinds = np.broadcast_to(np.arange(salt, salt + len(rows), dtype=np.int64)[:, None], rows[:, 0].shape)
-    mixed = _mix(np.stack([kinds, *rows.transpose(1, 0, 2)]))
-    return np.where(rows[:, 0] != 0, mixed, 0)
-
-
-def _of_shipments(table: ManifestTable, name: str) -> Coded:
-    return _compact(table.text(name).take(table.first_row))
-
-
-def _compact(column: Coded) -> Coded:
-    """The column without values that no row has, where it may have many: a part of a table keeps the whole one's."""
-    return column.compact() if len(column.values) > len(column.codes) else column
-
-
-def _hashed(table: ManifestTable, name: str, compute: Callable[[str], int] = _hash) -> IntArray:
-    column = _of_shipments(table, name)
-    return np.fromiter((*map(compute, column.values), 0), dtype=np.int64)[column.codes]
-
-
-def _shipment_sum(table: ManifestTable, amounts: FloatArray) -> IntArray:
-    whole = np.nan_to_num(np.minimum(np.maximum(amounts, 0.0), _MOST)).astype(np.int64)
-    return np.minimum(np.add.reduceat(whole, table.first_row), int(_MOST)) if table.n_shipments else whole
-
-
-def _grams(table: ManifestTable) -> IntArray:
-    """The gross mass, or where it is missing the net masses of the items."""
-    net = _shipment_sum(table, np.rint(table.number("net_mass_kg") * 1000.0))
-    gross = np.rint(table.number("gross_mass_kg")[table.first_row] * 1000.0)
-    known = np.nan_to_num(np.minimum(np.maximum(gross, 0.0), _MOST)).astype(np.int64)
-    return np.where(np.isnan(gross), net, known)
-
-
-def _press_items(table: ManifestTable) -> IntArray:
-    hs = _compact(table.text("hs_code"))
-    pressing = np.array([*(code.startswith(_PRESS_HEADINGS) for code in hs.values), False], dtype=np.int64)
-    return np.add.reduceat(pressing[hs.codes], table.first_row) if table.n_shipments else table.first_row
-
-
-def _limits(table: ManifestTable, country: Coded) -> IntArray:
-    member = np.array([*(code in eu_members() for code in country.values), False])[country.codes]
-    limits = np.full(len(member), _LIMIT_CENTS, dtype=np.int64)
-    if member.any():
-        months = table.declared_s[member].astype("datetime64[s]").astype("datetime64[M]")
-        distinct, inverse = np.unique(months, return_inverse=True)
-        rates = [usd_per_unit("EUR", day) or 1.0 for day in distinct.astype("datetime64[D]").tolist()]
-        limits[member] = np.rint(_LIMIT_EURO_CENTS * np.array(rates))[inverse].astype(np.int64)
-    return limits
+    fill_limits(lines[_MEMBERS], table.declared_s, _LIMIT_CENTS, _union_limit, keys[_LIMITS])
+    return keys
