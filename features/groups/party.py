@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
-
-from features.groups.base import FloatArray, Group, declare, equal, is_value, per_text, present
+from features.groups.base import FloatArray, Group, declare
 from features.groups.description import folded
-from features.table import TIME_MISSING, Coded, ManifestTable
+from features.kernels import party as kernel
+from features.kernels.identifiers import dialled, prefix_table
+from features.kernels.phrases import Phrases, at_domains, decimals, numbered
+from features.table import ManifestTable
 
 FEATURES: Final = declare(
     "party",
@@ -42,22 +42,28 @@ FEATURES: Final = declare(
     ("return_claimed", "NATURE_CLAIM", "Whether returned goods are declared"),
     ("agent_present", "FORWARDER", "Whether a freight agent is named"),
 )
-_COMPANY: Final = re.compile(
-    r"\b(?:co|company|corp\w*|inc|llc|ltd|limited|gmbh|ag|sa|srl|s\.?a\.?|bv|pty|plc|trading|import\w*|export\w*|industr\w*|"
-    r"technolog\w*|group|holding\w*|international|enterprises?|factory|manufactur\w*|supply|supplies|store|shop|labs?|pharma\w*|"
-    r"logistics|university|hospital|clinic|institute)\b"
-)
-_CHEMICAL: Final = re.compile(
-    r"\b(?:chem\w*|pharm\w*|bio\w*|new materials?|fine|reagent\w*|peptide\w*|ingredients?|api)\b"
-)
-_LABORATORY: Final = re.compile(
-    r"\b(?:lab\w*|hospital\w*|universit\w*|pharm\w*|clinic\w*|institut\w*|research|analyt\w*|toxicolog\w*)\b"
-)
-_FORWARDER: Final = re.compile(
-    r"\b(?:forward\w*|logistic\w*|freight|warehous\w*|storage|mail ?box(?:es)?|po ?box|p\.o\. ?box|pobox|fulfil\w*|parcel|locker|"
-    r"reship\w*|postfach|apartado|consolidat\w*|pick ?up|cargo)\b"
-)
-_UNIT: Final = re.compile(r"(?:\b(?:unit|suite|ste|apt|flat|room|rm|locker|box)\b|#)\s*\w+")
+#: Words and phrases of names and addresses by what they speak of; `features.kernels.phrases.Phrases` says how they are read.
+_WORDS: Final = {
+    "company": (
+        "co", "company", "corp*", "inc", "llc", "ltd", "limited", "gmbh", "ag", "sa", "s.a", "srl", "bv", "pty", "plc", "trading",
+        "import*", "export*", "industr*", "technolog*", "group", "holding*", "international", "enterprise", "enterprises",
+        "factory", "manufactur*", "supply", "supplies", "store", "shop", "lab", "labs", "pharma*", "logistics", "university",
+        "hospital", "clinic", "institute",
+    ),
+    "chemical": (
+        "chem*", "pharm*", "bio*", "new material", "new materials", "fine", "reagent*", "peptide*", "ingredient", "ingredients",
+        "api",
+    ),
+    "laboratory": (
+        "lab*", "hospital*", "universit*", "pharm*", "clinic*", "institut*", "research", "analyt*", "toxicolog*",
+    ),
+    "forwarder": (
+        "forward*", "logistic*", "freight", "warehous*", "storage", "mailbox", "mailboxes", "mail box", "mail boxes", "po box",
+        "pobox", "p.o.box", "p.o. box", "fulfil*", "parcel", "locker", "reship*", "postfach", "apartado", "consolidat*",
+        "pickup", "pick up", "cargo",
+    ),
+    "unit": ("unit", "suite", "ste", "apt", "flat", "room", "rm", "locker", "box"),
+}  # fmt: skip
 _FREE_MAIL: Final = frozenset(
     {
         "gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "proton.me", "protonmail.com", "gmx.de",
@@ -66,40 +72,36 @@ _FREE_MAIL: Final = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=65536)
-def _name(text: str) -> tuple[float, ...]:
-    low = folded(text)
-    return (
-        float(_COMPANY.search(low) is not None),
-        float(_CHEMICAL.search(low) is not None),
-        float(_LABORATORY.search(low) is not None),
-        float(_FORWARDER.search(low) is not None),
-    )
-
-
-@lru_cache(maxsize=65536)
-def _address(text: str) -> tuple[float, ...]:
-    low = folded(text)
-    return (
-        float(any(letter.isdigit() for letter in low)),
-        float(_UNIT.search(low) is not None),
-        float(_FORWARDER.search(low) is not None),
-    )
-
-
 # ITU-T E.164 country codes of the countries that ship most; other codes are not compared.
 _DIALLING: Final = {
     "1": ("US", "CA"), "7": ("RU", "KZ"), "31": ("NL",), "32": ("BE",), "33": ("FR",), "34": ("ES",), "39": ("IT",),
     "44": ("GB",), "48": ("PL",), "49": ("DE",), "52": ("MX",), "61": ("AU",), "81": ("JP",), "82": ("KR",), "84": ("VN",),
     "86": ("CN",), "90": ("TR",), "91": ("IN",), "852": ("HK",), "853": ("MO",), "886": ("TW",), "65": ("SG",), "66": ("TH",),
 }  # fmt: skip
+_DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
+_DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
+#: Country -> its dialling codes, as bits of their numbers.
+_DIALLED_IN: Final = {
+    country: sum(1 << _DIALLED_NUMBER[code] for code, shared in _DIALLING.items() if country in shared)
+    for country in {country for shared in _DIALLING.values() for country in shared}
+}
+
+
+def _phrases() -> Phrases:
+    marks: dict[str, int] = {}
+    for kind, phrases in _WORDS.items():
+        for phrase in phrases:
+            marks[phrase] = marks.get(phrase, 0) | kernel.MARKS[kind]
+    # A unit is named by a word and a number or name behind it, as by #.
+    return Phrases(marks, followed=kernel.MARKS["unit"], digit=kernel.MARKS["digit"])
+
+
+_PHRASES: Final = _phrases()
 
 
 @lru_cache(maxsize=65536)
-def _dialled(phone: str) -> tuple[str, ...]:
-    digits = re.sub(r"[^\d+]", "", phone)
-    digits = digits[1:] if digits.startswith("+") else digits[2:] if digits.startswith("00") else ""
-    return next((_DIALLING[digits[:n]] for n in (3, 2, 1) if digits[:n] in _DIALLING), ())
+def _plain(text: str) -> str:
+    return folded(text).strip()
 
 
 class PartyGroup(Group):
@@ -108,54 +110,26 @@ class PartyGroup(Group):
     name = "party"
     features = FEATURES
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
-        opened = table.seconds("consignor_account_opened_on")
-        declared = table.declared_s[table.shipment]
-        age = np.floor_divide(declared - np.maximum(opened, -(10**11)), 86400).astype(np.float64)
-        # An account opened after the shipment is as new as one opened that day.
-        matrix[:, 0] = np.where(opened == TIME_MISSING, np.nan, np.maximum(age, 0.0))
-        matrix[:, 1] = opened == TIME_MISSING
-        known = table.text("consignor_known")
-        matrix[:, 2] = np.where(known.codes < 0, np.nan, is_value(known, "true"))
-        for at, role in ((3, "consignor"), (4, "consignee")):
-            matrix[:, at] = present(table.text(f"{role}_phone")) + present(table.text(f"{role}_email"))
-        email = table.text("consignor_email")
-        matrix[:, 5] = per_text(email, lambda v: (float(v.rpartition("@")[2].lower() in _FREE_MAIL),), 1)[:, 0]
-        consignor = per_text(table.text("consignor_name"), _name, 4)
-        consignee = per_text(table.text("consignee_name"), _name, 4)
-        address = per_text(table.text("consignee_address"), _address, 3)
-        matrix[:, 6], matrix[:, 7] = consignor[:, 0], consignor[:, 1]
-        matrix[:, 8], matrix[:, 9] = consignee[:, 0], consignee[:, 2]
-        matrix[:, 10] = np.fmax(consignee[:, 3], address[:, 2])
-        matrix[:, 11] = 1.0 - present(table.text("consignee_address"))
-        matrix[:, 12] = 1.0 - present(table.text("consignor_address"))
-        matrix[:, 13], matrix[:, 14] = address[:, 0], address[:, 1]
-        matrix[:, 15] = _phone_contradicts(table)
-        postcode = per_text(
-            table.text("consignee_postcode"), lambda v: (float(len(re.sub(r"\D", "", v)) not in (5, 9)),), 1
-        )[:, 0]
-        matrix[:, 16] = np.where(is_value(table.text("consignee_country"), "US") > 0, postcode, np.nan)
-        matrix[:, 17] = equal(_plain(table, "consignor_name"), _plain(table, "consignee_name"))
-        nature = table.text("transaction_nature")
-        gift = is_value(nature, "31")
-        matrix[:, 18] = gift * np.nan_to_num(consignor[:, 0])
-        matrix[:, 19], matrix[:, 20], matrix[:, 21] = is_value(nature, "32"), gift, is_value(nature, "21")
-        matrix[:, 22] = present(table.text("agent_name"))
-        return matrix
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        def values(name: str) -> list[str]:
+            return table.text(name).values
 
-
-def _plain(table: ManifestTable, name: str) -> Coded:
-    return table.text(name).mapped(lambda value: folded(value).strip())
-
-
-def _phone_contradicts(table: ManifestTable) -> FloatArray:
-    phone, country = table.text("consignor_phone"), table.text("consignor_country")
-    result = np.full(table.n_rows, np.nan)
-    pairs, inverse = np.unique(np.stack([phone.codes, country.codes]), axis=1, return_inverse=True)
-    values = np.full(pairs.shape[1], np.nan)
-    for position, (p, c) in enumerate(zip(*pairs.tolist(), strict=True)):
-        if p >= 0 and c >= 0 and (dialled := _dialled(phone.values[p])):
-            values[position] = float(country.values[c] not in dialled)
-    result[:] = values[inverse]
-    return result
+        kernel.account_columns(table, numbered(values("consignor_known"), {"true": 1}), out)
+        kernel.contact_columns(
+            table,
+            at_domains(values("consignor_email"), _FREE_MAIL),
+            dialled(values("consignor_phone"), _DIALLING_TABLE),
+            numbered(values("consignor_country"), _DIALLED_IN),
+            decimals(values("consignee_postcode")),
+            numbered(values("consignee_country"), {"US": 1}),
+            out,
+        )
+        kernel.kind_columns(
+            table,
+            _PHRASES.marks(values("consignor_name"), _plain),
+            _PHRASES.marks(values("consignee_name"), _plain),
+            _PHRASES.marks(values("consignee_address"), _plain),
+            out,
+        )
+        kernel.same_name_column(table, _plain, out)
+        kernel.claim_columns(table, numbered(values("transaction_nature"), kernel.CLAIMS), out)

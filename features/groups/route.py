@@ -6,12 +6,15 @@ carry a shipment into the top lane.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, State, declare, equal, present
+from features.groups.base import FloatArray, Group, State, declare
+from features.kernels import route as kernel
+from features.kernels.phrases import numbered
 from features.reference import location_country
 from features.table import Coded, ManifestTable
 
@@ -52,55 +55,72 @@ class RouteGroup(Group):
     features = FEATURES
 
     def __init__(self) -> None:
+        #: pair of columns -> "left|right" -> log share
         self.log_share_: dict[str, dict[str, float]] = {name: {} for name in _SHARES}
+        self._shares: dict[str, kernel.PairShares] = {name: kernel.PairShares({}) for name in _SHARES}
 
     def fit(self, table: ManifestTable) -> None:
+        shares: dict[str, dict[str, float]] = {}
         for name, (left, right) in _SHARES.items():
             a, b = _part(table, left), _part(table, right)
             rows = (a.codes >= 0) & (b.codes >= 0)
             within = np.bincount(a.codes[rows], minlength=len(a.values))
-            pairs, counts = np.unique(np.stack([a.codes[rows], b.codes[rows]]), axis=1, return_counts=True)
-            total = within[pairs[0]] if name != "lane" else np.full(len(counts), max(rows.sum(), 1))
-            shares = np.maximum(np.log(counts / total), _RAREST) if len(counts) else np.empty(0)
-            self.log_share_[name] = {
+            width = max(len(b.values), 1)
+            pairs, counts = np.unique(a.codes[rows].astype(np.int64) * width + b.codes[rows], return_counts=True)
+            first, second = pairs // width, pairs % width
+            total = within[first] if name != "lane" else np.full(len(counts), max(rows.sum(), 1))
+            logs = np.maximum(np.log(counts / total), _RAREST) if len(counts) else np.empty(0)
+            shares[name] = {
                 f"{a.values[i]}|{b.values[j]}": round(share, 4)
-                for i, j, share, count in zip(*pairs.tolist(), shares.tolist(), counts.tolist(), strict=True)
+                for i, j, share, count in zip(
+                    first.tolist(), second.tolist(), logs.tolist(), counts.tolist(), strict=True
+                )
                 if count >= _LEAST
             }
+        self._keep(shares)
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
-        origin, export = table.text("origin_country"), table.text("export_country")
-        consignor, consignee = table.text("consignor_country"), table.text("consignee_country")
-        matrix[:, 0] = equal(origin, export)
-        matrix[:, 1] = equal(export, consignor)
-        matrix[:, 2] = equal(origin, consignor)
-        matrix[:, 3] = equal(_countries_of(table.text("loading_location")), export)
-        matrix[:, 4] = equal(_countries_of(table.text("unloading_location")), consignee)
-        routing = table.text("routing_countries")
-        matrix[:, 5] = routing.lookup(np.array([v.count(";") + 1.0 for v in routing.values]), 0.0)
-        matrix[:, 6] = _third_country(routing, origin, export, consignor, consignee)
-        for at, name in ((7, "lane"), (8, "goods"), (9, "carrier")):
-            matrix[:, at] = self._share(table, name)
-        matrix[:, 10] = 1.0 - present(origin)
-        return matrix
+    def _keep(self, shares: dict[str, dict[str, float]]) -> None:
+        self.log_share_ = shares
+        self._shares = {
+            name: kernel.PairShares({pair.partition("|")[::2]: share for pair, share in pairs.items()})
+            for name, pairs in shares.items()
+        }
 
-    def _share(self, table: ManifestTable, name: str) -> FloatArray:
-        left, right = (_part(table, column) for column in _SHARES[name])
-        pairs, inverse = np.unique(left.codes.astype(np.int64) * (1 << 32) + right.codes, return_inverse=True)
-        shares = self.log_share_[name]
-        values = np.full(len(pairs), np.nan)
-        for position, row in enumerate(_first_of(inverse, len(pairs)).tolist()):
-            i, j = left.codes[row], right.codes[row]
-            if i >= 0 and j >= 0:
-                values[position] = shares.get(f"{left.values[i]}|{right.values[j]}", np.nan)
-        return values[inverse]
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        def values(name: str) -> list[str]:
+            return table.text(name).values
+
+        known: dict[str, int] = {}
+        kernel.country_columns(
+            table,
+            kernel.numbers(values("origin_country"), known),
+            kernel.numbers(values("export_country"), known),
+            kernel.numbers(values("consignor_country"), known),
+            kernel.numbers(values("consignee_country"), known),
+            kernel.numbers([*map(_country_of, values("loading_location"))], known),
+            kernel.numbers([*map(_country_of, values("unloading_location"))], known),
+            kernel.passages(values("routing_countries"), known),
+            out,
+        )
+        for column, name in ((7, "lane"), (8, "goods"), (9, "carrier")):
+            left, right = _SHARES[name]
+            shares = self._shares[name]
+            rights = values(right)
+            kernel.share_column(
+                table.text(left).codes,
+                numbered(values(left), shares.lefts),
+                table.text(right).codes,
+                numbered([code[:2] for code in rights] if right == "hs_code" else rights, shares.rights),
+                shares,
+                column,
+                out,
+            )
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        self.log_share_ = {name: dict(shares) for name, shares in data["log_share"].items()}
+        self._keep({name: dict(shares) for name, shares in data["log_share"].items()})
 
 
 def _part(table: ManifestTable, name: str) -> Coded:
@@ -111,24 +131,6 @@ def _part(table: ManifestTable, name: str) -> Coded:
     return Coded(column.lookup(inverse.astype(np.int32), -1) if column.values else column.codes, chapters.tolist())
 
 
-def _first_of(inverse: NDArray[Any], size: int) -> NDArray[np.int64]:
-    first = np.zeros(size, dtype=np.int64)
-    first[inverse[::-1]] = np.arange(len(inverse))[::-1]
-    return first
-
-
-def _countries_of(locations: Coded) -> Coded:
-    countries = [location_country(value) or "" for value in locations.values]
-    distinct = sorted({country for country in countries if country})
-    at = {country: code for code, country in enumerate(distinct)}
-    codes = np.array([at.get(country, -1) for country in countries], dtype=np.int32)
-    return Coded(locations.lookup(codes, -1) if countries else locations.codes, distinct)
-
-
-def _third_country(routing: Coded, *others: Coded) -> FloatArray:
-    result = np.zeros(len(routing))
-    for row in np.flatnonzero(routing.codes >= 0).tolist():
-        known = {column.values[column.codes[row]] for column in others if column.codes[row] >= 0}
-        passed = routing.values[routing.codes[row]].split(";")
-        result[row] = float(any(country not in known for country in passed))
-    return result
+@lru_cache(maxsize=16384)
+def _country_of(location: str) -> str:
+    return location_country(location) or ""

@@ -1,0 +1,23 @@
+cimport cython
+
+cdef double _NAN
+
+@cython.locals(
+    channel="const int[:]", filing="const int[:]", mode="const int[:]", channels="const int[:]", filings="const int[:]",
+    modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t, first=int,
+    second=int,
+)
+cpdef kind_columns(table, channel_of, filing_of, mode_of, contradicts, out)
+
+@cython.locals(
+    value="const double[:]", mass="const double[:]", column="const int[:]", matrix="double[:, :]", row=Py_ssize_t,
+)
+cpdef missing_column(table, tuple texts, out)
+
+@cython.locals(
+    marketplace="const int[:]", package="const int[:]", channel="const int[:]", dangerous="const int[:]",
+    house="const int[:]", master="const int[:]", unit="const int[:]", quantity="const double[:]",
+    of_package="const int[:]", of_channel="const int[:]", of_house="const double[:]", of_master="const double[:]",
+    matrix="double[:, :]", row=Py_ssize_t, kind=int,
+)
+cpdef state_columns(table, industrial, parcel, house_faults, master_faults, out)

@@ -1,0 +1,38 @@
+cimport cython
+
+cdef int _COMPANY, _CHEMICAL, _LABORATORY, _FORWARDER, _UNIT, _DIGIT, _RETURN, _GIFT, _SAMPLE
+cdef double _NAN
+cdef long long _DAY, _NEVER, _EARLIEST
+
+@cython.locals(
+    known="const int[:]", known_of_text="const int[:]", opened="const long long[:]", declared="const long long[:]",
+    shipment="const long long[:]", matrix="double[:, :]", row=Py_ssize_t, since="long long", age="long long", code=int,
+)
+cpdef account_columns(table, known_of, out)
+
+@cython.locals(
+    sender="const int[:]", receiver="const int[:]", place="const int[:]", origin="const int[:]",
+    of_sender="const unsigned char[:]", of_receiver="const unsigned char[:]", of_place="const unsigned char[:]",
+    matrix="double[:, :]", row=Py_ssize_t, code=int, bits=int, forwarder=int, known=bint,
+)
+cpdef kind_columns(table, consignor, consignee, address, out)
+
+@cython.locals(
+    phone="const int[:]", email="const int[:]", country="const int[:]", their_phone="const int[:]",
+    their_email="const int[:]", their_country="const int[:]", postcode="const int[:]", free="const unsigned char[:]",
+    prefix="const signed char[:]", prefixes="const int[:]", digits_of="const int[:]",
+    american="const int[:]", matrix="double[:, :]", row=Py_ssize_t, code=int, count=int,
+)
+cpdef contact_columns(table, free_mail, dialled, dialled_in, digits, in_united_states, out)
+
+@cython.locals(
+    nature="const int[:]", agent="const int[:]", of_nature="const int[:]", matrix="double[:, :]", row=Py_ssize_t,
+    claim=int,
+)
+cpdef claim_columns(table, nature_of, out)
+
+@cython.locals(
+    sender="const int[:]", receiver="const int[:]", matrix="double[:, :]", row=Py_ssize_t, first=str, second=str,
+    senders=list, receivers=list, same=bint,
+)
+cpdef same_name_column(table, fold, out)
