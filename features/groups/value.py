@@ -6,14 +6,19 @@ Usual is the median over the fit window of the log of a quantity per HS heading,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, State, declare, log_or_nan
-from features.reference import usd_per_unit
-from features.table import Coded, ManifestTable
+from features.groups.base import FloatArray, Group, State, declare
+from features.kernels import value as kernel
+from features.reference import rate_table, usd_per_unit
+from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
+from features.table import ManifestTable
 
 FEATURES: Final = declare(
     "value",
@@ -42,6 +47,8 @@ FEATURES: Final = declare(
     ("mass_per_package", "CONSIGNMENT_SIZE", "Kilograms per package (log)"),
 )
 _QUANTITIES: Final = ("value_per_kg", "value", "mass")
+#: Rows of `Amounts.log`.
+VALUE, MASS, UNITS, NET, GROSS, FREIGHT, TOTAL, PACKAGES = range(8)
 _LEAST_ROWS: Final = 20
 _SPREAD_FLOOR: Final = 0.15
 
@@ -56,9 +63,11 @@ class ValueGroup(Group):
     def __init__(self) -> None:
         #: quantity -> heading, chapter or "" -> (median, spread) of its log
         self.usual_: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in _QUANTITIES}
+        self._number_usual()
 
     def fit(self, table: ManifestTable) -> None:
-        quantities = dict(zip(_QUANTITIES, _logs(table), strict=True))
+        log = amounts(table).log
+        quantities = dict(zip(_QUANTITIES, (log[VALUE] - log[MASS], log[VALUE], log[MASS]), strict=True))
         hs = table.text("hs_code")
         for name, values in quantities.items():
             usual: dict[str, tuple[float, float]] = {}
@@ -70,55 +79,39 @@ class ValueGroup(Group):
                     if count >= _LEAST_ROWS or not length:
                         usual[str(keys[position]) if length else ""] = (round(median, 5), round(spread, 5))
             self.usual_[name] = usual
+        self._number_usual()
+
+    def _number_usual(self) -> None:
+        """What is usual per heading and chapter as rows of one array, the whole window's first."""
+        keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
+        missing = (np.nan, np.nan)
+        self._number = {key: number for number, key in enumerate(keys)}
+        self._usual = np.array(
+            [[n for name in _QUANTITIES for n in self.usual(name, key) or missing] for key in keys], dtype=np.float64
+        )
 
     def usual(self, quantity: str, code: str) -> tuple[float, float] | None:
         """Median and spread of the log of ``value_per_kg``, ``value`` or ``mass`` for an HS code."""
         usual = self.usual_[quantity]
         return usual.get(code[:4]) or usual.get(code[:2]) or usual.get("")
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        matrix = np.full((table.n_rows, len(FEATURES)), np.nan)
-        hs = table.text("hs_code")
-        density, value, mass = _logs(table)
-        first = table.first_row[table.shipment]
-        units = table.number("quantity")
-        gross = table.number("gross_mass_kg")
-        freight = table.usd("freight_charge")
-        usd = table.usd("customs_value")
-        cents = np.nan_to_num(np.minimum(np.rint(usd * 100), 1e15)).astype(np.int64)
-        grams = np.nan_to_num(np.minimum(np.rint(table.number("net_mass_kg") * 1000), 1e15)).astype(np.int64)
-        total = np.add.reduceat(cents, table.first_row)[table.shipment] / 100.0 if table.n_rows else usd
-        net = np.add.reduceat(grams, table.first_row)[table.shipment] / 1000.0 if table.n_rows else usd
-        items = np.bincount(table.shipment, minlength=table.n_shipments)[table.shipment]
-        packages = table.number("package_count")
-        matrix[:, 0] = np.isnan(usd)
-        matrix[:, 1], matrix[:, 2], matrix[:, 3] = value, mass, density
-        matrix[:, 4] = self._distance("value_per_kg", hs, density)
-        matrix[:, 5] = value - log_or_nan(units)
-        matrix[:, 6] = self._distance("value", hs, value)
-        matrix[:, 7] = self._distance("mass", hs, mass)
-        matrix[:, 8] = mass - log_or_nan(units)
-        matrix[:, 9] = np.exp(np.minimum(log_or_nan(net) - log_or_nan(gross), 5.0))
-        matrix[:, 10] = log_or_nan(freight) - log_or_nan(total)
-        matrix[:, 11] = log_or_nan(freight) - log_or_nan(gross)
-        euros = total / _usd_per_euro(table)
-        matrix[:, 12] = ((total >= 760) & (total < 800)) | ((euros >= 142.5) & (euros < 150))
-        declared = table.number("customs_value")
-        matrix[:, 13] = np.where(
-            np.isnan(declared), np.nan, 0.0 + (declared % 1 == 0) + (declared % 10 == 0) + (declared % 100 == 0)
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+        found = amounts(table)
+        log = found.log
+        codes = table.text("hs_code").values
+        number = self._number
+        usual_of = [number.get(code[:4]) or number.get(code[:2]) or 0 for code in codes]
+        kernel.value_columns(
+            table,
+            log,
+            found.total,
+            np.array([*usual_of, 0], dtype=np.int32),
+            self._usual,
+            *_euro_months(),
+            out,
         )
-        matrix[:, 14], matrix[:, 15] = log_or_nan(total), log_or_nan(gross)
-        matrix[:, 16] = items
-        matrix[:, 17] = np.log1p(packages)
-        matrix[:, 18] = (log_or_nan(gross) - log_or_nan(packages))[first] if table.n_rows else 0.0
-        return matrix
-
-    def _distance(self, quantity: str, hs: Coded, values: FloatArray) -> FloatArray:
-        default = self.usual_[quantity].get("", (np.nan, np.nan))
-        found = np.array([self.usual(quantity, code) or default for code in hs.values], dtype=np.float64).reshape(-1, 2)
-        usual = np.concatenate([found, [default]])[hs.codes]
-        distance: FloatArray = np.clip((values - usual[:, 0]) / usual[:, 1], -20.0, 20.0)
-        return distance
+        np.exp(np.minimum(log[NET] - log[GROSS], 5.0), out=out[:, 9])
+        np.log1p(table.number("package_count"), out=out[:, 17])
 
     def state(self) -> State:
         return {"usual": {name: {k: list(v) for k, v in usual.items()} for name, usual in self.usual_.items()}}, {}
@@ -128,26 +121,48 @@ class ValueGroup(Group):
             name: {key: (float(median), float(spread)) for key, (median, spread) in usual.items()}
             for name, usual in data["usual"].items()
         }
+        self._number_usual()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Amounts:
+    """What several groups need of the numbers of a table.
+
+    Attributes:
+        log: (8, n) natural logarithms in the order of `features.kernels.value.AMOUNTS`, NaN where missing or not above 0.
+        mass: (n,) kilograms of each item: its net mass, or an equal part of the shipment's gross mass.
+        total: (n,) declared value of the row's shipment in US dollars, in whole cents; 0 where none is known.
+    """
+
+    log: FloatArray
+    mass: FloatArray
+    total: FloatArray
+
+
+def amounts(table: ManifestTable) -> Amounts:
+    """The amounts of a table, computed once."""
+
+    def make() -> Amounts:
+        positive, mass, total = kernel.gather(table)
+        return Amounts(np.log(positive, out=positive), mass, total)
+
+    found: Amounts = table.derived("amounts", make)
+    return found
 
 
 def item_mass(table: ManifestTable) -> FloatArray:
     """Kilograms of each item: its net mass, or an equal part of the shipment's gross mass."""
-    items = np.bincount(table.shipment, minlength=table.n_shipments)[table.shipment]
-    net = table.number("net_mass_kg")
-    return np.where(np.isnan(net), table.number("gross_mass_kg") / items, net)
+    return amounts(table).mass
 
 
-def _logs(table: ManifestTable) -> tuple[FloatArray, FloatArray, FloatArray]:
-    value, mass = log_or_nan(table.usd("customs_value")), log_or_nan(item_mass(table))
-    return value - mass, value, mass
-
-
-def _usd_per_euro(table: ManifestTable) -> FloatArray:
-    """(n_rows,) US dollars per euro in the month of declaration."""
-    months = table.declared_s.astype("datetime64[s]").astype("datetime64[M]")
-    distinct, inverse = np.unique(months, return_inverse=True)
-    rates = [usd_per_unit("EUR", day) for day in distinct.astype("datetime64[D]").tolist()]
-    return np.array([np.nan if rate is None else rate for rate in rates], dtype=np.float64)[inverse][table.shipment]
+@cache
+def _euro_months() -> tuple[NDArray[np.int64], FloatArray]:
+    """Starts of months in seconds since 1970, ascending, and the US dollars per euro from each on, NaN where none is known."""
+    ordinals, _ = rate_table()["EUR"]
+    months = np.arange(ordinals[0], ordinals[-1] + MAX_AGE_MONTHS + 2)
+    starts = (months - month_ordinal(date(1970, 1, 1))).astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
+    rates = [usd_per_unit("EUR", date(month // 12, month % 12 + 1, 1)) for month in months.tolist()]
+    return starts, np.array([np.nan if rate is None else rate for rate in rates])
 
 
 def _robust(values: FloatArray, group: NDArray[Any]) -> dict[int, tuple[float, float, int]]:
