@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -72,6 +73,7 @@ class FeatureSpace:
         groups: the groups of evidence, in order.
         features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` go with them.
         own: what an office's own data has, for a model trained on such data; it adds the group `OwnGroup`.
+        neutral_columns, neutral_values: `country_neutral` as columns of the matrix (K,) and their values (K,).
     """
 
     def __init__(self, own: OwnFields | None = None) -> None:
@@ -81,6 +83,8 @@ class FeatureSpace:
         if self._own_group is not None:
             groups.append(self._own_group)
         self.groups: tuple[Group, ...] = tuple(groups)
+        ends = np.cumsum([0, *(len(group.features) for group in groups)]).tolist()
+        self._columns = [slice(start, end) for start, end in pairwise(ends)]
         features = [feature for group in self.groups for feature in group.features]
         if own is not None and not own.known_label:
             # What a find is only the office's label says: it may be a value declared too high or too low.
@@ -88,6 +92,9 @@ class FeatureSpace:
         self.features: tuple[Feature, ...] = tuple(features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
         self.monotone: tuple[int, ...] = tuple(feature.monotone for feature in self.features)
+        neutral = self.country_neutral
+        self.neutral_columns = np.array([self.names.index(name) for name in neutral], dtype=np.int64)
+        self.neutral_values = np.array(list(neutral.values()), dtype=np.float64)
 
     @property
     def country_neutral(self) -> Mapping[str, float]:
@@ -120,11 +127,8 @@ class FeatureSpace:
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
         """(n_rows, F) float64 in C order, NaN where missing. ``history`` is `HistoryRows.values` of the same table."""
         matrix = np.empty((table.n_rows, len(self.features)))
-        start = 0
-        for group in self.groups:
-            end = start + len(group.features)
-            group.fill(table, history, matrix[:, start:end])
-            start = end
+        for group, columns in zip(self.groups, self._columns, strict=True):
+            group.fill(table, history, matrix[:, columns])
         return matrix
 
     def fit_transform(
@@ -152,14 +156,11 @@ class FeatureSpace:
             if not len(inside) or not len(outside):
                 continue
             held, rest = table.take(inside), table.take(outside)
-            start = 0
-            for group in self.groups:
-                end = start + len(group.features)
+            for group, columns in zip(self.groups, self._columns, strict=True):
                 if group.learns and group is not self._own_group:
                     other = type(group)()
                     other.fit(rest)
-                    matrix[inside, start:end] = other.transform(held, history[:0])
-                start = end
+                    matrix[inside, columns] = other.transform(held, history[:0])
         return matrix
 
     def substances(self, table: ManifestTable) -> list[Match | None]:
