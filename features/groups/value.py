@@ -48,7 +48,7 @@ FEATURES: Final = declare(
 )
 _QUANTITIES: Final = ("value_per_kg", "value", "mass")
 #: Rows of `Amounts.log`.
-VALUE, MASS, UNITS, NET, GROSS, FREIGHT, TOTAL, PACKAGES = range(8)
+MASS, VALUE, UNITS, NET, GROSS, FREIGHT, TOTAL, PACKAGES = range(8)
 _LEAST_ROWS: Final = 20
 _SPREAD_FLOOR: Final = 0.15
 
@@ -129,7 +129,8 @@ class Amounts:
     """What several groups need of the numbers of a table.
 
     Attributes:
-        log: (8, n) natural logarithms in the order of `features.kernels.value.AMOUNTS`, NaN where missing or not above 0.
+        log: (8, n) natural logarithms in the order of `features.kernels.value.AMOUNTS` (mass, value and units of the item come
+            first), NaN where missing or not above 0.
         mass: (n,) kilograms of each item: its net mass, or an equal part of the shipment's gross mass.
         total: (n,) declared value of the row's shipment in US dollars, in whole cents; 0 where none is known.
     """

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 #: Amounts of a table, in the order of their arrays.
-AMOUNTS: Final = ("value", "mass", "units", "net", "gross", "freight", "total", "packages")
+AMOUNTS: Final = ("mass", "value", "units", "net", "gross", "freight", "total", "packages")
 
 _NAN: Final = float("nan")
-_VALUE: Final = 0
-_MASS: Final = 1
+_MASS: Final = 0
+_VALUE: Final = 1
 _UNITS: Final = 2
 _NET: Final = 3
 _GROSS: Final = 4
