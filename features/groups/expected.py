@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
 from features.groups.description import REMEMBERED, declared_text, words
+from features.groups.value import amounts
 from features.kernels.texts import TextRows, positions
-from features.kernels.texts_expected import amounts, distances, mean_effects
+from features.kernels.texts_expected import distances, mean_effects
 from features.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -112,7 +113,7 @@ class ExpectedGroup(Group):
 
     def fit(self, table: ManifestTable) -> None:
         text = declared_text(table)
-        logs = _logs(table)
+        logs = amounts(table).log
         # A quantity that is missing is taken as one: most parcels hold one.
         units, mass = np.nan_to_num(logs[2]), logs[0]
         by_quantity = units[:, None]
@@ -137,7 +138,7 @@ class ExpectedGroup(Group):
         for number, (name, known) in enumerate(self._columns.items()):
             column = table.text(name)
             positions(known, column.values, column.codes, at, number)
-        distances(_logs(table), self._constants, self._effects, at, of_texts, places, text.codes, _FAR, out)
+        distances(amounts(table).log, self._constants, self._effects, at, of_texts, places, text.codes, _FAR, out)
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, 6) effects of the texts on mass, value and price, and the spreads of these."""
@@ -175,14 +176,6 @@ class ExpectedGroup(Group):
                 float(own["base"]), float(own["spread_base"]), words_, spread, np.array(own["slopes"], float), effects
             )
         self._prepare()
-
-
-def _logs(table: ManifestTable) -> FloatArray:
-    """(3, n_rows) logs of mass, value and quantity."""
-    logs = np.empty((3, table.n_rows))
-    net, gross = table.number("net_mass_kg"), table.number("gross_mass_kg")
-    amounts(net, gross, table.usd("customs_value"), table.number("quantity"), table.shipment, logs)
-    return np.log(logs, out=logs)
 
 
 def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str, Coded]) -> _Additive:

@@ -7,10 +7,6 @@ cdef double _LARGEST
 cpdef void mean_effects(const long long[::1] place, const long long[::1] length, const double[:, ::1] effects,
                         double[:, ::1] out)
 
-@cython.locals(n=Py_ssize_t, begin=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, mass=double, nan=double)
-cpdef void amounts(const double[:] net, const double[:] gross, const double[:] value, const double[:] quantity,
-                   const long long[:] shipment, double[:, ::1] out)
-
 @cython.locals(n=Py_ssize_t, columns=Py_ssize_t, row=Py_ssize_t, model=Py_ssize_t, k=Py_ssize_t, text=int, nan=double,
                units=double, expected=double, distance=double)
 cpdef void distances(const double[:, ::1] logs, const double[:, ::1] constants, const double[:, ::1] effects,

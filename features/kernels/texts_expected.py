@@ -37,29 +37,6 @@ def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: Fl
             begin = end
 
 
-def amounts(
-    net: FloatArray, gross: FloatArray, value: FloatArray, quantity: FloatArray, shipment: IntArray, out: FloatArray
-) -> None:
-    """Write mass, value and quantity of each row into ``out`` (3, n), NaN where missing or not positive.
-
-    The mass is the net mass, or an equal part of the shipment's gross mass. ``shipment`` (n,) is ascending.
-    """
-    n = net.shape[0]
-    nan = float("nan")
-    begin = 0
-    with cython.nogil:
-        while begin < n:
-            end = begin + 1
-            while end < n and shipment[end] == shipment[begin]:
-                end += 1
-            for row in range(begin, end):
-                mass = net[row] if net[row] == net[row] else gross[row] / (end - begin)
-                out[0, row] = mass if mass > 0 else nan
-                out[1, row] = value[row] if value[row] > 0 else nan
-                out[2, row] = quantity[row] if quantity[row] > 0 else nan
-            begin = end
-
-
 def distances(
     logs: FloatArray,
     constants: FloatArray,
@@ -74,7 +51,7 @@ def distances(
     """Distances of mass, value and price in spreads, and those of mass and price either way.
 
     Args:
-        logs: (3, n) of mass, value and quantity.
+        logs: (3 or more, n) of mass, value, quantity and what does not matter here.
         constants: (3, 3) of the three models, NaN where one was not fitted: the base, the slopes by the log of the quantity
             and of the mass.
         effects: (values, 3) of the values of other columns.
