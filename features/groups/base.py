@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.table import Coded, ManifestTable
+from features.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
@@ -48,7 +47,7 @@ class Group:
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         """As `transform`, into ``out``, whose content before means nothing."""
-        out[:] = self.transform(table, history)
+        raise NotImplementedError
 
     def state(self) -> State:
         """What was learned: plain JSON and arrays."""
@@ -61,34 +60,6 @@ class Group:
 def declare(group: str, *rows: tuple[Any, ...]) -> tuple[Feature, ...]:
     """Features of a group from (name, reason, meaning[, monotone])."""
     return tuple(Feature(name, group, meaning, reason, *rest) for name, reason, meaning, *rest in rows)
-
-
-def per_text(
-    column: Coded, compute: Callable[[str], Sequence[float]], width: int, missing: float = np.nan
-) -> FloatArray:
-    """(n, width) of a function of the text, evaluated once per distinct text."""
-    values = np.array([compute(text) for text in column.values], dtype=np.float64).reshape(len(column.values), width)
-    return np.asarray(column.lookup(values, missing), dtype=np.float64)
-
-
-def equal(left: Coded, right: Coded) -> FloatArray:
-    """(n,) 1 where two code columns agree, 0 where they differ, NaN where either is missing."""
-    index = {value: code for code, value in enumerate(left.values)}
-    translated = right.lookup(np.array([index.get(value, -2) for value in right.values], dtype=np.int64), -1)
-    result: FloatArray = np.asarray(left.codes == translated, dtype=np.float64)
-    result[(left.codes < 0) | (right.codes < 0)] = np.nan
-    return result
-
-
-def present(column: Coded) -> FloatArray:
-    """(n,) 1 where the column has a text, else 0."""
-    return np.asarray(column.codes >= 0, dtype=np.float64)
-
-
-def is_value(column: Coded, *values: str) -> FloatArray:
-    """(n,) 1 where the code is one of ``values``, else 0 (also where missing)."""
-    found = np.array([value in values for value in column.values], dtype=np.float64)
-    return np.asarray(column.lookup(found, 0.0), dtype=np.float64)
 
 
 def log_or_nan(values: FloatArray) -> FloatArray:

@@ -90,20 +90,27 @@ class OwnGroup(Group):
             overall = _smoothed(total.finds, total.known, 0.5, _PRIOR_WEIGHT)
         else:
             overall = np.full(n, self._overall())
-        return self._matrix(table, seen, keys, overall)
+        matrix = np.empty((n, len(self.features)))
+        self._write(table, seen, keys, overall, matrix)
+        return matrix
 
-    def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
+    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         keys = hashed(table, self.own)
         seen = {key.name: self.counts_[key.name].look_up(keys[key.name]) for key in self.keys}
-        return self._matrix(table, seen, keys, np.full(table.n_rows, self._overall()))
+        self._write(table, seen, keys, np.full(table.n_rows, self._overall()), out)
 
     def _overall(self) -> float:
         known, finds = self.all_
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
-    def _matrix(
-        self, table: ManifestTable, seen: dict[str, Seen], keys: dict[str, IntArray], overall: FloatArray
-    ) -> FloatArray:
+    def _write(
+        self,
+        table: ManifestTable,
+        seen: dict[str, Seen],
+        keys: dict[str, IntArray],
+        overall: FloatArray,
+        out: FloatArray,
+    ) -> None:
         rates: dict[str, FloatArray] = {}
         columns: list[FloatArray] = []
         base = _log_odds(overall)
@@ -117,7 +124,8 @@ class OwnGroup(Group):
             if key.repeats:
                 columns.append(np.where(missing, np.nan, np.log1p(found.known)))
         columns.extend(self._numbers(table))
-        return np.stack(columns, axis=1) if columns else np.empty((table.n_rows, 0))
+        for number, column in enumerate(columns):
+            out[:, number] = column
 
     def _numbers(self, table: ManifestTable) -> list[FloatArray]:
         columns: list[FloatArray] = []
