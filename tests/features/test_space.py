@@ -71,6 +71,11 @@ def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
     }
 
 
+def test_neutral_values_stand_in_the_columns_of_their_features(space: FeatureSpace) -> None:
+    names = [space.names[column] for column in space.neutral_columns]
+    assert dict(zip(names, space.neutral_values.tolist(), strict=True)) == space.country_neutral
+
+
 def test_one_shipment_and_many_give_the_same_values_to_the_last_bit(space: FeatureSpace) -> None:
     rows = table(40)
     history = History.empty().advance(rows).values
