@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from models.bundle_audit import (
     MANIFEST,
@@ -41,8 +41,12 @@ from models.calibration import Calibrator
 from models.card import card_markdown
 from models.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
 from models.lanes import Lanes
+from models.lightgbm_alone import lightgbm
 from models.percentile import ReferenceScores
 from models.risk_model import RiskModel
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 T = TypeVar("T")
 
@@ -149,11 +153,10 @@ def _content(model: RiskModel) -> dict[str, bytes]:
 
 def _construct(audited: Audited) -> RiskModel:
     """The model, from audited bytes only."""
-    import lightgbm as lgb
-
     from features.groups.history import History
     from features.space import FeatureSpace
 
+    library = lightgbm()
     info, manifest, files = audited.info, audited.manifest, audited.files
 
     def attempt(name: str, build: Callable[..., T], *given: object) -> T:
@@ -162,11 +165,11 @@ def _construct(audited: Audited) -> RiskModel:
             return build(*given)
         except BundleRefused:
             raise
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, lgb.basic.LightGBMError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, library.basic.LightGBMError) as error:
             raise BundleRefused(info.folder, [f"{name}: {type(error).__name__}: {error}"]) from error
 
-    def booster(data: bytes) -> lgb.Booster:
-        return lgb.Booster(model_str=data.decode())
+    def booster(data: bytes) -> Booster:
+        return cast("Booster", library.Booster(model_str=data.decode()))
 
     arrays = {name: attempt(name, parse_npz, files[name]) for name in files if name.endswith(".npz")}
     documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}

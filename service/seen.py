@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features.kernels.bloom import remember
@@ -27,6 +26,9 @@ class SeenShipments:
 
     def add(self, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Remember shipments in order; (n,) whether each was there before, also earlier in this call."""
+        # Only files need it, and it takes a fifth of a second to import.
+        import pandas as pd
+
         if not ids:
             return np.empty(0, dtype=bool)
         hashes = pd.util.hash_array(np.array(ids, dtype=object), hash_key=_KEY, categorize=False)

@@ -38,6 +38,13 @@ def test_what_serves_loads_nothing_that_only_training_needs(statement: str) -> N
     assert modules_after(statement).isdisjoint(TRAINING_LIBRARIES)
 
 
+def test_a_loaded_model_brings_neither_scikit_learn_nor_pandas_and_leaves_both_importable() -> None:
+    load = "from models.bundle import load; from models.store import champion_dir; load(champion_dir())"
+    assert {"lightgbm", "numpy"} <= modules_after(load)
+    assert modules_after(load).isdisjoint({"sklearn", "pandas"})
+    assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
+
+
 def test_a_module_is_small_enough_to_read_in_one_go() -> None:
     # "About 400 lines wants to be two": some leave, because a rule that cuts a thought in half is no help.
     lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
