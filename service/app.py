@@ -17,13 +17,13 @@ from service.api import files, info, scoring, substances
 from service.api.dependencies import Slots, State
 from service.api.direct import Direct
 from service.api.docs import install_docs
-from service.api.openapi import EXAMPLE_SHIPMENT, install_openapi
+from service.api.openapi import install_openapi
 from service.errors import install_handlers
 from service.metrics import Metrics
 from service.middleware import Observed
-from service.model_host import ModelHost, Served
-from service.scoring import Options, score
+from service.model_host import Loaded, ModelHost
 from service.settings import Settings
+from service.warm_up import warm_up
 
 #: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
 _LOOKUPS = 2
@@ -38,43 +38,39 @@ problem.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -> FastAPI:
     """The ASGI application for ``settings``, by default those of the environment.
 
-    It loads, verifies and warms its model when it starts, and answers 503 for scores until then.
+    It loads, verifies and warms its model when it starts, and answers 503 for scores until then. ``loaded`` spares it to
+    load what was loaded already.
     """
     settings = Settings() if settings is None else settings
     score_settings = settings.score_settings()
     metrics = Metrics()
 
-    def warm_up(served: Served) -> None:
-        # The whole path once, reasons included, without a trace in the history.
-        score(
-            served,
-            [EXAMPLE_SHIPMENT],
-            Options(explain="all", update_history=False),
-            score_settings,
-            max_items=settings.max_items,
-        )
-
-    host = ModelHost(ModelStore(settings.models_dir), metrics, warm_up)
+    host = ModelHost(ModelStore(settings.models_dir), metrics, lambda served: warm_up(served, score_settings), loaded)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Nothing that starting makes is garbage.
+        gc.disable()
         chemistry.set_up(settings)
         # A Java program comes up while the model is loaded, and nothing waits for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        async with host.watching(settings.pointer_poll_seconds):
-            # Not before: both would load the same tables at the same time, each for itself.
-            warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
-            # What is loaded now stays: the collector need not walk through the model and its tables again and again.
-            gc.collect()
-            gc.freeze()
-            try:
-                yield
-            finally:
-                await asyncio.gather(starting, warming)
-                gc.unfreeze()
+        try:
+            async with host.watching(settings.pointer_poll_seconds):
+                # Not before: both would load the same tables at the same time, each for itself.
+                warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
+                # What is loaded now stays: the collector need not walk through the model and its tables again and again.
+                gc.freeze()
+                gc.enable()
+                try:
+                    yield
+                finally:
+                    await asyncio.gather(starting, warming)
+                    gc.unfreeze()
+        finally:
+            gc.enable()
 
     app = FastAPI(
         title="Tidewaiter",

@@ -59,6 +59,24 @@ class Refusal:
         return {"folder": self.folder, "problems": list(self.problems), "since": self.since}
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model, and the state of the bundle that it was loaded from."""
+
+    model: RiskModel
+    seen: object
+
+
+def load_current(store: ModelStore) -> Loaded:
+    """The model that the store points at, or the bundled champion.
+
+    Raises:
+        BundleRefused, StoreError: see `models.store.ModelStore.load`.
+    """
+    seen = _signature(store.current() or champion_dir())
+    return Loaded(store.load(), seen)
+
+
 class ModelHost:
     """Loads, serves, watches.
 
@@ -66,12 +84,16 @@ class ModelHost:
         store: where `promote`, `pull` and `rollback` put bundles; the bundled champion while it is empty.
         warm_up: scores something with a model that is about to answer, so that no request is the slow first one. It may
             raise ValueError when the model cannot score here, which refuses the bundle.
+        loaded: spares the first load, if the bundle is still the one that the store points at.
     """
 
-    def __init__(self, store: ModelStore, metrics: Metrics, warm_up: Callable[[Served], None]) -> None:
+    def __init__(
+        self, store: ModelStore, metrics: Metrics, warm_up: Callable[[Served], None], loaded: Loaded | None = None
+    ) -> None:
         self._store = store
         self._metrics = metrics
         self._warm_up = warm_up
+        self._loaded = loaded
         self._served: Served | None = None
         self._seen: object = None
         self._log = logger()
@@ -107,7 +129,7 @@ class ModelHost:
         if seen == self._seen:
             return False
         try:
-            served = self._load(folder)
+            served = self._load(folder, seen)
             if served is not None:
                 self._warm_up(served)
         except BundleRefused as error:
@@ -148,9 +170,10 @@ class ModelHost:
                 # A watcher that dies in silence would leave a service that can never be updated.
                 self._log.error("model_watch_failed", exc_info=error)
 
-    def _load(self, folder: Path) -> Served | None:
+    def _load(self, folder: Path, seen: object) -> Served | None:
         """The bundle ready to serve; None when it is the one that already is."""
-        model = self._store.load()
+        loaded, self._loaded = self._loaded, None
+        model = loaded.model if loaded is not None and loaded.seen == seen else self._store.load()
         before = self._served
         if before is not None and before.model.digest == model.digest:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.model_host import Loaded
     from service.settings import Settings
 
 #: Open requests get this long to end when the service is told to stop, in seconds; a CSV may be among them.
 _GRACE = 30
+#: Seconds after which a thread that scores a batch or a file lets single requests in between; Python's own 5 ms are longer than
+#: ten of them take.
+_SWITCH_INTERVAL = 0.001
 
 
 class PortTaken(OSError):
@@ -29,11 +34,12 @@ def worker_app() -> FastAPI:
 
     settings = Settings()
     configure(settings.log_level)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     return create_app(settings)
 
 
-def run(settings: Settings) -> None:
-    """Serve until told to stop.
+def run(settings: Settings, loaded: Loaded | None = None) -> None:
+    """Serve until told to stop; ``loaded`` spares the only worker its first load.
 
     Raises:
         PortTaken: something listens at the address already, or it is not ours.
@@ -56,7 +62,8 @@ def run(settings: Settings) -> None:
         if settings.workers == 1:
             from service.app import create_app
 
-            uvicorn.run(create_app(settings), **options)
+            sys.setswitchinterval(_SWITCH_INTERVAL)
+            uvicorn.run(create_app(settings, loaded), **options)
             return
         # Worker processes read the environment: what the command line said has to be there.
         os.environ |= {

@@ -19,11 +19,23 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C; its documentation is at /docs."""
+    import gc
+
+    # Nothing that starting makes is garbage; the application turns the collector on once it is ready.
+    gc.disable()
+    try:
+        _serve(host, port, workers)
+    finally:
+        gc.enable()
+
+
+def _serve(host: str | None, port: int | None, workers: int | None) -> None:
     from models.bundle import verify
-    from models.store import resolve
+    from models.store import ModelStore, resolve
     from service.cli.common import environment
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
+    from service.model_host import load_current
     from service.server import PortTaken, run
     from service.settings import unknown_variables
 
@@ -31,9 +43,13 @@ def serve(
     for name in unknown_variables():
         to_stderr().print(f"Note: {name} is no setting and has no effect.", markup=False)
     # A service that starts with a bundle nobody can use would only answer 503.
-    verify(resolve(settings.models_dir))
+    loaded = None
+    if settings.workers == 1:
+        loaded = load_current(ModelStore(settings.models_dir))
+    else:
+        verify(resolve(settings.models_dir))
     try:
-        run(settings)
+        run(settings, loaded)
     except PortTaken as error:
         raise WrongUse(str(error)) from None
 

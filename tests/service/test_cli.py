@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import shutil
 import socket
 import subprocess
@@ -62,8 +63,16 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert min(took) < 1.0
 
 
-def test_help_loads_neither_pandas_nor_the_web_framework() -> None:
-    code = "import service.cli, sys; print([m for m in ('pandas', 'fastapi', 'lightgbm', 'rich') if m in sys.modules])"
+def test_no_help_loads_what_only_work_needs() -> None:
+    heavy = ("fastapi", "lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "rdkit", "rich", "sklearn", "uvicorn")
+    code = f"""
+import contextlib, io, sys
+from service.cli.main import run
+for command in {["", *COMMANDS]!r}:
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run([*command.split(), "--help"]) == 0
+print([name for name in {heavy!r} if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -157,8 +166,10 @@ def test_a_refused_bundle_in_the_store_ends_serve_before_it_listens(
 ) -> None:
     placed = ModelStore(tmp_path / "var" / "models").install(bundle)
     (placed / "space.npz").write_bytes(b"")
-    assert run(["serve", "--port", "1"]) == 4
-    assert "space.npz" in capsys.readouterr().err
+    for workers in ("1", "2"):
+        assert run(["serve", "--port", "1", "--workers", workers]) == 4
+        assert "space.npz" in capsys.readouterr().err
+    assert gc.isenabled()
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

@@ -15,6 +15,7 @@ import pytest
 from models.bundle import load
 from models.store import ModelStore
 from service.app import create_app
+from service.model_host import load_current
 from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -45,6 +46,22 @@ def altered_copy(bundle: Path, store: Path) -> str:
     booster = next((store / "versions" / name).glob("booster_*.txt"))
     booster.write_bytes(booster.read_bytes().replace(b"0", b"1", 1))
     return name
+
+
+def test_a_model_loaded_before_is_served_unless_another_was_put_in_place_since(
+    settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    store = ModelStore(settings.models_dir)
+    loaded = load_current(store)
+    with serving(create_app(settings, loaded)) as client:
+        assert client.state.host.served.model is loaded.model
+    store.install(other_bundle)
+    with serving(create_app(settings, loaded)) as client:
+        assert client.state.host.served.model.digest == load(other_bundle).digest
+        store.rollback()
+        # Used once: what is put in place later is loaded from its own bytes.
+        wait_until(lambda: digest_of(client) == load(bundle).digest)
+        assert client.state.host.served.model is not loaded.model
 
 
 def test_a_bundle_put_in_place_is_served_without_a_restart(
