@@ -45,6 +45,24 @@ def test_a_loaded_model_brings_neither_scikit_learn_nor_pandas_and_leaves_both_i
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
 
 
+def test_requests_bring_neither_training_nor_data_frames() -> None:
+    served = """
+from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.app import create_app
+from service.logs import configure
+from service.settings import Settings
+from tests.service.api_client import serving
+configure("error")
+with serving(create_app(Settings(opsin=False))) as client:
+    for shipment in (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR):
+        assert client.post("/v1/score?explain=all", json=shipment).status_code == 200
+        assert client.post("/v1/score/batch", json={"shipments": [shipment] * 40}).status_code == 200
+    assert client.get("/v1/substances?q=4-piperidone").status_code == 200
+    assert client.get("/metrics").status_code == client.get("/v1/model").status_code == 200
+"""
+    assert modules_after(served).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
+
+
 def test_a_module_is_small_enough_to_read_in_one_go() -> None:
     # "About 400 lines wants to be two": some leave, because a rule that cuts a thought in half is no help.
     lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
