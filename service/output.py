@@ -8,15 +8,17 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from features.readers.as_text import characters, text_column
+from features.kernels.lines import measure, place, quote
+from features.readers.as_text import characters, text_array, text_column
 
 #: Endings of output files, longest first -> format and whether it is gzipped.
 _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
@@ -208,25 +210,67 @@ def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
 
     Values are written as `features.readers.as_text` writes them, null as nothing. (Arrow's own writer quotes all text.)
     """
-    if not table.num_rows:
+    n_rows = table.num_rows
+    if not n_rows:
         return b""
-    cells = [_cells(text_column(column), delimiter) for column in table.columns]
-    cells[-1] = _join(cells[-1], "", separator="\n")
-    lines = _join(*cells, separator=delimiter)
-    return b"".join(characters(chunk) for chunk in lines.chunks)
+    columns = [_texts(column, delimiter) for column in table.columns]
+    widths = np.zeros(n_rows, dtype=np.int64)
+    for texts in columns:
+        measure(texts.offsets, texts.codes, texts.valid, texts.first, widths)
+    positions = np.cumsum(widths) - widths
+    lines = np.empty(widths.sum(), dtype=np.uint8)
+    separators = [*[ord(delimiter)] * (len(columns) - 1), ord("\n")]
+    for texts, separator in zip(columns, separators, strict=True):
+        place(texts.offsets, texts.data, texts.codes, texts.valid, texts.first, separator, positions, lines)
+    return lines.tobytes()
 
 
-def _join(*columns: Any, separator: str) -> Any:
-    return pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement="")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Texts:
+    """A column as `features.kernels.lines` takes it."""
+
+    offsets: NDArray[np.int32]
+    data: NDArray[np.uint8]
+    codes: NDArray[np.int32]
+    valid: NDArray[np.uint8]
+    first: int
 
 
-def _cells(column: Any, delimiter: str) -> Any:
-    text = b"".join(characters(chunk) for chunk in column.chunks)
-    if not any(mark in text for mark in (delimiter.encode(), b'"', b"\n", b"\r")):
-        return column
-    needy = pc.match_substring_regex(column, f'[{delimiter}"\\r\\n]')
-    quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
-    return pc.if_else(needy, quoted, column)
+def _texts(column: Any, delimiter: str) -> _Texts:
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        indices = array.indices.cast(pa.int32())
+        values = text_array(array.dictionary)
+        if values.null_count:
+            values = values.fill_null("")
+        codes = np.frombuffer(indices.buffers()[1], dtype=np.int32)[indices.offset : indices.offset + len(indices)]
+    else:
+        indices = values = text_array(array)
+        codes = np.arange(len(array), dtype=np.int32)
+    bits = indices.buffers()[0]
+    offsets, data = _quoted_where_needed(values, delimiter)
+    if bits is None:
+        return _Texts(offsets, data, codes, np.full(len(array) // 8 + 1, 0xFF, dtype=np.uint8), 0)
+    return _Texts(offsets, data, codes, np.frombuffer(bits, dtype=np.uint8), indices.offset)
+
+
+def _quoted_where_needed(values: Any, delimiter: str) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Offsets and bytes of the texts of a string array as cells of CSV."""
+    if not len(values):
+        return np.zeros(1, dtype=np.int32), np.empty(0, dtype=np.uint8)
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
+    plain = np.frombuffer(data or b"", dtype=np.uint8)
+    text = characters(values)
+    marks = [ord(mark) for mark in (delimiter, '"', "\n", "\r") if mark.encode() in text]
+    if not marks:
+        return bounds, plain
+    marked = np.zeros(256, dtype=np.uint8)
+    marked[marks] = 1
+    new_bounds = np.empty_like(bounds)
+    quoted = np.empty(2 * len(text) + 2 * len(values), dtype=np.uint8)
+    quote(bounds, plain, marked, new_bounds, quoted)
+    return new_bounds, quoted
 
 
 def round_significant(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

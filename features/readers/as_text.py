@@ -25,7 +25,7 @@ def text_column(column: Any) -> Texts:
         return column
     if column.num_chunks == 0:
         return pa.chunked_array([], pa.string())
-    return pa.chunked_array([_text(chunk) for chunk in column.chunks], pa.string())
+    return pa.chunked_array([text_array(chunk) for chunk in column.chunks], pa.string())
 
 
 def characters(array: Any) -> bytes:
@@ -39,10 +39,11 @@ def characters(array: Any) -> bytes:
     return bytes(memoryview(data)[bounds[array.offset] : bounds[array.offset + len(array)]])
 
 
-def _text(array: Any) -> Any:
+def text_array(array: Any) -> Any:
+    """`text_column` of an array."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        values = _text(array.dictionary)
+        values = text_array(array.dictionary)
         return values.take(array.indices)
     if pa.types.is_floating(kind):
         wide = array.cast(pa.float64())
@@ -78,7 +79,7 @@ def _time_text(array: Any) -> Any:
 def _list_text(array: Any) -> Any:
     if pa.types.is_nested(array.type.value_type):
         return pa.array([None if value is None else _json(value) for value in array.to_pylist()], pa.string())
-    texts = iter(_text(array.flatten()).to_pylist())
+    texts = iter(text_array(array.flatten()).to_pylist())
     lists: list[str | None] = []
     for length in pc.list_value_length(array).to_pylist():
         parts = [next(texts) for _ in range(length or 0)]
