@@ -33,6 +33,7 @@ _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
 }
 #: Compresses text about as well as the default level 6, in two thirds of the time.
 _GZIP_LEVEL: Final = 4
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class OutputRefused(ValueError):
@@ -175,11 +176,14 @@ class _JsonlWriter:
     def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
         columns = {name: _json_values(table.column(index)) for index, name in enumerate(table.column_names)}
         names = list(columns)
+        lines: list[str] = []
         for index, values in enumerate(zip(*columns.values(), strict=True)):
             row = dict(zip(names, values, strict=True))
             if objects is not None:
                 row.update((name, value) for name, value in objects[index].items() if name in row)
-            self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n")
+            lines.append(_JSON.encode(row))
+        if lines:
+            self._file.write(("\n".join(lines) + "\n").encode("utf-8"))
 
     def close(self) -> None:
         """Nothing is held back."""
