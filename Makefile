@@ -9,6 +9,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; d
 VENV ?= .venv
 # SERVE=0 ends `make demo` after the table instead of serving the API.
 SERVE ?= 1
+# QUICK=1 lets `make benchmarks` only show that everything works.
+QUICK ?= 0
 PYTEST_ARGS ?= -n auto --dist loadfile
 
 BIN := $(VENV)/bin
@@ -23,6 +25,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary :all:
 stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/dev/null | cksum | cut -d ' ' -f 1)
 SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
+BENCH_STAMP := $(call stamp,bench,requirements/bench.txt)
 # A module with a .pxd beside it is compiled (setup.py).
 KERNELS := $(shell find features models service -name '*.pxd' 2>/dev/null | sort)
 KERNEL_STAMP := $(call stamp,kernels,setup.py $(KERNELS) $(KERNELS:.pxd=.py))
@@ -31,7 +34,7 @@ CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service training tests
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev test lint champion readme lock compose-secrets clean
+.PHONY: help demo dev test lint champion readme benchmarks lock compose-secrets clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -61,12 +64,21 @@ champion: $(DEV_STAMP) $(KERNEL_STAMP) ## train models/champion again, from its 
 readme: $(DEV_STAMP) $(KERNEL_STAMP) ## put the answers of models/champion into the README
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
 
+benchmarks: ## measure speed and memory, also of other model servers, and write docs/performance.md (an hour; QUICK=1: minutes, no page)
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench .measured
+
+# In an environment of its own: BentoML holds back libraries that the development environment has newer.
+.PHONY: .measured
+.measured: $(BENCH_STAMP) $(KERNEL_STAMP)
+	@$(RUN) $(BIN)/python -m benchmarks.report $(if $(filter 0 no false,$(QUICK)),,--quick)
+
 lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
 	@$(LOCK) -c requirements/dev.txt --extra fast pyproject.toml -o requirements/serve.txt
 	@$(LOCK) -c requirements/dev.txt --extra fast --extra train --extra postgres pyproject.toml -o requirements/train.txt
 	@$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
+	@$(LOCK) --extra fast --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt
 	@$(LOCK) requirements/lock.in -o requirements/lock.txt
 
 # For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.
@@ -80,7 +92,7 @@ compose-secrets: ## make the password that compose.yaml needs, once
 		&& chmod 444 var/secrets/postgres_password; }
 
 clean: ## remove the virtual environments, caches and output
-	rm -rf $(VENV) $(VENV)-lock out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 	find $(SOURCES) \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
 
@@ -97,6 +109,12 @@ $(DEV_STAMP): | $(BIN)/python
 	@$(INSTALL) -r requirements/build.txt -r requirements/dev.txt
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.dev-* && touch $@
+
+$(BENCH_STAMP): | $(BIN)/python
+	@echo "Installing what the benchmarks need into $(VENV) (a few minutes the first time) ..."
+	@$(INSTALL) -r requirements/build.txt -r requirements/bench.txt
+	@$(MAKE) --no-print-directory $(VENV)/.installed
+	@rm -f $(VENV)/.bench-* && touch $@
 
 # After the install, which compiles too but not again when a kernel changes. Without a compiler they run as Python.
 $(KERNEL_STAMP): | $(BIN)/python

@@ -12,6 +12,8 @@ from typing import Final
 
 #: What most figures depend on.
 LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "fastapi")
+#: And what those of servers depend on.
+SERVERS: Final = (*LIBRARIES, "uvicorn", "mlflow", "bentoml", "litserve")
 
 
 def describe(names: Sequence[str] = LIBRARIES) -> str:

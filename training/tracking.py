@@ -257,7 +257,7 @@ def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={BUNDLE_ARTIFACT: str(named)},
-        signature=_signature(model),
+        signature=model_signature(model),
         code_paths=code_folder(scratch),
         pip_requirements=_pinned(),
         registered_model_name=REGISTERED_NAME,
@@ -266,7 +266,7 @@ def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
     return str(info.registered_model_version)
 
 
-def _signature(model: RiskModel) -> ModelSignature:
+def model_signature(model: RiskModel) -> ModelSignature:
     """Every manifest column and further field, all optional and of any type: bad data is scored, and only what is known
     is listed.
     """

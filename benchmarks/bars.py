@@ -1,0 +1,97 @@
+"""What the figures are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.files import COMPARED, cost_us, of_floor
+from benchmarks.script import Result
+from benchmarks.servers.catalogue import OURS
+from benchmarks.serving import over_rounds, ratio
+from benchmarks.tables import Table, number
+
+_LARGEST: Final = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One figure beside what it should be; ``value`` is None where it was not measured."""
+
+    what: str
+    wanted: float
+    value: float | None
+    at_most: bool = False
+    unit: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """None where it was not measured."""
+        if self.value is None:
+            return None
+        return self.value <= self.wanted if self.at_most else self.value >= self.wanted
+
+    def row(self) -> tuple[str, str, str, str]:
+        """What, bar, figure, whether it is met."""
+        unit = f" {self.unit}" if self.unit else ""
+        sign = "at most" if self.at_most else "at least"
+        told = {True: "yes", False: "**no**", None: "not measured"}[self.met]
+        return (
+            self.what,
+            f"{sign} {self.wanted:,g}{unit}",
+            number(self.value) + (unit if self.value is not None else ""),
+            told,
+        )
+
+
+def bars(results: Mapping[str, Result]) -> list[Bar]:
+    """Every bar, from the figures of all benchmarks by name."""
+    serving, files = results["serving"], results["files"]
+    kinds = {one["name"]: one for one in serving["own_requests"]}
+    ours = next(one for one in serving["servers"] if one["name"] == OURS)
+    found: list[Bar] = []
+    for name, limit in (
+        ("natural repetition", 1.0),
+        ("texts never seen", 3.0),
+        ("reasons for every one", 3.0),
+        ("never seen, reasons", 3.0),
+    ):
+        found.append(Bar(f"p50, {name}", limit, over_rounds(kinds[name], 1, "p50_ms"), at_most=True, unit="ms"))
+        found.append(Bar(f"p99, {name}", 5.0, over_rounds(kinds[name], 1, "p99_ms"), at_most=True, unit="ms"))
+    found.append(Bar("requests/s, 8 connections", 2_000.0, over_rounds(kinds["natural repetition"], 8, "rate")))
+    for given in ("manifests", "numbers"):
+        for other in serving["servers"]:
+            if other is not ours and other["given"] == given:
+                found.append(Bar(f"ahead of {other['name']}, given {given}", 1.0, ratio(ours, other, 8), unit="x"))
+    batch = next(one for one in serving["own_requests"] if one["shipments"] > 1)
+    rows = over_rounds(batch, 8, "rate") * batch["shipments"] * batch["items"]
+    found.append(Bar("batch, rows/s", 20_000.0, rows))
+    found += [Bar(f"file of the floor, {one['name']}", 0.6, of_floor(one)) for one in files["formats"]]
+    sized = {one["rows"]: one for one in files["scaling"]}
+    largest = sized.get(_LARGEST)
+    asked: list[tuple[str, float, str, Callable[[Result], float]]] = [
+        (f"memory of {_LARGEST:,} rows", 700.0, "MB", lambda one: max(one["peak_mb"])),
+        (
+            f"cost a row of {_LARGEST:,} rows, of {COMPARED:,}",
+            1.1,
+            "x",
+            lambda one: cost_us(one) / cost_us(sized[COMPARED]),
+        ),
+    ]
+    found += [
+        Bar(what, limit, figure(largest) if largest else None, at_most=True, unit=unit)
+        for what, limit, unit, figure in asked
+    ]
+    return found
+
+
+def table(results: Mapping[str, Result]) -> Table:
+    """All bars."""
+    return Table(
+        "Against the bars",
+        ("figure", "bar", "measured", "met"),
+        tuple(bar.row() for bar in bars(results)),
+        "Latencies at one connection; *ahead*: the service's requests at 8 connections for one of the other's, the "
+        "service always given raw manifests.",
+    )

@@ -1,0 +1,188 @@
+"""Ways to score a file, each in a process of its own: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
+
+``ours`` is `service.batch.score_file` as ``tidewaiter score`` calls it; ``floor`` is what cannot be left out: parsing,
+predicting ready-made numbers with all heads, and contributions for as many rows as are explained; ``plain`` is the script that
+somebody would write: pandas, the library's features of the whole frame, LightGBM head by head, ``to_csv``. The model is loaded
+before the clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.fields import MANIFEST_NAMES
+from features.readers import open_table
+from features.table import Coded, ManifestTable
+from models.bundle import load
+from models.lanes import GREEN
+from models.risk_model import RiskModel
+from models.store import champion_dir
+
+Floats = NDArray[np.float64]
+#: Rows of ready-made numbers; the floor predicts them again and again.
+_READY_ROWS: Final = 20_000
+_EXPLAINED_AT_A_TIME: Final = 4_096
+_REASONS: Final = 3
+
+
+def threads() -> int:
+    """As ``tidewaiter score`` has it."""
+    return min(8, os.cpu_count() or 1)
+
+
+def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
+    """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
+    from service.batch import score_file
+
+    began = time.perf_counter()
+    report = score_file(source, target, model, explain="shown" if explained else "none", threads=threads())
+    seconds = time.perf_counter() - began
+    if report.rows_in != report.rows_out + report.rows_rejected:
+        raise RuntimeError(f"{report.rows_in} rows in, {report.rows_out} out, {report.rows_rejected} rejected")
+    return {
+        "seconds": seconds,
+        "rows": report.rows_in,
+        "explained": sum(count for lane, count in report.by_lane.items() if lane != "green") if explained else 0,
+    }
+
+
+def floor(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
+    """Nothing is written."""
+    ready = ready_numbers(model, source)
+    began = time.perf_counter()
+    rows = 0
+    for count in parsed(source):
+        rows += count
+        for start in range(0, count, len(ready)):
+            model.predict_raw(ready[: min(len(ready), count - start)], threads())
+    per_head = [len(part) for part in np.array_split(np.arange(explained), len(model.heads))]
+    for head, count in zip(model.heads, per_head, strict=True):
+        for start in range(0, count, _EXPLAINED_AT_A_TIME):
+            model.explain_rows(ready[: min(_EXPLAINED_AT_A_TIME, count - start)], head)
+    return {"seconds": time.perf_counter() - began, "rows": rows}
+
+
+def ready_numbers(model: RiskModel, source: Path) -> Floats:
+    """(n, F) features of the file's first rows, n at most 20,000."""
+    with open_table(source, rows_per_chunk=_READY_ROWS) as reader:
+        chunk = next(iter(reader))
+    table = ManifestTable.from_columns(chunk.columns, chunk.n_rows).accepted()
+    return model.space.transform(table, model.history.copy().advance(table).values)
+
+
+def parsed(source: Path) -> Iterator[int]:
+    """Rows of each piece of the file, parsed by pyarrow, all text."""
+    import pyarrow as pa
+
+    if source.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        yield from (len(batch) for batch in pq.ParquetFile(source).iter_batches(_READY_ROWS))
+        return
+    names = first_names(source)
+    if source.suffix == ".jsonl":
+        import pyarrow.json as pj
+
+        schema = pa.schema([(name, pa.string()) for name in names])
+        table = pj.read_json(source, parse_options=pj.ParseOptions(explicit_schema=schema))
+        yield from (len(batch) for batch in table.to_batches(_READY_ROWS))
+        return
+    import pyarrow.csv as pc
+
+    text = pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    yield from (len(batch) for batch in pc.open_csv(source, convert_options=text))
+
+
+def first_names(source: Path) -> list[str]:
+    """Names of the columns."""
+    if source.suffix == ".jsonl":
+        return list(MANIFEST_NAMES)
+    with source.open(encoding="utf-8") as file:
+        return file.readline().strip().split(",")
+
+
+def plain(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
+    """The whole file at once."""
+    import pandas as pd
+
+    began = time.perf_counter()
+    if source.suffix == ".parquet":
+        frame = pd.read_parquet(source)
+    elif source.suffix == ".jsonl":
+        frame = pd.read_json(source, lines=True, dtype=False)
+    else:
+        frame = pd.read_csv(source, dtype=str, keep_default_na=False)
+    names = [name for name in MANIFEST_NAMES if name in frame.columns]
+    frame = frame.fillna("")
+    columns = {name: Coded.from_list(frame[name].tolist()) for name in names}
+    table = ManifestTable.from_columns(columns, len(frame)).accepted()
+    matrix = model.space.transform(table, model.history.copy().advance(table).values)
+    raw = np.stack([np.asarray(model.boosters[head].predict(matrix, raw_score=True)) for head in model.heads], axis=1)
+    heads, risk = model.calibrate(raw)
+    of_shipment = np.maximum.reduceat(risk, table.first_row)
+    lanes = model.lanes.assign(of_shipment)
+    scored = frame.loc[np.flatnonzero(~table.refused)] if len(frame) == table.n_rows else frame.iloc[: table.n_rows]
+    scored = scored.assign(risk=of_shipment[table.shipment], lane=lanes[table.shipment])
+    if explained:
+        scored["reasons"] = _reasons(model, matrix, heads, np.flatnonzero(lanes[table.shipment] > GREEN))
+    scored.to_csv(target, index=False)
+    return {"seconds": time.perf_counter() - began, "rows": len(frame)}
+
+
+def _reasons(model: RiskModel, matrix: Floats, heads: Floats, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+    """The features that speak most for each of the rows, by the head that is highest there."""
+    texts = np.full(len(matrix), "", dtype=object)
+    names = np.array(model.space.names)
+    chosen = heads[rows].argmax(axis=1) if len(rows) else np.empty(0, dtype=np.intp)
+    for k, head in enumerate(model.heads):
+        of_head = rows[chosen == k]
+        if len(of_head):
+            parts: Any = model.boosters[head].predict(matrix[of_head], pred_contrib=True)
+            strongest = np.argsort(-np.asarray(parts)[:, :-1], axis=1)[:, :_REASONS]
+            texts[of_head] = ["; ".join(names[order]) for order in strongest]
+    return texts
+
+
+WAYS: Final = {"ours": ours, "floor": floor, "plain": plain}
+
+
+def main() -> None:
+    """Print the figures as JSON, with ``peak_mb``, the most memory that this process had."""
+    way, source, target, explained = sys.argv[1:]
+    model = load(champion_dir())
+    told = WAYS[way](model, Path(source), Path(target), int(explained))
+    print(json.dumps({**told, "peak_mb": peak_mb()}))
+
+
+def peak_mb() -> float:
+    """Most memory that this process ever had, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux a process inherits the peak of getrusage from the one that started it.
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
+    # macOS, in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def write_jsonl(source: Path, target: Path) -> None:
+    """A CSV as JSON lines, flat, without what is missing."""
+    import csv
+
+    with source.open(encoding="utf-8", newline="") as rows, target.open("w", encoding="utf-8") as out:
+        for row in csv.DictReader(rows):
+            print(json.dumps({name: value for name, value in row.items() if value}, ensure_ascii=False), file=out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""How the cost grows: with goods items, length and strangeness of texts, batch size, and with heads, trees and leaves.
+
+All in process, on one thread. The kinds of a table take turns, request by request, so that all of them meet the same machine.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from pydantic_core import to_json
+
+from benchmarks.script import Result, Size, run, say
+from benchmarks.shipments import Record, never_seen, simulated, words
+from benchmarks.stages import Answering
+from benchmarks.tables import Table, number, times
+from models.bundle import load
+from models.risk_model import RiskModel
+from models.settings import RISK
+from models.store import champion_dir
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+
+ITEMS: Final = (1, 2, 5, 10, 20, 50, 100, 200)
+LETTERS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000)
+UNKNOWN: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+BATCH: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+TREES: Final = (100, 500, 1_000)
+LEAVES: Final = (8, 31, 63)
+_SEED: Final = 7
+
+
+def measure(size: Size) -> Result:
+    """Tables of `cost`: what varies -> microseconds; ``boosters`` has ``heads``, ``trees``, ``leaves`` and microseconds."""
+    quick = size is Size.quick
+    repeats = 8 if quick else 60
+    say("simulating shipments")
+    records = simulated(12_000 if quick else 60_000, _SEED)
+    model = load(champion_dir())
+    chance = random.Random(_SEED)
+    say("items, texts")
+    found: dict[str, Any] = {
+        "items": cost(model, {str(n): [with_items(records, n, chance) for _ in range(repeats)] for n in ITEMS}),
+        "letters": cost(model, {str(n): [with_text(records, n, chance) for _ in range(repeats)] for n in LETTERS}),
+    }
+    say("unknown texts, batches")
+    many = records[: 1_000 if quick else 10_000]
+    shares = {str(part): [[record] for record in never_seen(many, _SEED, part)[: repeats * 20]] for part in UNKNOWN}
+    # The mean: of a mixture a median sees one part alone.
+    found["unknown"] = cost(model, shares, mean)
+    batches = {str(n): [_next(records, n, chance) for _ in range(max(3, repeats // 4))] for n in BATCH}
+    found["batch"] = {n: value / int(n) for n, value in cost(model, batches).items()}
+    say("heads, trees, leaves")
+    found["boosters"] = boosters(model, trees=(20, 100) if quick else TREES, repeats=10 if quick else 100)
+    return found
+
+
+def cost(
+    model: RiskModel,
+    requests: Mapping[str, Sequence[Sequence[Record]]],
+    average: Callable[[list[int]], float] = median,
+) -> dict[str, float]:
+    """Microseconds of answering the requests of each kind, JSON in and out."""
+    answering = Answering(model)
+    bodies = {kind: [to_json(list(one)) for one in each] for kind, each in requests.items()}
+    for each in bodies.values():
+        answering.answer(each[0])
+    taken: dict[str, list[int]] = {kind: [] for kind in bodies}
+    for turn in range(1, max(map(len, bodies.values()))):
+        for kind, each in bodies.items():
+            began = time.perf_counter_ns()
+            answering.answer(each[turn])
+            taken[kind].append(time.perf_counter_ns() - began)
+    return {kind: average(values) / 1e3 for kind, values in taken.items()}
+
+
+def with_items(records: Sequence[Record], count: int, chance: random.Random) -> list[Record]:
+    """One shipment whose goods come from so many others."""
+    shipment = copy.deepcopy(chance.choice(records))
+    items = []
+    for place in range(count):
+        item = copy.deepcopy(chance.choice(chance.choice(records)["items"]))
+        item["item_number"] = str(place + 1)
+        items.append(item)
+    shipment["items"] = items
+    return [shipment]
+
+
+def with_text(records: Sequence[Record], letters: int, chance: random.Random) -> list[Record]:
+    """One shipment with a description of so many letters that nobody has seen."""
+    shipment = copy.deepcopy(chance.choice(records))
+    shipment["items"] = shipment["items"][:1]
+    shipment["items"][0]["goods_description"] = words(chance, letters // 4 + 1)[:letters].strip()
+    return [shipment]
+
+
+def _next(records: Sequence[Record], count: int, chance: random.Random) -> list[Record]:
+    start = chance.randrange(len(records) - count)
+    return list(records[start : start + count])
+
+
+# ---- Boosters of other sizes
+
+
+def boosters(model: RiskModel, *, trees: Sequence[int], repeats: int) -> list[dict[str, float]]:
+    """Microseconds of `RiskModel.predict_raw` on one row, and a row of 1,000, with boosters trained on random numbers."""
+    names = list(model.space.names)
+    sizes = []
+    for leaves in LEAVES:
+        grown = grow(names, max(trees), leaves)
+        sizes += [(1, count, leaves, with_booster(model, grown, count)) for count in trees]
+        if leaves == LEAVES[0] and len(model.heads) > 1:
+            sizes.append((len(model.heads), trees[0], leaves, with_booster(model, grown, trees[0], len(model.heads))))
+    matrix = np.random.default_rng(_SEED).normal(size=(1_000, len(names)))
+    own = (len(model.heads), _tree_count(model), 0, model)
+    taken: list[tuple[list[int], list[int]]] = [([], []) for _ in [own, *sizes]]
+    for _ in range(repeats):
+        for (_, _, _, one), (single, many) in zip([own, *sizes], taken, strict=True):
+            for rows, values in ((matrix[:1], single), (matrix, many)):
+                began = time.perf_counter_ns()
+                one.predict_raw(rows)
+                values.append(time.perf_counter_ns() - began)
+    return [
+        {
+            "heads": heads,
+            "trees": count,
+            "leaves": leaves,
+            "single_us": median(single) / 1e3,
+            "batch_us": median(many) / 1e3 / len(matrix),
+        }
+        for (heads, count, leaves, _), (single, many) in zip([own, *sizes], taken, strict=True)
+    ]
+
+
+def _tree_count(model: RiskModel) -> int:
+    return sum(booster.num_trees() for booster in model.boosters.values())
+
+
+def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
+    """A booster trained on random numbers: its trees are full, which is all that its speed depends on."""
+    import lightgbm as lgb
+
+    chance = np.random.default_rng(_SEED)
+    matrix = chance.normal(size=(4_000, len(names)))
+    label = (matrix[:, :20].sum(axis=1) + 4.0 * chance.normal(size=len(matrix)) > 0).astype(float)
+    params = {"objective": "binary", "num_leaves": leaves, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}
+    data = lgb.Dataset(matrix, label, feature_name=names)
+    return lgb.train({**params, "learning_rate": 0.02, "feature_fraction": 0.3, "max_bin": 63}, data, trees)
+
+
+def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int = 1) -> RiskModel:
+    """The model with as many heads, each of which is the booster's first trees."""
+    import lightgbm as lgb
+
+    chosen = model.heads[:heads]
+    cut = {head: lgb.Booster(model_str=booster.model_to_string(num_iteration=trees)) for head in chosen}
+
+    def kept(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if name in (*chosen, RISK)}
+
+    return dataclasses.replace(
+        model,
+        heads=chosen,
+        boosters=cut,
+        calibrators=kept(model.calibrators),
+        prevalence=kept(model.prevalence),
+        base_rates={head: model.base_rates[head] for head in chosen},
+    )
+
+
+def tables(result: Result) -> list[Table]:
+    """One table of each that varies."""
+
+    def growth(title: str, what: str, key: str, note: str, show: Callable[[str], str] = str) -> Table:
+        values: dict[str, float] = result[key]
+        first = next(iter(values.values()))
+        rows = tuple((show(name), number(value), times(value / first)) for name, value in values.items())
+        return Table(title, (what, "µs", "of the first"), rows, note)
+
+    sizes = tuple(
+        (
+            f"{one['trees']} trees of {one['leaves']} leaves"
+            if one["leaves"]
+            else f"the champion: {one['trees']} trees",
+            str(one["heads"]),
+            number(one["single_us"]),
+            number(one["batch_us"]),
+        )
+        for one in result["boosters"]
+    )
+    return [
+        growth("Goods items of a shipment", "items", "items", "Microseconds of a whole shipment, JSON in, JSON out."),
+        growth(
+            "Length of a description that nobody has seen",
+            "letters",
+            "letters",
+            "Microseconds of a shipment of one item. A text is read once; when it comes again its readings are "
+            "remembered.",
+        ),
+        growth(
+            "Share of shipments with unknown texts",
+            "share",
+            "unknown",
+            "Mean microseconds of a shipment; the others' texts repeat as in the simulated trade.",
+            lambda name: f"{float(name):.0%}",
+        ),
+        growth("Shipments of a batch", "shipments", "batch", "Microseconds of one shipment of the batch."),
+        Table(
+            "Heads, trees and leaves",
+            ("boosters", "heads", "one row, µs", "row of 1,000, µs"),
+            sizes,
+            "Predicting alone, on one thread, with boosters trained on random numbers; trees are those of each "
+            "head, the champion's those of all its heads.",
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    run("scaling", __doc__, measure, tables)

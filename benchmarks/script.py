@@ -1,0 +1,62 @@
+"""What every benchmark has in common: its size, the line about the machine, its tables, and its figures as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from benchmarks.machine import LIBRARIES, describe
+from benchmarks.tables import Table
+
+Result = dict[str, Any]
+#: Where figures are kept.
+OUT: Final = Path("out/benchmarks")
+
+
+class Size(StrEnum):
+    """How long to measure: ``quick`` shows that everything works, ``full`` adds what takes many minutes."""
+
+    quick = "quick"
+    usual = "usual"
+    full = "full"
+
+
+def console() -> Console:
+    """Wide enough for every table also where there is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(
+    name: str,
+    description: str | None,
+    measure: Callable[[Size], Result],
+    tables: Callable[[Result], list[Table]],
+    libraries: Sequence[str] = LIBRARIES,
+) -> None:
+    """Measure as the command line asks, print the tables, and keep the figures."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_const", dest="size", const=Size.quick, help="see that it works")
+    size.add_argument("--full", action="store_const", dest="size", const=Size.full, help="all of it, many minutes")
+    parser.add_argument("--json", type=Path, default=OUT / f"{name}.json", metavar="FILE", help="default: %(default)s")
+    options = parser.parse_args()
+    out = console()
+    out.print(describe(libraries), style="dim")
+    measured = {"measured_on": describe(libraries), "size": str(options.size or Size.usual)}
+    result = measured | measure(options.size or Size.usual)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for table in tables(result):
+        table.show(out)

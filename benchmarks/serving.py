@@ -1,0 +1,326 @@
+"""One worker of the service beside general model servers that serve the same bundle, and what its own requests cost.
+
+All servers run at once, each held still (SIGSTOP) while another is measured, so that a round measures all of them within a minute;
+figures are medians over rounds, ratios are taken within a round. Needs some 8 GB of memory.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.client import Client, Driven, Requests, ask, connect
+from benchmarks.machine import SERVERS
+from benchmarks.script import Result, Size, run, say
+from benchmarks.servers.catalogue import KINDS, OURS, Asked, Kind, program
+from benchmarks.servers.mlflow_save import save
+from benchmarks.servers.running import Running, free_port, stopping
+from benchmarks.shipments import Record, never_seen, simulated, with_names
+from benchmarks.tables import Table, number, times
+from features.shipment import shipment_from_json
+from features.table import ManifestTable
+from models.bundle import load
+from models.store import champion_dir
+
+#: Connections at a time.
+CONNECTIONS: Final = (1, 8, 32)
+_WARM_UP: Final = 200
+_BATCH: Final = 1_000
+#: Shipments with texts never seen: as many as are sent, each is a copy.
+_UNSEEN: Final = 25_000
+_SEED: Final = 20261101
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured: goods items simulated, rounds, seconds at each number of connections, starts."""
+
+    items: int
+    rounds: int
+    seconds: float
+    starts: int
+
+
+PLANS: Final = {
+    Size.quick: Plan(items=12_000, rounds=2, seconds=0.5, starts=1),
+    Size.usual: Plan(items=120_000, rounds=7, seconds=1.2, starts=5),
+    Size.full: Plan(items=120_000, rounds=7, seconds=1.2, starts=5),
+}
+
+
+def measure(size: Size) -> Result:
+    """All figures; see the keys of what `servers`, `own_requests` and `starts` give."""
+    plan = PLANS[size]
+    say("simulating shipments")
+    shipments = simulated(plan.items, _SEED)
+    asked = Asked(shipments, feature_rows(shipments[:2000]))
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder, Client() as client:
+        scratch = Path(folder)
+        return {
+            "shipments": len(shipments),
+            "ceiling": ceiling(client, scratch, asked),
+            "servers": servers(client, scratch, asked, plan),
+            "own_requests": own_requests(client, scratch, asked, plan),
+            "starts": starts(scratch, asked, plan),
+        }
+
+
+def feature_rows(shipments: Sequence[Record]) -> list[list[float]]:
+    """Feature numbers of goods items; JSON has no NaN, so what is missing becomes 0."""
+    model = load(champion_dir())
+    table = ManifestTable.from_shipments(list(map(shipment_from_json, shipments)), receipt=0)
+    history = model.history.copy().advance(table)
+    return [list(map(float, row)) for row in np.nan_to_num(model.space.transform(table, history.values))]
+
+
+def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
+    """Connections -> requests a second of the client with a server that answers at once."""
+    file = scratch / "trivial.bin"
+    requests = Requests.post("/", [json.dumps(one).encode() for one in asked.shipments[:1000]])
+    requests.write(file)
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.servers.trivial", str(port)]
+    server = Running("trivial", command, port, scratch / "trivial.log")
+    with stopping([server]):
+        server.wait(requests.items[0])
+        return {str(n): client.drive(port, file, connections=n, seconds=0.5).rate for n in CONNECTIONS}
+
+
+class Position:
+    """Where in a list of requests a server is: each request is sent once, as long as there are any."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.start = file, 0
+
+    def drive(self, client: Client, port: int, connections: int, seconds: float, at_most: int = 0) -> Driven:
+        """The next period of load."""
+        driven = client.drive(
+            port, self.file, connections=connections, seconds=seconds, start=self.start, at_most=at_most
+        )
+        self.start += driven.sent
+        return driven
+
+
+def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
+    """Per server ``name``, ``given``, ``ready_s``, ``resident_mb``, and ``rounds``: connections -> `Driven`."""
+    bundle = champion_dir().resolve()
+    say("saving MLflow models")
+    save(bundle, scratch / "mlflow")
+    running: list[tuple[Kind, Running, Position]] = []
+    told: list[dict[str, Any]] = []
+    with stopping() as started:
+        for kind in KINDS:
+            file = scratch / f"{kind.slug}.bin"
+            requests = kind.requests(asked)
+            requests.write(file)
+            server = kind.start(scratch, bundle)
+            started.append(server)
+            ready = server.wait(requests.items[0])
+            say(f"{kind.name}, given {kind.given}: ready after {ready:.1f} s")
+            position = Position(file)
+            position.drive(client, server.port, 4, 30.0, at_most=_WARM_UP)
+            told.append({"name": kind.name, "given": kind.given, "ready_s": ready, "rounds": []})
+            server.hold()
+            running.append((kind, server, position))
+        for number_of_round in range(plan.rounds):
+            say(f"round {number_of_round + 1} of {plan.rounds}")
+            # Forth and back, so that what changes within a round does not always meet the same ones.
+            for (_, server, position), one in list(zip(running, told, strict=True))[
+                :: -1 if number_of_round % 2 else 1
+            ]:
+                server.go_on()
+                position.drive(client, server.port, 4, 1.0, at_most=20)
+                found = {}
+                for n in CONNECTIONS:
+                    busy = server.cpu_s()
+                    driven = position.drive(client, server.port, n, plan.seconds)
+                    found[str(n)] = {**_told(driven), "cpu_ms": 1e3 * (server.cpu_s() - busy) / driven.requests}
+                one["rounds"].append(found)
+                server.hold()
+        for (_, server, position), one in zip(running, told, strict=True):
+            one["resident_mb"] = server.resident_mb()
+            one["sent"] = position.start
+    return told
+
+
+def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
+    """Per kind of request to the service ``name``, ``shipments`` a request, and ``rounds``: connections -> `Driven`."""
+    records = list(asked.shipments)
+    batches = [records[at : at + _BATCH] for at in range(0, len(records) - _BATCH + 1, _BATCH)]
+    kinds: list[tuple[str, int, str, Sequence[object]]] = [
+        ("natural repetition", 1, "/v1/score", records),
+        ("texts never seen", 1, "/v1/score", never_seen(records[:_UNSEEN], _SEED)),
+        ("reasons for every one", 1, "/v1/score?explain=all", records),
+        ("never seen, reasons", 1, "/v1/score?explain=all", never_seen(records[-_UNSEEN:], _SEED + 1)),
+        ("names that OPSIN reads", 1, "/v1/score", with_names(records)),
+        (f"batch of {_BATCH:,}", _BATCH, "/v1/score/batch", [{"shipments": batch} for batch in batches]),
+    ]
+    port = free_port()
+    server = Running(
+        OURS, [program("tidewaiter"), "serve", "--port", str(port)], port, scratch / "own.log", folder=scratch
+    )
+    positions = []
+    for place, (name, _, path, bodies) in enumerate(kinds):
+        say(f"making requests: {name}")
+        requests = Requests.post(path, [json.dumps(body).encode() for body in bodies])
+        requests.write(scratch / f"own-{place}.bin")
+        positions.append(Position(scratch / f"own-{place}.bin"))
+    items = sum(len(record["items"]) for batch in batches for record in batch) / max(1, sum(map(len, batches)))
+    told: list[dict[str, Any]] = [
+        {"name": name, "shipments": shipments, "items": items, "rounds": []} for name, shipments, _, _ in kinds
+    ]
+    with stopping([server]):
+        server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        positions[0].drive(client, port, 4, 30.0, at_most=_WARM_UP)
+        for number_of_round in range(plan.rounds):
+            say(f"kinds of requests, round {number_of_round + 1} of {plan.rounds}")
+            for position, one in zip(positions, told, strict=True):
+                driven = {n: position.drive(client, port, n, plan.seconds) for n in CONNECTIONS[:2]}
+                one["rounds"].append({str(n): _told(value) for n, value in driven.items()})
+        for position, one in zip(positions, told, strict=True):
+            one["sent"] = position.start
+    return told
+
+
+def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
+    """Of each start: seconds to ``ready``, and to the end of ``tidewaiter --help``; milliseconds of the ``first`` request and of
+    the ``thousandth``.
+    """
+    requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
+    found: dict[str, list[float]] = {"ready_s": [], "help_s": [], "first_ms": [], "thousandth_ms": []}
+    for _ in range(plan.starts):
+        began = time.perf_counter()
+        subprocess.run([program("tidewaiter"), "--help"], check=True, stdout=subprocess.DEVNULL)
+        found["help_s"].append(time.perf_counter() - began)
+        port = free_port()
+        command = [program("tidewaiter"), "serve", "--port", str(port)]
+        server = Running(OURS, command, port, scratch / "start.log", folder=scratch)
+        with stopping([server]):
+            found["ready_s"].append(server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"))
+            taken = []
+            connection = connect(port)
+            for request in requests:
+                began = time.perf_counter()
+                ask(connection, request)
+                taken.append((time.perf_counter() - began) * 1e3)
+            connection.close()
+        found["first_ms"].append(taken[0])
+        # One request alone says little: those around it.
+        found["thousandth_ms"].append(median(taken[-20:]))
+    return found
+
+
+def _told(driven: Driven) -> dict[str, float]:
+    return {**asdict(driven), "rate": driven.rate}
+
+
+# ---- From figures to tables
+
+
+def over_rounds(one: Result, connections: int, what: str) -> float:
+    """Median over the rounds of one server or kind of request."""
+    return float(median(found[str(connections)][what] for found in one["rounds"]))
+
+
+def ratio(ours: Result, theirs: Result, connections: int) -> float:
+    """Requests a second of ours for one of theirs: the median of the ratios within a round."""
+    pairs = zip(ours["rounds"], theirs["rounds"], strict=True)
+    return float(median(left[str(connections)]["rate"] / right[str(connections)]["rate"] for left, right in pairs))
+
+
+def tables(result: Result) -> list[Table]:
+    """The tables of `measure`'s figures."""
+    client_share = max(
+        found[n]["client_share"] for one in result["servers"] for found in one["rounds"] for n in map(str, CONNECTIONS)
+    )
+    ours = next(one for one in result["servers"] if one["name"] == OURS)
+    rates = (f"req/s, {n}" for n in CONNECTIONS)
+    columns = ("server", "p50 ms", "p99 ms", *rates, "ahead at 8", "cpu ms", "MB")
+
+    def row(one: Result) -> tuple[str, ...]:
+        return (
+            one["name"],
+            number(over_rounds(one, 1, "p50_ms")),
+            number(over_rounds(one, 1, "p99_ms")),
+            *(number(over_rounds(one, n, "rate")) for n in CONNECTIONS),
+            "" if one is ours else times(ratio(ours, one, 8)),
+            number(over_rounds(one, 8, "cpu_ms")),
+            number(one["resident_mb"]),
+        )
+
+    repeated = [
+        one["name"] for one in result["servers"] if one["given"] == "manifests" and one["sent"] > result["shipments"]
+    ]
+    again = f"Had to begin again with the shipments: {', '.join(repeated)}. " if repeated else ""
+    ceilings = ", ".join(f"{number(rate)} at {n}" for n, rate in result["ceiling"].items())
+    raw = Table(
+        "One worker, given raw manifests",
+        columns,
+        tuple(row(one) for one in result["servers"] if one["given"] == "manifests"),
+        "Everybody loads the same bundle and scores the same shipments with the same library; the service also "
+        "answers with lane, evidence and warnings and keeps its metrics, the others return the risk alone. p50 and "
+        "p99 at one connection; requests a second at 1, 8 and 32 connections; *ahead at 8*: the service's requests "
+        f"for one of the other's; *cpu ms*: processor time of all processes of the server for a request at 8 connections; "
+        f"*MB*: their memory. {again}The client alone makes {ceilings} requests a second and was never busier than "
+        f"{100 * client_share:.0f} % of the time.",
+    )
+    ready = Table(
+        "General servers given ready-made numbers, the service raw manifests",
+        columns,
+        (row(ours), *(row(one) for one in result["servers"] if one["given"] == "numbers")),
+        "The others are spared everything but LightGBM: they get the features as numbers and return what the three "
+        "boosters say.",
+    )
+    return [raw, ready, _requests_table(result["own_requests"]), _starts_table(result["starts"])]
+
+
+def _requests_table(kinds: Sequence[Result]) -> Table:
+    def row(one: Result) -> tuple[str, ...]:
+        rate = over_rounds(one, 8, "rate") * one["shipments"]
+        items = number(rate * one["items"]) if one["shipments"] > 1 else ""
+        return (
+            one["name"],
+            number(over_rounds(one, 1, "p50_ms")),
+            number(over_rounds(one, 1, "p99_ms")),
+            number(rate),
+            items,
+        )
+
+    return Table(
+        "One worker of the service, by kind of request",
+        ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
+        tuple(map(row, kinds)),
+        "Latencies at one connection, throughput at eight. *Natural repetition*: texts repeat as in the simulated "
+        "trade. *Never seen*: goods, names and addresses of every request are words that no request had before. "
+        "*Reasons for every one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
+        "Java program beside the service.",
+    )
+
+
+def _starts_table(found: dict[str, list[float]]) -> Table:
+    rows: list[tuple[str, str, Callable[[float], str]]] = [
+        ("`tidewaiter --help`", "help_s", lambda value: f"{number(value)} s"),
+        ("start to ready", "ready_s", lambda value: f"{number(value)} s"),
+        ("first request", "first_ms", lambda value: f"{number(value)} ms"),
+        ("thousandth request", "thousandth_ms", lambda value: f"{number(value)} ms"),
+    ]
+    return Table(
+        "Starting",
+        ("what", "median", "longest"),
+        tuple((name, show(median(found[key])), show(max(found[key]))) for name, key, show in rows),
+        "The service is warm when it says that it is ready: its first request costs little more than the thousandth.",
+    )
+
+
+if __name__ == "__main__":
+    run("serving", __doc__, measure, tables, SERVERS)

@@ -1,0 +1,291 @@
+"""Where the time goes, stage by stage: one shipment at a time, a batch, and a file.
+
+The timers are put around functions of the library from outside and cost nothing when nobody measures. The time of a stage is
+its own, without that of the stages it calls; what no timer stands around is *the rest*. For a file, whose parts may be worked on
+side by side, it is processor time of the threads, and LightGBM is given one thread so that its time can be seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from unittest.mock import patch
+
+from pydantic_core import from_json, to_json
+
+from benchmarks.script import Result, Size, run, say
+from benchmarks.shipments import simulated
+from benchmarks.tables import Table, number, share
+from features.space import FeatureSpace
+from models.bundle import load
+from models.risk_model import RiskModel
+from models.settings import ScoreSettings
+from models.store import champion_dir
+from service.live_history import LiveHistory
+from service.model_host import Served
+from service.scoring import Options, score
+
+#: Stage -> functions that do it, as ``module:name``, where they are looked up when they are called.
+STAGES: Final[dict[str, tuple[str, ...]]] = {
+    "reader": ("features.readers.reader:TableReader.__iter__",),
+    "read shipments": ("service.scoring:shipment_from_json",),
+    "table": (
+        "features.table:ManifestTable.from_shipments",
+        "features.table:ManifestTable.from_columns",
+        "features.table:ManifestTable.accepted",
+    ),
+    "history, keys": ("features.groups.history:history_keys",),
+    "history": ("features.groups.history:History.advance",),
+    **{
+        f"features, {group.name}": (f"{type(group).__module__}:{type(group).__name__}.fill",)
+        for group in FeatureSpace().groups
+    },
+    "features, the rest": ("features.space:FeatureSpace.transform", "features.space:FeatureSpace.substances"),
+    "predict": ("models.risk_model:RiskModel.predict_raw",),
+    "calibrate, lanes": (
+        "models.risk_model:RiskModel.calibrate",
+        "models.risk_model:RiskModel.not_by_country_alone",
+        "models.lanes:Lanes.assign",
+        "models.percentile:ReferenceScores.percentile",
+    ),
+    "reasons": (
+        "models.risk_model:RiskModel._explain",
+        "models.reasons:Explanation.reasons",
+        "models.reasons:Explanation.strongest",
+    ),
+    "answer": ("models.scores:Scores.shipment",),
+    "score columns": ("service.score_columns:ChunkScorer.score",),
+    "writer": (
+        "service.batch:_OutputLayout.table",
+        "service.output:_DelimitedWriter.write",
+        "service.output:_DelimitedWriter.close",
+    ),
+}
+_REST: Final = "the rest"
+
+
+class Stopwatch:
+    """Own time of each stage in nanoseconds, over all threads."""
+
+    def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._inner = threading.local()
+        self.spent: dict[str, int] = {}
+        self.calls = 0
+
+    @contextlib.contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the time of the block, without that of blocks within it, to a stage."""
+        within: list[int] | None = getattr(self._inner, "stack", None)
+        if within is None:
+            within = self._inner.stack = []
+        within.append(0)
+        began = self._clock()
+        try:
+            yield
+        finally:
+            took = self._clock() - began
+            own = took - within.pop()
+            if within:
+                within[-1] += took
+            with self._lock:
+                self.spent[stage] = self.spent.get(stage, 0) + own
+                self.calls += 1
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with a timer around it; around each step of what it yields."""
+
+        @functools.wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.timing(stage):
+                result = function(*args, **kwargs)
+            return self._steps(stage, result) if inspect.isgenerator(result) else result
+
+        return timed
+
+    def _steps(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            with self.timing(stage):
+                item = next(items, self)
+            if item is self:
+                return
+            yield item
+
+
+def find(target: str) -> tuple[Any, str] | None:
+    """Owner and name of what ``module:name`` names; None where there is none."""
+    module, _, path = target.partition(":")
+    *outer, name = path.split(".")
+    try:
+        owner: Any = functools.reduce(getattr, outer, import_module(module))
+        inspect.getattr_static(owner, name)
+    except (ImportError, AttributeError):
+        return None
+    return owner, name
+
+
+@contextlib.contextmanager
+def watched(watch: Stopwatch) -> Iterator[None]:
+    """Timers around the functions of `STAGES`."""
+    with contextlib.ExitStack() as stack:
+        for stage, targets in STAGES.items():
+            for owner, name in filter(None, map(find, targets)):
+                stack.enter_context(
+                    patch.object(owner, name, _timed(watch, stage, inspect.getattr_static(owner, name)))
+                )
+        yield
+
+
+def _timed(watch: Stopwatch, stage: str, found: Any) -> Any:
+    if isinstance(found, classmethod | staticmethod):
+        return type(found)(watch.around(stage, found.__func__))
+    if isinstance(found, property):
+        assert found.fget is not None
+        return property(watch.around(stage, found.fget))
+    if isinstance(found, functools.cached_property):
+        renewed = functools.cached_property(watch.around(stage, found.func))
+        renewed.__set_name__(object, found.attrname or "")
+        return renewed
+    return watch.around(stage, found)
+
+
+# ---- What is measured
+
+
+class Answering:
+    """Answers requests as the service does, without HTTP."""
+
+    def __init__(self, model: RiskModel) -> None:
+        self._served = Served(model, LiveHistory(model.history.copy()), champion_dir(), "", "snapshot")
+        self._settings = ScoreSettings()
+
+    def answer(self, body: bytes, watch: Stopwatch | None = None) -> bytes:
+        """The answer to a list of shipments, both JSON."""
+        timing = watch.timing if watch else lambda _: contextlib.nullcontext()
+        with timing("parse JSON"):
+            records = from_json(body, cache_strings="keys")
+        outcome = score(self._served, records, Options(), self._settings, max_items=999)
+        with timing("write JSON"):
+            return to_json(outcome.results)
+
+
+def measure(size: Size) -> Result:
+    """``single``, ``batch`` and ``file``: ``stages``, stage -> microseconds a shipment or row, their sum ``timed``, and ``whole``,
+    which is the same without timers.
+    """
+    quick = size is Size.quick
+    items, singles, batches, file_rows = (12_000, 300, 4, 20_000) if quick else (40_000, 3_000, 10, 200_000)
+    say("simulating shipments")
+    records = simulated(items, 5)
+    model = load(champion_dir())
+    half = len(records) // 2
+    bodies = [to_json([record]) for record in records]
+    per_batch = min(1_000, (len(records) - half) // batches)
+    lists = [to_json(records[half + k * per_batch : half + (k + 1) * per_batch]) for k in range(batches)]
+    say("one at a time")
+    single = answered(model, bodies[: min(half, 2 * singles + 500)], warm_up=500 if not quick else 100, unit=1)
+    say("batches")
+    batch = answered(model, lists, warm_up=1, unit=per_batch)
+    say("file")
+    return {"single": single, "batch": {**batch, "shipments": per_batch}, "file": scored_file(model, file_rows)}
+
+
+def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: int) -> Result:
+    """Every other request with timers: microseconds a shipment."""
+    answering, watch = Answering(model), Stopwatch()
+    for body in bodies[:warm_up]:
+        answering.answer(body)
+    plain: list[int] = []
+    timed: list[int] = []
+    for place, body in enumerate(bodies[warm_up:]):
+        if place % 2:
+            began = time.perf_counter_ns()
+            answering.answer(body)
+            plain.append(time.perf_counter_ns() - began)
+        else:
+            with watched(watch):
+                began = time.perf_counter_ns()
+                answering.answer(body, watch)
+                timed.append(time.perf_counter_ns() - began)
+    scale = 1e-3 / (len(timed) * unit)
+    stages = {
+        stage: watch.spent[stage] * scale for stage in ("parse JSON", *STAGES, "write JSON") if stage in watch.spent
+    }
+    whole = sum(timed) * scale
+    return {
+        "stages": stages | {_REST: whole - sum(stages.values())},
+        "timed": whole,
+        "whole": sum(plain) * 1e-3 / (max(1, len(plain)) * unit),
+        "median": median(plain or timed) * 1e-3 / unit,
+        "timers": watch.calls / len(timed),
+    }
+
+
+def scored_file(model: RiskModel, rows: int) -> Result:
+    """A CSV into a CSV: processor microseconds a row."""
+    from service.batch import score_file
+    from training.world import write
+
+    watch = Stopwatch(time.thread_time_ns)
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
+        source, target = Path(folder) / "in.csv", Path(folder) / "out.csv"
+        write(source, None, rows, 5)
+        # Once for what is made at the first use and kept.
+        score_file(source, target, model)
+        began = time.process_time_ns()
+        score_file(source, target, model)
+        plain = time.process_time_ns() - began
+        with watched(watch):
+            began = time.process_time_ns()
+            score_file(source, target, model)
+            timed = time.process_time_ns() - began
+    stages = {stage: watch.spent[stage] * 1e-3 / rows for stage in STAGES if stage in watch.spent}
+    whole = timed * 1e-3 / rows
+    return {
+        "stages": stages | {_REST: whole - sum(stages.values())},
+        "timed": whole,
+        "whole": plain * 1e-3 / rows,
+        "rows": rows,
+        "timers": watch.calls / rows,
+    }
+
+
+def tables(result: Result) -> list[Table]:
+    """One table: microseconds and share of each stage."""
+    parts = [result["single"], result["batch"], result["file"]]
+    names = list(dict.fromkeys(stage for part in parts for stage in part["stages"] if stage != _REST))
+    order = ["parse JSON", *STAGES, "write JSON"]
+    rows = []
+    for name in [*sorted(names, key=order.index), _REST]:
+        cells: list[str] = []
+        for part in parts:
+            spent = part["stages"].get(name)
+            cells += ["", ""] if spent is None else [number(spent), share(spent / part["timed"])]
+        rows.append((name, *cells))
+    rows.append(("whole, with timers", *(cell for part in parts for cell in (number(part["timed"]), ""))))
+    rows.append(("whole, without", *(cell for part in parts for cell in (number(part["whole"]), ""))))
+    return [
+        Table(
+            "Where the time goes",
+            ("stage", "single, µs", "share", "batch, µs", "share", "file, µs", "share"),
+            tuple(rows),
+            "*Single*: microseconds of one shipment as JSON in, JSON out, in process, without HTTP. *Batch*: "
+            f"microseconds a shipment of batches of {result['batch']['shipments']:,}. *File*: processor "
+            f"microseconds a row of a CSV of {result['file']['rows']:,} rows, CSV out, reasons for red and yellow. "
+            "The timers' own cost is the difference of the last two lines.",
+        )
+    ]
+
+
+if __name__ == "__main__":
+    run("stages", __doc__, measure, tables)

@@ -1,0 +1,193 @@
+"""The page of figures, from figures made up here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import bars, files, report, scaling, serving, stages
+from benchmarks.tables import Table
+
+
+def rounds(*rates: float, p50: float = 0.5, p99: float = 2.0) -> list[dict[str, Any]]:
+    """Rounds in which 1, 8 and 32 connections had one and the same rate."""
+    one = {"requests": 10, "seconds": 1.0, "p50_ms": p50, "p99_ms": p99, "client_share": 0.1, "sent": 10, "cpu_ms": 0.3}
+    return [{n: {**one, "rate": rate} for n in ("1", "8", "32")} for rate in rates]
+
+
+def server(name: str, given: str, *rates: float) -> dict[str, Any]:
+    return {"name": name, "given": given, "ready_s": 2.0, "resident_mb": 300.0, "sent": 900, "rounds": rounds(*rates)}
+
+
+def request(name: str, *rates: float, shipments: int = 1, p50: float = 0.5) -> dict[str, Any]:
+    return {"name": name, "shipments": shipments, "items": 1.5, "rounds": rounds(*rates, p50=p50)}
+
+
+SERVING: dict[str, Any] = {
+    "measured_on": "2026-11-25, some machine",
+    "size": "full",
+    "shipments": 1000,
+    "ceiling": {"1": 30_000.0, "8": 60_000.0, "32": 60_000.0},
+    "servers": [
+        server("Tidewaiter", "manifests", 2000.0, 3000.0, 2500.0),
+        server("BentoML", "manifests", 500.0, 1000.0, 1000.0),
+        server("LitServe", "numbers", 2600.0, 2700.0, 2500.0),
+    ],
+    "own_requests": [
+        request("natural repetition", 2500.0),
+        request("texts never seen", 1000.0, p50=3.5),
+        request("reasons for every one", 1500.0),
+        request("never seen, reasons", 1000.0),
+        request("names that OPSIN reads", 100.0),
+        request("batch of 1,000", 15.0, shipments=1000),
+    ],
+    "starts": {"ready_s": [2.0, 3.0, 2.5], "help_s": [0.2], "first_ms": [1.0], "thousandth_ms": [0.4]},
+}
+FILES: dict[str, Any] = {
+    "measured_on": "2026-11-25, some machine",
+    "size": "full",
+    "formats": [
+        {
+            "name": "csv",
+            "rows": 100_000,
+            "ours": [2.0, 1.0, 2.0],
+            "floor": [1.0, 0.9, 1.4],
+            "plain": [8.0, 6.0, 8.0],
+            "explained": 7000,
+        }
+    ],
+    "scaling": [
+        {"rows": 100_000, "seconds": [2.0, 2.2, 2.0], "peak_mb": [400.0, 410.0, 400.0]},
+        {"rows": 10_000_000, "seconds": [230.0], "peak_mb": [650.0]},
+    ],
+}
+PART = {"timed": 100.0, "whole": 90.0}
+STAGES: dict[str, Any] = {
+    "measured_on": "2026-11-25, some machine",
+    "size": "full",
+    "single": {**PART, "stages": {"parse JSON": 10.0, "predict": 60.0, "the rest": 30.0}},
+    "batch": {**PART, "stages": {"predict": 100.0, "the rest": 0.0}, "shipments": 1000},
+    "file": {**PART, "stages": {"reader": 25.0, "predict": 75.0, "the rest": 0.0}, "rows": 200_000},
+}
+SCALING: dict[str, Any] = {
+    "measured_on": "2026-11-25, some machine",
+    "size": "full",
+    "items": {"1": 200.0, "200": 5000.0},
+    "letters": {"10": 200.0},
+    "unknown": {"0.0": 200.0, "0.25": 220.0},
+    "batch": {"1": 200.0, "1000": 30.0},
+    "boosters": [
+        {"heads": 3, "trees": 875, "leaves": 0, "single_us": 50.0, "batch_us": 12.0},
+        {"heads": 1, "trees": 100, "leaves": 8, "single_us": 9.0, "batch_us": 1.0},
+    ],
+}
+RESULTS = {"serving": SERVING, "files": FILES, "stages": STAGES, "scaling": SCALING}
+
+
+def cells(table: Table, row: str) -> dict[str, str]:
+    """Column -> cell of one row; of columns with one name the last."""
+    (found,) = [cells for cells in table.rows if cells[0] == row]
+    return dict(zip(table.columns, found, strict=True))
+
+
+def test_figures_are_medians_over_rounds_and_ratios_medians_of_ratios_within_a_round() -> None:
+    raw, ready, requests, starting = serving.tables(SERVING)
+    assert cells(raw, "Tidewaiter")["req/s, 8"] == "2,500"
+    assert cells(raw, "BentoML")["req/s, 8"] == "1,000"
+    # 4, 3 and 2.5 times: not the ratio of the medians.
+    assert cells(raw, "BentoML")["ahead at 8"] == "3.00x"
+    assert [row[0] for row in raw.rows] == ["Tidewaiter", "BentoML"]
+    assert [row[0] for row in ready.rows] == ["Tidewaiter", "LitServe"]
+    assert cells(ready, "LitServe")["ahead at 8"] == "1.00x"
+    batch = cells(requests, "batch of 1,000")
+    assert (batch["shipments/s, 8"], batch["rows/s, 8"]) == ("15,000", "22,500")
+    assert "begin again" not in raw.note
+    assert cells(starting, "start to ready") == {"what": "start to ready", "median": "2.50 s", "longest": "3.00 s"}
+
+
+def test_a_server_that_was_sent_shipments_twice_is_named() -> None:
+    quick = {**SERVING["servers"][1], "sent": 1001}
+    note = serving.tables({**SERVING, "servers": [SERVING["servers"][0], quick]})[0].note
+    assert "Had to begin again with the shipments: BentoML." in note
+
+
+def test_a_file_is_held_against_the_floor_of_its_own_round() -> None:
+    formats, growth = files.tables(FILES)
+    row = cells(formats, "csv")
+    assert row["rows/s"] == "50,000"
+    assert row["floor, rows/s"] == "100,000"
+    # 0.5, 0.9 and 0.7 of the floor.
+    assert row["of floor"] == "0.70"
+    assert row["ahead"] == "4.00x"
+    assert cells(growth, "10,000,000") == {
+        "rows": "10,000,000",
+        "rows/s": "43,478",
+        "µs a row": "23.0",
+        "of 100,000": "1.15",
+        "peak MB": "650",
+    }
+
+
+def test_a_stage_has_its_share_of_the_time_it_was_measured_in() -> None:
+    (table,) = stages.tables(STAGES)
+    assert [row[0] for row in table.rows] == [
+        "parse JSON",
+        "reader",
+        "predict",
+        "the rest",
+        "whole, with timers",
+        "whole, without",
+    ]
+    assert table.rows[2] == ("predict", "60.0", "60.0 %", "100", "100.0 %", "75.0", "75.0 %")
+    assert table.rows[0] == ("parse JSON", "10.0", "10.0 %", "", "", "", "")
+
+
+def test_growth_is_told_as_a_multiple_of_the_first() -> None:
+    items, _, unknown, batch, sizes = scaling.tables(SCALING)
+    assert items.rows[-1] == ("200", "5,000", "25.0x")
+    assert unknown.rows[-1][0] == "25%"
+    assert batch.rows[-1] == ("1000", "30.0", "0.150x")
+    assert sizes.rows[0] == ("the champion: 875 trees", "3", "50.0", "12.0")
+
+
+def test_every_bar_says_whether_it_is_met() -> None:
+    told = {row[0]: row[1:] for row in bars.table(RESULTS).rows}
+    assert told["p50, natural repetition"] == ("at most 1 ms", "0.500 ms", "yes")
+    assert told["p50, texts never seen"] == ("at most 3 ms", "3.50 ms", "**no**")
+    assert told["requests/s, 8 connections"] == ("at least 2,000", "2,500", "yes")
+    assert told["ahead of BentoML, given manifests"] == ("at least 1 x", "3.00 x", "yes")
+    assert told["ahead of LitServe, given numbers"][2] == "yes"
+    assert told["batch, rows/s"] == ("at least 20,000", "22,500", "yes")
+    assert told["file of the floor, csv"][2] == "yes"
+    assert told["memory of 10,000,000 rows"] == ("at most 700 MB", "650 MB", "yes")
+    assert told["cost a row of 10,000,000 rows, of 100,000"] == ("at most 1.1 x", "1.15 x", "**no**")
+
+
+def test_a_bar_without_its_figure_is_not_measured() -> None:
+    short = {**FILES, "scaling": FILES["scaling"][:1]}
+    told = {row[0]: row[1:] for row in bars.table({**RESULTS, "files": short}).rows}
+    assert told["memory of 10,000,000 rows"] == ("at most 700 MB", "-", "not measured")
+
+
+def test_the_page_has_every_table_and_says_how_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PARTS", {name: title for name, title in report.PARTS.items() if name in RESULTS})
+    page = report.render(RESULTS)
+    assert page.startswith("# Performance\n\nMeasured on 2026-11-25, some machine.\n\n## Against the bars\n")
+    for name, title in report.PARTS.items():
+        assert f"\n## {title}\n" in page
+        for table in report.tables_of(name, RESULTS[name]):
+            assert table.markdown() in page
+    assert page.count("\n## How the figures were taken\n") == 1
+    assert "mean nothing" not in page
+    assert "mean nothing" in report.render({**RESULTS, "files": {**FILES, "size": "quick"}})
+
+
+def test_figures_that_were_not_taken_are_named(tmp_path: Path) -> None:
+    for name in report.PARTS:
+        if name != "stages":
+            (tmp_path / f"{name}.json").write_text(json.dumps({}), encoding="utf-8")
+    with pytest.raises(SystemExit, match="no figures of stages"):
+        report.read(tmp_path)

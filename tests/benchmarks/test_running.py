@@ -1,0 +1,70 @@
+"""Processes of servers are held, let go and ended, with all that they started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers.running import NotServing, Running, free_port, stopping
+
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1"]),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc about processes"),
+]
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+#: Serves in a child of a child that has made a session of its own, as some servers do.
+NESTED = """
+import subprocess, sys
+sys.exit(subprocess.Popen([sys.executable, "-m", "benchmarks.servers.trivial", sys.argv[1]], start_new_session=True).wait())
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Running]:
+    port = free_port()
+    root = str(Path(__file__).resolve().parents[2])
+    running = Running(
+        "trivial", [sys.executable, "-c", NESTED, str(port)], port, tmp_path / "log", environment={"PYTHONPATH": root}
+    )
+    with stopping([running]):
+        yield running
+
+
+def state(pid: int) -> str:
+    """The kernel's letter for what a process does; ``Z`` also for one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def test_a_server_is_held_and_goes_on_with_its_children_and_ends_with_them(server: Running) -> None:
+    assert server.wait(REQUEST) > 0
+    pids = server.pids
+    assert len(pids) == 2
+    assert server.resident_mb() > 1
+    assert server.cpu_s() > 0
+    server.hold()
+    assert {state(pid) for pid in pids} == {"T"}
+    server.go_on()
+    server.wait(REQUEST)
+    server.stop()
+    assert {state(pid) for pid in pids} == {"Z"}
+
+
+def test_a_server_that_ends_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no model here')"]
+    broken = Running("broken", command, free_port(), tmp_path / "log")
+    with stopping([broken]), pytest.raises(NotServing, match=r"broken ended with status 1:\nno model here"):
+        broken.wait(REQUEST)
+
+
+def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    mute = Running("mute", command, free_port(), tmp_path / "log")
+    with stopping([mute]), pytest.raises(NotServing, match="mute did not answer within 0 s"):
+        mute.wait(REQUEST, patience=0.2)

@@ -1,0 +1,68 @@
+"""Shipments to ask about, and how each server is asked."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers.catalogue import KINDS, OURS, Asked, Kind
+from benchmarks.shipments import flat_rows, never_seen, simulated, systematic_names, with_names, words
+from features.fields import MANIFEST_NAMES
+from features.shipment import shipment_to_json
+from features.table import Coded, ManifestTable
+from service.chemistry import reads_names
+
+SHIPMENTS = simulated(60, 3)
+
+
+def test_a_shipment_as_rows_is_the_same_shipment() -> None:
+    assert len(SHIPMENTS) > 1
+    rows = [row for record in SHIPMENTS for row in flat_rows(record)]
+    assert all(set(row) <= set(MANIFEST_NAMES) for row in rows)
+    columns = {name: Coded.from_list([row.get(name) for row in rows]) for name in MANIFEST_NAMES}
+    table = ManifestTable.from_columns(columns, len(rows)).accepted()
+    assert [shipment_to_json(shipment) for shipment in table.to_shipments()] == SHIPMENTS
+
+
+def test_texts_never_seen_differ_from_shipment_to_shipment_and_by_seed() -> None:
+    first, second = never_seen(SHIPMENTS, 1), never_seen(SHIPMENTS, 2)
+    texts = [item["goods_description"] for part in (first, second) for record in part for item in record["items"]]
+    assert len(set(texts)) == len(texts)
+    assert never_seen(SHIPMENTS, 1) == first
+    assert [record["shipment_id"] for record in first] == [record["shipment_id"] for record in SHIPMENTS]
+    assert never_seen(SHIPMENTS, 1, 0.0) == SHIPMENTS
+
+
+def test_words_are_as_many_as_asked() -> None:
+    assert len(words(random.Random(1), 7).split()) == 7
+
+
+def test_systematic_names_are_all_different_and_go_to_the_reader_of_names() -> None:
+    names = list(systematic_names())
+    assert len(set(names)) == len(names) > 1_000
+    named = with_names(SHIPMENTS)
+    assert [record["items"][0]["goods_description"] for record in named] == names[: len(named)]
+    assert all(reads_names([record]) for record in named)
+    assert not any(reads_names([record]) for record in never_seen(SHIPMENTS, 1))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_every_server_gets_one_request_a_shipment_or_row_of_numbers(kind: Kind) -> None:
+    numbers = [[0.5, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    requests = kind.requests(Asked(SHIPMENTS, numbers)).items
+    assert len(requests) == (len(SHIPMENTS) if kind.given == "manifests" else len(numbers))
+    head, _, body = requests[1].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /")
+    assert f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
+    told = json.dumps(json.loads(body))
+    wanted = SHIPMENTS[1]["shipment_id"] if kind.given == "manifests" else json.dumps(numbers[1])
+    assert wanted in told
+    assert str(4711) in kind.command(Path("scratch"), 4711)
+
+
+def test_the_service_comes_first_and_files_of_servers_do_not_meet() -> None:
+    assert (KINDS[0].name, KINDS[0].given) == (OURS, "manifests")
+    assert len({kind.slug for kind in KINDS}) == len(KINDS)

@@ -1,0 +1,124 @@
+"""Timers around functions of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks import stages
+from benchmarks.stages import STAGES, Stopwatch, find, watched
+
+
+class Clock:
+    """A clock that only goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_a_function_that_is_there(stage: str) -> None:
+    assert all(find(target) for target in STAGES[stage]), STAGES[stage]
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    assert find("no.such.module:Thing.name") is None
+    assert find("features.table:ManifestTable.no_such_method") is None
+
+
+def test_the_time_of_a_stage_is_without_that_of_the_stages_within() -> None:
+    clock = Clock()
+    watch = Stopwatch(clock)
+    with watch.timing("outer"):
+        clock.now += 5
+        with watch.timing("inner"):
+            clock.now += 20
+            with watch.timing("innermost"):
+                clock.now += 1
+        with watch.timing("inner"):
+            clock.now += 3
+        clock.now += 2
+    assert watch.spent == {"outer": 7, "inner": 23, "innermost": 1}
+    assert watch.calls == 4
+
+
+def test_time_counts_also_when_a_stage_fails() -> None:
+    clock = Clock()
+    watch = Stopwatch(clock)
+
+    def fail() -> None:
+        clock.now += 4
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"), watch.timing("outer"):
+        watch.around("inner", fail)()
+    assert watch.spent == {"inner": 4, "outer": 0}
+
+
+def test_a_generator_is_timed_step_by_step_and_not_between() -> None:
+    clock = Clock()
+    watch = Stopwatch(clock)
+
+    def pieces() -> Iterator[int]:
+        for number in range(3):
+            clock.now += 10
+            yield number
+        clock.now += 1
+
+    taken = []
+    for piece in watch.around("reader", pieces)():
+        clock.now += 100
+        taken.append(piece)
+    assert taken == [0, 1, 2]
+    assert watch.spent == {"reader": 31}
+
+
+def test_functions_of_every_kind_work_as_before_while_watched_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Thing:
+        made = 0
+
+        @classmethod
+        def make(cls, value: int) -> Thing:
+            thing = cls()
+            thing.value = value
+            return thing
+
+        def plain(self) -> int:
+            return self.value
+
+        @property
+        def shown(self) -> int:
+            return self.value + 1
+
+        @cached_property
+        def kept(self) -> int:
+            Thing.made += 1
+            return self.value + 2
+
+        value = 0
+
+    targets = {
+        "make": ("fake:Thing.make",),
+        "plain": ("fake:Thing.plain",),
+        "shown": ("fake:Thing.shown",),
+        "kept": ("fake:Thing.kept", "fake:Thing.gone"),
+    }
+    monkeypatch.setattr(stages, "STAGES", targets)
+    known: Any = SimpleNamespace(Thing=Thing)
+    monkeypatch.setattr(stages, "import_module", lambda _: known)
+    watch = Stopwatch()
+    with watched(watch):
+        thing = Thing.make(4)
+        assert (thing.plain(), thing.shown, thing.kept, thing.kept) == (4, 5, 6, 6)
+    assert Thing.made == 1
+    assert set(watch.spent) == set(targets)
+    calls = watch.calls
+    assert (Thing.make(7).plain(), thing.shown) == (7, 5)
+    assert watch.calls == calls
