@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 #: Rounding as IEEE 754 has it, on every processor: no contraction to fused operations, no reordering.
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
+FLAGS = ["-O2", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
 
 
 def extensions() -> list[Extension]:
