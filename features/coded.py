@@ -8,25 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.columns import compact
+from features.kernels.declared import encode, numbered
+
 
 class Coded:
-    """A dictionary-encoded text column: ``codes`` (n,) int32 into ``values``; -1 is missing."""
+    """A dictionary-encoded text column: ``codes`` (n,) int32 into ``values``; -1 is missing.
 
-    __slots__ = ("codes", "values")
+    ``distinct``: the values are known to differ from each other, which saves comparing them.
+    """
 
-    def __init__(self, codes: NDArray[np.int32], values: list[str]) -> None:
+    __slots__ = ("codes", "distinct", "values")
+
+    def __init__(self, codes: NDArray[np.int32], values: list[str], distinct: bool = False) -> None:
         self.codes = codes
         self.values = values
+        self.distinct = distinct
 
     @classmethod
     def from_list(cls, texts: Sequence[str | None]) -> Coded:
         """Blank and ``None`` are missing; surrounding white space goes."""
-        known: dict[str, int] = {}
         codes = np.empty(len(texts), dtype=np.int32)
-        for row, text in enumerate(texts):
-            stripped = text.strip() if text else ""
-            codes[row] = known.setdefault(stripped, len(known)) if stripped else -1
-        return cls(codes, list(known))
+        return cls(codes, encode(texts, codes), True)
 
     @classmethod
     def from_arrow(cls, array: Any) -> Coded:
@@ -44,34 +47,41 @@ class Coded:
 
     @classmethod
     def missing(cls, n: int) -> Coded:
-        return cls(np.full(n, -1, dtype=np.int32), [])
+        return cls(np.full(n, -1, dtype=np.int32), [], True)
 
     def mapped(self, change: Callable[[str], str | None]) -> Coded:
         """Values through ``change``; equal results share a code, blank ones become missing."""
-        known: dict[str, int] = {}
-        new = [known.setdefault(v, len(known)) if v else -1 for v in map(change, self.values)]
-        if new == list(range(len(new))):
-            return Coded(self.codes, list(known))
-        return Coded(np.array([*new, -1], dtype=np.int32)[self.codes], list(known))
+        return self.renumbered(*numbered([change(value) for value in self.values]))
+
+    def renumbered(self, values: list[str], positions: list[int] | None) -> Coded:
+        """The column of other, distinct values: each present value's position among them, -1 where it is missing there.
+
+        Without positions the values stand where they stood.
+        """
+        if positions is None:
+            return Coded(self.codes, values, True)
+        return Coded(np.array([*positions, -1], dtype=np.int32)[self.codes], values, True)
 
     def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Rows' entries of ``per_value`` (len(values), ...); rows without a text get ``missing``."""
-        padding = np.full((1, *per_value.shape[1:]), missing, dtype=per_value.dtype)
-        return np.concatenate([per_value, padding])[self.codes]
+        padded = np.empty((len(per_value) + 1, *per_value.shape[1:]), dtype=per_value.dtype)
+        padded[:-1] = per_value
+        padded[-1] = missing
+        found: NDArray[Any] = padded[self.codes]
+        return found
 
     def to_list(self) -> list[str | None]:
         padded = [*self.values, None]
         return [padded[code] for code in self.codes.tolist()]
 
     def take(self, rows: NDArray[Any]) -> Coded:
-        return Coded(self.codes[rows], self.values)
+        return Coded(self.codes[rows], self.values, self.distinct)
 
     def compact(self) -> Coded:
         """The same column without the values that no row has."""
-        used, codes = np.unique(self.codes, return_inverse=True)
-        shift = 1 if used.size and used[0] < 0 else 0
-        values = [self.values[code] for code in used[shift:].tolist()]
-        return Coded((codes - shift).astype(np.int32), values)
+        codes = np.empty(len(self.codes), dtype=np.int32)
+        used = compact(self.codes, codes)
+        return Coded(codes, [self.values[code] for code in used], self.distinct)
 
     def __len__(self) -> int:
         return len(self.codes)

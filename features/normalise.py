@@ -1,7 +1,8 @@
-"""One declared text -> its normal form, or missing with the problem in words.
+"""Declared texts -> their normal forms, or missing with the problem in words.
 
-Every function takes the stripped, non-blank text and returns ``(value, problem)``; either may be ``None``. They are pure and
-see each distinct text once (`features.table`), so a column of a million rows costs what its distinct values cost.
+Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. They are pure
+and see each distinct text once (`features.table`), so a column of a million rows costs what its distinct values cost. The
+functions of many texts, ``texts``, ``numbers`` and ``times``, are what a table calls.
 """
 
 from __future__ import annotations
@@ -10,10 +11,19 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Final
 
-from features.fields import Field, Kind
+from features.fields import FIELDS, Field, Kind
+from features.kernels.declared import (
+    TIME_MISSING,
+    normal_forms,
+    numbered,
+    plain_numbers,
+    plain_time,
+    plain_times,
+    unevenly_spaced,
+)
 from features.reference import codes
 
 Normal = tuple[str | None, str | None]
@@ -131,7 +141,7 @@ def flag(value: str) -> Normal:
     return None, f"'{value[:40]}' is neither true nor false; treated as missing"
 
 
-@lru_cache(maxsize=256)
+@cache
 def _accepted(field: Field) -> dict[str, str]:
     accepted = {code.casefold(): code for code in field.codes or ()}
     if field.name == "transport_mode":
@@ -139,7 +149,6 @@ def _accepted(field: Field) -> dict[str, str]:
     return accepted
 
 
-@lru_cache(maxsize=16384)
 def code(field: Field, value: str) -> Normal:
     """A value of a code list, in any case; fields with an open list take any two or three letters or digits."""
     problem = None
@@ -212,6 +221,9 @@ def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str
 
 def time(value: str) -> tuple[int | None, str | None]:
     """Seconds since 1970 in UTC of an ISO 8601 date or time; a time without an offset is UTC, a date alone 00:00."""
+    plain = plain_time(value)
+    if plain != TIME_MISSING:
+        return plain, None
     try:
         moment = datetime.fromisoformat(value.upper())
     except ValueError:
@@ -245,10 +257,74 @@ _BY_KIND: Final[dict[Kind, Callable[[str], Normal]]] = {
 }
 
 
-def normaliser(field: Field) -> Callable[[str], Normal]:
-    """The function for a field whose normal form is text (every kind but numbers and times)."""
+def _normaliser(field: Field) -> Callable[[str], Normal]:
     if field.name == "carrier_id":
         return carrier
     if field.kind is Kind.CODE:
-        return lambda value: code(field, value)
+        return lru_cache(maxsize=16384)(partial(code, field))
     return _BY_KIND[field.kind]
+
+
+_NORMALISERS: Final = {f.name: _normaliser(f) for f in FIELDS if f.kind not in (Kind.NUMBER, Kind.TIME)}
+
+
+def normaliser(field: Field) -> Callable[[str], Normal]:
+    """The function for a field whose normal form is text (every kind but numbers and times)."""
+    return _NORMALISERS[field.name]
+
+
+def texts(
+    field: Field, values: list[str], *, distinct: bool
+) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+    """The normal forms of a field whose normal form is text.
+
+    Args:
+        distinct: the values are known to differ from each other.
+
+    Returns:
+        The distinct normal forms; the position of each value's among them, -1 where it is missing (None where they are
+        just one after the other); each value's problem (None where there is none at all).
+    """
+    change = normaliser(field)
+    if change is not text:
+        forms, problems = normal_forms(values, change)
+        return *numbered(forms), problems
+    uneven = unevenly_spaced(values)
+    if not uneven and distinct:
+        return values, None, None
+    changed: list[str | None] = list(values)
+    for index in uneven:
+        changed[index] = text(values[index])[0]
+    return *numbered(changed), None
+
+
+def numbers(
+    field: Field, values: list[str], decimal: str | None
+) -> tuple[list[float], list[str | None] | None, dict[int, str]]:
+    """Numbers (NaN is missing), each value's problem (None where there is none at all), and the problems of infinite ones."""
+    found, others = plain_numbers(values, LARGEST, decimal == ",")
+    problems: dict[int, str] = {}
+    infinite: dict[int, str] = {}
+    for index in others:
+        found[index], problem, is_infinite = number(values[index], decimal)
+        if problem is not None:
+            (infinite if is_infinite else problems)[index] = problem
+    if field.name == "selection_probability":
+        for index, probability in enumerate(found):
+            if probability == probability and not 0 < probability <= 1:
+                found[index] = math.nan
+                problems[index] = f"'{values[index][:40]}' is not a probability in (0, 1]; treated as missing"
+    return found, [problems.get(index) for index in range(len(values))] if problems else None, infinite
+
+
+def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
+    """Seconds since 1970 (`TIME_MISSING` is missing) and each value's problem (None where there is none at all)."""
+    found, others = plain_times(values)
+    problems: dict[int, str] = {}
+    for index in others:
+        seconds, problem = time(values[index])
+        if problem is not None:
+            problems[index] = problem
+        if seconds is not None:
+            found[index] = seconds
+    return found, [problems.get(index) for index in range(len(values))] if problems else None

@@ -1,37 +1,31 @@
-"""The domain types: a shipment as it was declared, and what is refused.
+"""The domain types: a shipment as it was declared.
 
-Values are the declared text, before any normalisation; `features.table` gives them their meaning. Reading is tolerant: a
-record is refused only if it cannot be read at all, everything else becomes a note that names the field.
+Values are the declared text, before any normalisation; `features.table` gives them their meaning. How JSON is read stands in
+`features.records`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from features.fields import FIELD, FIELDS, LABEL_NAMES, Level
+from features.fields import FIELD, FIELDS, ITEM_NAMES, Level
+from features.problems import Problem, Refused
+from features.records import DESCRIBING, FURTHER, HEAD_NAMES, Record, read_record
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with which field, in words that say what would be right."""
-
-    field: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.problem}"
-
-
-class Refused(ValueError):
-    """The record cannot be read at all. ``problems`` says why, field by field."""
-
-    def __init__(self, problems: list[Problem], shipment_id: str | None = None) -> None:
-        super().__init__("; ".join(map(str, problems)))
-        self.problems = problems
-        self.shipment_id = shipment_id
+__all__ = [
+    "DESCRIBING",
+    "FURTHER",
+    "GoodsItem",
+    "Party",
+    "Problem",
+    "Refused",
+    "Shipment",
+    "record_of",
+    "shipment_from_json",
+    "shipment_of",
+    "shipment_to_json",
+]
 
 
 @dataclass(slots=True)
@@ -103,17 +97,10 @@ class Shipment:
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
-_PARTY_KEYS: Final = {
-    level: {f.key: f.name for f in FIELDS if f.level is level} for level in (Level.CONSIGNOR, Level.CONSIGNEE)
-}
-_SHIPMENT_KEYS: Final = frozenset(f.name for f in FIELDS if f.level is Level.SHIPMENT)
-_ITEM_KEYS: Final = frozenset(f.name for f in FIELDS if f.level is Level.ITEM)
-_FLAT_PARTY: Final = {f.name: (f.level.value, f.key) for f in FIELDS if f.level in (Level.CONSIGNOR, Level.CONSIGNEE)}
-_LABELS: Final = frozenset(LABEL_NAMES)
-#: The key of fields of an office's own.
-FURTHER: Final = "further"
-#: One of these makes a goods item.
-DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
+#: Of each of `HEAD_NAMES` the part of a shipment that holds it (None: the shipment itself), and its name there.
+_PARTS: Final = tuple(
+    (None if FIELD[name].level is Level.SHIPMENT else FIELD[name].level.value, FIELD[name].key) for name in HEAD_NAMES
+)
 
 
 def shipment_from_json(data: object) -> Shipment:
@@ -124,37 +111,29 @@ def shipment_from_json(data: object) -> Shipment:
     Raises:
         Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
     """
-    if not isinstance(data, Mapping):
-        raise Refused([Problem("shipment", f"is {_kind(data)}, expected an object with shipment_id and items")])
-    notes: list[Problem] = []
-    fatal: list[Problem] = []
-    shipment = Shipment("", [], notes=notes)
-    flat_item: dict[str, Any] = {}
-    for key, value in data.items():
-        if key in _SHIPMENT_KEYS:
-            setattr(shipment, key, _text(key, value, notes, fatal))
-        elif key == FURTHER:
-            shipment.further = _read_further(value, FURTHER, notes, fatal)
-        elif key in ("consignor", "consignee"):
-            _read_party(Level(key), value, getattr(shipment, key), notes, fatal)
-        elif key in _FLAT_PARTY:
-            party, part = _FLAT_PARTY[key]
-            if (text := _text(key, value, notes, fatal)) is not None:
-                setattr(getattr(shipment, party), part, text)
-        elif key in _ITEM_KEYS:
-            flat_item[key] = value
-        elif key != "items" and key not in _LABELS and not _blank(value):
-            notes.append(Problem(str(key)[:80], "is not a field of the manifest and was ignored"))
-    shipment.items = _read_items(data.get("items"), flat_item, notes, fatal)
-    if not shipment.shipment_id:
-        fatal.insert(0, Problem("shipment_id", "is missing; every shipment needs its own reference"))
-    if not shipment.items and not any(problem.field.startswith("items") for problem in fatal):
-        fatal.append(
-            Problem("items", f"hold no goods item; one with {', '.join(DESCRIBING[:2])} or {DESCRIBING[2]} is needed")
-        )
-    if fatal:
-        raise Refused(fatal, shipment.shipment_id or None)
+    return shipment_of(read_record(data))
+
+
+def shipment_of(record: Record) -> Shipment:
+    """The domain form of flat texts."""
+    shipment = Shipment("", [], further=record.further, notes=record.notes)
+    for (part, key), text in zip(_PARTS, record.texts, strict=True):
+        if text is not None:
+            setattr(shipment if part is None else getattr(shipment, part), key, text)
+    for texts, further in zip(record.items, record.item_further, strict=True):
+        shipment.items.append(GoodsItem(**dict(zip(ITEM_NAMES, texts, strict=True)), further=further))
     return shipment
+
+
+def record_of(shipment: Shipment) -> Record:
+    """The flat texts of a shipment, without white space around them."""
+    return Record(
+        [_stripped(getattr(shipment if part is None else getattr(shipment, part), key)) for part, key in _PARTS],
+        [[_stripped(getattr(item, name)) for name in ITEM_NAMES] for item in shipment.items],
+        shipment.further,
+        [item.further for item in shipment.items],
+        shipment.notes,
+    )
 
 
 def shipment_to_json(shipment: Shipment) -> dict[str, Any]:
@@ -173,113 +152,8 @@ def shipment_to_json(shipment: Shipment) -> dict[str, Any]:
     return answer
 
 
-def rows_of(shipments: Iterable[Shipment]) -> tuple[dict[str, list[str | None]], int]:
-    """Flat columns (canonical name -> one text per goods item) and the number of rows."""
-    shipments = list(shipments)
-    counts = [len(shipment.items) for shipment in shipments]
-    columns: dict[str, list[str | None]] = {}
-    for f in FIELDS:
-        if f.level is Level.LABEL:
-            continue
-        if f.level is Level.ITEM:
-            values = [getattr(item, f.name) for shipment in shipments for item in shipment.items]
-        else:
-            if f.level is Level.SHIPMENT:
-                each = [getattr(shipment, f.name) for shipment in shipments]
-            else:
-                each = [getattr(getattr(shipment, f.level.value), f.key) for shipment in shipments]
-            values = [value for value, count in zip(each, counts, strict=True) for _ in range(count)]
-        if any(value is not None for value in values):
-            columns[f.name] = values
-    return columns, sum(counts)
-
-
-def further_of(shipments: Iterable[Shipment]) -> dict[str, list[str | None]]:
-    """Per further field one text per goods item: the item's own, or its shipment's."""
-    of_items = [shipment.further | item.further for shipment in shipments for item in shipment.items]
-    names = dict.fromkeys(name for further in of_items for name in further)
-    return {name: [further.get(name) for further in of_items] for name in names}
-
-
-def _read_further(value: object, where: str, notes: list[Problem], fatal: list[Problem]) -> dict[str, str]:
-    if _blank(value):
-        return {}
-    if not isinstance(value, Mapping):
-        notes.append(Problem(where, f"is {_kind(value)}, expected an object; it was treated as missing"))
-        return {}
-    found: dict[str, str] = {}
-    for key, part in value.items():
-        place = f"{where}.{key}"[:80]
-        if isinstance(part, Mapping | list):
-            notes.append(Problem(place, f"is {_kind(part)}, expected a text or a number; it was treated as missing"))
-        elif (text := _text(place, part, notes, fatal)) is not None:
-            found[str(key)] = text
-    return found
-
-
-def _read_party(level: Level, value: object, party: Party, notes: list[Problem], fatal: list[Problem]) -> None:
-    if value is None or value == "":
-        return
-    if not isinstance(value, Mapping):
-        notes.append(Problem(level.value, f"is {_kind(value)}, expected an object; it was treated as missing"))
-        return
-    for key, part in value.items():
-        name = _PARTY_KEYS[level].get(key)
-        if name is None:
-            if not _blank(part):
-                notes.append(Problem(f"{level.value}.{key}"[:80], "is not a field of the manifest and was ignored"))
-        elif (text := _text(name, part, notes, fatal)) is not None:
-            setattr(party, key, text)
-
-
-def _read_items(value: object, flat: dict[str, Any], notes: list[Problem], fatal: list[Problem]) -> list[GoodsItem]:
-    if _blank(value):
-        value = [flat] if flat else []
-    elif flat:
-        notes.append(Problem(next(iter(flat)), "stands beside items, where it belongs; it was ignored"))
-    if not isinstance(value, list):
-        fatal.append(Problem("items", f"is {_kind(value)}, expected a list of goods items"))
-        return []
-    items = []
-    for index, entry in enumerate(value):
-        if not isinstance(entry, Mapping):
-            notes.append(Problem(f"items[{index}]", f"is {_kind(entry)}, expected an object; it was ignored"))
-            continue
-        item = GoodsItem()
-        for key, part in entry.items():
-            if key in _ITEM_KEYS:
-                setattr(item, key, _text(key, part, notes, fatal, where=f"items[{index}]."))
-            elif key == FURTHER:
-                item.further = _read_further(part, f"items[{index}].{FURTHER}", notes, fatal)
-            elif key not in _LABELS and not _blank(part):
-                problem = "is not a field of the manifest and was ignored"
-                notes.append(Problem(f"items[{index}].{key}"[:80], problem))
-        if any(getattr(item, name) for name in DESCRIBING):
-            items.append(item)
-        elif len(value) > 1:
-            notes.append(Problem(f"items[{index}]", f"has none of {', '.join(DESCRIBING)}; it was ignored"))
-    return items
-
-
-def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], where: str = "") -> str | None:
-    if isinstance(value, str):
-        return value.strip() or None
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            fatal.append(Problem(where + name, f"is {value}, expected a finite number"))
-            return None
-        return repr(value)
-    if isinstance(value, list) and name == "routing_countries":
-        return ";".join(str(entry).strip() for entry in value if entry is not None) or None
-    expected = "a list of country codes" if name == "routing_countries" else f"a {FIELD[name].kind.value}"
-    notes.append(Problem(where + name, f"is {_kind(value)}, expected {expected}; it was treated as missing"))
-    return None
+def _stripped(text: str | None) -> str | None:
+    return (text.strip() or None) if text else None
 
 
 def _filled(part: Party | GoodsItem) -> dict[str, Any]:
@@ -287,21 +161,3 @@ def _filled(part: Party | GoodsItem) -> dict[str, Any]:
     if not found.get(FURTHER, True):
         del found[FURTHER]
     return found
-
-
-def _blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or value == [] or value == {}
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {
-        Mapping: "an object",
-        list: "a list",
-        str: "a text",
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-    }
-    return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)

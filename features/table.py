@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,22 +17,29 @@ from numpy.typing import NDArray
 
 from features import normalise
 from features.coded import Coded
-from features.fields import FIELD, FIELDS, Kind, Level
-from features.reference.rates import usd_per_unit
-from features.shipment import DESCRIBING, GoodsItem, Problem, Shipment, further_of, rows_of
+from features.fields import FIELD, FIELDS, ITEM_NAMES, Kind, Level
+from features.kernels import table as kernels
+from features.kernels.declared import TIME_MISSING
+from features.records import DESCRIBING, HEAD_NAMES, Record, encode_records, further_of
+from features.reference.rates import usd_per_unit_in
+from features.shipment import GoodsItem, Problem, Shipment, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-TIME_MISSING: Final = int(np.iinfo(np.int64).min)
 #: A clock may be off, and a day may have begun elsewhere; more than this ahead of receipt is a mistake.
 FUTURE_TOLERANCE_S: Final = 2 * 86400
-_SPREAD: Final = (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE)
+_SPREAD: Final = frozenset(HEAD_NAMES)
+_NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
+_TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
+#: Fields that are read without any problem: their normal form is made when it is asked for.
+_LATER: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
+_AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
 class ManifestTable:
@@ -45,12 +53,24 @@ class ManifestTable:
         refused: (n_rows,) rows that cannot be read.
     """
 
-    def __init__(self, n_rows: int) -> None:
-        self.n_rows = n_rows
-        self.raw: dict[str, Coded] = {}
+    n_shipments: int
+    shipment: IntArray
+    first_row: IntArray
+    declared_s: IntArray
+    refused: NDArray[np.bool_]
+
+    def __init__(
+        self, codes: NDArray[np.int32], place: dict[str, int], values: dict[str, tuple[list[str], bool]]
+    ) -> None:
+        """
+        Args:
+            codes: (columns, n_rows) of the declared texts.
+            place: canonical flat name -> its column in ``codes``, in the order of the manifest's fields.
+            values: name -> the column's texts by code, and whether they are known to be distinct.
+        """
+        self.n_rows = codes.shape[1]
+        self._codes, self._place, self._values = codes, place, values
         self._text: dict[str, Coded] = {}
-        self._number: dict[str, FloatArray] = {}
-        self._time: dict[str, IntArray] = {}
         #: (field, codes, problem per code): problems belong to distinct texts, not to rows.
         self._value_problems: list[tuple[str, NDArray[np.int32], list[str | None]]] = []
         self._row_problems: dict[int, list[Problem]] = {}
@@ -81,43 +101,46 @@ class ManifestTable:
             previous_time: fills missing times until the first row that has one; without it they are ``receipt``.
             further: declared text of columns that are no manifest fields, by the names in which a model asks for them.
         """
-        self = cls(n_rows)
-        self._further, self._decimal = dict(further or {}), decimal
-        raw = {f.name: columns[f.name] for f in FIELDS if f.name in columns}
-        ids = raw.get("shipment_id", Coded.missing(n_rows)).mapped(lambda v: normalise.text(v)[0])
-        self._group(ids.codes)
-        for name, column in raw.items():
-            field = FIELD[name]
-            if field.level in _SPREAD and self.n_shipments < n_rows:
-                column = self._first_row_wins(name, column)
-            self.raw[name] = column
-            if field.kind is Kind.NUMBER:
-                self._add_number(name, column, decimal)
-            elif field.kind is Kind.TIME:
-                self._add_time(name, column)
-            else:
-                self._add_text(name, column)
-        self._refuse(ids)
-        self._fill_times(int(clock.time()) if receipt is None else receipt, receipt is not None, previous_time)
-        self._check_currency()
+        names = [f.name for f in FIELDS if f.name in columns]
+        codes = np.empty((len(names), n_rows), dtype=np.int32)
+        for place, name in enumerate(names):
+            codes[place] = columns[name].codes
+        place_of = {name: place for place, name in enumerate(names)}
+        self = cls(codes, place_of, {name: (columns[name].values, columns[name].distinct) for name in names})
+        self._further = dict(further or {})
+        self._read(decimal, receipt, previous_time)
+        return self
+
+    @classmethod
+    def from_records(
+        cls, records: Sequence[Record], *, receipt: int | None = None, decimal: str | None = None
+    ) -> ManifestTable:
+        """The rows of records, in order; their notes become warnings of their first rows."""
+        records = list(records)
+        names = HEAD_NAMES + ITEM_NAMES
+        codes = np.empty((len(names), sum([len(record.items) for record in records])), dtype=np.int32)
+        place_of: dict[str, int] = {}
+        values: dict[str, tuple[list[str], bool]] = {}
+        for place, texts in enumerate(encode_records(records, codes)):
+            if texts is not None:
+                place_of[names[place]] = place
+                values[names[place]] = texts, True
+        self = cls(codes, place_of, values)
+        self._further = {name: Coded.from_list(texts) for name, texts in further_of(records).items()}
+        self._read(decimal, receipt, None)
+        row = 0
+        for record in records:
+            if record.notes:
+                self._row_problems.setdefault(row, []).extend(record.notes)
+            row += len(record.items)
         return self
 
     @classmethod
     def from_shipments(
         cls, shipments: Iterable[Shipment], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """The rows of domain shipments, in order; their notes become warnings of their first rows."""
-        shipments = list(shipments)
-        texts, n_rows = rows_of(shipments)
-        columns = {name: Coded.from_list(values) for name, values in texts.items()}
-        further = {name: Coded.from_list(values) for name, values in further_of(shipments).items()}
-        self = cls.from_columns(columns, n_rows, decimal=decimal, receipt=receipt, further=further)
-        row = 0
-        for shipment in shipments:
-            if shipment.notes:
-                self._row_problems.setdefault(row, []).extend(shipment.notes)
-            row += len(shipment.items)
-        return self
+        """The rows of domain shipments, as `from_records`."""
+        return cls.from_records([record_of(shipment) for shipment in shipments], receipt=receipt, decimal=decimal)
 
     def to_shipments(self) -> list[Shipment]:
         """Domain shipments with the declared texts."""
@@ -145,22 +168,38 @@ class ManifestTable:
 
     # -- columns ------------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def raw(self) -> dict[str, Coded]:
+        """The declared texts of the columns that there are, by canonical flat name."""
+        return {name: self._declared(name) for name in self._place}
+
+    def declared(self, name: str, row: int) -> str | None:
+        """A field's text in one row, as it was declared."""
+        place = self._place.get(name)
+        code = -1 if place is None else int(self._codes[place, row])
+        return None if code < 0 else self._values[name][0][code]
+
     def text(self, name: str) -> Coded:
         """A text or code column in its normal form; an absent column is all missing."""
         column = self._text.get(name)
         if column is None:
-            column = self._text[name] = Coded.missing(self.n_rows)
+            if name in self._place and name in _LATER:
+                self._add_text(name)
+                return self._text[name]
+            column = self._text[name] = self._absent
         return column
 
     def number(self, name: str) -> FloatArray:
         """(n_rows,) float64, NaN where missing."""
-        values = self._number.get(name)
-        return np.full(self.n_rows, np.nan) if values is None else values
+        place = _NUMBERS.get(name)
+        values: FloatArray = np.full(self.n_rows, np.nan) if place is None else self._number[place]
+        return values
 
     def seconds(self, name: str) -> IntArray:
         """(n_rows,) seconds since 1970, UTC; `TIME_MISSING` where missing."""
-        values = self._time.get(name)
-        return np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if values is None else values
+        place = _TIMES.get(name)
+        values: IntArray = np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if place is None else self._time[place]
+        return values
 
     @property
     def further_names(self) -> tuple[str, ...]:
@@ -170,7 +209,7 @@ class ManifestTable:
     def further(self, name: str) -> Coded:
         """The declared text of a column that is no manifest field; an absent one is all missing."""
         column = self._further.get(name)
-        return Coded.missing(self.n_rows) if column is None else column
+        return self._absent if column is None else column
 
     def further_number(self, name: str) -> FloatArray:
         """(n_rows,) such a column's numbers, of either sign; NaN where missing or no number."""
@@ -183,32 +222,16 @@ class ManifestTable:
 
         NaN where the amount, the currency or a rate is missing.
         """
-        if name not in self._usd:
-            amount = self.number(name)
-            self._usd[name] = amount * self._rates() if name in self._number else amount
-        return self._usd[name]
+        amounts = self._usd.get(name)
+        if amounts is None:
+            amounts = self._usd[name] = self.number(name) * self._rates
+        return amounts
 
     def derived(self, key: object, make: Callable[[], Any]) -> Any:
         """A value computed from this table once, whoever asks first (several feature groups share some)."""
         if key not in self._derived:
             self._derived[key] = make()
         return self._derived[key]
-
-    def _rates(self) -> FloatArray:
-        def make() -> FloatArray:
-            currency = self.text("currency")
-            months = self.declared_s.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)[self.shipment]
-            pairs, inverse = np.unique(months * 1024 + currency.codes, return_inverse=True)
-            rates = np.full(len(pairs), np.nan)
-            for index, pair in enumerate(pairs.tolist()):
-                month, code = divmod(pair + 1, 1024)
-                if code:
-                    day = np.datetime64(month, "M").astype("datetime64[D]").item()
-                    rate = usd_per_unit(currency.values[code - 1], day)
-                    rates[index] = math.nan if rate is None else rate
-            return rates[inverse]
-
-        return np.asarray(self.derived("usd_rates", make))
 
     # -- what is wrong ------------------------------------------------------------------------------------------------
 
@@ -221,6 +244,7 @@ class ManifestTable:
         self._row_problems.setdefault(row, []).append(problem)
 
     def warnings_of_row(self, row: int) -> list[Problem]:
+        """What was odd in a row."""
         found = [
             Problem(name, problem)
             for name, codes, problems in self._value_problems
@@ -231,29 +255,33 @@ class ManifestTable:
     def warned_rows(self) -> IntArray:
         """Rows that have a warning, ascending."""
         mask = np.zeros(self.n_rows, dtype=bool)
-        for _, codes, problems in self._value_problems:
-            mask |= np.array([*(problem is not None for problem in problems), False])[codes]
+        for _, rows, _ in self._warned_values():
+            mask[rows] = True
         mask[list(self._row_problems)] = True
         return np.flatnonzero(mask)
 
     def warning_texts(self) -> list[str]:
         """Per row its warnings, ``field: problem; field: problem``; empty where there are none."""
+        found: dict[int, list[str]] = {}
+        for name, rows, problems in self._warned_values():
+            for row, problem in zip(rows.tolist(), problems, strict=True):
+                found.setdefault(row, []).append(f"{name}: {problem}")
+        for row, others in self._row_problems.items():
+            found.setdefault(row, []).extend(map(str, others))
         texts = [""] * self.n_rows
-        for row in self.warned_rows().tolist():
-            texts[row] = "; ".join(map(str, self.warnings_of_row(row)))
+        for row, of_row in found.items():
+            texts[row] = "; ".join(of_row)
         return texts
 
     def accepted(self) -> ManifestTable:
         """This table without its refused rows."""
-        return self.take(np.flatnonzero(~self.refused)) if self.refused.any() else self
+        return self.take(np.flatnonzero(~self.refused)) if self._refusals else self
 
     def take(self, rows: IntArray) -> ManifestTable:
         """The table of some rows, in ascending order. Rows that were one shipment stay one."""
-        other = ManifestTable(len(rows))
-        other.raw = {name: column.take(rows) for name, column in self.raw.items()}
+        other = ManifestTable(self._codes[:, rows], self._place, self._values)
         other._text = {name: column.take(rows) for name, column in self._text.items()}
-        other._number = {name: values[rows] for name, values in self._number.items()}
-        other._time = {name: values[rows] for name, values in self._time.items()}
+        other._number, other._time, other._rates = self._number[:, rows], self._time[:, rows], self._rates[rows]
         other._further = {name: column.take(rows) for name, column in self._further.items()}
         other._decimal = self._decimal
         other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]
@@ -272,115 +300,126 @@ class ManifestTable:
 
     # -- building -----------------------------------------------------------------------------------------------------
 
-    def _group(self, ids: NDArray[np.int32]) -> None:
-        starts = np.ones(self.n_rows, dtype=bool)
-        starts[1:] = (ids[1:] != ids[:-1]) | (ids[1:] < 0)
-        self.shipment = np.cumsum(starts).astype(np.int64) - 1
-        self.first_row = np.flatnonzero(starts).astype(np.int64)
-        self.n_shipments = len(self.first_row)
+    @cached_property
+    def _absent(self) -> Coded:
+        return Coded.missing(self.n_rows)
 
-    def _first_row_wins(self, name: str, column: Coded) -> Coded:
+    def _declared(self, name: str) -> Coded:
+        values, distinct = self._values[name]
+        return Coded(self._codes[self._place[name]], values, distinct)
+
+    def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
+        """Give the declared texts their meaning."""
+        self._decimal = decimal
+        ids = self.text("shipment_id").codes
+        self.shipment = np.empty(self.n_rows, dtype=np.int64)
+        first_row = np.empty(self.n_rows, dtype=np.int64)
+        self.n_shipments = kernels.group(ids, self.shipment, first_row)
+        self.first_row = first_row[: self.n_shipments]
+        if self.n_shipments < self.n_rows:
+            self._first_rows_win()
+        numbers: list[list[float] | None] = [None] * len(_NUMBERS)
+        times: list[list[int] | None] = [None] * len(_TIMES)
+        for name in self._place:
+            if name in _LATER:
+                continue
+            if name in _NUMBERS:
+                numbers[_NUMBERS[name]] = self._read_numbers(name)
+            elif name in _TIMES:
+                times[_TIMES[name]], problems = normalise.times(self._values[name][0])
+                self._keep_problems(name, problems)
+            else:
+                self._keep_problems(name, self._add_text(name))
+        self._number = np.empty((len(_NUMBERS), self.n_rows))
+        kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
+        self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
+        kernels.gather_times(times, self._codes, [self._place.get(name, -1) for name in _TIMES], self._time)
+        self._refuse(ids)
+        self._fill_times(receipt, previous_time)
+        self._find_rates()
+
+    def _first_rows_win(self) -> None:
         """A shipment's field takes the first value its rows have; other values are warned of."""
-        rows = np.where(column.codes >= 0, np.arange(self.n_rows), self.n_rows)
-        first = np.minimum.reduceat(rows, self.first_row)
-        codes = np.append(column.codes, np.int32(-1))[first].astype(np.int32)[self.shipment]
-        for row in np.flatnonzero((column.codes >= 0) & (column.codes != codes)).tolist():
-            kept, other = column.values[codes[row]], column.values[column.codes[row]]
-            self.warn(
-                row, Problem(name, f"is '{other[:40]}' here and '{kept[:40]}' earlier in the shipment; the first holds")
+        names = [name for name in self._place if name in _SPREAD]
+        for k, row, kept, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
+            values = self._values[names[k]][0]
+            problem = (
+                f"is '{values[other][:40]}' here and '{values[kept][:40]}' earlier in the shipment; the first holds"
             )
-        return Coded(codes, column.values)
+            self.warn(row, Problem(names[k], problem))
 
-    def _add_text(self, name: str, column: Coded) -> None:
-        change = normalise.normaliser(FIELD[name])
-        known: dict[str, int] = {}
-        new = np.full(len(column.values) + 1, -1, dtype=np.int32)
-        problems: list[str | None] = []
-        for index, value in enumerate(column.values):
-            normal, problem = change(value)
-            problems.append(problem)
-            if normal:
-                new[index] = known.setdefault(normal, len(known))
-        self._text[name] = Coded(new[column.codes], list(known))
-        self._keep_problems(name, column, problems)
+    def _add_text(self, name: str) -> list[str | None] | None:
+        """Make the normal form of a text column; its values' problems."""
+        values, distinct = self._values[name]
+        forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
+        self._text[name] = self._declared(name).renumbered(forms, positions)
+        return problems
 
-    def _add_number(self, name: str, column: Coded, decimal: str | None) -> None:
-        values = np.full(len(column.values) + 1, np.nan)
-        problems: list[str | None] = []
-        not_finite: dict[int, str] = {}
-        for index, text in enumerate(column.values):
-            values[index], problem, infinite = normalise.number(text, decimal)
-            if infinite and problem:
-                not_finite[index] = problem
-                problem = None
-            elif name == "selection_probability" and values[index] == values[index] and not 0 < values[index] <= 1:
-                values[index], problem = np.nan, f"'{text[:40]}' is not a probability in (0, 1]; treated as missing"
-            problems.append(problem)
-        self._number[name] = values[column.codes]
-        self._keep_problems(name, column, problems)
-        if not_finite and FIELD[name].level is not Level.LABEL:
-            for row in np.flatnonzero(np.isin(column.codes, list(not_finite))).tolist():
-                self._refusals.setdefault(row, []).append(Problem(name, not_finite[int(column.codes[row])]))
+    def _read_numbers(self, name: str) -> list[float]:
+        field = FIELD[name]
+        numbers, problems, infinite = normalise.numbers(field, self._values[name][0], self._decimal)
+        self._keep_problems(name, problems)
+        if infinite and field.level is not Level.LABEL:
+            codes = self._codes[self._place[name]]
+            for row in np.flatnonzero(np.isin(codes, list(infinite))).tolist():
+                self._refusals.setdefault(row, []).append(Problem(name, infinite[int(codes[row])]))
+        return numbers
 
-    def _add_time(self, name: str, column: Coded) -> None:
-        values = np.full(len(column.values) + 1, TIME_MISSING, dtype=np.int64)
-        problems: list[str | None] = []
-        for index, text in enumerate(column.values):
-            seconds, problem = normalise.time(text)
-            problems.append(problem)
-            if seconds is not None:
-                values[index] = seconds
-        self._time[name] = values[column.codes]
-        self._keep_problems(name, column, problems)
+    def _keep_problems(self, name: str, problems: list[str | None] | None) -> None:
+        if problems is not None:
+            self._value_problems.append((name, self._codes[self._place[name]], problems))
 
-    def _keep_problems(self, name: str, column: Coded, problems: list[str | None]) -> None:
-        if any(problem is not None for problem in problems):
-            self._value_problems.append((name, column.codes, problems))
+    def _warned_values(self) -> list[tuple[str, IntArray, list[str]]]:
+        """Per field with problems the rows that have one, and theirs."""
+        found = []
+        for name, codes, problems in self._value_problems:
+            rows = np.flatnonzero(np.array([*(problem is not None for problem in problems), False])[codes])
+            found.append((name, rows, [str(problems[code]) for code in codes[rows].tolist()]))
+        return found
 
-    def _refuse(self, ids: Coded) -> None:
-        for row in np.flatnonzero(ids.codes < 0).tolist():
+    def _refuse(self, ids: NDArray[np.int32]) -> None:
+        described = [self._place[name] for name in DESCRIBING if name in self._place]
+        nameless, undescribed = kernels.unreadable(ids, self._codes, described)
+        for row in nameless:
             problem = Problem("shipment_id", "is missing; every shipment needs its own reference")
             self._refusals.setdefault(row, []).append(problem)
-        described = np.zeros(self.n_rows, dtype=bool)
-        for name in DESCRIBING:
-            if name in self.raw:
-                described |= self.raw[name].codes >= 0
-        for row in np.flatnonzero(~described).tolist():
+        for row in undescribed:
             problem = Problem(
                 "goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed"
             )
             self._refusals.setdefault(row, []).append(problem)
         self.refused = np.zeros(self.n_rows, dtype=bool)
-        self.refused[list(self._refusals)] = True
+        if self._refusals:
+            self.refused[list(self._refusals)] = True
 
-    def _fill_times(self, receipt: int, received: bool, previous: int | None) -> None:
-        times = self.seconds("declared_at")[self.first_row]
-        for index in np.flatnonzero(times > receipt + FUTURE_TOLERANCE_S).tolist():
-            row = int(self.first_row[index])
-            self.warn(row, Problem("declared_at", "lies in the future; treated as missing"))
-            times[index] = TIME_MISSING
-            self._time["declared_at"][self.shipment == index] = TIME_MISSING
-        if received:
-            times = np.where(times == TIME_MISSING, receipt, times)
-        else:
-            first = receipt if previous is None else previous
-            known = np.where(times != TIME_MISSING, np.arange(self.n_shipments), -1)
-            latest = np.maximum.accumulate(known) if self.n_shipments else known
-            times = np.append(times, first)[latest]
-        self.declared_s = times.astype(np.int64)
+    def _fill_times(self, receipt: int | None, previous: int | None) -> None:
+        now = int(clock.time()) if receipt is None else receipt
+        known = now if receipt is not None or previous is None else previous
+        times = self.seconds("declared_at")
+        self.declared_s = np.empty(self.n_shipments, dtype=np.int64)
+        late = kernels.fill_times(
+            times, self.first_row, now + FUTURE_TOLERANCE_S, known, receipt is None, self.declared_s
+        )
+        for shipment in late:
+            self.warn(int(self.first_row[shipment]), Problem("declared_at", "lies in the future; treated as missing"))
+            times[self.shipment == shipment] = TIME_MISSING
 
-    def _check_currency(self) -> None:
-        amounts = [name for name in ("customs_value", "freight_charge") if name in self._number]
-        if not amounts:
-            return
-        present = np.zeros(self.n_rows, dtype=bool)
-        for name in amounts:
-            present |= ~np.isnan(self._number[name])
-        unusable = present & np.isnan(self._rates())
-        if not unusable.any():
-            return
-        # As one more coded column: per currency its problem, so that a file without currencies stays cheap.
+    def _find_rates(self) -> None:
+        """US dollars per unit of each row's currency; an amount without a rate is warned of."""
         currency = self.text("currency")
+
+        def rate(code: int, month: int) -> float:
+            found = usd_per_unit_in(currency.values[code], month)
+            return math.nan if found is None else found
+
+        self._rates = np.empty(self.n_rows)
+        without = kernels.usd_rates(
+            currency.codes, self.shipment, self.declared_s, rate, self._number, _AMOUNTS, self._rates
+        )
+        if not without:
+            return
+        unusable = np.isnan(self._rates) & ~np.isnan(self._number[_AMOUNTS]).all(axis=0)
+        # As one more coded column: per currency its problem, so that a file without currencies stays cheap.
         problems: list[str | None] = [
             f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
         ]

@@ -18,3 +18,22 @@ def gather(table: FloatArray, codes: NDArray[np.int32], matrix: FloatArray, colu
             code = codes[row]
             for k in range(width):
                 matrix[row, column + k] = table[code, k] if code >= 0 else missing
+
+
+def compact(codes: NDArray[np.int32], out: NDArray[np.int32]) -> list[int]:
+    """Number the codes that occur, in their order, into ``out`` (n,), a code below 0 as -1; the codes that occur."""
+    places: dict[int, int] = {}
+    n = codes.shape[0]
+    last = -1
+    for row in range(n):
+        code = codes[row]
+        if code >= 0 and code != last:
+            last = code
+            places[code] = 0
+    used = sorted(places)
+    for place, found in enumerate(used):
+        places[found] = place
+    for row in range(n):
+        code = codes[row]
+        out[row] = places[code] if code >= 0 else -1
+    return used

@@ -72,13 +72,17 @@ def usd_per_unit(currency: str, day: date) -> float | None:
 
     The newest month on or before the day counts if it is at most `MAX_AGE_MONTHS` old. USD is 1.
     """
+    return usd_per_unit_in(currency, month_ordinal(day))
+
+
+def usd_per_unit_in(currency: str, ordinal: int) -> float | None:
+    """As `usd_per_unit`, in a month given as `month_ordinal`."""
     if currency == "USD":
         return 1.0
     months = _series().get(currency)
     if months is None:
         return None
-    wanted = month_ordinal(day)
-    for month in range(wanted, wanted - MAX_AGE_MONTHS - 1, -1):
+    for month in range(ordinal, ordinal - MAX_AGE_MONTHS - 1, -1):
         if (rate := months.get(month)) is not None:
             return rate
     return None

@@ -1,0 +1,39 @@
+cimport cython
+
+@cython.locals(count=cython.longlong, row=Py_ssize_t)
+cpdef long long group(const int[::1] ids, long long[::1] shipment, long long[::1] first_row)
+
+@cython.locals(
+    differing=list, index=Py_ssize_t, n=Py_ssize_t, n_shipments=Py_ssize_t, column=Py_ssize_t, shipment=Py_ssize_t, row=Py_ssize_t,
+    end=Py_ssize_t, kept=int, k=Py_ssize_t, code=int,
+)
+cpdef list first_wins(int[:, ::1] codes, list columns, const long long[::1] first_row)
+
+@cython.locals(n=Py_ssize_t, k=Py_ssize_t, row=Py_ssize_t, numbers=list, column=Py_ssize_t, code=int, missing=double)
+cpdef object gather_numbers(list values, const int[:, ::1] codes, list columns, double[:, ::1] out)
+
+@cython.locals(n=Py_ssize_t, k=Py_ssize_t, row=Py_ssize_t, times=list, column=Py_ssize_t, code=int, missing=cython.longlong)
+cpdef object gather_times(list values, const int[:, ::1] codes, list columns, long long[:, ::1] out)
+
+@cython.locals(nameless=list, undescribed=list, row=Py_ssize_t, column=Py_ssize_t, described=bint)
+cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list describing)
+
+@cython.locals(late=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong)
+cpdef list fill_times(
+    const long long[::1] times, const long long[::1] first_row, long long latest, long long known, bint carry,
+    long long[::1] declared,
+)
+
+@cython.locals(
+    memory=dict, without=cython.longlong, last=cython.longlong, key=cython.longlong, rate=double, row=Py_ssize_t,
+    k=Py_ssize_t, code=int, found=object,
+)
+cpdef long long usd_rates(
+    const int[::1] currency, const long long[::1] shipment, const long long[::1] declared, object rate_of,
+    const double[:, ::1] numbers, list amounts, double[::1] out,
+)
+
+@cython.locals(
+    days=cython.longlong, era=cython.longlong, of_era=cython.longlong, year=cython.longlong, month=cython.longlong,
+)
+cdef long long _month(long long seconds)
