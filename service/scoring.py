@@ -10,7 +10,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from features.fields import FIELD, Level
-from features.shipment import Problem, Refused, Shipment, shipment_from_json
+from features.problems import Problem, Refused
+from features.records import Record, read_record
 from features.table import ManifestTable
 from service.identifiers import new_ids
 
@@ -87,10 +88,10 @@ def score(
     """
     received = int(time.time()) if receipt is None else receipt
     refused: list[RefusedShipment] = []
-    read: list[tuple[int, Shipment]] = []
+    read: list[tuple[int, Record]] = []
     for index, record in enumerate(records):
         try:
-            shipment = shipment_from_json(record)
+            shipment = read_record(record)
             if len(shipment.items) > max_items:
                 problem = f"hold {len(shipment.items):,} goods items; at most {max_items:,} are read"
                 raise Refused([Problem("items", problem)], shipment.shipment_id)
@@ -98,13 +99,13 @@ def score(
         except Refused as error:
             refused.append(RefusedShipment(index, error.shipment_id, error.problems))
     shipments = [shipment for _, shipment in read]
-    table = ManifestTable.from_shipments(shipments, receipt=received)
+    table = ManifestTable.from_records(shipments, receipt=received)
     if table.refused.any():
         problems = _problems_by_shipment(table, shipments)
         refused += [RefusedShipment(read[k][0], shipments[k].shipment_id, found) for k, found in problems.items()]
         refused.sort(key=lambda one: one.index)
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems]
-        table = ManifestTable.from_shipments(shipments, receipt=received)
+        table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return Outcome([], refused, [])
     tables = [table] if table.n_shipments == len(shipments) else _parted(table, shipments, received)
@@ -129,11 +130,11 @@ def score(
     return Outcome(results, refused, scores)
 
 
-def _first_rows(shipments: Sequence[Shipment]) -> list[int]:
+def _first_rows(shipments: Sequence[Record]) -> list[int]:
     return [0, *accumulate(len(shipment.items) for shipment in shipments)][:-1]
 
 
-def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Shipment]) -> dict[int, list[Problem]]:
+def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> dict[int, list[Problem]]:
     """Position of a shipment -> why it cannot be read, with the field as the request calls it."""
     first_rows = _first_rows(shipments)
     found: dict[int, list[Problem]] = {}
@@ -149,13 +150,13 @@ def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Shipment]) -
     return found
 
 
-def _parted(table: ManifestTable, shipments: Sequence[Shipment], received: int) -> list[ManifestTable]:
+def _parted(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
     """Tables between which neighbours of one ``shipment_id`` are parted.
 
     In a file they would be one shipment. In a request each record is one, and a record sent twice must not become a
     shipment of twice the goods.
     """
-    parts: list[list[Shipment]] = []
+    parts: list[list[Record]] = []
     before = -1
     for first_row, shipment in zip(_first_rows(shipments), shipments, strict=True):
         part_of = int(table.shipment[first_row])
@@ -163,4 +164,4 @@ def _parted(table: ManifestTable, shipments: Sequence[Shipment], received: int) 
             parts.append([])
         parts[-1].append(shipment)
         before = part_of
-    return [ManifestTable.from_shipments(part, receipt=received) for part in parts]
+    return [ManifestTable.from_records(part, receipt=received) for part in parts]
