@@ -51,16 +51,8 @@ class Coded:
 
     def mapped(self, change: Callable[[str], str | None]) -> Coded:
         """Values through ``change``; equal results share a code, blank ones become missing."""
-        return self.renumbered(*numbered([change(value) for value in self.values]))
-
-    def renumbered(self, values: list[str], positions: list[int] | None) -> Coded:
-        """The column of other, distinct values: each present value's position among them, -1 where it is missing there.
-
-        Without positions the values stand where they stood.
-        """
-        if positions is None:
-            return Coded(self.codes, values, True)
-        return Coded(np.array([*positions, -1], dtype=np.int32)[self.codes], values, True)
+        values, positions = numbered([change(value) for value in self.values])
+        return Coded(renumbered(self.codes, positions), values, True)
 
     def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Rows' entries of ``per_value`` (len(values), ...); rows without a text get ``missing``."""
@@ -85,3 +77,8 @@ class Coded:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+def renumbered(codes: NDArray[np.int32], positions: list[int] | None) -> NDArray[np.int32]:
+    """Codes of values that have moved to ``positions``, -1 for one that is gone; None: they are where they were."""
+    return codes if positions is None else np.array([*positions, -1], dtype=np.int32)[codes]

@@ -99,10 +99,12 @@ def location(value: str) -> Normal:
 def hs(value: str) -> Normal:
     """Digits exactly as declared: separators go, nothing is padded."""
     problem = None
-    if _SPREADSHEET.fullmatch(value) and len(value.partition(".")[2]) == 1 and len(value) > 5:
-        problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
-        value = value.partition(".")[0]
-    digits = re.sub(r"[\s.\-/]", "", value)
+    digits = value
+    if not value.isdigit():
+        if _SPREADSHEET.fullmatch(value) and len(value.partition(".")[2]) == 1 and len(value) > 5:
+            problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
+            value = value.partition(".")[0]
+        digits = re.sub(r"[\s.\-/]", "", value)
     if not digits.isascii() or not digits.isdigit() or not 4 <= len(digits) <= 10:
         return None, f"'{value[:40]}' is not an HS code of 4 to 10 digits; treated as missing"
     if not codes.hs_exists(digits):
@@ -287,15 +289,14 @@ def texts(
     """
     change = normaliser(field)
     if change is not text:
-        forms, problems = normal_forms(values, change)
-        return *numbered(forms), problems
+        return normal_forms(values, change)
     uneven = unevenly_spaced(values)
     if not uneven and distinct:
         return values, None, None
     changed: list[str | None] = list(values)
     for index in uneven:
         changed[index] = text(values[index])[0]
-    return *numbered(changed), None
+    return (*numbered(changed), None)
 
 
 def numbers(

@@ -28,3 +28,6 @@ cdef object _text(object name, object value, list notes, list fatal, Py_ssize_t 
 
 @cython.locals(description=Py_ssize_t, chemical=Py_ssize_t, hs=Py_ssize_t)
 cdef bint _is_described(list item)
+
+@cython.locals(n=Py_ssize_t)
+cdef object _stripped(str text)

@@ -90,11 +90,9 @@ def read_record(data: object) -> Record:
     Raises:
         Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
     """
-    if not isinstance(data, dict):
-        if not isinstance(data, Mapping):
-            raise Refused([Problem("shipment", f"is {_kind(data)}, expected an object with shipment_id and items")])
-        data = dict(data)
-    given = data
+    if not isinstance(data, dict) and not isinstance(data, Mapping):
+        raise Refused([Problem("shipment", f"is {_kind(data)}, expected an object with shipment_id and items")])
+    given = data if type(data) is dict else dict(data)
     notes: list[Problem] = []
     fatal: list[Problem] = []
     texts: list[str | None] = [None] * _N_HEAD
@@ -184,12 +182,10 @@ def further_of(records: list[Record]) -> dict[str, list[str | None]]:
 def _read_party(role: str, value: object, texts: list[str | None], notes: list[Problem], fatal: list[Problem]) -> None:
     if value is None or value == "":
         return
-    if not isinstance(value, dict):
-        if not isinstance(value, Mapping):
-            notes.append(Problem(role, f"is {_kind(value)}, expected an object; it was treated as missing"))
-            return
-        value = dict(value)
-    given = value
+    if not isinstance(value, dict) and not isinstance(value, Mapping):
+        notes.append(Problem(role, f"is {_kind(value)}, expected an object; it was treated as missing"))
+        return
+    given = value if type(value) is dict else dict(value)
     places = _PARTY_PLACES[role]
     for key, part in given.items():
         place = places.get(key)
@@ -211,14 +207,12 @@ def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list
     if not isinstance(value, list):
         fatal.append(Problem("items", f"is {_kind(value)}, expected a list of goods items"))
         return
-    given = value
+    given = value if type(value) is list else list(value)
     for index, entry in enumerate(given):
-        if not isinstance(entry, dict):
-            if not isinstance(entry, Mapping):
-                notes.append(Problem(f"items[{index}]", f"is {_kind(entry)}, expected an object; it was ignored"))
-                continue
-            entry = dict(entry)
-        fields = entry
+        if not isinstance(entry, dict) and not isinstance(entry, Mapping):
+            notes.append(Problem(f"items[{index}]", f"is {_kind(entry)}, expected an object; it was ignored"))
+            continue
+        fields = entry if type(entry) is dict else dict(entry)
         item: list[str | None] = [None] * _N_ITEM
         further: dict[str, str] = {}
         for key, part in fields.items():
@@ -268,7 +262,7 @@ def _read_further(value: object, where: str, notes: list[Problem], fatal: list[P
 def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], item: int) -> str | None:
     """``item`` is the index of the goods item that the value belongs to, `_NO_ITEM` for others."""
     if isinstance(value, str):
-        return value.strip() or None
+        return _stripped(value) if type(value) is str else (value.strip() or None)
     if value is None:
         return None
     if isinstance(value, bool):
@@ -286,6 +280,14 @@ def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], 
     expected = "a list of country codes" if name == "routing_countries" else f"a {FIELD[name].kind.value}"
     notes.append(Problem(where, f"is {_kind(value)}, expected {expected}; it was treated as missing"))
     return None
+
+
+def _stripped(text: str) -> str | None:
+    # Nearly every text is as it should be, and looking costs less than a call.
+    n = len(text)
+    if n and not text[0].isspace() and not text[n - 1].isspace():
+        return text
+    return text.strip() or None
 
 
 def _blank(value: object) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import normalise
-from features.coded import Coded
+from features.coded import Coded, renumbered
 from features.fields import FIELD, FIELDS, ITEM_NAMES, Kind, Level
 from features.kernels import table as kernels
 from features.kernels.declared import TIME_MISSING
@@ -171,7 +171,7 @@ class ManifestTable:
     @cached_property
     def raw(self) -> dict[str, Coded]:
         """The declared texts of the columns that there are, by canonical flat name."""
-        return {name: self._declared(name) for name in self._place}
+        return {name: Coded(self._codes[self._place[name]], *of_name) for name, of_name in self._values.items()}
 
     def declared(self, name: str, row: int) -> str | None:
         """A field's text in one row, as it was declared."""
@@ -304,10 +304,6 @@ class ManifestTable:
     def _absent(self) -> Coded:
         return Coded.missing(self.n_rows)
 
-    def _declared(self, name: str) -> Coded:
-        values, distinct = self._values[name]
-        return Coded(self._codes[self._place[name]], values, distinct)
-
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Give the declared texts their meaning."""
         self._decimal = decimal
@@ -352,7 +348,7 @@ class ManifestTable:
         """Make the normal form of a text column; its values' problems."""
         values, distinct = self._values[name]
         forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
-        self._text[name] = self._declared(name).renumbered(forms, positions)
+        self._text[name] = Coded(renumbered(self._codes[self._place[name]], positions), forms, True)
         return problems
 
     def _read_numbers(self, name: str) -> list[float]:

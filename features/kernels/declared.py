@@ -51,8 +51,8 @@ def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
 
 def normal_forms(
     texts: list[str], change: Callable[[str], tuple[str | None, str | None]]
-) -> tuple[list[str | None], list[str | None] | None]:
-    """Each text's normal form and problem; no list of problems where there is none."""
+) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+    """The texts' normal forms as `numbered` gives them, and each text's problem; no list where there is none."""
     forms: list[str | None] = []
     problems: list[str | None] | None = None
     for text in texts:
@@ -62,7 +62,8 @@ def normal_forms(
                 problems = [None] * len(texts)
             problems[len(forms)] = problem
         forms.append(form)
-    return forms, problems
+    distinct, codes = numbered(forms)
+    return distinct, codes, problems
 
 
 def unevenly_spaced(texts: list[str]) -> list[int]:

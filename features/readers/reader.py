@@ -228,7 +228,7 @@ def _coded(texts: Texts) -> Coded:
     values = encoded.dictionary.to_pylist()
     if not all(values) or list(map(str.strip, values)) != values:
         return Coded.from_arrow(encoded)
-    return Coded(encoded.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False), values)
+    return Coded(encoded.indices.fill_null(-1).to_numpy().astype(np.int32, copy=False), values, distinct=True)
 
 
 def _starts_of_normal(

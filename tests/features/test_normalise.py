@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from features import normalise
 from features.fields import FIELD
+from features.kernels.declared import TIME_MISSING, plain_time
 
 
 @pytest.mark.parametrize(
@@ -129,3 +132,66 @@ def test_cas_numbers_need_their_check_digit() -> None:
     assert normalise.cas("437-38-7")[0] == "437-38-7"
     assert normalise.cas("437387")[0] == "437-38-7"
     assert normalise.cas("437-38-8")[0] is None
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)), st.sampled_from("Tt "))  # noqa: DTZ001
+def test_plain_times_are_those_of_the_calendar(moment: datetime, separator: str) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    day, minute, second = (
+        moment.strftime(form).rjust(n, "0") for form, n in (("%Y-%m-%d", 10), ("%H:%M", 5), (":%S", 3))
+    )
+    whole = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    assert plain_time(day) == whole - whole % 86400
+    for end in ("", "Z", "z"):
+        assert plain_time(f"{day}{separator}{minute}{end}") == whole - whole % 60
+        assert plain_time(f"{day}{separator}{minute}{second}{end}") == whole
+
+
+@given(
+    st.from_regex(
+        r"[0-9]{3}[0-9\u0664]-[0-2][0-9]-[0-3][0-9](?:[T xt][0-2][0-9]:[0-6][0-9](?::[0-6][0-9])?[Zz+]?)?",
+        fullmatch=True,
+    )
+)
+def test_what_is_no_time_is_no_plain_time(text: str) -> None:
+    seconds = plain_time(text)
+    if seconds != TIME_MISSING:
+        moment = datetime.fromisoformat(text.upper())
+        assert seconds == int((moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+
+
+_grouped = st.from_regex(r"[-+]?[0-9]{1,4}[.,' ][0-9]{2,4}(?:[.,][0-9]{1,3})?", fullmatch=True)
+_numbers = st.floats().map(repr) | st.integers(-5, 10**14).map(str) | _grouped
+
+
+@given(
+    st.lists(_numbers | st.sampled_from(["1_000", "\u0663", "-0.0", "nan", "inf", "x", " 7"])),
+    st.sampled_from([None, ".", ","]),
+)
+def test_a_column_of_numbers_is_each_of_its_numbers(texts: list[str], decimal: str | None) -> None:
+    numbers, problems, infinite = normalise.numbers(FIELD["gross_mass_kg"], texts, decimal)
+    for index, text in enumerate(texts):
+        value, problem, is_infinite = normalise.number(text, decimal)
+        assert repr(numbers[index]) == repr(value)
+        assert (infinite.get(index), None if problems is None else problems[index]) == (
+            (problem, None) if is_infinite else (None, problem)
+        )
+
+
+@given(st.lists(st.text(st.sampled_from("a\u4e2d \t\u00a0\u2028\x1c"), min_size=1, max_size=8)), st.booleans())
+def test_runs_of_white_space_become_one_space_and_equal_texts_one(texts: list[str], known: bool) -> None:
+    distinct = known and len(set(texts)) == len(texts)
+    forms, positions, problems = normalise.texts(FIELD["agent_name"], texts, distinct=distinct)
+    found = forms if positions is None else [forms[position] for position in positions]
+    assert found == [re.sub(r"\s+", " ", text) for text in texts]
+    assert len(set(forms)) == len(forms)
+    assert problems is None
+
+
+def test_a_probability_lies_above_0_and_up_to_1() -> None:
+    numbers, problems, _ = normalise.numbers(FIELD["selection_probability"], ["0", "0.02", "1", "1.5"], None)
+    assert problems is not None
+    assert [problem is None for problem in problems] == [False, True, True, False]
+    assert numbers[1:3] == [0.02, 1.0]
+    assert math.isnan(numbers[0])
+    assert math.isnan(numbers[3])

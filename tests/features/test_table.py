@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from features.reference.rates import usd_per_unit
 from features.table import Coded, ManifestTable
 
 
@@ -28,6 +33,29 @@ def test_coded_columns_are_the_same_from_a_list_and_from_arrow() -> None:
     ):
         assert column.to_list() == ["a", None, "a", None, "b"]
         assert column.codes.tolist() == [0, -1, 0, -1, 1]
+
+
+def test_changed_and_compacted_columns_keep_their_rows() -> None:
+    column = Coded.from_list(["b", "a", None, "B", "b", "c"])
+    lower = column.mapped(lambda text: None if text == "c" else text.lower())
+    assert lower.to_list() == ["b", "a", None, "b", "b", None]
+    assert lower.values == ["b", "a"]
+    part = column.take(np.array([5, 2, 3])).compact()
+    assert part.to_list() == ["c", None, "B"]
+    assert part.values == ["B", "c"]
+    assert column.lookup(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]), -1)[[1, 2]].tolist() == [
+        [3, 4],
+        [-1, -1],
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_values_that_turn_out_equal_share_a_code(known: bool) -> None:
+    names = Coded(np.array([0, 1, 2], dtype=np.int32), ["A  B", "A B", "C"], distinct=known)
+    ids = Coded.from_list(["1", "2", "3"])
+    column = ManifestTable.from_columns({"shipment_id": ids, "agent_name": names}, 3).text("agent_name")
+    assert column.codes.tolist() == [0, 0, 1]
+    assert column.values == ["A B", "C"]
 
 
 def test_adjacent_rows_of_one_reference_are_one_shipment_and_a_return_is_its_own_part() -> None:
@@ -84,6 +112,30 @@ def test_a_time_far_in_the_future_is_a_mistake_and_cannot_poison_history() -> No
     future = table(receipt=1_700_000_000, declared_at=["2099-01-01"])
     assert future.declared_s.tolist() == [1_700_000_000]
     assert "future" in future.warning_texts()[0]
+
+
+def test_a_time_before_the_first_year_in_utc_is_a_time_like_others() -> None:
+    early = table(declared_at=["0001-01-01T00:00:00+14:00"], currency=["EUR"], customs_value=["5"])
+    assert early.declared_s.tolist() == [-62135596800 - 14 * 3600]
+    assert np.isnan(early.usd("customs_value")).all()
+    assert "no exchange rate is known for EUR" in early.warning_texts()[0]
+
+
+_seconds = st.integers(-62135596800, 253402300799) | st.integers(1_400_000_000, 1_790_000_000)
+
+
+@given(st.lists(st.tuples(_seconds, st.sampled_from(["EUR", "BGN", "USD"])), max_size=9))
+def test_amounts_take_the_rate_of_the_month_of_their_declaration(declared: list[tuple[int, str]]) -> None:
+    moments = [datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds) for seconds, _ in declared]
+    amounts = table(
+        receipt=253402300799,
+        shipment_id=[f"S{row}" for row in range(len(declared))],
+        declared_at=[moment.isoformat() for moment in moments],
+        currency=[currency for _, currency in declared],
+        customs_value=["3"] * len(declared),
+    ).usd("customs_value")
+    rates = [usd_per_unit(currency, moment.date()) for moment, (_, currency) in zip(moments, declared, strict=True)]
+    np.testing.assert_array_equal(amounts, [np.nan if rate is None else 3 * rate for rate in rates])
 
 
 def test_times_and_carriers_are_read_in_any_case() -> None:
