@@ -171,13 +171,12 @@ class ManifestTable:
     @cached_property
     def raw(self) -> dict[str, Coded]:
         """The declared texts of the columns that there are, by canonical flat name."""
-        return {name: Coded(self._codes[self._place[name]], *of_name) for name, of_name in self._values.items()}
+        return {name: self.declared(name) for name in self._place}
 
-    def declared(self, name: str, row: int) -> str | None:
-        """A field's text in one row, as it was declared."""
+    def declared(self, name: str) -> Coded:
+        """A field's texts as they were declared; an absent column is all missing."""
         place = self._place.get(name)
-        code = -1 if place is None else int(self._codes[place, row])
-        return None if code < 0 else self._values[name][0][code]
+        return self._absent if place is None else Coded(self._codes[place], *self._values[name])
 
     def text(self, name: str) -> Coded:
         """A text or code column in its normal form; an absent column is all missing."""

@@ -179,8 +179,6 @@ class Scores:
 
 def _declared(table: ManifestTable, name: str, start: int, end: int) -> list[str | None]:
     """An identifier as it was declared, of rows from ``start`` to before ``end``: its owner must recognise it."""
-    column = table.raw.get(name)
-    if column is None:
-        return [None] * (end - start)
+    column = table.declared(name)
     values = column.values
     return [values[code] if code >= 0 else None for code in column.codes[start:end].tolist()]

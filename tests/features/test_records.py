@@ -103,8 +103,8 @@ def test_any_mapping_is_an_object(kind: Any) -> None:
     item = kind({"goods_description": np.str_(" mug "), FURTHER: kind({"Duty": 5})})
     record = read_record(kind({"shipment_id": "S1", "consignee": kind({"name": "Dana"}), "items": [item]}))
     table = ManifestTable.from_records([record], receipt=RECEIPT)
-    assert table.declared("goods_description", 0) == "mug"
-    assert table.declared("consignee_name", 0) == "Dana"
+    assert table.declared("goods_description").to_list() == ["mug"]
+    assert table.declared("consignee_name").to_list() == ["Dana"]
     assert table.further("Duty").to_list() == ["5"]
     assert table.warning_texts() == [""]
 
@@ -112,7 +112,7 @@ def test_any_mapping_is_an_object(kind: Any) -> None:
 def test_a_declared_text_is_as_it_was_written_and_an_absent_one_is_none() -> None:
     record = read_record({"shipment_id": " A  1 ", "items": [{"goods_description": "mug"}, {"hs_code": "6911.10"}]})
     table = ManifestTable.from_records([record], receipt=RECEIPT)
-    assert table.declared("shipment_id", 1) == "A  1"
+    assert table.declared("shipment_id").to_list() == ["A  1", "A  1"]
     assert table.text("shipment_id").to_list() == ["A 1", "A 1"]
-    assert [table.declared("hs_code", row) for row in (0, 1)] == [None, "6911.10"]
-    assert table.declared("currency", 0) is None
+    assert table.declared("hs_code").to_list() == [None, "6911.10"]
+    assert table.declared("currency").to_list() == [None, None]
