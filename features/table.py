@@ -146,7 +146,7 @@ class ManifestTable:
         """Domain shipments with the declared texts."""
         lists = {name: column.to_list() for name, column in self.raw.items() if FIELD[name].level is not Level.LABEL}
         further = {name: column.to_list() for name, column in self._further.items()}
-        ends = [*self.first_row.tolist()[1:], self.n_rows]
+        ends = [*self.first_row.tolist(), self.n_rows][1:]
         shipments = []
         for first, end in zip(self.first_row.tolist(), ends, strict=True):
             shipment = Shipment("", [])
