@@ -6,3 +6,24 @@ cpdef tuple words_in(str text)
 @cython.locals(tokens=list, letters=Py_ssize_t, latin=Py_ssize_t, digits=Py_ssize_t, numbers=Py_ssize_t, begin=Py_ssize_t,
                at=Py_ssize_t, part=int, char=Py_UCS4)
 cpdef tuple survey(str text)
+
+cdef Py_ssize_t _SIGNS
+
+@cython.locals(tokens=list, begin=Py_ssize_t, at=Py_ssize_t, run=int, kind=int, char=Py_UCS4)
+cpdef list ascii_tokens(str text)
+
+@cython.locals(before=int, kind=int, char=Py_UCS4)
+cpdef bint mixes_letters_and_figures(str text)
+
+cdef class Beginnings:
+    cdef bytes _held
+
+    @cython.locals(held='const unsigned char*', first=Py_ssize_t, second=Py_ssize_t, sign=Py_ssize_t, at=Py_ssize_t,
+                   size=Py_ssize_t, char=Py_UCS4)
+    cpdef Py_ssize_t find(self, str text, Py_ssize_t begin)
+
+@cython.locals(begin=Py_ssize_t, piece=str, found=tuple, length=Py_ssize_t, size=Py_ssize_t)
+cpdef bint begins_name(list pieces, str joined, dict lengths, dict names, Py_ssize_t head, Py_ssize_t shortest)
+
+@cython.locals(found=list, token=str, before=str, index=Py_ssize_t, size=Py_ssize_t, word=object, distance=object)
+cpdef list near_words(list tokens, object near, set beginnings, set endings, Py_ssize_t fewest, Py_ssize_t most)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from features.kernels.texts_scan import Beginnings
 from features.reference.translations import Language, name_parts
 from features.substances.analogue_structures import NITROGEN, STEMS, UnclearError, structure
 from features.substances.chinese import pinyin, traditional
@@ -105,6 +106,12 @@ def _stem() -> re.Pattern[str]:
     return re.compile("|".join(sorted(map(re.escape, forms), key=len, reverse=True)))
 
 
+@cache
+def _stem_beginnings() -> Beginnings:
+    """Of the stems that a text in ASCII may hold."""
+    return Beginnings(form for form, part in _forms()[0].items() if part in STEMS and form.isascii())
+
+
 def analogue(spelled: str) -> Analogue | None:
     """The first composed name in a text, if there is one; a bare stem (``fentanyl``) is none.
 
@@ -114,7 +121,12 @@ def analogue(spelled: str) -> Analogue | None:
     >>> analogue("4-methoxyvalerylfentanyl").smiles
     'N(C(=O)CCCC)(c1ccc(OC)cc1)C1CCN(CCc2ccccc2)CC1'
     """
-    for stem in _stem().finditer(spelled):
+    first = 0
+    if spelled.isascii():
+        first = _stem_beginnings().find(spelled, 0)
+        if first < 0:
+            return None
+    for stem in _stem().finditer(spelled, first):
         readings = [reading for form in _within(stem[0]) if (reading := _with_stem(spelled, stem.end(), form))]
         if readings:
             return min(readings, key=lambda reading: (not reading.smiles, not reading.certain))

@@ -26,7 +26,7 @@ from features.substances.cues import (
     TEST_AFTER,
     TRACES,
 )
-from features.substances.normalise import CAS
+from features.substances.normalise import CAS, tokens
 
 # Words of chemical trade that make a bare abbreviation believable.
 _CHEMICAL: Final = re.compile(
@@ -118,7 +118,7 @@ class Surroundings:
         chemical: whether the text comes from a field for chemicals.
     """
 
-    __slots__ = ("_chemical", "_everyday", "_field", "_numbers", "_spelled")
+    __slots__ = ("_chemical", "_everyday", "_field", "_numbers", "_spelled", "_tokens")
 
     def __init__(self, spelled: str, *, chemical: bool = False) -> None:
         self._spelled = spelled
@@ -126,6 +126,14 @@ class Surroundings:
         self._chemical: bool | None = None
         self._everyday: bool | None = None
         self._numbers: tuple[str, ...] | None = None
+        self._tokens: list[str] | None = None
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens of the text (`normalise.tokens`)."""
+        if self._tokens is None:
+            self._tokens = tokens(self._spelled)
+        return self._tokens
 
     @property
     def text(self) -> str:

@@ -161,7 +161,7 @@ class SubstanceIndex:
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
         pieces = [piece for piece in structures_in(text, chemical=chemical) if len(piece.text) > known]
-        candidates = list(self._by_structure(pieces, spelled, around))
+        candidates = list(self._by_structure(pieces, spelled, around)) if pieces else []
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         if not any(match.hit for match in candidates):
             composed = analogue(spelled)
@@ -182,7 +182,7 @@ class SubstanceIndex:
             if near:
                 # They are longer than what was read of them.
                 candidates = [match for match in candidates if not match.hit]
-            best = max(merged(found, near), key=lambda item: item.rank, default=None)
+                best = max(merged(found, near), key=lambda item: item.rank)
         if best is None and not candidates:
             kin = (self._named_kin(item, spelled) for item in members(spelled, around, found))
             best = max(kin, key=lambda item: item.rank, default=None)

@@ -22,6 +22,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from features.kernels.texts_scan import near_words
 from features.substances.context import Surroundings
 from features.substances.match import WATCHED
 from features.substances.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
@@ -42,8 +43,9 @@ _SALT: Final = re.compile(
 )
 # A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
 _LONGEST: Final = 160
-# Fewest letters of a word that serves as anchor.
+# Fewest letters of a word that serves as anchor, and most of two pieces that are read as one.
 _ANCHOR: Final = 5
+_LONGEST_WORD: Final = 40
 # With two errors one of three words is whole; the fourth is for two words written as one.
 _ANCHORS: Final = 4
 # Trade repeats its words: nearly all are in this cache, whatever the texts.
@@ -154,16 +156,8 @@ class MisspeltNames:
         Returns:
             Finds of kind ``misspelt`` with the number of errors as ``distance``.
         """
-        tokens = TOKEN.findall(spelled)
-        seeds: list[tuple[int, int, str]] = []
-        near, beginnings, endings = self._near, self._beginnings, self._endings
-        before = ""
-        for index, token in enumerate(tokens):
-            if len(token) >= _ANCHOR - 1:
-                seeds += [(index, index, word) for word, _ in near(token)]
-            if before and (before in beginnings or token in endings) and _ANCHOR <= len(before) + len(token) <= 40:
-                seeds += [(index - 1, index, word) for word, _ in near(before + token)]
-            before = token
+        tokens = around.tokens
+        seeds = near_words(tokens, self._near, self._beginnings, self._endings, _ANCHOR, _LONGEST_WORD)
         if not seeds:
             return []
         return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
@@ -196,24 +190,35 @@ class MisspeltNames:
     def _judged(
         self,
         cut: _Cut,
-        seeds: Sequence[tuple[int, int, str]],
+        seeds: Sequence[tuple[int, int, str, int]],
         spelled: str,
         around: Surroundings,
         known: Sequence[Found],
     ) -> list[Found]:
         best: list[tuple[int, int, int, _Name]] = []
         seen: set[tuple[int, tuple[str, ...]]] = set()
-        for first, last, word in seeds:
-            text_word = cut.joined[cut.begins[first] : cut.ends[last]]
-            errors = OSA.distance(text_word, word)
+        figures = {token for token in cut.tokens if token.isdigit()}
+        length = len(cut.joined)
+        for first, _, word, errors in seeds:
+            at = cut.begins[first]
             for anchor in self._anchors[word]:
-                place = (cut.begins[first] - anchor.offset, anchor.name.words)
-                if errors > anchor.errors or place in seen:
+                name, begin = anchor.name, at - anchor.offset
+                allowed = name.errors
+                # Most names are longer than what is left of the text, or have figures that the text has not.
+                if (
+                    errors > anchor.errors
+                    or begin + allowed < 0
+                    or begin + len(name.key) - 2 * allowed > length
+                    or not figures.issuperset(name.figures)
+                ):
+                    continue
+                place = (begin, name.words)
+                if place in seen:
                     continue
                 seen.add(place)
-                window = _window(cut, place[0], anchor.name)
+                window = _window(cut, begin, name)
                 if window is not None:
-                    best.append((*window, anchor.name))
+                    best.append((*window, name))
         finds: list[Found] = []
         # The most letters that are right: of butyryl feentanyl not fentanyl alone, though that has fewer errors.
         for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):

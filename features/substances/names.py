@@ -8,11 +8,12 @@ majority of texts, which name nothing, however many names there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from features.reference import BenignChemical, ReferenceDataError, Substance
+from features.kernels.texts_scan import begins_name
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, core, fold, reveal, skeleton, spell
@@ -215,14 +216,14 @@ class NameIndex:
             spelled: the text as `normalise.spell` gives it.
             around: its surroundings.
         """
-        found = list(self._names_in(spelled, around))
+        found = self._names_in(spelled, around)
         watched = [item for item in found if item.entry.group in WATCHED]
         # Figures for letters are looked for where nothing watched is named openly, or only the end of a word: acety1fentanyl.
         if not watched or any(_GLUED.search(spelled, 0, item.start) is not None for item in watched):
             revealed = reveal(spelled, self._words)
             if revealed is not None:
                 around = Surroundings(revealed, chemical=around.chemical)
-                read = list(self._names_in(revealed, around, disguised=True))
+                read = self._names_in(revealed, around, disguised=True)
                 found = [item for item in found if not any(_within(item, other) for other in read)]
                 found += [item for item in read if not any(_within(item, other) for other in found)]
         return found
@@ -279,10 +280,14 @@ class NameIndex:
                     self._enter(key, entry)
                     self._yielding.add(key)
 
-    def _names_in(self, spelled: str, around: Surroundings, *, disguised: bool = False) -> Iterator[Found]:
-        pieces = TOKEN.findall(spelled)
+    def _names_in(self, spelled: str, around: Surroundings, *, disguised: bool = False) -> list[Found]:
+        pieces = around.tokens
         joined = "".join(pieces)
         lengths_of, names = self._lengths, self._names
+        found: list[Found] = []
+        # Of an ordinary text this is all. Behind what is glued to an Arabic noun a name may begin within a piece.
+        if spelled.isascii() and not begins_name(pieces, joined, lengths_of, names, _HEAD, SHORTEST):
+            return found
         at, taken, ends = 0, 0, None
         for piece in pieces:
             begin, at = at, at + len(piece)
@@ -311,16 +316,17 @@ class NameIndex:
                     start = ends.start(begin) + (first - begin)
                     if key in self._inverted and _HEAD_WORD.match(spelled, last) is not None:
                         continue
-                    found = self._judge(entry, key, around, start, last, disguised=disguised)
-                    if found is not None:
+                    judged = self._judge(entry, key, around, start, last, disguised=disguised)
+                    if judged is not None:
                         taken = first + length
-                        yield found
+                        found.append(judged)
                     elif entry.abbreviation:
                         continue
                     # A name that continues into another's is no reason to look for a shorter one there.
                     break
                 if taken > begin:
                     break
+        return found
 
     def _judge(
         self, entry: Entry, key: str, around: Surroundings, start: int, end: int, *, disguised: bool

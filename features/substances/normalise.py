@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
+from features.kernels.texts_scan import ascii_tokens, mixes_letters_and_figures
+
 # Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
 _LONE_GREEK: Final = re.compile(f"(?<![^\\W\\d_])([{''.join(_GREEK_NAMES)}])(?![^\\W\\d_])")
@@ -93,7 +95,6 @@ _QUALIFIERS: Final = re.compile(
 
 # Digits and signs that imitate letters. The letters i and l, and the figure that looks like both, become one.
 _SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
-_DISGUISE: Final = re.compile(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]")
 _DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
 _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
@@ -189,7 +190,7 @@ def spellings(folded: str, unspelled: int = 2) -> list[str]:
 
 def tokens(spelled: str) -> list[str]:
     """Runs of letters, runs of digits, and single characters of unspaced scripts, in order."""
-    return TOKEN.findall(spelled)
+    return ascii_tokens(spelled) if spelled.isascii() else TOKEN.findall(spelled)
 
 
 def normalise(text: str) -> str:
@@ -241,7 +242,7 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
         spelled: the text as `spell` gives it.
         words: skeleton -> the word itself, for all words that are looked for.
     """
-    if _DISGUISE.search(spelled) is None:
+    if not mixes_letters_and_figures(spelled):
         return None
     parts: list[str] = []
     at = 0

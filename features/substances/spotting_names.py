@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from features.kernels.texts_scan import Beginnings
 from features.substances.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
 from features.substances.name_readings import PREFIX_AT_END, reading, readings
 from features.substances.normalise import fold
@@ -30,11 +31,14 @@ def _by_first_letter(words: Iterable[str]) -> str:
 
 _BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
 #: Any systematic name of interest has one of these in it; few other texts do.
-_HINT: Final = re.compile(
-    r"yl|oxy|oxo|amin|amid|anil|az(?:ol|in|ep|et)|idin|iper|pyr|thi[aeo]|fur[aoy]|benz|phen|fluor|chlor|brom|iod[oi]|nitr|prop"
-    r"|(?:but|pent|hex|hept|oct|non|dec|eth|meth)an|acet|carb[aoi]|sulf|hydro|cyclo|keto|gluco|stear|phosph|acid|quin|indol"
-    r"|oic|[0-9]-[a-z]{3}|(?:a|e|i|y)n-[0-9]"
-)
+_HINTS: Final = (
+    "yl oxy oxo amin amid anil azol azin azep azet idin iper pyr thia thie thio fura furo fury benz phen fluor chlor brom iodo"
+    " iodi nitr prop butan pentan hexan heptan octan nonan decan ethan methan acet carba carbo carbi sulf hydro cyclo keto gluco"
+    " stear phosph acid quin indol oic"
+).split()
+_HINT: Final = re.compile("|".join(_HINTS))
+_HINT_BEGINS: Final = Beginnings(_HINTS)
+_JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")
 _LETTERS: Final = re.compile(r"[a-z]+")
 # Purities and amounts: they end a name.
 _AMOUNT: Final = re.compile(
@@ -115,7 +119,14 @@ def flatten(text: str) -> str:
 
 def hints_at_a_name(flat: str) -> bool:
     """Whether it is worth looking for names in a flattened text; quick, and false for most texts."""
-    return _HINT.search(flat) is not None or not flat.isascii()
+    if not flat.isascii() or ("-" in flat and _JOINED_HINT.search(flat) is not None):
+        return True
+    at = _HINT_BEGINS.find(flat, 0)
+    while at >= 0:
+        if _HINT.match(flat, at) is not None:
+            return True
+        at = _HINT_BEGINS.find(flat, at + 1)
+    return False
 
 
 def names_in(
