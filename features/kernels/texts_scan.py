@@ -101,7 +101,9 @@ def mixes_letters_and_figures(text: str) -> bool:
     for char in text:
         if "a" <= char <= "z":
             kind = 1
-        elif "0" <= char <= "9" or char == "@" or char == "$" or char == "!" or char == "|" or char == "+" or char == "€":
+        elif (
+            "0" <= char <= "9" or char == "@" or char == "$" or char == "!" or char == "|" or char == "+" or char == "€"
+        ):
             kind = 2
         else:
             kind = 0

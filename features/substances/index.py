@@ -85,9 +85,7 @@ class SubstanceIndex:
         for name in translated_names():
             translated = self._rows.get(name.substance)
             if translated is not None:
-                self._names.add(
-                    name.name, replace(_entry(translated, "translated"), language=name.language), yielding=True
-                )
+                self._names.add(name.name, _entry(translated, "translated", name.language), yielding=True)
         self._add_unii(unii)
         others = [name.name for name in unii if name.kind == "other"]
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
@@ -361,8 +359,8 @@ def _holds(composed: Analogue, found: Found) -> bool:
     return within and composed.end - composed.start > found.end - found.start
 
 
-def _entry(row: Substance, kind: Kind) -> Entry:
-    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind)
+def _entry(row: Substance, kind: Kind, language: str = "") -> Entry:
+    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind, language=language)
 
 
 def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:

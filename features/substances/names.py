@@ -16,7 +16,7 @@ from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.kernels.texts_scan import begins_name
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind
-from features.substances.normalise import TOKEN, compact, core, fold, reveal, skeleton, spell
+from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 from features.substances.variants import variants
 
 #: Fewest letters and digits of a name that is looked for.
@@ -153,7 +153,7 @@ class NameIndex:
         """
         folded = fold(name)
         spelled = spell(folded)
-        key = compact(name)
+        key = compacted(spelled)
         if len(key) < SHORTEST:
             if yielding:
                 return
@@ -259,7 +259,7 @@ class NameIndex:
             self._lengths[head] = tuple(sorted({*lengths, len(key)}, reverse=True))
 
     def _add_words(self, spelled: str, key: str) -> None:
-        for word in (*TOKEN.findall(spelled), key):
+        for word in (*tokens(spelled), key):
             if len(word) > SHORTEST and word.isascii() and word.isalpha():
                 self._words.setdefault(skeleton(word), word)
 

@@ -19,6 +19,7 @@ from features.kernels.texts_scan import ascii_tokens, mixes_letters_and_figures
 # Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
 _LONE_GREEK: Final = re.compile(f"(?<![^\\W\\d_])([{''.join(_GREEK_NAMES)}])(?![^\\W\\d_])")
+_GREEK: Final = frozenset(_GREEK_NAMES)
 # A sharp s where a locant belongs was meant as a beta.
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
@@ -131,11 +132,15 @@ def fold(text: str) -> str:
         text = html.unescape(text)
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", _SHARP_S.sub("β", text)).casefold()
+    if "ß" in text:
+        text = _SHARP_S.sub("β", text)
+    folded = unicodedata.normalize("NFKC", text).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
     folded = unicodedata.normalize("NFC", decomposed.translate(_VISIBLE)).casefold()
-    folded = _LATIN_BESIDE_PE.sub("n", folded)
-    folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
+    if "п" in folded:
+        folded = _LATIN_BESIDE_PE.sub("n", folded)
+    if not _GREEK.isdisjoint(folded):
+        folded = _LONE_GREEK.sub(lambda match: _GREEK_NAMES[match[1]], folded)
     return folded.translate(_LOOK_ALIKES)
 
 
@@ -201,16 +206,28 @@ def normalise(text: str) -> str:
     >>> normalise("N-(2-Phenylethyl)-4-piperidinone"), normalise("n-PHENETHYL 4 piperidone")
     ('n phenethyl 4 piperidone', 'n phenethyl 4 piperidone')
     """
-    previous, current = text, " ".join(tokens(spell(fold(text))))
+    return _settled(spell(fold(text)))
+
+
+def _settled(spelled: str) -> str:
+    """The tokens of a spelled text joined by single blanks."""
+    current = " ".join(tokens(spelled))
     # Dropping separators can bring two halves of a fragment together; a second round then settles it.
-    while current != previous:
-        previous, current = current, " ".join(tokens(spell(current)))
+    while (again := spell(current)) != current:
+        previous, current = current, " ".join(tokens(again))
+        if current == previous:
+            break
     return current
 
 
 def compact(text: str) -> str:
     """`normalise` without blanks: the key of the index, since names are written with and without gaps."""
-    return normalise(text).replace(" ", "")
+    return compacted(spell(fold(text)))
+
+
+def compacted(spelled: str) -> str:
+    """`compact` of a text that is spelled already."""
+    return _settled(spelled).replace(" ", "")
 
 
 def core(text: str) -> str:

