@@ -193,8 +193,7 @@ def near_words(
     """
     found: list[tuple[int, int, str, int]] = []
     before = ""
-    index = 0
-    for token in tokens:
+    for index, token in enumerate(tokens):
         size = len(token)
         if size >= fewest - 1:
             for word, distance in near(token):
@@ -205,5 +204,4 @@ def near_words(
                 for word, distance in near(before + token):
                     found.append((index - 1, index, word, distance))
         before = token
-        index += 1
     return found

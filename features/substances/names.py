@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.kernels.texts_scan import begins_name
+from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens

@@ -31,11 +31,12 @@ def _by_first_letter(words: Iterable[str]) -> str:
 
 _BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
 #: Any systematic name of interest has one of these in it; few other texts do.
-_HINTS: Final = (
+_HINTS_IN_NAMES: Final = (
     "yl oxy oxo amin amid anil azol azin azep azet idin iper pyr thia thie thio fura furo fury benz phen fluor chlor brom iodo"
     " iodi nitr prop butan pentan hexan heptan octan nonan decan ethan methan acet carba carbo carbi sulf hydro cyclo keto gluco"
     " stear phosph acid quin indol oic"
-).split()
+)
+_HINTS: Final = _HINTS_IN_NAMES.split()
 _HINT: Final = re.compile("|".join(_HINTS))
 _HINT_BEGINS: Final = Beginnings(_HINTS)
 _JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from features.kernels.texts import TextRows, any_missing, pairs, positions
 from features.kernels.texts_headings import log_scores, pairwise
-from features.kernels.texts_scan import survey, words_in
+from features.kernels.texts_scan import (
+    Beginnings,
+    ascii_tokens,
+    begins_name,
+    mixes_letters_and_figures,
+    near_words,
+    survey,
+    words_in,
+)
 from features.kernels.texts_substance import choose
 
 MISSING = np.array([-1.0, -2.0])
@@ -159,3 +167,62 @@ def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
     ends = np.cumsum(length)
     wanted = np.array([prior + given_[place[end - n : end]].sum(axis=0) for n, end in zip(length, ends, strict=True)])
     np.testing.assert_allclose(out.reshape(len(length), 12), wanted - wanted.max(axis=1, keepdims=True), atol=1e-4)
+
+
+@given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
+@settings(max_examples=400, deadline=None)
+def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
+    assert ascii_tokens(text.replace("€", "-")) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
+    found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
+    assert mixes_letters_and_figures(text) is found
+
+
+@given(
+    st.lists(st.text("abc -", min_size=2, max_size=4).filter(lambda word: word[:2].isalpha()), min_size=1, max_size=4),
+    st.text("abc -é", max_size=16),
+    st.integers(0, 4),
+)
+@settings(max_examples=400, deadline=None)
+def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) -> None:
+    beginnings = Beginnings(words)
+    heads = "|".join(
+        re.escape(word[:2]) + ("" if len(word) < 3 else word[2] if word[2] in "abc" else "(?![a-z])") for word in words
+    )
+    places = [place.start() for place in re.finditer(f"(?=({heads}))", text) if place.start() >= begin]
+    found, at = [], beginnings.find(text, begin)
+    while at >= 0:
+        found.append(at)
+        at = beginnings.find(text, at + 1)
+    assert found == places
+
+
+def test_a_name_begins_at_the_beginning_of_a_piece() -> None:
+    names = {"abcdefgh": 1, "abc": 2, "xy1": 3}
+    lengths = {"abcdef": (8,), "abc": (3,), "xy1": (3,)}
+    for pieces, begins in (
+        (["abcdefgh"], True),
+        (["12", "abcd", "efgh"], True),
+        (["xy", "1"], True),
+        (["zabc", "y1"], False),
+        (["ab"], False),
+        ([], False),
+    ):
+        assert begins_name(pieces, "".join(pieces), lengths, names, 6, 3) is begins
+
+
+def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
+    reach = {"fentanil": (("fentanyl", 1),), "carfent": (("carfentanyl", 4),), "fent": (), "anil": (), "car": ()}
+    asked: list[str] = []
+
+    def near(token: str) -> tuple[tuple[str, int], ...]:
+        asked.append(token)
+        return reach.get(token, ())
+
+    assert near_words(["car", "fent", "anil"], near, {"fent"}, {"fent"}, 5, 40) == [
+        (0, 1, "carfentanyl", 4),
+        (1, 2, "fentanyl", 1),
+    ]
+    assert asked == ["fent", "carfent", "anil", "fentanil"]
+    asked.clear()
+    assert near_words(["a" * 30, "b" * 30], near, {"a" * 30}, set(), 5, 40) == []
+    assert asked == ["a" * 30, "b" * 30]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -421,3 +422,17 @@ def _seconds(texts: list[str]) -> float:
     for text in texts:
         structures_in(text)
     return time.process_time() - started
+
+
+_HINTS = (
+    r"yl|oxy|oxo|amin|amid|anil|az(?:ol|in|ep|et)|idin|iper|pyr|thi[aeo]|fur[aoy]|benz|phen|fluor|chlor|brom|iod[oi]|nitr|prop"
+    r"|(?:but|pent|hex|hept|oct|non|dec|eth|meth)an|acet|carb[aoi]|sulf|hydro|cyclo|keto|gluco|stear|phosph|acid|quin|indol"
+    r"|oic|[0-9]-[a-z]{3}|(?:a|e|i|y)n-[0-9]"
+)
+_SYLLABLES = "y yl ox oxy am ami amin az azo azol thi thia but an butan carb carbo carba oi oic 2- -abc in-2 dress é"
+
+
+@given(st.lists(st.sampled_from(_SYLLABLES.split()), max_size=5).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_hints_are_what_one_search_for_all_of_them_finds(flat: str) -> None:
+    assert hints_at_a_name(flat) is (re.search(_HINTS, flat) is not None or not flat.isascii())
