@@ -278,9 +278,11 @@ class ManifestTable:
 
     def take(self, rows: IntArray) -> ManifestTable:
         """The table of some rows, in ascending order. Rows that were one shipment stay one."""
-        other = ManifestTable(self._codes[:, rows], self._place, self._values)
+        # `np.take` keeps each column's rows side by side, which an index would not.
+        other = ManifestTable(np.take(self._codes, rows, axis=1), self._place, self._values)
         other._text = {name: column.take(rows) for name, column in self._text.items()}
-        other._number, other._time, other._rates = self._number[:, rows], self._time[:, rows], self._rates[rows]
+        other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
+        other._rates = self._rates[rows]
         other._further = {name: column.take(rows) for name, column in self._further.items()}
         other._decimal = self._decimal
         other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]

@@ -159,3 +159,12 @@ def test_taking_rows_keeps_shipments_columns_and_warnings_together() -> None:
     assert part.shipment.tolist() == [0, 1, 2]
     assert part.text("export_country").to_list() == ["CN", None, "DE"]
     assert "'??'" in part.warning_texts()[1]
+
+
+def test_what_a_table_gives_is_contiguous_whether_whole_or_taken() -> None:
+    whole = table(shipment_id=["A", "A", "B"], agent_name=["x  y", "z", "z"], currency=["usd", "USD", "EUR"])
+    for one in (whole, whole.take(np.array([0, 2]))):
+        columns = [one.text(name) for name in ("agent_name", "currency", "house_id")]
+        arrays = [column.codes for column in [*columns, one.declared("agent_name")]]
+        arrays += [one.number("customs_value"), one.seconds("declared_at"), one.usd("customs_value")]
+        assert all(array.flags.c_contiguous for array in arrays)
