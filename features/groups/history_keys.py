@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
-from features.kernels.history_keys import fill_keys, fill_limits, numbers_of
+from features.kernels.history_keys import fill_keys, fill_limits, numbers_of, pairs_of
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
 
@@ -35,8 +35,7 @@ _LIMIT_CENTS: Final = 80_000
 _LIMIT_EURO_CENTS: Final = 15_000
 #: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
 _PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
-#: Distinct texts of a kind whose hashes are kept: those of a file of some hundred thousand shipments.
-_CACHED: Final = 65536
+_CACHED: Final = 16384
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 #: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
 #:
@@ -55,24 +54,13 @@ def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True) if text else 0
 
 
-@lru_cache(maxsize=_CACHED)
 def _name(text: str) -> int:
     """64-bit hash of a name, whatever its spelling."""
     return _digest(plain_name(text))
 
 
-@lru_cache(maxsize=_CACHED)
-def _address(text: str) -> tuple[int, int]:
-    building, unit = split_address(text)
-    return _digest(building), _digest(unit)
-
-
-def _building(text: str) -> int:
-    return _address(text)[0]
-
-
-def _unit(text: str) -> int:
-    return _address(text)[1]
+#: Countries, cities and channels come again and again; names of parties mostly do not.
+_known_name: Final = lru_cache(maxsize=_CACHED)(_name)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -80,9 +68,13 @@ def _postcode(text: str) -> int:
     return _digest(plain_postcode(text))
 
 
-@lru_cache(maxsize=_CACHED)
 def _contact(text: str) -> int:
     return _digest(plain_contact(text))
+
+
+def _address(text: str) -> tuple[int, int]:
+    building, unit = split_address(text)
+    return _digest(building), _digest(unit)
 
 
 def _member(country: str) -> int:
@@ -100,12 +92,13 @@ def _union_limit(day: int) -> int:
     return round(_LIMIT_EURO_CENTS * rate)
 
 
-#: Columns of text, and what is worked out of each distinct text of them, in the order of `features.kernels.history_keys`.
+#: Columns of text, and what is worked out of each distinct text of them, in the order of `features.kernels.history_keys`; an
+#: address follows.
 _LINES: Final[tuple[tuple[str, Callable[[str], int]], ...]] = (
-    ("consignor_name", _name), ("consignor_country", _name), ("consignee_name", _name),
-    ("consignee_address", _building), ("consignee_address", _unit), ("consignee_postcode", _postcode),
-    ("consignee_city", _name), ("consignee_country", _name), ("export_country", _name), ("channel", _name),
-    ("shipment_id", _digest), ("consignee_country", _member), *((name, _contact) for name in CONTACTS),
+    ("consignor_name", _name), ("consignor_country", _known_name), ("consignee_name", _name),
+    ("consignee_postcode", _postcode), ("consignee_city", _known_name), ("consignee_country", _known_name),
+    ("export_country", _known_name), ("channel", _known_name), ("shipment_id", _digest), ("consignee_country", _member),
+    *((name, _contact) for name in CONTACTS),
 )  # fmt: skip
 _NAMES: Final = [name for name, _ in _LINES]
 _FUNCTIONS: Final = [function for _, function in _LINES]
@@ -120,8 +113,9 @@ def history_keys(table: ManifestTable) -> IntArray:
 
 
 def _keys(table: ManifestTable) -> IntArray:
-    lines = np.empty((len(_LINES), table.n_shipments), dtype=np.int64)
+    lines = np.empty((len(_LINES) + 2, table.n_shipments), dtype=np.int64)
     numbers_of([table.text(name) for name in _NAMES], _FUNCTIONS, table.first_row, lines)
+    pairs_of(table.text("consignee_address"), _address, table.first_row, lines[-2:])
     pressing = np.empty((1, table.n_rows), dtype=np.int64)
     numbers_of([table.text("hs_code")], [_pressing], np.arange(table.n_rows), pressing)
     keys = np.empty((len(ROWS), table.n_shipments), dtype=np.int64)

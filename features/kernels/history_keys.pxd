@@ -1,19 +1,31 @@
 cimport cython
 
-cdef Py_ssize_t SHIPPER, SHIPPER_COUNTRY, RECEIVER, BUILDING, UNIT, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER
-cdef Py_ssize_t CONTACTS
+cdef Py_ssize_t SHIPPER, SHIPPER_COUNTRY, RECEIVER, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER, CONTACTS
+cdef Py_ssize_t BUILDING, UNIT
 cdef Py_ssize_t TIME, REFERENCE_OUT, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER_OUT, RECEIVER_OUT
 cdef Py_ssize_t CONSIGNOR, CONSIGNEE, ADDRESS, PAIR, LANE, OWN_LANE, HOUSE, OCCUPANT, OWN_ADDRESS, CONTACTS_OUT
 cdef unsigned long long WORD, START, FIRST_FACTOR, SECOND_FACTOR
 cdef double MOST, ROUNDING
 cdef long long DAYS_BEFORE
-cdef Py_ssize_t FEW
+cdef tuple NONE
 
-@cython.locals(n=Py_ssize_t, row=Py_ssize_t, code=int)
-cdef fill_line(const int[:] codes, list values, object function, const long long[::1] rows, long long[:, ::1] out, Py_ssize_t line)
+@cython.locals(line=Py_ssize_t)
+cpdef numbers_of(list columns, list functions, const long long[::1] rows, long long[:, ::1] out)
 
-@cython.locals(row=Py_ssize_t, code=int)
-cdef void spread(const long long[::1] known, const int[:] codes, const long long[::1] rows, long long[:, ::1] out, Py_ssize_t line) noexcept nogil
+@cython.locals(n=Py_ssize_t, row=Py_ssize_t, code=Py_ssize_t)
+cdef _fill_line(const int[:] codes, list values, object function, const long long[::1] rows, long long[::1] out)
+
+@cython.locals(code=Py_ssize_t)
+cdef _fill(long long[::1] known, list values, object function)
+
+@cython.locals(row=Py_ssize_t, code=Py_ssize_t)
+cdef void _spread(const long long[::1] known, const int[:] codes, const long long[::1] rows, long long[::1] out) noexcept nogil
+
+@cython.locals(row=Py_ssize_t, code=Py_ssize_t)
+cdef _fill_pairs(const int[:] codes, list values, object function, const long long[::1] rows, long long[:, ::1] out)
+
+@cython.locals(code=Py_ssize_t)
+cdef _fill_known(long long[:, ::1] known, list values, object function)
 
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cython
@@ -16,10 +16,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 WordArray = NDArray[np.uint64]
 
-#: Lines of what is known of a shipment's texts: hashes, and whether it goes to a member of the Union; contacts come last.
+#: Lines of what is known of a shipment's texts: hashes, and whether it goes to a member of the Union.
 (
-    SHIPPER, SHIPPER_COUNTRY, RECEIVER, BUILDING, UNIT, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER, CONTACTS,
-) = range(13)  # fmt: skip
+    SHIPPER, SHIPPER_COUNTRY, RECEIVER, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER, CONTACTS,
+) = range(11)  # fmt: skip
+BUILDING, UNIT = CONTACTS + 4, CONTACTS + 5
 #: Rows of a matrix of keys (`features.groups.history_keys`).
 (
     TIME, REFERENCE_OUT, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER_OUT, RECEIVER_OUT,
@@ -33,44 +34,71 @@ MOST = 1e12
 ROUNDING = 4503599627370496.0
 #: Times of all years from 1 on are positive with it.
 DAYS_BEFORE = 800_000
-#: Fewer rows than this are looked up one by one, though texts repeat.
-FEW = 16
+NONE = (0, 0)
 
 
-def numbers_of(
-    columns: Sequence[Coded], functions: Sequence[Callable[[str], int]], rows: IntArray, out: IntArray
-) -> None:
-    """Fill ``out`` (columns, n) with the numbers that functions give for the texts at n rows; 0 where there is no text."""
+def numbers_of(columns: list[Coded], functions: list[Callable[[str], int]], rows: IntArray, out: IntArray) -> None:
+    """Fill the first lines of ``out`` (at least columns, n) with the numbers that functions give for the texts at n rows.
+
+    Where there is no text the number is 0.
+    """
     for line in range(len(columns)):
         column, function = columns[line], functions[line]
-        fill_line(column.codes, column.values, function, rows, out, line)
+        _fill_line(column.codes, column.values, function, rows, out[line])
 
 
-def fill_line(
-    codes: NDArray[np.int32],
-    values: list[str],
-    function: Callable[[str], int],
-    rows: IntArray,
-    out: IntArray,
-    line: int,
+def _fill_line(
+    codes: NDArray[np.int32], values: list[str], function: Callable[[str], int], rows: IntArray, out: IntArray
 ) -> None:
-    """One line of `numbers_of`."""
     n = rows.shape[0]
     # Part of a table has the values of the whole.
-    if n < FEW or len(values) > n:
+    if len(values) >= n:
         for row in range(n):
             code = codes[rows[row]]
-            out[line, row] = function(values[code]) if code >= 0 else 0
+            out[row] = function(values[code]) if code >= 0 else 0
         return
-    known = np.array(list(map(function, values)), dtype=np.int64)
-    spread(known, codes, rows, out, line)
+    known = np.empty(len(values), dtype=np.int64)
+    _fill(known, values, function)
+    _spread(known, codes, rows, out)
 
 
-def spread(known: IntArray, codes: NDArray[np.int32], rows: IntArray, out: IntArray, line: int) -> None:
-    """One line from what is known of each code."""
+def _fill(known: IntArray, values: list[str], function: Callable[[str], int]) -> None:
+    for code in range(len(values)):
+        known[code] = function(values[code])
+
+
+def _spread(known: IntArray, codes: NDArray[np.int32], rows: IntArray, out: IntArray) -> None:
     for row in range(rows.shape[0]):
         code = codes[rows[row]]
-        out[line, row] = known[code] if code >= 0 else 0
+        out[row] = known[code] if code >= 0 else 0
+
+
+def pairs_of(column: Coded, function: Callable[[str], tuple[int, int]], rows: IntArray, out: IntArray) -> None:
+    """Fill ``out`` (2, n) with the two numbers that a function gives for the texts at n rows; 0 where there is none."""
+    _fill_pairs(column.codes, column.values, function, rows, out)
+
+
+def _fill_pairs(
+    codes: NDArray[np.int32],
+    values: list[str],
+    function: Callable[[str], tuple[int, int]],
+    rows: IntArray,
+    out: IntArray,
+) -> None:
+    if len(values) >= rows.shape[0]:
+        for row in range(rows.shape[0]):
+            code = codes[rows[row]]
+            out[0, row], out[1, row] = function(values[code]) if code >= 0 else NONE
+        return
+    known = np.empty((2, len(values)), dtype=np.int64)
+    _fill_known(known, values, function)
+    _spread(known[0], codes, rows, out[0])
+    _spread(known[1], codes, rows, out[1])
+
+
+def _fill_known(known: IntArray, values: list[str], function: Callable[[str], tuple[int, int]]) -> None:
+    for code in range(len(values)):
+        known[0, code], known[1, code] = function(values[code])
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:
