@@ -1,16 +1,21 @@
-"""Shipments a second of processor time through history, in bulk, replayed day by day, and one at a time; bytes an entity takes."""
+"""Shipments a second of processor time through history: keys, bulk, replay day by day, one at a time; and the memory it takes."""
 
 from __future__ import annotations
 
 import argparse
 import time
+import tracemalloc
 
 import numpy as np
 
 from benchmarks.machine import describe
 from features.groups.history import History
+from features.groups.history_keys import PARTIES, ROWS, history_keys
+from features.table import ManifestTable
 from training.dataset import rows_of, simulated
 from training.windows import NEVER
+
+_CHUNK = 16_384
 
 
 def main() -> None:
@@ -19,20 +24,28 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="goods items of the simulated world")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--singles", type=int, default=1000, help="shipments timed one at a time")
+    parser.add_argument("--strangers", type=int, default=1_000_000, help="shipments between parties never seen before")
     options = parser.parse_args()
     print(describe())
     data = simulated(options.rows, options.seed)
     n = data.table.n_shipments
-    # Afresh each time: a table keeps the keys that were worked out from it.
+
+    def afresh() -> ManifestTable:
+        """A table keeps the keys that were worked out from it."""
+        return data.table.take(np.arange(data.table.n_rows))
+
+    table = afresh()
     began = time.process_time()
-    History.empty().advance(data.table.take(np.arange(data.table.n_rows)))
-    print(f"bulk: {n / (time.process_time() - began):,.0f} shipments a second")
-    history = History.empty()
-    table = data.table.take(np.arange(data.table.n_rows))
+    history_keys(table)
+    print(f"keys: {n / (time.process_time() - began):,.0f} shipments a second")
+    began = time.process_time()
+    History.empty().advance(table)
+    print(f"bulk, given the keys: {n / (time.process_time() - began):,.0f} shipments a second")
+    history, table = History.empty(), afresh()
     known = np.where(data.labels.known_s == NEVER, -1, data.labels.known_s)
     began = time.process_time()
     history.replay(table, data.found(), known)
-    print(f"replay: {n / (time.process_time() - began):,.0f} shipments a second")
+    print(f"replay with keys: {n / (time.process_time() - began):,.0f} shipments a second")
     singles = [data.table.take(rows_of(data.table, np.array([i]))) for i in range(min(options.singles, n))]
     seconds = []
     for single in singles:
@@ -40,13 +53,32 @@ def main() -> None:
         history.advance(single, update=False)
         seconds.append(time.process_time() - began)
     for share in (50, 95, 99):
-        print(f"one at a time, {share} % within: {1e3 * float(np.percentile(seconds, share)):.2f} ms")
+        print(f"one at a time with keys, {share} % within: {1e6 * float(np.percentile(seconds, share)):.0f} us")
     began = time.process_time()
     history.copy()
     print(f"copy: {1e3 * (time.process_time() - began):.0f} ms")
     for kind, entities in history.sizes().items():
         print(f"  {kind}: {entities:,} entities")
     print(f"snapshot: {sum(array.nbytes for array in history.to_arrays().values()) / 1e6:.1f} MB before compression")
+    strangers(options.strangers)
+
+
+def strangers(shipments: int) -> None:
+    """Shipments that have nothing in common: every one brings entities of all kinds, until the oldest are cut away."""
+    random = np.random.default_rng(0)
+    history, seconds = History.empty(), 0.0
+    tracemalloc.start()
+    for start in range(0, shipments, _CHUNK):
+        keys = random.integers(1, 2**63, (len(ROWS), _CHUNK))
+        keys[: ROWS.index(PARTIES[0])] = 0
+        keys[ROWS.index("reference")] = np.arange(start, start + _CHUNK)
+        began = time.process_time()
+        history.advance_keys(keys)
+        seconds += time.process_time() - began
+    print(
+        f"strangers: {shipments / seconds:,.0f} shipments a second, {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB at most"
+    )
+    tracemalloc.stop()
 
 
 if __name__ == "__main__":

@@ -121,6 +121,10 @@ class History:
         keys = history_keys(table)
         return self._advance_all(keys) if update else self._read(keys)
 
+    def advance_keys(self, keys: IntArray) -> HistoryRows:
+        """`advance` given the keys (len(ROWS), n_shipments) of the shipments."""
+        return self._advance_all(keys)
+
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Record the results of inspected shipments, known from now on: ``find`` (n_shipments,) True where content was found."""
         self._learn(history_keys(table), find)

@@ -1,7 +1,7 @@
 cimport cython
 
 cdef dict _SHORT, _PARTING
-cdef frozenset _UNITS, _BEFORE_UNIT, _UNIT_PAIRS, _MARKS
+cdef frozenset _UNITS, _BEFORE_UNIT, _BEFORE_BOX, _MARKS
 cdef bytes _LOWER, _LOWER_PARTED, _INSIDE_BYTES, _NOT_LETTERS, _NOT_DIGITS
 cdef Py_ssize_t _LEAST_DIGITS
 

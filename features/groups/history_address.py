@@ -34,8 +34,8 @@ _UNITS: Final = frozenset(
 _JOINED: Final = re.compile(rf"({'|'.join(sorted(_UNITS, key=len, reverse=True))})(\d\w*)")
 #: Words that go with a unit word and say no more: parcel locker, packing station.
 _BEFORE_UNIT: Final = frozenset({"parcel", "private"})
-#: Two words that mean a unit together.
-_UNIT_PAIRS: Final = frozenset({("mail", "box"), ("post", "box"), ("po", "box"), ("p", "box")})
+#: Words that mean a unit together with box.
+_BEFORE_BOX: Final = frozenset({"mail", "post", "po", "p"})
 _INSIDE: Final = "'.`"
 #: Without one of these words a line names no unit.
 _MARKS: Final = _UNITS | {"#", "box"}
@@ -95,7 +95,7 @@ def split_address(text: str) -> tuple[str, str]:
     at, end = 0, len(words)
     while at < end:
         word = words[at]
-        pair = at + 1 < end and (word, words[at + 1]) in _UNIT_PAIRS
+        pair = word in _BEFORE_BOX and at + 1 < end and words[at + 1] == "box"
         if pair or word in _UNITS or word == "#":
             at += 2 if pair else 1
             # Signs that repeat the word: unit no. 5, suite # 5.

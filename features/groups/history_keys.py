@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,6 +37,7 @@ _LIMIT_EURO_CENTS: Final = 15_000
 #: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
 _PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
 _CACHED: Final = 16384
+_INT64: Final = Struct("<q")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 #: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
 #:
@@ -51,7 +53,11 @@ FIRST: Final = ROWS.index(PARTIES[0])
 
 
 def _digest(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True) if text else 0
+    """64 bits of BLAKE2b; 0 of an empty text."""
+    if not text:
+        return 0
+    number: int = _INT64.unpack(blake2b(text.encode(), digest_size=8).digest())[0]
+    return number
 
 
 def _name(text: str) -> int:
@@ -115,9 +121,10 @@ def history_keys(table: ManifestTable) -> IntArray:
 def _keys(table: ManifestTable) -> IntArray:
     lines = np.empty((len(_LINES) + 2, table.n_shipments), dtype=np.int64)
     numbers_of([table.text(name) for name in _NAMES], _FUNCTIONS, table.first_row, lines)
-    pairs_of(table.text("consignee_address"), _address, table.first_row, lines[-2:])
+    pairs_of(table.text("consignee_address"), _address, table.first_row, lines)
     pressing = np.empty((1, table.n_rows), dtype=np.int64)
-    numbers_of([table.text("hs_code")], [_pressing], np.arange(table.n_rows), pressing)
+    every_row = table.first_row if table.n_rows == table.n_shipments else np.arange(table.n_rows)
+    numbers_of([table.text("hs_code")], [_pressing], every_row, pressing)
     keys = np.empty((len(ROWS), table.n_shipments), dtype=np.int64)
     fill_keys(
         lines.view(np.uint64),

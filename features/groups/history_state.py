@@ -72,14 +72,22 @@ class State:
         return (*self.narrow, *self.wide).index(name)
 
     def strongest(self, store: Store, count: int) -> IntArray:
-        """Slots of the ``count`` entities worth most, ascending: those with finds first, then the most recently seen."""
-        if store.count <= count:
-            return np.arange(store.count)
+        """Slots of the ``count`` entities worth most, ascending.
+
+        Those with finds come first, then the most recently seen, those with the most shipments, and the lowest keys.
+        """
+        if count == 0 or store.count <= count:
+            return np.arange(min(store.count, count))
         narrow = np.asarray(store.narrow)[: store.count]
-        keys = np.asarray(store.keys)[: store.count]
-        found = narrow[:, self.at("finds")] == 0 if "finds" in self.narrow else np.zeros(store.count, dtype=bool)
-        order = np.lexsort((keys, -narrow[:, self.at("n")], -narrow[:, self.at("last_day")], found))
-        return np.sort(order[:count])
+        worth = narrow[:, self.at("last_day")] * np.int64(1 << 31) + narrow[:, self.at("n")]
+        if "finds" in self.narrow:
+            worth[narrow[:, self.at("finds")] > 0] += 1 << 62
+        least = np.partition(worth, store.count - count)[store.count - count]
+        kept = worth > least
+        equal = np.flatnonzero(worth == least)
+        order = np.argsort(np.asarray(store.keys)[equal])
+        kept[equal[order[: count - np.count_nonzero(kept)]]] = True
+        return np.flatnonzero(kept)
 
     def snapshot(self, store: Store, count: int) -> tuple[IntArray, NDArray[np.int32], IntArray]:
         """Keys and state of the ``count`` entities worth most, in the order of their keys.

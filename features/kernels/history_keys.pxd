@@ -9,23 +9,29 @@ cdef double MOST, ROUNDING
 cdef long long DAYS_BEFORE
 cdef tuple NONE
 
-@cython.locals(line=Py_ssize_t)
+@cython.locals(n=Py_ssize_t, line=Py_ssize_t, texts=list, code=Py_ssize_t)
 cpdef numbers_of(list columns, list functions, const long long[::1] rows, long long[:, ::1] out)
 
-@cython.locals(n=Py_ssize_t, row=Py_ssize_t, code=Py_ssize_t)
-cdef _fill_line(const int[:] codes, list values, object function, const long long[::1] rows, long long[::1] out)
-
 @cython.locals(code=Py_ssize_t)
-cdef _fill(long long[::1] known, list values, object function)
+cdef _work_out(long long[::1] known, list texts, object function)
 
 @cython.locals(row=Py_ssize_t, code=Py_ssize_t)
-cdef void _spread(const long long[::1] known, const int[:] codes, const long long[::1] rows, long long[::1] out) noexcept nogil
+cdef void _fill_line(
+    const int[:] codes, const long long[::1] rows, const long long[::1] known, long long[:, ::1] out, Py_ssize_t line
+) noexcept
 
 @cython.locals(row=Py_ssize_t, code=Py_ssize_t)
-cdef _fill_pairs(const int[:] codes, list values, object function, const long long[::1] rows, long long[:, ::1] out)
+cdef _fill_each(
+    const int[:] codes, const long long[::1] rows, list texts, object function, long long[:, ::1] out, Py_ssize_t line
+)
 
-@cython.locals(code=Py_ssize_t)
-cdef _fill_known(long long[:, ::1] known, list values, object function)
+@cython.locals(n=Py_ssize_t, line=Py_ssize_t, texts=list, code=Py_ssize_t)
+cpdef pairs_of(object column, object function, const long long[::1] rows, long long[:, ::1] out)
+
+@cython.locals(row=Py_ssize_t, code=Py_ssize_t)
+cdef _fill_pairs(
+    const int[:] codes, const long long[::1] rows, list texts, object function, long long[:, ::1] out, Py_ssize_t line
+)
 
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)

@@ -42,63 +42,72 @@ def numbers_of(columns: list[Coded], functions: list[Callable[[str], int]], rows
 
     Where there is no text the number is 0.
     """
+    n = out.shape[1]
     for line in range(len(columns)):
         column, function = columns[line], functions[line]
-        _fill_line(column.codes, column.values, function, rows, out[line])
+        texts = column.values
+        if n == 1:
+            # An element of an array is had sooner than a view of it, which counts where a shipment comes alone.
+            code = column.codes[rows[0]] if len(texts) > 0 else -1
+            out[line, 0] = function(texts[code]) if code >= 0 else 0
+        elif len(texts) < n:
+            _fill_line(column.codes, rows, _known(texts, function), out, line)
+        else:
+            # Part of a table has the texts of the whole.
+            _fill_each(column.codes, rows, texts, function, out, line)
 
 
-def _fill_line(
-    codes: NDArray[np.int32], values: list[str], function: Callable[[str], int], rows: IntArray, out: IntArray
-) -> None:
-    n = rows.shape[0]
-    # Part of a table has the values of the whole.
-    if len(values) >= n:
-        for row in range(n):
-            code = codes[rows[row]]
-            out[row] = function(values[code]) if code >= 0 else 0
-        return
-    known = np.empty(len(values), dtype=np.int64)
-    _fill(known, values, function)
-    _spread(known, codes, rows, out)
+def _known(texts: list[str], function: Callable[[str], int]) -> IntArray:
+    known = np.empty(len(texts), dtype=np.int64)
+    _work_out(known, texts, function)
+    return known
 
 
-def _fill(known: IntArray, values: list[str], function: Callable[[str], int]) -> None:
-    for code in range(len(values)):
-        known[code] = function(values[code])
+def _work_out(known: IntArray, texts: list[str], function: Callable[[str], int]) -> None:
+    for code in range(len(texts)):
+        known[code] = function(texts[code])
 
 
-def _spread(known: IntArray, codes: NDArray[np.int32], rows: IntArray, out: IntArray) -> None:
+def _fill_line(codes: NDArray[np.int32], rows: IntArray, known: IntArray, out: IntArray, line: int) -> None:
     for row in range(rows.shape[0]):
         code = codes[rows[row]]
-        out[row] = known[code] if code >= 0 else 0
+        out[line, row] = known[code] if code >= 0 else 0
+
+
+def _fill_each(
+    codes: NDArray[np.int32], rows: IntArray, texts: list[str], function: Callable[[str], int], out: IntArray, line: int
+) -> None:
+    for row in range(rows.shape[0]):
+        code = codes[rows[row]]
+        out[line, row] = function(texts[code]) if code >= 0 else 0
 
 
 def pairs_of(column: Coded, function: Callable[[str], tuple[int, int]], rows: IntArray, out: IntArray) -> None:
-    """Fill ``out`` (2, n) with the two numbers that a function gives for the texts at n rows; 0 where there is none."""
-    _fill_pairs(column.codes, column.values, function, rows, out)
+    """Fill the last two lines of ``out`` (lines, n) with the two numbers that a function gives for the texts at n rows."""
+    n, line = out.shape[1], out.shape[0] - 2
+    texts = column.values
+    if n == 1:
+        code = column.codes[rows[0]] if len(texts) > 0 else -1
+        out[line, 0], out[line + 1, 0] = function(texts[code]) if code >= 0 else NONE
+    elif len(texts) < n:
+        known = np.array([*map(function, texts), NONE], dtype=np.int64).T.copy()
+        _fill_line(column.codes, rows, known[0], out, line)
+        _fill_line(column.codes, rows, known[1], out, line + 1)
+    else:
+        _fill_pairs(column.codes, rows, texts, function, out, line)
 
 
 def _fill_pairs(
     codes: NDArray[np.int32],
-    values: list[str],
-    function: Callable[[str], tuple[int, int]],
     rows: IntArray,
+    texts: list[str],
+    function: Callable[[str], tuple[int, int]],
     out: IntArray,
+    line: int,
 ) -> None:
-    if len(values) >= rows.shape[0]:
-        for row in range(rows.shape[0]):
-            code = codes[rows[row]]
-            out[0, row], out[1, row] = function(values[code]) if code >= 0 else NONE
-        return
-    known = np.empty((2, len(values)), dtype=np.int64)
-    _fill_known(known, values, function)
-    _spread(known[0], codes, rows, out[0])
-    _spread(known[1], codes, rows, out[1])
-
-
-def _fill_known(known: IntArray, values: list[str], function: Callable[[str], tuple[int, int]]) -> None:
-    for code in range(len(values)):
-        known[0, code], known[1, code] = function(values[code])
+    for row in range(rows.shape[0]):
+        code = codes[rows[row]]
+        out[line, row], out[line + 1, row] = function(texts[code]) if code >= 0 else NONE
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:

@@ -251,6 +251,43 @@ def test_late_and_repeated_shipments_do_not_depend_on_the_cut(
     assert same(bulk, pieces)
 
 
+def without_neighbours(rows: list[Declared]) -> ManifestTable:
+    """The shipments apart, though neighbours may have one reference."""
+    return manifest([row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(_declared, min_size=3, max_size=40),
+    st.lists(st.integers(0, 12), min_size=40, max_size=40),
+    st.sampled_from([4096, 5, 1]),
+    st.sampled_from([65536, 7]),
+)
+def test_what_is_read_without_a_trace_is_what_would_be_counted_and_nothing_stays(
+    rows: list[Declared], references: list[int], part: int, cut: int
+) -> None:
+    rows = [replace(row, reference=str(number)) for row, number in zip(rows, references, strict=False)]
+    past, now, later = (rows[start::3] for start in range(3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "REMEMBERED", 8)
+        patch.setattr(module, "_EVICT_EVERY", cut)
+        history = History(capacity=3)
+        for row in past:
+            history.advance(manifest([row]))
+        before, reader = history.copy(), history.copy()
+        patch.setattr(module, "_PART", part)
+        read = history.advance(without_neighbours(now), update=False)
+        # A table that is one part is never cut within.
+        patch.setattr(module, "_EVICT_EVERY", cut if len(now) > part else 65536)
+        assert np.array_equal(read.values, reader.advance(without_neighbours(now)).values, equal_nan=True)
+        patch.setattr(module, "_EVICT_EVERY", cut)
+        assert same(history, before)
+        assert history.watermark == before.watermark
+        assert history.sequence == before.sequence
+        follows = [each.advance(without_neighbours(later)).values for each in (history, before)]
+        assert np.array_equal(*follows, equal_nan=True)
+
+
 def test_a_result_counts_from_the_day_after_it_was_known() -> None:
     noon = int(START.timestamp()) + DAY // 2
     rows = [Declared(str(i), noon + i * 3600 * 6, "A", "B", "1 Main St", 100) for i in range(5)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,6 +109,22 @@ def test_what_was_saved_is_put_back(before: list[int], keys: list[int]) -> None:
     fresh = array(77 << 20)
     assert add(store, fresh).tolist() == [same.count]
     assert state(store)[0][same.count].tolist() == [0, 0, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30),
+    st.integers(0, 30),
+    st.randoms(use_true_random=False),
+)
+def test_entities_are_kept_by_finds_then_day_then_shipments_then_key(
+    rows: list[tuple[int, int, int]], count: int, random: Random
+) -> None:
+    keys = random.sample([key for key in range(-50, 50) if key], len(rows))
+    store = filled(keys)
+    state(store)[0][:, :3] = rows
+    worth = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
+    assert STATE.strongest(store, count).tolist() == sorted(worth[:count])
 
 
 def test_finds_are_kept_then_the_latest() -> None:
