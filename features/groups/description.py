@@ -57,6 +57,8 @@ _BEGINS_STOP_WORD: Final = 32
 VOCABULARY: Final = 4000
 #: Distinct texts of which a group remembers its numbers: some hundred bytes each.
 REMEMBERED: Final = 65_536
+# Several groups ask for a text's words one after another, and then for no more of them: this many last for a table.
+_REMEMBERED_SPLIT: Final = 32_768
 _REMEMBERED_WORDS: Final = 32_768
 
 FEATURES: Final = declare(
@@ -110,7 +112,7 @@ def folded(text: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED_SPLIT)
 def words(text: str) -> tuple[str, ...]:
     """Distinct words of two letters or more, folded, in order of appearance."""
     return words_in(folded(text))

@@ -52,7 +52,6 @@ _LEAST_ROWS: Final = 50
 _NUMBERS: Final = tuple(range(_PLACES))
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _places(text: str) -> tuple[int, ...]:
     """Places of a text's words and pairs of neighbours; a text in a script without spaces also by pairs of characters."""
     own = [word.encode() for word in words(text)]
@@ -62,6 +61,10 @@ def _places(text: str) -> tuple[int, ...]:
     if not text.isascii():
         tokens += [crc32(f"{a}{b}".encode()) for a, b in pairwise(text)]
     return tuple({_NUMBERS[token % _PLACES] for token in tokens})
+
+
+# A fit asks for each text once per quantity.
+_remembered_places: Final = lru_cache(maxsize=REMEMBERED)(_places)
 
 
 @dataclass(slots=True)
@@ -142,7 +145,7 @@ class ExpectedGroup(Group):
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, 6) effects of the texts on mass, value and price, and the spreads of these."""
-        rows = _Tokens.of(texts).means(self._word_effects)
+        rows = _Tokens.of([_places(text) for text in texts]).means(self._word_effects)
         spread = rows[:, len(_TARGETS) :]
         spread[:] = np.maximum(np.exp(spread + self._spread_base), 0.1)
         return rows
@@ -204,7 +207,7 @@ def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str
             effect_of[name] = np.bincount(codes, rest[seen], len(column.values)) / (rows + _SHRINK)
             rest[seen] -= effect_of[name][codes]
     base -= float(slopes @ numbers.mean(axis=0))
-    tokens = _Tokens.of(text.values)
+    tokens = _Tokens.of([_remembered_places(value) for value in text.values])
     effects = tokens.ridge(of_text, count)
     rest += (of_text - tokens.sums(effects))[text.codes]
     spread = np.log(np.bincount(text.codes, np.minimum(np.abs(rest), _FAR), len(count)) / count + 0.02)
@@ -227,18 +230,16 @@ def _fit(target: FloatArray, numbers: FloatArray, text: Coded, columns: dict[str
 
 @dataclass(slots=True)
 class _Tokens:
-    """Places of the words of texts, flat, each with the number of its ``text``; text i has ``length[i]`` of them."""
+    """Places of the words of texts, one text after another; text i has ``length[i]`` of them."""
 
     place: IntArray
-    text: IntArray
     length: IntArray
 
     @classmethod
-    def of(cls, texts: list[str]) -> _Tokens:
-        found = [_places(text) for text in texts]
+    def of(cls, found: list[tuple[int, ...]]) -> _Tokens:
+        """The words of texts with these places."""
         place = np.fromiter(chain.from_iterable(found), dtype=np.int64)
-        length = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-        return cls(place, np.repeat(np.arange(len(found)), length), length)
+        return cls(place, np.fromiter(map(len, found), dtype=np.int64, count=len(found)))
 
     def means(self, effects: FloatArray) -> FloatArray:
         """(texts, k) the mean effects of each text's words, of ``effects`` (k, places); 0 for a text without any."""
@@ -253,10 +254,11 @@ class _Tokens:
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
         """(places,) effects whose means over each text's words come near ``target``, by conjugate gradients (Hestenes and Stiefel
         1952) on the normal equations."""
-        share = 1.0 / self.length[self.text]
+        text = np.repeat(np.arange(len(self.length)), self.length)
+        share = 1.0 / self.length[text]
 
         def back(values: FloatArray) -> FloatArray:
-            return np.asarray(np.bincount(self.place, (weight * values)[self.text] * share, _PLACES), dtype=np.float64)
+            return np.asarray(np.bincount(self.place, (weight * values)[text] * share, _PLACES), dtype=np.float64)
 
         solution = np.zeros(_PLACES)
         residual = back(target)
