@@ -10,7 +10,7 @@ cpdef tuple survey(str text)
 cdef Py_ssize_t _SIGNS
 
 @cython.locals(tokens=list, begin=Py_ssize_t, at=Py_ssize_t, run=int, kind=int, char=Py_UCS4)
-cpdef list ascii_tokens(str text)
+cpdef list name_tokens(str text)
 
 @cython.locals(before=int, kind=int, char=Py_UCS4)
 cpdef bint mixes_letters_and_figures(str text)

@@ -72,20 +72,36 @@ def survey(text: str) -> tuple[list[str], int, int, int, int]:
     return tokens, letters, latin, digits, numbers
 
 
-def ascii_tokens(text: str) -> list[str]:
-    """Runs of letters and runs of digits of a text in ASCII."""
+def name_tokens(text: str) -> list[str]:
+    """Runs of letters, runs of digits, and single characters of scripts without blanks (`features.substances.normalise.TOKEN`)."""
     tokens: list[str] = []
     begin = at = 0
-    # Of the run at hand: 0 outside of any, 1 letters, 2 digits.
+    # Of the run at hand: 0 outside of any, 1 letters, 2 digits, 3 a character by itself.
     run = 0
     for char in text:
         if "a" <= char <= "z" or "A" <= char <= "Z":
             kind = 1
         elif "0" <= char <= "9":
             kind = 2
-        else:
+        elif char < "\x80":
             kind = 0
-        if kind != run:
+        elif (
+            char == "\u3005"
+            or "\u3041" <= char <= "\u3096"
+            or "\u309d" <= char <= "\u309f"
+            or "\u30a1" <= char <= "\u30fa"
+            or "\u30fc" <= char <= "\u30ff"
+            or "\u3131" <= char <= "\u318e"
+            or "\u3400" <= char <= "\u4dbf"
+            or "\u4e00" <= char <= "\u9fff"
+            or "\uac00" <= char <= "\ud7a3"
+        ):
+            kind = 3
+        elif char.isdecimal():
+            kind = 2
+        else:
+            kind = 1 if char.isalnum() else 0
+        if kind != run or kind == 3:
             if run:
                 tokens.append(text[begin:at])
             begin, run = at, kind

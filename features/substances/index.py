@@ -82,10 +82,16 @@ class SubstanceIndex:
         for chemical in benign:
             self._names.add_benign(chemical)
             self._cas.setdefault(chemical.cas, Entry(chemical.name, BENIGN, chemical.cas, "", "identifier"))
+        # One entry for all names of a substance in a language: there are tens of thousands of names.
+        entries: dict[tuple[str, str], Entry] = {}
         for name in translated_names():
             translated = self._rows.get(name.substance)
             if translated is not None:
-                self._names.add(name.name, _entry(translated, "translated", name.language), yielding=True)
+                entry = entries.get((name.substance, name.language))
+                if entry is None:
+                    entry = _entry(translated, "translated", name.language)
+                    entries[name.substance, name.language] = entry
+                self._names.add(name.name, entry, yielding=True)
         self._add_unii(unii)
         others = [name.name for name in unii if name.kind == "other"]
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]

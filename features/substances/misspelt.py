@@ -27,7 +27,7 @@ from features.substances.context import Surroundings
 from features.substances.match import WATCHED
 from features.substances.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
 from features.substances.names import Entry, Found
-from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings
+from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
 from features.substances.reserve import RESERVED
 
 #: Fewest letters of a name in which one error is read as such, and two. Below, too many real words are as near.
@@ -298,7 +298,7 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
         trade = written != entry.substance and _CHEMICAL.search(written_out[0]) is None
         narrow = entry.kind == "translated"
         for spelled in written_out:
-            words = tuple(TOKEN.findall(spelled))
+            words = tuple(tokens(spelled))
             key = "".join(words)
             figures = tuple(word for word in words if word.isdigit())
             # A figure of several digits says as much as letters.
@@ -379,7 +379,7 @@ def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
     """Whether a piece of text is a longer watched name around one already found, by more than a little word."""
     if item.entry.group not in WATCHED or item.entry.abbreviation or not (start <= item.start and item.end <= end):
         return False
-    added = [*TOKEN.findall(spelled[start : item.start]), *TOKEN.findall(spelled[item.end : end])]
+    added = [*tokens(spelled[start : item.start]), *tokens(spelled[item.end : end])]
     return any(len(word) >= _ANCHOR for word in added)
 
 

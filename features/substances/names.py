@@ -153,7 +153,8 @@ class NameIndex:
         """
         folded = fold(name)
         spelled = spell(folded)
-        key = compacted(spelled)
+        pieces = tokens(spelled)
+        key = compacted(pieces)
         if len(key) < SHORTEST:
             if yielding:
                 return
@@ -170,10 +171,10 @@ class NameIndex:
         elif earlier.substance != entry.substance and not yielding:
             reason = f"{name!r} stands for {earlier.substance} and {entry.substance}, expected one substance"
             raise ReferenceDataError("substances.csv", None, reason)
-        if _PRIMED.search(folded) is not None:
+        if ("'" in folded or "\u2032" in folded) and _PRIMED.search(folded) is not None:
             self._primed.add(key)
         if entry.group in WATCHED and not entry.abbreviation:
-            self._add_words(spelled, key)
+            self._add_words(pieces, key)
             if not yielding or entry.kind == "translated":
                 self._watched.append((name, entry))
             if key.isascii():
@@ -258,8 +259,8 @@ class NameIndex:
         if len(key) not in lengths:
             self._lengths[head] = tuple(sorted({*lengths, len(key)}, reverse=True))
 
-    def _add_words(self, spelled: str, key: str) -> None:
-        for word in (*tokens(spelled), key):
+    def _add_words(self, pieces: list[str], key: str) -> None:
+        for word in (*pieces, key):
             if len(word) > SHORTEST and word.isascii() and word.isalpha():
                 self._words.setdefault(skeleton(word), word)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
-from features.kernels.texts_scan import ascii_tokens, mixes_letters_and_figures
+from features.kernels.texts_scan import mixes_letters_and_figures, name_tokens
 
 # Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
@@ -195,7 +195,7 @@ def spellings(folded: str, unspelled: int = 2) -> list[str]:
 
 def tokens(spelled: str) -> list[str]:
     """Runs of letters, runs of digits, and single characters of unspaced scripts, in order."""
-    return ascii_tokens(spelled) if spelled.isascii() else TOKEN.findall(spelled)
+    return name_tokens(spelled)
 
 
 def normalise(text: str) -> str:
@@ -206,12 +206,12 @@ def normalise(text: str) -> str:
     >>> normalise("N-(2-Phenylethyl)-4-piperidinone"), normalise("n-PHENETHYL 4 piperidone")
     ('n phenethyl 4 piperidone', 'n phenethyl 4 piperidone')
     """
-    return _settled(spell(fold(text)))
+    return _settled(tokens(spell(fold(text))))
 
 
-def _settled(spelled: str) -> str:
+def _settled(pieces: list[str]) -> str:
     """The tokens of a spelled text joined by single blanks."""
-    current = " ".join(tokens(spelled))
+    current = " ".join(pieces)
     # Dropping separators can bring two halves of a fragment together; a second round then settles it.
     while (again := spell(current)) != current:
         previous, current = current, " ".join(tokens(again))
@@ -222,12 +222,12 @@ def _settled(spelled: str) -> str:
 
 def compact(text: str) -> str:
     """`normalise` without blanks: the key of the index, since names are written with and without gaps."""
-    return compacted(spell(fold(text)))
+    return compacted(tokens(spell(fold(text))))
 
 
-def compacted(spelled: str) -> str:
-    """`compact` of a text that is spelled already."""
-    return _settled(spelled).replace(" ", "")
+def compacted(pieces: list[str]) -> str:
+    """`compact` of a text from the tokens of its spelled form."""
+    return _settled(pieces).replace(" ", "")
 
 
 def core(text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, product
 from math import prod
@@ -30,8 +29,7 @@ from features.substances.chinese import pinyin, told_apart, traditional
 from features.substances.normalise import fold
 
 
-@dataclass(frozen=True, slots=True)
-class TranslatedName:
+class TranslatedName(NamedTuple):
     """A name in natural spelling, its language (BCP 47; ``zh-Latn`` is pinyin) and the substance's name in our table."""
 
     name: str

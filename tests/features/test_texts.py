@@ -15,14 +15,15 @@ from features.kernels.texts import TextRows, any_missing, pairs, positions
 from features.kernels.texts_headings import log_scores, pairwise
 from features.kernels.texts_scan import (
     Beginnings,
-    ascii_tokens,
     begins_name,
     mixes_letters_and_figures,
+    name_tokens,
     near_words,
     survey,
     words_in,
 )
 from features.kernels.texts_substance import choose
+from features.substances.normalise import TOKEN
 
 MISSING = np.array([-1.0, -2.0])
 
@@ -172,7 +173,7 @@ def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
 @given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
 @settings(max_examples=400, deadline=None)
 def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
-    assert ascii_tokens(text.replace("€", "-")) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
+    assert name_tokens(text) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
     found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
     assert mixes_letters_and_figures(text) is found
 
@@ -226,3 +227,16 @@ def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
     asked.clear()
     assert near_words(["a" * 30, "b" * 30], near, {"a" * 30}, set(), 5, 40) == []
     assert asked == ["a" * 30, "b" * 30]
+
+
+@given(st.one_of(st.text("a1é²٣_-々あゝア・ーㄱ㐀一한中9", max_size=16), st.text(max_size=16)))
+@settings(max_examples=400, deadline=None)
+def test_tokens_of_names_in_any_script_are_those_that_a_search_finds(text: str) -> None:
+    assert name_tokens(text) == TOKEN.findall(text)
+
+
+def test_every_character_is_cut_as_a_search_cuts_it() -> None:
+    everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1D7D8, 0x20000, 0x1F600]))
+    assert name_tokens(everything) == TOKEN.findall(everything)
+    apart = "a".join(everything)
+    assert name_tokens(apart) == TOKEN.findall(apart)
