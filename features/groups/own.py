@@ -16,6 +16,7 @@ from features.groups.base import Feature, FloatArray, Group, State, log_or_nan
 from features.groups.own_counts import Counts, Results, Seen, by_fold, first_results, in_time
 from features.groups.own_keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
 from features.groups.value import item_mass
+from features.kernels.own import smoothed
 from features.table import ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -47,6 +48,17 @@ class OwnGroup(Group):
         self.own = own
         self.keys: tuple[Key, ...] = own.counted()
         self.features = tuple(_features(own, self.keys))
+        number = {key.name: place for place, key in enumerate(self.keys)}
+        self._parents = np.array(
+            [-1 if key.parent is None else number[key.parent] for key in self.keys], dtype=np.int32
+        )
+        self._weights = np.array([key.weight for key in self.keys], dtype=np.float64)
+        #: Where among the rows, the rates and the known results of all keys each column is.
+        self._numbered = [
+            place + len(self.keys) * part
+            for place, key in enumerate(self.keys)
+            for part in ((0, 1, 2) if key.repeats else (0, 1))
+        ]
         self.counts_: dict[str, Counts] = {key.name: Counts.empty() for key in self.keys}
         self.all_ = (0, 0)
         #: quantity -> HS code (6, 4 or 2 digits, or "") -> (median, spread)
@@ -91,12 +103,16 @@ class OwnGroup(Group):
         else:
             overall = np.full(n, self._overall())
         matrix = np.empty((n, len(self.features)))
-        self._write(table, seen, keys, overall, matrix)
+        found = [(seen[key.name].rows, seen[key.name].known, seen[key.name].finds) for key in self.keys]
+        stacked = np.array(found, dtype=np.float64).reshape(len(self.keys), 3, n).transpose(1, 0, 2)
+        self._write(table, np.ascontiguousarray(stacked), keys, overall, matrix)
         return matrix
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         keys = hashed(table, self.own)
-        seen = {key.name: self.counts_[key.name].look_up(keys[key.name]) for key in self.keys}
+        seen = np.empty((3, len(self.keys), table.n_rows))
+        for number, key in enumerate(self.keys):
+            self.counts_[key.name].look_up(keys[key.name], seen[:, number])
         self._write(table, seen, keys, np.full(table.n_rows, self._overall()), out)
 
     def _overall(self) -> float:
@@ -104,27 +120,18 @@ class OwnGroup(Group):
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
     def _write(
-        self,
-        table: ManifestTable,
-        seen: dict[str, Seen],
-        keys: dict[str, IntArray],
-        overall: FloatArray,
-        out: FloatArray,
+        self, table: ManifestTable, seen: FloatArray, keys: dict[str, IntArray], overall: FloatArray, out: FloatArray
     ) -> None:
-        rates: dict[str, FloatArray] = {}
-        columns: list[FloatArray] = []
-        base = _log_odds(overall)
-        for key in self.keys:
-            found = seen[key.name]
-            above = rates[key.parent] if key.parent is not None else overall
-            rates[key.name] = _smoothed(found.finds, found.known, above, key.weight)
-            missing = keys[key.name] == 0
-            columns.append(np.where(missing, np.nan, np.log1p(found.rows)))
-            columns.append(np.where(missing, np.nan, _log_odds(rates[key.name]) - base))
-            if key.repeats:
-                columns.append(np.where(missing, np.nan, np.log1p(found.known)))
-        columns.extend(self._numbers(table))
-        for number, column in enumerate(columns):
+        """Columns of ``out`` (n, F) from what was ``seen``: rows, known results and finds (3, keys, n)."""
+        rows, known, finds = seen
+        rates = smoothed(known, finds, overall, self._parents, self._weights)
+        missing = np.array([keys[key.name] for key in self.keys], dtype=np.int64).reshape(rows.shape) == 0
+        above = _log_odds(rates) - _log_odds(overall)
+        logs = np.log1p(seen[:2])
+        above[missing], logs[:, missing] = np.nan, np.nan
+        at = len(self._numbered)
+        out[:, :at] = np.concatenate([logs[0], above, logs[1]])[self._numbered].T
+        for number, column in enumerate(self._numbers(table), at):
             out[:, number] = column
 
     def _numbers(self, table: ManifestTable) -> list[FloatArray]:

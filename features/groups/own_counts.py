@@ -20,6 +20,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.own import look_up
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -90,15 +92,9 @@ class Counts:
             distinct, rows, known, finds = distinct[kept], rows[kept], known[kept], finds[kept]
         return cls(distinct, rows.astype(np.int64), known, finds)
 
-    def look_up(self, keys: IntArray) -> Seen:
-        """What was learned of the keys (n,) of other rows."""
-        if not len(self.keys):
-            zero = np.zeros(len(keys))
-            return Seen(zero, zero, zero)
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        there = self.keys[place] == keys
-        rows, known, finds = (np.where(there, part[place], 0) for part in (self.rows, self.known, self.finds))
-        return Seen(rows.astype(np.float64), known.astype(np.float64), finds.astype(np.float64))
+    def look_up(self, keys: IntArray, found: FloatArray) -> None:
+        """Write into ``found`` (3, n) what was learned of the keys (n,) of other rows: ``rows``, ``known`` and ``finds``."""
+        look_up(self.keys, self.rows, self.known, self.finds, keys, found)
 
     def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         return {

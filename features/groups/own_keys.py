@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.further import FurtherField, slugs
+from features.kernels.own import mixed
 from features.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -109,12 +112,15 @@ class OwnFields:
             bool(data["known_label"]),
         )
 
-    def slugs(self) -> dict[str, FurtherField]:
+    def slugs(self) -> Mapping[str, FurtherField]:
         """The fields by the part of feature names that stands for them."""
-        return dict(zip(slugs([field.name for field in self.fields]), self.fields, strict=True))
+        return _slugs(self.fields)
 
     def counted(self) -> tuple[Key, ...]:
         """All keys, each behind its parent."""
+        return _counted(self)
+
+    def _counted(self) -> tuple[Key, ...]:
         found = [Key(name, COUNTED[name], (name,)) for name in COUNTED if name in self.columns]
         if "hs_code" in self.columns:
             found += [
@@ -159,6 +165,16 @@ class OwnFields:
         return (*self._goods(), *amounts, *(numeric if "hs_code" not in self.columns else ()))
 
 
+@lru_cache(maxsize=256)
+def _slugs(fields: tuple[FurtherField, ...]) -> Mapping[str, FurtherField]:
+    return MappingProxyType(dict(zip(slugs([field.name for field in fields]), fields, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def _counted(own: OwnFields) -> tuple[Key, ...]:
+    return own._counted()
+
+
 def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
     """Per key of `OwnFields.counted` a 64-bit hash (n_rows,) of the row's value; 0: missing.
 
@@ -168,8 +184,8 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
 
     def simple(name: str) -> IntArray:
         if name.startswith("hs") and name[2:].isdigit():
-            digits = int(name[2:])
-            return _of_text(table.text("hs_code").mapped(lambda code: code[:digits] if len(code) >= digits else None))
+            digits, column = int(name[2:]), table.text("hs_code")
+            return _of_values(column, [_hash(c[:digits]) if len(c) >= digits else 0 for c in column.values])
         if name in _AMOUNTS:
             return _of_number(table.number(name))
         if name.startswith("field_"):
@@ -188,10 +204,8 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
         values = [parts[part] for part in key.parts]
         if len(values) == 1 and key.name != DECLARATION:
             found[key.name] = values[0]
-            continue
-        together = np.stack([value != 0 for value in values])
-        there = together.all(axis=0) if "_x_" in key.name else together.any(axis=0)
-        found[key.name] = np.where(there, _mixed(values), 0)
+        else:
+            found[key.name] = mixed(values, len(values) if "_x_" in key.name else 1)
     return found
 
 
@@ -203,10 +217,14 @@ def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
 
 
 def _of_text(column: Coded) -> IntArray:
-    values = np.fromiter((_hash(text) for text in column.values), dtype=np.int64, count=len(column.values))
-    return np.append(values, 0)[column.codes]
+    return _of_values(column, [*map(_hash, column.values)])
 
 
+def _of_values(column: Coded, hashes: list[int]) -> IntArray:
+    return np.array([*hashes, 0], dtype=np.int64)[column.codes]
+
+
+@lru_cache(maxsize=65536)
 def _hash(text: str) -> int:
     """64 bits of a text; case, accents and white space do not count. Never 0."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
@@ -218,20 +236,6 @@ def _hash(text: str) -> int:
 
 
 def _of_number(values: NDArray[np.float64]) -> IntArray:
-    bits = (np.where(np.isnan(values), 0.0, values) + 0.0).view(np.int64)
-    return np.where(np.isnan(values), 0, _mixed([bits]))
-
-
-def _mixed(parts: Iterable[IntArray]) -> IntArray:
-    """One 64-bit key from several (finaliser of SplitMix64, Steele, Lea and Flood 2014); never 0."""
-    mixed: NDArray[np.uint64] | None = None
-    with np.errstate(over="ignore"):
-        for part in parts:
-            bits = np.ascontiguousarray(part).view(np.uint64)
-            mixed = bits ^ np.uint64(0x9E3779B97F4A7C15) if mixed is None else mixed ^ bits
-            mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed ^= mixed >> np.uint64(31)
-    if mixed is None:
-        raise ValueError("A key needs parts.")
-    return np.where(mixed == 0, np.uint64(1), mixed).view(np.int64)
+    missing = np.isnan(values)
+    bits = (np.where(missing, 0.0, values) + 0.0).view(np.int64)
+    return np.where(missing, 0, mixed([bits], 0))
