@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
 from features.kernels import route as kernel
-from features.kernels.phrases import numbered
 from features.reference import location_country
 from features.table import Coded, ManifestTable
 
@@ -87,34 +86,13 @@ class RouteGroup(Group):
         }
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
-        def values(name: str) -> list[str]:
-            return table.text(name).values
-
-        known: dict[str, int] = {}
-        kernel.country_columns(
-            table,
-            kernel.numbers(values("origin_country"), known),
-            kernel.numbers(values("export_country"), known),
-            kernel.numbers(values("consignor_country"), known),
-            kernel.numbers(values("consignee_country"), known),
-            kernel.numbers([*map(_country_of, values("loading_location"))], known),
-            kernel.numbers([*map(_country_of, values("unloading_location"))], known),
-            kernel.passages(values("routing_countries"), known),
-            out,
-        )
+        loading = [_country_of(place) for place in table.text("loading_location").values]
+        unloading = [_country_of(place) for place in table.text("unloading_location").values]
+        kernel.country_columns(table, loading, unloading, out)
         for column, name in ((7, "lane"), (8, "goods"), (9, "carrier")):
-            left, right = _SHARES[name]
-            shares = self._shares[name]
-            rights = values(right)
-            kernel.share_column(
-                table.text(left).codes,
-                numbered(values(left), shares.lefts),
-                table.text(right).codes,
-                numbered([code[:2] for code in rights] if right == "hs_code" else rights, shares.rights),
-                shares,
-                column,
-                out,
-            )
+            left, right = (table.text(part) for part in _SHARES[name])
+            texts = [code[:2] for code in right.values] if name == "goods" else right.values
+            kernel.share_column(left, right, texts, self._shares[name], column, out)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from features.table import ManifestTable
+    from features.table import Coded, ManifestTable
 
 FloatArray = NDArray[np.float64]
 Numbers = NDArray[np.int32]
@@ -33,66 +33,81 @@ class PairShares:
         self.values = np.array(list(pairs.values()), dtype=np.float64)[order]
 
 
-def numbers(texts: list[str], known: dict[str, int]) -> Numbers:
-    """(len(texts),) the number of each text, -1 for an empty one; a text not in ``known`` gets the next."""
-    found = np.empty(len(texts), dtype=np.int32)
+def numbers(columns: list[list[str]], known: dict[str, int]) -> Numbers:
+    """The numbers of the texts of columns, one column after another.
+
+    A text not in ``known`` gets the next number, an empty one -1.
+    """
+    count = 0
+    for texts in columns:
+        count += len(texts)
+    found = np.empty(count, dtype=np.int32)
     view = found
-    for place in range(len(texts)):
-        text = texts[place]
-        view[place] = known.setdefault(text, len(known)) if text else -1
+    place = 0
+    for texts in columns:
+        for text in texts:
+            view[place] = known.setdefault(text, len(known)) if text else -1
+            place += 1
     return found
 
 
-def passages(routings: list[str], known: dict[str, int]) -> tuple[Numbers, Numbers]:
-    """The countries of routings (``KR;JP``) one after another, numbered as by `numbers`, and where those of each text end."""
-    parts: list[str] = []
-    ends = np.empty(len(routings), dtype=np.int32)
-    view = ends
-    for place in range(len(routings)):
-        parts += routings[place].split(";")
-        view[place] = len(parts)
-    return numbers(parts, known), ends
-
-
 def country_columns(
-    table: ManifestTable,
-    origin_of: Numbers,
-    export_of: Numbers,
-    consignor_of: Numbers,
-    consignee_of: Numbers,
-    loading_of: Numbers,
-    unloading_of: Numbers,
-    passed: tuple[Numbers, Numbers],
-    out: FloatArray,
+    table: ManifestTable, loading_countries: list[str], unloading_countries: list[str], out: FloatArray
 ) -> None:
-    """Columns 0 to 6 and 10 of ``out`` (n, F) from the number of the country per text of each column, -1 where it has none.
+    """Columns 0 to 6 and 10 of ``out`` (n, F).
 
-    ``passed`` are the `passages` of ``routing_countries``.
+    Args:
+        loading_countries, unloading_countries: per place of loading and of unloading its country, empty where it has none.
     """
-    origins = table.text("origin_country").codes
-    exports = table.text("export_country").codes
-    consignors = table.text("consignor_country").codes
-    consignees = table.text("consignee_country").codes
+    origin_column = table.text("origin_country")
+    export_column = table.text("export_country")
+    consignor_column = table.text("consignor_country")
+    consignee_column = table.text("consignee_country")
+    routing_column = table.text("routing_countries")
+    passed: list[str] = []
+    ends = np.empty(len(routing_column.values), dtype=np.int32)
+    end_of = ends
+    routing_texts = routing_column.values
+    for place in range(len(routing_texts)):
+        passed += routing_texts[place].split(";")
+        end_of[place] = len(passed)
+    # All columns share their numbers, so that equal countries have equal ones.
+    known: dict[str, int] = {}
+    number = numbers(
+        [
+            origin_column.values,
+            export_column.values,
+            consignor_column.values,
+            consignee_column.values,
+            loading_countries,
+            unloading_countries,
+            passed,
+        ],
+        known,
+    )
+    of_export = len(origin_column.values)
+    of_consignor = of_export + len(export_column.values)
+    of_consignee = of_consignor + len(consignor_column.values)
+    of_loading = of_consignee + len(consignee_column.values)
+    of_unloading = of_loading + len(loading_countries)
+    of_passed = of_unloading + len(unloading_countries)
+    origins = origin_column.codes
+    exports = export_column.codes
+    consignors = consignor_column.codes
+    consignees = consignee_column.codes
+    routings = routing_column.codes
     loadings = table.text("loading_location").codes
     unloadings = table.text("unloading_location").codes
-    routings = table.text("routing_countries").codes
-    origin_number = origin_of
-    export_number = export_of
-    consignor_number = consignor_of
-    consignee_number = consignee_of
-    loading_number = loading_of
-    unloading_number = unloading_of
-    countries = passed[0]
-    ends = passed[1]
+    country_of = number
     matrix = out
     with cython.nogil:
         for row in range(matrix.shape[0]):
-            origin = origin_number[origins[row]] if origins[row] >= 0 else -1
-            export = export_number[exports[row]] if exports[row] >= 0 else -1
-            consignor = consignor_number[consignors[row]] if consignors[row] >= 0 else -1
-            consignee = consignee_number[consignees[row]] if consignees[row] >= 0 else -1
-            loading = loading_number[loadings[row]] if loadings[row] >= 0 else -1
-            unloading = unloading_number[unloadings[row]] if unloadings[row] >= 0 else -1
+            origin = country_of[origins[row]] if origins[row] >= 0 else -1
+            export = country_of[of_export + exports[row]] if exports[row] >= 0 else -1
+            consignor = country_of[of_consignor + consignors[row]] if consignors[row] >= 0 else -1
+            consignee = country_of[of_consignee + consignees[row]] if consignees[row] >= 0 else -1
+            loading = country_of[of_loading + loadings[row]] if loadings[row] >= 0 else -1
+            unloading = country_of[of_unloading + unloadings[row]] if unloadings[row] >= 0 else -1
             matrix[row, 0] = _agree(origin, export)
             matrix[row, 1] = _agree(export, consignor)
             matrix[row, 2] = _agree(origin, consignor)
@@ -103,10 +118,10 @@ def country_columns(
             matrix[row, 6] = 0.0
             code = routings[row]
             if code >= 0:
-                start = ends[code - 1] if code > 0 else 0
-                matrix[row, 5] = ends[code] - start
-                for at in range(start, ends[code]):
-                    country = countries[at]
+                start = end_of[code - 1] if code > 0 else 0
+                matrix[row, 5] = end_of[code] - start
+                for at in range(start, end_of[code]):
+                    country = country_of[of_passed + at]
                     if country != origin and country != export and country != consignor and country != consignee:
                         matrix[row, 6] = 1.0
 
@@ -116,13 +131,27 @@ def _agree(left: int, right: int) -> float:
 
 
 def share_column(
-    left: Numbers, left_of: Numbers, right: Numbers, right_of: Numbers, shares: PairShares, column: int, out: FloatArray
+    left: Coded, right: Coded, right_texts: list[str], shares: PairShares, column: int, out: FloatArray
 ) -> None:
-    """One column of ``out`` from two columns of codes (n,), with the number in ``shares`` of each one's texts, 0 for none."""
-    left_codes = left
-    right_codes = right
-    left_number = left_of
-    right_number = right_of
+    """One column of ``out``: the share of each row's pair of texts, NaN where it has none or a text is missing.
+
+    ``right_texts`` stand for the texts of ``right``, one for one.
+    """
+    left_texts = left.values
+    lefts = shares.lefts
+    rights = shares.rights
+    numbered = np.empty(len(left_texts) + len(right_texts), dtype=np.int32)
+    number_of = numbered
+    place = 0
+    for text in left_texts:
+        number_of[place] = lefts.get(text, 0)
+        place += 1
+    of_right = place
+    for text in right_texts:
+        number_of[place] = rights.get(text, 0)
+        place += 1
+    left_codes = left.codes
+    right_codes = right.codes
     keys = shares.keys
     values = shares.values
     width = shares.width
@@ -132,8 +161,8 @@ def share_column(
             matrix[row, column] = _NAN
             if left_codes[row] < 0 or right_codes[row] < 0:
                 continue
-            first = left_number[left_codes[row]]
-            second = right_number[right_codes[row]]
+            first = number_of[left_codes[row]]
+            second = number_of[of_right + right_codes[row]]
             if first == 0 or second == 0:
                 continue
             key = first * width + second
