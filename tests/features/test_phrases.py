@@ -48,6 +48,7 @@ NUMBERS = st.text(alphabet="0123456789٣²７ABzß -", max_size=15)
 @example("s.a.b")
 @example("p.o. box_")
 @example("unit\u2003#")
+@example("unit\x1c5")
 @example("# #5")
 @example("mail boxes")
 def test_names_and_addresses_speak_of_what_the_patterns_find(text: str) -> None:
@@ -93,6 +94,8 @@ def waybill(value: str) -> float:
 @settings(max_examples=1000, deadline=None)
 @example("RR473124829DE", "125-12345675")
 @example("rr 4731 2482 8 de", "12512345675")
+@example("RR473124829", "125-1234567")
+@example("RR473124829D", "1251234567")
 def test_check_digits_are_right_wrong_or_none(house: str, master: str) -> None:
     np.testing.assert_array_equal(s10_faults([house, "RR473124829DE"]), [s10(house), 0.0])
     np.testing.assert_array_equal(waybill_faults([master, "125-12345675"]), [waybill(master), waybill("125-12345675")])

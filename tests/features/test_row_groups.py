@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ POOLS: dict[str, tuple[str | None, ...]] = {
     "consignee_email": ("b@example.com", None),
     "consignee_postcode": ("90210", "90210-1234", "SW1A 1AA", None),
     "consignor_known": ("true", "false", None),
-    "consignor_account_opened_on": ("2020-01-01", "2026-03-31", "2060-01-01", "0001-01-01", None),
+    "consignor_account_opened_on": ("2020-01-01", "2025-12-30", "2026-03-31", "2060-01-01", "0001-01-01", None),
     "transaction_nature": ("31", "32", "21", "11", None),
     "agent_name": ("Agent", None),
 }
@@ -296,6 +296,29 @@ def test_values_and_masses_are_set_against_the_usual_row_by_row() -> None:
     assert np.array_equal(
         item_mass(rows), np.where(np.isnan(net), gross / np.bincount(rows.shipment)[rows.shipment], net), equal_nan=True
     )
+
+
+def test_the_euro_threshold_goes_by_the_rate_of_the_month_that_has_begun() -> None:
+    december, january = (usd_per_unit("EUR", date(year, month, 1)) for year, month in ((2022, 12), (2023, 1)))
+    assert december is not None
+    assert january is not None
+    assert december < january
+    # At December's rate just above 150 euros, at January's just below.
+    rows = ManifestTable.from_columns(
+        {
+            name: Coded.from_list(values)
+            for name, values in {
+                "shipment_id": ["1", "2"],
+                "goods_description": ["goods", "goods"],
+                "currency": ["USD", "USD"],
+                "customs_value": [f"{150 * december + 0.02:.2f}"] * 2,
+                "declared_at": ["2022-12-31T23:59:59Z", "2023-01-01T00:00:00Z"],
+            }.items()
+        },
+        2,
+        receipt=1_780_000_000,
+    )
+    assert columns_of(GROUPS[3], rows)["value_below_threshold"] == [0.0, 1.0]
 
 
 def test_amounts_of_a_table_are_computed_once() -> None:
