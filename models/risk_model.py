@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.calibration import Calibrator, combine, logit, probability, shift
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.percentile import ReferenceScores
+from models.predictor import Predictor
 from models.reasons import Explanation, ReasonGroups, RowContext
 from models.scores import ModelIdentity, Scores
 from models.settings import RISK, ScoreSettings
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Explain = Literal["none", "shown", "all"]
 
-#: Starting threads costs more than it saves on fewer rows than this.
-_ROWS_WORTH_THREADS: Final = 512
 #: Contributions of this many items at a time: F + 1 doubles each, so some megabytes.
 _EXPLAINED_AT_A_TIME: Final = 4096
 
@@ -68,6 +67,7 @@ class RiskModel:
     card: dict[str, Any]
     digest: str = ""
     _groups: ReasonGroups = field(init=False, repr=False)
+    _predictor: Predictor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         named = {*self.heads, RISK}
@@ -90,10 +90,16 @@ class RiskModel:
                     f"The booster of {head} was not trained on the features of this space, in their order."
                 )
         self._groups = ReasonGroups(self.space.features)
+        self._predictor = Predictor([self.boosters[head] for head in self.heads])
 
     @property
     def identity(self) -> ModelIdentity:
         return ModelIdentity(self.name, self.version, self.digest)
+
+    @property
+    def predictor(self) -> str:
+        """What computes raw log-odds, the same either way: ``kernels`` or ``lightgbm``."""
+        return self._predictor.name
 
     @property
     def monotone_features(self) -> dict[str, int]:
@@ -108,13 +114,7 @@ class RiskModel:
         """
         if matrix.ndim != 2 or matrix.shape[1] != len(self.space.names):
             raise ValueError(f"A matrix of {len(self.space.names)} features is needed, got shape {matrix.shape}.")
-        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        raw = np.empty((len(matrix), len(self.heads)))
-        if len(matrix):
-            used = threads if len(matrix) >= _ROWS_WORTH_THREADS else 1
-            for k, head in enumerate(self.heads):
-                raw[:, k] = np.asarray(self.boosters[head].predict(matrix, raw_score=True, num_threads=used))
-        return raw
+        return self._predictor.raw(np.ascontiguousarray(matrix, dtype=np.float64), threads)
 
     def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Calibrated log-odds per head (n, K) and risk log-odds (n,) of raw log-odds (n, K), at the training
@@ -230,10 +230,7 @@ class RiskModel:
     def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
         """Contributions (n, F + 1) of a feature matrix to one head's raw log-odds; the last column is the base
         value."""
-        contributions = self.boosters[head].predict(
-            np.ascontiguousarray(matrix, dtype=np.float64), pred_contrib=True, num_threads=1
-        )
-        return np.asarray(contributions, dtype=np.float64)
+        return self._predictor.contributions(np.ascontiguousarray(matrix, dtype=np.float64), self.heads.index(head))
 
     def _explain(
         self,

@@ -10,7 +10,13 @@ from features.table import ManifestTable
 from models import bundle
 from models.risk_model import RiskModel
 from models.settings import RISK
+from models.store import champion_dir
 from tests.models.small_model import manifest, table_of, train
+
+
+@pytest.fixture(scope="session")
+def champion() -> RiskModel:
+    return bundle.load(champion_dir())
 
 
 @pytest.fixture(scope="session")

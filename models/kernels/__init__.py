@@ -1,0 +1,1 @@
+"""Loops over trees, compiled where a C compiler is at hand."""
