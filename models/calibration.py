@@ -17,11 +17,14 @@ Calibrators are fitted per shipment (largest item) and are strictly increasing, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from models.kernels.items import calibrate
 
 FloatArray = NDArray[np.float64]
 CalibratorKind = Literal["piecewise", "slope", "intercept", "identity"]
@@ -89,10 +92,11 @@ def combine(head_log_odds: ArrayLike) -> FloatArray:
     heads = np.asarray(head_log_odds, dtype=np.float64)
     if heads.ndim != 2 or heads.shape[1] == 0:
         raise ValueError(f"Log-odds of shape (n, heads) are needed, got {heads.shape}.")
-    largest: FloatArray = heads.max(axis=1)
+    # The ufuncs by their own names: for one row, a method around each would cost as much as the sum.
+    largest: FloatArray = np.maximum.reduce(heads, axis=1)
     if heads.shape[1] == 1:
         return largest
-    total = np.logaddexp(0.0, heads).sum(axis=1)
+    total = np.add.reduce(np.logaddexp(0.0, heads), axis=1)
     # Large S: log(exp(S) - 1) = S + log(1 - exp(-S)), which cannot overflow. S that underflows to 0 (odds below 1e-308)
     # would give -inf; there the largest head is the answer to within a factor of K.
     with np.errstate(divide="ignore"):
@@ -179,19 +183,16 @@ class Calibrator:
     def __call__(self, raw_log_odds: ArrayLike) -> FloatArray:
         """Calibrated log-odds of raw log-odds, any shape."""
         x = np.asarray(raw_log_odds, dtype=np.float64)
-        knots, slopes = np.array(self.knots), np.array(self.slopes)
-        segment = np.searchsorted(knots, x, side="right")
-        start = np.maximum(segment - 1, 0)
-        value: FloatArray = self._values_at_knots()[start] + slopes[segment] * (x - knots[start])
-        return value
+        return Calibrators([self])(x.reshape(-1, 1)).reshape(x.shape)
 
-    def _values_at_knots(self) -> FloatArray:
-        # The same arithmetic as in __call__, knot by knot: the value just left of a knot can then never round to more
+    def values_at_knots(self) -> list[float]:
+        """The map at each knot."""
+        # The same arithmetic as between knots, knot by knot: the value just left of a knot can then never round to more
         # than the value at the knot, so the map stays increasing in floating point too.
         values = [self.anchor]
         for i in range(1, len(self.knots)):
             values.append(values[-1] + self.slopes[i] * (self.knots[i] - self.knots[i - 1]))
-        return np.array(values)
+        return values
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives an equal calibrator back."""
@@ -232,6 +233,22 @@ class Calibrator:
             data["n"],
             float(data["prevalence"]),
         )
+
+
+class Calibrators:
+    """Several calibrators, each for its own column, ready to be applied at once."""
+
+    def __init__(self, calibrators: Sequence[Calibrator]) -> None:
+        self._first_knot = np.cumsum([0, *(len(each.knots) for each in calibrators)], dtype=np.int32)
+        self._knots = np.array([x for each in calibrators for x in each.knots])
+        self._values = np.array([x for each in calibrators for x in each.values_at_knots()])
+        self._slopes = np.array([x for each in calibrators for x in each.slopes])
+
+    def __call__(self, raw_log_odds: FloatArray) -> FloatArray:
+        """Calibrated log-odds of raw log-odds (n, calibrators)."""
+        out = np.empty(raw_log_odds.shape)
+        calibrate(raw_log_odds, self._first_knot, self._knots, self._values, self._slopes, out)
+        return out
 
 
 def _shape(positives: FloatArray, n_positive: int) -> tuple[CalibratorKind, FloatArray]:

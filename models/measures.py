@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -76,12 +77,15 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType
 
 def measured(feature: Feature, value: float | None) -> str:
     """``label: value`` in plain words; ``value`` None is missing."""
-    if feature.name in _OWN:
-        label, words = _OWN[feature.name]
-    else:
-        label, words = _by_meaning(feature.meaning.rstrip("."))
-    label = label[:1].upper() + label[1:]
+    label, words = _wording(feature.name, feature.meaning)
     return f"{label}: {'not known' if value is None else words(value)}"
+
+
+@lru_cache(maxsize=4096)
+def _wording(name: str, meaning: str) -> tuple[str, Callable[[float], str]]:
+    """Label and wording of a feature."""
+    label, words = _OWN[name] if name in _OWN else _by_meaning(meaning.rstrip("."))
+    return label[:1].upper() + label[1:], words
 
 
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:

@@ -12,8 +12,10 @@ counts. They are built when they are read, because most scores are never looked 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -94,28 +96,34 @@ class RowContext:
         return day_of(int(self.table.declared_s[self.table.shipment[self.row]]))
 
 
-@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a renderer gets: the features of one reason with their values (NaN: missing) and contributions, and the
-    row."""
+    """What a renderer gets: one reason of an explanation, the features behind it, and the row.
 
-    code: str
-    weight: float
-    features: tuple[Feature, ...]
-    values: Mapping[str, float]
-    contributions: Mapping[str, float]
-    context: RowContext
+    Attributes:
+        weight: of the reason.
+        lead: the feature that moved the score most in the direction of the reason's weight.
+        context: the explained row.
+    """
 
-    @property
-    def lead(self) -> Feature:
-        """The feature that moved the score most in the direction of the reason's weight."""
-        sign = 1.0 if self.weight >= 0.0 else -1.0
-        return max(self.features, key=lambda feature: sign * self.contributions[feature.name])
+    __slots__ = ("_explanation", "_group", "context", "lead", "weight")
+
+    def __init__(self, explanation: Explanation, group: int, weight: float) -> None:
+        self._explanation = explanation
+        self._group = group
+        self.weight = weight
+        self.context = explanation.context
+        groups, contributions = explanation.groups, explanation.contributions
+        members = groups.members[group]
+        choose = max if weight >= 0.0 else min
+        self.lead = groups.features[choose(members, key=contributions.__getitem__)]
 
     def value(self, name: str) -> float | None:
-        """A feature's value; None when it is missing or the model has no such feature."""
-        value = self.values.get(name, np.nan)
-        return None if np.isnan(value) else float(value)
+        """A feature's value; None when it is missing or not behind this reason."""
+        column = self._explanation.groups.columns[self._group].get(name)
+        if column is None:
+            return None
+        value = self._explanation.values[column]
+        return None if math.isnan(value) else value
 
 
 Renderer = Callable[[Evidence], str]
@@ -139,15 +147,14 @@ def default_text(evidence: Evidence) -> str:
 LEARNED_FROM: Final = "learned from the inspection results of the training window"
 
 
-def _kind(code: str) -> ReasonKind:
-    # The texts build on this module.
-    from models.reason_kinds import reason_kinds
-
-    return reason_kinds().get(code, ReasonKind((), f"model: {LEARNED_FROM}"))
-
-
 class ReasonGroups:
-    """The features of a space, gathered by reason code in order of first appearance."""
+    """The features of a space, gathered by reason code in order of first appearance.
+
+    Attributes:
+        features: of the space, in order.
+        codes: the reasons.
+        members: per reason the columns of its features, ``columns`` the same by the features' names.
+    """
 
     def __init__(self, features: Sequence[Feature]) -> None:
         members: dict[str, list[int]] = {}
@@ -156,13 +163,23 @@ class ReasonGroups:
         self.features = tuple(features)
         self.codes = tuple(members)
         self.members = tuple(tuple(indices) for indices in members.values())
+        self.columns = tuple({features[i].name: i for i in indices} for indices in self.members)
         self._order = np.array([i for indices in self.members for i in indices], dtype=np.intp)
         sizes = [len(indices) for indices in self.members]
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
 
     def weights(self, contributions: FloatArray) -> FloatArray:
-        """Weights (n, codes) from the features' contributions (n, F)."""
-        return np.asarray(np.add.reduceat(contributions[:, self._order], self._starts, axis=1), dtype=np.float64)
+        """Weights (n, codes) from the features' contributions (n, F or more)."""
+        return np.asarray(np.add.reduceat(contributions.take(self._order, axis=1), self._starts, axis=1))
+
+    @cached_property
+    def kinds(self) -> tuple[ReasonKind, ...]:
+        """Per reason how it is told."""
+        # The texts build on this module.
+        from models.reason_kinds import reason_kinds
+
+        known, other = reason_kinds(), ReasonKind((), f"model: {LEARNED_FROM}")
+        return tuple(known.get(code, other) for code in self.codes)
 
 
 class Explanation:
@@ -173,15 +190,18 @@ class Explanation:
         item_row: row of the explained item in the scored table.
         base_value: raw log-odds of the head before any evidence.
         raw_score: raw log-odds of the head for this item; ``base_value`` plus all reasons' weights, within 1e-9.
+        groups: what the features are gathered into.
+        context: the explained row.
     """
 
     __slots__ = (
-        "_context",
         "_contributions",
-        "_groups",
+        "_lists",
         "_values",
         "_weights",
         "base_value",
+        "context",
+        "groups",
         "head",
         "item_row",
         "raw_score",
@@ -196,40 +216,60 @@ class Explanation:
         contributions: FloatArray,
         values: FloatArray,
         context: RowContext,
+        weights: FloatArray | None = None,
     ) -> None:
-        """``contributions`` (F,) and ``values`` (F,) are those of the item's features, in the order of the space."""
+        """``contributions`` (F or more,) and ``values`` (F,) are those of the item's features, in the order of the space;
+        ``weights`` (codes,) those of the reasons, where they are known already."""
         self.head = head
         self.item_row = context.row
         self.base_value = base_value
         self.raw_score = raw_score
-        self._groups = groups
+        self.groups = groups
+        self.context = context
         self._contributions = contributions
         self._values = values
-        self._context = context
-        self._weights = groups.weights(contributions[None, :])[0]
+        self._lists: tuple[list[float], list[float]] | None = None
+        self._weights = groups.weights(contributions[None, :])[0] if weights is None else weights
+
+    @property
+    def contributions(self) -> list[float]:
+        """Of the item's features, in the order of the space."""
+        return self._as_lists()[0]
+
+    @property
+    def values(self) -> list[float]:
+        """Of the item's features, in the order of the space; NaN is missing."""
+        return self._as_lists()[1]
+
+    def _as_lists(self) -> tuple[list[float], list[float]]:
+        # Many explanations are never read, and what is read of arrays bit by bit is slow.
+        if self._lists is None:
+            self._lists = self._contributions.tolist(), self._values.tolist()
+        return self._lists
 
     @property
     def reasons(self) -> list[Reason]:
         """All reasons that moved the score, for and against, the weightiest first."""
-        order = np.argsort(-np.abs(self._weights), kind="stable")
-        return [self._reason(int(group)) for group in order if self._weights[group] != 0.0]
+        weights = self._weights.tolist()
+        order = np.argsort(-np.abs(self._weights), kind="stable").tolist()
+        return [self._reason(group, weights[group]) for group in order if weights[group] != 0.0]
 
     def strongest(self, count: int = 3) -> list[Reason]:
         """The ``count`` strongest reasons that speak for illicit content."""
-        order = np.argsort(-self._weights, kind="stable")[:count]
-        return [self._reason(int(group)) for group in order if self._weights[group] > 0.0]
+        return [self._reason(group, weight) for group, weight in self._strongest(count)]
 
-    def _reason(self, group: int) -> Reason:
-        code, members = self._groups.codes[group], self._groups.members[group]
-        features = tuple(self._groups.features[i] for i in members)
-        evidence = Evidence(
-            code,
-            float(self._weights[group]),
-            features,
-            {self._groups.features[i].name: float(self._values[i]) for i in members},
-            {self._groups.features[i].name: float(self._contributions[i]) for i in members},
-            self._context,
-        )
-        kind = _kind(code)
-        text = (kind.render or default_text)(evidence)
-        return Reason(code, text, evidence.weight, kind.fields, kind.source)
+    def texts(self, count: int = 3) -> list[str]:
+        """Texts of the ``count`` strongest reasons that speak for illicit content."""
+        return [self._text(group, weight) for group, weight in self._strongest(count)]
+
+    def _strongest(self, count: int) -> list[tuple[int, float]]:
+        order = np.argsort(-self._weights, kind="stable")[:count]
+        pairs = zip(order.tolist(), self._weights[order].tolist(), strict=True)
+        return [(group, weight) for group, weight in pairs if weight > 0.0]
+
+    def _text(self, group: int, weight: float) -> str:
+        return (self.groups.kinds[group].render or default_text)(Evidence(self, group, weight))
+
+    def _reason(self, group: int, weight: float) -> Reason:
+        kind = self.groups.kinds[group]
+        return Reason(self.groups.codes[group], self._text(group, weight), weight, kind.fields, kind.source)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator, combine, logit, probability, shift
+from models.calibration import Calibrator, Calibrators, combine, probability, shift
+from models.kernels.items import gather_shipments
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.percentile import ReferenceScores
 from models.predictor import Predictor
@@ -30,6 +31,27 @@ Explain = Literal["none", "shown", "all"]
 
 #: Contributions of this many items at a time: F + 1 doubles each, so some megabytes.
 _EXPLAINED_AT_A_TIME: Final = 4096
+
+
+#: By lane: what selected a shipment, and the lane's name.
+_SELECTED: Final = np.array([None, "score", "score"], dtype=np.object_)
+_LANES: Final = np.array(LANE_NAMES)
+_DEFAULT_SETTINGS: Final = ScoreSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Expressed:
+    """Settings as one model expresses its scores with them.
+
+    Attributes:
+        rates: base rate per head.
+        head_shifts: (K,), risk_shift: what moves log-odds from the training prevalence to these rates.
+    """
+
+    settings: ScoreSettings
+    rates: Mapping[str, float]
+    head_shifts: FloatArray
+    risk_shift: float
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +90,11 @@ class RiskModel:
     digest: str = ""
     _groups: ReasonGroups = field(init=False, repr=False)
     _predictor: Predictor = field(init=False, repr=False)
+    _calibrate_heads: Calibrators = field(init=False, repr=False)
+    _calibrate_risk: Calibrators = field(init=False, repr=False)
+    _country_columns: NDArray[np.intp] = field(init=False, repr=False)
+    _country_neutral: FloatArray = field(init=False, repr=False)
+    _last: _Expressed | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         named = {*self.heads, RISK}
@@ -91,6 +118,11 @@ class RiskModel:
                 )
         self._groups = ReasonGroups(self.space.features)
         self._predictor = Predictor([self.boosters[head] for head in self.heads])
+        self._calibrate_heads = Calibrators([self.calibrators[head] for head in self.heads])
+        self._calibrate_risk = Calibrators([self.calibrators[RISK]])
+        neutral = self.space.country_neutral
+        self._country_columns = np.array([names.index(name) for name in neutral], dtype=np.intp)
+        self._country_neutral = np.array(list(neutral.values()), dtype=np.float64)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -119,11 +151,10 @@ class RiskModel:
     def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Calibrated log-odds per head (n, K) and risk log-odds (n,) of raw log-odds (n, K), at the training
         prevalence."""
+        heads = self._calibrate_heads(raw)
         if self.heads == (RISK,):
-            risk = self.calibrators[RISK](raw[:, 0])
-            return risk[:, None], risk
-        heads = np.stack([self.calibrators[head](raw[:, k]) for k, head in enumerate(self.heads)], axis=1)
-        return heads, self.calibrators[RISK](combine(heads))
+            return heads, heads[:, 0]
+        return heads, self._calibrate_risk(combine(heads)[:, None])[:, 0]
 
     def score(
         self,
@@ -147,8 +178,7 @@ class RiskModel:
         Raises:
             ValueError: the table still holds refused rows, or the settings do not fit this model's heads.
         """
-        settings = settings or ScoreSettings()
-        settings.rates_for(self.heads, self.base_rates)
+        self._expressed(settings)
         _check_accepted(table)
         rows = history.advance(table, update=update_history)
         return self.score_rows(table, rows, explain=explain, settings=settings, threads=threads)
@@ -167,45 +197,70 @@ class RiskModel:
         Raises:
             ValueError: as `score`.
         """
-        settings = settings or ScoreSettings()
-        rates = settings.rates_for(self.heads, self.base_rates)
+        expressed = self._expressed(settings)
+        settings = expressed.settings
         _check_accepted(table)
         matrix = self.space.transform(table, rows.values)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
-
-        item_heads = np.empty_like(head_log_odds)
-        for k, head in enumerate(self.heads):
-            item_heads[:, k] = probability(shift(head_log_odds[:, k], self.prevalence[head], rates[head]))
         # Added to log-odds once per shipment and once per item, the same constant gives the same values.
-        correction = logit(sum(rates.values())) - logit(self.prevalence[RISK])
-        risk_log_odds = _largest(item_log_odds, table)
-        codes = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
-        selected = np.array([None, "score"], dtype=np.object_)[(codes > GREEN).astype(np.intp)]
-        if settings.random_share > 0.0 and settings.random_key and table.n_shipments:
+        item_heads = probability(head_log_odds + expressed.head_shifts)
+        item_risk = probability(item_log_odds + expressed.risk_shift)
+
+        count = table.n_shipments
+        risk_log_odds, riskiest = np.empty(count), np.empty(count, dtype=np.int64)
+        heads, codes = np.empty((len(self.heads), count)), np.empty(count, dtype=np.int8)
+        lanes = self.lanes
+        reds = gather_shipments(
+            table.first_row, item_log_odds, item_heads, lanes.yellow, lanes.red, risk_log_odds, heads, riskiest, codes
+        )
+        if reds:
+            codes = self.not_by_country_alone(codes, matrix, table)
+        selected = _SELECTED[codes]
+        if settings.random_share > 0.0 and settings.random_key and count:
             drawn = random_share(_shipment_ids(table), settings.random_key, settings.random_share)
             codes[drawn] = RED
             selected[drawn] = "random"
-        riskiest = _first_largest(item_log_odds, risk_log_odds, table)
         substances = self.space.substances(table)
         shown = _to_explain(explain, codes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,
             model=self.identity,
-            risk=probability(risk_log_odds + correction),
+            risk=item_risk[riskiest],
             percentile=self.reference.percentile(risk_log_odds),
-            heads={head: _largest(item_heads[:, k], table) for k, head in enumerate(self.heads)},
-            item_risk=probability(item_log_odds + correction),
+            heads=dict(zip(self.heads, heads, strict=True)),
+            item_risk=item_risk,
             item_heads=item_heads,
             risk_log_odds=risk_log_odds,
-            lane=np.array(LANE_NAMES)[codes],
+            lane=_LANES[codes],
             selected_by=selected,
             riskiest_row=riskiest,
-            explained=self._explain(shown, riskiest, item_heads, raw, matrix, RowSource(table, substances, self.space)),
+            explained=self._explain(shown, riskiest, item_heads, raw, matrix, RowSource(table, substances, self.space))
+            if len(shown)
+            else {},
             substances=substances,
             late=rows.late,
-            base_rates=rates,
+            base_rates=expressed.rates,
         )
+
+    def _expressed(self, settings: ScoreSettings | None) -> _Expressed:
+        """What settings come to for this model; those of the last call are remembered.
+
+        Raises:
+            ValueError: the settings do not fit this model's heads.
+        """
+        settings = _DEFAULT_SETTINGS if settings is None else settings
+        last = self._last
+        if last is not None and last.settings is settings:
+            return last
+        rates = settings.rates_for(self.heads, self.base_rates)
+        expressed = self._last = _Expressed(
+            settings,
+            rates,
+            np.array([shift(0.0, self.prevalence[head], rates[head]) for head in self.heads]),
+            float(shift(0.0, self.prevalence[RISK], sum(rates.values()))),
+        )
+        return expressed
 
     def not_by_country_alone(
         self, codes: NDArray[np.int8], matrix: FloatArray, table: ManifestTable
@@ -220,8 +275,7 @@ class RiskModel:
         if not len(rows):
             return codes
         neutral = matrix[rows]
-        for name, value in self.space.country_neutral.items():
-            neutral[:, self.space.names.index(name)] = value
+        neutral[:, self._country_columns] = self._country_neutral
         _, item_log_odds = self.calibrate(self.predict_raw(neutral))
         rest = np.full(len(codes), -np.inf)
         np.maximum.at(rest, table.shipment[rows], item_log_odds)
@@ -243,23 +297,28 @@ class RiskModel:
     ) -> dict[int, Explanation]:
         explained: dict[int, Explanation] = {}
         # The head with the largest corrected p of the riskiest item; argmax takes the first of equal ones.
-        chosen = item_heads[riskiest[shipments]].argmax(axis=1) if len(shipments) else np.empty(0, dtype=np.intp)
+        chosen = item_heads[riskiest[shipments]].argmax(axis=1)
         for k, head in enumerate(self.heads):
             of_head = shipments[chosen == k]
             for start in range(0, len(of_head), _EXPLAINED_AT_A_TIME):
                 part = of_head[start : start + _EXPLAINED_AT_A_TIME]
                 rows = riskiest[part]
-                contributions = self.explain_rows(matrix[rows], head)
-                for shipment, row, parts in zip(part.tolist(), rows.tolist(), contributions, strict=True):
+                # Copies: a view would keep the whole matrix alive for a few rows.
+                values = matrix[rows]
+                contributions = self._predictor.contributions(values, k)
+                weights = self._groups.weights(contributions)
+                for i, (shipment, row, raw_score, base_value) in enumerate(
+                    zip(part.tolist(), rows.tolist(), raw[rows, k].tolist(), contributions[:, -1].tolist(), strict=True)
+                ):
                     explained[shipment] = Explanation(
                         head,
-                        float(parts[-1]),
-                        float(raw[row, k]),
+                        base_value,
+                        raw_score,
                         self._groups,
-                        parts[:-1],
-                        # A copy: a view would keep the whole matrix alive for one row.
-                        matrix[row].copy(),
+                        contributions[i],
+                        values[i],
                         source.context(row),
+                        weights[i],
                     )
         return {shipment: explained[shipment] for shipment in shipments.tolist()}
 
@@ -279,19 +338,6 @@ class RowSource:
 def _check_accepted(table: ManifestTable) -> None:
     if table.refused.any():
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
-
-
-def _largest(values: FloatArray, table: ManifestTable) -> FloatArray:
-    """(S,) the largest item of each shipment."""
-    if not table.n_shipments:
-        return np.empty(0)
-    return np.asarray(np.maximum.reduceat(values, table.first_row), dtype=np.float64)
-
-
-def _first_largest(values: FloatArray, largest: FloatArray, table: ManifestTable) -> NDArray[np.int64]:
-    """(S,) row of each shipment's largest item, the first of equal ones."""
-    rows = np.flatnonzero(values == largest[table.shipment])
-    return rows[np.searchsorted(table.shipment[rows], np.arange(table.n_shipments))].astype(np.int64)
 
 
 def _shipment_ids(table: ManifestTable) -> list[str]:

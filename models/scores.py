@@ -73,7 +73,7 @@ class Scores:
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:
         """Texts of the ``count`` strongest reasons for; empty when the shipment was not explained."""
         explanation = self.explained.get(shipment)
-        return [reason.text for reason in explanation.strongest(count)] if explanation else []
+        return explanation.texts(count) if explanation else []
 
     def shipment(self, index: int) -> dict[str, Any]:
         """The answer for one shipment; see `answers`.
