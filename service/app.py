@@ -23,7 +23,7 @@ from service.metrics import Metrics
 from service.middleware import Observed
 from service.model_host import Loaded, ModelHost
 from service.settings import Settings
-from service.warm_up import warm_up
+from service.warm_up import first_request, warm_up
 
 #: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
 _LOOKUPS = 2
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
             async with host.watching(settings.pointer_poll_seconds):
                 # Not before: both would load the same tables at the same time, each for itself.
                 warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
+                await first_request(app)
                 # What is loaded now stays: the collector need not walk through the model and its tables again and again.
                 gc.freeze()
                 gc.enable()

@@ -21,6 +21,9 @@ _HEADER: Final = b"x-request-id"
 #: Anything else (line breaks above all) could forge lines in somebody's log.
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
+#: In a scope: a request of the service's own, which no log and no metric should show. Clients cannot put it there.
+UNOBSERVED: Final = "tidewaiter.unobserved"
+
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -36,7 +39,7 @@ class Observed:
         self._log = logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or UNOBSERVED in scope:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()

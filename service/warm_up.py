@@ -7,14 +7,18 @@ all of it, on a copy of the history that is thrown away.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.live_history import LiveHistory
+from service.middleware import UNOBSERVED
 from service.scoring import Options, score
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from models.settings import ScoreSettings
     from service.model_host import Served
 
@@ -65,3 +69,34 @@ def warm_up(served: Served, settings: ScoreSettings) -> None:
     for _ in range(_TIMES):
         for records in (*([record] for record in SHIPMENTS), list(SHIPMENTS)):
             score(apart, records, options, settings, max_items=len(UNUSUAL["items"]))
+
+
+async def first_request(app: ASGIApp) -> None:
+    """Send a request whose body is empty: the framework builds routes and reads options when the first one comes.
+
+    It is refused before anything is scored, and neither logged nor counted.
+    """
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": "POST",
+        "path": "/v1/score",
+        "raw_path": b"/v1/score",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": None,
+        "server": None,
+        "state": {"noted": {}},
+        UNOBSERVED: True,
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
