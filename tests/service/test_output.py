@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -60,3 +61,60 @@ def test_returning_shipments_are_remembered_across_calls_and_within_one() -> Non
 def test_many_different_shipments_are_not_mistaken_for_each_other() -> None:
     names = [f"HB-{random.Random(1).random()}-{n}" for n in range(50_000)]
     assert not SeenShipments(1 << 26).add(names).any()
+
+
+def plainly(columns: list[list[str | None]], delimiter: str) -> bytes:
+    """The lines, cell by cell."""
+
+    def cell(text: str) -> str:
+        quoted = any(mark in text for mark in f'{delimiter}"\r\n')
+        return '"' + text.replace('"', '""') + '"' if quoted else text
+
+    lines = [delimiter.join(cell(text or "") for text in row) + "\n" for row in zip(*columns, strict=True)]
+    return "".join(lines).encode()
+
+
+CELLS = st.lists(
+    st.none() | st.text(st.sampled_from('ab,"\n\r\t;é😀 '), max_size=5) | st.text(alphabet="xyz", max_size=80),
+    max_size=9,
+)
+
+
+@given(CELLS, CELLS, st.sampled_from([",", "\t"]), st.integers(0, 3), st.integers(0, 3))
+def test_every_shape_of_column_is_written_like_its_plain_texts(
+    first: list[str | None], second: list[str | None], delimiter: str, begin: int, cut: int
+) -> None:
+    n = min(len(first), len(second))
+    texts = [first[:n], second[:n]]
+    arrays = [pa.array(column, pa.string()) for column in texts]
+    encoded = [array.dictionary_encode() for array in arrays]
+    split = [pa.chunked_array([array[:cut].dictionary_encode(), array[cut:].dictionary_encode()]) for array in arrays]
+    backwards: Any = np.arange(n)[::-1]
+    pointing = [
+        pa.DictionaryArray.from_arrays(backwards.astype(np.int8), array.take(pa.array(backwards))) for array in arrays
+    ]
+    wanted = plainly([column[begin:] for column in texts], delimiter)
+    forms: list[Any] = [arrays, encoded, split, pointing, [arrays[0], split[1]]]
+    for columns in forms:
+        assert delimited(pa.table(columns, names=["a", "b"]).slice(begin), delimiter) == wanted
+    assert delimited(pa.table({"a": arrays[0]})) == plainly([texts[0]], ",")
+
+
+def test_values_of_other_types_are_written_like_their_texts() -> None:
+    table = pa.table(
+        {
+            "n": pa.array([1, None, 3]),
+            "x": pa.array([0.25, None, 1e-7]).dictionary_encode(),
+            "t": pa.array([True, False, None]),
+            "f": pa.array([float("nan"), 2.0, 0.1]),
+            "none": pa.nulls(3),
+        }
+    )
+    assert delimited(table) == b"1,0.25,true,,\n,,false,2,\n3,1e-7,,0.1,\n"
+
+
+def test_a_filter_of_any_size_remembers() -> None:
+    for bits in (1, 512, 5_000):
+        seen = SeenShipments(bits)
+        assert not seen.add(["A"]).any()
+        assert seen.add(["A"]).all()

@@ -91,3 +91,32 @@ def test_a_reader_is_read_once() -> None:
 )
 def test_the_decimal_comma_is_found_from_evidence(values: list[str], delimiter: str, found: str | None) -> None:
     assert find_decimal(values, delimiter) == found
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["A", "B", " A", "C  D", "C D", "\u00a0A", "É", "", " ", "\t"]), min_size=1, max_size=30)
+)
+def test_a_chunk_of_one_row_is_a_whole_shipment(ids: list[str]) -> None:
+    with open_table(io.BytesIO(content(ids)), rows_per_chunk=1) as reader:
+        sizes = [chunk.n_rows for chunk in reader if chunk.n_rows]
+    normal = [" ".join(one.split()) for one in ids]
+    starts = [row for row, one in enumerate(normal) if not row or not one or one != normal[row - 1]]
+    assert sizes == [end - start for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)]
+
+
+def test_chunks_of_wide_rows_end_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.readers.reader.BYTES_PER_CHUNK", 10_000)
+    wide = "".join(f"S{number},{'x' * 500}\n" for number in range(200))
+    with open_table(io.BytesIO(("shipment_id,goods_description\n" + wide).encode()), rows_per_chunk=100) as reader:
+        sizes = [chunk.n_rows for chunk in reader]
+    assert sum(sizes) == 200
+    assert max(sizes) <= 10_000 // 500
+
+
+def test_a_chunk_says_how_much_of_the_file_was_read() -> None:
+    data = content([f"S{number}" for number in range(500)])
+    with open_table(io.BytesIO(data), rows_per_chunk=100) as reader:
+        read = [chunk.bytes_read for chunk in reader]
+    assert read == sorted(read)
+    assert read[-1] == len(data)

@@ -316,3 +316,19 @@ def test_uneven_rows_are_all_accounted_for(widths: list[int]) -> None:
     refused = {line for line, _, _ in rejects(chunks)}
     assert refused == {index + 2 for index, width in enumerate(widths) if width > 3}
     assert lines(chunks) == [index + 2 for index, width in enumerate(widths) if width <= 3]
+
+
+@given(
+    st.lists(
+        st.sampled_from([0x41, 0x80, 0xBF, 0xC2, 0xC3, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F]), max_size=6
+    )
+)
+def test_bytes_are_utf_8_or_latin_1_as_python_judges_them(cell: list[int]) -> None:
+    try:
+        expected = bytes(cell).decode("utf-8")
+    except UnicodeDecodeError:
+        expected = (
+            bytes(cell).decode("latin-1").translate({code: bytes([code]).decode("cp1252") for code in (0x80, 0x9F)})
+        )
+    (row,) = rows(read(HEADER.encode() + b"A," + bytes(cell) + b"x,b\n"))
+    assert row[1] == expected + "x"

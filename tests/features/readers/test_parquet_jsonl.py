@@ -165,3 +165,27 @@ def test_an_items_field_beside_the_items_belongs_to_none_of_them(tmp_path: Path)
         jsonl(tmp_path / "m.jsonl", {"shipment_id": "A", "hs_code": "99", "items": [{"goods_description": "cup"}]})
     )
     assert "hs_code" not in chunk.columns
+
+
+def test_half_a_surrogate_pair_is_no_text(tmp_path: Path) -> None:
+    whole, half = '{"shipment_id": "A", "hs_code": "\\ud83d\\ude00"}', '{"shipment_id": "B", "x": [{"\\uDC00": 1}]}'
+    (chunk,) = read(jsonl(tmp_path / "m.jsonl", whole, half))
+    assert chunk.columns["hs_code"].to_list() == ["😀"]
+    assert [(reject.line, reject.reason) for reject in chunk.rejected] == [(2, "not text: half of a surrogate pair")]
+
+
+def test_lines_of_joined_files_may_begin_with_a_mark(tmp_path: Path) -> None:
+    lines = b'\xef\xbb\xbf{"shipment_id": "A"}\n\xef\xbb\xbf{"shipment_id": "B"}\n'
+    (tmp_path / "m.jsonl").write_bytes(lines)
+    (chunk,) = read(tmp_path / "m.jsonl")
+    assert chunk.columns["shipment_id"].to_list() == ["A", "B"]
+
+
+def test_values_of_one_key_may_differ_in_type(tmp_path: Path) -> None:
+    values = ["cup", 1.50, 7, True, None, ["a", 2, None], {"x": 1}, [[1]]]
+    lines = [json.dumps({"shipment_id": str(n), "more": value}) for n, value in enumerate(values * 100)]
+    (chunk,) = read(jsonl(tmp_path / "m.jsonl", *lines))
+    texts = ["cup", "1.5", "7", "true", None, "a;2;", '{"x": 1}', "[[1]]"]
+    assert chunk.raw.column("more").to_pylist() == texts * 100
+    assert chunk.objects is not None
+    assert [row["more"] for row in chunk.objects] == values * 100
