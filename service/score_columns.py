@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.fields import HEADS
 from features.further import further_columns, missing_note
+from features.groups.history_keys import ROWS, history_keys
 from features.readers import Chunk
 from features.shipment import FURTHER, Problem
 from features.table import ManifestTable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from models.settings import ScoreSettings
 
 N_REASONS: Final = 3
+#: Row of the shipments' references among what history knows of them.
+_REFERENCE: Final = ROWS.index("reference")
 _BEFORE_HEADS: Final = ("risk", "percentile")
 _AFTER_HEADS: Final = (
     "item_risk",
@@ -167,8 +170,7 @@ class ChunkScorer:
         self._told = True
         with self._lock:
             history = self._history.advance(accepted, update=self._update)
-        ids = accepted.text("shipment_id")
-        returned = self._seen.add([ids.values[code] for code in ids.codes[accepted.first_row].tolist()])
+        returned = self._seen.add(history_keys(accepted)[_REFERENCE])
         return PreparedChunk(chunk, accepted, rows, history, returned, refused)
 
     def score(self, prepared: PreparedChunk) -> ScoredChunk:

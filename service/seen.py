@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -14,7 +13,6 @@ from features.kernels.bloom import remember
 #: among ten million shipments the last is wrongly called seen with a chance of 6e-8 (Putze, Sanders and Singler 2007).
 _BITS: Final = 1 << 29
 _BLOCK: Final = 512
-_KEY: Final = "tidewaiter-seen1"
 U64Array = NDArray[np.uint64]
 
 
@@ -24,16 +22,15 @@ class SeenShipments:
     def __init__(self, bits: int = _BITS) -> None:
         self._words = np.zeros((-(-bits // _BLOCK), 8), dtype=np.uint64)
 
-    def add(self, ids: Sequence[str]) -> NDArray[np.bool_]:
-        """Remember shipments in order; (n,) whether each was there before, also earlier in this call."""
-        # Only files need it, and it takes a fifth of a second to import.
-        import pandas as pd
+    def add(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Remember shipments in order; (n,) whether each was there before, also earlier in this call.
 
-        if not ids:
-            return np.empty(0, dtype=bool)
-        hashes = pd.util.hash_array(np.array(ids, dtype=object), hash_key=_KEY, categorize=False)
+        Args:
+            references: (n,) 64-bit hashes of shipment references.
+        """
+        hashes = references.view(np.uint64)
         blocks = (_mixed(hashes, 1) % np.uint64(len(self._words))).astype(np.int64)
-        seen = np.empty(len(ids), dtype=np.uint8)
+        seen = np.empty(len(hashes), dtype=np.uint8)
         remember(self._words, blocks, _mixed(hashes, 2), _mixed(hashes, 3), seen)
         return seen.view(bool)
 

@@ -5,9 +5,10 @@ import gzip
 import io
 import json
 import random
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -329,6 +330,64 @@ def test_an_interrupted_run_leaves_what_stood_there_before(tmp_path: Path, three
         score_file(tmp_path / "in.csv.gz", tmp_path / "out.csv", three_heads)
     assert (tmp_path / "out.csv").read_text() == "yesterday\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv.gz", "out.csv"]
+
+
+class Failing:
+    """A model whose scoring fails at the third chunk."""
+
+    def __init__(self, model: RiskModel, problem: BaseException) -> None:
+        self._model, self._problem, self._calls = model, problem, 0
+        self.heads, self.space, self.history = model.heads, model.space, model.history
+
+    def score_rows(self, *args: Any, **options: Any) -> Any:
+        self._calls += 1
+        if self._calls == 3:
+            raise self._problem
+        return self._model.score_rows(*args, **options)
+
+
+def workers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "ahead"]
+
+
+@pytest.mark.parametrize("problem", [ValueError("no more"), MemoryError(), KeyboardInterrupt()])
+def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
+    tmp_path: Path, three_heads: RiskModel, problem: BaseException
+) -> None:
+    source = write(tmp_path / "in.csv", as_csv(goods(100), ["", "x"]))
+    failing = cast("RiskModel", Failing(three_heads, problem))
+    told: list[int] = []
+    with pytest.raises(type(problem)) as raised:
+        score_file(
+            source, tmp_path / "out.csv", failing, rows_per_chunk=10, progress=lambda *done: told.append(done[2])
+        )
+    assert raised.value is problem
+    assert len(told) == 2
+    assert workers() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_stream_that_nobody_reads_to_its_end_leaves_no_thread(three_heads: RiskModel) -> None:
+    data = io.BytesIO(as_csv(goods(300)).encode())
+    stream = cast("Generator[bytes]", score_csv_stream(data, three_heads, three_heads.history.copy(), rows_per_chunk=5))
+    assert next(stream).startswith(b"shipment_id,")
+    assert next(stream).count(b"\n") == 5
+    assert workers()
+    stream.close()
+    assert workers() == []
+
+
+def test_a_file_is_not_read_much_further_than_it_is_written(three_heads: RiskModel) -> None:
+    data = io.BytesIO(as_csv(goods(400)).encode())
+    history = three_heads.history.copy()
+    stream = score_csv_stream(data, three_heads, history, rows_per_chunk=10)
+    begin = history.sequence
+    for chunks in range(1, 6):
+        next(stream)
+        # The chunk that is sent, those that wait for it, and those in work.
+        assert history.sequence - begin <= 10 * (chunks + 4)
+    assert sum(part.count(b"\n") for part in stream) > 200
+    assert history.sequence - begin == 400
 
 
 def test_output_paths_that_cannot_work_are_refused_before_anything_is_read(
