@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from benchmarks.files import COMPARED, cost_us, of_floor
@@ -82,6 +83,18 @@ def bars(results: Mapping[str, Result]) -> list[Bar]:
     found += [
         Bar(what, limit, figure(largest) if largest else None, at_most=True, unit=unit)
         for what, limit, unit, figure in asked
+    ]
+    starts = {key: median(values) for key, values in serving["starts"].items()}
+    found += [
+        Bar("start to ready", 3.0, starts["ready_s"], at_most=True, unit="s"),
+        Bar("`tidewaiter --help`", 0.3, starts["help_s"], at_most=True, unit="s"),
+        Bar(
+            "first request, of the thousandth",
+            1.5,
+            starts["first_ms"] / starts["thousandth_ms"],
+            at_most=True,
+            unit="x",
+        ),
     ]
     return found
 

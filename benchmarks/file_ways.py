@@ -1,9 +1,9 @@
 """Ways to score a file, each in a process of its own: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
 
 ``ours`` is `service.batch.score_file` as ``tidewaiter score`` calls it; ``floor`` is what cannot be left out: parsing,
-predicting ready-made numbers with all heads, and contributions for as many rows as are explained; ``plain`` is the script that
-somebody would write: pandas, the library's features of the whole frame, LightGBM head by head, ``to_csv``. The model is loaded
-before the clock starts.
+predicting ready-made numbers with all heads, and contributions for as many rows as are explained, with the model's own predictor;
+``lightgbm`` is the same with LightGBM's; ``plain`` is the script that somebody would write: pandas, the library's features of the
+whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,18 +57,41 @@ def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[s
 
 
 def floor(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """Nothing is written."""
+    """With the model's predictor; nothing is written."""
+    return _floor(model, source, explained, model.predict_raw, model.explain_rows)
+
+
+def lightgbm(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
+    """With LightGBM's; nothing is written."""
+
+    def predict(rows: Floats, used: int) -> None:
+        for booster in model.boosters.values():
+            booster.predict(rows, raw_score=True, num_threads=used)
+
+    def explain(rows: Floats, head: str) -> None:
+        model.boosters[head].predict(rows, pred_contrib=True, num_threads=threads())
+
+    return _floor(model, source, explained, predict, explain)
+
+
+def _floor(
+    model: RiskModel,
+    source: Path,
+    explained: int,
+    predict: Callable[[Floats, int], object],
+    explain: Callable[[Floats, str], object],
+) -> dict[str, float]:
     ready = ready_numbers(model, source)
     began = time.perf_counter()
     rows = 0
     for count in parsed(source):
         rows += count
         for start in range(0, count, len(ready)):
-            model.predict_raw(ready[: min(len(ready), count - start)], threads())
+            predict(ready[: min(len(ready), count - start)], threads())
     per_head = [len(part) for part in np.array_split(np.arange(explained), len(model.heads))]
     for head, count in zip(model.heads, per_head, strict=True):
         for start in range(0, count, _EXPLAINED_AT_A_TIME):
-            model.explain_rows(ready[: min(_EXPLAINED_AT_A_TIME, count - start)], head)
+            explain(ready[: min(_EXPLAINED_AT_A_TIME, count - start)], head)
     return {"seconds": time.perf_counter() - began, "rows": rows}
 
 
@@ -153,7 +176,7 @@ def _reasons(model: RiskModel, matrix: Floats, heads: Floats, rows: NDArray[np.i
     return texts
 
 
-WAYS: Final = {"ours": ours, "floor": floor, "plain": plain}
+WAYS: Final = {"ours": ours, "floor": floor, "lightgbm": lightgbm, "plain": plain}
 
 
 def main() -> None:

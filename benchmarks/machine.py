@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +29,22 @@ def describe(names: Sequence[str] = LIBRARIES) -> str:
     libraries = ", ".join(f"{name} {_version(name)}" for name in names)
     day = dt.datetime.now(dt.UTC).date()
     return f"{day}, {cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}"
+
+
+def champion() -> str:
+    """One line: name and size of the bundled champion, which everything is measured with."""
+    from models.bundle import load
+    from models.store import champion_dir
+
+    model = load(champion_dir())
+    texts = [booster.model_to_string() for booster in model.boosters.values()]
+    leaves = max(int(count) for text in texts for count in re.findall(r"^num_leaves=(\d+)$", text, flags=re.MULTILINE))
+    trees = {head: booster.num_trees() for head, booster in model.boosters.items()}
+    of_heads = ", ".join(f"{head} {count}" for head, count in trees.items())
+    return (
+        f"{model.name} {model.version} ({model.digest[:12]}): {len(trees)} heads, {sum(trees.values())} trees ({of_heads}) "
+        f"of at most {leaves} leaves, {len(model.space.names)} features"
+    )
 
 
 def _version(name: str) -> str:

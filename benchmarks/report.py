@@ -58,7 +58,7 @@ _METHOD: Final = """\
 def render(results: Mapping[str, Result]) -> str:
     """The page."""
     first = results["serving"]
-    heading = ["# Performance", "", f"Measured on {first['measured_on']}.", ""]
+    heading = ["# Performance", "", f"Measured on {first['measured_on']}.", "", f"Model: {first['model']}.", ""]
     if any(one["size"] == Size.quick for one in results.values()):
         heading += ["**A quick run, to see that everything works: these figures mean nothing.**", ""]
     parts = ["\n".join(heading), bars.table(results).markdown().replace("### ", "## ", 1)]

@@ -112,12 +112,13 @@ def _next(records: Sequence[Record], count: int, chance: random.Random) -> list[
 def boosters(model: RiskModel, *, trees: Sequence[int], repeats: int) -> list[dict[str, float]]:
     """Microseconds of `RiskModel.predict_raw` on one row, and a row of 1,000, with boosters trained on random numbers."""
     names = list(model.space.names)
-    sizes = []
+    sizes: list[tuple[int, int, int, RiskModel]] = []
     for leaves in LEAVES:
         grown = grow(names, max(trees), leaves)
         sizes += [(1, count, leaves, with_booster(model, grown, count)) for count in trees]
-        if leaves == LEAVES[0] and len(model.heads) > 1:
-            sizes.append((len(model.heads), trees[0], leaves, with_booster(model, grown, trees[0], len(model.heads))))
+        if leaves == LEAVES[0]:
+            more = range(2, len(model.heads) + 1)
+            sizes += [(heads, trees[0], leaves, with_booster(model, grown, trees[0], heads)) for heads in more]
     matrix = np.random.default_rng(_SEED).normal(size=(1_000, len(names)))
     own = (len(model.heads), _tree_count(model), 0, model)
     taken: list[tuple[list[int], list[int]]] = [([], []) for _ in [own, *sizes]]

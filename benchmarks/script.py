@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from benchmarks.machine import LIBRARIES, describe
+from benchmarks.machine import LIBRARIES, champion, describe
 from benchmarks.tables import Table
 
 Result = dict[str, Any]
@@ -53,8 +53,9 @@ def run(
     parser.add_argument("--json", type=Path, default=OUT / f"{name}.json", metavar="FILE", help="default: %(default)s")
     options = parser.parse_args()
     out = console()
-    out.print(describe(libraries), style="dim")
-    measured = {"measured_on": describe(libraries), "size": str(options.size or Size.usual)}
+    machine, model = describe(libraries), champion()
+    out.print(f"{machine}\n{model}", style="dim")
+    measured = {"measured_on": machine, "model": model, "size": str(options.size or Size.usual)}
     result = measured | measure(options.size or Size.usual)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
