@@ -244,8 +244,8 @@ def tables(result: Result) -> list[Table]:
         found[n]["client_share"] for one in result["servers"] for found in one["rounds"] for n in map(str, CONNECTIONS)
     )
     ours = next(one for one in result["servers"] if one["name"] == OURS)
-    rates = (f"req/s, {n}" for n in CONNECTIONS)
-    columns = ("server", "p50 ms", "p99 ms", *rates, "ahead at 8", "cpu ms", "MB")
+    rates = (f"/s, {n}" for n in CONNECTIONS)
+    columns = ("server", "p50 ms", "p99 ms", *rates, "ahead", "cpu ms", "MB")
 
     def row(one: Result) -> tuple[str, ...]:
         return (
@@ -269,7 +269,7 @@ def tables(result: Result) -> list[Table]:
         tuple(row(one) for one in result["servers"] if one["given"] == "manifests"),
         "Everybody loads the same bundle and scores the same shipments with the same library; the service also "
         "answers with lane, evidence and warnings and keeps its metrics, the others return the risk alone. p50 and "
-        "p99 at one connection; requests a second at 1, 8 and 32 connections; *ahead at 8*: the service's requests "
+        "p99 at one connection; requests a second at 1, 8 and 32 connections; *ahead*: the service's requests at 8 "
         f"for one of the other's; *cpu ms*: processor time of all processes of the server for a request at 8 connections; "
         f"*MB*: their memory. {again}The client alone makes {ceilings} requests a second and was never busier than "
         f"{100 * client_share:.0f} % of the time.",

@@ -62,8 +62,8 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
         "models.reasons:Explanation.reasons",
         "models.reasons:Explanation.strongest",
     ),
-    "answer": ("models.scores:Scores.shipment",),
-    "score columns": ("service.score_columns:ChunkScorer.score",),
+    "answer": ("models.scores:Scores.answers",),
+    "score columns": ("service.score_columns:ChunkScorer.prepare", "service.score_columns:ChunkScorer.score"),
     "writer": (
         "service.batch:_OutputLayout.table",
         "service.output:_DelimitedWriter.write",

@@ -8,9 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from benchmarks import stages
-from benchmarks.stages import STAGES, Stopwatch, find, watched
+from benchmarks.shipments import simulated
+from benchmarks.stages import STAGES, Stopwatch, answered, find, scored_file, watched
+from models.bundle import load
+from models.store import champion_dir
 
 
 class Clock:
@@ -26,6 +30,21 @@ class Clock:
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_is_a_function_that_is_there(stage: str) -> None:
     assert all(find(target) for target in STAGES[stage]), STAGES[stage]
+
+
+def test_every_stage_is_met_by_requests_or_a_file() -> None:
+    model = load(champion_dir())
+    bodies = [to_json([record]) for record in simulated(60, 3)]
+    answered_one_by_one = answered(model, bodies, warm_up=1, unit=1)
+    of_file = scored_file(model, 300)
+    assert set(answered_one_by_one["stages"]) | set(of_file["stages"]) == {
+        *STAGES,
+        "parse JSON",
+        "write JSON",
+        "the rest",
+    }
+    for found in (answered_one_by_one, of_file):
+        assert sum(found["stages"].values()) == pytest.approx(found["timed"])
 
 
 def test_what_is_not_there_is_not_found() -> None:
