@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.files import COMPARED, cost_us, of_floor
+from benchmarks.reason_tables import speedup
 from benchmarks.script import Result
 from benchmarks.servers.catalogue import OURS
 from benchmarks.serving import over_rounds, ratio
@@ -83,6 +84,17 @@ def bars(results: Mapping[str, Result]) -> list[Bar]:
     found += [
         Bar(what, limit, figure(largest) if largest else None, at_most=True, unit=unit)
         for what, limit, unit, figure in asked
+    ]
+    explaining = results["reason_tables"]
+    found += [
+        Bar(
+            f"contributions of {one['rows']:,}, of pred_contrib, {one['booster']}",
+            10.0,
+            speedup(explaining, one),
+            unit="x",
+        )
+        for one in explaining["records"]
+        if one["way"].startswith(OURS)
     ]
     starts = {key: median(values) for key, values in serving["starts"].items()}
     found += [

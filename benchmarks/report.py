@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +20,13 @@ from benchmarks.script import OUT, Result, Size, console, say
 from benchmarks.tables import Table
 
 #: Benchmark -> heading of its part of the page.
-PARTS: Final[dict[str, str]] = {
+PARTS: Final = {
     "serving": "Requests",
     "files": "Files",
     "stages": "Stages",
-    "reasons": "Reasons",
+    "reason_tables": "Reasons",
     "scaling": "What the cost depends on",
 }
-if find_spec("benchmarks.reasons") is None:
-    del PARTS["reasons"]
 PAGE: Final = Path("docs/performance.md")
 
 _METHOD: Final = """\

@@ -1,0 +1,59 @@
+"""The figures of `benchmarks.reasons` as a part of the page: contributions, ours beside LightGBM's and the shap package's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks import reasons
+from benchmarks.machine import LIBRARIES
+from benchmarks.script import Result, Size, run
+from benchmarks.tables import Table, number, times
+
+REFERENCE: Final = "LightGBM pred_contrib"
+
+
+def measure(size: Size) -> Result:
+    """``records``: see `benchmarks.reasons.measure`."""
+    return {"records": reasons.measure(1 if size is Size.quick else 7)}
+
+
+def speedup(result: Result, record: Result) -> float:
+    """How many times faster than LightGBM a way is, on the same booster and as many rows."""
+    slow = next(
+        one
+        for one in result["records"]
+        if one["way"] == REFERENCE and (one["booster"], one["rows"]) == (record["booster"], record["rows"])
+    )
+    return float(slow["seconds_per_row"] / record["seconds_per_row"])
+
+
+def tables(result: Result) -> list[Table]:
+    """One table of each booster."""
+    boosters = dict.fromkeys(record["booster"] for record in result["records"])
+    notes = (
+        "Microseconds a row for the contributions of all features, on one thread, of one row alone and of many at a time; *ahead*: "
+        "of LightGBM; *difference*: the largest from LightGBM's values, in log-odds.",
+    )
+    return [
+        Table(
+            f"Contributions: {booster}",
+            ("way", "rows", "µs a row", "ahead", "difference"),
+            tuple(
+                (
+                    record["way"],
+                    f"{record['rows']:,}",
+                    number(1e6 * record["seconds_per_row"]),
+                    times(speedup(result, record)),
+                    f"{record['difference']:.0e}",
+                )
+                for record in result["records"]
+                if record["booster"] == booster
+            ),
+            note,
+        )
+        for booster, note in zip(boosters, (*notes, *[""] * len(boosters)), strict=False)
+    ]
+
+
+if __name__ == "__main__":
+    run("reason_tables", __doc__, measure, tables, (*LIBRARIES, "shap"))
