@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ Row = tuple[str | None, str | None]
 
 def table(rows: list[Row]) -> ManifestTable:
     n = len(rows)
-    columns = {
+    columns: dict[str, Sequence[str | None]] = {
         "shipment_id": [f"S{i}" for i in range(n)],
         "declared_at": ["2026-03-01"] * n,
         "goods_description": [row[0] for row in rows],
@@ -78,7 +79,8 @@ def test_what_was_learned_before_is_forgotten() -> None:
     assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 1.0
     few.fit(table([(text, "640399")] * 9))
     many.fit(table([(text, "640399")] * 9))
-    np.testing.assert_array_equal(*(one.transform(table([(text, None)]), NO_HISTORY) for one in (few, many)))
+    again, other = (one.transform(table([(text, None)]), NO_HISTORY) for one in (few, many))
+    np.testing.assert_array_equal(again, other)
     assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 0.0
 
 

@@ -51,7 +51,8 @@ def filled(rows: TextRows, texts: list[str | None]) -> list[list[float]]:
     assert (matrix[:, [0, 3]] == 7.0).all()
     found, places = rows.of(values)
     assert np.array_equal(found[places], [[len(text), ord(text[0])] for text in values] or np.empty((0, 2)))
-    return matrix[:, 1:3].tolist()
+    written: list[list[float]] = matrix[:, 1:3].tolist()
+    return written
 
 
 def test_a_text_is_worked_out_once() -> None:
@@ -146,7 +147,8 @@ def test_what_matters_more_is_chosen_and_the_first_of_equals() -> None:
         ([0, 0, -1, 1], [10, 11], [3, 0]),
         ([1, 0, 0, 0], [20, 21], [3, 4]),
     ):
-        choose(*(np.array(values, dtype=np.int32) for values in (codes, numbers, ranks)), chosen, best)
+        of_rows, named, mattering = (np.array(values, dtype=np.int32) for values in (codes, numbers, ranks))
+        choose(of_rows, named, mattering, chosen, best)
     assert chosen.tolist() == [21, 10, 20, 20]
     assert best.tolist() == [4, 3, 3, 3]
 
@@ -199,7 +201,7 @@ def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) 
 
 def test_a_name_begins_at_the_beginning_of_a_piece() -> None:
     names = {"abcdefgh": 1, "abc": 2, "xy1": 3}
-    lengths = {"abcdef": (8,), "abc": (3,), "xy1": (3,)}
+    lengths: dict[str, tuple[int, ...]] = {"abcdef": (8,), "abc": (3,), "xy1": (3,)}
     for pieces, begins in (
         (["abcdefgh"], True),
         (["12", "abcd", "efgh"], True),
