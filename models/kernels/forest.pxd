@@ -23,7 +23,7 @@ cdef class Forest:
     @cython.locals(
         column="const int[::1]", threshold="const double[::1]", default_left="const unsigned char[::1]",
         right_leaves="const unsigned long long[::1]", leaf_of="const unsigned char[::1]",
-        tree=Py_ssize_t, split=Py_ssize_t, head=Py_ssize_t, x=double, total=double, leaves=cython.ulonglong,
+        tree=Py_ssize_t, split=Py_ssize_t, head=Py_ssize_t, x=double, total=double, leaves=cython.ulonglong, goes_left=cython.ulonglong,
     )
     cdef void _score_row(
         self, const double[:, ::1] cells, Py_ssize_t row, double[:, ::1] out, Py_ssize_t out_row

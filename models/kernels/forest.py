@@ -30,7 +30,7 @@ TINY = float(np.float32(1e-35))
 #: Rows at a time: their cells stay in the nearest caches.
 BLOCK = 64
 #: Fewer rows than this are faster one by one.
-FEW = 4
+FEW = 3
 
 
 class Forest:
@@ -86,7 +86,7 @@ class Forest:
                 x = matrix[start + row, feature[c]]
                 cells[c, row] = instead if -TINY <= x <= TINY else x
 
-    # A comparison with NaN is false: asked whether it lies above, a missing value goes left, asked whether it does not, right.
+    # NaN is not itself, and any other comparison with it is false.
 
     def _score_row(self, cells: FloatArray, row: int, out: FloatArray, out_row: int) -> None:
         column, threshold, default_left = self.column, self.threshold, self.default_left
@@ -97,8 +97,9 @@ class Forest:
                 leaves = ALL
                 for split in range(self.first_split[tree], self.first_split[tree + 1]):
                     x = cells[column[split], row]
-                    if (x > threshold[split]) if default_left[split] else not (x <= threshold[split]):
-                        leaves = leaves & right_leaves[split]
+                    # No branch: which way a row goes is what a processor cannot guess.
+                    goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
+                    leaves = leaves & (right_leaves[split] | (ALL * goes_left))
                 total += self.value[self.first_leaf[tree] + leaf_of[(leaves & (~leaves + 1)) % 67]]
             out[out_row, head] = total
 

@@ -95,10 +95,8 @@ class Shapley:
                     outcomes = 0
                     for s in range(self.first_split[tree + 1] - first):
                         x = cells[column[first + s]]
-                        # A comparison with NaN is false: a missing value goes left by the one, right by the other.
-                        goes_left = (
-                            not (x > threshold[first + s]) if default_left[first + s] else x <= threshold[first + s]
-                        )
+                        # NaN is not itself, and lies on no side of a threshold.
+                        goes_left = (x <= threshold[first + s]) | (default_left[first + s] & (x != x))
                         outcomes |= goes_left << s
                     first = self.first_slot[tree]
                     width = self.first_slot[tree + 1] - first
@@ -146,14 +144,18 @@ class Shapley:
                 reached[u] = hot
                 z, value = share[node], worth[node]
                 change = hot - z
+                # Four points at a time: what is read and worked out first and written last is done two by two.
                 for k in range(4):
                     factor[k] = z + at[4 * block + k] * change
                     inverted[k] = 1.0 / factor[k]
                     factor[k] = product[p + k] * factor[k] * inverse[a + k]
                 for k in range(4):
                     product[4 * u + k] = factor[k]
+                for k in range(4):
                     inverse[4 * u + k] = inverted[k]
+                for k in range(4):
                     gain[4 * u + k] = change * inverted[k]
+                for k in range(4):
                     below[4 * u + k] = factor[k] * value
             for u in range(last - 1, 0, -1):
                 node = base + u
@@ -162,10 +164,9 @@ class Shapley:
                     part[k] = below[4 * u + k]
                     factor[k] = below[p + k] + part[k]
                     part[k] = part[k] * (gain[4 * u + k] - gain[a + k]) * weight[4 * block + k]
-                total = 0.0
                 for k in range(4):
                     below[p + k] = factor[k]
-                    total += part[k]
+                total = (part[0] + part[1]) + (part[2] + part[3])
                 slots[self.slot[node]] += total
 
 
