@@ -27,7 +27,8 @@ class Settings(BaseSettings):
     # Until keys exist nothing but this machine may ask, so the default is the loopback address.
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    # Each worker holds its own model and its own history (about 300 MB), so more than one is a choice.
+    # Each worker holds its own model, history and memory of texts (270 MB when it starts, 320 MB after some thousand
+    # shipments in batches of 1,000), so more than one is a choice.
     workers: int = Field(default=1, ge=1, le=64)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
