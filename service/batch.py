@@ -196,7 +196,7 @@ def _scored(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[Score
     with (
         Ahead(reader, lambda chunk: chunk) as chunks,
         Ahead(chunks, scorer.prepare) as prepared,
-        Ahead(prepared, scorer.score) as scored,
+        Ahead(prepared, scorer.score, workers=scorer.workers) as scored,
     ):
         yield scored
 

@@ -28,7 +28,8 @@ from features.readers.parquet import ParquetPieces
 from features.readers.source import PARQUET_MAGIC, ByteSource
 from features.table import Coded
 
-ROWS_PER_CHUNK: Final = 50_000
+#: More rows cost memory for nothing: what is found out about a text is remembered from chunk to chunk.
+ROWS_PER_CHUNK: Final = 8_192
 #: A chunk of wide rows ends earlier, so that memory does not grow with the width of the file.
 BYTES_PER_CHUNK: Final = 64 << 20
 #: A shipment of more rows than this is cut, with a note: no real one comes near, and memory must stay bounded.
