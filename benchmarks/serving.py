@@ -27,7 +27,7 @@ from benchmarks.servers.mlflow_save import save
 from benchmarks.servers.running import Running, free_port, stopping
 from benchmarks.shipments import Record, never_seen, simulated, with_names
 from benchmarks.tables import Table, number, times
-from features.shipment import shipment_from_json
+from features.records import read_record
 from features.table import ManifestTable
 from models.bundle import load
 from models.store import champion_dir
@@ -78,7 +78,7 @@ def measure(size: Size) -> Result:
 def feature_rows(shipments: Sequence[Record]) -> list[list[float]]:
     """Feature numbers of goods items; JSON has no NaN, so what is missing becomes 0."""
     model = load(champion_dir())
-    table = ManifestTable.from_shipments(list(map(shipment_from_json, shipments)), receipt=0)
+    table = ManifestTable.from_records(list(map(read_record, shipments)), receipt=0)
     history = model.history.copy().advance(table)
     return [list(map(float, row)) for row in np.nan_to_num(model.space.transform(table, history.values))]
 

@@ -8,12 +8,14 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from features.fields import MANIFEST_NAMES
-from features.shipment import rows_of, shipment_from_json, shipment_to_json
+from features.fields import ITEM_NAMES, MANIFEST_NAMES
+from features.records import HEAD_NAMES, read_record
+from features.shipment import shipment_to_json
 from features.table import Coded, ManifestTable
 
 Record = dict[str, Any]
 
+_NAMES: Final = (*HEAD_NAMES, *ITEM_NAMES)
 _CONSONANTS: Final = "bcdfghjklmnprstvwz"
 _VOWELS: Final = "aeiou"
 
@@ -32,10 +34,9 @@ def simulated(items: int, seed: int) -> list[Record]:
 
 def flat_rows(record: Record) -> list[Record]:
     """A shipment as rows of a file, one a goods item, without what is missing."""
-    columns, rows = rows_of([shipment_from_json(record)])
-    return [
-        {name: text for name, values in columns.items() if (text := values[row]) is not None} for row in range(rows)
-    ]
+    read = read_record(record)
+    rows = ([*read.texts, *item] for item in read.items)
+    return [{name: text for name, text in zip(_NAMES, row, strict=True) if text is not None} for row in rows]
 
 
 def words(chance: random.Random, count: int) -> str:

@@ -37,9 +37,9 @@ from service.scoring import Options, score
 #: Stage -> functions that do it, as ``module:name``, where they are looked up when they are called.
 STAGES: Final[dict[str, tuple[str, ...]]] = {
     "reader": ("features.readers.reader:TableReader.__iter__",),
-    "read shipments": ("service.scoring:shipment_from_json",),
+    "read shipments": ("service.scoring:read_record",),
     "table": (
-        "features.table:ManifestTable.from_shipments",
+        "features.table:ManifestTable.from_records",
         "features.table:ManifestTable.from_columns",
         "features.table:ManifestTable.accepted",
     ),

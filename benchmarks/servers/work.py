@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from features.shipment import shipment_from_json
+from features.records import read_record
 from features.table import Coded, ManifestTable
 from models.bundle import load
 from models.calibration import combine, probability
@@ -38,8 +38,8 @@ class Manifests:
 
     def of_records(self, records: Sequence[object]) -> list[float]:
         """Risk of each shipment, given as parsed JSON."""
-        shipments = [shipment_from_json(record) for record in records]
-        return self._of_table(ManifestTable.from_shipments(shipments, receipt=int(time.time())))
+        read = [read_record(record) for record in records]
+        return self._of_table(ManifestTable.from_records(read, receipt=int(time.time())))
 
     def of_columns(self, columns: dict[str, Coded], rows: int) -> list[float]:
         """Risk of each shipment, given as flat columns of goods items."""
