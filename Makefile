@@ -74,11 +74,11 @@ benchmarks: ## measure speed and memory, also of other model servers, and write 
 
 lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
 	@$(LOCK) --all-extras pyproject.toml -o requirements/dev.txt
-	@$(LOCK) -c requirements/dev.txt --extra fast pyproject.toml -o requirements/serve.txt
-	@$(LOCK) -c requirements/dev.txt --extra fast --extra train --extra postgres pyproject.toml -o requirements/train.txt
+	@$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/serve.txt
+	@$(LOCK) -c requirements/dev.txt --extra train --extra postgres pyproject.toml -o requirements/train.txt
 	@$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
-	@$(LOCK) --extra fast --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt
+	@$(LOCK) --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt
 	@$(LOCK) requirements/lock.in -o requirements/lock.txt
 
 # For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.

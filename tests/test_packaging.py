@@ -53,7 +53,7 @@ def test_files_installed_side_by_side_agree_on_every_version(path: Path) -> None
 def test_requirements_hold_what_pyproject_declares() -> None:
     extras = PROJECT["optional-dependencies"]
     serve, train, dev = (set(pins(ROOT / "requirements" / f"{name}.txt")) for name in ("serve", "train", "dev"))
-    assert named(PROJECT["dependencies"]) | named(extras["fast"]) <= serve
+    assert named(PROJECT["dependencies"]) <= serve
     assert named(extras["train"]) | named(extras["postgres"]) | serve <= train
     assert named([text for extra in extras.values() for text in extra]) | train <= dev
 

@@ -284,8 +284,8 @@ def test_what_is_read_without_a_trace_is_what_would_be_counted_and_nothing_stays
         assert same(history, before)
         assert history.watermark == before.watermark
         assert history.sequence == before.sequence
-        follows = [each.advance(without_neighbours(later)).values for each in (history, before)]
-        assert np.array_equal(*follows, equal_nan=True)
+        follows, expected = (each.advance(without_neighbours(later)).values for each in (history, before))
+        assert np.array_equal(follows, expected, equal_nan=True)
 
 
 def test_a_result_counts_from_the_day_after_it_was_known() -> None:

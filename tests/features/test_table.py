@@ -165,6 +165,6 @@ def test_what_a_table_gives_is_contiguous_whether_whole_or_taken() -> None:
     whole = table(shipment_id=["A", "A", "B"], agent_name=["x  y", "z", "z"], currency=["usd", "USD", "EUR"])
     for one in (whole, whole.take(np.array([0, 2]))):
         columns = [one.text(name) for name in ("agent_name", "currency", "house_id")]
-        arrays = [column.codes for column in [*columns, one.declared("agent_name")]]
-        arrays += [one.number("customs_value"), one.seconds("declared_at"), one.usd("customs_value")]
-        assert all(array.flags.c_contiguous for array in arrays)
+        codes = [column.codes for column in [*columns, one.declared("agent_name")]]
+        numbers = [one.number("customs_value"), one.seconds("declared_at"), one.usd("customs_value")]
+        assert all(array.flags.c_contiguous for array in (*codes, *numbers))
