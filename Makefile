@@ -1,4 +1,4 @@
-# Tidewaiter's commands; `make help` lists them. Needs make and Python 3.11 to 3.13, nothing else.
+# Tidewaiter's commands; `make help` lists them. Needs make, Python 3.11 to 3.13 and, to be fast, a C compiler.
 .SUFFIXES:
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
