@@ -24,14 +24,16 @@ class Ahead(Generic[A, B]):
     Args:
         source: iterated by one thread at a time.
         workers: threads that ``work`` side by side; with more than one it must not depend on the order of its calls.
-        depth: finished results that may wait. At most ``depth + workers`` items of this stage exist at a time.
+        depth: results that may wait when no worker is at work. At most ``depth + workers - 1`` items of this stage exist
+            at a time, in work or finished: an item is taken from the source when there is room for its result.
     """
 
     def __init__(self, source: Iterable[A], work: Callable[[A], B], *, workers: int = 1, depth: int = 1) -> None:
-        self._source, self._work, self._depth = source, work, depth
+        self._source, self._work = source, work
+        self._room = depth + workers - 1
         self._items = iter(source)
         self._taking = threading.Lock()
-        self._taken = 0
+        self._taken = self._consumed = 0
         self._change = threading.Condition()
         self._done: deque[B] = deque()
         self._finished = 0
@@ -62,6 +64,7 @@ class Ahead(Generic[A, B]):
             self._change.wait_for(lambda: self._done or self._ended)
             if self._done:
                 result = self._done.popleft()
+                self._consumed += 1
                 self._change.notify_all()
                 return result
             failure, self._failure = self._failure, None
@@ -86,6 +89,10 @@ class Ahead(Generic[A, B]):
     def _run(self) -> None:
         while True:
             with self._taking:
+                with self._change:
+                    self._change.wait_for(lambda: self._ended or self._taken - self._consumed < self._room)
+                    if self._ended:
+                        return
                 place = self._taken
                 self._taken += 1
                 try:
@@ -108,7 +115,7 @@ class Ahead(Generic[A, B]):
     def _hand_over(self, place: int, result: B) -> bool:
         """Whether the result was taken, in its place; it is not once this is closed."""
         with self._change:
-            self._change.wait_for(lambda: self._ended or (place == self._finished and len(self._done) < self._depth))
+            self._change.wait_for(lambda: self._ended or place == self._finished)
             if self._ended:
                 return False
             self._done.append(result)

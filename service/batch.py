@@ -131,6 +131,8 @@ def score_file(
             tally.add(scored)
             if progress is not None:
                 progress(scored.chunk.bytes_read, reader.approx_bytes, tally.rows_in)
+            # Or it would stay in memory until there is another.
+            del scored
     lacking = missing_note(model.space.further_fields, reader.names)
     return BatchReport(
         rows_in=tally.rows_in,
@@ -196,7 +198,8 @@ def _scored(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[Score
     with (
         Ahead(reader, lambda chunk: chunk) as chunks,
         Ahead(chunks, scorer.prepare) as prepared,
-        Ahead(prepared, scorer.score, workers=scorer.workers) as scored,
+        # One at a time: most of scoring needs Python's lock, and while it does not, the other stages have work.
+        Ahead(prepared, scorer.score) as scored,
     ):
         yield scored
 

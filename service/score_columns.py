@@ -131,15 +131,13 @@ class ChunkScorer:
         """
         Args:
             history: advanced by every chunk (unless ``update_history`` is False); pass a copy where it must not change.
-            threads: processors to use; with more than one, two chunks are scored side by side.
+            threads: for LightGBM.
             top: how many of each chunk's riskiest shipments to keep for display.
             lock: held while ``history`` is in use, where others share it.
         """
         self._model, self._history, self._decimal = model, history, decimal
         self._explain, self._settings, self._update = explain, settings, update_history
-        # Half of scoring needs Python's lock, so two side by side keep two processors busy and three would only wait.
-        self.workers = min(threads, 2)
-        self._threads = threads // self.workers
+        self._threads = threads
         self._top, self._lock = top, lock or contextlib.nullcontext()
         self._seen = SeenShipments()
         self._told = False

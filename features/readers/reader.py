@@ -29,7 +29,7 @@ from features.readers.source import PARQUET_MAGIC, ByteSource
 from features.table import Coded
 
 #: More rows cost memory for nothing: what is found out about a text is remembered from chunk to chunk.
-ROWS_PER_CHUNK: Final = 8_192
+ROWS_PER_CHUNK: Final = 4_096
 #: A chunk of wide rows ends earlier, so that memory does not grow with the width of the file.
 BYTES_PER_CHUNK: Final = 64 << 20
 #: A shipment of more rows than this is cut, with a note: no real one comes near, and memory must stay bounded.

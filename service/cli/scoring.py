@@ -51,7 +51,9 @@ def score(
     from service.cli.common import load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
+    from service.memory import keep_memory_small
 
+    keep_memory_small()
     report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
     console = to_stderr()
     problem = chemistry()["problem"]

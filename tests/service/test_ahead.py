@@ -49,7 +49,8 @@ def test_a_slow_item_holds_back_those_behind_it() -> None:
 
 
 @pytest.mark.parametrize(("count", "depth"), [(1, 1), (1, 3), (2, 1)])
-def test_no_more_items_are_taken_than_may_wait(count: int, depth: int) -> None:
+def test_no_more_items_are_taken_than_there_is_room_for(count: int, depth: int) -> None:
+    room = depth + count - 1
     taken: list[int] = []
     enough = threading.Event()
     full = threading.Event()
@@ -57,9 +58,9 @@ def test_no_more_items_are_taken_than_may_wait(count: int, depth: int) -> None:
     def source() -> Iterator[int]:
         for item in range(100):
             taken.append(item)
-            if len(taken) == depth + count:
+            if len(taken) == room:
                 enough.set()
-            if len(taken) > depth + count:
+            if len(taken) > room:
                 full.set()
             yield item
 
@@ -69,7 +70,7 @@ def test_no_more_items_are_taken_than_may_wait(count: int, depth: int) -> None:
         # Each that is consumed makes room for one.
         assert next(ahead) == 0
         assert full.wait(STUCK)
-        assert len(taken) <= depth + count + 1
+        assert len(taken) == room + 1
 
 
 def test_stages_work_at_the_same_time() -> None:
