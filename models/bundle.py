@@ -10,6 +10,8 @@ Files of a bundle::
     reference.npz         quantiles of reference traffic
     history.npz           the history that scoring starts from
     card.json CARD.md     the model card
+    check.npz             up to 256 feature rows with LightGBM's raw log-odds, which loading must reproduce to the last
+                          bit; optional, bundles written before it was introduced lack it
 
 Nothing in it can be executed. Loading reads each file once, audits the bytes, and only then constructs anything from
 those same bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which through the sums covers every byte.
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from models.bundle_audit import (
+    CHECK,
     MANIFEST,
     PROTOCOL,
     Audited,
@@ -43,6 +46,7 @@ from models.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_fold
 from models.lanes import Lanes
 from models.lightgbm_alone import lightgbm
 from models.percentile import ReferenceScores
+from models.predictor import StoredRows
 from models.risk_model import RiskModel
 
 if TYPE_CHECKING:
@@ -102,18 +106,19 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     return sha256(files[MANIFEST])
 
 
-def load(folder: str | Path, *, expected_digest: str | None = None) -> RiskModel:
+def load(folder: str | Path, *, expected_digest: str | None = None, kernels: bool = True) -> RiskModel:
     """Load a bundle.
 
     Args:
         expected_digest: the digest it must have, or the beginning of it.
+        kernels: see `models.risk_model.RiskModel`.
 
     Raises:
         BundleRefused: anything is missing, extra, altered, truncated, not finite, of another protocol or of other
         features.
     """
     audited = audit(Path(folder), expected_digest)
-    return _construct(audited)
+    return _construct(audited, kernels=kernels)
 
 
 def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleInfo:
@@ -146,12 +151,14 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
     files["history.npz"] = npz_bytes(model.history.to_arrays())
     files["card.json"] = json_bytes(model.card, sort_keys=False)
+    if model.check is not None:
+        files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
     # From the card as a reader of card.json sees it, so that number types cannot differ.
     files["CARD.md"] = card_markdown(model.name, model.version, parse_json(files["card.json"])).encode()
     return files
 
 
-def _construct(audited: Audited) -> RiskModel:
+def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
     """The model, from audited bytes only."""
     from features.groups.history import History
     from features.space import FeatureSpace
@@ -181,6 +188,7 @@ def _construct(audited: Audited) -> RiskModel:
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
     boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
     reference = arrays["reference.npz"]
+    check = attempt(CHECK, lambda: StoredRows(**arrays[CHECK])) if CHECK in arrays else None
     return attempt(
         MANIFEST,
         lambda: RiskModel(
@@ -198,6 +206,8 @@ def _construct(audited: Audited) -> RiskModel:
             history=attempt("history.npz", History.from_arrays, arrays["history.npz"]),
             card=documents["card.json"],
             digest=info.digest,
+            check=check,
+            kernels=kernels,
         ),
     )
 

@@ -17,7 +17,7 @@ from models.lanes import Lanes
 from models.settings import RISK, check_base_rate
 
 #: Version of the bundle's form. Raise it by one whenever a bundle of the old form would be misread, or could not be
-#: read, by the new code: a file is added, dropped or renamed, a key of ``bundle.json`` changes its name, type or
+#: read, by the new code: a file that it needs is added, dropped or renamed, a key of ``bundle.json`` changes its name, type or
 #: meaning, a calibrator or a history array is computed differently. A new list of features needs no raise, it is
 #: compared by itself. To raise it: 1. keep a small bundle of the old protocol under ``tests/models/bundles/`` and
 #: assert that it is refused by name; 2. change the writer and the reader here; 3. retrain the champion; 4. write the
@@ -25,6 +25,8 @@ from models.settings import RISK, check_base_rate
 PROTOCOL: Final = 1
 
 MANIFEST: Final = "bundle.json"
+#: The one file that a bundle may lack.
+CHECK: Final = "check.npz"
 #: A manifest beyond this is not one of ours; reading stops before memory is spent.
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
@@ -182,6 +184,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
     wanted = {booster_file(head) for head in info.heads}
     wanted |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
     problems = [f"{name}: not listed in {MANIFEST}" for name in wanted - set(listed)]
+    wanted.add(CHECK)
     for name in sorted(set(listed) - wanted):
         reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
         problems.append(f"{name}: {reason} {MANIFEST}")

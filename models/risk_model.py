@@ -13,7 +13,7 @@ from models.calibration import Calibrator, Calibrators, combine, probability, sh
 from models.kernels.items import gather_shipments
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.percentile import ReferenceScores
-from models.predictor import Predictor
+from models.predictor import Predictor, StoredRows
 from models.reasons import Explanation, ReasonGroups, RowContext
 from models.scores import ModelIdentity, Scores
 from models.settings import RISK, ScoreSettings
@@ -72,6 +72,8 @@ class RiskModel:
         lanes, reference: on the uncorrected risk log-odds.
         history: the snapshot scoring starts from. Callers advance a copy of it, never this one.
         card: the model card, plain JSON.
+        check: rows whose raw log-odds must come out as they are stored, if the model has any.
+        kernels: whether compiled kernels may take over from LightGBM where they give its own results.
     """
 
     name: str
@@ -88,6 +90,8 @@ class RiskModel:
     history: History
     card: dict[str, Any]
     digest: str = ""
+    check: StoredRows | None = None
+    kernels: bool = True
     _groups: ReasonGroups = field(init=False, repr=False)
     _predictor: Predictor = field(init=False, repr=False)
     _calibrate_heads: Calibrators = field(init=False, repr=False)
@@ -117,7 +121,9 @@ class RiskModel:
                     f"The booster of {head} was not trained on the features of this space, in their order."
                 )
         self._groups = ReasonGroups(self.space.features)
-        self._predictor = Predictor([self.boosters[head] for head in self.heads])
+        self._predictor = Predictor(
+            [self.boosters[head] for head in self.heads], kernels=self.kernels, stored=self.check
+        )
         self._calibrate_heads = Calibrators([self.calibrators[head] for head in self.heads])
         self._calibrate_risk = Calibrators([self.calibrators[RISK]])
         neutral = self.space.country_neutral

@@ -50,10 +50,14 @@ def resolve(root: str | Path) -> Path:
 
 
 class ModelStore:
-    """A store under ``root``; the folder is made when something is first installed. Reading takes no lock."""
+    """A store under ``root``; the folder is made when something is first installed. Reading takes no lock.
 
-    def __init__(self, root: str | Path) -> None:
+    Its models use compiled kernels unless ``kernels`` is False, see `models.risk_model.RiskModel`.
+    """
+
+    def __init__(self, root: str | Path, *, kernels: bool = True) -> None:
         self.root = Path(root)
+        self._kernels = kernels
         self._versions = self.root / "versions"
         self._pointer = self.root / "current"
 
@@ -75,7 +79,9 @@ class ModelStore:
             StoreError: the pointer is unreadable.
         """
         folder = self.current()
-        return load(champion_dir()) if folder is None else load(folder, expected_digest=_digest_of(folder.name))
+        if folder is None:
+            return load(champion_dir(), kernels=self._kernels)
+        return load(folder, expected_digest=_digest_of(folder.name), kernels=self._kernels)
 
     def versions(self) -> list[Path]:
         """Folders of all installed versions, by name."""

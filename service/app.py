@@ -48,7 +48,8 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
     score_settings = settings.score_settings()
     metrics = Metrics()
 
-    host = ModelHost(ModelStore(settings.models_dir), metrics, lambda served: warm_up(served, score_settings), loaded)
+    store = ModelStore(settings.models_dir, kernels=settings.kernels)
+    host = ModelHost(store, metrics, lambda served: warm_up(served, score_settings), loaded)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     models_dir: Path = Path("var/models")
     # A new bundle is noticed within this time; a look is one small file read.
     pointer_poll_seconds: float = Field(default=1.0, gt=0.0, le=3600.0)
+    # The project's own kernels walk the trees where they give LightGBM's scores to the last bit. False: LightGBM does.
+    kernels: bool = True
 
     # Share of shipments with illicit content, per head, as JSON: '{"precursor": 3e-7}'. A head not named keeps the
     # model's own default, which is marked assumed.

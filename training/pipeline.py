@@ -18,6 +18,7 @@ from features.substances.opsin import opsin
 from models.bundle import load, save
 from models.lanes import Lanes
 from models.percentile import ReferenceScores
+from models.predictor import StoredRows
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
 from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
@@ -211,13 +212,14 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
 
     def assemble(fits: dict[str, HeadFit]) -> RiskModel:
+        boosters = {head: fits[head].booster for head in heads}
         return RiskModel(
             name=MODEL_NAME,
             version=model_version(data, config),
             created_at=created_at(data),
             heads=heads,
             space=final_space,
-            boosters={head: fits[head].booster for head in heads},
+            boosters=boosters,
             calibrators=calibrators,
             prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
             base_rates=base_rates,
@@ -225,6 +227,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             reference=reference,
             history=history,
             card={},
+            check=StoredRows.of(list(boosters.values()), examples.matrix),
         )
 
     metrics: dict[str, Any] = {}

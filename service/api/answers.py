@@ -317,6 +317,9 @@ class ModelDescription(Answer):
     history: Literal["snapshot", "carried over"] = Field(
         description="Whether history began with the bundle's snapshot or goes on from the model before"
     )
+    predictor: Literal["kernels", "lightgbm"] = Field(
+        description="What computes raw scores, to the last bit the same: this project's compiled kernels or LightGBM itself"
+    )
     heads: list[str]
     base_rates: list[BaseRate]
     lanes: LaneThresholds

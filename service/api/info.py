@@ -77,6 +77,7 @@ async def model(request: Request) -> Response:
             "created_at": current.created_at,
             "serving_since": served.since,
             "history": served.history_from,
+            "predictor": current.predictor,
             "heads": list(current.heads),
             "base_rates": [
                 {"head": head, "rate": rate, "source": _rate_source(head, rate, state.settings.base_rates)}

@@ -47,4 +47,7 @@ def load_model(bundle: Path | None) -> RiskModel:
     from models.bundle import load
     from models.store import ModelStore
 
-    return ModelStore(environment().models_dir).load() if bundle is None else load(bundle)
+    settings = environment()
+    if bundle is None:
+        return ModelStore(settings.models_dir, kernels=settings.kernels).load()
+    return load(bundle, kernels=settings.kernels)

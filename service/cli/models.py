@@ -66,6 +66,7 @@ def show(
     typer.echo(card_markdown(model.name, model.version, model.card))
     typer.echo(f"Digest {model.digest}\nMade {model.created_at}\nHeads {heads}\nBase rates {rates}")
     typer.echo(f"Features {len(model.space.names)}, of which monotone {len(model.monotone_features)}")
+    typer.echo(f"Predictor {model.predictor}")
 
 
 def _tell(what: str, promotion: Promotion) -> None:

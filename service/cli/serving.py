@@ -45,7 +45,7 @@ def _serve(host: str | None, port: int | None, workers: int | None) -> None:
     # A service that starts with a bundle nobody can use would only answer 503.
     loaded = None
     if settings.workers == 1:
-        loaded = load_current(ModelStore(settings.models_dir))
+        loaded = load_current(ModelStore(settings.models_dir, kernels=settings.kernels))
     else:
         verify(resolve(settings.models_dir))
     try:

@@ -14,6 +14,7 @@ from features.table import Coded, ManifestTable
 from models.calibration import Calibrator, combine
 from models.lanes import Lanes
 from models.percentile import ReferenceScores
+from models.predictor import StoredRows
 from models.risk_model import RiskModel
 from models.settings import DEFAULT_BASE_RATES, RISK
 
@@ -93,6 +94,7 @@ def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
         lanes=Lanes.from_scores(risk, red_share=0.05, yellow_share=0.15),
         reference=ReferenceScores.from_scores(risk),
         history=history,
+        check=StoredRows.of([boosters[head] for head in heads], matrix),
         card={"summary": "trained on invented shipments", "metrics": [{"head": head, "finds": 3} for head in heads]},
     )
 

@@ -23,7 +23,7 @@ from tests.models.small_model import HEADS, answers
 
 FILES = sorted(
     [f"booster_{head}.txt" for head in HEADS]
-    + ["bundle.json", "space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"]
+    + ["bundle.json", "space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md", "check.npz"]
 )
 
 
@@ -89,6 +89,29 @@ class TestRoundTrip:
         assert bundle.save(model, tmp_path / "again") == model.digest
         for name in FILES:
             assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
+
+    def test_rows_to_check_scores_by_come_back_as_they_were(self, trained: RiskModel, model: RiskModel) -> None:
+        assert trained.check is not None
+        assert model.check is not None
+        assert model.check.rows.shape == (256, len(model.space.names))
+        assert model.check.rows.tobytes() == trained.check.rows.tobytes()
+        assert (
+            model.check.raw.tobytes()
+            == trained.check.raw.tobytes()
+            == trained.predict_raw(trained.check.rows).tobytes()
+        )
+
+    def test_without_such_rows_it_has_no_file_of_them_and_loads(self, trained: RiskModel, tmp_path: Path) -> None:
+        bundle.save(replace(trained, check=None), tmp_path / "old")
+        assert sorted(path.name for path in (tmp_path / "old").iterdir()) == [
+            name for name in FILES if name != "check.npz"
+        ]
+        old = bundle.load(tmp_path / "old")
+        assert old.check is None
+        assert old.predictor == trained.predictor
+
+    def test_loads_for_lightgbm_alone(self, saved: Path) -> None:
+        assert bundle.load(saved, kernels=False).predictor == "lightgbm"
 
     def test_says_what_it_is(self, saved: Path, model: RiskModel) -> None:
         info = bundle.describe(saved)
@@ -363,6 +386,15 @@ class TestForgery:
             ("reference.npz", {"log_odds": [0.0, np.nan], "below": [0.0, 0.5]}, "must be finite"),
             ("reference.npz", {"log_odds": [0.0]}, "reference.npz"),
             ("history.npz", {}, "history.npz"),
+            ("check.npz", {}, "check.npz"),
+            ("check.npz", {"rows": [[1, 2]], "raw": [[1.0]]}, "must be a matrix of float64"),
+            ("check.npz", {"rows": [1.0], "raw": [[1.0]]}, "must be a matrix of float64"),
+            ("check.npz", {"rows": [[1.0]] * 2, "raw": [[1.0]]}, "must be equally many"),
+            ("check.npz", {"rows": [[1.0]] * 257, "raw": [[1.0]] * 257}, "must be equally many, 1 to 256"),
+            ("check.npz", {"rows": np.empty((0, 9)), "raw": np.empty((0, 3))}, "must be equally many, 1 to 256"),
+            ("check.npz", {"rows": [[np.inf]], "raw": [[1.0]]}, "holds infinite numbers"),
+            ("check.npz", {"rows": [[1.0]], "raw": [[np.nan]]}, "raw finite"),
+            ("check.npz", {"rows": [[np.nan]], "raw": [[1.0] * 3]}, "features and 3 boosters are needed, got 1 and 3"),
             ("space.npz", {}, "space.json"),
         ],
     )

@@ -11,7 +11,7 @@ import pytest
 from models import predictor
 from models.contributions import TreeContributions
 from models.kernels.forest import COMPILED, Forest
-from models.predictor import Predictor
+from models.predictor import Predictor, StoredRows
 from models.risk_model import RiskModel
 from models.trees import MAX_LEAVES, UnsupportedTrees, read_trees
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
@@ -245,17 +245,55 @@ class TestPredictor:
         assert used.raw(rows).tobytes() == lightgbm_raw([booster], rows).tobytes()
 
     @needs_kernels
-    def test_tries_the_rows_it_is_given(
+    def test_tries_the_rows_that_are_stored(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = grow()
-        rows = np.random.default_rng(1).normal(size=(40, 12))
+        stored = StoredRows.of([booster], np.random.default_rng(1).normal(size=(300, 12)))
+        assert stored is not None
+        of_first_tree = np.asarray(booster.predict(np.zeros((1, 12)), raw_score=True, num_iteration=1))[0]
+
+        def misread(booster: lgb.Booster) -> Any:
+            trees = read_trees(booster)
+            leaf = next(i for i, value in enumerate(trees[0].value) if value != of_first_tree)
+            trees[0].value[leaf] *= 1.0 + 1e-13
+            return trees
+
         monkeypatch.setattr(predictor, "check_rows", lambda *_: np.zeros((1, 12)))
-        assert Predictor([booster], rows=rows).name == "kernels"
-        # Wrong on these rows alone.
-        monkeypatch.setattr(predictor, "read_trees", lambda _: read_trees(grow(seed=1)))
+        assert Predictor([booster], stored=stored).name == "kernels"
+        monkeypatch.setattr(predictor, "read_trees", misread)
+        # A leaf that the other rows do not reach.
+        assert Predictor([booster]).name == "kernels"
         with caplog.at_level(logging.WARNING):
-            assert Predictor([booster], rows=rows).name == "lightgbm"
+            assert Predictor([booster], stored=stored).name == "lightgbm"
+        assert "do not reproduce its scores" in caplog.text
+        assert "LightGBM does not give here" not in caplog.text
+
+    @pytest.mark.parametrize("kernels", [True, False])
+    def test_says_when_lightgbm_itself_gives_other_scores_than_those_stored(
+        self, kernels: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        booster = grow()
+        stored = StoredRows.of([booster], np.random.default_rng(1).normal(size=(40, 12)))
+        assert stored is not None
+        other = stored.raw.copy()
+        other[7] = np.nextafter(other[7], np.inf)
+        with caplog.at_level(logging.WARNING):
+            used = Predictor([booster], kernels=kernels, stored=StoredRows(stored.rows, other))
+        assert used.name == "lightgbm"
+        assert "LightGBM does not give here" in caplog.text
+
+    def test_stores_rows_spread_over_all_without_infinite_ones(self) -> None:
+        booster = grow()
+        matrix = np.tile(np.arange(1000.0)[:, None], 12)
+        matrix[0, 3], matrix[-1, 5] = np.inf, np.nan
+        stored = StoredRows.of([booster], matrix)
+        assert stored is not None
+        assert stored.rows.shape == (255, 12)
+        assert set(np.diff(stored.rows[:, 0])) == {3.0, 4.0}
+        assert np.isnan(stored.rows[-1, 5])
+        assert stored.raw.tobytes() == lightgbm_raw([booster], stored.rows).tobytes()
+        assert StoredRows.of([booster], np.full((3, 12), np.inf)) is None
 
     @needs_kernels
     def test_leaves_explanations_to_lightgbm_when_trees_do_not_say_how_many_rows_made_them(

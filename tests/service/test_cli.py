@@ -207,6 +207,14 @@ def test_model_show_prints_the_card_and_the_digest(bundle: Path, capsys: pytest.
     assert load(bundle).digest in said
 
 
+def test_model_show_names_what_computes_scores(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_KERNELS", "false")
+    assert run(["model", "show", str(bundle)]) == 0
+    assert "Predictor lightgbm\n" in capsys.readouterr().out
+
+
 def test_a_missing_openmp_library_is_named_with_its_package() -> None:
     status, message = explained(OSError("libgomp.so.1: cannot open shared object file: No such file or directory"))
     assert status == 70

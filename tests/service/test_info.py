@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from features.fields import FIELD, MANIFEST_NAMES
+from models.kernels.forest import COMPILED
 from service.api.answers import ManifestSchema, ModelDescription, Readiness
 from service.api.info import OUTPUT_MEANINGS
 from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
@@ -29,6 +30,13 @@ def test_the_model_tells_what_it_is_made_of(shared_client: Client) -> None:
     assert {rate.head: rate.source for rate in described.base_rates} == dict.fromkeys(model.heads, "assumed")
     assert described.lanes.red == model.lanes.red
     assert any("person decides" in limit for limit in described.limits)
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+def test_what_computes_scores_is_the_administrators_choice(settings: Settings, kernels: bool) -> None:
+    with serving(create_app(Settings(models_dir=settings.models_dir, kernels=kernels))) as client:
+        described = ModelDescription.model_validate(client.get("/v1/model").json())
+    assert described.predictor == ("kernels" if kernels and COMPILED else "lightgbm")
 
 
 def test_a_base_rate_of_the_office_is_marked_as_such(settings: Settings) -> None:

@@ -117,6 +117,12 @@ def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, dat
     assert _trees(trained) == {head: booster.model_to_string() for head, booster in model.boosters.items()}
     for name, calibrator in model.calibrators.items():
         assert model.prevalence[name] == calibrator.prevalence
+    # With rows it learned from, and LightGBM's own scores of them.
+    assert model.check is not None
+    assert model.check.rows.shape == (256, len(model.space.names))
+    for k, head in enumerate(model.heads):
+        again = np.asarray(model.boosters[head].predict(model.check.rows, raw_score=True))
+        np.testing.assert_array_equal(again, model.check.raw[:, k])
 
 
 def test_heads_share_their_first_trees_and_go_on_by_themselves(trained: TrainResult) -> None:
