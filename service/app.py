@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
+from features.kernels.compiled import slowness
 from models.store import ModelStore
 from service import chemistry
 from service.api import files, info, scoring, substances
@@ -19,6 +20,7 @@ from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.openapi import install_openapi
 from service.errors import install_handlers
+from service.logs import logger
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.model_host import Loaded, ModelHost
@@ -55,6 +57,8 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Nothing that starting makes is garbage.
         gc.disable()
+        if slow := slowness():
+            logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
         # A Java program comes up while the model is loaded, and nothing waits for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")

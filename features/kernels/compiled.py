@@ -13,6 +13,16 @@ from typing import Final
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
+def slowness() -> str | None:
+    """What to tell whoever runs the project while modules are uncompiled."""
+    names = uncompiled()
+    if not names:
+        return None
+    return (
+        f"{len(names)} modules run uncompiled, many times slower: {', '.join(names)}; say `make dev` with a C compiler."
+    )
+
+
 def uncompiled() -> list[str]:
     """Names of the modules that could be compiled and are not."""
     sources = [path for folder in ("features", "models", "service") for path in (_ROOT / folder).rglob("*.pxd")]

@@ -47,6 +47,7 @@ def score(
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
     """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
+    from features.kernels.compiled import slowness
     from service.chemistry import chemistry
     from service.cli.common import load_model
     from service.cli.console import to_stderr
@@ -57,7 +58,7 @@ def score(
     report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
     console = to_stderr()
     problem = chemistry()["problem"]
-    for note in (*report.notes, *([problem] if problem else [])):
+    for note in (*report.notes, *filter(None, (problem, slowness()))):
         console.print(f"Note: {note}", markup=False)
     lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
     console.print(

@@ -90,6 +90,17 @@ def test_score_writes_the_rows_with_their_risk(
     assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in said.err
 
 
+@pytest.mark.parametrize("names", [[], ["features.loops"]])
+def test_score_says_that_modules_run_uncompiled(
+    names: list[str], manifests: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("features.kernels.compiled.uncompiled", lambda: names)
+    assert run(["score", str(manifests), "out.csv", "--bundle", str(bundle)]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("Note: 1 modules run uncompiled, many times slower: features.loops;") == len(names)
+
+
 def test_the_version_in_service_scores_unless_another_is_named(
     manifests: Path, bundle: Path, other_bundle: Path, tmp_path: Path
 ) -> None:

@@ -39,6 +39,19 @@ def test_what_computes_scores_is_the_administrators_choice(settings: Settings, k
     assert described.predictor == ("kernels" if kernels and COMPILED else "lightgbm")
 
 
+@pytest.mark.parametrize("names", [[], ["features.loops", "models.kernels.more"]])
+def test_modules_that_run_uncompiled_are_told_of_once_when_it_starts(
+    settings: Settings, names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("features.kernels.compiled.uncompiled", lambda: names)
+    with serving(create_app(settings)) as client:
+        client.post("/v1/score", json=shipment())
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "modules_uncompiled" in line]
+    assert [event["level"] for event in events] == ["warning"] * bool(names)
+    for event in events:
+        assert "2 modules run uncompiled, many times slower: features.loops, models.kernels.more" in event["problem"]
+
+
 def test_a_base_rate_of_the_office_is_marked_as_such(settings: Settings) -> None:
     chosen = Settings(models_dir=settings.models_dir, base_rates={"precursor": 2e-6})
     with serving(create_app(chosen)) as client:
