@@ -45,8 +45,9 @@ demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(KERNEL_STAMP)
 
 dev: $(DEV_STAMP) $(KERNEL_STAMP) ## set up what training and the tests need
 
+# Tests run one process per core: threads of NumPy's own would only wait for each other.
 test: lint ## lint, types, import contracts and all tests
-	@$(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(DEV_STAMP) $(KERNEL_STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check $(PYTHON_FILES)
