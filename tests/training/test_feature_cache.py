@@ -17,14 +17,14 @@ from training.windows import NEVER, Window
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return simulated(6000, 4)
+    return simulated(2000, 4)
 
 
 def window(name: str, start: int, end: int) -> Window:
     return Window(name, 0, 0, NEVER, np.arange(start, end, dtype=np.int64))
 
 
-FIT, LATER = window("fit", 0, 2500), window("stop", 2500, 3500)
+FIT, LATER = window("fit", 0, 600), window("stop", 600, 900)
 
 
 def test_what_is_kept_is_what_would_be_computed(data: Dataset, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_other_labels_windows_seeds_and_code_have_entries_of_their_own(
     for other in others:
         fitted(stream, FIT, 1, other)
         assert (other.used, other.made) == (0, 1)
-    fitted(stream, window("fit", 0, 2499), 1, cache)
+    fitted(stream, window("fit", 0, 599), 1, cache)
     assert (cache.used, cache.made) == (0, 2)
 
 
