@@ -116,7 +116,7 @@ class Predictor:
         return self._contributions(matrix, head)
 
     def _check_lightgbm(self, stored: StoredRows) -> None:
-        """Whether LightGBM, the library and the processor that are here, still gives what it gave where the model was trained."""
+        """Warn when LightGBM, as it is here, no longer gives what it gave where the model was trained."""
         wanted = (self._boosters[0].num_feature(), len(self._boosters))
         if (stored.rows.shape[1], stored.raw.shape[1]) != wanted:
             raise ValueError(
