@@ -33,7 +33,7 @@ class Plan:
 
 PLANS: Final = {
     Size.quick: Plan(20_000, 1, {10_000: 1, COMPARED: 1}),
-    Size.usual: Plan(COMPARED, 5, {10_000: 5, COMPARED: 5, 1_000_000: 2}),
+    Size.usual: Plan(COMPARED, 3, {10_000: 3, COMPARED: 3, 1_000_000: 2}),
     Size.full: Plan(COMPARED, 5, {10_000: 5, COMPARED: 5, 1_000_000: 2, 10_000_000: 1}),
 }
 

@@ -53,7 +53,7 @@ class Plan:
 
 PLANS: Final = {
     Size.quick: Plan(items=12_000, rounds=2, seconds=0.5, starts=1),
-    Size.usual: Plan(items=120_000, rounds=7, seconds=1.2, starts=5),
+    Size.usual: Plan(items=120_000, rounds=5, seconds=1.2, starts=5),
     Size.full: Plan(items=120_000, rounds=7, seconds=1.2, starts=5),
 }
 
