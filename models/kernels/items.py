@@ -50,7 +50,7 @@ def gather_shipments(
 
     Args:
         first_row: (S,) of n rows. item_log_odds: (n,). item_heads: (n, K).
-        yellow, red: log-odds from which a shipment is one.
+        yellow, red: log-odds from which a shipment is one; red is not below yellow.
         risk: (S,), heads: (K, S) the largest; riskiest: (S,) the first row of the largest risk; lanes: (S,) codes of the
             lanes. All four are written.
     """
@@ -67,8 +67,9 @@ def gather_shipments(
             riskiest[shipment] = best
             largest = item_log_odds[best]
             risk[shipment] = largest
-            lanes[shipment] = (largest >= yellow) + (largest >= red)
-            reds += largest >= red
+            # Not the sum of two comparisons: uncompiled, two of NumPy's truths add up to one.
+            lanes[shipment] = 2 if largest >= red else 1 if largest >= yellow else 0
+            reds += 1 if largest >= red else 0
             for k in range(heads.shape[0]):
                 largest = item_heads[first, k]
                 for row in range(first + 1, end):
