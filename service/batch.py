@@ -196,9 +196,8 @@ def score_csv_stream(
 def _scored(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
     """The file's chunks, read, prepared and scored ahead of whoever writes them."""
     with (
-        Ahead(reader, lambda chunk: chunk) as chunks,
-        Ahead(chunks, scorer.prepare) as prepared,
-        # One at a time: most of scoring needs Python's lock, and while it does not, the other stages have work.
+        # Two threads beside the caller's: most of the work needs Python's lock, which more threads would only hand around.
+        Ahead(reader, scorer.prepare) as prepared,
         Ahead(prepared, scorer.score) as scored,
     ):
         yield scored

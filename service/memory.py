@@ -6,6 +6,8 @@ import ctypes
 import os
 from typing import Final
 
+import pyarrow as pa
+
 #: Parameters of glibc's ``mallopt``, from ``malloc.h``.
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
@@ -19,9 +21,13 @@ _ARENAS: Final = 2
 def keep_memory_small() -> bool:
     """Let glibc give memory back soon, for a process that works through much data; to be called before there are threads.
 
-    Costs some page faults. Returns whether it was done: other C libraries are left as they are.
+    Arrow is told to take its memory from there too: its own allocators keep what they once had. Costs some page faults.
+    Returns whether it was done: other C libraries are left as they are.
     """
     if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and bool(mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and mallopt(_M_ARENA_MAX, _ARENAS))
+    if mallopt is None or not (mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES) and mallopt(_M_ARENA_MAX, _ARENAS)):
+        return False
+    pa.set_memory_pool(pa.system_memory_pool())
+    return True

@@ -8,19 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.kernels.bloom import remember
+from features.kernels.history_store import Store
 
-#: 2**29 bits are 64 MiB, of which only what is used becomes real memory. A shipment sets 16 of the 512 bits of one block:
-#: among ten million shipments the last is wrongly called seen with a chance of 6e-8 (Putze, Sanders and Singler 2007).
+#: Shipments whose hashes are kept as they are, in at most 24 MiB.
+_EXACT: Final = 1 << 20
+#: 2**29 bits are 64 MiB. A shipment sets 16 of the 512 bits of one block: among ten million shipments the last is wrongly
+#: called seen with a chance of 6e-8 (Putze, Sanders and Singler 2007).
 _BITS: Final = 1 << 29
 _BLOCK: Final = 512
+_INSTEAD_OF_ZERO: Final = -(2**63)
 U64Array = NDArray[np.uint64]
 
 
 class SeenShipments:
-    """A Bloom filter of shipment references; ``bits`` is rounded up to whole blocks."""
+    """The references of up to ``exact`` shipments, and a Bloom filter in their place when there are more.
 
-    def __init__(self, bits: int = _BITS) -> None:
-        self._words = np.zeros((-(-bits // _BLOCK), 8), dtype=np.uint64)
+    ``bits`` of the filter are rounded up to whole blocks.
+    """
+
+    def __init__(self, bits: int = _BITS, *, exact: int = _EXACT) -> None:
+        self._bits, self._exact = bits, exact
+        self._known: Store | None = Store(0, 0)
+        self._words: U64Array = np.empty((0, 8), dtype=np.uint64)
 
     def add(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Remember shipments in order; (n,) whether each was there before, also earlier in this call.
@@ -28,6 +37,27 @@ class SeenShipments:
         Args:
             references: (n,) 64-bit hashes of shipment references.
         """
+        # A store knows no key 0.
+        references = np.where(references == 0, _INSTEAD_OF_ZERO, references)
+        if self._known is None:
+            return self._marked(references)
+        if self._known.count + len(references) <= self._exact:
+            return self._added(self._known, references)
+        known, self._known = self._known, None
+        self._words = np.zeros((-(-self._bits // _BLOCK), 8), dtype=np.uint64)
+        self._marked(np.asarray(known.keys)[: known.count])
+        return self._marked(references)
+
+    def _added(self, known: Store, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        newest = known.count - 1
+        known.reserve(len(references), self._exact)
+        slots = known.find(references, add=True)
+        # A new one has a place behind all before it.
+        behind = np.maximum.accumulate(np.concatenate([[newest], slots]))[:-1]
+        seen: NDArray[np.bool_] = slots <= behind
+        return seen
+
+    def _marked(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
         hashes = references.view(np.uint64)
         blocks = (_mixed(hashes, 1) % np.uint64(len(self._words))).astype(np.int64)
         seen = np.empty(len(hashes), dtype=np.uint8)

@@ -19,7 +19,7 @@ from features.readers.errors import Unreadable
 from features.readers.source import WHAT_IS_RIGHT, ByteSource
 
 #: Small enough that several fit into any machine, large enough that Arrow's two threads have something to share.
-BLOCK_BYTES: Final = 4 << 20
+BLOCK_BYTES: Final = 2 << 20
 #: The longest single line. Manifest rows have some hundred bytes; far beyond this the file is something else.
 MAX_LINE_BYTES: Final = 8 << 20
 
