@@ -89,10 +89,8 @@ class Ahead(Generic[A, B]):
     def _run(self) -> None:
         while True:
             with self._taking:
-                with self._change:
-                    self._change.wait_for(lambda: self._ended or self._taken - self._consumed < self._room)
-                    if self._ended:
-                        return
+                if not self._has_room():
+                    return
                 place = self._taken
                 self._taken += 1
                 try:
@@ -111,6 +109,12 @@ class Ahead(Generic[A, B]):
                 return
             # Or it would stay in memory until there is another.
             del item
+
+    def _has_room(self) -> bool:
+        """Wait until there is room for another item; False if this is closed before."""
+        with self._change:
+            self._change.wait_for(lambda: self._ended or self._taken - self._consumed < self._room)
+            return not self._ended
 
     def _hand_over(self, place: int, result: B) -> bool:
         """Whether the result was taken, in its place; it is not once this is closed."""
