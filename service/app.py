@@ -88,7 +88,13 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
         redoc_url=None,
     )
     state = app.state.service = State(
-        settings, score_settings, host, metrics, Slots(settings.max_csv_requests), CapacityLimiter(_LOOKUPS)
+        settings,
+        score_settings,
+        host,
+        metrics,
+        Slots(settings.max_csv_requests),
+        CapacityLimiter(_LOOKUPS),
+        CapacityLimiter(1),
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, known=state.known_queries)

@@ -62,7 +62,8 @@ class KnownQueries:
 class State:
     """What an application holds for as long as it lives.
 
-    ``lookups`` counts the threads that look chemicals up; ``known_queries`` are those of requests that score shipments.
+    ``lookups`` counts the threads that look chemicals up, ``batches`` those that score batches; ``known_queries`` are those of
+    requests that score shipments.
     """
 
     settings: Settings
@@ -71,6 +72,7 @@ class State:
     metrics: Metrics
     csv_slots: Slots
     lookups: CapacityLimiter
+    batches: CapacityLimiter
     known_queries: KnownQueries = field(default_factory=KnownQueries)
 
 

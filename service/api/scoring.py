@@ -105,7 +105,10 @@ ENDPOINTS: Final = {"/v1/score": score_one, "/v1/score/batch": score_batch}
 
 async def _scored(request: Request, state: State, records: list[Any], options: Options, *, via: str) -> Outcome:
     work = partial(_score, request, state, state.host.served, records, options, via=via)
-    if len(records) > _WORTH_A_THREAD or reads_names(records):
+    if len(records) > _WORTH_A_THREAD:
+        # One after the other: batches hold the interpreter for most of their time, and side by side only take it from each other.
+        return await to_thread.run_sync(work, limiter=state.batches)
+    if reads_names(records):
         return await to_thread.run_sync(work)
     return work()
 
