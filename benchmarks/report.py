@@ -56,8 +56,12 @@ def render(results: Mapping[str, Result]) -> str:
     """The page."""
     first = results["serving"]
     heading = ["# Performance", "", f"Measured on {first['measured_on']}.", "", f"Model: {first['model']}.", ""]
-    if any(one["size"] == Size.quick for one in results.values()):
-        heading += ["**A quick run, to see that everything works: these figures mean nothing.**", ""]
+    quick = [title for name, title in PARTS.items() if results[name]["size"] == Size.quick]
+    if quick:
+        heading += [
+            f"**From a quick run, small files and few rounds, orders of magnitude at most: {', '.join(quick)}.**",
+            "",
+        ]
     parts = ["\n".join(heading), bars.table(results).markdown().replace("### ", "## ", 1)]
     for name, title in PARTS.items():
         parts.append(f"## {title}\n")
