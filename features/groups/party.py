@@ -99,7 +99,7 @@ def _phrases() -> Phrases:
 _PHRASES: Final = _phrases()
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _plain(text: str) -> str:
     return folded(text).strip()
 
