@@ -2,9 +2,11 @@
 
 cimport cython
 
-cdef unsigned long long ALL
+cdef unsigned long long ALL, SEQUENCE
 cdef double TINY
 cdef Py_ssize_t BLOCK, FEW
+
+cdef unsigned long long lowest(unsigned long long bits) noexcept nogil
 
 @cython.final
 cdef class Forest:
