@@ -21,9 +21,11 @@ from service.api.docs import install_docs
 from service.api.openapi import install_openapi
 from service.errors import install_handlers
 from service.logs import logger
+from service.memory import settled
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.model_host import Loaded, ModelHost
+from service.scorer import Scorer
 from service.settings import Settings
 from service.warm_up import first_request, warm_up
 
@@ -67,14 +69,12 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
                 # Not before: both would load the same tables at the same time, each for itself.
                 warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
                 await first_request(app)
-                # What is loaded now stays: the collector need not walk through the model and its tables again and again.
-                gc.freeze()
-                gc.enable()
-                try:
-                    yield
-                finally:
-                    await asyncio.gather(starting, warming)
-                    gc.unfreeze()
+                with settled():
+                    gc.enable()
+                    try:
+                        yield
+                    finally:
+                        await asyncio.gather(starting, warming)
         finally:
             gc.enable()
 
@@ -92,9 +92,9 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
         score_settings,
         host,
         metrics,
+        Scorer(host, metrics, score_settings, max_items=settings.max_items),
         Slots(settings.max_csv_requests),
         CapacityLimiter(_LOOKUPS),
-        CapacityLimiter(1),
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, known=state.known_queries)

@@ -1,9 +1,12 @@
-"""What the C library keeps of memory that is no longer used."""
+"""When memory is looked through for garbage, and what the C library keeps of what is no longer used."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import os
+from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -16,6 +19,22 @@ _M_ARENA_MAX: Final = -8
 _LARGE_BYTES: Final = 1 << 20
 #: Pools that threads take small pieces from. Each keeps the most that its threads ever needed at once.
 _ARENAS: Final = 2
+#: Objects that have come to be and not gone before young ones are looked through, and how often those before older ones are. A
+#: batch and its answers are a hundred thousand, none of them garbage: at Python's own 700, looking took a fifth of the time.
+_SELDOM: Final = (200_000, 10, 10)
+
+
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
+    """What is there now stays, so the collector need not walk through the model and its tables; it looks at what comes seldom."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def keep_memory_small() -> bool:

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from models.settings import ScoreSettings
 from service.metrics import Metrics
 from service.model_host import ModelHost
+from service.scorer import Scorer
 from service.scoring import Explain, Options
 from service.settings import Settings
 
@@ -62,17 +63,16 @@ class KnownQueries:
 class State:
     """What an application holds for as long as it lives.
 
-    ``lookups`` counts the threads that look chemicals up, ``batches`` those that score batches; ``known_queries`` are those of
-    requests that score shipments.
+    ``lookups`` counts the threads that look chemicals up; ``known_queries`` are those of requests that score shipments.
     """
 
     settings: Settings
     score_settings: ScoreSettings
     host: ModelHost
     metrics: Metrics
+    scorer: Scorer
     csv_slots: Slots
     lookups: CapacityLimiter
-    batches: CapacityLimiter
     known_queries: KnownQueries = field(default_factory=KnownQueries)
 
 

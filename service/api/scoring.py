@@ -1,30 +1,18 @@
-"""``POST /v1/score`` and ``POST /v1/score/batch``.
-
-One shipment is scored on the event loop, which is quicker than handing it to a thread and back under load. A large batch goes
-to a thread, and so does what holds a systematic chemical name, which another program reads: nobody else need wait for it.
-"""
+"""``POST /v1/score`` and ``POST /v1/score/batch``."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from service.api.answers import BatchScore, Score
 from service.api.bodies import read_json
-from service.api.dependencies import JsonBytes, ScoreOptions, State, note, state_of
+from service.api.dependencies import JsonBytes, ScoreOptions, note, state_of
 from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT, json_body, problems
-from service.chemistry import reads_names
 from service.errors import TooLarge, Unprocessable
-from service.model_host import Served
-from service.scoring import Options, Outcome, score
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
-
-#: Shipments of a batch that are worth a thread: some 10 ms of work.
-_WORTH_A_THREAD: Final = 32
 
 
 @router.post(
@@ -50,15 +38,16 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     record = await read_json(request, state.settings.max_score_bytes)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _within("items", len(record["items"]), state.settings.max_items, "goods items")
-    outcome = await _scored(request, state, [record], options, via="score")
-    if outcome.refused:
-        errors = [{"field": problem.field, "problem": problem.problem} for problem in outcome.refused[0].problems]
+    answer = await state.scorer.one(record, options)
+    if answer.result is None:
+        note(request, scored=0, refused=1, model=answer.digest[:12])
+        errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]
         told = "; ".join(
             f"{error['field']}: {error['problem']}" if error["field"] else error["problem"] for error in errors
         )
         raise Unprocessable(f"The shipment cannot be read: {told}.", errors=errors)
-    note(request, decision_id=outcome.results[0]["decision_id"])
-    return JsonBytes(outcome.results[0])
+    note(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
+    return JsonBytes(answer.result)
 
 
 @router.post(
@@ -87,7 +76,8 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
         problem = "at least one shipment is needed"
         raise Unprocessable(f"The batch is empty: {problem}.", errors=[{"field": "shipments", "problem": problem}])
     _within("shipments", len(records), state.settings.max_batch_shipments, "shipments")
-    outcome = await _scored(request, state, records, options, via="batch")
+    outcome, digest = await state.scorer.batch(records, options)
+    note(request, scored=len(outcome.results), refused=len(outcome.refused), model=digest[:12])
     rejected = [refused.to_json() for refused in outcome.refused]
     if not outcome.results:
         errors = [
@@ -101,28 +91,6 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
 
 #: By path, for requests that need no routing (`service.api.direct`).
 ENDPOINTS: Final = {"/v1/score": score_one, "/v1/score/batch": score_batch}
-
-
-async def _scored(request: Request, state: State, records: list[Any], options: Options, *, via: str) -> Outcome:
-    work = partial(_score, request, state, state.host.served, records, options, via=via)
-    if len(records) > _WORTH_A_THREAD:
-        # One after the other: batches hold the interpreter for most of their time, and side by side only take it from each other.
-        return await to_thread.run_sync(work, limiter=state.batches)
-    if reads_names(records):
-        return await to_thread.run_sync(work)
-    return work()
-
-
-def _score(
-    request: Request, state: State, served: Served, records: list[Any], options: Options, *, via: str
-) -> Outcome:
-    outcome = score(served, records, options, state.score_settings, max_items=state.settings.max_items)
-    for scores in outcome.scores:
-        state.metrics.scored(scores)
-    if outcome.refused:
-        state.metrics.refused.labels(via).inc(len(outcome.refused))
-    note(request, scored=len(outcome.results), refused=len(outcome.refused), model=served.model.digest[:12])
-    return outcome
 
 
 def _within(field: str, count: int, limit: int, what: str) -> None:

@@ -96,10 +96,11 @@ def score_into(
     from service.chemistry import set_up
     from service.cli.common import environment
     from service.cli.console import row_progress
+    from service.memory import settled
 
     settings = environment()
     set_up(settings)
-    with row_progress(source.name) as progress:
+    with settled(), row_progress(source.name) as progress:
         return score_file(
             source,
             target,
