@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -36,25 +37,36 @@ from models.store import champion_dir
 CONNECTIONS: Final = (1, 8, 32)
 _WARM_UP: Final = 200
 _BATCH: Final = 1_000
-#: Shipments with texts never seen: as many as are sent, each is a copy.
-_UNSEEN: Final = 25_000
+#: As many as there are names for.
+_NAMED: Final = 1_800
+#: Goods items simulated for a shipment; it has 1.4 of them.
+_ITEMS_EACH: Final = 1.45
 _SEED: Final = 20261101
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured: goods items simulated, rounds, seconds at each number of connections, starts."""
+    """How much is measured.
+
+    Attributes:
+        items: goods items simulated for all servers.
+        batches, each: batches, and shipments of each other kind of request, made of others.
+        seconds: at each number of connections in a round.
+        starts: how often the service is started.
+    """
 
     items: int
+    batches: int
+    each: int
     rounds: int
     seconds: float
     starts: int
 
 
 PLANS: Final = {
-    Size.quick: Plan(items=12_000, rounds=2, seconds=0.5, starts=1),
-    Size.usual: Plan(items=120_000, rounds=5, seconds=1.2, starts=5),
-    Size.full: Plan(items=120_000, rounds=7, seconds=1.2, starts=5),
+    Size.quick: Plan(items=12_000, batches=30, each=4_000, rounds=2, seconds=0.5, starts=1),
+    Size.usual: Plan(items=120_000, batches=250, each=30_000, rounds=5, seconds=1.2, starts=5),
+    Size.full: Plan(items=120_000, batches=350, each=42_000, rounds=7, seconds=1.2, starts=5),
 }
 
 
@@ -155,14 +167,19 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
 
 def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
     """Per kind of request to the service ``name``, ``shipments`` a request, and ``rounds``: connections -> `Driven`."""
-    records = list(asked.shipments)
-    batches = [records[at : at + _BATCH] for at in range(0, len(records) - _BATCH + 1, _BATCH)]
+    # Each kind has shipments of its own: what was scored once is another thing the second time.
+    fresh = iter(simulated(int(_ITEMS_EACH * (plan.batches * _BATCH + 3 * plan.each)), _SEED + 2))
+
+    def some(count: int) -> list[Record]:
+        return list(islice(fresh, count))
+
+    batches = [some(_BATCH) for _ in range(plan.batches)]
     kinds: list[tuple[str, int, str, Sequence[object]]] = [
-        ("natural repetition", 1, "/v1/score", records),
-        ("texts never seen", 1, "/v1/score", never_seen(records[:_UNSEEN], _SEED)),
-        ("reasons for every one", 1, "/v1/score?explain=all", records),
-        ("never seen, reasons", 1, "/v1/score?explain=all", never_seen(records[-_UNSEEN:], _SEED + 1)),
-        ("names that OPSIN reads", 1, "/v1/score", with_names(records)),
+        ("natural repetition", 1, "/v1/score", asked.shipments),
+        ("texts never seen", 1, "/v1/score", never_seen(some(plan.each), _SEED)),
+        ("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
+        ("never seen, reasons", 1, "/v1/score?explain=all", never_seen(some(plan.each), _SEED + 1)),
+        ("names that OPSIN reads", 1, "/v1/score", with_names(some(_NAMED))),
         (f"batch of {_BATCH:,}", _BATCH, "/v1/score/batch", [{"shipments": batch} for batch in batches]),
     ]
     port = free_port()
@@ -177,7 +194,8 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
         positions.append(Position(scratch / f"own-{place}.bin"))
     items = sum(len(record["items"]) for batch in batches for record in batch) / max(1, sum(map(len, batches)))
     told: list[dict[str, Any]] = [
-        {"name": name, "shipments": shipments, "items": items, "rounds": []} for name, shipments, _, _ in kinds
+        {"name": name, "shipments": shipments, "items": items, "made": len(bodies), "rounds": []}
+        for name, shipments, _, bodies in kinds
     ]
     with stopping([server]):
         server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -296,6 +314,8 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
             items,
         )
 
+    repeated = [one["name"] for one in kinds if one["sent"] > one["made"]]
+    again = f" Had to begin again with the requests: {', '.join(repeated)}." if repeated else ""
     return Table(
         "One worker of the service, by kind of request",
         ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
@@ -303,7 +323,7 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
         "Latencies at one connection, throughput at eight. *Natural repetition*: texts repeat as in the simulated "
         "trade. *Never seen*: goods, names and addresses of every request are words that no request had before. "
         "*Reasons for every one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
-        "Java program beside the service.",
+        f"Java program beside the service.{again}",
     )
 
 

@@ -23,7 +23,14 @@ def server(name: str, given: str, *rates: float) -> dict[str, Any]:
 
 
 def request(name: str, *rates: float, shipments: int = 1, p50: float = 0.5) -> dict[str, Any]:
-    return {"name": name, "shipments": shipments, "items": 1.5, "rounds": rounds(*rates, p50=p50)}
+    return {
+        "name": name,
+        "shipments": shipments,
+        "items": 1.5,
+        "made": 900,
+        "sent": 900,
+        "rounds": rounds(*rates, p50=p50),
+    }
 
 
 SERVING: dict[str, Any] = {
