@@ -36,7 +36,8 @@ def percent(share: float) -> str:
         return "under 0.01 %"
     if 0.9999 < share < 1.0:
         return "over 99.99 %"
-    return f"{100.0 * share:.3g} %"
+    # The sum, for a share of minus zero.
+    return f"{100.0 * share + 0.0:.3g} %"
 
 
 def _word(words: tuple[str, ...]) -> Callable[[float], str]:
@@ -77,7 +78,13 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType
 
 def measured(feature: Feature, value: float | None) -> str:
     """``label: value`` in plain words; ``value`` None is missing."""
-    label, words = _wording(feature.name, feature.meaning)
+    return _measured(feature.name, feature.meaning, value)
+
+
+# Counts, and what is or is not, repeat from item to item: four texts of five are at hand.
+@lru_cache(maxsize=4096)
+def _measured(name: str, meaning: str, value: float | None) -> str:
+    label, words = _wording(name, meaning)
     return f"{label}: {'not known' if value is None else words(value)}"
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from features.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.groups.value import ValueGroup
 from features.table import TIME_MISSING
-from models.measures import CODED, measured, number_text
+from models.measures import number_text
 from models.reasons import Evidence, RowContext, day_of
 
 #: Longer declared texts are cut: a reason is one line on a screen.
@@ -31,17 +31,9 @@ def money(usd: float) -> str:
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
 
 
-def with_lead(evidence: Evidence, facts: str) -> str:
-    """What is declared, then what the leading feature measured."""
-    lead = evidence.lead
-    if lead.name in CODED:
-        return facts
-    return f"{facts}. {measured(lead, evidence.value(lead.name))}"
-
-
 def _listed(row: RowContext, *names: tuple[str, str]) -> str:
     """The declared ones of some fields, each behind its label."""
-    return ", ".join(f"{label} {text.replace(';', ', ')}" for name, label in names if (text := row.text(name)))
+    return ", ".join([f"{label} {text.replace(';', ', ')}" for name, label in names if (text := row.text(name))])
 
 
 def permit(evidence: Evidence) -> str:
@@ -53,32 +45,29 @@ def permit(evidence: Evidence) -> str:
 # -- description and classification -----------------------------------------------------------------------------------
 
 
-def description(evidence: Evidence) -> str:
+def description(row: RowContext) -> str:
     """The goods description and what was measured in it."""
-    text = evidence.context.text("goods_description")
-    return with_lead(evidence, f"Goods are described as {quote(text)}" if text else "Goods are not described")
+    text = row.text("goods_description")
+    return f"Goods are described as {quote(text)}" if text else "Goods are not described"
 
 
-def hs_and_text(evidence: Evidence) -> str:
+def hs_and_text(row: RowContext) -> str:
     """The HS code beside the description."""
-    row = evidence.context
     code, text = row.text("hs_code"), row.text("goods_description")
     declared = f"HS {code} is declared" if code else "No HS code is declared"
-    return with_lead(evidence, f"{declared} for goods described as {quote(text)}" if text else declared)
+    return f"{declared} for goods described as {quote(text)}" if text else declared
 
 
-def hs(evidence: Evidence) -> str:
+def hs(row: RowContext) -> str:
     """The HS code."""
-    code = evidence.context.text("hs_code")
-    return with_lead(evidence, f"HS {code} is declared" if code else "No HS code is declared")
+    code = row.text("hs_code")
+    return f"HS {code} is declared" if code else "No HS code is declared"
 
 
-def package(evidence: Evidence) -> str:
+def package(row: RowContext) -> str:
     """Package type and dangerous goods number."""
-    said = _listed(
-        evidence.context, ("package_type", "package type"), ("undg_number", "UN number"), ("channel", "channel")
-    )
-    return with_lead(evidence, f"Declared: {said}" if said else "No package type is declared")
+    said = _listed(row, ("package_type", "package type"), ("undg_number", "UN number"), ("channel", "channel"))
+    return f"Declared: {said}" if said else "No package type is declared"
 
 
 # -- value and mass ---------------------------------------------------------------------------------------------------
@@ -121,10 +110,11 @@ def value_density(evidence: Evidence) -> str:
         return _against_usual(row, "value_per_kg", density, f"Declared value of {money(math.exp(density))} per kg")
     if value is not None and lead in ("value_usd", "value_unusual"):
         return _against_usual(row, "value", value, f"Declared value of {money(math.exp(value))}")
-    return with_lead(evidence, _declared_value(row))
+    return evidence.with_lead(row.facts(declared_value))
 
 
-def _declared_value(row: RowContext) -> str:
+def declared_value(row: RowContext) -> str:
+    """The declared amount in its own currency."""
     amount, currency = row.number("customs_value"), row.text("currency")
     if amount is None:
         return "No value is declared"
@@ -133,15 +123,9 @@ def _declared_value(row: RowContext) -> str:
     )
 
 
-def declared_value(evidence: Evidence) -> str:
-    """The declared amount in its own currency."""
-    return with_lead(evidence, _declared_value(evidence.context))
-
-
-def value_history(evidence: Evidence) -> str:
+def value_history(row: RowContext) -> str:
     """The declared amount beside what the consignor usually sends."""
-    row = evidence.context
-    return with_lead(evidence, f"{_declared_value(row)}, consignor is {quote(row.text('consignor_name'))}")
+    return f"{row.facts(declared_value)}, consignor is {quote(row.text('consignor_name'))}"
 
 
 def freight(evidence: Evidence) -> str:
@@ -151,7 +135,7 @@ def freight(evidence: Evidence) -> str:
     if charge is None:
         return "No freight charge is declared"
     goods = "goods of unknown value" if value is None else f"goods of {money(value)}"
-    return with_lead(evidence, f"Freight of {money(charge)} on {goods}")
+    return evidence.with_lead(f"Freight of {money(charge)} on {goods}")
 
 
 def mass(evidence: Evidence) -> str:
@@ -160,7 +144,7 @@ def mass(evidence: Evidence) -> str:
     log_mass = evidence.value("mass_kg")
     if log_mass is not None and lead in ("mass_kg", "mass_unusual"):
         return _against_usual(row, "mass", log_mass, f"Mass of {number_text(_kilograms(log_mass))} kg")
-    return with_lead(evidence, _declared_mass(row))
+    return evidence.with_lead(row.facts(_declared_mass))
 
 
 def _kilograms(log_mass: float) -> float:
@@ -176,34 +160,33 @@ def _declared_mass(row: RowContext) -> str:
     return "Mass declared: " + ", ".join(said) if said else "No mass is declared"
 
 
-def size(evidence: Evidence) -> str:
+def size(row: RowContext) -> str:
     """Size of the whole consignment."""
-    row = evidence.context
     packages = row.number("package_count")
-    said = _declared_mass(row)
-    return with_lead(evidence, said if packages is None else f"{said}, {number_text(packages)} packages")
+    said = row.facts(_declared_mass)
+    return said if packages is None else f"{said}, {number_text(packages)} packages"
 
 
 # -- route and parties ------------------------------------------------------------------------------------------------
 
 
-def route(evidence: Evidence) -> str:
+def route(row: RowContext) -> str:
     """Countries of the route."""
     said = _listed(
-        evidence.context,
+        row,
         ("origin_country", "origin"),
         ("consignor_country", "consignor in"),
         ("export_country", "exported from"),
         ("routing_countries", "by way of"),
         ("consignee_country", "to"),
     )
-    return with_lead(evidence, f"Route declared: {said}" if said else "No route is declared")
+    return f"Route declared: {said}" if said else "No route is declared"
 
 
-def lane(evidence: Evidence) -> str:
+def lane(row: RowContext) -> str:
     """Places, goods and carrier of the lane."""
     said = _listed(
-        evidence.context,
+        row,
         ("loading_location", "from"),
         ("unloading_location", "to"),
         ("carrier_id", "carrier"),
@@ -211,7 +194,7 @@ def lane(evidence: Evidence) -> str:
         ("export_country", "exported from"),
         ("hs_code", "HS"),
     )
-    return with_lead(evidence, f"Lane declared: {said}" if said else "No lane is declared")
+    return f"Lane declared: {said}" if said else "No lane is declared"
 
 
 def account(evidence: Evidence) -> str:
@@ -226,7 +209,7 @@ def account(evidence: Evidence) -> str:
         said = f"Consignor's account was opened {number_text(days)} day{'' if days == 1 else 's'} before the shipment"
         if days < 0:
             said = f"Consignor's account was opened on {day_of(opened)}, after the shipment was declared"
-    return said if evidence.lead.name.startswith("account_age") else with_lead(evidence, said)
+    return said if evidence.lead.name.startswith("account_age") else evidence.with_lead(said)
 
 
 def known_consignor(evidence: Evidence) -> str:
@@ -253,22 +236,18 @@ def contact(evidence: Evidence) -> str:
         if row.text(name) is None
     ]
     said = "Not stated: " + ", ".join(missing) if missing else "All telephones and e-mails are stated"
-    return said if missing and evidence.lead.name.endswith("_contact") else with_lead(evidence, said)
+    return said if missing and evidence.lead.name.endswith("_contact") else evidence.with_lead(said)
 
 
-def parties(evidence: Evidence) -> str:
+def parties(row: RowContext) -> str:
     """Consignor and consignee."""
-    row = evidence.context
-    return with_lead(evidence, f"From {quote(row.text('consignor_name'))} to {quote(row.text('consignee_name'))}")
+    return f"From {quote(row.text('consignor_name'))} to {quote(row.text('consignee_name'))}"
 
 
-def consignee_address(evidence: Evidence) -> str:
+def consignee_address(row: RowContext) -> str:
     """The consignee and its address."""
-    row = evidence.context
     name, address = quote(row.text("consignee_name")), row.text("consignee_address")
-    return with_lead(
-        evidence, f"Consignee {name} at {quote(address)}" if address else f"Consignee {name}, no address stated"
-    )
+    return f"Consignee {name} at {quote(address)}" if address else f"Consignee {name}, no address stated"
 
 
 def nature(evidence: Evidence) -> str:
@@ -277,13 +256,12 @@ def nature(evidence: Evidence) -> str:
     code, name = row.text("transaction_nature"), quote(row.text("consignor_name"))
     if code is None:
         return f"Consignor {name} does not state the nature of the transaction"
-    return with_lead(evidence, f"Declared as {TRANSACTION_NATURES.get(code, code)} by {name}")
+    return evidence.with_lead(f"Declared as {TRANSACTION_NATURES.get(code, code)} by {name}")
 
 
-def filing(evidence: Evidence) -> str:
+def filing(row: RowContext) -> str:
     """Filing type, channel and documents."""
-    row = evidence.context
     code = row.text("filing_type")
     said = f"Filed as {FILING_TYPES.get(code, code)}" if code else "Filing type is not stated"
     more = _listed(row, ("channel", "channel"), ("house_id", "house document"), ("master_id", "master document"))
-    return with_lead(evidence, f"{said}, {more}" if more else said)
+    return f"{said}, {more}" if more else said

@@ -312,20 +312,11 @@ class RiskModel:
                 # Copies: a view would keep the whole matrix alive for a few rows.
                 values = matrix[rows]
                 contributions = self._predictor.contributions(values, k)
-                weights = self._groups.weights(contributions)
-                for i, (shipment, row, raw_score, base_value) in enumerate(
+                weighed = self._groups.weigh(contributions, values)
+                for place, (shipment, row, raw_score, base_value) in enumerate(
                     zip(part.tolist(), rows.tolist(), raw[rows, k].tolist(), contributions[:, -1].tolist(), strict=True)
                 ):
-                    explained[shipment] = Explanation(
-                        head,
-                        base_value,
-                        raw_score,
-                        self._groups,
-                        contributions[i],
-                        values[i],
-                        source.context(row),
-                        weights[i],
-                    )
+                    explained[shipment] = Explanation(head, base_value, raw_score, weighed, place, source.context(row))
         return {shipment: explained[shipment] for shipment in shipments.tolist()}
 
 

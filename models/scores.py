@@ -130,7 +130,7 @@ class Scores:
             explains, reasons = None, []
             explanation = self.explained.get(index)
             if explanation is not None:
-                reasons = [reason.to_json() for reason in explanation.reasons]
+                reasons = explanation.to_json()
                 item = items[explanation.item_row - begin]
                 item["reasons"] = reasons
                 explains = {

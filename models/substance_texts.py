@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from features.substances import BENIGN
 from features.substances.law import status
-from models.reason_texts import quote, with_lead
+from models.reason_texts import quote
 from models.reasons import Evidence, RowContext
 
 if TYPE_CHECKING:
@@ -169,4 +169,4 @@ def substance_and_hs(evidence: Evidence) -> str:
         return "No known substance is named that the HS code could agree with"
     code = row.text("hs_code")
     declared = f"HS {code} is declared" if code else "No HS code is declared"
-    return with_lead(evidence, f"{declared} for {row.substance.substance}")
+    return evidence.with_lead(f"{declared} for {row.substance.substance}")

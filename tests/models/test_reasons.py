@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -68,10 +69,8 @@ def explanation(
     row: RowContext | None = None,
 ) -> Explanation:
     values = [1.0] * len(features) if values is None else values
-    return Explanation(
-        "precursor", -7.0, -7.0 + sum(contributions), ReasonGroups(features), np.array(contributions), np.array(values),
-        row or context(),
-    )  # fmt: skip
+    weighed = ReasonGroups(features).weigh(np.array([contributions]), np.array([values]))
+    return Explanation("precursor", -7.0, -7.0 + sum(contributions), weighed, 0, row or context())
 
 
 def told(code: str, row: RowContext, value: float = 1.0, meaning: str = "What was measured") -> str:
@@ -103,6 +102,26 @@ class TestWeights:
         features = [Feature("a", "g", "Count of one thing", "X"), Feature("b", "g", "Count of another", "X")]
         assert explanation(features, [2.0, -1.5], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
         assert explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4"
+        assert explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
+
+    def test_each_of_several_items_has_its_own_reasons(self) -> None:
+        features = [Feature(f"f{i}", "g", f"Count {i}", code) for i, code in enumerate("ABAB")]
+        contributions = np.array([[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]])
+        weighed = ReasonGroups(features).weigh(contributions, np.arange(12.0).reshape(3, 4))
+        told = [Explanation("precursor", 0.0, 0.0, weighed, place, context()).reasons for place in range(3)]
+        assert [[(reason.code, reason.weight, reason.text) for reason in reasons] for reasons in told] == [
+            [("B", -1.75, "Count 1: 1"), ("A", 1.5, "Count 0: 0")],
+            [("A", -4.0, "Count 2: 6")],
+            [("B", 5.0, "Count 3: 11"), ("A", 2.0, "Count 2: 10")],
+        ]
+
+    def test_reasons_as_json_are_the_reasons(self) -> None:
+        explained = explanation(list(SPACE.features), list(np.linspace(-1.0, 1.0, len(SPACE.features))))
+        assert len(explained.reasons) > 30
+        assert explained.to_json() == [
+            {**dataclasses.asdict(reason), "fields": list(reason.fields)} for reason in explained.reasons
+        ]
+        assert explained.texts(5) == [reason.text for reason in explained.reasons if reason.weight > 0.0][:5]
 
 
 class TestTexts:
@@ -265,6 +284,14 @@ class TestTexts:
     def test_stored_values_are_turned_back_into_what_a_person_writes(self, name: str, value: float, text: str) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == name)
         assert measured(feature, value) == text
+
+    def test_what_was_measured_does_not_depend_on_what_was_told_before(self) -> None:
+        feature = Feature("some_share", "g", "Share of something", "X")
+        values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
+        assert [measured(feature, value).removeprefix("Share of something: ") for value in values] == [
+            "0 %", "0 %", "25 %", "100 %", "not known", "25 %", "not known", "0 %",
+        ]  # fmt: skip
+        assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == "Share of another: 25 %"
 
     def test_a_share_is_never_rounded_to_none_or_all(self) -> None:
         assert [percent(share) for share in (0.0, 1e-7, 0.0123, 0.99999999, 1.0)] == [
