@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -98,64 +99,74 @@ class Scores:
         # Arrays become lists once: a value taken from an array by itself costs more than all else about it.
         rows = [*table.first_row[start:end].tolist(), int(table.first_row[end]) if end < count else table.n_rows]
         first, last = rows[0], rows[-1]
-        ids, numbers = _declared(table, "shipment_id", first, last), _declared(table, "item_number", first, last)
         names = list(self.heads)
-        heads = zip(*(self.heads[name][start:end].tolist() for name in names), strict=True)
-        item_risk, item_heads = self.item_risk[first:last].tolist(), self.item_heads[first:last].tolist()
-        warnings = self._warnings(rows)
+        items = self._items(rows, start, names)
+        ids = _declared(table, "shipment_id", first, last)
         model = {"name": self.model.name, "version": self.model.version, "digest": self.model.digest}
-        answers = []
-        for index, of_heads, risk, percentile, lane, selected_by, late in zip(
-            range(start, end),
-            heads,
-            self.risk[start:end].tolist(),
-            self.percentile[start:end].tolist(),
-            self.lane[start:end].tolist(),
-            self.selected_by[start:end].tolist(),
-            self.late[start:end].tolist(),
-            strict=True,
-        ):
-            begin = rows[index - start]
-            items = [
-                {
-                    # Undeclared item numbers are counted, so that an answer can always name its item.
-                    "item_number": numbers[row - first] or str(row - begin + 1),
-                    "risk": item_risk[row - first],
-                    "content": dict(zip(names, item_heads[row - first], strict=True)),
-                    "substance": None if (match := self.substances[row]) is None else self._substance(match, index),
-                    "reasons": [],
-                }
-                for row in range(begin, rows[index - start + 1])
-            ]
-            explains, reasons = None, []
+        answers = [
+            {
+                "shipment_id": ids[begin - first],
+                "risk": risk,
+                "percentile": percentile,
+                "content": dict(zip(names, heads, strict=True)),
+                "lane": lane,
+                "selected_by": selected_by,
+                "explains": None,
+                "reasons": [],
+                "items": items[begin - first : behind - first],
+                "warnings": [],
+                "late": late,
+                "model": model,
+            }
+            for (begin, behind), risk, percentile, heads, lane, selected_by, late in zip(
+                pairwise(rows),
+                self.risk[start:end].tolist(),
+                self.percentile[start:end].tolist(),
+                zip(*[of_head[start:end].tolist() for of_head in self.heads.values()], strict=True),
+                self.lane[start:end].tolist(),
+                self.selected_by[start:end].tolist(),
+                self.late[start:end].tolist(),
+                strict=True,
+            )
+        ]
+        for index, answer in enumerate(answers, start):
             explanation = self.explained.get(index)
             if explanation is not None:
-                reasons = explanation.to_json()
-                item = items[explanation.item_row - begin]
-                item["reasons"] = reasons
-                explains = {
+                item = items[explanation.item_row - first]
+                item["reasons"] = answer["reasons"] = explanation.to_json()
+                answer["explains"] = {
                     "head": explanation.head,
                     "item_number": item["item_number"],
                     "base_value": explanation.base_value,
                     "raw_score": explanation.raw_score,
                 }
-            answers.append(
-                {
-                    "shipment_id": ids[begin - first],
-                    "risk": risk,
-                    "percentile": percentile,
-                    "content": dict(zip(names, of_heads, strict=True)),
-                    "lane": lane,
-                    "selected_by": selected_by,
-                    "explains": explains,
-                    "reasons": reasons,
-                    "items": items,
-                    "warnings": warnings.get(index - start, []),
-                    "late": late,
-                    "model": model,
-                }
-            )
+        for position, warnings in self._warnings(rows).items():
+            answers[position]["warnings"] = warnings
         return answers
+
+    def _items(self, rows: list[int], start: int, names: list[str]) -> list[dict[str, Any]]:
+        """The answers, without reasons, for all goods items of the shipments from ``start`` on whose first rows, and their
+        end, are ``rows``."""
+        first, last = rows[0], rows[-1]
+        return [
+            {
+                # Undeclared item numbers are counted, so that an answer can always name its item.
+                "item_number": number or str(row - rows[shipment - start] + 1),
+                "risk": risk,
+                "content": dict(zip(names, heads, strict=True)),
+                "substance": None if match is None else self._substance(match, shipment),
+                "reasons": [],
+            }
+            for row, number, shipment, risk, heads, match in zip(
+                range(first, last),
+                _declared(self.table, "item_number", first, last),
+                self.table.shipment[first:last].tolist(),
+                self.item_risk[first:last].tolist(),
+                self.item_heads[first:last].tolist(),
+                self.substances[first:last],
+                strict=True,
+            )
+        ]
 
     def _warnings(self, rows: list[int]) -> dict[int, list[dict[str, str]]]:
         """Position in ``rows`` (first rows of neighbouring shipments, and their end) -> warnings, where there are any."""
