@@ -22,8 +22,5 @@ cdef class Beginnings:
                    size=Py_ssize_t, char=Py_UCS4)
     cpdef Py_ssize_t find(self, str text, Py_ssize_t begin)
 
-@cython.locals(begin=Py_ssize_t, piece=str, found=tuple, length=Py_ssize_t, size=Py_ssize_t)
-cpdef bint begins_name(list pieces, str joined, dict lengths, dict names, Py_ssize_t head, Py_ssize_t shortest)
-
 @cython.locals(found=list, token=str, before=str, index=Py_ssize_t, size=Py_ssize_t, word=object, distance=object)
 cpdef list near_words(list tokens, object near, set beginnings, set endings, Py_ssize_t fewest, Py_ssize_t most)

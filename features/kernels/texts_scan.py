@@ -164,29 +164,6 @@ class Beginnings:
         return -1
 
 
-def begins_name(
-    pieces: list[str], joined: str, lengths: dict[str, tuple[int, ...]], names: dict[str, Any], head: int, shortest: int
-) -> bool:
-    """Whether one of the ``names`` begins at the beginning of a piece.
-
-    Args:
-        pieces: the pieces of ``joined``, in order.
-        joined: the text.
-        lengths: the lengths of names by their first ``head`` characters, of shorter ones by their first ``shortest``.
-        names: all names.
-    """
-    begin = 0
-    for piece in pieces:
-        for size in (head, shortest):
-            found = lengths.get(joined[begin : begin + size])
-            if found is not None:
-                for length in found:
-                    if joined[begin : begin + length] in names:
-                        return True
-        begin += len(piece)
-    return False
-
-
 def near_words(
     tokens: list[str],
     near: Callable[[str], tuple[tuple[str, int], ...]],

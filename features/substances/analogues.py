@@ -112,6 +112,20 @@ def _stem_beginnings() -> Beginnings:
     return Beginnings(form for form, part in _forms()[0].items() if part in STEMS and form.isascii())
 
 
+@cache
+def _stem_words() -> re.Pattern[str]:
+    """What a word has in it, or ends in, where a stem in ASCII begins that may go on in the next word."""
+    forms = [form for form, part in _forms()[0].items() if part in STEMS and form.isascii()]
+    begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
+    return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
+
+
+def may_hold_stem(word: str) -> bool:
+    """Whether in a word of a text in ASCII, letters from a to z, a stem may begin, or one of the words that members of a family
+    are told by."""
+    return _stem_words().search(word) is not None
+
+
 def analogue(spelled: str) -> Analogue | None:
     """The first composed name in a text, if there is one; a bare stem (``fentanyl``) is none.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from features.reference import Group, Substance, class_definitions, class_exemptions
@@ -22,6 +22,10 @@ SIMILAR: Final = 0.68
 _LEAST_ATOMS: Final = 12
 # Salts in which these substances are traded and named by an InChIKey of their own.
 _ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
+
+
+# One chemical is declared in many ways, and reading its structure costs a millisecond. A molecule takes a few kilobytes.
+_REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class StructureIndex:
                 self._parents[row.name] = parent
         self._salts: dict[str, Substance] | None = None
         self._details = cache(self._examined)
+        self._read = lru_cache(maxsize=_REMEMBERED)(_read)
+        self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
 
     def details(self, substance: str) -> Details | None:
         """Structure and class definitions of a row, by its name."""
@@ -72,7 +78,7 @@ class StructureIndex:
 
     def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
         """The parent structure a SMILES or InChI stands for; ``None`` if it is neither."""
-        return from_smiles(text) if form == "smiles" else from_inchi(text) or from_inchi(text.rstrip(";"))
+        return self._read(text, form)
 
     def match(
         self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False
@@ -106,8 +112,7 @@ class StructureIndex:
                 classes=details.classes,
                 evidence=(how, f"The structure is that of {row.name}."),
             )
-        classes = class_matches(structure)
-        closest, likeness = nearest(structure)
+        classes, closest, likeness = self._compared(structure)
         met = [one for one in classes if one.result == "met"]
         if met:
             exempt = exempt_from(classes, structure.inchikey)
@@ -130,6 +135,15 @@ class StructureIndex:
     def _examined(self, substance: str) -> Details:
         parent = self._parents[substance]
         return Details(parent.smiles, parent.inchikey, class_matches(parent))
+
+
+def _read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+    return from_smiles(text) if form == "smiles" else from_inchi(text) or from_inchi(text.rstrip(";"))
+
+
+def _compared(structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
+    """The class definitions that a structure answers to, the watched substance most like it, and how like."""
+    return class_matches(structure), *nearest(structure)
 
 
 def class_group(smiles: str) -> str:

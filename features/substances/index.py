@@ -1,7 +1,7 @@
 """Finds the substance that a text declares: by name, identifier, structure, composition of its name, or near spelling.
 
-The stages go from sure and cheap to doubtful and dear, and end with the first that settles the matter. The great majority
-of texts, which name nothing, cost some dictionary look-ups and a few searches.
+The stages go from sure and cheap to doubtful and dear, and end with the first that settles the matter. A first look says which
+of them can find something at all: the great majority of texts, which name nothing, cost a dictionary look-up a word.
 """
 
 from __future__ import annotations
@@ -16,6 +16,18 @@ from features.reference import BenignChemical, Group, Substance, benign_chemical
 from features.reference.unii import UniiName, unii_names
 from features.substances.analogues import Analogue, analogue
 from features.substances.context import Surroundings
+from features.substances.first_look import (
+    DISGUISE,
+    EVERYTHING,
+    FRAGMENT,
+    HINT,
+    NAME,
+    NEAR,
+    NUMBER,
+    STEM,
+    STRUCTURE,
+    first_look,
+)
 from features.substances.match import BENIGN, WATCHED, Kind, Match
 from features.substances.misspelt import MisspeltNames, merged
 from features.substances.names import Entry, Found, NameIndex, members
@@ -96,6 +108,7 @@ class SubstanceIndex:
         others = [name.name for name in unii if name.kind == "other"]
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
         self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
+        self._look = first_look(self._names, self._misspelt)
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._resolve)
 
     @staticmethod
@@ -151,10 +164,18 @@ class SubstanceIndex:
     def _resolve(self, text: str, chemical: bool, readable: bool = True) -> Match | None:
         # Of a document its beginning is read: what it costs grows faster than its length.
         text = text[:_LONGEST_READ]
+        seen = EVERYTHING
+        if not chemical and text.isascii() and "&" not in text:
+            seen = self._look.read(text.lower())
+            if not seen:
+                return None
+            if seen & FRAGMENT:
+                seen = EVERYTHING
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
-        found = self._names.find(spelled, around)
-        found += self._numbers_in(spelled, around)
+        found = self._names.find(spelled, around) if seen & (NAME | DISGUISE) else []
+        if seen & NUMBER:
+            found += self._numbers_in(spelled, around)
         if chemical and not any(item.hit for item in found):
             found += self._names.whole(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
@@ -164,11 +185,12 @@ class SubstanceIndex:
             return self._of_found(best, text, spelled)
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
-        pieces = [piece for piece in structures_in(text, chemical=chemical) if len(piece.text) > known]
+        structures = structures_in(text, chemical=chemical) if seen & (STRUCTURE | HINT) else []
+        pieces = [piece for piece in structures if len(piece.text) > known]
         candidates = list(self._by_structure(pieces, spelled, around)) if pieces else []
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)
         if not any(match.hit for match in candidates):
-            composed = analogue(spelled)
+            composed = analogue(spelled) if seen & STEM else None
             if composed is not None and _LETTER.match(spelled, composed.end) is not None:
                 # The word goes on: etonitazepene is not composed of etonitazene.
                 composed = None
@@ -182,7 +204,8 @@ class SubstanceIndex:
                         best, beside = None, False
         # What was read as the structure of some other chemical is no misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
-            near = [item for item in self._misspelt.find(spelled, around, found) if item.end - item.start > read]
+            misspelt = self._misspelt.find(spelled, around, found) if seen & NEAR else []
+            near = [item for item in misspelt if item.end - item.start > read]
             if near:
                 # They are longer than what was read of them.
                 candidates = [match for match in candidates if not match.hit]

@@ -22,6 +22,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from features.kernels.glance import Alike
 from features.kernels.texts_scan import near_words
 from features.substances.context import Surroundings
 from features.substances.match import WATCHED
@@ -43,13 +44,15 @@ _SALT: Final = re.compile(
 )
 # A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
 _LONGEST: Final = 160
-# Fewest letters of a word that serves as anchor, and most of two pieces that are read as one.
+# Fewest letters of a word that serves as anchor.
 _ANCHOR: Final = 5
-_LONGEST_WORD: Final = 40
+#: Fewest and most letters of two pieces that are read as one.
+FEWEST_LETTERS: Final = _ANCHOR
+MOST_LETTERS: Final = 40
 # With two errors one of three words is whole; the fourth is for two words written as one.
 _ANCHORS: Final = 4
-# Trade repeats its words: nearly all are in this cache, whatever the texts.
-_REMEMBERED_WORDS: Final = 65_536
+# Asked for only where a word of a text is near to a watched one.
+_REMEMBERED_WORDS: Final = 16_384
 # Pieces of words are joined where one of them begins or ends a name exactly, by at least so many letters.
 _PIECE: Final = 3
 # Short words that are never pieces of a name, whatever stands beside them.
@@ -131,11 +134,8 @@ class MisspeltNames:
         for name in names.values():
             for word, anchor in _anchors(name, frequency):
                 self._anchors.setdefault(word, []).append(anchor)
-        # By length, so that only words within two letters are compared.
-        self._by_length: dict[int, list[str]] = {}
         self._reach = {word: max(anchor.errors for anchor in held) for word, held in self._anchors.items()}
-        for word in self._anchors:
-            self._by_length.setdefault(len(word), []).append(word)
+        self._alike = Alike(self._reach)
         self._beginnings = {word[:size] for word in self._anchors for size in range(_PIECE, len(word))}
         self._endings = {word[-size:] for word in self._anchors for size in range(_PIECE, len(word))}
         self._known = RESERVED | _LITTLE_WORDS | frozenset(words)
@@ -157,10 +157,15 @@ class MisspeltNames:
             Finds of kind ``misspelt`` with the number of errors as ``distance``.
         """
         tokens = around.tokens
-        seeds = near_words(tokens, self._near, self._beginnings, self._endings, _ANCHOR, _LONGEST_WORD)
+        seeds = near_words(tokens, self._near, self._beginnings, self._endings, FEWEST_LETTERS, MOST_LETTERS)
         if not seeds:
             return []
         return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
+
+    def role(self, word: str) -> tuple[bool, bool, bool]:
+        """Whether a word of letters is near to one of a watched name, and whether it begins and ends one exactly."""
+        near = len(word) >= FEWEST_LETTERS - 1 and bool(self._near_anchors(word))
+        return near, word in self._beginnings, word in self._endings
 
     def kin(self, word: str) -> tuple[Entry, int] | None:
         """The watched name of one word on the stem of a family that a word on that stem is nearest to, and its errors.
@@ -178,13 +183,11 @@ class MisspeltNames:
         """The anchors within the errors that they bear, with the number of errors."""
         if not (token.isascii() and token.isalpha()):
             return ()
-        length = len(token)
         found: list[tuple[str, int]] = []
-        for size in range(length - 2, length + 3):
-            choices = self._by_length.get(size)
-            if choices:
-                hits = process.extract(token, choices, scorer=OSA.distance, score_cutoff=2, limit=None)
-                found += [(word, int(errors)) for word, errors, _ in hits if errors <= self._reach[word]]
+        # Only words of about the same length and letters are compared.
+        for choices in self._alike.to(token):
+            hits = process.extract(token, choices, scorer=OSA.distance, score_cutoff=2, limit=None)
+            found += [(word, int(errors)) for word, errors, _ in hits if errors <= self._reach[word]]
         return tuple(found)
 
     def _judged(

@@ -1,18 +1,19 @@
 """Finds names of substances in text: on token boundaries, with their positions, in any number of languages.
 
 Names are keyed by their letters and digits alone. A text is cut into tokens, and at each token the joined rest of the
-text is compared with the names that begin with the same characters: two dictionary look-ups per token for the great
-majority of texts, which name nothing, however many names there are.
+text is compared with the names that begin with the same characters: two dictionary look-ups per token, however many names
+there are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from features.kernels.texts_scan import begins_name
+from features.kernels.glance import Glance
 from features.reference import BenignChemical, ReferenceDataError, Substance
 from features.substances.context import Surroundings
 from features.substances.match import BENIGN, WATCHED, Kind
@@ -252,6 +253,22 @@ class NameIndex:
         """Keys of the names that stand for no watched substance."""
         return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
 
+    def heads(self) -> list[str]:
+        """With what names begin, sorted."""
+        return sorted(self._lengths)
+
+    def may_begin(self, word: str, heads: list[str]) -> bool:
+        """Whether some name may begin with a word, or the word with a name, whatever stands behind it; ``heads`` as `heads`."""
+        at = bisect_left(heads, word)
+        if at < len(heads) and heads[at].startswith(word):
+            return True
+        found = self._lengths.get(word[:_HEAD], ()) + self._lengths.get(word[:SHORTEST], ())
+        return any(length > len(word) or word[:length] in self._names for length in found)
+
+    def glance(self, judge: Callable[[str], int], fewest: int, most: int, remembered: int) -> Glance:
+        """A `Glance` at texts for these names, of which none is added afterwards; arguments as there."""
+        return Glance(judge, self._lengths, self._names, _HEAD, SHORTEST, fewest, most, remembered)
+
     def _enter(self, key: str, entry: Entry) -> None:
         self._names[key] = entry
         head = key[:_HEAD] if len(key) >= _HEAD else key[:SHORTEST]
@@ -286,9 +303,6 @@ class NameIndex:
         joined = "".join(pieces)
         lengths_of, names = self._lengths, self._names
         found: list[Found] = []
-        # Of an ordinary text this is all. Behind what is glued to an Arabic noun a name may begin within a piece.
-        if spelled.isascii() and not begins_name(pieces, joined, lengths_of, names, _HEAD, SHORTEST):
-            return found
         at, taken, ends = 0, 0, None
         for piece in pieces:
             begin, at = at, at + len(piece)

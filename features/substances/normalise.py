@@ -56,6 +56,10 @@ _FRAGMENTS: Final = re.compile(
     r"|(?:f|ph)entan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph|propionamide|propanoyl|propanoic|butanoyl"
     r"|butyramide|(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|(?<![a-z])t[ -]*boc(?![a-z])|(?<![a-z])t[ -]*butyl"
 )
+# Each of the fragments has one of these in it, within one word.
+_IN_FRAGMENTS: Final = re.compile(
+    "phenyl|(?:f|ph)entan[iy]l|piperidinone|piperidyl|sulph|propionamide|propano|butanoyl|butyramide|butyl|butoxy|boc$"
+)
 _FRAGMENT: Final = {
     "fentanil": "fentanyl",
     "phentanil": "fentanyl",
@@ -172,6 +176,11 @@ def spell(folded: str) -> str:
     ):
         return _FRAGMENTS.sub(_same_fragment, folded)
     return folded
+
+
+def may_hold_fragment(word: str) -> bool:
+    """Whether a word of a folded text, letters from a to z, may be a part of what `spell` brings to one spelling."""
+    return _IN_FRAGMENTS.search(word) is not None
 
 
 def spellings(folded: str, unspelled: int = 2) -> list[str]:

@@ -170,18 +170,40 @@ def _cores(word: str) -> int:
         if len(letters) == 1:
             continue
         total += len(letters)
-        for block in _BLOCK.findall(letters):
-            cores += block in CORE
-            # A single letter joins blocks, but a word of single letters is none.
-            covered += len(block) if len(block) > 1 else 0.5
+        own, share = _blocks(letters)
+        cores += own
+        covered += share
     return cores if covered >= _COVERED * total else 0
+
+
+def _blocks(letters: str) -> tuple[int, float]:
+    """How many building blocks a run of letters has that tell a name, and how many of its letters belong to blocks."""
+    cores, covered = 0, 0.0
+    for block in _BLOCK.findall(letters):
+        cores += block in CORE
+        # A single letter joins blocks, but a word of single letters is none.
+        covered += len(block) if len(block) > 1 else 0.5
+    return cores, covered
+
+
+def made_of(word: str) -> tuple[bool, bool, bool]:
+    """What a word, letters from a to z, may be in a name: made of building blocks, with one that tells a name; or of every day.
+
+    A name has a word of the first and one of the second kind, and none of every day that stands between blanks is either.
+    """
+    cores, covered = _blocks(word)
+    return len(word) > 1 and covered >= _COVERED * len(word), len(word) > 1 and cores > 0, word in EVERYDAY
 
 
 def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
     """Neighbouring words that may belong to a name, at least one of them made of building blocks."""
     run: list[_Word] = []
     last = 0
-    found = list(_WORD.finditer(_AMOUNT.sub(_blank, flat)))
+    # An amount has a digit.
+    bare = _AMOUNT.sub(_blank, flat) if any(map(str.isdigit, flat)) else flat
+    found = list(_WORD.finditer(bare))
+    if not any(_cores(matched[0]) for matched in found if matched.end() - matched.start() <= _LONGEST_NAME):
+        return
     for place, matched in enumerate(found):
         start, end = matched.span()
         text = matched[0]

@@ -15,7 +15,6 @@ from features.kernels.texts import TextRows, any_missing, pairs, positions
 from features.kernels.texts_headings import log_scores, pairwise
 from features.kernels.texts_scan import (
     Beginnings,
-    begins_name,
     mixes_letters_and_figures,
     name_tokens,
     near_words,
@@ -197,20 +196,6 @@ def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) 
         found.append(at)
         at = beginnings.find(text, at + 1)
     assert found == places
-
-
-def test_a_name_begins_at_the_beginning_of_a_piece() -> None:
-    names = {"abcdefgh": 1, "abc": 2, "xy1": 3}
-    lengths: dict[str, tuple[int, ...]] = {"abcdef": (8,), "abc": (3,), "xy1": (3,)}
-    for pieces, begins in (
-        (["abcdefgh"], True),
-        (["12", "abcd", "efgh"], True),
-        (["xy", "1"], True),
-        (["zabc", "y1"], False),
-        (["ab"], False),
-        ([], False),
-    ):
-        assert begins_name(pieces, "".join(pieces), lengths, names, 6, 3) is begins
 
 
 def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:

@@ -1,0 +1,39 @@
+cimport cython
+
+cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, _BEGINS, _ENDS, _LABEL
+cdef int _BLOCKS, _CORE, _EVERYDAY, _OF_ITSELF, _OF_WORDS
+cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _SIGNS
+
+cdef class Glance:
+    cdef object _judge
+    cdef dict _lengths, _names, _known
+    cdef bytes _begun
+    cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
+
+    @cython.locals(found=int, places=list, digits=Py_ssize_t, hyphen=bint, key=bint, before=str, earlier=int,
+                   run=int, begin=Py_ssize_t, signs=Py_ssize_t, letters=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4,
+                   kind=int, word=str, bits=int, both=Py_ssize_t)
+    cpdef int read(self, str text) except -1
+    @cython.locals(bits=object)
+    cdef int _of(self, str word) except -1
+    @cython.locals(place=Py_ssize_t, joined=str, begin=Py_ssize_t, at=Py_ssize_t, size=Py_ssize_t, found=tuple, length=Py_ssize_t)
+    cdef bint _named(self, str text, list places) except -1
+    @cython.locals(begun='const unsigned char*', number=Py_ssize_t, count=int, at=Py_ssize_t, char=Py_UCS4)
+    cdef bint _may_begin(self, str text, Py_ssize_t place) noexcept
+
+@cython.locals(size=Py_ssize_t, found=int, before=Py_ssize_t, after=Py_ssize_t, vowel=Py_UCS4)
+cdef int _joined(str text, Py_ssize_t at) noexcept
+cdef bint _is_letter(Py_UCS4 char) noexcept
+
+cdef class Alike:
+    cdef list _words, _first
+    cdef bytes _reach
+    cdef unsigned int[::1] _letters
+
+    @cython.locals(found=list, near=list, words=list, reach='const unsigned char*', letters='unsigned int[::1]', size=Py_ssize_t,
+                   own='unsigned int', longest=Py_ssize_t, length=Py_ssize_t, apart=int, errors=int, at=Py_ssize_t)
+    cpdef list to(self, str word)
+
+@cython.locals(letters='unsigned int', char=Py_UCS4)
+cdef unsigned int _letters(str word) noexcept
+cdef int _bits(unsigned int number) noexcept

@@ -1,0 +1,69 @@
+"""What a text is worth looking through for: the first look at it, which for most texts is the last.
+
+Each stage of `index` says here by which words it can be told that it will find nothing. What a word is taken for here may be
+more than what is found in the end, and never less.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Final
+
+from features.kernels.glance import (
+    BEGINS,
+    BLOCKS,
+    CORE,
+    DISGUISE,
+    ENDS,
+    EVERYDAY,
+    FRAGMENT,
+    HINT,
+    LABEL,
+    NAME,
+    NEAR,
+    NUMBER,
+    STEM,
+    STRUCTURE,
+    Glance,
+)
+from features.substances.analogues import may_hold_stem
+from features.substances.misspelt import FEWEST_LETTERS, MOST_LETTERS, MisspeltNames
+from features.substances.names import NameIndex
+from features.substances.normalise import may_hold_fragment
+from features.substances.spotting_names import hints_at_a_name, made_of
+
+__all__ = ["DISGUISE", "EVERYTHING", "FRAGMENT", "HINT", "NAME", "NEAR", "NUMBER", "STEM", "STRUCTURE", "first_look"]
+
+#: A text that was not looked at.
+EVERYTHING: Final = NAME | NEAR | HINT | STEM | FRAGMENT | NUMBER | STRUCTURE | DISGUISE
+# Trade repeats its words: nearly all are in this cache, whatever the texts.
+_REMEMBERED_WORDS: Final = 65_536
+_LABEL: Final = re.compile("cas")
+_STRUCTURE: Final = re.compile("smiles")
+
+
+def first_look(names: NameIndex, misspelt: MisspeltNames) -> Glance:
+    """The first look at a text, for names of which none is added afterwards."""
+    judge = partial(_judged, names, names.heads(), misspelt)
+    return names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
+
+
+def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: str) -> int:
+    """What a word, letters from a to z, says by itself."""
+    near, begins, ends = misspelt.role(word)
+    blocks, core, everyday = made_of(word)
+    bits = NEAR * near | BEGINS * begins | ENDS * ends | BLOCKS * blocks | CORE * core | EVERYDAY * everyday
+    if names.may_begin(word, heads):
+        bits |= NAME
+    if hints_at_a_name(word):
+        bits |= HINT
+    if may_hold_stem(word):
+        bits |= STEM
+    if may_hold_fragment(word):
+        bits |= FRAGMENT
+    if _LABEL.search(word) is not None:
+        bits |= LABEL
+    if _STRUCTURE.search(word) is not None:
+        bits |= STRUCTURE
+    return bits
