@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-#: What `Glance` says of a text, one bit each: a name, a word near to a watched one, a piece of a systematic name or the stem of
-#: composed names may stand in it; fragments that have two spellings; a CAS number, a structure, letters written as figures or signs.
+#: What `Glance` says of a text, one bit each. There may stand in it: a name, a word near to a watched one, a piece of a systematic
+#: name, the stem of composed names, a fragment that has two spellings, a CAS number, a structure, letters written as figures or
+#: signs.
 _NAME = 1
 _NEAR = 2
 _HINT = 4
@@ -49,8 +50,8 @@ class Glance:
     What a word says by itself is asked once and remembered: few words make up many texts.
 
     Args:
-        judge: says of a word, letters from a to z, which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`, `ENDS`,
-            `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` it has; ``NAME`` where a name may begin with it, or it with a name.
+        judge: says of a word, letters from a to z, which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`,
+            `ENDS`, `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` it has; ``NAME`` where a name may begin with it, or it with a name.
         lengths: the lengths of names by their first ``head`` letters and digits, of shorter ones by their first ``shortest``.
         names: all names.
         fewest, most: letters of two neighbours that together may be one word near to a watched one.

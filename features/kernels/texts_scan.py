@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import intern
-from typing import Any
 
 # Signs other than a to z are alike to `Beginnings`.
 _SIGNS = 27
