@@ -2,9 +2,9 @@ cimport cython
 
 from features.groups.history_address cimport plain_contact, plain_name, plain_postcode, split_address
 
-cdef tuple _PRESS_HEADINGS
+from features.kernels.blake2 cimport hashed, hashed_letters
 
-cpdef long long _digest(str text)
+cdef tuple _PRESS_HEADINGS
 
 cpdef long long _name(str text)
 

@@ -20,8 +20,8 @@ _PIECES = (
     " one 1-boc-4-ap boc butyl t-butylnitazene nitazene etonitazene etoni tazene isotonitazene fen tai ni fentaini sufen mini"
     " n-phenethyl phenyl ethyl 2-phenylethyl phenylamino phenethyl bromide aniline propionyl chloride sulphuric acid hydrochloride"
     " f3ntanyl fenta1ny1 437-38-7 437 - 38-7 cas 437387 case 40064346 cas no. ZOJBYZNEUISWFT-UHFFFAOYSA-N smiles CCO=C c1ccccc1"
-    " (CCO) inchi=1s/ch4/h1h4 4'-methyl n,n-dimethyl 1-(2-phenylethyl)piperidin-4-one uric acid, 1,3-dimethyl- sodium carbonate nylon"
-    " acrylic polyester shirt 25 kg 98% drum a of x test strips no for analogue base metal brown butter - / , . ; ( ) [ ] _ #"
+    " (CCO) inchi=1s/ch4/h1h4 4'-methyl n,n-dimethyl 1-(2-phenylethyl)piperidin-4-one uric acid, 1,3-dimethyl- sodium carbonate"
+    " nylon acrylic polyester shirt 25 kg 98% drum a of x test strips no for analogue base metal brown butter - / , . ; ( ) [ ] _ #"
 )
 PIECES = _PIECES.split()
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).flatmap(
@@ -110,7 +110,8 @@ def test_signs_of_numbers_structures_and_disguise() -> None:
     look = glance(cas=LABEL)
     for text, seen in (
         ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", STRUCTURE),
-        ("c 1", 0), ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", 0), ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
+        ("c 1", 0), ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", 0),
+        ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip
         assert look.read(text) == seen, text
