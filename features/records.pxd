@@ -16,6 +16,9 @@ cpdef Record read_record(object data)
 )
 cpdef list encode_records(list records, int[:, ::1] codes)
 
+@cython.locals(record=Record, own=dict)
+cdef bint _have_further(list records) except -1
+
 @cython.locals(given=dict, places=dict, text=object)
 cdef object _read_party(str role, object value, list texts, list notes, list fatal)
 

@@ -172,11 +172,21 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
 
 def further_of(records: list[Record]) -> dict[str, list[str | None]]:
     """Per further field one text per goods item: the item's own, or its shipment's."""
-    if not any(record.further or any(record.item_further) for record in records):
+    if not _have_further(records):
         return {}
     of_items = [{**record.further, **own} for record in records for own in record.item_further]
     names = dict.fromkeys([name for further in of_items for name in further])
     return {name: [further.get(name) for further in of_items] for name in names}
+
+
+def _have_further(records: list[Record]) -> bool:
+    for record in records:
+        if record.further:
+            return True
+        for own in record.item_further:
+            if own:
+                return True
+    return False
 
 
 def _read_party(role: str, value: object, texts: list[str | None], notes: list[Problem], fatal: list[Problem]) -> None:

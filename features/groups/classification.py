@@ -8,6 +8,7 @@ frequent in the fit window.
 from __future__ import annotations
 
 from itertools import chain
+from sys import intern
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
 from features.groups.description import REMEMBERED, declared_text, vocabulary_of, words
-from features.kernels.texts import TextRows, pairs
+from features.kernels.texts import TextRows, keyed, pairs
 from features.kernels.texts_headings import agreement, log_scores
 from features.reference import hs_exists, hs_of_interest
 from features.table import ManifestTable
@@ -116,23 +117,23 @@ class ClassificationGroup(Group):
         _OF_CODE.fill(hs.values, hs.codes, out, 0)
         headings = hs.mapped(_heading)
         pair, numbers = pairs(text.codes, headings.codes, len(headings.values))
-        self._of_pair.fill(_keys(text.values, headings.values, numbers), pair, out, _FIRST_OF_PAIR)
+        self._of_pair.fill(keyed(text.values, headings.values, numbers), pair, out, _FIRST_OF_PAIR)
 
-    def _pair_rows(self, keys: list[str]) -> FloatArray:
+    def _pair_rows(self, keys: list[tuple[str, str | None]]) -> FloatArray:
         """(keys, 5) agreement of texts and HS headings, and what either says of chemicals: the last features of the group."""
         rows = np.full((len(keys), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
-        texts: dict[str, int] = {}
-        # Of each key its text, heading and chapter; -1 for one that the model does not know, -2 for none.
-        places = np.full((3, len(keys)), -2)
-        for i, key in enumerate(keys):
-            code, described, text = key.partition("\n")
-            if code:
-                rows[i, 3] = code[:2] in _CHEMICAL
-                places[1:, i] = self._heading_at.get(code, -1), self._chapter_at.get(code[:2], -1)
-            if described:
-                places[0, i] = texts.setdefault(text, len(texts))
+        rows[:, 3] = [code[:2] in _CHEMICAL if code else np.nan for code, _ in keys]
         if not self.headings_:
             return rows
+        texts = {text: place for place, text in enumerate(dict.fromkeys([text for _, text in keys if text is not None]))}
+        # Of each key its text, heading and chapter; -1 for one that the model does not know, -2 for none.
+        places = np.array(
+            [
+                [-2 if text is None else texts[text] for _, text in keys],
+                [self._heading_at.get(code, -1) if code else -2 for code, _ in keys],
+                [self._chapter_at.get(code[:2], -1) if code else -2 for code, _ in keys],
+            ]
+        )
         distinct = list(texts)
         for first in range(0, len(distinct), _PART):
             self._compare(distinct[first : first + _PART], first, places, rows)
@@ -170,18 +171,8 @@ class ClassificationGroup(Group):
 
 
 def _heading(code: str) -> str:
-    return code[:4]
-
-
-def _keys(texts: list[str], headings: list[str], numbers: list[int]) -> list[str]:
-    """What stands for a pair of `pairs`: the heading, and after a line break the text, as far as there is one."""
-    width = len(headings) + 1
-    keys = []
-    for number in numbers:
-        text, heading = divmod(number, width)
-        key = headings[heading - 1] if heading else ""
-        keys.append(f"{key}\n{texts[text - 1]}" if text else key)
-    return keys
+    # One object for each of the headings: those of many pairs are remembered.
+    return intern(code[:4])
 
 
 def _code_rows(codes: list[str]) -> FloatArray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
 from features.kernels.texts import TextRows, any_missing
-from features.kernels.texts_scan import survey, words_in
+from features.kernels.texts_scan import describe, survey, words_in
 from features.reference import character_rules, stop_words
 from features.table import Coded, ManifestTable
 
@@ -100,7 +100,10 @@ FEATURES: Final = declare(
         "Log share of past descriptions with the rarest known word of the text",
     ),
 )
-_LENGTH: Final = next(i for i, feature in enumerate(FEATURES) if feature.name == "description_length")
+_LENGTH, _STOP_WORD, _FAULT, _CAS_NUMBER, _GRADES, _MACHINES, _TOOLS = (
+    next(i for i, feature in enumerate(FEATURES) if feature.name == f"description_{name}")
+    for name in ("length", "stop_word", "fault", "cas", "grade", "equipment", "tooling")
+)
 _MISSING: Final = np.array([1.0, *[np.nan] * (len(FEATURES) - 1)])
 
 
@@ -130,7 +133,12 @@ def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
 
 @cache
 def _faults() -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(rule.pattern, re.IGNORECASE) for rule in character_rules())
+    """Expressions one of which matches a text that informs of nothing, from its beginning on."""
+    patterns = [rule.pattern for rule in character_rules()]
+    # Those that refer to a group of their own stay by themselves.
+    apart = [pattern for pattern in patterns if re.search(r"\\\d", pattern) is not None]
+    together = "|".join(f"(?:{pattern})" for pattern in patterns if pattern not in apart)
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*apart, together))
 
 
 @lru_cache(maxsize=_REMEMBERED_WORDS)
@@ -164,32 +172,19 @@ def _vagueness(tokens: list[str]) -> float:
     return 0.0
 
 
-def _fixed(text: str) -> tuple[float, ...]:
-    """The features that need no statistics."""
+def _searched(text: str, every: int, row: FloatArray) -> None:
+    """Write the features of a text that searches find, where the flags of its words let them find something."""
     low = folded(text)
-    tokens, letters, latin, digits, numbers = survey(low)
-    chemical = every = 0
-    for token in tokens:
-        flags = _flags(token)
-        chemical += flags & _IS_CHEMICAL
-        every |= flags
-    grade = every & _HINTS_AT_GRADE or "%" in low
-    return (
-        0.0,
-        float(len(text)),
-        float(len(words(text))),
-        digits / max(len(low), 1),
-        _vagueness(tokens) if every & _BEGINS_STOP_WORD else 0.0,
-        float(any(rule.search(text) for rule in _faults())),
-        1.0 - latin / letters if letters else 0.0,
-        float(chemical),
-        float("-" in low and _CAS.search(low) is not None),
-        float(len(_GRADE.findall(low))) if grade else 0.0,
-        float(every & _HINTS_AT_EQUIPMENT > 0 and _EQUIPMENT.search(low) is not None),
-        float(every & _HINTS_AT_TOOLING > 0 and _TOOLING.search(low) is not None),
-        float(every & _IS_MEDICINE > 0),
-        float(numbers),
-    )
+    if every & _BEGINS_STOP_WORD:
+        row[_STOP_WORD] = _vagueness(survey(low)[0])
+    if every & _HINTS_AT_GRADE or "%" in low:
+        row[_GRADES] = len(_GRADE.findall(low))
+    if every & _HINTS_AT_EQUIPMENT:
+        row[_MACHINES] = _EQUIPMENT.search(low) is not None
+    if every & _HINTS_AT_TOOLING:
+        row[_TOOLS] = _TOOLING.search(low) is not None
+    if "-" in low:
+        row[_CAS_NUMBER] = _CAS.search(low) is not None
 
 
 def declared_text(table: ManifestTable) -> Coded:
@@ -248,16 +243,17 @@ class DescriptionGroup(Group):
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, features)"""
-        rows = np.array([(*_fixed(text), *self._usual(text)) for text in texts])
+        rows = np.empty((len(texts), len(FEATURES)))
+        flags = describe(texts, folded, words, _flags, self.log_share_, rows)
+        faults = _faults()
+        for text, every, row in zip(texts, flags, rows, strict=True):
+            if every > _IS_CHEMICAL | _IS_MEDICINE or "%" in text or "-" in text or not text.isascii():
+                _searched(text, every, row)
+            for fault in faults:
+                if fault.match(text) is not None:
+                    row[_FAULT] = 1.0
         rows[:, _LENGTH] = np.log1p(rows[:, _LENGTH])
         return rows
-
-    def _usual(self, text: str) -> tuple[float, float]:
-        """Share of words that are not known, and the log share of the rarest one that is."""
-        found = words(text)
-        shares = self.log_share_
-        known = [shares[word] for word in found if word in shares]
-        return 1.0 - len(known) / len(found) if found else np.nan, min(known) if known else np.nan
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

@@ -22,7 +22,7 @@ from features.groups.base import FloatArray, Group, State, declare
 from features.groups.description import REMEMBERED, declared_text, words
 from features.groups.value import amounts
 from features.kernels.texts import TextRows, positions
-from features.kernels.texts_expected import distances, mean_effects
+from features.kernels.texts_expected import distances, hashed_places, mean_effects
 from features.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -54,12 +54,13 @@ _NUMBERS: Final = tuple(range(_PLACES))
 
 def _places(text: str) -> tuple[int, ...]:
     """Places of a text's words and pairs of neighbours; a text in a script without spaces also by pairs of characters."""
+    if text.isascii():
+        return tuple(hashed_places(words(text), _NUMBERS))
     own = [word.encode() for word in words(text)]
     sums = [crc32(word) for word in own]
     # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
     tokens = sums + [crc32(word, crc32(b" ", before)) for before, word in zip(sums, own[1:], strict=False)]
-    if not text.isascii():
-        tokens += [crc32(f"{a}{b}".encode()) for a, b in pairwise(text)]
+    tokens += [crc32(f"{a}{b}".encode()) for a, b in pairwise(text)]
     return tuple({_NUMBERS[token % _PLACES] for token in tokens})
 
 

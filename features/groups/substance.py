@@ -204,8 +204,7 @@ def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
             if name == "cas_number":
                 found = [index.resolve_cas(text) for text in column.values]
             else:
-                chemical = name == "declared_chemical"
-                found = [index.resolve(text, chemical=chemical) for text in column.values]
+                found = index.resolve_all(column.values, chemical=name == "declared_chemical")
             numbers = ranks = None
             for i, match in enumerate(found):
                 if match is not None:

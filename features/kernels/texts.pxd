@@ -25,5 +25,8 @@ cpdef bint any_missing(const int[::1] codes)
 @cython.locals(of_value='int[::1]', n_values=Py_ssize_t, i=Py_ssize_t, n=Py_ssize_t, row=Py_ssize_t, code=int)
 cpdef positions(dict known, list values, const int[::1] codes, int[:, ::1] target, Py_ssize_t column)
 
+@cython.locals(keys=list, width='long long', number='long long', text='long long', heading='long long')
+cpdef list keyed(list texts, list headings, list numbers)
+
 @cython.locals(n=Py_ssize_t, row=Py_ssize_t, known=dict, numbers='int[::1]', key='long long')
 cpdef tuple pairs(const int[::1] left, const int[::1] right, long long width)

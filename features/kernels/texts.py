@@ -19,12 +19,12 @@ Codes = NDArray[np.int32]
 
 
 class Kept:
-    """One generation of remembered texts: text -> row of ``rows`` (room, width), of which ``used`` are filled.
+    """One generation of remembered texts, or of what else stands for rows: text -> row of ``rows`` (room, width), of which ``used`` are filled.
 
     Rows are only ever added, and a text is entered after its row: whoever holds a generation can read it while others add to it.
     """
 
-    def __init__(self, known: dict[str, int], rows: FloatArray) -> None:
+    def __init__(self, known: dict[Any, int], rows: FloatArray) -> None:
         self.known = known
         self.rows = rows
         self.used = len(known)
@@ -36,12 +36,12 @@ class TextRows:
     When the room is used up, all but the texts of the table at hand are forgotten. Any thread may ask.
 
     Args:
-        compute: texts -> (texts, width) float64. A row must not depend on the texts beside it.
+        compute: texts, or other keys, -> (texts, width) float64. A row must not depend on the texts beside it.
         missing: (width,) the row of a missing text.
         most: texts that are remembered.
     """
 
-    def __init__(self, compute: Callable[[list[str]], FloatArray], missing: FloatArray, most: int) -> None:
+    def __init__(self, compute: Callable[[list[Any]], FloatArray], missing: FloatArray, most: int) -> None:
         self._compute = compute
         self._missing = np.ascontiguousarray(missing, dtype=np.float64)
         self._width = len(missing)
@@ -49,7 +49,7 @@ class TextRows:
         self._lock = Lock()
         self._kept = Kept({}, np.empty((0, len(missing))))
 
-    def fill(self, values: list[str], codes: Codes, matrix: FloatArray, column: int) -> None:
+    def fill(self, values: list[Any], codes: Codes, matrix: FloatArray, column: int) -> None:
         """Write the rows of a text column, ``codes`` (n,) into ``values``, into ``matrix`` (n, F) from ``column`` on."""
         places = np.empty(len(values), dtype=np.int32)
         rows = self._placed(values, places)
@@ -67,13 +67,13 @@ class TextRows:
                     for k in range(width):
                         matrix[row, column + k] = missing[k]
 
-    def of(self, values: list[str]) -> tuple[FloatArray, Codes]:
+    def of(self, values: list[Any]) -> tuple[FloatArray, Codes]:
         """Rows (m, width) of numbers and where in them (len(values),) each text has its own."""
         places = np.empty(len(values), dtype=np.int32)
         rows = self._placed(values, places)
         return np.asarray(rows), places
 
-    def _placed(self, values: list[str], places: Codes) -> FloatArray:
+    def _placed(self, values: list[Any], places: Codes) -> FloatArray:
         """The rows, ``places`` filled in."""
         kept = self._kept
         known = kept.known
@@ -90,7 +90,7 @@ class TextRows:
         # Read after the places: what grew meanwhile holds all rows from before.
         return kept.rows
 
-    def _learn(self, kept: Kept, values: list[str], places: Codes, new: list[int]) -> Kept:
+    def _learn(self, kept: Kept, values: list[Any], places: Codes, new: list[int]) -> Kept:
         """Work out the rows of the texts at ``new``, fill in their places, and say which generation the places are of."""
         computed = self._compute([values[i] for i in new])
         with self._lock:
@@ -111,7 +111,7 @@ class TextRows:
             kept.used = used + len(new)
             return kept
 
-    def _renewed(self, kept: Kept, values: list[str], places: Codes, new: list[int], computed: FloatArray) -> Kept:
+    def _renewed(self, kept: Kept, values: list[Any], places: Codes, new: list[int], computed: FloatArray) -> Kept:
         """A generation of the texts at hand alone; their places are filled in anew."""
         rows = np.empty((len(values), self._width))
         old = np.ones(len(values), dtype=bool)
@@ -143,6 +143,16 @@ def positions(known: dict[str, int], values: list[str], codes: Codes, target: ND
     for row in range(n):
         code = codes[row]
         target[row, column] = of_value[code] if code >= 0 else 0
+
+
+def keyed(texts: list[str], headings: list[str], numbers: list[int]) -> list[tuple[str, str | None]]:
+    """What the pairs of `pairs` of texts and headings stand for: heading, empty where there is none, and text, if there is one."""
+    keys: list[tuple[str, str | None]] = []
+    width = len(headings) + 1
+    for number in numbers:
+        text, heading = number // width, number % width
+        keys.append((headings[heading - 1] if heading else "", texts[text - 1] if text else None))
+    return keys
 
 
 def pairs(left: Codes, right: Codes, width: int) -> tuple[Codes, list[int]]:

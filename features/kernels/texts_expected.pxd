@@ -1,5 +1,13 @@
 cimport cython
 
+cdef unsigned int[::1] _CHECKSUMS
+
+@cython.locals(found=set, size=Py_ssize_t, word=str, before=str)
+cpdef set hashed_places(tuple words, tuple numbers)
+
+@cython.locals(table='unsigned int[::1]', checksum='unsigned int', char=Py_UCS4)
+cdef unsigned int _checksum(str word, unsigned int before)
+
 cdef double _LARGEST
 
 @cython.locals(n=Py_ssize_t, width=Py_ssize_t, begin=Py_ssize_t, end=Py_ssize_t, text=Py_ssize_t, k=Py_ssize_t, at=Py_ssize_t,

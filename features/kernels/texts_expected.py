@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import cython
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,37 @@ IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 _LARGEST = 1.7976931348623157e308
+#: CRC-32 of single bytes, without what its beginning and end add to it.
+_CHECKSUMS = np.array([crc32(bytes([byte])) ^ crc32(b"\0") for byte in range(256)], dtype=np.uint32)
+
+
+def hashed_places(words: tuple[str, ...], numbers: tuple[int, ...]) -> set[int]:
+    """Places of words in ASCII and of pairs of neighbours: their CRC-32 modulo how many places there are.
+
+    Args:
+        words: one after another.
+        numbers: the places, one object for each.
+    """
+    found: set[int] = set()
+    size = len(numbers)
+    for word in words:
+        found.add(numbers[_checksum(word, 0) % size])
+    before = ""
+    for word in words:
+        if before:
+            # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
+            found.add(numbers[_checksum(word, _checksum(" ", _checksum(before, 0))) % size])
+        before = word
+    return found
+
+
+def _checksum(word: str, before: int) -> int:
+    """CRC-32 (ISO 3309, as `zlib.crc32`) of a word in ASCII that goes on from another checksum."""
+    table = _CHECKSUMS
+    checksum = before ^ 0xFFFFFFFF
+    for char in word:
+        checksum = table[(checksum ^ ord(char)) & 255] ^ (checksum >> 8)
+    return checksum ^ 0xFFFFFFFF
 
 
 def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:

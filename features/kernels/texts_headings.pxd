@@ -7,7 +7,7 @@ cdef Py_ssize_t _BLOCK
 cpdef float pairwise(const float[::1] values, Py_ssize_t begin, Py_ssize_t n) noexcept nogil
 
 @cython.locals(n=Py_ssize_t, headings=Py_ssize_t, begin=Py_ssize_t, text=Py_ssize_t, words=Py_ssize_t, first=Py_ssize_t,
-               heading=Py_ssize_t, k=Py_ssize_t, total=float, most=float)
+               heading=Py_ssize_t, row=Py_ssize_t, k=Py_ssize_t, total=float, most=float)
 cpdef void log_scores(const long long[::1] place, const long long[::1] length, const float[:, ::1] given,
                       const float[::1] prior, float[::1] column, float[::1] out)
 

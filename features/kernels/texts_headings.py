@@ -66,12 +66,27 @@ def log_scores(
             first = text * headings
             for heading in range(headings):
                 out[first + heading] = prior[heading]
-                if words > 0:
+            if words == 1:
+                row = place[begin]
+                for heading in range(headings):
+                    out[first + heading] += given[row, heading]
+            elif 1 < words <= 8:
+                # So few are added one after another, and the first of them last: word by word, as they lie in memory.
+                row = place[begin + 1]
+                for heading in range(headings):
+                    out[first + heading] = given[row, heading]
+                for k in range(2, words):
+                    row = place[begin + k]
+                    for heading in range(headings):
+                        out[first + heading] += given[row, heading]
+                row = place[begin]
+                for heading in range(headings):
+                    out[first + heading] = prior[heading] + (given[row, heading] + out[first + heading])
+            elif words > 8:
+                for heading in range(headings):
                     for k in range(words):
                         column[k] = given[place[begin + k], heading]
-                    total = column[0]
-                    if words > 1:
-                        total = total + pairwise(column, 1, words - 1)
+                    total = column[0] + pairwise(column, 1, words - 1)
                     out[first + heading] += total
             most = out[first]
             for heading in range(1, headings):

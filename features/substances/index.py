@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
@@ -39,7 +39,7 @@ from features.substances.translations import translated_names
 if TYPE_CHECKING:
     from features.substances.by_structure import StructureIndex
 
-# Descriptions repeat heavily in trade; this many results take some tens of megabytes at most.
+# Descriptions repeat heavily in trade; this many texts, most of which name nothing, take some ten megabytes. Then all are forgotten.
 _REMEMBERED: Final = 65_536
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
@@ -109,7 +109,8 @@ class SubstanceIndex:
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
         self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
         self._look = first_look(self._names, self._misspelt)
-        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._resolve)
+        # By whether they are from a field for chemicals, and whether systematic names could be read.
+        self._known: dict[tuple[bool, bool], dict[str, Match | None]] = {}
 
     @staticmethod
     def load() -> SubstanceIndex:
@@ -127,10 +128,26 @@ class SubstanceIndex:
             text: a goods description or a declared chemical, as declared.
             chemical: the text is from a field for chemicals, where a bare abbreviation needs no other context.
         """
-        if len(text) > _LONGEST_REMEMBERED:
-            return self._resolve(text, chemical)
+        return self.resolve_all([text], chemical=chemical)[0]
+
+    def resolve_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
+        """`resolve` of each text."""
         # What was answered while systematic names could not be read holds only as long as that.
-        return self._remembered(text, chemical, opsin().available)
+        kind = chemical, opsin().available
+        known = self._known.setdefault(kind, {})
+        found: list[Match | None] = []
+        for text in texts:
+            if text in known:
+                found.append(known[text])
+                continue
+            match = self._resolve(text, chemical)
+            found.append(match)
+            if len(text) <= _LONGEST_REMEMBERED:
+                if len(known) >= _REMEMBERED:
+                    # A new memory: another thread may be looking into the old one.
+                    known = self._known[kind] = {}
+                known[text] = match
+        return found
 
     def nearest(self, text: str) -> Match | None:
         """For a question whose answer is that no listed substance is named: the one nearest in structure.
@@ -161,7 +178,7 @@ class SubstanceIndex:
 
     # -- the stages
 
-    def _resolve(self, text: str, chemical: bool, readable: bool = True) -> Match | None:
+    def _resolve(self, text: str, chemical: bool) -> Match | None:
         # Of a document its beginning is read: what it costs grows faster than its length.
         text = text[:_LONGEST_READ]
         seen = EVERYTHING
