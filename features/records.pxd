@@ -1,5 +1,10 @@
 cimport cython
 
+cdef Py_ssize_t _N_HEAD, _N_ITEM, _NO_ITEM, _DESCRIPTION, _CHEMICAL, _HS_CODE
+cdef int _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER
+cdef dict _HEAD_PLACES, _ITEM_PLACES, _PARTY_PLACES
+cdef tuple _HEAD_NAMES
+
 cdef class Record:
     cdef public list texts, items, item_further, notes
     cdef public dict further
@@ -29,7 +34,6 @@ cdef object _read_items(object value, dict flat, Record record, list fatal)
 
 cdef object _text(object name, object value, list notes, list fatal, Py_ssize_t item)
 
-@cython.locals(description=Py_ssize_t, chemical=Py_ssize_t, hs=Py_ssize_t)
 cdef bint _is_described(list item)
 
 @cython.locals(n=Py_ssize_t)

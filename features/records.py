@@ -23,11 +23,11 @@ FURTHER: Final = "further"
 #: One of these makes a goods item.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
 
-_N_HEAD: Final = len(HEAD_NAMES)
-_N_ITEM: Final = len(ITEM_NAMES)
+_N_HEAD = len(HEAD_NAMES)
+_N_ITEM = len(ITEM_NAMES)
 # Places beyond those of texts: what else a key can mean.
 _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER = -1, -2, -3, -4, -5
-_HEAD_PLACES: Final[dict[object, int]] = {
+_HEAD_PLACES: dict[object, int] = {
     **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
     **{name: place for place, name in enumerate(HEAD_NAMES)},
     **dict.fromkeys(ITEM_NAMES, _ITEM),
@@ -36,17 +36,18 @@ _HEAD_PLACES: Final[dict[object, int]] = {
     "items": _PASSED_OVER,
     FURTHER: _FURTHER,
 }
-_ITEM_PLACES: Final[dict[object, int]] = {
+_ITEM_PLACES: dict[object, int] = {
     **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
     **{name: place for place, name in enumerate(ITEM_NAMES)},
     FURTHER: _FURTHER,
 }
-_PARTY_PLACES: Final[dict[str, dict[object, int]]] = {
+_PARTY_PLACES: dict[str, dict[object, int]] = {
     level.value: {FIELD[name].key: place for place, name in enumerate(HEAD_NAMES) if FIELD[name].level is level}
     for level in (Level.CONSIGNOR, Level.CONSIGNEE)
 }
-_DESCRIBING: Final = tuple(ITEM_NAMES.index(name) for name in DESCRIBING)
-_NO_ITEM: Final = -1
+_DESCRIPTION, _CHEMICAL, _HS_CODE = (ITEM_NAMES.index(name) for name in DESCRIBING)
+_NO_ITEM = -1
+_HEAD_NAMES = HEAD_NAMES
 
 
 class Record:
@@ -203,7 +204,7 @@ def _read_party(role: str, value: object, texts: list[str | None], notes: list[P
             if not _blank(part):
                 notes.append(Problem(f"{role}.{key}"[:80], "is not a field of the manifest and was ignored"))
             continue
-        text = _text(HEAD_NAMES[place], part, notes, fatal, _NO_ITEM)
+        text = _text(_HEAD_NAMES[place], part, notes, fatal, _NO_ITEM)
         if text is not None:
             texts[place] = text
 
@@ -243,8 +244,7 @@ def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list
 
 
 def _is_described(item: list[str | None]) -> bool:
-    description, chemical, hs = _DESCRIBING
-    return item[description] is not None or item[chemical] is not None or item[hs] is not None
+    return item[_DESCRIPTION] is not None or item[_CHEMICAL] is not None or item[_HS_CODE] is not None
 
 
 def _tells_of_items(problems: list[Problem]) -> bool:

@@ -2,7 +2,7 @@ cimport cython
 
 from features.groups.history_address cimport plain_contact, plain_name, plain_postcode, split_address
 
-from features.kernels.blake2 cimport hashed, hashed_letters
+from features.kernels.blake2 cimport hashed, hashed_digits, hashed_letters
 
 cdef tuple _PRESS_HEADINGS
 

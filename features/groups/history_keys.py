@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
-from features.kernels.blake2 import hashed, hashed_letters
+from features.groups.history_address import LEAST_DIGITS, plain_contact, plain_name, plain_postcode, split_address
+from features.kernels.blake2 import hashed, hashed_digits, hashed_letters
 from features.kernels.history_keys import fill_keys, fill_limits, numbers_of, pairs_of
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
@@ -66,7 +66,8 @@ def _postcode(text: str) -> int:
 
 
 def _contact(text: str) -> int:
-    return hashed(plain_contact(text))
+    # The plain form of what is no e-mail address is its digits, if they may be a telephone number.
+    return hashed(plain_contact(text)) if "@" in text else hashed_digits(text, LEAST_DIGITS)
 
 
 def _address(text: str) -> tuple[int, int]:

@@ -11,6 +11,9 @@ cpdef long long hashed(str text) except? -1
 @cython.locals(size=Py_ssize_t, char=Py_UCS4)
 cpdef long long hashed_letters(str text) except? -1
 
+@cython.locals(digits=str, size=Py_ssize_t, first=int, differ=bint, char=Py_UCS4)
+cpdef long long hashed_digits(str text, Py_ssize_t least) except? -1
+
 cdef long long _of_bytes(bytes data) except? -1
 
 @cython.locals(k=Py_ssize_t)

@@ -64,6 +64,26 @@ def hashed_letters(text: str) -> int:
     return _finished(size)
 
 
+def hashed_digits(text: str, least: int) -> int:
+    """The hash of the digits from 0 to 9 in a text, without zeros before them; 0 where fewer than ``least`` are left or all are alike."""
+    if not cython.compiled or len(text) > _BLOCK:
+        digits = "".join([char for char in text if "0" <= char <= "9"]).lstrip("0")
+        # Of one digit alone nothing is left once it is stripped.
+        return _of_bytes(digits.encode()) if len(digits) >= least and digits.strip(digits[0]) else 0
+    size = first = 0
+    differ = False
+    _clear()
+    for char in text:
+        if "0" <= char <= "9" and (size > 0 or char != "0"):
+            _add(size, ord(char))
+            size += 1
+            if size == 1:
+                first = ord(char)
+            elif ord(char) != first:
+                differ = True
+    return _finished(size) if size >= least and differ else 0
+
+
 def _of_bytes(data: bytes) -> int:
     number: int = _INT64.unpack(blake2b(data, digest_size=8).digest())[0] if data else 0
     return number
