@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import Any, Final, cast
 
 #: It imports them for wrappers of its own where they are installed: four fifths of its import, most of a second.
 _NOT_NEEDED: Final = ("sklearn", "pandas")
+
+# OpenMP's threads wait for each other in a loop unless told to sleep. Where something else runs on a core, each of a tree's many
+# small steps then lasts until it yields: on a busy machine trees take twenty times as long. Read when OpenMP is loaded, so it
+# stands here and not beside a call; what somebody set already stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def lightgbm() -> ModuleType:
