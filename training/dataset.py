@@ -89,7 +89,11 @@ class ColumnsBuilder:
                 codes.append(_blank(n_rows))
 
     def columns(self) -> dict[str, Coded]:
-        return {name: Coded(np.concatenate(codes), list(self._values[name])) for name, codes in self._codes.items()}
+        """The whole columns, which are not kept here any longer: of a million rows their chunks take as much again."""
+        return {
+            name: Coded(np.concatenate(self._codes.pop(name)), list(self._values.pop(name)), True)
+            for name in list(self._codes)
+        }
 
 
 def _blank(n: int) -> NDArray[np.int32]:

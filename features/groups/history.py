@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group
 from features.groups.history_features import FEATURES, WIDTH
-from features.groups.history_keys import CONTACTS, FIRST, LINKS, PARTIES, ROWS, history_keys
+from features.groups.history_keys import CONTACTS, FIRST, LINKS, PARTIES, ROWS, history_keys, keys_of
 from features.groups.history_plans import LOG, LOG1P, batch, links, parties
 from features.groups.history_state import STATES
 from features.kernels.history_batch import References
@@ -140,7 +140,8 @@ class History:
             find: (n_shipments,) whether content was found.
             known_s: (n_shipments,) when the result was known; a value below 0 means never (not inspected).
         """
-        keys = history_keys(table)
+        # Nobody asks for them again, and of a million shipments they would stay some 180 MB.
+        keys = keys_of(table)
         n = table.n_shipments
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
         day = np.maximum.accumulate(np.maximum(table.declared_s, self.watermark)) // DAY

@@ -106,11 +106,12 @@ _LIMITS: Final = ROWS.index("limit")
 
 def history_keys(table: ManifestTable) -> IntArray:
     """(len(ROWS), n_shipments) what history needs of a table's shipments; worked out once per table."""
-    found: IntArray = table.derived("history_keys", lambda: _keys(table))
+    found: IntArray = table.derived("history_keys", lambda: keys_of(table))
     return found
 
 
-def _keys(table: ManifestTable) -> IntArray:
+def keys_of(table: ManifestTable) -> IntArray:
+    """`history_keys`, not remembered."""
     lines = np.empty((len(_LINES) + 2, table.n_shipments), dtype=np.int64)
     numbers_of([table.text(name) for name in _NAMES], _FUNCTIONS, table.first_row, lines)
     pairs_of(table.text("consignee_address"), _address, table.first_row, lines)
