@@ -55,12 +55,12 @@ def baseline_scores(
     of the tables that the manifest has not.
     """
     find: Bools = np.asarray(train.find.any(axis=1))
-    rows, weight = _part(find, train.weight, seed)
-    part = train.matrix if len(rows) == len(find) else train.matrix[rows]
-    tree, used = depth_2_tree(part, find[rows], weight, test, names, seed=seed)
     raw, columns = default_lightgbm(
         train_table, find, train.weight, test_table, seed=seed, threads=threads, further=further
     )
+    rows, weight = _part(find, train.weight, seed)
+    part = train.matrix if len(rows) == len(find) else train.matrix[rows]
+    tree, used = depth_2_tree(part, find[rows], weight, test, names, seed=seed)
     scores = {
         "random": np.random.default_rng(seed).random(len(test)),
         "watch_list_rules": watch_list_rules(test, names),
@@ -109,16 +109,27 @@ class _Standardise:
     def __init__(self, matrix: Floats) -> None:
         present = ~np.isnan(matrix)
         count = np.maximum(present.sum(axis=0), 1)
-        self._mean = np.where(present, matrix, 0.0).sum(axis=0) / count
-        variance = np.where(present, (matrix - self._mean) ** 2, 0.0).sum(axis=0) / count
+        # In place where that is possible: each copy of 200,000 rows takes 300 MB.
+        known = np.where(present, matrix, 0.0)
+        self._mean = known.sum(axis=0) / count
+        known -= self._mean
+        known *= known
+        known[~present] = 0.0
+        variance = known.sum(axis=0) / count
         self._scale = np.where(variance > 0, np.sqrt(variance), 1.0)
         missing = 1.0 - present.mean(axis=0)
         self._flagged = (missing > 0.001) & (missing < 0.999)
 
     def __call__(self, matrix: Floats) -> Floats:
-        missing = np.isnan(matrix)
-        scaled = np.clip((np.where(missing, self._mean, matrix) - self._mean) / self._scale, -_CLIP, _CLIP)
-        return np.hstack([scaled, missing[:, self._flagged].astype(np.float64)])
+        missing, width = np.isnan(matrix), matrix.shape[1]
+        prepared = np.empty((len(matrix), width + int(self._flagged.sum())))
+        scaled = prepared[:, :width]
+        np.subtract(matrix, self._mean, out=scaled)
+        scaled[missing] = 0.0
+        scaled /= self._scale
+        np.clip(scaled, -_CLIP, _CLIP, out=scaled)
+        prepared[:, width:] = missing[:, self._flagged]
+        return prepared
 
 
 def default_lightgbm(
