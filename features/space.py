@@ -131,6 +131,16 @@ class FeatureSpace:
             group.fill(table, history, matrix[:, columns])
         return matrix
 
+    def fill(self, table: ManifestTable, history: FloatArray, matrix: FloatArray, *, learned: bool) -> None:
+        """As `transform`, into the columns of ``matrix`` (n_rows, F) whose groups learn (``learned``), or learn nothing.
+
+        What a group that learns nothing says of a row does not depend on what a space was fitted on, nor on the rows beside
+        it.
+        """
+        for group, columns in zip(self.groups, self._columns, strict=True):
+            if group.learns == learned:
+                group.fill(table, history, matrix[:, columns])
+
     def fit_transform(
         self,
         table: ManifestTable,
@@ -139,27 +149,36 @@ class FeatureSpace:
         folds: int = 3,
         seed: int = 0,
         results: Results | None = None,
+        matrix: FloatArray | None = None,
     ) -> FloatArray:
         """Fit, and transform the same rows with what was learned from the other folds.
 
         A fold keeps shipments with the same first description together: a text that repeats must not teach its own answer.
-        ``results`` are for the group of an office's own data, which keeps a row's own result from it by itself.
+        ``results`` are for the group of an office's own data, which keeps a row's own result from it by itself. ``matrix``
+        (n_rows, F) is filled and returned where it is given; it already holds what the groups say that learn nothing.
         """
-        fold = _folds(table, folds, seed)
-        matrix = self.fit(table).transform(table, history)
+        if matrix is None:
+            matrix = np.empty((table.n_rows, len(self.features)))
+            self.fill(table, history, matrix, learned=False)
+        for group in self.groups:
+            if group is not self._own_group:
+                group.fit(table)
         if self._own_group is not None:
             known = Results.none(table.n_rows) if results is None else results
             matrix[:, -len(self._own_group.features) :] = self._own_group.learn(table, known, seed=seed)
+        fold = _folds(table, folds, seed)[table.shipment]
         for number in range(folds):
-            inside = np.flatnonzero(fold[table.shipment] == number)
-            outside = np.flatnonzero(fold[table.shipment] != number)
-            if not len(inside) or not len(outside):
+            inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+            if not len(inside):
                 continue
-            held, rest = table.take(inside), table.take(outside)
+            # Folds part the texts, so of a fold's own each is looked at once.
+            held, rest = table.take(inside).compact(), table.take(outside) if len(outside) else None
             for group, columns in zip(self.groups, self._columns, strict=True):
                 if group.learns and group is not self._own_group:
-                    other = type(group)()
-                    other.fit(rest)
+                    # Where all texts are of one fold, there is nothing else to learn from.
+                    other = group if rest is None else type(group)()
+                    if rest is not None:
+                        other.fit(rest)
                     matrix[inside, columns] = other.transform(held, history[:0])
         return matrix
 

@@ -39,6 +39,8 @@ _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if 
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
 #: Fields that are read without any problem: their normal form is made when it is asked for.
 _LATER: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
+#: A column with fewer rows for each of its texts is worth compacting.
+_ROWS_PER_TEXT: Final = 8
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
@@ -298,6 +300,23 @@ class ManifestTable:
         other.declared_s = self.declared_s[kept]
         other.refused = self.refused[rows]
         return other
+
+    def compact(self) -> ManifestTable:
+        """This table, whose long text columns hold no texts any more but those of its rows.
+
+        What is done once per distinct text of a column is else done for all texts of the table that this one was taken from.
+        """
+        for name, column in self._text.items():
+            if len(column.values) * _ROWS_PER_TEXT > self.n_rows:
+                self._text[name] = column.compact()
+        return self
+
+    def read_texts(self) -> ManifestTable:
+        """This table, with all text columns in their normal form now, so that tables taken from it need not make them."""
+        for name in self._place:
+            if name in _LATER:
+                self.text(name)
+        return self
 
     # -- building -----------------------------------------------------------------------------------------------------
 

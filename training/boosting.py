@@ -101,6 +101,10 @@ class Examples:
             self._binned[key] = data.construct(), reference
         return self._binned[key][0]
 
+    def forget_bins(self) -> None:
+        """Once no booster is to come."""
+        self._binned.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class HeadFit:

@@ -32,9 +32,9 @@ from training.predictions import predict_file
 from training.run_evaluation import evaluate_run, learned_rows
 from training.search import fit_searched
 from training.stages import Stages
-from training.stream import Kept, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.stream import Kept, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled
 from training.study import run_study
-from training.tenth_world import TenthWorld
+from training.tenth_world import TenthWorld, calibration_in_tenth
 from training.windows import Windows
 from training.world import TooEasy, margins
 
@@ -158,12 +158,15 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         cache = FeatureCache(config.cache, data, config.seed) if config.cache is not None else None
         stream, history = replayed(data, cache)
     heads, seed, threads, params = data.labels.heads, config.seed, config.threads, config.params
+    # The later windows up to the test are parts of the refit's.
+    unlearned = Unlearned(stream, windows.refit)
 
     with stages("Features of the fit window") as say:
-        space, fit = fitted(stream, windows.fit, seed, cache)
+        space, fit = fitted(stream, windows.fit, seed, cache, unlearned)
         examples, clean_kept = sampled(fit, seed)
         say(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
-        stop = part_of(stream, windows.stop, space, Kept(cache, windows.fit) if cache is not None else None)
+        kept = Kept(cache, windows.fit) if cache is not None else None
+        stop = part_of(stream, windows.stop, space, kept, unlearned)
     with stages("Boosters, stopped early") as say:
         on_stop = sampled(stop, seed + 1)[0]
         if data.own is None:
@@ -177,7 +180,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
         say(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in first.items()))
     del fit, stop, examples, on_stop
     with stages("Features of all before the test window") as say:
-        final_space, refit = fitted(stream, windows.refit, seed, cache)
+        final_space, refit = fitted(stream, windows.refit, seed, cache, unlearned)
         kept = Kept(cache, windows.refit) if cache is not None else None
         examples, clean_kept_refit = sampled(refit, seed)
         say(f"{len(examples.matrix):,} rows to learn from")
@@ -239,21 +242,20 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
                 assemble(fits), stream, windows.lanes, part,
                 what="the lanes window, by boosters refitted without it: there is no test window. "
                 "Calibrators were fitted on it too, so what is said of calibration flatters",
-                learned=windows.fit, examples=None, tenth=None, seed=seed, threads=threads, say=say,
+                learned=windows.fit, examples=None, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
     del refit, part
     with stages("Boosters of the final model"):
         final = refitted()
+        examples.forget_bins()
     model = assemble(final)
     if windows.test is not None:
         with stages("Test window") as say:
             test = part_of(stream, windows.test, final_space, kept)
             metrics, scored, outcomes = evaluate_run(
                 model, stream, windows.test, test, what="the test window, by the final model",
-                learned=windows.refit, examples=examples,
-                tenth=TenthWorld(config.rows, seed) if config.data is None else None,
-                seed=seed, threads=threads, say=say,
+                learned=windows.refit, examples=examples, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
         base_rate = sum(base_rates.values())
@@ -269,6 +271,14 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
                     metrics["too_easy"] = watched.report(threads=threads).to_json()
                     say("how near the published figures it is")
                     metrics["margins"] = margins.to_json(margins.compare(seed))
+        # What comes needs room for a world of its own.
+        del examples, stream, test
+        if config.data is None:
+            with stages("A tenth of the illicit traffic") as say:
+                world = TenthWorld(config.rows, seed)
+                metrics["calibration_tenth"] = calibration_in_tenth(
+                    model, world, windows.test, threads=threads, say=lambda n: say(f"{n:,} rows")
+                )
         if config.ceiling_rows is not None:
             with stages("Ceiling") as say:
                 metrics["ceiling"] = ceiling(

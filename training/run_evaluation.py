@@ -23,7 +23,6 @@ from training.evaluation import Outcome, Scored, evaluate, log_odds, score_datas
 from training.lane_errors import items_of, lane_shares, origin_of, red_by_items, red_by_origin
 from training.slices import evaluate_slices, slicings
 from training.stream import Part, Stream
-from training.tenth_world import TenthWorld, calibration_in_tenth
 from training.truth_file import read_truth
 from training.windows import Window
 
@@ -45,7 +44,6 @@ def evaluate_run(
     what: str,
     learned: Window,
     examples: Examples | None,
-    tenth: TenthWorld | None,
     seed: int,
     threads: int,
     say: Say | None = None,
@@ -53,7 +51,7 @@ def evaluate_run(
     """Figures of a model on a ``window``, whose features are ``part``, with the scores and outcomes they are of.
 
     ``learned`` is the window that the model was fitted on and ``examples`` the rows it learned from; without those there
-    are no baselines. ``tenth`` names the world to check the calibration in once more.
+    are no baselines.
     """
     say = say or _silent
     data, table = stream.data, stream.table(window)
@@ -84,11 +82,6 @@ def evaluate_run(
         }
         metrics["baselines_chose"] = chosen
         metrics["misses_against"] = misses_against(scored.risk, scores, best_known, base_rate=rate, seed=seed)
-    if tenth is not None:
-        say("a world with a tenth of the illicit traffic")
-        metrics["calibration_tenth"] = calibration_in_tenth(
-            model, tenth, window, threads=threads, say=lambda n: say(f"a tenth of the illicit traffic, {n:,} rows")
-        )
     return metrics, scored, outcomes
 
 

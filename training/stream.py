@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +70,40 @@ class Kept:
     fitted_on: Window
 
 
+class Unlearned:
+    """What the groups that learn nothing say of a window's rows: the same for every space, so worked out once, when the first
+    asks for it.
+
+    It is kept in a matrix with room for what is learned, which the window itself takes over in the end: a million rows are
+    more than a gigabyte.
+    """
+
+    def __init__(self, stream: Stream, window: Window) -> None:
+        self._stream, self._window = stream, window
+        self._matrix: Floats | None = None
+
+    def take(self, window: Window) -> Floats | None:
+        """The matrix (n_rows, F) of a part of the window, the learned columns still without meaning; None if it is no part.
+
+        The window itself is given the only one, and should ask last.
+        """
+        if not np.isin(window.shipments, self._window.shipments, assume_unique=True).all():
+            return None
+        matrix = self._filled() if self._matrix is None else self._matrix
+        if len(window.shipments) == len(self._window.shipments):
+            self._matrix = None
+            return matrix
+        self._matrix = matrix
+        return matrix[np.searchsorted(self._stream.rows(self._window), self._stream.rows(window))]
+
+    def _filled(self) -> Floats:
+        space, table = FeatureSpace(self._stream.data.own), self._stream.table(self._window)
+        matrix = np.empty((table.n_rows, len(space.names)))
+        for rows, part, shipments in _parts(table):
+            space.fill(part, self._stream.history[self._window.shipments[shipments]], matrix[rows], learned=False)
+        return matrix
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A window ready for a model: features, labels of rows, and of shipments."""
@@ -100,36 +135,64 @@ class Part:
 
 def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
     """Features (n_rows, F) of a large table, computed in parts to spare memory."""
-    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
     out = np.empty((table.n_rows, len(space.names)))
-    done = 0
-    for start in range(0, table.n_shipments, per_part):
-        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
-        part = table.take(rows_of(table, shipments)) if per_part < table.n_shipments else table
-        out[done : done + part.n_rows] = space.transform(part, history[shipments])
-        done += part.n_rows
+    for rows, part, shipments in _parts(table):
+        out[rows] = space.transform(part, history[shipments])
     return out
 
 
-def part_of(stream: Stream, window: Window, space: FeatureSpace, kept: Kept | None = None) -> Part:
-    """A window as a fitted space sees it. ``kept`` says where its features are kept for later runs."""
+def _parts(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
+    """A large table in parts: their rows, tables and shipments."""
+    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
+    done = 0
+    for start in range(0, table.n_shipments, per_part):
+        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
+        part = table.take(rows_of(table, shipments)).compact()
+        yield slice(done, done + part.n_rows), part, shipments
+        done += part.n_rows
+
+
+def part_of(
+    stream: Stream,
+    window: Window,
+    space: FeatureSpace,
+    kept: Kept | None = None,
+    unlearned: Unlearned | None = None,
+) -> Part:
+    """A window as a fitted space sees it. ``kept`` says where its features are kept for later runs, and ``unlearned`` may
+    hold some of them."""
     table = stream.table(window)
 
     def make() -> Entry:
-        return {}, {"matrix": transform(space, table, stream.history[window.shipments])}
+        history = stream.history[window.shipments]
+        matrix = unlearned.take(window) if unlearned is not None else None
+        if matrix is None:
+            return {}, {"matrix": transform(space, table, history)}
+        for rows, part, shipments in _parts(table):
+            space.fill(part, history[shipments], matrix[rows], learned=True)
+        return {}, {"matrix": matrix}
 
     _, arrays = make() if kept is None else kept.cache.get("part", make, kept.fitted_on, window)
     return Part(arrays["matrix"], stream.labels(window), table.first_row, table.shipment)
 
 
-def fitted(stream: Stream, window: Window, seed: int, cache: FeatureCache | None = None) -> tuple[FeatureSpace, Part]:
-    """A space fitted on a window, and that window's features, learned encodings out of fold."""
+def fitted(
+    stream: Stream,
+    window: Window,
+    seed: int,
+    cache: FeatureCache | None = None,
+    unlearned: Unlearned | None = None,
+) -> tuple[FeatureSpace, Part]:
+    """A space fitted on a window, and that window's features, learned encodings out of fold. ``unlearned`` may hold some of
+    them."""
     table = stream.table(window)
 
     def make() -> tuple[FeatureSpace, Floats]:
         space = FeatureSpace(stream.data.own)
         results = stream.results(window) if stream.data.own is not None else None
-        return space, space.fit_transform(table, stream.history[window.shipments], seed=seed, results=results)
+        matrix = (Unlearned(stream, window) if unlearned is None else unlearned).take(window)
+        history = stream.history[window.shipments]
+        return space, space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
 
     def entry() -> Entry:
         space, matrix = make()
@@ -156,6 +219,7 @@ def replayed(data: Dataset, cache: FeatureCache | None = None) -> tuple[Stream, 
     """History features of the full stream, finds counting from when they were known; and the state after it, or the
     snapshot of it that a bundle holds."""
     known = data.labels.known_s
+    data.table.read_texts()
 
     def make() -> tuple[Floats, History]:
         history = History.empty()

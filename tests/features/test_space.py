@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
+from features.groups.base import FloatArray, Group
 from features.groups.history import History
 from features.space import FeatureSpace
 from features.table import Coded, ManifestTable
@@ -133,3 +135,47 @@ def test_data_without_values_codes_or_descriptions_is_fitted_all_the_same() -> N
     values = matrix(FeatureSpace().fit(bare), bare)
     assert np.isnan(values[:, FeatureSpace().names.index("value_per_kg_unusual")]).all()
     assert not np.isinf(values).any()
+
+
+def test_what_is_not_learned_needs_no_fit_and_what_is_completes_it(space: FeatureSpace) -> None:
+    rows = table(40)
+    history = History.empty().advance(rows).values
+    apart = np.zeros((rows.n_rows, len(space.names)))
+    FeatureSpace().fill(rows, history, apart, learned=False)
+    space.fill(rows, history, apart, learned=True)
+    assert np.array_equal(apart, space.transform(rows, history), equal_nan=True)
+
+
+def test_features_out_of_fold_are_computed_once_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = table()
+    history = History.empty().advance(rows).values
+    filled: dict[str, int] = {}
+
+    def counting(kind: type[Group]) -> Any:
+        real = kind.fill
+
+        def fill(self: Group, part: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+            filled[self.name] = filled.get(self.name, 0) + part.n_rows
+            real(self, part, history, out)
+
+        return fill
+
+    for group in FeatureSpace().groups:
+        monkeypatch.setattr(type(group), "fill", counting(type(group)))
+    whole = FeatureSpace().fit_transform(rows, history)
+    assert set(filled.values()) == {rows.n_rows}
+    known = np.empty_like(whole)
+    FeatureSpace().fill(rows, history, known, learned=False)
+    filled.clear()
+    assert FeatureSpace().fit_transform(rows, history, matrix=known) is known
+    assert set(filled) == {group.name for group in FeatureSpace().groups if group.learns}
+    assert np.array_equal(known, whole, equal_nan=True)
+
+
+def test_texts_that_are_all_of_one_fold_are_told_by_what_all_rows_taught() -> None:
+    rows = table(goods_description=["cotton t-shirt men"] * 240)
+    history = History.empty().advance(rows).values
+    space = FeatureSpace()
+    assert np.array_equal(
+        space.fit_transform(rows, history), FeatureSpace().fit(rows).transform(rows, history), equal_nan=True
+    )

@@ -170,3 +170,13 @@ def test_what_a_table_gives_is_contiguous_whether_whole_or_taken() -> None:
         assert all(array.flags.c_contiguous for array in codes)
         assert all(array.flags.c_contiguous for array in numbers)
         assert one.seconds("declared_at").flags.c_contiguous
+
+
+def test_a_compact_table_has_no_texts_but_those_of_its_rows_and_says_the_same() -> None:
+    names = [f"Sender {row}" for row in range(40)]
+    whole = table(consignor_name=[*names], channel=["express", "postal"] * 20).read_texts()
+    part = whole.take(np.array([3, 7, 9])).compact()
+    assert part.text("consignor_name").values == ["Sender 3", "Sender 7", "Sender 9"]
+    assert part.text("consignor_name").to_list() == ["Sender 3", "Sender 7", "Sender 9"]
+    assert part.text("channel").to_list() == ["postal", "postal", "postal"]
+    assert whole.text("consignor_name").values == names
