@@ -58,6 +58,7 @@ def baseline_scores(
     raw, columns = default_lightgbm(
         train_table, find, train.weight, test_table, seed=seed, threads=threads, further=further
     )
+    del train_table
     rows, weight = _part(find, train.weight, seed)
     part = train.matrix if len(rows) == len(find) else train.matrix[rows]
     tree, used = depth_2_tree(part, find[rows], weight, test, names, seed=seed)

@@ -32,7 +32,7 @@ from training.predictions import predict_file
 from training.run_evaluation import evaluate_run, learned_rows
 from training.search import fit_searched
 from training.stages import Stages
-from training.stream import Kept, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.stream import Kept, Stream, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled
 from training.study import run_study
 from training.tenth_world import TenthWorld, calibration_in_tenth
 from training.windows import Windows
@@ -245,7 +245,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
                 learned=windows.fit, examples=None, seed=seed, threads=threads, say=say,
             )  # fmt: skip
             curves = Curves(scored, outcomes)
-    del refit, part
+    del refit, part, unlearned
     with stages("Boosters of the final model"):
         final = refitted()
         examples.forget_bins()
@@ -253,6 +253,8 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     if windows.test is not None:
         with stages("Test window") as say:
             test = part_of(stream, windows.test, final_space, kept)
+            # Its history has been read for the last time.
+            stream = Stream(data, np.empty((0, 0)))
             metrics, scored, outcomes = evaluate_run(
                 model, stream, windows.test, test, what="the test window, by the final model",
                 learned=windows.refit, examples=examples, seed=seed, threads=threads, say=say,

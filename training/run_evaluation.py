@@ -68,12 +68,11 @@ def evaluate_run(
     metrics["slices"] = evaluate_slices(scored, best_known, cuts, seed=seed)
     if examples is not None and examples.find.any():
         say("baselines")
-        train_table = data.table.take(learned_rows(stream, learned, seed))
+        # The table of the rows learned from is nobody's but theirs, who let go of it soon.
         rows, chosen = baseline_scores(
-            examples, train_table, part.matrix, table, model.space.names, seed=seed, threads=threads,
-            further=model.space.further_fields,
+            examples, data.table.take(learned_rows(stream, learned, seed)), part.matrix, table, model.space.names,
+            seed=seed, threads=threads, further=model.space.further_fields,
         )  # fmt: skip
-        del train_table
         scores = {name: np.maximum.reduceat(rows[name], part.first_row) for name in BASELINES}
         rate = sum(model.base_rates.values())
         metrics["baselines"] = {

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
+
+
+def give_back() -> None:
+    """Let glibc return the memory that is free between what is in use: of a million rows some hundred megabytes a stage.
+
+    Other C libraries are left alone.
+    """
+    if "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 class Stages:
@@ -33,6 +46,7 @@ class Stages:
         status = self._console.status(name) if self._console is not None else None
         with status or contextlib.nullcontext():
             yield say
+        give_back()
         self.seconds[name] = time.perf_counter() - started
         if self._console is not None:
             detail = f"  [dim]{last}[/dim]" if last else ""

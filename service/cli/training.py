@@ -105,6 +105,9 @@ def train(
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
     from service.cli.console import to_stderr, to_stdout
     from service.cli.errors import WrongUse
+    from service.memory import keep_memory_small
+
+    keep_memory_small()
     from training.dataset import BadData
     from training.pipeline import DEFAULT_ROWS, TrainConfig
     from training.pipeline import train as train_model
