@@ -23,6 +23,7 @@ from features.kernels.declared import (
     plain_time,
     plain_times,
     unevenly_spaced,
+    unusual_codes,
 )
 from features.reference import codes
 
@@ -95,7 +96,7 @@ def location(value: str) -> Normal:
     return found, None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def hs(value: str) -> Normal:
     """Digits exactly as declared: separators go, nothing is padded."""
     problem = None
@@ -288,6 +289,8 @@ def texts(
         just one after the other); each value's problem (None where there is none at all).
     """
     change = normaliser(field)
+    if change is hs:
+        return _hs_codes(values, distinct=distinct)
     if change is not text:
         return normal_forms(values, change)
     uneven = unevenly_spaced(values)
@@ -297,6 +300,18 @@ def texts(
     for index in uneven:
         changed[index] = text(values[index])[0]
     return (*numbered(changed), None)
+
+
+def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+    """As `texts`, of HS codes, nearly all of which are as they should be."""
+    unusual = unusual_codes(values, codes.hs_texts())
+    if not unusual and distinct:
+        return values, None, None
+    changed: list[str | None] = list(values)
+    problems: list[str | None] = [None] * len(values)
+    for index in unusual:
+        changed[index], problems[index] = hs(values[index])
+    return (*numbered(changed), problems if any(problem is not None for problem in problems) else None)
 
 
 def numbers(

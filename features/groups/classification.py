@@ -125,7 +125,9 @@ class ClassificationGroup(Group):
         rows[:, 3] = [code[:2] in _CHEMICAL if code else np.nan for code, _ in keys]
         if not self.headings_:
             return rows
-        texts = {text: place for place, text in enumerate(dict.fromkeys([text for _, text in keys if text is not None]))}
+        texts = {
+            text: place for place, text in enumerate(dict.fromkeys([text for _, text in keys if text is not None]))
+        }
         # Of each key its text, heading and chapter; -1 for one that the model does not know, -2 for none.
         places = np.array(
             [

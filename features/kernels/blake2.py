@@ -65,7 +65,10 @@ def hashed_letters(text: str) -> int:
 
 
 def hashed_digits(text: str, least: int) -> int:
-    """The hash of the digits from 0 to 9 in a text, without zeros before them; 0 where fewer than ``least`` are left or all are alike."""
+    """The hash of the digits from 0 to 9 in a text, without zeros before them.
+
+    0 where fewer than ``least`` are left, or where all are alike.
+    """
     if not cython.compiled or len(text) > _BLOCK:
         digits = "".join([char for char in text if "0" <= char <= "9"]).lstrip("0")
         # Of one digit alone nothing is left once it is stripped.
@@ -117,7 +120,8 @@ def _finished(size: int) -> int:
         _mix(1, 6, 11, 12, at + 10)
         _mix(2, 7, 8, 13, at + 12)
         _mix(3, 4, 9, 14, at + 14)
-    return cython.cast(cython.longlong, _FIRST[0] ^ _PARAMETERS ^ _STATE[0] ^ _STATE[8])
+    number: int = cython.cast(cython.longlong, _FIRST[0] ^ _PARAMETERS ^ _STATE[0] ^ _STATE[8])
+    return number
 
 
 def _mix(a: int, b: int, c: int, d: int, at: int) -> None:

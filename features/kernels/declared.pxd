@@ -12,6 +12,9 @@ cpdef tuple normal_forms(list texts, object change)
 @cython.locals(found=list, index=Py_ssize_t, text=str, char=Py_UCS4, before=bint)
 cpdef list unevenly_spaced(list texts)
 
+@cython.locals(found=list, index=Py_ssize_t, text=str, char=Py_UCS4, size=Py_ssize_t, usual=bint)
+cpdef list unusual_codes(list texts, dict known)
+
 @cython.locals(numbers=list, others=list, index=Py_ssize_t, text=str, plain=bint, number=double)
 cpdef tuple plain_numbers(list texts, double largest, bint comma)
 

@@ -82,6 +82,21 @@ def unevenly_spaced(texts: list[str]) -> list[int]:
     return found
 
 
+def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
+    """Indices of texts that are not 4 to 10 digits of which the first 6, or 4 where they are fewer, are ``known``."""
+    found = []
+    for index, text in enumerate(texts):
+        size = len(text)
+        usual = 4 <= size <= 10
+        for char in text:
+            if not ("0" <= char <= "9"):
+                usual = False
+                break
+        if not usual or text[: 6 if size >= 6 else 4] not in known:
+            found.append(index)
+    return found
+
+
 def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[float], list[int]]:
     """The number of each text that ``float`` reads as one of 0 to ``largest``; NaN for others, with their indices.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 #: What `Glance` says of a text, one bit each. There may stand in it: a name, a word near to a watched one, a piece of a systematic
 #: name, the stem of composed names, a fragment that has two spellings, a CAS number, a structure, letters written as figures or
@@ -228,7 +227,7 @@ class Alike:
         words = sorted(reach, key=len)
         self._words = words
         self._reach = bytes([reach[word] for word in words])
-        self._letters = np.array([_letters(word) for word in words], dtype=np.uint32)
+        self._letters = array("I", [_letters(word) for word in words])
         self._first = [sum(len(word) < size for word in words) for size in range(max(map(len, words), default=0) + 2)]
 
     def to(self, word: str) -> list[list[str]]:

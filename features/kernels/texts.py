@@ -19,7 +19,7 @@ Codes = NDArray[np.int32]
 
 
 class Kept:
-    """One generation of remembered texts, or of what else stands for rows: text -> row of ``rows`` (room, width), of which ``used`` are filled.
+    """One generation of remembered texts, or other keys: text -> row of ``rows`` (room, width), of which ``used`` are filled.
 
     Rows are only ever added, and a text is entered after its row: whoever holds a generation can read it while others add to it.
     """

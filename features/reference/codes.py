@@ -155,6 +155,11 @@ def hs_exists(digits: str) -> bool:
     return len(digits) >= 2 and digits[:level] in _hs()
 
 
+def hs_texts() -> dict[str, str]:
+    """HS 2022 texts by code of 2, 4 or 6 digits."""
+    return _hs()
+
+
 def hs_text(hs6: str) -> str | None:
     """HS 2022 text of a chapter, heading or subheading (2, 4 or 6 digits); longer codes get their subheading's text.
 

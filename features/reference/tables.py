@@ -214,7 +214,7 @@ def stop_words() -> frozenset[str]:
 
 @cache
 def character_rules() -> tuple[CharacterRule, ...]:
-    """Regular expressions for descriptions without information; each pattern compiles."""
+    """Regular expressions for descriptions without information; each pattern compiles and begins at the beginning, with ``^``."""
 
     def build(row: Row) -> CharacterRule:
         pattern = row.text("pattern")
@@ -222,6 +222,8 @@ def character_rules() -> tuple[CharacterRule, ...]:
             re.compile(pattern)
         except re.error as error:
             raise ValueError(f"pattern is {pattern!r}, expected a regular expression: {error}") from None
+        if not pattern.startswith("^"):
+            raise ValueError(f"pattern is {pattern!r}, expected a regular expression that begins with ^")
         return CharacterRule(row.text("rule"), pattern, row.text("source"), row.one_of("verified", Verified))
 
     return read("character_rules.csv", ("rule", "pattern", "source", "verified"), build, key=lambda row: row.rule)

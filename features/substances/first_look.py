@@ -33,10 +33,13 @@ from features.substances.names import NameIndex
 from features.substances.normalise import may_hold_fragment
 from features.substances.spotting_names import hints_at_a_name, made_of
 
-__all__ = ["DISGUISE", "EVERYTHING", "FRAGMENT", "HINT", "NAME", "NEAR", "NUMBER", "STEM", "STRUCTURE", "first_look"]
+__all__ = ["EVERYTHING", "FRAGMENT", "NAMED", "NEAR", "NUMBER", "STEM", "STRUCTURED", "first_look"]
 
+#: A name may stand in the text, openly or disguised; a structure, written in any way.
+NAMED: Final = NAME | DISGUISE
+STRUCTURED: Final = STRUCTURE | HINT
 #: A text that was not looked at.
-EVERYTHING: Final = NAME | NEAR | HINT | STEM | FRAGMENT | NUMBER | STRUCTURE | DISGUISE
+EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED
 # Trade repeats its words: nearly all are in this cache, whatever the texts.
 _REMEMBERED_WORDS: Final = 65_536
 _LABEL: Final = re.compile("cas")

@@ -16,18 +16,7 @@ from features.reference import BenignChemical, Group, Substance, benign_chemical
 from features.reference.unii import UniiName, unii_names
 from features.substances.analogues import Analogue, analogue
 from features.substances.context import Surroundings
-from features.substances.first_look import (
-    DISGUISE,
-    EVERYTHING,
-    FRAGMENT,
-    HINT,
-    NAME,
-    NEAR,
-    NUMBER,
-    STEM,
-    STRUCTURE,
-    first_look,
-)
+from features.substances.first_look import EVERYTHING, FRAGMENT, NAMED, NEAR, NUMBER, STEM, STRUCTURED, first_look
 from features.substances.match import BENIGN, WATCHED, Kind, Match
 from features.substances.misspelt import MisspeltNames, merged
 from features.substances.names import Entry, Found, NameIndex, members
@@ -39,7 +28,7 @@ from features.substances.translations import translated_names
 if TYPE_CHECKING:
     from features.substances.by_structure import StructureIndex
 
-# Descriptions repeat heavily in trade; this many texts, most of which name nothing, take some ten megabytes. Then all are forgotten.
+# Descriptions repeat heavily in trade; this many, most of which name nothing, take some ten megabytes. Then all are forgotten.
 _REMEMBERED: Final = 65_536
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
@@ -190,7 +179,7 @@ class SubstanceIndex:
                 seen = EVERYTHING
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
-        found = self._names.find(spelled, around) if seen & (NAME | DISGUISE) else []
+        found = self._names.find(spelled, around) if seen & NAMED else []
         if seen & NUMBER:
             found += self._numbers_in(spelled, around)
         if chemical and not any(item.hit for item in found):
@@ -202,7 +191,7 @@ class SubstanceIndex:
             return self._of_found(best, text, spelled)
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
-        structures = structures_in(text, chemical=chemical) if seen & (STRUCTURE | HINT) else []
+        structures = structures_in(text, chemical=chemical) if seen & STRUCTURED else []
         pieces = [piece for piece in structures if len(piece.text) > known]
         candidates = list(self._by_structure(pieces, spelled, around)) if pieces else []
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)

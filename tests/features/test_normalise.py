@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import normalise
@@ -195,3 +195,13 @@ def test_a_probability_lies_above_0_and_up_to_1() -> None:
     assert numbers[1:3] == [0.02, 1.0]
     assert math.isnan(numbers[0])
     assert math.isnan(numbers[3])
+
+
+@given(st.lists(st.text("0123456789.a٣-", max_size=12).map(lambda end: f"29{end}"), max_size=8), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_hs_codes_of_a_column_are_those_of_its_texts(texts: list[str], distinct: bool) -> None:
+    texts = [*dict.fromkeys([*texts, "293339", "2933391234"])] if distinct else [*texts, "2933", "2933"]
+    forms, positions, problems = normalise.texts(FIELD["hs_code"], texts, distinct=distinct)
+    for place, text in enumerate(texts):
+        at = place if positions is None else positions[place]
+        assert (forms[at] if at >= 0 else None, problems[place] if problems is not None else None) == normalise.hs(text)

@@ -172,6 +172,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("carriers.csv", 2, "express", "pigeon", "channel is 'pigeon', expected one of postal"),
         ("policy_dates.csv", 2, "2002-08-06", "06/08/2002", "date is '06/08/2002', expected a day as YYYY-MM-DD"),
         ("character_rules.csv", 2, "[0-9", "([0-9", "expected a regular expression"),
+        ("character_rules.csv", 2, "^[0-9", "[0-9", "expected a regular expression that begins with ^"),
     ],
 )
 def test_a_broken_row_is_refused_with_file_row_and_reason(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise as pairwise_of
+from zlib import crc32
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernels.texts import TextRows, any_missing, pairs, positions
+from features.kernels.texts import TextRows, any_missing, keyed, pairs, positions
+from features.kernels.texts_expected import hashed_places
 from features.kernels.texts_headings import log_scores, pairwise
 from features.kernels.texts_scan import (
     Beginnings,
@@ -127,6 +130,20 @@ def test_pairs_are_numbered_in_the_order_of_appearance(rows: list[tuple[int, int
     seen = list(dict.fromkeys(rows))
     assert [divmod(pair, 5) for pair in distinct] == [(a + 1, b + 1) for a, b in seen]
     assert [seen[number] for number in numbers] == rows
+
+
+def test_pairs_are_kept_by_heading_and_text() -> None:
+    texts, headings = ["oil", "wax"], ["1507", "3404", "2933"]
+    left, right = np.array([1, 1, -1, -1, 0], dtype=np.int32), np.array([0, -1, 2, -1, 2], dtype=np.int32)
+    keys = keyed(texts, headings, pairs(left, right, 3)[1])
+    assert keys == [("1507", "wax"), ("", "wax"), ("2933", None), ("", None), ("2933", "oil")]
+
+
+@given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
+    spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
+    assert hashed_places(tuple(words), tuple(range(1000))) == {crc32(text.encode()) % 1000 for text in spelled}
 
 
 def test_positions_of_values() -> None:

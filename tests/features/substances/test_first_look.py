@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from features.kernels.glance import BEGINS, ENDS, LABEL, NAME, NEAR, Alike, Glance
+from features.kernels.glance import BEGINS, DISGUISE, ENDS, LABEL, NAME, NEAR, NUMBER, STRUCTURE, Alike, Glance
 from features.substances import Match, SubstanceIndex
-from features.substances.first_look import DISGUISE, EVERYTHING, NUMBER, STRUCTURE
+from features.substances.first_look import EVERYTHING
 
 #: Pieces of texts that each stage finds something in, and ordinary words with pieces of these in them.
 _PIECES = (
