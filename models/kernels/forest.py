@@ -25,8 +25,8 @@ FloatArray = NDArray[np.float64]
 COMPILED = bool(cython.compiled)
 #: Every leaf is possible.
 ALL = 0xFFFFFFFFFFFFFFFF
-#: A de Bruijn sequence: shifted to the left by 0 to 63 it begins with 64 different groups of six bits (Leiserson, Prokop and Randall
-#: 1998, Using de Bruijn sequences to index a 1 in a computer word).
+#: A de Bruijn sequence: shifted to the left by 0 to 63 it begins with 64 different groups of six bits (Leiserson, Prokop and
+#: Randall 1998, Using de Bruijn sequences to index a 1 in a computer word).
 SEQUENCE = 0x03F79D71B4CB0A89
 #: LightGBM's ``kZeroThreshold``: a value this near to zero is zero.
 TINY = float(np.float32(1e-35))
