@@ -7,7 +7,6 @@ frequent in the fit window.
 
 from __future__ import annotations
 
-from itertools import chain
 from sys import intern
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, State, declare
 from features.groups.description import REMEMBERED, declared_text, vocabulary_of, words
 from features.kernels.texts import TextRows, keyed, pairs
-from features.kernels.texts_headings import agreement, log_scores
+from features.kernels.texts_headings import agreement, known_words, log_scores
 from features.reference import hs_exists, hs_of_interest
 from features.table import ManifestTable
 
@@ -144,10 +143,8 @@ class ClassificationGroup(Group):
 
     def _compare(self, texts: list[str], first: int, places: NDArray[np.int64], rows: FloatArray) -> None:
         """Write what P(heading | words) of texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
-        known = self.words_
-        found = [[known[word] for word in words(text) if word in known] for text in texts]
-        length = np.array([len(positions) for positions in found])
-        place = np.fromiter(chain.from_iterable(found), dtype=np.int64)
+        places_of_words, lengths = known_words(texts, words, self.words_)
+        place, length = np.array(places_of_words, dtype=np.int64), np.array(lengths, dtype=np.int64)
         odds = np.empty(len(texts) * len(self.headings_), dtype=np.float32)
         column = np.empty(max(len(place), 1), dtype=np.float32)
         log_scores(place, length, self.log_given_, self.log_prior_, column, odds)

@@ -2,6 +2,9 @@ cimport cython
 
 cdef Py_ssize_t _BLOCK
 
+@cython.locals(places=list, lengths=list, before=Py_ssize_t, own=tuple, word=str, place=object)
+cpdef tuple known_words(list texts, object words, dict known)
+
 @cython.locals(half=Py_ssize_t, i=Py_ssize_t, end=Py_ssize_t, total=float, a=float, b=float, c=float, d=float, e=float, f=float,
                g=float, h=float)
 cpdef float pairwise(const float[::1] values, Py_ssize_t begin, Py_ssize_t n) noexcept nogil

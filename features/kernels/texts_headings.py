@@ -6,6 +6,7 @@ depend on nothing but the text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cython
@@ -43,6 +44,23 @@ def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
         total = total + values[i]
         i += 1
     return total
+
+
+def known_words(
+    texts: list[str], words: Callable[[str], tuple[str, ...]], known: dict[str, int]
+) -> tuple[list[int], list[int]]:
+    """Places of the words of texts, one text after another, as far as they are ``known``, and how many each text has of them."""
+    places: list[int] = []
+    lengths: list[int] = []
+    for text in texts:
+        before = len(places)
+        own = words(text)
+        for word in own:
+            place = known.get(word)
+            if place is not None:
+                places.append(place)
+        lengths.append(len(places) - before)
+    return places, lengths
 
 
 def log_scores(
