@@ -51,9 +51,7 @@ _LOWER_PARTED: Final = bytes(code if chr(code).isalnum() or chr(code) == "#" els
 _INSIDE_BYTES: Final = _INSIDE.encode("ascii")
 _NOT_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalnum())
 _NOT_DIGITS: Final = bytes(code for code in range(128) if not chr(code).isdigit())
-#: Fewest digits of a telephone number.
-LEAST_DIGITS: Final = 6
-_LEAST_DIGITS = LEAST_DIGITS
+_LEAST_DIGITS: Final = 6
 
 
 def plain_name(text: str) -> str:

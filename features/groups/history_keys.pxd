@@ -2,9 +2,9 @@ cimport cython
 
 from features.groups.history_address cimport plain_contact, plain_name, plain_postcode, split_address
 
-from features.kernels.blake2 cimport hashed, hashed_digits, hashed_letters
-
 cdef tuple _PRESS_HEADINGS
+
+cpdef long long _digest(str text)
 
 cpdef long long _name(str text)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history_address import LEAST_DIGITS, plain_contact, plain_name, plain_postcode, split_address
-from features.kernels.blake2 import hashed, hashed_digits, hashed_letters
+from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
 from features.kernels.history_keys import fill_keys, fill_limits, numbers_of, pairs_of
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
@@ -36,6 +37,7 @@ _LIMIT_EURO_CENTS: Final = 15_000
 #: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
 _PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
 _CACHED: Final = 16384
+_INT64: Final = Struct("<q")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 #: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
 #:
@@ -50,10 +52,17 @@ ROWS: Final = (
 FIRST: Final = ROWS.index(PARTIES[0])
 
 
+def _digest(text: str) -> int:
+    """64 bits of BLAKE2b; 0 of an empty text."""
+    if not text:
+        return 0
+    number: int = _INT64.unpack(blake2b(text.encode(), digest_size=8).digest())[0]
+    return number
+
+
 def _name(text: str) -> int:
     """64-bit hash of a name, whatever its spelling."""
-    # The plain name of a text in ASCII is its letters and digits.
-    return hashed_letters(text) if text.isascii() else hashed(plain_name(text))
+    return _digest(plain_name(text))
 
 
 #: Countries, cities and channels come again and again; names of parties mostly do not.
@@ -62,17 +71,16 @@ _known_name: Final = lru_cache(maxsize=_CACHED)(_name)
 
 @lru_cache(maxsize=_CACHED)
 def _postcode(text: str) -> int:
-    return hashed(plain_postcode(text))
+    return _digest(plain_postcode(text))
 
 
 def _contact(text: str) -> int:
-    # The plain form of what is no e-mail address is its digits, if they may be a telephone number.
-    return hashed(plain_contact(text)) if "@" in text else hashed_digits(text, LEAST_DIGITS)
+    return _digest(plain_contact(text))
 
 
 def _address(text: str) -> tuple[int, int]:
     building, unit = split_address(text)
-    return hashed(building), hashed(unit)
+    return _digest(building), _digest(unit)
 
 
 def _member(country: str) -> int:
@@ -95,7 +103,7 @@ def _union_limit(day: int) -> int:
 _LINES: Final[tuple[tuple[str, Callable[[str], int]], ...]] = (
     ("consignor_name", _name), ("consignor_country", _known_name), ("consignee_name", _name),
     ("consignee_postcode", _postcode), ("consignee_city", _known_name), ("consignee_country", _known_name),
-    ("export_country", _known_name), ("channel", _known_name), ("shipment_id", hashed), ("consignee_country", _member),
+    ("export_country", _known_name), ("channel", _known_name), ("shipment_id", _digest), ("consignee_country", _member),
     *((name, _contact) for name in CONTACTS),
 )  # fmt: skip
 _NAMES: Final = [name for name, _ in _LINES]

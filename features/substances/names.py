@@ -69,6 +69,8 @@ _HEAD_WORD: Final = re.compile(
 
 # A figure or sign that joins a word to the name behind it.
 _GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
+# As far as it is looked for before the name: no word is longer.
+_LONGEST_GLUED: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ class NameIndex:
         found = self._names_in(spelled, around)
         watched = [item for item in found if item.entry.group in WATCHED]
         # Figures for letters are looked for where nothing watched is named openly, or only the end of a word: acety1fentanyl.
-        if not watched or any(_GLUED.search(spelled, 0, item.start) is not None for item in watched):
+        if not watched or any(_glued(spelled, item.start) for item in watched):
             revealed = reveal(spelled, self._words)
             if revealed is not None:
                 around = Surroundings(revealed, chemical=around.chemical)
@@ -427,3 +429,8 @@ class _Positions:
 def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
     glued = _ARABIC.match(piece)
     return (begin,) if glued is None else (begin, begin + glued.end())
+
+
+def _glued(spelled: str, start: int) -> bool:
+    """Whether the name that starts there is the end of a word in which figures or signs stand for letters."""
+    return _GLUED.search(spelled, max(0, start - _LONGEST_GLUED), start) is not None

@@ -153,7 +153,7 @@ def test_an_error_nobody_foresaw_shows_nothing_of_the_inside(
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("the secret of the inside")
 
-        monkeypatch.setattr("service.api.scoring.score", broken)
+        monkeypatch.setattr("service.scorer.score", broken)
         answer = client.post("/v1/score", json=shipment(), headers={"X-Request-ID": "find-me"})
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"

@@ -305,7 +305,7 @@ def test_a_systematic_name_is_scored_beside_the_event_loop(
         loops.append(asyncio._get_running_loop())
         return score(*arguments, **options)
 
-    monkeypatch.setattr("service.api.scoring.score", seen)
+    monkeypatch.setattr("service.scorer.score", seen)
     shipment = EXAMPLE_SHIPMENT | {"items": [{"goods_description": "reagent", "declared_chemical": text}]}
     assert shared_client.post("/v1/score?update_history=false", json=shipment).status_code == 200
     assert [loop is None for loop in loops] == [beside]
