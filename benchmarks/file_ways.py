@@ -27,6 +27,7 @@ from models.bundle import load
 from models.lanes import GREEN
 from models.risk_model import RiskModel
 from models.store import champion_dir
+from service.memory import keep_memory_small
 
 Floats = NDArray[np.float64]
 #: Rows of ready-made numbers; the floor predicts them again and again.
@@ -43,9 +44,11 @@ def threads() -> int:
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
     """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
     from service.batch import score_file
+    from service.memory import settled
 
     began = time.perf_counter()
-    report = score_file(source, target, model, explain="shown" if explained else "none", threads=threads())
+    with settled():
+        report = score_file(source, target, model, explain="shown" if explained else "none", threads=threads())
     seconds = time.perf_counter() - began
     if report.rows_in != report.rows_out + report.rows_rejected:
         raise RuntimeError(f"{report.rows_in} rows in, {report.rows_out} out, {report.rows_rejected} rejected")
@@ -182,6 +185,8 @@ WAYS: Final = {"ours": ours, "floor": floor, "lightgbm": lightgbm, "plain": plai
 def main() -> None:
     """Print the figures as JSON, with ``peak_mb``, the most memory that this process had."""
     way, source, target, explained = sys.argv[1:]
+    if way == "ours":
+        keep_memory_small()
     model = load(champion_dir())
     told = WAYS[way](model, Path(source), Path(target), int(explained))
     print(json.dumps({**told, "peak_mb": peak_mb()}))

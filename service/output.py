@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from features.kernels.lines import measure, place, quote
 from features.readers.as_text import characters, text_array, text_column
@@ -33,7 +33,6 @@ _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
 }
 #: Compresses text about as well as the default level 6, in two thirds of the time.
 _GZIP_LEVEL: Final = 4
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class OutputRefused(ValueError):
@@ -176,14 +175,17 @@ class _JsonlWriter:
     def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
         columns = {name: _json_values(table.column(index)) for index, name in enumerate(table.column_names)}
         names = list(columns)
-        lines: list[str] = []
+        lines: list[bytes] = []
         for index, values in enumerate(zip(*columns.values(), strict=True)):
             row = dict(zip(names, values, strict=True))
             if objects is not None:
-                row.update((name, value) for name, value in objects[index].items() if name in row)
-            lines.append(_JSON.encode(row))
+                given = objects[index]
+                # Nearly always: columns are those of all objects.
+                kept = given if given.keys() <= row.keys() else {k: v for k, v in given.items() if k in row}
+                row.update(kept)
+            lines.append(to_json(row))
         if lines:
-            self._file.write(("\n".join(lines) + "\n").encode("utf-8"))
+            self._file.write(b"\n".join([*lines, b""]))
 
     def close(self) -> None:
         """Nothing is held back."""
