@@ -338,7 +338,7 @@ def _starts_table(found: dict[str, list[float]]) -> Table:
         "Starting",
         ("what", "median", "longest"),
         tuple((name, show(median(found[key])), show(max(found[key]))) for name, key, show in rows),
-        "The service is warm when it says that it is ready: its first request costs little more than the thousandth.",
+        "The service goes every way of a request before it says that it is ready.",
     )
 
 
