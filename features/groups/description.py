@@ -56,7 +56,7 @@ _BEGINS_STOP_WORD: Final = 32
 #: The most frequent words of the fit window that are remembered.
 VOCABULARY: Final = 4000
 #: Distinct texts of which a group remembers its numbers: some hundred bytes each.
-REMEMBERED: Final = 49_152
+REMEMBERED: Final = 32_768
 # Several groups ask for a text's words one after another, and then for no more of them: this many last for a table.
 _REMEMBERED_SPLIT: Final = 32_768
 _REMEMBERED_WORDS: Final = 32_768

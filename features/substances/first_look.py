@@ -41,7 +41,7 @@ STRUCTURED: Final = STRUCTURE | HINT
 #: A text that was not looked at.
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED
 # Trade repeats its words: nearly all are in this cache, whatever the texts.
-_REMEMBERED_WORDS: Final = 65_536
+_REMEMBERED_WORDS: Final = 32_768
 _LABEL: Final = re.compile("cas")
 _STRUCTURE: Final = re.compile("smiles")
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from features.substances.by_structure import StructureIndex
 
 # Descriptions repeat heavily in trade; this many, most of which name nothing, take some ten megabytes. Then all are forgotten.
-_REMEMBERED: Final = 65_536
+_REMEMBERED: Final = 32_768
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
 #: Characters of a text that are read.
