@@ -115,6 +115,7 @@ class Scorer:
         try:
             served = self._host.served
             outcome = self._score(served, [one.record for one in waiting], options, via="score")
+            answered = list(zip(waiting, _answers(outcome, served), strict=True))
         except Exception as error:
             if len(waiting) > 1:
                 # Only the one at fault is to fail. Should the history know them by now, it will count them twice.
@@ -123,7 +124,7 @@ class Scorer:
             elif not waiting[0].answer.done():
                 waiting[0].answer.set_exception(error)
             return
-        for one, answer in zip(waiting, _answers(outcome, served), strict=True):
+        for one, answer in answered:
             # Whoever asked may have been cancelled meanwhile.
             if not one.answer.done():
                 one.answer.set_result(answer)
