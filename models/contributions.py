@@ -23,9 +23,27 @@ With d features on the path the integrand has degree d - 1, for which Gauss-Lege
 the leaves up, point by point, so a tree costs its number of nodes times the number of points. Nothing is subtracted from something
 nearly equal but where one path asks the same feature twice, and there both are of the size of the result.
 
+**Split by split.** The two sides of a split need not be worked out one by one. Let P be the product of all factors above it, and f
+the one among them that is its own feature's, o + (1 - t) (z - o): 1 where nothing above asked for that feature, which is o = z = 1.
+Let y be the share of the side that the row does not take. Taking that side multiplies P by
+
+    a = (1 - t) y / f,
+
+and taking the other by 1 - a, because the shares of both add up to z. Let C and H be what the leaves below these two sides add up
+to, each leaf with the factors it has beyond those of its side. Then all leaves below the split add up to H - a (H - C), each with
+the factors it has beyond P, and the split adds to its feature's contribution
+
+    o y  x  integral of  P (H - C) / f^2.
+
+For a feature that was not asked for above, y P (H - C) is the derivative itself. Where it was, the leaves below already count with
+the derivative of the factor f, and this is what changes when further conditions take its place. Nothing is divided by but f, once
+for each side below which its feature is asked for again. Where o is 0 either side may be the one not taken.
+
 **How fast.** The contributions of a tree depend on the row only through what its splits answer. For the small trees that
-boosting likes there are few possible answers (2^7 for 8 leaves): the formula is worked out for all of them when a model is
-loaded, and a row then costs one comparison per split and one row of a table per tree.
+boosting likes there are few possible answers (2^7 for 8 leaves): the formula is worked out for all of them, node by node, when a
+model is loaded, and a row then costs one comparison per split and one row of a table per tree. The tables of a model are larger
+than the caches next to a processor, so all rows of tables are called for before the first is read. Of larger trees nothing is
+tabulated but shares and points; they are worked out split by split, all points of a split at once.
 """
 
 from __future__ import annotations
@@ -54,24 +72,15 @@ class TreeContributions:
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         self._shapley = Shapley(heads)
-        self._base = [sum(map(_mean, trees)) for trees in heads]
 
     def __call__(self, matrix: FloatArray, head: int) -> FloatArray:
         """Contributions (n, F + 1) of feature rows (n, F), C-ordered, to the raw log-odds of one head, by its position; the last
         column is the base value."""
-        n, width = matrix.shape
-        out = np.zeros((n, width + 1))
-        out[:, width] = self._base[head]
-        self._shapley.add(matrix, head, out)
+        out = np.empty((matrix.shape[0], matrix.shape[1] + 1))
+        self._shapley.explain(matrix, head, out)
         return out
 
 
 def lightgbm_contributions(booster: lgb.Booster, matrix: FloatArray) -> FloatArray:
     """The same (n, F + 1) by LightGBM."""
     return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
-
-
-def _mean(tree: Tree) -> float:
-    """Mean leaf value of the training rows."""
-    total = tree.split_count[0] if tree.split_count else tree.leaf_count[0]
-    return sum(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.kernels.compiled import uncompiled
@@ -61,6 +64,28 @@ def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypat
     assert uncompiled() == ["features.loops"]
     (tmp_path / "features" / "loops.abi3.so").touch()
     assert uncompiled() == []
+
+
+def test_uncompiled_contributions_are_the_same_to_the_last_bit() -> None:
+    from models.kernels import shapley
+    from models.trees import read_trees
+    from tests.models.boosters import edge_rows, grow
+
+    loader = SourceFileLoader("plain_shapley", str(ROOT / "models" / "kernels" / "shapley.py"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    plain = importlib.util.module_from_spec(spec)
+    loader.exec_module(plain)
+    boosters = [grow(8, 2), grow(20, 2), grow(64, 1), grow(40, 1, chain=True), grow(24, 1, zero_as_missing=True)]
+    rows = edge_rows(boosters, 12)
+    heads = [read_trees(booster) for booster in boosters]
+    for head in range(len(heads)):
+        found = []
+        for module in (shapley, plain):
+            out = np.empty((len(rows), 13))
+            module.Shapley(heads).explain(rows, head, out)
+            found.append(out.tobytes())
+        assert found[0] == found[1]
 
 
 def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:

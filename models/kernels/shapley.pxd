@@ -2,37 +2,53 @@
 
 cimport cython
 
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define prefetch(values, at) __builtin_prefetch((const double *) (values).data + (at))
+    #else
+    #define prefetch(values, at) ((void) 0)
+    #endif
+    """
+    void prefetch(const double[::1] values, Py_ssize_t at) noexcept nogil
+
 cdef double TINY
+cdef Py_ssize_t AREA, ABOVE, BELOW, RATIO, GAIN, SUMS
 
 @cython.final
 cdef class Shapley:
-    cdef const int[::1] first_tree, feature, first_split, column, first_slot, slot_feature
-    cdef const int[::1] first_node, parent, same, split, slot, first_point, last_point
-    cdef const double[::1] blank, threshold, share, worth, point, weight
-    cdef const unsigned char[::1] default_left, left
+    cdef const int[::1] first_tree, feature, first_split, column, first_again, first_slot, slot_feature, first_leaf
+    cdef const int[::1] first_point, n_points, slot, asked, child, again
+    cdef const double[::1] base, missing, zero, threshold, share, value, point, weight
     cdef const long long[::1] first_entry
     cdef double[::1] entries
+    cdef bint tabulated
 
     @cython.locals(
-        parent="const int[::1]", same="const int[::1]", split="const int[::1]", share="const double[::1]",
-        worth="const double[::1]", at="const double[::1]", weight="const double[::1]", left="const unsigned char[::1]",
-        product="double[::1]", inverse="double[::1]", gain="double[::1]", below="double[::1]",
-        base=Py_ssize_t, last=Py_ssize_t, block=Py_ssize_t, node=Py_ssize_t, k=Py_ssize_t,
-        u=Py_ssize_t, p=Py_ssize_t, a=Py_ssize_t, hot=int, z=double, change=double, value=double, total=double,
-        factor="double[4]", inverted="double[4]", part="double[4]",
+        first_tree=Py_ssize_t, n_trees=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, i=Py_ssize_t, tree=Py_ssize_t,
+        first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, s=Py_ssize_t, x=double, outcomes=cython.ulonglong,
+        goes_left=cython.ulonglong, entry=cython.longlong, cells="double[::1]", found="long long[::1]", room="double[::1]",
     )
-    cdef void _weigh(
-        self, Py_ssize_t tree, unsigned long long outcomes, double[:, ::1] work, int[::1] reached, double[::1] slots
-    ) noexcept nogil
+    cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 
     @cython.locals(tree=Py_ssize_t, width=Py_ssize_t, entry=cython.longlong, pattern=Py_ssize_t, j=Py_ssize_t)
-    cdef void _tabulate(self, double[:, ::1] work, int[::1] reached, double[::1] slots) noexcept nogil
+    cdef void _tabulate(self, double[::1] room) noexcept nogil
 
     @cython.locals(
-        row=Py_ssize_t, c=Py_ssize_t, tree=Py_ssize_t, first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t,
-        s=Py_ssize_t, x=double, outcomes=cython.ulonglong, goes_left=cython.ulonglong, entry=cython.longlong,
-        column="const int[::1]", threshold="const double[::1]", default_left="const unsigned char[::1]",
-        slot_feature="const int[::1]", entries="double[::1]",
-        cells="double[::1]", work="double[:, ::1]", reached="int[::1]", slots="double[::1]",
+        first=Py_ssize_t, splits=Py_ssize_t, leaves=Py_ssize_t, at=Py_ssize_t, j=Py_ssize_t, k=Py_ssize_t, edge=Py_ssize_t,
+        split=Py_ssize_t, node=Py_ssize_t, p=Py_ssize_t, u=Py_ssize_t, a=Py_ssize_t, z=double, hot=double, value=double,
+        factor="double[4]", inverse="double[4]", part="double[4]",
     )
-    cpdef void add(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
+    cdef void _by_nodes(self, Py_ssize_t tree, unsigned long long outcomes, double[::1] room) noexcept nogil
+
+    @cython.locals(at=Py_ssize_t, left=Py_ssize_t, j=Py_ssize_t)
+    cdef void _by_splits(self, Py_ssize_t tree, unsigned long long outcomes, double[::1] room) noexcept nogil
+
+    @cython.locals(
+        first=Py_ssize_t, splits=Py_ssize_t, leaf=Py_ssize_t, i=Py_ssize_t, k=Py_ssize_t, edge=Py_ssize_t, split=Py_ssize_t,
+        u=Py_ssize_t, p=Py_ssize_t, a=Py_ssize_t, h=Py_ssize_t, c=Py_ssize_t, hot=Py_ssize_t, total=Py_ssize_t, met=bint,
+        on=double, share=double, x="double[8]", y="double[8]",
+    )
+    cdef void _sweep(
+        self, Py_ssize_t tree, unsigned long long outcomes, Py_ssize_t at, Py_ssize_t width, double[::1] room
+    ) noexcept nogil
