@@ -7,6 +7,7 @@ figures are medians over rounds, ratios are taken within a round. Needs some 8 G
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -165,49 +166,96 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A kind of request to the service: requests of so many ``shipments`` each, to so many ``workers``."""
+
+    name: str
+    shipments: int
+    path: str
+    bodies: Sequence[object]
+    workers: int = 1
+
+
 def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Per kind of request to the service ``name``, ``shipments`` a request, and ``rounds``: connections -> `Driven`."""
+    """Per kind of request to the service ``name``, ``workers``, ``shipments`` a request, ``items`` a shipment, and ``rounds``:
+    connections -> `Driven`.
+    """
+    cores = os.cpu_count() or 1
     # Each kind has shipments of its own: what was scored once is another thing the second time.
-    fresh = iter(simulated(int(_ITEMS_EACH * (plan.batches * _BATCH + 3 * plan.each)), _SEED + 2))
+    count = plan.batches * _BATCH * (2 if cores > 1 else 1) + 3 * plan.each
+    fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
 
     def some(count: int) -> list[Record]:
         return list(islice(fresh, count))
 
-    batches = [some(_BATCH) for _ in range(plan.batches)]
-    kinds: list[tuple[str, int, str, Sequence[object]]] = [
-        ("natural repetition", 1, "/v1/score", asked.shipments),
-        ("texts never seen", 1, "/v1/score", never_seen(some(plan.each), _SEED)),
-        ("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
-        ("never seen, reasons", 1, "/v1/score?explain=all", never_seen(some(plan.each), _SEED + 1)),
-        ("names that OPSIN reads", 1, "/v1/score", with_names(some(_NAMED))),
-        (f"batch of {_BATCH:,}", _BATCH, "/v1/score/batch", [{"shipments": batch} for batch in batches]),
+    def batches(workers: int) -> Own:
+        bodies = [{"shipments": some(_BATCH)} for _ in range(plan.batches)]
+        told = f", {workers} workers" if workers > 1 else ""
+        return Own(f"batch of {_BATCH:,}{told}", _BATCH, "/v1/score/batch", bodies, workers)
+
+    kinds = [
+        Own("natural repetition", 1, "/v1/score", asked.shipments),
+        Own("texts never seen", 1, "/v1/score", never_seen(some(plan.each), _SEED)),
+        Own("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
+        Own("never seen, reasons", 1, "/v1/score?explain=all", never_seen(some(plan.each), _SEED + 1)),
+        Own("names that OPSIN reads", 1, "/v1/score", with_names(some(_NAMED))),
+        batches(1),
     ]
-    port = free_port()
-    server = Running(
-        OURS, [program("tidewaiter"), "serve", "--port", str(port)], port, scratch / "own.log", folder=scratch
-    )
-    positions = []
-    for place, (name, _, path, bodies) in enumerate(kinds):
-        say(f"making requests: {name}")
-        requests = Requests.post(path, [json.dumps(body).encode() for body in bodies])
-        requests.write(scratch / f"own-{place}.bin")
+    if cores > 1:
+        kinds.append(batches(cores))
+    positions: list[Position] = []
+    told: list[dict[str, Any]] = []
+    for place, kind in enumerate(kinds):
+        say(f"making requests: {kind.name}")
+        Requests.post(kind.path, [json.dumps(body).encode() for body in kind.bodies]).write(
+            scratch / f"own-{place}.bin"
+        )
         positions.append(Position(scratch / f"own-{place}.bin"))
-    items = sum(len(record["items"]) for batch in batches for record in batch) / max(1, sum(map(len, batches)))
-    told: list[dict[str, Any]] = [
-        {"name": name, "shipments": shipments, "items": items, "made": len(bodies), "rounds": []}
-        for name, shipments, _, bodies in kinds
-    ]
-    with stopping([server]):
-        server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        positions[0].drive(client, port, 4, 30.0, at_most=_WARM_UP)
+        told.append(
+            {
+                "name": kind.name,
+                "workers": kind.workers,
+                "shipments": kind.shipments,
+                "items": _items_each(kind.bodies),
+                "made": len(kind.bodies),
+                "rounds": [],
+            }
+        )
+    with stopping() as started:
+        by_workers = {}
+        for workers in dict.fromkeys(kind.workers for kind in kinds):
+            server = by_workers[workers] = _serve(scratch, workers)
+            started.append(server)
+            # All workers of it must have answered.
+            positions[0].drive(client, server.port, 8, 30.0, at_most=_WARM_UP * workers)
+            server.hold()
         for number_of_round in range(plan.rounds):
             say(f"kinds of requests, round {number_of_round + 1} of {plan.rounds}")
             for position, one in zip(positions, told, strict=True):
-                driven = {n: position.drive(client, port, n, plan.seconds) for n in CONNECTIONS[:2]}
+                server = by_workers[one["workers"]]
+                server.go_on()
+                driven = {n: position.drive(client, server.port, n, plan.seconds) for n in CONNECTIONS[:2]}
+                server.hold()
                 one["rounds"].append({str(n): _told(value) for n, value in driven.items()})
         for position, one in zip(positions, told, strict=True):
             one["sent"] = position.start
     return told
+
+
+def _serve(scratch: Path, workers: int) -> Running:
+    """The service, ready to answer."""
+    port = free_port()
+    command = [program("tidewaiter"), "serve", "--port", str(port), "--workers", str(workers)]
+    server = Running(OURS, command, port, scratch / f"own-{workers}.log", folder=scratch)
+    server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    return server
+
+
+def _items_each(bodies: Sequence[Any]) -> float:
+    """Goods items of a shipment."""
+    records = [record for body in bodies for record in body.get("shipments", [body])]
+    return sum(len(record["items"]) for record in records) / max(1, len(records))
 
 
 def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
@@ -317,12 +365,13 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
     repeated = [one["name"] for one in kinds if one["sent"] > one["made"]]
     again = f" Had to begin again with the requests: {', '.join(repeated)}." if repeated else ""
     return Table(
-        "One worker of the service, by kind of request",
+        "The service, by kind of request",
         ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
         tuple(map(row, kinds)),
-        "Latencies at one connection, throughput at eight. *Natural repetition*: texts repeat as in the simulated "
-        "trade. *Never seen*: goods, names and addresses of every request are words that no request had before. "
-        "*Reasons for every one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
+        "One worker, unless another number is told; each worker keeps a history of its own. Latencies at one connection, "
+        "throughput at eight. *Natural repetition*: texts repeat as in the simulated trade. *Never seen*: goods, names and "
+        "addresses of every request are words that no request had before. *Reasons for every one*: `explain=all`; else red and "
+        "yellow are explained. Names that OPSIN reads go to a "
         f"Java program beside the service.{again}",
     )
 

@@ -51,6 +51,7 @@ SERVING: dict[str, Any] = {
         request("never seen, reasons", 1000.0),
         request("names that OPSIN reads", 100.0),
         request("batch of 1,000", 15.0, shipments=1000),
+        request("batch of 1,000, 2 workers", 12.0, shipments=1000),
     ],
     "starts": {"ready_s": [2.0, 3.0, 2.5], "help_s": [0.2], "first_ms": [1.0], "thousandth_ms": [0.4]},
 }
@@ -196,7 +197,8 @@ def test_every_bar_says_whether_it_is_met() -> None:
     assert told["requests/s, 8 connections"] == ("at least 2,000", "2,500", "yes")
     assert told["ahead of BentoML, given manifests"] == ("at least 1 x", "3.00 x", "yes")
     assert told["ahead of LitServe, given numbers"][2] == "yes"
-    assert told["batch, rows/s"] == ("at least 20,000", "22,500", "yes")
+    assert told["batch of 1,000, rows/s"] == ("at least 20,000", "22,500", "yes")
+    assert told["batch of 1,000, 2 workers, rows/s"] == ("at least 20,000", "18,000", "**no**")
     assert told["file of the floor, csv"][2] == "yes"
     assert told["contributions of 1, of pred_contrib, large"] == ("at least 10 x", "80.0 x", "yes")
     assert told["contributions of 100, of pred_contrib, champion"][2] == "**no**"
