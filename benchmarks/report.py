@@ -36,7 +36,7 @@ _METHOD: Final = """\
 ([benchmarks](../benchmarks/README.md)). The figures are kept as JSON in `out/benchmarks`.
 
 - The model is the bundled champion as it was promoted. Shipments are simulated, with the texts, parties and places of the
-  simulated trade.
+  simulated trade, on the days after the history that comes with the model, as what a service is asked is always newer than that.
 - Whatever is compared was measured in one run, in turns: every round measures each of the kinds for a short while, figures are
   medians over the rounds, and ratios are medians of the ratios within a round. Figures of different runs or machines are not to be
   compared.

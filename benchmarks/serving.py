@@ -223,17 +223,14 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
             }
         )
     with stopping() as started:
-        by_workers = {}
-        for workers in dict.fromkeys(kind.workers for kind in kinds):
-            server = by_workers[workers] = _serve(scratch, workers)
-            started.append(server)
-            # All workers of it must have answered.
-            positions[0].drive(client, server.port, 8, 30.0, at_most=_WARM_UP * workers)
-            server.hold()
+        # Each kind has a service of its own: the history that one has grown is not the other's.
+        for kind, position in zip(kinds, positions, strict=True):
+            started.append(_serve(scratch, kind.workers))
+            position.drive(client, started[-1].port, 8, 30.0, at_most=max(8 * kind.workers, _WARM_UP // kind.shipments))
+            started[-1].hold()
         for number_of_round in range(plan.rounds):
             say(f"kinds of requests, round {number_of_round + 1} of {plan.rounds}")
-            for position, one in zip(positions, told, strict=True):
-                server = by_workers[one["workers"]]
+            for server, position, one in zip(started, positions, told, strict=True):
                 server.go_on()
                 driven = {n: position.drive(client, server.port, n, plan.seconds) for n in CONNECTIONS[:2]}
                 server.hold()
@@ -247,7 +244,7 @@ def _serve(scratch: Path, workers: int) -> Running:
     """The service, ready to answer."""
     port = free_port()
     command = [program("tidewaiter"), "serve", "--port", str(port), "--workers", str(workers)]
-    server = Running(OURS, command, port, scratch / f"own-{workers}.log", folder=scratch)
+    server = Running(OURS, command, port, scratch / f"own-{port}.log", folder=scratch)
     server.wait(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     return server
 
@@ -368,10 +365,10 @@ def _requests_table(kinds: Sequence[Result]) -> Table:
         "The service, by kind of request",
         ("request", "p50 ms", "p99 ms", "shipments/s, 8", "rows/s, 8"),
         tuple(map(row, kinds)),
-        "One worker, unless another number is told; each worker keeps a history of its own. Latencies at one connection, "
-        "throughput at eight. *Natural repetition*: texts repeat as in the simulated trade. *Never seen*: goods, names and "
-        "addresses of every request are words that no request had before. *Reasons for every one*: `explain=all`; else red and "
-        "yellow are explained. Names that OPSIN reads go to a "
+        "Each kind has a service of its own, with one worker unless another number is told; each worker keeps a history of its "
+        "own. Latencies at one connection, throughput at eight. *Natural repetition*: texts repeat as in the simulated trade. "
+        "*Never seen*: goods, names and addresses of every request are words that no request had before. *Reasons for every "
+        "one*: `explain=all`; else red and yellow are explained. Names that OPSIN reads go to a "
         f"Java program beside the service.{again}",
     )
 

@@ -6,28 +6,55 @@ import copy
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any, Final, TypedDict
 
 from features.fields import ITEM_NAMES, MANIFEST_NAMES
 from features.records import HEAD_NAMES, read_record
 from features.shipment import shipment_to_json
 from features.table import Coded, ManifestTable
+from models.bundle import load
+from models.store import champion_dir
 
 Record = dict[str, Any]
 
 _NAMES: Final = (*HEAD_NAMES, *ITEM_NAMES)
 _CONSONANTS: Final = "bcdfghjklmnprstvwz"
 _VOWELS: Final = "aeiou"
+#: Traffic of at most so many days.
+_MOST_DAYS: Final = 28
+
+
+class Calendar(TypedDict):
+    """First and last day of simulated traffic."""
+
+    first_day: date
+    last_day: date
+
+
+@cache
+def next_days() -> Calendar:
+    """The days whose traffic comes in next: from the end of the bundled model's history to yesterday, four weeks at most.
+
+    Shipments that are older than the history are late: they are scored with what was known only after them, more of them end in
+    the upper lanes than an office would ever see, and so more have to be explained.
+    """
+    history = datetime.fromtimestamp(load(champion_dir()).history.watermark, UTC).date()
+    first = history + timedelta(days=1)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return {"first_day": first, "last_day": max(first, min(yesterday, first + timedelta(days=_MOST_DAYS - 1)))}
 
 
 def simulated(items: int, seed: int) -> list[Record]:
-    """Shipments in their order of time, as the JSON of the service.
+    """Shipments of `next_days` in their order of time, as the JSON of the service.
 
     Texts repeat in them as in the simulated trade: the same firms, places and goods come again and again.
     """
     from training.world import sample
 
-    columns = {name: Coded.from_list(values) for name, values in sample(items, seed).items() if name in MANIFEST_NAMES}
+    told = sample(items, seed, **next_days())
+    columns = {name: Coded.from_list(values) for name, values in told.items() if name in MANIFEST_NAMES}
     table = ManifestTable.from_columns(columns, items).accepted()
     return [shipment_to_json(shipment) for shipment in table.to_shipments()]
 

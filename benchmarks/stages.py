@@ -23,7 +23,7 @@ from unittest.mock import patch
 from pydantic_core import from_json, to_json
 
 from benchmarks.script import Result, Size, run, say
-from benchmarks.shipments import simulated
+from benchmarks.shipments import next_days, simulated
 from benchmarks.tables import Table, number, share
 from features.space import FeatureSpace
 from models.bundle import load
@@ -240,7 +240,7 @@ def scored_file(model: RiskModel, rows: int) -> Result:
     watch = Stopwatch(time.thread_time_ns)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         source, target = Path(folder) / "in.csv", Path(folder) / "out.csv"
-        write(source, None, rows, 5)
+        write(source, None, rows, 5, **next_days())
         # Once for what is made at the first use and kept.
         score_file(source, target, model)
         began = time.process_time_ns()

@@ -281,7 +281,9 @@ def _cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
     )
 
 
-def sample(rows: int, seed: int) -> dict[str, list[str]]:
-    """The office's table of a small world, column by column."""
-    chunk = _joined(list(generate(rows, seed)))
+def sample(
+    rows: int, seed: int, *, first_day: date | None = None, last_day: date | None = None
+) -> dict[str, list[str]]:
+    """The office's table of a small world, column by column; its calendar as of `generate`."""
+    chunk = _joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
     return {name: column.tolist() for name, column in chunk.office.items()}
