@@ -1,22 +1,32 @@
 cimport cython
 
-cdef dict _SHORT, _PARTING
+cdef dict _TOLD
 cdef frozenset _UNITS, _BEFORE_UNIT, _BEFORE_BOX, _MARKS
-cdef bytes _LOWER, _LOWER_PARTED, _INSIDE_BYTES, _NOT_LETTERS, _NOT_DIGITS
+cdef bytes _BREAK, _LOWER, _LOWER_PARTED, _INSIDE, _NOT_LETTERS, _NOT_DIGITS
 cdef Py_ssize_t _LEAST_DIGITS
 
-cpdef str plain_name(str text)
+@cython.locals(text=str, ascii_or_plain=list)
+cpdef list plain_names(list texts)
 
-@cython.locals(apart=str)
-cdef list _words(str text)
+@cython.locals(text=str, lines=str)
+cdef list _parted(list texts)
 
-@cython.locals(words=list, word=str, number=str, building=list, unit=list, at=Py_ssize_t, end=Py_ssize_t, pair=cython.bint)
-cpdef tuple split_address(str text)
+@cython.locals(line=str)
+cpdef list split_addresses(list texts)
+
+@cython.locals(words=list, word=str, told=str, number=str, building=list, unit=list, at=Py_ssize_t, end=Py_ssize_t,
+               marked=cython.bint, pair=cython.bint)
+cdef tuple _split(list written)
 
 cdef bint _numbered(str word)
 
-@cython.locals(plain=str)
-cpdef str plain_postcode(str text)
+@cython.locals(plain=bytes)
+cpdef list plain_postcodes(list texts)
 
 @cython.locals(digits=str)
-cpdef str plain_contact(str text)
+cdef bytes _without_sector(bytes plain)
+
+@cython.locals(text=str, number=bytes, numbers=list)
+cpdef list plain_contacts(list texts)
+
+cdef bytes _telephone(bytes digits)

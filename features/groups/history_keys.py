@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from hashlib import blake2b
-from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history_address import plain_contact, plain_name, plain_postcode, split_address
-from features.kernels.history_keys import fill_keys, fill_limits, numbers_of, pairs_of
+from features.groups.history_address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.kernels.history_keys import LINES, fill_keys, fill_limits, hash_texts, numbers_of
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
 
@@ -35,9 +33,7 @@ CONTACTS: Final = LINKS[4:]
 _LIMIT_CENTS: Final = 80_000
 _LIMIT_EURO_CENTS: Final = 15_000
 #: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent one by one).
-_PRESS_HEADINGS: Final = ("8479", "8207", "8480", "8422")
-_CACHED: Final = 16384
-_INT64: Final = Struct("<q")
+_PRESS_HEADINGS: Final = frozenset({"8479", "8207", "8480", "8422"})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 #: Rows of a matrix of keys. Kernels count on their order (`features.kernels.history_visits`).
 #:
@@ -52,35 +48,14 @@ ROWS: Final = (
 FIRST: Final = ROWS.index(PARTIES[0])
 
 
-def _digest(text: str) -> int:
-    """64 bits of BLAKE2b; 0 of an empty text."""
-    if not text:
-        return 0
-    number: int = _INT64.unpack(blake2b(text.encode(), digest_size=8).digest())[0]
-    return number
+def _addresses(texts: list[str]) -> list[bytes]:
+    """The buildings of all texts, then their units."""
+    found = split_addresses(texts)
+    return [building.encode() for building, _ in found] + [unit.encode() for _, unit in found]
 
 
-def _name(text: str) -> int:
-    """64-bit hash of a name, whatever its spelling."""
-    return _digest(plain_name(text))
-
-
-#: Countries, cities and channels come again and again; names of parties mostly do not.
-_known_name: Final = lru_cache(maxsize=_CACHED)(_name)
-
-
-@lru_cache(maxsize=_CACHED)
-def _postcode(text: str) -> int:
-    return _digest(plain_postcode(text))
-
-
-def _contact(text: str) -> int:
-    return _digest(plain_contact(text))
-
-
-def _address(text: str) -> tuple[int, int]:
-    building, unit = split_address(text)
-    return _digest(building), _digest(unit)
+def _references(texts: list[str]) -> list[bytes]:
+    return [text.encode() for text in texts]
 
 
 def _member(country: str) -> int:
@@ -88,7 +63,7 @@ def _member(country: str) -> int:
 
 
 def _pressing(hs_code: str) -> int:
-    return hs_code.startswith(_PRESS_HEADINGS)
+    return hs_code[:4] in _PRESS_HEADINGS
 
 
 @lru_cache(maxsize=4096)
@@ -98,17 +73,21 @@ def _union_limit(day: int) -> int:
     return round(_LIMIT_EURO_CENTS * rate)
 
 
-#: Columns of text, and what is worked out of each distinct text of them, in the order of `features.kernels.history_keys`; an
-#: address follows.
-_LINES: Final[tuple[tuple[str, Callable[[str], int]], ...]] = (
-    ("consignor_name", _name), ("consignor_country", _known_name), ("consignee_name", _name),
-    ("consignee_postcode", _postcode), ("consignee_city", _known_name), ("consignee_country", _known_name),
-    ("export_country", _known_name), ("channel", _known_name), ("shipment_id", _digest), ("consignee_country", _member),
-    *((name, _contact) for name in CONTACTS),
+#: What is hashed of texts, in how many parts, and the columns of them, in the order of `features.kernels.history_keys`.
+_HASHED: Final[tuple[tuple[Callable[[list[str]], list[bytes]], int, tuple[str, ...]], ...]] = (
+    (
+        plain_names,
+        1,
+        (
+            "consignor_name", "consignor_country", "consignee_name", "consignee_city", "consignee_country", "export_country",
+            "channel",
+        ),
+    ),
+    (plain_contacts, 1, CONTACTS),
+    (plain_postcodes, 1, ("consignee_postcode",)),
+    (_references, 1, ("shipment_id",)),
+    (_addresses, 2, ("consignee_address",)),
 )  # fmt: skip
-_NAMES: Final = [name for name, _ in _LINES]
-_FUNCTIONS: Final = [function for _, function in _LINES]
-_MEMBERS: Final = _FUNCTIONS.index(_member)
 _LIMITS: Final = ROWS.index("limit")
 
 
@@ -120,22 +99,26 @@ def history_keys(table: ManifestTable) -> IntArray:
 
 def keys_of(table: ManifestTable) -> IntArray:
     """`history_keys`, not remembered."""
-    lines = np.empty((len(_LINES) + 2, table.n_shipments), dtype=np.int64)
-    numbers_of([table.text(name) for name in _NAMES], _FUNCTIONS, table.first_row, lines)
-    pairs_of(table.text("consignee_address"), _address, table.first_row, lines)
-    pressing = np.empty((1, table.n_rows), dtype=np.int64)
-    every_row = table.first_row if table.n_rows == table.n_shipments else np.arange(table.n_rows)
-    numbers_of([table.text("hs_code")], [_pressing], every_row, pressing)
-    keys = np.empty((len(ROWS), table.n_shipments), dtype=np.int64)
+    n, first_row = table.n_shipments, table.first_row
+    lines = np.empty((LINES, n), dtype=np.uint64)
+    line = 0
+    for plain, parts, names in _HASHED:
+        line = hash_texts([table.text(name) for name in names], plain, parts, first_row, lines, line)
+    pressing = np.empty(table.n_rows, dtype=np.int64)
+    every_row = first_row if table.n_rows == n else np.arange(table.n_rows)
+    numbers_of(table.text("hs_code"), _pressing, every_row, pressing)
+    keys = np.empty((len(ROWS), n), dtype=np.int64)
     fill_keys(
-        lines.view(np.uint64),
-        table.first_row,
+        lines,
+        first_row,
         table.usd("customs_value"),
         table.number("net_mass_kg"),
         table.number("gross_mass_kg"),
-        pressing[0],
+        pressing,
         table.declared_s,
         keys.view(np.uint64),
     )
-    fill_limits(lines[_MEMBERS], table.declared_s, _LIMIT_CENTS, _union_limit, keys[_LIMITS])
+    members = np.empty(n, dtype=np.int64)
+    numbers_of(table.text("consignee_country"), _member, first_row, members)
+    fill_limits(members, table.declared_s, _LIMIT_CENTS, _union_limit, keys[_LIMITS])
     return keys

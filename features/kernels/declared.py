@@ -14,6 +14,17 @@ from numpy.typing import NDArray
 TIME_MISSING = -(2**63)
 
 
+def fetch(texts: list[str]) -> int:
+    """Bring texts into the processor's caches; the characters of them all.
+
+    The texts of a column lie scattered in memory: asked for together they come several times as fast as one after the other.
+    """
+    characters = 0
+    for text in texts:
+        characters += len(text)
+    return characters
+
+
 def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
     """Write the code of each text into ``codes`` (n,), -1 for blank and ``None``; the distinct stripped texts by code."""
     known: dict[str, int] = {}
@@ -69,6 +80,7 @@ def normal_forms(
 def unevenly_spaced(texts: list[str]) -> list[int]:
     """Indices of texts that have white space other than single spaces."""
     found = []
+    fetch(texts)
     for index, text in enumerate(texts):
         before = False
         for char in text:

@@ -1,37 +1,39 @@
 cimport cython
 
-cdef Py_ssize_t SHIPPER, SHIPPER_COUNTRY, RECEIVER, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER, CONTACTS
-cdef Py_ssize_t BUILDING, UNIT
+cdef Py_ssize_t SHIPPER, SHIPPER_COUNTRY, RECEIVER, CITY, COUNTRY, EXPORT, CHANNEL, CONTACTS
+cdef Py_ssize_t POSTCODE, REFERENCE, BUILDING, UNIT
 cdef Py_ssize_t TIME, REFERENCE_OUT, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER_OUT, RECEIVER_OUT
 cdef Py_ssize_t CONSIGNOR, CONSIGNEE, ADDRESS, PAIR, LANE, OWN_LANE, HOUSE, OCCUPANT, OWN_ADDRESS, CONTACTS_OUT
 cdef unsigned long long WORD, START, FIRST_FACTOR, SECOND_FACTOR
 cdef double MOST, ROUNDING
 cdef long long DAYS_BEFORE
-cdef tuple NONE
+cdef Py_ssize_t SOME
+cdef object HASH
 
-@cython.locals(n=Py_ssize_t, line=Py_ssize_t, texts=list, code=Py_ssize_t)
-cpdef numbers_of(list columns, list functions, const long long[::1] rows, long long[:, ::1] out)
+@cython.locals(n=Py_ssize_t, texts=list, values=list, hashed=list, code=Py_ssize_t, at=Py_ssize_t, start=Py_ssize_t, part=int, begin=Py_ssize_t)
+cpdef Py_ssize_t hash_texts(
+    list columns, object plain, int parts, const long long[::1] rows, unsigned long long[:, ::1] out, Py_ssize_t line
+) except -1
 
-@cython.locals(code=Py_ssize_t)
-cdef _work_out(long long[::1] known, list texts, object function)
+@cython.locals(texts=list, row=Py_ssize_t, code=Py_ssize_t)
+cdef list _texts_at(const int[:] codes, const long long[::1] rows, list values)
+
+@cython.locals(n=Py_ssize_t, at=Py_ssize_t)
+cdef _hash_some(list hashed, int parts, unsigned long long[:, ::1] known, Py_ssize_t start)
+
+@cython.locals(digest=bytes, number='unsigned long long', at=int)
+cdef unsigned long long _hash(bytes text) except? 0
 
 @cython.locals(row=Py_ssize_t, code=Py_ssize_t)
 cdef void _fill_line(
-    const int[:] codes, const long long[::1] rows, const long long[::1] known, long long[:, ::1] out, Py_ssize_t line
+    const int[:] codes, const long long[::1] rows, const unsigned long long[::1] known, unsigned long long[:, ::1] out,
+    Py_ssize_t line,
 ) noexcept
 
-@cython.locals(row=Py_ssize_t, code=Py_ssize_t)
-cdef _fill_each(
-    const int[:] codes, const long long[::1] rows, list texts, object function, long long[:, ::1] out, Py_ssize_t line
-)
+cpdef numbers_of(object column, object function, const long long[::1] rows, long long[::1] out)
 
-@cython.locals(n=Py_ssize_t, line=Py_ssize_t, texts=list, code=Py_ssize_t)
-cpdef pairs_of(object column, object function, const long long[::1] rows, long long[:, ::1] out)
-
-@cython.locals(row=Py_ssize_t, code=Py_ssize_t)
-cdef _fill_pairs(
-    const int[:] codes, const long long[::1] rows, list texts, object function, long long[:, ::1] out, Py_ssize_t line
-)
+@cython.locals(n=Py_ssize_t, known=list, row=Py_ssize_t, code=Py_ssize_t)
+cdef _number_rows(const int[:] codes, list values, object function, const long long[::1] rows, long long[::1] out)
 
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)

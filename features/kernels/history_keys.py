@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import cython
@@ -18,9 +19,10 @@ WordArray = NDArray[np.uint64]
 
 #: Lines of what is known of a shipment's texts: hashes, and whether it goes to a member of the Union.
 (
-    SHIPPER, SHIPPER_COUNTRY, RECEIVER, POSTCODE, CITY, COUNTRY, EXPORT, CHANNEL, REFERENCE, MEMBER, CONTACTS,
-) = range(11)  # fmt: skip
-BUILDING, UNIT = CONTACTS + 4, CONTACTS + 5
+    SHIPPER, SHIPPER_COUNTRY, RECEIVER, CITY, COUNTRY, EXPORT, CHANNEL, CONTACTS,
+) = range(8)  # fmt: skip
+POSTCODE, REFERENCE, BUILDING, UNIT = range(CONTACTS + 4, CONTACTS + 8)
+LINES = UNIT + 1
 #: Rows of a matrix of keys (`features.groups.history_keys`).
 (
     TIME, REFERENCE_OUT, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER_OUT, RECEIVER_OUT,
@@ -34,80 +36,112 @@ MOST = 1e12
 ROUNDING = 4503599627370496.0
 #: Times of all years from 1 on are positive with it.
 DAYS_BEFORE = 800_000
-NONE = (0, 0)
+#: Texts hashed at a time, which bounds the working memory.
+SOME = 4096
+#: The hash of nothing, of which a copy is had sooner than a new one.
+HASH = blake2b(digest_size=8)
 
 
-def numbers_of(columns: list[Coded], functions: list[Callable[[str], int]], rows: IntArray, out: IntArray) -> None:
-    """Fill the first lines of ``out`` (at least columns, n) with the numbers that functions give for the texts at n rows.
+def hash_texts(
+    columns: list[Coded],
+    plain: Callable[[list[str]], list[bytes]],
+    parts: int,
+    rows: IntArray,
+    out: WordArray,
+    line: int,
+) -> int:
+    """Fill lines of ``out`` (lines, n) with hashes of the columns' texts at n rows; 0 where there is nothing to hash.
 
-    Where there is no text the number is 0.
+    Args:
+        plain: what is hashed of texts: the first ``parts`` of them all, then the second ones.
+        line: the first line; each part of each column has one.
+
+    Returns:
+        The line after them.
     """
     n = out.shape[1]
-    for line in range(len(columns)):
-        column, function = columns[line], functions[line]
-        texts = column.values
+    texts: list[str] = []
+    for column in columns:
+        values = column.values
         if n == 1:
             # An element of an array is had sooner than a view of it, which counts where a shipment comes alone.
-            code = column.codes[rows[0]] if len(texts) > 0 else -1
-            out[line, 0] = function(texts[code]) if code >= 0 else 0
-        elif len(texts) < n:
-            _fill_line(column.codes, rows, _known(texts, function), out, line)
+            code = column.codes[rows[0]] if values else -1
+            texts.append(values[code] if code >= 0 else "")
+        elif len(values) < n:
+            texts += values
         else:
             # Part of a table has the texts of the whole.
-            _fill_each(column.codes, rows, texts, function, out, line)
+            texts += _texts_at(column.codes, rows, values)
+    if n == 1:
+        hashed = plain(texts)
+        for at in range(len(hashed)):
+            out[line + at, 0] = _hash(hashed[at])
+        return line + len(hashed)
+    known = np.empty((parts, len(texts)), dtype=np.uint64)
+    for start in range(0, len(texts), SOME):
+        _hash_some(plain(texts[start : start + SOME]), parts, known, start)
+    for part in range(parts):
+        begin = 0
+        for column in columns:
+            if len(column.values) < n:
+                _fill_line(column.codes, rows, known[part, begin:], out, line)
+                begin += len(column.values)
+            else:
+                np.asarray(out)[line] = known[part, begin : begin + n]
+                begin += n
+            line += 1
+    return line
 
 
-def _known(texts: list[str], function: Callable[[str], int]) -> IntArray:
-    known = np.empty(len(texts), dtype=np.int64)
-    _work_out(known, texts, function)
-    return known
+def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> list[str]:
+    texts: list[str] = []
+    for row in range(rows.shape[0]):
+        code = codes[rows[row]]
+        texts.append(values[code] if code >= 0 else "")
+    return texts
 
 
-def _work_out(known: IntArray, texts: list[str], function: Callable[[str], int]) -> None:
-    for code in range(len(texts)):
-        known[code] = function(texts[code])
+def _hash_some(hashed: list[bytes], parts: int, known: WordArray, start: int) -> None:
+    n = len(hashed) // parts
+    for at in range(len(hashed)):
+        known[at // n, start + at % n] = _hash(hashed[at])
 
 
-def _fill_line(codes: NDArray[np.int32], rows: IntArray, known: IntArray, out: IntArray, line: int) -> None:
+def _hash(text: bytes) -> int:
+    """64 bits of BLAKE2b; 0 of an empty text."""
+    if not text:
+        return 0
+    state = HASH.copy()
+    state.update(text)
+    digest = state.digest()
+    number = 0
+    for at in range(8):
+        number = number << 8 | digest[7 - at]
+    return number
+
+
+def _fill_line(codes: NDArray[np.int32], rows: IntArray, known: WordArray, out: WordArray, line: int) -> None:
     for row in range(rows.shape[0]):
         code = codes[rows[row]]
         out[line, row] = known[code] if code >= 0 else 0
 
 
-def _fill_each(
-    codes: NDArray[np.int32], rows: IntArray, texts: list[str], function: Callable[[str], int], out: IntArray, line: int
+def numbers_of(column: Coded, function: Callable[[str], int], rows: IntArray, out: IntArray) -> None:
+    """Fill ``out`` (n,) with the numbers that a function gives for the texts at n rows; 0 where there is none."""
+    _number_rows(column.codes, column.values, function, rows, out)
+
+
+def _number_rows(
+    codes: NDArray[np.int32], values: list[str], function: Callable[[str], int], rows: IntArray, out: IntArray
 ) -> None:
-    for row in range(rows.shape[0]):
+    n = rows.shape[0]
+    known = [function(value) for value in values] if len(values) < n else None
+    for row in range(n):
         code = codes[rows[row]]
-        out[line, row] = function(texts[code]) if code >= 0 else 0
-
-
-def pairs_of(column: Coded, function: Callable[[str], tuple[int, int]], rows: IntArray, out: IntArray) -> None:
-    """Fill the last two lines of ``out`` (lines, n) with the two numbers that a function gives for the texts at n rows."""
-    n, line = out.shape[1], out.shape[0] - 2
-    texts = column.values
-    if n == 1:
-        code = column.codes[rows[0]] if len(texts) > 0 else -1
-        out[line, 0], out[line + 1, 0] = function(texts[code]) if code >= 0 else NONE
-    elif len(texts) < n:
-        known = np.array([*map(function, texts), NONE], dtype=np.int64).T.copy()
-        _fill_line(column.codes, rows, known[0], out, line)
-        _fill_line(column.codes, rows, known[1], out, line + 1)
-    else:
-        _fill_pairs(column.codes, rows, texts, function, out, line)
-
-
-def _fill_pairs(
-    codes: NDArray[np.int32],
-    rows: IntArray,
-    texts: list[str],
-    function: Callable[[str], tuple[int, int]],
-    out: IntArray,
-    line: int,
-) -> None:
-    for row in range(rows.shape[0]):
-        code = codes[rows[row]]
-        out[line, row], out[line + 1, row] = function(texts[code]) if code >= 0 else NONE
+        if code < 0:
+            out[row] = 0
+        else:
+            out[row] = known[code] if known is not None else function(values[code])
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:

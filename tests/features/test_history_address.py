@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.groups.history_address import plain_contact, plain_postcode, split_address
+from features import normalise
+from features.groups.history_address import plain_contacts, plain_names, plain_postcodes, split_addresses
+
+
+def normal(text: str) -> str:
+    return normalise.text(text.strip())[0] or ""
 
 
 @pytest.mark.parametrize(
@@ -33,7 +38,7 @@ from features.groups.history_address import plain_contact, plain_postcode, split
     ],
 )
 def test_buildings_and_units(text: str, expected: tuple[str, str]) -> None:
-    assert split_address(text) == expected
+    assert split_addresses([text]) == [expected]
 
 
 _streets = st.tuples(
@@ -56,7 +61,7 @@ def test_spelling_makes_no_other_place(
     number, name, types = street
     plain = f"{number} {name} {types[0]}" + (f" Apt {unit[1]}" if unit else "")
     other = f"{number} {name} {types[form]}" + (f"{gap}{unit[0]} {unit[1]}" if unit else "")
-    assert split_address(other.upper() if upper else other) == split_address(plain)
+    assert split_addresses([other.upper() if upper else other]) == split_addresses([plain])
 
 
 @given(_streets, _units, _units)
@@ -64,23 +69,42 @@ def test_units_part_places_of_one_building(
     street: tuple[str, str, tuple[str, ...]], one: tuple[str, str], two: tuple[str, str]
 ) -> None:
     line = f"{street[0]} {street[1]} {street[2][0]}"
-    (building, first), (other, second) = (split_address(f"{line} {word} {unit}") for word, unit in (one, two))
-    assert building == other == split_address(line)[0]
+    (building, first), (other, second), (alone, _) = split_addresses(
+        [f"{line} {word} {unit}" for word, unit in (one, two)] + [line]
+    )
+    assert building == other == alone
     assert (first == second) == (one[1] == two[1])
 
 
 @given(st.text(max_size=60))
 def test_any_text_has_an_address_that_case_cannot_change(text: str) -> None:
-    building, unit = split_address(text)
-    assert split_address(f"  {text}  ") == (building, unit)
+    text = normal(text)
+    building, unit = split_addresses([text])[0]
+    assert split_addresses([f"  {text}  "]) == [(building, unit)]
     if text.isascii():
-        assert split_address(text.upper()) == split_address(text.lower()) == (building, unit)
+        assert split_addresses([text.upper(), text.lower()]) == [(building, unit)] * 2
     assert building or not unit
 
 
+@given(
+    st.lists(
+        st.text(max_size=12).map(normal) | st.sampled_from(["12 Main St #4", "Café 5", "+1 213 555 0100", "a@b.c"])
+    )
+)
+def test_texts_beside_it_change_nothing_of_one(texts: list[str]) -> None:
+    assert split_addresses(texts) == [split_addresses([text])[0] for text in texts]
+    for plain in (plain_names, plain_postcodes, plain_contacts):
+        assert plain(texts) == [plain([text])[0] for text in texts]
+
+
 def test_a_delivery_sector_is_no_other_postcode() -> None:
-    assert plain_postcode("90012-1234") == plain_postcode("90012") == "90012"
-    assert plain_postcode("sw1a 1aa") == "sw1a1aa"
+    assert plain_postcodes(["90012-1234", "90012", "sw1a 1aa"]) == [b"90012", b"90012", b"sw1a1aa"]
+    assert plain_postcodes(["٩٠٠١٢-١٢٣٤"]) == ["٩٠٠١٢".encode()]
+
+
+def test_names_are_their_letters_and_digits() -> None:
+    names = ["Café Ñandú, Ltd.", "O'Neil & Sons 3", "北京 化工", "…", ""]
+    assert plain_names(names) == [b"cafenandultd", b"oneilsons3", "北京化工".encode(), b"", b""]
 
 
 @pytest.mark.parametrize(
@@ -96,4 +120,4 @@ def test_a_delivery_sector_is_no_other_postcode() -> None:
     ],
 )
 def test_contacts_that_are_none_link_nobody(text: str, expected: str) -> None:
-    assert plain_contact(text) == expected
+    assert plain_contacts([text]) == [expected.encode()]
