@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from service.logs import logger
-
 if TYPE_CHECKING:
     from service.settings import Settings
 
@@ -24,6 +22,7 @@ def set_up(settings: Settings) -> None:
 def start() -> None:
     """Start the reader and say in the log whether it runs. Half a second, most of it waiting; blocks."""
     from features.substances.opsin import opsin
+    from service.logs import logger
 
     reader = opsin()
     if reader.start():
@@ -36,6 +35,7 @@ def warm_up() -> None:
     """Resolve one of each kind, so that no request is the slow first one; blocks. A failure is logged and is no reason not
     to score: the questions that meet it fail by themselves.
     """
+    from service.logs import logger
     from service.substances import Question, answer, today
 
     try:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -50,3 +51,28 @@ def keep_memory_small() -> bool:
         return False
     pa.set_memory_pool(pa.system_memory_pool())
     return True
+
+
+class _WithoutPandas:
+    """Stands before all other finders of modules, and says of pandas that it is not installed."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def arrow_alone() -> None:
+    """Let Arrow take for granted that nobody hands it a data frame; to be called before there are threads.
+
+    When it is first handed a list, and again when it first hands out an array, it imports pandas to know its types: 40 MB and a
+    quarter of a second. What is loaded already stays, and whoever converts a frame gets pandas all the same. But a time of
+    nanoseconds is then refused as a Python object, so this is nothing for a process that reads Parquet.
+    """
+    if "pandas" not in sys.modules:
+        finder = _WithoutPandas()
+        sys.meta_path.insert(0, finder)
+        try:
+            pa.array((), pa.int8()).to_numpy()
+        finally:
+            sys.meta_path.remove(finder)

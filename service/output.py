@@ -9,16 +9,18 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from features.kernels.lines import measure, place, quote
 from features.readers.as_text import characters, text_array, text_column
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 #: Endings of output files, longest first -> format and whether it is gzipped.
 _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
@@ -144,7 +146,7 @@ class _DelimitedWriter:
         if not self._started:
             self._file.write(header_line(table.column_names, self._delimiter))
             self._started = True
-        self._file.write(delimited(table, self._delimiter))
+        self._file.write(_lines(table, self._delimiter).data)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -159,6 +161,8 @@ class _ParquetWriter:
         # The input's own metadata (pandas' index columns, say) does not describe the table with the scores.
         table = table.replace_schema_metadata(None)
         if self._writer is None:
+            import pyarrow.parquet as pq
+
             self._writer = pq.ParquetWriter(self._file, table.schema)
         if table.num_rows:
             self._writer.write_table(table)
@@ -216,9 +220,14 @@ def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
 
     Values are written as `features.readers.as_text` writes them, null as nothing. (Arrow's own writer quotes all text.)
     """
+    return _lines(table, delimiter).tobytes()
+
+
+def _lines(table: pa.Table, delimiter: str) -> NDArray[np.uint8]:
+    """What `delimited` returns, as it is made."""
     n_rows = table.num_rows
     if not n_rows:
-        return b""
+        return np.empty(0, dtype=np.uint8)
     columns = [_texts(column, delimiter) for column in table.columns]
     widths = np.zeros(n_rows, dtype=np.int64)
     for texts in columns:
@@ -228,7 +237,7 @@ def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
     separators = [*[ord(delimiter)] * (len(columns) - 1), ord("\n")]
     for texts, separator in zip(columns, separators, strict=True):
         place(texts.offsets, texts.data, texts.codes, texts.valid, texts.first, separator, positions, lines)
-    return lines.tobytes()
+    return lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)

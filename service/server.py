@@ -30,10 +30,12 @@ def worker_app() -> FastAPI:
     """The application of one worker process, under the settings of the environment."""
     from service.app import create_app
     from service.logs import configure
+    from service.memory import arrow_alone
     from service.settings import Settings
 
     settings = Settings()
     configure(settings.log_level)
+    arrow_alone()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     return create_app(settings)
 
@@ -61,7 +63,10 @@ def run(settings: Settings, loaded: Loaded | None = None) -> None:
     with ExitStack() as stack:
         if settings.workers == 1:
             from service.app import create_app
+            from service.memory import arrow_alone
 
+            # What is uploaded is CSV.
+            arrow_alone()
             sys.setswitchinterval(_SWITCH_INTERVAL)
             uvicorn.run(create_app(settings, loaded), **options)
             return

@@ -24,7 +24,6 @@ from features.readers.errors import Unreadable
 from features.readers.headers import Recognition, recognise
 from features.readers.jsonl import JsonlPieces
 from features.readers.mapping import BoundMapping, ColumnMapping
-from features.readers.parquet import ParquetPieces
 from features.readers.source import PARQUET_MAGIC, ByteSource
 from features.table import Coded
 
@@ -331,8 +330,12 @@ def open_pieces(
     if kind == "csv":
         return Opened(_csv(source, delimiter, encoding, expected), source.name, source.size)
     source.close()
-    pieces = ParquetPieces(file) if kind == "parquet" else JsonlPieces(file, encoding=encoding)
-    return Opened(pieces, source.name, source.size)
+    if kind == "jsonl":
+        return Opened(JsonlPieces(file, encoding=encoding), source.name, source.size)
+    # Loaded by those who read such files.
+    from features.readers.parquet import ParquetPieces
+
+    return Opened(ParquetPieces(file), source.name, source.size)
 
 
 def _csv(source: ByteSource, delimiter: str | None, encoding: str | None, expected: Sequence[str]) -> CsvPieces:

@@ -136,6 +136,15 @@ class _Counting(io.RawIOBase):
         return len(data)
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does; False where there is none, or none that can be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+    except OSError:
+        return False
+
+
 def _open(path: Path, name: str) -> BinaryIO:
     if path.is_dir():
         raise Unreadable(name, "This is a folder, not a file.", WHAT_IS_RIGHT)

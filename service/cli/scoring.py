@@ -48,13 +48,16 @@ def score(
 ) -> int:
     """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
     from features.kernels.compiled import slowness
+    from features.readers.source import is_parquet
     from service.chemistry import chemistry
     from service.cli.common import load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
-    from service.memory import keep_memory_small
+    from service.memory import arrow_alone, keep_memory_small
 
     keep_memory_small()
+    if not is_parquet(source):
+        arrow_alone()
     report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
     console = to_stderr()
     problem = chemistry()["problem"]

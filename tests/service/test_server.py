@@ -93,6 +93,12 @@ def test_a_client_that_leaves_in_the_middle_frees_its_place(settings: Settings, 
             assert time.monotonic() < end, "the place was never freed"
 
 
+def mapped(parent: int) -> list[str]:
+    """What a process and its children have mapped into memory."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [line for pid in (parent, *children) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+
+
 @pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, workers: int) -> None:
@@ -122,10 +128,15 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, wor
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 answers = [client.post("/v1/score", json=shipment(shipment_id=f"HB-{n}")).json() for n in range(20)]
                 text = client.get("/metrics").text
+                uploaded = client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
+                if sys.platform == "linux":
+                    # Arrow, which reads the file, would import it (see `service.memory`); libraries that are loaded are mapped.
+                    assert not [line for line in mapped(process.pid) if "/pandas/" in line]
         finally:
             process.send_signal(signal.SIGINT)
             log += process.communicate(timeout=60)[1].splitlines()
     assert process.returncode in (0, 130), log
+    assert uploaded.status_code == 200
     assert {answer["model"]["digest"] for answer in answers} == {load(bundle).digest}
     counted = 'tidewaiter_requests_total{method="POST",route="/v1/score",status="200"}'
     assert [float(line.split()[-1]) for line in text.splitlines() if line.startswith(counted)] == [20.0]
