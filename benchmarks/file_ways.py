@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 
 from features.fields import MANIFEST_NAMES
 from features.readers import open_table
+from features.readers.source import is_parquet
 from features.table import Coded, ManifestTable
 from models.bundle import load
 from models.lanes import GREEN
 from models.risk_model import RiskModel
 from models.store import champion_dir
-from service.memory import keep_memory_small
+from service.memory import arrow_alone, keep_memory_small
 
 Floats = NDArray[np.float64]
 #: Rows of ready-made numbers; the floor predicts them again and again.
@@ -48,7 +49,14 @@ def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[s
 
     began = time.perf_counter()
     with settled():
-        report = score_file(source, target, model, explain="shown" if explained else "none", threads=threads())
+        report = score_file(
+            source,
+            target,
+            model,
+            history=model.history,
+            explain="shown" if explained else "none",
+            threads=threads(),
+        )
     seconds = time.perf_counter() - began
     if report.rows_in != report.rows_out + report.rows_rejected:
         raise RuntimeError(f"{report.rows_in} rows in, {report.rows_out} out, {report.rows_rejected} rejected")
@@ -187,6 +195,8 @@ def main() -> None:
     way, source, target, explained = sys.argv[1:]
     if way == "ours":
         keep_memory_small()
+        if not is_parquet(Path(source)):
+            arrow_alone()
     model = load(champion_dir())
     told = WAYS[way](model, Path(source), Path(target), int(explained))
     print(json.dumps({**told, "peak_mb": peak_mb()}))

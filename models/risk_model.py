@@ -70,7 +70,7 @@ class RiskModel:
             each calibrator's own ``prevalence`` unless the caller knows better.
         base_rates: base rate per head, unless the settings of a call say otherwise.
         lanes, reference: on the uncorrected risk log-odds.
-        history: the snapshot scoring starts from. Callers advance a copy of it, never this one.
+        history: the snapshot scoring starts from. Callers advance a copy of it, unless they score one file and no more.
         card: the model card, plain JSON.
         check: rows whose raw log-odds must come out as they are stored, if the model has any.
         kernels: whether compiled kernels may take over from LightGBM where they give its own results.

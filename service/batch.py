@@ -86,6 +86,7 @@ def score_file(
     out_path: str | os.PathLike[str],
     model: RiskModel,
     *,
+    history: History | None = None,
     mapping: ColumnMapping | None = None,
     rejects_path: str | os.PathLike[str] | None = None,
     explain: Explain = "shown",
@@ -97,8 +98,11 @@ def score_file(
 ) -> BatchReport:
     """Score a file; the output's ending gives its format.
 
-    History begins as the model's snapshot and advances, in a private copy, in the file's order. Output and rejects
-    appear when all is done, or not at all. A rejects file of an earlier run is removed if nothing is rejected now.
+    History begins as the model's snapshot and advances in the file's order. Output and rejects appear when all is done, or
+    not at all. A rejects file of an earlier run is removed if nothing is rejected now.
+
+    Args:
+        history: what is advanced; by default a private copy of the model's.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
@@ -115,7 +119,7 @@ def score_file(
         reader = stack.enter_context(open_table(source, mapping=mapping, rows_per_chunk=rows_per_chunk))
         scorer = ChunkScorer(
             model,
-            model.history.copy(),
+            model.history.copy() if history is None else history,
             decimal=reader.decimal,
             explain=explain,
             settings=settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -97,6 +97,7 @@ class PreparedChunk:
     """A chunk on its way: what had to be found out in the file's order.
 
     Attributes:
+        chunk: without its columns: the table has them now, and is gone once it is scored.
         table: its accepted rows, None if there are none.
         rows: (n,) their indices among the chunk's rows.
         history: what the history said when they came.
@@ -173,7 +174,7 @@ class ChunkScorer:
         with self._lock:
             history = self._history.advance(accepted, update=self._update)
         returned = self._seen.add(history_keys(accepted)[_REFERENCE])
-        return PreparedChunk(chunk, accepted, rows, history, returned, refused)
+        return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused)
 
     def score(self, prepared: PreparedChunk) -> ScoredChunk:
         """Scores of the chunk's readable rows; the others are named with what is wrong."""

@@ -58,7 +58,7 @@ VOCABULARY: Final = 4000
 #: Distinct texts of which a group remembers its numbers: some hundred bytes each.
 REMEMBERED: Final = 32_768
 # Several groups ask for a text's words one after another, and then for no more of them: this many last for a table.
-_REMEMBERED_SPLIT: Final = 32_768
+_REMEMBERED_SPLIT: Final = 8_192
 _REMEMBERED_WORDS: Final = 32_768
 
 FEATURES: Final = declare(

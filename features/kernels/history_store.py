@@ -41,10 +41,15 @@ class Store:
         self.count, self.index = other.count, np.array(other.index)
 
     def reserve(self, more: int, bound: int) -> None:
-        """Make room for ``more`` entities. Room doubles up to ``bound`` entities and grows by quarters beyond."""
+        """Make room for ``more`` entities. Room doubles up to ``bound`` entities and grows by quarters beyond.
+
+        The last doubling goes all the way: memory that is not written to yet is none, but large arrays that are copied into
+        ones hardly larger are there twice.
+        """
         needed, held = self.count + more, self.keys.shape[0]
         if needed > held:
-            room = max(needed, min(2 * held, bound) if held < bound else held + held // 4)
+            doubled = bound if 4 * held > bound else 2 * held
+            room = max(needed, doubled if held < bound else held + held // 4)
             self.keys = _grown(self.keys, self.count, room)
             self.narrow = _grown(self.narrow, self.count, room)
             self.wide = _grown(self.wide, self.count, room)

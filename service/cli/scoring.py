@@ -85,7 +85,7 @@ def score_into(
     explain: str = "shown",
     top: int = 10,
 ) -> BatchReport:
-    """Score a file with a progress bar, under the settings of the environment.
+    """Score a file with a progress bar, under the settings of the environment; the model is of no use for another file.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `service.batch.score_file`.
@@ -108,6 +108,8 @@ def score_into(
             source,
             target,
             model,
+            # Nobody else needs it any more.
+            history=model.history,
             mapping=ColumnMapping.load(mapping) if mapping else None,
             rejects_path=rejects,
             explain=cast("Explain", explain),

@@ -77,6 +77,15 @@ def test_a_store_grows_to_its_bound_and_not_beyond() -> None:
     assert store.count == len(store.keys) == len(store.narrow) == 1000
 
 
+def test_a_store_that_is_nearly_full_is_not_copied_once_more() -> None:
+    store, rooms = empty(), set()
+    for start in range(1, 1000, 40):
+        store.reserve(40, 1000)
+        store.find(np.arange(start, start + 40, dtype=np.int64), add=True)
+        rooms.add(len(store.keys))
+    assert not [room for room in rooms if 500 < room < 1000]
+
+
 def test_a_copy_is_of_its_own() -> None:
     store, other = filled([1, 2, 3]), empty()
     other.become(store)

@@ -186,6 +186,14 @@ def test_the_models_own_history_is_never_advanced(tmp_path: Path, three_heads: R
     assert all(np.array_equal(values, after[name]) for name, values in before.items())
 
 
+def test_a_history_that_is_given_is_the_one_that_advances(tmp_path: Path, three_heads: RiskModel) -> None:
+    text, history = as_csv(goods(10, seed=77)), three_heads.history.copy()
+    before = history.sequence
+    report, rows = run(tmp_path, text, three_heads, history=history)
+    assert history.sequence == before + report.shipments
+    assert rows == run(tmp_path, text, three_heads)[1]
+
+
 def test_late_returning_and_short_rows_carry_warnings(tmp_path: Path, three_heads: RiskModel) -> None:
     head = "shipment_id,declared_at,goods_description,hs_code\n"
     text = head + "A,2026-06-05,cup,691200\nB,2026-06-04,mug,691200\nA,2026-06-06,hat\nC,2026-06-07,cup,691200\n"
