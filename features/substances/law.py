@@ -8,8 +8,9 @@ an exemption takes a substance out of a class, and a class controls only while a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Final, Literal
 
@@ -121,7 +122,7 @@ class LegalStatus:
         listings: listings by name in force there and then, also those of the substance that it is a salt of.
         classes: class definitions that it meets or may meet there, in force or not.
         controlled: the result in each jurisdiction whose law says anything.
-        months: months since control began, as far as it is in force and its first day is recorded.
+        since: the first day of the control in force, as far as it is recorded.
     """
 
     on: date
@@ -129,7 +130,12 @@ class LegalStatus:
     listings: tuple[Listing, ...]
     classes: tuple[ClassControl, ...]
     controlled: tuple[Control, ...]
-    months: float | None
+    since: date | None
+
+    @property
+    def months(self) -> float | None:
+        """Months since control began, as far as it is in force and its first day is recorded."""
+        return None if self.since is None else months((self.on - self.since).days)
 
     @property
     def listed(self) -> bool:
@@ -140,6 +146,32 @@ class LegalStatus:
     def listed_in(self) -> tuple[str, ...]:
         """Whose law lists it: `UN` first, then by code."""
         return tuple(control.jurisdiction for control in self.controlled if control.by in ("name", "class"))
+
+
+def months(days: int) -> float:
+    """Days as months."""
+    return days / _DAYS_PER_MONTH
+
+
+def era(on: date) -> date:
+    """The first day of the time between two changes of law that a day lies in: `date.min` if none came before.
+
+    All its days have one law. Of a `LegalStatus` only the months differ from day to day.
+    """
+    changes = _changes()
+    return changes[bisect_right(changes, on) - 1]
+
+
+@cache
+def _changes() -> tuple[date, ...]:
+    """Days from which on some law may say something else, ascending."""
+    days = {date.min, _EU_LAW_IN_UK_UNTIL + timedelta(days=1), *_limb_begins().values()}
+    for row in control_listings():
+        if row.effective_from is not None:
+            days.add(row.effective_from)
+        if row.effective_to is not None:
+            days.add(row.effective_to + timedelta(days=1))
+    return tuple(sorted(days))
 
 
 def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
@@ -172,7 +204,7 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
     controlled = tuple(sorted(by_place.values(), key=lambda one: (one.jurisdiction != "UN", one.jurisdiction)))
     begun = [row for row in rows if _applies(row, jurisdiction, on)] if named else []
     begun += [row for control in classes if control.controls for row in _of_class(control.match)]
-    return LegalStatus(on, jurisdiction, named, classes, controlled, _months(begun, on))
+    return LegalStatus(on, jurisdiction, named, classes, controlled, _since(begun, on))
 
 
 def _named(match: Match) -> tuple[Listing, ...]:
@@ -217,7 +249,6 @@ def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
     return tuple(row for row in _of_class(one) if row.in_force(on))
 
 
-def _months(rows: list[Listing], on: date) -> float | None:
+def _since(rows: list[Listing], on: date) -> date | None:
     """A temporary listing that a permanent one followed counts from the temporary one."""
-    days = [row.effective_from for row in rows if row.effective_from is not None and row.effective_from <= on]
-    return (on - min(days)).days / _DAYS_PER_MONTH if days else None
+    return min((row.effective_from for row in rows if row.effective_from and row.effective_from <= on), default=None)

@@ -84,3 +84,7 @@ class Match:
     nearest: str = ""
     similarity: float | None = None
     evidence: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        # Of the many fields these tell nearly all matches apart.
+        return hash((self.substance, self.matched_text, self.kind))

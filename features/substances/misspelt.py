@@ -53,6 +53,7 @@ MOST_LETTERS: Final = 40
 _ANCHORS: Final = 4
 # Asked for only where a word of a text is near to a watched one.
 _REMEMBERED_WORDS: Final = 16_384
+_REMEMBERED_ANCHORS: Final = 2_048
 # Pieces of words are joined where one of them begins or ends a name exactly, by at least so many letters.
 _PIECE: Final = 3
 # Short words that are never pieces of a name, whatever stands beside them.
@@ -143,6 +144,7 @@ class MisspeltNames:
         for key in {compact(other) for other in others} - self._keys:
             self._others.setdefault(len(key), []).append(key)
         self._near = lru_cache(maxsize=_REMEMBERED_WORDS)(self._near_anchors)
+        self._bearing = lru_cache(maxsize=_REMEMBERED_ANCHORS)(self._anchors_of)
         self._nearest_other = lru_cache(maxsize=1024)(self._distance_to_others)
 
     def find(self, spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
@@ -190,6 +192,12 @@ class MisspeltNames:
             found += [(word, int(errors)) for word, errors, _ in hits if errors <= self._reach[word]]
         return tuple(found)
 
+    def _anchors_of(self, word: str, errors: int, figures: bool) -> list[_Anchor]:
+        """The anchors of a word that bear so many errors in it; of names without figures alone, or of all."""
+        return [
+            anchor for anchor in self._anchors[word] if errors <= anchor.errors and (figures or not anchor.name.figures)
+        ]
+
     def _judged(
         self,
         cut: _Cut,
@@ -204,13 +212,12 @@ class MisspeltNames:
         length = len(cut.joined)
         for first, _, word, errors in seeds:
             at = cut.begins[first]
-            for anchor in self._anchors[word]:
+            for anchor in self._bearing(word, errors, bool(figures)):
                 name, begin = anchor.name, at - anchor.offset
                 allowed = name.errors
                 # Most names are longer than what is left of the text, or have figures that the text has not.
                 if (
-                    errors > anchor.errors
-                    or begin + allowed < 0
+                    begin + allowed < 0
                     or begin + len(name.key) - 2 * allowed > length
                     or not figures.issuperset(name.figures)
                 ):
