@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from features.groups.base import FloatArray, Group, declare
@@ -99,7 +98,6 @@ def _phrases() -> Phrases:
 _PHRASES: Final = _phrases()
 
 
-@lru_cache(maxsize=8192)
 def _plain(text: str) -> str:
     return folded(text).strip()
 

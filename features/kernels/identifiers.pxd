@@ -1,5 +1,7 @@
 cimport cython
 
+from features.kernels.declared cimport fetch
+
 @cython.locals(view=double[::1], place=Py_ssize_t, text=str)
 cpdef s10_faults(list texts)
 @cython.locals(kept=int, weighted=int, check=int, right=int, letter=Py_UCS4)

@@ -1,5 +1,7 @@
 cimport cython
 
+from features.kernels.declared cimport fetch
+
 cdef class Phrases:
     cdef int followed, digit
     cdef short[:, ::1] step
@@ -8,13 +10,14 @@ cdef class Phrases:
     @cython.locals(view=cython.uchar[::1], place=Py_ssize_t, text=str)
     cpdef marks(self, list texts, fold)
 
-    @cython.locals(length=Py_ssize_t, at=Py_ssize_t, ahead=Py_ssize_t, marks=int, node=int, here=int, letter=Py_UCS4)
+    @cython.locals(at=Py_ssize_t, marks=int, inside=bint, letter=Py_UCS4)
     cpdef int scan(self, str text) except -1
+    @cython.locals(length=Py_ssize_t, marks=int, node=int, here=int, letter=Py_UCS4)
+    cdef int _begun(self, str text, Py_ssize_t at) except -1
 
 cdef bint _is_word(Py_UCS4 letter) noexcept
 @cython.locals(length=Py_ssize_t)
 cdef bint _word_follows(str text, Py_ssize_t at) noexcept
-cdef bint _has_digit(str text) except -1
 @cython.locals(view=cython.int[::1], place=Py_ssize_t)
 cpdef numbered(list texts, dict number_of)
 @cython.locals(view=cython.int[::1], place=Py_ssize_t, text=str, letter=Py_UCS4, count=int)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.declared import fetch
+
 Marks = NDArray[np.uint8]
 
 #: Nodes of a trie are int16.
@@ -56,6 +58,7 @@ class Phrases:
         """(len(texts),) the marks of all phrases in each text; one with other than ASCII characters is read as ``fold`` has it."""
         found = np.empty(len(texts), dtype=np.uint8)
         view = found
+        fetch(texts)
         for place in range(len(texts)):
             text = texts[place]
             view[place] = self.scan(text if text.isascii() else fold(text))
@@ -63,34 +66,39 @@ class Phrases:
 
     def scan(self, text: str) -> int:
         """The marks of all phrases in a text."""
+        marks = 0
+        inside = False
+        for at, letter in enumerate(text):
+            if "0" <= letter <= "9" or (letter > "\x7f" and letter.isdigit()):
+                marks |= self.digit
+            if not _is_word(letter):
+                inside = False
+                if letter == "#" and _word_follows(text, at + 1):
+                    marks |= self.followed
+            elif not inside:
+                inside = True
+                if letter < "\x80" and self.step[0, ord(letter)] != 0:
+                    marks |= self._begun(text, at)
+        return marks
+
+    def _begun(self, text: str, at: int) -> int:
+        """The marks of all phrases that begin at a place of a text."""
         length = len(text)
-        marks = self.digit if self.digit and _has_digit(text) else 0
-        at = 0
+        marks = node = 0
         while at < length:
             letter = text[at]
-            if not _is_word(letter):
-                at += 1
-                if letter == "#" and _word_follows(text, at):
-                    marks |= self.followed
-                continue
-            node = 0
-            ahead = at
-            while ahead < length:
-                letter = text[ahead]
-                if letter > "\x7f":
-                    break
-                node = self.step[node, ord(letter)]
-                if node == 0:
-                    break
-                ahead += 1
-                marks |= self.anyhow[node]
-                here = self.at_end[node]
-                if here and (ahead == length or not _is_word(text[ahead])):
-                    if here & self.followed and not _word_follows(text, ahead):
-                        here &= 255 - self.followed
-                    marks |= here
-            while at < length and _is_word(text[at]):
-                at += 1
+            if letter > "\x7f":
+                break
+            node = self.step[node, ord(letter)]
+            if node == 0:
+                break
+            at += 1
+            marks |= self.anyhow[node]
+            here = self.at_end[node]
+            if here and (at == length or not _is_word(text[at])):
+                if here & self.followed and not _word_follows(text, at):
+                    here &= 255 - self.followed
+                marks |= here
         return marks
 
 
@@ -111,10 +119,6 @@ def _word_follows(text: str, at: int) -> bool:
     while at < length and text[at].isspace():
         at += 1
     return at < length and _is_word(text[at])
-
-
-def _has_digit(text: str) -> bool:
-    return any("0" <= letter <= "9" or (letter > "\x7f" and letter.isdigit()) for letter in text)
 
 
 def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
@@ -143,6 +147,7 @@ def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
     """(len(emails),) 1 where what stands behind the last ``@`` is one of the domains."""
     found = np.empty(len(emails), dtype=np.uint8)
     view = found
+    fetch(emails)
     for place in range(len(emails)):
         email = emails[place]
         view[place] = email[email.rfind("@") + 1 :].lower() in domains
