@@ -10,8 +10,8 @@ from setuptools import Extension, setup
 
 #: Rounding as IEEE 754 has it, on every processor: no contraction to fused operations, no reordering.
 FLAGS = ["-g0", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
-#: The loops of models are over numbers, several of which go through a processor at once. Those over texts gain nothing from it.
-LEVEL = {"models": "-O3"}
+#: These loops are over numbers, several of which go through a processor at once. Those over texts gain nothing from it.
+NUMBERS = ("models/", "features/kernels/texts_headings.")
 
 
 def extensions() -> list[Extension]:
@@ -24,7 +24,7 @@ def extensions() -> list[Extension]:
         Extension(
             ".".join(path.with_suffix("").parts),
             [str(path.with_suffix(".py"))],
-            extra_compile_args=[LEVEL.get(folder, "-O2"), *FLAGS],
+            extra_compile_args=["-O3" if path.as_posix().startswith(NUMBERS) else "-O2", *FLAGS],
             optional=True,
         )
         for folder in ("features", "models", "service")

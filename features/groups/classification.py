@@ -7,16 +7,16 @@ frequent in the fit window.
 
 from __future__ import annotations
 
-from sys import intern
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.groups.description import REMEMBERED, declared_text, vocabulary_of, words
-from features.kernels.texts import TextRows, keyed, pairs
-from features.kernels.texts_headings import agreement, known_words, log_scores
+from features.groups.description import REMEMBERED, cut, declared_text, placed, vocabulary_of, words
+from features.kernels.texts import Pairs, TextRows, Texts
+from features.kernels.texts_headings import agreement, log_scores
+from features.kernels.words import known_words
 from features.reference import hs_exists, hs_of_interest
 from features.table import ManifestTable
 
@@ -53,8 +53,6 @@ _WORDS: Final = 3000
 _HEADINGS: Final = 250
 _LEAST_ROWS: Final = 10
 _SMOOTHING: Final = 0.1
-#: Texts classified at a time: texts x headings floats are in memory.
-_PART: Final = 2048
 #: The surprise of a heading the model never saw is 12, the largest it gives.
 _LEAST: Final = float(np.exp(-12.0))
 
@@ -109,48 +107,82 @@ class ClassificationGroup(Group):
         starts = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
         self._chapter_start = np.append(starts, len(self.headings_)).astype(np.int64)
         self._chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
-        self._of_pair = TextRows(self._pair_rows, np.full(len(FEATURES) - _FIRST_OF_PAIR, np.nan), REMEMBERED)
+        # What pairs tell apart of codes: headings and chapters that the model knows, others of chemicals or not, and none.
+        headings, chapters_known = len(self.headings_), len(chapters)
+        self._others = headings + chapters_known
+        self._none = self._others + 2
+        self._heading_of = np.full(self._none + 1, -1)
+        self._heading_of[:headings], self._heading_of[-1] = np.arange(headings), -2
+        self._chapter_of = np.full(self._none + 1, -1)
+        self._chapter_of[:headings] = [self._chapter_at[heading[:2]] for heading in self.headings_]
+        self._chapter_of[headings : self._others], self._chapter_of[-1] = np.arange(chapters_known), -2
+        self._is_chemical = np.zeros(self._none + 1)
+        known = self._chapter_of >= 0
+        self._is_chemical[known] = self._chemical[self._chapter_of[known]]
+        self._is_chemical[self._others], self._is_chemical[-1] = 1.0, np.nan
+        self._number_of = TextRows(self._number_rows, np.zeros(1))
+        self._class_of = TextRows(self._class_rows, np.zeros(1))
+        self._pairs = Texts(REMEMBERED)
+        self._of_pair = TextRows(self._pair_rows, np.full(len(FEATURES) - _FIRST_OF_PAIR, np.nan))
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         hs, text = table.text("hs_code"), declared_text(table)
-        _OF_CODE.fill(hs.values, hs.codes, out, 0)
-        headings = hs.mapped(_heading)
-        pair, numbers = pairs(text.codes, headings.codes, len(headings.values))
-        self._of_pair.fill(keyed(text.values, headings.values, numbers), pair, out, _FIRST_OF_PAIR)
+        codes = _CODES.placed(hs.values)
+        _OF_CODE.fill(codes, hs.codes, out, 0)
+        class_of = np.full(len(hs.values) + 1, self._none, dtype=np.int32)
+        class_of[:-1] = self._class_of.of(codes)[codes.places, 0]
+        pairs = self._pairs.placed_pairs(Pairs(placed(table, text), text.codes, class_of[hs.codes]), self._none + 1)
+        self._of_pair.fill(pairs, np.arange(table.n_rows, dtype=np.int32), out, _FIRST_OF_PAIR)
 
-    def _pair_rows(self, keys: list[tuple[str, str | None]]) -> FloatArray:
-        """(keys, 5) agreement of texts and HS headings, and what either says of chemicals: the last features of the group."""
-        rows = np.full((len(keys), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
-        rows[:, 3] = [code[:2] in _CHEMICAL if code else np.nan for code, _ in keys]
+    def _number_rows(self, words: list[str]) -> FloatArray:
+        """(words, 1) numbers of words, -1 of those that the model does not know."""
+        return np.array([[self.words_.get(word, -1)] for word in words], dtype=np.float64)
+
+    def _class_rows(self, codes: list[str]) -> FloatArray:
+        """(codes, 1) what of an HS code pairs tell apart."""
+        rows = np.empty((len(codes), 1))
+        for row, code in enumerate(codes):
+            known = self._heading_at.get(code[:4])
+            if known is None and (chapter := self._chapter_at.get(code[:2])) is not None:
+                known = len(self.headings_) + chapter
+            rows[row] = known if known is not None else self._others + (code[:2] not in _CHEMICAL)
+        return rows
+
+    def _pair_rows(self, pairs: Pairs) -> FloatArray:
+        """(pairs, 5) agreement of texts and HS codes, and what either says of chemicals: the last features of the group."""
+        codes, classes = np.asarray(pairs.codes), np.asarray(pairs.classes)
+        rows = np.full((len(pairs), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
+        rows[:, 3] = self._is_chemical[classes]
         if not self.headings_:
             return rows
-        texts = {
-            text: place for place, text in enumerate(dict.fromkeys([text for _, text in keys if text is not None]))
-        }
-        # Of each key its text, heading and chapter; -1 for one that the model does not know, -2 for none.
-        places = np.array(
-            [
-                [-2 if text is None else texts[text] for _, text in keys],
-                [self._heading_at.get(code, -1) if code else -2 for code, _ in keys],
-                [self._chapter_at.get(code[:2], -1) if code else -2 for code, _ in keys],
-            ]
-        )
-        distinct = list(texts)
-        for first in range(0, len(distinct), _PART):
-            self._compare(distinct[first : first + _PART], first, places, rows)
+        # Texts that are new to all groups are cut into words once for all of them.
+        used, new = np.zeros((2, len(pairs.texts.values) + 1), dtype=bool)
+        used[codes] = True
+        used[-1] = False
+        new[pairs.texts.new] = True
+        for chosen in (np.flatnonzero(used & new), np.flatnonzero(used & ~new)):
+            if len(chosen):
+                self._compare(pairs, chosen, rows)
         rows[:, 1] = -np.log(rows[:, 1].copy())
         return rows
 
-    def _compare(self, texts: list[str], first: int, places: NDArray[np.int64], rows: FloatArray) -> None:
-        """Write what P(heading | words) of texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
-        places_of_words, lengths = known_words(texts, words, self.words_)
-        place, length = np.array(places_of_words, dtype=np.int64), np.array(lengths, dtype=np.int64)
-        odds = np.empty(len(texts) * len(self.headings_), dtype=np.float32)
-        column = np.empty(max(len(place), 1), dtype=np.float32)
+    def _compare(self, pairs: Pairs, chosen: NDArray[np.int64], rows: FloatArray) -> None:
+        """Write what P(heading | words) of chosen texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
+        texts = pairs.texts.values
+        found = cut(tuple([texts[code] for code in chosen.tolist()]))
+        place, length = np.empty(len(found.pieces), dtype=np.int64), np.empty(len(chosen), dtype=np.int64)
+        known = known_words(found, self._number_of.of(found.placed), place, length)
+        odds = np.empty(len(chosen) * len(self.headings_), dtype=np.float32)
+        column = np.empty(max(known, 1), dtype=np.float32)
         log_scores(place, length, self.log_given_, self.log_prior_, column, odds)
         np.exp(odds, out=odds)
-        scratch = np.empty((len(texts) + 1, len(self._chemical) + 2), dtype=np.float32)
-        agreement(odds, length, self._chapter_start, self._chemical, scratch, first, places, _LEAST, rows)
+        scratch = np.empty((len(chosen) + 1, len(self._chemical) + 2), dtype=np.float32)
+        # Of each pair its text, -1 for others than these, heading and chapter; -1 for one that is not known, -2 for none.
+        number = np.full(len(texts) + 1, -1)
+        number[chosen] = np.arange(len(chosen))
+        classes = np.asarray(pairs.classes)
+        places = np.array([number[pairs.codes], self._heading_of[classes], self._chapter_of[classes]])
+        agreement(odds, length, self._chapter_start, self._chemical, scratch, places, _LEAST, rows)
 
     def state(self) -> State:
         data = {"words": list(self.words_), "headings": self.headings_}
@@ -169,21 +201,19 @@ class ClassificationGroup(Group):
         self._prepare()
 
 
-def _heading(code: str) -> str:
-    # One object for each of the headings: those of many pairs are remembered.
-    return intern(code[:4])
-
-
 def _code_rows(codes: list[str]) -> FloatArray:
     """(codes, 9) what an HS code says by itself: the first features of the group."""
     rows = np.zeros((len(codes), _FIRST_OF_PAIR))
+    rows[:, 1] = [len(code) for code in codes]
+    rows[:, 2] = [not hs_exists(code) for code in codes]
+    rows[:, 3] = [float(code[:2]) for code in codes]
     interests = hs_of_interest()
     for row, code in enumerate(codes):
-        rows[row, 1:4] = len(code), not hs_exists(code), float(code[:2])
         interest = interests.get(code[:6])
         if interest is not None and (at := _ROLES.get(interest.role.value)) is not None:
             rows[row, at] = 1.0
     return rows
 
 
-_OF_CODE: Final = TextRows(_code_rows, np.array([1.0, *[np.nan] * 3, *[0.0] * 5]), REMEMBERED)
+_CODES: Final = Texts(REMEMBERED)
+_OF_CODE: Final = TextRows(_code_rows, np.array([1.0, *[np.nan] * 3, *[0.0] * 5]))

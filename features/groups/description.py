@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.kernels.texts import TextRows, any_missing
-from features.kernels.texts_scan import describe, survey, words_in
+from features.kernels.texts import Placed, TextRows, Texts, any_missing
+from features.kernels.texts_scan import survey, uncombined, words_in
+from features.kernels.words import CHEMICAL, MEDICINE, Cut, describe
 from features.reference import character_rules, stop_words
 from features.table import Coded, ManifestTable
 
@@ -45,9 +46,7 @@ _OF_GRADE: Final = re.compile(
 )
 _OF_EQUIPMENT: Final = re.compile("(?:tablet|pill|capsule|tdp|encapsulat|punch).*")
 _OF_TOOLING: Final = re.compile("press|punch.*|dies?|mou?lds?|tooling|stamp.*|candy|milk|spare|machine")
-# What a word says by itself, one bit each.
-_IS_CHEMICAL: Final = 1
-_IS_MEDICINE: Final = 2
+# What a word says by itself besides, one bit each.
 _HINTS_AT_GRADE: Final = 4
 _HINTS_AT_EQUIPMENT: Final = 8
 _HINTS_AT_TOOLING: Final = 16
@@ -55,11 +54,12 @@ _BEGINS_STOP_WORD: Final = 32
 
 #: The most frequent words of the fit window that are remembered.
 VOCABULARY: Final = 4000
-#: Distinct texts of which a group remembers its numbers: some hundred bytes each.
+#: Distinct texts of which groups remember their numbers: some hundred bytes each.
 REMEMBERED: Final = 32_768
-# Several groups ask for a text's words one after another, and then for no more of them: this many last for a table.
-_REMEMBERED_SPLIT: Final = 8_192
+# Trade repeats its words: nearly all are among so many.
 _REMEMBERED_WORDS: Final = 32_768
+# Groups ask for the words of a table's new texts one after another, and then for no more of them. Several tables may be at hand.
+_REMEMBERED_CUTS: Final = 4
 
 FEATURES: Final = declare(
     "description",
@@ -111,14 +111,22 @@ def folded(text: str) -> str:
     """Lower case, full-width and accented letters reduced."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+    return uncombined(unicodedata.normalize("NFKD", text)).casefold()
 
 
-@lru_cache(maxsize=_REMEMBERED_SPLIT)
+@lru_cache(maxsize=1024)
 def words(text: str) -> tuple[str, ...]:
     """Distinct words of two letters or more, folded, in order of appearance."""
     return words_in(folded(text))
+
+
+_WORDS: Final = Texts(_REMEMBERED_WORDS)
+
+
+@lru_cache(maxsize=_REMEMBERED_CUTS)
+def cut(texts: tuple[str, ...]) -> Cut:
+    """Texts, folded, cut into words."""
+    return Cut(list(texts), folded, _WORDS)
 
 
 @cache
@@ -141,14 +149,13 @@ def _faults() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*apart, together))
 
 
-@lru_cache(maxsize=_REMEMBERED_WORDS)
 def _flags(word: str) -> int:
     """What a word, letters and figures, says by itself."""
     flags = 0
     if _CHEMICAL.search(word) is not None and _NOT_CHEMICAL.fullmatch(word) is None:
-        flags |= _IS_CHEMICAL
+        flags |= CHEMICAL
     if _MEDICINE.fullmatch(word) is not None:
-        flags |= _IS_MEDICINE
+        flags |= MEDICINE
     if _OF_GRADE.fullmatch(word) is not None:
         flags |= _HINTS_AT_GRADE
     if _OF_EQUIPMENT.fullmatch(word) is not None:
@@ -158,6 +165,14 @@ def _flags(word: str) -> int:
     if word in _stop_words()[1]:
         flags |= _BEGINS_STOP_WORD
     return flags
+
+
+def _flag_rows(tokens: list[str]) -> FloatArray:
+    """(tokens, 1) `_flags`."""
+    return np.array([[_flags(token)] for token in tokens], dtype=np.float64)
+
+
+_FLAGS: Final = TextRows(_flag_rows, np.zeros(1))
 
 
 def _vagueness(tokens: list[str]) -> float:
@@ -202,6 +217,16 @@ def declared_text(table: ManifestTable) -> Coded:
     return column
 
 
+#: What several groups know of a description each keeps by its place in this memory.
+_TEXTS: Final = Texts(REMEMBERED)
+
+
+def placed(table: ManifestTable, column: Coded) -> Placed:
+    """The texts of one of a table's columns of descriptions, with their places in memory."""
+    found: Placed = table.derived((placed, id(column)), lambda: _TEXTS.placed(column.values))
+    return found
+
+
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
     """The ``size`` most frequent words over the rows -> position, and in how many rows each occurs."""
     counts: dict[str, int] = {}
@@ -229,7 +254,8 @@ class DescriptionGroup(Group):
         self._forget()
 
     def _forget(self) -> None:
-        self._of_text = TextRows(self._rows, _MISSING, REMEMBERED)
+        self._of_text = TextRows(self._rows, _MISSING)
+        self._share_of = TextRows(self._share_rows, np.full(1, np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         vocabulary, counts = vocabulary_of(table.text("goods_description"), VOCABULARY)
@@ -239,21 +265,26 @@ class DescriptionGroup(Group):
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         column = table.text("goods_description")
-        self._of_text.fill(column.values, column.codes, out, 0)
+        self._of_text.fill(placed(table, column), column.codes, out, 0)
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, features)"""
         rows = np.empty((len(texts), len(FEATURES)))
-        flags = describe(texts, folded, words, _flags, self.log_share_, rows)
+        found = cut(tuple(texts))
+        flags = describe(texts, found, _FLAGS.of(found.placed), self._share_of.of(found.placed), rows)
         faults = _faults()
         for text, every, row in zip(texts, flags, rows, strict=True):
-            if every > _IS_CHEMICAL | _IS_MEDICINE or "%" in text or "-" in text or not text.isascii():
+            if every > CHEMICAL | MEDICINE or "%" in text or "-" in text or not text.isascii():
                 _searched(text, every, row)
             for fault in faults:
                 if fault.match(text) is not None:
                     row[_FAULT] = 1.0
         rows[:, _LENGTH] = np.log1p(rows[:, _LENGTH])
         return rows
+
+    def _share_rows(self, words: list[str]) -> FloatArray:
+        """(words, 1) log shares, NaN of words that past descriptions did not use."""
+        return np.array([[self.log_share_.get(word, np.nan)] for word in words], dtype=np.float64)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

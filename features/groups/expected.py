@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.groups.description import REMEMBERED, declared_text, words
+from features.groups.description import REMEMBERED, cut, declared_text, placed, words
 from features.groups.value import amounts
 from features.kernels.texts import TextRows, positions
-from features.kernels.texts_expected import distances, hashed_places, mean_effects
+from features.kernels.texts_expected import distances, hashed_places, mean_effects, places_in
 from features.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -55,7 +55,7 @@ _NUMBERS: Final = tuple(range(_PLACES))
 def _places(text: str) -> tuple[int, ...]:
     """Places of a text's words and pairs of neighbours; a text in a script without spaces also by pairs of characters."""
     if text.isascii():
-        return tuple(hashed_places(words(text), _NUMBERS))
+        return tuple([_NUMBERS[place] for place in hashed_places(list(words(text)), _PLACES)])
     own = [word.encode() for word in words(text)]
     sums = [crc32(word) for word in own]
     # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
@@ -96,14 +96,14 @@ class ExpectedGroup(Group):
         models = [self.fitted_.get(name) for name in _TARGETS]
         self._columns: dict[str, dict[str, int]] = {}
         constants = np.full((len(_TARGETS), 3), np.nan)
-        word_effects = np.full((2 * len(_TARGETS), _PLACES), np.nan)
+        word_effects = np.full((_PLACES, 2 * len(_TARGETS)), np.nan)
         # The first row is that of values without an effect.
         effects = [[0.0] * len(_TARGETS)]
         for at, model in enumerate(models):
             if model is None:
                 continue
             constants[at, : 1 + len(model.slopes)] = model.base, *model.slopes.tolist()
-            word_effects[at], word_effects[len(_TARGETS) + at] = model.words, model.spread
+            word_effects[:, at], word_effects[:, len(_TARGETS) + at] = model.words, model.spread
             for column, of_value in model.effects.items():
                 known = self._columns.setdefault(column, {})
                 for value, effect in of_value.items():
@@ -113,7 +113,7 @@ class ExpectedGroup(Group):
                     effects[known[value]][at] = effect
         self._constants, self._word_effects, self._effects = constants, word_effects, np.array(effects)
         self._spread_base = np.array([np.nan if model is None else model.spread_base for model in models])
-        self._of_text = TextRows(self._rows, np.full(2 * len(_TARGETS), np.nan), REMEMBERED)
+        self._of_text = TextRows(self._rows, np.full(2 * len(_TARGETS), np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         text = declared_text(table)
@@ -137,16 +137,19 @@ class ExpectedGroup(Group):
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         text = declared_text(table)
-        of_texts, places = self._of_text.of(text.values)
+        texts = placed(table, text)
+        of_texts = self._of_text.of(texts)
         at = np.empty((table.n_rows, len(self._columns)), dtype=np.int32)
         for number, (name, known) in enumerate(self._columns.items()):
             column = table.text(name)
             positions(known, column.values, column.codes, at, number)
-        distances(amounts(table).log, self._constants, self._effects, at, of_texts, places, text.codes, _FAR, out)
+        distances(amounts(table).log, self._constants, self._effects, at, of_texts, texts.places, text.codes, _FAR, out)
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, 6) effects of the texts on mass, value and price, and the spreads of these."""
-        rows = _Tokens.of([_places(text) for text in texts]).means(self._word_effects)
+        length = np.empty(len(texts), dtype=np.int64)
+        place = places_in(texts, cut(tuple(texts)), _places, _PLACES, length)
+        rows = _Tokens(place, length).means(self._word_effects)
         spread = rows[:, len(_TARGETS) :]
         spread[:] = np.maximum(np.exp(spread + self._spread_base), 0.1)
         return rows
@@ -253,14 +256,14 @@ class _Tokens:
         return cls(place, np.fromiter(map(len, found), dtype=np.int64, count=len(found)))
 
     def means(self, effects: FloatArray) -> FloatArray:
-        """(texts, k) the mean effects of each text's words, of ``effects`` (k, places); 0 for a text without any."""
-        means = np.empty((len(self.length), len(effects)))
+        """(texts, k) the mean effects of each text's words, of ``effects`` (places, k); 0 for a text without any."""
+        means = np.empty((len(self.length), effects.shape[1]))
         mean_effects(self.place, self.length, effects, means)
         return means
 
     def sums(self, effects: FloatArray) -> FloatArray:
         """(texts,) the mean effect of each text's words, 0 for a text without any."""
-        return self.means(effects[None])[:, 0]
+        return self.means(effects[:, None])[:, 0]
 
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
         """(places,) effects whose means over each text's words come near ``target``, by conjugate gradients (Hestenes and Stiefel

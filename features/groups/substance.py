@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -11,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, declare
+from features.groups.description import placed
+from features.kernels.texts import TextRows
 from features.kernels.texts_substance import choose, write
 from features.reference import substances
 from features.substances import BENIGN, Match, SubstanceIndex
-from features.substances.law import status
+from features.substances.law import era, months, status
 from features.substances.match import ClassMatch
+from features.substances.opsin import opsin
 from features.table import Coded, ManifestTable
 
 FEATURES: Final = declare(
@@ -94,6 +98,9 @@ FEATURES: Final = declare(
     ("permit_present", "PERMIT", "Whether a permit number is declared"),
 )
 _OPIOIDS: Final = frozenset({"fentanyl", "nitazene", "other_opioid"})
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+#: Where a shipment goes and where it comes from.
+_PLACES: Final = ("consignee_country", "export_country", "origin_country")
 _HS_AGREES: Final = 15
 _BY_LAW: Final = slice(16, 21)
 #: What holds of a goods item that names no substance. Before the presence of fields stands what follows from the match alone.
@@ -167,24 +174,34 @@ def _named(match: Match) -> _Named:
     return _Named(match, _rank(match), _of_match(match), _expected_hs(match), by_law if match.group != BENIGN else None)
 
 
-@lru_cache(maxsize=4 * _REMEMBERED)
+@lru_cache(maxsize=_REMEMBERED)
 def _law(
     substance: str,
     inchikey: str,
     classes: tuple[ClassMatch, ...],
     similar: bool,
-    day: int,
+    since: date,
     destination: str,
     export: str,
     origin: str,
 ) -> tuple[float, ...]:
-    """Status on a day, an ordinal, where it goes and where it comes from; '' where a country is missing."""
+    """Status on the days of an era, where it goes and where it comes from; '' where a country is missing.
+
+    At last the ordinal of the day on which it first came under control.
+    """
     match = Match("similar" if similar else "exact", substance, "", "", "", inchikey, hit=False, classes=classes)
-    on = date.fromordinal(day)
-    everywhere = status(match, on)
-    there = [float(bool(place) and status(match, on, place).listed) for place in (destination, export, origin)]
-    months = np.nan if everywhere.months is None else everywhere.months
-    return (*there, float("UN" in everywhere.listed_in), months)
+    everywhere = status(match, since)
+    there = [float(bool(place) and status(match, since, place).listed) for place in (destination, export, origin)]
+    begun = np.nan if everywhere.since is None else everywhere.since.toordinal()
+    return (*there, float("UN" in everywhere.listed_in), begun)
+
+
+def _naming(table: ManifestTable, descriptions: Coded) -> list[int]:
+    """Which of the texts of a column name a substance."""
+    texts = placed(table, descriptions)
+    # What was answered while systematic names could not be read holds only as long as that.
+    names = _NAMES[opsin().available].of(texts)
+    return np.flatnonzero(names[texts.places, 0]).tolist()
 
 
 def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
@@ -201,15 +218,19 @@ def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
         best = np.zeros(table.n_rows, dtype=np.int32)
         for name in ("declared_chemical", "cas_number", "goods_description"):
             column = table.text(name)
+            at: Sequence[int] = range(len(column.values))
             if name == "cas_number":
                 found = [index.resolve_cas(text) for text in column.values]
+            elif name == "declared_chemical":
+                found = index.resolve_all(column.values, chemical=True)
             else:
-                found = index.resolve_all(column.values, chemical=name == "declared_chemical")
+                at = _naming(table, column)
+                found = index.resolve_all([column.values[i] for i in at])
             numbers = ranks = None
-            for i, match in enumerate(found):
+            for i, match in zip(at, found, strict=True):
                 if match is not None:
                     if numbers is None or ranks is None:
-                        numbers, ranks = np.zeros((2, len(found)), dtype=np.int32)
+                        numbers, ranks = np.zeros((2, len(column.values)), dtype=np.int32)
                     named = _named(match)
                     numbers[i], ranks[i] = len(distinct), named.rank
                     distinct.append(named)
@@ -219,6 +240,15 @@ def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
 
     made: tuple[NDArray[np.int32], list[_Named]] = table.derived("substances", make)
     return made
+
+
+def _names(texts: list[str]) -> FloatArray:
+    """(texts, 1) whether each names a substance."""
+    found = SubstanceIndex.load().resolve_all(texts)
+    return np.array([[match is not None] for match in found], dtype=np.float64)
+
+
+_NAMES: Final = {available: TextRows(_names, np.zeros(1)) for available in (False, True)}
 
 
 def resolved(table: ManifestTable) -> list[Match | None]:
@@ -245,13 +275,21 @@ class SubstanceGroup(Group):
         write(chosen, of_named, _UNNAMED, chemical, cas, permit, out)
         if not distinct:
             return
-        hs = table.text("hs_code")
-        for row in np.flatnonzero(chosen >= 0).tolist():
-            named = distinct[chosen[row]]
+        rows = np.flatnonzero(chosen >= 0)
+        days = table.declared_s[table.shipment[rows]] // 86400 + _EPOCH
+        for row, number, day, code, *places in zip(
+            rows.tolist(),
+            chosen[rows].tolist(),
+            np.clip(days, 1, date.max.toordinal()).tolist(),
+            *(_texts(table.text(name), rows) for name in ("hs_code", *_PLACES)),
+            strict=True,
+        ):
+            named = distinct[number]
             if named.by_law is not None:
-                out[row, _BY_LAW] = _law(*named.by_law, *_day_and_places(table, row))
-            if named.hs and hs.codes[row] >= 0:
-                out[row, _HS_AGREES] = float(hs.values[hs.codes[row]][:6] in named.hs)
+                *listed, begun = _law(*named.by_law, era(date.fromordinal(day)), *places)
+                out[row, _BY_LAW] = *listed, months(day - begun)
+            if named.hs and code:
+                out[row, _HS_AGREES] = float(code[:6] in named.hs)
 
 
 def _expected_hs(match: Match) -> tuple[str, ...]:
@@ -260,13 +298,6 @@ def _expected_hs(match: Match) -> tuple[str, ...]:
     return _hs_of_substances().get(match.substance) or (_CLASS_HS.get(match.group, ()) if match.kind == "class" else ())
 
 
-def _day_and_places(table: ManifestTable, row: int) -> tuple[int, str, str, str]:
-    """Day of the declaration as an ordinal, countries of consignee, export and origin; '' where missing."""
-    day = int(table.declared_s[table.shipment[row]]) // 86400 + date(1970, 1, 1).toordinal()
-    places = (_value(table.text(n), row) for n in ("consignee_country", "export_country", "origin_country"))
-    destination, export, origin = places
-    return min(max(day, 1), date.max.toordinal()), destination, export, origin
-
-
-def _value(column: Coded, row: int) -> str:
-    return column.values[column.codes[row]] if column.codes[row] >= 0 else ""
+def _texts(column: Coded, rows: NDArray[np.int64]) -> list[str]:
+    """The texts of some rows, '' where missing."""
+    return [column.values[code] if code >= 0 else "" for code in column.codes[rows].tolist()]

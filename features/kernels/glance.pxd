@@ -10,10 +10,10 @@ cdef class Glance:
     cdef bytes _begun
     cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
 
-    @cython.locals(found=int, places=list, digits=Py_ssize_t, hyphen=bint, key=bint, before=str, earlier=int,
+    @cython.locals(places=list, digits=Py_ssize_t, hyphen=bint, key=bint, before=str, earlier=int,
                    run=int, begin=Py_ssize_t, signs=Py_ssize_t, letters=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4,
                    kind=int, word=str, bits=int, both=Py_ssize_t)
-    cpdef int read(self, str text) except -1
+    cpdef int read(self, str text, int found=*) except -1
     @cython.locals(bits=object)
     cdef int _of(self, str word) except -1
     @cython.locals(place=Py_ssize_t, joined=str, begin=Py_ssize_t, at=Py_ssize_t, size=Py_ssize_t, found=tuple, length=Py_ssize_t)

@@ -84,9 +84,8 @@ class Glance:
             begun[(first * _SIGNS + second) * _SIGNS + third] = 1
         self._begun = bytes(begun)
 
-    def read(self, text: str) -> int:
-        """What may stand in a text of ASCII characters in lower case."""
-        found = 0
+    def read(self, text: str, found: int = 0) -> int:
+        """What may stand in a text in lower case, besides what was ``found``; words of other letters than a to z tell nothing."""
         # Where a name may begin.
         places: list[int] = []
         digits = 0

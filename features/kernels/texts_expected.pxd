@@ -1,9 +1,14 @@
 cimport cython
 
+from features.kernels.words cimport Cut
+
 cdef unsigned int[::1] _CHECKSUMS
 
-@cython.locals(found=set, size=Py_ssize_t, word=str, before=str)
-cpdef set hashed_places(tuple words, tuple numbers)
+@cython.locals(found=set, sums=list, word=str, checksum='unsigned int', at=Py_ssize_t)
+cpdef set hashed_places(list words, long size)
+
+@cython.locals(places=list, row=Py_ssize_t, text=str, before=Py_ssize_t)
+cpdef places_in(list texts, Cut cut, object others, long size, long long[::1] lengths)
 
 @cython.locals(table='unsigned int[::1]', checksum='unsigned int', char=Py_UCS4)
 cdef unsigned int _checksum(str word, unsigned int before)

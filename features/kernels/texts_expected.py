@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from zlib import crc32
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
+
+from features.kernels.words import Cut
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,24 +20,37 @@ _LARGEST = 1.7976931348623157e308
 _CHECKSUMS = np.array([crc32(bytes([byte])) ^ crc32(b"\0") for byte in range(256)], dtype=np.uint32)
 
 
-def hashed_places(words: tuple[str, ...], numbers: tuple[int, ...]) -> set[int]:
-    """Places of words in ASCII and of pairs of neighbours: their CRC-32 modulo how many places there are.
+def hashed_places(words: list[str], size: int) -> set[int]:
+    """Places of words in ASCII and of pairs of neighbours: their CRC-32 modulo how many places there are."""
+    found: set[int] = set()
+    sums: list[int] = []
+    for word in words:
+        checksum = _checksum(word, 0)
+        sums.append(checksum)
+        found.add(checksum % size)
+    for at in range(1, len(words)):
+        # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
+        found.add(_checksum(words[at], _checksum(" ", sums[at - 1])) % size)
+    return found
+
+
+def places_in(
+    texts: list[str], cut: Cut, others: Callable[[str], Iterable[int]], size: int, lengths: IntArray
+) -> IntArray:
+    """Places of the words of texts, one text after another, and in ``lengths`` (texts,) how many of them each has.
 
     Args:
-        words: one after another.
-        numbers: the places, one object for each.
+        cut: the texts, cut into words.
+        others: the places of a text that is not in ASCII.
+        size: how many places there are.
     """
-    found: set[int] = set()
-    size = len(numbers)
-    for word in words:
-        found.add(numbers[_checksum(word, 0) % size])
-    before = ""
-    for word in words:
-        if before:
-            # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
-            found.add(numbers[_checksum(word, _checksum(" ", _checksum(before, 0))) % size])
-        before = word
-    return found
+    places: list[int] = []
+    for row in range(len(texts)):
+        text = texts[row]
+        before = len(places)
+        places += hashed_places(cut.words_of(row), size) if text.isascii() else others(text)
+        lengths[row] = len(places) - before
+    return np.array(places, dtype=np.int64)
 
 
 def _checksum(word: str, before: int) -> int:
@@ -54,10 +70,10 @@ def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: Fl
     Args:
         place: words of the texts one after another, as places in ``effects``.
         length: (texts,) how many of them each has.
-        effects: (k, places).
+        effects: (places, k).
     """
     n = length.shape[0]
-    width = effects.shape[0]
+    width = effects.shape[1]
     begin = 0
     with cython.nogil:
         for text in range(n):
@@ -65,7 +81,7 @@ def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: Fl
             for k in range(width):
                 total = 0.0
                 for at in range(begin, end):
-                    total = total + effects[k, place[at]]
+                    total = total + effects[place[at], k]
                 out[text, k] = total / (length[text] if length[text] > 0 else 1)
             begin = end
 

@@ -2,9 +2,6 @@ cimport cython
 
 cdef Py_ssize_t _BLOCK
 
-@cython.locals(places=list, lengths=list, before=Py_ssize_t, own=tuple, word=str, place=object)
-cpdef tuple known_words(list texts, object words, dict known)
-
 @cython.locals(half=Py_ssize_t, i=Py_ssize_t, end=Py_ssize_t, total=float, a=float, b=float, c=float, d=float, e=float, f=float,
                g=float, h=float)
 cpdef float pairwise(const float[::1] values, Py_ssize_t begin, Py_ssize_t n) noexcept nogil
@@ -18,5 +15,5 @@ cpdef void log_scores(const long long[::1] place, const long long[::1] length, c
                k=Py_ssize_t, begin=Py_ssize_t, size=Py_ssize_t, pair=Py_ssize_t, heading=Py_ssize_t, chapter=Py_ssize_t, total=float, most=float, share=float, rest=float,
                likely=double)
 cpdef void agreement(float[::1] odds, const long long[::1] length, const long long[::1] starts, const float[::1] chemical,
-                     float[:, ::1] scratch, Py_ssize_t first_text, const long long[:, ::1] places, double least,
+                     float[:, ::1] scratch, const long long[:, ::1] places, double least,
                      double[:, ::1] out)

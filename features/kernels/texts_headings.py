@@ -6,7 +6,6 @@ depend on nothing but the text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import cython
@@ -44,23 +43,6 @@ def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
         total = total + values[i]
         i += 1
     return total
-
-
-def known_words(
-    texts: list[str], words: Callable[[str], tuple[str, ...]], known: dict[str, int]
-) -> tuple[list[int], list[int]]:
-    """Places of the words of texts, one text after another, as far as they are ``known``, and how many each text has of them."""
-    places: list[int] = []
-    lengths: list[int] = []
-    for text in texts:
-        before = len(places)
-        own = words(text)
-        for word in own:
-            place = known.get(word)
-            if place is not None:
-                places.append(place)
-        lengths.append(len(places) - before)
-    return places, lengths
 
 
 def log_scores(
@@ -121,7 +103,6 @@ def agreement(
     starts: IntArray,
     chemical: Float32Array,
     scratch: Float32Array,
-    first_text: int,
     places: IntArray,
     least: float,
     out: FloatArray,
@@ -134,9 +115,8 @@ def agreement(
         starts: (chapters + 1,) first headings of the chapters, and their number.
         chemical: (chapters,) 1 where a chapter is one of chemicals, else 0.
         scratch: (texts + 1, chapters + 2) is overwritten.
-        first_text: the number of the first text in ``places``.
-        places: (3, pairs) text, heading and chapter; -1 for one that the model does not know, -2 for none. Pairs with other
-            texts than these are passed over.
+        places: (3, pairs) text, heading and chapter; -1 for one that the model does not know, -2 for none. Pairs with a text
+            below 0 are passed over.
         least: a smaller probability of a heading counts as this.
         out: (pairs, 5), of which the fourth is kept: 1 - P(chapter), P(heading), the largest P(chapter), and at last
             P(chemical chapters).
@@ -164,8 +144,8 @@ def agreement(
             scratch[text, chapters] = most
             scratch[text, chapters + 1] = pairwise(scratch[n], 0, chapters)
         for pair in range(pairs):
-            text = places[0, pair] - first_text
-            if text < 0 or text >= n or length[text] == 0:
+            text = places[0, pair]
+            if text < 0 or length[text] == 0:
                 continue
             heading, chapter = places[1, pair], places[2, pair]
             out[pair, 2] = scratch[text, chapters]

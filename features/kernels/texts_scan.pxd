@@ -3,15 +3,12 @@ cimport cython
 @cython.locals(found=dict, begin=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4)
 cpdef tuple words_in(str text)
 
+@cython.locals(char=Py_UCS4)
+cpdef str uncombined(str text)
+
 @cython.locals(tokens=list, letters=Py_ssize_t, latin=Py_ssize_t, digits=Py_ssize_t, numbers=Py_ssize_t, begin=Py_ssize_t,
                at=Py_ssize_t, part=int, char=Py_UCS4)
 cpdef tuple survey(str text)
-
-@cython.locals(seen=list, matrix='double[:, ::1]', nan=double, known=dict, row=Py_ssize_t, text=str, low=str, tokens=list,
-               letters=Py_ssize_t, latin=Py_ssize_t, digits=Py_ssize_t, numbers=Py_ssize_t, every=int, chemical=int, token=str,
-               found=object, flag=int, own=tuple, count=Py_ssize_t, least=double, word=str, share=object, value=double,
-               k=Py_ssize_t, size=Py_ssize_t, figures=double, share_of_latin=double, of_known=double)
-cpdef list describe(list texts, object fold, object words, object flags, dict shares, rows)
 
 cdef Py_ssize_t _SIGNS
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import intern
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from unicodedata import combining
 
 # Signs other than a to z are alike to `Beginnings`.
 _SIGNS = 27
@@ -34,6 +30,14 @@ def words_in(text: str) -> tuple[str, ...]:
     if begin >= 0 and at - begin > 1:
         found[intern(text[begin:at])] = None
     return tuple(found)
+
+
+def uncombined(text: str) -> str:
+    """A text without combining characters, of which there are none before U+0300."""
+    for char in text:
+        if char >= "\u0300" and combining(char):
+            return "".join([char for char in text if char < "\u0300" or not combining(char)])
+    return text
 
 
 def survey(text: str) -> tuple[list[str], int, int, int, int]:
@@ -74,74 +78,6 @@ def survey(text: str) -> tuple[list[str], int, int, int, int]:
     if begin >= 0:
         tokens.append(text[begin:at])
     return tokens, letters, latin, digits, numbers
-
-
-def describe(
-    texts: list[str],
-    fold: Callable[[str], str],
-    words: Callable[[str], tuple[str, ...]],
-    flags: Callable[[str], int],
-    shares: dict[str, float],
-    rows: NDArray[np.float64],
-) -> list[int]:
-    """What the words of texts say: the features of `features.groups.description` that need no search.
-
-    Args:
-        fold: a text that is not in ASCII in its folded form.
-        words: the distinct words of a text.
-        flags: what a word, letters and figures, says by itself: bit 0 that it is chemical, bit 1 that it is a medicine.
-        shares: log shares of known words.
-        rows: (texts, features) to be written: missing, length, words, digits, other scripts, chemical words, medicine, numbers,
-            unknown words and the rarest known one; 0 in all others.
-
-    Returns:
-        Per text the flags of all its words.
-    """
-    seen: list[int] = []
-    matrix = rows
-    nan = float("nan")
-    known: dict[str, int] = {}
-    for row in range(len(texts)):
-        text = texts[row]
-        low = text.lower() if text.isascii() else fold(text)
-        tokens, letters, latin, digits, numbers = survey(low)
-        every = chemical = 0
-        for token in tokens:
-            found = known.get(token)
-            if found is None:
-                found = flags(token)
-                known[token] = found
-            flag = found
-            chemical += flag & 1
-            every |= flag
-        own = words(text)
-        count = 0
-        least = nan
-        for word in own:
-            share = shares.get(word)
-            if share is not None:
-                value = share
-                if count == 0 or value < least:
-                    least = value
-                count += 1
-        for k in range(matrix.shape[1]):
-            matrix[row, k] = 0.0
-        matrix[row, 1] = len(text)
-        matrix[row, 2] = len(own)
-        size = len(low)
-        figures = digits
-        matrix[row, 3] = figures / (size if size > 0 else 1)
-        if letters:
-            share_of_latin = latin
-            matrix[row, 6] = 1.0 - share_of_latin / letters
-        matrix[row, 7] = chemical
-        matrix[row, 12] = 1.0 if every & 2 else 0.0
-        matrix[row, 13] = numbers
-        of_known = count
-        matrix[row, 14] = 1.0 - of_known / len(own) if own else nan
-        matrix[row, 15] = least
-        seen.append(every)
-    return seen
 
 
 def name_tokens(text: str) -> list[str]:

@@ -30,14 +30,16 @@ from features.kernels.glance import (
 from features.substances.analogues import may_hold_stem
 from features.substances.misspelt import FEWEST_LETTERS, MOST_LETTERS, MisspeltNames
 from features.substances.names import NameIndex
-from features.substances.normalise import may_hold_fragment
-from features.substances.spotting_names import hints_at_a_name, made_of
+from features.substances.normalise import fold, may_hold_fragment
+from features.substances.spotting_names import flatten, hints_at_a_name, made_of
 
-__all__ = ["EVERYTHING", "FRAGMENT", "NAMED", "NEAR", "NUMBER", "STEM", "STRUCTURED", "first_look"]
+__all__ = ["EVERYTHING", "NAMED", "NEAR", "NUMBER", "STEM", "STRUCTURED", "first_look", "worth_looking_for"]
 
 #: A name may stand in the text, openly or disguised; a structure, written in any way.
 NAMED: Final = NAME | DISGUISE
 STRUCTURED: Final = STRUCTURE | HINT
+# What words in other letters than a to z may say, at which nobody looks. In a text with such words a name needs no hint.
+_UNSEEN: Final = NAMED | STEM | HINT
 #: A text that was not looked at.
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED
 # Trade repeats its words: nearly all are in this cache, whatever the texts.
@@ -50,6 +52,19 @@ def first_look(names: NameIndex, misspelt: MisspeltNames) -> Glance:
     """The first look at a text, for names of which none is added afterwards."""
     judge = partial(_judged, names, names.heads(), misspelt)
     return names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
+
+
+def worth_looking_for(look: Glance, text: str) -> int:
+    """What is worth looking for in a text as declared; nothing in most."""
+    if "&" in text:
+        # There may be character references in it.
+        return EVERYTHING
+    unseen = 0 if text.isascii() else _UNSEEN
+    seen = look.read(fold(text), unseen)
+    if unseen:
+        # Names are looked for in the folded text, structures in the flattened one, which is another.
+        seen |= look.read(flatten(text), unseen)
+    return EVERYTHING if seen & FRAGMENT else seen
 
 
 def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: str) -> int:

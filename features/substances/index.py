@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
 from features.reference.unii import UniiName, unii_names
 from features.substances.analogues import Analogue, analogue
 from features.substances.context import Surroundings
-from features.substances.first_look import EVERYTHING, FRAGMENT, NAMED, NEAR, NUMBER, STEM, STRUCTURED, first_look
+from features.substances.first_look import (
+    EVERYTHING,
+    NAMED,
+    NEAR,
+    NUMBER,
+    STEM,
+    STRUCTURED,
+    first_look,
+    worth_looking_for,
+)
 from features.substances.match import BENIGN, WATCHED, Kind, Match
 from features.substances.misspelt import MisspeltNames, merged
 from features.substances.names import Entry, Found, NameIndex, members
@@ -28,8 +37,8 @@ from features.substances.translations import translated_names
 if TYPE_CHECKING:
     from features.substances.by_structure import StructureIndex
 
-# Descriptions repeat heavily in trade; this many, most of which name nothing, take some ten megabytes. Then all are forgotten.
-_REMEMBERED: Final = 32_768
+# Texts that name something, of which there are few in trade, come again and again. Beyond this many all are forgotten.
+_REMEMBERED: Final = 8_192
 # A longer text is a document, not a description: not worth remembering.
 _LONGEST_REMEMBERED: Final = 400
 #: Characters of a text that are read.
@@ -99,7 +108,8 @@ class SubstanceIndex:
         self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
         self._look = first_look(self._names, self._misspelt)
         # By whether they are from a field for chemicals, and whether systematic names could be read.
-        self._known: dict[tuple[bool, bool], dict[str, Match | None]] = {}
+        self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
+        self._of_cas = lru_cache(maxsize=_REMEMBERED)(self._find_cas)
 
     @staticmethod
     def load() -> SubstanceIndex:
@@ -126,16 +136,15 @@ class SubstanceIndex:
         known = self._known.setdefault(kind, {})
         found: list[Match | None] = []
         for text in texts:
-            if text in known:
-                found.append(known[text])
-                continue
-            match = self._resolve(text, chemical)
+            match = known.get(text)
+            if match is None:
+                match = self._resolve(text, chemical)
+                if match is not None and len(text) <= _LONGEST_REMEMBERED:
+                    if len(known) >= _REMEMBERED:
+                        # A new memory: another thread may be looking into the old one.
+                        known = self._known[kind] = {}
+                    known[text] = match
             found.append(match)
-            if len(text) <= _LONGEST_REMEMBERED:
-                if len(known) >= _REMEMBERED:
-                    # A new memory: another thread may be looking into the old one.
-                    known = self._known[kind] = {}
-                known[text] = match
         return found
 
     def nearest(self, text: str) -> Match | None:
@@ -157,6 +166,9 @@ class SubstanceIndex:
 
         A number whose check digit is wrong is of none.
         """
+        return self._of_cas(cas)
+
+    def _find_cas(self, cas: str) -> Match | None:
         digits = re.sub(r"[\s-]", "", fold(cas).removeprefix("cas").lstrip(" .:#no"))
         if not (5 <= len(digits) <= 10 and digits.isascii() and digits.isdigit()):
             return None
@@ -170,13 +182,9 @@ class SubstanceIndex:
     def _resolve(self, text: str, chemical: bool) -> Match | None:
         # Of a document its beginning is read: what it costs grows faster than its length.
         text = text[:_LONGEST_READ]
-        seen = EVERYTHING
-        if not chemical and text.isascii() and "&" not in text:
-            seen = self._look.read(text.lower())
-            if not seen:
-                return None
-            if seen & FRAGMENT:
-                seen = EVERYTHING
+        seen = EVERYTHING if chemical else worth_looking_for(self._look, text)
+        if not seen or (not seen & ~STRUCTURED and not structures_in(text)):
+            return None
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
         found = self._names.find(spelled, around) if seen & NAMED else []

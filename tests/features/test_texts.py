@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise as pairwise_of
 from zlib import crc32
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernels.texts import TextRows, any_missing, keyed, pairs, positions
+from features.kernels.texts import SOME, Pairs, TextRows, Texts, any_missing, positions
 from features.kernels.texts_expected import hashed_places
 from features.kernels.texts_headings import log_scores, pairwise
 from features.kernels.texts_scan import (
@@ -22,9 +23,11 @@ from features.kernels.texts_scan import (
     name_tokens,
     near_words,
     survey,
+    uncombined,
     words_in,
 )
 from features.kernels.texts_substance import choose
+from features.kernels.words import Cut, known_words
 from features.substances.normalise import TOKEN
 
 MISSING = np.array([-1.0, -2.0])
@@ -45,57 +48,91 @@ def expected(texts: list[str | None]) -> list[list[float]]:
     return [list(MISSING) if text is None else [len(text), ord(text[0])] for text in texts]
 
 
-def filled(rows: TextRows, texts: list[str | None]) -> list[list[float]]:
+def filled(memory: Texts, rows: TextRows, texts: list[str | None]) -> list[list[float]]:
     values = list(dict.fromkeys(text for text in texts if text is not None))
     codes = np.array([-1 if text is None else values.index(text) for text in texts], dtype=np.int32)
     matrix = np.full((len(texts), 4), 7.0)
-    rows.fill(values, codes, matrix, 1)
+    placed = memory.placed(values)
+    rows.fill(placed, codes, matrix, 1)
     assert (matrix[:, [0, 3]] == 7.0).all()
-    found, places = rows.of(values)
-    assert np.array_equal(found[places], [[len(text), ord(text[0])] for text in values] or np.empty((0, 2)))
+    assert np.array_equal(rows.of(placed)[placed.places], expected([*values]) or np.empty((0, 2)))
     written: list[list[float]] = matrix[:, 1:3].tolist()
     return written
 
 
 def test_a_text_is_worked_out_once() -> None:
-    computed = Computed()
-    rows = TextRows(computed, MISSING, 100)
+    computed, memory = Computed(), Texts(100)
+    rows = TextRows(computed, MISSING)
     texts: list[str | None] = ["dress", None, "shoe", "dress"]
-    assert filled(rows, texts) == expected(texts)
-    assert filled(rows, ["hat", *texts]) == expected(["hat", *texts])
+    assert filled(memory, rows, texts) == expected(texts)
+    assert filled(memory, rows, ["hat", *texts]) == expected(["hat", *texts])
     assert computed.asked == ["dress", "shoe", "hat"]
 
 
 def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
-    computed = Computed()
-    rows = TextRows(computed, MISSING, 4)
+    computed, memory = Computed(), Texts(4)
+    rows = TextRows(computed, MISSING)
     many = [f"{i % 7} parcel {'x' * i}" for i in range(50)]
-    assert filled(rows, list(many)) == expected(list(many))
+    assert filled(memory, rows, list(many)) == expected(list(many))
     for start in range(0, 40, 3):
         part: list[str | None] = [None, *many[start : start + 3]]
-        assert filled(rows, part) == expected(part)
+        assert filled(memory, rows, part) == expected(part)
     before = len(computed.asked)
-    assert filled(rows, list(many[39:42])) == expected(list(many[39:42]))
+    assert filled(memory, rows, list(many[39:42])) == expected(list(many[39:42]))
     assert len(computed.asked) == before, "the texts of the last table are remembered"
 
 
-@given(st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20))
+def test_of_many_texts_some_are_worked_out_at_a_time() -> None:
+    sizes: list[int] = []
+
+    def lengths(texts: list[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        return np.array([[len(text), 0.0] for text in texts])
+
+    texts = ["x" * i for i in range(2 * SOME + 1)]
+    placed = Texts(10).placed(texts)
+    assert TextRows(lengths, MISSING).of(placed)[placed.places, 0].tolist() == [*range(2 * SOME + 1)]
+    assert sizes == [SOME, SOME, 1]
+
+
+_TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20)
+
+
+@given(_TABLES)
 @settings(max_examples=100, deadline=None)
 def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
-    rows = TextRows(Computed(), MISSING, 5)
+    # Groups of features ask one after another, and one may never have been asked before.
+    memory, groups = Texts(5), [TextRows(Computed(), MISSING) for _ in range(3)]
+    for number, texts in enumerate(tables):
+        for rows in groups[: 1 + number % 3]:
+            assert filled(memory, rows, list(texts)) == expected(list(texts))
+
+
+@given(_TABLES)
+@settings(max_examples=100, deadline=None)
+def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]) -> None:
+    memory, known = Texts(5), dict[tuple[int, int], str]()
+    met: set[tuple[int, str]] = set()
     for texts in tables:
-        assert filled(rows, list(texts)) == expected(list(texts))
+        placed = memory.placed(texts)
+        places = np.asarray(placed.places).tolist()
+        assert all(
+            known.setdefault((placed.first, place), text) == text for place, text in zip(places, texts, strict=True)
+        )
+        assert max(places, default=-1) < placed.room
+        assert {texts[i] for i in placed.new} == {text for text in texts if (placed.first, text) not in met}
+        met |= {(placed.first, text) for text in texts}
 
 
 def test_any_thread_may_ask() -> None:
-    rows = TextRows(Computed(), MISSING, 16)
+    memory, rows = Texts(16), TextRows(Computed(), MISSING)
     texts = [chr(97 + i) * (i + 1) for i in range(24)]
 
     def ask(seed: int) -> bool:
         rng = np.random.default_rng(seed)
         for _ in range(60):
             part: list[str | None] = [texts[i] for i in rng.integers(0, len(texts), 6)]
-            if filled(rows, part) != expected(part):
+            if filled(memory, rows, part) != expected(part):
                 return False
         return True
 
@@ -106,6 +143,26 @@ def test_any_thread_may_ask() -> None:
             assert all(pool.map(ask, range(12)))
     finally:
         sys.setswitchinterval(interval)
+
+
+_PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 3)), max_size=8)
+
+
+@given(st.lists(_PAIRED, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_pairs_are_told_apart_whatever_was_asked_before(tables: list[list[tuple[str | None, int]]]) -> None:
+    def told(pairs: Pairs) -> np.ndarray:
+        texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
+        return np.array([texts, pairs.classes], dtype=np.float64).T
+
+    memory, of_pairs, rows = Texts(3), Texts(4), TextRows(told, MISSING)
+    for table in tables:
+        values = list(dict.fromkeys(text for text, _ in table if text is not None))
+        codes = np.array([-1 if text is None else values.index(text) for text, _ in table], dtype=np.int32)
+        classes = np.array([number for _, number in table], dtype=np.int32)
+        placed = of_pairs.placed_pairs(Pairs(memory.placed(values), codes, classes), 4)
+        found = rows.of(placed)[placed.places] if table else np.empty((0, 2))
+        assert found.tolist() == [[ord(text) if text else 0, number] for text, number in table]
 
 
 _ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_size=24))
@@ -123,27 +180,36 @@ def test_one_pass_finds_what_the_searches_find(text: str) -> None:
     assert numbers == len(re.findall(r"\d+(?:[.,]\d+)?", text))
 
 
-@given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 3)), max_size=40))
-def test_pairs_are_numbered_in_the_order_of_appearance(rows: list[tuple[int, int]]) -> None:
-    left, right = (np.array([row[side] for row in rows], dtype=np.int32) for side in (0, 1))
-    numbers, distinct = pairs(left, right, 4)
-    seen = list(dict.fromkeys(rows))
-    assert [divmod(pair, 5) for pair in distinct] == [(a + 1, b + 1) for a, b in seen]
-    assert [seen[number] for number in numbers] == rows
+@given(st.lists(_ANY_TEXT, max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
+    cut = Cut(texts, str.casefold, Texts(50))
+    first = 0
+    for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
+        assert [cut.pieces[piece] for piece in cut.tokens[first:end]] == re.findall(r"\w+", text)
+        assert cut.words_of(row) == list(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
+        assert tuple(cut.signs[row]) == (*survey(text)[1:], len(text))
+        first = end
 
 
-def test_pairs_are_kept_by_heading_and_text() -> None:
-    texts, headings = ["oil", "wax"], ["1507", "3404", "2933"]
-    left, right = np.array([1, 1, -1, -1, 0], dtype=np.int32), np.array([0, -1, 2, -1, 2], dtype=np.int32)
-    keys = keyed(texts, headings, pairs(left, right, 3)[1])
-    assert keys == [("1507", "wax"), ("", "wax"), ("2933", None), ("", None), ("2933", "oil")]
+def test_known_words_of_texts_stand_one_after_another() -> None:
+    cut = Cut(["wax oil 12 wax", "", "tin"], str.casefold, Texts(50))
+    numbers = TextRows(lambda words: np.array([[{"oil": 7, "tin": 0}.get(word, -1)] for word in words]), np.zeros(1))
+    found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
+    count = known_words(cut, numbers.of(cut.placed), found, lengths)
+    assert (found[:count].tolist(), lengths.tolist()) == ([7, 0], [1, 0, 1])
+
+
+@given(_ANY_TEXT | st.text("ae\u0301\u0300\u064b中", max_size=8))
+def test_combining_characters_go(text: str) -> None:
+    assert uncombined(text) == "".join(char for char in text if not unicodedata.combining(char))
 
 
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
     spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
-    assert hashed_places(tuple(words), tuple(range(1000))) == {crc32(text.encode()) % 1000 for text in spelled}
+    assert hashed_places(words, 1000) == {crc32(text.encode()) % 1000 for text in spelled}
 
 
 def test_positions_of_values() -> None:

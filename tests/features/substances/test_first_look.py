@@ -21,6 +21,8 @@ _PIECES = (
     " n-phenethyl phenyl ethyl 2-phenylethyl phenylamino phenethyl bromide aniline propionyl chloride sulphuric acid hydrochloride"
     " f3ntanyl fenta1ny1 437-38-7 437 - 38-7 cas 437387 case 40064346 cas no. ZOJBYZNEUISWFT-UHFFFAOYSA-N smiles CCO=C c1ccccc1"
     " (CCO) inchi=1s/ch4/h1h4 4'-methyl n,n-dimethyl 1-(2-phenylethyl)piperidin-4-one uric acid, 1,3-dimethyl- sodium carbonate"
+    " 芬太尼 乙酰芬太尼 数据线 фентанил ацетил кетон فنتانيل والفنتانيل ä é ´ ﬁ ﬂuoro fluór fеntanyl ñ \u0301 \u0338 €"
+    " ＣＡＳ ４３７-３８-７ Ｃ１ （ ＝ º"
     " nylon acrylic polyester shirt 25 kg 98% drum a of x test strips no for analogue base metal brown butter - / , . ; ( ) [ ] _ #"
 )
 PIECES = _PIECES.split()
@@ -37,7 +39,7 @@ def index() -> SubstanceIndex:
 class Unseeing:
     """Looks at nothing, so that every stage does."""
 
-    def read(self, text: str) -> int:
+    def read(self, text: str, found: int = 0) -> int:
         return EVERYTHING
 
 
