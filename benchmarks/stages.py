@@ -59,9 +59,8 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "reasons": (
         "models.risk_model:RiskModel._explain",
-        "models.reasons:Explanation.reasons",
-        "models.reasons:Explanation.texts",
-        "models.reasons:Explanation.to_json",
+        "models.reasons:Explanations.texts",
+        "models.reasons:Explanations.to_json",
     ),
     "answer": ("models.scores:Scores.answers",),
     "score columns": ("service.score_columns:ChunkScorer.prepare", "service.score_columns:ChunkScorer.score"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Features whose value is the number of a code: what is declared says more than the number.
 CODED: Final = frozenset({"channel", "filing_type", "transport_mode", "hs_chapter", "hs_digits"})
+
+#: Texts that are kept of each feature.
+_REMEMBERED: Final = 32
 
 _CONTACTS: Final = ("none", "telephone or e-mail", "telephone and e-mail")
 _NAMED: Final = ("not named", "mentioned", "declared")
@@ -76,23 +78,31 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType
 )
 
 
-def measured(feature: Feature, value: float | None) -> str:
-    """``label: value`` in plain words; ``value`` None is missing."""
-    return _measured(feature.name, feature.meaning, value)
+class Measure(dict[float, str]):
+    """What a feature measured, as it stands behind what is declared: value -> text; NaN is missing.
 
+    Counts, and what is or is not, repeat from item to item: three texts of four are at hand.
+    """
 
-# Counts, and what is or is not, repeat from item to item: four texts of five are at hand.
-@lru_cache(maxsize=4096)
-def _measured(name: str, meaning: str, value: float | None) -> str:
-    label, words = _wording(name, meaning)
-    return f"{label}: {'not known' if value is None else words(value)}"
+    def __init__(self, feature: Feature) -> None:
+        super().__init__()
+        own = _OWN.get(feature.name)
+        label, self._words = _by_meaning(feature.meaning.rstrip(".")) if own is None else own
+        self._label = label[:1].upper() + label[1:]
+        self._coded = feature.name in CODED
+        self._unknown = self._behind("not known")
 
+    def __missing__(self, value: float) -> str:
+        # What is missing equals nothing, so it is never found.
+        if math.isnan(value):
+            return self._unknown
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        text = self[value] = self._behind(self._words(value))
+        return text
 
-@lru_cache(maxsize=4096)
-def _wording(name: str, meaning: str) -> tuple[str, Callable[[float], str]]:
-    """Label and wording of a feature."""
-    label, words = _OWN[name] if name in _OWN else _by_meaning(meaning.rstrip("."))
-    return label[:1].upper() + label[1:], words
+    def _behind(self, words: str) -> str:
+        return "" if self._coded else f". {self._label}: {words}"
 
 
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:

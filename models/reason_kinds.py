@@ -8,7 +8,7 @@ from types import MappingProxyType
 from features.reference import typologies
 from models import reason_texts as texts
 from models import substance_texts
-from models.reasons import LEARNED_FROM, Facts, ReasonKind, Renderer
+from models.evidence import LEARNED_FROM, Facts, ReasonKind, Renderer
 
 
 def published(*ids: str) -> str:

@@ -11,34 +11,31 @@ counts. They are built when they are read, because most scores are never looked 
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evidence import LEARNED_FROM, Evidence, Items, ReasonKind, Source
 from models.kernels import leads as kernels
-from models.measures import CODED, measured
+from models.measures import Measure
+from models.reason_kinds import reason_kinds
 
 if TYPE_CHECKING:
     from features.groups.base import Feature
-    from features.space import FeatureSpace
-    from features.substances import Match
-    from features.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
 
-
-_FIRST_DAY: Final = dt.date(1970, 1, 1).toordinal()
-
-
-def day_of(seconds: int) -> dt.date:
-    """The day, in UTC, of a time in seconds since 1970."""
-    return dt.date.fromordinal(_FIRST_DAY + seconds // 86400)
+_NO_NUMBERS: Final = np.empty((0, 0))
+_NO_COLUMNS: Final = np.empty((0, 0), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,163 +57,182 @@ class Reason:
     source: str
 
 
-class RowContext:
-    """One goods item as the renderers see it."""
-
-    __slots__ = ("_facts", "row", "space", "substance", "table")
-
-    def __init__(self, table: ManifestTable, row: int, substance: Match | None, space: FeatureSpace) -> None:
-        self.table = table
-        self.row = row
-        self.substance = substance
-        self.space = space
-        self._facts: dict[Facts, str] = {}
-
-    def text(self, name: str) -> str | None:
-        """A text or code field as normalised; None when missing."""
-        column = self.table.text(name)
-        code: int = column.codes.item(self.row)
-        return column.values[code] if code >= 0 else None
-
-    def number(self, name: str) -> float | None:
-        """A number field in its own unit; None when missing."""
-        return _known(self.table.number(name).item(self.row))
-
-    def usd(self, name: str) -> float | None:
-        """An amount in United States dollars; None when missing or without a rate."""
-        return _known(self.table.usd(name).item(self.row))
-
-    def facts(self, tell: Facts) -> str:
-        """What the manifest says in answer to one question. Several reasons begin with the same: it is told once."""
-        text = self._facts.get(tell)
-        if text is None:
-            text = self._facts[tell] = tell(self)
-        return text
-
-    @property
-    def declared_on(self) -> dt.date:
-        """The day whose law applies (UTC)."""
-        return day_of(int(self.table.declared_s[self.table.shipment[self.row]]))
-
-
-class Evidence:
-    """What a renderer gets: one reason of an explanation, the features behind it, and the row.
-
-    Attributes:
-        lead: the feature that moved the score most in the direction of the reason's weight.
-        context: the explained row.
-    """
-
-    __slots__ = ("_columns", "_values", "context", "lead")
-
-    def __init__(self, lead: Feature, context: RowContext, columns: Mapping[str, int], values: FloatArray) -> None:
-        """``columns``: the features behind the reason and their places among the ``values`` (F,) of all."""
-        self.lead = lead
-        self.context = context
-        self._columns = columns
-        self._values = values
-
-    def value(self, name: str) -> float | None:
-        """A feature's value; None when it is missing or not behind this reason."""
-        column = self._columns.get(name)
-        if column is None:
-            return None
-        return _known(self._values.item(column))
-
-    def with_lead(self, facts: str) -> str:
-        """What is declared, then what the leading feature measured."""
-        return with_lead(facts, self.lead, self.value(self.lead.name))
-
-
-def with_lead(facts: str, lead: Feature, value: float | None) -> str:
-    """What is declared, then what the leading feature measured."""
-    return facts if lead.name in CODED else f"{facts}. {measured(lead, value)}"
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-#: Tells what the manifest says of a row.
-Facts = Callable[[RowContext], str]
-#: Tells a reason.
-Renderer = Callable[[Evidence], str]
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonKind:
-    """How the reasons of one code are told: by ``facts`` of the manifest, behind which comes what the leading feature
-    measured, or all by ``render``. With neither, only the leading feature is told."""
-
-    fields: tuple[str, ...]
-    source: str
-    facts: Facts | None = None
-    render: Renderer | None = None
-
-
-#: What a relation that no published typology describes was learned from.
-LEARNED_FROM: Final = "learned from the inspection results of the training window"
-
-
 class ReasonGroups:
     """The features of a space, gathered by reason code in order of first appearance.
 
     Attributes:
-        features: of the space, in order.
-        codes: the reasons.
-        columns: per reason its features' names -> their columns.
+        codes: (R,) the reasons.
+        names: (F,) of the features.
+        columns: name -> column.
+        measures: (F,) how what they measured is told.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        members: dict[str, dict[str, int]] = {}
-        for i, feature in enumerate(features):
-            members.setdefault(feature.reason, {})[feature.name] = i
-        self.features = tuple(features)
+        members: dict[str, list[int]] = {}
+        for column, feature in enumerate(features):
+            members.setdefault(feature.reason, []).append(column)
         self.codes = tuple(members)
-        self.columns = tuple(members.values())
-        self._members = np.array([i for columns in self.columns for i in columns.values()], dtype=np.int32)
-        self._starts = np.cumsum([0, *(len(columns) for columns in self.columns)], dtype=np.int32)
+        self.names = tuple(feature.name for feature in features)
+        self.columns = {name: column for column, name in enumerate(self.names)}
+        self.measures = tuple(map(Measure, features))
+        self._members = np.array([column for columns in members.values() for column in columns], dtype=np.int32)
+        self._starts = np.cumsum([0, *map(len, members.values())], dtype=np.int32)
 
-    def weigh(self, contributions: FloatArray, values: FloatArray) -> Weighed:
-        """What speaks for and against goods items, by their features' contributions (n, F or more) and values (n, F)."""
-        weights = np.add.reduceat(contributions.take(self._members, axis=1), self._starts[:-1], axis=1)
+    def weigh(self, contributions: FloatArray) -> tuple[FloatArray, IntArray]:
+        """What speaks for and against n goods items, by their features' contributions (n, F or more).
+
+        Returns:
+            (n, R) sums of the contributions of the reasons' features, and (n, R) columns of the features that moved the score
+            most in the direction of these weights.
+        """
+        weights = np.add.reduceat(contributions.take(self._members, axis=1), self._starts[: len(self.codes)], axis=1)
         leads = np.empty(weights.shape, dtype=np.int32)
         kernels.leads(contributions, self._members, self._starts, weights, leads)
-        order = (-np.abs(weights)).argsort(axis=1, kind="stable")
-        return Weighed(self, values, weights, order, leads)
+        return weights, leads
 
     @cached_property
     def kinds(self) -> tuple[ReasonKind, ...]:
-        """Per reason how it is told."""
-        # The texts build on this module.
-        from models.reason_kinds import reason_kinds
-
+        """(R,) how they are told."""
         known, other = reason_kinds(), ReasonKind((), f"model: {LEARNED_FROM}")
         return tuple(known.get(code, other) for code in self.codes)
 
     @cached_property
     def fields(self) -> tuple[list[str], ...]:
-        """Per reason the manifest fields behind it, as a list that all answers share."""
+        """(R,) the manifest fields behind them, as lists that all answers share."""
         return tuple(list(kind.fields) for kind in self.kinds)
 
+    def texts(self, kind: int, items: Items, leads: Sequence[int], measured: Sequence[str]) -> list[str]:
+        """The reasons of one kind. ``leads`` are columns; ``measured`` is what stands behind what is declared."""
+        how = self.kinds[kind]
+        if how.facts is not None:
+            return list(map(add, items.facts(how.facts), measured))
+        if how.render is not None:
+            return how.render(Evidence(items, [self.names[lead] for lead in leads], measured))
+        return [text.removeprefix(". ") for text in measured]
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Weighed:
-    """What speaks for and against n goods items, reason by reason.
+
+@dataclass(slots=True, eq=False)
+class Explanations(Mapping[int, "Explanation"]):
+    """Why m shipments have their scores: shipment -> explanation of its riskiest item, of F features and R reasons.
 
     Attributes:
-        groups: the reasons.
-        values: (n, F) of the features, in the order of the space; NaN is missing.
-        weights: (n, codes) sums of the contributions of the reasons' features.
-        order: (n, codes) the reasons, the weightiest first whichever way they count; of equal ones the first.
-        leads: (n, codes) columns of the features that moved the score most in the direction of their reasons' weights.
+        shipments: in ascending order.
+        rows: of the explained items in the scored table.
+        heads: explained heads.
+        base_values: raw log-odds of the heads before any evidence.
+        raw_scores: raw log-odds of the heads for the items.
+        features: (m, F) what they measured, in the order of the space; NaN is missing.
+        weights: (m, R) sums of the contributions of the reasons' features.
+        leads: (m, R) columns of the features that moved the score most in the direction of their reasons' weights.
     """
 
+    source: Source
     groups: ReasonGroups
-    values: FloatArray
+    shipments: Sequence[int]
+    rows: Sequence[int]
+    heads: Sequence[str]
+    base_values: Sequence[float]
+    raw_scores: Sequence[float]
+    features: FloatArray
     weights: FloatArray
-    order: NDArray[np.intp]
-    leads: NDArray[np.int32]
+    leads: IntArray
+
+    def __len__(self) -> int:
+        return len(self.shipments)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.shipments)
+
+    @classmethod
+    def none(cls, source: Source, groups: ReasonGroups) -> Explanations:
+        """No shipment is explained."""
+        return cls(source, groups, (), (), (), (), (), _NO_NUMBERS, _NO_NUMBERS, _NO_COLUMNS)
+
+    def __getitem__(self, shipment: int) -> Explanation:
+        found = self.between(shipment, shipment + 1)
+        if not found:
+            raise KeyError(shipment)
+        return Explanation(found)
+
+    def between(self, start: int, end: int) -> Explanations:
+        """Those of the shipments from ``start`` to before ``end``."""
+        here = slice(bisect_left(self.shipments, start), bisect_left(self.shipments, end))
+        if len(self.shipments[here]) == len(self):
+            return self
+        return Explanations(
+            self.source,
+            self.groups,
+            self.shipments[here],
+            self.rows[here],
+            self.heads[here],
+            self.base_values[here],
+            self.raw_scores[here],
+            self.features[here],
+            self.weights[here],
+            self.leads[here],
+        )
+
+    def to_json(self) -> list[list[dict[str, Any]]]:
+        """Per shipment all reasons that moved the score, for and against, as plain JSON values; the weightiest first."""
+        codes, fields = self.groups.codes, self.groups.fields
+        sources = [kind.source for kind in self.groups.kinds]
+        return [
+            [
+                {
+                    "code": codes[kind],
+                    "text": text,
+                    "weight": weights[kind],
+                    "fields": fields[kind],
+                    "source": sources[kind],
+                }
+                for kind in order
+                if (text := texts[kind]) is not None
+            ]
+            for order, weights, texts in zip(
+                self._order().tolist(), self.weights.tolist(), self._told(self.weights != 0.0), strict=True
+            )
+        ]
+
+    def texts(self, count: int = 3) -> list[list[str]]:
+        """Per shipment the texts of the ``count`` strongest reasons that speak for illicit content."""
+        order = self._order()
+        each = np.arange(len(self))[:, None]
+        speaks_for = self.weights[each, order] > 0.0
+        wanted = np.zeros(self.weights.shape, dtype=bool)
+        wanted[each, order] = speaks_for & (speaks_for.cumsum(axis=1) <= count)
+        return [
+            [text for kind in kinds if (text := texts[kind]) is not None]
+            for kinds, texts in zip(order.tolist(), self._told(wanted), strict=True)
+        ]
+
+    def _order(self) -> NDArray[np.intp]:
+        """(m, R) the reasons, the weightiest first whichever way they count; of equal ones the first."""
+        return (-np.abs(self.weights)).argsort(axis=1, kind="stable")
+
+    def _told(self, wanted: BoolArray) -> list[tuple[str | None, ...]]:
+        """(m, R) texts of the reasons that are ``wanted`` (m, R); None elsewhere."""
+        groups, each = self.groups, range(len(self))
+        asked, leads = wanted.tolist(), self.leads.tolist()
+        values = self.features[np.arange(len(self))[:, None], self.leads].tolist()
+        measured = [
+            [groups.measures[lead][value] if is_asked else "" for is_asked, lead, value in zip(*of_item, strict=True)]
+            for of_item in zip(asked, leads, values, strict=True)
+        ]
+        items = Items(self.source, self.rows, groups.columns, self.features, each)
+        told: list[Sequence[str | None]] = []
+        # From items to kinds.
+        turned = [zip(*rows, strict=True) for rows in (asked, leads, measured)]
+        for kind, (of_whom, led_by, texts) in enumerate(zip(*turned, strict=True)):
+            if all(of_whom):
+                told.append(groups.texts(kind, items, led_by, texts))
+                continue
+            column: list[str | None] = [None] * len(self)
+            if some := list(compress(each, of_whom)):
+                found = groups.texts(kind, items.take(some), [led_by[k] for k in some], [texts[k] for k in some])
+                for place, text in zip(some, found, strict=True):
+                    column[place] = text
+            told.append(column)
+        return list(zip(*told, strict=True))
 
 
 class Explanation:
@@ -227,79 +243,34 @@ class Explanation:
         item_row: row of the explained item in the scored table.
         base_value: raw log-odds of the head before any evidence.
         raw_score: raw log-odds of the head for this item; ``base_value`` plus all reasons' weights, within 1e-9.
-        groups: what the features are gathered into.
-        context: the explained row.
     """
 
-    __slots__ = ("_place", "_weighed", "base_value", "context", "groups", "head", "item_row", "raw_score")
+    __slots__ = ("_alone", "base_value", "head", "item_row", "raw_score")
 
-    def __init__(
-        self, head: str, base_value: float, raw_score: float, weighed: Weighed, place: int, context: RowContext
-    ) -> None:
-        """``place``: which of the ``weighed`` items it is."""
-        self.head = head
-        self.item_row = context.row
-        self.base_value = base_value
-        self.raw_score = raw_score
-        self.groups = weighed.groups
-        self.context = context
-        self._weighed = weighed
-        self._place = place
+    def __init__(self, alone: Explanations) -> None:
+        """``alone``: of one shipment."""
+        self._alone = alone
+        self.head = alone.heads[0]
+        self.item_row = alone.rows[0]
+        self.base_value = alone.base_values[0]
+        self.raw_score = alone.raw_scores[0]
 
     @property
     def reasons(self) -> list[Reason]:
         """All reasons that moved the score, for and against, the weightiest first."""
-        return self._reasons(self._by_weight())
+        return [
+            Reason(told["code"], told["text"], told["weight"], tuple(told["fields"]), told["source"])
+            for told in self._alone.to_json()[0]
+        ]
 
     def strongest(self, count: int = 3) -> list[Reason]:
         """The ``count`` strongest reasons that speak for illicit content."""
-        return self._reasons(self._strongest(count))
+        return [reason for reason in self.reasons if reason.weight > 0.0][:count]
 
     def texts(self, count: int = 3) -> list[str]:
         """Texts of the ``count`` strongest reasons that speak for illicit content."""
-        return [text for _, _, text in self._told(self._strongest(count))]
+        return self._alone.texts(count)[0]
 
     def to_json(self) -> list[dict[str, Any]]:
         """All reasons as plain JSON values, the weightiest first."""
-        codes, kinds, fields = self.groups.codes, self.groups.kinds, self.groups.fields
-        return [
-            {
-                "code": codes[group],
-                "text": text,
-                "weight": weight,
-                "fields": fields[group],
-                "source": kinds[group].source,
-            }
-            for group, weight, text in self._told(self._by_weight())
-        ]
-
-    def _by_weight(self) -> list[tuple[int, float]]:
-        weights = self._weighed.weights[self._place].tolist()
-        order = self._weighed.order[self._place].tolist()
-        return [(group, weight) for group in order if (weight := weights[group]) != 0.0]
-
-    def _strongest(self, count: int) -> list[tuple[int, float]]:
-        return [(group, weight) for group, weight in self._by_weight() if weight > 0.0][:count]
-
-    def _reasons(self, weighed: Iterable[tuple[int, float]]) -> list[Reason]:
-        codes, kinds = self.groups.codes, self.groups.kinds
-        return [
-            Reason(codes[group], text, weight, kinds[group].fields, kinds[group].source)
-            for group, weight, text in self._told(weighed)
-        ]
-
-    def _told(self, weighed: Iterable[tuple[int, float]]) -> Iterator[tuple[int, float, str]]:
-        """Reasons with their texts."""
-        groups, context = self.groups, self.context
-        kinds, features = groups.kinds, groups.features
-        leads, values = self._weighed.leads[self._place].tolist(), self._weighed.values[self._place]
-        for group, weight in weighed:
-            kind, column = kinds[group], leads[group]
-            lead = features[column]
-            if kind.render is not None:
-                text = kind.render(Evidence(lead, context, groups.columns[group], values))
-            elif kind.facts is not None:
-                text = with_lead(context.facts(kind.facts), lead, _known(values.item(column)))
-            else:
-                text = measured(lead, _known(values.item(column)))
-            yield group, weight, text
+        return self._alone.to_json()[0]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Calibrator, Calibrators, combine, probability, shift
+from models.evidence import Source
 from models.kernels.items import gather_shipments
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.percentile import ReferenceScores
 from models.predictor import Predictor, StoredRows
-from models.reasons import Explanation, ReasonGroups, RowContext
+from models.reasons import Explanations, ReasonGroups
 from models.scores import ModelIdentity, Scores
 from models.settings import RISK, ScoreSettings
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from features.groups.history import History, HistoryRows
     from features.space import FeatureSpace
-    from features.substances import Match
     from features.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
@@ -241,9 +241,7 @@ class RiskModel:
             lane=_LANES[codes],
             selected_by=selected,
             riskiest_row=riskiest,
-            explained=self._explain(shown, riskiest, item_heads, raw, matrix, RowSource(table, substances, self.space))
-            if len(shown)
-            else {},
+            explained=self._explain(shown, riskiest, item_heads, raw, matrix, Source(table, substances, self.space)),
             substances=substances,
             late=rows.late,
             base_rates=expressed.rates,
@@ -299,37 +297,37 @@ class RiskModel:
         item_heads: FloatArray,
         raw: FloatArray,
         matrix: FloatArray,
-        source: RowSource,
-    ) -> dict[int, Explanation]:
-        explained: dict[int, Explanation] = {}
-        # The head with the largest corrected p of the riskiest item; argmax takes the first of equal ones.
-        chosen = item_heads[riskiest[shipments]].argmax(axis=1)
-        for k, head in enumerate(self.heads):
-            of_head = shipments[chosen == k]
+        source: Source,
+    ) -> Explanations:
+        """Explain some shipments by their riskiest items' likeliest heads."""
+        if not len(shipments):
+            return Explanations.none(source, self._groups)
+        rows = riskiest[shipments]
+        # The head with the largest corrected p; argmax takes the first of equal ones.
+        heads = item_heads[rows].argmax(axis=1)
+        # A copy: a view would keep the whole matrix alive for a few rows.
+        values = matrix[rows]
+        count = len(rows), len(self._groups.codes)
+        weights, leads, base_values = np.empty(count), np.empty(count, dtype=np.int32), np.empty(len(rows))
+        for k in range(len(self.heads)):
+            of_head = np.flatnonzero(heads == k)
             for start in range(0, len(of_head), _EXPLAINED_AT_A_TIME):
                 part = of_head[start : start + _EXPLAINED_AT_A_TIME]
-                rows = riskiest[part]
-                # Copies: a view would keep the whole matrix alive for a few rows.
-                values = matrix[rows]
-                contributions = self._predictor.contributions(values, k)
-                weighed = self._groups.weigh(contributions, values)
-                for place, (shipment, row, raw_score, base_value) in enumerate(
-                    zip(part.tolist(), rows.tolist(), raw[rows, k].tolist(), contributions[:, -1].tolist(), strict=True)
-                ):
-                    explained[shipment] = Explanation(head, base_value, raw_score, weighed, place, source.context(row))
-        return {shipment: explained[shipment] for shipment in shipments.tolist()}
-
-
-@dataclass(frozen=True, slots=True)
-class RowSource:
-    """Gives the explanations their rows."""
-
-    table: ManifestTable
-    substances: list[Match | None]
-    space: FeatureSpace
-
-    def context(self, row: int) -> RowContext:
-        return RowContext(self.table, row, self.substances[row], self.space)
+                contributions = self._predictor.contributions(values[part], k)
+                weights[part], leads[part] = self._groups.weigh(contributions)
+                base_values[part] = contributions[:, -1]
+        return Explanations(
+            source,
+            self._groups,
+            shipments.tolist(),
+            rows.tolist(),
+            [self.heads[k] for k in heads.tolist()],
+            base_values.tolist(),
+            raw[rows, heads].tolist(),
+            values,
+            weights,
+            leads,
+        )
 
 
 def _check_accepted(table: ManifestTable) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.reasons import Explanation, day_of
+from models.evidence import day_of
+from models.reasons import Explanations
 from models.substance_texts import substance_json
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Scores:
     lane: NDArray[np.str_]
     selected_by: NDArray[np.object_]
     riskiest_row: NDArray[np.int64]
-    explained: Mapping[int, Explanation]
+    explained: Explanations
     substances: list[Match | None]
     late: NDArray[np.bool_]
     base_rates: Mapping[str, float]
@@ -129,17 +130,8 @@ class Scores:
                 strict=True,
             )
         ]
-        for index, answer in enumerate(answers, start):
-            explanation = self.explained.get(index)
-            if explanation is not None:
-                item = items[explanation.item_row - first]
-                item["reasons"] = answer["reasons"] = explanation.to_json()
-                answer["explains"] = {
-                    "head": explanation.head,
-                    "item_number": item["item_number"],
-                    "base_value": explanation.base_value,
-                    "raw_score": explanation.raw_score,
-                }
+        if self.explained:
+            self._add_reasons(answers, items, start, first)
         for position, warnings in self._warnings(rows).items():
             answers[position]["warnings"] = warnings
         return answers
@@ -167,6 +159,28 @@ class Scores:
                 strict=True,
             )
         ]
+
+    def _add_reasons(self, answers: list[dict[str, Any]], items: list[dict[str, Any]], start: int, first: int) -> None:
+        """Explain, where they were asked for, the answers for the shipments from ``start`` on, and for their items from row
+        ``first`` on."""
+        explained = self.explained.between(start, start + len(answers))
+        for shipment, row, head, base_value, raw_score, reasons in zip(
+            explained.shipments,
+            explained.rows,
+            explained.heads,
+            explained.base_values,
+            explained.raw_scores,
+            explained.to_json(),
+            strict=True,
+        ):
+            answer, item = answers[shipment - start], items[row - first]
+            item["reasons"] = answer["reasons"] = reasons
+            answer["explains"] = {
+                "head": head,
+                "item_number": item["item_number"],
+                "base_value": base_value,
+                "raw_score": raw_score,
+            }
 
     def _warnings(self, rows: list[int]) -> dict[int, list[dict[str, str]]]:
         """Position in ``rows`` (first rows of neighbouring shipments, and their end) -> warnings, where there are any."""

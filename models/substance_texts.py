@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from features.substances import BENIGN
-from features.substances.law import status
-from models.reason_texts import quote
-from models.reasons import Evidence, RowContext
+from features.substances.law import status, unchanged_since
+from models.evidence import Evidence, quote
+from models.reason_texts import hs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from features.substances.law import ClassControl
 
 _LISTINGS_SHOWN: Final = 3
+#: Where a substance may be named, the most telling first.
+_NAMED_IN: Final = {
+    "cas_number": "as CAS number",
+    "declared_chemical": "as declared chemical",
+    "goods_description": "in the goods description",
+}
 
 
 def listing_text(listing: Listing) -> str:
@@ -31,12 +37,16 @@ def listing_text(listing: Listing) -> str:
     return f"{listing.jurisdiction} {listing.listing}{since}{doubt}"
 
 
-@lru_cache(maxsize=512)
 def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     """A resolved substance as an answer carries it, with its listings and the class definitions in force on ``on``.
 
-    Answers share it: the same goods are declared again and again, and most of them on one day.
+    Answers share it: the same goods are declared again and again, nearly always under the same law.
     """
+    return _substance_json(match, unchanged_since(on))
+
+
+@lru_cache(maxsize=512)
+def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     legal = status(match, on)
     return {
         "name": match.substance,
@@ -77,19 +87,31 @@ def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     }
 
 
-def substance(evidence: Evidence) -> str:
+def substance(evidence: Evidence) -> list[str]:
     """Which substance is named, where, and what the law of the day says of it."""
-    row = evidence.context
-    match = row.substance
-    if match is None:
-        return "No known substance is named in description, declared chemical or CAS number"
+    items = evidence.items
+    declared = zip(*map(items.text, _NAMED_IN), strict=True)
+    return [
+        "No known substance is named in description, declared chemical or CAS number"
+        if match is None
+        else _substance(match, texts, on)
+        for match, texts, on in zip(items.substances(), declared, items.declared_on(), strict=True)
+    ]
+
+
+def _substance(match: Match, declared: Sequence[str | None], on: dt.date) -> str:
     # What the matched text does not say itself: the substance's name, and what kind of substance it is.
     said = match.matched_text.casefold()
     more = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in said]
     meaning = f" ({', '.join(more)})" if more and match.group != BENIGN else ""
     named = "mentioned" if match.kind == "mention" else "declared"
-    where, legal = _where(row, match.matched_text), _legal(match, row.declared_on)
-    return f"{quote(match.matched_text)}{meaning} is {named} {where}: {legal}"
+    labels = [
+        label
+        for label, text in zip(_NAMED_IN.values(), declared, strict=True)
+        if text is not None and said in text.casefold()
+    ]
+    where = labels[0] if labels else "on the manifest"
+    return f"{quote(match.matched_text)}{meaning} is {named} {where}: {_legal(match, on)}"
 
 
 def _legal(match: Match, on: dt.date) -> str:
@@ -117,56 +139,49 @@ def class_text(controls: Sequence[ClassControl]) -> str:
     return "on no list by name, controlled as a class: " + "; ".join(told)
 
 
-def substance_class(evidence: Evidence) -> str:
+def substance_class(evidence: Evidence) -> list[str]:
     """Which class definitions the structure of a substance on no list meets."""
-    row = evidence.context
-    if row.substance is None or not row.substance.classes:
-        return "No substance is named whose structure meets a class definition"
-    return f"{quote(row.substance.matched_text)}: {_legal(row.substance, row.declared_on)}"
+    items = evidence.items
+    return [
+        f"{quote(match.matched_text)}: {_legal(match, on)}"
+        if match is not None and match.classes
+        else "No substance is named whose structure meets a class definition"
+        for match, on in zip(items.substances(), items.declared_on(), strict=True)
+    ]
 
 
-def substance_similar(evidence: Evidence) -> str:
+def substance_similar(evidence: Evidence) -> list[str]:
     """Which listed substance the structure is most like; likeness is not a legal result."""
-    row = evidence.context
-    if row.substance is None or row.substance.similarity is None:
-        return "No substance is named whose structure only resembles a listed one"
-    match = row.substance
-    return f"{quote(match.matched_text)} is like {match.nearest} (similarity {match.similarity:.2f}), which is no legal match"
+    return [
+        f"{quote(match.matched_text)} is like {match.nearest} (similarity {match.similarity:.2f}), which is no legal match"
+        if match is not None and match.similarity is not None
+        else "No substance is named whose structure only resembles a listed one"
+        for match in evidence.items.substances()
+    ]
 
 
-def substance_otherwise(evidence: Evidence) -> str:
+def substance_otherwise(evidence: Evidence) -> list[str]:
     """How a name that is misspelt or in another language was understood."""
-    row = evidence.context
-    if row.substance is None:
-        return "No known substance is named"
-    how = {"misspelt": "a misspelling of", "translated": "a name in another language for"}.get(
-        row.substance.kind, "a name for"
-    )
-    return f"{quote(row.substance.matched_text)} reads as {how} {row.substance.substance}"
+    how = {"misspelt": "a misspelling of", "translated": "a name in another language for"}
+    return [
+        "No known substance is named"
+        if match is None
+        else f"{quote(match.matched_text)} reads as {how.get(match.kind, 'a name for')} {match.substance}"
+        for match in evidence.items.substances()
+    ]
+
+
+def substance_and_hs(evidence: Evidence) -> list[str]:
+    """Whether the declared HS code is that of the named substance."""
+    items = evidence.items
+    return [
+        "No known substance is named that the HS code could agree with"
+        if match is None
+        else f"{declared} for {match.substance}{measured}"
+        for match, declared, measured in zip(items.substances(), items.facts(hs), evidence.measured, strict=True)
+    ]
 
 
 def _well_known(listing: Listing) -> tuple[bool, bool, str]:
     # The conventions bind nearly everyone, and what was verified can be acted on.
     return listing.jurisdiction != "UN", listing.verified == "unverified", listing.jurisdiction
-
-
-def _where(row: RowContext, matched: str) -> str:
-    for name, label in (
-        ("cas_number", "as CAS number"),
-        ("declared_chemical", "as declared chemical"),
-        ("goods_description", "in the goods description"),
-    ):
-        text = row.text(name)
-        if text is not None and matched.casefold() in text.casefold():
-            return label
-    return "on the manifest"
-
-
-def substance_and_hs(evidence: Evidence) -> str:
-    """Whether the declared HS code is that of the named substance."""
-    row = evidence.context
-    if row.substance is None:
-        return "No known substance is named that the HS code could agree with"
-    code = row.text("hs_code")
-    declared = f"HS {code} is declared" if code else "No HS code is declared"
-    return evidence.with_lead(f"{declared} for {row.substance.substance}")

@@ -220,7 +220,7 @@ class ChunkScorer:
             return pa.DictionaryArray.from_arrays(first_rows, pa.array([value]))
 
         explained = list(scores.explained)
-        reasons = [scores.reason_texts(shipment, N_REASONS) for shipment in explained]
+        reasons = scores.explained.texts(N_REASONS)
         reason_of = _places(explained, len(scores))[table.shipment]
         matches = [match for match in scores.substances if match is not None]
         matched = np.array([match is not None for match in scores.substances], dtype=bool)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -15,9 +16,10 @@ from features.groups.value import ValueGroup
 from features.space import FeatureSpace
 from features.substances import SubstanceIndex
 from features.table import Coded, ManifestTable
-from models.measures import measured, number_text, percent
+from models.evidence import Source
+from models.measures import CODED, Measure, number_text, percent
 from models.reason_kinds import published, reason_kinds
-from models.reasons import Explanation, ReasonGroups, RowContext
+from models.reasons import Explanation, Explanations, ReasonGroups
 
 ITEM = {
     "shipment_id": "HB-1",
@@ -57,25 +59,53 @@ def _space() -> FeatureSpace:
 SPACE = _space()
 
 
-def context(substance: Any = None, **changes: str | None) -> RowContext:
+def context(substance: Any = None, **changes: str | None) -> Source:
+    """A table of one goods item."""
     columns = {name: Coded.from_list([value]) for name, value in {**ITEM, **changes}.items()}
-    return RowContext(ManifestTable.from_columns(columns, 1), 0, substance, SPACE)
+    return Source(ManifestTable.from_columns(columns, 1), [substance], SPACE)
+
+
+def explanations(
+    features: list[Feature], contributions: list[list[float]], values: list[list[float]], source: Source
+) -> Explanations:
+    """Why shipments 0, 10, 20 ... have their scores: of the table's first row, and of its second and further where it has them."""
+    groups, count = ReasonGroups(features), len(contributions)
+    weights, leads = groups.weigh(np.array(contributions))
+    rows = [min(place, source.table.n_rows - 1) for place in range(count)]
+    raw_scores = [-7.0 + sum(of_one) for of_one in contributions]
+    return Explanations(
+        source,
+        groups,
+        list(range(0, 10 * count, 10)),
+        rows,
+        ["precursor"] * count,
+        [-7.0] * count,
+        raw_scores,
+        np.array(values),
+        weights,
+        leads,
+    )
 
 
 def explanation(
     features: list[Feature],
     contributions: list[float],
     values: list[float] | None = None,
-    row: RowContext | None = None,
+    source: Source | None = None,
 ) -> Explanation:
     values = [1.0] * len(features) if values is None else values
-    weighed = ReasonGroups(features).weigh(np.array([contributions]), np.array([values]))
-    return Explanation("precursor", -7.0, -7.0 + sum(contributions), weighed, 0, row or context())
+    return explanations(features, [contributions], [values], source or context())[0]
 
 
-def told(code: str, row: RowContext, value: float = 1.0, meaning: str = "What was measured") -> str:
+def told(code: str, row: Source, value: float = 1.0, meaning: str = "What was measured") -> str:
     """The text of one reason."""
     return explanation([Feature("f", "g", meaning, code)], [1.0], [value], row).reasons[0].text
+
+
+def measured(feature: Feature, *values: float | None) -> list[str]:
+    """What a feature measured in one item after the other, as it is told behind what is declared; None is missing."""
+    measure = Measure(feature)
+    return [measure[math.nan if value is None else value].removeprefix(". ") for value in values]
 
 
 class TestWeights:
@@ -106,13 +136,28 @@ class TestWeights:
 
     def test_each_of_several_items_has_its_own_reasons(self) -> None:
         features = [Feature(f"f{i}", "g", f"Count {i}", code) for i, code in enumerate("ABAB")]
-        contributions = np.array([[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]])
-        weighed = ReasonGroups(features).weigh(contributions, np.arange(12.0).reshape(3, 4))
-        told = [Explanation("precursor", 0.0, 0.0, weighed, place, context()).reasons for place in range(3)]
+        contributions = [[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]
+        explained = explanations(features, contributions, np.arange(12.0).reshape(3, 4).tolist(), context())
+        told = [explanation.reasons for explanation in explained.values()]
         assert [[(reason.code, reason.weight, reason.text) for reason in reasons] for reasons in told] == [
             [("B", -1.75, "Count 1: 1"), ("A", 1.5, "Count 0: 0")],
             [("A", -4.0, "Count 2: 6")],
             [("B", 5.0, "Count 3: 11"), ("A", 2.0, "Count 2: 10")],
+        ]
+
+    def test_shipments_without_an_explanation_are_not_there(self) -> None:
+        explained = explanations(
+            [Feature("f", "g", "Count", "X")], [[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.0]], context()
+        )
+        assert list(explained) == [0, 10, 20]
+        assert 5 not in explained
+        with pytest.raises(KeyError):
+            explained[11]
+        assert [list(explained.between(*bounds)) for bounds in ((0, 21), (0, 20), (1, 11), (11, 20))] == [
+            [0, 10, 20],
+            [0, 10],
+            [10],
+            [],
         ]
 
     def test_reasons_as_json_are_the_reasons(self) -> None:
@@ -262,7 +307,10 @@ class TestTexts:
     @pytest.mark.parametrize("value", [0.0, 1.0, 0.37, 2.0, 7.25, -3.1, None])
     def test_every_feature_is_measured_in_plain_words(self, value: float | None) -> None:
         for feature in SPACE.features:
-            text = measured(feature, value)
+            (text,) = measured(feature, value)
+            if feature.name in CODED:
+                assert not text
+                continue
             assert not re.search(r"\b[Ll]og\b|P\(|\bnan\b|None|Whether|Distance of .*: -", text), text
             assert text[0].isupper() or text[0].isdigit(), text
             assert ("not known" in text) == (value is None), text
@@ -283,15 +331,21 @@ class TestTexts:
     )  # fmt: skip
     def test_stored_values_are_turned_back_into_what_a_person_writes(self, name: str, value: float, text: str) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == name)
-        assert measured(feature, value) == text
+        assert measured(feature, value) == [text]
 
     def test_what_was_measured_does_not_depend_on_what_was_told_before(self) -> None:
         feature = Feature("some_share", "g", "Share of something", "X")
         values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
-        assert [measured(feature, value).removeprefix("Share of something: ") for value in values] == [
-            "0 %", "0 %", "25 %", "100 %", "not known", "25 %", "not known", "0 %",
-        ]  # fmt: skip
-        assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == "Share of another: 25 %"
+        assert measured(feature, *values) == [
+            f"Share of something: {text}"
+            for text in ("0 %", "0 %", "25 %", "100 %", "not known", "25 %", "not known", "0 %")
+        ]
+        assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == ["Share of another: 25 %"]
+
+    def test_what_was_measured_is_told_however_many_values_there_are(self) -> None:
+        values = [*range(200), 3, 199]
+        texts = measured(Feature("items", "g", "Items", "X"), *map(float, values))
+        assert texts == [f"Items: {value}" for value in values]
 
     def test_a_share_is_never_rounded_to_none_or_all(self) -> None:
         assert [percent(share) for share in (0.0, 1e-7, 0.0123, 0.99999999, 1.0)] == [

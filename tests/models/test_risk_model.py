@@ -186,6 +186,7 @@ class TestExplanations:
         for index, explanation in scores.explained.items():
             positive = [reason.text for reason in explanation.reasons if reason.weight > 0.0][:3]
             assert scores.reason_texts(index) == positive
+        assert scores.explained.texts() == [scores.reason_texts(index) for index in scores.explained]
 
     def test_only_what_is_shown_is_explained(self, model: RiskModel, table: ManifestTable, scores: Scores) -> None:
         shown = model.score(table, model.history.copy(), explain="shown")
