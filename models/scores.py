@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -87,11 +87,14 @@ class Scores:
             raise IndexError(f"Shipment {index} of {len(self)} does not exist.")
         return self.answers(index, index + 1)[0]
 
-    def answers(self, start: int = 0, end: int | None = None) -> list[dict[str, Any]]:
+    def answers(
+        self, start: int = 0, end: int | None = None, decision_ids: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
         """The answers for all shipments, or for those from ``start`` to before ``end``, as plain JSON values.
 
         ``explains`` names the head and the item that ``reasons`` speak of; it is None, and ``reasons`` empty, when a
         shipment was not explained. Listings of a substance are those in force on the day of ``declared_at``.
+        ``decision_id`` is None unless the caller names the decisions.
         """
         count, table = len(self), self.table
         end = count if end is None else min(end, count)
@@ -100,16 +103,16 @@ class Scores:
         # Arrays become lists once: a value taken from an array by itself costs more than all else about it.
         rows = [*table.first_row[start:end].tolist(), int(table.first_row[end]) if end < count else table.n_rows]
         first, last = rows[0], rows[-1]
-        names = list(self.heads)
-        items = self._items(rows, start, names)
+        items = self._items(rows, start)
         ids = _declared(table, "shipment_id", first, last)
         model = {"name": self.model.name, "version": self.model.version, "digest": self.model.digest}
         answers = [
             {
+                "decision_id": decision_id,
                 "shipment_id": ids[begin - first],
                 "risk": risk,
                 "percentile": percentile,
-                "content": dict(zip(names, heads, strict=True)),
+                "content": content,
                 "lane": lane,
                 "selected_by": selected_by,
                 "explains": None,
@@ -119,11 +122,12 @@ class Scores:
                 "late": late,
                 "model": model,
             }
-            for (begin, behind), risk, percentile, heads, lane, selected_by, late in zip(
+            for decision_id, (begin, behind), risk, percentile, content, lane, selected_by, late in zip(
+                repeat(None, end - start) if decision_ids is None else decision_ids,
                 pairwise(rows),
                 self.risk[start:end].tolist(),
                 self.percentile[start:end].tolist(),
-                zip(*[of_head[start:end].tolist() for of_head in self.heads.values()], strict=True),
+                _by_head(self.heads, [of_head[start:end].tolist() for of_head in self.heads.values()]),
                 self.lane[start:end].tolist(),
                 self.selected_by[start:end].tolist(),
                 self.late[start:end].tolist(),
@@ -136,7 +140,7 @@ class Scores:
             answers[position]["warnings"] = warnings
         return answers
 
-    def _items(self, rows: list[int], start: int, names: list[str]) -> list[dict[str, Any]]:
+    def _items(self, rows: list[int], start: int) -> list[dict[str, Any]]:
         """The answers, without reasons, for all goods items of the shipments from ``start`` on whose first rows, and their
         end, are ``rows``."""
         first, last = rows[0], rows[-1]
@@ -145,16 +149,16 @@ class Scores:
                 # Undeclared item numbers are counted, so that an answer can always name its item.
                 "item_number": number or str(row - rows[shipment - start] + 1),
                 "risk": risk,
-                "content": dict(zip(names, heads, strict=True)),
+                "content": content,
                 "substance": None if match is None else self._substance(match, shipment),
                 "reasons": [],
             }
-            for row, number, shipment, risk, heads, match in zip(
+            for row, number, shipment, risk, content, match in zip(
                 range(first, last),
                 _declared(self.table, "item_number", first, last),
                 self.table.shipment[first:last].tolist(),
                 self.item_risk[first:last].tolist(),
-                self.item_heads[first:last].tolist(),
+                _by_head(self.heads, self.item_heads[first:last].T.tolist()),
                 self.substances[first:last],
                 strict=True,
             )
@@ -200,6 +204,15 @@ class Scores:
 
     def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
         return substance_json(match, day_of(int(self.table.declared_s[shipment])))
+
+
+def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:
+    """Probabilities of each head, one list after the other, become a mapping for each shipment or item."""
+    told: list[dict[str, float]] = [{} for _ in columns[0]]
+    for head, column in zip(heads, columns, strict=True):
+        for of_one, probability in zip(told, column, strict=True):
+            of_one[head] = probability
+    return told
 
 
 def _declared(table: ManifestTable, name: str, start: int, end: int) -> list[str | None]:

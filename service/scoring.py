@@ -122,8 +122,7 @@ def score(
         served.model.score(part, advanced, update_history=update, explain=options.explain, settings=settings)
         for part in tables
     ]
-    answers = [answer for part in scores for answer in part.answers()]
-    results = [{"decision_id": name, **answer} for name, answer in zip(new_ids(len(answers)), answers, strict=True)]
+    results = [answer for part in scores for answer in part.answers(decision_ids=new_ids(len(part)))]
     if options.actions == "acas":
         for result in results:
             result["action"] = ACAS_ACTIONS[result["lane"]]

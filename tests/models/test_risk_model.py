@@ -220,7 +220,7 @@ class TestAnswer:
         answer = scores.shipment(index)
         assert json.loads(json.dumps(answer, allow_nan=False)) == answer
         assert list(answer) == [
-            "shipment_id", "risk", "percentile", "content", "lane", "selected_by", "explains", "reasons", "items",
+            "decision_id", "shipment_id", "risk", "percentile", "content", "lane", "selected_by", "explains", "reasons", "items",
             "warnings", "late", "model",
         ]  # fmt: skip
         assert answer["risk"] == scores.risk[index]
@@ -260,6 +260,8 @@ class TestAnswer:
         assert scores.answers(3, 30) == each[3:30]
         assert scores.answers(35) == scores.answers(35, 1000) == each[35:]
         assert scores.answers(7, 7) == scores.answers(1000) == []
+        named = scores.answers(3, 5, ["one", "another"])
+        assert named == [{**each[3], "decision_id": "one"}, {**each[4], "decision_id": "another"}]
         assert 0 < sum(bool(answer["warnings"]) for answer in each) < len(each)
 
     def test_of_a_shipment_that_is_not_there_is_refused(self, scores: Scores) -> None:

@@ -28,8 +28,8 @@ def test_the_answer_is_what_the_model_says_and_has_its_documented_form(client: C
     table = ManifestTable.from_shipments([shipment_from_json(shipment())])
     expected = model.score(table, model.history.copy(), explain="all").shipment(0)
     assert uuid.UUID(answer.pop("decision_id")).version == 4
-    assert answer == json.loads(json.dumps(expected))
-    Score.model_validate({"decision_id": "x", **answer})
+    assert {**answer, "decision_id": None} == json.loads(json.dumps(expected))
+    Score.model_validate({**answer, "decision_id": "x"})
     assert answer["model"]["digest"] == model.digest
     assert answer["explains"]["base_value"] + sum(reason["weight"] for reason in answer["reasons"]) == pytest.approx(
         answer["explains"]["raw_score"], abs=1e-9
