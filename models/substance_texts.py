@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from features.substances import BENIGN
-from features.substances.law import status, unchanged_since
+from features.substances.law import era, status
 from models.evidence import Evidence, quote
 from models.reason_texts import hs
 
@@ -42,7 +42,7 @@ def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
 
     Answers share it: the same goods are declared again and again, nearly always under the same law.
     """
-    return _substance_json(match, unchanged_since(on))
+    return _substance_json(match, era(on))
 
 
 @lru_cache(maxsize=512)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.reference import Group, Substance, substances
-from features.substances import SubstanceIndex, law
+from features.reference import Group, Substance, control_listings, substances
+from features.substances import Match, SubstanceIndex, law
 
 INDEX = SubstanceIndex.load()
 RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
@@ -86,6 +87,16 @@ def test_no_place_means_everywhere_and_an_unknown_substance_nowhere() -> None:
 )
 def test_what_holds_in_a_place_holds_somewhere(row: Substance, day: date, place: str) -> None:
     assert set(law.listings(row.name, day, place)) <= set(law.listings(row.name, day, None))
+
+
+@pytest.mark.parametrize("place", [None, "US", "DE", "GB"])
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_all_days_of_an_era_have_the_law_of_its_first(days: int, place: str | None) -> None:
+    for row in control_listings():
+        match = Match("exact", row.substance, "", "", "", "", hit=True)
+        for change in filter(None, (row.effective_from, row.effective_to, date(2020, 12, 31))):
+            on = change + timedelta(days=days)
+            assert replace(law.status(match, law.era(on), place), on=on) == law.status(match, on, place)
 
 
 def months(substance: str, on: date, where: str | None) -> float | None:
