@@ -30,6 +30,7 @@ from models.bundle import load
 from models.risk_model import RiskModel
 from models.settings import ScoreSettings
 from models.store import champion_dir
+from service.api.written import written
 from service.live_history import LiveHistory
 from service.model_host import Served
 from service.scoring import Options, score
@@ -176,7 +177,7 @@ class Answering:
             records = from_json(body, cache_strings="keys")
         outcome = score(self._served, records, Options(), self._settings, max_items=999)
         with timing("write JSON"):
-            return to_json(outcome.results)
+            return written(outcome.results, lambda answers: answers)
 
 
 def measure(size: Size) -> Result:

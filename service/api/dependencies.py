@@ -120,12 +120,13 @@ def note(request: Request, **values: object) -> None:
 
 
 class JsonBytes(Response):
-    """Plain values as JSON, written by pydantic's serialiser (a fraction of the time of the standard library's)."""
+    """Plain values as JSON, written by pydantic's serialiser (a fraction of the time of the standard library's), or bytes that it
+    has written."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return to_json(content)
+        return content if isinstance(content, bytes) else to_json(content)
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         if headers is not None:

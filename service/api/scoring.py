@@ -10,6 +10,7 @@ from service.api.answers import BatchScore, Score
 from service.api.bodies import read_json
 from service.api.dependencies import JsonBytes, ScoreOptions, note, state_of
 from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT, json_body, problems
+from service.api.written import written
 from service.errors import TooLarge, Unprocessable
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
@@ -47,7 +48,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
         )
         raise Unprocessable(f"The shipment cannot be read: {told}.", errors=errors)
     note(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
-    return JsonBytes(answer.result)
+    return JsonBytes(written([answer.result], lambda answers: answers[0]))
 
 
 @router.post(
@@ -86,7 +87,7 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
             for problem in refused.problems
         ]
         raise Unprocessable("None of the shipments can be read.", errors=errors, extra={"rejected": rejected})
-    return JsonBytes({"results": outcome.results, "rejected": rejected})
+    return JsonBytes(written(outcome.results, lambda answers: {"results": answers, "rejected": rejected}))
 
 
 #: By path, for requests that need no routing (`service.api.direct`).
