@@ -111,6 +111,7 @@ class ClassificationGroup(Group):
         headings, chapters_known = len(self.headings_), len(chapters)
         self._others = headings + chapters_known
         self._none = self._others + 2
+        # Of each of these the heading and the chapter; -1 where the model does not know it, -2 of none.
         self._heading_of = np.full(self._none + 1, -1)
         self._heading_of[:headings], self._heading_of[-1] = np.arange(headings), -2
         self._chapter_of = np.full(self._none + 1, -1)
@@ -120,8 +121,8 @@ class ClassificationGroup(Group):
         known = self._chapter_of >= 0
         self._is_chemical[known] = self._chemical[self._chapter_of[known]]
         self._is_chemical[self._others], self._is_chemical[-1] = 1.0, np.nan
-        self._number_of = TextRows(self._number_rows, np.zeros(1))
-        self._class_of = TextRows(self._class_rows, np.zeros(1))
+        self._number_of = TextRows(self._numbers, np.zeros(1))
+        self._class_of = TextRows(self._classes, np.array([self._none]))
         self._pairs = Texts(REMEMBERED)
         self._of_pair = TextRows(self._pair_rows, np.full(len(FEATURES) - _FIRST_OF_PAIR, np.nan))
 
@@ -129,60 +130,50 @@ class ClassificationGroup(Group):
         hs, text = table.text("hs_code"), declared_text(table)
         codes = _CODES.placed(hs.values)
         _OF_CODE.fill(codes, hs.codes, out, 0)
-        class_of = np.full(len(hs.values) + 1, self._none, dtype=np.int32)
-        class_of[:-1] = self._class_of.of(codes)[codes.places, 0]
-        pairs = self._pairs.placed_pairs(Pairs(placed(table, text), text.codes, class_of[hs.codes]), self._none + 1)
-        self._of_pair.fill(pairs, np.arange(table.n_rows, dtype=np.int32), out, _FIRST_OF_PAIR)
+        pairs = Pairs(placed(table, text), text.codes, self._class_of.numbers(codes, hs.codes))
+        self._of_pair.fill(self._pairs.placed_pairs(pairs, self._none + 1), None, out, _FIRST_OF_PAIR)
 
-    def _number_rows(self, words: list[str]) -> FloatArray:
-        """(words, 1) numbers of words, -1 of those that the model does not know."""
-        return np.array([[self.words_.get(word, -1)] for word in words], dtype=np.float64)
+    def _numbers(self, words: list[str]) -> list[float]:
+        """Numbers of words, -1 of those that the model does not know."""
+        return [self.words_.get(word, -1) for word in words]
 
-    def _class_rows(self, codes: list[str]) -> FloatArray:
-        """(codes, 1) what of an HS code pairs tell apart."""
-        rows = np.empty((len(codes), 1))
-        for row, code in enumerate(codes):
-            known = self._heading_at.get(code[:4])
-            if known is None and (chapter := self._chapter_at.get(code[:2])) is not None:
-                known = len(self.headings_) + chapter
-            rows[row] = known if known is not None else self._others + (code[:2] not in _CHEMICAL)
-        return rows
+    def _classes(self, codes: list[str]) -> list[float]:
+        """What of HS codes pairs tell apart."""
+        return [self._class(code[:4], code[:2]) for code in codes]
+
+    def _class(self, heading: str, chapter: str) -> int:
+        known = self._heading_at.get(heading)
+        if known is None and (number := self._chapter_at.get(chapter)) is not None:
+            known = len(self.headings_) + number
+        return known if known is not None else self._others + (chapter not in _CHEMICAL)
 
     def _pair_rows(self, pairs: Pairs) -> FloatArray:
         """(pairs, 5) agreement of texts and HS codes, and what either says of chemicals: the last features of the group."""
-        codes, classes = np.asarray(pairs.codes), np.asarray(pairs.classes)
         rows = np.full((len(pairs), len(FEATURES) - _FIRST_OF_PAIR), np.nan)
-        rows[:, 3] = self._is_chemical[classes]
-        if not self.headings_:
-            return rows
-        # Texts that are new to all groups are cut into words once for all of them.
-        used, new = np.zeros((2, len(pairs.texts.values) + 1), dtype=bool)
-        used[codes] = True
-        used[-1] = False
-        new[pairs.texts.new] = True
-        for chosen in (np.flatnonzero(used & new), np.flatnonzero(used & ~new)):
-            if len(chosen):
-                self._compare(pairs, chosen, rows)
-        rows[:, 1] = -np.log(rows[:, 1].copy())
+        rows[:, 3] = self._is_chemical[pairs.classes]
+        if self.headings_:
+            # Texts that are new to all groups are cut into words once for all of them.
+            for codes in pairs.distinct_texts():
+                if codes:
+                    self._compare(pairs, codes, rows)
+            rows[:, 1] = -np.log(rows[:, 1].copy())
         return rows
 
-    def _compare(self, pairs: Pairs, chosen: NDArray[np.int64], rows: FloatArray) -> None:
-        """Write what P(heading | words) of chosen texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
+    def _compare(self, pairs: Pairs, codes: list[int], rows: FloatArray) -> None:
+        """Write what P(heading | words) of some texts says into the ``rows`` of `_pair_rows`; the surprise as a probability."""
         texts = pairs.texts.values
-        found = cut(tuple([texts[code] for code in chosen.tolist()]))
-        place, length = np.empty(len(found.pieces), dtype=np.int64), np.empty(len(chosen), dtype=np.int64)
+        found = cut(tuple([texts[code] for code in codes]))
+        place, length = np.empty(len(found.pieces), dtype=np.int64), np.empty(len(codes), dtype=np.int64)
         known = known_words(found, self._number_of.of(found.placed), place, length)
-        odds = np.empty(len(chosen) * len(self.headings_), dtype=np.float32)
+        odds = np.empty(len(codes) * len(self.headings_), dtype=np.float32)
         column = np.empty(max(known, 1), dtype=np.float32)
         log_scores(place, length, self.log_given_, self.log_prior_, column, odds)
         np.exp(odds, out=odds)
-        scratch = np.empty((len(chosen) + 1, len(self._chemical) + 2), dtype=np.float32)
-        # Of each pair its text, -1 for others than these, heading and chapter; -1 for one that is not known, -2 for none.
-        number = np.full(len(texts) + 1, -1)
-        number[chosen] = np.arange(len(chosen))
-        classes = np.asarray(pairs.classes)
-        places = np.array([number[pairs.codes], self._heading_of[classes], self._chapter_of[classes]])
-        agreement(odds, length, self._chapter_start, self._chemical, scratch, places, _LEAST, rows)
+        scratch = np.empty((len(codes) + 1, len(self._chemical) + 2), dtype=np.float32)
+        agreement(
+            odds, length, self._chapter_start, self._chemical, scratch, codes, pairs, self._heading_of, self._chapter_of,
+            _LEAST, rows,
+        )  # fmt: skip
 
     def state(self) -> State:
         data = {"words": list(self.words_), "headings": self.headings_}

@@ -167,12 +167,7 @@ def _flags(word: str) -> int:
     return flags
 
 
-def _flag_rows(tokens: list[str]) -> FloatArray:
-    """(tokens, 1) `_flags`."""
-    return np.array([[_flags(token)] for token in tokens], dtype=np.float64)
-
-
-_FLAGS: Final = TextRows(_flag_rows, np.zeros(1))
+_FLAGS: Final = TextRows(lambda tokens: list(map(_flags, tokens)), np.zeros(1))
 
 
 def _vagueness(tokens: list[str]) -> float:
@@ -255,7 +250,7 @@ class DescriptionGroup(Group):
 
     def _forget(self) -> None:
         self._of_text = TextRows(self._rows, _MISSING)
-        self._share_of = TextRows(self._share_rows, np.full(1, np.nan))
+        self._share_of = TextRows(self._shares, np.full(1, np.nan))
 
     def fit(self, table: ManifestTable) -> None:
         vocabulary, counts = vocabulary_of(table.text("goods_description"), VOCABULARY)
@@ -282,9 +277,9 @@ class DescriptionGroup(Group):
         rows[:, _LENGTH] = np.log1p(rows[:, _LENGTH])
         return rows
 
-    def _share_rows(self, words: list[str]) -> FloatArray:
-        """(words, 1) log shares, NaN of words that past descriptions did not use."""
-        return np.array([[self.log_share_.get(word, np.nan)] for word in words], dtype=np.float64)
+    def _shares(self, words: list[str]) -> list[float]:
+        """Log shares of words, NaN of those that past descriptions did not use."""
+        return [self.log_share_.get(word, np.nan) for word in words]
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

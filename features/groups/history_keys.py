@@ -73,20 +73,20 @@ def _union_limit(day: int) -> int:
     return round(_LIMIT_EURO_CENTS * rate)
 
 
-#: What is hashed of texts, in how many parts, and the columns of them, in the order of `features.kernels.history_keys`.
-_HASHED: Final[tuple[tuple[Callable[[list[str]], list[bytes]], int, tuple[str, ...]], ...]] = (
+#: Columns of texts, what is hashed of them, and in how many parts, in the order of `features.kernels.history_keys`.
+_HASHED: Final[tuple[tuple[tuple[str, ...], Callable[[list[str]], list[bytes]], int], ...]] = (
     (
-        plain_names,
-        1,
         (
             "consignor_name", "consignor_country", "consignee_name", "consignee_city", "consignee_country", "export_country",
             "channel",
         ),
+        plain_names,
+        1,
     ),
-    (plain_contacts, 1, CONTACTS),
-    (plain_postcodes, 1, ("consignee_postcode",)),
-    (_references, 1, ("shipment_id",)),
-    (_addresses, 2, ("consignee_address",)),
+    (CONTACTS, plain_contacts, 1),
+    (("consignee_postcode",), plain_postcodes, 1),
+    (("shipment_id",), _references, 1),
+    (("consignee_address",), _addresses, 2),
 )  # fmt: skip
 _LIMITS: Final = ROWS.index("limit")
 
@@ -101,9 +101,9 @@ def keys_of(table: ManifestTable) -> IntArray:
     """`history_keys`, not remembered."""
     n, first_row = table.n_shipments, table.first_row
     lines = np.empty((LINES, n), dtype=np.uint64)
-    line = 0
-    for plain, parts, names in _HASHED:
-        line = hash_texts([table.text(name) for name in names], plain, parts, first_row, lines, line)
+    hash_texts(
+        [([table.text(name) for name in names], plain, parts) for names, plain, parts in _HASHED], first_row, lines
+    )
     pressing = np.empty(table.n_rows, dtype=np.int64)
     every_row = first_row if table.n_rows == n else np.arange(table.n_rows)
     numbers_of(table.text("hs_code"), _pressing, every_row, pressing)

@@ -198,10 +198,8 @@ def _law(
 
 def _naming(table: ManifestTable, descriptions: Coded) -> list[int]:
     """Which of the texts of a column name a substance."""
-    texts = placed(table, descriptions)
     # What was answered while systematic names could not be read holds only as long as that.
-    names = _NAMES[opsin().available].of(texts)
-    return np.flatnonzero(names[texts.places, 0]).tolist()
+    return _NAMES[opsin().available].marked(placed(table, descriptions))
 
 
 def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
@@ -242,13 +240,12 @@ def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:
     return made
 
 
-def _names(texts: list[str]) -> FloatArray:
-    """(texts, 1) whether each names a substance."""
-    found = SubstanceIndex.load().resolve_all(texts)
-    return np.array([[match is not None] for match in found], dtype=np.float64)
+def _name_something(texts: list[str]) -> list[float]:
+    """Whether each names a substance."""
+    return [float(match is not None) for match in SubstanceIndex.load().resolve_all(texts)]
 
 
-_NAMES: Final = {available: TextRows(_names, np.zeros(1)) for available in (False, True)}
+_NAMES: Final = {available: TextRows(_name_something, np.zeros(1)) for available in (False, True)}
 
 
 def resolved(table: ManifestTable) -> list[Match | None]:

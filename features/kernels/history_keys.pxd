@@ -10,8 +10,14 @@ cdef long long DAYS_BEFORE
 cdef Py_ssize_t SOME
 cdef object HASH
 
-@cython.locals(n=Py_ssize_t, texts=list, values=list, hashed=list, code=Py_ssize_t, at=Py_ssize_t, start=Py_ssize_t, part=int, begin=Py_ssize_t)
-cpdef Py_ssize_t hash_texts(
+@cython.locals(columns=list, parts=int, line=Py_ssize_t)
+cpdef hash_texts(list groups, const long long[::1] rows, unsigned long long[:, ::1] out)
+
+@cython.locals(texts=list, values=list, code=Py_ssize_t, text=bytes)
+cdef Py_ssize_t _hash_row(list columns, object plain, long long row, unsigned long long[:, ::1] out, Py_ssize_t line) except -1
+
+@cython.locals(n=Py_ssize_t, texts=list, start=Py_ssize_t, part=int, begin=Py_ssize_t)
+cdef Py_ssize_t _hash_columns(
     list columns, object plain, int parts, const long long[::1] rows, unsigned long long[:, ::1] out, Py_ssize_t line
 ) except -1
 

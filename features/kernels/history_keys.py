@@ -43,6 +43,39 @@ HASH = blake2b(digest_size=8)
 
 
 def hash_texts(
+    groups: list[tuple[list[Coded], Callable[[list[str]], list[bytes]], int]], rows: IntArray, out: WordArray
+) -> None:
+    """Fill ``out`` (lines, n) with hashes of texts at n rows; 0 where there is nothing to hash.
+
+    Args:
+        groups: columns; what is hashed of their texts: the first parts of them all, then the second ones; and how many parts
+            that are. Each part of each column has a line.
+    """
+    line = 0
+    for columns, plain, parts in groups:
+        if out.shape[1] == 1:
+            line = _hash_row(columns, plain, rows[0], out, line)
+        else:
+            line = _hash_columns(columns, plain, parts, rows, out, line)
+
+
+def _hash_row(
+    columns: list[Coded], plain: Callable[[list[str]], list[bytes]], row: int, out: WordArray, line: int
+) -> int:
+    """As `hash_texts`, of one group at one row; the line after those that were filled."""
+    texts: list[str] = []
+    for column in columns:
+        values = column.values
+        # An element of an array is had sooner than a view of it, which counts where a shipment comes alone.
+        code = column.codes[row] if values else -1
+        texts.append(values[code] if code >= 0 else "")
+    for text in plain(texts):
+        out[line, 0] = _hash(text)
+        line += 1
+    return line
+
+
+def _hash_columns(
     columns: list[Coded],
     plain: Callable[[list[str]], list[bytes]],
     parts: int,
@@ -50,33 +83,12 @@ def hash_texts(
     out: WordArray,
     line: int,
 ) -> int:
-    """Fill lines of ``out`` (lines, n) with hashes of the columns' texts at n rows; 0 where there is nothing to hash.
-
-    Args:
-        plain: what is hashed of texts: the first ``parts`` of them all, then the second ones.
-        line: the first line; each part of each column has one.
-
-    Returns:
-        The line after them.
-    """
-    n = out.shape[1]
+    """As `hash_texts`, of one group; the line after those that were filled."""
+    n = rows.shape[0]
     texts: list[str] = []
     for column in columns:
-        values = column.values
-        if n == 1:
-            # An element of an array is had sooner than a view of it, which counts where a shipment comes alone.
-            code = column.codes[rows[0]] if values else -1
-            texts.append(values[code] if code >= 0 else "")
-        elif len(values) < n:
-            texts += values
-        else:
-            # Part of a table has the texts of the whole.
-            texts += _texts_at(column.codes, rows, values)
-    if n == 1:
-        hashed = plain(texts)
-        for at in range(len(hashed)):
-            out[line + at, 0] = _hash(hashed[at])
-        return line + len(hashed)
+        # Part of a table has the texts of the whole.
+        texts += column.values if len(column.values) < n else _texts_at(column.codes, rows, column.values)
     known = np.empty((parts, len(texts)), dtype=np.uint64)
     for start in range(0, len(texts), SOME):
         _hash_some(plain(texts[start : start + SOME]), parts, known, start)

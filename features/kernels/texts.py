@@ -35,7 +35,8 @@ class Placed:
     """
 
     def __init__(self, values: Any, new: list[int], places: Codes, first: int, room: int) -> None:
-        self.values, self.new, self.places, self.first, self.room = values, new, places, first, room
+        self.values, self.new, self.first, self.room = values, new, first, room
+        self.places = self.at = places
 
 
 class Pairs:
@@ -48,24 +49,45 @@ class Pairs:
     """
 
     def __init__(self, texts: Placed, codes: Codes, classes: Codes) -> None:
-        self.texts, self.codes, self.classes = texts, codes, classes
+        self.texts = texts
+        self.codes = self.code = codes
+        self.classes = self.class_ = classes
 
     def keys(self, classes: int) -> list[int]:
         """For `Texts`: of each pair a number that no other has, also of other tables; ``classes`` is how many there are."""
         keys: list[int] = []
-        places = self.texts.places
+        at = self.texts.at
         for row in range(len(self)):
-            code = self.codes[row]
-            text = self.texts.first + places[code] if code >= 0 else -1
-            keys.append(text * classes + self.classes[row])
+            code = self.code[row]
+            text = self.texts.first + at[code] if code >= 0 else -1
+            keys.append(text * classes + self.class_[row])
         return keys
 
     def take(self, rows: list[int]) -> Pairs:
         """The pairs of some rows."""
-        return Pairs(self.texts, np.asarray(self.codes)[rows], np.asarray(self.classes)[rows])
+        return Pairs(self.texts, self.codes[rows], self.classes[rows])
+
+    def distinct_texts(self) -> tuple[list[int], list[int]]:
+        """Codes of the texts in order of appearance: of those that had no place before, and of the others."""
+        new = set(self.texts.new)
+        fresh: dict[int, None] = {}
+        others: dict[int, None] = {}
+        for row in range(len(self)):
+            code = self.code[row]
+            if code >= 0:
+                (fresh if code in new else others)[code] = None
+        return list(fresh), list(others)
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+class Generation:
+    """The texts that have places, and how many texts had some in generations before."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.places: dict[Any, int] = {}
 
 
 class Texts:
@@ -78,8 +100,7 @@ class Texts:
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = Lock()
-        self._first = 0
-        self._known: dict[Any, int] = {}
+        self._generation = Generation(0)
 
     def placed(self, texts: list[str]) -> Placed:
         """Texts with their places, equal ones with the same."""
@@ -90,28 +111,28 @@ class Texts:
         return self._placed(pairs, pairs.keys(classes))
 
     def _placed(self, values: Any, keys: list[Any]) -> Placed:
+        generation = self._generation
+        known = generation.places
         places = np.empty(len(keys), dtype=np.int32)
-        with self._lock:
-            new = self._place(keys, places)
-            return Placed(values, new, places, self._first, max(len(self._known), self._most))
-
-    def _place(self, keys: list[Any], places: Codes) -> list[int]:
-        known = self._known
+        at = places
         new: list[int] = []
         for i in range(len(keys)):
             found = known.get(keys[i])
             if found is None:
                 new.append(i)
             else:
-                places[i] = found
-        if new and len(known) + len(new) > self._most:
-            self._first += len(known)
-            known = self._known = {}
-            new = list(range(len(keys)))
+                at[i] = found
+        if new:
+            with self._lock:
+                if generation is not self._generation or len(known) + len(new) > self._most:
+                    generation = self._generation = Generation(self._generation.first + len(self._generation.places))
+                    new = list(range(len(keys)))
+                self._enter(generation.places, keys, new, places)
+        return Placed(values, new, places, generation.first, max(len(generation.places), self._most))
+
+    def _enter(self, known: dict[Any, int], keys: list[Any], new: list[int], places: Codes) -> None:
         for i in new:
-            place = known.setdefault(keys[i], len(known))
-            places[i] = place
-        return new
+            places[i] = known.setdefault(keys[i], len(known))
 
 
 class Held:
@@ -123,37 +144,44 @@ class Held:
 
     def __init__(self, first: int, width: int) -> None:
         self.first = first
-        self.rows: FloatArray = np.empty((0, width))
-        self.filled: NDArray[np.int8] = np.zeros(0, dtype=np.int8)
+        self.become(np.empty((0, width)), np.zeros(0, dtype=np.int8))
+
+    def become(self, rows: FloatArray, filled: NDArray[np.int8]) -> None:
+        """Hold rows in these arrays from now on."""
+        self.array = self.rows = rows
+        self.filled = filled
 
 
 class TextRows:
     """Rows of numbers by text. Any thread may ask.
 
     Args:
-        compute: a list of texts, or `Pairs`, -> (texts, width) float64. A row must not depend on the texts beside it.
+        compute: a list of texts, or `Pairs`, -> (texts, width) float64, or a list of numbers where the width is 1. A row must not
+            depend on the texts beside it.
         missing: (width,) the row of a missing text.
     """
 
-    def __init__(self, compute: Callable[[Any], FloatArray], missing: FloatArray) -> None:
+    def __init__(self, compute: Callable[[Any], FloatArray | list[float]], missing: FloatArray) -> None:
         self._compute = compute
         self._missing = np.ascontiguousarray(missing, dtype=np.float64)
         self._width = len(missing)
         self._lock = Lock()
         self._held = Held(0, len(missing))
 
-    def fill(self, texts: Placed, codes: Codes, matrix: FloatArray, column: int) -> None:
-        """Write the rows of a text column, ``codes`` (n,) into the texts, into ``matrix`` (n, F) from ``column`` on."""
-        rows = self._rows(texts)
-        places = texts.places
+    def fill(self, texts: Placed, codes: Codes | None, matrix: FloatArray, column: int) -> None:
+        """Write rows into ``matrix`` (n, F) from ``column`` on: of a text column, ``codes`` (n,), or of each text in its turn."""
+        rows = self._held_for(texts).rows
+        at = texts.at
         missing = self._missing
-        n = codes.shape[0]
+        in_turn = codes is None
+        of_row: Codes = texts.places if codes is None else codes
+        n = matrix.shape[0]
         width = self._width
         with cython.nogil:
             for row in range(n):
-                code = codes[row]
+                code = row if in_turn else of_row[row]
                 if code >= 0:
-                    place = places[code]
+                    place = at[code]
                     for k in range(width):
                         matrix[row, column + k] = rows[place, k]
                 else:
@@ -162,44 +190,77 @@ class TextRows:
 
     def of(self, texts: Placed) -> FloatArray:
         """Rows (room, width), in which each text has its own at its place."""
-        return np.asarray(self._rows(texts))
+        array: FloatArray = self._held_for(texts).array
+        return array
 
-    def _rows(self, texts: Placed) -> FloatArray:
+    def numbers(self, texts: Placed, codes: Codes) -> Codes:
+        """(n,) the first number, a whole one, of each text of a column."""
+        rows = self._held_for(texts).rows
+        at = texts.at
+        found = np.empty(codes.shape[0], dtype=np.int32)
+        number = found
+        for row in range(codes.shape[0]):
+            number[row] = int(rows[at[codes[row]], 0] if codes[row] >= 0 else self._missing[0])
+        return found
+
+    def marked(self, texts: Placed) -> list[int]:
+        """Which of the texts have another first number than 0."""
+        rows = self._held_for(texts).rows
+        at = texts.at
+        return [i for i in range(at.shape[0]) if rows[at[i], 0] != 0.0]
+
+    def _held_for(self, texts: Placed) -> Held:
+        """What holds the rows of these texts, to be read off it only then: what it held before may be too few."""
         held = self._held
         if held.first != texts.first:
             held = self._held = Held(texts.first, self._width)
-        filled, places = held.filled, texts.places
+        filled, at = held.filled, texts.at
         room = filled.shape[0]
         new: dict[int, int] = {}
-        for i in range(places.shape[0]):
-            place = places[i]
+        for i in range(at.shape[0]):
+            place = at[i]
             if place >= room or not filled[place]:
                 new[place] = i
         if new:
             self._learn(held, texts, new)
-        # Read after the marks: what grew meanwhile holds all rows from before.
-        return held.rows
+        return held
 
     def _learn(self, held: Held, texts: Placed, new: dict[int, int]) -> None:
         """Work out the rows of the ``new`` texts, place -> index, and keep them."""
-        values, at = texts.values, list(new.values())
-        computed = np.empty((len(at), self._width))
-        for start in range(0, len(at), SOME):
-            some = at[start : start + SOME]
-            computed[start : start + SOME] = self._compute(
-                values.take(some) if isinstance(values, Pairs) else [values[i] for i in some]
+        indices, places = list(new.values()), list(new)
+        for start in range(0, len(places), SOME):
+            some = indices[start : start + SOME]
+            rows = self._compute(
+                texts.values.take(some) if isinstance(texts.values, Pairs) else [texts.values[i] for i in some]
             )
-        places = list(new)
-        with self._lock:
-            room, needed = len(held.filled), max(places) + 1
-            if needed > room:
-                grown = np.empty((max(needed, min(2 * needed, texts.room)), self._width))
-                grown[:room] = held.rows
-                filled = np.zeros(len(grown), dtype=np.int8)
-                filled[:room] = held.filled
-                held.rows, held.filled = grown, filled
-            np.asarray(held.rows)[places] = computed
-            np.asarray(held.filled)[places] = 1
+            with self._lock:
+                self._make_room(held, texts.room, max(places) + 1)
+                if isinstance(rows, list):
+                    self._keep_numbers(held, places[start : start + SOME], rows)
+                else:
+                    self._keep(held, places[start : start + SOME], rows)
+
+    def _make_room(self, held: Held, most: int, needed: int) -> None:
+        room = held.filled.shape[0]
+        if needed > room:
+            grown = np.empty((max(needed, min(2 * needed, most)), self._width))
+            grown[:room] = held.array
+            filled = np.zeros(len(grown), dtype=np.int8)
+            filled[:room] = held.filled
+            held.become(grown, filled)
+
+    def _keep(self, held: Held, places: list[int], rows: FloatArray) -> None:
+        for row in range(len(places)):
+            place = places[row]
+            for k in range(self._width):
+                held.rows[place, k] = rows[row, k]
+            held.filled[place] = 1
+
+    def _keep_numbers(self, held: Held, places: list[int], numbers: list[float]) -> None:
+        for row in range(len(places)):
+            place = places[row]
+            held.rows[place, 0] = numbers[row]
+            held.filled[place] = 1
 
 
 def any_missing(codes: Codes) -> bool:

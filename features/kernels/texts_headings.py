@@ -12,6 +12,8 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.texts import Pairs
+
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -103,11 +105,14 @@ def agreement(
     starts: IntArray,
     chemical: Float32Array,
     scratch: Float32Array,
-    places: IntArray,
+    texts: list[int],
+    pairs: Pairs,
+    heading_of: IntArray,
+    chapter_of: IntArray,
     least: float,
     out: FloatArray,
 ) -> None:
-    """What pairs of texts and HS headings agree in.
+    """What pairs of texts and HS codes agree in.
 
     Args:
         odds: (texts * headings,) exponentials of `log_scores`; becomes P(heading | words).
@@ -115,8 +120,8 @@ def agreement(
         starts: (chapters + 1,) first headings of the chapters, and their number.
         chemical: (chapters,) 1 where a chapter is one of chemicals, else 0.
         scratch: (texts + 1, chapters + 2) is overwritten.
-        places: (3, pairs) text, heading and chapter; -1 for one that the model does not know, -2 for none. Pairs with a text
-            below 0 are passed over.
+        texts: the codes of the texts in ``pairs``. Pairs of others are passed over.
+        heading_of, chapter_of: (classes,) of the classes of HS codes; -1 for one that the model does not know, -2 for none.
         least: a smaller probability of a heading counts as this.
         out: (pairs, 5), of which the fourth is kept: 1 - P(chapter), P(heading), the largest P(chapter), and at last
             P(chemical chapters).
@@ -124,7 +129,11 @@ def agreement(
     n = length.shape[0]
     chapters = chemical.shape[0]
     headings = starts[chapters]
-    pairs = places.shape[1]
+    codes, classes = pairs.code, pairs.class_
+    number = np.full(len(pairs.texts.values), -1, dtype=np.int32)
+    number_of = number
+    for k in range(n):
+        number_of[texts[k]] = k
     with cython.nogil:
         for text in range(n):
             first = text * headings
@@ -143,11 +152,11 @@ def agreement(
                 scratch[n, k] = total * chemical[k]
             scratch[text, chapters] = most
             scratch[text, chapters + 1] = pairwise(scratch[n], 0, chapters)
-        for pair in range(pairs):
-            text = places[0, pair]
+        for pair in range(codes.shape[0]):
+            text = number_of[codes[pair]] if codes[pair] >= 0 else -1
             if text < 0 or length[text] == 0:
                 continue
-            heading, chapter = places[1, pair], places[2, pair]
+            heading, chapter = heading_of[classes[pair]], chapter_of[classes[pair]]
             out[pair, 2] = scratch[text, chapters]
             out[pair, 4] = scratch[text, chapters + 1]
             if heading > -2:

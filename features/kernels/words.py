@@ -18,8 +18,9 @@ from features.kernels.texts_scan import words_in
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-#: Columns of `Cut.signs`.
-LETTERS, LATIN, DIGITS, NUMBERS, SIGNS = range(5)
+#: What is counted of a text: letters, letters a to z, digits, numbers, and signs of any kind. A number is what
+#: ``\\d+(?:[.,]\\d+)?`` finds.
+LETTERS, LATIN, DIGITS, NUMBERS, SIGNS, COUNTS = range(6)
 #: Flags of a token by itself: that it is chemical, that it is a medicine.
 _CHEMICAL, _MEDICINE = 1, 2
 CHEMICAL, MEDICINE = _CHEMICAL, _MEDICINE
@@ -36,24 +37,25 @@ class Cut:
         pieces: the tokens and words; a token that is a word is one piece. ``placed`` are they with their places.
         tokens, token_ends: pieces that are tokens, text after text, and where those of each of the n texts end.
         words, word_ends: pieces that are words, of each text the distinct ones in order of appearance.
-        signs: (n, 5) how many letters, letters a to z, digits, numbers and signs of any kind each has. A number is what
-            ``\\d+(?:[.,]\\d+)?`` finds.
+        counts: (n * COUNTS,) `LETTERS` and what else is counted of each text.
     """
 
     def __init__(self, texts: list[str], fold: Callable[[str], str], memory: Texts) -> None:
-        n = len(texts)
-        folded = [text.lower() if text.isascii() else fold(text) for text in texts]
-        room = fetch(folded)
+        self._cut_all([text.lower() if text.isascii() else fold(text) for text in texts])
+        self.placed = memory.placed(self.pieces)
+
+    def _cut_all(self, texts: list[str]) -> None:
+        n, room = len(texts), fetch(texts)
+        # One array is had sooner than five.
+        numbers: Codes = np.empty(2 * room + (2 + COUNTS) * n, dtype=np.int32)
+        view = numbers
         self.pieces: list[str] = []
-        self.tokens: Codes = np.empty(room, dtype=np.int32)
-        self.words: Codes = np.empty(room, dtype=np.int32)
-        self.token_ends: Codes = np.empty(n, dtype=np.int32)
-        self.word_ends: Codes = np.empty(n, dtype=np.int32)
-        self.signs: Codes = np.empty((n, 5), dtype=np.int32)
+        self.tokens, self.words = view[:room], view[room : 2 * room]
+        self.token_ends, self.word_ends = view[2 * room : 2 * room + n], view[2 * room + n : 2 * room + 2 * n]
+        self.counts = view[2 * room + 2 * n :]
         self._tokens = self._words = 0
         for row in range(n):
-            self._cut(row, folded[row])
-        self.placed = memory.placed(self.pieces)
+            self._cut(row, texts[row])
 
     def _cut(self, row: int, text: str) -> None:
         letters = latin = digits = numbers = 0
@@ -102,8 +104,9 @@ class Cut:
                 self._add(text[begin:at], plain, known)
                 begin = -1
         self.token_ends[row], self.word_ends[row] = self._tokens, self._words
-        self.signs[row, LETTERS], self.signs[row, LATIN] = letters, latin
-        self.signs[row, DIGITS], self.signs[row, NUMBERS], self.signs[row, SIGNS] = digits, numbers, size
+        first = row * COUNTS
+        self.counts[first + LETTERS], self.counts[first + LATIN], self.counts[first + DIGITS] = letters, latin, digits
+        self.counts[first + NUMBERS], self.counts[first + SIGNS] = numbers, size
 
     def _add(self, token: str, plain: bool, known: set[str]) -> None:
         """A token, and its words that are not ``known`` of the text; ``plain``: it is made of letters."""
@@ -143,7 +146,7 @@ def describe(texts: list[str], cut: Cut, flags: FloatArray, shares: FloatArray, 
     """
     seen: list[int] = []
     nan = float("nan")
-    places = cut.placed.places
+    places = cut.placed.at
     token = word = 0
     for row in range(len(texts)):
         every = chemical = 0
@@ -164,15 +167,16 @@ def describe(texts: list[str], cut: Cut, flags: FloatArray, shares: FloatArray, 
             word += 1
         for k in range(rows.shape[1]):
             rows[row, k] = 0.0
-        own, size, letters = word - first, cut.signs[row, SIGNS], cut.signs[row, LETTERS]
+        own, counts = word - first, row * COUNTS
+        size, letters = cut.counts[counts + SIGNS], cut.counts[counts + LETTERS]
         rows[row, 1] = len(texts[row])
         rows[row, 2] = own
-        rows[row, 3] = float(cut.signs[row, DIGITS]) / float(size if size > 0 else 1)
+        rows[row, 3] = float(cut.counts[counts + DIGITS]) / float(size if size > 0 else 1)
         if letters:
-            rows[row, 6] = 1.0 - float(cut.signs[row, LATIN]) / float(letters)
+            rows[row, 6] = 1.0 - float(cut.counts[counts + LATIN]) / float(letters)
         rows[row, 7] = chemical
         rows[row, 12] = 1.0 if every & _MEDICINE else 0.0
-        rows[row, 13] = cut.signs[row, NUMBERS]
+        rows[row, 13] = cut.counts[counts + NUMBERS]
         rows[row, 14] = 1.0 - float(known) / float(own) if own else nan
         rows[row, 15] = least
         seen.append(every)
@@ -186,7 +190,7 @@ def known_words(cut: Cut, numbers: FloatArray, found: NDArray[np.int64], lengths
         numbers: (places, 1) of words, below 0 where there is none.
         found: (at least all words,) to be written, ``lengths`` (texts,) likewise.
     """
-    places = cut.placed.places
+    places = cut.placed.at
     word = count = 0
     for row in range(lengths.shape[0]):
         before = count

@@ -188,13 +188,13 @@ def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
     for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
         assert [cut.pieces[piece] for piece in cut.tokens[first:end]] == re.findall(r"\w+", text)
         assert cut.words_of(row) == list(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
-        assert tuple(cut.signs[row]) == (*survey(text)[1:], len(text))
+        assert tuple(cut.counts[5 * row : 5 * row + 5]) == (*survey(text)[1:], len(text))
         first = end
 
 
 def test_known_words_of_texts_stand_one_after_another() -> None:
     cut = Cut(["wax oil 12 wax", "", "tin"], str.casefold, Texts(50))
-    numbers = TextRows(lambda words: np.array([[{"oil": 7, "tin": 0}.get(word, -1)] for word in words]), np.zeros(1))
+    numbers = TextRows(lambda words: [{"oil": 7, "tin": 0}.get(word, -1) for word in words], np.zeros(1))
     found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
     count = known_words(cut, numbers.of(cut.placed), found, lengths)
     assert (found[:count].tolist(), lengths.tolist()) == ([7, 0], [1, 0, 1])
