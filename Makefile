@@ -117,9 +117,10 @@ $(BENCH_STAMP): | $(BIN)/python
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.bench-* && touch $@
 
-# After the install, which compiles too but not again when a kernel changes. Without a compiler they run as Python.
+# After the install, which compiles too but not again when a kernel changes: into the place where it left what need not be compiled
+# again. Without a compiler they run as Python.
 $(KERNEL_STAMP): | $(BIN)/python
-	@$(BIN)/python setup.py --quiet build_ext --inplace || true
+	@$(BIN)/python setup.py --quiet build_ext --build-lib . || true
 	@$(BIN)/python -m features.kernels
 	@rm -f $(VENV)/.kernels-* && touch $@
 

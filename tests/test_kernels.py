@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -99,3 +100,38 @@ def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
     score_file(source, compiled, bundle.load(champion_dir()), explain="all")
     subprocess.run([sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain)], check=True, cwd=tmp_path)
     assert plain.read_bytes() == compiled.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("compiler", "made"),
+    [
+        ("#!/bin/sh\nexit 1", []),
+        ('#!/bin/sh\ncase "$*" in *_cython_*) exit 1; esac\nexec cc "$@"', []),
+        ('#!/bin/sh\ncase "$*" in *two*) exit 1; esac\nexec cc "$@"', ["_cython_", "one"]),
+    ],
+    ids=["nothing", "what they share", "one module"],
+)
+def test_what_cannot_be_compiled_is_left_out_with_all_that_needs_it(
+    tmp_path: Path, compiler: str, made: list[str]
+) -> None:
+    if sys.platform == "win32" or (made and shutil.which("cc") is None):
+        pytest.skip("no compiler that a script could stand in for")
+    kernels = tmp_path / "features" / "kernels"
+    kernels.mkdir(parents=True)
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    for name in ("one", "two"):
+        (kernels / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")
+        (kernels / f"{name}.pxd").write_text("cpdef long add(long a, long b)\n")
+    (tmp_path / "compiler").write_text(compiler)
+    (tmp_path / "compiler").chmod(0o755)
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+        cwd=tmp_path,
+        env={**os.environ, "CC": str(tmp_path / "compiler")},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    found = sorted(path.name for path in kernels.iterdir() if path.suffix in (".so", ".pyd"))
+    assert len(found) == len(made)
+    assert all(name.startswith(start) for name, start in zip(found, made, strict=True))
