@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from anyio import CapacityLimiter
@@ -25,12 +26,15 @@ from service.memory import settled
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.model_host import Loaded, ModelHost
+from service.rehearsal import rehearse
 from service.scorer import Scorer
 from service.settings import Settings
 from service.warm_up import first_request, warm_up
 
 #: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
 _LOOKUPS = 2
+#: A systematic name takes milliseconds where the program that reads them runs. Nobody waits for it to come up.
+_SECONDS_FOR_NAMES = 0.5
 
 _DESCRIPTION = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -66,15 +70,23 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
         try:
             async with host.watching(settings.pointer_poll_seconds):
-                # Not before: both would load the same tables at the same time, each for itself.
-                warming = asyncio.create_task(asyncio.to_thread(chemistry.warm_up), name="chemistry")
-                await first_request(app)
-                with settled():
-                    gc.enable()
-                    try:
+                # Not before: both would load the same tables at the same time, each for itself. And not beside requests: it would
+                # take the interpreter from them.
+                await asyncio.to_thread(chemistry.warm_up, systematic=False)
+                naming = asyncio.create_task(
+                    _after(starting, partial(chemistry.warm_up, systematic=True)), name="names"
+                )
+                try:
+                    if starting.done():
+                        await asyncio.wait([naming], timeout=_SECONDS_FOR_NAMES)
+                    await first_request(app)
+                    if host.ready:
+                        await _rehearsed(state)
+                    with settled():
+                        gc.enable()
                         yield
-                    finally:
-                        await asyncio.gather(starting, warming)
+                finally:
+                    await naming
         finally:
             gc.enable()
 
@@ -106,6 +118,20 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
     install_docs(app)
     install_openapi(app)
     return app
+
+
+async def _after(earlier: asyncio.Task[None], work: Callable[[], None]) -> None:
+    """Do some work in a thread once a task is done."""
+    await earlier
+    await asyncio.to_thread(work)
+
+
+async def _rehearsed(state: State) -> None:
+    try:
+        await rehearse(state)
+    except Exception as error:
+        # Requests are slower for a while, and that is all.
+        logger().error("rehearsal_failed", exc_info=error)
 
 
 def _version() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -65,3 +65,18 @@ class _StderrFactory:
 def logger() -> Any:
     """The service's logger; its methods take an event name and keyword values."""
     return structlog.get_logger("tidewaiter")
+
+
+class _Nowhere:
+    """A text file that keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def silent_logger() -> Any:
+    """A logger that makes the lines that `logger` makes and writes them nowhere."""
+    return structlog.wrap_logger(structlog.WriteLogger(cast("TextIO", _Nowhere())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from service.errors import internal_error_response
 from service.identifiers import new_id
@@ -33,10 +33,10 @@ class Observed:
     ``X-Request-ID`` is echoed when it is 1 to 128 of ``A-Z a-z 0-9 . _ : / + = @ -``, else a new one is made.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: Any = None) -> None:
         self._app = app
         self._metrics = metrics
-        self._log = logger()
+        self._log = logger() if log is None else log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or UNOBSERVED in scope:

@@ -55,7 +55,25 @@ UNUSUAL: Final[dict[str, Any]] = {
     ],
 }
 SHIPMENTS: Final = (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR, UNUSUAL)
-_TIMES: Final = 5
+#: The interpreter makes code faster when it has run eight times.
+_TIMES: Final = 10
+
+
+def never_seen(shipment: dict[str, Any], number: int) -> dict[str, Any]:
+    """The shipment with a word more in its texts that no other ``number`` gives: what is found out of a text is remembered, and
+    only that of a new one has to be found out. Names of chemicals stay: a new one would be OPSIN's.
+    """
+    word = "".join("bdfgklmnrt"[int(digit)] + "aeiou"[int(digit) % 5] for digit in f"{number:03}")
+    changed = {**shipment, "shipment_id": f"warm-up-{number}"}
+    for party in ("consignor", "consignee"):
+        changed[party] = {
+            name: f"{text} {word}" if name in ("name", "address") else text for name, text in shipment[party].items()
+        }
+    changed["items"] = [
+        item if "cas_number" in item else {**item, "goods_description": f"{item['goods_description']} {word}"}
+        for item in shipment["items"]
+    ]
+    return changed
 
 
 def warm_up(served: Served, settings: ScoreSettings) -> None:
@@ -66,8 +84,9 @@ def warm_up(served: Served, settings: ScoreSettings) -> None:
     """
     apart = replace(served, history=LiveHistory(served.history.copy()))
     options = Options(explain="all", actions="acas")
-    for _ in range(_TIMES):
-        for records in (*([record] for record in SHIPMENTS), list(SHIPMENTS)):
+    for number in range(_TIMES):
+        shipments = [never_seen(shipment, number) for shipment in SHIPMENTS] if number else list(SHIPMENTS)
+        for records in (*([record] for record in shipments), shipments):
             score(apart, records, options, settings, max_items=len(UNUSUAL["items"]))
     # The history itself makes its room with the first shipments that it reads, also where they leave no trace.
     score(served, list(SHIPMENTS), Options(update_history=False), settings, max_items=len(UNUSUAL["items"]))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from features.substances.opsin import opsin
 from models.bundle import load
 from models.settings import ScoreSettings
+from service import chemistry
 from service.app import create_app
 from service.chemistry import reads_names
 from service.live_history import LiveHistory
 from service.model_host import Served
+from service.scorer import Answer, Scorer
 from service.scoring import Options
 from service.settings import Settings
-from service.warm_up import UNUSUAL, warm_up
+from service.warm_up import SHIPMENTS, UNUSUAL, never_seen, warm_up
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
 
@@ -42,8 +47,60 @@ def test_the_way_of_a_request_was_gone_before_the_first_and_nobody_saw_it(
     assert [event["path"] for event in events if event["event"] == "request"] == ["/metrics"]
 
 
-def test_its_own_shipment_needs_no_other_program() -> None:
-    assert not reads_names([UNUSUAL])
+def test_whole_requests_were_answered_before_the_first_on_a_history_that_nobody_keeps(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[dict[str, object]] = []
+    one = Scorer.one
+
+    async def noted(self: Scorer, record: object, options: Options) -> Answer:
+        answer = await one(self, record, options)
+        answered.append(answer.result or {})
+        return answer
+
+    monkeypatch.setattr(Scorer, "one", noted)
+    with serving(create_app(settings)) as client:
+        rehearsed = list(answered)
+        served = client.state.host.served
+    assert len({answer["shipment_id"] for answer in rehearsed}) == len(rehearsed) > 8
+    assert served.history.copy().sequence == served.model.history.sequence
+
+
+def test_a_rehearsal_that_fails_is_told_and_keeps_nobody_from_answering(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("the connection is broken")
+
+    monkeypatch.setattr("service.rehearsal._ask", broken)
+    with serving(create_app(settings)) as client:
+        assert client.post("/v1/score", json=shipment()).status_code == 200
+    assert '"event": "rehearsal_failed"' in capfd.readouterr().err
+
+
+def test_nobody_waits_for_the_reader_of_names_to_come_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    up, asked = threading.Event(), threading.Event()
+    monkeypatch.setattr("service.chemistry.start", lambda: up.wait(60))
+    monkeypatch.setattr("service.chemistry.warm_up", lambda *, systematic: asked.set() if systematic else None)
+    with serving(create_app(settings)) as client:
+        assert client.post("/v1/score", json=shipment()).status_code == 200
+        assert not asked.is_set()
+        up.set()
+        assert asked.wait(30)
+
+
+def test_only_a_systematic_name_waits_for_the_reader() -> None:
+    asked = replace(opsin().counters)
+    chemistry.warm_up(systematic=False)
+    assert opsin().counters == asked
+
+
+def test_its_own_shipments_need_no_other_program() -> None:
+    plain, listed, unusual = SHIPMENTS
+    for number in range(200):
+        assert not reads_names([unusual, never_seen(plain, number), never_seen(unusual, number)])
+        # A name that may be looked up stays the listed one that it is.
+        assert never_seen(listed, number)["items"] == listed["items"]
     assert reads_names([shipment(items=[{"goods_description": "N-(4-methylphenyl)-2-oxocyclohexanecarboxamide"}])])
 
 
