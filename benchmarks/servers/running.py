@@ -10,12 +10,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from benchmarks.client import Answer, connect
 
 #: Seconds a server has to answer for the first time. Some import for ten seconds and more.
 _PATIENCE = 120.0
+#: Seconds between two attempts.
+PAUSE: Final = 0.02
 #: Seconds it has to end when it is told to.
 _GRACE = 10.0
 
@@ -83,7 +85,7 @@ class Running:
                             return time.perf_counter() - self.started
             except (OSError, RuntimeError) as error:
                 told = str(error)
-            time.sleep(0.02)
+            time.sleep(PAUSE)
         raise NotServing(f"{self.name} did not answer within {patience:.0f} s ({told}):\n{self._tail()}")
 
     def hold(self) -> None:
