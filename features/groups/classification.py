@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.groups.description import REMEMBERED, cut, declared_text, placed, vocabulary_of, words
+from features.groups.description import cut, declared_text, vocabulary_of, words
+from features.groups.placed import REMEMBERED, placed_codes, placed_descriptions
 from features.kernels.texts import Pairs, TextRows, Texts
 from features.kernels.texts_headings import agreement, log_scores
 from features.kernels.words import known_words
@@ -128,9 +129,9 @@ class ClassificationGroup(Group):
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         hs, text = table.text("hs_code"), declared_text(table)
-        codes = _CODES.placed(hs.values)
+        codes = placed_codes(table)
         _OF_CODE.fill(codes, hs.codes, out, 0)
-        pairs = Pairs(placed(table, text), text.codes, self._class_of.numbers(codes, hs.codes))
+        pairs = Pairs(placed_descriptions(table, text), text.codes, self._class_of.numbers(codes, hs.codes))
         self._of_pair.fill(self._pairs.placed_pairs(pairs, self._none + 1), None, out, _FIRST_OF_PAIR)
 
     def _numbers(self, words: list[str]) -> list[float]:
@@ -206,5 +207,4 @@ def _code_rows(codes: list[str]) -> FloatArray:
     return rows
 
 
-_CODES: Final = Texts(REMEMBERED)
 _OF_CODE: Final = TextRows(_code_rows, np.array([1.0, *[np.nan] * 3, *[0.0] * 5]))

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.kernels.texts import Placed, TextRows, Texts, any_missing
+from features.groups.placed import placed_descriptions
+from features.kernels.texts import TextRows, Texts, any_missing
 from features.kernels.texts_scan import survey, uncombined, words_in
 from features.kernels.words import CHEMICAL, MEDICINE, Cut, describe
 from features.reference import character_rules, stop_words
@@ -54,8 +55,6 @@ _BEGINS_STOP_WORD: Final = 32
 
 #: The most frequent words of the fit window that are remembered.
 VOCABULARY: Final = 4000
-#: Distinct texts of which groups remember their numbers: some hundred bytes each.
-REMEMBERED: Final = 32_768
 # Trade repeats its words: nearly all are among so many.
 _REMEMBERED_WORDS: Final = 32_768
 # Groups ask for the words of a table's new texts one after another, and then for no more of them. Several tables may be at hand.
@@ -212,16 +211,6 @@ def declared_text(table: ManifestTable) -> Coded:
     return column
 
 
-#: What several groups know of a description each keeps by its place in this memory.
-_TEXTS: Final = Texts(REMEMBERED)
-
-
-def placed(table: ManifestTable, column: Coded) -> Placed:
-    """The texts of one of a table's columns of descriptions, with their places in memory."""
-    found: Placed = table.derived((placed, id(column)), lambda: _TEXTS.placed(column.values))
-    return found
-
-
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
     """The ``size`` most frequent words over the rows -> position, and in how many rows each occurs."""
     counts: dict[str, int] = {}
@@ -260,7 +249,7 @@ class DescriptionGroup(Group):
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         column = table.text("goods_description")
-        self._of_text.fill(placed(table, column), column.codes, out, 0)
+        self._of_text.fill(placed_descriptions(table, column), column.codes, out, 0)
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """(texts, features)"""

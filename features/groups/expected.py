@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
-from features.groups.description import REMEMBERED, cut, declared_text, placed, words
+from features.groups.description import cut, declared_text, words
+from features.groups.placed import REMEMBERED, placed_descriptions
 from features.groups.value import amounts
 from features.kernels.texts import TextRows, positions
 from features.kernels.texts_expected import distances, hashed_places, mean_effects, places_in
@@ -137,7 +138,7 @@ class ExpectedGroup(Group):
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         text = declared_text(table)
-        texts = placed(table, text)
+        texts = placed_descriptions(table, text)
         of_texts = self._of_text.of(texts)
         at = np.empty((table.n_rows, len(self._columns)), dtype=np.int32)
         for number, (name, known) in enumerate(self._columns.items()):

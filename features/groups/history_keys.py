@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history_address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.groups.placed import placed_codes
 from features.kernels.history_keys import LINES, fill_keys, fill_limits, hash_texts, numbers_of
+from features.kernels.texts import TextRows
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
 
@@ -62,8 +64,8 @@ def _member(country: str) -> int:
     return country in eu_members()
 
 
-def _pressing(hs_code: str) -> int:
-    return hs_code[:4] in _PRESS_HEADINGS
+#: Of HS codes whether they are of presses.
+_PRESSING: Final = TextRows(lambda codes: [float(code[:4] in _PRESS_HEADINGS) for code in codes], np.zeros(1))
 
 
 @lru_cache(maxsize=4096)
@@ -104,9 +106,6 @@ def keys_of(table: ManifestTable) -> IntArray:
     hash_texts(
         [([table.text(name) for name in names], plain, parts) for names, plain, parts in _HASHED], first_row, lines
     )
-    pressing = np.empty(table.n_rows, dtype=np.int64)
-    every_row = first_row if table.n_rows == n else np.arange(table.n_rows)
-    numbers_of(table.text("hs_code"), _pressing, every_row, pressing)
     keys = np.empty((len(ROWS), n), dtype=np.int64)
     fill_keys(
         lines,
@@ -114,7 +113,7 @@ def keys_of(table: ManifestTable) -> IntArray:
         table.usd("customs_value"),
         table.number("net_mass_kg"),
         table.number("gross_mass_kg"),
-        pressing,
+        _PRESSING.numbers(placed_codes(table), table.text("hs_code").codes),
         table.declared_s,
         keys.view(np.uint64),
     )

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
+from features.groups.placed import placed_codes
 from features.kernels import route as kernel
+from features.kernels.phrases import numbered
+from features.kernels.texts import TextRows
 from features.reference import location_country
 from features.table import Coded, ManifestTable
 
@@ -54,9 +57,7 @@ class RouteGroup(Group):
     features = FEATURES
 
     def __init__(self) -> None:
-        #: pair of columns -> "left|right" -> log share
-        self.log_share_: dict[str, dict[str, float]] = {name: {} for name in _SHARES}
-        self._shares: dict[str, kernel.PairShares] = {name: kernel.PairShares({}) for name in _SHARES}
+        self._keep({name: {} for name in _SHARES})
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
@@ -79,11 +80,18 @@ class RouteGroup(Group):
         self._keep(shares)
 
     def _keep(self, shares: dict[str, dict[str, float]]) -> None:
+        #: Pair of columns -> "left|right" -> log share.
         self.log_share_ = shares
         self._shares = {
             name: kernel.PairShares({pair.partition("|")[::2]: share for pair, share in pairs.items()})
             for name, pairs in shares.items()
         }
+        self._chapter_of = TextRows(self._chapters, np.zeros(1))
+
+    def _chapters(self, codes: list[str]) -> list[float]:
+        """Numbers of the chapters of HS codes, 0 of those that no goods had."""
+        numbers = self._shares["goods"].rights
+        return [numbers.get(code[:2], 0) for code in codes]
 
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         loading = [_country_of(place) for place in table.text("loading_location").values]
@@ -91,8 +99,13 @@ class RouteGroup(Group):
         kernel.country_columns(table, loading, unloading, out)
         for column, name in ((7, "lane"), (8, "goods"), (9, "carrier")):
             left, right = (table.text(part) for part in _SHARES[name])
-            texts = [code[:2] for code in right.values] if name == "goods" else right.values
-            kernel.share_column(left, right, texts, self._shares[name], column, out)
+            shares = self._shares[name]
+            rights = (
+                self._chapter_of.numbers(placed_codes(table))
+                if name == "goods"
+                else numbered(right.values, shares.rights)
+            )
+            kernel.share_column(left, right, numbered(left.values, shares.lefts), rights, shares, column, out)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, declare
-from features.groups.description import placed
+from features.groups.placed import placed_descriptions
 from features.kernels.texts import TextRows
 from features.kernels.texts_substance import choose, write
 from features.reference import substances
@@ -199,7 +199,7 @@ def _law(
 def _naming(table: ManifestTable, descriptions: Coded) -> list[int]:
     """Which of the texts of a column name a substance."""
     # What was answered while systematic names could not be read holds only as long as that.
-    return _NAMES[opsin().available].marked(placed(table, descriptions))
+    return _NAMES[opsin().available].marked(placed_descriptions(table, descriptions))
 
 
 def _resolution(table: ManifestTable) -> tuple[NDArray[np.int32], list[_Named]]:

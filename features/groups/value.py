@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, State, declare
+from features.groups.placed import placed_codes
 from features.kernels import value as kernel
+from features.kernels.texts import TextRows
 from features.reference import rate_table, usd_per_unit
 from features.reference.rates import MAX_AGE_MONTHS, month_ordinal
 from features.table import ManifestTable
@@ -85,7 +87,10 @@ class ValueGroup(Group):
         """What is usual per heading and chapter as rows of one array, the whole window's first."""
         keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
         missing = (np.nan, np.nan)
-        self._number = {key: number for number, key in enumerate(keys)}
+        number = {key: number for number, key in enumerate(keys)}
+        self._usual_of = TextRows(
+            lambda codes: [number.get(code[:4]) or number.get(code[:2]) or 0 for code in codes], np.zeros(1)
+        )
         self._usual = np.array(
             [[n for name in _QUANTITIES for n in self.usual(name, key) or missing] for key in keys], dtype=np.float64
         )
@@ -98,14 +103,11 @@ class ValueGroup(Group):
     def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
         found = amounts(table)
         log = found.log
-        codes = table.text("hs_code").values
-        number = self._number
-        usual_of = [number.get(code[:4]) or number.get(code[:2]) or 0 for code in codes]
         kernel.value_columns(
             table,
             log,
             found.total,
-            np.array([*usual_of, 0], dtype=np.int32),
+            self._usual_of.numbers(placed_codes(table), table.text("hs_code").codes),
             self._usual,
             *_euro_months(),
             out,

@@ -47,13 +47,13 @@ cpdef fill_limits(const long long[::1] members, const long long[::1] times, long
 @cython.locals(n=Py_ssize_t, rows=Py_ssize_t, row=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
 cpdef void fill_keys(
     const unsigned long long[:, ::1] lines, const long long[::1] first_row, const double[:] value, const double[:] net,
-    const double[:] gross, const long long[::1] pressing, const long long[::1] times, unsigned long long[:, ::1] out,
+    const double[:] gross, const int[::1] pressing, const long long[::1] times, unsigned long long[:, ::1] out,
 )
 
 @cython.locals(cents=cython.double, grams=cython.double, press=cython.longlong, item=Py_ssize_t)
 cdef void _amounts(
     Py_ssize_t row, Py_ssize_t first, Py_ssize_t end, const double[:] value, const double[:] net, const double[:] gross,
-    const long long[::1] pressing, unsigned long long[:, ::1] out,
+    const int[::1] pressing, unsigned long long[:, ::1] out,
 ) noexcept nogil
 
 cdef double _whole(double amount) noexcept nogil

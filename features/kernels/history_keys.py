@@ -175,7 +175,7 @@ def fill_keys(
     value: FloatArray,
     net: FloatArray,
     gross: FloatArray,
-    pressing: IntArray,
+    pressing: NDArray[np.int32],
     times: IntArray,
     out: WordArray,
 ) -> None:
@@ -205,7 +205,7 @@ def _amounts(
     value: FloatArray,
     net: FloatArray,
     gross: FloatArray,
-    pressing: IntArray,
+    pressing: NDArray[np.int32],
     out: WordArray,
 ) -> None:
     cents, grams, press = 0.0, 0.0, 0

@@ -18,9 +18,8 @@ cpdef country_columns(table, list loading_countries, list unloading_countries, o
 cdef double _agree(int left, int right) noexcept nogil
 
 @cython.locals(
-    left_texts=list, lefts=dict, rights=dict, number_of="int[::1]", place=Py_ssize_t, of_right=Py_ssize_t,
-    left_codes="const int[:]", right_codes="const int[:]", keys="const long long[:]", values="const double[:]",
+    left_of="const int[::1]", right_of="const int[::1]", left_codes="const int[:]", right_codes="const int[:]", keys="const long long[:]", values="const double[:]",
     width="long long", first="long long", second="long long", key="long long", low=Py_ssize_t, high=Py_ssize_t,
     middle=Py_ssize_t, matrix="double[:, :]", row=Py_ssize_t,
 )
-cpdef share_column(left, right, list right_texts, shares, Py_ssize_t column, out)
+cpdef share_column(left, right, lefts, rights, shares, Py_ssize_t column, out)

@@ -131,25 +131,14 @@ def _agree(left: int, right: int) -> float:
 
 
 def share_column(
-    left: Coded, right: Coded, right_texts: list[str], shares: PairShares, column: int, out: FloatArray
+    left: Coded, right: Coded, lefts: Numbers, rights: Numbers, shares: PairShares, column: int, out: FloatArray
 ) -> None:
     """One column of ``out``: the share of each row's pair of texts, NaN where it has none or a text is missing.
 
-    ``right_texts`` stand for the texts of ``right``, one for one.
+    ``lefts`` and ``rights`` are the numbers of the texts of ``left`` and ``right``, 0 for those without.
     """
-    left_texts = left.values
-    lefts = shares.lefts
-    rights = shares.rights
-    numbered = np.empty(len(left_texts) + len(right_texts), dtype=np.int32)
-    number_of = numbered
-    place = 0
-    for text in left_texts:
-        number_of[place] = lefts.get(text, 0)
-        place += 1
-    of_right = place
-    for text in right_texts:
-        number_of[place] = rights.get(text, 0)
-        place += 1
+    left_of = lefts
+    right_of = rights
     left_codes = left.codes
     right_codes = right.codes
     keys = shares.keys
@@ -161,8 +150,8 @@ def share_column(
             matrix[row, column] = _NAN
             if left_codes[row] < 0 or right_codes[row] < 0:
                 continue
-            first = number_of[left_codes[row]]
-            second = number_of[of_right + right_codes[row]]
+            first = left_of[left_codes[row]]
+            second = right_of[right_codes[row]]
             if first == 0 or second == 0:
                 continue
             key = first * width + second

@@ -50,11 +50,12 @@ cdef class TextRows:
     cdef Held _held
 
     @cython.locals(at='int[::1]', rows='double[:, ::1]', missing='double[::1]', n=Py_ssize_t, width=Py_ssize_t, row=Py_ssize_t,
-                   k=Py_ssize_t, code=Py_ssize_t, place=int, in_turn=bint, of_row='const int[::1]')
+                   k=Py_ssize_t, code=Py_ssize_t, place=int)
     cpdef fill(self, Placed texts, const int[::1] codes, double[:, :] matrix, Py_ssize_t column)
     cpdef of(self, Placed texts)
-    @cython.locals(rows='double[:, ::1]', at='int[::1]', number='int[::1]', row=Py_ssize_t)
-    cpdef numbers(self, Placed texts, const int[::1] codes)
+    @cython.locals(rows='double[:, ::1]', at='int[::1]', n=Py_ssize_t, number='int[::1]', row=Py_ssize_t,
+                   code=Py_ssize_t)
+    cpdef numbers(self, Placed texts, const int[::1] codes=*)
     @cython.locals(rows='double[:, ::1]', at='int[::1]', i=Py_ssize_t)
     cpdef list marked(self, Placed texts)
     @cython.locals(held=Held, filled='signed char[::1]', at='int[::1]', room=Py_ssize_t, new=dict, i=Py_ssize_t, place=int)

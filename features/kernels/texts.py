@@ -173,13 +173,11 @@ class TextRows:
         rows = self._held_for(texts).rows
         at = texts.at
         missing = self._missing
-        in_turn = codes is None
-        of_row: Codes = texts.places if codes is None else codes
         n = matrix.shape[0]
         width = self._width
         with cython.nogil:
             for row in range(n):
-                code = row if in_turn else of_row[row]
+                code = row if codes is None else codes[row]
                 if code >= 0:
                     place = at[code]
                     for k in range(width):
@@ -193,14 +191,16 @@ class TextRows:
         array: FloatArray = self._held_for(texts).array
         return array
 
-    def numbers(self, texts: Placed, codes: Codes) -> Codes:
-        """(n,) the first number, a whole one, of each text of a column."""
+    def numbers(self, texts: Placed, codes: Codes | None = None) -> Codes:
+        """(n,) the first number, a whole one, of each text in its turn, or of a text column, ``codes`` (n,) into the texts."""
         rows = self._held_for(texts).rows
         at = texts.at
-        found = np.empty(codes.shape[0], dtype=np.int32)
+        n = at.shape[0] if codes is None else codes.shape[0]
+        found = np.empty(n, dtype=np.int32)
         number = found
-        for row in range(codes.shape[0]):
-            number[row] = int(rows[at[codes[row]], 0] if codes[row] >= 0 else self._missing[0])
+        for row in range(n):
+            code = row if codes is None else codes[row]
+            number[row] = int(rows[at[code], 0] if code >= 0 else self._missing[0])
         return found
 
     def marked(self, texts: Placed) -> list[int]:
@@ -210,7 +210,7 @@ class TextRows:
         return [i for i in range(at.shape[0]) if rows[at[i], 0] != 0.0]
 
     def _held_for(self, texts: Placed) -> Held:
-        """What holds the rows of these texts, to be read off it only then: what it held before may be too few."""
+        """What holds the rows of these texts, all of them from now on."""
         held = self._held
         if held.first != texts.first:
             held = self._held = Held(texts.first, self._width)

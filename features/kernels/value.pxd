@@ -14,10 +14,10 @@ cpdef tuple gather(table)
 cdef long long _whole(double amount) noexcept nogil
 
 @cython.locals(
-    usd="const double[:]", declared="const double[:]", hs="const int[:]", first_row="const long long[:]",
+    usd="const double[:]", declared="const double[:]", first_row="const long long[:]",
     moments="const long long[:]", n=Py_ssize_t, log="const double[:, :]", total="const double[:]", row_of="const int[:]",
     typical="const double[:, :]", starts="const long long[:]", rates="const double[:]", matrix="double[:, :]",
-    shipments=Py_ssize_t, no_code=Py_ssize_t, shipment=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t,
+    shipments=Py_ssize_t, shipment=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t,
     at=Py_ssize_t, rate=double, per_package=double, value=double, mass=double, density=double, whole=double, euros=double,
     amount=double,
 )

@@ -107,13 +107,12 @@ def value_columns(
 
     Args:
         logs: (8, n) logs of `AMOUNTS`; ``totals`` (n,) as `gather` has them.
-        usual_of: (HS codes + 1,) the row of ``usual`` per text of ``hs_code``, at last that of a missing one.
+        usual_of: (n,) the row of ``usual`` for the HS code.
         usual: (k, 6) median and spread of value per kilogram, value and mass.
         month_starts: (m,) ascending, seconds since 1970; ``month_rates`` (m,) US dollars per euro from then on.
     """
     usd = table.usd("customs_value")
     declared = table.number("customs_value")
-    hs = table.text("hs_code").codes
     first_row = table.first_row
     moments = table.declared_s
     n = table.n_rows
@@ -125,7 +124,6 @@ def value_columns(
     rates = month_rates
     matrix = out
     shipments = first_row.shape[0]
-    no_code = row_of.shape[0] - 1
     with cython.nogil:
         for shipment in range(shipments):
             start = first_row[shipment]
@@ -136,7 +134,7 @@ def value_columns(
                 value = log[_VALUE, row]
                 mass = log[_MASS, row]
                 density = value - mass
-                at = row_of[hs[row] if hs[row] >= 0 else no_code]
+                at = row_of[row]
                 whole = total[row]
                 euros = whole / rate
                 amount = declared[row]
