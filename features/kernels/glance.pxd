@@ -2,7 +2,7 @@ cimport cython
 
 cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, _BEGINS, _ENDS, _LABEL
 cdef int _BLOCKS, _CORE, _EVERYDAY, _OF_ITSELF, _OF_WORDS
-cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _SIGNS
+cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SIGNS
 
 cdef class Glance:
     cdef object _judge
@@ -10,7 +10,9 @@ cdef class Glance:
     cdef bytes _begun
     cdef Py_ssize_t _head, _shortest, _fewest, _most, _remembered
 
-    @cython.locals(places=list, digits=Py_ssize_t, hyphen=bint, key=bint, before=str, earlier=int,
+    @cython.locals(text=str)
+    cpdef list read_all(self, list texts)
+    @cython.locals(places=list, digits=Py_ssize_t, hyphen=bint, key=bint, branch=bint, before=str, earlier=int,
                    run=int, begin=Py_ssize_t, signs=Py_ssize_t, letters=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4,
                    kind=int, word=str, bits=int, both=Py_ssize_t)
     cpdef int read(self, str text, int found=*) except -1
@@ -23,6 +25,8 @@ cdef class Glance:
 
 @cython.locals(size=Py_ssize_t, found=int, before=Py_ssize_t, after=Py_ssize_t, vowel=Py_UCS4)
 cdef int _joined(str text, Py_ssize_t at) noexcept
+@cython.locals(atoms=Py_ssize_t, joined=bint, bracket=bint, char=Py_UCS4)
+cdef bint _may_be_smiles(str text) except -1
 cdef bint _is_letter(Py_UCS4 char) noexcept
 
 cdef class Alike:

@@ -39,6 +39,8 @@ _KEY = 14
 _CAS_DIGITS = 5
 _DISGUISED = 5
 _PLAIN = 3
+# The fewest atoms of a structure (`features.substances.spotting`).
+_ATOMS = 5
 # Letters and digits.
 _SIGNS = 36
 
@@ -84,12 +86,16 @@ class Glance:
             begun[(first * _SIGNS + second) * _SIGNS + third] = 1
         self._begun = bytes(begun)
 
+    def read_all(self, texts: list[str]) -> list[int]:
+        """What may stand in texts in any letter case; -1 for one that has other characters than ASCII, or an ampersand."""
+        return [self.read(text.lower()) if text.isascii() and "&" not in text else -1 for text in texts]
+
     def read(self, text: str, found: int = 0) -> int:
         """What may stand in a text in lower case, besides what was ``found``; words of other letters than a to z tell nothing."""
         # Where a name may begin.
         places: list[int] = []
         digits = 0
-        hyphen = key = False
+        hyphen = key = branch = False
         before = ""
         earlier = 0
         # Of the run of letters or of digits at hand: 1 and 2, 0 outside of any.
@@ -125,7 +131,7 @@ class Glance:
                 signs += 1
                 letters += kind == 1
                 if char == "1" and at > 0 and text[at - 1] == "c":
-                    found |= _STRUCTURE
+                    branch = True
             else:
                 if signs >= _DISGUISED and letters >= _PLAIN and letters < signs:
                     found |= _DISGUISE
@@ -133,11 +139,13 @@ class Glance:
                 if char == "-" or char == "_":
                     hyphen = True
                     found |= _joined(text, at)
-                elif char == "=" or char == "(" or char == "[" or char == "#":
+                elif char == "=":
                     found |= _STRUCTURE
+                elif char == "(" or char == "[" or char == "#":
+                    branch = True
         if found & _LABEL and digits >= _CAS_DIGITS:
             found |= _NUMBER
-        if key and hyphen:
+        if (key and hyphen) or (branch and _may_be_smiles(text)):
             found |= _STRUCTURE
         if not (found & _BLOCKS and found & _CORE):
             found &= ~_HINT
@@ -209,6 +217,30 @@ def _joined(text: str, at: int) -> int:
         if vowel == "a" or vowel == "e" or vowel == "i" or vowel == "y":
             found |= _HINT
     return found
+
+
+def _may_be_smiles(text: str) -> bool:
+    """Whether five atoms with a ring, a bond or a branch may stand in a text, as SMILES writes them."""
+    atoms = 0
+    joined = bracket = False
+    for char in text:
+        if char == "[":
+            atoms += 1
+            bracket = True
+        elif char == "]":
+            bracket = False
+        elif bracket and not char.isspace():
+            continue
+        elif char in "bcnopsfilr":
+            atoms += 1
+        elif "0" <= char <= "9" or char in "()=#":
+            joined = True
+        elif char not in "+-./\\$:@%":
+            atoms = 0
+            joined = bracket = False
+        if joined and atoms >= _ATOMS:
+            return True
+    return False
 
 
 def _is_letter(char: str) -> bool:

@@ -54,17 +54,22 @@ def first_look(names: NameIndex, misspelt: MisspeltNames) -> Glance:
     return names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
 
 
-def worth_looking_for(look: Glance, text: str) -> int:
-    """What is worth looking for in a text as declared; nothing in most."""
+def worth_looking_for(look: Glance, texts: list[str]) -> list[int]:
+    """What is worth looking for in each text as declared; nothing in most."""
+    found = look.read_all(texts)
+    for at, seen in enumerate(found):
+        if seen:
+            seen = _in_any(look, texts[at]) if seen < 0 else seen
+            found[at] = EVERYTHING if seen & FRAGMENT else seen
+    return found
+
+
+def _in_any(look: Glance, text: str) -> int:
     if "&" in text:
         # There may be character references in it.
         return EVERYTHING
-    unseen = 0 if text.isascii() else _UNSEEN
-    seen = look.read(fold(text), unseen)
-    if unseen:
-        # Names are looked for in the folded text, structures in the flattened one, which is another.
-        seen |= look.read(flatten(text), unseen)
-    return EVERYTHING if seen & FRAGMENT else seen
+    # Names are looked for in the folded text, structures in the flattened one.
+    return look.read(fold(text), _UNSEEN) | look.read(flatten(text), _UNSEEN)
 
 
 def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: str) -> int:

@@ -134,17 +134,20 @@ class SubstanceIndex:
         # What was answered while systematic names could not be read holds only as long as that.
         kind = chemical, opsin().available
         known = self._known.setdefault(kind, {})
-        found: list[Match | None] = []
-        for text in texts:
-            match = known.get(text)
-            if match is None:
-                match = self._resolve(text, chemical)
-                if match is not None and len(text) <= _LONGEST_REMEMBERED:
+        found = [known.get(text) for text in texts]
+        new = [at for at, match in enumerate(found) if match is None]
+        # Of a document its beginning is read: what it costs grows faster than its length.
+        read = [texts[at][:_LONGEST_READ] for at in new]
+        looked_for = [EVERYTHING] * len(new) if chemical else worth_looking_for(self._look, read)
+        for at, text, seen in zip(new, read, looked_for, strict=True):
+            match = self._resolve(text, chemical, seen) if seen else None
+            if match is not None:
+                found[at] = match
+                if len(text) <= _LONGEST_REMEMBERED:
                     if len(known) >= _REMEMBERED:
                         # A new memory: another thread may be looking into the old one.
                         known = self._known[kind] = {}
                     known[text] = match
-            found.append(match)
         return found
 
     def nearest(self, text: str) -> Match | None:
@@ -179,11 +182,9 @@ class SubstanceIndex:
 
     # -- the stages
 
-    def _resolve(self, text: str, chemical: bool) -> Match | None:
-        # Of a document its beginning is read: what it costs grows faster than its length.
-        text = text[:_LONGEST_READ]
-        seen = EVERYTHING if chemical else worth_looking_for(self._look, text)
-        if not seen or (not seen & ~STRUCTURED and not structures_in(text)):
+    def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
+        """What a text names; ``seen`` says what is worth looking for."""
+        if not seen & ~STRUCTURED and not structures_in(text):
             return None
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from features.kernels.glance import BEGINS, DISGUISE, ENDS, LABEL, NAME, NEAR, NUMBER, STRUCTURE, Alike, Glance
-from features.substances import Match, SubstanceIndex
-from features.substances.first_look import EVERYTHING
+from features.substances import SubstanceIndex
+from features.substances.first_look import EVERYTHING, worth_looking_for
 
 #: Pieces of texts that each stage finds something in, and ordinary words with pieces of these in them.
 _PIECES = (
@@ -20,9 +20,10 @@ _PIECES = (
     " one 1-boc-4-ap boc butyl t-butylnitazene nitazene etonitazene etoni tazene isotonitazene fen tai ni fentaini sufen mini"
     " n-phenethyl phenyl ethyl 2-phenylethyl phenylamino phenethyl bromide aniline propionyl chloride sulphuric acid hydrochloride"
     " f3ntanyl fenta1ny1 437-38-7 437 - 38-7 cas 437387 case 40064346 cas no. ZOJBYZNEUISWFT-UHFFFAOYSA-N smiles CCO=C c1ccccc1"
-    " (CCO) inchi=1s/ch4/h1h4 4'-methyl n,n-dimethyl 1-(2-phenylethyl)piperidin-4-one uric acid, 1,3-dimethyl- sodium carbonate"
+    " inchi=1s/ch4/h1h4 4'-methyl n,n-dimethyl 1-(2-phenylethyl)piperidin-4-one uric acid, 1,3-dimethyl- sodium carbonate"
     " 芬太尼 乙酰芬太尼 数据线 фентанил ацетил кетон فنتانيل والفنتانيل ä é ´ ﬁ ﬂuoro fluór fеntanyl ñ \u0301 \u0338 €"
     " ＣＡＳ ４３７-３８-７ Ｃ１ （ ＝ º"
+    " (CCO) CC(C)CO C2CCCCC2 [Na+].[Cl-] ON(C)Cl C1CC[NH2+]C1Br (CC)c1ccccc1 N#CCCC model(a)"
     " nylon acrylic polyester shirt 25 kg 98% drum a of x test strips no for analogue base metal brown butter - / , . ; ( ) [ ] _ #"
 )
 PIECES = _PIECES.split()
@@ -36,33 +37,24 @@ def index() -> SubstanceIndex:
     return SubstanceIndex.load()
 
 
-class Unseeing:
-    """Looks at nothing, so that every stage does."""
-
-    def read(self, text: str, found: int = 0) -> int:
-        return EVERYTHING
-
-
-def found(index: SubstanceIndex, text: str, look: object) -> Match | None:
-    before = index._look
-    index._look = look  # type: ignore[assignment]
-    try:
-        return index._resolve(text, False)
-    finally:
-        index._look = before
+def same(index: SubstanceIndex, text: str) -> bool:
+    """Whether a text names what it names where nobody takes a first look."""
+    seen = worth_looking_for(index._look, [text])[0]
+    found = index._resolve(text, False, seen) if seen else None
+    return found == index._resolve(text, False, EVERYTHING)
 
 
 @given(texts, st.booleans())
 @settings(max_examples=1500, deadline=None)
 def test_what_the_first_look_passes_over_holds_nothing(index: SubstanceIndex, text: str, capitals: bool) -> None:
     text = text.upper() if capitals else text
-    assert found(index, text, index._look) == found(index, text, Unseeing())
+    assert same(index, text)
 
 
 def test_two_pieces_in_every_order(index: SubstanceIndex) -> None:
     for pair in product(PIECES, PIECES):
         text = " ".join(pair)
-        assert found(index, text, index._look) == found(index, text, Unseeing()), text
+        assert same(index, text), text
 
 
 @pytest.mark.parametrize(
@@ -111,8 +103,10 @@ def test_neighbours_written_as_one() -> None:
 def test_signs_of_numbers_structures_and_disguise() -> None:
     look = glance(cas=LABEL)
     for text, seen in (
-        ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", STRUCTURE),
-        ("c 1", 0), ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", 0),
+        ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", 0),
+        ("c1ccc1c", STRUCTURE | DISGUISE),
+        ("c1 cccc", 0), ("ccccc (x)", 0), ("cc(c)cl", STRUCTURE), ("(c)cc b", 0), ("[13xe]cco#c", STRUCTURE), ("[a b]cc#n", 0),
+        ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", 0),
         ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip
