@@ -56,7 +56,8 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
     for row in range(matrix.shape[0]):
         matrix[row, 4] = (1.0 if value[row] != value[row] else 0.0) + (1.0 if mass[row] != mass[row] else 0.0)
     for name in texts:
-        column = table.text(name).codes
+        # Whether there is one shows without its normal form, which nobody needs.
+        column = table.declared(name).codes if name == "consignor_address" else table.text(name).codes
         for row in range(matrix.shape[0]):
             matrix[row, 4] += 1.0 if column[row] < 0 else 0.0
 

@@ -78,7 +78,8 @@ def kind_columns(
     sender = table.text("consignor_name").codes
     receiver = table.text("consignee_name").codes
     place = table.text("consignee_address").codes
-    origin = table.text("consignor_address").codes
+    # Whether there is one shows without its normal form, which nobody needs.
+    origin = table.declared("consignor_address").codes
     of_sender = consignor
     of_receiver = consignee
     of_place = address

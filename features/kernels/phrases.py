@@ -14,6 +14,8 @@ from features.kernels.declared import fetch
 
 Marks = NDArray[np.uint8]
 
+# What a character is to `Phrases`, one bit each.
+_WORD, _DIGIT, _SIGN, _FIRST = 1, 2, 4, 8
 #: Nodes of a trie are int16.
 _MOST_NODES = 32767
 
@@ -50,6 +52,12 @@ class Phrases:
             for letter, target in following.items():
                 step[number, [letter, ord(chr(letter).upper())]] = target
         self.followed, self.digit = followed, digit
+        # What an ASCII character is: one of a word, a digit, the sign # or the first of a phrase.
+        kinds = np.zeros(128, dtype=np.uint8)
+        for letter in map(chr, range(128)):
+            kinds[ord(letter)] = _WORD * _is_word(letter) | _DIGIT * letter.isdigit() | _SIGN * (letter == "#")
+        kinds[step[0] != 0] |= _FIRST
+        self.kinds = kinds
         self.step = step
         self.at_end = np.array([at_end.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
         self.anyhow = np.array([anyhow.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
@@ -67,18 +75,19 @@ class Phrases:
     def scan(self, text: str) -> int:
         """The marks of all phrases in a text."""
         marks = 0
-        inside = False
+        before = 0
         for at, letter in enumerate(text):
-            if "0" <= letter <= "9" or (letter > "\x7f" and letter.isdigit()):
+            if letter < "\x80":
+                kind = self.kinds[ord(letter)]
+            else:
+                kind = _WORD * letter.isalnum() | _DIGIT * letter.isdigit()
+            if kind & _DIGIT:
                 marks |= self.digit
-            if not _is_word(letter):
-                inside = False
-                if letter == "#" and _word_follows(text, at + 1):
-                    marks |= self.followed
-            elif not inside:
-                inside = True
-                if letter < "\x80" and self.step[0, ord(letter)] != 0:
-                    marks |= self._begun(text, at)
+            if kind & _FIRST and not before & _WORD:
+                marks |= self._begun(text, at)
+            elif kind & _SIGN and _word_follows(text, at + 1):
+                marks |= self.followed
+            before = kind
         return marks
 
     def _begun(self, text: str, at: int) -> int:
