@@ -1,5 +1,7 @@
 cimport cython
 
+from features.kernels.texts_scan cimport uncombined
+
 cdef dict _TOLD
 cdef frozenset _UNITS, _BEFORE_UNIT, _BEFORE_BOX, _MARKS
 cdef bytes _BREAK, _LOWER, _LOWER_PARTED, _INSIDE, _NOT_LETTERS, _NOT_DIGITS
@@ -11,8 +13,11 @@ cpdef list plain_names(list texts)
 @cython.locals(text=str, lines=str)
 cdef list _parted(list texts)
 
-@cython.locals(line=str)
-cpdef list split_addresses(list texts)
+@cython.locals(folded=str, letter=Py_UCS4)
+cdef str _unaccented(str text)
+
+@cython.locals(buildings=list, units=list, line=str)
+cpdef tuple split_addresses(list texts)
 
 @cython.locals(words=list, word=str, told=str, number=str, building=list, unit=list, at=Py_ssize_t, end=Py_ssize_t,
                marked=cython.bint, pair=cython.bint)

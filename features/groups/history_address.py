@@ -15,6 +15,8 @@ import re
 import unicodedata
 from typing import Final
 
+from features.kernels.texts_scan import uncombined
+
 #: Short form -> other spellings of street types and directions.
 _WORDS: Final = {
     "st": "street str strasse straat", "ave": "avenue av aven avenida", "rd": "road", "dr": "drive drv", "ln": "lane",
@@ -74,23 +76,24 @@ def _parted(texts: list[str]) -> list[str]:
 
 
 def _unaccented(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(
-        [
-            letter if letter.isalnum() or letter.isascii() else " "
-            for letter in folded
-            if not unicodedata.combining(letter)
-        ]
-    )
+    folded = uncombined(unicodedata.normalize("NFKD", text).casefold())
+    return "".join([letter if letter < "\x80" or letter.isalnum() else " " for letter in folded])
 
 
-def split_addresses(texts: list[str]) -> list[tuple[str, str]]:
-    """(building, unit) of street lines, each in its short spelling; both empty where nothing is left.
+def split_addresses(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Buildings and units of street lines, each in its short spelling; both empty where nothing is left.
 
-    ``12 Main Street, Apt. 4-B`` and ``12 MAIN ST #4B`` are both ``("12mainst", "4b")``. A line that names a unit alone (a post
+    ``12 Main Street, Apt. 4-B`` and ``12 MAIN ST #4B`` are both ``12mainst`` and ``4b``. A line that names a unit alone (a post
     office box) is a building of its own.
     """
-    return [_split(line.split()) for line in _parted(texts)] if texts else []
+    buildings: list[str] = []
+    units: list[str] = []
+    if texts:
+        for line in _parted(texts):
+            building, unit = _split(line.split())
+            buildings.append(building)
+            units.append(unit)
+    return buildings, units
 
 
 def _split(written: list[str]) -> tuple[str, str]:

@@ -52,8 +52,8 @@ FIRST: Final = ROWS.index(PARTIES[0])
 
 def _addresses(texts: list[str]) -> list[bytes]:
     """The buildings of all texts, then their units."""
-    found = split_addresses(texts)
-    return [building.encode() for building, _ in found] + [unit.encode() for _, unit in found]
+    buildings, units = split_addresses(texts)
+    return [text.encode() for text in (*buildings, *units)]
 
 
 def _references(texts: list[str]) -> list[bytes]:

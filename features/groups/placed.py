@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from features.kernels.texts import Placed, Texts
+from features.kernels.texts import Placed, Texts, as_subheadings
 from features.table import Coded, ManifestTable
 
 #: Distinct texts of which groups remember their numbers: some hundred bytes each.
@@ -20,6 +20,6 @@ def placed_descriptions(table: ManifestTable, column: Coded) -> Placed:
 
 
 def placed_codes(table: ManifestTable) -> Placed:
-    """The texts of the HS codes of a table."""
-    found: Placed = table.derived(placed_codes, lambda: _CODES.placed(table.text("hs_code").values))
+    """The texts of the HS codes of a table, the digits after the sixth as if they were one and the same."""
+    found: Placed = table.derived(placed_codes, lambda: _CODES.placed(as_subheadings(table.text("hs_code").values)))
     return found

@@ -4,6 +4,8 @@ cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, 
 cdef int _BLOCKS, _CORE, _EVERYDAY, _OF_ITSELF, _OF_WORDS
 cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SIGNS
 
+cdef unsigned int _ONES
+
 cdef class Glance:
     cdef object _judge
     cdef dict _lengths, _names, _known

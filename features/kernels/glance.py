@@ -43,6 +43,7 @@ _PLAIN = 3
 _ATOMS = 5
 # Letters and digits.
 _SIGNS = 36
+_ONES = 0xFFFFFFFF
 
 
 class Glance:
@@ -297,4 +298,4 @@ def _bits(number: int) -> int:
     number = number - ((number >> 1) & 0x55555555)
     number = (number & 0x33333333) + ((number >> 2) & 0x33333333)
     number = (number + (number >> 4)) & 0x0F0F0F0F
-    return ((number * 0x01010101) & 0xFFFFFFFF) >> 24
+    return ((number * 0x01010101) & _ONES) >> 24

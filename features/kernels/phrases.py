@@ -54,8 +54,8 @@ class Phrases:
         self.followed, self.digit = followed, digit
         # What an ASCII character is: one of a word, a digit, the sign # or the first of a phrase.
         kinds = np.zeros(128, dtype=np.uint8)
-        for letter in map(chr, range(128)):
-            kinds[ord(letter)] = _WORD * _is_word(letter) | _DIGIT * letter.isdigit() | _SIGN * (letter == "#")
+        for sign in map(chr, range(128)):
+            kinds[ord(sign)] = _WORD * _is_word(sign) | _DIGIT * sign.isdigit() | _SIGN * (sign == "#")
         kinds[step[0] != 0] |= _FIRST
         self.kinds = kinds
         self.step = step
@@ -77,10 +77,7 @@ class Phrases:
         marks = 0
         before = 0
         for at, letter in enumerate(text):
-            if letter < "\x80":
-                kind = self.kinds[ord(letter)]
-            else:
-                kind = _WORD * letter.isalnum() | _DIGIT * letter.isdigit()
+            kind = self.kinds[ord(letter)] if letter < "\x80" else _WORD * letter.isalnum() | _DIGIT * letter.isdigit()
             if kind & _DIGIT:
                 marks |= self.digit
             if kind & _FIRST and not before & _WORD:

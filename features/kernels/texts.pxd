@@ -1,5 +1,7 @@
 cimport cython
 
+from features.kernels.declared cimport fetch
+
 cdef class Placed:
     cdef public object values
     cdef public list new
@@ -68,6 +70,9 @@ cdef class TextRows:
     cdef _keep(self, Held held, list places, const double[:, :] rows)
     @cython.locals(row=Py_ssize_t, place=Py_ssize_t)
     cdef _keep_numbers(self, Held held, list places, list numbers)
+
+@cython.locals(code=str)
+cpdef list as_subheadings(list codes)
 
 @cython.locals(n=Py_ssize_t, row=Py_ssize_t, found=bint)
 cpdef bint any_missing(const int[::1] codes)

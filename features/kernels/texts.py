@@ -15,6 +15,8 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from features.kernels.declared import fetch
+
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
@@ -261,6 +263,12 @@ class TextRows:
             place = places[row]
             held.rows[place, 0] = numbers[row]
             held.filled[place] = 1
+
+
+def as_subheadings(codes: list[str]) -> list[str]:
+    """HS codes of which nothing but their number is left of the digits after the sixth: those are national."""
+    fetch(codes)
+    return [code if len(code) <= 6 else code[:6].ljust(len(code), "x") for code in codes]
 
 
 def any_missing(codes: Codes) -> bool:

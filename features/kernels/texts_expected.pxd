@@ -13,6 +13,7 @@ cpdef places_in(list texts, Cut cut, object others, long size, long long[::1] le
 @cython.locals(table='unsigned int[::1]', checksum='unsigned int', char=Py_UCS4)
 cdef unsigned int _checksum(str word, unsigned int before)
 
+cdef unsigned int _ONES
 cdef double _LARGEST
 
 @cython.locals(n=Py_ssize_t, width=Py_ssize_t, begin=Py_ssize_t, end=Py_ssize_t, text=Py_ssize_t, k=Py_ssize_t, at=Py_ssize_t,

@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
+_ONES = 0xFFFFFFFF
 _LARGEST = 1.7976931348623157e308
 #: CRC-32 of single bytes, without what its beginning and end add to it.
 _CHECKSUMS = np.array([crc32(bytes([byte])) ^ crc32(b"\0") for byte in range(256)], dtype=np.uint32)
@@ -48,7 +49,7 @@ def places_in(
     for row in range(len(texts)):
         text = texts[row]
         before = len(places)
-        places += hashed_places(cut.words_of(row), size) if text.isascii() else others(text)
+        places.extend(hashed_places(cut.words_of(row), size) if text.isascii() else others(text))
         lengths[row] = len(places) - before
     return np.array(places, dtype=np.int64)
 
@@ -56,10 +57,10 @@ def places_in(
 def _checksum(word: str, before: int) -> int:
     """CRC-32 (ISO 3309, as `zlib.crc32`) of a word in ASCII that goes on from another checksum."""
     table = _CHECKSUMS
-    checksum = before ^ 0xFFFFFFFF
+    checksum = before ^ _ONES
     for char in word:
         checksum = table[(checksum ^ ord(char)) & 255] ^ (checksum >> 8)
-    return checksum ^ 0xFFFFFFFF
+    return checksum ^ _ONES
 
 
 def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:

@@ -180,11 +180,10 @@ class SubstanceIndex:
             return None
         return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
 
-    # -- the stages
-
     def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
         """What a text names; ``seen`` says what is worth looking for."""
-        if not seen & ~STRUCTURED and not structures_in(text):
+        structures: list[Piece] | None = None
+        if not seen & ~STRUCTURED and not (structures := structures_in(text)):
             return None
         spelled = spell(fold(text))
         around = Surroundings(spelled, chemical=chemical)
@@ -200,7 +199,8 @@ class SubstanceIndex:
             return self._of_found(best, text, spelled)
         # A common chemical that was recognised by its whole name needs no reading of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
-        structures = structures_in(text, chemical=chemical) if seen & STRUCTURED else []
+        if structures is None:
+            structures = structures_in(text, chemical=chemical) if seen & STRUCTURED and len(text) > known else []
         pieces = [piece for piece in structures if len(piece.text) > known]
         candidates = list(self._by_structure(pieces, spelled, around)) if pieces else []
         read = max((len(match.matched_text) for match in candidates if match.hit or match.kind == "similar"), default=0)

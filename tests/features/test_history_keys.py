@@ -35,7 +35,7 @@ def mixed(*parts: int) -> int:
 
 def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[str, int]:
     name = {field: digest(plain_names([row[field]])[0]) for field in row}
-    building, unit = (digest(part.encode()) for part in split_addresses([row["consignee_address"]])[0])
+    building, unit = (digest(part.encode()) for (part,) in split_addresses([row["consignee_address"]]))
     country, place = (
         name["consignee_country"],
         digest(plain_postcodes([row["consignee_postcode"]])[0]) or name["consignee_city"],

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.kernels.texts import SOME, Pairs, TextRows, Texts, any_missing, positions
+from features.kernels.texts import SOME, Pairs, TextRows, Texts, any_missing, as_subheadings, positions
 from features.kernels.texts_expected import hashed_places
 from features.kernels.texts_headings import log_scores, pairwise
 from features.kernels.texts_scan import (
@@ -216,6 +216,12 @@ def test_positions_of_values() -> None:
     target = np.full((4, 2), -9, dtype=np.int32)
     positions({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
     assert target.tolist() == [[-9, 3], [-9, 0], [-9, 0], [-9, 1]]
+
+
+def test_digits_of_an_hs_code_that_are_national_only_count() -> None:
+    assert as_subheadings(["2933", "29333", "293334", "29333410", "2933349012"]) == [
+        "2933", "29333", "293334", "293334xx", "293334xxxx",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("codes", "missing"), [([], False), ([0, 1], False), ([0, -1, 2], True)])
