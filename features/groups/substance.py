@@ -149,6 +149,10 @@ def _of_match(match: Match) -> tuple[float, ...]:
     )
 
 
+#: Substance, InChIKey, classes, and whether it only resembles a listed one.
+_ByLaw = tuple[str, str, tuple[ClassMatch, ...], bool]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Named:
     """A match and what follows from it alone.
@@ -165,7 +169,7 @@ class _Named:
     rank: int
     row: tuple[float, ...]
     hs: tuple[str, ...]
-    by_law: tuple[str, str, tuple[ClassMatch, ...], bool] | None
+    by_law: _ByLaw | None
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -174,26 +178,24 @@ def _named(match: Match) -> _Named:
     return _Named(match, _rank(match), _of_match(match), _expected_hs(match), by_law if match.group != BENIGN else None)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _law(
-    substance: str,
-    inchikey: str,
-    classes: tuple[ClassMatch, ...],
-    similar: bool,
-    since: date,
-    destination: str,
-    export: str,
-    origin: str,
-) -> tuple[float, ...]:
-    """Status on the days of an era, where it goes and where it comes from; '' where a country is missing.
+def _unnamed(by_law: _ByLaw) -> Match:
+    """A match of which the law says the same."""
+    substance, inchikey, classes, similar = by_law
+    return Match("similar" if similar else "exact", substance, "", "", "", inchikey, hit=False, classes=classes)
 
-    At last the ordinal of the day on which it first came under control.
-    """
-    match = Match("similar" if similar else "exact", substance, "", "", "", inchikey, hit=False, classes=classes)
-    everywhere = status(match, since)
-    there = [float(bool(place) and status(match, since, place).listed) for place in (destination, export, origin)]
+
+@lru_cache(maxsize=_REMEMBERED)
+def _listed(by_law: _ByLaw, since: date, place: str) -> float:
+    """Whether it is listed in a country, '' where that is missing, on the days of an era."""
+    return float(bool(place) and status(_unnamed(by_law), since, place).listed)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _listed_anywhere(by_law: _ByLaw, since: date) -> tuple[float, float]:
+    """Whether the United Nations list it, and the ordinal of the day on which it first came under control."""
+    everywhere = status(_unnamed(by_law), since)
     begun = np.nan if everywhere.since is None else everywhere.since.toordinal()
-    return (*there, float("UN" in everywhere.listed_in), begun)
+    return float("UN" in everywhere.listed_in), begun
 
 
 def _naming(table: ManifestTable, descriptions: Coded) -> list[int]:
@@ -283,8 +285,10 @@ class SubstanceGroup(Group):
         ):
             named = distinct[number]
             if named.by_law is not None:
-                *listed, begun = _law(*named.by_law, era(date.fromordinal(day)), *places)
-                out[row, _BY_LAW] = *listed, months(day - begun)
+                since = era(date.fromordinal(day))
+                united_nations, begun = _listed_anywhere(named.by_law, since)
+                listed = [_listed(named.by_law, since, place) for place in places]
+                out[row, _BY_LAW] = *listed, united_nations, months(day - begun)
             if named.hs and code:
                 out[row, _HS_AGREES] = float(code[:6] in named.hs)
 

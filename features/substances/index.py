@@ -344,23 +344,24 @@ class SubstanceIndex:
         if entry.group in WATCHED and entry.substance not in self._rows:
             # A word on the stem of a family that is no name in any list.
             kind, evidence = "class", ("On no list; a word on the stem of the family's names.",)
-        base = Match(
-            kind,
+        watched = entry.group in WATCHED
+        mention = watched and found.mention
+        details = self._structures.details(entry.substance) if entry.group != BENIGN else None
+        return Match(
+            "mention" if mention else kind,
             entry.substance,
             entry.group,
             piece,
             entry.cas,
             entry.inchikey,
-            hit=False,
+            hit=watched and not mention,
             ambiguous=found.ambiguous,
             confidence=found.confidence,
+            context=found.context,
+            smiles=details.smiles if details is not None else "",
+            classes=details.classes if details is not None else (),
             evidence=evidence,
         )
-        if entry.group != BENIGN:
-            details = self._structures.details(entry.substance)
-            if details is not None:
-                base = replace(base, smiles=details.smiles, classes=details.classes)
-        return _said(base, found)
 
     def _common_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
         """Names of the UNII list whose misspellings are looked for: no code, no abbreviation, of a watched row."""
