@@ -181,11 +181,11 @@ def _vagueness(tokens: list[str]) -> float:
     return 0.0
 
 
-def _searched(text: str, every: int, row: FloatArray) -> None:
-    """Write the features of a text that searches find, where the flags of its words let them find something."""
-    low = folded(text)
+def _searched(found: Cut, at: int, every: int, row: FloatArray) -> None:
+    """Write the features of a text that searches find, where the flags of its tokens let them find something."""
+    low = found.folded[at]
     if every & _BEGINS_STOP_WORD:
-        row[_STOP_WORD] = _vagueness(survey(low)[0])
+        row[_STOP_WORD] = _vagueness(found.tokens_of(at))
     if every & _HINTS_AT_GRADE or "%" in low:
         row[_GRADES] = len(_GRADE.findall(low))
     if every & _HINTS_AT_EQUIPMENT:
@@ -257,12 +257,13 @@ class DescriptionGroup(Group):
         found = cut(tuple(texts))
         flags = describe(texts, found, _FLAGS.of(found.placed), self._share_of.of(found.placed), rows)
         faults = _faults()
-        for text, every, row in zip(texts, flags, rows, strict=True):
+        for at, text in enumerate(texts):
+            every = flags[at]
             if every > CHEMICAL | MEDICINE or "%" in text or "-" in text or not text.isascii():
-                _searched(text, every, row)
+                _searched(found, at, every, rows[at])
             for fault in faults:
                 if fault.match(text) is not None:
-                    row[_FAULT] = 1.0
+                    rows[at, _FAULT] = 1.0
         rows[:, _LENGTH] = np.log1p(rows[:, _LENGTH])
         return rows
 

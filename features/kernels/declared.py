@@ -84,13 +84,13 @@ def unevenly_spaced(texts: list[str]) -> list[int]:
     for index, text in enumerate(texts):
         before = False
         for char in text:
-            if char.isspace():
-                if before or char != " ":
-                    found.append(index)
-                    break
-                before = True
-            else:
+            if "!" <= char <= "~" or not char.isspace():
                 before = False
+            elif before or char != " ":
+                found.append(index)
+                break
+            else:
+                before = True
     return found
 
 

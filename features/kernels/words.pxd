@@ -8,7 +8,7 @@ cdef Py_ssize_t LETTERS, LATIN, DIGITS, NUMBERS, SIGNS, COUNTS
 cdef int _CHEMICAL, _MEDICINE
 
 cdef class Cut:
-    cdef public list pieces
+    cdef public list folded, pieces
     cdef public Placed placed
     cdef public int[::1] tokens, words, token_ends, word_ends, counts
     cdef Py_ssize_t _tokens, _words
@@ -20,6 +20,8 @@ cdef class Cut:
     cdef _cut(self, Py_ssize_t row, str text)
     @cython.locals(word=str)
     cdef _add(self, str token, bint plain, set known)
+    @cython.locals(first=Py_ssize_t, at=Py_ssize_t)
+    cpdef list tokens_of(self, Py_ssize_t row)
     @cython.locals(first=Py_ssize_t, at=Py_ssize_t)
     cpdef list words_of(self, Py_ssize_t row)
 

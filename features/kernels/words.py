@@ -34,6 +34,7 @@ class Cut:
         memory: gives the words their places.
 
     Attributes:
+        folded: the texts.
         pieces: the tokens and words; a token that is a word is one piece. ``placed`` are they with their places.
         tokens, token_ends: pieces that are tokens, text after text, and where those of each of the n texts end.
         words, word_ends: pieces that are words, of each text the distinct ones in order of appearance.
@@ -41,7 +42,8 @@ class Cut:
     """
 
     def __init__(self, texts: list[str], fold: Callable[[str], str], memory: Texts) -> None:
-        self._cut_all([text.lower() if text.isascii() else fold(text) for text in texts])
+        self.folded = [text.lower() if text.isascii() else fold(text) for text in texts]
+        self._cut_all(self.folded)
         self.placed = memory.placed(self.pieces)
 
     def _cut_all(self, texts: list[str]) -> None:
@@ -125,6 +127,11 @@ class Cut:
                 self.words[self._words] = len(self.pieces)
                 self._words += 1
                 self.pieces.append(word)
+
+    def tokens_of(self, row: int) -> list[str]:
+        """The tokens of a text."""
+        first = self.token_ends[row - 1] if row > 0 else 0
+        return [self.pieces[self.tokens[at]] for at in range(first, self.token_ends[row])]
 
     def words_of(self, row: int) -> list[str]:
         """The words of a text."""
