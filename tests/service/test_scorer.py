@@ -43,11 +43,12 @@ def plain(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many shipments each call of `score` was given."""
+    """How many shipments each call of `score` was given, but for those that the service sends itself before it is ready."""
     sizes: list[int] = []
 
     def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
-        sizes.append(len(records))
+        if '"warm-up-' not in json.dumps(records):
+            sizes.append(len(records))
         return score(served, records, *args, **options)
 
     monkeypatch.setattr(scorer, "score", counted)
