@@ -1,9 +1,9 @@
 """Where and with what the shipments of a request are scored.
 
 A single one is scored on the event loop, which is quicker than handing it to a thread and back, and together with all single ones
-that lie ready in the same turn of the loop: one table of eight costs three times as much as one of one. It waits for nobody, as
-nothing that is not there yet is waited for, and each is answered as if it had come alone. A large batch goes to a thread, and so
-does what holds a systematic chemical name, which another program reads: nobody else need wait for it.
+that keep coming in: one table of eight costs three times as much as one of one. Nobody is waited for once the loop has turned twice
+and brought no other, which takes microseconds, and each is answered as if it had come alone. A large batch goes to a thread, and
+so does what holds a systematic chemical name, which another program reads: nobody else need wait for it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _WORTH_A_THREAD: Final = 32
 #: Single shipments scored as one table: some 3 ms, in which the loop does nothing else.
 _MOST_TOGETHER: Final = 32
+#: Turns of the event loop that bring no further shipment before those that wait are scored. A request takes two from its arrival
+#: to its place among them. Whoever was answered a moment ago asks again while others are read: without these turns eight clients
+#: stay parted into those that ask together, and are scored in twice as many tables.
+_IDLE_TURNS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,7 @@ class Scorer:
             return _answers(outcome, served)[0]
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            # Requests that arrived with this one have their turn before what is called then.
-            loop.call_soon(self._score_waiting)
+            loop.call_soon(self._gather, 0, 0)
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append(_Waiting(record, options, answer))
         return await answer
@@ -103,11 +106,20 @@ class Scorer:
             outcome = work()
         return outcome, served.model.digest
 
+    def _gather(self, before: int, idle: int) -> None:
+        """Score those that wait once they are many, or have become no more for some turns: a turn ago they were ``before``."""
+        count = len(self._waiting)
+        idle = idle + 1 if count == before else 0
+        if count < _MOST_TOGETHER and idle < _IDLE_TURNS:
+            asyncio.get_running_loop().call_soon(self._gather, count, idle)
+        else:
+            self._score_waiting()
+
     def _score_waiting(self) -> None:
         """Answer those that wait, in the order in which they came."""
         taken, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._score_waiting)
+            asyncio.get_running_loop().call_soon(self._gather, 0, 0)
         for options, group in groupby(taken, key=lambda one: one.options):
             self._answer(list(group), options)
 

@@ -13,7 +13,8 @@ import pytest
 
 from service import scorer
 from service.app import create_app
-from service.scoring import Outcome, score
+from service.scorer import Answer
+from service.scoring import Options, Outcome, score
 from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -74,6 +75,36 @@ def test_shipments_sent_at_once_are_answered_as_if_sent_one_by_one(settings: Set
     assert found == expected
     assert max(tables[12:]) > 1
     assert sum(tables[12:]) == 12
+
+
+def turns_apart(client: Client, records: Sequence[Any], turns: int) -> list[Answer]:
+    """Answers to records that come so many turns of the event loop after one another."""
+
+    async def send() -> list[Answer]:
+        sent = []
+        for record in records:
+            sent.append(asyncio.ensure_future(client.state.scorer.one(record, Options())))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        return await asyncio.gather(*sent)
+
+    return client.portal.call(send)
+
+
+@pytest.mark.parametrize(("turns", "expected"), [(1, [6]), (2, [6]), (12, [1] * 6)])
+def test_as_long_as_others_keep_coming_they_are_scored_together(
+    settings: Settings, tables: list[int], turns: int, expected: list[int]
+) -> None:
+    with serving(create_app(settings)) as client:
+        answers = turns_apart(client, varied(6), turns)
+    assert [(answer.result or {})["shipment_id"] for answer in answers] == [f"S-{number}" for number in range(6)]
+    assert tables == expected
+
+
+def test_nobody_waits_for_more_than_can_be_scored_together(settings: Settings, tables: list[int]) -> None:
+    with serving(create_app(settings)) as client:
+        turns_apart(client, varied(70), 1)
+    assert tables == [32, 32, 6]
 
 
 def test_what_each_asked_for_is_kept_apart_and_the_order_kept(settings: Settings) -> None:
