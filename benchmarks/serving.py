@@ -54,7 +54,7 @@ class Plan:
 
     Attributes:
         items: goods items simulated for all servers.
-        batches, each: batches, and shipments of each other kind of request, made of others.
+        batches, each: batches for one worker, and shipments of each other kind of request, made of others.
         seconds: at each number of connections in a round.
         starts: how often the service is started.
     """
@@ -69,8 +69,8 @@ class Plan:
 
 PLANS: Final = {
     Size.quick: Plan(items=12_000, batches=30, each=4_000, rounds=2, seconds=0.5, starts=1),
-    Size.usual: Plan(items=120_000, batches=250, each=30_000, rounds=5, seconds=1.2, starts=5),
-    Size.full: Plan(items=120_000, batches=350, each=42_000, rounds=7, seconds=1.2, starts=5),
+    Size.usual: Plan(items=120_000, batches=250, each=38_000, rounds=5, seconds=1.2, starts=5),
+    Size.full: Plan(items=150_000, batches=350, each=52_000, rounds=7, seconds=1.2, starts=5),
 }
 
 
@@ -186,14 +186,15 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
     """
     cores = os.cpu_count() or 1
     # Each kind has shipments of its own: what was scored once is another thing the second time.
-    count = plan.batches * _BATCH * (2 if cores > 1 else 1) + 3 * plan.each
+    more = plan.batches * 4 // 3 if cores > 1 else 0
+    count = (plan.batches + more) * _BATCH + 3 * plan.each + _NAMED
     fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
 
     def some(count: int) -> list[Record]:
         return list(islice(fresh, count))
 
-    def batches(workers: int) -> Own:
-        bodies = [{"shipments": some(_BATCH)} for _ in range(plan.batches)]
+    def batches(workers: int, number: int) -> Own:
+        bodies = [{"shipments": some(_BATCH)} for _ in range(number)]
         told = f", {workers} workers" if workers > 1 else ""
         return Own(f"batch of {_BATCH:,}{told}", _BATCH, "/v1/score/batch", bodies, workers)
 
@@ -203,10 +204,10 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
         Own("reasons for every one", 1, "/v1/score?explain=all", some(plan.each)),
         Own("never seen, reasons", 1, "/v1/score?explain=all", never_seen(some(plan.each), _SEED + 1)),
         Own("names that OPSIN reads", 1, "/v1/score", with_names(some(_NAMED))),
-        batches(1),
+        batches(1, plan.batches),
     ]
     if cores > 1:
-        kinds.append(batches(cores))
+        kinds.append(batches(cores, more))
     positions: list[Position] = []
     told: list[dict[str, Any]] = []
     for place, kind in enumerate(kinds):
