@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bars
+from benchmarks import account, bars
 from benchmarks.script import OUT, Result, Size, console, say
 from benchmarks.tables import Table
 
@@ -66,6 +66,8 @@ def render(results: Mapping[str, Result]) -> str:
     for name, title in PARTS.items():
         parts.append(f"## {title}\n")
         parts += [table.markdown() for table in tables_of(name, results[name])]
+        if name == "files":
+            parts.append(account.table(results["files"], results["stages"]).markdown())
     return "\n".join([*parts, _METHOD])
 
 
