@@ -33,8 +33,8 @@ BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _
 # What a text has of its words: of those of every day alone, and of others.
 _OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE
 _OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
-# Shape of what is looked for: letters in the first part of an InChIKey, digits of a CAS number, signs of a disguised word and
-# letters in it.
+# Shape of what is looked for: letters in the first part of an InChIKey, before which others may stand that were of no alphabet
+# from a to z; digits of a CAS number, signs of a disguised word and letters in it.
 _KEY = 14
 _CAS_DIGITS = 5
 _DISGUISED = 5
@@ -121,7 +121,7 @@ class Glance:
                         both = len(before) + len(word)
                         if self._fewest <= both <= self._most:
                             found |= self._of(before + word) & _NEAR
-                    key = key or len(word) == _KEY
+                    key = key or len(word) >= _KEY
                     before, earlier = word, bits
                 elif run == 2:
                     places.append(begin)
@@ -221,7 +221,10 @@ def _joined(text: str, at: int) -> int:
 
 
 def _may_be_smiles(text: str) -> bool:
-    """Whether five atoms with a ring, a bond or a branch may stand in a text, as SMILES writes them."""
+    """Whether five atoms with a ring, a bond or a branch may stand in a text, as SMILES writes them.
+
+    A square bracket may be that of an atom, in which anything may stand, or stand around a whole structure.
+    """
     atoms = 0
     joined = bracket = False
     for char in text:
@@ -230,13 +233,11 @@ def _may_be_smiles(text: str) -> bool:
             bracket = True
         elif char == "]":
             bracket = False
-        elif bracket and not char.isspace():
-            continue
         elif char in "bcnopsfilr":
             atoms += 1
         elif "0" <= char <= "9" or char in "()=#":
             joined = True
-        elif char not in "+-./\\$:@%":
+        elif char not in "+-./\\$:@%" and (not bracket or char.isspace()):
             atoms = 0
             joined = bracket = False
         if joined and atoms >= _ATOMS:

@@ -58,6 +58,24 @@ def test_two_pieces_in_every_order(index: SubstanceIndex) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        # In brackets, which could be those of an atom.
+        ("sample [c1ccccc1NC1CCN(CCc2ccccc2)CC1] 5 g", "4-Anilino-N-phenethylpiperidine"),
+        ("[c1ccccc1NC1CCN(CCc2ccccc2)CC1", "4-Anilino-N-phenethylpiperidine"),
+        # Right behind a letter that is read as one of Latin.
+        ("\u2116PJMPHNIQZUBGLI-UHFFFAOYSA-N", "Fentanyl"),
+        ("\u00e9PJMPHNIQZUBGLI-UHFFFAOYSA-N", "Fentanyl"),
+    ],
+)
+def test_a_structure_glued_to_what_stands_around_it(index: SubstanceIndex, text: str, name: str) -> None:
+    found = index.resolve(text)
+    assert found is not None
+    assert found.substance == name
+    assert same(index, text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "plastic food storage boxes 11 pcs",
@@ -106,7 +124,8 @@ def test_signs_of_numbers_structures_and_disguise() -> None:
         ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", 0),
         ("c1ccc1c", STRUCTURE | DISGUISE),
         ("c1 cccc", 0), ("ccccc (x)", 0), ("cc(c)cl", STRUCTURE), ("(c)cc b", 0), ("[13xe]cco#c", STRUCTURE), ("[a b]cc#n", 0),
-        ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", 0),
+        ("[cc(c)nc]", STRUCTURE), ("[x-c1ccccc", STRUCTURE | DISGUISE), ("[x c1ccc", DISGUISE),
+        ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", STRUCTURE), ("abcdefghijklm-", 0),
         ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip
