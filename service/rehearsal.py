@@ -68,17 +68,22 @@ async def rehearse(state: State) -> None:
     import uvicorn
     from uvicorn.server import ServerState
 
-    config = uvicorn.Config(_application(state), lifespan="off", log_config=None, access_log=False, server_header=False)
+    app = _application(state)
+    # Told of no access log, it would take that of a server that has one away.
+    config = uvicorn.Config(app, lifespan="off", log_config=None, server_header=False)
     config.load()
-    protocol = cast("Any", config.http_protocol_class)
+
+    def protocol() -> asyncio.Protocol:
+        made = cast("Any", config.http_protocol_class)(config=config, server_state=ServerState(), app_state={})
+        made.access_log = False
+        return cast("asyncio.Protocol", made)
+
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     with contextlib.closing(ours):
         ours.setblocking(False)
         theirs.setblocking(False)
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol(config=config, server_state=ServerState(), app_state={}), theirs
-        )
+        transport, _ = await loop.connect_accepted_socket(protocol, theirs)
         try:
             enough = time.monotonic() + _ENOUGH
             for number in range(_FIRST, _FIRST + _ROUNDS):
@@ -88,6 +93,9 @@ async def rehearse(state: State) -> None:
                     break
         finally:
             transport.close()
+            # An application and its routes hold each other, and what is there when the service is ready is never looked through for
+            # garbage: the copy of the history would stay.
+            del app.state.service
 
 
 def _application(state: State) -> FastAPI:

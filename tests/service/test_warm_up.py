@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from features.substances.opsin import opsin
 from models.bundle import load
 from models.settings import ScoreSettings
-from service import chemistry
+from service import chemistry, rehearsal
+from service.api.dependencies import State
 from service.app import create_app
 from service.chemistry import reads_names
 from service.live_history import LiveHistory
@@ -64,6 +68,26 @@ def test_whole_requests_were_answered_before_the_first_on_a_history_that_nobody_
         served = client.state.host.served
     assert len({answer["shipment_id"] for answer in rehearsed}) == len(rehearsed) > 8
     assert served.history.copy().sequence == served.model.history.sequence
+
+
+def test_nothing_of_the_rehearsal_stays(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    histories: list[weakref.ref[LiveHistory]] = []
+    application = rehearsal._application
+
+    def noted(state: State) -> FastAPI:
+        app = application(state)
+        histories.append(weakref.ref(app.state.service.host.served.history))
+        return app
+
+    monkeypatch.setattr(rehearsal, "_application", noted)
+    log = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(log, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(log, "propagate", True)
+    with serving(create_app(settings)):
+        assert [history() for history in histories] == [None]
+        # Whoever runs the application under a server that logs each request still has that log.
+        assert len(log.handlers) == 1
+        assert log.propagate
 
 
 def test_a_rehearsal_that_fails_is_told_and_keeps_nobody_from_answering(
