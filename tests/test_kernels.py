@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -67,24 +68,46 @@ def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypat
     assert uncompiled() == []
 
 
+def as_python(name: str) -> ModuleType:
+    """A kernel of models as Python runs it that has no compiled one."""
+    loader = SourceFileLoader(f"plain_{name}", str(ROOT / "models" / "kernels" / f"{name}.py"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    plain = importlib.util.module_from_spec(spec)
+    loader.exec_module(plain)
+    return plain
+
+
 def test_uncompiled_contributions_are_the_same_to_the_last_bit() -> None:
     from models.kernels import shapley
     from models.trees import read_trees
     from tests.models.boosters import edge_rows, grow
 
-    loader = SourceFileLoader("plain_shapley", str(ROOT / "models" / "kernels" / "shapley.py"))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    plain = importlib.util.module_from_spec(spec)
-    loader.exec_module(plain)
     boosters = [grow(8, 2), grow(20, 2), grow(64, 1), grow(40, 1, chain=True), grow(24, 1, zero_as_missing=True)]
     rows = edge_rows(boosters, 12)
     heads = [read_trees(booster) for booster in boosters]
     for head in range(len(heads)):
         found = []
-        for module in (shapley, plain):
+        for module in (shapley, as_python("shapley")):
             out = np.empty((len(rows), 13))
             module.Shapley(heads).explain(rows, head, out)
+            found.append(out.tobytes())
+        assert found[0] == found[1]
+
+
+def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
+    from models.kernels import forest
+    from models.trees import read_trees
+    from tests.models.boosters import edge_rows, grow
+
+    boosters = [grow(8, 2), grow(64, 2), grow(24, 1, zero_as_missing=True)]
+    rows = edge_rows(boosters, 12)
+    heads = [read_trees(booster) for booster in boosters]
+    for some in (rows[:1], rows):
+        found = []
+        for module in (forest, as_python("forest")):
+            out = np.empty((len(some), len(heads)))
+            module.Forest(heads).scores(some, out)
             found.append(out.tobytes())
         assert found[0] == found[1]
 

@@ -54,7 +54,9 @@ class Forest:
         self.first_split = _starts([len(tree.feature) for tree in trees])
         self.column = np.array(column, dtype=np.int32)
         self.threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
-        self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=np.uint8)
+        # In numpy's arithmetic what says which way to go must be as wide as the bits of the leaves.
+        flag = np.uint8 if cython.compiled else np.uint64
+        self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=flag)
         self.right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
         self.first_leaf = _starts([len(tree.value) for tree in trees])
         self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
@@ -142,6 +144,9 @@ class Forest:
 
 def lowest(bits: int) -> int:
     """A number below 64 for each lowest bit that is set, without looking for it."""
+    if not cython.compiled:
+        # Numpy's whole numbers warn where they are to overflow.
+        bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
 
 
