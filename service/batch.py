@@ -166,7 +166,6 @@ def score_csv_stream(
     settings: ScoreSettings | None = None,
     update_history: bool = True,
     threads: int = 1,
-    lock: contextlib.AbstractContextManager[object] | None = None,
     name: str = "the uploaded file",
     rows_per_chunk: int = _STREAM_ROWS,
 ) -> Iterator[bytes]:
@@ -176,7 +175,7 @@ def score_csv_stream(
     The header of the upload is read before this returns, so that an unreadable one can still be answered as an error.
 
     Args:
-        history: advanced in place unless ``update_history`` is False. ``lock`` is held while it is used.
+        history: advanced in place unless ``update_history`` is False.
 
     Raises:
         Unreadable: the upload cannot be read; while iterating: it turns out to be cut short.
@@ -191,7 +190,6 @@ def score_csv_stream(
         settings=settings,
         update_history=update_history,
         threads=threads,
-        lock=lock,
     )
     return _streamed(reader, scorer)
 

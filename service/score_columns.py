@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,19 +126,17 @@ class ChunkScorer:
         update_history: bool = True,
         threads: int = 1,
         top: int = 0,
-        lock: contextlib.AbstractContextManager[object] | None = None,
     ) -> None:
         """
         Args:
             history: advanced by every chunk (unless ``update_history`` is False); pass a copy where it must not change.
             threads: for LightGBM.
             top: how many of each chunk's riskiest shipments to keep for display.
-            lock: held while ``history`` is in use, where others share it.
         """
         self._model, self._history, self._decimal = model, history, decimal
         self._explain, self._settings, self._update = explain, settings, update_history
         self._threads = threads
-        self._top, self._lock = top, lock or contextlib.nullcontext()
+        self._top = top
         self._seen = SeenShipments()
         self._told = False
         self._previous_time: int | None = None
@@ -171,8 +168,7 @@ class ChunkScorer:
             # Once: it holds for the whole file.
             accepted.warn(0, Problem(FURTHER, lacking))
         self._told = True
-        with self._lock:
-            history = self._history.advance(accepted, update=self._update)
+        history = self._history.advance(accepted, update=self._update)
         returned = self._seen.add(history_keys(accepted)[_REFERENCE])
         return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused)
 

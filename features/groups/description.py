@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, State, declare
 from features.groups.placed import placed_descriptions
 from features.kernels.texts import TextRows, Texts, any_missing
-from features.kernels.texts_scan import survey, uncombined, words_in
+from features.kernels.texts_scan import uncombined, words_in
 from features.kernels.words import CHEMICAL, MEDICINE, Cut, describe
 from features.reference import character_rules, stop_words
 from features.table import Coded, ManifestTable
@@ -131,7 +131,7 @@ def cut(texts: tuple[str, ...]) -> Cut:
 @cache
 def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
     """Stop words as their words joined by blanks, and for each first word the numbers of words of those that begin with it."""
-    terms = [tokens for term in stop_words() if (tokens := survey(folded(term))[0])]
+    terms = [tokens for term in stop_words() if (tokens := re.findall(r"\w+", folded(term)))]
     sizes: dict[str, set[int]] = {}
     for term in terms:
         sizes.setdefault(term[0], set()).add(len(term))

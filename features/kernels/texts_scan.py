@@ -40,46 +40,6 @@ def uncombined(text: str) -> str:
     return text
 
 
-def survey(text: str) -> tuple[list[str], int, int, int, int]:
-    """Words, with figures (what ``\\w+`` finds), and how many letters, letters a to z, digits and numbers there are.
-
-    A number is what ``\\d+(?:[.,]\\d+)?`` finds.
-    """
-    tokens: list[str] = []
-    letters = latin = digits = numbers = 0
-    begin = -1
-    at = 0
-    # Of a number: 0 outside of any, 1 in its whole part, 2 at the sign after it, 3 in its fraction.
-    part = 0
-    for char in text:
-        if char.isalpha():
-            letters += 1
-            if "a" <= char <= "z":
-                latin += 1
-        elif char.isdigit():
-            digits += 1
-        if char.isdecimal():
-            if part == 0:
-                numbers += 1
-                part = 1
-            elif part == 2:
-                part = 3
-        elif part == 1 and (char == "." or char == ","):
-            part = 2
-        else:
-            part = 0
-        if char.isalnum() or char == "_":
-            if begin < 0:
-                begin = at
-        elif begin >= 0:
-            tokens.append(text[begin:at])
-            begin = -1
-        at += 1
-    if begin >= 0:
-        tokens.append(text[begin:at])
-    return tokens, letters, latin, digits, numbers
-
-
 def name_tokens(text: str) -> list[str]:
     """Runs of letters, runs of digits, and single characters of scripts without blanks (`features.substances.normalise.TOKEN`)."""
     tokens: list[str] = []
