@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.further import missing_note
-from features.readers import ROWS_PER_CHUNK, ColumnMapping, TableReader, open_table
+from features.readers import ROWS_PER_CHUNK, ColumnMapping, OwnValues, TableReader, open_table
 from features.readers.as_text import text_column
 from service.ahead import Ahead
 from service.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
@@ -127,7 +127,10 @@ def score_file(
             top=top,
         )
         refusals = stack.enter_context(_RejectsFile(rejects))
-        layout = _OutputLayout(reader.names, scorer.columns, typed=format_of(target)[0] in ("parquet", "jsonl"))
+        kind = format_of(target)[0]
+        layout = _OutputLayout(
+            reader.names, scorer.columns, typed=kind in ("parquet", "jsonl"), encoded=kind != "parquet"
+        )
         writer = stack.enter_context(open_writer(target))
         for scored in stack.enter_context(_scored(reader, scorer)):
             writer.write(*layout.table(scored))
@@ -271,14 +274,21 @@ class _OutputLayout:
     """Which input columns go out, under which names, before the score columns."""
 
     def __init__(
-        self, names: Sequence[str], appended: Sequence[str], *, typed: bool = False, drop: Sequence[str] = ()
+        self,
+        names: Sequence[str],
+        appended: Sequence[str],
+        *,
+        typed: bool = False,
+        encoded: bool = True,
+        drop: Sequence[str] = (),
     ) -> None:
         """
         Args:
-            typed: for formats other than CSV: columns of one name get different ones, and values stand by themselves.
+            typed: for formats other than CSV: columns of one name get different ones.
+            encoded: score columns may be dictionaries.
             drop: further columns that are written anew.
         """
-        self._typed = typed
+        self._encoded = encoded
         own = {*ALL_SCORE_COLUMNS, *drop}
         self._kept = [index for index, name in enumerate(names) if name not in own]
         self.replaced = tuple(dict.fromkeys(name for name in names if name in own))
@@ -298,18 +308,16 @@ class _OutputLayout:
     def kept_cells(self, cells: Sequence[str]) -> list[str]:
         return [cells[index] for index in self._kept]
 
-    def table(
-        self, scored: ScoredChunk, *, keep_refused: bool = False
-    ) -> tuple[pa.Table, Sequence[Mapping[str, Any]] | None]:
-        """Input and score columns of the accepted rows (or of all, refused ones blank), and the JSON objects."""
+    def table(self, scored: ScoredChunk, *, keep_refused: bool = False) -> tuple[pa.Table, OwnValues | None]:
+        """Input and score columns of the accepted rows (or of all, refused ones blank), and the input's own JSON values."""
         chunk = scored.chunk
-        own = [chunk.native.column(index) for index in self._kept]
+        given = [chunk.native.column(index) for index in self._kept]
         scores: list[Any] = list(scored.columns.values())
-        if self._typed:
+        if not self._encoded:
             scores = [
                 column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in scores
             ]
-        objects = chunk.objects
+        own = chunk.own
         if len(scored.rows) < chunk.n_rows:
             taken: Any
             if keep_refused:
@@ -319,14 +327,13 @@ class _OutputLayout:
                 scores = [column.take(taken) for column in scores]
             else:
                 taken = pa.array(scored.rows)
-                own = [column.take(taken) for column in own]
-                objects = tuple(objects[row] for row in scored.rows.tolist()) if objects is not None else None
-        if objects is not None and self.replaced:
+                given = [column.take(taken) for column in given]
+                rows = scored.rows.tolist()
+                own = own and {name: values and [values[row] for row in rows] for name, values in own.items()}
+        if own is not None and self.replaced:
             # A file that was scored before holds old values of the columns that are written anew.
-            objects = tuple(
-                {name: value for name, value in one.items() if name not in self.replaced} for one in objects
-            )
-        return pa.table([*own, *scores], names=list(self.names)), objects
+            own = {name: values for name, values in own.items() if name not in self.replaced}
+        return pa.table([*given, *scores], names=list(self.names)), own
 
 
 class _RejectsFile:

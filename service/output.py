@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from json.encoder import encode_basestring
+from math import isfinite
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from features.kernels.lines import measure, place, quote
-from features.readers.as_text import characters, text_array, text_column
+from features.kernels.lines import measure, measure_members, place, place_members, quote
+from features.readers import OwnValues
+from features.readers.as_text import characters, text_array
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -33,6 +39,8 @@ _FORMATS: Final[Mapping[str, tuple[str, bool]]] = {
     ".ndjson": ("jsonl", False),
     ".parquet": ("parquet", False),
 }
+#: What JSON writes otherwise within a text.
+_ESCAPED: Final = re.compile(rb'[\x00-\x1f"\\]')
 #: Compresses text about as well as the default level 6, in two thirds of the time.
 _GZIP_LEVEL: Final = 4
 
@@ -104,8 +112,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 class TableWriter(Protocol):
     """Writes tables of one schema one after another."""
 
-    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """``objects``: the rows' own JSON values, where the input was JSON."""
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        """``own``: the input's own JSON values, of the columns that come from it, where it was JSON."""
 
     def close(self) -> None: ...
 
@@ -142,7 +150,7 @@ class _DelimitedWriter:
     def __init__(self, file: IO[bytes], delimiter: str) -> None:
         self._file, self._delimiter, self._started = file, delimiter, False
 
-    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
         if not self._started:
             self._file.write(header_line(table.column_names, self._delimiter))
             self._started = True
@@ -157,7 +165,7 @@ class _ParquetWriter:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
         # The input's own metadata (pandas' index columns, say) does not describe the table with the scores.
         table = table.replace_schema_metadata(None)
         if self._writer is None:
@@ -176,32 +184,11 @@ class _JsonlWriter:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def write(self, table: pa.Table, objects: Sequence[Mapping[str, Any]] | None = None) -> None:
-        columns = {name: _json_values(table.column(index)) for index, name in enumerate(table.column_names)}
-        names = list(columns)
-        lines: list[bytes] = []
-        for index, values in enumerate(zip(*columns.values(), strict=True)):
-            row = dict(zip(names, values, strict=True))
-            if objects is not None:
-                given = objects[index]
-                # Nearly always: columns are those of all objects.
-                kept = given if given.keys() <= row.keys() else {k: v for k, v in given.items() if k in row}
-                row.update(kept)
-            lines.append(to_json(row))
-        if lines:
-            self._file.write(b"\n".join([*lines, b""]))
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        self._file.write(json_lines(table, own).data)
 
     def close(self) -> None:
         """Nothing is held back."""
-
-
-def _json_values(column: Any) -> list[Any]:
-    kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        return cast("list[Any]", column.to_pylist())
-    if pa.types.is_floating(kind):
-        return [value if value is None or np.isfinite(value) else None for value in column.to_pylist()]
-    return [value or None for value in text_column(column).to_pylist()]
 
 
 def header_line(names: Sequence[str], delimiter: str = ",") -> bytes:
@@ -228,7 +215,7 @@ def _lines(table: pa.Table, delimiter: str) -> NDArray[np.uint8]:
     n_rows = table.num_rows
     if not n_rows:
         return np.empty(0, dtype=np.uint8)
-    columns = [_texts(column, delimiter) for column in table.columns]
+    columns = [_texts(column, partial(_quoted_where_needed, delimiter=delimiter)) for column in table.columns]
     widths = np.zeros(n_rows, dtype=np.int64)
     for texts in columns:
         measure(texts.offsets, texts.codes, texts.valid, texts.first, widths)
@@ -251,7 +238,8 @@ class _Texts:
     first: int
 
 
-def _texts(column: Any, delimiter: str) -> _Texts:
+def _texts(column: Any, written: Callable[[Any], tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> _Texts:
+    """The texts of a column as ``written`` gives them: offsets and bytes of a string array."""
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if pa.types.is_dictionary(array.type):
         indices = array.indices.cast(pa.int32())
@@ -263,7 +251,7 @@ def _texts(column: Any, delimiter: str) -> _Texts:
         indices = values = text_array(array)
         codes = np.arange(len(array), dtype=np.int32)
     bits = indices.buffers()[0]
-    offsets, data = _quoted_where_needed(values, delimiter)
+    offsets, data = written(values)
     if bits is None:
         return _Texts(offsets, data, codes, np.full(len(array) // 8 + 1, 0xFF, dtype=np.uint8), 0)
     return _Texts(offsets, data, codes, np.frombuffer(bits, dtype=np.uint8), indices.offset)
@@ -271,11 +259,7 @@ def _texts(column: Any, delimiter: str) -> _Texts:
 
 def _quoted_where_needed(values: Any, delimiter: str) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Offsets and bytes of the texts of a string array as cells of CSV."""
-    if not len(values):
-        return np.zeros(1, dtype=np.int32), np.empty(0, dtype=np.uint8)
-    _, offsets, data = values.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
-    plain = np.frombuffer(data or b"", dtype=np.uint8)
+    bounds, plain = _as_they_are(values)
     text = characters(values)
     marks = [ord(mark) for mark in (delimiter, '"', "\n", "\r") if mark.encode() in text]
     if not marks:
@@ -286,6 +270,101 @@ def _quoted_where_needed(values: Any, delimiter: str) -> tuple[NDArray[np.int32]
     quoted = np.empty(2 * len(text) + 2 * len(values), dtype=np.uint8)
     quote(bounds, plain, marked, new_bounds, quoted)
     return new_bounds, quoted
+
+
+def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint8]:
+    """The rows of a table as JSON objects in UTF-8, each on a line, with all columns in their order; what is missing is null.
+
+    Numbers and truth values are written as such, all else as `features.readers.as_text` writes it. An empty text is missing.
+
+    Args:
+        own: columns that were JSON themselves, whose values stay as they are, an empty text too.
+    """
+    n_rows = table.num_rows
+    if not n_rows:
+        return np.empty(0, dtype=np.uint8)
+    columns = [_member(name, column, own) for name, column in zip(table.column_names, table.columns, strict=True)]
+    widths = np.full(n_rows, len("{") + len("\n"), dtype=np.int64)
+    for texts, before, behind, missing in columns:
+        around = len(before) + len(behind)
+        measure_members(texts.offsets, texts.codes, texts.valid, texts.first, around, len(missing), widths)
+    positions = np.cumsum(widths) - widths
+    lines = np.empty(widths.sum(), dtype=np.uint8)
+    # Each member ends with what stands between it and the next; behind the last comes the end of the object.
+    lines[positions] = ord("{")
+    positions += 1
+    for texts, before, behind, missing in columns:
+        place_members(
+            texts.offsets, texts.data, texts.codes, texts.valid, texts.first, before, behind, missing, positions, lines
+        )
+    lines[positions - 1] = ord("}")
+    lines[positions] = ord("\n")
+    return lines
+
+
+def _member(
+    name: str, column: Any, own: OwnValues | None
+) -> tuple[_Texts, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """A column's values in JSON, without the quotation marks of texts; what stands before and behind each, and what for none."""
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    values = own.get(name) if own is not None else None
+    mark = ""
+    if values is not None:
+        array = pa.array([to_json(value).decode() for value in values], pa.string())
+    elif _stands_for_itself(array.type):
+        array = _plain_json(array)
+    else:
+        mark = '"'
+        if own is None or name not in own:
+            array = _empty_to_null(array)
+    texts = _texts(pa.chunked_array([array]), _escaped_where_needed if mark else _as_they_are)
+    start = f"{encode_basestring(name)}:"
+    return texts, _bytes(start + mark), _bytes(f"{mark},"), _bytes(f"{start}null,")
+
+
+def _stands_for_itself(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _plain_json(array: Any) -> Any:
+    """Numbers and truth values as JSON."""
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, _plain_json(array.dictionary))
+    finite = [None if isinstance(value, float) and not isfinite(value) else value for value in array.to_pylist()]
+    # No comma but those between them.
+    return pa.array(to_json(finite)[1:-1].decode().split(",") if finite else [], pa.string())
+
+
+def _empty_to_null(array: Any) -> Any:
+    if pa.types.is_dictionary(array.type):
+        if array.dictionary.null_count == 0 and "" not in array.dictionary.to_pylist():
+            return array
+        # Of a dictionary's values each is a text.
+        array = text_array(array)
+    text, empty, missing = text_array(array), pa.scalar(""), pa.scalar(None, pa.string())
+    return pc.if_else(pc.equal(text, empty), missing, text)
+
+
+def _as_they_are(values: Any) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Offsets and bytes of the texts of a string array."""
+    if not len(values):
+        return np.zeros(1, dtype=np.int32), np.empty(0, dtype=np.uint8)
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
+    return bounds, np.frombuffer(data or b"", dtype=np.uint8)
+
+
+def _escaped_where_needed(values: Any) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Offsets and bytes of the texts of a string array as JSON, without quotation marks around them."""
+    if _ESCAPED.search(characters(values)):
+        values = pa.array([text and encode_basestring(text)[1:-1] for text in values.to_pylist()], pa.string())
+    return _as_they_are(values)
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 def round_significant(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -9,7 +9,7 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from features.readers import MappingError, Piece, open_pieces
+from features.readers import MappingError, OwnValues, Piece, open_pieces
 from features.readers.as_text import text_column
 from features.readers.headers import squeeze
 from service.output import check_paths, format_of, open_writer
@@ -100,13 +100,13 @@ def resolve_file(
             for piece in pieces:
                 rows = layout.whole(piece)
                 answers = [answered(text.strip()) if text and text.strip() else _BLANK for text in rows.texts]
-                writer.write(layout.with_answers(rows.table, answers), rows.objects)
+                writer.write(layout.with_answers(rows.table, answers), rows.own)
                 written = True
                 _count(report, rows, answers)
                 if progress is not None:
                     progress(pieces.bytes_read, opened.size, report.rows)
             if not written:
-                writer.write(layout.with_answers(layout.nothing(), []), ())
+                writer.write(layout.with_answers(layout.nothing(), []))
     finally:
         pieces.close()
     if report.unread > _NOTES_SHOWN:
@@ -146,7 +146,7 @@ class _Rows:
 
     table: pa.Table
     texts: list[str | None]
-    objects: Sequence[Mapping[str, Any]] | None
+    own: OwnValues | None
     unread: list[tuple[int, str]]
 
 
@@ -184,29 +184,27 @@ class _Layout:
 
         A cell too many in a file of one column is a name with the delimiter in it, and read as one.
         """
-        table, objects = piece.table, piece.objects
+        table, own = piece.table, piece.own
         unread: list[tuple[int, str]] = []
         if piece.rejected:
             parts: list[pa.Table] = []
-            rows: list[Mapping[str, Any]] = []
             at = 0
             for reject in piece.rejected:
-                row = reject.row if objects is None else ""
+                row = reject.row if own is None else ""
                 parts += [table.slice(at, reject.position - at), self._put_back(table.schema, row)]
-                if objects is not None:
-                    rows += [*objects[at : reject.position], {}]
                 at = reject.position
-                if self._width > 1 or objects is not None:
+                if self._width > 1 or own is not None:
                     unread.append((reject.line, reject.reason))
             table = pa.concat_tables([*parts, table.slice(at)])
-            objects = (*rows, *objects[at:]) if objects is not None else None
+            places = [reject.position for reject in piece.rejected]
+            own = own and {name: values and _put_in(values, places) for name, values in own.items()}
         texts = text_column(table.column(self._place)).to_pylist()
         if unread:
             for index, reject in enumerate(piece.rejected):
                 texts[reject.position + index] = None
-        if objects is not None:
-            objects = tuple({self._names[key]: row[key] for key in row if key in self._names} for row in objects)
-        return _Rows(table, texts, objects, unread)
+        if own is not None:
+            own = {self._names[name]: values for name, values in own.items() if name in self._names}
+        return _Rows(table, texts, own, unread)
 
     def _put_back(self, schema: pa.Schema, row: str) -> pa.Table:
         cells = [row] if self._width == 1 else _cells(row, self._delimiter)
@@ -219,6 +217,12 @@ class _Layout:
         values = zip(*answers, strict=True) if answers else [()] * len(COLUMNS)
         made = [pa.array(list(column), _kind(name)) for name, column in zip(COLUMNS, values, strict=True)]
         return pa.table([*own, *made], names=[*self._own, *COLUMNS])
+
+
+def _put_in(values: list[Any], places: Sequence[int]) -> list[Any]:
+    """The values with None before each of the places, in ascending order."""
+    parts = [values[start:end] for start, end in zip([0, *places], [*places, len(values)], strict=True)]
+    return [value for part in parts for value in (*part, None)][:-1]
 
 
 def _kind(name: str) -> pa.DataType:

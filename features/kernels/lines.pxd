@@ -9,3 +9,9 @@ cpdef void measure(const int32_t[::1] offsets, const int32_t[::1] codes, const u
 
 @cython.locals(n=Py_ssize_t, i=Py_ssize_t, k=Py_ssize_t, at=Py_ssize_t)
 cpdef void place(const int32_t[::1] offsets, const uint8_t[::1] data, const int32_t[::1] codes, const uint8_t[::1] valid, Py_ssize_t first, uint8_t separator, int64_t[::1] positions, uint8_t[::1] lines)
+
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t)
+cpdef void measure_members(const int32_t[::1] offsets, const int32_t[::1] codes, const uint8_t[::1] valid, Py_ssize_t first, Py_ssize_t around, Py_ssize_t missing, int64_t[::1] widths)
+
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t, k=Py_ssize_t, at=Py_ssize_t)
+cpdef void place_members(const int32_t[::1] offsets, const uint8_t[::1] data, const int32_t[::1] codes, const uint8_t[::1] valid, Py_ssize_t first, const uint8_t[::1] before, const uint8_t[::1] behind, const uint8_t[::1] missing, int64_t[::1] positions, uint8_t[::1] lines)

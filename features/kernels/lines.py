@@ -1,4 +1,4 @@
-"""Columns of UTF-8 text -> lines of CSV.
+"""Columns of UTF-8 text -> lines of CSV or of JSON.
 
 A column is ``offsets`` (m + 1,) and ``data``, Arrow's m texts one after the other, and for each row a code among them and a
 bit, ``valid``, counted from bit ``first`` on: a row without it has no text.
@@ -82,3 +82,52 @@ def place(
                     at = at + 1
             lines[at] = separator
             positions[i] = at + 1
+
+
+def measure_members(
+    offsets: IntArray, codes: IntArray, valid: ByteArray, first: int, around: int, missing: int, widths: LongArray
+) -> None:
+    """Add the bytes of each row's text and ``around`` more to ``widths`` (n,); where there is no text, ``missing``."""
+    n = codes.shape[0]
+    with cython.nogil:
+        for i in range(n):
+            if valid[(first + i) >> 3] >> ((first + i) & 7) & 1:
+                widths[i] += offsets[codes[i] + 1] - offsets[codes[i]] + around
+            else:
+                widths[i] += missing
+
+
+def place_members(
+    offsets: IntArray,
+    data: ByteArray,
+    codes: IntArray,
+    valid: ByteArray,
+    first: int,
+    before: ByteArray,
+    behind: ByteArray,
+    missing: ByteArray,
+    positions: LongArray,
+    lines: ByteArray,
+) -> None:
+    """Write the texts, each between ``before`` and ``behind``, or ``missing`` where there is none, at their ``positions`` (n,),
+    which move on behind them.
+    """
+    n = codes.shape[0]
+    with cython.nogil:
+        for i in range(n):
+            at = positions[i]
+            if valid[(first + i) >> 3] >> ((first + i) & 7) & 1:
+                for k in range(before.shape[0]):
+                    lines[at] = before[k]
+                    at = at + 1
+                for k in range(offsets[codes[i]], offsets[codes[i] + 1]):
+                    lines[at] = data[k]
+                    at = at + 1
+                for k in range(behind.shape[0]):
+                    lines[at] = behind[k]
+                    at = at + 1
+            else:
+                for k in range(missing.shape[0]):
+                    lines[at] = missing[k]
+                    at = at + 1
+            positions[i] = at

@@ -1,6 +1,6 @@
 """Files -> chunks of whole shipments with the manifest's own column names."""
 
-from features.readers.chunk import Chunk, Piece, Reject, RowNote
+from features.readers.chunk import Chunk, OwnValues, Piece, Reject, RowNote
 from features.readers.errors import MappingError, Unreadable
 from features.readers.mapping import ColumnMapping
 from features.readers.reader import ROWS_PER_CHUNK, Opened, TableReader, open_pieces, open_table
@@ -11,6 +11,7 @@ __all__ = [
     "ColumnMapping",
     "MappingError",
     "Opened",
+    "OwnValues",
     "Piece",
     "Reject",
     "RowNote",

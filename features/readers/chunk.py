@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ from features.readers.as_text import text_column
 from features.table import Coded
 
 IntArray = NDArray[np.int64]
+#: Column -> its rows' JSON values, None where they are texts as the table has them.
+OwnValues: TypeAlias = Mapping[str, "list[Any] | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Piece:
         table: the input's own columns in their own types.
         lines: (n_rows,) physical line (Parquet: row number) of each row.
         n_bytes: about how much memory the rows take.
-        objects: for JSONL the flat rows with their own JSON types.
+        own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
     """
 
     table: pa.Table
@@ -59,7 +61,7 @@ class Piece:
     n_bytes: int
     rejected: tuple[Reject, ...] = ()
     notes: tuple[RowNote, ...] = ()
-    objects: tuple[Mapping[str, Any], ...] | None = None
+    own: OwnValues | None = None
 
     @property
     def n_rows(self) -> int:
@@ -73,8 +75,20 @@ class Piece:
             self.n_bytes + other.n_bytes,
             self.rejected + tuple(replace(reject, position=reject.position + shift) for reject in other.rejected),
             self.notes + tuple(replace(note, position=note.position + shift) for note in other.notes),
-            None if self.objects is None or other.objects is None else self.objects + other.objects,
+            None if self.own is None or other.own is None else self._joined(self.own, other, other.own),
         )
+
+    def _joined(self, own: OwnValues, other: Piece, others: OwnValues) -> OwnValues:
+        joined: dict[str, list[Any] | None] = {}
+        for name in own:
+            first, then = own[name], others[name]
+            joined[name] = (
+                None
+                if first is None and then is None
+                else (first if first is not None else self.table.column(name).to_pylist())
+                + (then if then is not None else other.table.column(name).to_pylist())
+            )
+        return joined
 
     def split(self, at: int) -> tuple[Piece, Piece]:
         """The rows before row ``at`` and the others. A reject just before row ``at`` goes with the others."""
@@ -87,7 +101,7 @@ class Piece:
                 n_bytes,
                 tuple(reject for reject in self.rejected if reject.position < at or end),
                 tuple(note for note in self.notes if note.position < at),
-                self.objects[:at] if self.objects is not None else None,
+                _of_rows(self.own, slice(0, at)),
             ),
             Piece(
                 self.table.slice(at),
@@ -95,9 +109,13 @@ class Piece:
                 self.n_bytes - n_bytes,
                 tuple(replace(r, position=r.position - at) for r in self.rejected if r.position >= at and not end),
                 tuple(replace(note, position=note.position - at) for note in self.notes if note.position >= at),
-                self.objects[at:] if self.objects is not None else None,
+                _of_rows(self.own, slice(at, None)),
             ),
         )
+
+
+def _of_rows(own: OwnValues | None, rows: slice) -> OwnValues | None:
+    return own and {name: values and values[rows] for name, values in own.items()}
 
 
 class Pieces(Protocol):
@@ -138,7 +156,7 @@ class Chunk:
         lines: (n_rows,) physical line of each row, 1-based; for Parquet the row number.
         rejected: rows that could not be aligned, each with its place among this chunk's rows.
         notes: what was done to single rows while reading them.
-        objects: for JSONL the flat rows with their own JSON types, else None.
+        own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
         bytes_read: stored bytes of the file read when the chunk was complete.
     """
 
@@ -147,7 +165,7 @@ class Chunk:
     lines: IntArray
     rejected: tuple[Reject, ...] = ()
     notes: tuple[RowNote, ...] = ()
-    objects: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+    own: OwnValues | None = field(default=None, repr=False)
     bytes_read: int = 0
 
     @property

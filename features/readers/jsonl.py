@@ -17,14 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from features.fields import FIELD, ITEM_NAMES
+from features.kernels.rows import OTHERS, columns_of
 from features.readers.chunk import Piece, Reject
 from features.readers.errors import Unreadable
 from features.readers.source import ByteSource
 from features.readers.text import LineBlocks
 
 _MAX_SHOWN: Final = 10_000
-#: Rows turned into columns at a time: few enough to stay in a processor's cache from the first column to the last.
-_ROWS_AT_A_TIME: Final = 256
 _PARTIES: Final = ("consignor", "consignee")
 
 
@@ -34,8 +33,6 @@ class BadLine(ValueError):
 
 #: Numbers stay as they were written: as bytes, which JSON has no other use for.
 _DECODER: Final = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
-#: Types of values that are their own text.
-_TEXTS: Final = {str, bytes, type(None)}
 
 
 class JsonlPieces:
@@ -110,15 +107,13 @@ class JsonlPieces:
             yield self._piece(rows, lines, rejected)
 
     def _piece(self, rows: list[dict[str, Any]], lines: list[int], rejected: list[Reject]) -> Piece:
-        columns: list[list[Any]] = [[] for _ in self.names]
-        for start in range(0, len(rows), _ROWS_AT_A_TIME):
-            part = rows[start : start + _ROWS_AT_A_TIME]
-            for name, column in zip(self.names, columns, strict=True):
-                column += [row.get(name) for row in part]
-        table = pa.table([_texts(column) for column in columns], names=list(self.names))
-        return Piece(
-            table, np.array(lines, dtype=np.int64), table.nbytes, tuple(rejected), (), tuple(map(_plain, rows))
-        )
+        columns, held = columns_of(rows, self.names)
+        table = pa.table(list(map(_texts, columns, held)), names=list(self.names))
+        own = {
+            name: list(map(_plain, column)) if kind == OTHERS else None
+            for name, column, kind in zip(self.names, columns, held, strict=True)
+        }
+        return Piece(table, np.array(lines, dtype=np.int64), table.nbytes, tuple(rejected), (), own)
 
 
 def _lines(blocks: LineBlocks) -> Iterator[tuple[int, bytes]]:
@@ -170,11 +165,9 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     return [{**shared, **item} for item in rows]
 
 
-def _texts(values: list[Any]) -> Any:
+def _texts(values: list[Any], held: int) -> Any:
     """A column of texts."""
-    if not set(map(type, values)) <= _TEXTS:
-        values = [_text(value) for value in values]
-    return pa.array(values, pa.string())
+    return pa.array(list(map(_text, values)) if held == OTHERS else values, pa.string())
 
 
 def _text(value: Any) -> str | None:

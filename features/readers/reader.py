@@ -198,7 +198,7 @@ class TableReader:
             column = _coded(self._text(piece.table, canonical))
             columns[canonical] = self._bound.converted(canonical, column, self.decimal) if self._bound else column
         native = piece.table.rename_columns(list(self.names))
-        return Chunk(columns, native, piece.lines, piece.rejected, piece.notes, piece.objects, self.bytes_read)
+        return Chunk(columns, native, piece.lines, piece.rejected, piece.notes, piece.own, self.bytes_read)
 
     def _find_decimal(self, piece: Piece) -> str | None:
         values: list[str] = []

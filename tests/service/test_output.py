@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
-from service.output import delimited, header_line, round_significant
+from service.output import delimited, header_line, json_lines, round_significant
 from service.seen import SeenShipments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.none()
@@ -40,6 +41,43 @@ def test_numbers_carry_nine_significant_digits(value: float) -> None:
     rounded = float(round_significant(np.array([value]))[0])
     assert rounded == pytest.approx(value, rel=5.1e-9, abs=0)
     assert float(f"{rounded:.9g}") == rounded
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT.map(str), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@given(
+    st.lists(st.tuples(TEXT, st.none() | st.floats(), st.none() | st.booleans(), TEXT, _JSON), max_size=20),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_json_lines_say_what_each_row_says_by_itself(rows: list[tuple[Any, ...]], first: int, given: bool) -> None:
+    text, number, truth, own_text, own_json = (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 5
+    names = ["text", 'number "1"', "truth", "coded", "coded number", "own", "ownß"]
+    kinds = pa.string(), pa.float64(), pa.bool_()
+    plain = [pa.array(values, kind) for values, kind in zip((text, number, truth), kinds, strict=True)]
+    columns = [
+        *plain,
+        pa.array(text, pa.string()).dictionary_encode(),
+        plain[1].dictionary_encode(),
+        pa.array(own_text, pa.string()),
+        pa.array([None if value is None else str(value) for value in own_json], pa.string()),
+    ]
+    table = pa.table(columns, names=names).slice(first)
+    own = {"own": None, "ownß": own_json[first:]} if given else None
+    finite = [value if value is not None and np.isfinite(value) else None for value in number]
+    texts = [value or None for value in text]
+    last = own_json if given else [None if value is None else str(value) or None for value in own_json]
+    of_own = own_text if given else [value or None for value in own_text]
+    expected = [
+        to_json(dict(zip(names, values, strict=True))) + b"\n"
+        for values in zip(texts, finite, truth, texts, finite, of_own, last, strict=True)
+    ][first:]
+    assert json_lines(table, own).tobytes() == b"".join(expected)
 
 
 def test_small_risks_are_not_written_as_zero() -> None:

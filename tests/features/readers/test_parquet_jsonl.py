@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.readers import Chunk, Unreadable, open_table
+from features.readers import Chunk, Piece, Unreadable, open_table
 
 
 def read(path: Path, **options: Any) -> list[Chunk]:
@@ -117,8 +118,8 @@ def test_nested_shipments_become_one_row_per_item(tmp_path: Path) -> None:
     assert chunk.raw.column("extra").to_pylist()[0] == '{"deep": [1, {"x": null}]}'
     assert chunk.raw.column("late_key").to_pylist() == [None, None, "7"]
     assert chunk.lines.tolist() == [1, 1, 2]
-    assert chunk.objects is not None
-    assert chunk.objects[0]["gross_mass_kg"] == 1.5
+    assert chunk.own is not None
+    assert (chunk.own["gross_mass_kg"] or [])[0] == 1.5
 
 
 def test_numbers_of_json_lines_keep_their_digits(tmp_path: Path) -> None:
@@ -187,5 +188,15 @@ def test_values_of_one_key_may_differ_in_type(tmp_path: Path) -> None:
     (chunk,) = read(jsonl(tmp_path / "m.jsonl", *lines))
     texts = ["cup", "1.5", "7", "true", None, "a;2;", '{"x": 1}', "[[1]]"]
     assert chunk.raw.column("more").to_pylist() == texts * 100
-    assert chunk.objects is not None
-    assert [row["more"] for row in chunk.objects] == values * 100
+    assert chunk.own is not None
+    assert chunk.own["more"] == values * 100
+
+
+def test_a_column_of_texts_and_one_of_numbers_are_joined_and_parted_again() -> None:
+    texts = Piece(pa.table({"a": ["x", None], "b": ["y", ""]}), np.array([1, 2]), 10, own={"a": None, "b": None})
+    numbers = Piece(pa.table({"a": ["3"], "b": ["z"]}), np.array([3]), 5, own={"a": [3], "b": None})
+    joined = texts + numbers
+    assert joined.own == {"a": ["x", None, 3], "b": None}
+    first, rest = joined.split(1)
+    assert (first.own, rest.own) == ({"a": ["x"], "b": None}, {"a": [None, 3], "b": None})
+    assert (numbers + texts).own == {"a": [3, "x", None], "b": None}
