@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -262,7 +263,7 @@ class RiskModel:
             settings,
             rates,
             np.array([shift(0.0, self.prevalence[head], rates[head]) for head in self.heads]),
-            float(shift(0.0, self.prevalence[RISK], sum(rates.values()))),
+            float(shift(0.0, self.prevalence[RISK], math.fsum(rates.values()))),
         )
         return expressed
 
