@@ -136,7 +136,7 @@ def test_names_of_listed_and_covered_substances_are_what_the_builder_makes_of_th
     committed = {row for row in unii_names() if row.kind != "other"}
     wanted = {row.unii for row in committed}
     everything = read_entries(path)
-    rows = build_unii.build({unii: everything[unii] for unii in wanted}, known(), build_unii.Sorting())
+    rows = build_unii.build({one: everything[one] for one in wanted}, known(), build_unii.Sorting())
     made = {unii._row(list(row.cells())) for row in rows if row.kind != "other"}
     assert committed - made == set()
     # Names that other entries have too are only known to be ambiguous beside these.
