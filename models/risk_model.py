@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.addition import added
 from models.calibration import Calibrator, Calibrators, combine, probability, shift
 from models.evidence import Source
 from models.kernels.items import gather_shipments
@@ -263,7 +263,7 @@ class RiskModel:
             settings,
             rates,
             np.array([shift(0.0, self.prevalence[head], rates[head]) for head in self.heads]),
-            float(shift(0.0, self.prevalence[RISK], math.fsum(rates.values()))),
+            float(shift(0.0, self.prevalence[RISK], added(rates.values()))),
         )
         return expressed
 

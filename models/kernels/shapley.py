@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import cython
 import numpy as np
 from numpy.typing import NDArray
+
+from models.addition import added
 
 if not cython.compiled:
     from models.kernels.caches import prefetch
@@ -43,8 +44,7 @@ class Shapley:
             for tree in head:
                 layout.add(tree)
         self.first_tree = _starts([len(head) for head in heads])
-        # What `sum` makes of floats depends on the Python: since 3.12 it carries along what was rounded away.
-        self.base = np.array([math.fsum(map(_mean, head)) for head in heads], dtype=np.float64)
+        self.base = np.array([added(map(_mean, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
         # Up to every threshold, or to none: so a missing value goes the way it is to go, without being asked for.
         self.missing = np.array([-np.inf if left else np.nan for _, _, left in layout.columns])
@@ -362,4 +362,4 @@ def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
 def _mean(tree: Tree) -> float:
     """Mean leaf value of the training rows."""
     total = tree.split_count[0] if tree.split_count else tree.leaf_count[0]
-    return math.fsum(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))
+    return added(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))
