@@ -136,7 +136,7 @@ _NUMBERS = st.one_of(st.none(), st.floats(0.001, 1e5, allow_nan=False))
 
 
 @given(st.lists(st.tuples(_TEXTS, _NUMBERS, _NUMBERS, st.integers(0, 90)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(
     group: ExpectedGroup, rows: list[tuple[str | None, float | None, float | None, int]]
 ) -> None:

@@ -146,7 +146,7 @@ def same(left: History, right: History) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(left.to_arrays().values(), right.to_arrays().values(), strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_stream)
 def test_every_feature_is_what_a_search_through_all_earlier_shipments_gives(rows: list[Declared]) -> None:
     values = History.empty().replay(manifest(rows), *results(rows)).values
@@ -213,7 +213,7 @@ def day_by_day(
     return np.concatenate(values)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_stream, st.randoms(use_true_random=False))
 def test_a_replay_and_days_in_pieces_agree_to_the_last_bit(rows: list[Declared], random: Random) -> None:
     def pieces(own: list[Declared]) -> list[list[Declared]]:
@@ -228,7 +228,7 @@ def test_a_replay_and_days_in_pieces_agree_to_the_last_bit(rows: list[Declared],
     assert same(whole, single)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(_declared, min_size=1, max_size=40),
     st.lists(st.integers(0, 12), min_size=40, max_size=40),
@@ -256,7 +256,7 @@ def without_neighbours(rows: list[Declared]) -> ManifestTable:
     return manifest([row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(_declared, min_size=3, max_size=40),
     st.lists(st.integers(0, 12), min_size=40, max_size=40),

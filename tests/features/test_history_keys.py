@@ -89,7 +89,7 @@ _row = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_row, min_size=1, max_size=30))
 def test_keys_are_what_the_book_says_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str]]) -> None:
     rows = [{**row, "shipment_id": f"H-{i}", "goods_description": "mug"} for i, row in enumerate(rows)]

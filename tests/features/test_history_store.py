@@ -45,7 +45,7 @@ def filled(keys: list[int]) -> Store:
     return store
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(-40, 40).map(lambda key: key << 20), max_size=30), max_size=6))
 def test_a_store_holds_what_a_dict_holds(batches: list[list[int]]) -> None:
     store = empty()
@@ -97,7 +97,7 @@ def test_a_copy_is_of_its_own() -> None:
     assert store.find(array(9)).tolist() == [-1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(1, 60).map(lambda key: key << 20), min_size=1, max_size=40),
     st.lists(st.integers(1, 60).map(lambda key: key << 20), max_size=80),
@@ -120,7 +120,7 @@ def test_what_was_saved_is_put_back(before: list[int], keys: list[int]) -> None:
     assert state(store)[0][same.count].tolist() == [0, 0, 0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30),
     st.integers(0, 30),

@@ -198,7 +198,7 @@ def test_a_probability_lies_above_0_and_up_to_1() -> None:
 
 
 @given(st.lists(st.text("0123456789.a٣-", max_size=12).map(lambda end: f"29{end}"), max_size=8), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_hs_codes_of_a_column_are_those_of_its_texts(texts: list[str], distinct: bool) -> None:
     texts = [*dict.fromkeys([*texts, "293339", "2933391234"])] if distinct else [*texts, "2933", "2933"]
     forms, positions, problems = normalise.texts(FIELD["hs_code"], texts, distinct=distinct)

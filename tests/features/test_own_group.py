@@ -69,7 +69,7 @@ def find_of(n: int, seed: int) -> np.ndarray:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_identical_declarations_are_never_parted_by_folds(seed: int, fold_seed: int) -> None:
     rows = table(120, seed, kinds=15, times=False)
     keys = hashed(rows, OWN)[DECLARATION]
@@ -118,7 +118,7 @@ def test_without_times_a_rate_is_not_told_by_identical_declarations(monkeypatch:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 199))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_row_knows_only_results_of_before_its_moment(seed: int, row: int) -> None:
     rows = table(200, seed)
     find = find_of(200, seed)
@@ -154,7 +154,7 @@ def test_earlier_results_are_used() -> None:
         st.tuples(st.integers(0, 3), st.integers(0, 12), st.integers(0, 6), st.booleans(), st.booleans()), max_size=40
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_counts_in_time_are_what_counting_one_by_one_gives(entries: list[tuple[int, int, int, bool, bool]]) -> None:
     keys = np.array([e[0] for e in entries], dtype=np.int64)
     moment = np.array([e[1] for e in entries], dtype=np.int64)

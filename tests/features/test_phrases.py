@@ -44,7 +44,7 @@ NUMBERS = st.text(alphabet="0123456789٣²７ABzß -", max_size=15)
 
 
 @given(TEXTS)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @example("s.a.b")
 @example("p.o. box_")
 @example("unit\u2003#")
@@ -91,7 +91,7 @@ def waybill(value: str) -> float:
     st.one_of(NUMBERS, st.from_regex(r"[A-Za-z]{2} ?\d{8} ?\d ?[A-Za-z]{2}", fullmatch=True), st.just("ß473124829de")),
     st.one_of(NUMBERS, st.from_regex(r"\d{3}[- ]?\d{8}", fullmatch=True)),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @example("RR473124829DE", "125-12345675")
 @example("rr 4731 2482 8 de", "12512345675")
 @example("RR473124829", "125-1234567")
@@ -102,7 +102,7 @@ def test_check_digits_are_right_wrong_or_none(house: str, master: str) -> None:
 
 
 @given(st.text(alphabet="+0123456789٣ -()x", max_size=12))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @example("+852 1")
 @example("00 1")
 @example("0+86")

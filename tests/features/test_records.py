@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.fields import FIELDS, ITEM_NAMES, LABEL_NAMES, Kind
@@ -65,7 +65,6 @@ def rows(table: ManifestTable) -> list[tuple[Any, ...]]:
     ]
 
 
-@settings(deadline=None)  # the first example loads code lists
 @given(st.lists(_shipments, max_size=4))
 def test_one_record_at_a_time_reads_as_all_at_once(data: list[Any]) -> None:
     records = records_of(data)
@@ -76,7 +75,6 @@ def test_one_record_at_a_time_reads_as_all_at_once(data: list[Any]) -> None:
     assert rows(together) == [row for table in alone for row in rows(table)]
 
 
-@settings(deadline=None)  # the first example loads code lists
 @given(st.lists(_shipments, max_size=4))
 def test_records_and_domain_shipments_give_one_table(data: list[Any]) -> None:
     records = records_of(data)
@@ -91,7 +89,6 @@ def test_records_and_domain_shipments_give_one_table(data: list[Any]) -> None:
     ]
 
 
-@settings(deadline=None)  # the first example loads code lists
 @given(st.lists(_shipments, min_size=1, max_size=4))
 def test_a_table_of_records_is_the_table_of_their_columns(data: list[Any]) -> None:
     table = ManifestTable.from_records(records_of(data), receipt=RECEIPT)

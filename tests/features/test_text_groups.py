@@ -59,7 +59,7 @@ _CODES = st.one_of(
 
 
 @given(st.lists(st.tuples(_TEXTS, _CODES), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(group: Group, rows: list[Row]) -> None:
     whole = table(rows)
     fresh = type(group)()
@@ -122,7 +122,7 @@ def test_a_word_tells_what_plain_searches_find(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(_TELLING), min_size=1, max_size=7), st.sampled_from([" ", "-", ", ", "_", "/"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_words_tell_what_plain_searches_find(words: list[str], joint: str) -> None:
     _compare_with_plain_searches(joint.join(words))
 

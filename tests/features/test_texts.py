@@ -98,7 +98,7 @@ _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in 
 
 
 @given(_TABLES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
     # Groups of features ask one after another, and one may never have been asked before.
     memory, groups = Texts(5), [TextRows(Computed(), MISSING) for _ in range(3)]
@@ -108,7 +108,7 @@ def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> No
 
 
 @given(_TABLES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]) -> None:
     memory, known = Texts(5), dict[tuple[int, int], str]()
     met: set[tuple[int, str]] = set()
@@ -148,7 +148,7 @@ _PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 
 
 
 @given(st.lists(_PAIRED, max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_pairs_are_told_apart_whatever_was_asked_before(tables: list[list[tuple[str | None, int]]]) -> None:
     def told(pairs: Pairs) -> np.ndarray:
         texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
@@ -168,13 +168,13 @@ _ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_s
 
 
 @given(_ANY_TEXT)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_one_pass_finds_what_the_searches_find(text: str) -> None:
     assert words_in(text) == tuple(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
 
 
 @given(st.lists(_ANY_TEXT, max_size=6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
     cut = Cut(texts, str.casefold, Texts(50))
     first = 0
@@ -205,7 +205,7 @@ def test_combining_characters_go(text: str) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
     spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
     assert hashed_places(words, 1000) == {crc32(text.encode()) % 1000 for text in spelled}
@@ -260,7 +260,7 @@ def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
 
 
 @given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
     assert name_tokens(text) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
     found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
@@ -272,7 +272,7 @@ def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
     st.text("abc -é", max_size=16),
     st.integers(0, 4),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) -> None:
     beginnings = Beginnings(words)
     heads = "|".join(
@@ -305,7 +305,7 @@ def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
 
 
 @given(st.one_of(st.text("a1é²٣_-々あゝア・ーㄱ㐀一한中9", max_size=16), st.text(max_size=16)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_tokens_of_names_in_any_script_are_those_that_a_search_finds(text: str) -> None:
     assert name_tokens(text) == TOKEN.findall(text)
 

@@ -67,7 +67,7 @@ def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
 
 
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_keeps_what_it_documents(client: Client, case: schemathesis.Case[Any]) -> None:
     # No schema can say which texts are a CSV.
     checks = CHECKS[:-1] if case.path.endswith("/csv") else CHECKS

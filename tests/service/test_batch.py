@@ -445,7 +445,7 @@ CELL = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=st.lists(st.lists(CELL, min_size=1, max_size=7), min_size=1, max_size=12))
 def test_every_row_is_either_scored_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, three_heads: RiskModel, rows: list[list[str]]

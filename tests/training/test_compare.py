@@ -107,7 +107,7 @@ def test_pairing_tells_apart_what_separate_intervals_do_not() -> None:
     assert auc.high - auc.low < 0.7 * apart
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0.1, 3.0))
 def test_turned_round_the_difference_changes_its_sign(seed: int, noise: float) -> None:
     one, other = kept(300, seed=seed), kept(300, seed=seed, noise=noise)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.readers import TableReader, open_table
@@ -19,7 +19,6 @@ def content(ids: list[str]) -> bytes:
     return ("shipment_id,goods_description\n" + body).encode()
 
 
-@settings(deadline=None)
 @given(IDS, st.integers(1, 12))
 def test_no_shipment_is_torn_and_nothing_is_lost_or_moved(ids: list[str], size: int) -> None:
     with open_table(io.BytesIO(content(ids)), rows_per_chunk=size) as reader:
@@ -93,7 +92,6 @@ def test_the_decimal_comma_is_found_from_evidence(values: list[str], delimiter: 
     assert find_decimal(values, delimiter) == found
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["A", "B", " A", "C  D", "C D", "\u00a0A", "É", "", " ", "\t"]), min_size=1, max_size=30)
 )

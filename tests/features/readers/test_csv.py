@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.readers import Chunk, ColumnMapping, Unreadable, open_table
@@ -248,7 +248,7 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
     alphabet='a",;\n\r\t é', max_size=8
 )
 TABLE = st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8)
-RELAXED = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+RELAXED = settings(max_examples=150)
 
 
 def written(table: list[list[str]], delimiter: str, end: str, *, quote_all: bool) -> str:

@@ -45,7 +45,7 @@ def same(index: SubstanceIndex, text: str) -> bool:
 
 
 @given(texts, st.booleans())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_what_the_first_look_passes_over_holds_nothing(index: SubstanceIndex, text: str, capitals: bool) -> None:
     text = text.upper() if capitals else text
     assert same(index, text)

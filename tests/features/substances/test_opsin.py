@@ -155,7 +155,7 @@ def test_more_names_than_the_pipes_hold_do_not_block(kept: Opsin) -> None:
 @given(st.lists(st.text(max_size=60), max_size=6))
 @example(["methane", "", "methane\nethane"])
 @example(["\x1a", "\x04", "\u2028", "\ud800"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_may_be_asked_and_the_next_answer_is_still_right(texts: list[str]) -> None:
     reader = opsin()
     assert len(reader.smiles_many(texts)) == len(texts)

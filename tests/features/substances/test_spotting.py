@@ -433,6 +433,6 @@ _SYLLABLES = "y yl ox oxy am ami amin az azo azol thi thia but an butan carb car
 
 
 @given(st.lists(st.sampled_from(_SYLLABLES.split()), max_size=5).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_hints_are_what_one_search_for_all_of_them_finds(flat: str) -> None:
     assert hints_at_a_name(flat) is (re.search(_HINTS, flat) is not None or not flat.isascii())

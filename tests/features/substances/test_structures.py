@@ -203,7 +203,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(max_size=60) | SMILES_LIKE)
 @example("[nH]1cccc1.[O-][N+](=O)c1ccccc1")
 @example("C[N+](C)(C)[O-]")
@@ -218,7 +218,6 @@ def test_any_text_is_a_structure_or_none_and_the_parent_of_a_parent_is_itself(te
         assert structure.inchikey.startswith(structure.skeleton)
 
 
-@settings(deadline=None)
 @given(st.lists(PARTS, min_size=1, max_size=4))
 def test_the_order_of_the_parts_does_not_matter(parts: list[str]) -> None:
     assert read(".".join(parts)).smiles == read(".".join(reversed(parts))).smiles

@@ -75,7 +75,7 @@ def register() -> Register:
 
 
 @given(number=st.integers(1, 2**63), destination=st.integers(0, 20), u=st.floats(0, 0.999), seed=st.integers(0, 99))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_standing_customer_is_the_same_every_time_and_others_are_left_to_chance(
     register: Register, number: int, destination: int, u: float, seed: int
 ) -> None:
