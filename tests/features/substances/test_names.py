@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
@@ -14,6 +13,7 @@ from features.substances.context import Surroundings
 from features.substances.match import WATCHED
 from features.substances.names import Entry, Found, NameIndex, members
 from features.substances.normalise import fold, original, spell
+from tests.growth import costs_in_proportion
 
 ROWS = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 NAMES = [(name, row.name) for row in ROWS for name in (row.name, *row.synonyms)]
@@ -259,12 +259,7 @@ def test_finds_lie_in_the_text_in_order(text: str) -> None:
     ("words", "times"), [("fentanyl npp ", 4_000), ("芬太尼", 20_000), ("2 -", 30_000), ("الفنتانيل ", 8_000)]
 )
 def test_a_search_costs_in_proportion_to_the_length_of_the_text(words: str, times: int) -> None:
-    def seconds(text: str) -> float:
-        spelled = spell(fold(text))
-        started = time.process_time()
+    def search(spelled: str) -> None:
         INDEX.find(spelled, Surroundings(spelled))
-        return time.process_time() - started
 
-    part = min(seconds(words * (times // 8)) for _ in range(3))
-    # With the square of its length it would be 64 times as much.
-    assert seconds(words * times) < 24 * part + 0.05
+    assert costs_in_proportion(search, lambda times: spell(fold(words * times)), times)
