@@ -230,24 +230,26 @@ class MisspeltNames:
                 if window is not None:
                     best.append((*window, name))
         finds: list[Found] = []
+        taken = bytearray(len(cut.tokens))
+        rivals: dict[tuple[int, int, int], set[str]] = {}
+        for errors, first, last, name in best:
+            rivals.setdefault((errors, first, last), set()).add(name.entry.substance)
         # The most letters that are right: of butyryl feentanyl not fentanyl alone, though that has fewer errors.
         for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):
             start, end = cut.spans[first][0], cut.spans[last][1]
             tokens = cut.tokens[first : last + 1]
-            if any(start < item.end and item.start < end for item in finds) or any(
+            if any(taken[first : last + 1]) or any(
                 start < item.end and item.start < end and not _extends(item, start, end, spelled) for item in known
             ):
                 continue
             if not self._is_error(tokens, errors, name):
                 continue
-            rival = any(
-                other[0] == errors and other[1:3] == (first, last) and other[3].entry.substance != name.entry.substance
-                for other in best
-            )
+            rival = len(rivals[errors, first, last]) > 1
             joined = name.entry.group not in _KIN and _joined_on(spelled, start)
             found = _found(name.entry, start, end, errors, tokens, around, rival=rival, joined=joined, key=name.key)
             if found is not None:
                 finds.append(found)
+                taken[first : last + 1] = b"\x01" * len(tokens)
         return sorted(finds, key=lambda item: item.start)
 
     def _is_error(self, tokens: Sequence[str], errors: int, name: _Name) -> bool:
