@@ -274,7 +274,7 @@ def _groups(run: list[_Word]) -> Iterator[list[_Word]]:
         if group and not _continues(segment) and not all(_LOCANT_WORD.fullmatch(word.text) for word in group):
             yield group
             group = []
-        group = [*group, *segment]
+        group += segment
     if group:
         yield group
 
