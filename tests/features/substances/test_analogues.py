@@ -202,7 +202,14 @@ def test_what_is_read_of_any_text_lies_within_it(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeated", "end"), [("methyl", "fentanyl"), ("o-methyl ", "fentanyl"), ("n,n", " fentanyl"), ("芬太尼", "")]
+    ("repeated", "end"),
+    [
+        ("methyl", "fentanyl"),
+        ("isopropyl", "fentanyl"),
+        ("o-methyl ", "fentanyl"),
+        ("n,n", " fentanyl"),
+        ("芬太尼", ""),
+    ],
 )
 def test_no_more_steps_are_taken_back_from_a_stem_the_more_stands_before_it(
     monkeypatch: pytest.MonkeyPatch, repeated: str, end: str
