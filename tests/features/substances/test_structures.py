@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from typing import NoReturn
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rdkit import Chem
+from rdkit.Chem import rdinchi
 
 from features.reference import Group, Substance, substances
 from features.substances.structures import Structure, from_inchi, from_smiles, nearest
@@ -191,10 +193,44 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         "C1" * 400,
     ],
 )
-def test_the_largest_and_oddest_texts_take_no_time_to_speak_of(smiles: str) -> None:
-    started = time.perf_counter()
-    from_smiles(smiles)
-    assert time.perf_counter() - started < 2  # about 20 ms; the rest is for a busy machine
+def test_the_largest_and_oddest_texts_are_read_or_refused_and_read_the_same_again(smiles: str) -> None:
+    structure = from_smiles(smiles)
+    if structure is not None:
+        assert read(structure.smiles).inchikey == structure.inchikey
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "C" * (MAX_HEAVY_ATOMS + 1),
+        ".".join(["C"] * (MAX_HEAVY_ATOMS + 1)),
+        "C1CC1" * 41,
+        "C1CC1." * 40 + "C1CC1",
+        "".join(f"C%{number}" for number in range(11, 61)) * 2,  # a chain, bound to itself over and over
+    ],
+)
+def test_what_could_take_for_ever_is_refused_by_its_size_before_its_rings_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch, smiles: str
+) -> None:
+    def never(*_: object) -> NoReturn:
+        pytest.fail("it was looked at")
+
+    monkeypatch.setattr(Chem, "SanitizeMol", never)
+    assert from_smiles(smiles) is None
+
+
+def test_the_inchi_library_is_told_when_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    make = rdinchi.MolToInchiKey
+
+    def noted(mol: Chem.Mol, options: str = "") -> str:
+        told.append(options)
+        return str(make(mol, options))
+
+    monkeypatch.setattr(rdinchi, "MolToInchiKey", noted)
+    assert from_smiles(FENTANYL) is not None
+    assert told
+    assert all(options.startswith("/WM") for options in told)
 
 
 SMILES_LIKE = st.text(alphabet="CNOSPFIclnosBr123()=#[]+-@/\\.%H", max_size=40)
