@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from features.substances.opsin import configure
+from features.substances.opsin import Limits, opsin
 
 # An example that waits for a processor is no finding. The rest stays as Hypothesis has it here or on a build server.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,5 +19,5 @@ def _patience_with_opsin() -> Iterator[None]:
     """A name that waits for a processor is still read; how one is given up is told to a reader of a test's own."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_OPSIN_SECONDS", "60")
-        configure(time_limit_s=60.0)
+        opsin().limits = Limits(name_s=60.0, start_s=300.0)
         yield

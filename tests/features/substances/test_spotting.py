@@ -264,7 +264,7 @@ def test_ordinary_goods_give_nothing(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def reader() -> Opsin:
-    return Opsin(limits=Limits(name_s=20.0))
+    return Opsin(limits=Limits(name_s=300.0, start_s=300.0))
 
 
 @pytest.mark.parametrize(
