@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import sys
 import threading
+import time
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -283,8 +284,11 @@ def test_look_ups_that_take_long_hold_up_no_score(client: Client) -> None:
     )
     thread.start()
     try:
+        until = time.monotonic() + 30
+        while limiter.statistics().tasks_waiting == 0:
+            assert time.monotonic() < until, "the look-up never waited"
+            time.sleep(0.01)
         assert client.post("/v1/score", json=EXAMPLE_SHIPMENT).status_code == 200
-        thread.join(0.2)
         assert answers == []
     finally:
         for number in range(int(limiter.total_tokens)):
