@@ -1,5 +1,5 @@
 # Two images of one checkout:
-#   docker build --tag tidewaiter .                                    the service: no build tools, no pip, no MLflow, not root
+#   docker build --tag tidewaiter .                                    the service: no compiler, no MLflow, no pip beside it, not root
 #   docker build --tag tidewaiter-training --target training .         `tidewaiter train` and the MLflow server of compose.yaml
 ARG PYTHON=3.13
 
