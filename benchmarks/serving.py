@@ -69,8 +69,8 @@ class Plan:
 
 PLANS: Final = {
     Size.quick: Plan(items=12_000, batches=30, each=4_000, rounds=2, seconds=0.5, starts=1),
-    Size.usual: Plan(items=120_000, batches=250, each=38_000, rounds=5, seconds=1.2, starts=5),
-    Size.full: Plan(items=150_000, batches=350, each=52_000, rounds=7, seconds=1.2, starts=5),
+    Size.usual: Plan(items=120_000, batches=300, each=38_000, rounds=5, seconds=1.2, starts=5),
+    Size.full: Plan(items=150_000, batches=420, each=52_000, rounds=7, seconds=1.2, starts=5),
 }
 
 
