@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bars, files, reason_tables, report, scaling, serving, stages
+from benchmarks import account, bars, files, reason_tables, report, scaling, serving, stages
 from benchmarks.tables import Table
 
 
@@ -181,6 +181,25 @@ def test_a_stage_has_its_share_of_the_time_it_was_measured_in() -> None:
     assert table.rows[0] == ("parse JSON", "10.0", "10.0 %", "", "", "", "")
 
 
+def test_what_a_file_takes_beyond_its_floor_is_accounted_for_to_the_last_stage() -> None:
+    spent = {
+        "reader": 4.0,
+        "history, keys": 2.0,
+        "history": 1.0,
+        "features, party": 3.0,
+        "features, history": 1.0,
+        "new": 5.0,
+    }
+    stages_of_file = {**STAGES, "file": {**PART, "stages": spent, "rows": 1_000}}
+    csv = {"name": "csv", "rows": 1_000_000, "floor": [2.0, 4.0, 3.0]}
+    told = {row[0]: row[1:] for row in account.table({"formats": [csv]}, stages_of_file).rows}
+    assert told["lines into columns of distinct texts"] == ("4.00", "25.0 %", "1.33x")
+    assert told["history: parties and places into keys, and what is known of them"][0] == "3.00"
+    assert told["features of descriptions, names, codes, values, routes"][0] == "4.00"
+    assert told["the rest"][0] == "5.00"
+    assert told["in all"] == ("16.0", "", "5.33x")
+
+
 def test_growth_is_told_as_a_multiple_of_the_first() -> None:
     items, _, unknown, batch, sizes = scaling.tables(SCALING)
     assert items.rows[-1] == ("200", "5,000", "25.0x")
@@ -209,6 +228,7 @@ def test_every_bar_says_whether_it_is_met() -> None:
     assert told["contributions of 1, of pred_contrib, large"] == ("at least 10 x", "80.0 x", "yes")
     assert told["contributions of 100, of pred_contrib, champion"][2] == "**no**"
     assert told["first request, of the thousandth"] == ("at most 1.5 x", "2.50 x", "**no**")
+    assert told["first request, of one in a stream"] == ("at most 1.5 x", "3.33 x", "**no**")
     assert told["memory of 10,000,000 rows"] == ("at most 700 MB", "650 MB", "yes")
     assert told["cost a row of 10,000,000 rows, of 100,000"] == ("at most 1.1 x", "1.15 x", "**no**")
 
