@@ -31,7 +31,7 @@ KERNELS := $(shell find features models service -name '*.pxd' 2>/dev/null | sort
 KERNEL_STAMP := $(call stamp,kernels,setup.py $(KERNELS) $(KERNELS:.pxd=.py))
 
 CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
-SOURCES := benchmarks features models service training tests
+SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
 .PHONY: help demo dev test lint champion readme benchmarks lock compose-secrets clean
@@ -121,7 +121,7 @@ $(BENCH_STAMP): | $(BIN)/python
 # again. Without a compiler they run as Python.
 $(KERNEL_STAMP): | $(BIN)/python
 	@$(BIN)/python setup.py --quiet build_ext --build-lib . || true
-	@$(BIN)/python -m features.kernels
+	@$(BIN)/python -m features.compiled
 	@rm -f $(VENV)/.kernels-* && touch $@
 
 .PHONY: $(VENV)/.installed

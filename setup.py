@@ -17,7 +17,7 @@ from setuptools.errors import BaseError, CCompilerError, CompileError
 #: Rounding as IEEE 754 has it, on every processor: no contraction to fused operations, no reordering.
 FLAGS = ["-g0", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
 #: These loops are over numbers, several of which go through a processor at once. Those over texts gain nothing from it.
-NUMBERS = ("models/", "features/kernels/texts_headings.")
+NUMBERS = ("models/", "features/groups/classification/headings.")
 BUILD = Path("build/cython")
 #: A compiler takes some hundred megabytes, and there are not many more modules than this.
 MOST_JOBS = 8
@@ -52,7 +52,7 @@ def shared() -> Extension:
         partly.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={partly}"], check=True)
         partly.replace(source)
-    return extension(f"features.kernels.{name}", source)
+    return extension(f"features.{name}", source)
 
 
 def extensions() -> list[Extension]:

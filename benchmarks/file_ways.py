@@ -1,6 +1,6 @@
 """Ways to score a file, each in a process of its own: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
 
-``ours`` is `service.batch.score_file` as ``tidewaiter score`` calls it; ``floor`` is what cannot be left out: parsing,
+``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it; ``floor`` is what cannot be left out: parsing,
 predicting ready-made numbers with all heads, and contributions for as many rows as are explained, with the model's own predictor;
 ``lightgbm`` is the same with LightGBM's; ``plain`` is the script that somebody would write: pandas, the library's features of the
 whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
@@ -20,14 +20,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fields import MANIFEST_NAMES
+from features.manifest.fields import MANIFEST_NAMES
 from features.readers import open_table
 from features.readers.source import is_parquet
-from features.table import Coded, ManifestTable
-from models.bundle import load
+from features.table.table import Coded, ManifestTable
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
 from models.lanes import GREEN
-from models.risk_model import RiskModel
-from models.store import champion_dir
+from models.scoring.risk_model import RiskModel
 from service.memory import arrow_alone, keep_memory_small
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def threads() -> int:
 
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
     """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
-    from service.batch import score_file
+    from service.files.batch import score_file
     from service.memory import settled
 
     began = time.perf_counter()

@@ -15,7 +15,7 @@ from benchmarks.file_ways import write_jsonl
 from benchmarks.script import Result, Size, run, say
 from benchmarks.shipments import next_days
 from benchmarks.tables import Table, number, share, times
-from training.world import write
+from training.worlds.own import write
 
 FORMATS: Final = ("csv", "parquet", "jsonl")
 #: Rows that costs are compared with.

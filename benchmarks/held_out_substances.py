@@ -25,18 +25,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.machine import describe
-from features.groups.substance import resolved
+from features.groups.substance.group import resolved
 from features.reference import benign_chemicals, substances
 from features.reference.unii import unii_names
 from features.space import FeatureSpace
 from features.substances import WATCHED, Match, SubstanceIndex
-from models.calibration import combine
-from models.settings import DEFAULT_BASE_RATES
-from training.boosting import BoostingParams, Examples, fit_heads, keep_for_prevalence, refit_heads
-from training.dataset import simulated
-from training.metrics import SHARES, Ranking
-from training.stream import Part, Stream, part_of, plan, replayed
-from training.windows import Window, Windows
+from models.calibration.calibration import combine
+from models.scoring.settings import DEFAULT_BASE_RATES
+from training.data.dataset import simulated
+from training.data.stream import Part, Stream, part_of, plan, replayed
+from training.data.windows import Window, Windows
+from training.evaluation.metrics import SHARES, Ranking
+from training.fitting.boosting import BoostingParams, Examples, fit_heads, keep_for_prevalence, refit_heads
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

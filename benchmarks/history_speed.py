@@ -9,11 +9,11 @@ import tracemalloc
 import numpy as np
 
 from benchmarks.machine import describe
-from features.groups.history import History
-from features.groups.history_keys import PARTIES, ROWS, history_keys
-from features.table import ManifestTable
-from training.dataset import rows_of, simulated
-from training.windows import NEVER
+from features.groups.history.history import History
+from features.groups.history.keys import PARTIES, ROWS, history_keys
+from features.table.table import ManifestTable
+from training.data.dataset import rows_of, simulated
+from training.data.windows import NEVER
 
 _CHUNK = 16_384
 

@@ -33,8 +33,8 @@ def describe(names: Sequence[str] = LIBRARIES) -> str:
 
 def champion() -> str:
     """One line: name and size of the bundled champion, which everything is measured with."""
-    from models.bundle import load
-    from models.store import champion_dir
+    from models.bundle.bundle import load
+    from models.bundle.store import champion_dir
 
     model = load(champion_dir())
     texts = [booster.model_to_string() for booster in model.boosters.values()]

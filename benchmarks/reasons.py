@@ -3,7 +3,8 @@
     python -m benchmarks.reasons [--repeats 5]
 
 The boosters: the first head of the bundled champion, and one of 500 trees of 63 leaves grown here on invented numbers. All
-compute the same values (`models.contributions`). Repetitions alternate between the ways; shown are medians of the processor time
+compute the same values (`models.trees.contributions`).
+Repetitions alternate between the ways; shown are medians of the processor time
 of one thread, single rows a hundred different ones in turn.
 """
 
@@ -21,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from models import bundle
-from models.predictor import Predictor, check_rows
-from models.store import champion_dir
-from models.trees import read_trees
+from models.bundle import bundle
+from models.bundle.store import champion_dir
+from models.trees.predictor import Predictor, check_rows
+from models.trees.trees import read_trees
 
 Floats = NDArray[np.float64]
 ROWS: Final = (1, 100, 10_000)

@@ -20,10 +20,10 @@ from benchmarks.script import Result, Size, run, say
 from benchmarks.shipments import Record, never_seen, simulated, words
 from benchmarks.stages import Answering
 from benchmarks.tables import Table, number, times
-from models.bundle import load
-from models.risk_model import RiskModel
-from models.settings import RISK
-from models.store import champion_dir
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import RISK
 
 if TYPE_CHECKING:
     import lightgbm as lgb

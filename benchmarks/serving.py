@@ -31,10 +31,10 @@ from benchmarks.servers.mlflow_save import save
 from benchmarks.servers.running import PAUSE, Running, free_port, stopping
 from benchmarks.shipments import Record, never_seen, simulated, with_names
 from benchmarks.tables import Table, number, times
-from features.records import read_record
-from features.table import ManifestTable
-from models.bundle import load
-from models.store import champion_dir
+from features.manifest.records import read_record
+from features.table.table import ManifestTable
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
 
 #: Connections at a time.
 CONNECTIONS: Final = (1, 8, 32)

@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypedDict
 
-from features.fields import ITEM_NAMES, MANIFEST_NAMES
-from features.records import HEAD_NAMES, read_record
-from features.shipment import shipment_to_json
-from features.table import Coded, ManifestTable
-from models.bundle import load
-from models.store import champion_dir
+from features.manifest.fields import ITEM_NAMES, MANIFEST_NAMES
+from features.manifest.records import HEAD_NAMES, read_record
+from features.manifest.shipment import shipment_to_json
+from features.table.table import Coded, ManifestTable
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
 
 Record = dict[str, Any]
 
@@ -51,7 +51,7 @@ def simulated(items: int, seed: int) -> list[Record]:
 
     Texts repeat in them as in the simulated trade: the same firms, places and goods come again and again.
     """
-    from training.world import sample
+    from training.worlds.own import sample
 
     told = sample(items, seed, **next_days())
     columns = {name: Coded.from_list(values) for name, values in told.items() if name in MANIFEST_NAMES}

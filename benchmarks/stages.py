@@ -26,50 +26,53 @@ from benchmarks.script import Result, Size, run, say
 from benchmarks.shipments import next_days, simulated
 from benchmarks.tables import Table, number, share
 from features.space import FeatureSpace
-from models.bundle import load
-from models.risk_model import RiskModel
-from models.settings import ScoreSettings
-from models.store import champion_dir
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import ScoreSettings
 from service.api.written import written
-from service.live_history import LiveHistory
 from service.memory import settled
-from service.model_host import Served
-from service.scoring import Options, score
+from service.scoring.answers import Options, score
+from service.scoring.live_history import LiveHistory
+from service.scoring.model_host import Served
 
 #: Stage -> functions that do it, as ``module:name``, where they are looked up when they are called.
 STAGES: Final[dict[str, tuple[str, ...]]] = {
     "reader": ("features.readers.reader:TableReader.__iter__",),
-    "read shipments": ("service.scoring:read_record",),
+    "read shipments": ("service.scoring.answers:read_record",),
     "table": (
-        "features.table:ManifestTable.from_records",
-        "features.table:ManifestTable.from_columns",
-        "features.table:ManifestTable.accepted",
+        "features.table.table:ManifestTable.from_records",
+        "features.table.table:ManifestTable.from_columns",
+        "features.table.table:ManifestTable.accepted",
     ),
-    "history, keys": ("features.groups.history:history_keys",),
-    "history": ("features.groups.history:History.advance",),
+    "history, keys": ("features.groups.history.history:history_keys",),
+    "history": ("features.groups.history.history:History.advance",),
     **{
         f"features, {group.name}": (f"{type(group).__module__}:{type(group).__name__}.fill",)
         for group in FeatureSpace().groups
     },
     "features, the rest": ("features.space:FeatureSpace.transform", "features.space:FeatureSpace.substances"),
-    "predict": ("models.risk_model:RiskModel.predict_raw",),
+    "predict": ("models.scoring.risk_model:RiskModel.predict_raw",),
     "calibrate, lanes": (
-        "models.risk_model:RiskModel.calibrate",
-        "models.risk_model:RiskModel.not_by_country_alone",
+        "models.scoring.risk_model:RiskModel.calibrate",
+        "models.scoring.risk_model:RiskModel.not_by_country_alone",
         "models.lanes:Lanes.assign",
-        "models.percentile:ReferenceScores.percentile",
+        "models.calibration.percentile:ReferenceScores.percentile",
     ),
     "reasons": (
-        "models.risk_model:RiskModel._explain",
-        "models.reasons:Explanations.texts",
-        "models.reasons:Explanations.to_json",
+        "models.scoring.risk_model:RiskModel._explain",
+        "models.reasons.reasons:Explanations.texts",
+        "models.reasons.reasons:Explanations.to_json",
     ),
-    "answer": ("models.scores:Scores.answers",),
-    "score columns": ("service.score_columns:ChunkScorer.prepare", "service.score_columns:ChunkScorer.score"),
+    "answer": ("models.scoring.scores:Scores.answers",),
+    "score columns": (
+        "service.files.score_columns:ChunkScorer.prepare",
+        "service.files.score_columns:ChunkScorer.score",
+    ),
     "writer": (
-        "service.batch:_OutputLayout.table",
-        "service.output:_DelimitedWriter.write",
-        "service.output:_DelimitedWriter.close",
+        "service.files.batch:_OutputLayout.table",
+        "service.files.output:_DelimitedWriter.write",
+        "service.files.output:_DelimitedWriter.close",
     ),
 }
 _REST: Final = "the rest"
@@ -237,8 +240,8 @@ def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: i
 
 def scored_file(model: RiskModel, rows: int) -> Result:
     """A CSV into a CSV: processor microseconds a row."""
-    from service.batch import score_file
-    from training.world import write
+    from service.files.batch import score_file
+    from training.worlds.own import write
 
     watch = Stopwatch(time.thread_time_ns)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:

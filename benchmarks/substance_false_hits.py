@@ -206,7 +206,7 @@ def over_unii(index: SubstanceIndex, part: int = 1) -> Counted:
 def _unii_excuse(chemical: Chemical) -> str:
     if any(_bare(name) in _watched_names() for name in chemical.names):
         return "on the list, by name"
-    from features.substances.opsin import opsin
+    from features.substances.read.opsin import opsin
 
     read = [smiles for smiles in (opsin().smiles(name) for name in chemical.names) if smiles]
     return excuse(tuple(dict.fromkeys(read))) if read else UNKNOWN

@@ -37,7 +37,7 @@ def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
     from benchmarks.substance_false_hits import unii_names
     from benchmarks.substance_rows import read
     from benchmarks.substance_writings import smiles
-    from training.world import sample
+    from training.worlds.own import sample
 
     names = unii_names()
     kinds = {
@@ -93,7 +93,7 @@ def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
 
 
 def _opsin() -> Any:
-    from features.substances.opsin import opsin
+    from features.substances.read.opsin import opsin
 
     return opsin()
 

@@ -1,6 +1,6 @@
 """Lanes: thresholds on the risk, and the random share that keeps labels honest.
 
-Thresholds stand on the *uncorrected* risk log-odds (see `models.calibration`): an office that changes its base rate
+Thresholds stand on the *uncorrected* risk log-odds (see `models.calibration.calibration`): an office that changes its base rate
 keeps its lanes. They are part of the bundle and the same for one row and for a file.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.calibration import is_number
+from models.calibration.calibration import is_number
 
 #: Lane names by the code `Lanes.assign` gives.
 LANE_NAMES: Final = ("green", "yellow", "red")

@@ -12,9 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from features.kernels.compiled import slowness
-from models.store import ModelStore
-from service import chemistry
+from features.compiled import slowness
+from models.bundle.store import ModelStore
 from service.api import files, info, scoring, substances
 from service.api.dependencies import Slots, State
 from service.api.direct import Direct
@@ -25,11 +24,12 @@ from service.logs import logger
 from service.memory import settled
 from service.metrics import Metrics
 from service.middleware import Observed
-from service.model_host import Loaded, ModelHost
-from service.rehearsal import rehearse
-from service.scorer import Scorer
+from service.scoring.model_host import Loaded, ModelHost
+from service.scoring.rehearsal import rehearse
+from service.scoring.scorer import Scorer
+from service.scoring.warm_up import first_request, warm_up
 from service.settings import Settings
-from service.warm_up import first_request, warm_up
+from service.substances import chemistry
 
 #: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
 _LOOKUPS = 2

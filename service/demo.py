@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from service.batch import BatchReport
+    from service.files.batch import BatchReport
 
 #: Invented manifests; `service/samples/README.md` says how they were made.
 SAMPLE: Final = Path(__file__).resolve().parent / "samples" / "manifests.csv"

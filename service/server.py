@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from service.model_host import Loaded
+    from service.scoring.model_host import Loaded
     from service.settings import Settings
 
 #: Open requests get this long to end when the service is told to stop, in seconds; a CSV may be among them.

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
-    from models.settings import ScoreSettings
+    from models.scoring.settings import ScoreSettings
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         Raises:
             ValueError: a base rate or the random share cannot be.
         """
-        from models.settings import ScoreSettings
+        from models.scoring.settings import ScoreSettings
 
         return ScoreSettings(
             base_rates=self.base_rates or None,

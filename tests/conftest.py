@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from features.substances.opsin import Limits, opsin
+from features.substances.read.opsin import Limits, opsin
 
 # An example that waits for a processor is no finding. The rest stays as Hypothesis has it here or on a build server.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from features.fields import FIELDS
+from features.manifest.fields import FIELDS
 from features.reference import class_definitions
 from features.substances.match import KINDS
-from models.settings import DEFAULT_BASE_RATES
+from models.scoring.settings import DEFAULT_BASE_RATES
 from service.app import create_app
-from service.score_columns import ALL_SCORE_COLUMNS
+from service.files.score_columns import ALL_SCORE_COLUMNS
 from service.settings import Settings
-from service.substances import COLUMNS
+from service.substances.answers import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from features.kernels.compiled import uncompiled
+from features.compiled import uncompiled
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("features", "models", "service") for path in (ROOT / folder).rglob("*.pxd"))
@@ -37,12 +37,12 @@ sys.path_hooks.insert(0, plain)
 sys.path_importer_cache.clear()
 sys.path.insert(0, root)
 
-from features.kernels import columns
+from features.table import gather
 from models import bundle
-from models.store import champion_dir
-from service.batch import score_file
+from models.bundle.store import champion_dir
+from service.files.batch import score_file
 
-assert columns.__file__.endswith(".py"), columns.__file__
+assert gather.__file__.endswith(".py"), gather.__file__
 score_file(source, target, bundle.load(champion_dir()), explain="all")
 """
 
@@ -59,7 +59,7 @@ def test_what_is_compiled_was_compiled_from_the_source_that_is_there(path: Path)
 
 
 def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.kernels.compiled._ROOT", tmp_path)
+    monkeypatch.setattr("features.compiled._ROOT", tmp_path)
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / "loops.py").touch()
     (tmp_path / "features" / "loops.pxd").touch()
@@ -70,7 +70,7 @@ def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypat
 
 def as_python(name: str) -> ModuleType:
     """A kernel of models as Python runs it that has no compiled one."""
-    loader = SourceFileLoader(f"plain_{name}", str(ROOT / "models" / "kernels" / f"{name}.py"))
+    loader = SourceFileLoader(f"plain_{name}", str(ROOT / "models" / "trees" / f"{name}.py"))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     plain = importlib.util.module_from_spec(spec)
@@ -79,8 +79,8 @@ def as_python(name: str) -> ModuleType:
 
 
 def test_uncompiled_contributions_are_the_same_to_the_last_bit() -> None:
-    from models.kernels import shapley
-    from models.trees import read_trees
+    from models.trees import shapley
+    from models.trees.trees import read_trees
     from tests.models.boosters import edge_rows, grow
 
     boosters = [grow(8, 2), grow(20, 2), grow(64, 1), grow(40, 1, chain=True), grow(24, 1, zero_as_missing=True)]
@@ -96,8 +96,8 @@ def test_uncompiled_contributions_are_the_same_to_the_last_bit() -> None:
 
 
 def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
-    from models.kernels import forest
-    from models.trees import read_trees
+    from models.trees import forest
+    from models.trees.trees import read_trees
     from tests.models.boosters import edge_rows, grow
 
     boosters = [grow(8, 2), grow(64, 2), grow(24, 1, zero_as_missing=True)]
@@ -113,10 +113,10 @@ def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
 
 
 def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
-    from models import bundle
-    from models.store import champion_dir
-    from service.batch import score_file
-    from training.world import write
+    from models.bundle import bundle
+    from models.bundle.store import champion_dir
+    from service.files.batch import score_file
+    from training.worlds.own import write
 
     source, compiled, plain = tmp_path / "in.csv", tmp_path / "compiled.csv", tmp_path / "plain.csv"
     write(source, None, 400, 3)
@@ -139,8 +139,8 @@ def test_what_cannot_be_compiled_is_left_out_with_all_that_needs_it(
 ) -> None:
     if sys.platform == "win32" or (made and shutil.which("cc") is None):
         pytest.skip("no compiler that a script could stand in for")
-    kernels = tmp_path / "features" / "kernels"
-    kernels.mkdir(parents=True)
+    kernels = tmp_path / "features"
+    kernels.mkdir()
     shutil.copy(ROOT / "setup.py", tmp_path)
     for name in ("one", "two"):
         (kernels / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")

@@ -14,29 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.readers import ColumnMapping
-from features.substances.opsin import opsin
-from models.bundle import load, save
+from features.substances.read.opsin import opsin
+from models.bundle.bundle import load, save
+from models.calibration.percentile import ReferenceScores
 from models.lanes import Lanes
-from models.percentile import ReferenceScores
-from models.predictor import StoredRows
-from models.risk_model import RiskModel
-from models.settings import DEFAULT_BASE_RATES, RISK
-from training.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
-from training.calibrating import DETECTION, HeldOut, fit_calibrators, illicit, raw_scores, risk_log_odds
-from training.card import build_card, created_at, model_version, run_document
-from training.ceiling import ceiling, truth_world
-from training.dataset import BadData, Dataset, from_file, simulated
-from training.evaluation import Outcome, Scored
-from training.feature_cache import FeatureCache
-from training.predictions import predict_file
-from training.run_evaluation import evaluate_run, learned_rows
-from training.search import fit_searched
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import DEFAULT_BASE_RATES, RISK
+from models.trees.predictor import StoredRows
+from training.data.dataset import BadData, Dataset, from_file, simulated
+from training.data.feature_cache import FeatureCache
+from training.data.stream import Kept, Stream, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled
+from training.data.windows import Windows
+from training.evaluation.ceiling import ceiling, truth_world
+from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.predictions import predict_file
+from training.evaluation.run_evaluation import evaluate_run, learned_rows
+from training.evaluation.study import run_study
+from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth
+from training.fitting.boosting import BoostingParams, HeadFit, fit_heads, refit_heads
+from training.fitting.calibrating import DETECTION, HeldOut, fit_calibrators, illicit, raw_scores, risk_log_odds
+from training.fitting.search import fit_searched
+from training.reports.card import build_card, created_at, model_version, run_document
 from training.stages import Stages
-from training.stream import Kept, Stream, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled
-from training.study import run_study
-from training.tenth_world import TenthWorld, calibration_in_tenth
-from training.windows import Windows
-from training.world import TooEasy, margins
+from training.worlds.own import TooEasy
+from training.worlds.own.checks import margins
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,7 +131,7 @@ class Curves:
 def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult:
     """Train, evaluate, bundle and track one model.
 
-    Raises `training.dataset.BadData`, `training.labels.BadLabels`, `training.windows.TooLittleData`, and what the
+    Raises `training.data.dataset.BadData`, `training.data.labels.BadLabels`, `training.data.windows.TooLittleData`, and what the
     readers raise; each message says what is wrong where.
     """
     config.check()
@@ -307,7 +308,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
             report = run_document(model, result.digest, metrics)
             config.metrics.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         if config.track:
-            from training.tracking import log_run
+            from training.registry.tracking import log_run
 
             with stages("MLflow") as say:
                 result.run_id, result.registered_version = log_run(result, folder, data, config)

@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
 from benchmarks.servers.work import Manifests
-from training.pyfunc_model import frame_columns
+from training.registry.pyfunc_model import frame_columns
 
 
 class ColumnModel(PythonModel):

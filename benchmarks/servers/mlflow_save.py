@@ -29,8 +29,8 @@ def save(bundle: Path, folder: Path) -> None:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from models.bundle import load
-        from training.tracking import model_signature
+        from models.bundle.bundle import load
+        from training.registry.tracking import model_signature
 
         model = load(bundle)
         numbers = TensorSpec(np.dtype(np.float64), (-1, len(model.space.names)))

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from features.records import read_record
-from features.table import Coded, ManifestTable
-from models.bundle import load
-from models.calibration import combine, probability
-from service.live_history import LiveHistory
+from features.manifest.records import read_record
+from features.table.table import Coded, ManifestTable
+from models.bundle.bundle import load
+from models.calibration.calibration import combine, probability
+from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
-    from features.groups.history import History
+    from features.groups.history.history import History
 
 FloatArray = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.table import ManifestTable
+from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
@@ -40,7 +40,7 @@ class Group:
         """Learn statistics from the rows of a fit window."""
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        """(n_rows, len(features)) float64; NaN is missing. ``history`` is (n_shipments, H) of `features.groups.history`."""
+        """(n_rows, len(features)) float64; NaN is missing. ``history`` is (n_shipments, H) of `features.groups.history.history`."""
         out = np.empty((table.n_rows, len(self.features)))
         self.fill(table, history, out)
         return out

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.readers.as_text import text_column
-from features.table import Coded
+from features.table.table import Coded
 
 IntArray = NDArray[np.int64]
 #: Column -> its rows' JSON values, None where they are texts as the table has them.

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from features.fields import FIELD, FIELDS
+from features.manifest.fields import FIELD, FIELDS
 
 #: Field, then the other names it goes by, likelier ones first. `shipment_id` comes first, as in the manifest, so a lone
 #: house document number is taken as the shipment's reference; beside a better one it is the ``house_id``.

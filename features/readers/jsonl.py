@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from features.fields import FIELD, ITEM_NAMES
-from features.kernels.rows import OTHERS, columns_of
+from features.manifest.fields import FIELD, ITEM_NAMES
 from features.readers.chunk import Piece, Reject
 from features.readers.errors import Unreadable
+from features.readers.json_columns import OTHERS, columns_of
 from features.readers.source import ByteSource
 from features.readers.text import LineBlocks
 

@@ -183,7 +183,7 @@ class EcommerceGood:
 
 @dataclass(frozen=True, slots=True)
 class Typology:
-    """An indicator that a manifest can show. ``fields`` are names of `features.fields`."""
+    """An indicator that a manifest can show. ``fields`` are names of `features.manifest.fields`."""
 
     id: str
     name: str

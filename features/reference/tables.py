@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from features.fields import CHANNELS, MANIFEST_NAMES
+from features.manifest.fields import CHANNELS, MANIFEST_NAMES
 from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
 from features.reference.reading import Row, read

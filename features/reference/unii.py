@@ -1,6 +1,6 @@
 """Names of substances from the FDA's list of Unique Ingredient Identifiers, reduced to those that matter here.
 
-Made by `python -m features.substances.build_unii`, which says what the three kinds are. The list is a work of the United
+Made by `python -m tools.build_unii`, which says what the three kinds are. The list is a work of the United
 States government and in the public domain. Read on first use.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.substances.index import SubstanceIndex
+from features.substances.find.index import SubstanceIndex
 from features.substances.match import BENIGN, WATCHED, Match
 
 __all__ = ["BENIGN", "WATCHED", "Match", "SubstanceIndex"]

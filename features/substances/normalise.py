@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Final
 
-from features.kernels.texts_scan import mixes_letters_and_figures, name_tokens
+from features.texts.scan import mixes_letters_and_figures, name_tokens
 
 # Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}

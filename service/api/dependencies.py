@@ -10,11 +10,11 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
 from pydantic_core import to_json
 
-from models.settings import ScoreSettings
+from models.scoring.settings import ScoreSettings
 from service.metrics import Metrics
-from service.model_host import ModelHost
-from service.scorer import Scorer
-from service.scoring import Explain, Options
+from service.scoring.answers import Explain, Options
+from service.scoring.model_host import ModelHost
+from service.scoring.scorer import Scorer
 from service.settings import Settings
 
 

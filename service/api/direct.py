@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from service.api.dependencies import KnownQueries
-    from service.scoring import Options
+    from service.scoring.answers import Options
 
 Endpoint = Callable[[Request, "Options"], Awaitable[Response]]
 

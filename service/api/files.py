@@ -19,17 +19,17 @@ from features.readers import Unreadable
 from service.api.dependencies import FileOptions, State, note, state_of
 from service.api.openapi import problems
 from service.api.upload import receive_file
-from service.batch import score_csv_stream
 from service.errors import Busy, Unprocessable
-from service.model_host import Served
-from service.scoring import Options
+from service.files.batch import score_csv_stream
+from service.scoring.answers import Options
+from service.scoring.model_host import Served
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from features.groups.history import History
-    from models.risk_model import RiskModel
-    from models.scores import Scores
+    from features.groups.history.history import History
+    from models.scoring.risk_model import RiskModel
+    from models.scoring.scores import Scores
     from service.metrics import Metrics
 
 router = APIRouter(prefix="/v1", tags=["scoring"])

@@ -7,14 +7,14 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from features.fields import FIELD, MANIFEST_NAMES
-from models.settings import DEFAULT_BASE_RATES
+from features.manifest.fields import FIELD, MANIFEST_NAMES
+from models.scoring.settings import DEFAULT_BASE_RATES
 from service.api.answers import Health, ManifestSchema, ModelDescription, Readiness
 from service.api.dependencies import JsonBytes, state_of
 from service.api.openapi import DESCRIBING, problems
-from service.chemistry import chemistry
-from service.model_host import Served
-from service.score_columns import ALL_SCORE_COLUMNS, score_columns
+from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
+from service.scoring.model_host import Served
+from service.substances.chemistry import chemistry
 
 router = APIRouter()
 

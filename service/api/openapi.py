@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from features.fields import FIELDS, Field, Kind, Level
-from features.shipment import FURTHER
+from features.manifest.fields import FIELDS, Field, Kind, Level
+from features.manifest.shipment import FURTHER
 from service.api.answers import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
-from service.substances import MAX_QUERY, jurisdictions
+from service.substances.answers import MAX_QUERY, jurisdictions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -21,7 +21,7 @@ from service.api.bodies import read_json
 from service.api.dependencies import JsonBytes, note, state_of
 from service.api.openapi import EXAMPLE_QUERIES, json_body, problems
 from service.errors import NotFound, TooLarge, Unprocessable, shortened
-from service.substances import (
+from service.substances.answers import (
     MAX_QUERY,
     CannotDraw,
     Question,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.risk_model import RiskModel
+    from models.scoring.risk_model import RiskModel
     from service.settings import Settings
 
 
@@ -44,8 +44,8 @@ def load_model(bundle: Path | None) -> RiskModel:
         BundleRefused: it is missing, altered, or of another feature list or protocol.
         StoreError: the store's pointer is damaged.
     """
-    from models.bundle import load
-    from models.store import ModelStore
+    from models.bundle.bundle import load
+    from models.bundle.store import ModelStore
 
     settings = environment()
     if bundle is None:

@@ -61,7 +61,7 @@ def explained(error: BaseException) -> tuple[int, str]:
 
 
 def _of_cause(cause: Exception, otherwise: int) -> int:
-    refused = getattr(sys.modules.get("models.bundle"), "BundleRefused", None)
+    refused = getattr(sys.modules.get("models.bundle.bundle"), "BundleRefused", None)
     return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else otherwise
 
 
@@ -70,13 +70,13 @@ _KNOWN: Final = (
     (WRONG_USE, "service.cli.errors", "WrongUse"),
     (WRONG_USE, "features.readers.errors", "MappingError"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),
-    (WRONG_USE, "service.output", "OutputRefused"),
-    (BUNDLE_REFUSED, "models.bundle", "BundleRefused"),
-    (BUNDLE_REFUSED, "models.store", "StoreError"),
-    (UNREADABLE, "training.dataset", "BadData"),
-    (UNREADABLE, "training.labels", "BadLabels"),
-    (UNREADABLE, "training.windows", "TooLittleData"),
-    (WRONG_USE, "training.world.priors", "BadPrior"),
-    (WRONG_USE, "training.promotion", "PromotionRefused"),
-    (WRONG_USE, "training.compare", "UnknownRun"),
+    (WRONG_USE, "service.files.output", "OutputRefused"),
+    (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
+    (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
+    (UNREADABLE, "training.data.dataset", "BadData"),
+    (UNREADABLE, "training.data.labels", "BadLabels"),
+    (UNREADABLE, "training.data.windows", "TooLittleData"),
+    (WRONG_USE, "training.worlds.own.priors", "BadPrior"),
+    (WRONG_USE, "training.registry.promotion", "PromotionRefused"),
+    (WRONG_USE, "training.reports.compare", "UnknownRun"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.promotion import Promotion
+    from training.registry.promotion import Promotion
 
 TrackingUri = Annotated[
     str | None,
@@ -26,7 +26,7 @@ def promote(
 ) -> None:
     """Put a registered version into service and move the alias champion to it."""
     from service.cli.common import environment
-    from training.promotion import promote as promote_version
+    from training.registry.promotion import promote as promote_version
 
     _tell("In service", promote_version(version, environment().models_dir, tracking_uri))
 
@@ -34,7 +34,7 @@ def promote(
 def rollback(tracking_uri: TrackingUri = None) -> None:
     """Put the version that was in service before back."""
     from service.cli.common import environment
-    from training.promotion import rollback as roll_back
+    from training.registry.promotion import rollback as roll_back
 
     _tell("In service again", roll_back(environment().models_dir, tracking_uri))
 
@@ -45,7 +45,7 @@ def pull(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Fetch the bundle behind an alias into a folder, verified; nothing is put into service."""
-    from training.promotion import pull as pull_alias
+    from training.registry.promotion import pull as pull_alias
 
     _tell("Fetched", pull_alias(alias, to, tracking_uri))
 
@@ -57,7 +57,7 @@ def show(
     ] = None,
 ) -> None:
     """Print a model's card, once its bundle is verified."""
-    from models.card import card_markdown
+    from models.bundle.card import card_markdown
     from service.cli.common import load_model
 
     model = load_model(folder)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from models.risk_model import RiskModel
-    from service.batch import BatchReport
+    from models.scoring.risk_model import RiskModel
+    from service.files.batch import BatchReport
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
 MappingFile = Annotated[
@@ -47,13 +47,13 @@ def score(
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
     """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
-    from features.kernels.compiled import slowness
+    from features.compiled import slowness
     from features.readers.source import is_parquet
-    from service.chemistry import chemistry
     from service.cli.common import load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
     from service.memory import arrow_alone, keep_memory_small
+    from service.substances.chemistry import chemistry
 
     keep_memory_small()
     if not is_parquet(source):
@@ -88,18 +88,18 @@ def score_into(
     """Score a file with a progress bar, under the settings of the environment; the model is of no use for another file.
 
     Raises:
-        Unreadable, MappingError, OutputRefused: see `service.batch.score_file`.
+        Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
     from typing import cast
 
     from features.readers import ColumnMapping
-    from models.risk_model import Explain
-    from service.batch import score_file
-    from service.chemistry import set_up
+    from models.scoring.risk_model import Explain
     from service.cli.common import environment
     from service.cli.console import row_progress
+    from service.files.batch import score_file
     from service.memory import settled
+    from service.substances.chemistry import set_up
 
     settings = environment()
     set_up(settings)
@@ -131,7 +131,7 @@ def validate(
     from features.readers import ColumnMapping
     from service.cli.console import row_progress
     from service.cli.errors import SOME_REJECTED
-    from service.validate import validate_file
+    from service.files.validate import validate_file
 
     with row_progress(source.name) as progress:
         report = validate_file(source, ColumnMapping.load(mapping) if mapping else None, progress=progress)

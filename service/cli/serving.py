@@ -30,12 +30,12 @@ def serve(
 
 
 def _serve(host: str | None, port: int | None, workers: int | None) -> None:
-    from models.bundle import verify
-    from models.store import ModelStore, resolve
+    from models.bundle.bundle import verify
+    from models.bundle.store import ModelStore, resolve
     from service.cli.common import environment
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
-    from service.model_host import load_current
+    from service.scoring.model_host import load_current
     from service.server import PortTaken, run
     from service.settings import unknown_variables
 

@@ -37,9 +37,9 @@ def substance(
     ] = None,
 ) -> None:
     """Say what a chemical is, which law lists it, under which words and since when; for a text or a file of them."""
-    from service.chemistry import set_up
     from service.cli.common import environment
     from service.cli.errors import WrongUse
+    from service.substances.chemistry import set_up
 
     if file and (as_json or drawing):
         raise WrongUse("--json and --drawing go with a TEXT, not with --file.")
@@ -63,8 +63,8 @@ def _ask(text: str, on: date, place: str | None, *, as_json: bool, drawing: Path
     from rich.console import Console
 
     from service.cli.errors import WrongUse
-    from service.substance_view import show
-    from service.substances import MAX_QUERY, Question, answer
+    from service.substances.answers import MAX_QUERY, Question, answer
+    from service.substances.view import show
 
     if not text.strip() or len(text) > MAX_QUERY:
         raise WrongUse(f"TEXT must have 1 to {MAX_QUERY:,} characters, got {len(text.strip()):,}.")
@@ -81,16 +81,16 @@ def _ask(text: str, on: date, place: str | None, *, as_json: bool, drawing: Path
 
 
 def _write(path: Path, drawn: str) -> None:
-    from service.output import whole_file
+    from service.files.output import whole_file
 
     with whole_file(path) as target:
         target.write(drawn.encode())
 
 
 def _resolve(source: Path, target: Path, column: str, on: date, place: str | None) -> None:
-    from service.chemistry import chemistry
     from service.cli.console import row_progress, to_stderr
-    from service.substance_file import resolve_file
+    from service.files.substance_file import resolve_file
+    from service.substances.chemistry import chemistry
 
     with row_progress(source.name) as progress:
         report = resolve_file(source, target, column=column, on=on, jurisdiction=place, progress=progress)
@@ -108,7 +108,7 @@ def _resolve(source: Path, target: Path, column: str, on: date, place: str | Non
 
 def _day(text: str | None) -> date:
     from service.cli.errors import WrongUse
-    from service.substances import read_day, today
+    from service.substances.answers import read_day, today
 
     try:
         return today() if text is None else read_day(text)
@@ -118,7 +118,7 @@ def _day(text: str | None) -> date:
 
 def _place(text: str | None) -> str | None:
     from service.cli.errors import WrongUse
-    from service.substances import read_jurisdiction
+    from service.substances.answers import read_jurisdiction
 
     try:
         return None if text is None else read_jurisdiction(text)

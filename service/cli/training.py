@@ -45,7 +45,7 @@ def generate(
     import json
 
     from service.cli.console import row_progress, to_stdout
-    from training.world import TooEasy, write
+    from training.worlds.own import TooEasy, write
 
     too_easy = TooEasy(seed=seed) if report is not None else None
     with row_progress("Simulating", total=rows) as progress:
@@ -108,10 +108,10 @@ def train(
     from service.memory import keep_memory_small
 
     keep_memory_small()
-    from training.dataset import BadData
+    from training.data.dataset import BadData
     from training.pipeline import DEFAULT_ROWS, TrainConfig
     from training.pipeline import train as train_model
-    from training.report import print_metrics
+    from training.reports.report import print_metrics
 
     config = TrainConfig(
         data=data,
@@ -166,8 +166,8 @@ def evaluate(
     from service.cli.common import environment, load_model
     from service.cli.console import to_stdout
     from service.cli.errors import WrongUse
-    from training.report import print_metrics
-    from training.run_evaluation import evaluate_file, evaluate_predictions
+    from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
+    from training.reports.report import print_metrics
 
     if predictions is not None:
         if bundle is not None or data is not None or mapping is not None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models import bundle
-from models.risk_model import RiskModel
-from models.store import champion_dir
+from models.bundle import bundle
+from models.bundle.store import champion_dir
+from models.scoring.risk_model import RiskModel
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.groups.history import History
-from features.shipment import shipment_from_json
-from features.table import ManifestTable
-from models.risk_model import RiskModel
-from training.world import sample
+from features.groups.history.history import History
+from features.manifest.shipment import shipment_from_json
+from features.table.table import ManifestTable
+from models.scoring.risk_model import RiskModel
+from training.worlds.own import sample
 
 NOW = 1_790_000_000
 
 
 def table_of_world(seed: int = 91, rows: int = 3000) -> ManifestTable:
-    from features.table import Coded
+    from features.table.table import Coded
 
     columns = {name: Coded.from_list(values) for name, values in sample(rows, seed).items()}
     return ManifestTable.from_columns(columns, rows).accepted()

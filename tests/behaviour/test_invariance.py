@@ -15,17 +15,17 @@ import pyarrow.parquet
 import pycountry
 import pytest
 
-from features.fields import FIELD, MANIFEST_NAMES, Level
-from features.shipment import Shipment, shipment_from_json, shipment_to_json
-from features.table import Coded, ManifestTable
-from models.risk_model import RiskModel
-from models.store import ModelStore
+from features.manifest.fields import FIELD, MANIFEST_NAMES, Level
+from features.manifest.shipment import Shipment, shipment_from_json, shipment_to_json
+from features.table.table import Coded, ManifestTable
+from models.bundle.store import ModelStore
+from models.scoring.risk_model import RiskModel
 from service.app import create_app
-from service.batch import score_file
+from service.files.batch import score_file
 from service.settings import Settings
 from tests.service.api_client import Client, serving
-from training.pyfunc_model import score_frame
-from training.world import sample
+from training.registry.pyfunc_model import score_frame
+from training.worlds.own import sample
 
 COUNTRY_FIELDS = ("export_country", "consignor_country", "consignee_country", "origin_country")
 

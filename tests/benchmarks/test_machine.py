@@ -8,8 +8,8 @@ import re
 from importlib.metadata import version
 
 from benchmarks.machine import champion, describe
-from models.bundle import load
-from models.store import champion_dir
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
 
 
 def test_the_machine_is_told_with_day_cores_and_versions() -> None:

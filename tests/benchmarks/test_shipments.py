@@ -10,13 +10,13 @@ import pytest
 
 from benchmarks.servers.catalogue import KINDS, OURS, Asked, Kind
 from benchmarks.shipments import flat_rows, never_seen, simulated, systematic_names, with_names, words
-from features.fields import MANIFEST_NAMES
-from features.records import read_record
-from features.shipment import shipment_to_json
-from features.table import Coded, ManifestTable
-from models.bundle import load
-from models.store import champion_dir
-from service.chemistry import reads_names
+from features.manifest.fields import MANIFEST_NAMES
+from features.manifest.records import read_record
+from features.manifest.shipment import shipment_to_json
+from features.table.table import Coded, ManifestTable
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
+from service.substances.chemistry import reads_names
 
 SHIPMENTS = simulated(60, 3)
 

@@ -13,8 +13,8 @@ from pydantic_core import to_json
 from benchmarks import stages
 from benchmarks.shipments import simulated
 from benchmarks.stages import STAGES, Stopwatch, answered, find, scored_file, watched
-from models.bundle import load
-from models.store import champion_dir
+from models.bundle.bundle import load
+from models.bundle.store import champion_dir
 
 
 class Clock:
@@ -49,7 +49,7 @@ def test_every_stage_is_met_by_requests_or_a_file() -> None:
 
 def test_what_is_not_there_is_not_found() -> None:
     assert find("no.such.module:Thing.name") is None
-    assert find("features.table:ManifestTable.no_such_method") is None
+    assert find("features.table.table:ManifestTable.no_such_method") is None
 
 
 def test_the_time_of_a_stage_is_without_that_of_the_stages_within() -> None:

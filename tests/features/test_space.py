@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from features.groups.base import FloatArray, Group
-from features.groups.history import History
+from features.groups.history.history import History
 from features.space import FeatureSpace
-from features.table import Coded, ManifestTable
+from features.table.table import Coded, ManifestTable
 
 GOODS = [
     ("cotton t-shirt men", "610910", "9", "0.2"),

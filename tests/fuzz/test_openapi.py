@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from models.bundle import save
-from models.store import ModelStore
+from models.bundle.bundle import save
+from models.bundle.store import ModelStore
 from service.app import create_app
 from service.settings import Settings
 from tests.models.small_model import train

@@ -8,8 +8,8 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from models.predictor import check_rows
-from models.trees import read_trees
+from models.trees.predictor import check_rows
+from models.trees.trees import read_trees
 
 
 def grow(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from features.table import ManifestTable
-from models import bundle
-from models.risk_model import RiskModel
-from models.settings import RISK
-from models.store import champion_dir
+from features.table.table import ManifestTable
+from models.bundle import bundle
+from models.bundle.store import champion_dir
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import RISK
 from tests.models.small_model import manifest, table_of, train
 
 

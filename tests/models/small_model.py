@@ -8,15 +8,15 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from features.groups.history import History
+from features.groups.history.history import History
 from features.space import FeatureSpace
-from features.table import Coded, ManifestTable
-from models.calibration import Calibrator, combine
+from features.table.table import Coded, ManifestTable
+from models.calibration.calibration import Calibrator, combine
+from models.calibration.percentile import ReferenceScores
 from models.lanes import Lanes
-from models.percentile import ReferenceScores
-from models.predictor import StoredRows
-from models.risk_model import RiskModel
-from models.settings import DEFAULT_BASE_RATES, RISK
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import DEFAULT_BASE_RATES, RISK
+from models.trees.predictor import StoredRows
 
 HEADS = tuple(DEFAULT_BASE_RATES)
 GOODS = ("silicone phone case", "parts", "cotton t-shirt with print", "sample", "ceramic mug", "chemical raw material")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.calibration.percentile import ReferenceScores
 from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
-from models.percentile import ReferenceScores
-from models.settings import DEFAULT_BASE_RATES, ScoreSettings
+from models.scoring.settings import DEFAULT_BASE_RATES, ScoreSettings
 
 
 class TestLanes:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from models.bundle import save
-from models.store import ModelStore
+from models.bundle.bundle import save
+from models.bundle.store import ModelStore
 from service.api.openapi import EXAMPLE_SHIPMENT
 from service.app import create_app
 from service.logs import configure

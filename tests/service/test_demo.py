@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from features.fields import LABEL_NAMES, MANIFEST_NAMES
-from models.store import ModelStore
-from service.batch import score_file
+from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
+from models.bundle.store import ModelStore
 from service.cli.main import run
 from service.demo import SAMPLE, show_riskiest
-from tests.service.test_score_csv import rows_of
+from service.files.batch import score_file
+from tests.service.api.test_score_csv import rows_of
 
 ROWS = rows_of(SAMPLE.read_bytes())
 
@@ -63,7 +63,7 @@ def test_the_demo_scores_the_sample_and_shows_the_riskiest(
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_table_fits_the_screen(tmp_path: Path, bundle: Path, width: int) -> None:
-    from models.bundle import load
+    from models.bundle.bundle import load
 
     out = tmp_path / "scores.csv"
     report = score_file(SAMPLE, out, load(bundle), rejects_path=tmp_path / "rejects.csv", explain="all")

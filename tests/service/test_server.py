@@ -20,12 +20,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from features.readers import Unreadable
-from models.bundle import load
-from models.store import ModelStore
+from models.bundle.bundle import load
+from models.bundle.store import ModelStore
 from service.app import create_app
 from service.settings import Settings
+from tests.service.api.test_score_csv import CSV, csv_of
 from tests.service.conftest import shipment
-from tests.service.test_score_csv import CSV, csv_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

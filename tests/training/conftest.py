@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.small_data import rows, write
-from training.boosting import BoostingParams
+from training.fitting.boosting import BoostingParams
 from training.pipeline import TrainConfig, TrainResult, train
 
 #: Small data needs few trees, and the tests' time is short.

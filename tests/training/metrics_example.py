@@ -1,4 +1,4 @@
-"""Figures of a run as `training.evaluation` and its neighbours write them, every section filled, all numbers invented."""
+"""Metrics of a run in the form that `training.evaluation` writes. Every section is filled; all numbers are invented."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _without_bins(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def example_card() -> dict[str, Any]:
-    """A card as `training.card` builds it, before its sections are written."""
+    """A card as `training.reports.card` builds it, before its sections are written."""
     window = {"shipments": 1000, "finds": 20, "from": "2025-04-14T00:04:16Z", "to": "2025-12-10T06:37:42Z"}
     return {
         "description": "Probability, from the manifest alone, that a shipment holds watched content",

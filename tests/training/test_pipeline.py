@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import load
+from models.bundle.bundle import load
 from tests.training.conftest import QUICK
 from tests.training.small_data import Row, iso, rows, write
-from training.baselines import BASELINES
-from training.dataset import BadData, from_file
-from training.evaluation import score_dataset
+from training.data.dataset import BadData, from_file
+from training.data.windows import TooLittleData
+from training.evaluation.baselines import BASELINES
+from training.evaluation.evaluation import score_dataset
+from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
 from training.pipeline import TrainConfig, TrainResult, train
-from training.run_evaluation import evaluate_file, evaluate_predictions
-from training.windows import TooLittleData
 
 
 def _train(folder: Path, data: list[Row], **options: object) -> TrainResult:

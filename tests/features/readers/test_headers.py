@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.fields import FIELD
+from features.manifest.fields import FIELD
 from features.readers.headers import ALIASES, nearest, recognise, squeeze
 
 

@@ -1,0 +1,346 @@
+"""Declared texts -> their normal forms, or missing with the problem in words.
+
+Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. They are pure
+and see each distinct text once (`features.table.table`), so a column of a million rows costs what its distinct values cost. The
+functions of many texts, ``texts``, ``numbers`` and ``times``, are what a table calls.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, lru_cache, partial
+from typing import Final
+
+from features.manifest.fields import FIELDS, Field, Kind
+from features.reference import codes
+from features.texts.declared import (
+    TIME_MISSING,
+    normal_forms,
+    numbered,
+    plain_numbers,
+    plain_time,
+    plain_times,
+    unevenly_spaced,
+    unusual_codes,
+)
+
+Normal = tuple[str | None, str | None]
+
+#: Amounts beyond this are mistakes, and sums of them would overflow.
+LARGEST: Final = 1e12
+_SPREADSHEET: Final = re.compile(r"\d+\.0+")
+_SPACES: Final = re.compile(r"\s+")
+_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
+_CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
+_CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_MODE_WORDS: Final = {
+    "sea": "1", "maritime": "1", "ocean": "1", "rail": "2", "road": "3", "truck": "3", "air": "4", "mail": "5",
+    "post": "5", "postal": "5",
+}  # fmt: skip
+_NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
+
+
+def text(value: str) -> Normal:
+    """Runs of white space become one space."""
+    return _SPACES.sub(" ", value), None
+
+
+@lru_cache(maxsize=16384)
+def country(value: str) -> Normal:
+    """ISO 3166-1 alpha-2, from any case, alpha-3 or a country name."""
+    found = codes.country(value)
+    if found is None:
+        return None, f"'{value[:40]}' is not a country of ISO 3166-1 (alpha-2 such as DE); treated as missing"
+    if len(value) != 2:
+        return found, f"'{value[:40]}' was read as {found}; ISO 3166-1 alpha-2 is expected"
+    return found, None
+
+
+@lru_cache(maxsize=16384)
+def countries(value: str) -> Normal:
+    """Several countries, separated by `;`, `,` or `|`."""
+    found: list[str] = []
+    problems: list[str] = []
+    for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
+        code, problem = country(part)
+        if code is not None:
+            found.append(code)
+        if problem is not None:
+            problems.append(problem)
+    return ";".join(found) or None, " and ".join(problems) or None
+
+
+@lru_cache(maxsize=4096)
+def currency(value: str) -> Normal:
+    """ISO 4217."""
+    found = codes.currency(value)
+    if found is None:
+        return None, f"'{value[:40]}' is not a currency of ISO 4217 (such as USD); treated as missing"
+    return found, None
+
+
+@lru_cache(maxsize=65536)
+def location(value: str) -> Normal:
+    """UN/LOCODE, or the place of an IATA airport code."""
+    found = codes.location(value)
+    if found is None:
+        return (
+            None,
+            f"'{value[:40]}' is neither a UN/LOCODE (such as USLAX) nor an IATA airport code; treated as missing",
+        )
+    return found, None
+
+
+@lru_cache(maxsize=16384)
+def hs(value: str) -> Normal:
+    """Digits exactly as declared: separators go, nothing is padded."""
+    problem = None
+    digits = value
+    if not value.isdigit():
+        if _SPREADSHEET.fullmatch(value) and len(value.partition(".")[2]) == 1 and len(value) > 5:
+            problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
+            value = value.partition(".")[0]
+        digits = re.sub(r"[\s.\-/]", "", value)
+    if not digits.isascii() or not digits.isdigit() or not 4 <= len(digits) <= 10:
+        return None, f"'{value[:40]}' is not an HS code of 4 to 10 digits; treated as missing"
+    if not codes.hs_exists(digits):
+        problem = (
+            f"'{value}' is not in the Harmonized System 2022 at {min(6, len(digits) // 2 * 2)} digits; kept as declared"
+        )
+    return digits, problem
+
+
+@lru_cache(maxsize=16384)
+def cas(value: str) -> Normal:
+    """CAS Registry Number with hyphens; its check digit must agree."""
+    from stdnum import casrn
+
+    match = _CAS.search(value)
+    candidate = "-".join(match.groups()) if match else value
+    if match is None and value.isascii() and value.isdigit() and 5 <= len(value) <= 10:
+        candidate = f"{value[:-3]}-{value[-3:-1]}-{value[-1]}"
+    if not casrn.is_valid(candidate):
+        return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
+    return candidate, None
+
+
+def carrier(value: str) -> Normal:
+    """An airline designator, SCAC or operator code, in capitals."""
+    return value.upper(), None
+
+
+def flag(value: str) -> Normal:
+    """`true` or `false`."""
+    low = value.casefold()
+    if low in _TRUE:
+        return "true", None
+    if low in _FALSE:
+        return "false", None
+    return None, f"'{value[:40]}' is neither true nor false; treated as missing"
+
+
+@cache
+def _accepted(field: Field) -> dict[str, str]:
+    accepted = {code.casefold(): code for code in field.codes or ()}
+    if field.name == "transport_mode":
+        accepted |= {f"{code}0": code for code in field.codes or ()} | _MODE_WORDS
+    return accepted
+
+
+def code(field: Field, value: str) -> Normal:
+    """A value of a code list, in any case; fields with an open list take any two or three letters or digits."""
+    problem = None
+    if _SPREADSHEET.fullmatch(value):
+        problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
+        value = value.partition(".")[0]
+    if field.codes is None:
+        upper = value.upper()
+        if not _CODE_SHAPE.fullmatch(upper):
+            return None, f"'{value[:40]}' is not a code of two or three letters or digits; treated as missing"
+        return upper, problem
+    found = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
+    if found is None:
+        shown = ", ".join(list(field.codes)[:8])
+        return (
+            None,
+            f"'{value[:40]}' is not one of {shown}{', ...' if len(field.codes) > 8 else ''}; treated as missing",
+        )
+    return found, problem
+
+
+def number(value: str, decimal: str | None = None) -> tuple[float, str | None, bool]:
+    """A number as people write it: ``(value, problem, not_finite)``; missing is NaN.
+
+    Grouping by comma, point, apostrophe or space is understood. A single comma before exactly three digits is ambiguous: it
+    groups, unless the file's decimal sign is known to be the comma.
+    """
+    try:
+        parsed = float(value)
+    except ValueError:
+        pass
+    else:
+        if not math.isfinite(parsed):
+            return math.nan, f"is {value[:40]}, expected a finite number", True
+        if decimal != "," or not _GROUPED.fullmatch(value):
+            return _checked(parsed, value, None)
+    plain = value.replace("\u00a0", " ").replace("\u202f", " ").strip()
+    problem = None
+    if "," in plain and "." in plain:
+        decimal = "," if plain.rfind(",") > plain.rfind(".") else "."
+    elif "," in plain and decimal is None:
+        if plain.count(",") == 1 and not _GROUPED.fullmatch(plain):
+            decimal = ","
+        elif plain.count(",") == 1:
+            problem = f"'{value[:40]}' is ambiguous; the comma was read as grouping thousands"
+    grouping = "." if decimal == "," else ","
+    plain = re.sub(r"(?<=\d)[' ](?=\d{3}(?:\D|$))", "", plain).replace(grouping, "").replace(",", ".")
+    try:
+        parsed = float(plain)
+    except ValueError:
+        return math.nan, f"'{value[:40]}' is not a number; treated as missing", False
+    if not math.isfinite(parsed):
+        return math.nan, f"is {value[:40]}, expected a finite number", True
+    return _checked(parsed, value, problem)
+
+
+def signed_number(text: str, decimal: str | None = None) -> float:
+    """A number as people write it, with or without a sign; NaN where it is none."""
+    sign = -1.0 if text.startswith("-") else 1.0
+    return sign * number(text.lstrip("+-"), decimal)[0]
+
+
+def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str | None, bool]:
+    if parsed < 0:
+        return math.nan, f"'{value[:40]}' is negative; treated as missing", False
+    if parsed > LARGEST:
+        return math.nan, f"'{value[:40]}' is larger than anything a manifest can hold; treated as missing", False
+    return parsed, problem, False
+
+
+def time(value: str) -> tuple[int | None, str | None]:
+    """Seconds since 1970 in UTC of an ISO 8601 date or time; a time without an offset is UTC, a date alone 00:00."""
+    plain = plain_time(value)
+    if plain != TIME_MISSING:
+        return plain, None
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError:
+        for pattern in _NEAR_DATES:
+            try:
+                moment = datetime.strptime(value, pattern).replace(tzinfo=UTC)
+                break
+            except ValueError:
+                continue
+        else:
+            return None, f"'{value[:40]}' is not an ISO 8601 date or time (2026-05-04T09:30:00Z); treated as missing"
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        seconds = math.floor(moment.timestamp())
+    except (OverflowError, ValueError):
+        return None, f"'{value[:40]}' is outside the calendar; treated as missing"
+    return seconds, None
+
+
+_BY_KIND: Final[dict[Kind, Callable[[str], Normal]]] = {
+    Kind.ID: text,
+    Kind.TEXT: text,
+    Kind.COUNTRY: country,
+    Kind.COUNTRIES: countries,
+    Kind.CURRENCY: currency,
+    Kind.LOCATION: location,
+    Kind.HS: hs,
+    Kind.CAS: cas,
+    Kind.FLAG: flag,
+}
+
+
+def _normaliser(field: Field) -> Callable[[str], Normal]:
+    if field.name == "carrier_id":
+        return carrier
+    if field.kind is Kind.CODE:
+        return lru_cache(maxsize=16384)(partial(code, field))
+    return _BY_KIND[field.kind]
+
+
+_NORMALISERS: Final = {f.name: _normaliser(f) for f in FIELDS if f.kind not in (Kind.NUMBER, Kind.TIME)}
+
+
+def normaliser(field: Field) -> Callable[[str], Normal]:
+    """The function for a field whose normal form is text (every kind but numbers and times)."""
+    return _NORMALISERS[field.name]
+
+
+def texts(
+    field: Field, values: list[str], *, distinct: bool
+) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+    """The normal forms of a field whose normal form is text.
+
+    Args:
+        distinct: the values are known to differ from each other.
+
+    Returns:
+        The distinct normal forms; the position of each value's among them, -1 where it is missing (None where they are
+        just one after the other); each value's problem (None where there is none at all).
+    """
+    change = normaliser(field)
+    if change is hs:
+        return _hs_codes(values, distinct=distinct)
+    if change is not text:
+        return normal_forms(values, change)
+    uneven = unevenly_spaced(values)
+    if not uneven and distinct:
+        return values, None, None
+    changed: list[str | None] = list(values)
+    for index in uneven:
+        changed[index] = text(values[index])[0]
+    return (*numbered(changed), None)
+
+
+def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+    """As `texts`, of HS codes, nearly all of which are as they should be."""
+    unusual = unusual_codes(values, codes.hs_texts())
+    if not unusual and distinct:
+        return values, None, None
+    changed: list[str | None] = list(values)
+    problems: list[str | None] = [None] * len(values)
+    for index in unusual:
+        changed[index], problems[index] = hs(values[index])
+    return (*numbered(changed), problems if any(problem is not None for problem in problems) else None)
+
+
+def numbers(
+    field: Field, values: list[str], decimal: str | None
+) -> tuple[list[float], list[str | None] | None, dict[int, str]]:
+    """Numbers (NaN is missing), each value's problem (None where there is none at all), and the problems of infinite ones."""
+    found, others = plain_numbers(values, LARGEST, decimal == ",")
+    problems: dict[int, str] = {}
+    infinite: dict[int, str] = {}
+    for index in others:
+        found[index], problem, is_infinite = number(values[index], decimal)
+        if problem is not None:
+            (infinite if is_infinite else problems)[index] = problem
+    if field.name == "selection_probability":
+        for index, probability in enumerate(found):
+            if probability == probability and not 0 < probability <= 1:
+                found[index] = math.nan
+                problems[index] = f"'{values[index][:40]}' is not a probability in (0, 1]; treated as missing"
+    return found, [problems.get(index) for index in range(len(values))] if problems else None, infinite
+
+
+def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
+    """Seconds since 1970 (`TIME_MISSING` is missing) and each value's problem (None where there is none at all)."""
+    found, others = plain_times(values)
+    problems: dict[int, str] = {}
+    for index in others:
+        seconds, problem = time(values[index])
+        if problem is not None:
+            problems[index] = problem
+        if seconds is not None:
+            found[index] = seconds
+    return found, [problems.get(index) for index in range(len(values))] if problems else None

@@ -1,0 +1,318 @@
+"""Parsed JSON becomes flat declared texts: the rules of reading a record, for scoring and for the domain types alike.
+
+Reading is tolerant: a record is refused only if it cannot be read at all, everything else becomes a note that names the
+field. Compiled where a compiler is at hand (`records.pxd`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, LABEL_NAMES, Level
+from features.manifest.problems import Problem, Refused
+
+#: Names of the texts that a shipment has once: its own and its parties'.
+HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE))
+#: The key of fields of an office's own.
+FURTHER: Final = "further"
+#: One of these makes a goods item.
+DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
+
+_N_HEAD = len(HEAD_NAMES)
+_N_ITEM = len(ITEM_NAMES)
+# Places beyond those of texts: what else a key can mean.
+_UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER = -1, -2, -3, -4, -5
+_HEAD_PLACES: dict[object, int] = {
+    **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
+    **{name: place for place, name in enumerate(HEAD_NAMES)},
+    **dict.fromkeys(ITEM_NAMES, _ITEM),
+    "consignor": _PARTY,
+    "consignee": _PARTY,
+    "items": _PASSED_OVER,
+    FURTHER: _FURTHER,
+}
+_ITEM_PLACES: dict[object, int] = {
+    **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
+    **{name: place for place, name in enumerate(ITEM_NAMES)},
+    FURTHER: _FURTHER,
+}
+_PARTY_PLACES: dict[str, dict[object, int]] = {
+    level.value: {FIELD[name].key: place for place, name in enumerate(HEAD_NAMES) if FIELD[name].level is level}
+    for level in (Level.CONSIGNOR, Level.CONSIGNEE)
+}
+_DESCRIPTION, _CHEMICAL, _HS_CODE = (ITEM_NAMES.index(name) for name in DESCRIBING)
+_NO_ITEM = -1
+_HEAD_NAMES = HEAD_NAMES
+
+
+class Record:
+    """A shipment as flat declared texts, stripped; ``None`` is missing.
+
+    Attributes:
+        texts: one for each of `HEAD_NAMES`.
+        items: per goods item one text for each of `fields.ITEM_NAMES`.
+        further: fields of an office's own.
+        item_further: per goods item its own ones, which go before.
+        notes: problems met while reading.
+    """
+
+    __slots__ = ("further", "item_further", "items", "notes", "texts")
+
+    def __init__(
+        self,
+        texts: list[str | None],
+        items: list[list[str | None]],
+        further: dict[str, str],
+        item_further: list[dict[str, str]],
+        notes: list[Problem],
+    ) -> None:
+        self.texts = texts
+        self.items = items
+        self.further = further
+        self.item_further = item_further
+        self.notes = notes
+
+    @property
+    def shipment_id(self) -> str:
+        """The reference; empty where it is missing."""
+        return self.texts[0] or ""
+
+
+def read_record(data: object) -> Record:
+    """Read a shipment from parsed JSON: nested parties and items, or one flat row with the column names of a file.
+
+    Numbers and truth values become text; blank and null mean missing. Label fields are ignored.
+
+    Raises:
+        Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
+    """
+    if not isinstance(data, dict) and not isinstance(data, Mapping):
+        raise Refused([Problem("shipment", f"is {_kind(data)}, expected an object with shipment_id and items")])
+    given = data if type(data) is dict else dict(data)
+    notes: list[Problem] = []
+    fatal: list[Problem] = []
+    texts: list[str | None] = [None] * _N_HEAD
+    record = Record(texts, [], {}, [], notes)
+    flat_item: dict[str, Any] = {}
+    for key, value in given.items():
+        found = _HEAD_PLACES.get(key)
+        place = _UNKNOWN if found is None else found
+        if place >= 0:
+            text = _text(key, value, notes, fatal, _NO_ITEM)
+            if text is not None:
+                texts[place] = text
+        elif place == _PARTY:
+            _read_party(key, value, texts, notes, fatal)
+        elif place == _ITEM:
+            flat_item[key] = value
+        elif place == _FURTHER:
+            record.further = _read_further(value, FURTHER, notes, fatal)
+        elif place == _UNKNOWN and not _blank(value):
+            notes.append(Problem(str(key)[:80], "is not a field of the manifest and was ignored"))
+    _read_items(given.get("items"), flat_item, record, fatal)
+    if texts[0] is None:
+        fatal.insert(0, Problem("shipment_id", "is missing; every shipment needs its own reference"))
+    if not record.items and not _tells_of_items(fatal):
+        fatal.append(
+            Problem("items", f"hold no goods item; one with {', '.join(DESCRIBING[:2])} or {DESCRIBING[2]} is needed")
+        )
+    if fatal:
+        raise Refused(fatal, texts[0])
+    return record
+
+
+def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list[str] | None]:
+    """Dictionary-encode the texts of all goods items.
+
+    Args:
+        codes: (fields, goods items) int32 to be written, fields as in `HEAD_NAMES` and `fields.ITEM_NAMES` after them; a
+            shipment's own texts stand on each of its items.
+
+    Returns:
+        Per field its distinct texts by code, in the order in which they come; None where there is none.
+    """
+    n_head, n_item = _N_HEAD, _N_ITEM
+    known: list[dict[str, int]] = [{} for _ in range(n_head + n_item)]
+    row = 0
+    for record in records:
+        items = record.items
+        end = row + len(items)
+        texts = record.texts
+        for place in range(n_head):
+            code = -1
+            text = texts[place]
+            if text is not None:
+                of_text = known[place]
+                found = of_text.get(text)
+                if found is None:
+                    found = len(of_text)
+                    of_text[text] = found
+                code = found
+            for k in range(row, end):
+                codes[place, k] = code
+        for texts in items:
+            for place in range(n_item):
+                code = -1
+                text = texts[place]
+                if text is not None:
+                    of_text = known[n_head + place]
+                    found = of_text.get(text)
+                    if found is None:
+                        found = len(of_text)
+                        of_text[text] = found
+                    code = found
+                codes[n_head + place, row] = code
+            row += 1
+    return [list(of_text) if of_text else None for of_text in known]
+
+
+def further_of(records: list[Record]) -> dict[str, list[str | None]]:
+    """Per further field one text per goods item: the item's own, or its shipment's."""
+    if not _have_further(records):
+        return {}
+    of_items = [{**record.further, **own} for record in records for own in record.item_further]
+    names = dict.fromkeys([name for further in of_items for name in further])
+    return {name: [further.get(name) for further in of_items] for name in names}
+
+
+def _have_further(records: list[Record]) -> bool:
+    for record in records:
+        if record.further:
+            return True
+        for own in record.item_further:
+            if own:
+                return True
+    return False
+
+
+def _read_party(role: str, value: object, texts: list[str | None], notes: list[Problem], fatal: list[Problem]) -> None:
+    if value is None or value == "":
+        return
+    if not isinstance(value, dict) and not isinstance(value, Mapping):
+        notes.append(Problem(role, f"is {_kind(value)}, expected an object; it was treated as missing"))
+        return
+    given = value if type(value) is dict else dict(value)
+    places = _PARTY_PLACES[role]
+    for key, part in given.items():
+        place = places.get(key)
+        if place is None:
+            if not _blank(part):
+                notes.append(Problem(f"{role}.{key}"[:80], "is not a field of the manifest and was ignored"))
+            continue
+        text = _text(_HEAD_NAMES[place], part, notes, fatal, _NO_ITEM)
+        if text is not None:
+            texts[place] = text
+
+
+def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list[Problem]) -> None:
+    notes = record.notes
+    if _blank(value):
+        value = [flat] if flat else []
+    elif flat:
+        notes.append(Problem(next(iter(flat)), "stands beside items, where it belongs; it was ignored"))
+    if not isinstance(value, list):
+        fatal.append(Problem("items", f"is {_kind(value)}, expected a list of goods items"))
+        return
+    given = value if type(value) is list else list(value)
+    for index, entry in enumerate(given):
+        if not isinstance(entry, dict) and not isinstance(entry, Mapping):
+            notes.append(Problem(f"items[{index}]", f"is {_kind(entry)}, expected an object; it was ignored"))
+            continue
+        fields = entry if type(entry) is dict else dict(entry)
+        item: list[str | None] = [None] * _N_ITEM
+        further: dict[str, str] = {}
+        for key, part in fields.items():
+            found = _ITEM_PLACES.get(key)
+            place = _UNKNOWN if found is None else found
+            if place >= 0:
+                item[place] = _text(key, part, notes, fatal, index)
+            elif place == _FURTHER:
+                further = _read_further(part, f"items[{index}].{FURTHER}", notes, fatal)
+            elif place == _UNKNOWN and not _blank(part):
+                problem = "is not a field of the manifest and was ignored"
+                notes.append(Problem(f"items[{index}].{key}"[:80], problem))
+        if _is_described(item):
+            record.items.append(item)
+            record.item_further.append(further)
+        elif len(given) > 1:
+            notes.append(Problem(f"items[{index}]", f"has none of {', '.join(DESCRIBING)}; it was ignored"))
+
+
+def _is_described(item: list[str | None]) -> bool:
+    return item[_DESCRIPTION] is not None or item[_CHEMICAL] is not None or item[_HS_CODE] is not None
+
+
+def _tells_of_items(problems: list[Problem]) -> bool:
+    return any(problem.field.startswith("items") for problem in problems)
+
+
+def _read_further(value: object, where: str, notes: list[Problem], fatal: list[Problem]) -> dict[str, str]:
+    if _blank(value):
+        return {}
+    if not isinstance(value, Mapping):
+        notes.append(Problem(where, f"is {_kind(value)}, expected an object; it was treated as missing"))
+        return {}
+    found: dict[str, str] = {}
+    for key, part in value.items():
+        place = f"{where}.{key}"[:80]
+        if isinstance(part, (Mapping, list)):
+            notes.append(Problem(place, f"is {_kind(part)}, expected a text or a number; it was treated as missing"))
+            continue
+        text = _text(place, part, notes, fatal, _NO_ITEM)
+        if text is not None:
+            found[str(key)] = text
+    return found
+
+
+def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], item: int) -> str | None:
+    """``item`` is the index of the goods item that the value belongs to, `_NO_ITEM` for others."""
+    if isinstance(value, str):
+        return _stripped(value) if type(value) is str else (value.strip() or None)
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    where = name if item < 0 else f"items[{item}].{name}"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            fatal.append(Problem(where, f"is {value}, expected a finite number"))
+            return None
+        return repr(value)
+    if isinstance(value, list) and name == "routing_countries":
+        return ";".join([str(entry).strip() for entry in value if entry is not None]) or None
+    expected = "a list of country codes" if name == "routing_countries" else f"a {FIELD[name].kind.value}"
+    notes.append(Problem(where, f"is {_kind(value)}, expected {expected}; it was treated as missing"))
+    return None
+
+
+def _stripped(text: str) -> str | None:
+    # Nearly every text is as it should be, and looking costs less than a call.
+    n = len(text)
+    if n and not text[0].isspace() and not text[n - 1].isspace():
+        return text
+    return text.strip() or None
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value == [] or value == {}
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {
+        Mapping: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)

@@ -1,0 +1,1 @@
+"""Find the substance that a text declares."""

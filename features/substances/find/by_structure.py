@@ -1,0 +1,175 @@
+"""A structure becomes the substance that has it, the class definitions it meets, or the listed substance most like it.
+
+Only imported where a structure is at hand: it imports RDKit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final, Literal
+
+from features.reference import Group, Substance, class_definitions, class_exemptions
+from features.substances.find.names import Entry
+from features.substances.match import ClassMatch, Kind, Match
+from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, nearest
+
+#: A structure less like any listed one than this says nothing: ordinary medicines reach 0.65 (bamipine), the nearest homologues
+#: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
+SIMILAR: Final = 0.68
+#: Fingerprints of smaller molecules have too few bits to compare: phenethyl alcohol is "like" phenethyl bromide.
+_LEAST_ATOMS: Final = 12
+# Salts in which these substances are traded and named by an InChIKey of their own.
+_ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
+
+
+# One chemical is declared in many ways, and reading its structure costs a millisecond. A molecule takes a few kilobytes.
+_REMEMBERED: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a structure says of itself: parent, class definitions, likeness."""
+
+    smiles: str
+    inchikey: str
+    classes: tuple[ClassMatch, ...]
+
+
+class StructureIndex:
+    """The listed substances by structure.
+
+    Args:
+        rows: the substances to find; those without a structure are passed over.
+    """
+
+    def __init__(self, rows: Sequence[Substance]) -> None:
+        self._by_skeleton: dict[str, Substance] = {}
+        self._parents: dict[str, Structure] = {}
+        parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
+        # A row that is its own parent comes before one that is a salt or hydrate of it.
+        for row, parent in sorted(parents, key=lambda pair: "." in pair[0].smiles):
+            if parent is not None:
+                self._by_skeleton.setdefault(parent.skeleton, row)
+                self._parents[row.name] = parent
+        self._salts: dict[str, Substance] | None = None
+        self._details = cache(self._examined)
+        self._read = lru_cache(maxsize=_REMEMBERED)(_read)
+        self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
+
+    def details(self, substance: str) -> Details | None:
+        """Structure and class definitions of a row, by its name."""
+        return self._details(substance) if substance in self._parents else None
+
+    def salt(self, inchikey: str) -> Entry | None:
+        """The listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue."""
+        if self._salts is None:
+            from rdkit import Chem
+
+            self._salts = {}
+            for row in self._by_skeleton.values():
+                for acid in _ACIDS:
+                    key: str = Chem.MolToInchiKey(Chem.MolFromSmiles(f"{row.smiles}.{acid}"))  # type: ignore[no-untyped-call]
+                    self._salts.setdefault(key.partition("-")[0], row)
+        skeleton = inchikey.partition("-")[0]
+        found = self._by_skeleton.get(skeleton) or self._salts.get(skeleton)
+        return Entry(found.name, found.group.value, found.cas, found.inchikey, "identifier") if found else None
+
+    def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+        """The parent structure a SMILES or InChI stands for; ``None`` if it is neither."""
+        return self._read(text, form)
+
+    def match(
+        self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False
+    ) -> Match | None:
+        """What a structure is.
+
+        Args:
+            structure: parent structure.
+            piece: the declared text that gave it.
+            kind: kind of the match if the structure is a listed substance's.
+            name: what to call the substance if it is none.
+            how: how the text was read, as a sentence.
+            anyway: give the nearest listed substance of a structure that is like none, too.
+
+        Returns:
+            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or ``None``.
+        """
+        row = self._by_skeleton.get(structure.skeleton)
+        if row is not None:
+            details = self._details(row.name)
+            return Match(
+                kind,
+                row.name,
+                row.group.value,
+                piece,
+                row.cas,
+                row.inchikey,
+                hit=False,
+                confidence=1.0 if kind == "identifier" else 0.98,
+                smiles=details.smiles,
+                classes=details.classes,
+                evidence=(how, f"The structure is that of {row.name}."),
+            )
+        classes, closest, likeness = self._compared(structure)
+        met = [one for one in classes if one.result == "met"]
+        if met:
+            exempt = exempt_from(classes, structure.inchikey)
+            group = _group_unless_exempt(met, structure.inchikey)
+            sentence = f"On no list by name; the structure meets {_told(met)}."
+            said = (how, sentence, *(f"Exempt from {one}, or may be." for one in exempt))
+            return Match(
+                "class", name, group, piece, "", structure.inchikey, hit=False, confidence=0.95,
+                smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+            )  # fmt: skip
+        if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
+            return None
+        may = f" It may meet {_told(classes)}." if classes else ""
+        said = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
+        return Match(
+            "similar", name, "", piece, "", structure.inchikey, hit=False, confidence=round(likeness, 4),
+            smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
+        )  # fmt: skip
+
+    def _examined(self, substance: str) -> Details:
+        parent = self._parents[substance]
+        return Details(parent.smiles, parent.inchikey, class_matches(parent))
+
+
+def _read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
+    return from_smiles(text) if form == "smiles" else from_inchi(text) or from_inchi(text.rstrip(";"))
+
+
+def _compared(structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
+    """The class definitions that a structure answers to, the watched substance most like it, and how like."""
+    return class_matches(structure), *nearest(structure)
+
+
+def class_group(smiles: str) -> str:
+    """Group of what meets a class definition: ``other_controlled`` where it is exempt, empty where it meets none."""
+    structure = from_smiles(smiles)
+    met = [one for one in class_matches(structure) if one.result == "met"] if structure is not None else []
+    return _group_unless_exempt(met, structure.inchikey) if structure is not None and met else ""
+
+
+def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
+    """The met definitions that a substance is exempt from all the same."""
+    exempt = {(row.definition, row.inchikey) for row in class_exemptions()}
+    return [one.definition for one in classes if one.result == "met" and (one.definition, inchikey) in exempt]
+
+
+def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
+    """Group of what meets the definitions: an opioid before a precursor; what each of them leaves out is no evidence."""
+    if len(exempt_from(met, inchikey)) == len(met):
+        return Group.OTHER_CONTROLLED.value
+    names = {one.definition for one in met}
+    groups = {row.group for row in class_definitions() if row.definition in names}
+    return next(group.value for group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR) if group in groups)
+
+
+def _told(classes: Sequence[ClassMatch]) -> str:
+    return "; ".join(
+        f"the {one.jurisdiction} definition {one.definition}" + (f" ({', '.join(one.limbs)})" if one.limbs else "")
+        for one in classes
+    )

@@ -1,0 +1,302 @@
+"""One look at a text, which tells what is worth looking for in it, and at a word, which tells what it may be near to."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+#: What `Glance` says of a text, one bit each. There may stand in it: a name, a word near to a watched one, a piece of a systematic
+#: name, the stem of composed names, a fragment that has two spellings, a CAS number, a structure, letters written as figures or
+#: signs.
+_NAME = 1
+_NEAR = 2
+_HINT = 4
+_STEM = 8
+_FRAGMENT = 16
+_NUMBER = 32
+_STRUCTURE = 64
+_DISGUISE = 128
+NAME, NEAR, HINT, STEM, FRAGMENT, NUMBER, STRUCTURE, DISGUISE = (
+    _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE,
+)  # fmt: skip
+#: What a word may be beside others: the beginning or the end of a word near to a watched one, or the label of a CAS number.
+_BEGINS = 256
+_ENDS = 512
+_LABEL = 1024
+#: What pieces of a systematic name are made of: a word made of building blocks, one with a block that tells a name, and one that
+#: by itself is of every day.
+_BLOCKS = 2048
+_CORE = 4096
+_EVERYDAY = 8192
+BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _CORE, _EVERYDAY
+# What a text has of its words: of those of every day alone, and of others.
+_OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE
+_OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
+# Shape of what is looked for: letters in the first part of an InChIKey, before which others may stand that were of no alphabet
+# from a to z; digits of a CAS number, signs of a disguised word and letters in it.
+_KEY = 14
+_CAS_DIGITS = 5
+_DISGUISED = 5
+_PLAIN = 3
+# The fewest atoms of a structure (`features.substances.read.spotting`).
+_ATOMS = 5
+# Letters and digits.
+_SIGNS = 36
+_ONES = 0xFFFFFFFF
+
+
+class Glance:
+    """Tells in one pass over a text what may stand in it; of the great majority of texts that is nothing.
+
+    What a word says by itself is asked once and remembered: few words make up many texts.
+
+    Args:
+        judge: says of a word, letters from a to z, which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`,
+            `ENDS`, `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` it has; ``NAME`` where a name may begin with it, or it with a name.
+        lengths: the lengths of names by their first ``head`` letters and digits, of shorter ones by their first ``shortest``.
+        names: all names.
+        fewest, most: letters of two neighbours that together may be one word near to a watched one.
+        remembered: words that are remembered.
+    """
+
+    def __init__(
+        self,
+        judge: Callable[[str], int],
+        lengths: dict[str, tuple[int, ...]],
+        names: dict[str, Any],
+        head: int,
+        shortest: int,
+        fewest: int,
+        most: int,
+        remembered: int,
+    ) -> None:
+        self._judge = judge
+        self._lengths = lengths
+        self._names = names
+        self._head = head
+        self._shortest = shortest
+        self._fewest = fewest
+        self._most = most
+        self._remembered = remembered
+        self._known: dict[str, int] = {}
+        # Of each three signs whether a name begins with them.
+        begun = bytearray(_SIGNS**3)
+        for name in lengths:
+            first, second, third = (int(char, _SIGNS) for char in name[:3]) if name.isascii() else (0, 0, 0)
+            begun[(first * _SIGNS + second) * _SIGNS + third] = 1
+        self._begun = bytes(begun)
+
+    def read_all(self, texts: list[str]) -> list[int]:
+        """What may stand in texts in any letter case; -1 for one that has other characters than ASCII, or an ampersand."""
+        return [self.read(text.lower()) if text.isascii() and "&" not in text else -1 for text in texts]
+
+    def read(self, text: str, found: int = 0) -> int:
+        """What may stand in a text in lower case, besides what was ``found``; words of other letters than a to z tell nothing."""
+        # Where a name may begin.
+        places: list[int] = []
+        digits = 0
+        hyphen = key = branch = False
+        before = ""
+        earlier = 0
+        # Of the run of letters or of digits at hand: 1 and 2, 0 outside of any.
+        run = begin = 0
+        # Of the run that may be a disguised word: signs, and letters among them.
+        signs = letters = 0
+        size = len(text)
+        for at in range(size + 1):
+            char = text[at] if at < size else " "
+            kind = 1 if "a" <= char <= "z" else 2 if "0" <= char <= "9" else 0
+            if kind != run:
+                if run == 1:
+                    word = text[begin:at]
+                    bits = self._of(word)
+                    if bits & _EVERYDAY and (begin == 0 or text[begin - 1] == " ") and char == " ":
+                        found |= bits & _OF_ITSELF
+                    else:
+                        found |= bits & _OF_WORDS
+                    if bits & _NAME:
+                        places.append(begin)
+                    if before and (earlier & _BEGINS or bits & _ENDS):
+                        both = len(before) + len(word)
+                        if self._fewest <= both <= self._most:
+                            found |= self._of(before + word) & _NEAR
+                    key = key or len(word) >= _KEY
+                    before, earlier = word, bits
+                elif run == 2:
+                    places.append(begin)
+                    digits += at - begin
+                    before = ""
+                begin, run = at, kind
+            if kind or char == "@" or char == "$" or char == "!" or char == "|" or char == "+":
+                signs += 1
+                letters += kind == 1
+                if char == "1" and at > 0 and text[at - 1] == "c":
+                    branch = True
+            else:
+                if signs >= _DISGUISED and letters >= _PLAIN and letters < signs:
+                    found |= _DISGUISE
+                signs = letters = 0
+                if char == "-" or char == "_":
+                    hyphen = True
+                    found |= _joined(text, at)
+                elif char == "=":
+                    found |= _STRUCTURE
+                elif char == "(" or char == "[" or char == "#":
+                    branch = True
+        if found & _LABEL and digits >= _CAS_DIGITS:
+            found |= _NUMBER
+        if (key and hyphen) or (branch and _may_be_smiles(text)):
+            found |= _STRUCTURE
+        if not (found & _BLOCKS and found & _CORE):
+            found &= ~_HINT
+        if places and self._named(text, places):
+            found |= _NAME
+        return found & ~(_LABEL | _BLOCKS | _CORE)
+
+    def _of(self, word: str) -> int:
+        """What a word says by itself."""
+        bits = self._known.get(word)
+        if bits is None:
+            bits = self._judge(word)
+            if len(self._known) >= self._remembered:
+                self._known = {}
+            self._known[word] = bits
+        return bits
+
+    def _named(self, text: str, places: list[int]) -> bool:
+        """Whether a name begins at one of the places, written with or without what is neither letter nor digit."""
+        joined = ""
+        begin = at = 0
+        for place in places:
+            if not self._may_begin(text, place):
+                continue
+            if not joined:
+                joined = "".join([char for char in text if char.isalnum()])
+            while at < place:
+                begin += text[at].isalnum()
+                at += 1
+            for size in (self._head, self._shortest):
+                found = self._lengths.get(joined[begin : begin + size])
+                if found is not None:
+                    for length in found:
+                        if joined[begin : begin + length] in self._names:
+                            return True
+        return False
+
+    def _may_begin(self, text: str, place: int) -> bool:
+        """Whether some name begins with the three letters or digits from a place on."""
+        begun = self._begun
+        number = count = 0
+        for at in range(place, len(text)):
+            char = text[at]
+            if "a" <= char <= "z":
+                number = number * _SIGNS + ord(char) - 87
+            elif "0" <= char <= "9":
+                number = number * _SIGNS + ord(char) - 48
+            else:
+                continue
+            count += 1
+            if count == 3:
+                return begun[number] != 0
+        return False
+
+
+def _joined(text: str, at: int) -> int:
+    """What a hyphen at a place of a text may be a part of: a CAS number, or a locant in a name."""
+    size = len(text)
+    found = 0
+    before = at - 2 if at > 1 and text[at - 1] == " " else at - 1
+    after = at + 2 if at + 1 < size and text[at + 1] == " " else at + 1
+    if before >= 0 and after < size and "0" <= text[before] <= "9" and "0" <= text[after] <= "9":
+        found |= _NUMBER
+    if at > 0 and "0" <= text[at - 1] <= "9":
+        if at + 3 < size and _is_letter(text[at + 1]) and _is_letter(text[at + 2]) and _is_letter(text[at + 3]):
+            found |= _HINT
+    elif at > 1 and at + 1 < size and text[at - 1] == "n" and "0" <= text[at + 1] <= "9":
+        vowel = text[at - 2]
+        if vowel == "a" or vowel == "e" or vowel == "i" or vowel == "y":
+            found |= _HINT
+    return found
+
+
+def _may_be_smiles(text: str) -> bool:
+    """Whether five atoms with a ring, a bond or a branch may stand in a text, as SMILES writes them.
+
+    A square bracket may be that of an atom, in which anything may stand, or stand around a whole structure.
+    """
+    atoms = 0
+    joined = bracket = False
+    for char in text:
+        if char == "[":
+            atoms += 1
+            bracket = True
+        elif char == "]":
+            bracket = False
+        elif char in "bcnopsfilr":
+            atoms += 1
+        elif "0" <= char <= "9" or char in "()=#":
+            joined = True
+        elif char not in "+-./\\$:@%" and (not bracket or char.isspace()):
+            atoms = 0
+            joined = bracket = False
+        if joined and atoms >= _ATOMS:
+            return True
+    return False
+
+
+def _is_letter(char: str) -> bool:
+    return "a" <= char <= "z"
+
+
+class Alike:
+    """The words that may be within a few errors of a word, by their lengths and by which letters they have.
+
+    Args:
+        reach: words of letters from a to z -> the most errors that each bears, 2 or fewer.
+    """
+
+    def __init__(self, reach: dict[str, int]) -> None:
+        words = sorted(reach, key=len)
+        self._words = words
+        self._reach = bytes([reach[word] for word in words])
+        self._letters = array("I", [_letters(word) for word in words])
+        self._first = [sum(len(word) < size for word in words) for size in range(max(map(len, words), default=0) + 2)]
+
+    def to(self, word: str) -> list[list[str]]:
+        """The words, one list for each length, in the order in which they were given; lists are never empty.
+
+        An error exchanges a letter, and with it at most two of the letters that there are, or adds or takes one, which changes
+        one of them at most.
+        """
+        found: list[list[str]] = []
+        words, reach, letters = self._words, self._reach, self._letters
+        size = len(word)
+        own = _letters(word)
+        longest = len(self._first) - 2
+        for length in range(max(size - 2, 0), min(size + 2, longest) + 1):
+            apart = abs(length - size)
+            near: list[str] = []
+            for at in range(self._first[length], self._first[length + 1]):
+                errors = reach[at]
+                if errors >= apart and _bits(letters[at] ^ own) <= 2 * errors - apart:
+                    near.append(words[at])
+            if near:
+                found.append(near)
+        return found
+
+
+def _letters(word: str) -> int:
+    """Which letters a word has, one bit each."""
+    letters = 0
+    for char in word:
+        letters |= 1 << ((ord(char) - 97) & 31)
+    return letters
+
+
+def _bits(number: int) -> int:
+    """How many bits of 32 are set."""
+    number = number - ((number >> 1) & 0x55555555)
+    number = (number & 0x33333333) + ((number >> 2) & 0x33333333)
+    number = (number + (number >> 4)) & 0x0F0F0F0F
+    return ((number * 0x01010101) & _ONES) >> 24

@@ -1,0 +1,439 @@
+"""Finds names of watched substances with one or two typing errors, and leaves real words and other chemicals alone.
+
+An error is a letter inserted, left out, exchanged or swapped with its neighbour (optimal string alignment, by RapidFuzz).
+A text is searched through the *anchors* of the names, their long words: for each word of the text the anchors within reach
+are looked up, once for all texts, and only where there are any the whole name is compared with the text around.
+
+What must not be corrected: figures (2-piperidone is not 4-piperidone) and other locants, words that are words of their own
+(pentanol, piperidine), parts of chemical names that are parts of their own (methyl is not a misspelt ethyl), and names that
+are nearer to another chemical or medicine.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from features.substances.context import Surroundings
+from features.substances.find.glance import Alike
+from features.substances.find.morphemes import CHEMICAL_WORD, ENDING, LOCANTS, MORPHEME, SIGNIFICANT_LOCANTS
+from features.substances.find.names import Entry, Found
+from features.substances.find.reserve import RESERVED
+from features.substances.match import WATCHED
+from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
+from features.texts.scan import near_words
+
+#: Fewest letters of a name in which one error is read as such, and two. Below, too many real words are as near.
+ONE_ERROR: Final = 8
+TWO_ERRORS: Final = 9
+# The word most looked for is given two errors at eight letters.
+_FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
+# Names in other scripts are not looked for with typing errors, and none in pinyin: its syllables are all alike.
+_NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
+# A translated name is also held without its salt, which is found inside.
+_SALT: Final = re.compile(
+    "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"
+)
+# A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
+_LONGEST: Final = 160
+# Fewest letters of a word that serves as anchor.
+_ANCHOR: Final = 5
+#: Fewest and most letters of two pieces that are read as one.
+FEWEST_LETTERS: Final = _ANCHOR
+MOST_LETTERS: Final = 40
+# With two errors one of three words is whole; the fourth is for two words written as one.
+_ANCHORS: Final = 4
+# Asked for only where a word of a text is near to a watched one.
+_REMEMBERED_WORDS: Final = 16_384
+_REMEMBERED_ANCHORS: Final = 2_048
+# Pieces of words are joined where one of them begins or ends a name exactly, by at least so many letters.
+_PIECE: Final = 3
+# Short words that are never pieces of a name, whatever stands beside them.
+_LITTLE: Final = (
+    "a an and are as at but by can car con das de del den der des die do du each ein el en et eu for fur from gel has her his"
+    " in ino into is it its la le les los man men mit na net new nin no non not of off oil old on one or our out pen per pet"
+    " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
+)
+_LITTLE_WORDS: Final = frozenset(_LITTLE.split())
+# Letters that an error costs when two names are weighed.
+_COST: Final = 3
+# Without any of these a name is a trade name; fewest letters of one with two errors.
+_CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
+_TRADE: Final = 10
+# Fewest letters of a word on a stem of which two may be wrong.
+_MEMBER: Final = 14
+_INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
+_JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
+_STEMS: Final = ("fentanyl", "nitazene")
+_KIN: Final = frozenset({"fentanyl", "nitazene"})
+_SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Name:
+    """A watched name, ready to be compared."""
+
+    key: str
+    words: tuple[str, ...]
+    figures: tuple[str, ...]
+    locants: frozenset[str]
+    initials: frozenset[str]
+    errors: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Anchor:
+    """A word of a name: where it begins in the key, and how many errors in it are borne."""
+
+    name: _Name
+    offset: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A text cut into tokens: positions in the joined text and in the text itself."""
+
+    tokens: list[str]
+    joined: str
+    begins: list[int]
+    ends: list[int]
+    spans: list[tuple[int, int]]
+
+
+class MisspeltNames:
+    """The watched names, ready to be looked for with typing errors.
+
+    Args:
+        named: names as written, with their entries.
+        others: names of other substances and goods as written, none of which is a misspelt watched name.
+        words: further words of their own that are close to a word of a watched name, folded.
+    """
+
+    def __init__(
+        self, named: Iterable[tuple[str, Entry]], *, others: Collection[str] = (), words: Collection[str] = ()
+    ) -> None:
+        self._anchors: dict[str, list[_Anchor]] = {}
+        # One key may be cut into words in several ways: acetylfentanyl, acetyl fentanyl.
+        names: dict[tuple[str, ...], _Name] = {}
+        for name in _names(named):
+            names.setdefault(name.words, name)
+        self._keys = frozenset(name.key for name in names.values())
+        self._kin_names = {
+            name.key: name.entry for name in names.values() if name.key.isalpha() and name.key.endswith(_STEMS)
+        }
+        frequency = Counter(word for name in names.values() for word in {*name.words})
+        for name in names.values():
+            for word, anchor in _anchors(name, frequency):
+                self._anchors.setdefault(word, []).append(anchor)
+        self._reach = {word: max(anchor.errors for anchor in held) for word, held in self._anchors.items()}
+        self._alike = Alike(self._reach)
+        self._beginnings = {word[:size] for word in self._anchors for size in range(_PIECE, len(word))}
+        self._endings = {word[-size:] for word in self._anchors for size in range(_PIECE, len(word))}
+        self._known = RESERVED | _LITTLE_WORDS | frozenset(words)
+        self._others: dict[int, list[str]] = {}
+        for key in {compact(other) for other in others} - self._keys:
+            self._others.setdefault(len(key), []).append(key)
+        self._near = lru_cache(maxsize=_REMEMBERED_WORDS)(self._near_anchors)
+        self._bearing = lru_cache(maxsize=_REMEMBERED_ANCHORS)(self._anchors_of)
+        self._nearest_other = lru_cache(maxsize=1024)(self._distance_to_others)
+
+    def find(self, spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
+        """The misspelt names in a text, at most one at each place, the nearest first where several are possible.
+
+        Args:
+            spelled: the text as `normalise.spell` gives it.
+            around: its surroundings.
+            known: names already found, whose places are left alone.
+
+        Returns:
+            Finds of kind ``misspelt`` with the number of errors as ``distance``.
+        """
+        tokens = around.tokens
+        seeds = near_words(tokens, self._near, self._beginnings, self._endings, FEWEST_LETTERS, MOST_LETTERS)
+        if not seeds:
+            return []
+        return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
+
+    def role(self, word: str) -> tuple[bool, bool, bool]:
+        """Whether a word of letters is near to one of a watched name, and whether it begins and ends one exactly."""
+        near = len(word) >= FEWEST_LETTERS - 1 and bool(self._near_anchors(word))
+        return near, word in self._beginnings, word in self._endings
+
+    def kin(self, word: str) -> tuple[Entry, int] | None:
+        """The watched name of one word on the stem of a family that a word on that stem is nearest to, and its errors.
+
+        The shorter what stands before the stem, the fewer errors leave it recognisable.
+        """
+        written = word.replace("rn", "m")
+        before = len(word) - len("fentanyl")
+        hit = process.extractOne(
+            written, list(self._kin_names), scorer=OSA.distance, score_cutoff=1 if before < 5 else 2
+        )
+        return (self._kin_names[hit[0]], max(1, int(hit[1]))) if hit is not None else None
+
+    def _near_anchors(self, token: str) -> tuple[tuple[str, int], ...]:
+        """The anchors within the errors that they bear, with the number of errors."""
+        if not (token.isascii() and token.isalpha()):
+            return ()
+        found: list[tuple[str, int]] = []
+        # Only words of about the same length and letters are compared.
+        for choices in self._alike.to(token):
+            hits = process.extract(token, choices, scorer=OSA.distance, score_cutoff=2, limit=None)
+            found += [(word, int(errors)) for word, errors, _ in hits if errors <= self._reach[word]]
+        return tuple(found)
+
+    def _anchors_of(self, word: str, errors: int, figures: bool) -> list[_Anchor]:
+        """The anchors of a word that bear so many errors in it; of names without figures alone, or of all."""
+        return [
+            anchor for anchor in self._anchors[word] if errors <= anchor.errors and (figures or not anchor.name.figures)
+        ]
+
+    def _judged(
+        self,
+        cut: _Cut,
+        seeds: Sequence[tuple[int, int, str, int]],
+        spelled: str,
+        around: Surroundings,
+        known: Sequence[Found],
+    ) -> list[Found]:
+        best: list[tuple[int, int, int, _Name]] = []
+        seen: set[tuple[int, tuple[str, ...]]] = set()
+        figures = {token for token in cut.tokens if token.isdigit()}
+        length = len(cut.joined)
+        for first, _, word, errors in seeds:
+            at = cut.begins[first]
+            for anchor in self._bearing(word, errors, bool(figures)):
+                name, begin = anchor.name, at - anchor.offset
+                allowed = name.errors
+                # Most names are longer than what is left of the text, or have figures that the text has not.
+                if (
+                    begin + allowed < 0
+                    or begin + len(name.key) - 2 * allowed > length
+                    or not figures.issuperset(name.figures)
+                ):
+                    continue
+                place = (begin, name.words)
+                if place in seen:
+                    continue
+                seen.add(place)
+                window = _window(cut, begin, name)
+                if window is not None:
+                    best.append((*window, name))
+        finds: list[Found] = []
+        taken = bytearray(len(cut.tokens))
+        rivals: dict[tuple[int, int, int], set[str]] = {}
+        for errors, first, last, name in best:
+            rivals.setdefault((errors, first, last), set()).add(name.entry.substance)
+        # The most letters that are right: of butyryl feentanyl not fentanyl alone, though that has fewer errors.
+        for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):
+            start, end = cut.spans[first][0], cut.spans[last][1]
+            tokens = cut.tokens[first : last + 1]
+            if any(taken[first : last + 1]) or any(
+                start < item.end and item.start < end and not _extends(item, start, end, spelled) for item in known
+            ):
+                continue
+            if not self._is_error(tokens, errors, name):
+                continue
+            rival = len(rivals[errors, first, last]) > 1
+            joined = name.entry.group not in _KIN and _joined_on(spelled, start)
+            found = _found(name.entry, start, end, errors, tokens, around, rival=rival, joined=joined, key=name.key)
+            if found is not None:
+                finds.append(found)
+                taken[first : last + 1] = b"\x01" * len(tokens)
+        return sorted(finds, key=lambda item: item.start)
+
+    def _is_error(self, tokens: Sequence[str], errors: int, name: _Name) -> bool:
+        """Whether the difference is a typing error rather than another word, chemical or position."""
+        held = frozenset(tokens)
+        if held & LOCANTS - name.locants or name.locants & SIGNIFICANT_LOCANTS - held:
+            return False
+        parts = _parts(name.words)
+        for token in tokens:
+            if token not in parts and not token.isdigit():
+                chemical = CHEMICAL_WORD if len(token) > _PIECE else ENDING
+                if token in self._known or chemical.fullmatch(token) is not None:
+                    return False
+                own = min(OSA.distance(token, word) for word in name.words)
+                if own > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
+                    # The stem is whole: mirfentanil is a member of the family of its own, and no carfentanil.
+                    return False
+                # Nearer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
+                if any(
+                    distance < own and all(OSA.distance(word, part, score_cutoff=1) > 1 for part in name.words)
+                    for word, distance in self._near(token)
+                ):
+                    return False
+        if errors > 1 and not name.initials <= held:
+            return False
+        if (len(tokens[0]) < _ANCHOR and "".join(tokens[1:]) in self._keys) or (
+            len(tokens[-1]) < _ANCHOR and "".join(tokens[:-1]) in self._keys
+        ):
+            # A whole name beside a little word: or fentanyl is not norfentanyl.
+            return False
+        text = "".join(tokens)
+        return self._nearest_other(text) >= errors
+
+    def _distance_to_others(self, text: str) -> int:
+        nearest = 3
+        for size in range(len(text) - 1, len(text) + 2):
+            choices = self._others.get(size)
+            if choices:
+                hit = process.extractOne(text, choices, scorer=OSA.distance, score_cutoff=1)
+                if hit is not None:
+                    nearest = min(nearest, int(hit[1]))
+        return nearest
+
+
+def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
+    for written, entry in named:
+        if entry.language in _NOT_LATIN:
+            continue
+        folded = fold(written)
+        if not folded.isascii() or len(folded) > _LONGEST:
+            continue
+        if entry.kind == "translated" and _SALT.search(folded) is not None:
+            continue
+        written_out = spellings(folded)
+        if "phenethyl" in folded and entry.kind != "translated":
+            written_out.append(folded.replace("phenethyl", "2-phenylethyl"))
+        # A trade name is a word like any other, and other languages have words of their own close by.
+        trade = written != entry.substance and _CHEMICAL.search(written_out[0]) is None
+        narrow = entry.kind == "translated"
+        for spelled in written_out:
+            words = tuple(tokens(spelled))
+            key = "".join(words)
+            figures = tuple(word for word in words if word.isdigit())
+            # A figure of several digits says as much as letters.
+            told = [word for word in words if len(word) > 1 or word.isalpha()]
+            letters = sum(len(word) for word in told if _SALT.match(word) is None)
+            if letters < ONE_ERROR:
+                continue
+            locants = frozenset(words) & LOCANTS
+            initials = frozenset() if written.isupper() else frozenset(map(fold, _INITIALS.findall(written)))
+            short = letters < TWO_ERRORS and _FENTANYL.fullmatch(key) is None and not initials
+            errors = 1 if short or narrow or (trade and letters < _TRADE) else 2
+            yield _Name(key, words, figures, locants, initials, errors, entry)
+
+
+@lru_cache(maxsize=4096)
+def _parts(words: tuple[str, ...]) -> frozenset[str]:
+    """The words of a name and the parts that words are made of, each also written as one with its neighbours."""
+    pieces: list[str] = []
+    for word in words:
+        made_of = MORPHEME.findall(word)
+        pieces += made_of if "".join(made_of) == word else [word]
+    runs = range(1, len(pieces) + 1)
+    parts = {"".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1)}
+    # Many leave the last e of piperidine and chloride out, or add one; that alone makes no other word.
+    parts |= {part.removesuffix("e") for part in parts if len(part) > _ANCHOR}
+    return frozenset(parts)
+
+
+def _anchors(name: _Name, frequency: Counter[str]) -> Iterator[tuple[str, _Anchor]]:
+    placed: dict[str, int] = {}
+    at = 0
+    for word in name.words:
+        if len(word) >= _ANCHOR and word.isalpha():
+            placed.setdefault(word, at)
+        at += len(word)
+    # Runs of letters in the key, for words written as one.
+    runs = {found.group(): found.start() for found in TOKEN.finditer(name.key) if len(found.group()) >= _ANCHOR}
+    lone = len(placed) <= 1
+    rarest = sorted(placed, key=lambda word: (frequency[word], -len(word), word))[:_ANCHORS]
+    errors = name.errors if lone else min(1, name.errors) if len(placed) == 2 else 0
+    for word in rarest:
+        yield word, _Anchor(name, placed[word], errors)
+    if len(placed) <= 2:
+        for run, offset in runs.items():
+            if run not in placed and run.isalpha():
+                yield run, _Anchor(name, offset, name.errors if len(runs) == 1 else min(1, name.errors))
+
+
+def _cut(spelled: str, tokens: list[str]) -> _Cut:
+    begins, ends, count = [], [], 0
+    for token in tokens:
+        begins.append(count)
+        count += len(token)
+        ends.append(count)
+    return _Cut(tokens, "".join(tokens), begins, ends, [found.span() for found in TOKEN.finditer(spelled)])
+
+
+def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
+    """Errors, first and last token of the piece of text nearest to a name that should begin about there."""
+    allowed, size = name.errors, len(name.key)
+    nearest: tuple[int, int, int] | None = None
+    first = bisect_left(cut.begins, begin - allowed)
+    while first < len(cut.begins) and cut.begins[first] <= begin + allowed:
+        last = bisect_left(cut.ends, cut.begins[first] + size - allowed)
+        while last < len(cut.ends) and cut.ends[last] <= cut.begins[first] + size + allowed:
+            if tuple(token for token in cut.tokens[first : last + 1] if token.isdigit()) == name.figures:
+                piece = cut.joined[cut.begins[first] : cut.ends[last]]
+                errors = OSA.distance(piece, name.key, score_cutoff=allowed)
+                # Without an error it was found, or refused, as it stands.
+                if 0 < errors <= allowed and (nearest is None or errors < nearest[0]):
+                    nearest = errors, first, last
+            last += 1
+        first += 1
+    return nearest
+
+
+def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
+    """Whether a piece of text is a longer watched name around one already found, by more than a little word."""
+    if item.entry.group not in WATCHED or item.entry.abbreviation or not (start <= item.start and item.end <= end):
+        return False
+    added = [*tokens(spelled[start : item.start]), *tokens(spelled[item.end : end])]
+    return any(len(word) >= _ANCHOR for word in added)
+
+
+def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
+    """All finds, without those that are only a part of a longer misspelt name (fentanyl in acetil fentanyl)."""
+    kept = [
+        item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
+    ]
+    return [*kept, *misspelt]
+
+
+def _joined_on(spelled: str, start: int) -> bool:
+    """Whether the piece of text there is joined to a word before it by a hyphen, bracket or comma."""
+    return _JOINED.search(spelled, max(0, start - 6), start) is not None
+
+
+def _found(
+    entry: Entry,
+    start: int,
+    end: int,
+    errors: int,
+    tokens: Sequence[str],
+    around: Surroundings,
+    *,
+    rival: bool,
+    joined: bool,
+    key: str,
+) -> Found | None:
+    longer = around.continue_name(start, end) or joined
+    if longer and (entry.group not in _KIN or entry.kind in _SYSTEMATIC):
+        return None
+    context, mention = around.context(start, end)
+    text = "".join(tokens)
+    # A capital I for an l, a figure for a letter: meant to be read as the name.
+    confidence = 0.95 if skeleton(text) == skeleton(key) else round(max(0.5, 1.0 - 1.5 * errors / len(key)), 2)
+    return Found(
+        replace(entry, kind="misspelt"),
+        start,
+        end,
+        context,
+        mention,
+        ambiguous=longer or rival,
+        confidence=min(confidence, 0.7) if longer or rival else confidence,
+        distance=errors,
+    )

@@ -1,0 +1,436 @@
+"""Finds names of substances in text: on token boundaries, with their positions, in any number of languages.
+
+Names are keyed by their letters and digits alone. A text is cut into tokens, and at each token the joined rest of the
+text is compared with the names that begin with the same characters: two dictionary look-ups per token, however many names
+there are.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from features.reference import BenignChemical, ReferenceDataError, Substance
+from features.substances.context import Surroundings
+from features.substances.find.glance import Glance
+from features.substances.find.variants import variants
+from features.substances.match import BENIGN, WATCHED, Kind
+from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
+
+#: Fewest letters and digits of a name that is looked for.
+SHORTEST: Final = 3
+# Names of at least this many characters are found by more of their beginning: few names share six characters.
+_HEAD: Final = 6
+_KIN: Final = frozenset({"fentanyl", "nitazene"})
+_SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
+_PRIMED: Final = re.compile(r"\d['\u2032]")
+
+# Inflections and particles glued to a name, in folded letters: plural s, Russian cases, Slavic and Romance endings.
+_ENDINGS: Final = frozenset(
+    [
+        "s",
+        "es",
+        "a",
+        "e",
+        "u",
+        "om",
+        "em",
+        "y",
+        *(fold(end) for end in ("а", "у", "ом", "е", "ы", "и", "ов", "ем", "ам", "я", "ю")),
+    ]
+)
+# What German and careless English write as one word with the name; it is no part of the name.
+_COMPOUNDS: Final = (
+    "free frei haltig base citrat citrate hydrochlorid hydrochloride hcl oxalat pulver powder pflaster patch patches test"
+    " tests teststreifen schnelltest losung injektion injection spray tablette tabletten tablets analog analoga analogue"
+)
+_COMPOUNDED: Final = frozenset(_COMPOUNDS.split())
+_COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
+# The least letters of a name that may take an ending.
+_INFLECTED: Final = 6
+# Particles and the article that Arabic writes as one with the noun.
+_ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(?=..)")
+_ARABIC_LETTERS: Final = ("\u0621", "\u064a")
+
+# An unlisted member of the family: any word on its stem. Words that only deny or detect it are no members.
+_STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
+_NOT_A_MEMBER: Final = frozenset(
+    {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
+)
+
+# Head words whose first word looks like an inverted prefix: fentanyl, benzyl alcohol.
+_HEAD_WORD: Final = re.compile(
+    r"[ -]*(?:alcohol|chlor|brom|iod|acet|ketone|ester|ether|benzoate|acid|cell|glycol|amine)"
+)
+
+
+# A figure or sign that joins a word to the name behind it.
+_GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
+# As far as it is looked for before the name: no word is longer.
+_LONGEST_GLUED: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way to write one substance.
+
+    Attributes:
+        substance, group, cas, inchikey: as in `Match`.
+        kind: the kind of match that this name makes.
+        abbreviation: letters with other meanings, a name only beside chemical words.
+        language: of the name where it is a translation, by its code (BCP 47); ``zh-Latn`` is pinyin.
+    """
+
+    substance: str
+    group: str
+    cas: str
+    inchikey: str
+    kind: Kind
+    abbreviation: bool = False
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A piece of text, by position in the spelled text, that is an entry's name.
+
+    Attributes:
+        context, mention: what `Surroundings.context` says of it.
+        ambiguous: an abbreviation, or a name inside a longer one.
+        confidence: 0..1, how surely the text means the substance.
+        distance: typing errors in it (letters inserted, left out, exchanged or swapped).
+        disguised: letters were written as figures or signs.
+    """
+
+    entry: Entry
+    start: int
+    end: int
+    context: str = ""
+    mention: bool = False
+    ambiguous: bool = False
+    confidence: float = 1.0
+    distance: int = 0
+    disguised: bool = False
+
+    @property
+    def hit(self) -> bool:
+        return self.entry.group in WATCHED and not self.mention
+
+    @property
+    def rank(self) -> tuple[int, bool, bool, int, int, int]:
+        """What matters most in a text: a hit, then a mention, then a listed substance; the certain and long first."""
+        group = self.entry.group
+        importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
+        identifier = self.entry.kind == "identifier"
+        return importance, not self.ambiguous, identifier, -self.distance, self.end - self.start, -self.start
+
+
+class NameIndex:
+    """All names of all substances, ready to be looked for in text. Fill it with `add`, then ask `find`."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Entry] = {}
+        self._yielding: set[str] = set()
+        self._inverted: set[str] = set()
+        self._lengths: dict[str, tuple[int, ...]] = {}
+        self._words: dict[str, str] = {}
+        self._watched: list[tuple[str, Entry]] = []
+        self._primed: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, name: str, entry: Entry, *, yielding: bool = False) -> None:
+        """Enters a name and the other ways to write it that follow from rules.
+
+        Args:
+            name: as it is written.
+            entry: what it stands for.
+            yielding: a name from a wide source, which gives way to the same name of another substance instead of clashing.
+
+        Raises:
+            ReferenceDataError: the name is too short, or already stands for another substance.
+        """
+        folded = fold(name)
+        spelled = spell(folded)
+        pieces = tokens(spelled)
+        key = compacted(pieces)
+        if len(key) < SHORTEST:
+            if yielding:
+                return
+            reason = (
+                f"{name!r} of {entry.substance} is too short to be looked for, expected {SHORTEST} letters or digits"
+            )
+            raise ReferenceDataError("substances.csv", None, reason)
+        earlier = self._names.get(key)
+        if earlier is None or (key in self._yielding and not yielding):
+            self._enter(key, entry)
+            self._yielding.discard(key)
+            if yielding:
+                self._yielding.add(key)
+        elif earlier.substance != entry.substance and not yielding:
+            reason = f"{name!r} stands for {earlier.substance} and {entry.substance}, expected one substance"
+            raise ReferenceDataError("substances.csv", None, reason)
+        if ("'" in folded or "\u2032" in folded) and _PRIMED.search(folded) is not None:
+            self._primed.add(key)
+        if entry.group in WATCHED and not entry.abbreviation:
+            self._add_words(pieces, key)
+            if not yielding or entry.kind == "translated":
+                self._watched.append((name, entry))
+            if key.isascii():
+                self._add_variants(spelled, key, entry)
+
+    def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
+        """Enters name, synonyms, abbreviations and systematic name of a row of the reference data.
+
+        Args:
+            substance: the row.
+            systematic: the kind of match that its systematic name makes.
+
+        Raises:
+            ReferenceDataError: as `add`.
+        """
+
+        def entry(kind: Kind, *, abbreviation: bool = False) -> Entry:
+            return Entry(substance.name, substance.group.value, substance.cas, substance.inchikey, kind, abbreviation)
+
+        for name in (substance.name, *substance.synonyms):
+            self.add(name, entry("exact"))
+        for name in substance.abbreviations:
+            self.add(name, entry("exact", abbreviation=True))
+        if substance.systematic_name:
+            self.add(substance.systematic_name, entry(systematic))
+
+    def add_benign(self, chemical: BenignChemical) -> None:
+        """Enters name and synonyms of a common chemical.
+
+        Raises:
+            ReferenceDataError: as `add`.
+        """
+        for name in (chemical.name, *chemical.synonyms):
+            self.add(name, Entry(chemical.name, BENIGN, chemical.cas, "", "exact"))
+
+    def find(self, spelled: str, around: Surroundings) -> list[Found]:
+        """The names in a text, in order, the longest at each place, as far as the text around them lets them stand.
+
+        Args:
+            spelled: the text as `normalise.spell` gives it.
+            around: its surroundings.
+        """
+        found = self._names_in(spelled, around)
+        watched = [item for item in found if item.entry.group in WATCHED]
+        # Figures for letters are looked for where nothing watched is named openly, or only the end of a word: acety1fentanyl.
+        if not watched or any(_glued(spelled, item.start) for item in watched):
+            revealed = reveal(spelled, self._words)
+            if revealed is not None:
+                around = Surroundings(revealed, chemical=around.chemical)
+                read = self._names_in(revealed, around, disguised=True)
+                found = [item for item in found if not any(_within(item, other) for other in read)]
+                found += [item for item in read if not any(_within(item, other) for other in found)]
+        return found
+
+    def whole(self, spelled: str, around: Surroundings) -> list[Found]:
+        """A declared chemical whose name shows only once salt, grade and purity are taken out of its middle."""
+        entry = self._names.get(core(spelled))
+        if entry is None or entry.abbreviation:
+            return []
+        context, mention = around.context(0, len(spelled)) if entry.group in WATCHED else ("", False)
+        return [Found(entry, 0, len(spelled), context, mention)]
+
+    def entry(self, name: str) -> Entry | None:
+        """What a whole name stands for."""
+        return self._names.get(compact(name))
+
+    def watched_names(self) -> tuple[tuple[str, Entry], ...]:
+        """The watch list: names of watched substances as entered, with their entries.
+
+        Without abbreviations and without the names from wide sources, but with the translated ones.
+        """
+        return tuple(self._watched)
+
+    def other_names(self) -> frozenset[str]:
+        """Keys of the names that stand for no watched substance."""
+        return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
+
+    def heads(self) -> list[str]:
+        """With what names begin, sorted."""
+        return sorted(self._lengths)
+
+    def may_begin(self, word: str, heads: list[str]) -> bool:
+        """Whether some name may begin with a word, or the word with a name, whatever stands behind it; ``heads`` as `heads`."""
+        at = bisect_left(heads, word)
+        if at < len(heads) and heads[at].startswith(word):
+            return True
+        found = self._lengths.get(word[:_HEAD], ()) + self._lengths.get(word[:SHORTEST], ())
+        return any(length > len(word) or word[:length] in self._names for length in found)
+
+    def glance(self, judge: Callable[[str], int], fewest: int, most: int, remembered: int) -> Glance:
+        """A `Glance` at texts for these names, of which none is added afterwards; arguments as there."""
+        return Glance(judge, self._lengths, self._names, _HEAD, SHORTEST, fewest, most, remembered)
+
+    def _enter(self, key: str, entry: Entry) -> None:
+        self._names[key] = entry
+        head = key[:_HEAD] if len(key) >= _HEAD else key[:SHORTEST]
+        lengths = self._lengths.get(head, ())
+        if len(key) not in lengths:
+            self._lengths[head] = tuple(sorted({*lengths, len(key)}, reverse=True))
+
+    def _add_words(self, pieces: list[str], key: str) -> None:
+        for word in (*pieces, key):
+            if len(word) > SHORTEST and word.isascii() and word.isalpha():
+                self._words.setdefault(skeleton(word), word)
+
+    def _add_variants(self, spelled: str, joined: str, entry: Entry) -> None:
+        for variant in variants(spelled):
+            key = compact(variant)
+            if key not in self._names:
+                self._enter(key, entry)
+                self._yielding.add(key)
+                inverted = key.startswith("fentanyl")
+                if inverted:
+                    self._inverted.add(key)
+        if joined.endswith("fentanyl"):
+            # Written in two pieces, fent anil is not brought to one spelling; the joined key then ends so.
+            for ending in ("fentanil", "phentanyl"):
+                key = joined[: -len("fentanyl")] + ending
+                if key not in self._names:
+                    self._enter(key, entry)
+                    self._yielding.add(key)
+
+    def _names_in(self, spelled: str, around: Surroundings, *, disguised: bool = False) -> list[Found]:
+        pieces = around.tokens
+        joined = "".join(pieces)
+        lengths_of, names = self._lengths, self._names
+        found: list[Found] = []
+        at, taken, ends = 0, 0, None
+        for piece in pieces:
+            begin, at = at, at + len(piece)
+            # A name inside one already found (piperidine in a longer name) is not a second declaration.
+            if begin < taken:
+                continue
+            begins: tuple[int, ...] = (begin,)
+            if _ARABIC_LETTERS[0] <= piece[0] <= _ARABIC_LETTERS[1]:
+                begins = _arabic_beginnings(piece, begin)
+            for first in begins:
+                lengths = lengths_of.get(joined[first : first + _HEAD], ()) + lengths_of.get(
+                    joined[first : first + SHORTEST], ()
+                )
+                if not lengths:
+                    continue
+                for length in lengths:
+                    key = joined[first : first + length]
+                    entry = names.get(key)
+                    if entry is None:
+                        continue
+                    if ends is None:
+                        ends = _Positions(spelled)
+                    last = ends.end(first + length, inflected=length >= _INFLECTED and not entry.abbreviation)
+                    if last is None:
+                        continue
+                    start = ends.start(begin) + (first - begin)
+                    if key in self._inverted and _HEAD_WORD.match(spelled, last) is not None:
+                        continue
+                    judged = self._judge(entry, key, around, start, last, disguised=disguised)
+                    if judged is not None:
+                        taken = first + length
+                        found.append(judged)
+                    elif entry.abbreviation:
+                        continue
+                    # A name that continues into another's is no reason to look for a shorter one there.
+                    break
+                if taken > begin:
+                    break
+        return found
+
+    def _judge(
+        self, entry: Entry, key: str, around: Surroundings, start: int, end: int, *, disguised: bool
+    ) -> Found | None:
+        if entry.abbreviation and not around.admits_abbreviation(start, end, entry.cas):
+            return None
+        longer = around.continue_name(start, end)
+        if longer and (entry.group not in _KIN or entry.abbreviation or entry.kind in _SYSTEMATIC):
+            # A derivative of a precursor is another chemical; one of an opioid is still declared as that opioid's kin. A
+            # longer systematic name is read as a whole or not at all.
+            return None
+        # A primed locant counts on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
+        primed = _PRIMED.search(around.text, start, end) is not None
+        ambiguous = entry.abbreviation or longer or primed is not (key in self._primed)
+        context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
+        confidence = 0.6 if entry.abbreviation else 0.8 if ambiguous else 0.95 if disguised else 1.0
+        return Found(entry, start, end, context, mention, ambiguous, confidence, disguised=disguised)
+
+
+def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
+    """Words on the stem of a family that are nobody's name and no misspelt one: chlorohexanoylfentanyl.
+
+    Args:
+        spelled: the text as `normalise.spell` gives it.
+        around: its surroundings.
+        known: names already found, whose places are left alone.
+
+    Returns:
+        Ambiguous finds whose substance is the word itself, without CAS number or structure.
+    """
+    if "fentanyl" not in spelled and "nitazene" not in spelled:
+        return []
+    found: list[Found] = []
+    for word in _STEM.finditer(spelled):
+        start, end = word.span()
+        if word[1] in _NOT_A_MEMBER or any(item.start < end and start < item.end for item in known):
+            continue
+        entry = Entry((word[1] + word[2]).capitalize(), word[2], "", "", "exact")
+        context, mention = around.context(start, end)
+        found.append(Found(entry, start, end, context, mention, ambiguous=True, confidence=0.8))
+    return found
+
+
+def _within(inner: Found, outer: Found) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+class _Positions:
+    """Token boundaries: characters before them in the joined text -> position in the spelled text."""
+
+    __slots__ = ("_ends", "_spelled", "_starts")
+
+    def __init__(self, spelled: str) -> None:
+        self._spelled = spelled
+        self._starts: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        count = 0
+        for matched in TOKEN.finditer(spelled):
+            self._starts[count] = matched.start()
+            count += matched.end() - matched.start()
+            self._ends[count] = matched.end()
+
+    def start(self, count: int) -> int:
+        return self._starts[count]
+
+    def end(self, count: int, *, inflected: bool) -> int | None:
+        """Where a name ends that has so many characters up to its end; ``None`` inside a word."""
+        known = self._ends.get(count)
+        if known is not None or not inflected:
+            return known
+        # The longest ending has two letters.
+        for rest in (1, 2):
+            end = self._ends.get(count + rest)
+            if end is not None:
+                return end if self._spelled[end - rest : end] in _ENDINGS else None
+        for rest in _COMPOUND_SIZES:
+            end = self._ends.get(count + rest)
+            if end is not None and self._spelled[end - rest : end] in _COMPOUNDED:
+                return end - rest
+        return None
+
+
+def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
+    glued = _ARABIC.match(piece)
+    return (begin,) if glued is None else (begin, begin + glued.end())
+
+
+def _glued(spelled: str, start: int) -> bool:
+    """Whether the name that starts there is the end of a word in which figures or signs stand for letters."""
+    return _GLUED.search(spelled, max(0, start - _LONGEST_GLUED), start) is not None

@@ -1,0 +1,1 @@
+"""Read chemical names and structures out of text."""

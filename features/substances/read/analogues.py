@@ -1,0 +1,247 @@
+"""Reads the composed name of an analogue that nobody has listed, and writes its structure.
+
+``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names
+follow rules, in every language of the part tables: the parts before the stem are read from right to left, each is given
+its place in the molecule, and the pieces of structure of `name_fragments.csv` make a SMILES that class-wide definitions
+can be tested on (`analogue_structures`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from features.reference.translations import Language, name_parts
+from features.substances.normalise import fold, spell
+from features.substances.read.analogue_structures import NITROGEN, STEMS, UnclearError, structure
+from features.substances.read.chinese import pinyin, traditional
+from features.substances.read.translations import LOCANTS
+from features.texts.scan import Beginnings
+
+
+@dataclass(frozen=True, slots=True)
+class Analogue:
+    """A composed name in a text.
+
+    Attributes:
+        start, end: its position in the spelled text.
+        parts: parts of the tables from left to right, digits and single letters as they stand, the stem last.
+        smiles: the structure, not canonical; empty where the parts do not say one.
+        certain: false where there is no structure, where the name leaves a position open and the usual one (para) was
+            taken, or where what stands around the name may make it another one.
+    """
+
+    start: int
+    end: int
+    parts: tuple[str, ...]
+    smiles: str
+    certain: bool
+
+
+# These end a name or stand inside a systematic one; as words they are too common to begin a name.
+_NEVER_FIRST: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "yl one amine imine ylidene aniline phenylamine diamine sulfonamide propanamide acetamide butanamide pentanamide"
+        " benzamide carboxamide enamide propionanilide prop but propan butan ethan ethane benzene ap propionic oxo hydro",
+    )
+)
+# The Arabic article, alone or joined with "and", "with", "for", is glued to the name.
+_ARTICLE: Final = re.compile(r"(?<!\w)(?:[وب]?ال|لل)$")
+# Which stereoisomer it is stands before the name and does not matter to it.
+_STEREO: Final = re.compile(r"(?<![^\W_])(?:cis|trans|rac|dl|rs|[rsdlez])[)\]]*-$")
+_DIGIT: Final = re.compile(r"[2-6]")
+# Between parts, dots as in ".alpha.-"; a prime belongs to the locant before it.
+_GAP: Final = re.compile(r"[\s,.\-()\[\]]*$")
+_BLANK: Final = re.compile(r"[\s,]")
+_PRIME: Final = re.compile(r"['\u2032\u2019]+$")
+# Right after the name: it is another substance, which only resembles the named one.
+_RESEMBLES: Final = re.compile(
+    r"[^.;]{0,40}?\b(?:analog(?:ue)?s?|isomers?|derivatives?|homolog(?:ue)?s?|impurit(?:y|ies))\b"
+    r"|[ ,-]+\d[ -]?(?:furan|thiophene)"
+)
+# Right before it: a part of a name that is not in the tables.
+_UNKNOWN_PART: Final = re.compile(r"(?:yl|oxy|ino|[a-z]oro|omo|odo|thio|oxo|ole|\bthf)[)\]]*[ .-]+$")
+# No composed name that is in use is longer.
+_LONGEST: Final = 90
+_MOST_PARTS: Final = 14
+_MOST_STEPS: Final = 300
+
+
+@cache
+def _forms() -> tuple[dict[str, str], int]:
+    """Folded form -> part for all languages, and the length of the longest form.
+
+    A form that means different parts in different languages means the one that comes first in the table.
+    """
+    found: dict[str, str] = {"n": NITROGEN}
+    made: dict[str, str] = {}
+    for part, languages in name_parts().items():
+        for language, row in languages.items():
+            for form in () if row.frames or part in _NEVER_FIRST else row.forms:
+                for spelling in _spellings(form):
+                    found.setdefault(spelling, part)
+                for written in (*traditional(form), *pinyin(form)) if language is Language.CHINESE else ():
+                    for spelling in _spellings(written):
+                        made.setdefault(spelling, part)
+    # A digit is a locant whatever part it is a form of; what is made from Chinese gives way to what is written.
+    found = {**made, **found}
+    for digit in "23456":
+        found.pop(digit, None)
+    return found, max(map(len, found))
+
+
+def _spellings(form: str) -> tuple[str, ...]:
+    folded = spell(fold(form))
+    return folded, folded.replace(" ", "")
+
+
+@cache
+def _stem() -> re.Pattern[str]:
+    """Any stem in any language, as it stands in spelled text."""
+    forms = [form for form, part in _forms()[0].items() if part in STEMS]
+    return re.compile("|".join(sorted(map(re.escape, forms), key=len, reverse=True)))
+
+
+@cache
+def _stem_beginnings() -> Beginnings:
+    """Of the stems that a text in ASCII may hold."""
+    return Beginnings(form for form, part in _forms()[0].items() if part in STEMS and form.isascii())
+
+
+@cache
+def _stem_words() -> re.Pattern[str]:
+    """What a word has in it, or ends in, where a stem in ASCII begins that may go on in the next word."""
+    forms = [form for form, part in _forms()[0].items() if part in STEMS and form.isascii()]
+    begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
+    return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
+
+
+def may_hold_stem(word: str) -> bool:
+    """Whether in a word of a text in ASCII, letters from a to z, a stem may begin, or one of the words that members of a family
+    are told by."""
+    return _stem_words().search(word) is not None
+
+
+def analogue(spelled: str) -> Analogue | None:
+    """The first composed name in a text, if there is one; a bare stem (``fentanyl``) is none.
+
+    Args:
+        spelled: the text as `normalise.spell` gives it; `normalise.normalise` will do, but has lost the primes.
+
+    >>> analogue("4-methoxyvalerylfentanyl").smiles
+    'N(C(=O)CCCC)(c1ccc(OC)cc1)C1CCN(CCc2ccccc2)CC1'
+    """
+    first = 0
+    if spelled.isascii():
+        first = _stem_beginnings().find(spelled, 0)
+        if first < 0:
+            return None
+    for stem in _stem().finditer(spelled, first):
+        readings = [reading for form in _within(stem[0]) if (reading := _with_stem(spelled, stem.end(), form))]
+        if readings:
+            return min(readings, key=lambda reading: (not reading.smiles, not reading.certain))
+    return None
+
+
+@cache
+def _within(stem: str) -> tuple[str, ...]:
+    """The stem and those that it ends in: what looks like lofentanil can be the end of chloro and fentanyl."""
+    forms = [form for form, part in _forms()[0].items() if part in STEMS and stem.endswith(form)]
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
+    """The name that ends in that stem at that position."""
+    part = _forms()[0][stem]
+    unclear: tuple[int, tuple[str, ...]] | None = None
+    for start, before in _before(spelled, end - len(stem)):
+        if unclear is not None and not _apart(spelled, unclear[0], start):
+            break
+        try:
+            smiles, certain = structure((*before, part))
+        except UnclearError:
+            unclear = unclear or (start, before)
+            continue
+        alone = (
+            _RESEMBLES.match(spelled, end) is None and _UNKNOWN_PART.search(spelled, max(0, start - 30), start) is None
+        )
+        certain = certain and unclear is None and alone
+        return _found(start, end, (*before, part), smiles, certain=certain)
+    if unclear is None or _apart(spelled, unclear[0], end - len(stem)):
+        return None
+    return _found(unclear[0], end, (*unclear[1], part), "", certain=False)
+
+
+def _found(start: int, end: int, parts: tuple[str, ...], smiles: str, *, certain: bool) -> Analogue:
+    return Analogue(start, end, tuple(part.rstrip("'") for part in parts), smiles, certain)
+
+
+def _apart(spelled: str, longer: int, shorter: int) -> bool:
+    """Whether a blank or comma parts the shorter of two readings from what the longer one has before it."""
+    return longer == shorter or _BLANK.search(spelled, longer, shorter) is not None
+
+
+def _before(spelled: str, end: int) -> list[tuple[int, tuple[str, ...]]]:
+    """Ways to read the text before a position as parts, the longest reach first; a locant with prime ends in ``'``."""
+    floor = max(0, end - _LONGEST)
+    readings: list[tuple[int, tuple[str, ...]]] = []
+    waiting: list[tuple[int, tuple[str, ...]]] = [(end, ())]
+    for _ in range(_MOST_STEPS):
+        if not waiting:
+            break
+        at, after = waiting.pop()
+        if after and _at_edge(spelled, at):
+            readings.append((at, after))
+        if len(after) < _MOST_PARTS:
+            waiting += [(begin, (part, *after)) for begin, part in _steps(spelled, at, floor)]
+    return sorted(readings, key=lambda reading: (reading[0], len(reading[1])))
+
+
+def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
+    """The parts that can stand right before a position, each with where it begins; the longest comes last."""
+    forms, longest = _forms()
+    gap = _GAP.search(spelled, floor, end)
+    stop = end if gap is None else gap.start()
+    prime = _PRIME.search(spelled, floor, stop)
+    mark = "" if prime is None else "'"
+    if prime is not None:
+        stop = prime.start() - spelled[floor : prime.start()].endswith(".")
+    if stop <= floor:
+        return
+    if _DIGIT.match(spelled[stop - 1]) and not spelled[max(0, stop - 2) : stop - 1].isdigit():
+        yield stop - 1, spelled[stop - 1] + mark
+        return
+    for length in range(1, min(longest, stop - floor) + 1):
+        begin = stop - length
+        part = forms.get(spelled[begin:stop])
+        if part is None or (mark and part not in LOCANTS):
+            continue
+        # "Neither heroin nor fentanyl" names no norfentanyl.
+        if spelled[begin:stop] == "nor" and stop < end:
+            continue
+        # A single letter is a locant only where it stands alone, and the article "a" only before a hyphen.
+        if length == 1 and spelled[begin].isascii():
+            alone = stop < end and _at_edge(spelled, begin)
+            if not alone or (spelled[begin] in "ab" and spelled[stop] not in "-'"):
+                continue
+        yield begin, part + mark
+
+
+def _at_edge(spelled: str, start: int) -> bool:
+    """Whether a name can begin here: not inside a word of a script that has words, nor right after its hyphen."""
+    if start == 0 or _ARTICLE.search(spelled, max(0, start - 4), start):
+        return True
+    here, before = spelled[start], spelled[start - 1]
+    if before.isalnum():
+        return not (_spaced(before) and _spaced(here)) and not (before.isdigit() and here.isdigit())
+    if before not in "-'" or start == 1 or not spelled[start - 2].isalnum():
+        return True
+    return _STEREO.search(spelled, max(0, start - 8), start) is not None
+
+
+def _spaced(char: str) -> bool:
+    return char.isalnum() and not "\u3040" <= char <= "\ud7a3"

@@ -1,0 +1,348 @@
+"""Reads systematic chemical names as structures with OPSIN, kept running as one java process per Python process.
+
+OPSIN's command line takes one name per line and answers one line with a SMILES, empty where it cannot read the name.
+Starting it costs half a second and a name well under a millisecond, so it is started once, at the first name, and asked through
+its pipes. After each name comes a question whose answer is known: answers that are out of step are noticed and never given
+to another question. It ends with the pipes, also when Python is killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import math
+import os
+import re
+import threading
+import time
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from features.substances.read.opsin_process import Failure, OpsinProcess, find_command
+
+#: Longest name that is asked, in characters. The longest of the UNII table has 250; a cut name would be another substance.
+LONGEST_NAME: Final = 500
+_CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+# Names repeat in trade; an answer kept is a few hundred bytes.
+_REMEMBERED: Final = 8_192
+_BAD_REMEMBERED: Final = 1_024
+# So many names go down the pipe before another thread gets its turn.
+_BLOCK: Final = 256
+
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long OPSIN may take and how often it may fail.
+
+    Attributes:
+        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s; a second leaves room for a
+            loaded machine.
+        start_s: seconds until the first answer after a start.
+        deaths: that many ends of the process within ``window_s`` seconds stop it for ``pause_s`` seconds.
+        window_s: see ``deaths``.
+        pause_s: see ``deaths``.
+        bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not asked again. Not for ever:
+            the machine may have been to blame.
+    """
+
+    name_s: float = 1.0
+    start_s: float = 20.0
+    deaths: int = 5
+    window_s: float = 60.0
+    pause_s: float = 60.0
+    bad_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        for field in ("name_s", "start_s", "window_s", "pause_s", "bad_s"):
+            value = getattr(self, field)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{field} is {value!r}, expected seconds above 0")
+        if self.deaths < 1:
+            raise ValueError(f"deaths is {self.deaths!r}, expected at least 1")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was asked since the Python process began.
+
+    Attributes:
+        names: names put to OPSIN; remembered answers are not counted.
+        failures: those it could not read.
+        timeouts: those that exceeded their time.
+        restarts: starts after the first.
+        skipped: names that were not asked because OPSIN was not available or the name is known to stop it.
+    """
+
+    names: int = 0
+    failures: int = 0
+    timeouts: int = 0
+    restarts: int = 0
+    skipped: int = 0
+
+
+def cleaned(name: str) -> str:
+    """The name as one line without control characters and double blanks; empty if there is none or it is too long."""
+    line = _CONTROL.sub(" ", name[: 4 * LONGEST_NAME]).strip()
+    return line if len(line) <= LONGEST_NAME and len(name) <= 4 * LONGEST_NAME else ""
+
+
+class Opsin:
+    """OPSIN as a kept process. Any thread may ask; names are answered one after the other.
+
+    Nothing is started before the first name. A process that dies is started again; one that keeps dying is left alone for a
+    while, and `problem` says so.
+
+    Args:
+        enabled: without, no process is started and every name is unread.
+        limits: see there.
+        command: the command to run instead of the installed one.
+    """
+
+    def __init__(
+        self, *, enabled: bool = True, limits: Limits | None = None, command: Sequence[str] | None = None
+    ) -> None:
+        self.limits = limits or Limits()
+        self._enabled = enabled
+        self._given = list(command) if command is not None else None
+        self._found: tuple[list[str] | None, str] | None = None
+        self._answers: OrderedDict[str, str | None] = OrderedDict()
+        self._bad: OrderedDict[str, float] = OrderedDict()
+        self._forget()
+        _everyone.add(self)
+
+    def _forget(self) -> None:
+        """As nobody has asked yet: how a new one begins, and a forked child, whose parent owns the process."""
+        self._lock = threading.Lock()
+        self._process: OpsinProcess | None = None
+        self._owner = os.getpid()
+        self._deaths: deque[float] = deque()
+        self._paused_until, self._paused_for = 0.0, ""
+        self._starts = 0
+        self.counters = Counters()
+
+    @property
+    def available(self) -> bool:
+        """Whether a name would be asked now."""
+        return self._enabled and self._paused_until <= time.monotonic() and not self._command()[1]
+
+    @property
+    def problem(self) -> str | None:
+        """Why systematic names are not read at present and what would help, for a visible warning; ``None`` if they are."""
+        left = self._paused_until - time.monotonic()
+        if not self._enabled:
+            reason = "OPSIN is switched off"
+        elif left > 0:
+            reason = f"{self._paused_for}; it is tried again in {math.ceil(left)} s"
+        else:
+            reason = self._command()[1]
+        return f"systematic names are not read: {reason}" if reason else None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running OPSIN, ``None`` if none runs."""
+        process = self._process
+        return process.pid if process is not None and self._owner == os.getpid() else None
+
+    @property
+    def started_in_s(self) -> float | None:
+        """Seconds from the last start to its first answer, ``None`` before that."""
+        process = self._process
+        return process.started_in_s if process is not None else None
+
+    def configure(self, *, enabled: bool = True, time_limit_s: float | None = None) -> None:
+        """Switch it on or off and set the time for one name.
+
+        Raises:
+            ValueError: the time is not a number of seconds above 0.
+        """
+        old = self.limits
+        name_s = old.name_s if time_limit_s is None else time_limit_s
+        limits = Limits(name_s, old.start_s, old.deaths, old.window_s, old.pause_s, old.bad_s)
+        with self._lock:
+            self.limits, self._enabled = limits, enabled
+            self._bad.clear()
+            if not enabled:
+                self._end()
+
+    def start(self) -> bool:
+        """Start it and wait for its first answer, so that the first name need not. Whether it runs."""
+        with self._lock:
+            return self._running() is not None
+
+    def close(self) -> None:
+        """End the process. A later name starts another."""
+        if self._lock.acquire(timeout=self.limits.name_s):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+        elif (process := self._process) is not None:
+            # Another thread waits for an answer of it; the pipes are that thread's to close.
+            process.kill()
+
+    def smiles(self, name: str) -> str | None:
+        """The SMILES of a systematic name.
+
+        ``None`` if OPSIN does not read it as one, if it took too long, or if OPSIN is not `available`.
+        """
+        return self.smiles_many((name,))[0]
+
+    def smiles_many(self, names: Iterable[str]) -> list[str | None]:
+        """`smiles` of each name, in order; sent through the pipe together, so faster for many names."""
+        lines = [cleaned(name) for name in names]
+        result: dict[str, str | None] = {"": None}
+        for line in lines:
+            # One look-up that a thread beside this one cannot come between.
+            answer = self._answers.get(line, _NOT_ASKED)
+            if answer is not _NOT_ASKED:
+                result[line] = answer
+        asked = [line for line in dict.fromkeys(lines) if line not in result]
+        for begin in range(0, len(asked), _BLOCK):
+            with self._lock:
+                result |= self._ask(asked[begin : begin + _BLOCK])
+        return [result[line] for line in lines]
+
+    def _ask(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Answers to each of these names, with as many processes as they need. The lock is held."""
+        result: dict[str, str | None] = dict.fromkeys(names)
+        pending = deque(name for name in names if not self._known_bad(name))
+        self.counters.skipped += len(names) - len(pending)
+        suspect = ""
+        while pending:
+            process = self._running()
+            if process is None:
+                self.counters.skipped += len(pending)
+                break
+            try:
+                answers, failure = process.ask(pending, self.limits.name_s)
+            except BaseException:
+                # Interrupted between question and answer: what comes down this pipe next is nobody's.
+                self._end()
+                raise
+            for answer in answers:
+                name = pending.popleft()
+                result[name] = answer
+                self._remember(name, answer)
+            if failure is None:
+                continue
+            self._died()
+            if failure is Failure.TOO_SLOW:
+                self.counters.timeouts += 1
+            if pending and (failure is Failure.TOO_SLOW or pending[0] == suspect):
+                self._mark_bad(pending.popleft())
+            elif pending:
+                suspect = pending[0]
+        return result
+
+    def _running(self) -> OpsinProcess | None:
+        """The process, ready for a name; ``None`` if there can be none now."""
+        if self._owner != os.getpid():
+            _after_fork(self)
+        while self.available:
+            if self._process is None:
+                self._spawn()
+            process = self._process
+            failure = Failure.ENDED if process is None else process.failed_to_start(self.limits.start_s)
+            if failure is None:
+                return process
+            self._died(hung=failure is Failure.TOO_SLOW)
+        return None
+
+    def _spawn(self) -> None:
+        command = self._command()[0]
+        if command is None:
+            return
+        self.counters.restarts += self._starts > 0
+        self._starts += 1
+        with contextlib.suppress(OSError):  # no longer there, or no memory left: counts as a process that ended at once
+            self._process = OpsinProcess(command)
+
+    def _died(self, *, hung: bool = False) -> None:
+        """Clear away a process that is of no more use; start the next, or pause after one too many or that hung at start."""
+        self._end()
+        now = time.monotonic()
+        self._deaths.append(now)
+        while now - self._deaths[0] > self.limits.window_s:
+            self._deaths.popleft()
+        if hung or len(self._deaths) >= self.limits.deaths:
+            self._deaths.clear()
+            self._paused_until = now + self.limits.pause_s
+            often = f"stopped {self.limits.deaths} times within {self.limits.window_s:g} s"
+            self._paused_for = f"OPSIN {f'did not start within {self.limits.start_s:g} s' if hung else often}"
+            _LOG.warning("%s", self.problem)
+        elif self.available:
+            # It comes up while Python goes on.
+            _LOG.warning("OPSIN stopped and is started again")
+            self._spawn()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and self._owner == os.getpid():
+            process.close()
+
+    def _command(self) -> tuple[list[str] | None, str]:
+        if self._given is not None:
+            return self._given, ""
+        if self._found is None:
+            self._found = find_command()
+        return self._found
+
+    def _remember(self, name: str, answer: str | None) -> None:
+        self.counters.names += 1
+        self.counters.failures += answer is None
+        self._answers[name] = answer
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+
+    def _mark_bad(self, name: str) -> None:
+        self._bad[name] = time.monotonic() + self.limits.bad_s
+        if len(self._bad) > _BAD_REMEMBERED:
+            self._bad.popitem(last=False)
+
+    def _known_bad(self, name: str) -> bool:
+        until = self._bad.get(name)
+        if until is not None and until <= time.monotonic():
+            del self._bad[name]
+            return False
+        return until is not None
+
+
+#: Stands for no answer yet, where ``None`` is one; in no SMILES.
+_NOT_ASKED: Final = "?"
+_everyone: weakref.WeakSet[Opsin] = weakref.WeakSet()
+
+
+def _after_fork(own: Opsin) -> None:
+    """In a forked child: let go of the parent's process without ending it, and of a lock that may be held for ever."""
+    process = own._process
+    if process is not None:
+        process.abandon()
+    own._forget()
+
+
+def _all_after_fork() -> None:
+    for own in list(_everyone):
+        _after_fork(own)
+
+
+_shared = Opsin()
+atexit.register(_shared.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_all_after_fork)
+
+
+def opsin() -> Opsin:
+    """The one of this Python process. Nothing is started before it is asked a name; it ends with Python."""
+    return _shared
+
+
+def configure(*, enabled: bool = True, time_limit_s: float | None = None) -> None:
+    """`Opsin.configure` of the one of this Python process: the place for a service's settings."""
+    _shared.configure(enabled=enabled, time_limit_s=time_limit_s)

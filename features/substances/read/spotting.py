@@ -1,0 +1,174 @@
+"""Finds in a declared text the pieces worth reading as a structure: InChIKeys, InChIs, SMILES and systematic names.
+
+Nothing is read here. A piece is a proposal, cheap to make; RDKit or OPSIN then says whether it is a structure. For the great
+majority of texts one search says that there is nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from features.substances.read.spotting_names import flatten, hints_at_a_name, names_in
+
+Form = Literal["smiles", "inchi", "inchikey", "systematic"]
+
+#: So many proposals of one form are made of one text: a list of structures is a document, not a description.
+MOST: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a text that may be a structure.
+
+    Attributes:
+        text: the piece as declared, ``declared[start:end]``.
+        start: where it begins.
+        end: where it ends.
+        form: what it looks like.
+        reading: what to hand to the reader of that form: without stray blanks, with lost hyphens, in Latin letters. One piece
+            of text can have several readings, the likeliest first.
+    """
+
+    text: str
+    start: int
+    end: int
+    form: Form
+    reading: str
+
+
+# Letter case is kept by some and lost by others; a key has a fixed shape either way.
+_INCHIKEY: Final = re.compile(r"(?<![A-Za-z\d-])[A-Za-z]{14}-[A-Za-z]{8}[SNsn][A-Za-z]-[A-Za-z](?![A-Za-z\d-])")
+_KEY_LENGTH: Final = 27
+_INCHI: Final = re.compile(r"inchi=1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
+_LABELLED: Final = re.compile(r"\bsmiles?\b[\s:=\-]*(?:string|code|notation|is)?[\s:=\-]*([^\s,;\"']+)", re.IGNORECASE)
+# One atom, bond, branch, ring number or bracket atom after the other; each begins with a character of its own, so that a text
+# is looked through once.
+_SMILES: Final = re.compile(
+    r"(?<![^\s\"'(,;:=|<>\[])(?=[BCNOPSFIbcnops(\[])(?:Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]{1,16}\]|[\d()=#.+\-/\\$:@]|%\d\d)+"
+)
+_PART: Final = re.compile(r"(Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]+\])|(%\d\d|\d)|(\()|(\))|([=#$/\\:\-]|\.)")
+# A bracket atom holds a charge, hydrogens, an isotope or a configuration: not [C] or [2].
+_BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?:H\d?)?(?:[+-]+\d?)?(?::\d+)?\]")
+_CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
+_FEWEST_ATOMS: Final = 5
+_LONGEST: Final = 1_000
+
+
+def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
+    """The pieces of a text worth reading as a structure, in the order in which to try them.
+
+    Args:
+        text: as declared, in its own letter case.
+        chemical: the text is from a field for chemicals. Names of one word without numbers and SMILES without rings or double
+            bonds are proposed too.
+
+    Returns:
+        At most `MOST` of each form: InChIKeys, InChIs, SMILES, then systematic names. Empty for most texts.
+    """
+    pieces: list[Piece] = []
+    flat = flatten(text)
+    if "-" in text and len(text) >= _KEY_LENGTH:
+        pieces += _first(_identifiers(text, _INCHIKEY, "inchikey"))
+    if "inchi=" in flat:
+        pieces += _first(_identifiers(text, _INCHI, "inchi"))
+    if "smiles" in flat or "=" in text or "(" in text or "c1" in flat or "[" in text or "#" in text or chemical:
+        pieces += _first(_smiles_in(text, chemical=chemical, labelled="smiles" in flat))
+    if hints_at_a_name(flat):
+        taken = [(piece.start, piece.end) for piece in pieces]
+        for start, end, reading in names_in(text, flat, chemical=chemical, most=MOST, taken=taken):
+            pieces.append(Piece(text[start:end], start, end, "systematic", reading))
+    return pieces
+
+
+def _first(pieces: Iterator[Piece]) -> list[Piece]:
+    return [piece for piece, _ in zip(pieces, range(MOST), strict=False)]
+
+
+def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Piece]:
+    for matched in pattern.finditer(text):
+        # An InChI of several components can end in a semicolon; whether it belongs to it shows when it is read.
+        start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
+        piece = text[start:end]
+        if end - start <= _LONGEST * 2:
+            yield Piece(piece, start, end, form, piece.upper() if form == "inchikey" else piece)
+
+
+def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
+    done = set()
+    if labelled:
+        for matched in _LABELLED.finditer(text):
+            start, end = matched.start(1), _without_trailing(text, *matched.span(1), ".:")
+            if 0 < end - start <= _LONGEST and _atoms(text[start:end]):
+                done.add(start)
+                yield Piece(text[start:end], start, end, "smiles", text[start:end])
+    for matched in _SMILES.finditer(text):
+        start, end = matched.span()
+        if end - start > _LONGEST or (end < len(text) and not (text[end].isspace() or text[end] in ",;\"')]|<>")):
+            continue
+        while start < end and text[start] == "(":  # no SMILES begins with a branch
+            start += 1
+        end = _without_trailing(text, start, end, ".:-=#/(")
+        if start not in done and _looks_like_smiles(text[start:end], chemical=chemical):
+            yield Piece(text[start:end], start, end, "smiles", text[start:end])
+
+
+def _without_trailing(text: str, start: int, end: int, marks: str) -> int:
+    """Where the piece ends without punctuation that belongs to the sentence, closing brackets without a partner included."""
+    surplus = text.count(")", start, end) - text.count("(", start, end)
+    while end > start and (text[end - 1] in marks or (text[end - 1] == ")" and surplus > 0)):
+        surplus -= text[end - 1] == ")"
+        surplus += text[end - 1] == "("
+        end -= 1
+    return end
+
+
+def _atoms(piece: str) -> list[str]:
+    """The atoms of a well-formed SMILES, empty if it is not well formed."""
+    atoms: list[str] = []
+    open_rings: set[str] = set()
+    depth = at = 0
+    previous = ""
+    for matched in _PART.finditer(piece):
+        if matched.start() != at:
+            return []
+        at = matched.end()
+        atom, ring, opening, closing, bond = matched.groups()
+        if atom:
+            if atom[0] == "[" and not _BRACKET_ATOM.fullmatch(atom):
+                return []
+            atoms.append(atom)
+        elif ring:
+            if not atoms or previous in ("(", ")"):
+                return []
+            open_rings ^= {ring}
+        elif opening:
+            if not atoms or previous == "(":
+                return []
+            depth += 1
+        elif closing:
+            depth -= 1
+            if depth < 0 or previous == "(":
+                return []
+        elif bond and not atoms:
+            return []
+        previous = matched[0]
+    return atoms if at == len(piece) and not open_rings and depth == 0 else []
+
+
+def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
+    """Whether it has what words and part numbers do not: closed rings, double bonds, branches in a chain of carbon."""
+    atoms = _atoms(piece)
+    fewest = 3 if chemical else _FEWEST_ATOMS
+    carbons = sum(_CARBON.match(atom) is not None for atom in atoms)
+    if len(atoms) < fewest or 2 * carbons < len(atoms):
+        return False
+    outside = re.sub(r"\[[^\]]*\]", "", piece)
+    rings = any(char.isdigit() for char in outside)
+    bonds = "=" in outside or "#" in outside
+    if rings or bonds:
+        # Ring numbers hug letters in part numbers as well (C1-C2-C1); bonds written out as hyphens are rare in SMILES.
+        return len(atoms) >= 6 or bonds or "c" in atoms or "-" not in outside
+    return "(" in outside and (chemical or "@" in piece or len(atoms) >= 8)

@@ -1,0 +1,368 @@
+"""Finds in a text what may be a systematic name of a chemical, and how such a name may have been meant.
+
+A word is taken for part of a name when nearly all its letters are the building blocks of such names (methyl, oxo, piperidin ...).
+Neighbouring words of that kind make one proposal, however it is written: with blanks inside, inverted as in the index of
+Chemical Abstracts, in capitals, with a salt, between purity and amount.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from features.substances.normalise import fold
+from features.substances.read.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
+from features.substances.read.name_readings import PREFIX_AT_END, reading, readings
+from features.texts.scan import Beginnings
+
+
+def _by_first_letter(words: Iterable[str]) -> str:
+    groups: dict[str, set[str]] = {}
+    for word in words:
+        groups.setdefault(word[0], set()).add(word[1:])
+    return "|".join(
+        f"{first}(?:{'|'.join(sorted(rests, key=lambda rest: (-len(rest), rest)))})"
+        for first, rests in sorted(groups.items())
+    )
+
+
+_BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
+#: Any systematic name of interest has one of these in it; few other texts do.
+_HINTS_IN_NAMES: Final = (
+    "yl oxy oxo amin amid anil azol azin azep azet idin iper pyr thia thie thio fura furo fury benz phen fluor chlor brom iodo"
+    " iodi nitr prop butan pentan hexan heptan octan nonan decan ethan methan acet carba carbo carbi sulf hydro cyclo keto gluco"
+    " stear phosph acid quin indol oic"
+)
+_HINTS: Final = _HINTS_IN_NAMES.split()
+_HINT: Final = re.compile("|".join(_HINTS))
+_HINT_BEGINS: Final = Beginnings(_HINTS)
+_JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")
+_LETTERS: Final = re.compile(r"[a-z]+")
+# Purities and amounts: they end a name.
+_AMOUNT: Final = re.compile(
+    r"(?<!\d)(?<!\d[.,])[<>=~\u2265]?\d{1,9}(?:[.,]\d{1,9})?\s{0,3}(?:%|\u2030|(?:kgs?|g|gr|grams?|mg|ug|mcg|ml|l|lit(?:er|re)s?|lbs?|oz|t|mt|tons?|pcs?"
+    r"|pieces?|drums?|bags?|bottles?|box(?:es)?|cartons?|ctns?|vials?|packs?|ppm|mol|mmol|um|nm|mm|cm|degc)\b(?!-))"
+)
+# Whatever is left of another alphabet after `flatten` ends a name as well.
+_WORD: Final = re.compile(
+    r"(?:[^\s;|\"=<>%/:!?&\x00\x80-\U0010ffff]|(?<=[\d')]):(?=\d)|(?<=-[a-z]):(?=\d)|(?<=\+)/(?=-))+"
+)
+_LOCANT_WORD: Final = re.compile(
+    r"[(\[{+\-]*(?:\d{1,2}[a-z]?'*|[nospmrdlhez])(?:[,.](?:\d{1,2}[a-z]?'*|[nospmrdlhez]))*[)\]}\-]*,?"
+)
+# Configuration and proportion, in brackets of their own: (2r,3s)-, (+/-)-, (1:1).
+_STEREO_WORD: Final = re.compile(
+    r"[(\[](?:\d{1,2}[a-h][rsez](?![a-z])|[\d.,'*:+\-/()\[\]]|alpha|beta|gamma|delta|trans|endo|anti|cis|rel|exo|syn|xi|[a-z](?![a-z])|rs|sr)++"
+)
+#: A number or letter that says where, joined to what is there.
+_LOCANT: Final = re.compile(
+    r"(?<![a-z\d])(?:\d{1,2}[a-z]?'*(?:[,:](?:\d{1,2}[a-z]?'*|[nos]))*-?(?=[a-z]{3}|[(\[{])|[nosp](?:,(?:\d{1,2}|[nos]))*-(?=[a-z(\[{]))"
+    r"|[a-z]-\d{1,2}(?![a-z\d])|[a-z]{4}\d{1,2}[a-z]|(?:alpha|beta|gamma|delta|omega|cis|trans|tert|sec|ortho|meta|para|[)\]])\.?-(?=[a-z])"
+    r"|(?<![a-z\d])[dl]-(?=[a-z]{4})"
+)
+_LONGEST_NAME: Final = 500
+#: Share of the letters of a word that must belong to building blocks.
+_COVERED: Final = 0.8
+#: A second name in brackets after the first.
+_ASIDE: Final = re.compile(r"\(.{5,}(?<!yl)(?<!oxy)(?<!o)\),?")
+#: Letters that are locants also where the hyphen after them is lost.
+_NITROGEN: Final = frozenset(("n", "n,", "o", "s"))
+_NUMBER: Final = re.compile(r"[(\[]?\d{1,4}[)\].,]*")
+_DOTTED_GREEK: Final = re.compile(r"\.(?:alpha|beta|gamma|delta|epsilon|omega|kappa)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    text: str
+    cores: int
+
+    @property
+    def located(self) -> bool:
+        return self.cores > 0 and (_LOCANT.search(self.text) is not None or self.text.rstrip(",.").endswith("-"))
+
+
+class _Flat(dict[int, str]):
+    """One character for each, as `fold` makes it where that gives a single one."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        folded = fold(char)
+        flat = _MARKS.get(char) or (folded if len(folded) == 1 else folded[:1] if folded.isascii() else char) or char
+        if len(self) < 4_096:
+            self[code] = flat
+        return flat
+
+
+_MARKS: Final = {
+    "\u2032": "'",
+    "\u2019": "'",
+    "\u00b7": ".",
+    "\u2022": ".",
+    "\u22c5": ".",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u2265": ">",
+    "\u2264": "<",
+    "\u00b1": "+",
+}
+_FLAT: Final = _Flat()
+
+
+def flatten(text: str) -> str:
+    """The text in lower case and, as far as it can be, in Latin letters, each character where it was."""
+    return text.lower().replace("_", "-") if text.isascii() else text.translate(_FLAT)
+
+
+def hints_at_a_name(flat: str) -> bool:
+    """Whether it is worth looking for names in a flattened text; quick, and false for most texts."""
+    if not flat.isascii() or ("-" in flat and _JOINED_HINT.search(flat) is not None):
+        return True
+    at = _HINT_BEGINS.find(flat, 0)
+    while at >= 0:
+        if _HINT.match(flat, at) is not None:
+            return True
+        at = _HINT_BEGINS.find(flat, at + 1)
+    return False
+
+
+def names_in(
+    text: str, flat: str, *, chemical: bool = False, most: int = 3, taken: Iterable[tuple[int, int]] = ()
+) -> list[tuple[int, int, str]]:
+    """Proposals: where in the text each begins and ends, and how to read it; the likeliest first.
+
+    Args:
+        text: as declared.
+        flat: `flatten` of it.
+        chemical: the text is from a field for chemicals: one word, or a name without numbers, is enough.
+        most: so many proposals at most.
+        taken: positions of what has been recognised as something else.
+    """
+    found: list[tuple[bool, int, int, list[tuple[int, int, str]]]] = []
+    for run in _runs(flat, list(taken)):
+        for group in _groups(run):
+            words = _trimmed(group)
+            cores = sum(word.cores for word in words)
+            if not words or words[-1].end - words[0].start > _LONGEST_NAME:
+                continue
+            located = _located(words)
+            if cores >= 2 or (located and cores) or (chemical and cores >= 1):
+                found.append((located, cores, -words[0].start, list(_proposals(text, flat, words))))
+    found.sort(key=lambda item: item[:3], reverse=True)
+    best = [proposal for _, _, _, proposals in found[:1] for proposal in proposals]
+    others = [proposals[0] for _, _, _, proposals in found[1:] if proposals]
+    # Of one name all readings, of several the first of each.
+    chosen = dict.fromkeys([*best[: most - min(1, len(others))], *others, *best])
+    return list(chosen)[:most]
+
+
+@lru_cache(maxsize=16_384)
+def _cores(word: str) -> int:
+    """How many building blocks a word has; 0 if too few of its letters belong to any, or if it is an everyday word."""
+    if word.strip("(),.-'") in EVERYDAY:
+        return 0
+    total, covered, cores = 0, 0.0, 0
+    for letters in _LETTERS.findall(word):
+        if len(letters) == 1:
+            continue
+        total += len(letters)
+        own, share = _blocks(letters)
+        cores += own
+        covered += share
+    return cores if covered >= _COVERED * total else 0
+
+
+def _blocks(letters: str) -> tuple[int, float]:
+    """How many building blocks a run of letters has that tell a name, and how many of its letters belong to blocks."""
+    cores, covered = 0, 0.0
+    for block in _BLOCK.findall(letters):
+        cores += block in CORE
+        # A single letter joins blocks, but a word of single letters is none.
+        covered += len(block) if len(block) > 1 else 0.5
+    return cores, covered
+
+
+def made_of(word: str) -> tuple[bool, bool, bool]:
+    """What a word, letters from a to z, may be in a name: made of building blocks, with one that tells a name; or of every day.
+
+    A name has a word of the first and one of the second kind, and none of every day that stands between blanks is either.
+    """
+    cores, covered = _blocks(word)
+    return len(word) > 1 and covered >= _COVERED * len(word), len(word) > 1 and cores > 0, word in EVERYDAY
+
+
+def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
+    """Neighbouring words that may belong to a name, at least one of them made of building blocks."""
+    run: list[_Word] = []
+    last = 0
+    # An amount has a digit.
+    bare = _AMOUNT.sub(_blank, flat) if any(map(str.isdigit, flat)) else flat
+    found = list(_WORD.finditer(bare))
+    if not any(_cores(matched[0]) for matched in found if matched.end() - matched.start() <= _LONGEST_NAME):
+        return
+    for place, matched in enumerate(found):
+        start, end = matched.span()
+        text = matched[0]
+        known = end - start <= _LONGEST_NAME
+        cores = _cores(text) if known else 0
+        if text == "with":  # of a salt: "compd. with L-lysine"
+            known = bool(run) and run[-1].text.startswith("comp")
+        fits = cores or (known and (_is_beside(text) or _begins_inverted(text, found[place + 1 : place + 3])))
+        if run and (not fits or not flat[last:start].isspace()):
+            yield from _with_cores(run)
+            run = []
+        if fits and not any(begin < end and start < finish for begin, finish in taken):
+            run.append(_Word(start, end, text, cores))
+        last = end
+    yield from _with_cores(run)
+
+
+def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
+    """Whether a word that is not known is the parent of an inverted name: "uric acid, 1,3-dimethyl-", "taurine, N-acetyl-"."""
+    after = [matched[0] for matched in following]
+    if after and not word.endswith(",") and after[0] == "acid,":
+        after = after[1:]
+    elif not word.endswith(","):
+        return False
+    return word[0].isalpha() and bool(after) and after[0].rstrip(",.").endswith("-") and _cores(after[0]) > 0
+
+
+@lru_cache(maxsize=16_384)
+def _is_beside(word: str) -> bool:
+    """Whether a word that is not made of building blocks may stand in a name."""
+    bare = word.strip("()[]{},.'")
+    return (
+        bare in BESIDE
+        or bare in EVERYDAY
+        or word == "-"
+        or _LOCANT_WORD.fullmatch(word) is not None
+        or _STEREO_WORD.fullmatch(word) is not None
+        or bare.lstrip("0123456789,'").removeprefix("-") in BESIDE
+        or bare.partition("(")[0] in BESIDE
+    )
+
+
+def _blank(matched: re.Match[str]) -> str:
+    return "\x00" * (matched.end() - matched.start())
+
+
+def _with_cores(run: list[_Word]) -> Iterator[list[_Word]]:
+    if any(word.cores for word in run):
+        yield run
+
+
+def _groups(run: list[_Word]) -> Iterator[list[_Word]]:
+    """The names of a run. A comma at the end of a word separates two, unless what follows it can only belong to the first."""
+    group: list[_Word] = []
+    segments: list[list[_Word]] = [[]]
+    for word in run:
+        aside = (
+            _ASIDE.fullmatch(word.text) is not None and word.cores > 0 and segments[-1] and segments[-1][-1].cores > 0
+        )
+        if aside:
+            segments.append([])
+        segments[-1].append(word)
+        if aside or word.text.endswith(","):
+            segments.append([])
+    for segment in segments:
+        if not segment:
+            continue
+        if group and not _continues(segment) and not all(_LOCANT_WORD.fullmatch(word.text) for word in group):
+            yield group
+            group = []
+        group += segment
+    if group:
+        yield group
+
+
+def _continues(segment: list[_Word]) -> bool:
+    last = segment[-1].text.rstrip(",.")
+    return (
+        last.endswith("-")
+        or PREFIX_AT_END.search(last) is not None
+        or not segment[0].cores
+        or any(word.text.strip("(),.") in SECOND_PART for word in segment)
+        or (_is_anion(segment[0].text) and not any(word.cores for word in segment[1:]))
+    )
+
+
+def _is_anion(word: str) -> bool:
+    return word.rstrip("),.").endswith(("ate", "chloride", "bromide", "iodide", "fluoride", "oxide"))
+
+
+def _trimmed(words: list[_Word]) -> list[_Word]:
+    """Without numbers and linking words at the ends."""
+    begin, end = 0, len(words)
+    while (
+        end > begin
+        and not words[end - 1].cores
+        and (words[end - 1].text.strip("(),.") in LINKS or _NUMBER.fullmatch(words[end - 1].text))
+    ):
+        end -= 1
+    while begin < end and not words[begin].cores:
+        word = words[begin].text
+        # A number counts packages when the name that follows has its own.
+        counted = _NUMBER.fullmatch(word) and begin + 1 < end and words[begin + 1].located
+        if not (counted or (word.strip("(),.") in LINKS and word not in _NITROGEN)):
+            break
+        begin += 1
+    return words[begin:end]
+
+
+def _located(words: list[_Word]) -> bool:
+    """Whether some word of the name has a locant, or one stands alone before another word."""
+    return any(word.located for word in words) or any(
+        word.text != "-" and _LOCANT_WORD.fullmatch(word.text) for word in words[:-1]
+    )
+
+
+def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, int, str]]:
+    """Ways to read the words as one name: as it stands, with all blanks taken out, without words before and after its numbers."""
+    start, end = _balanced(flat, words[0].start, words[-1].end)
+    for name in readings(text[start:end]):
+        yield start, end, name
+    # What was taken for one name may be the first of a list, or have other words of chemistry around it.
+    first = next((place for place, word in enumerate(words) if word.text.endswith(",")), len(words) - 1) + 1
+    numbered = [place for place, word in enumerate(words[:first]) if word.located]
+    inner = words[
+        numbered[0] if numbered else 0 : max((place for place in range(first) if words[place].cores), default=0) + 1
+    ]
+    if len(inner) < len(words) and (numbered or (first == len(words) and sum(word.cores for word in inner) >= 2)):
+        start, end = _balanced(flat, inner[0].start, inner[-1].end)
+        yield start, end, reading(text[start:end])
+
+
+def _balanced(flat: str, start: int, end: int) -> tuple[int, int]:
+    """Without punctuation around the name, brackets that have no partner, and a pair that holds all of it."""
+    while start < end and flat[start] in ",.'*" and not _DOTTED_GREEK.match(flat, start):
+        start += 1
+    while start < end and flat[end - 1] in ",.'*":
+        end -= 1
+    while start < end:
+        stack: list[int] = []
+        alone: list[int] = []
+        first_closes = -1
+        for place in range(start, end):
+            if flat[place] in "([{":
+                stack.append(place)
+            elif flat[place] in ")]}":
+                if not stack:
+                    alone.append(place)
+                elif stack.pop() == start:
+                    first_closes = place
+        alone += stack
+        if alone and alone[-1] == end - 1:
+            end -= 1
+        elif alone and start in alone:
+            start += 1
+        elif first_closes == end - 1:
+            start, end = start + 1, end - 1
+        else:
+            break
+        while start < end and flat[end - 1] in ",.":
+            end -= 1
+    return start, end

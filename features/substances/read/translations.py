@@ -1,0 +1,423 @@
+"""Names of the listed substances in Chinese, Spanish, Portuguese, French, German, Russian, Japanese, Korean and Arabic.
+
+An English name is cut into parts (``para | fluoro | isobutyryl | fentanyl``), and each language puts its own forms of the
+parts together, so that a new row of `substances.csv` has its names everywhere. What stands around the rest of a name
+(``... chloride``) is a frame, since many languages put it in front (``cloruro de ...``). Names that do not follow from
+parts come from `translated_names.csv`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+from itertools import islice, product
+from math import prod
+from typing import Final, NamedTuple
+
+from features.reference import Group, ReferenceDataError, Substance, benign_chemicals, substances
+from features.reference.translations import (
+    RADICAL_SLOT,
+    SLOT,
+    Language,
+    NamePart,
+    han_characters,
+    name_parts,
+    names_elsewhere,
+)
+from features.substances.normalise import fold
+from features.substances.read.chinese import pinyin, told_apart, traditional
+
+
+class TranslatedName(NamedTuple):
+    """A name in natural spelling, its language (BCP 47; ``zh-Latn`` is pinyin) and the substance's name in our table."""
+
+    name: str
+    language: str
+    substance: str
+
+
+class Composition(NamedTuple):
+    """An English name taken apart: frames from the outside in, then pieces in order, each with whether it is a part."""
+
+    frames: tuple[str, ...]
+    pieces: tuple[tuple[str, bool], ...]
+
+
+class _Candidate(NamedTuple):
+    name: str
+    language: Language
+    substance: str
+    usual: bool  # made of the usual form of every part
+
+
+_LANGUAGES: Final = (
+    Language.CHINESE,
+    Language.SPANISH,
+    Language.PORTUGUESE,
+    Language.FRENCH,
+    Language.GERMAN,
+    Language.RUSSIAN,
+    Language.JAPANESE,
+    Language.KOREAN,
+    Language.ARABIC,
+)
+#: Parts that say where a substituent stands.
+LOCANTS: Final = frozenset({"ortho", "meta", "para", "alpha", "beta"})
+_NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
+_NITROGEN_FIRST: Final = re.compile(r"(N|1)-(?=boc|benzyl|phenethyl|\(2-phenylethyl\))", re.IGNORECASE)
+# Other English wordings of a name: what stands between its parts, or their order, differs.
+_REWORDED: Final = (
+    (re.compile(r"(?<=boc)-4-piperidone$"), "-piperidin-4-one"),
+    (re.compile(r"(?<=yl)-4-piperidone$"), "piperidin-4-one"),
+    (re.compile(r"\(2-phenylethyl\)"), "phenethyl"),
+    (re.compile(r"(?<=1-)phenethyl(?=piperidin-4-yl)"), "(2-phenylethyl)"),
+    (re.compile(r"(?<=[a-z)\]])piperidin-4-yl"), "-4-piperidinyl"),
+    (re.compile(r"(?<=\()piperidin-4-yl(?=\))"), "4-piperidinyl"),
+    (re.compile(r"(?<=[a-z)\]])piperidin-4-amine$"), "-4-piperidinamine"),
+    (re.compile(r"^(N-phenyl)-(1-.+?)(piperidin-4-amine)$"), r"\2-\1\3"),
+    (re.compile(r"^(N-(?:phenyl|\(\d-[a-z]+phenyl\)))-(N-[(\[].+[)\]])([a-z]+)$"), r"\2-\1\3"),
+    (re.compile(r"^(N-[(\[].+[)\]])-(N-(?:phenyl|\(\d-[a-z]+phenyl\)))([a-z]+)$"), r"\2-\1\3"),
+)
+# Of the many wordings of a long name only the usual spelling is likely; precursors are traded under all of them.
+_VARIANTS_REWORDED: Final = 1
+_RUN: Final = re.compile(r"[^\W\d_]+|[\W\d_]")
+# A short name is tried in many spellings. A systematic one has so many parts that only the nearest are likely.
+_SHORT: Final = 4
+_VARIANTS_OF_SHORT: Final = 36
+_VARIANTS_OF_LONG: Final = 6
+_MOST_COMBINATIONS: Final = 4096
+# How many variants, the usual ones first, are also given inflected, in the other script, or in pinyin.
+_INFLECTED: Final = 8
+_RANKS_JOINED: Final = 2
+
+_CASE_ENDINGS: Final = ("а", "у", "ом", "е")
+_CONSONANTS: Final = frozenset("бвгджзклмнпрстфхцчшщ")
+_ARTICLE: Final = "ال"
+_ARABIC_N: Final = "ن"
+# Persian writes its own yeh and kaf. Where matching tells them from the Arabic ones, names are given with both.
+_PERSIAN: Final = str.maketrans("يك", "یک")
+# The article joined with "with", "and", "for".
+_JOINED_ARTICLES: Final = ("بال", "وال", "لل")
+# Written as one word with the name: genitive, and the commonest salts.
+_GERMAN_ENDINGS: Final = ("s", "citrat", "hydrochlorid")
+_GERMAN_SALTED: Final = ("yl", "il", "in", "on", "en")
+_SHORTEST: Final = 6
+_SHORTEST_PINYIN: Final = 8
+_SHORTEST_EAST_ASIAN: Final = 3
+# What matching does not tell apart (normalise.fold), as far as it occurs here; much faster than folding.
+_ALIKE: Final = str.maketrans(
+    {
+        **dict.fromkeys(" -,'()[]·\u2019", ""),
+        **dict(zip("áàâãäāǎéèêëēěíìïīǐóòôõöōǒúùûüūǔǜçñ", "aaaaaaaeeeeeeiiiiiooooooouuuuuuucn", strict=True)),
+        **dict(zip("إأآةىйёィュョ", "اااهيиеイユヨ", strict=True)),
+    }
+)
+_SAME: Final = (
+    ("fentanil", "fentanyl"),
+    ("phentanyl", "fentanyl"),
+    ("piperidyl", "piperidinyl"),
+    ("piperidinon", "piperidon"),
+    ("phenylethyl", "phenethyl"),
+    ("2phenethyl", "phenethyl"),
+    ("phenylamino", "anilino"),
+    ("propanoyl", "propionyl"),
+    ("propanoic", "propionic"),
+    ("tertbutyloxycarbonyl", "boc"),
+    ("tertbutoxycarbonyl", "boc"),
+    ("tbutoxycarbonyl", "boc"),
+    ("tboc", "boc"),
+)
+
+
+@cache
+def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
+    """English forms in line -> part, and the frames as (before, after, part), the longest first."""
+    in_line: dict[str, str] = {}
+    frames: list[tuple[str, str, str]] = []
+    for part, languages in name_parts().items():
+        english = languages[Language.ENGLISH]
+        for form in english.forms:
+            if english.frames:
+                before, _, after = form.partition(SLOT)
+                frames.append((before, after, part))
+            else:
+                in_line[form] = part
+    return in_line, tuple(sorted(frames, key=lambda frame: -len(frame[0] + frame[1])))
+
+
+@lru_cache(maxsize=4096)
+def segment(word: str) -> tuple[str, ...] | None:
+    """A run of small letters as the fewest parts, or ``None``; single letters are parts only on their own.
+
+    >>> segment("fluoroisobutyrylfentanyl"), segment("ibuprofen")
+    (('fluoro', 'isobutyryl', 'fentanyl'), None)
+    """
+    in_line = _english()[0]
+    if word in in_line:
+        return (in_line[word],)
+    best: list[tuple[str, ...] | None] = [(), *[None] * len(word)]
+    for end in range(2, len(word) + 1):
+        for start in range(end - 1):
+            head, part = best[start], in_line.get(word[start:end])
+            if head is not None and part is not None:
+                current = best[end]
+                if current is None or len(head) + 1 < len(current):
+                    best[end] = (*head, part)
+    return best[-1]
+
+
+def decompose(english: str) -> Composition | None:
+    """An English name as frames and pieces; ``None`` if some word of it is not made of known parts.
+
+    Single letters (``N``), digits, and what is neither letter nor digit stay as they are.
+    """
+    rest = english.lower()
+    frames: list[str] = []
+    found = True
+    while found:
+        found = False
+        for before, after, part in _english()[1]:
+            if len(rest) > len(before) + len(after) and rest.startswith(before) and rest.endswith(after):
+                rest = rest[len(before) : len(rest) - len(after)]
+                frames.append(part)
+                found = True
+                break
+    start = english.lower().find(rest)
+    pieces: list[tuple[str, bool]] = []
+    for match in _RUN.finditer(rest):
+        word = match[0]
+        parts = segment(word) if word[0].isalpha() else None
+        if parts is not None:
+            pieces += [(part, True) for part in parts]
+        elif len(word) == 1:
+            pieces.append((english[start + match.start()], False))
+        else:
+            return None
+    return Composition(tuple(frames), tuple(pieces))
+
+
+@lru_cache(maxsize=512)
+def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
+    """Which form to take of each part: the usual ones first, then those with few and near alternatives."""
+    if prod(sizes) > _MOST_COMBINATIONS:
+        usual = (0,) * len(sizes)
+        single = (
+            (*usual[:at], form, *usual[at + 1 :])
+            for form in range(1, max(sizes))
+            for at in range(len(sizes))
+            if form < sizes[at]
+        )
+        return (usual, *islice(single, limit - 1))
+    return tuple(sorted(product(*map(range, sizes)), key=lambda choice: (sum(choice), choice))[:limit])
+
+
+def _spelled(composition: Composition, language: Language, limit: int | None = None) -> Iterator[str]:
+    """Ways to write a composed name in a language, the usual one first; none if the language lacks one of its parts."""
+    rows: dict[str, NamePart] = {}
+    for part in (*composition.frames, *(text for text, is_part in composition.pieces if is_part)):
+        row = name_parts()[part].get(language)
+        if row is None:
+            return
+        rows[part] = row
+    in_line = tuple(dict.fromkeys(text for text, is_part in composition.pieces if is_part))
+    if not in_line:
+        return
+    if limit is None:
+        limit = _VARIANTS_OF_SHORT if len(in_line) + len(composition.frames) <= _SHORT else _VARIANTS_OF_LONG
+    frames = composition.frames
+    last = composition.pieces[-1][0]
+    sizes = tuple(len(rows[part].forms) for part in (*frames, *in_line))
+    for choice in _choices(sizes, limit):
+        chosen = {part: rows[part].forms[at] for part, at in zip(in_line, choice[len(frames) :], strict=True)}
+        name = _line(composition, chosen, language)
+        radical = name
+        if frames and rows[last].radical:
+            forms = rows[last].radical
+            radical = _line(composition, {**chosen, last: forms[min(choice[-1], len(forms) - 1)]}, language)
+        for part, at in zip(reversed(frames), reversed(choice[: len(frames)]), strict=True):
+            frame = rows[part].forms[at]
+            name = frame.replace(RADICAL_SLOT, radical).replace(SLOT, name)
+            radical = name
+        yield name
+
+
+def _line(composition: Composition, chosen: dict[str, str], language: Language) -> str:
+    """The pieces in order, joined as the language does."""
+    if language is Language.ARABIC:
+        words: list[str] = []
+        after_part = False
+        for text, is_part in composition.pieces:
+            if is_part and after_part:
+                words.append(" ")
+            words.append(chosen[text] if is_part else text)
+            after_part = is_part
+        return "".join(words)
+    name = "".join(chosen[text] if is_part else text for text, is_part in composition.pieces)
+    if language is Language.CHINESE:
+        name = name.replace(" ", "")
+        for locant in "邻间对":
+            name = name.replace(f"{locant}-", locant)
+    elif language is Language.JAPANESE:
+        name = name.replace(" ", "")
+    elif language is Language.GERMAN and composition.pieces[0][0] not in LOCANTS:
+        name = name[:1].upper() + name[1:]
+    return name
+
+
+def _inflected(name: str, language: Language, rank: int) -> Iterator[str]:
+    """The name as it stands in a sentence or joined with a salt; fewer of the less usual spellings."""
+    if language is Language.RUSSIAN and name[-1] in _CONSONANTS and " " not in name:
+        for ending in _CASE_ENDINGS:
+            yield name + ending
+    elif language is Language.GERMAN and rank < _RANKS_JOINED and name.endswith(_GERMAN_SALTED) and " " not in name:
+        for ending in _GERMAN_ENDINGS:
+            yield name + ending
+    elif language is Language.ARABIC and name.startswith("N-"):
+        yield name.replace("N", _ARABIC_N)
+    elif language is Language.ARABIC and name[0].isalpha() and not name.startswith(_ARTICLE):
+        if rank < _RANKS_JOINED and fold(persian := name.translate(_PERSIAN)) != fold(name):
+            yield persian
+        yield _ARTICLE + name
+        if rank < _RANKS_JOINED:
+            for article in _JOINED_ARTICLES:
+                yield article + name
+
+
+@cache
+def _alike() -> dict[int, str]:
+    rows = han_characters().values()
+    folded = {ord(form): row.character for row in rows for form in row.traditional if fold(form) == row.character}
+    return {**_ALIKE, **folded}
+
+
+def _composed(substance: Substance) -> Iterator[_Candidate]:
+    seen: set[tuple[tuple[str, ...], tuple[tuple[str, bool], ...]]] = set()
+    names = (substance.name, *substance.synonyms, substance.systematic_name)
+    own = dict.fromkeys(name for name in (*names, *map(_with_other_locant, names)) if name)
+    limit = None if substance.group is Group.PRECURSOR else _VARIANTS_REWORDED
+    for english in (*own, *_reworded(own)):
+        composition = decompose(english)
+        if composition is None:
+            continue
+        # Separators do not matter to matching: one of "acetyl fentanyl" and "acetylfentanyl" is enough.
+        same = (composition.frames, tuple(piece for piece in composition.pieces if piece[1] or piece[0].isalnum()))
+        if same in seen:
+            continue
+        seen.add(same)
+        given = english in own
+        for language in _LANGUAGES:
+            for rank, name in enumerate(_spelled(composition, language, None if given else limit)):
+                yield _Candidate(name, language, substance.name, given and rank == 0)
+                if rank < _INFLECTED:
+                    for other, written in _derived(name, language, rank):
+                        yield _Candidate(written, other, substance.name, False)
+
+
+def _with_other_locant(english: str) -> str:
+    """The nitrogen atom of a piperidine is its position 1: a name that begins with one of both begins with the other."""
+    match = _NITROGEN_FIRST.match(english)
+    return "" if match is None else ("N" if match[1] == "1" else "1") + english[1:]
+
+
+def _reworded(names: Iterable[str]) -> list[str]:
+    """The other wordings of names, and the other wordings of those, without the names themselves."""
+    wordings = dict.fromkeys(names)
+    left = list(wordings)
+    given = len(left)
+    while left:
+        english = left.pop()
+        others = [rule.sub(new, english) for rule, new in _REWORDED]
+        # In a name that ends in -amine, N is the nitrogen outside the ring.
+        if english.endswith("one"):
+            others.append(_with_other_locant(english))
+        for other in others:
+            if other and other not in wordings:
+                wordings[other] = None
+                left.append(other)
+    return list(wordings)[given:]
+
+
+def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Language, str]]:
+    """The same name inflected, and of a Chinese one the other script and pinyin."""
+    for written in _inflected(name, language, rank):
+        yield language, written
+    if language is Language.CHINESE:
+        if not told_apart().isdisjoint(name):
+            for written in traditional(name):
+                yield Language.TRADITIONAL, written
+        # Two syllables are as likely the name of a firm.
+        if sum(map(han_characters().__contains__, name)) >= _SHORTEST_EAST_ASIAN:
+            for written in pinyin(name):
+                yield Language.PINYIN, written
+
+
+def _given() -> Iterator[_Candidate]:
+    listed = {row.name: row.group for row in substances()}
+    for row in names_elsewhere():
+        if listed[row.substance] in _NOT_SUBSTANCES:
+            continue
+        for name in row.names:
+            yield _Candidate(name, row.language, row.substance, True)
+            for language, written in _derived(name, row.language, 0):
+                yield _Candidate(written, language, row.substance, False)
+
+
+def _key(name: str) -> str:
+    key = name.lower().translate(_alike())
+    if "phen" in key or "fentan" in key or "piperid" in key or "propano" in key or "boc" in key or "oxycarbonyl" in key:
+        for one, other in _SAME:
+            key = key.replace(one, other)
+    return key
+
+
+def _long_enough(key: str, language: Language) -> bool:
+    if language in (Language.CHINESE, Language.TRADITIONAL, Language.JAPANESE, Language.KOREAN):
+        return len(key) >= _SHORTEST_EAST_ASIAN
+    return len(key) >= (_SHORTEST_PINYIN if language is Language.PINYIN else _SHORTEST)
+
+
+@cache
+def translated_names() -> tuple[TranslatedName, ...]:
+    """Every name of every listed substance in the other languages, made once; always the same, in the same order.
+
+    No two differ only in letter case, accents, blanks or hyphens. A spelling that could mean two substances, or is the
+    English name of a substance or a common chemical, is left out.
+
+    Raises:
+        ReferenceDataError: a file is broken, or the usual name of two substances is the same.
+    """
+    english: dict[str, str] = {}
+    for chemical in benign_chemicals():
+        english.update((_key(name), "") for name in (chemical.name, *chemical.synonyms))
+    listed = [row for row in substances() if row.group not in _NOT_SUBSTANCES]
+    for row in listed:
+        names = (row.name, *row.synonyms, *row.abbreviations, row.systematic_name)
+        english.update((_key(name), row.name) for name in names)
+    kept: dict[str, _Candidate | None] = {}
+    candidates = (candidate for row in listed for candidate in _composed(row))
+    for candidate in (*_given(), *candidates):
+        key = _key(candidate.name)
+        if key in english or not _long_enough(key, candidate.language):
+            continue
+        earlier = kept.get(key, candidate)
+        if earlier is candidate:
+            kept[key] = candidate
+        elif earlier is None:
+            if candidate.usual:
+                kept[key] = candidate
+        elif earlier.substance != candidate.substance:
+            kept[key] = _settled(earlier, candidate)
+    return tuple(
+        TranslatedName(row.name, row.language.value, row.substance) for row in kept.values() if row is not None
+    )
+
+
+def _settled(earlier: _Candidate, later: _Candidate) -> _Candidate | None:
+    """Whose a name is that two substances claim: of the one whose usual name it is, else of neither."""
+    if earlier.usual and later.usual:
+        reason = f"{later.name!r} ({later.language}) stands for {earlier.substance} and {later.substance}"
+        raise ReferenceDataError("name_parts.csv", None, f"{reason}, expected one substance")
+    if earlier.usual or later.usual:
+        return earlier if earlier.usual else later
+    return None

@@ -1,0 +1,1 @@
+"""The flat table: one row per goods item, text columns dictionary-encoded."""

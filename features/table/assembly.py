@@ -1,0 +1,196 @@
+"""Loops over the rows of a table that is being built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+from features.texts.declared import TIME_MISSING
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+CodeArray = NDArray[np.int32]
+
+
+def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
+    """Number the shipments: adjacent rows of one id are one, a row without an id is its own.
+
+    Writes ``shipment`` (n,) row -> shipment and the beginning of ``first_row`` (n,); returns the number of shipments.
+    """
+    count = 0
+    with cython.nogil:
+        for row in range(ids.shape[0]):
+            if row == 0 or ids[row] != ids[row - 1] or ids[row] < 0:
+                first_row[count] = row
+                count += 1
+            shipment[row] = count - 1
+    return count
+
+
+def first_wins(codes: CodeArray, columns: list[int], first_row: IntArray) -> list[tuple[int, int, int, int]]:
+    """Give all rows of a shipment the first code that is not missing, in some columns of ``codes`` (columns, n).
+
+    Returns:
+        (index in ``columns``, row, kept code, other code) of each row that had another code, in order of both.
+    """
+    differing = []
+    n = codes.shape[1]
+    n_shipments = first_row.shape[0]
+    for index, column in enumerate(columns):
+        for shipment in range(n_shipments):
+            row = first_row[shipment]
+            end = first_row[shipment + 1] if shipment + 1 < n_shipments else n
+            if end == row + 1:
+                continue
+            kept = -1
+            for k in range(row, end):
+                code = codes[column, k]
+                if kept < 0:
+                    kept = code
+                elif code >= 0 and code != kept:
+                    differing.append((index, k, kept, code))
+            for k in range(row, end):
+                codes[column, k] = kept
+    return differing
+
+
+def gather_numbers(values: list[list[float] | None], codes: CodeArray, columns: list[int], out: FloatArray) -> None:
+    """Write the rows' numbers of several columns into ``out`` (fields, n), NaN where missing.
+
+    Args:
+        values: per field the number of each code; None for a field that is missing throughout.
+        columns: per field its column in ``codes`` (columns, n).
+    """
+    n = codes.shape[1]
+    missing = float("nan")
+    for k in range(len(values)):
+        numbers = values[k]
+        column = columns[k]
+        if numbers is None:
+            for row in range(n):
+                out[k, row] = missing
+            continue
+        for row in range(n):
+            code = codes[column, row]
+            out[k, row] = numbers[code] if code >= 0 else missing
+
+
+def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list[int], out: IntArray) -> None:
+    """As `gather_numbers`, of whole numbers; `TIME_MISSING` where missing."""
+    n = codes.shape[1]
+    missing = TIME_MISSING
+    for k in range(len(values)):
+        times = values[k]
+        column = columns[k]
+        if times is None:
+            for row in range(n):
+                out[k, row] = missing
+            continue
+        for row in range(n):
+            code = codes[column, row]
+            out[k, row] = times[code] if code >= 0 else missing
+
+
+def unreadable(ids: CodeArray, codes: CodeArray, describing: list[int]) -> tuple[list[int], list[int]]:
+    """Rows without an id, and rows that have a text in none of the columns ``describing`` of ``codes`` (columns, n)."""
+    nameless: list[int] = []
+    undescribed: list[int] = []
+    for row in range(ids.shape[0]):
+        if ids[row] < 0:
+            nameless.append(row)
+        described = False
+        for column in describing:
+            if codes[column, row] >= 0:
+                described = True
+                break
+        if not described:
+            undescribed.append(row)
+    return nameless, undescribed
+
+
+def fill_times(
+    times: IntArray, first_row: IntArray, latest: int, known: int, carry: bool, declared: IntArray
+) -> list[int]:
+    """Write each shipment's time into ``declared``.
+
+    Args:
+        times: (n_rows,) as they were declared.
+        latest: a time after it counts as missing.
+        known: fills a missing time.
+        carry: from a time on, it is what fills the missing ones after it.
+
+    Returns:
+        Shipments whose time is after ``latest``.
+    """
+    late: list[int] = []
+    missing = TIME_MISSING
+    for shipment in range(first_row.shape[0]):
+        seconds = times[first_row[shipment]]
+        if seconds > latest:
+            late.append(shipment)
+            seconds = missing
+        if seconds == missing:
+            seconds = known
+        elif carry:
+            known = seconds
+        declared[shipment] = seconds
+    return late
+
+
+def usd_rates(
+    currency: CodeArray,
+    shipment: IntArray,
+    declared: IntArray,
+    rate_of: Callable[[int, int], float],
+    numbers: FloatArray,
+    amounts: list[int],
+    out: FloatArray,
+) -> int:
+    """Write each row's US dollars per unit of its currency in the month of its declaration; NaN where none is known.
+
+    Args:
+        rate_of: of a code of the currency and months since year 0.
+        amounts: rows of ``numbers`` (fields, n_rows) that the rates are for.
+
+    Returns:
+        How many rows have an amount and no rate.
+    """
+    memory: dict[int, float] = {}
+    without = 0
+    last = -1
+    rate = float("nan")
+    for row in range(currency.shape[0]):
+        code = currency[row]
+        if code < 0:
+            out[row] = float("nan")
+        else:
+            key = _month(declared[shipment[row]]) * 1024 + code
+            if key != last:
+                last = key
+                found = memory.get(key)
+                if found is None:
+                    found = rate_of(code, key // 1024)
+                    memory[key] = found
+                rate = found
+            out[row] = rate
+        if out[row] != out[row]:
+            for k in amounts:
+                if numbers[k, row] == numbers[k, row]:
+                    without += 1
+                    break
+    return without
+
+
+def _month(seconds: int) -> int:
+    """Months since year 0 of the month that seconds since 1970 lie in."""
+    # Counted from a 1 March 8 million years before 0000-03-01, so that only positive numbers are divided.
+    days = (seconds + 86400 * 2_922_659_468) // 86400
+    era = days // 146097
+    of_era = days - era * 146097
+    year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    # Months since the March with which the year begins.
+    month = (5 * (of_era - (365 * year + year // 4 - year // 100)) + 2) // 153
+    return (era * 400 + year - 8_000_000) * 12 + month + 2

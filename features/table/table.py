@@ -1,0 +1,444 @@
+"""The flat table: one row per goods item, normalised once, column by column.
+
+JSON, CSV, Parquet and training data all become this table. Text columns are dictionary-encoded: a column is an array of
+codes into its distinct values, so that whatever is done with a text is done once per distinct text.
+"""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.manifest import normalise
+from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, Kind, Level
+from features.manifest.records import DESCRIBING, HEAD_NAMES, Record, encode_records, further_of
+from features.manifest.shipment import GoodsItem, Problem, Shipment, record_of
+from features.reference.rates import usd_per_unit_in
+from features.table import assembly as kernels
+from features.table.coded import Coded, renumbered
+from features.texts.declared import TIME_MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: A clock may be off, and a day may have begun elsewhere; more than this ahead of receipt is a mistake.
+FUTURE_TOLERANCE_S: Final = 2 * 86400
+_SPREAD: Final = frozenset(HEAD_NAMES)
+_NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
+_TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
+#: Fields that are read without any problem: their normal form is made when it is asked for.
+_LATER: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
+#: A column with fewer rows for each of its texts is worth compacting.
+_ROWS_PER_TEXT: Final = 8
+_AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
+
+
+class ManifestTable:
+    """Normalised goods items, rows of one shipment adjacent.
+
+    Attributes:
+        n_rows, n_shipments: counts.
+        shipment: (n_rows,) row -> shipment, ascending.
+        first_row: (n_shipments,) first row of each shipment.
+        declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; a missing one is filled (`from_columns`).
+        refused: (n_rows,) rows that cannot be read.
+    """
+
+    n_shipments: int
+    shipment: IntArray
+    first_row: IntArray
+    declared_s: IntArray
+    refused: NDArray[np.bool_]
+
+    def __init__(
+        self, codes: NDArray[np.int32], place: dict[str, int], values: dict[str, tuple[list[str], bool]]
+    ) -> None:
+        """
+        Args:
+            codes: (columns, n_rows) of the declared texts.
+            place: canonical flat name -> its column in ``codes``, in the order of the manifest's fields.
+            values: name -> the column's texts by code, and whether they are known to be distinct.
+        """
+        self.n_rows = codes.shape[1]
+        self._codes, self._place, self._values = codes, place, values
+        self._text: dict[str, Coded] = {}
+        #: (field, codes, problem per code): problems belong to distinct texts, not to rows.
+        self._value_problems: list[tuple[str, NDArray[np.int32], list[str | None]]] = []
+        self._row_problems: dict[int, list[Problem]] = {}
+        self._refusals: dict[int, list[Problem]] = {}
+        self._usd: dict[str, FloatArray] = {}
+        self._further: dict[str, Coded] = {}
+        self._decimal: str | None = None
+        self._derived: dict[object, Any] = {}
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Coded],
+        n_rows: int,
+        *,
+        decimal: str | None = None,
+        receipt: int | None = None,
+        previous_time: int | None = None,
+        further: Mapping[str, Coded] | None = None,
+    ) -> ManifestTable:
+        """Normalise declared columns.
+
+        Args:
+            columns: canonical flat name -> declared text. Other names are ignored; missing columns are missing values.
+            decimal: the file's decimal sign where known.
+            receipt: seconds since 1970 when the record came in (now, if not given). A declaration time that lies more
+                than `FUTURE_TOLERANCE_S` after it is a mistake and treated as missing.
+            previous_time: fills missing times until the first row that has one; without it they are ``receipt``.
+            further: declared text of columns that are no manifest fields, by the names in which a model asks for them.
+        """
+        names = [f.name for f in FIELDS if f.name in columns]
+        codes = np.empty((len(names), n_rows), dtype=np.int32)
+        for place, name in enumerate(names):
+            codes[place] = columns[name].codes
+        place_of = {name: place for place, name in enumerate(names)}
+        self = cls(codes, place_of, {name: (columns[name].values, columns[name].distinct) for name in names})
+        self._further = dict(further or {})
+        self._read(decimal, receipt, previous_time)
+        return self
+
+    @classmethod
+    def from_records(
+        cls, records: Sequence[Record], *, receipt: int | None = None, decimal: str | None = None
+    ) -> ManifestTable:
+        """The rows of records, in order; their notes become warnings of their first rows."""
+        records = list(records)
+        names = HEAD_NAMES + ITEM_NAMES
+        codes = np.empty((len(names), sum([len(record.items) for record in records])), dtype=np.int32)
+        place_of: dict[str, int] = {}
+        values: dict[str, tuple[list[str], bool]] = {}
+        for place, texts in enumerate(encode_records(records, codes)):
+            if texts is not None:
+                place_of[names[place]] = place
+                values[names[place]] = texts, True
+        self = cls(codes, place_of, values)
+        self._further = {name: Coded.from_list(texts) for name, texts in further_of(records).items()}
+        self._read(decimal, receipt, None)
+        row = 0
+        for record in records:
+            if record.notes:
+                self._row_problems.setdefault(row, []).extend(record.notes)
+            row += len(record.items)
+        return self
+
+    @classmethod
+    def from_shipments(
+        cls, shipments: Iterable[Shipment], *, receipt: int | None = None, decimal: str | None = None
+    ) -> ManifestTable:
+        """The rows of domain shipments, as `from_records`."""
+        return cls.from_records([record_of(shipment) for shipment in shipments], receipt=receipt, decimal=decimal)
+
+    def to_shipments(self) -> list[Shipment]:
+        """Domain shipments with the declared texts."""
+        lists = {name: column.to_list() for name, column in self.raw.items() if FIELD[name].level is not Level.LABEL}
+        further = {name: column.to_list() for name, column in self._further.items()}
+        ends = [*self.first_row.tolist(), self.n_rows][1:]
+        shipments = []
+        for first, end in zip(self.first_row.tolist(), ends, strict=True):
+            shipment = Shipment("", [])
+            for name, values in lists.items():
+                field = FIELD[name]
+                if field.level is Level.SHIPMENT:
+                    setattr(shipment, name, values[first])
+                elif field.level is not Level.ITEM:
+                    setattr(getattr(shipment, field.level.value), field.key, values[first])
+            item_names = [name for name in lists if FIELD[name].level is Level.ITEM]
+            for row in range(first, end):
+                item = GoodsItem()
+                for name in item_names:
+                    setattr(item, name, lists[name][row])
+                item.further = {name: text for name, texts in further.items() if (text := texts[row]) is not None}
+                shipment.items.append(item)
+            shipments.append(shipment)
+        return shipments
+
+    # -- columns ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def raw(self) -> dict[str, Coded]:
+        """The declared texts of the columns that there are, by canonical flat name."""
+        return {name: self.declared(name) for name in self._place}
+
+    def declared(self, name: str) -> Coded:
+        """A field's texts as they were declared; an absent column is all missing."""
+        place = self._place.get(name)
+        return self._absent if place is None else Coded(self._codes[place], *self._values[name])
+
+    def text(self, name: str) -> Coded:
+        """A text or code column in its normal form; an absent column is all missing."""
+        column = self._text.get(name)
+        if column is None:
+            if name in self._place and name in _LATER:
+                self._add_text(name)
+                return self._text[name]
+            column = self._text[name] = self._absent
+        return column
+
+    def number(self, name: str) -> FloatArray:
+        """(n_rows,) float64, NaN where missing."""
+        place = _NUMBERS.get(name)
+        values: FloatArray = np.full(self.n_rows, np.nan) if place is None else self._number[place]
+        return values
+
+    def seconds(self, name: str) -> IntArray:
+        """(n_rows,) seconds since 1970, UTC; `TIME_MISSING` where missing."""
+        place = _TIMES.get(name)
+        values: IntArray = np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if place is None else self._time[place]
+        return values
+
+    @property
+    def further_names(self) -> tuple[str, ...]:
+        """Columns beyond the manifest's fields."""
+        return tuple(self._further)
+
+    def further(self, name: str) -> Coded:
+        """The declared text of a column that is no manifest field; an absent one is all missing."""
+        column = self._further.get(name)
+        return self._absent if column is None else column
+
+    def further_number(self, name: str) -> FloatArray:
+        """(n_rows,) such a column's numbers, of either sign; NaN where missing or no number."""
+        column = self.further(name)
+        values = np.array([normalise.signed_number(text, self._decimal) for text in column.values], dtype=np.float64)
+        return np.asarray(column.lookup(values, np.nan), dtype=np.float64)
+
+    def usd(self, name: str) -> FloatArray:
+        """An amount column (``customs_value``, ``freight_charge``) in US dollars of the declaration's month.
+
+        NaN where the amount, the currency or a rate is missing.
+        """
+        amounts = self._usd.get(name)
+        if amounts is None:
+            amounts = self._usd[name] = self.number(name) * self._rates
+        return amounts
+
+    def derived(self, key: object, make: Callable[[], Any]) -> Any:
+        """A value computed from this table once, whoever asks first (several feature groups share some)."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]
+
+    # -- what is wrong ------------------------------------------------------------------------------------------------
+
+    def refusals(self) -> dict[int, list[Problem]]:
+        """Row -> why it cannot be read."""
+        return self._refusals
+
+    def warn(self, row: int, problem: Problem) -> None:
+        """Add a warning to a row."""
+        self._row_problems.setdefault(row, []).append(problem)
+
+    def warnings_of_row(self, row: int) -> list[Problem]:
+        """What was odd in a row."""
+        found = [
+            Problem(name, problem)
+            for name, codes, problems in self._value_problems
+            if (code := codes[row]) >= 0 and (problem := problems[code]) is not None
+        ]
+        return found + self._row_problems.get(row, [])
+
+    def warned_rows(self) -> IntArray:
+        """Rows that have a warning, ascending."""
+        mask = np.zeros(self.n_rows, dtype=bool)
+        for _, rows, _ in self._warned_values():
+            mask[rows] = True
+        mask[list(self._row_problems)] = True
+        return np.flatnonzero(mask)
+
+    def warning_texts(self) -> list[str]:
+        """Per row its warnings, ``field: problem; field: problem``; empty where there are none."""
+        found: dict[int, list[str]] = {}
+        for name, rows, problems in self._warned_values():
+            for row, problem in zip(rows.tolist(), problems, strict=True):
+                found.setdefault(row, []).append(f"{name}: {problem}")
+        for row, others in self._row_problems.items():
+            found.setdefault(row, []).extend(map(str, others))
+        texts = [""] * self.n_rows
+        for row, of_row in found.items():
+            texts[row] = "; ".join(of_row)
+        return texts
+
+    def accepted(self) -> ManifestTable:
+        """This table without its refused rows."""
+        return self.take(np.flatnonzero(~self.refused)) if self._refusals else self
+
+    def take(self, rows: IntArray) -> ManifestTable:
+        """The table of some rows, in ascending order. Rows that were one shipment stay one."""
+        # `np.take` keeps each column's rows side by side, which an index would not.
+        other = ManifestTable(np.take(self._codes, rows, axis=1), self._place, self._values)
+        other._text = {name: column.take(rows) for name, column in self._text.items()}
+        other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
+        other._rates = self._rates[rows]
+        other._further = {name: column.take(rows) for name, column in self._further.items()}
+        other._decimal = self._decimal
+        other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]
+        position = (
+            {row: index for index, row in enumerate(rows.tolist())} if self._row_problems or self._refusals else {}
+        )
+        other._row_problems = {position[r]: list(p) for r, p in self._row_problems.items() if r in position}
+        other._refusals = {position[r]: p for r, p in self._refusals.items() if r in position}
+        kept, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
+        other.shipment = other.shipment.astype(np.int64)
+        other.n_shipments = len(kept)
+        other.first_row = np.searchsorted(other.shipment, np.arange(len(kept))).astype(np.int64)
+        other.declared_s = self.declared_s[kept]
+        other.refused = self.refused[rows]
+        return other
+
+    def compact(self) -> ManifestTable:
+        """This table, whose long text columns hold no texts any more but those of its rows.
+
+        What is done once per distinct text of a column is else done for all texts of the table that this one was taken from.
+        """
+        for name, column in self._text.items():
+            if len(column.values) * _ROWS_PER_TEXT > self.n_rows:
+                self._text[name] = column.compact()
+        return self
+
+    def read_texts(self) -> ManifestTable:
+        """This table, with all text columns in their normal form now, so that tables taken from it need not make them."""
+        for name in self._place:
+            if name in _LATER:
+                self.text(name)
+        return self
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _absent(self) -> Coded:
+        return Coded.missing(self.n_rows)
+
+    def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
+        """Give the declared texts their meaning."""
+        self._decimal = decimal
+        ids = self.text("shipment_id").codes
+        self.shipment = np.empty(self.n_rows, dtype=np.int64)
+        first_row = np.empty(self.n_rows, dtype=np.int64)
+        self.n_shipments = kernels.group(ids, self.shipment, first_row)
+        self.first_row = first_row[: self.n_shipments]
+        if self.n_shipments < self.n_rows:
+            self._first_rows_win()
+        numbers: list[list[float] | None] = [None] * len(_NUMBERS)
+        times: list[list[int] | None] = [None] * len(_TIMES)
+        for name in self._place:
+            if name in _LATER:
+                continue
+            if name in _NUMBERS:
+                numbers[_NUMBERS[name]] = self._read_numbers(name)
+            elif name in _TIMES:
+                times[_TIMES[name]], problems = normalise.times(self._values[name][0])
+                self._keep_problems(name, problems)
+            else:
+                self._keep_problems(name, self._add_text(name))
+        self._number = np.empty((len(_NUMBERS), self.n_rows))
+        kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
+        self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
+        kernels.gather_times(times, self._codes, [self._place.get(name, -1) for name in _TIMES], self._time)
+        self._refuse(ids)
+        self._fill_times(receipt, previous_time)
+        self._find_rates()
+
+    def _first_rows_win(self) -> None:
+        """A shipment's field takes the first value its rows have; other values are warned of."""
+        names = [name for name in self._place if name in _SPREAD]
+        for k, row, kept, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
+            values = self._values[names[k]][0]
+            problem = (
+                f"is '{values[other][:40]}' here and '{values[kept][:40]}' earlier in the shipment; the first holds"
+            )
+            self.warn(row, Problem(names[k], problem))
+
+    def _add_text(self, name: str) -> list[str | None] | None:
+        """Make the normal form of a text column; its values' problems."""
+        values, distinct = self._values[name]
+        forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
+        self._text[name] = Coded(renumbered(self._codes[self._place[name]], positions), forms, True)
+        return problems
+
+    def _read_numbers(self, name: str) -> list[float]:
+        field = FIELD[name]
+        numbers, problems, infinite = normalise.numbers(field, self._values[name][0], self._decimal)
+        self._keep_problems(name, problems)
+        if infinite and field.level is not Level.LABEL:
+            codes = self._codes[self._place[name]]
+            for row in np.flatnonzero(np.isin(codes, list(infinite))).tolist():
+                self._refusals.setdefault(row, []).append(Problem(name, infinite[int(codes[row])]))
+        return numbers
+
+    def _keep_problems(self, name: str, problems: list[str | None] | None) -> None:
+        if problems is not None:
+            self._value_problems.append((name, self._codes[self._place[name]], problems))
+
+    def _warned_values(self) -> list[tuple[str, IntArray, list[str]]]:
+        """Per field with problems the rows that have one, and theirs."""
+        found = []
+        for name, codes, problems in self._value_problems:
+            rows = np.flatnonzero(np.array([*(problem is not None for problem in problems), False])[codes])
+            found.append((name, rows, [str(problems[code]) for code in codes[rows].tolist()]))
+        return found
+
+    def _refuse(self, ids: NDArray[np.int32]) -> None:
+        described = [self._place[name] for name in DESCRIBING if name in self._place]
+        nameless, undescribed = kernels.unreadable(ids, self._codes, described)
+        for row in nameless:
+            problem = Problem("shipment_id", "is missing; every shipment needs its own reference")
+            self._refusals.setdefault(row, []).append(problem)
+        for row in undescribed:
+            problem = Problem(
+                "goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed"
+            )
+            self._refusals.setdefault(row, []).append(problem)
+        self.refused = np.zeros(self.n_rows, dtype=bool)
+        if self._refusals:
+            self.refused[list(self._refusals)] = True
+
+    def _fill_times(self, receipt: int | None, previous: int | None) -> None:
+        now = int(clock.time()) if receipt is None else receipt
+        known = now if receipt is not None or previous is None else previous
+        times = self.seconds("declared_at")
+        self.declared_s = np.empty(self.n_shipments, dtype=np.int64)
+        late = kernels.fill_times(
+            times, self.first_row, now + FUTURE_TOLERANCE_S, known, receipt is None, self.declared_s
+        )
+        for shipment in late:
+            self.warn(int(self.first_row[shipment]), Problem("declared_at", "lies in the future; treated as missing"))
+            times[self.shipment == shipment] = TIME_MISSING
+
+    def _find_rates(self) -> None:
+        """US dollars per unit of each row's currency; an amount without a rate is warned of."""
+        currency = self.text("currency")
+
+        def rate(code: int, month: int) -> float:
+            found = usd_per_unit_in(currency.values[code], month)
+            return math.nan if found is None else found
+
+        self._rates = np.empty(self.n_rows)
+        without = kernels.usd_rates(
+            currency.codes, self.shipment, self.declared_s, rate, self._number, _AMOUNTS, self._rates
+        )
+        if not without:
+            return
+        unusable = np.isnan(self._rates) & ~np.isnan(self._number[_AMOUNTS]).all(axis=0)
+        # As one more coded column: per currency its problem, so that a file without currencies stays cheap.
+        problems: list[str | None] = [
+            f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
+        ]
+        problems.append("is missing, so amounts cannot be compared and are treated as missing")
+        codes = np.where(currency.codes < 0, len(currency.values), currency.codes)
+        self._value_problems.append(("currency", np.where(unusable, codes, -1).astype(np.int32), problems))

@@ -1,0 +1,28 @@
+cimport cython
+
+from features.texts.declared cimport fetch
+
+cdef int _WORD, _DIGIT, _SIGN, _FIRST
+
+cdef class Phrases:
+    cdef int followed, digit
+    cdef short[:, ::1] step
+    cdef unsigned char[::1] at_end, anyhow, kinds
+
+    @cython.locals(view=cython.uchar[::1], place=Py_ssize_t, text=str)
+    cpdef marks(self, list texts, fold)
+
+    @cython.locals(at=Py_ssize_t, marks=int, before=int, kind=int, letter=Py_UCS4)
+    cpdef int scan(self, str text) except -1
+    @cython.locals(length=Py_ssize_t, marks=int, node=int, here=int, letter=Py_UCS4)
+    cdef int _begun(self, str text, Py_ssize_t at) except -1
+
+cdef bint _is_word(Py_UCS4 letter) noexcept
+@cython.locals(length=Py_ssize_t)
+cdef bint _word_follows(str text, Py_ssize_t at) noexcept
+@cython.locals(view=cython.int[::1], place=Py_ssize_t)
+cpdef numbered(list texts, dict number_of)
+@cython.locals(view=cython.int[::1], place=Py_ssize_t, text=str, letter=Py_UCS4, count=int)
+cpdef decimals(list texts)
+@cython.locals(view=cython.uchar[::1], place=Py_ssize_t, email=str)
+cpdef at_domains(list emails, frozenset domains)

@@ -1,0 +1,160 @@
+"""What is read off single texts in one pass over their characters.
+
+Everything here answers for a list of distinct texts with an array that has one entry per text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.texts.declared import fetch
+
+Marks = NDArray[np.uint8]
+
+# What a character is to `Phrases`, one bit each.
+_WORD, _DIGIT, _SIGN, _FIRST = 1, 2, 4, 8
+#: Nodes of a trie are int16.
+_MOST_NODES = 32767
+
+
+class Phrases:
+    """Words and phrases that texts are searched for, as a trie over ASCII characters; each has marks, bits of one byte.
+
+    A phrase is found where it begins and ends at a word boundary as `re` knows it; with ``*`` at its end the last word may go
+    on. Case does not count; phrases are given in lower case.
+
+    Args:
+        marks: phrase -> its marks.
+        followed: marks that only count where nothing but white space parts the phrase from a word behind it; the sign ``#``
+            before a word has these marks, too.
+        digit: marks of every text with a digit (`str.isdigit`).
+    """
+
+    def __init__(self, marks: Mapping[str, int], followed: int = 0, digit: int = 0) -> None:
+        nodes: list[dict[int, int]] = [{}]
+        at_end: dict[int, int] = {}
+        anyhow: dict[int, int] = {}
+        for phrase, mark in marks.items():
+            node = 0
+            for letter in phrase.removesuffix("*").encode("ascii"):
+                node = nodes[node].setdefault(letter, len(nodes))
+                if node == len(nodes):
+                    nodes.append({})
+            where = anyhow if phrase.endswith("*") else at_end
+            where[node] = where.get(node, 0) | mark
+        if len(nodes) > _MOST_NODES:
+            raise ValueError(f"Phrases need {len(nodes)} nodes, more than {_MOST_NODES}.")
+        step = np.zeros((len(nodes), 128), dtype=np.int16)
+        for number, following in enumerate(nodes):
+            for letter, target in following.items():
+                step[number, [letter, ord(chr(letter).upper())]] = target
+        self.followed, self.digit = followed, digit
+        # What an ASCII character is: one of a word, a digit, the sign # or the first of a phrase.
+        kinds = np.zeros(128, dtype=np.uint8)
+        for sign in map(chr, range(128)):
+            kinds[ord(sign)] = _WORD * _is_word(sign) | _DIGIT * sign.isdigit() | _SIGN * (sign == "#")
+        kinds[step[0] != 0] |= _FIRST
+        self.kinds = kinds
+        self.step = step
+        self.at_end = np.array([at_end.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
+        self.anyhow = np.array([anyhow.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
+
+    def marks(self, texts: list[str], fold: Callable[[str], str]) -> Marks:
+        """(len(texts),) the marks of all phrases in each text; one with other than ASCII characters is read as ``fold`` has it."""
+        found = np.empty(len(texts), dtype=np.uint8)
+        view = found
+        fetch(texts)
+        for place in range(len(texts)):
+            text = texts[place]
+            view[place] = self.scan(text if text.isascii() else fold(text))
+        return found
+
+    def scan(self, text: str) -> int:
+        """The marks of all phrases in a text."""
+        marks = 0
+        before = 0
+        for at, letter in enumerate(text):
+            kind = self.kinds[ord(letter)] if letter < "\x80" else _WORD * letter.isalnum() | _DIGIT * letter.isdigit()
+            if kind & _DIGIT:
+                marks |= self.digit
+            if kind & _FIRST and not before & _WORD:
+                marks |= self._begun(text, at)
+            elif kind & _SIGN and _word_follows(text, at + 1):
+                marks |= self.followed
+            before = kind
+        return marks
+
+    def _begun(self, text: str, at: int) -> int:
+        """The marks of all phrases that begin at a place of a text."""
+        length = len(text)
+        marks = node = 0
+        while at < length:
+            letter = text[at]
+            if letter > "\x7f":
+                break
+            node = self.step[node, ord(letter)]
+            if node == 0:
+                break
+            at += 1
+            marks |= self.anyhow[node]
+            here = self.at_end[node]
+            if here and (at == length or not _is_word(text[at])):
+                if here & self.followed and not _word_follows(text, at):
+                    here &= 255 - self.followed
+                marks |= here
+        return marks
+
+
+def _is_word(letter: str) -> bool:
+    """Whether `re` takes the character for one of a word."""
+    return (
+        "a" <= letter <= "z"
+        or "0" <= letter <= "9"
+        or "A" <= letter <= "Z"
+        or letter == "_"
+        or (letter > "\x7f" and letter.isalnum())
+    )
+
+
+def _word_follows(text: str, at: int) -> bool:
+    """Whether white space, if anything, and then a word stand at a place of a text."""
+    length = len(text)
+    while at < length and text[at].isspace():
+        at += 1
+    return at < length and _is_word(text[at])
+
+
+def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
+    """(len(texts),) the number of each text, 0 where it has none."""
+    found = np.empty(len(texts), dtype=np.int32)
+    view = found
+    for place in range(len(texts)):
+        view[place] = number_of.get(texts[place], 0)
+    return found
+
+
+def decimals(texts: list[str]) -> NDArray[np.int32]:
+    """(len(texts),) how many decimal digits of any script each text has."""
+    found = np.empty(len(texts), dtype=np.int32)
+    view = found
+    for place in range(len(texts)):
+        text = texts[place]
+        count = 0
+        for letter in text:
+            count += 1 if "0" <= letter <= "9" or (letter > "\x7f" and letter.isdecimal()) else 0
+        view[place] = count
+    return found
+
+
+def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
+    """(len(emails),) 1 where what stands behind the last ``@`` is one of the domains."""
+    found = np.empty(len(emails), dtype=np.uint8)
+    view = found
+    fetch(emails)
+    for place in range(len(emails)):
+        email = emails[place]
+        view[place] = email[email.rfind("@") + 1 :].lower() in domains
+    return found

@@ -1,0 +1,286 @@
+"""What may be wrong with a bundle, found before anything is constructed from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from models.bundle.files import json_bytes, parse_json
+from models.calibration.calibration import Calibrator
+from models.lanes import Lanes
+from models.scoring.settings import RISK, check_base_rate
+
+#: Version of the bundle's form. Raise it by one whenever a bundle of the old form would be misread, or could not be
+#: read, by the new code: a file that it needs is added, dropped or renamed, a key of ``bundle.json`` changes its name, type or
+#: meaning, a calibrator or a history array is computed differently. A new list of features needs no raise, it is
+#: compared by itself. To raise it: 1. keep a small bundle of the old protocol under ``tests/models/bundles/`` and
+#: assert that it is refused by name; 2. change the writer and the reader here; 3. retrain the champion; 4. write the
+#: change into the changelog.
+PROTOCOL: Final = 1
+
+MANIFEST: Final = "bundle.json"
+#: The one file that a bundle may lack.
+CHECK: Final = "check.npz"
+#: A manifest beyond this is not one of ours; reading stops before memory is spent.
+MAX_MANIFEST_BYTES: Final = 16 * 2**20
+MAX_FILE_BYTES: Final = 2**30
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_HEAD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_KEYS: Final[Mapping[str, type]] = {
+    "protocol": int,
+    "name": str,
+    "version": str,
+    "created_at": str,
+    "heads": list,
+    "features": dict,
+    "prevalence": dict,
+    "base_rates": dict,
+    "calibrators": dict,
+    "lanes": dict,
+    "files": dict,
+    "seal": str,
+}
+
+
+class BundleRefused(ValueError):
+    """A bundle is not what it says it is, or not for this code.
+
+    Attributes:
+        folder: the folder.
+        problems: every problem found, sorted; each begins with the file it is about.
+    """
+
+    def __init__(self, folder: Path, problems: list[str]) -> None:
+        self.folder = folder
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join([f"The model bundle {folder} is refused:", *(f"- {p}" for p in self.problems)]))
+
+
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
+    """What a bundle says it is."""
+
+    folder: Path
+    name: str
+    version: str
+    created_at: str
+    heads: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A bundle whose files are all there and unaltered: its manifest, and the bytes of every other file by name."""
+
+    info: BundleInfo
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def features_digest(names: Sequence[str]) -> str:
+    """SHA-256 of ordered feature names, one a line."""
+    return sha256("".join(f"{name}\n" for name in names).encode())
+
+
+def booster_file(head: str) -> str:
+    """Name of a head's booster in a bundle."""
+    return f"booster_{head}.txt"
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in 64 small hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's one spelling, without its own seal."""
+    return sha256(json_bytes({key: value for key, value in manifest.items() if key != "seal"}))
+
+
+def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo, dict[str, Any]]:
+    """Read and check ``bundle.json`` alone.
+
+    Raises:
+        BundleRefused: it is missing, altered, of another protocol, or has not the expected (beginning of a) digest.
+    """
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise BundleRefused(folder, ["it is not a folder"])
+    if path.is_symlink() or not path.is_file():
+        raise BundleRefused(folder, [f"{MANIFEST}: missing"])
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BundleRefused(folder, [f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES} bytes"])
+    try:
+        data = path.read_bytes()
+        manifest = parse_json(data)
+    except (OSError, ValueError) as error:
+        raise BundleRefused(folder, [f"{MANIFEST}: cannot be read: {error}"]) from None
+    if not isinstance(manifest, dict):
+        raise BundleRefused(folder, [f"{MANIFEST}: an object is needed"])
+    # Before anything else: another protocol may have other keys, and its own kind of seal.
+    protocol = manifest.get("protocol")
+    if isinstance(protocol, bool) or protocol != PROTOCOL:
+        raise BundleRefused(
+            folder,
+            [f"{MANIFEST}: protocol {protocol!r}, but this code reads protocol {PROTOCOL}; retrain or pull anew"],
+        )
+    problems = [f"{MANIFEST}: missing key {key!r}" for key in _KEYS if key not in manifest]
+    problems += [f"{MANIFEST}: unknown key {key!r}" for key in manifest if key not in _KEYS]
+    problems += [
+        f"{MANIFEST}: {key!r} is of another type"
+        for key, kind in _KEYS.items()
+        if not isinstance(manifest.get(key, kind()), kind)
+    ]
+    if not problems:
+        try:
+            if manifest["seal"] != seal(manifest) or data != json_bytes(manifest):
+                problems.append(f"{MANIFEST}: altered since it was sealed")
+        except ValueError as error:
+            problems.append(f"{MANIFEST}: {error}")
+        problems += _identity_problems(manifest)
+    digest = sha256(data)
+    if expected_digest is not None and not digest.startswith(expected_digest):
+        problems.append(f"{MANIFEST}: digest {digest}, but {expected_digest} was expected")
+    if problems:
+        raise BundleRefused(folder, problems)
+    info = BundleInfo(
+        folder, manifest["name"], manifest["version"], manifest["created_at"], tuple(manifest["heads"]), digest
+    )
+    return info, manifest
+
+
+def _identity_problems(manifest: dict[str, Any]) -> list[str]:
+    problems = []
+    for key in ("name", "version"):
+        if not _NAME.fullmatch(manifest[key]):
+            problems.append(f"{MANIFEST}: {key} {manifest[key]!r}; letters, digits, '.', '_' and '-' are allowed")
+    try:
+        dt.datetime.fromisoformat(manifest["created_at"])
+    except ValueError:
+        problems.append(f"{MANIFEST}: created_at {manifest['created_at']!r} is no ISO 8601 time")
+    heads = manifest["heads"]
+    if not heads or not all(isinstance(head, str) and _HEAD.fullmatch(head) for head in heads):
+        problems.append(f"{MANIFEST}: heads {heads!r}; one or more names of small letters, digits and '_' are needed")
+    elif len(set(heads)) < len(heads) or (RISK in heads and len(heads) > 1):
+        problems.append(f"{MANIFEST}: heads {heads!r}; names must differ, and {RISK!r} stands alone")
+    return problems
+
+
+def audit(folder: Path, expected_digest: str | None) -> Audited:
+    """Read every file once and check all that can be checked without constructing anything.
+
+    Raises:
+        BundleRefused: with every problem found.
+    """
+    info, manifest = read_manifest(folder, expected_digest)
+    listed: dict[str, Any] = manifest["files"]
+    wanted = {booster_file(head) for head in info.heads}
+    wanted |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
+    problems = [f"{name}: not listed in {MANIFEST}" for name in wanted - set(listed)]
+    wanted.add(CHECK)
+    for name in sorted(set(listed) - wanted):
+        reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
+        problems.append(f"{name}: {reason} {MANIFEST}")
+    present = {entry.name for entry in os.scandir(folder)}
+    problems += [f"{name}: unexpected file in the folder" for name in present - set(listed) - {MANIFEST}]
+    files: dict[str, bytes] = {}
+    for name in sorted(wanted & set(listed)):
+        entry = listed[name]
+        if not (
+            isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
+        ):
+            problems.append(f"{name}: {MANIFEST} gives no size and sum of it")
+            continue
+        data, problem = _read(folder / name, entry["size"])
+        if problem is None and sha256(data) != entry["sha256"]:
+            problem = f"altered: its SHA-256 is {sha256(data)}, {MANIFEST} says {entry['sha256']}"
+        if problem is None:
+            files[name] = data
+        else:
+            problems.append(f"{name}: {problem}")
+    problems += _number_problems(manifest, info.heads)
+    names = manifest["features"].get("names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        problems.append(f"{MANIFEST}: features need a list of names")
+    elif manifest["features"] != {"names": names, "sha256": features_digest(names)}:
+        problems.append(f"{MANIFEST}: the digest of the feature names does not belong to them")
+    else:
+        for head in info.heads:
+            if booster_file(head) in files:
+                problems += _booster_problems(booster_file(head), files[booster_file(head)], names)
+    if problems:
+        raise BundleRefused(folder, problems)
+    return Audited(info, manifest, files)
+
+
+def _read(path: Path, size: int) -> tuple[bytes, str | None]:
+    """The file's bytes, or what is wrong with it."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return b"", "not a plain file"
+    if not path.exists():
+        return b"", "missing"
+    found = path.stat().st_size
+    if found != size or size > MAX_FILE_BYTES:
+        return b"", f"{found} bytes, {MANIFEST} says {size}" + (" (truncated)" if found < size else "")
+    try:
+        return path.read_bytes(), None
+    except OSError as error:
+        return b"", f"cannot be read: {error.strerror}"
+
+
+def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[str]:
+    problems = []
+    for key, wanted in (("prevalence", {*heads, RISK}), ("base_rates", set(heads)), ("calibrators", {*heads, RISK})):
+        if set(manifest[key]) != wanted:
+            problems.append(f"{MANIFEST}: {key} are needed for {sorted(wanted)}, there are {sorted(manifest[key])}")
+    for key in ("prevalence", "base_rates"):
+        for head, rate in manifest[key].items():
+            try:
+                check_base_rate(head, rate)
+            except ValueError:
+                problems.append(f"{MANIFEST}: {key} of {head} is {rate!r}; a share between 0 and 1 is needed")
+    for head, data in manifest["calibrators"].items():
+        try:
+            Calibrator.from_json(data)
+        except ValueError as error:
+            problems.append(f"{MANIFEST}: calibrator of {head}: {error}")
+    try:
+        Lanes.from_json(manifest["lanes"])
+    except ValueError as error:
+        problems.append(f"{MANIFEST}: lanes: {error}")
+    return problems
+
+
+def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
+    """What a booster's text says against it, before LightGBM is given any of it."""
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        return [f"{file}: not text"]
+    header: dict[str, str] = {}
+    for line in lines:
+        if line.startswith("Tree="):
+            break
+        key, _, value = line.partition("=")
+        header.setdefault(key, value)
+    problems = []
+    if lines[:1] != ["tree"] or header.get("num_class") != "1" or header.get("num_tree_per_iteration") != "1":
+        problems.append(f"{file}: no LightGBM model of one class")
+    if header.get("max_feature_idx") != str(len(names) - 1):
+        problems.append(f"{file}: its last feature has index {header.get('max_feature_idx')}, not {len(names) - 1}")
+    if header.get("feature_names", "").split(" ") != names:
+        problems.append(f"{file}: trained on other features, or in another order, than {MANIFEST} lists")
+    for line in lines:
+        if line.startswith(("leaf_value=", "threshold=", "internal_value=")) and re.search(
+            r"nan|inf", line, re.IGNORECASE
+        ):
+            problems.append(f"{file}: {line.partition('=')[0]} holds a number that is not finite")
+            break
+    return problems

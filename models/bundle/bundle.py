@@ -1,0 +1,236 @@
+"""A model as a folder of text and arrays: saved the same to the byte, loaded only when nothing is wrong with it.
+
+Files of a bundle::
+
+    bundle.json           protocol, identity, heads, ordered feature names, prevalence, calibrators, lanes, base rates,
+                          and size and SHA-256 of every other file; its own seal is the SHA-256 of itself without the
+                          seal
+    booster_<head>.txt    LightGBM's text form, one per head
+    space.json space.npz  the fitted feature space
+    reference.npz         quantiles of reference traffic
+    history.npz           the history that scoring starts from
+    card.json CARD.md     the model card
+    check.npz             up to 256 feature rows with LightGBM's raw log-odds, which loading must reproduce to the last
+                          bit; optional, bundles written before it was introduced lack it
+
+Nothing in it can be executed. Loading reads each file once, audits the bytes, and only then constructs anything from
+those same bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which through the sums covers every byte.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from models.bundle.audit import (
+    CHECK,
+    MANIFEST,
+    PROTOCOL,
+    Audited,
+    BundleInfo,
+    BundleRefused,
+    audit,
+    booster_file,
+    features_digest,
+    read_manifest,
+    seal,
+    sha256,
+)
+from models.bundle.card import card_markdown
+from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
+from models.calibration.calibration import Calibrator
+from models.calibration.percentile import ReferenceScores
+from models.lanes import Lanes
+from models.scoring.risk_model import RiskModel
+from models.trees.lightgbm_import import lightgbm
+from models.trees.predictor import StoredRows
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+T = TypeVar("T")
+
+__all__ = ["PROTOCOL", "BundleInfo", "BundleRefused", "describe", "load", "save", "verify"]
+
+
+def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
+    """Write a model as a bundle and return its digest. Equal models give equal bytes.
+
+    The folder appears whole or not at all: it is written beside its place, verified, and moved there.
+
+    Raises:
+        FileExistsError: the folder exists and is not empty, and ``replace`` is not set.
+        ValueError: the model holds a number that is not finite, or a name that no bundle may have.
+    """
+    target = Path(folder)
+    if not replace and target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise FileExistsError(f"{target} exists and is not empty; give a new folder for the bundle.")
+    files = _content(model)
+    manifest: dict[str, Any] = {
+        "protocol": PROTOCOL,
+        "name": model.name,
+        "version": model.version,
+        "created_at": model.created_at,
+        "heads": list(model.heads),
+        "features": {"names": list(model.space.names), "sha256": features_digest(model.space.names)},
+        "prevalence": dict(model.prevalence),
+        "base_rates": dict(model.base_rates),
+        "calibrators": {name: calibrator.to_json() for name, calibrator in model.calibrators.items()},
+        "lanes": model.lanes.to_json(),
+        "files": {name: {"sha256": sha256(data), "size": len(data)} for name, data in files.items()},
+    }
+    manifest["seal"] = seal(manifest)
+    files[MANIFEST] = json_bytes(manifest)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # No dot in front: were it left behind by a power cut, it should be seen.
+    written = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=target.parent))
+    try:
+        for name, data in files.items():
+            write_durably(written / name, data)
+        written.chmod(0o755)
+        verify(written)
+        if target.exists():
+            retired = Path(tempfile.mkdtemp(prefix=f"{target.name}.retired-", dir=target.parent))
+            os.replace(target, retired / "bundle")
+            os.replace(written, target)
+            shutil.rmtree(retired)
+        else:
+            os.replace(written, target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
+    return sha256(files[MANIFEST])
+
+
+def load(folder: str | Path, *, expected_digest: str | None = None, kernels: bool = True) -> RiskModel:
+    """Load a bundle.
+
+    Args:
+        expected_digest: the digest it must have, or the beginning of it.
+        kernels: see `models.scoring.risk_model.RiskModel`.
+
+    Raises:
+        BundleRefused: anything is missing, extra, altered, truncated, not finite, of another protocol or of other
+        features.
+    """
+    audited = audit(Path(folder), expected_digest)
+    return _construct(audited, kernels=kernels)
+
+
+def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleInfo:
+    """Do all that `load` does and keep only what the bundle is.
+
+    Raises:
+        BundleRefused: `load` would refuse it.
+    """
+    audited = audit(Path(folder), expected_digest)
+    _construct(audited)
+    return audited.info
+
+
+def describe(folder: str | Path) -> BundleInfo:
+    """What a bundle says it is, from a sealed ``bundle.json`` alone; its other files are not looked at.
+
+    Raises:
+        BundleRefused: ``bundle.json`` is missing, altered, or of another protocol.
+    """
+    return read_manifest(Path(folder), None)[0]
+
+
+def _content(model: RiskModel) -> dict[str, bytes]:
+    space, space_arrays = model.space.to_state()
+    files = {
+        booster_file(head): model.boosters[head].model_to_string(num_iteration=-1).encode() for head in model.heads
+    }
+    files["space.json"] = json_bytes(space)
+    files["space.npz"] = npz_bytes(space_arrays)
+    files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
+    files["history.npz"] = npz_bytes(model.history.to_arrays())
+    files["card.json"] = json_bytes(model.card, sort_keys=False)
+    if model.check is not None:
+        files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
+    # From the card as a reader of card.json sees it, so that number types cannot differ.
+    files["CARD.md"] = card_markdown(model.name, model.version, parse_json(files["card.json"])).encode()
+    return files
+
+
+def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
+    """The model, from audited bytes only."""
+    from features.groups.history.history import History
+    from features.space import FeatureSpace
+
+    library = lightgbm()
+    info, manifest, files = audited.info, audited.manifest, audited.files
+
+    def attempt(name: str, build: Callable[..., T], *given: object) -> T:
+        # State that passed its sums but does not fit this code fails in the constructors, each in its own way.
+        try:
+            return build(*given)
+        except BundleRefused:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, library.basic.LightGBMError) as error:
+            raise BundleRefused(info.folder, [f"{name}: {type(error).__name__}: {error}"]) from error
+
+    def booster(data: bytes) -> Booster:
+        return cast("Booster", library.Booster(model_str=data.decode()))
+
+    arrays = {name: attempt(name, parse_npz, files[name]) for name in files if name.endswith(".npz")}
+    documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}
+    # Before the state: a space of other features would fail on it, and say less clearly why.
+    bare = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
+    problems = _feature_problems(list(bare.names), manifest["features"]["names"])
+    if problems:
+        raise BundleRefused(info.folder, problems)
+    space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
+    boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
+    reference = arrays["reference.npz"]
+    check = attempt(CHECK, lambda: StoredRows(**arrays[CHECK])) if CHECK in arrays else None
+    return attempt(
+        MANIFEST,
+        lambda: RiskModel(
+            name=info.name,
+            version=info.version,
+            created_at=info.created_at,
+            heads=info.heads,
+            space=space,
+            boosters=boosters,
+            calibrators={name: Calibrator.from_json(data) for name, data in manifest["calibrators"].items()},
+            prevalence={name: float(value) for name, value in manifest["prevalence"].items()},
+            base_rates={name: float(value) for name, value in manifest["base_rates"].items()},
+            lanes=Lanes.from_json(manifest["lanes"]),
+            reference=attempt("reference.npz", lambda: ReferenceScores(reference["log_odds"], reference["below"])),
+            history=attempt("history.npz", History.from_arrays, arrays["history.npz"]),
+            card=documents["card.json"],
+            digest=info.digest,
+            check=check,
+            kernels=kernels,
+        ),
+    )
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """A JSON document that is an object."""
+    document = parse_json(data)
+    if isinstance(document, dict):
+        return document
+    raise ValueError("an object is needed")
+
+
+def _feature_problems(code: list[str], bundle: list[str]) -> list[str]:
+    """How the bundle's ordered feature names differ from the code's."""
+    missing, unexpected = sorted(set(code) - set(bundle)), sorted(set(bundle) - set(code))
+    problems = []
+    if missing:
+        problems.append(f"{MANIFEST}: features this code has and the bundle lacks: {', '.join(missing)}")
+    if unexpected:
+        problems.append(f"{MANIFEST}: features the bundle has and this code lacks: {', '.join(unexpected)}")
+    if not problems and code != bundle:
+        # Equal sets in two orders; a name that repeats would make the lengths differ.
+        pairs = zip(code, bundle, strict=False)
+        first = next((i for i, (ours, theirs) in enumerate(pairs) if ours != theirs), min(len(code), len(bundle)))
+        problems.append(f"{MANIFEST}: features in another order than the code's, from position {first} on")
+    return problems

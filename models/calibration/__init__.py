@@ -1,0 +1,1 @@
+"""Calibration of raw log-odds, base rates and percentiles."""

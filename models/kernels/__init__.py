@@ -1,1 +1,0 @@
-"""Loops over trees, compiled where a C compiler is at hand."""

@@ -1,0 +1,1 @@
+"""Reasons: contributions grouped by code and put into words."""

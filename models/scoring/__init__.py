@@ -1,0 +1,1 @@
+"""Scoring: a table of goods items becomes risks, lanes and reasons."""

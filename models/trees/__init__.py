@@ -1,0 +1,1 @@
+"""Evaluation of LightGBM boosters: scores and exact contributions."""

@@ -1,0 +1,1 @@
+"""Files: scored, validated and written."""

@@ -1,0 +1,1 @@
+"""Scoring of requests by the model in service."""

@@ -1,0 +1,84 @@
+"""The reader of systematic names beside the service: set up, warmed, and told of when it is missing.
+
+Everything else about chemicals is answered without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+
+def set_up(settings: Settings) -> None:
+    """Let this process read systematic names, or not, as the settings say; nothing is started yet."""
+    from features.substances.read.opsin import configure
+
+    configure(enabled=settings.opsin, time_limit_s=settings.opsin_seconds)
+
+
+def start() -> None:
+    """Start the reader and say in the log whether it runs. Half a second, most of it waiting; blocks."""
+    from features.substances.read.opsin import opsin
+    from service.logs import logger
+
+    reader = opsin()
+    if reader.start():
+        logger().info("systematic_names_ready", seconds=round(reader.started_in_s or 0.0, 2))
+    else:
+        logger().warning("systematic_names_not_read", problem=reader.problem)
+
+
+def warm_up(*, systematic: bool) -> None:
+    """Resolve a name and a structure, or a systematic name, which waits for the reader, so that no request is the slow first one;
+    blocks. A failure is logged and is no reason not to score: the questions that meet it fail by themselves.
+    """
+    from service.logs import logger
+    from service.substances.answers import Question, answer, today
+
+    try:
+        for text in _SYSTEMATIC if systematic else _NAMED:
+            answer(Question(text, today(), drawing=True))
+    except Exception as error:
+        logger().error("chemistry_warm_up_failed", exc_info=error)
+
+
+#: By name and by structure; and by a systematic name that is on no list.
+_NAMED = ("4-piperidone", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
+_SYSTEMATIC = ("N-(4-methylphenyl)-2-oxocyclohexanecarboxamide",)
+
+
+def reads_names(records: Iterable[object]) -> bool:
+    """Whether scoring these parsed JSON shipments may ask the reader for a name: milliseconds as a rule, a second at worst."""
+    from features.substances.read.spotting import structures_in
+    from features.substances.read.spotting_names import flatten, hints_at_a_name
+
+    return any(
+        piece.form == "systematic"
+        for text in _texts(records)
+        if hints_at_a_name(flatten(text))
+        for piece in structures_in(text, chemical=True)
+    )
+
+
+def _texts(records: Iterable[object]) -> Iterator[str]:
+    for record in records:
+        items = record.get("items") if isinstance(record, dict) else None
+        for item in items if isinstance(items, list) else ():
+            for name in ("declared_chemical", "goods_description"):
+                text = item.get(name) if isinstance(item, dict) else None
+                if isinstance(text, str):
+                    yield text
+
+
+def chemistry() -> dict[str, Any]:
+    """Whether systematic names are read: ``systematic_names`` and, where they are not, the ``problem``."""
+    from features.substances.read.opsin import opsin
+
+    reader = opsin()
+    problem = reader.problem
+    if problem is not None:
+        return {"systematic_names": "unavailable", "problem": f"{problem[:1].upper()}{problem[1:]}."}
+    return {"systematic_names": "ready" if reader.started_in_s is not None else "starting", "problem": None}

@@ -1,0 +1,161 @@
+"""An answer about a chemical as a person at a terminal reads it, within 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rich import box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_RECOGNISED: Final = {
+    "exact": "by name",
+    "identifier": "by an identifier or structure",
+    "systematic": "by its systematic name",
+    "translated": "by a name in another language",
+    "misspelt": "by a name with typing errors",
+    "class": "by its structure, which is on no list and meets a class definition",
+    "mention": "mentioned, not declared",
+    "similar": "not recognised; its structure resembles a listed one",
+}
+_AS: Final = {
+    "named": "controlled by name",
+    "class": "controlled as a member of a class",
+    "exempt": "exempt from a class",
+    "possible": "possibly controlled by a class",
+}
+_EXEMPT: Final = {"outside": "exempt", "review": "may be exempt"}
+
+
+def show(answer: Mapping[str, Any], console: Console) -> None:
+    """Print an answer of `service.substances.answers.answer`."""
+    console.print(Group(*_parts(answer)))
+
+
+def _parts(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield _headline(answer)
+    yield _below(_facts(answer))
+    if answer["listings"]:
+        yield _below(_listings(answer))
+    if answer["classes"]:
+        yield _below(_classes(answer))
+    if answer["warnings"]:
+        yield _below(Text("\n".join(f"Note: {warning}" for warning in answer["warnings"]), style="yellow"))
+
+
+def _below(part: RenderableType) -> Padding:
+    return Padding(part, (1, 0, 0, 0))
+
+
+def _headline(answer: Mapping[str, Any]) -> Text:
+    line = Text(answer["substance"] or answer["query"], style="bold")
+    if answer["kind"] is None:
+        return line.append("\nnot found", style="not bold yellow")
+    group = answer["group"].replace("_", " ") if answer["group"] else "on no list"
+    line.append(f"\n{group}: ", style="not bold")
+    if answer["hit"]:
+        return line.append("HIT, a watched substance is declared", style="bold red")
+    return line.append("no hit", style="not bold green")
+
+
+def _facts(answer: Mapping[str, Any]) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True, style="dim")
+    facts.add_column(overflow="fold")
+    for label, value in _fact_rows(answer):
+        if value:
+            facts.add_row(label, Text(value))
+    return facts
+
+
+def _fact_rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Asked", answer["query"]
+    kind = answer["kind"]
+    if kind is not None:
+        sure = f", confidence {answer['confidence']:.2f}" if answer["confidence"] is not None else ""
+        other = ", ambiguous: it may mean something else" if answer["ambiguous"] else ""
+        yield "Recognised", f"{_RECOGNISED[kind]} ({kind}){sure}{other}"
+        if answer["matched_text"] != answer["query"]:
+            yield "In the text", answer["matched_text"] or ""
+        yield "Context", answer["context"] or ""
+    for index, sentence in enumerate(answer["evidence"]):
+        yield "How" if index == 0 else "\u00a0", sentence
+    yield "CAS", answer["cas"] or ""
+    yield "InChIKey", answer["inchikey"] or ""
+    yield "Structure", answer["smiles"] or ""
+    if answer["nearest"]:
+        yield "Nearest", f"{answer['nearest']}, similarity {answer['similarity']:.2f} (not a legal match)"
+    if kind is not None:
+        yield "Law", _law(answer)
+
+
+def _law(answer: Mapping[str, Any]) -> str:
+    where = answer["jurisdiction"] or "everywhere"
+    if not answer["controlled_as"]:
+        return f"on {answer['as_of']} ({where}): no listing known"
+    by: dict[str, list[str]] = {}
+    for one in answer["controlled_as"]:
+        by.setdefault(one["as"], []).append(one["jurisdiction"])
+    said = "; ".join(f"{_AS[how]} in {', '.join(places)}" for how, places in by.items())
+    months = answer["months_since_listing"]
+    since = f"; control began {_age(months)} before" if months is not None else ""
+    return f"on {answer['as_of']} ({where}): {said}{since}"
+
+
+def _age(months: float) -> str:
+    return f"{months / 12:.0f} years" if months >= 24 else f"{months:.0f} months"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left", title_style="bold"
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _listings(answer: Mapping[str, Any]) -> Table:
+    table = _table("Listings by name", "law", "list", "since", "status", "verified")
+    for row in answer["listings"]:
+        since = row["effective_from"] or "unknown"
+        if row["date_precision"] == "year":
+            since = since[:4]
+        until = f", until {row['effective_to']}" if row["effective_to"] else ""
+        unsure = "" if row["verified"] == "yes" else "yellow"
+        table.add_row(
+            row["jurisdiction"],
+            Text(f"{row['instrument']}, {row['listing']}"),
+            since,
+            f"{row['status']}{until}",
+            Text(row["verified"], style=unsure),
+        )
+    return table
+
+
+def _classes(answer: Mapping[str, Any]) -> Table:
+    table = _table("Class definitions", "law", "definition", "result", "limb, where: change allowed")
+    for one in answer["classes"]:
+        told = [_limb(limb) for limb in one["limbs"]]
+        if one["exemption"]:
+            told.append(f"But: {one['exemption']['reason']}")
+        force = "" if one["in_force"] else ", not in force"
+        exempt = f", {_EXEMPT[one['exemption']['effect']]}" if one["exemption"] else ""
+        doubt = "" if one["wording_verified"] == "yes" else f" (wording {one['wording_verified']})"
+        table.add_row(
+            one["jurisdiction"],
+            Text(f"{one['name']}{doubt}"),
+            Text(f"{one['result']}{force}{exempt}"),
+            Text("\n".join(told)),
+        )
+    return table
+
+
+def _limb(limb: Mapping[str, Any]) -> str:
+    return f"{limb['limb']}, {limb['where']}: {limb['wording'].removeprefix('none: ')}"

@@ -1,0 +1,141 @@
+"""Keys are those of snapshots that were made before: what is hashed, how it is mixed, and how amounts are rounded."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.groups.history.keys import CONTACTS, LINKS, PARTIES, ROWS, history_keys
+from features.table.table import Coded, ManifestTable
+
+WORD = (1 << 64) - 1
+AT = {name: row for row, name in enumerate(ROWS)}
+
+
+def digest(text: bytes) -> int:
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little", signed=True) if text else 0
+
+
+def mixed(*parts: int) -> int:
+    """By the book: SplitMix64's finaliser over the parts, as a signed number; 0 where the second is missing."""
+    if not parts[1]:
+        return 0
+    word = 0x9E3779B97F4A7C15
+    for part in parts:
+        word = (word ^ part & WORD) * 0xBF58476D1CE4E5B9 & WORD
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & WORD
+        word ^= word >> 31
+    return (word or 1) - (word >> 63 << 64)
+
+
+def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[str, int]:
+    name = {field: digest(plain_names([row[field]])[0]) for field in row}
+    building, unit = (digest(part.encode()) for (part,) in split_addresses([row["consignee_address"]]))
+    country, place = (
+        name["consignee_country"],
+        digest(plain_postcodes([row["consignee_postcode"]])[0]) or name["consignee_city"],
+    )
+    shipper, receiver = name["consignor_name"], name["consignee_name"]
+    contacts = [digest(plain_contacts([row[field]])[0]) for field in CONTACTS]
+    consignor = mixed(1, shipper, name["consignor_country"], 0, 0)
+    consignee = mixed(2, receiver, place, country, 0)
+    address = mixed(3, building, unit, place, country)
+    house = mixed(4, building, 0, place, country)
+    lane = mixed(5, name["export_country"] if country else 0, country, name["channel"], 0)
+    of_contacts = [mixed(kind, contact, 0, 0, 0) for kind, contact in enumerate(contacts, start=6)]
+    identity = mixed(105, cents + 1, grams, press)
+    for key in (consignor, consignee, address, house, lane, *of_contacts):
+        identity ^= key
+    parties = (consignor, consignee, address, mixed(101, consignor, consignee, 0) if consignee else 0, lane)
+    links = (
+        mixed(104, consignor, lane, 0) if lane else 0,
+        house,
+        mixed(102, address, receiver, 0) if receiver else 0,
+        mixed(103, consignor, address, 0) if address else 0,
+        *of_contacts,
+    )
+    return {
+        "reference": digest(row["shipment_id"].encode()), "identity": identity, "cents": cents, "grams": grams, "press": press,
+        "shipper": shipper, "receiver": receiver, **dict(zip((*PARTIES, *LINKS), (*parties, *links), strict=True)),
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, str]]) -> ManifestTable:
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: Coded.from_list([row.get(name) for row in rows]) for name in names}
+    return ManifestTable.from_columns(columns, len(rows), receipt=1_800_000_000)
+
+
+_name = st.sampled_from(["", "Café Ñandú, Ltd.", "Lianhe Chem", "北京化工", "O'Neil & Sons"])
+_contact = st.sampled_from(["", "+1 (213) 555-0100", "Sales@Lianhe.Example", "n/a"])
+_row = st.fixed_dictionaries(
+    {
+        "consignor_name": _name,
+        "consignor_country": st.sampled_from(["", "CN", "MX"]),
+        "consignee_name": _name,
+        "consignee_address": st.sampled_from(["", "12 Main Street, Apt. 4-B", "P.O. Box 88", "Hauptstraße 5"]),
+        "consignee_postcode": st.sampled_from(["", "90012-1234", "SW1A 1AA"]),
+        "consignee_city": st.sampled_from(["", "Los Angeles"]),
+        "consignee_country": st.sampled_from(["", "US", "DE"]),
+        "export_country": st.sampled_from(["", "CN", "SG"]),
+        "channel": st.sampled_from(["", "postal"]),
+        **dict.fromkeys(CONTACTS, _contact),
+    }
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(_row, min_size=1, max_size=30))
+def test_keys_are_what_the_book_says_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str]]) -> None:
+    rows = [{**row, "shipment_id": f"H-{i}", "goods_description": "mug"} for i, row in enumerate(rows)]
+    whole = table(rows)
+    keys = history_keys(whole)
+    for i, row in enumerate(rows):
+        declared = {name: text for name, text in row.items() if name != "goods_description"}
+        told = expected(declared, 0, 0, 0)
+        assert {name: int(keys[AT[name], i]) for name in told} == told
+    # A part of a table has the texts of the whole.
+    singles = [history_keys(whole.take(np.array([i]))) for i in range(len(rows))]
+    alone = [history_keys(table([row])) for row in rows]
+    half = history_keys(whole.take(np.arange(len(rows) // 2)))
+    assert np.array_equal(np.concatenate(singles, axis=1), keys)
+    assert np.array_equal(half, keys[:, : len(rows) // 2])
+    columns = [row for name, row in AT.items() if name != "time"]
+    assert np.array_equal(np.concatenate(alone, axis=1)[columns], keys[columns])
+
+
+@pytest.mark.parametrize(
+    ("dollars", "cents"),
+    [("0", 0), ("0.005", 0), ("0.015", 2), ("0.025", 2), ("12.345", 1234), ("1e9", 10**11), ("999999999999", 10**12)],
+)
+def test_amounts_are_rounded_half_to_even_and_bounded(dollars: str, cents: int) -> None:
+    assert round(float(dollars) * 100) == cents or cents == 10**12
+    row = {"shipment_id": "1", "goods_description": "mug", "customs_value": dollars, "currency": "USD"}
+    assert int(history_keys(table([row]))[AT["cents"], 0]) == cents
+
+
+def test_amounts_of_goods_items_add_up_and_the_gross_mass_comes_before_them() -> None:
+    item = {"shipment_id": "1", "goods_description": "mug", "currency": "USD"}
+    rows = [
+        {**item, "customs_value": "1.25", "net_mass_kg": "0.5", "hs_code": "847990"},
+        {**item, "customs_value": "2.5", "net_mass_kg": "0.25", "hs_code": "820730"},
+        {**item, "shipment_id": "2", "net_mass_kg": "0.5", "gross_mass_kg": "0.75", "hs_code": "691110"},
+    ]
+    keys = history_keys(table(rows))
+    assert keys[[AT["cents"], AT["grams"], AT["press"]]].T.tolist() == [[375, 750, 2], [0, 750, 0]]
+
+
+def test_the_limit_of_the_union_follows_the_month_and_others_have_the_usual_one() -> None:
+    times = ["2015-01-31T23:59:59Z", "2015-02-01T00:00:00Z", "2015-02-01T00:00:00Z", "1950-06-01T00:00:00Z"]
+    rows = [
+        {"shipment_id": str(i), "goods_description": "mug", "declared_at": time, "consignee_country": country}
+        for i, (time, country) in enumerate(zip(times, ("DE", "FR", "US", "DE"), strict=True))
+    ]
+    limits = history_keys(table(rows))[AT["limit"]].tolist()
+    # Euro reference rates of January and February 2015, and none for 1950: one dollar is a euro then.
+    assert limits == [17_432, 17_025, 80_000, 15_000]

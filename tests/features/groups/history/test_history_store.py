@@ -1,0 +1,167 @@
+"""The store behind history finds what was put in, whatever keys collide, and cuts back to what is worth most."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.groups.history.state import LINK, PARTY, PARTY_STATES, State
+from features.groups.history.store import Store
+from features.groups.history.visits import learn
+
+STATE = State(LINK, ("n", "last_day", "finds", "clean"), ("beside",))
+NO_BOUND = 10**9
+
+
+def empty() -> Store:
+    return Store(len(STATE.narrow), len(STATE.wide))
+
+
+def array(*keys: int) -> np.ndarray:
+    return np.array(keys, dtype=np.int64)
+
+
+def add(store: Store, keys: np.ndarray) -> np.ndarray:
+    store.reserve(len(keys), NO_BOUND)
+    return store.find(keys, add=True)
+
+
+def state(store: Store) -> tuple[np.ndarray, np.ndarray]:
+    """(count, narrow) and (count, wide) columns, to be written too."""
+    return np.asarray(store.narrow)[: store.count], np.asarray(store.wide)[: store.count]
+
+
+def filled(keys: list[int]) -> Store:
+    """Each with its number as its shipments and its last day, a find in every fifth, and a wide number."""
+    store = empty()
+    slots = np.concatenate([add(store, array(*keys[at : at + 900])) for at in range(0, len(keys), 900)])
+    number = np.arange(len(keys))
+    narrow, wide = state(store)
+    narrow[slots] = np.stack([number, number, number % 5 == 0, 0 * number], axis=1)
+    wide[slots, 0] = number * 10**12
+    return store
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(st.integers(-40, 40).map(lambda key: key << 20), max_size=30), max_size=6))
+def test_a_store_holds_what_a_dict_holds(batches: list[list[int]]) -> None:
+    store = empty()
+    expected: dict[int, int] = {}
+    for batch in batches:
+        for key in batch:
+            if key:
+                expected.setdefault(key, len(expected))
+        slots = add(store, array(*batch))
+        assert slots.tolist() == [expected.get(key, -1) for key in batch]
+        assert store.count == len(expected)
+        asked = [*range(-41 << 20, 41 << 20, 1 << 20), 7, -7]
+        assert store.find(array(*asked)).tolist() == [expected.get(key, -1) for key in asked]
+
+
+def test_a_store_grows_and_keeps_its_state() -> None:
+    keys = (1 + np.random.default_rng(1).permutation(20_000)).tolist()
+    store = filled(keys)
+    assert store.find(array(*keys)).tolist() == list(range(20_000))
+    assert state(store)[1][:, 0].tolist() == [i * 10**12 for i in range(20_000)]
+    assert store.find(array(20_001, 0, -1)).tolist() == [-1, -1, -1]
+
+
+def test_a_store_grows_to_its_bound_and_not_beyond() -> None:
+    store = empty()
+    for start in range(1, 1000, 40):
+        store.reserve(40, 1000)
+        store.find(np.arange(start, start + 40, dtype=np.int64), add=True)
+    assert store.count == len(store.keys) == len(store.narrow) == 1000
+
+
+def test_a_store_that_is_nearly_full_is_not_copied_once_more() -> None:
+    store, rooms = empty(), set()
+    for start in range(1, 1000, 40):
+        store.reserve(40, 1000)
+        store.find(np.arange(start, start + 40, dtype=np.int64), add=True)
+        rooms.add(len(store.keys))
+    assert not [room for room in rooms if 500 < room < 1000]
+
+
+def test_a_copy_is_of_its_own() -> None:
+    store, other = filled([1, 2, 3]), empty()
+    other.become(store)
+    other.reserve(4, NO_BOUND)
+    learn(other, array(1, 1, 0, 9), np.array([1, 1, 1, 0], dtype=np.int8))
+    assert state(store)[0][:, 2].tolist() == [1, 0, 0]
+    assert state(other)[0][:, 2].tolist() == [3, 0, 0, 0]
+    assert state(other)[0][3, 3] == 1
+    assert store.find(array(9)).tolist() == [-1]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(1, 60).map(lambda key: key << 20), min_size=1, max_size=40),
+    st.lists(st.integers(1, 60).map(lambda key: key << 20), max_size=80),
+)
+def test_what_was_saved_is_put_back(before: list[int], keys: list[int]) -> None:
+    store, same = filled(list(dict.fromkeys(before))), empty()
+    same.become(store)
+    saved = store.saved(array(*keys))
+    for row in add(store, array(*keys)).tolist():
+        store.narrow[row, 0] += 7
+        store.wide[row, 0] -= 7
+    store.put_back(saved)
+    assert store.count == same.count
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(state(store), state(same), strict=True))
+    asked = array(*(key << 20 for key in range(1, 61)))
+    assert store.find(asked).tolist() == same.find(asked).tolist()
+    # An entity that was dropped comes back without a past.
+    fresh = array(77 << 20)
+    assert add(store, fresh).tolist() == [same.count]
+    assert state(store)[0][same.count].tolist() == [0, 0, 0, 0]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30),
+    st.integers(0, 30),
+    st.randoms(use_true_random=False),
+)
+def test_entities_are_kept_by_finds_then_day_then_shipments_then_key(
+    rows: list[tuple[int, int, int]], count: int, random: Random
+) -> None:
+    keys = random.sample([key for key in range(-50, 50) if key], len(rows))
+    store = filled(keys)
+    state(store)[0][:, :3] = rows
+    worth = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
+    assert STATE.strongest(store, count).tolist() == sorted(worth[:count])
+
+
+def test_finds_are_kept_then_the_latest() -> None:
+    store = filled(list(range(100, 150)))
+    slots = STATE.strongest(store, 15)
+    # Of the 50, ten have finds; the five latest of the others go with them.
+    assert (np.asarray(store.keys)[slots] - 100).tolist() == sorted([*range(0, 46, 5), 44, 46, 47, 48, 49])
+    store.keep(slots)
+    assert store.count == 15
+    assert store.find(array(101, 143)).tolist() == [-1, -1]
+    assert store.find(array(100, 149)).tolist() == [0, 14]
+    assert state(store)[1][:, 0].tolist() == [(key - 100) * 10**12 for key in np.asarray(store.keys)[:15].tolist()]
+
+
+def test_a_snapshot_has_all_columns_and_gives_back_those_that_are_kept() -> None:
+    state_of = PARTY_STATES["pair"]
+    store = Store(len(state_of.narrow), len(state_of.wide))
+    store.reserve(2, NO_BOUND)
+    store.find(array(9, -3), add=True)
+    narrow, wide = state(store)
+    narrow[:] = 1 + np.arange(narrow.size).reshape(narrow.shape)
+    wide[:] = -1 - np.arange(wide.size).reshape(wide.shape)
+    keys, full_narrow, full_wide = state_of.snapshot(store, 10)
+    assert keys.tolist() == [-3, 9]
+    assert (full_narrow.shape, full_wide.shape) == ((2, len(PARTY.narrow)), (2, len(PARTY.wide)))
+    assert full_narrow[1, PARTY.narrow.index("n")] == 1
+    assert (full_narrow[:, PARTY.narrow.index("press_30_now")] == 0).all()
+    again = Store(len(state_of.narrow), len(state_of.wide))
+    state_of.restore(again, "pair", keys, full_narrow, full_wide)
+    assert np.array_equal(state(again)[0], narrow[::-1])
+    assert np.array_equal(state(again)[1], wide[::-1])

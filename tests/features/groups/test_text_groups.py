@@ -1,0 +1,146 @@
+"""The groups that read the words of a description: one row and many alike, and words found as plain searches find them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.groups.base import Group
+from features.groups.classification.group import ClassificationGroup
+from features.groups.description.group import FEATURES, DescriptionGroup
+from features.reference import stop_words
+from features.table.table import Coded, ManifestTable
+
+NO_HISTORY = np.empty((0, 0))
+GOODS = [
+    ("cotton t-shirt men", "610910"),
+    ("phone case silicone", "3926909790"),
+    ("leather running shoes", "640399"),
+    ("citric acid powder 99.5 % food grade", "291814"),
+    ("4-methoxybenzyl chloride reagent", "290930"),
+    ("TDP 5 tablet press", "847989"),
+    ("棉质男士短袖衬衫", "610510"),
+    (None, "999999"),
+    ("spare parts", None),
+]
+Row = tuple[str | None, str | None]
+
+
+def table(rows: list[Row]) -> ManifestTable:
+    n = len(rows)
+    columns: dict[str, Sequence[str | None]] = {
+        "shipment_id": [f"S{i}" for i in range(n)],
+        "declared_at": ["2026-03-01"] * n,
+        "goods_description": [row[0] for row in rows],
+        "hs_code": [row[1] for row in rows],
+        "declared_chemical": ["aniline" if i % 3 == 0 else None for i in range(n)],
+    }
+    return ManifestTable.from_columns({k: Coded.from_list(v) for k, v in columns.items()}, n, receipt=1_780_000_000)
+
+
+@pytest.fixture(scope="module", params=[DescriptionGroup, ClassificationGroup])
+def group(request: pytest.FixtureRequest) -> Group:
+    fitted: Group = request.param()
+    fitted.fit(table([GOODS[i % len(GOODS)] for i in range(400)]))
+    return fitted
+
+
+_WORDS = st.sampled_from([*" ".join(text for text, _ in GOODS if text).split(), "zylophant", "12", "CAS 50-00-0"])
+_TEXTS = st.one_of(st.none(), st.lists(_WORDS, min_size=1, max_size=12).map(" ".join))
+_CODES = st.one_of(
+    st.none(), st.sampled_from([code for _, code in GOODS if code]), st.sampled_from(["77", "61", "3926"])
+)
+
+
+@given(st.lists(st.tuples(_TEXTS, _CODES), min_size=1, max_size=20))
+@settings(max_examples=60)
+def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(group: Group, rows: list[Row]) -> None:
+    whole = table(rows)
+    fresh = type(group)()
+    data, arrays = group.state()
+    # A group that was saved and read again remembers no text.
+    fresh.restore(json.loads(json.dumps(data)), arrays)
+    together = fresh.transform(whole, NO_HISTORY)
+    for i in range(len(rows)):
+        alone = group.transform(whole.take(np.array([i])), NO_HISTORY)
+        np.testing.assert_array_equal(alone[0], together[i])
+
+
+def test_what_was_learned_before_is_forgotten() -> None:
+    text = "leather running shoes"
+    few, many = DescriptionGroup(), DescriptionGroup()
+    few.fit(table([("cotton dress", "620442")] * 9))
+    assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 1.0
+    few.fit(table([(text, "640399")] * 9))
+    many.fit(table([(text, "640399")] * 9))
+    again, other = (one.transform(table([(text, None)]), NO_HISTORY) for one in (few, many))
+    np.testing.assert_array_equal(again, other)
+    assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 0.0
+
+
+def described(text: str) -> dict[str, float]:
+    values = DescriptionGroup().transform(table([(text, None)]), NO_HISTORY)[0].tolist()
+    return {feature.name.removeprefix("description_"): value for feature, value in zip(FEATURES, values, strict=True)}
+
+
+_PLAIN_SEARCHES = {
+    "chemical_words": r"\w*(?:piperid|pyrid|benz[oy]|phen[yo]|fluoro|chloro|bromo|methyl|ethyl|propyl|butyl|acetyl|propion|anilin|"
+    r"amid[eo]\b|amine\b|oxide\b|chlorid|bromid|sulfat|sulphat|phosphat|carbonat|hydroxid|nitrat|stearat|citrat|ketone\b|"
+    r"idone\b|anhydrid)\w*",
+    "grade": r"\b(?:9[0-9](?:\.\d+)? ?%|reagent|intermediate|r&d|research|lab(?:oratory)?|analytical|standard|purity|crystal\w*|"
+    r"powder|raw material|sample)\b|9[0-9](?:\.\d+)?%",
+    "medicine": r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b",
+    "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b",
+    "equipment": r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
+    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
+    r"\bencapsulat\w*|\bpunch(?:es)? (?:and|&) dies?\b",
+    "cas": r"\b\d{2,7}-\d{2}-\d\b",
+}
+_COUNTED = ("chemical_words", "grade")
+_NOT_CHEMICAL = r"\b(?:polyamid\w*|phone\w*|phenom\w*|propaganda|benzin\w*|vitamin\w*|ceramid\w*)\b"
+_PHRASES = (
+    "piperidine;pyridoxine;benzyl;phenyl;phones;phone;polyamide;amides;amide;amine;amines;oxide;oxides;ketones;ketone;idone;"
+    "pyrrolidone;vitamins;vitaminc;ceramide;benzine;citrate;98%;99.5%;99 %;99 %x;95% r&d;r&d;raw material;raw materials;lab;labs;"
+    "laboratory;standard;crystals;powder;powders;sample;samples;reagent;intermediate;research;analytical;purity;"
+    "tablet press;pill die;capsule filler;tdp 5 machine;tdp5 mould;dies for tablets;punch tdp;stamp pills;tablet;tablets;press;"
+    "machine;machines;die;dies;mold;moulds;punch and die;punches & dies;encapsulation;tooling;stamped;candy;milk tablet;"
+    "spare parts;spare part;spare;milk;medical;pharmacy;patch;patches;drug;drugs;opioid;analgesic;injection;ampoule;50-00-0;"
+    "150-00-01;12-34;dress;of;for the"
+)
+_TELLING = _PHRASES.split(";")
+
+
+@pytest.mark.parametrize("text", _TELLING)
+def test_a_word_tells_what_plain_searches_find(text: str) -> None:
+    _compare_with_plain_searches(text)
+
+
+@given(st.lists(st.sampled_from(_TELLING), min_size=1, max_size=7), st.sampled_from([" ", "-", ", ", "_", "/"]))
+@settings(max_examples=400)
+def test_words_tell_what_plain_searches_find(words: list[str], joint: str) -> None:
+    _compare_with_plain_searches(joint.join(words))
+
+
+def _compare_with_plain_searches(text: str) -> None:
+    found = described(text)
+    for name, pattern in _PLAIN_SEARCHES.items():
+        searched = re.sub(_NOT_CHEMICAL, " ", text) if name == "chemical_words" else text
+        count = len(re.findall(pattern, searched))
+        assert found[name] == (count if name in _COUNTED else min(count, 1)), name
+
+
+@pytest.mark.parametrize("term", sorted(stop_words())[::7])
+def test_stop_words_are_told_alone_and_within_others(term: str) -> None:
+    assert described(term.upper())["stop_word"] == 1.0
+    assert described(f"zylophant, {term} 12")["stop_word"] == 0.5
+    assert described(f"{term}zylophant wrontz")["stop_word"] in (0.0, 0.5)
+
+
+def test_a_text_without_information_is_faulty() -> None:
+    assert [described(text)["fault"] for text in ("123 456", "aaaa", "???", "cotton dress")] == [1.0, 1.0, 1.0, 0.0]

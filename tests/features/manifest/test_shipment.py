@@ -1,0 +1,104 @@
+"""JSON becomes a shipment; little is refused, everything odd is noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.manifest.fields import FIELDS, Level
+from features.manifest.shipment import GoodsItem, Party, Refused, Shipment, shipment_from_json, shipment_to_json
+from features.table.table import ManifestTable
+
+ITEM = {"goods_description": "ceramic mug"}
+
+_text = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=12
+)
+_maybe = st.none() | _text
+
+
+def test_domain_types_hold_every_field_of_the_manifest() -> None:
+    held = {
+        Level.SHIPMENT: set(Shipment.__slots__),
+        Level.ITEM: set(GoodsItem.__slots__),
+        Level.CONSIGNOR: set(Party.__slots__),
+    }
+    for field in FIELDS:
+        if field.level in held:
+            assert field.key in held[field.level], field.name
+
+
+def test_nested_and_flat_json_read_the_same() -> None:
+    nested = shipment_from_json({"shipment_id": "S1", "consignor": {"name": "Acme Example"}, "items": [ITEM]})
+    flat = shipment_from_json({"shipment_id": "S1", "consignor_name": "Acme Example", **ITEM})
+    assert nested == flat
+    assert nested.consignor.name == "Acme Example"
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "words"),
+    [
+        ([], "shipment", "a list"),
+        ({"items": [ITEM]}, "shipment_id", "missing"),
+        ({"shipment_id": "  ", "items": [ITEM]}, "shipment_id", "missing"),
+        ({"shipment_id": "S1"}, "items", "no goods item"),
+        ({"shipment_id": "S1", "items": []}, "items", "no goods item"),
+        ({"shipment_id": "S1", "items": [{"net_mass_kg": 2}]}, "items", "no goods item"),
+        ({"shipment_id": "S1", "items": "mug"}, "items", "a list of goods items"),
+        ({"shipment_id": "S1", "gross_mass_kg": float("inf"), "items": [ITEM]}, "gross_mass_kg", "finite"),
+        ({"shipment_id": "S1", "items": [ITEM | {"customs_value": float("nan")}]}, "items[0].customs_value", "finite"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_field(data: Any, field: str, words: str) -> None:
+    with pytest.raises(Refused) as caught:
+        shipment_from_json(data)
+    assert any(problem.field == field and words in problem.problem for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"consignor": "Acme"}, "consignor"),
+        ({"consignor": {"nmae": "Acme"}}, "consignor.nmae"),
+        ({"chanel": "express"}, "chanel"),
+        ({"currency": ["USD"]}, "currency"),
+        ({"items": [ITEM, {"quantity": 3}]}, "items[1]"),
+        ({"items": [ITEM, None]}, "items[1]"),
+    ],
+)
+def test_everything_else_is_kept_with_a_note_that_names_the_field(change: dict[str, Any], field: str) -> None:
+    shipment = shipment_from_json({"shipment_id": "S1", "items": [ITEM]} | change)
+    assert [note.field for note in shipment.notes] == [field]
+    assert len(shipment.items) == 1
+
+
+def test_blank_extra_fields_leave_no_trace() -> None:
+    plain = shipment_from_json({"shipment_id": "S1", "items": [ITEM]})
+    padded = shipment_from_json(
+        {"shipment_id": "S1", "extra": "", "master_id": " ", "consignor": {}, "items": [ITEM | {"other": None}]}
+    )
+    assert padded == plain
+    assert padded.notes == []
+
+
+@st.composite
+def shipments(draw: st.DrawFn) -> Shipment:
+    def party(known: bool) -> Party:
+        values = {key: draw(_maybe) for key in ("name", "address", "city", "postcode", "country", "phone", "email")}
+        return Party(**values, known=draw(_maybe) if known else None)
+
+    items = [
+        GoodsItem(goods_description=draw(_text), hs_code=draw(_maybe), customs_value=draw(st.none() | st.just("12.5")))
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    return Shipment(draw(_text), items, channel=draw(_maybe), consignor=party(True), consignee=party(False))
+
+
+@given(st.lists(shipments(), min_size=1, max_size=4, unique_by=lambda s: s.shipment_id))
+def test_shipments_survive_the_table_and_json_both_ways(given_shipments: list[Shipment]) -> None:
+    table = ManifestTable.from_shipments(given_shipments, receipt=0)
+    assert table.to_shipments() == given_shipments
+    assert [shipment_from_json(shipment_to_json(shipment)) for shipment in given_shipments] == given_shipments

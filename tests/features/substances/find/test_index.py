@@ -1,0 +1,555 @@
+"""What a text declares: a watched substance, something that only looks or sounds like one, or nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from stdnum import casrn
+
+from features.reference import Group, ReferenceDataError, Substance, Verified, benign_chemicals, substances
+from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
+from features.substances.normalise import core, normalise
+from features.substances.read.opsin import opsin
+from tests.growth import costs_in_proportion
+
+INDEX = SubstanceIndex.load()
+RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
+NAMES = [(name, row) for row in RESOLVED for name in (row.name, *row.synonyms)]
+SYSTEMATIC = [(row.systematic_name, row) for row in RESOLVED]
+ABBREVIATIONS = [(name, row) for row in RESOLVED for name in row.abbreviations]
+
+
+def resolved(text: str, *, chemical: bool = False) -> Match:
+    match = INDEX.resolve(text, chemical=chemical)
+    assert match is not None, text
+    return match
+
+
+# Every name in the data finds its substance
+
+
+@pytest.mark.parametrize(("name", "row"), [*NAMES, *SYSTEMATIC], ids=lambda value: getattr(value, "name", value))
+def test_every_name_synonym_and_systematic_name_finds_its_substance(name: str, row: Substance) -> None:
+    for text in (name, name.upper(), f"{name} 99% purity", f"1 drum of {name}, industrial", name.replace("-", " ")):
+        match = resolved(text)
+        assert match.substance == row.name, text
+        assert match.hit is (row.group in WATCHED), text
+        assert (match.cas, match.inchikey, match.group) == (row.cas, row.inchikey, row.group)
+
+
+def test_a_systematic_name_identifies_and_a_trivial_one_is_exact() -> None:
+    assert resolved("Norfentanyl").kind == "exact"
+    assert resolved("N-phenyl-1-(2-phenylethyl)piperidin-4-amine").kind == "systematic"
+
+
+@pytest.mark.parametrize("row", [row for row in RESOLVED if row.cas], ids=lambda row: row.name)
+def test_every_cas_number_finds_its_substance_alone_in_text_and_without_hyphens(row: Substance) -> None:
+    for text in (
+        row.cas,
+        f"CAS No. {row.cas}",
+        f"white solid ({row.cas}) 25kg",
+        row.cas.replace("-", "‑"),
+        row.cas.replace("-", " - "),
+    ):
+        match = resolved(text)
+        assert (match.substance, match.kind, match.hit) == (row.name, "identifier", row.group in WATCHED)
+    for text in (row.cas, row.cas.replace("-", ""), f"CAS {row.cas}", f" {row.cas} "):
+        match_of_number = INDEX.resolve_cas(text)
+        assert match_of_number is not None
+        assert match_of_number.substance == row.name
+
+
+@pytest.mark.parametrize("row", RESOLVED, ids=lambda row: row.name)
+def test_every_inchikey_finds_its_substance(row: Substance) -> None:
+    match = resolved(f"sample {row.inchikey}")
+    assert (match.substance, match.kind) == (row.name, "identifier")
+
+
+def test_a_benign_chemical_is_named_and_never_a_hit() -> None:
+    for chemical in benign_chemicals():
+        for text in (chemical.name, chemical.cas, f"{chemical.name} 99% powder, reagent grade"):
+            match = resolved(text)
+            assert (match.substance, match.group, match.hit) == (chemical.name, BENIGN, False)
+
+
+# Spelling
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("4-Anilinopiperidine", "4-Anilinopiperidine"),
+        ("4 anilino piperidine", "4-Anilinopiperidine"),
+        ("4anilinopiperidine", "4-Anilinopiperidine"),
+        ("4-(phenylamino)piperidine", "4-Anilinopiperidine"),
+        ("4–Anilinopiperidine", "4-Anilinopiperidine"),
+        ("４－ＡＮＩＬＩＮＯＰＩＰＥＲＩＤＩＮＥ", "4-Anilinopiperidine"),
+        ("4-Anilinopiperidine HCl", "4-Anilinopiperidine"),
+        ("4-ANILINOPIPERIDINE DIHYDROCHLORIDE AR GRADE 98%", "4-Anilinopiperidine"),
+        ("N-(2-Phenylethyl)-4-piperidone", "N-Phenethyl-4-piperidone"),
+        ("1-(2-phenylethyl)-4-piperidinone", "N-Phenethyl-4-piperidone"),
+        ("N-Phenethyl-4-piperidinone", "N-Phenethyl-4-piperidone"),
+        ("α-methylfentanyl", "alpha-Methylfentanyl"),
+        ("αmethylfentanyl", "alpha-Methylfentanyl"),
+        ("alpha methyl fentanyl", "alpha-Methylfentanyl"),
+        ("β-hydroxyfentanyl", "beta-Hydroxyfentanyl"),
+        ("p-Fluorofentanyl", "para-Fluorofentanyl"),
+        ("4'-methyl acetyl fentanyl", "4'-Methyl acetylfentanyl"),
+        ("4′-methyl acetyl fentanyl", "4'-Methyl acetylfentanyl"),
+        ("fеntаnyl", "Fentanyl"),  # Cyrillic е and а
+        ("fentαnyl citrate", "Fentanyl"),  # Greek α
+        ("Féntanýl", "Fentanyl"),
+        ("f e n t a n y l", "Fentanyl"),
+        ("fentanyl100mcg", "Fentanyl"),
+        ("fen\u200btanyl", "Fentanyl"),
+        ("芬太尼 fentanyl", "Fentanyl"),
+        ("nor-fentanyl", "Norfentanyl"),
+        ("powder/fentanyl/drum", "Fentanyl"),
+        ("propionyl chloride,98%", "Propionyl chloride"),
+        ("Propanoyl Chloride", "Propionyl chloride"),
+        ("tert-Butyl 4-oxopiperidine-1-carboxylate", "1-boc-4-piperidone"),
+    ],
+)
+def test_spelling_width_script_and_separators_do_not_hide_a_name(text: str, substance: str) -> None:
+    match = resolved(text)
+    assert (match.substance, match.hit) == (substance, True)
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_letter_case_width_and_separators_change_nothing(named: tuple[str, Substance], data: st.DataObject) -> None:
+    name, row = named
+    changed = ""
+    for letter in name:
+        how = data.draw(st.sampled_from(("same", "upper", "lower", "wide")))
+        if how == "wide" and "!" <= letter <= "~":
+            changed += chr(ord(letter) + 0xFEE0)
+        else:
+            changed += {"upper": letter.upper(), "lower": letter.lower()}.get(how, letter)
+    match = resolved(f"{changed} 25 kg")
+    assert match.substance == row.name
+
+
+@given(st.text(max_size=60))
+@example("Σ")
+@example("ﬃ 2-phenyl-ethyl ½ İ")
+@example("2 phenyl ethyl")
+@example("αα β")
+def test_normalising_twice_is_normalising_once(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert normalise(f"  {text}\t") == once
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=40))
+def test_normalised_text_has_no_capitals_and_no_punctuation(text: str) -> None:
+    assert all(part.isalpha() or part.isdecimal() for part in normalise(text).split())
+    assert normalise(text) == normalise(text).lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4-piperidone",
+        "4-Piperidone hydrochloride",
+        "4-piperidone (98%)",
+        "4-piperidone AR grade",
+        "4-Piperidone Hydrate, >= 99.5 % min",
+    ],
+)
+def test_salt_hydrate_grade_and_purity_are_not_part_of_the_core(text: str) -> None:
+    assert core(text) == "4piperidone"
+
+
+def test_a_chemical_field_is_read_with_its_grade_in_the_middle() -> None:
+    assert resolved("4-anilino (98%) piperidine", chemical=True).substance == "4-Anilinopiperidine"
+
+
+def test_matched_text_is_the_declared_piece() -> None:
+    assert resolved("Powder: 4-Anilino-Piperidine, 25 kg").matched_text == "4-Anilino-Piperidine"
+    assert resolved("Größe L, α-Methylfentanyl").matched_text.casefold().endswith("methylfentanyl")
+    assert resolved("sold as CAS 437-38-7").matched_text == "437-38-7"
+
+
+# What must not hit
+
+HARD_NEGATIVES = [
+    "phenethyl alcohol",
+    "2-phenylethanol rose fragrance",
+    "2-piperidone",
+    "delta-valerolactam",
+    "piperidine",
+    "piperidine 99%",
+    "haloperidol",
+    "Fenty Beauty lipstick",
+    "Fenty Beauty foundation",
+    "feniramine",
+    "pheniramine maleate",
+    "carfenil",
+    "detomidine",
+    "dexmedetomidine",
+    "benzyl chloride",
+    "benzyl alcohol",
+    "pFF",
+    "pFF filter cartridge",
+    "NPP",
+    "NPP battery 12V",
+    "4-AP",
+    "iBF shirt",
+    "MAF sensor",
+    "MAF sensor for car",
+    "ISO 9001 powder coating",
+    "iso whey powder",
+    "3-MF",
+    "THF-F",
+    "FIBF",
+    "Fu-F",
+    "ANPP",
+    "fentanyl test strips 100 pcs",
+    "fentanyl testing kit",
+    "rapid fentanyl urine test cassette",
+    "anti-fentanyl antibody",
+    "fentanyl ELISA kit",
+    "book about fentanyl",
+    "Fentanyl awareness poster",
+    "fentanyl-free",
+    "fentanyl free",
+    "no fentanyl",
+    "not containing fentanyl",
+    "does not contain fentanyl",
+    "free of fentanyl",
+    "without fentanyl",
+    "without any added fentanyl",
+    "non-fentanyl analgesic",
+    "fentanyl reference standard 100 µg/mL",
+    "certified reference material carfentanil 50 ug",
+    "norfentanyl analytical standard 1 mg/mL",
+    "1-methyl-4-piperidone",
+    "N-methyl-4-piperidone",
+    "2,2,6,6-tetramethyl-4-piperidone",
+    "2,2,6,6-tetramethyl 4-piperidone",
+    "2,4-piperidone",
+    "1-ethyl-4-piperidone",
+    "4-piperidone-3-carboxylic acid",
+    "4-piperidonecarboxylic acid",
+    "methyl 4-piperidone-3-carboxylate",
+    "3-chloropropionyl chloride",
+    "2-chloro propionyl chloride",
+    "propionic acid",
+    "propionyl",
+    "sodium propionate",
+    "propionaldehyde",
+    "phenethylamine",
+    "4-methoxyphenethyl bromide",
+    "4-fluoro-phenethyl bromide",
+    "aniline",
+    "pyridine",
+    "4-aminopyridine",
+    "4-AP CAS 504-24-5 powder",
+    "N-boc-piperazine",
+    "4-hydroxypiperidine",
+    "4-anilino",
+    "piperidone",
+    "infantany",
+    "xylazine",
+    "medetomidine",
+    "Rompun 20 ml",
+    "sentinel",
+    "fontanel baby hat",
+    "silicone phone case",
+    "nitazoxanide",
+    "benzimidazole",
+    "metronidazole",
+    "etonogestrel",
+    "CAS 437-38-8",
+    "437-38-71",
+    "1437-38-7",
+    "phone 212-437-38-7890",
+    "tablet press",
+    "capsule filling machine",
+    "nitazene",
+]
+
+
+def test_there_are_enough_hard_negatives() -> None:
+    assert len(set(HARD_NEGATIVES)) >= 60
+
+
+@pytest.mark.parametrize("text", HARD_NEGATIVES)
+def test_a_hard_negative_does_not_hit(text: str) -> None:
+    match = INDEX.resolve(text)
+    assert match is None or not match.hit, match
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("piperidine", "other_controlled"),
+        ("benzyl chloride", "other_controlled"),
+        ("xylazine", "adulterant"),
+        ("domitor", "adulterant"),
+    ],
+)
+def test_other_listed_substances_and_adulterants_resolve_without_hitting(text: str, group: str) -> None:
+    match = resolved(text)
+    assert (match.group, match.hit, match.kind) == (group, False, "exact")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fentanyl test strips",
+        "fentanyl-free",
+        "carfentanil antibody",
+        "no fentanyl",
+        "fentanyl reference standard 10 µg",
+        "CAS 437-38-7 test kit",
+    ],
+)
+def test_a_mention_names_the_substance_but_is_no_hit(text: str) -> None:
+    match = resolved(text)
+    assert (match.kind, match.hit) == ("mention", False)
+    assert match.group == "fentanyl"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fentanyl free base",
+        "no. 5 fentanyl",
+        "fentanyl reference standard 5 g",
+        "test sample fentanyl",
+        "facebook order fentanyl powder",
+    ],
+)
+def test_what_only_looks_like_a_denial_still_hits(text: str) -> None:
+    assert resolved(text).hit
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [(name, row) for name, row in ABBREVIATIONS if row.group in WATCHED],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_an_abbreviation_needs_chemical_surroundings_and_stays_ambiguous(name: str, row: Substance) -> None:
+    assert INDEX.resolve(f"{name} replacement part") is None
+    for match in (
+        resolved(f"{name} intermediate"),
+        resolved(f"{name} powder 99%"),
+        resolved(f"{name} CAS {row.cas or '77-92-9'}") if row.cas else resolved(name, chemical=True),
+        resolved(name, chemical=True),
+    ):
+        assert (match.substance, match.hit) == (row.name, True)
+        assert match.ambiguous or match.kind == "identifier"
+
+
+def test_an_abbreviation_beside_another_substances_cas_number_is_that_substance() -> None:
+    assert INDEX.resolve("4-AP reagent powder CAS 504-24-5") is None
+    assert resolved("4-AP reagent powder CAS 23056-29-3").substance == "4-Anilinopiperidine"
+
+
+def test_an_unlisted_derivative_named_by_its_parts_is_known_by_the_class_it_is_in() -> None:
+    match = resolved("4-iodo-fentanyl")
+    assert (match.kind, match.group, match.hit) == ("class", "fentanyl", True)
+    assert {(one.jurisdiction, one.result) for one in match.classes} >= {("US", "met"), ("CN", "met")}
+    assert (match.nearest, match.similarity is not None and match.similarity > 0.7) == ("para-Fluorofentanyl", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "substance"),
+    [
+        ("CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1", "identifier", "Fentanyl"),
+        ("SMILES: O=C1CCN(CCc2ccccc2)CC1 white solid", "identifier", "N-Phenethyl-4-piperidone"),
+        ("InChI=1S/C5H9NO/c7-5-1-3-6-4-2-5/h6H,1-4H2", "identifier", "4-Piperidone"),
+        ("N-(1-phenethylpiperidin-4-yl)-N-phenylacetamide hydrochloride", "systematic", "Acetylfentanyl"),
+        ("N-phenyl-1-(2-phenylethyl)piperidin-4-amine 99%", "systematic", "4-Anilino-N-phenethylpiperidine"),
+        ("芬太尼", "translated", "Fentanyl"),
+        ("бутирилфентанил порошок", "translated", "Butyrylfentanyl"),
+        ("carfentnail", "misspelt", "Carfentanil"),
+        ("valetyl fentanyl", "misspelt", "Valerylfentanyl"),
+        ("fentanyl test strips", "mention", "Fentanyl"),
+        ("437387", "identifier", "Fentanyl"),
+        ("CAS no 990-73-8", "identifier", "Fentanyl"),
+    ],
+)
+def test_each_way_of_naming_has_its_kind(text: str, kind: str, substance: str) -> None:
+    match = resolved(text, chemical=True)
+    assert (match.kind, match.substance, match.hit) == (kind, substance, kind != "mention")
+    assert match.smiles
+    assert match.evidence
+
+
+def test_a_near_miss_is_similar_and_no_hit() -> None:
+    match = resolved("N-phenyl-N-[1-(2-phenylethyl)pyrrolidin-3-yl]propanamide", chemical=True)
+    assert (match.kind, match.hit, match.classes) == ("similar", False, ())
+    assert match.similarity is not None
+    assert 0.68 <= match.similarity < 1
+
+
+def test_a_question_gets_the_nearest_listed_substance_however_unlike() -> None:
+    assert not resolved("2-piperidone", chemical=True).hit
+    nearest = INDEX.nearest("2-piperidone")
+    assert nearest is not None
+    assert (nearest.kind, nearest.hit, nearest.nearest) == ("similar", False, "4-Piperidone")
+
+
+def test_an_exempt_medicine_is_told_with_the_class_it_meets_and_is_no_hit() -> None:
+    match = resolved("lorcainide", chemical=True)
+    assert (match.kind, match.hit) == ("class", False)
+    assert [(one.jurisdiction, one.limbs) for one in match.classes] == [("CN", ("1", "2", "4"))]
+
+
+def test_a_name_without_positions_is_ambiguous() -> None:
+    match = INDEX.resolve("benzoylpiperidinone", chemical=True)
+    assert match is None or match.ambiguous
+
+
+def test_each_of_two_structures_read_as_one_mixture_counts() -> None:
+    mixed = "CCO.CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1.OCC1OC(O)C(O)C(O)C1OC1OC(CO)C(O)C(O)C1O"
+    assert resolved(mixed, chemical=True).substance == "Fentanyl"
+
+
+def test_what_was_answered_without_opsin_is_asked_again_with_it() -> None:
+    name = "N-(1-phenethylpiperidin-4-yl)-N-phenyl-2-ethylhexanamide"
+    index = SubstanceIndex(substances(), benign_chemicals())
+    opsin().configure(enabled=False)
+    try:
+        assert index.resolve(name, chemical=True) is None
+    finally:
+        opsin().configure(enabled=True)
+    match = index.resolve(name, chemical=True)
+    assert match is not None
+    assert (match.kind, match.hit) == ("class", True)
+
+
+def test_the_longest_name_wins_and_a_hit_wins_over_everything() -> None:
+    assert resolved("acetyl fentanyl").substance == "Acetylfentanyl"
+    assert resolved("4-piperidone monohydrate hydrochloride").substance == "4-Piperidone monohydrate hydrochloride"
+    assert resolved("citric acid, piperidine and norfentanyl").substance == "Norfentanyl"
+    assert resolved("citric acid and piperidine").substance == "Piperidine"
+
+
+def test_legal_classes_and_equipment_are_not_resolved() -> None:
+    for row in substances():
+        if row.group in (Group.EQUIPMENT, Group.LEGAL_CLASS):
+            match = INDEX.resolve(row.name)
+            assert match is None or match.substance != row.name
+
+
+@pytest.mark.parametrize(
+    "number", ["437-38-8", "437387x", "", "-", "1", "99999999999", "0-00-0", "not a number", "４３７"]
+)
+def test_a_wrong_or_unknown_cas_number_is_of_no_substance(number: str) -> None:
+    assert INDEX.resolve_cas(number) is None
+
+
+@given(st.integers(10, 9_999_999), st.integers(0, 99))
+def test_one_check_digit_in_ten_is_right(head: int, middle: int) -> None:
+    numbers = [f"{head}-{middle:02}-{check}" for check in range(10)]
+    assert sum(casrn.is_valid(number) for number in numbers) == 1
+    known = [number for number in numbers if INDEX.resolve_cas(number) is not None]
+    assert all(casrn.is_valid(number) for number in known)
+
+
+@given(st.text(max_size=80))
+@example("((((")
+@example("-" * 80)
+def test_any_text_can_be_asked(text: str) -> None:
+    for chemical in (False, True):
+        match = INDEX.resolve(text, chemical=chemical)
+        assert match is None or (match.hit <= (match.group in WATCHED))
+
+
+def test_the_same_text_gives_the_same_answer_remembered_or_not() -> None:
+    long = "blue cotton shirt " * 40 + "norfentanyl"
+    assert resolved(long) == resolved(long)
+    assert resolved("norfentanyl") is resolved("norfentanyl")
+
+
+@pytest.mark.parametrize("words", ["fentanyl npp ", " ", "2 -", "(", "9"])
+def test_an_answer_costs_in_proportion_to_the_length_of_the_text(words: str) -> None:
+    def answer(text: str) -> None:
+        INDEX.resolve(text, chemical=True)
+
+    assert costs_in_proportion(answer, lambda times: words * times, 10_000 // len(words))
+
+
+def named(name: str, group: Group = Group.PRECURSOR, **other: tuple[str, ...]) -> Substance:
+    synonyms, abbreviations = other.get("synonyms", ()), other.get("abbreviations", ())
+    return Substance(name, group, "", "C", "", "", synonyms, abbreviations, (), "test", Verified.ASSUMED, "", None)
+
+
+def test_one_name_for_two_substances_is_refused() -> None:
+    with pytest.raises(ReferenceDataError, match="'Gamma' stands for Alphane and Betane"):
+        SubstanceIndex((named("Alphane", synonyms=("gamma",)), named("Betane", synonyms=("Gamma",))), ())
+
+
+def test_a_name_inside_a_longer_one_is_not_declared_by_it() -> None:
+    index = SubstanceIndex((named("Blue alphane", Group.OTHER_CONTROLLED), named("Alphane")), ())
+    inside, beside = index.resolve("blue alphane"), index.resolve("blue alphane and alphane")
+    assert inside is not None
+    assert beside is not None
+    assert (inside.substance, inside.hit) == ("Blue alphane", False)
+    assert (beside.substance, beside.hit) == ("Alphane", True)
+
+
+def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
+    with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short"):
+        SubstanceIndex((named("Alphane", abbreviations=("AB",)),), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("Acety1fentanyl", "Acetylfentanyl"),
+        ("3-Methy1fentanyl", "3-Methylfentanyl"),
+        ("para-Flu0r0fentanyl", "para-Fluorofentanyl"),
+        ("carf3ntanil", "Carfentanil"),
+        ("fentaпyl", "Fentanyl"),  # a Cyrillic letter for the n
+        ("4-piperidoпe", "4-Piperidone"),
+        ("etonitazepene", "N-Pyrrolidino etonitazene"),
+        ("N-boa-4-piperidone", "1-boc-4-piperidone"),
+        ("rernifentanil", "Remifentanil"),
+    ],
+)
+def test_a_disguised_or_misspelt_word_is_read_whole(text: str, substance: str) -> None:
+    match = resolved(text, chemical=True)
+    assert (match.substance, match.hit) == (substance, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2-bromoethylbenzene sulfonic acid",
+        "phenethyl chloride sulfonate",
+        "NPP nuclear power plant spare parts",
+        "npp inverter",
+        "iso propyl alcohol 99%",
+        "ISO tank container",
+        "PROTHIOCARB HYDROCHLORIDE [ISO]",
+        "2,4-DB [ISO]",
+        "P(F)F",
+        "despropionyl para-fluorofentanyl",
+        "4-piperidinone, 2,2,6,6-tetramethyl-, sulfate",
+    ],
+)
+def test_a_part_of_another_name_and_letters_of_other_words_are_no_hit(text: str) -> None:
+    match = INDEX.resolve(text, chemical=True)
+    assert match is None or not match.hit, match
+
+
+def test_an_inchi_that_ends_in_a_semicolon_is_read_with_it() -> None:
+    salt = (
+        "InChI=1S/C23H28N2O.ClH/c1-2-9-23(26)25(21-12-7-4-8-13-21)22-15-18-24(19-16-22)17-14-20-10-5-3-6-11-20;"
+        "/h2-13,22H,14-19H2,1H3;1H/b9-2+;"
+    )
+    assert resolved(salt).substance == "Crotonylfentanyl"
+    assert resolved(f"{salt} 5 g").substance == "Crotonylfentanyl"
+
+
+@pytest.mark.parametrize("chemical", [False, True])
+def test_a_very_long_text_is_read_as_far_as_its_beginning(chemical: bool) -> None:
+    goods = "blue cotton shirt " * 500  # 9,000 characters
+    assert resolved(f"{goods}fentanyl {goods}", chemical=chemical).hit
+    assert resolved("fentanyl " * 11_000, chemical=chemical).hit
+    assert INDEX.resolve(f"{goods}{goods}fentanyl", chemical=chemical) is None

@@ -1,0 +1,265 @@
+"""Names are found in any text and script, where they begin and end, and not inside other names."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from features.reference import Group, ReferenceDataError, benign_chemicals, substances
+from features.substances.context import Surroundings
+from features.substances.find.names import Entry, Found, NameIndex, members
+from features.substances.match import WATCHED
+from features.substances.normalise import fold, original, spell
+from tests.growth import costs_in_proportion
+
+ROWS = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
+NAMES = [(name, row.name) for row in ROWS for name in (row.name, *row.synonyms)]
+FENTANYL = Entry("Fentanyl", "fentanyl", "437-38-7", "", "translated")
+PIPERIDONE = Entry("4-Piperidone", "precursor", "41661-47-6", "", "translated")
+CHLORIDE = Entry("Propionyl chloride", "precursor", "79-03-8", "", "translated")
+TRANSLATED = {
+    FENTANYL: ("芬太尼", "フェンタニル", "펜타닐", "فنتانيل", "фентанил", "fentanilo", "fen tai ni"),
+    PIPERIDONE: ("4-哌啶酮", "4-ピペリドン", "4-пиперидон", "4-피페리돈"),
+    CHLORIDE: ("丙酰氯", "プロピオニルクロリド", "프로피오닐 클로라이드", "пропионилхлорид", "丙醯氯"),
+}
+
+
+def filled() -> NameIndex:
+    index = NameIndex()
+    for row in ROWS:
+        index.add_substance(row)
+    for chemical in benign_chemicals():
+        index.add_benign(chemical)
+    for entry, names in TRANSLATED.items():
+        for name in names:
+            index.add(name, entry, yielding=True)
+    return index
+
+
+INDEX = filled()
+
+
+def find(text: str, *, chemical: bool = False) -> list[Found]:
+    spelled = spell(fold(text))
+    return INDEX.find(spelled, Surroundings(spelled, chemical=chemical))
+
+
+def named(text: str) -> list[str]:
+    return [found.entry.substance for found in find(text)]
+
+
+@pytest.mark.parametrize(("name", "substance"), NAMES)
+def test_every_name_is_found_whatever_stands_around_it(name: str, substance: str) -> None:
+    for text in (name, name.upper(), f"{name} 99% purity", f"1 drum of {name}, industrial", name.replace("-", " ")):
+        assert substance in named(text), text
+
+
+@pytest.mark.parametrize(
+    ("text", "substance", "declared"),
+    [
+        ("高纯度芬太尼500克", "Fentanyl", "芬太尼"),
+        ("芬太尼fentanyl", "Fentanyl", "芬太尼"),
+        ("フェンタニルの粉末", "Fentanyl", "フェンタニル"),
+        ("フエンタニル 5g", "Fentanyl", "フエンタニル"),
+        ("펜타닐은 분말", "Fentanyl", "펜타닐"),
+        ("купить фентанил", "Fentanyl", "фентанил"),
+        ("порошок фентанила", "Fentanyl", "фентанила"),
+        ("ФЕНТАНИЛОМ", "Fentanyl", "ФЕНТАНИЛОМ"),
+        ("مسحوق الفنتانيل", "Fentanyl", "فنتانيل"),
+        ("وبالفنتانيل", "Fentanyl", "فنتانيل"),
+        ("فَنْتَانِيل", "Fentanyl", "فَنْتَانِيل"),
+        ("fen tai ni fenmo", "Fentanyl", "fen tai ni"),
+        ("fеntаnyl", "Fentanyl", "fеntаnyl"),  # Latin with Cyrillic look-alikes
+        ("4-哌啶酮盐酸盐 25kg", "4-Piperidone", "4-哌啶酮"),
+        ("4-ピペリドン", "4-Piperidone", "4-ピペリドン"),
+        ("丙酰氯25kg", "Propionyl chloride", "丙酰氯"),
+        ("프로피오닐 클로라이드를", "Propionyl chloride", "프로피오닐 클로라이드"),
+    ],
+)
+def test_names_of_other_scripts_are_found_in_running_text(text: str, substance: str, declared: str) -> None:
+    (found,) = [item for item in find(text) if item.entry.kind == "translated" or text.startswith("f")][:1]
+    assert found.entry.substance == substance
+    assert original(text, spell(fold(text)), found.start, found.end) == declared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "N-甲基-4-哌啶酮",
+        "4-哌啶酮-3-羧酸",
+        "3-氯丙酰氯",
+        "苯丙酰氯",
+        "クロロプロピオニルクロリド",
+        "1-methyl-4-piperidone",
+        "4-piperidone, 2,2,6,6-tetramethyl-",
+        "4-piperidinone, 1-(2-hydroxyethyl)-",
+        "3-chloropropionyl chloride",
+        "1-nitro-4-(2-bromoethyl)benzene",
+        "3-cyano-N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide",
+        ".ALPHA.-PHENETHYL BROMIDE",
+        "1-phenylethyl bromide",
+        "fentanylx",
+        "refentanylate",
+        "NPP",
+        "NPP battery 12V",
+        "4-AP CAS 504-24-5 powder",
+    ],
+)
+def test_a_name_inside_that_of_another_substance_is_not_found(text: str) -> None:
+    assert [found for found in find(text) if found.hit] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("o-fluorofentanyl", "ortho-Fluorofentanyl"),
+        ("p-chloroisobutyryl fentanyl", "para-Chloroisobutyrylfentanyl"),
+        ("2-fluoroacrylfentanyl", "ortho-Fluoroacrylfentanyl"),
+        ("(+/-)-cis-3-methylfentanyl", "3-Methylfentanyl"),
+        ("fentanyl, acetyl", "Acetylfentanyl"),
+        ("FENTANYL ACETYL ANALOG", "Acetylfentanyl"),
+        ("butyrfentanyl", "Butyrylfentanyl"),
+        ("fent anil", "Fentanyl"),
+        ("fentanyls", "Fentanyl"),
+        ("Fentanylpflaster", "Fentanyl"),
+        ("phenethyl-4-piperidone", "N-Phenethyl-4-piperidone"),
+        ("boc-4-piperidone", "1-boc-4-piperidone"),
+    ],
+)
+def test_names_are_found_in_the_forms_that_rules_give_them(text: str, substance: str) -> None:
+    assert named(text)[:1] == [substance]
+
+
+def test_an_inverted_name_is_told_from_a_list_of_goods() -> None:
+    assert named("fentanyl, benzyl alcohol") == ["Fentanyl"]
+    assert named("fentanyl, benzyl") == ["Benzylfentanyl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "substance"),
+    [
+        ("f3ntanyl 5g", "Fentanyl"),
+        ("c4rfentanil", "Carfentanil"),
+        ("4-pip3rid0ne", "4-Piperidone"),
+        ("propionyl chl0ride", "Propionyl chloride"),
+        ("fent@nyl", "Fentanyl"),
+    ],
+)
+def test_a_name_disguised_with_figures_is_found_and_marked(text: str, substance: str) -> None:
+    (found,) = find(text)
+    assert (found.entry.substance, found.disguised, found.hit) == (substance, True, True)
+    assert 0.9 < found.confidence < 1.0
+
+
+def test_a_primed_locant_is_on_another_ring_and_leaves_doubt() -> None:
+    (plain,), (primed,) = find("3-methylfentanyl"), find("3'-methylfentanyl")
+    assert (plain.ambiguous, primed.ambiguous) == (False, True)
+    (own,) = find("4'-methyl acetylfentanyl")
+    assert own.ambiguous is False
+
+
+def test_the_longest_name_at_a_place_is_taken_and_places_do_not_overlap() -> None:
+    found = find("acetyl fentanyl and 4-piperidone monohydrate hydrochloride and fentanyl")
+    assert [item.entry.substance for item in found] == [
+        "Acetylfentanyl",
+        "4-Piperidone monohydrate hydrochloride",
+        "Fentanyl",
+    ]
+    assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+def test_what_the_words_around_say_is_part_of_the_find() -> None:
+    (found,) = find("fentanyl test strips")
+    assert (found.context, found.mention, found.hit) == ("test", True, False)
+    (found,) = find("fentanyl citrate injection, import permit no. 123")
+    assert (found.context, found.mention, found.hit) == ("permit", False, True)
+
+
+def test_a_chemical_whose_salt_and_purity_stand_in_its_middle_is_found_whole() -> None:
+    spelled = spell(fold("4-anilino (98%) piperidine HCl"))
+    (found,) = INDEX.whole(spelled, Surroundings(spelled, chemical=True))
+    assert (found.entry.substance, found.start, found.end) == ("4-Anilinopiperidine", 0, len(spelled))
+    assert INDEX.whole("npp", Surroundings("npp", chemical=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "substance", "group"),
+    [
+        ("hexanoylfentanyl powder", "Hexanoylfentanyl", "fentanyl"),
+        ("mirfentanil", "Mirfentanyl", "fentanyl"),
+        ("isobutonitazene", "Isobutonitazene", "nitazene"),
+    ],
+)
+def test_a_word_on_the_stem_of_a_family_is_an_unnamed_member(text: str, substance: str, group: str) -> None:
+    spelled = spell(fold(text))
+    (found,) = members(spelled, Surroundings(spelled))
+    assert (found.entry.substance, found.entry.group, found.ambiguous) == (substance, group, True)
+    assert found.hit
+
+
+@pytest.mark.parametrize("text", ["nonfentanyl", "antifentanyl", "fentanyl", "nitazene", "fentanylx", "refentanylate"])
+def test_a_word_that_only_holds_the_stem_is_no_member(text: str) -> None:
+    spelled = spell(fold(text))
+    assert members(spelled, Surroundings(spelled)) == []
+
+
+def test_a_member_is_not_looked_for_where_a_name_was_found() -> None:
+    spelled = spell(fold("acetylfentanyl"))
+    around = Surroundings(spelled)
+    assert members(spelled, around, INDEX.find(spelled, around)) == []
+    assert members(spelled, around) != []
+
+
+def test_one_name_for_two_substances_is_refused_and_a_yielding_one_gives_way() -> None:
+    index = NameIndex()
+    index.add("gamma", Entry("Alphane", "precursor", "", "", "exact"))
+    with pytest.raises(ReferenceDataError, match="'Gamma' stands for Alphane and Betane, expected one substance"):
+        index.add("Gamma", Entry("Betane", "precursor", "", "", "exact"))
+    index.add("Gamma", Entry("Betane", "precursor", "", "", "exact"), yielding=True)
+    assert (entry := index.entry("gamma")) is not None
+    assert entry.substance == "Alphane"
+
+
+def test_a_name_of_the_table_takes_the_place_of_a_yielding_or_derived_one() -> None:
+    index = NameIndex()
+    index.add("para-fluorofentanyl", Entry("Alphane", "fentanyl", "", "", "exact"))
+    index.add("deltane", Entry("Alphane", "fentanyl", "", "", "exact"), yielding=True)
+    for name in ("p-fluorofentanyl", "deltane"):
+        index.add(name, Entry("Betane", "fentanyl", "", "", "exact"))
+        assert (entry := index.entry(name)) is not None
+        assert entry.substance == "Betane"
+
+
+def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
+    with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short to be looked for, expected 3"):
+        NameIndex().add("AB", Entry("Alphane", "precursor", "", "", "exact", abbreviation=True))
+
+
+def test_the_watch_list_holds_names_and_no_abbreviations() -> None:
+    names = {name for name, _ in INDEX.watched_names()}
+    assert {"Fentanyl", "4-Piperidone", "fentanilo"} <= names
+    assert {"NPP", "citric acid", "Piperidine"} & names == set()
+    assert all(entry.group in WATCHED for _, entry in INDEX.watched_names())
+    assert "citricacid" in INDEX.other_names()
+
+
+@given(st.text(max_size=80))
+@example("ـ فنتانيل و")
+@example("fentany| | 4-pip3rid0ne$")
+def test_finds_lie_in_the_text_in_order(text: str) -> None:
+    spelled = spell(fold(text))
+    found = find(text)
+    assert all(0 <= item.start < item.end <= len(spelled) for item in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "times"), [("fentanyl npp ", 4_000), ("芬太尼", 20_000), ("2 -", 30_000), ("الفنتانيل ", 8_000)]
+)
+def test_a_search_costs_in_proportion_to_the_length_of_the_text(words: str, times: int) -> None:
+    def search(spelled: str) -> None:
+        INDEX.find(spelled, Surroundings(spelled))
+
+    assert costs_in_proportion(search, lambda times: spell(fold(words * times)), times)

@@ -1,0 +1,123 @@
+"""What is read off names, addresses, numbers and telephones in one pass: the same as regular expressions find."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from features.groups.description.group import folded
+from features.groups.party.group import _DIALLING, _DIALLING_TABLE, _FREE_MAIL, _PHRASES
+from features.groups.party.rows import MARKS
+from features.texts.identifiers import dialled, s10_faults, waybill_faults
+from features.texts.phrases import Phrases, at_domains, decimals, numbered
+
+PATTERNS = {
+    "company": re.compile(
+        r"\b(?:co|company|corp\w*|inc|llc|ltd|limited|gmbh|ag|sa|srl|s\.?a\.?|bv|pty|plc|trading|import\w*|export\w*|"
+        r"industr\w*|technolog\w*|group|holding\w*|international|enterprises?|factory|manufactur\w*|supply|supplies|store|"
+        r"shop|labs?|pharma\w*|logistics|university|hospital|clinic|institute)\b"
+    ),
+    "chemical": re.compile(
+        r"\b(?:chem\w*|pharm\w*|bio\w*|new materials?|fine|reagent\w*|peptide\w*|ingredients?|api)\b"
+    ),
+    "laboratory": re.compile(
+        r"\b(?:lab\w*|hospital\w*|universit\w*|pharm\w*|clinic\w*|institut\w*|research|analyt\w*|toxicolog\w*)\b"
+    ),
+    "forwarder": re.compile(
+        r"\b(?:forward\w*|logistic\w*|freight|warehous\w*|storage|mail ?box(?:es)?|po ?box|p\.o\. ?box|pobox|fulfil\w*|"
+        r"parcel|locker|reship\w*|postfach|apartado|consolidat\w*|pick ?up|cargo)\b"
+    ),
+    "unit": re.compile(r"(?:\b(?:unit|suite|ste|apt|flat|room|rm|locker|box)\b|#)\s*\w+"),
+}
+PIECES = (
+    "co", "corp", "s", "a", ".", "s.a", "sa", "inc", "labs", "lab", "pharma", "bio", "new", "material", "materials", "fine",
+    "api", "mail", "box", "boxes", "po", "p", "o", "p.o.", "pick", "up", "pobox", "unit", "suite", "#", "flat", "room", "x",
+    "12", "_", " ", "  ", "-", "Ü", "é", "ﬁ", "Ｃｏ", "中", "\u0301", "²", "٣", "\u00a0", "\u2003", "\x1c", "LTD", "Import",
+    "reship", "\U0001d7d8", "ß", "İ",
+)  # fmt: skip
+TEXTS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), st.text(max_size=24))
+NUMBERS = st.text(alphabet="0123456789٣²７ABzß -", max_size=15)
+
+
+@given(TEXTS)
+@settings(max_examples=1500)
+@example("s.a.b")
+@example("p.o. box_")
+@example("unit\u2003#")
+@example("unit\x1c5")
+@example("# #5")
+@example("mail boxes")
+def test_names_and_addresses_speak_of_what_the_patterns_find(text: str) -> None:
+    low = folded(text)
+    marks = int(_PHRASES.marks([text], folded)[0])
+    for kind, pattern in PATTERNS.items():
+        assert bool(marks & MARKS[kind]) == (pattern.search(low) is not None), kind
+    assert bool(marks & MARKS["digit"]) == any(letter.isdigit() for letter in low)
+
+
+def test_phrases_end_at_word_boundaries_and_stars_go_on() -> None:
+    phrases = Phrases({"pick up": 1, "chem*": 2, "unit": 4}, followed=4)
+    found = phrases.marks(
+        ["Pick Up", "pick upper", "pick  up", "CHEMICALS", "biochem", "unit", "unit-5", "unit 5", "#b", "ünit 5"],
+        folded,
+    )
+    assert found.tolist() == [1, 0, 0, 2, 0, 0, 0, 4, 4, 4]
+
+
+def test_more_phrases_than_a_trie_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 32767"):
+        Phrases({f"{number:04d} and then some": 1 for number in range(9000)})
+
+
+def s10(value: str) -> float:
+    match = re.fullmatch(r"[A-Z]{2}(\d{8})(\d)[A-Z]{2}", value.upper().replace(" ", ""))
+    if match is None:
+        return np.nan
+    weighted = sum(int(digit) * weight for digit, weight in zip(match[1], (8, 6, 4, 2, 3, 5, 9, 7), strict=True))
+    check = 11 - weighted % 11
+    return float({10: 0, 11: 5}.get(check, check) != int(match[2]))
+
+
+def waybill(value: str) -> float:
+    match = re.fullmatch(r"\d{3}[- ]?(\d{7})(\d)", value)
+    return np.nan if match is None else float(int(match[1]) % 7 != int(match[2]))
+
+
+@given(
+    st.one_of(NUMBERS, st.from_regex(r"[A-Za-z]{2} ?\d{8} ?\d ?[A-Za-z]{2}", fullmatch=True), st.just("ß473124829de")),
+    st.one_of(NUMBERS, st.from_regex(r"\d{3}[- ]?\d{8}", fullmatch=True)),
+)
+@settings(max_examples=1000)
+@example("RR473124829DE", "125-12345675")
+@example("rr 4731 2482 8 de", "12512345675")
+@example("RR473124829", "125-1234567")
+@example("RR473124829D", "1251234567")
+def test_check_digits_are_right_wrong_or_none(house: str, master: str) -> None:
+    np.testing.assert_array_equal(s10_faults([house, "RR473124829DE"]), [s10(house), 0.0])
+    np.testing.assert_array_equal(waybill_faults([master, "125-12345675"]), [waybill(master), waybill("125-12345675")])
+
+
+@given(st.text(alphabet="+0123456789٣ -()x", max_size=12))
+@settings(max_examples=1000)
+@example("+852 1")
+@example("00 1")
+@example("0+86")
+@example("++86")
+def test_the_longest_dialling_code_counts(phone: str) -> None:
+    digits = re.sub(r"[^\d+]", "", phone)
+    digits = digits[1:] if digits.startswith("+") else digits[2:] if digits.startswith("00") else ""
+    code = next((digits[:n] for n in (3, 2, 1) if digits[:n] in _DIALLING), None)
+    expected = -1 if code is None else list(_DIALLING).index(code)
+    assert dialled([phone], _DIALLING_TABLE).tolist() == [expected]
+
+
+@given(st.lists(st.text(alphabet="ab@. gmail.com٣²5", max_size=12) | st.just("a@b@GMAIL.com"), max_size=4))
+def test_domains_digits_and_numbers_of_texts(texts: list[str]) -> None:
+    free = [text.rpartition("@")[2].lower() in _FREE_MAIL for text in texts]
+    assert at_domains(texts, _FREE_MAIL).tolist() == free
+    assert decimals(texts).tolist() == [len(re.sub(r"\D", "", text)) for text in texts]
+    assert numbered(texts, {"a": 7}).tolist() == [7 if text == "a" else 0 for text in texts]

@@ -1,0 +1,317 @@
+"""What follows from a text alone: worked out once, remembered within bounds, and the same whatever stands beside it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise as pairwise_of
+from zlib import crc32
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.groups.classification.headings import log_scores, pairwise
+from features.groups.expected.rows import hashed_places
+from features.groups.substance.rows import choose
+from features.substances.normalise import TOKEN
+from features.texts.cache import SOME, Pairs, TextRows, Texts, any_missing, as_subheadings, positions
+from features.texts.scan import (
+    Beginnings,
+    mixes_letters_and_figures,
+    name_tokens,
+    near_words,
+    uncombined,
+    words_in,
+)
+from features.texts.words import Cut, known_words
+
+MISSING = np.array([-1.0, -2.0])
+
+
+class Computed:
+    """Length of a text and its first character, and which texts were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        self.asked += texts
+        return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float64)
+
+
+def expected(texts: list[str | None]) -> list[list[float]]:
+    return [list(MISSING) if text is None else [len(text), ord(text[0])] for text in texts]
+
+
+def filled(memory: Texts, rows: TextRows, texts: list[str | None]) -> list[list[float]]:
+    values = list(dict.fromkeys(text for text in texts if text is not None))
+    codes = np.array([-1 if text is None else values.index(text) for text in texts], dtype=np.int32)
+    matrix = np.full((len(texts), 4), 7.0)
+    placed = memory.placed(values)
+    rows.fill(placed, codes, matrix, 1)
+    assert (matrix[:, [0, 3]] == 7.0).all()
+    assert np.array_equal(rows.of(placed)[placed.places], expected([*values]) or np.empty((0, 2)))
+    written: list[list[float]] = matrix[:, 1:3].tolist()
+    return written
+
+
+def test_a_text_is_worked_out_once() -> None:
+    computed, memory = Computed(), Texts(100)
+    rows = TextRows(computed, MISSING)
+    texts: list[str | None] = ["dress", None, "shoe", "dress"]
+    assert filled(memory, rows, texts) == expected(texts)
+    assert filled(memory, rows, ["hat", *texts]) == expected(["hat", *texts])
+    assert computed.asked == ["dress", "shoe", "hat"]
+
+
+def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
+    computed, memory = Computed(), Texts(4)
+    rows = TextRows(computed, MISSING)
+    many = [f"{i % 7} parcel {'x' * i}" for i in range(50)]
+    assert filled(memory, rows, list(many)) == expected(list(many))
+    for start in range(0, 40, 3):
+        part: list[str | None] = [None, *many[start : start + 3]]
+        assert filled(memory, rows, part) == expected(part)
+    before = len(computed.asked)
+    assert filled(memory, rows, list(many[39:42])) == expected(list(many[39:42]))
+    assert len(computed.asked) == before, "the texts of the last table are remembered"
+
+
+def test_of_many_texts_some_are_worked_out_at_a_time() -> None:
+    sizes: list[int] = []
+
+    def lengths(texts: list[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        return np.array([[len(text), 0.0] for text in texts])
+
+    texts = ["x" * i for i in range(2 * SOME + 1)]
+    placed = Texts(10).placed(texts)
+    assert TextRows(lengths, MISSING).of(placed)[placed.places, 0].tolist() == [*range(2 * SOME + 1)]
+    assert sizes == [SOME, SOME, 1]
+
+
+_TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20)
+
+
+@given(_TABLES)
+@settings(max_examples=100)
+def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
+    # Groups of features ask one after another, and one may never have been asked before.
+    memory, groups = Texts(5), [TextRows(Computed(), MISSING) for _ in range(3)]
+    for number, texts in enumerate(tables):
+        for rows in groups[: 1 + number % 3]:
+            assert filled(memory, rows, list(texts)) == expected(list(texts))
+
+
+@given(_TABLES)
+@settings(max_examples=100)
+def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]) -> None:
+    memory, known = Texts(5), dict[tuple[int, int], str]()
+    met: set[tuple[int, str]] = set()
+    for texts in tables:
+        placed = memory.placed(texts)
+        places = np.asarray(placed.places).tolist()
+        assert all(
+            known.setdefault((placed.first, place), text) == text for place, text in zip(places, texts, strict=True)
+        )
+        assert max(places, default=-1) < placed.room
+        assert {texts[i] for i in placed.new} == {text for text in texts if (placed.first, text) not in met}
+        met |= {(placed.first, text) for text in texts}
+
+
+def test_any_thread_may_ask() -> None:
+    memory, rows = Texts(16), TextRows(Computed(), MISSING)
+    texts = [chr(97 + i) * (i + 1) for i in range(24)]
+
+    def ask(seed: int) -> bool:
+        rng = np.random.default_rng(seed)
+        for _ in range(60):
+            part: list[str | None] = [texts[i] for i in rng.integers(0, len(texts), 6)]
+            if filled(memory, rows, part) != expected(part):
+                return False
+        return True
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(ask, range(12)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+_PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 3)), max_size=8)
+
+
+@given(st.lists(_PAIRED, max_size=12))
+@settings(max_examples=100)
+def test_pairs_are_told_apart_whatever_was_asked_before(tables: list[list[tuple[str | None, int]]]) -> None:
+    def told(pairs: Pairs) -> np.ndarray:
+        texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
+        return np.array([texts, pairs.classes], dtype=np.float64).T
+
+    memory, of_pairs, rows = Texts(3), Texts(4), TextRows(told, MISSING)
+    for table in tables:
+        values = list(dict.fromkeys(text for text, _ in table if text is not None))
+        codes = np.array([-1 if text is None else values.index(text) for text, _ in table], dtype=np.int32)
+        classes = np.array([number for _, number in table], dtype=np.int32)
+        placed = of_pairs.placed_pairs(Pairs(memory.placed(values), codes, classes), 4)
+        found = rows.of(placed)[placed.places] if table else np.empty((0, 2))
+        assert found.tolist() == [[ord(text) if text else 0, number] for text, number in table]
+
+
+_ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_size=24))
+
+
+@given(_ANY_TEXT)
+@settings(max_examples=400)
+def test_one_pass_finds_what_the_searches_find(text: str) -> None:
+    assert words_in(text) == tuple(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
+
+
+@given(st.lists(_ANY_TEXT, max_size=6))
+@settings(max_examples=400)
+def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
+    cut = Cut(texts, str.casefold, Texts(50))
+    first = 0
+    for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
+        assert [cut.pieces[piece] for piece in cut.tokens[first:end]] == re.findall(r"\w+", text)
+        assert cut.words_of(row) == list(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
+        assert [*cut.counts[5 * row : 5 * row + 5]] == [
+            sum(map(str.isalpha, text)),
+            len(re.findall("[a-z]", text)),
+            sum(map(str.isdigit, text)),
+            len(re.findall(r"\d+(?:[.,]\d+)?", text)),
+            len(text),
+        ]
+        first = end
+
+
+def test_known_words_of_texts_stand_one_after_another() -> None:
+    cut = Cut(["wax oil 12 wax", "", "tin"], str.casefold, Texts(50))
+    numbers = TextRows(lambda words: [{"oil": 7, "tin": 0}.get(word, -1) for word in words], np.zeros(1))
+    found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
+    count = known_words(cut, numbers.of(cut.placed), found, lengths)
+    assert (found[:count].tolist(), lengths.tolist()) == ([7, 0], [1, 0, 1])
+
+
+@given(_ANY_TEXT | st.text("ae\u0301\u0300\u064b中", max_size=8))
+def test_combining_characters_go(text: str) -> None:
+    assert uncombined(text) == "".join(char for char in text if not unicodedata.combining(char))
+
+
+@given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
+@settings(max_examples=200)
+def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
+    spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
+    assert hashed_places(words, 1000) == {crc32(text.encode()) % 1000 for text in spelled}
+
+
+def test_positions_of_values() -> None:
+    target = np.full((4, 2), -9, dtype=np.int32)
+    positions({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
+    assert target.tolist() == [[-9, 3], [-9, 0], [-9, 0], [-9, 1]]
+
+
+def test_digits_of_an_hs_code_that_are_national_only_count() -> None:
+    assert as_subheadings(["2933", "29333", "293334", "29333410", "2933349012"]) == [
+        "2933", "29333", "293334", "293334xx", "293334xxxx",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("codes", "missing"), [([], False), ([0, 1], False), ([0, -1, 2], True)])
+def test_missing_texts_are_noticed(codes: list[int], missing: bool) -> None:
+    assert any_missing(np.array(codes, dtype=np.int32)) is missing
+
+
+def test_what_matters_more_is_chosen_and_the_first_of_equals() -> None:
+    chosen, best = np.full(4, -1, dtype=np.int32), np.zeros(4, dtype=np.int32)
+    for codes, numbers, ranks in (
+        ([0, 0, -1, 1], [10, 11], [3, 0]),
+        ([1, 0, 0, 0], [20, 21], [3, 4]),
+    ):
+        of_rows, named, mattering = (np.array(values, dtype=np.int32) for values in (codes, numbers, ranks))
+        choose(of_rows, named, mattering, chosen, best)
+    assert chosen.tolist() == [21, 10, 20, 20]
+    assert best.tolist() == [4, 3, 3, 3]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 23, 128, 129, 250, 1000])
+def test_sums_in_single_precision_are_pairwise(size: int) -> None:
+    values = np.random.default_rng(size).random((20, size + 3), dtype=np.float32)
+    found = [pairwise(row, 3, size) for row in values]
+    assert np.array_equal(np.array(found, dtype=np.float32), values[:, 3:].copy().sum(axis=1))
+
+
+def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
+    rng = np.random.default_rng(0)
+    given_, prior = rng.normal(size=(50, 12)).astype(np.float32), rng.normal(size=12).astype(np.float32)
+    length = np.array([0, 1, 3, 12, 40])
+    place = rng.integers(0, 50, length.sum())
+    out = np.empty(len(length) * 12, dtype=np.float32)
+    log_scores(place, length, given_, prior, np.empty(40, dtype=np.float32), out)
+    ends = np.cumsum(length)
+    wanted = np.array([prior + given_[place[end - n : end]].sum(axis=0) for n, end in zip(length, ends, strict=True)])
+    np.testing.assert_allclose(out.reshape(len(length), 12), wanted - wanted.max(axis=1, keepdims=True), atol=1e-4)
+
+
+@given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
+@settings(max_examples=400)
+def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
+    assert name_tokens(text) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
+    found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
+    assert mixes_letters_and_figures(text) is found
+
+
+@given(
+    st.lists(st.text("abc -", min_size=2, max_size=4).filter(lambda word: word[:2].isalpha()), min_size=1, max_size=4),
+    st.text("abc -é", max_size=16),
+    st.integers(0, 4),
+)
+@settings(max_examples=400)
+def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) -> None:
+    beginnings = Beginnings(words)
+    heads = "|".join(
+        re.escape(word[:2]) + ("" if len(word) < 3 else word[2] if word[2] in "abc" else "(?![a-z])") for word in words
+    )
+    places = [place.start() for place in re.finditer(f"(?=({heads}))", text) if place.start() >= begin]
+    found, at = [], beginnings.find(text, begin)
+    while at >= 0:
+        found.append(at)
+        at = beginnings.find(text, at + 1)
+    assert found == places
+
+
+def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
+    reach = {"fentanil": (("fentanyl", 1),), "carfent": (("carfentanyl", 4),), "fent": (), "anil": (), "car": ()}
+    asked: list[str] = []
+
+    def near(token: str) -> tuple[tuple[str, int], ...]:
+        asked.append(token)
+        return reach.get(token, ())
+
+    assert near_words(["car", "fent", "anil"], near, {"fent"}, {"fent"}, 5, 40) == [
+        (0, 1, "carfentanyl", 4),
+        (1, 2, "fentanyl", 1),
+    ]
+    assert asked == ["fent", "carfent", "anil", "fentanil"]
+    asked.clear()
+    assert near_words(["a" * 30, "b" * 30], near, {"a" * 30}, set(), 5, 40) == []
+    assert asked == ["a" * 30, "b" * 30]
+
+
+@given(st.one_of(st.text("a1é²٣_-々あゝア・ーㄱ㐀一한中9", max_size=16), st.text(max_size=16)))
+@settings(max_examples=400)
+def test_tokens_of_names_in_any_script_are_those_that_a_search_finds(text: str) -> None:
+    assert name_tokens(text) == TOKEN.findall(text)
+
+
+def test_every_character_is_cut_as_a_search_cuts_it() -> None:
+    everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1D7D8, 0x20000, 0x1F600]))
+    assert name_tokens(everything) == TOKEN.findall(everything)
+    apart = "a".join(everything)
+    assert name_tokens(apart) == TOKEN.findall(apart)

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.space import FeatureSpace
+from features.table.table import ManifestTable
+from models.bundle import bundle
+from models.bundle.audit import features_digest, seal, sha256
+from models.bundle.bundle import BundleRefused
+from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz
+from models.lanes import Lanes
+from models.scoring.risk_model import RiskModel
+from tests.models.small_model import HEADS, answers
+
+FILES = sorted(
+    [f"booster_{head}.txt" for head in HEADS]
+    + ["bundle.json", "space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md", "check.npz"]
+)
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
+
+
+def problems(folder: Path, **kw: Any) -> list[str]:
+    with pytest.raises(BundleRefused) as caught:
+        bundle.load(folder, **kw)
+    assert caught.value.problems == sorted(caught.value.problems)
+    assert str(folder) in str(caught.value)
+    with pytest.raises(BundleRefused):
+        bundle.verify(folder, **kw)
+    return caught.value.problems
+
+
+def forge(folder: Path, **changes: Any) -> None:
+    """Change bundle.json and seal it again, as somebody would who knows how."""
+    manifest = json.loads((folder / "bundle.json").read_bytes())
+    manifest.update(changes)
+    manifest["seal"] = seal(manifest)
+    (folder / "bundle.json").write_bytes(json_bytes(manifest))
+
+
+def forge_file(folder: Path, name: str, data: bytes) -> None:
+    """Change a file and all sums that cover it."""
+    (folder / name).write_bytes(data)
+    files = json.loads((folder / "bundle.json").read_bytes())["files"]
+    files[name] = {"sha256": sha256(data), "size": len(data)}
+    forge(folder, files=files)
+
+
+class TestRoundTrip:
+    def test_holds_exactly_the_files_it_documents(self, saved: Path) -> None:
+        assert sorted(path.name for path in saved.iterdir()) == FILES
+
+    def test_loaded_scores_and_explains_to_the_last_bit_as_trained(
+        self, trained: RiskModel, model: RiskModel, table: ManifestTable
+    ) -> None:
+        before = trained.score(table, trained.history.copy(), explain="all")
+        after = model.score(table, model.history.copy(), explain="all")
+        assert (before.risk == after.risk).all()
+        assert (before.item_heads == after.item_heads).all()
+        ours, theirs = answers(before), answers(after)
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.pop("model")["digest"] == ""
+            assert other.pop("model")["digest"] == model.digest
+            assert one == other
+
+    def test_the_same_model_gives_the_same_bytes_every_time(
+        self, trained: RiskModel, saved: Path, tmp_path: Path
+    ) -> None:
+        digest = bundle.save(trained, tmp_path / "again")
+        for name in FILES:
+            assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
+        assert digest == sha256((saved / "bundle.json").read_bytes())
+
+    def test_a_loaded_model_saves_to_the_bytes_it_came_from(
+        self, model: RiskModel, saved: Path, tmp_path: Path
+    ) -> None:
+        assert bundle.save(model, tmp_path / "again") == model.digest
+        for name in FILES:
+            assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
+
+    def test_rows_to_check_scores_by_come_back_as_they_were(self, trained: RiskModel, model: RiskModel) -> None:
+        assert trained.check is not None
+        assert model.check is not None
+        assert model.check.rows.shape == (256, len(model.space.names))
+        assert model.check.rows.tobytes() == trained.check.rows.tobytes()
+        assert (
+            model.check.raw.tobytes()
+            == trained.check.raw.tobytes()
+            == trained.predict_raw(trained.check.rows).tobytes()
+        )
+
+    def test_without_such_rows_it_has_no_file_of_them_and_loads(self, trained: RiskModel, tmp_path: Path) -> None:
+        bundle.save(replace(trained, check=None), tmp_path / "old")
+        assert sorted(path.name for path in (tmp_path / "old").iterdir()) == [
+            name for name in FILES if name != "check.npz"
+        ]
+        old = bundle.load(tmp_path / "old")
+        assert old.check is None
+        assert old.predictor == trained.predictor
+
+    def test_loads_for_lightgbm_alone(self, saved: Path) -> None:
+        assert bundle.load(saved, kernels=False).predictor == "lightgbm"
+
+    def test_says_what_it_is(self, saved: Path, model: RiskModel) -> None:
+        info = bundle.describe(saved)
+        assert (info.name, info.version, info.heads, info.digest) == ("tidewaiter", "1", HEADS, model.digest)
+        assert bundle.verify(saved, expected_digest=info.digest[:12]) == info
+
+    def test_a_one_headed_model_of_an_own_label_comes_back(
+        self, single: RiskModel, tmp_path: Path, table: ManifestTable
+    ) -> None:
+        bundle.save(single, tmp_path / "own")
+        again = bundle.load(tmp_path / "own")
+        assert again.heads == ("risk",)
+        expected = single.score(table, single.history.copy()).risk
+        assert (again.score(table, again.history.copy()).risk == expected).all()
+
+    def test_nothing_in_it_is_executable(self, saved: Path) -> None:
+        for path in saved.glob("*.npz"):
+            with np.load(path, allow_pickle=False) as archive:
+                assert all(archive[name].dtype.kind in "biufUS" for name in archive.files)
+            with zipfile.ZipFile(path) as archive_file:
+                assert {entry.date_time for entry in archive_file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+    def test_the_card_is_there_to_read(self, saved: Path) -> None:
+        text = (saved / "CARD.md").read_text()
+        assert text.startswith("# tidewaiter 1\n")
+        assert "| precursor | 3 |" in text
+
+
+class TestSaving:
+    def test_does_not_write_over_something_else(self, trained: RiskModel, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").write_text("mine")
+        with pytest.raises(FileExistsError, match="not empty"):
+            bundle.save(trained, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+    def test_replaces_an_old_bundle_only_when_told(self, trained: RiskModel, copy: Path) -> None:
+        digest = bundle.save(replace(trained, version="2"), copy, replace=True)
+        assert bundle.verify(copy).digest == digest
+        assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"card": {"recall": float("nan")}}, "not JSON compliant"),
+            ({"version": "../up"}, "version '../up'"),
+            ({"created_at": "yesterday"}, "no ISO 8601 time"),
+        ],
+    )
+    def test_what_could_not_be_loaded_is_not_saved(
+        self, trained: RiskModel, tmp_path: Path, change: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            bundle.save(replace(trained, **change), tmp_path / "bad")
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestTampering:
+    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.parametrize("where", [0.0, 0.37, 0.999])
+    @pytest.mark.parametrize("flip", [0x01, 0x20, 0x80])
+    def test_a_changed_byte_is_refused(self, copy: Path, name: str, where: float, flip: int) -> None:
+        data = bytearray((copy / name).read_bytes())
+        data[int(where * (len(data) - 1))] ^= flip
+        (copy / name).write_bytes(data)
+        assert any(name in problem for problem in problems(copy))
+
+    def test_every_kind_of_byte_of_the_manifest_counts(self, copy: Path, saved: Path) -> None:
+        data = (saved / "bundle.json").read_bytes()
+        seen: set[int] = set()
+        for position, byte in enumerate(data):
+            if byte in seen:
+                continue
+            seen.add(byte)
+            changed = bytearray(data)
+            # A neighbouring character of the same class: another digit, another letter.
+            changed[position] = byte + 1 if chr(byte + 1).isalnum() else byte - 1 if byte > 33 else 9
+            (copy / "bundle.json").write_bytes(changed)
+            assert problems(copy)
+        assert len(seen) > 40
+
+    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.parametrize("kept", [0, 1, 200, -1])
+    def test_a_truncated_file_is_refused(self, copy: Path, name: str, kept: int) -> None:
+        data = (copy / name).read_bytes()
+        (copy / name).write_bytes(data[: min(kept, len(data) - 1)])
+        found = problems(copy)
+        assert any(name in problem for problem in found)
+        if name != "bundle.json":
+            assert any("(truncated)" in problem for problem in found)
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_lengthened_file_is_refused(self, copy: Path, name: str) -> None:
+        with (copy / name).open("ab") as file:
+            file.write(b"\n")
+        assert any(name in problem for problem in problems(copy))
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_missing_file_is_refused(self, copy: Path, name: str) -> None:
+        (copy / name).unlink()
+        assert problems(copy) == [f"{name}: missing"]
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_renamed_file_is_refused(self, copy: Path, name: str) -> None:
+        (copy / name).rename(copy / f"old_{name}")
+        assert f"{name}: missing" in problems(copy)
+
+    def test_swapped_boosters_are_refused(self, copy: Path) -> None:
+        one, other = (copy / f"booster_{head}.txt" for head in HEADS[:2])
+        first, second = one.read_bytes(), other.read_bytes()
+        one.write_bytes(second)
+        other.write_bytes(first)
+        assert [problem.split(":")[0] for problem in problems(copy)] == [one.name, other.name]
+
+    @pytest.mark.parametrize("name", ["model.pkl", ".hidden", "booster_extra.txt"])
+    def test_an_added_file_is_refused(self, copy: Path, name: str) -> None:
+        (copy / name).write_bytes(b"x")
+        assert problems(copy) == [f"{name}: unexpected file in the folder"]
+
+    def test_a_link_to_the_same_bytes_is_refused(self, copy: Path, saved: Path) -> None:
+        (copy / "card.json").unlink()
+        (copy / "card.json").symlink_to(saved / "card.json")
+        assert problems(copy) == ["card.json: not a plain file"]
+
+    def test_all_problems_are_told_at_once(self, copy: Path) -> None:
+        (copy / "card.json").unlink()
+        (copy / "space.json").write_bytes(b"{}")
+        (copy / "more").mkdir()
+        assert [problem.split(":")[0] for problem in problems(copy)] == ["card.json", "more", "space.json"]
+
+    def test_a_folder_that_is_none_is_refused(self, tmp_path: Path) -> None:
+        assert problems(tmp_path / "nowhere") == ["it is not a folder"]
+        assert problems(tmp_path) == ["bundle.json: missing"]
+
+
+class TestForgery:
+    """Sums and seal are right, and the content is still wrong."""
+
+    def test_another_protocol_is_refused_first(self, copy: Path) -> None:
+        forge(copy, protocol=bundle.PROTOCOL + 1, something_new=1)
+        assert problems(copy) == [
+            f"bundle.json: protocol {bundle.PROTOCOL + 1}, but this code reads protocol {bundle.PROTOCOL}; "
+            "retrain or pull anew"
+        ]
+
+    @pytest.mark.parametrize("protocol", [True, "1", None])
+    def test_a_protocol_that_is_no_whole_number_is_refused(self, copy: Path, protocol: object) -> None:
+        forge(copy, protocol=protocol)
+        assert "protocol" in problems(copy)[0]
+
+    def test_an_unexpected_digest_is_refused(self, copy: Path) -> None:
+        assert "was expected" in problems(copy, expected_digest="0" * 12)[0]
+
+    @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/b", "..", "C:\\x", ""])
+    def test_a_path_that_leaves_the_folder_is_refused(self, copy: Path, name: str) -> None:
+        files = json.loads((copy / "bundle.json").read_bytes())["files"]
+        files[name] = files["card.json"]
+        forge(copy, files=files)
+        assert f"{name}: not a plain file name, listed in bundle.json" in problems(copy)
+
+    def test_a_file_nobody_asked_for_is_refused_though_listed(self, copy: Path) -> None:
+        (copy / "code.py").write_bytes(b"")
+        forge_file(copy, "code.py", b"print()")
+        assert problems(copy) == ["code.py: unexpected file in bundle.json"]
+
+    def test_other_features_are_listed_sorted(self, copy: Path) -> None:
+        names = list(FeatureSpace.from_state(*_state(copy)).names)
+        changed = [*(name for name in names if name not in (names[3], names[1])), "zebra", "aardvark"]
+        _rename_features(copy, names, changed)
+        assert problems(copy) == [
+            "bundle.json: features the bundle has and this code lacks: aardvark, zebra",
+            f"bundle.json: features this code has and the bundle lacks: {', '.join(sorted([names[1], names[3]]))}",
+        ]
+
+    def test_the_same_features_in_another_order_are_refused(self, copy: Path) -> None:
+        names = list(FeatureSpace.from_state(*_state(copy)).names)
+        _rename_features(copy, names, [names[0], names[2], names[1], *names[3:]])
+        assert problems(copy) == ["bundle.json: features in another order than the code's, from position 1 on"]
+
+    def test_a_booster_of_other_features_is_refused(self, copy: Path) -> None:
+        name = f"booster_{HEADS[0]}.txt"
+        text = (copy / name).read_text()
+        header = next(line for line in text.splitlines() if line.startswith("feature_names="))
+        first, second, *rest = header.removeprefix("feature_names=").split(" ")
+        forge_file(copy, name, text.replace(header, "feature_names=" + " ".join([second, first, *rest])).encode())
+        assert problems(copy) == [f"{name}: trained on other features, or in another order, than bundle.json lists"]
+
+    def test_a_booster_of_fewer_features_is_refused(self, copy: Path) -> None:
+        name = f"booster_{HEADS[1]}.txt"
+        text = (copy / name).read_text()
+        index = next(line for line in text.splitlines() if line.startswith("max_feature_idx="))
+        forge_file(copy, name, text.replace(index, "max_feature_idx=1").encode())
+        assert any("its last feature has index 1" in problem for problem in problems(copy))
+
+    @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+    def test_a_leaf_that_is_not_finite_is_refused(self, copy: Path, value: str) -> None:
+        name = f"booster_{HEADS[0]}.txt"
+        text = (copy / name).read_text()
+        leaves = next(line for line in text.splitlines() if line.startswith("leaf_value="))
+        forge_file(copy, name, text.replace(leaves, f"leaf_value={value} " + leaves.split(" ", 1)[1]).encode())
+        assert problems(copy) == [f"{name}: leaf_value holds a number that is not finite"]
+
+    @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+    def test_a_threshold_that_is_not_finite_is_refused(self, copy: Path, value: str) -> None:
+        self.with_first_threshold(copy, value)
+        assert problems(copy) == [f"booster_{HEADS[0]}.txt: threshold holds a number that is not finite"]
+
+    @staticmethod
+    def with_first_threshold(folder: Path, value: str) -> None:
+        name = f"booster_{HEADS[0]}.txt"
+        text = (folder / name).read_text()
+        lines = text.splitlines()
+        old = next(line for line in lines if line.startswith("threshold="))
+        new = f"threshold={value} " + old.split(" ", 1)[1]
+        sizes = next(line for line in lines if line.startswith("tree_sizes="))
+        # The header tells LightGBM how long the text of each tree is.
+        first, rest = sizes.removeprefix("tree_sizes=").split(" ", 1)
+        longer = f"tree_sizes={int(first) + len(new) - len(old)} {rest}"
+        forge_file(folder, name, text.replace(old, new, 1).replace(sizes, longer, 1).encode())
+
+    @pytest.mark.parametrize("data", [b"", b"tree\n", b"\xff\xfe", b"import os"])
+    def test_a_booster_that_is_none_is_refused(self, copy: Path, data: bytes) -> None:
+        forge_file(copy, f"booster_{HEADS[2]}.txt", data)
+        assert all(problem.startswith(f"booster_{HEADS[2]}.txt: ") for problem in problems(copy))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda m: m["prevalence"].update(risk=0.0), "prevalence of risk is 0.0"),
+            (lambda m: m["prevalence"].pop("risk"), "prevalence are needed for"),
+            (lambda m: m["base_rates"].update(precursor=1.5), "base_rates of precursor is 1.5"),
+            (lambda m: m["base_rates"].update(cocaine=0.1), "base_rates are needed for"),
+            (lambda m: m["calibrators"]["risk"].update(slopes=[1, -1]), "calibrator of risk"),
+            (lambda m: m["lanes"].update(yellow=1e9), "lanes: The red threshold"),
+            (lambda m: m.update(heads=["precursor", "precursor"]), "names must differ"),
+            (lambda m: m.update(heads=["../x"]), "heads ['../x']"),
+            (lambda m: m.update(version="a/b"), "version 'a/b'"),
+            (lambda m: m.update(created_at="soon"), "no ISO 8601 time"),
+            (lambda m: m.update(name=7), "'name' is of another type"),
+            (lambda m: m.pop("lanes"), "missing key 'lanes'"),
+            (lambda m: m.update(code="x"), "unknown key 'code'"),
+            (lambda m: m["features"].update(sha256="0"), "digest of the feature names"),
+            (lambda m: m["files"].update({"card.json": 1}), "gives no size and sum"),
+            (lambda m: m["files"].pop("card.json"), "card.json: not listed"),
+        ],
+    )
+    def test_a_manifest_that_makes_no_sense_is_refused(
+        self, copy: Path, change: Callable[[dict[str, Any]], object], message: str
+    ) -> None:
+        manifest = json.loads((copy / "bundle.json").read_bytes())
+        change(manifest)
+        manifest["seal"] = seal(manifest)
+        (copy / "bundle.json").write_bytes(json_bytes(manifest))
+        assert any(message in problem for problem in problems(copy))
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+    def test_a_number_that_is_not_finite_is_refused(self, copy: Path, number: str) -> None:
+        text = (copy / "bundle.json").read_text()
+        rate = json.loads(text)["base_rates"]["precursor"]
+        (copy / "bundle.json").write_text(text.replace(f'"precursor": {rate}', f'"precursor": {number}'))
+        assert "is not finite" in problems(copy)[0]
+
+    def test_a_repeated_key_is_refused(self, copy: Path) -> None:
+        text = (copy / "bundle.json").read_text()
+        (copy / "bundle.json").write_text(text.replace('  "name":', '  "version": "9",\n  "name":', 1))
+        assert problems(copy) == ["bundle.json: cannot be read: keys repeat: version"]
+
+    @pytest.mark.parametrize(
+        ("name", "arrays", "message"),
+        [
+            ("reference.npz", {"log_odds": [1.0, 0.0], "below": [0.0, 0.5]}, "must increase"),
+            ("reference.npz", {"log_odds": [0.0, np.inf], "below": [0.0, 0.5]}, "holds infinite numbers"),
+            ("reference.npz", {"log_odds": [0.0, np.nan], "below": [0.0, 0.5]}, "must be finite"),
+            ("reference.npz", {"log_odds": [0.0]}, "reference.npz"),
+            ("history.npz", {}, "history.npz"),
+            ("check.npz", {}, "check.npz"),
+            ("check.npz", {"rows": [[1, 2]], "raw": [[1.0]]}, "must be a matrix of float64"),
+            ("check.npz", {"rows": [1.0], "raw": [[1.0]]}, "must be a matrix of float64"),
+            ("check.npz", {"rows": [[1.0]] * 2, "raw": [[1.0]]}, "must be equally many"),
+            ("check.npz", {"rows": [[1.0]] * 257, "raw": [[1.0]] * 257}, "must be equally many, 1 to 256"),
+            ("check.npz", {"rows": np.empty((0, 9)), "raw": np.empty((0, 3))}, "must be equally many, 1 to 256"),
+            ("check.npz", {"rows": [[np.inf]], "raw": [[1.0]]}, "holds infinite numbers"),
+            ("check.npz", {"rows": [[1.0]], "raw": [[np.nan]]}, "raw finite"),
+            ("check.npz", {"rows": [[np.nan]], "raw": [[1.0] * 3]}, "features and 3 boosters are needed, got 1 and 3"),
+            ("space.npz", {}, "space.json"),
+        ],
+    )
+    def test_arrays_that_do_not_fit_are_refused(
+        self, copy: Path, name: str, arrays: dict[str, Any], message: str
+    ) -> None:
+        forge_file(copy, name, npz_bytes({key: np.array(value) for key, value in arrays.items()}))
+        assert any(message in problem for problem in problems(copy))
+
+    @pytest.mark.parametrize("name", ["card.json", "space.json"])
+    @pytest.mark.parametrize("data", [b"[]\n", b"{\n", b'{"a": NaN}\n', b"\xff"])
+    def test_documents_that_are_no_finite_objects_are_refused(self, copy: Path, name: str, data: bytes) -> None:
+        forge_file(copy, name, data)
+        assert [problem.split(":")[0] for problem in problems(copy)] == [name]
+
+    def test_pickled_objects_are_refused_unopened(self, copy: Path, tmp_path: Path) -> None:
+        np.savez(tmp_path / "evil.npz", allow_pickle=True, log_odds=np.array([_Loud()], dtype=object))
+        forge_file(copy, "reference.npz", (tmp_path / "evil.npz").read_bytes())
+        assert any("reference.npz" in problem for problem in problems(copy))
+
+    @pytest.mark.parametrize("data", [b"", b"not a zip", b"PK\x03\x04 cut"])
+    def test_arrays_that_are_no_archive_are_refused(self, copy: Path, data: bytes) -> None:
+        forge_file(copy, "history.npz", data)
+        assert any(problem.startswith("history.npz: ") for problem in problems(copy))
+
+
+class _Loud:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (pytest.fail, ("an object of a bundle was unpickled",))
+
+
+def _state(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    return parse_json((folder / "space.json").read_bytes()), parse_npz((folder / "space.npz").read_bytes())
+
+
+def _rename_features(folder: Path, names: list[str], changed: list[str]) -> None:
+    """A bundle of a version of the code with other features, sound in itself."""
+    for head in HEADS:
+        file = f"booster_{head}.txt"
+        text = (
+            (folder / file)
+            .read_text()
+            .replace("feature_names=" + " ".join(names), "feature_names=" + " ".join(changed))
+        )
+        forge_file(folder, file, text.encode())
+    forge(folder, features={"names": changed, "sha256": features_digest(changed)})
+
+
+def test_lanes_of_a_bundle_are_those_of_the_model(saved: Path, trained: RiskModel) -> None:
+    assert Lanes.from_json(json.loads((saved / "bundle.json").read_bytes())["lanes"]) == trained.lanes

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.bundle import bundle, store
+from models.bundle.bundle import BundleRefused
+from models.bundle.files import write_durably
+from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
+from models.scoring.risk_model import RiskModel
+
+
+@pytest.fixture(scope="module")
+def releases(trained: RiskModel, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Bundles of three versions."""
+    folder = tmp_path_factory.mktemp("releases")
+    for version in ("1", "2", "3"):
+        bundle.save(replace(trained, version=version), folder / version)
+    return [folder / version for version in ("1", "2", "3")]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "store")
+
+
+@pytest.fixture
+def champion(releases: list[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Version 3 stands in for the champion that comes with the code."""
+    monkeypatch.setattr(store, "champion_dir", lambda: releases[2])
+    return releases[2]
+
+
+def litter(shop: ModelStore) -> list[str]:
+    return sorted(path.name for path in shop.root.iterdir() if path.name not in ("versions", "current", ".lock"))
+
+
+def test_the_champion_lies_beside_the_code() -> None:
+    assert champion_dir().name == "champion"
+    assert champion_dir().parent.name == "models"
+
+
+def test_without_a_pointer_the_champion_is_in_use(shop: ModelStore, champion: Path) -> None:
+    assert shop.current() is None
+    assert resolve(shop.root) == champion
+    assert shop.load().version == "3"
+    assert shop.versions() == []
+    assert not shop.root.exists()
+
+
+def test_an_installed_bundle_is_in_use_and_equal_to_its_source(shop: ModelStore, releases: list[Path]) -> None:
+    place = shop.install(releases[0])
+    digest = bundle.describe(releases[0]).digest
+    assert place == shop.root / "versions" / f"1-{digest[:12]}"
+    assert resolve(shop.root) == shop.current() == place
+    assert shop.load().digest == digest
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {
+        path.name: path.read_bytes() for path in releases[0].iterdir()
+    }
+    assert place.stat().st_mode & 0o555 == 0o555
+    assert litter(shop) == []
+
+
+def test_installing_the_current_version_again_changes_nothing(shop: ModelStore, releases: list[Path]) -> None:
+    shop.install(releases[0])
+    before = (shop.root / "current").read_bytes()
+    shop.install(releases[0])
+    assert (shop.root / "current").read_bytes() == before
+    assert len(shop.versions()) == 1
+
+
+def test_rollback_goes_back_one_by_one_to_the_champion(shop: ModelStore, releases: list[Path], champion: Path) -> None:
+    first, second = shop.install(releases[0]), shop.install(releases[1])
+    assert shop.current() == second
+    assert shop.rollback() == first
+    assert shop.current() == first
+    assert shop.rollback() == champion
+    assert resolve(shop.root) == champion
+    with pytest.raises(StoreError, match="Nothing to roll back: the bundled champion is in use"):
+        shop.rollback()
+    assert shop.versions() == sorted([first, second])
+
+
+def test_a_version_can_be_put_back_after_a_rollback(shop: ModelStore, releases: list[Path]) -> None:
+    shop.install(releases[0])
+    second = shop.install(releases[1])
+    shop.rollback()
+    assert shop.install(releases[1]) == second == shop.current()
+
+
+def test_nothing_to_roll_back_is_said(shop: ModelStore) -> None:
+    with pytest.raises(StoreError, match="no version was ever put in place"):
+        shop.rollback()
+
+
+def test_a_refused_bundle_leaves_the_old_one_in_use(shop: ModelStore, releases: list[Path], tmp_path: Path) -> None:
+    first = shop.install(releases[0])
+    bad = Path(shutil.copytree(releases[1], tmp_path / "bad"))
+    (bad / "card.json").write_bytes(b"{}")
+    with pytest.raises(BundleRefused, match=r"card\.json"):
+        shop.install(bad)
+    assert shop.current() == first
+    assert shop.versions() == [first]
+    assert litter(shop) == []
+
+
+def test_a_copy_that_went_wrong_leaves_the_old_one_in_use(
+    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shop.install(releases[0])
+
+    def torn(path: Path, data: bytes) -> None:
+        write_durably(path, data[:-1] if path.name == "history.npz" else data)
+
+    monkeypatch.setattr(store, "write_durably", torn)
+    with pytest.raises(BundleRefused, match=r"history\.npz: .*truncated"):
+        shop.install(releases[1])
+    assert shop.current() == first
+    assert shop.versions() == [first]
+    assert litter(shop) == []
+
+
+def test_a_crash_before_the_switch_leaves_the_old_one_in_use(
+    shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shop.install(releases[0])
+
+    def crash(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ModelStore, "_point", crash)
+        with pytest.raises(OSError, match="the disk is gone"):
+            shop.install(releases[1])
+    assert shop.current() == first
+    assert shop.load().version == "1"
+    assert shop.install(releases[1]) == shop.current()
+
+
+def test_what_an_interrupted_installation_left_is_swept_by_the_next(shop: ModelStore, releases: list[Path]) -> None:
+    shop.install(releases[0])
+    (shop.root / ".incoming-dead").mkdir()
+    (shop.root / ".incoming-dead" / "bundle.json").write_bytes(b"half")
+    shop.install(releases[1])
+    assert litter(shop) == []
+
+
+def test_a_damaged_installation_is_refused_and_mended_by_installing_again(
+    shop: ModelStore, releases: list[Path]
+) -> None:
+    place = shop.install(releases[0])
+    (place / "history.npz").write_bytes(b"")
+    with pytest.raises(BundleRefused, match=r"history\.npz"):
+        shop.load()
+    assert shop.install(releases[0]) == place
+    assert shop.load().version == "1"
+    assert litter(shop) == []
+
+
+def test_rollback_to_a_damaged_version_is_refused(shop: ModelStore, releases: list[Path]) -> None:
+    first, second = shop.install(releases[0]), shop.install(releases[1])
+    shutil.rmtree(first)
+    with pytest.raises(BundleRefused, match="not a folder"):
+        shop.rollback()
+    assert shop.current() == second
+
+
+def test_another_sound_bundle_under_an_installed_name_is_refused(shop: ModelStore, releases: list[Path]) -> None:
+    first = shop.install(releases[0])
+    shutil.rmtree(first)
+    shutil.copytree(releases[1], first)
+    with pytest.raises(BundleRefused, match="was expected"):
+        shop.load()
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [b"../../etc-0123456789ab\n", b"1-0123456789ab", b"\n", b"1\n", b"/1-0123456789ab\n", b"\xff\n"],
+)
+def test_a_damaged_pointer_is_refused_and_not_followed(shop: ModelStore, releases: list[Path], pointer: bytes) -> None:
+    shop.install(releases[0])
+    (shop.root / "current").write_bytes(pointer)
+    with pytest.raises(StoreError, match="pointer"):
+        shop.current()
+    with pytest.raises(StoreError, match="pointer"):
+        resolve(shop.root)
+
+
+def test_readers_never_see_less_than_a_whole_version_while_others_install(
+    shop: ModelStore, releases: list[Path]
+) -> None:
+    shop.install(releases[0])
+    failures: list[BaseException] = []
+
+    def install() -> None:
+        try:
+            for source in (releases[1], releases[2], releases[0]):
+                ModelStore(shop.root).install(source)
+        except BaseException as error:
+            failures.append(error)
+
+    writers = [threading.Thread(target=install) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    seen = set()
+    while any(writer.is_alive() for writer in writers):
+        seen.add(shop.load().version)
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    assert seen <= {"1", "2", "3"}
+    assert shop.load().version == "1"
+    assert len(shop.versions()) == 3
+    assert litter(shop) == []

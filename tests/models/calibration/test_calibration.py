@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from models.calibration.calibration import MAX_SLOPE, MIN_SLOPE, Calibrator, combine, logit, probability, shift
+
+log_odds = st.floats(-40.0, 40.0)
+rates = st.floats(1e-9, 1.0 - 1e-9)
+
+
+def sample(n: int, slope: float, intercept: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Raw log-odds of a head that is off by a known slope and intercept, and what was found."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(-3.0, 2.0, n)
+    return raw, rng.random(n) < probability(intercept + slope * raw)
+
+
+@st.composite
+def calibrators(draw: st.DrawFn) -> Calibrator:
+    knots = sorted(
+        draw(st.lists(st.floats(-20.0, 20.0), min_size=1, max_size=8, unique_by=lambda knot: round(knot, 3)))
+    )
+    slopes = draw(st.lists(st.floats(MIN_SLOPE, MAX_SLOPE), min_size=len(knots) + 1, max_size=len(knots) + 1))
+    return Calibrator(tuple(knots), draw(st.floats(-20.0, 20.0)), tuple(slopes), "piecewise", 100, 1000, 0.1)
+
+
+class TestCalibrator:
+    @given(calibrators(), st.lists(st.floats(-200.0, 200.0), min_size=2, max_size=50))
+    def test_increases_strictly_inside_and_outside_its_knots(self, calibrator: Calibrator, scores: list[float]) -> None:
+        x = np.unique(np.concatenate([np.round(scores, 9), np.linspace(-300.0, 300.0, 601), calibrator.knots]))
+        x = x[np.concatenate([[True], np.diff(x) > 1e-9])]
+        assert (np.diff(calibrator(x)) > 0.0).all()
+
+    @given(calibrators(), st.integers(0, 7), st.integers(1, 30))
+    def test_never_falls_between_neighbouring_floats_at_a_knot(
+        self, calibrator: Calibrator, which: int, steps: int
+    ) -> None:
+        knot = calibrator.knots[which % len(calibrator.knots)]
+        below, above = [knot], [knot]
+        for _ in range(steps):
+            below.append(float(np.nextafter(below[-1], -np.inf)))
+            above.append(float(np.nextafter(above[-1], np.inf)))
+        assert (np.diff(calibrator(np.array([*below[::-1], *above[1:]]))) >= 0.0).all()
+
+    @given(calibrators())
+    def test_comes_back_equal_from_its_json(self, calibrator: Calibrator) -> None:
+        again = Calibrator.from_json(json.loads(json.dumps(calibrator.to_json())))
+        assert again == calibrator
+        assert (again(np.linspace(-9, 9, 99)) == calibrator(np.linspace(-9, 9, 99))).all()
+
+    @pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.5, 1.0), (2.0, -1.0)])
+    def test_recovers_a_known_miscalibration(self, slope: float, intercept: float) -> None:
+        raw, found = sample(40_000, slope, intercept)
+        fitted = Calibrator.fit(raw, found)
+        assert fitted.kind == "piecewise"
+        assert fitted.n_positive == found.sum()
+        bulk = np.quantile(raw[found], [0.1, 0.5, 0.9])
+        assert fitted(bulk) == pytest.approx(intercept + slope * bulk, abs=0.3)
+
+    def test_is_calibrated_at_the_weighted_prevalence(self) -> None:
+        raw, found = sample(40_000, 1.0, 0.0)
+        weight = np.where(found, 1.0, 50.0)
+        fitted = Calibrator.fit(raw, found, weight)
+        assert fitted.prevalence == pytest.approx((weight * found).sum() / weight.sum())
+        assert np.average(probability(fitted(raw)), weights=weight) == pytest.approx(fitted.prevalence, rel=1e-3)
+
+    def test_a_weight_counts_like_repeated_rows(self) -> None:
+        raw, found = sample(4_000, 0.7, 0.5)
+        times = np.where(found, 1, 3)
+        weighted = Calibrator.fit(raw, found, times)
+        repeated = Calibrator.fit(np.repeat(raw, times), np.repeat(found, times))
+        x = np.linspace(-6, 4, 50)
+        assert weighted(x) == pytest.approx(repeated(x), abs=1e-3)
+
+    @pytest.mark.parametrize(
+        ("positives", "kind"),
+        [(0, "identity"), (1, "intercept"), (9, "intercept"), (10, "slope"), (49, "slope"), (50, "piecewise")],
+    )
+    def test_says_what_few_positives_made_it_fall_back_to(self, positives: int, kind: str) -> None:
+        rng = np.random.default_rng(1)
+        found = np.arange(2_000) < positives
+        fitted = Calibrator.fit(rng.normal(np.where(found, 0.0, -3.0), 1.0), found)
+        assert fitted.to_json()["kind"] == kind
+        assert fitted.to_json()["n_positive"] == positives
+        if kind == "intercept":
+            assert set(fitted.slopes) == {1.0}
+        if kind == "identity":
+            assert fitted(np.array([-3.0, 2.5])).tolist() == [-3.0, 2.5]
+
+    def test_keeps_its_slopes_within_bounds_when_classes_separate(self) -> None:
+        found = np.arange(1_000) < 100
+        fitted = Calibrator.fit(np.where(found, 5.0, -5.0) + np.linspace(-1, 1, 1_000), found)
+        assert all(MIN_SLOPE <= slope <= MAX_SLOPE for slope in fitted.slopes)
+        assert np.isfinite(fitted(np.array([-1e3, 1e3]))).all()
+
+    def test_a_head_that_knows_nothing_still_increases(self) -> None:
+        rng = np.random.default_rng(3)
+        raw = rng.normal(size=5_000)
+        fitted = Calibrator.fit(raw, rng.random(5_000) < 0.05)
+        assert (np.diff(fitted(np.sort(raw))) > 0.0).all()
+
+    def test_all_equal_scores_are_no_obstacle(self) -> None:
+        fitted = Calibrator.fit(np.full(1_000, -2.0), np.arange(1_000) < 100)
+        assert probability(fitted(-2.0)) == pytest.approx(0.1, abs=1e-3)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"slopes": [1.0, 0.0]}, "slopes of a calibrator must lie in"),
+            ({"knots": [1.0, 1.0], "slopes": [1.0, 1.0, 1.0]}, "must increase strictly"),
+            ({"knots": []}, "0 knots need 1 slopes"),
+            ({"anchor": "0"}, "are numbers"),
+            ({"kind": "isotonic"}, "'isotonic' is unknown"),
+            ({"prevalence": 0.0}, r"prevalence must lie in \(0, 1\)"),
+            ({"n_positive": 1.5}, "whole numbers"),
+            ({"extra": 1}, "has the keys"),
+        ],
+    )
+    def test_refuses_json_that_is_no_increasing_map(self, change: dict[str, object], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            Calibrator.from_json({**Calibrator.identity().to_json(), **change})
+
+    def test_refuses_scores_that_are_not_finite(self) -> None:
+        with pytest.raises(ValueError, match="must be finite"):
+            Calibrator.fit([0.0, np.nan], [1, 0])
+
+
+class TestCombine:
+    @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(-12.0, 12.0)))
+    def test_equals_the_naive_formula_where_that_is_accurate(self, heads: np.ndarray) -> None:
+        naive = 1.0 - np.prod(1.0 - probability(heads), axis=1)
+        accurate = (naive > 1e-6) & (naive < 1.0 - 1e-6)
+        assert probability(combine(heads))[accurate] == pytest.approx(naive[accurate], rel=1e-8)
+
+    @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(-800.0, 800.0)))
+    def test_is_never_below_the_largest_head(self, heads: np.ndarray) -> None:
+        combined = combine(heads)
+        assert (combined >= heads.max(axis=1)).all()
+        assert np.isfinite(combined).all()
+
+    @pytest.mark.parametrize("p", [1e-300, 1e-15, 1e-9, 1e-6])
+    def test_adds_tiny_probabilities(self, p: float) -> None:
+        assert combine(np.full((1, 3), logit(p)))[0] == pytest.approx(math.log(3 * p), abs=1e-5)
+
+    def test_multiplies_what_is_left_of_certainty(self) -> None:
+        # 1 - p = 1e-9 twice leaves 1e-18, which no float next to 1 can hold.
+        almost = -logit(1e-9)
+        assert combine(np.array([[almost, almost]]))[0] == pytest.approx(18 * math.log(10), rel=1e-9)
+
+    @given(st.lists(log_odds, min_size=2, max_size=5), st.integers(0, 4), st.floats(1e-3, 5.0))
+    def test_rises_with_each_head(self, heads: list[float], which: int, step: float) -> None:
+        more = list(heads)
+        more[which % len(heads)] += step
+        before, after = combine(np.array([heads, more]))
+        assert after >= before
+
+    @given(log_odds)
+    def test_one_head_is_left_as_it_is(self, value: float) -> None:
+        assert combine(np.array([[value]]))[0] == value
+
+
+class TestShift:
+    @given(log_odds, rates, rates)
+    def test_there_and_back_is_where_it_was(self, value: float, train: float, office: float) -> None:
+        assert shift(shift(value, train, office), office, train) == pytest.approx(value, abs=1e-12)
+
+    @given(rates, rates)
+    def test_moves_the_average_shipment_to_the_base_rate(self, train: float, office: float) -> None:
+        assert shift(logit(train), train, office) == pytest.approx(logit(office), rel=1e-9, abs=1e-9)
+
+    @given(st.lists(log_odds, min_size=2, max_size=20), rates, rates)
+    def test_never_changes_the_order(self, values: list[float], train: float, office: float) -> None:
+        moved = shift(np.sort(values), train, office)
+        assert (np.diff(moved) >= 0.0).all()
+
+    @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
+    def test_refuses_a_rate_that_is_no_share(self, rate: float) -> None:
+        with pytest.raises(ValueError, match="strictly between 0 and 1"):
+            shift(0.0, 0.5, rate)
+
+
+@given(st.floats(-700.0, 15.0))
+def test_probability_and_logit_undo_each_other(value: float) -> None:
+    assert logit(float(probability(value))) == pytest.approx(value, rel=1e-12, abs=1e-9)
+
+
+def test_probability_neither_overflows_nor_loses_small_values() -> None:
+    assert probability([-1e4, -690.0, 0.0, 690.0, 1e4]).tolist() == pytest.approx(
+        [0.0, 2.1e-300, 0.5, 1.0, 1.0], rel=0.1
+    )

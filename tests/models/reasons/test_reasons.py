@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.groups.base import Feature
+from features.groups.value.group import ValueGroup
+from features.manifest.fields import MANIFEST_NAMES
+from features.space import FeatureSpace
+from features.substances import SubstanceIndex
+from features.table.table import Coded, ManifestTable
+from models.reasons.kinds import published, reason_kinds
+from models.reasons.measures import CODED, Measure, number_text, percent
+from models.reasons.reasons import Explanation, Explanations, ReasonGroups
+from models.reasons.source import Source
+
+ITEM = {
+    "shipment_id": "HB-1",
+    "declared_at": "2026-05-04T09:30:00Z",
+    "channel": "express",
+    "filing_type": "ACAS_ECOM",
+    "transaction_nature": "31",
+    "consignor_name": "Lianhe Novelty Trading",
+    "consignor_country": "CN",
+    "consignor_account_opened_on": "2026-04-28",
+    "consignor_phone": "+86 21 5550 0100",
+    "consignee_name": "Dana Example",
+    "consignee_address": "12 Sample Street",
+    "consignee_country": "US",
+    "export_country": "CN",
+    "routing_countries": "KR;JP",
+    "goods_description": "silicone phone case",
+    "hs_code": "392690",
+    "net_mass_kg": "2",
+    "gross_mass_kg": "2.5",
+    "customs_value": "4.20",
+    "freight_charge": "75",
+    "currency": "USD",
+    "package_type": "DR",
+}
+
+
+def _space() -> FeatureSpace:
+    space = FeatureSpace()
+    group = next(group for group in space.groups if isinstance(group, ValueGroup))
+    # Middle two thirds: 8 to 40 per kg under 3926, 1 to 100 over all goods.
+    group.usual_["value_per_kg"] = {"3926": (np.log(320**0.5), np.log(5**0.5)), "": (np.log(10.0), np.log(10.0))}
+    group.usual_["mass"] = {"39": (np.log(2.0), np.log(2.0))}
+    return space
+
+
+SPACE = _space()
+
+
+def context(substance: Any = None, **changes: str | None) -> Source:
+    """A table of one goods item."""
+    columns = {name: Coded.from_list([value]) for name, value in {**ITEM, **changes}.items()}
+    return Source(ManifestTable.from_columns(columns, 1), [substance], SPACE)
+
+
+def explanations(
+    features: list[Feature], contributions: list[list[float]], values: list[list[float]], source: Source
+) -> Explanations:
+    """Why shipments 0, 10, 20 ... have their scores: of the table's first row, and of its second and further where it has them."""
+    groups, count = ReasonGroups(features), len(contributions)
+    weights, leads = groups.weigh(np.array(contributions))
+    rows = [min(place, source.table.n_rows - 1) for place in range(count)]
+    raw_scores = [-7.0 + sum(of_one) for of_one in contributions]
+    return Explanations(
+        source,
+        groups,
+        list(range(0, 10 * count, 10)),
+        rows,
+        ["precursor"] * count,
+        [-7.0] * count,
+        raw_scores,
+        np.array(values),
+        weights,
+        leads,
+    )
+
+
+def explanation(
+    features: list[Feature],
+    contributions: list[float],
+    values: list[float] | None = None,
+    source: Source | None = None,
+) -> Explanation:
+    values = [1.0] * len(features) if values is None else values
+    return explanations(features, [contributions], [values], source or context())[0]
+
+
+def told(code: str, row: Source, value: float = 1.0, meaning: str = "What was measured") -> str:
+    """The text of one reason."""
+    return explanation([Feature("f", "g", meaning, code)], [1.0], [value], row).reasons[0].text
+
+
+def measured(feature: Feature, *values: float | None) -> list[str]:
+    """What a feature measured in one item after the other, as it is told behind what is declared; None is missing."""
+    measure = Measure(feature)
+    return [measure[math.nan if value is None else value].removeprefix(". ") for value in values]
+
+
+class TestWeights:
+    @given(
+        st.lists(st.tuples(st.sampled_from("ABCDE"), st.floats(-5, 5)), min_size=1, max_size=40),
+    )
+    def test_a_reason_weighs_what_its_features_contribute_together(self, parts: list[tuple[str, float]]) -> None:
+        features = [Feature(f"f{i}", "g", "Something", code) for i, (code, _) in enumerate(parts)]
+        explained = explanation(features, [weight for _, weight in parts])
+        weights = {reason.code: reason.weight for reason in explained.reasons}
+        for code in {code for code, _ in parts}:
+            expected = sum(weight for other, weight in parts if other == code)
+            assert weights.get(code, 0.0) == pytest.approx(expected, abs=1e-12)
+        assert explained.base_value + sum(weights.values()) == pytest.approx(explained.raw_score, abs=1e-9)
+
+    def test_reasons_stand_in_order_of_weight_and_keep_both_sides(self) -> None:
+        features = [Feature(f"f{i}", "g", "Something", code) for i, code in enumerate("ABCD")]
+        explained = explanation(features, [0.5, -2.0, 1.0, 0.0])
+        assert [(reason.code, reason.weight) for reason in explained.reasons] == [("B", -2.0), ("C", 1.0), ("A", 0.5)]
+        assert [reason.code for reason in explained.strongest(9)] == ["C", "A"]
+        assert [reason.code for reason in explained.strongest(1)] == ["C"]
+
+    def test_the_feature_that_moved_the_reason_its_way_is_told(self) -> None:
+        features = [Feature("a", "g", "Count of one thing", "X"), Feature("b", "g", "Count of another", "X")]
+        assert explanation(features, [2.0, -1.5], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
+        assert explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4"
+        assert explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
+
+    def test_each_of_several_items_has_its_own_reasons(self) -> None:
+        features = [Feature(f"f{i}", "g", f"Count {i}", code) for i, code in enumerate("ABAB")]
+        contributions = [[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]
+        explained = explanations(features, contributions, np.arange(12.0).reshape(3, 4).tolist(), context())
+        told = [explanation.reasons for explanation in explained.values()]
+        assert [[(reason.code, reason.weight, reason.text) for reason in reasons] for reasons in told] == [
+            [("B", -1.75, "Count 1: 1"), ("A", 1.5, "Count 0: 0")],
+            [("A", -4.0, "Count 2: 6")],
+            [("B", 5.0, "Count 3: 11"), ("A", 2.0, "Count 2: 10")],
+        ]
+
+    def test_shipments_without_an_explanation_are_not_there(self) -> None:
+        explained = explanations(
+            [Feature("f", "g", "Count", "X")], [[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.0]], context()
+        )
+        assert list(explained) == [0, 10, 20]
+        assert 5 not in explained
+        with pytest.raises(KeyError):
+            explained[11]
+        assert [list(explained.between(*bounds)) for bounds in ((0, 21), (0, 20), (1, 11), (11, 20))] == [
+            [0, 10, 20],
+            [0, 10],
+            [10],
+            [],
+        ]
+
+    def test_reasons_as_json_are_the_reasons(self) -> None:
+        explained = explanation(list(SPACE.features), list(np.linspace(-1.0, 1.0, len(SPACE.features))))
+        assert len(explained.reasons) > 30
+        assert explained.to_json() == [
+            {**dataclasses.asdict(reason), "fields": list(reason.fields)} for reason in explained.reasons
+        ]
+        assert explained.texts(5) == [reason.text for reason in explained.reasons if reason.weight > 0.0][:5]
+
+
+class TestTexts:
+    def test_a_code_without_words_of_its_own_is_told_by_the_features_meaning(self) -> None:
+        reason = explanation([Feature("f", "g", "share of letters.", "SOMETHING_NEW")], [1.0], [0.12345]).reasons[0]
+        assert reason.text == "Share of letters: 0.123"
+        assert reason.fields == ()
+        assert reason.source == "model: learned from the inspection results of the training window"
+
+    def test_a_missing_value_is_said_to_be_missing(self) -> None:
+        assert told("SOMETHING_NEW", context(), np.nan) == "What was measured: not known"
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.0, "0"),
+            (12.0, "12"),
+            (1234567.0, "1,234,567"),
+            (1234.5, "1,234"),
+            (3.14159, "3.14"),
+            (-0.00012345, "-0.000123"),
+        ],
+    )
+    def test_numbers_read_as_a_person_writes_them(self, value: float, text: str) -> None:
+        assert number_text(value) == text
+
+    @pytest.mark.parametrize(
+        ("per_kg", "hs", "text"),
+        [
+            (2.1, "392690", "Declared value of USD 2.10 per kg is low for HS 3926 (usual: 8 to 40)"),
+            (20.0, "3926", "Declared value of USD 20.00 per kg is usual for HS 3926 (usual: 8 to 40)"),
+            (4321.0, "392690", "Declared value of USD 4,321 per kg is high for HS 3926 (usual: 8 to 40)"),
+            (2.1, "610910", "Declared value of USD 2.10 per kg is usual for all goods (usual: 1 to 100)"),
+            (2.1, None, "Declared value of USD 2.10 per kg is usual for all goods (usual: 1 to 100)"),
+        ],
+    )
+    def test_a_value_per_kilogram_stands_beside_what_is_usual_for_the_goods(
+        self, per_kg: float, hs: str | None, text: str
+    ) -> None:
+        feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", "VALUE_DENSITY")
+        explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
+        assert explained.reasons[0].text == text
+
+    def test_a_mass_stands_beside_what_is_usual_for_the_chapter(self) -> None:
+        feature = Feature("mass_kg", "value", "Mass of the item in kilograms (log)", "MASS_UNUSUAL")
+        explained = explanation([feature], [1.0], [np.log(9.75)], context())
+        assert explained.reasons[0].text == "Mass of 9.75 kg is high for HS chapter 39 (usual: 1 to 4)"
+
+    def test_value_without_currency_is_not_given_one(self) -> None:
+        text = told("VALUE_THRESHOLD", context(currency=None))
+        assert text.startswith("Declared value is 4.20 in no currency. ")
+
+    def test_freight(self) -> None:
+        assert told("FREIGHT_VALUE", context()).startswith("Freight of USD 75.00 on goods of USD 4.20. ")
+        assert "goods of unknown value" in told("FREIGHT_VALUE", context(customs_value=None))
+        assert told("FREIGHT_VALUE", context(freight_charge=None)) == "No freight charge is declared"
+
+    @pytest.mark.parametrize(
+        ("opened", "text"),
+        [
+            ("2026-04-28", "Consignor's account was opened 6 days before the shipment"),
+            ("2026-05-03", "Consignor's account was opened 1 day before the shipment"),
+            ("2020-05-04", "Consignor's account was opened 2,191 days before the shipment"),
+            ("2026-05-09", "Consignor's account was opened on 2026-05-09, after the shipment was declared"),
+            ("1969-05-04", "Consignor's account was opened 20,819 days before the shipment"),
+        ],
+    )
+    def test_account_age(self, opened: str, text: str) -> None:
+        feature = Feature("account_age_days", "party", "Days", "NEW_CONSIGNOR", -1)
+        row = context(consignor_account_opened_on=opened)
+        assert explanation([feature], [1.0], [6.0], row).reasons[0].text == text
+
+    def test_an_account_without_a_day_is_said_to_have_none(self) -> None:
+        text = told("NEW_CONSIGNOR_UNKNOWN", context(consignor_account_opened_on=None))
+        assert text.startswith(
+            "The day on which the consignor's account was opened is not stated (`Lianhe Novelty Trading`)"
+        )
+
+    def test_route(self) -> None:
+        assert told("ROUTE_TRANSIT", context()).startswith(
+            "Route declared: consignor in CN, exported from CN, by way of KR, JP, to US. "
+        )
+
+    def test_contact(self) -> None:
+        assert told("CONTACT_MISSING", context()).startswith(
+            "Not stated: consignor's e-mail, consignee's telephone, consignee's e-mail. "
+        )
+        everything = context(consignor_email="a@b.example", consignee_phone="1", consignee_email="c@d.example")
+        assert told("CONTACT_MISSING", everything).startswith("All telephones and e-mails are stated. ")
+
+    def test_codes_are_told_in_words(self) -> None:
+        assert told("NATURE_CLAIM", context()).startswith("Declared as gift by `Lianhe Novelty Trading`. ")
+        assert told("FILING_KIND", context()).startswith("Filed as ACAS, e-commerce, channel express. ")
+        assert told("KNOWN_CONSIGNOR", context(consignor_known="no")) == (
+            "Consignor `Lianhe Novelty Trading` is not a verified known consignor"
+        )
+
+    def test_a_declared_substance_comes_with_its_listings_of_the_day(self) -> None:
+        index = SubstanceIndex.load()
+        precursor = index.resolve("4-ANPP")
+        row = context(precursor, goods_description="4-ANPP, 98 percent")
+        assert told("SUBSTANCE_DECLARED", row) == (
+            "`4-ANPP` (4-Anilino-N-phenethylpiperidine, precursor) is declared in the goods description: listed: "
+            "UN Table I since 2017-10-18 (unverified), CA Schedule I since 2019-05-15, "
+            "CN precursor chemical since 2018-02-01 and 2 more"
+        )
+        early = context(precursor, goods_description="4-ANPP", declared_at="1999-05-04")
+        assert told("SUBSTANCE_DECLARED", early).endswith(
+            "4-ANPP` (4-Anilino-N-phenethylpiperidine, precursor) is declared"
+            " in the goods description: no listing known on 1999-05-04"
+        )
+
+    def test_a_common_chemical_is_called_that(self) -> None:
+        row = context(SubstanceIndex.load().resolve_cas("77-92-9"), cas_number="77-92-9")
+        assert told("SUBSTANCE_DECLARED", row) == (
+            "`77-92-9` is declared as CAS number: a common chemical that is not watched"
+        )
+
+    def test_no_substance_is_said_to_be_none(self) -> None:
+        assert told("SUBSTANCE_DECLARED", context()).startswith("No known substance is named")
+
+    def test_long_texts_are_cut(self) -> None:
+        text = told("DESCRIPTION_VAGUE", context(goods_description="word " * 60))
+        assert "...`" in text
+        assert len(text) < 130
+
+    def test_an_empty_manifest_breaks_no_text(self) -> None:
+        bare = {name: None for name in ITEM if name not in ("shipment_id", "goods_description")}
+        for code in reason_kinds():
+            text = told(code, context(**bare), np.nan)
+            assert text
+            assert "None" not in text
+            assert "nan" not in text
+
+    def test_every_feature_of_the_model_has_a_reason_with_words_of_its_own(self) -> None:
+        assert {feature.reason for feature in SPACE.features} <= set(reason_kinds())
+
+    @pytest.mark.parametrize("value", [0.0, 1.0, 0.37, 2.0, 7.25, -3.1, None])
+    def test_every_feature_is_measured_in_plain_words(self, value: float | None) -> None:
+        for feature in SPACE.features:
+            (text,) = measured(feature, value)
+            if feature.name in CODED:
+                assert not text
+                continue
+            assert not re.search(r"\b[Ll]og\b|P\(|\bnan\b|None|Whether|Distance of .*: -", text), text
+            assert text[0].isupper() or text[0].isdigit(), text
+            assert ("not known" in text) == (value is None), text
+
+    @pytest.mark.parametrize(
+        ("name", "value", "text"),
+        [
+            ("hs_missing", 0.0, "The HS code is missing: no"),
+            ("hs_text_contradiction", 0.98, "Probability of the declared HS chapter, given these words: 2 %"),
+            ("hs_text_surprise", float(np.log(50.0)), "Probability of the declared HS heading, given these words: 2 %"),
+            ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor seen before: 14"),
+            ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
+            ("value_round", 2.0, "Declared value is round: whole tens"),
+            ("mass_unusual", -3.2, "Distance of the mass from what is usual for the HS heading: 3.2 times the usual spread below"),
+            ("freight_to_value", float(np.log(3.0)), "Freight charge over declared value: 3"),
+            ("lane_share", float(np.log(0.002)), "Share of traffic on the lane of loading and unloading place: 0.2 %"),
+        ],
+    )  # fmt: skip
+    def test_stored_values_are_turned_back_into_what_a_person_writes(self, name: str, value: float, text: str) -> None:
+        feature = next(feature for feature in SPACE.features if feature.name == name)
+        assert measured(feature, value) == [text]
+
+    def test_what_was_measured_does_not_depend_on_what_was_told_before(self) -> None:
+        feature = Feature("some_share", "g", "Share of something", "X")
+        values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
+        assert measured(feature, *values) == [
+            f"Share of something: {text}"
+            for text in ("0 %", "0 %", "25 %", "100 %", "not known", "25 %", "not known", "0 %")
+        ]
+        assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == ["Share of another: 25 %"]
+
+    def test_what_was_measured_is_told_however_many_values_there_are(self) -> None:
+        values = [*range(200), 3, 199]
+        texts = measured(Feature("items", "g", "Items", "X"), *map(float, values))
+        assert texts == [f"Items: {value}" for value in values]
+
+    def test_a_share_is_never_rounded_to_none_or_all(self) -> None:
+        assert [percent(share) for share in (0.0, 1e-7, 0.0123, 0.99999999, 1.0)] == [
+            "0 %", "under 0.01 %", "1.23 %", "over 99.99 %", "100 %",
+        ]  # fmt: skip
+
+    def test_every_reason_names_manifest_fields_and_its_source(self) -> None:
+        for code, kind in reason_kinds().items():
+            assert kind.fields, code
+            assert set(kind.fields) <= set(MANIFEST_NAMES), code
+            assert kind.source.startswith("model: learned from") or "(" in kind.source, code
+
+    def test_sources_are_those_of_the_published_typologies(self) -> None:
+        assert published("V1") == (
+            "V1 Value density out of range (CBP release: 65 lb declared as printing ink worth USD 90)"
+        )

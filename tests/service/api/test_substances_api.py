@@ -1,0 +1,325 @@
+"""Questions about chemicals over HTTP: what is answered, what is refused, and that an answer does not hold up others."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sys
+import threading
+import time
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+
+from features.substances.read.opsin import opsin
+from service.api.answers import Readiness, SubstanceAnswer, SubstanceAnswers, UnreadableQuery
+from service.api.openapi import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
+from service.app import create_app
+from service.scoring.answers import score
+from service.settings import Settings
+from service.substances import chemistry
+from service.substances.answers import MAX_QUERY, read_jurisdiction
+from tests.service.api_client import Client, serving
+
+FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
+UNLISTED = "CCCCC(=O)N(c1cccc(Cl)c1)C1CCN(CCc2ccccc2)CC1"
+
+
+def asked(client: Client, q: str, **options: Any) -> SubstanceAnswer:
+    """The answer to one question, held to its documented form."""
+    answer = client.get("/v1/substances", params={"q": q, **options})
+    assert answer.status_code == 200, answer.text
+    return SubstanceAnswer.model_validate(answer.json())
+
+
+def refused(answer: httpx.Response, field: str) -> str:
+    """What a 422 says of the field."""
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    [error] = answer.json()["errors"]
+    assert error["field"] == field
+    problem: str = error["problem"]
+    return problem
+
+
+def test_a_listed_opioid_is_answered_with_its_listings_and_their_sources(shared_client: Client) -> None:
+    found = asked(shared_client, "fentanyl", as_of="2026-11-04")
+    assert (found.kind, found.hit, found.substance, found.group) == ("exact", True, "Fentanyl", "fentanyl")
+    assert (found.cas, found.inchikey) == ("437-38-7", "PJMPHNIQZUBGLI-UHFFFAOYSA-N")
+    assert found.listed
+    assert {"UN", "US", "CN"} <= set(found.listed_in)
+    assert {row.jurisdiction for row in found.listings} >= {"UN", "US", "CN"}
+    assert all(row.instrument and row.source and row.verified for row in found.listings)
+    assert {(one.jurisdiction, one.by) for one in found.controlled_as} >= {("US", "named"), ("CN", "named")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["437-38-7", FENTANYL, "PJMPHNIQZUBGLI-UHFFFAOYSA-N", "fentanil", "Fentanyl HCl, 99 %"],
+)
+def test_however_it_is_written_it_is_the_same_substance(shared_client: Client, text: str) -> None:
+    assert asked(shared_client, text).substance == "Fentanyl"
+
+
+def test_an_analogue_on_no_list_meets_the_definitions_limb_by_limb(shared_client: Client) -> None:
+    found = asked(shared_client, UNLISTED, as_of="2026-11-04")
+    assert (found.kind, found.hit) == ("class", True)
+    assert found.listings == []
+    of = {one.definition: one for one in found.classes}
+    united_states, china = of["us-fentanyl-related"], of["cn-fentanyl-related"]
+    assert [limb.limb for limb in united_states.limbs] == ["D", "E"]
+    assert [limb.limb for limb in china.limbs] == ["1", "2"]
+    assert united_states.limbs[1].wording == "replaced by another acyl group"
+    assert (united_states.in_force, united_states.wording_verified) == (True, "yes")
+    assert united_states.listing is not None
+    assert {"US", "CN"} <= set(found.listed_in)
+    assert {(one.jurisdiction, one.by) for one in found.controlled_as} >= {("US", "class"), ("CN", "class")}
+    assert found.nearest
+    assert found.similarity is not None
+    assert 0.5 < found.similarity < 1.0
+
+
+def test_the_law_is_that_of_the_day_and_the_place(shared_client: Client) -> None:
+    before = asked(shared_client, UNLISTED, as_of="2018-02-05", jurisdiction="US")
+    assert (before.listed, before.listed_in) == (False, [])
+    assert [one.in_force for one in before.classes if one.definition == "us-fentanyl-related"] == [False]
+    assert before.classes[0].result == "met"
+    after = asked(shared_client, UNLISTED, as_of="2018-02-06", jurisdiction="us")
+    assert (after.listed, after.listed_in, after.jurisdiction, after.as_of) == (True, ["US"], "US", "2018-02-06")
+    germany = asked(shared_client, "NPP", as_of="2026-11-04", jurisdiction="DE")
+    assert {row.jurisdiction for row in germany.listings} <= {"DE", "EU"}
+
+
+def test_without_a_day_the_law_of_today_is_meant(shared_client: Client) -> None:
+    before, found, after = (
+        dt.datetime.now(dt.UTC).date(),
+        asked(shared_client, "fentanyl"),
+        dt.datetime.now(dt.UTC).date(),
+    )
+    assert before.isoformat() <= found.as_of <= after.isoformat()
+
+
+@pytest.mark.parametrize("text", ["2-piperidone", "phenethyl alcohol", "Fenty Beauty lipstick", "\N{SNOWMAN} \x00 %%%"])
+def test_what_is_not_watched_is_no_hit_and_an_answer_all_the_same(shared_client: Client, text: str) -> None:
+    found = asked(shared_client, text)
+    assert (found.hit, found.listed) == (False, False)
+    assert found.kind not in ("class", "systematic", "misspelt")
+
+
+def test_nothing_found_says_what_was_tried(shared_client: Client) -> None:
+    found = asked(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
+    assert (found.kind, found.substance, found.confidence) == (None, None, None)
+    said = " ".join(found.evidence)
+    assert "12345-67-9 is no CAS number: its check digit is wrong." in said
+    assert "CC(=O)NCCC(=O)NCCCCCC was read as SMILES" in said
+    assert found.smiles == "CCCCCCNC(=O)CCNC(C)=O"
+
+
+def test_a_mention_is_never_a_hit(shared_client: Client) -> None:
+    found = asked(shared_client, "fentanyl test strips, 100 pcs")
+    assert (found.kind, found.hit, found.context) == ("mention", False, "test")
+
+
+def test_wording_and_listings_that_nobody_verified_are_warned_of(shared_client: Client) -> None:
+    found = asked(shared_client, UNLISTED.replace("Cl", "C"), as_of="2026-11-04")
+    assert any("GB" in warning and "not verified" in warning for warning in found.warnings)
+    named = asked(shared_client, "fentanyl", as_of="2026-11-04")
+    unverified = sum(row.verified == "unverified" for row in named.listings)
+    assert unverified
+    assert f"Not checked at a publication: {unverified} of {len(named.listings)} listings." in named.warnings
+
+
+def test_the_drawing_is_whole_svg_and_only_made_when_asked_for(shared_client: Client) -> None:
+    assert asked(shared_client, FENTANYL).drawing is None
+    drawn = asked(shared_client, FENTANYL, drawing=True).drawing
+    assert drawn is not None
+    assert ET.fromstring(drawn).tag.endswith("svg")
+    alone = shared_client.get("/v1/substances/drawing.svg", params={"q": FENTANYL})
+    assert (alone.status_code, alone.headers["content-type"]) == (200, "image/svg+xml")
+    assert alone.text == drawn
+    nothing = shared_client.get("/v1/substances/drawing.svg", params={"q": "silicone phone case"})
+    assert nothing.status_code == 404
+    assert "No structure is known" in nothing.json()["detail"]
+
+
+def test_a_machine_that_cannot_draw_answers_all_else(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "features.substances.structures.drawing", None)
+    found = asked(shared_client, FENTANYL, drawing=True)
+    assert (found.drawing, found.substance) == (None, "Fentanyl")
+    assert any("cannot be drawn" in warning for warning in found.warnings)
+    alone = shared_client.get("/v1/substances/drawing.svg", params={"q": FENTANYL})
+    assert alone.status_code == 404
+    assert "cannot be drawn" in alone.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ({}, "q", "required"),
+        ({"q": ""}, "q", "at least 1"),
+        ({"q": "  "}, "q", "pattern"),
+        ({"q": "x" * (MAX_QUERY + 1)}, "q", "at most 1000"),
+        ({"q": "x", "as_of": "yesterday"}, "as_of", "YYYY-MM-DD"),
+        ({"q": "x", "as_of": "2026-02-30"}, "as_of", "YYYY-MM-DD"),
+        ({"q": "x", "as_of": "20260204"}, "as_of", "YYYY-MM-DD"),
+        ({"q": "x", "jurisdiction": "QQ"}, "jurisdiction", "UN, EU or an ISO 3166 code"),
+        ({"q": "x", "jurisdiction": "US-QQ"}, "jurisdiction", "UN, EU or an ISO 3166 code"),
+        ({"q": "x", "drawing": "perhaps"}, "drawing", "perhaps"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_would_be_right(
+    shared_client: Client, query: dict[str, str], field: str, words: str
+) -> None:
+    assert words in refused(shared_client.get("/v1/substances", params=query), field)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("us", "US"), (" CN ", "CN"), ("un", "UN"), ("eu", "EU"), ("US-SD", "US-SD"), ("us-ca", "US-CA"), ("UK", "GB")],
+)
+def test_a_jurisdiction_is_read_in_any_case(given: str, code: str) -> None:
+    assert read_jurisdiction(given) == code
+
+
+def test_a_batch_answers_in_order_and_what_cannot_be_read_in_its_place(shared_client: Client) -> None:
+    queries = [
+        "fentanyl",
+        "",
+        7,
+        {"q": UNLISTED},
+        {"chemical": True},
+        {"q": "x", "chemical": "no"},
+        "x" * 1001,
+        "aspirin",
+    ]
+    answer = shared_client.post("/v1/substances/batch", json={"queries": queries, "as_of": "2026-11-04"})
+    assert answer.status_code == 200
+    results = SubstanceAnswers.model_validate(answer.json()).results
+    kinds = [one.kind if isinstance(one, SubstanceAnswer) else None for one in results]
+    assert kinds == ["exact", None, None, "class", None, None, None, "exact"]
+    problems = [one.problem if isinstance(one, UnreadableQuery) else "" for one in results]
+    assert [bool(problem) for problem in problems] == [False, True, True, False, True, True, True, False]
+    assert "got 7" in problems[2]
+    assert "true or false" in problems[5]
+    assert "1,001 characters" in problems[6]
+    assert {one.as_of for one in results if isinstance(one, SubstanceAnswer)} == {"2026-11-04"}
+
+
+def test_an_abbreviation_counts_as_a_chemical_and_not_in_a_goods_description(shared_client: Client) -> None:
+    queries = [{"q": "NPP"}, {"q": "NPP", "chemical": False}]
+    results = shared_client.post("/v1/substances/batch", json={"queries": queries}).json()["results"]
+    assert [result["hit"] for result in results] == [True, False]
+    assert results[0]["ambiguous"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ([], "queries", '{"queries": [...]}'),
+        ({}, "queries", '{"queries": [...]}'),
+        ({"queries": []}, "queries", "at least one"),
+        ({"queries": "fentanyl"}, "queries", '{"queries": [...]}'),
+        ({"queries": ["x"], "as_of": 20260204}, "as_of", "YYYY-MM-DD"),
+        ({"queries": ["x"], "jurisdiction": "Atlantis"}, "jurisdiction", "ISO 3166"),
+        ({"queries": ["x"], "drawing": 1}, "drawing", "true or false"),
+    ],
+)
+def test_a_batch_that_cannot_be_read_is_refused_with_the_field(
+    shared_client: Client, body: object, field: str, words: str
+) -> None:
+    assert words in refused(shared_client.post("/v1/substances/batch", json=body), field)
+
+
+def test_a_batch_over_the_limit_is_refused(settings: Settings) -> None:
+    small = Settings(models_dir=settings.models_dir, max_substance_queries=2)
+    with serving(create_app(small)) as client:
+        assert client.post("/v1/substances/batch", json={"queries": ["a", "b"]}).status_code == 200
+        answer = client.post("/v1/substances/batch", json={"queries": ["a", "b", "c"]})
+        assert client.get("/v1/schema").json()["limits"]["substance_queries"] == 2
+    assert answer.status_code == 413
+    assert "at most 2" in answer.json()["errors"][0]["problem"]
+
+
+def test_without_opsin_all_else_is_answered_and_the_loss_is_shown(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    off = Settings(models_dir=settings.models_dir, opsin=False)
+    try:
+        with serving(create_app(off)) as client:
+            by_structure = asked(client, UNLISTED)
+            by_name = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+            ready = Readiness.model_validate(client.get("/readyz").json())
+            chemistry.set_up(Settings())
+            again = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+    finally:
+        chemistry.set_up(Settings())
+    assert by_structure.kind == "class"
+    assert by_name.kind in (None, "similar", "mention", "misspelt")
+    assert any("ystematic names are not read" in warning for warning in by_name.warnings)
+    assert ready.chemistry.systematic_names == "unavailable"
+    assert ready.chemistry.problem is not None
+    # What could not be read then is not remembered as unreadable.
+    assert again.kind == "class" or opsin().problem is not None
+    assert '"event": "systematic_names_not_read"' in capfd.readouterr().err
+
+
+@pytest.mark.skipif(opsin().problem is not None, reason="needs Java")
+def test_a_systematic_name_is_read_and_the_reader_is_warm(settings: Settings) -> None:
+    with serving(create_app(settings)) as client:
+        found = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+        assert client.get("/readyz").json()["chemistry"] == {"systematic_names": "ready", "problem": None}
+    assert (found.kind, found.hit) == ("class", True)
+    assert not any("ystematic names are not read" in warning for warning in found.warnings)
+
+
+def test_look_ups_that_take_long_hold_up_no_score(client: Client) -> None:
+    limiter = client.state.lookups
+    for number in range(int(limiter.total_tokens)):
+        client.portal.call(limiter.acquire_on_behalf_of, number)
+    answers: list[int] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(client.get("/v1/substances", params={"q": "fentanyl"}).status_code)
+    )
+    thread.start()
+    try:
+        until = time.monotonic() + 30
+        while limiter.statistics().tasks_waiting == 0:
+            assert time.monotonic() < until, "the look-up never waited"
+            time.sleep(0.01)
+        assert client.post("/v1/score", json=EXAMPLE_SHIPMENT).status_code == 200
+        assert answers == []
+    finally:
+        for number in range(int(limiter.total_tokens)):
+            client.portal.call(limiter.release_on_behalf_of, number)
+    thread.join(30)
+    assert answers == [200]
+
+
+@pytest.mark.parametrize(
+    ("text", "beside"), [("silicone phone case", False), (EXAMPLE_QUERIES["unlisted"][1], True), ("fentanyl", False)]
+)
+def test_a_systematic_name_is_scored_beside_the_event_loop(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch, text: str, beside: bool
+) -> None:
+    loops: list[object] = []
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        loops.append(asyncio._get_running_loop())
+        return score(*arguments, **options)
+
+    monkeypatch.setattr("service.scoring.scorer.score", seen)
+    shipment = EXAMPLE_SHIPMENT | {"items": [{"goods_description": "reagent", "declared_chemical": text}]}
+    assert shared_client.post("/v1/score?update_history=false", json=shipment).status_code == 200
+    assert [loop is None for loop in loops] == [beside]
+
+
+def test_the_documented_questions_are_answered_as_described(shared_client: Client) -> None:
+    document = shared_client.get("/openapi.json").json()
+    [q] = [one for one in document["paths"]["/v1/substances"]["get"]["parameters"] if one["name"] == "q"]
+    assert [example["value"] for example in q["examples"].values()] == [text for _, text in EXAMPLE_QUERIES.values()]
+    batch = document["paths"]["/v1/substances/batch"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    for example in batch.values():
+        results = shared_client.post("/v1/substances/batch", json=example["value"]).json()["results"]
+        assert [result["hit"] for result in results][:: len(results) - 1] == [True, False]

@@ -1,0 +1,269 @@
+"""The command line: what it does, what it says, and with which status it ends."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.bundle.bundle import load
+from models.bundle.store import ModelStore
+from service.cli.errors import explained
+from service.cli.main import run
+from tests.service.api.test_score_csv import csv_of, rows_of
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMANDS = (
+    "score",
+    "validate",
+    "substance",
+    "generate",
+    "train",
+    "evaluate",
+    "promote",
+    "rollback",
+    "pull",
+    "serve",
+    "demo",
+    "model",
+)
+HEADER = "shipment_id,goods_description,net_mass_kg\n"
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands look for the store where they are called."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> Path:
+    path = tmp_path / "manifests.csv"
+    path.write_bytes(csv_of(40))
+    return path
+
+
+def test_help_names_every_command() -> None:
+    code = "from service.cli import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+def test_help_answers_at_once_as_it_loads_the_command_line_and_nothing_else_of_ours() -> None:
+    code = """
+import contextlib, io, sys
+from service.cli.main import run
+with contextlib.redirect_stdout(io.StringIO()):
+    assert run(["--help"]) == 0
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {".".join(name.split(".")[:2]) for name in done.stdout.split()}
+    ours = {name for name in loaded if name.partition(".")[0] in ("features", "models", "service", "training")}
+    assert ours == {"service", "service.cli"}
+    assert loaded.isdisjoint({"jinja2", "pydantic", "pydantic_settings", "structlog"})
+
+
+def test_no_help_loads_what_only_work_needs() -> None:
+    heavy = ("fastapi", "lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "rdkit", "rich", "sklearn", "uvicorn")
+    code = f"""
+import contextlib, io, sys
+from service.cli.main import run
+for command in {["", *COMMANDS]!r}:
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run([*command.split(), "--help"]) == 0
+print([name for name in {heavy!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_score_writes_the_rows_with_their_risk(
+    manifests: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = manifests.with_name("scores.csv")
+    assert run(["score", str(manifests), str(out), "--bundle", str(bundle)]) == 0
+    sent, got = rows_of(manifests.read_bytes()), rows_of(out.read_bytes())
+    assert [row["shipment_id"] for row in got] == [row["shipment_id"] for row in sent]
+    assert {row["bundle_digest"] for row in got} == {load(bundle).digest}
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in said.err
+
+
+@pytest.mark.parametrize("names", [[], ["features.loops"]])
+def test_score_says_that_modules_run_uncompiled(
+    names: list[str], manifests: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("features.compiled.uncompiled", lambda: names)
+    assert run(["score", str(manifests), "out.csv", "--bundle", str(bundle)]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("Note: 1 modules run uncompiled, many times slower: features.loops;") == len(names)
+
+
+def test_the_version_in_service_scores_unless_another_is_named(
+    manifests: Path, bundle: Path, other_bundle: Path, tmp_path: Path
+) -> None:
+    ModelStore(tmp_path / "var" / "models").install(other_bundle)
+    assert run(["score", str(manifests), "scores.csv"]) == 0
+    assert {row["model_version"] for row in rows_of(Path("scores.csv").read_bytes())} == {"2"}
+
+
+def test_rejected_rows_end_with_1_only_when_strict(tmp_path: Path, bundle: Path) -> None:
+    source = tmp_path / "m.csv"
+    source.write_text(HEADER + "HB-1,phone case,1\n,phone case,1\nHB-3,phone case,inf\n", encoding="utf-8")
+    arguments = ["score", str(source), "out.csv", "--bundle", str(bundle)]
+    assert run(arguments) == 0
+    assert run([*arguments, "--strict", "--rejects", "why.csv"]) == 1
+    with Path("why.csv").open(encoding="utf-8", newline="") as file:
+        rejected = list(csv.DictReader(file))
+    assert [row["line"] for row in rejected] == ["3", "4"]
+    assert (tmp_path / "m.csv.rejects.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["score"], 2, "IN"),
+        (["score", "manifests.csv", "out.csv", "--explain", "everything"], 2, "everything"),
+        (["score", "manifests.csv", "out.xls"], 2, "out.xls"),
+        (["score", "manifests.csv", "manifests.csv"], 2, "overwrite"),
+        (["score", "manifests.csv", "out.csv", "--mapping", "none.toml"], 2, "none.toml"),
+        (["score", "none.csv", "out.csv"], 3, "none.csv"),
+        (["score", "empty.csv", "out.csv"], 3, "empty.csv"),
+        (["score", "strange.csv", "out.csv"], 3, "No column is recognised"),
+        (["score", "manifests.csv", "out.csv", "--bundle", "altered"], 4, "booster_"),
+        (["score", "manifests.csv", "out.csv", "--bundle", "nowhere"], 4, "nowhere"),
+        (["validate", "none.csv"], 3, "none.csv"),
+        (["model", "show", "altered"], 4, "booster_"),
+        (["train", "--label", "found"], 2, "--data"),
+        (["train", "--data", "none.csv"], 3, "none.csv"),
+        (["evaluate"], 2, "--predictions"),
+        (["evaluate", "--predictions", "none.csv"], 3, "none.csv"),
+        (["evaluate", "--bundle", "altered", "--data", "manifests.csv"], 4, "booster_"),
+        (["rollback"], 2, "MLflow"),
+        (["promote", "1"], 2, "MLflow"),
+        (["pull", "--to", "."], 2, "not empty"),
+        (["serve", "--port", "70000"], 2, "65535"),
+        (["no-such-command"], 2, "no-such-command"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_what_goes_wrong_is_one_line_with_its_status(
+    arguments: list[str],
+    status: int,
+    words: str,
+    manifests: Path,
+    bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(bundle, tmp_path / "altered")
+    booster = next((tmp_path / "altered").glob("booster_*.txt"))
+    booster.write_bytes(booster.read_bytes().replace(b"0", b"1", 1))
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "strange.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    if arguments[0] == "score" and len(arguments) > 1 and "--bundle" not in arguments:
+        arguments = [*arguments, "--bundle", str(bundle)]
+    assert run(arguments) == status
+    said = capsys.readouterr()
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_refused_bundle_in_the_store_ends_serve_before_it_listens(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    placed = ModelStore(tmp_path / "var" / "models").install(bundle)
+    (placed / "space.npz").write_bytes(b"")
+    for workers in ("1", "2"):
+        assert run(["serve", "--port", "1", "--workers", workers]) == 4
+        assert "space.npz" in capsys.readouterr().err
+    assert gc.isenabled()
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_port_that_is_taken_is_said_in_one_line(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ModelStore(tmp_path / "var" / "models").install(bundle)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["serve", "--port", str(port)]) == 2
+    assert f"127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_a_wrong_variable_of_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_PORT", "harbour")
+    assert run(["score", str(manifests), "out.csv"]) == 2
+    assert "TIDEWAITER_PORT" in capsys.readouterr().err
+
+
+def test_validate_says_what_a_file_would_be_read_as(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "m.csv"
+    source.write_text("HAWB,Goods Description,colour\nHB-1,phone case,red\n,mug,blue\n", encoding="utf-8")
+    assert run(["validate", str(source)]) == 0
+    said = capsys.readouterr().out
+    assert "goods_description" in said
+    assert "colour" in said
+
+
+def test_model_show_prints_the_card_and_the_digest(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["model", "show", str(bundle)]) == 0
+    said = capsys.readouterr().out
+    assert "trained on invented shipments" in said
+    assert load(bundle).digest in said
+
+
+def test_model_show_names_what_computes_scores(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_KERNELS", "false")
+    assert run(["model", "show", str(bundle)]) == 0
+    assert "Predictor lightgbm\n" in capsys.readouterr().out
+
+
+def test_a_missing_openmp_library_is_named_with_its_package() -> None:
+    status, message = explained(OSError("libgomp.so.1: cannot open shared object file: No such file or directory"))
+    assert status == 70
+    assert "apt-get install libgomp1" in message
+
+
+def test_a_missing_training_library_is_named_with_its_extra() -> None:
+    status, message = explained(ModuleNotFoundError("No module named 'mlflow'", name="mlflow"))
+    assert status == 2
+    assert ".[train]" in message
+
+
+def test_an_unforeseen_error_is_one_line_and_with_debug_a_trace(
+    monkeypatch: pytest.MonkeyPatch, manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("service.cli.common.load_model", broken)
+    assert run(["score", str(manifests), "out.csv"]) == 70
+    assert capsys.readouterr().err == "tidewaiter: RuntimeError: two lines (run it again with --debug for the trace)\n"
+    with pytest.raises(RuntimeError):
+        run(["score", str(manifests), "out.csv"], debug=True)
+
+
+def test_ctrl_c_says_so_and_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, manifests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("service.cli.common.load_model", interrupted)
+    assert run(["score", str(manifests), "out.csv"]) == 130
+    assert "Stopped" in capsys.readouterr().err

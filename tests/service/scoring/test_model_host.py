@@ -1,0 +1,172 @@
+"""The model is changed while the service runs: at once, wholly, and only for a sound one."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from models.bundle.bundle import load
+from models.bundle.store import ModelStore
+from service.app import create_app
+from service.scoring.model_host import load_current
+from service.settings import Settings
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Ask until another thread has done its part."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+
+
+def digest_of(client: Client) -> str:
+    digest: str = client.post("/v1/score?update_history=false", json=shipment()).json()["model"]["digest"]
+    return digest
+
+
+def point_to(store: Path, content: str) -> None:
+    """What a careless hand would do: move the pointer without a check."""
+    (store / "next").write_text(content, encoding="ascii")
+    (store / "next").replace(store / "current")
+
+
+def altered_copy(bundle: Path, store: Path) -> str:
+    """A bundle in the store of which one byte of a booster was changed."""
+    name = f"altered-{load(bundle).digest[:12]}"
+    shutil.copytree(bundle, store / "versions" / name)
+    booster = next((store / "versions" / name).glob("booster_*.txt"))
+    booster.write_bytes(booster.read_bytes().replace(b"0", b"1", 1))
+    return name
+
+
+def test_a_model_loaded_before_is_served_unless_another_was_put_in_place_since(
+    settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    store = ModelStore(settings.models_dir)
+    loaded = load_current(store)
+    with serving(create_app(settings, loaded)) as client:
+        assert client.state.host.served.model is loaded.model
+    store.install(other_bundle)
+    with serving(create_app(settings, loaded)) as client:
+        assert client.state.host.served.model.digest == load(other_bundle).digest
+        store.rollback()
+        # Used once: what is put in place later is loaded from its own bytes.
+        wait_until(lambda: digest_of(client) == load(bundle).digest)
+        assert client.state.host.served.model is not loaded.model
+
+
+def test_a_bundle_put_in_place_is_served_without_a_restart(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    assert digest_of(client) == load(bundle).digest
+    store = ModelStore(settings.models_dir)
+    store.install(other_bundle)
+    wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+    assert client.get("/v1/model").json()["version"] == "2"
+    store.rollback()
+    wait_until(lambda: digest_of(client) == load(bundle).digest)
+
+
+def test_an_altered_bundle_is_refused_loudly_and_the_old_one_goes_on(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")
+    wait_until(lambda: client.get("/readyz").json()["refused"] is not None)
+    assert digest_of(client) == load(bundle).digest
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert any("booster_" in problem for problem in ready.json()["refused"]["problems"])
+    assert client.get("/v1/model").json()["refused"] == ready.json()["refused"]
+    metrics = client.get("/metrics").text
+    assert "tidewaiter_model_refused 1.0" in metrics
+    assert 'tidewaiter_model_changes_total{outcome="refused"} 1.0' in metrics
+    assert '"event": "model_refused"' in capfd.readouterr().err
+
+    ModelStore(settings.models_dir).install(other_bundle)
+    wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+    assert client.get("/readyz").json()["refused"] is None
+    assert "tidewaiter_model_refused 0.0" in client.get("/metrics").text
+
+
+def test_a_damaged_pointer_is_refused_and_the_old_bundle_goes_on(
+    client: Client, settings: Settings, bundle: Path
+) -> None:
+    point_to(settings.models_dir, "../../elsewhere")
+    wait_until(lambda: client.get("/readyz").json()["refused"] is not None)
+    assert "damaged" in client.get("/readyz").json()["refused"]["problems"][0]
+    assert digest_of(client) == load(bundle).digest
+
+
+def test_without_a_sound_bundle_nothing_is_scored_until_there_is_one(
+    settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")
+    with serving(create_app(settings)) as client:
+        assert client.get("/healthz").status_code == 200
+        for answer in (client.get("/readyz"), client.post("/v1/score", json=shipment()), client.get("/v1/model")):
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:tidewaiter:problem:not-ready"
+            assert "booster_" in answer.json()["detail"]
+        ModelStore(settings.models_dir).install(bundle)
+        wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert digest_of(client) == load(bundle).digest
+
+
+def test_base_rates_for_heads_the_model_does_not_have_refuse_it(settings: Settings) -> None:
+    wrong = Settings(models_dir=settings.models_dir, base_rates={"risk": 0.01})
+    with serving(create_app(wrong)) as client:
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "unknown heads ['risk']" in answer.json()["detail"]
+
+
+def test_requests_during_a_change_are_each_answered_by_one_model(
+    client: Client, settings: Settings, bundle: Path, other_bundle: Path
+) -> None:
+    digests = {load(bundle).digest, load(other_bundle).digest}
+    store = ModelStore(settings.models_dir)
+    records = [shipment(shipment_id=f"HB-{number}") for number in range(20)]
+
+    async def ask(http: httpx.AsyncClient) -> set[str]:
+        answer = await http.post("/v1/score/batch?update_history=false", json={"shipments": records})
+        seen: set[str] = {one["model"]["digest"] for one in answer.json()["results"]}
+        assert len(answer.json()["results"]) == 20
+        assert len(seen) == 1
+        return seen
+
+    async def all_at_once() -> set[str]:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example") as http:
+            change = asyncio.create_task(asyncio.to_thread(store.install, other_bundle))
+            seen: set[str] = set()
+            while seen != digests:
+                for one in await asyncio.gather(*(ask(http) for _ in range(4))):
+                    seen |= one
+            await change
+        return seen
+
+    seen = client.portal.call(asyncio.wait_for, all_at_once(), 60)
+    assert seen == digests
+
+
+@pytest.mark.parametrize("scored_before", [False, True])
+def test_history_goes_on_under_a_new_model_once_something_was_scored(
+    client: Client, settings: Settings, other_bundle: Path, scored_before: bool
+) -> None:
+    if scored_before:
+        client.post("/v1/score", json=shipment(declared_at="2026-10-01T10:00:00Z"))
+    before = client.state.host.served.history
+    ModelStore(settings.models_dir).install(other_bundle)
+    wait_until(lambda: digest_of(client) == load(other_bundle).digest)
+    described: dict[str, Any] = client.get("/v1/model").json()
+    assert described["history"] == ("carried over" if scored_before else "snapshot")
+    assert (client.state.host.served.history is before) == scored_before

@@ -1,0 +1,35 @@
+"""One world per session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.training.worlds.own.whole import Whole
+from training.worlds.own import generate
+
+ROWS = 90_000
+SEED = 11
+
+
+@pytest.fixture(scope="session")
+def world() -> Whole:
+    return _whole(ROWS)
+
+
+@pytest.fixture(scope="session")
+def large_world() -> Whole:
+    """For what hangs on the number of networks: each keeps to its content, and its shipments are opened or not together."""
+    return _whole(3 * ROWS)
+
+
+def _whole(rows: int) -> Whole:
+    chunks = list(generate(rows, SEED))
+    office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
+    truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
+    illicit = truth["content"] != "none"
+    ids = office["shipment_id"]
+    first = np.concatenate([[True], ids[1:] != ids[:-1]])
+    shipment = np.cumsum(first) - 1
+    any_illicit = np.bincount(shipment, illicit) > 0
+    return Whole(office, truth, illicit, first, any_illicit[shipment])

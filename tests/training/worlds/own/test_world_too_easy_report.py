@@ -1,0 +1,285 @@
+"""The report on how easy the world is notices what a careless simulator would leave behind.
+
+The world here has no illicit trade at all: marks are put on shipments drawn at random, so that nothing can tell them from
+the others, until a leak is planted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from training.worlds.own import TooEasy, TooEasyReport, WorldChunk, generate
+from training.worlds.own.checks.artefacts import check_digit, pattern, template
+from training.worlds.own.checks.sceptic import auc, bootstrap, out_of_fold_rate
+from training.worlds.own.checks.seen import Seen
+
+ROWS, SEED, SHARE = 8_000, 5, 0.05
+ARTEFACTS = "artefacts within all channels"
+
+
+def _joined(chunks: list[WorldChunk]) -> WorldChunk:
+    return WorldChunk(
+        sum(chunk.n_rows for chunk in chunks),
+        {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office},
+        {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth},
+    )
+
+
+@pytest.fixture(scope="module")
+def marked() -> WorldChunk:
+    """Rows of honest shipments, one in twenty of which carries a mark that means nothing."""
+    whole = _joined(list(generate(ROWS, SEED)))
+    _, shipment = np.unique(whole.office["shipment_id"].astype(str), return_inverse=True)
+    honest = np.bincount(shipment, whole.truth["content"] != "none")[shipment] == 0
+    office = {name: column[honest] for name, column in whole.office.items()}
+    _, shipment = np.unique(office["shipment_id"].astype(str), return_inverse=True)
+    rng = np.random.default_rng(3)
+    mark = (rng.random(shipment.max() + 1) < SHARE)[shipment]
+    n = len(shipment)
+    # Any item of the shipment: the one with the highest draw.
+    draw = rng.random(n)
+    highest = np.zeros(shipment.max() + 1)
+    np.maximum.at(highest, shipment, draw)
+    truth = {name: np.full(n, "", dtype=object) for name in whole.truth}
+    truth["shipment_id"], truth["item_number"] = office["shipment_id"], office["item_number"]
+    truth["content"] = np.where(mark & (draw == highest[shipment]), "precursor", "none").astype(object)
+    truth["network_id"] = np.where(mark, [f"N{i // 9}" for i in range(n)], "").astype(object)
+    return WorldChunk(n, office, truth)
+
+
+def _report(world: WorldChunk) -> TooEasyReport:
+    too_easy = TooEasy(seed=1)
+    too_easy.add(world)
+    return too_easy.report()
+
+
+def _broken(report: TooEasyReport) -> set[str]:
+    return {bar.name for bar in report.bars if not bar.ok}
+
+
+@pytest.fixture(scope="module")
+def report_without_leak(marked: WorldChunk) -> TooEasyReport:
+    return _report(marked)
+
+
+def test_marks_that_mean_nothing_break_no_bar_but_that_of_rare_wordings(report_without_leak: TooEasyReport) -> None:
+    # In so small a world many an honest text stands alone; whether illicit ones do is asked of the real world.
+    assert {name for name in _broken(report_without_leak) if "misdeclared" not in name} == set()
+    bars = {bar.name: bar for bar in report_without_leak.bars}
+    assert any(name.startswith(ARTEFACTS) for name in bars)
+    for name, bar in bars.items():
+        if name.startswith("artefacts"):
+            assert bar.low is not None
+            assert bar.high is not None
+            assert bar.low - 0.03 <= 0.5 <= bar.high + 0.03, bar
+
+
+def _trailing_space(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["goods_description"] = np.where(rows, office["goods_description"] + " ", office["goods_description"])
+
+
+def _whole_minutes(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    moments = office["declared_at"]
+    office["declared_at"] = np.array(
+        [t[:-3] + "00Z" if r else t for t, r in zip(moments, rows, strict=True)], dtype=object
+    )
+
+
+def _no_phone(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["consignor_phone"] = np.where(rows, "", office["consignor_phone"])
+
+
+def _own_words(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    own = np.array([f"goods of kind {i}" for i in range(len(rows))], dtype=object)
+    office["goods_description"] = np.where(rows, own, office["goods_description"])
+
+
+def _wrong_check_digits(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    masters = office["master_id"]
+    office["master_id"] = np.array(
+        [
+            t[:-1] + str((int(t[-1]) + 3) % 10) if r and t[-1:].isdigit() else t
+            for t, r in zip(masters, rows, strict=True)
+        ],
+        dtype=object,
+    )
+
+
+def _own_carrier(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["carrier_id"] = np.where(rows & (np.arange(len(rows)) % 20 == 0), "QQ", office["carrier_id"])
+
+
+def _own_marketplace(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["marketplace"] = np.where(rows, "nowhere.example", office["marketplace"])
+
+
+def _one_house_number(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["house_id"] = np.where(rows & (np.arange(len(rows)) % 10 == 0), "H00000000", office["house_id"])
+
+
+def _common_values(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    _own_words(office, rows)
+    _own_carrier(office, rows)
+    _own_marketplace(office, rows)
+    _one_house_number(office, rows)
+
+
+@pytest.mark.parametrize(
+    ("leak", "bars"),
+    [
+        (_trailing_space, [ARTEFACTS]),
+        (_whole_minutes, [ARTEFACTS]),
+        (_no_phone, [ARTEFACTS]),
+        (_wrong_check_digits, [ARTEFACTS]),
+        (
+            _common_values,
+            [
+                "misdeclared descriptions",
+                "values no honest row has",
+                "best single field (marketplace",
+                "tree of depth 2",
+                "repeated shipment or house numbers",
+            ],
+        ),
+    ],
+)
+def test_a_planted_leak_breaks_its_bar(
+    marked: WorldChunk, leak: Callable[[dict[str, np.ndarray], np.ndarray], None], bars: list[str]
+) -> None:
+    office = dict(marked.office)
+    _, shipment = np.unique(office["shipment_id"].astype(str), return_inverse=True)
+    leak(office, np.bincount(shipment, marked.truth["content"] != "none")[shipment] > 0)
+    broken = _broken(_report(replace(marked, office=office)))
+    for bar in bars:
+        assert any(name.startswith(bar) for name in broken), (bar, broken)
+
+
+def test_the_report_is_the_same_however_the_world_is_cut(
+    marked: WorldChunk, report_without_leak: TooEasyReport
+) -> None:
+    too_easy = TooEasy(seed=1)
+    for start in range(0, marked.n_rows, 5_003):
+        stop = min(start + 5_003, marked.n_rows)
+        too_easy.add(
+            WorldChunk(
+                stop - start,
+                {name: column[start:stop] for name, column in marked.office.items()},
+                {name: column[start:stop] for name, column in marked.truth.items()},
+            )
+        )
+    assert too_easy.report() == report_without_leak
+
+
+def test_all_illicit_and_an_even_share_of_the_honest_are_kept(marked: WorldChunk) -> None:
+    too_easy = TooEasy(honest_rows=2_000)
+    for start in range(0, marked.n_rows, 1_000):
+        rows = slice(start, start + 1_000)
+        too_easy.add(
+            WorldChunk(
+                len(marked.truth["content"][rows]),
+                {name: column[rows] for name, column in marked.office.items()},
+                {name: column[rows] for name, column in marked.truth.items()},
+            )
+        )
+    report = too_easy.report()
+    marks = int((marked.truth["content"] != "none").sum())
+    assert report.rows == marked.n_rows
+    assert report.illicit_shipments == marks
+    assert 1_900 < report.sampled_rows - marks < 2_000 + 6 + 2 * marks
+
+
+def test_a_world_without_anything_illicit_is_no_basis(marked: WorldChunk) -> None:
+    honest = np.full(marked.n_rows, "none", dtype=object)
+    too_easy = TooEasy()
+    too_easy.add(replace(marked, truth=marked.truth | {"content": honest}))
+    with pytest.raises(ValueError, match="larger world"):
+        too_easy.report()
+
+
+def test_the_report_is_plain_json_and_a_table(report_without_leak: TooEasyReport) -> None:
+    written = json.loads(json.dumps(report_without_leak.to_json(), allow_nan=False))
+    assert written["ok"] == report_without_leak.ok
+    assert {"name", "value", "limit", "sense", "ok", "low", "high"} == set(written["bars"][0])
+    assert written["artefacts"]
+    console = Console(width=160, file=StringIO())
+    console.print(report_without_leak.table())
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(bar.name.split(" (")[0] in text for bar in report_without_leak.bars)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60))
+def test_the_roc_auc_is_the_share_of_pairs_in_order(pairs: list[tuple[bool, int]]) -> None:
+    target = np.array([p[0] for p in pairs])
+    score = np.array([p[1] for p in pairs], dtype=np.float64)
+    if target.all() or not target.any():
+        assert np.isnan(auc(target, score))
+        return
+    above = score[target][:, None] - score[~target][None, :]
+    assert auc(target, score) == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)))
+
+
+def test_the_interval_is_wider_where_a_network_sent_many() -> None:
+    rng = np.random.default_rng(0)
+    target = np.arange(6_000) < 400
+    group = np.where(target, np.arange(6_000) // 20, -1)
+    score = rng.standard_normal(6_000) + np.where(target, rng.standard_normal(300)[group], 0)
+    together, alone = (bootstrap(target, score, own, 0) for own in (group, np.arange(6_000)))
+    assert together.value == pytest.approx(auc(target, score))
+    assert together.low < together.value < together.high
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+
+
+def test_rates_are_learned_on_other_rows() -> None:
+    # Every text stands alone, so that none can say anything of its own row.
+    target = np.arange(500) % 2 == 0
+    rates = out_of_fold_rate(np.arange(500), target, np.arange(500) % 5)
+    assert auc(target, rates) < 0.6
+    # Two texts, one always a find: learned on the folds, and known on the rows kept out.
+    codes = target.astype(np.int64)
+    rates = out_of_fold_rate(codes, target, np.where(np.arange(500) < 300, np.arange(500) % 5, -1))
+    assert auc(target, rates) == 1.0
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "", "é", "longer text"]), max_size=12), max_size=6))
+def test_texts_are_counted_and_remembered_where_first(parts: list[list[str]]) -> None:
+    seen, everything = Seen(), [text for part in parts for text in part]
+    at = 0
+    for part in parts:
+        seen.add(np.array(part, dtype=object), at + np.arange(len(part)))
+        at += len(part)
+    asked = np.array(["a", "b", "", "é", "longer text", "never"], dtype=object)
+    assert seen.count(asked).tolist() == [everything.count(text) for text in asked]
+    assert seen.first(asked).tolist() == [everything.index(t) if t in everything else -1 for t in asked]
+    assert len(seen) == len(set(everything))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The UPU's own example, a waybill (1234567 = 7 * 176366 + 5), a CAS number; then each with a wrong digit.
+        ("RN473124829GB", 1.0),
+        ("999-12345675", 1.0),
+        ("64-17-5", 1.0),
+        ("RN473124828GB", 0.0),
+        ("999-12345676", 0.0),
+        ("64-17-6", 0.0),
+        ("H68059801", -1.0),
+        ("", -1.0),
+    ],
+)
+def test_check_digits_are_checked(text: str, expected: float) -> None:
+    assert check_digit(text) == expected
+
+
+def test_patterns_and_templates_show_the_form_alone() -> None:
+    assert pattern("G2 7EU") == "A9 9AA"
+    assert template("18 x Strickwaren AB-12") == "99 x strickwaren ab-99"

@@ -1,0 +1,1 @@
+"""Scripts that maintainers run to build reference data."""

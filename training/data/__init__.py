@@ -1,0 +1,1 @@
+"""Training data: labels, windows in time, and features with history."""

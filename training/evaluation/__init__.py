@@ -1,0 +1,1 @@
+"""Evaluation: ranking, calibration, slices, baselines and studies."""

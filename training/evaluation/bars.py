@@ -1,0 +1,121 @@
+"""What a model has to reach in the simulated world, and whether this one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from training.reports.flat import part
+from training.reports.words import estimate_text, labels_text, name_text
+
+CEILING_RECALL: Final = 0.5
+TREE_OF_CEILING: Final = 0.5
+SHARE_OF_CEILING: Final = 0.90
+#: Misses at 0.5 % inspected over those of a simpler means, by a word in its name.
+MISSES: Final = {"lightgbm": 0.7, "watch_list": 0.5}
+TOP_RATIO: Final = (0.85, 1.18)
+BIN_RATIO: Final = (0.75, 1.33)
+BIN_FINDS: Final = 200
+LEFT_OUT: Final = 0.6
+ORIGINS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: what is ``measured`` and ``wanted``, in words; ``met`` is None where nothing could be measured."""
+
+    name: str
+    measured: str
+    wanted: str
+    met: bool | None
+
+
+def bars(metrics: Mapping[str, Any]) -> list[Bar]:
+    """The bars for which the figures hold something; an empty list for figures without such sections."""
+    found = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
+    left_out = part(metrics, "left_out_typologies", "average_ratio")
+    if left_out:
+        found.append(_bar("Left-out typologies: share of recall at 1 % that is kept", left_out, least=LEFT_OUT))
+    origins = part(metrics, "false_positives_by_origin")
+    if origins:
+        ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
+        found.append(_bar("False alarms in red, largest to smallest origin", ratio, most=ORIGINS))
+    easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]
+    judged = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]
+    published = [one.get("ok") is True for one in judged]
+    for name, held in (("The world is not too easy", easy), ("Simulated figures as published", published)):
+        if held:
+            found.append(Bar(name, f"{sum(held)} of {len(held)} hold", "all", all(held)))
+    return found
+
+
+def _bar(
+    name: str,
+    estimate: Mapping[str, Any],
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    whole: bool = False,
+) -> Bar:
+    """``whole``: the interval must lie within the limits too."""
+    if least is not None and most is not None:
+        wanted = f"{least:g} to {most:g}" + (", with its interval" if whole else "")
+    else:
+        wanted = f"at least {least:g}" if least is not None else f"at most {most:g}"
+    value = estimate.get("value")
+    met: bool | None = None
+    if value is not None:
+        ends = [value, *(estimate[end] for end in ("low", "high") if whole and estimate.get(end) is not None)]
+        met = all((least is None or end >= least) and (most is None or end <= most) for end in ends)
+    return Bar(name, estimate_text(estimate), wanted, met)
+
+
+def _ceiling(ceiling: Mapping[str, Any]) -> list[Bar]:
+    if not ceiling:
+        return []
+    recall = part(ceiling, "recall_0.005")
+    found = [_bar("Ceiling: recall at 0.5 % inspected", recall, least=CEILING_RECALL)]
+    tree = part(ceiling, "depth_2_tree", "recall_0.005")
+    if tree.get("value") is not None and recall.get("value"):
+        share = {"value": float(tree["value"]) / float(recall["value"])}
+        found.append(_bar("Ceiling: share of that recall that a depth-2 tree reaches", share, most=TREE_OF_CEILING))
+    return [
+        *found,
+        _bar("PR-AUC from office labels over the ceiling's", part(ceiling, "share"), least=SHARE_OF_CEILING),
+    ]
+
+
+def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
+    found = []
+    for name, shares in part(metrics, "misses_against").items():
+        most = next((limit for word, limit in MISSES.items() if word in name), None)
+        ratio = part(shares, "0.005", "ratio")
+        if most is None or not ratio:
+            continue
+        bar = _bar(f"Misses at 0.5 % inspected over those of {name_text(name)}", ratio, most=most)
+        # The intervals of the two are apart when the interval of their ratio leaves 1 out.
+        apart = ratio.get("high") is None or float(ratio["high"]) < 1.0
+        found.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
+    return found
+
+
+def _calibration(metrics: Mapping[str, Any]) -> list[Bar]:
+    found = []
+    low, high = BIN_RATIO
+    for section, where in (("calibration", ""), ("calibration_tenth", ", a tenth of the illicit traffic")):
+        for kind in part(metrics, section):
+            one = part(metrics, section, kind)
+            if not one:
+                continue
+            top = part(one, "top", "ratio")
+            least, most = TOP_RATIO
+            name = f"Predicted over observed finds, top 1 %, against {labels_text(kind)}{where}"
+            found.append(_bar(name, top, least=least, most=most, whole=True))
+            ratios = [part(b, "ratio").get("value") for b in one.get("bins", []) if b.get("finds", 0) >= BIN_FINDS]
+            values = [float(value) for value in ratios if value is not None]
+            if values:
+                name = f"Predicted over observed finds, each bin, against {labels_text(kind)}{where}"
+                measured = f"{min(values):.2f} to {max(values):.2f} in {len(values)} bins of {BIN_FINDS} finds or more"
+                found.append(Bar(name, measured, f"{low:g} to {high:g}", low <= min(values) and max(values) <= high))
+    return found

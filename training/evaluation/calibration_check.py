@@ -1,0 +1,145 @@
+"""Predicted against observed finds: in the top 1 % of traffic, in bins of the score, and with a tenth of the illicit traffic.
+
+Finds and clean shipments are weighted to the base rate, as in `training.evaluation.metrics`, so what is checked is the form of the
+probabilities: how often they are right among shipments of one score, at the base rate they are stated for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration.calibration import probability
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, ReliabilityBin, interval, poisson_times
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+TOP_SHARE: Final = 0.01
+#: A ratio of 200 finds is known to within 14 %, so that a bin off by a quarter stands out.
+BIN_FINDS: Final = 200
+MOST_BINS: Final = 10
+
+
+def calibration_check(
+    log_odds: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Ratios of predicted to observed finds of n shipments with ``log_odds`` (n,) at ``base_rate``, as JSON values.
+
+    ``top``: in the `TOP_SHARE` of traffic that scores highest. ``bins``: `MOST_BINS` or fewer, from the highest scores
+    down, each with an equal share of the finds and `BIN_FINDS` of them or more. Too few finds give a reason.
+    """
+    finds = int(find.sum())
+    top: dict[str, Any] = {"share": TOP_SHARE, "predicted": None, "observed": None}
+    if finds < MIN_FINDS or finds == len(find):
+        lacking = f"{finds} finds; at least {MIN_FINDS} are needed" if finds < MIN_FINDS else "no clean shipment"
+        top["ratio"] = Estimate(None, reason=lacking).to_json()
+        return {"top": top, "bins": [], "bins_reason": lacking}
+    ranked = _Ranked.of(log_odds, find, weight, base_rate)
+    n_bins = min(MOST_BINS, finds // BIN_FINDS)
+    cuts = ranked.cuts(n_bins)
+    top_draws, bin_draws = ranked.draws(cuts, resamples, seed)
+    out: dict[str, Any] = {"top": top | ranked.top(top_draws), "bins": ranked.bins(cuts, bin_draws) if n_bins else []}
+    if not n_bins:
+        out["bins_reason"] = f"{finds} finds; a bin needs {BIN_FINDS}"
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Shipments by falling score: probability ``p``, ``find``, weights as finds and as clean ones, all (n,), scaled to traffic
+    at the base rate; ``starts`` are where scores change. The first ``head`` shipments are twice the top share."""
+
+    p: Floats
+    find: Bools
+    of_find: Floats
+    of_clean: Floats
+    starts: Ints
+    head: int
+    base_rate: float
+
+    @classmethod
+    def of(cls, log_odds: Floats, find: Bools, weight: Floats, base_rate: float) -> _Ranked:
+        order = np.argsort(-log_odds, kind="stable")
+        ranked, found, weights = log_odds[order], find[order], weight[order]
+        starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+        of_find, of_clean = np.where(found, weights, 0.0), np.where(found, 0.0, weights)
+        of_find *= base_rate / of_find.sum()
+        of_clean *= (1.0 - base_rate) / of_clean.sum()
+        passed = np.cumsum(of_find + of_clean)
+        enough = int(np.searchsorted(passed, 2.0 * TOP_SHARE)) + 1
+        # A tie is kept whole; and a sample that falls a little differently still has its top share in the head.
+        head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
+        return cls(probability(ranked), found, of_find, of_clean, starts.astype(np.int64), head, base_rate)
+
+    def cuts(self, count: int) -> Ints:
+        """(count,) where bins with equal shares of the finds begin."""
+        found = np.cumsum(self.find)
+        ends = [int(np.searchsorted(found, round(int(found[-1]) * b / count))) + 1 for b in range(1, count)]
+        return np.array([0, *ends], dtype=np.int64)
+
+    def draws(self, cuts: Ints, resamples: int, seed: int) -> tuple[list[float], list[Floats]]:
+        """Ratios in the top share and per bin, of bootstrap samples."""
+        at = np.flatnonzero(self.find)
+        bin_of_find = np.searchsorted(cuts, at, side="right") - 1
+        clean_p = self.of_clean * self.p
+        find_p, find_w = (self.of_find * self.p)[at], self.of_find[at]
+        top: list[float] = []
+        bins: list[Floats] = []
+        for part in poisson_times(len(self.p), resamples, seed):
+            times = part.astype(np.float64)
+            finds, clean = times[:, at] @ find_w / self.base_rate, times @ self.of_clean / (1.0 - self.base_rate)
+            of_clean = np.add.reduceat(times * clean_p, cuts, axis=1)
+            for k in np.flatnonzero((finds > 0) & (clean > 0)).tolist():
+                own = times[k, at]
+                observed = np.bincount(bin_of_find, own * find_w, len(cuts)) / finds[k]
+                predicted = of_clean[k] / clean[k] + np.bincount(bin_of_find, own * find_p, len(cuts)) / finds[k]
+                bins.append(np.divide(predicted, observed, out=np.full(len(cuts), np.nan), where=observed > 0))
+                head = times[k, : self.head]
+                in_top = self._in_top(
+                    head * self.of_find[: self.head] / finds[k], head * self.of_clean[: self.head] / clean[k]
+                )
+                if in_top[1] > 0:
+                    top.append(in_top[0] / in_top[1])
+        return top, bins
+
+    def _in_top(self, finds: Floats, clean: Floats) -> tuple[float, float]:
+        """Predicted and observed finds in the top share, from the weights of the head; a tie that lies across the end of the
+        share counts in proportion."""
+        starts = self.starts[: int(np.searchsorted(self.starts, len(finds)))]
+        traffic = finds + clean
+        passed, predicted, observed = (
+            np.concatenate(([0.0], np.cumsum(np.add.reduceat(part, starts))))
+            for part in (traffic, traffic * self.p[: len(finds)], finds)
+        )
+        return float(np.interp(TOP_SHARE, passed, predicted)), float(np.interp(TOP_SHARE, passed, observed))
+
+    def top(self, draws: list[float]) -> dict[str, Any]:
+        predicted, observed = self._in_top(self.of_find[: self.head], self.of_clean[: self.head])
+        passed = np.cumsum(self.of_find + self.of_clean)
+        # A tie across the end is counted if any of it is inside.
+        before = np.concatenate(([0.0], passed[self.starts[1:] - 1])) < TOP_SHARE
+        found = int(np.add.reduceat(self.find.astype(np.int64), self.starts)[before].sum())
+        out: dict[str, Any] = {"predicted": predicted / TOP_SHARE, "observed": observed / TOP_SHARE, "finds": found}
+        if found < MIN_FINDS:
+            reason = f"{found} finds in the top {TOP_SHARE:.0%} of traffic; at least {MIN_FINDS} are needed"
+            return out | {"ratio": Estimate(None, reason=reason).to_json()}
+        return out | {"ratio": interval(predicted / observed, draws).to_json()}
+
+    def bins(self, cuts: Ints, draws: list[Floats]) -> list[dict[str, Any]]:
+        traffic = self.of_find + self.of_clean
+        total = np.add.reduceat(traffic, cuts)
+        predicted = np.add.reduceat(traffic * self.p, cuts) / total
+        observed = np.add.reduceat(self.of_find, cuts) / total
+        finds = np.add.reduceat(self.find.astype(np.int64), cuts)
+        shipments = np.diff([*cuts.tolist(), len(self.p)])
+        out: list[dict[str, Any]] = []
+        for b in range(len(cuts)):
+            one = ReliabilityBin(float(predicted[b]), float(observed[b]), int(finds[b]), int(shipments[b]))
+            ratios = [float(draw[b]) for draw in draws if np.isfinite(draw[b])]
+            out.append(one.to_json() | {"ratio": interval(one.predicted / one.observed, ratios).to_json()})
+        return out

@@ -1,0 +1,184 @@
+"""The ceiling: what the model's family reaches when it learns from the truth and from ten times the data.
+
+How much of that a model reaches that has an office's labels only says how far labels and data hold it back; how much the
+ceiling itself misses is what no manifest shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from features.space import FeatureSpace
+from features.table.table import ManifestTable
+from models.scoring.settings import RISK
+from training.data.dataset import rows_of, simulated
+from training.data.labels import any_of_shipment
+from training.data.stream import Stream, replayed, transform
+from training.evaluation.baselines import depth_2_tree
+from training.evaluation.evaluation import Outcome
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval
+from training.fitting.boosting import BoostingParams, Examples, fit_heads
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Say = Callable[[str], None]
+
+#: With many thousands of finds trees may be larger and more; of these the one that does best on the stop rows is taken.
+CANDIDATES: Final = (
+    BoostingParams(learning_rate=0.05, num_leaves=15, min_data_in_leaf=40, most_trees=3000, patience=100),
+    BoostingParams(learning_rate=0.05, num_leaves=48, min_data_in_leaf=80, most_trees=3000, patience=100),
+)
+SHARE: Final = 0.005
+#: Clean shipments kept per illicit one: more of them change little and cost memory.
+_CLEAN_PER_FIND: Final = 25
+#: Where the shipments to stop on and those to test on begin, in time. The truth comes without delay, so there is no gap.
+_STOP_FROM, _TEST_FROM = 0.70, 0.82
+
+
+@dataclass(frozen=True, slots=True)
+class TruthWorld:
+    """Goods items of a world of ``rows``, labelled with the truth, one find column: to learn from, to stop on and to test
+    on, with ``first_row`` (n,) of the test shipments. Honest shipments are a sample, weighted for those left out."""
+
+    names: tuple[str, ...]
+    monotone: tuple[int, ...]
+    train: Examples
+    stop: Examples
+    test: Examples
+    first_row: Ints
+    rows: int
+
+
+def truth_world(rows: int, seed: int, *, say: Say) -> TruthWorld:
+    """A simulated world of its own, the last part of which is to test on."""
+    data = simulated(rows, seed, progress=lambda n: say(f"{n:,} rows"))
+    say("history")
+    stream, _ = replayed(data)
+    every = np.arange(data.table.n_shipments)
+    learn, stop_on, test_on = np.split(every, [int(share * len(every)) for share in (_STOP_FROM, _TEST_FROM)])
+    rng = np.random.default_rng(seed)
+    space = FeatureSpace()
+
+    def learned(table: ManifestTable, history: Floats) -> Floats:
+        return space.fit_transform(table, history, seed=seed)
+
+    def seen(table: ManifestTable, history: Floats) -> Floats:
+        return transform(space, table, history)
+
+    say("features")
+    train, _ = _examples(stream, learn, rng, learned)
+    stop, _ = _examples(stream, stop_on, rng, seen)
+    test, first_row = _examples(stream, test_on, rng, seen)
+    return TruthWorld(space.names, space.monotone, train, stop, test, first_row, data.table.n_rows)
+
+
+def _examples(
+    stream: Stream, shipments: Ints, rng: np.random.Generator, features: Callable[[ManifestTable, Floats], Floats]
+) -> tuple[Examples, Ints]:
+    truth = stream.data.truth
+    assert truth is not None  # a simulated world has it
+    illicit = np.asarray(any_of_shipment(stream.data.table, truth).any(axis=1))[shipments]
+    share = min(1.0, _CLEAN_PER_FIND * int(illicit.sum()) / max(1, int((~illicit).sum())))
+    chosen = illicit | (rng.random(len(shipments)) < share)
+    rows = rows_of(stream.data.table, shipments[chosen])
+    table = stream.data.table.take(rows)
+    find = np.asarray(truth[rows].any(axis=1)).reshape(-1, 1)
+    weight = np.where(illicit[chosen], 1.0, 1.0 / share)[table.shipment]
+    return Examples(features(table, stream.history[shipments[chosen]]), find, weight), table.first_row
+
+
+def ceiling(
+    world: TruthWorld, ours: Floats, outcome: Outcome, *, base_rate: float, seed: int, threads: int,
+    candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, say: Say,
+) -> dict[str, Any]:  # fmt: skip
+    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours`` (n,) of
+    another world's test shipments reach on their ``outcome``.
+
+    Each is tried where its own words and parties are at home, so the two windows differ; PR-AUCs are compared at the
+    prevalence of ours. Too few finds give a reason.
+    """
+    out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
+    found = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
+    fewest = min(int(found.sum()), int(outcome.any.sum()), int(world.train.find.sum()))
+    if fewest < MIN_FINDS:
+        none = Estimate(None, reason=f"{fewest} finds; at least {MIN_FINDS} are needed").to_json()
+        return out | {"pr_auc": none, "recall_0.005": none, "ours_pr_auc": none, "share": none}
+    score, params = _best(world, candidates, seed, threads, say)
+    say("a tree of depth 2")
+    train = world.train
+    tree, used = depth_2_tree(train.matrix, train.find[:, 0], train.weight, world.test.matrix, world.names, seed=seed)
+    weight = world.test.weight[world.first_row]
+    prevalence = Ranking(ours, outcome.any, outcome.weight).prevalence
+    tried = {
+        "ceiling": _Tried.of(Ranking(score, found, weight), resamples, seed),
+        # Other shipments, so other luck.
+        "ours": _Tried.of(Ranking(ours, outcome.any, outcome.weight), resamples, seed + 1),
+        "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), found, weight), resamples, seed),
+    }
+    aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in tried.items()}
+    recalls = {
+        name: interval(*one.values(lambda curve: curve.at_share(SHARE, base_rate)[0])).to_json()
+        for name, one in tried.items()
+    }
+    share = interval(
+        aucs["ours"][0] / aucs["ceiling"][0],
+        [a / b for a, b in zip(aucs["ours"][1], aucs["ceiling"][1], strict=False)],
+    )  # fmt: skip
+    return out | {
+        "finds_learned_from": int(train.find.sum()),
+        "finds": int(found.sum()),
+        "prevalence": prevalence,
+        "parameters": params.to_json(),
+        "pr_auc": interval(*aucs["ceiling"]).to_json(),
+        "recall_0.005": recalls["ceiling"],
+        "ours_pr_auc": interval(*aucs["ours"]).to_json(),
+        "ours_recall_0.005": recalls["ours"],
+        "share": share.to_json(),
+        "depth_2_tree": {
+            "pr_auc": interval(*aucs["tree"]).to_json(), "recall_0.005": recalls["tree"], "features": used,
+        },
+    }  # fmt: skip
+
+
+def _best(
+    world: TruthWorld, candidates: Sequence[BoostingParams], seed: int, threads: int, say: Say
+) -> tuple[Floats, BoostingParams]:
+    """Scores of the test shipments by the candidate with the largest PR-AUC on the stop rows, and that candidate."""
+    best: tuple[float, lgb.Booster, BoostingParams] | None = None
+    for number, params in enumerate(candidates, 1):
+        say(f"boosters, {number} of {len(candidates)}")
+        fits = fit_heads(
+            (RISK,), world.train, world.stop, world.names, world.monotone, params, seed=seed, threads=threads
+        )  # fmt: skip
+        booster = fits[RISK].booster
+        held = np.asarray(booster.predict(world.stop.matrix, raw_score=True, num_threads=threads))
+        find = world.stop.find[:, 0]
+        reached = Ranking(held, find, world.stop.weight).curve().pr_auc() if find.any() else 0.0
+        if best is None or reached > best[0]:
+            best = (reached, booster, params)
+    if best is None:
+        raise ValueError("no parameters to try were given")
+    raw = np.asarray(best[1].predict(world.test.matrix, raw_score=True, num_threads=threads))
+    return np.asarray(np.maximum.reduceat(raw, world.first_row)), best[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """The curve of one ranking and its bootstrap samples."""
+
+    curve: Curve
+    draws: list[Curve]
+
+    @classmethod
+    def of(cls, ranking: Ranking, resamples: int, seed: int) -> _Tried:
+        return cls(ranking.curve(), ranking.resampled(resamples, seed))
+
+    def values(self, figure: Callable[[Curve], float]) -> tuple[float, list[float]]:
+        return figure(self.curve), [figure(curve) for curve in self.draws]

@@ -1,0 +1,141 @@
+"""Scores of shipments and what they turned out to be, and how good the one is at the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table.table import ManifestTable
+from models.calibration.calibration import logit, probability
+from models.lanes import LANE_NAMES
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import RISK, ScoreSettings
+from training.data.dataset import Dataset, rows_of
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+_ROWS_AT_A_TIME: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores of n shipments: log-odds at the base rate, for ``risk`` (n,) and per head (n, K), and lane codes (n,)."""
+
+    heads: tuple[str, ...]
+    risk: Floats
+    of_head: Floats
+    base_rates: dict[str, float]
+    lane: NDArray[np.int8] | None = None
+
+    def take(self, shipments: Ints) -> Scored:
+        lane = None if self.lane is None else self.lane[shipments]
+        return Scored(self.heads, self.risk[shipments], self.of_head[shipments], self.base_rates, lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the shipments turned out to be: ``find`` (n, K) per head and ``weight`` (n,)."""
+
+    find: Bools
+    weight: Floats
+
+    @property
+    def any(self) -> Bools:
+        return np.asarray(self.find.any(axis=1))
+
+
+def evaluate(
+    scored: Scored, outcomes: Mapping[str, Outcome], *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Figures per kind of label (``office``, ``truth``) and score (``risk``, then each head), as JSON values."""
+    return {
+        kind: {
+            name: score_figures(score, find, outcome.weight, base_rate=rate, resamples=resamples, seed=seed)
+            for name, score, find, rate in _targets(scored, outcome)
+        }
+        for kind, outcome in outcomes.items()
+    }
+
+
+def _targets(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, Bools, float]]:
+    total = sum(scored.base_rates.values())
+    targets = [(RISK, scored.risk, outcome.any, total)]
+    if scored.heads != (RISK,):
+        targets += [
+            (head, scored.of_head[:, k], outcome.find[:, k], scored.base_rates[head])
+            for k, head in enumerate(scored.heads)
+        ]
+    return targets
+
+
+def score_figures(
+    score: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Ranking figures and reliability of one ``score`` (n,) in log-odds, as JSON values."""
+    figures = ranking_figures(score, find, weight, base_rate=base_rate, resamples=resamples, seed=seed).to_json()
+    bins = reliability(probability(score), find, weight, base_rate=base_rate)
+    out: dict[str, Any] = {**figures, "reliability": [b.to_json() for b in bins]}
+    if not bins:
+        out["reliability_reason"] = f"{int(find.sum())} finds; a bin needs {MIN_FINDS}"
+    return out
+
+
+def scored_of_model(
+    model: RiskModel,
+    matrix: Floats,
+    table: ManifestTable,
+    *,
+    threads: int,
+    base_rates: Mapping[str, float] | None = None,
+) -> Scored:
+    """Scores of a table's shipments from the features of its goods items, with the lanes they would be served with.
+
+    ``base_rates`` per head, unless they are the model's own.
+    """
+    raw = model.predict_raw(matrix, threads)
+    of_head, risk = model.calibrate(raw)
+    risk_s = np.maximum.reduceat(risk, table.first_row)
+    head_s = np.maximum.reduceat(of_head, table.first_row, axis=0)
+    rates = dict(model.base_rates if base_rates is None else base_rates)
+    moved = np.array([logit(rates[head]) - logit(model.prevalence[head]) for head in model.heads])
+    correction = logit(sum(rates.values())) - logit(model.prevalence[RISK])
+    lane = model.not_by_country_alone(model.lanes.assign(risk_s), matrix, table)
+    return Scored(model.heads, risk_s + correction, head_s + moved, rates, lane)
+
+
+def score_dataset(
+    model: RiskModel, data: Dataset, *, settings: ScoreSettings | None = None, threads: int = 1
+) -> Scored:
+    """Scores of a dataset's shipments by the very code that serves, on a private copy of the model's history.
+
+    Nobody is drawn at random: lanes are those of the scores.
+    """
+    settings = replace(settings or ScoreSettings(), random_share=0.0)
+    history = model.history.copy()
+    table = data.table
+    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
+    risk: list[Floats] = []
+    of_head: list[Floats] = []
+    lanes: list[NDArray[np.int8]] = []
+    rates: dict[str, float] = dict(model.base_rates)
+    for start in range(0, table.n_shipments, per_part):
+        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
+        scores = model.score(table.take(rows_of(table, shipments)), history, settings=settings, threads=threads)
+        rates = dict(scores.base_rates)
+        risk.append(log_odds(scores.risk))
+        of_head.append(np.stack([log_odds(scores.heads[head]) for head in model.heads], axis=1))
+        lanes.append(np.select([scores.lane == name for name in LANE_NAMES], range(len(LANE_NAMES))).astype(np.int8))
+    return Scored(model.heads, np.concatenate(risk), np.concatenate(of_head), rates, np.concatenate(lanes))
+
+
+def log_odds(p: Floats) -> Floats:
+    """Log-odds of probabilities, finite for 0 and 1 too."""
+    p = np.clip(p, 1e-300, 1 - 1e-16)
+    return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,0 +1,190 @@
+"""Errors of the lanes: clean shipments in red by origin and by number of items, and what evening them out would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table.table import ManifestTable
+from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
+from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, interval, poisson_times
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+#: An origin is a major one from this share of clean traffic on, and a rate is read off at least this many clean
+#: shipments.
+MAJOR_SHARE: Final = 0.01
+MAJOR_SHIPMENTS: Final = 500
+#: At 0.5 % in red, ten of so many clean shipments are expected there; with fewer, ratios of rates are luck.
+RATIO_SHIPMENTS: Final = 2000
+#: Ratios between origins for which the cost is given: the bar, and closer to even.
+MAX_RATIOS: Final = (3.0, 2.0, 1.25)
+#: The share of traffic that the red lane is set for, as figures are named by it.
+_RED: Final = f"{RED_SHARE:g}"
+#: Numbers of goods items that are told apart, by the least of each class.
+_ITEMS: Final = {"1": 1, "2": 2, "3-5": 3, "6+": 6}
+
+
+def lane_shares(scored: Scored, outcome: Outcome) -> dict[str, Any]:
+    """Share of clean traffic and of finds in each lane."""
+    if scored.lane is None:
+        return {}
+    found = outcome.any
+    out: dict[str, Any] = {}
+    for code in (RED, YELLOW, GREEN):
+        inside = scored.lane == code
+        share: dict[str, Any] = {"clean_traffic": _mean(inside[~found]), "shipments": int(inside.sum())}
+        if found.sum() >= MIN_FINDS:
+            share["finds"] = float(np.average(inside[found], weights=outcome.weight[found]))
+        else:
+            share |= {"finds": None, "reason": f"{int(found.sum())} finds; at least {MIN_FINDS} are needed"}
+        out[LANE_NAMES[code]] = share
+    return out
+
+
+def _mean(values: Bools) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def origin_of(table: ManifestTable) -> list[str | None]:
+    """(n_shipments,) declared origin of each shipment's first item, else its country of export."""
+    origin, export = table.text("origin_country"), table.text("export_country")
+    first = table.first_row
+    return [
+        origin.values[o] if o >= 0 else export.values[e] if e >= 0 else None
+        for o, e in zip(origin.codes[first].tolist(), export.codes[first].tolist(), strict=True)
+    ]
+
+
+def items_of(table: ManifestTable) -> Texts:
+    """(n_shipments,) class of the number of goods items."""
+    count = np.bincount(table.shipment, minlength=table.n_shipments)
+    at = np.searchsorted(np.array(list(_ITEMS.values())), count, side="right") - 1
+    return np.array(list(_ITEMS), dtype=object)[at]
+
+
+def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, Any]:
+    """Shares of clean shipments in red and in yellow, per class of the number of items."""
+    if scored.lane is None:
+        return {}
+    clean = ~outcome.any
+    out: dict[str, Any] = {}
+    for name in _ITEMS:
+        lane = scored.lane[clean & (items == name)]
+        if len(lane):
+            red, yellow = (float((lane == code).mean()) for code in (RED, YELLOW))
+            out[name] = {"clean_shipments": len(lane), "red_rate": red, "yellow_rate": yellow}
+    return out
+
+
+def red_by_origin(
+    scored: Scored, outcome: Outcome, origin: Sequence[str | None], *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """False-positive rate at the red lane per major origin, the ratio of the largest to the smallest of those with
+    `RATIO_SHIPMENTS` clean shipments, and what recall is left when thresholds per origin hold it down (``cost``)."""
+    if scored.lane is None:
+        return {}
+    clean = ~outcome.any
+    red = scored.lane == RED
+    names = np.array([o or "" for o in origin])
+    major = _major(names[clean])
+    rates = {
+        name: {"clean_shipments": int(inside.sum()), "red_rate": float(red[inside].mean())}
+        for name in major
+        for inside in [clean & (names == name)]
+    }
+    out: dict[str, Any] = {"origins": rates, "all_clean_red_rate": _mean(red[clean])}
+    compared = {name: float(r["red_rate"]) for name, r in rates.items() if r["clean_shipments"] >= RATIO_SHIPMENTS}
+    if len(compared) < 2:
+        reason = f"{len(compared)} major origins have {RATIO_SHIPMENTS} clean shipments; two are needed"
+        return out | {"ratio": None, "reason": reason}
+    least, most = min(compared.values()), max(compared.values())
+    if least == 0.0:
+        out |= {"ratio": None, "reason": "an origin has no clean shipment in red"}
+    else:
+        out["ratio"] = most / least
+        out["ratio_interval"] = _ratio_interval([red[clean & (names == name)] for name in compared], resamples, seed)
+    if most > 0.0:
+        out["cost"] = [
+            _cost(scored.risk, red, outcome, names, list(compared), ratio, resamples, seed) for ratio in MAX_RATIOS
+        ]
+    return out
+
+
+def _ratio_interval(reds: Sequence[Bools], resamples: int, seed: int) -> list[float] | None:
+    """The 95 % interval of the ratio of the largest to the smallest rate. Both are chosen anew in each sample, so that chance
+    alone keeps it above 1."""
+    rng = np.random.default_rng(seed)
+    counts = np.stack([rng.poisson(own.sum(), resamples) / len(own) for own in reds])
+    usable = counts.min(axis=0) > 0
+    if usable.sum() < resamples / 2:
+        return None
+    ratios = counts.max(axis=0)[usable] / counts.min(axis=0)[usable]
+    low, high = np.percentile(ratios, (2.5, 97.5))
+    return [float(low), float(high)]
+
+
+def _least(clean: int) -> float:
+    return max(MAJOR_SHIPMENTS, MAJOR_SHARE * clean)
+
+
+def _major(clean_names: NDArray[np.str_]) -> list[str]:
+    names, counts = np.unique(clean_names, return_counts=True)
+    least = _least(len(clean_names))
+    return [name for name, n in zip(names.tolist(), counts.tolist(), strict=True) if name and n >= least]
+
+
+def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
+    """Rates as close to ``rate`` (k,) as may be, no two further apart than ``ratio``, that take as many of the
+    ``shipments`` (k,) as before: all rates are clipped to [low, ratio * low], with the one low that keeps the total."""
+    wanted = float(rate @ shipments)
+    low, high = 0.0, float(rate.max())
+    for _ in range(60):
+        middle = (low + high) / 2
+        taken = float(np.clip(rate, middle, ratio * middle) @ shipments)
+        low, high = (middle, high) if taken < wanted else (low, middle)
+    return np.clip(rate, low, ratio * low)
+
+
+def _cost(
+    score: Floats, red: Bools, outcome: Outcome, names: NDArray[np.str_], major: list[str], ratio: float,
+    resamples: int, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Recall in red with thresholds per origin; origins that are not major keep the common one."""
+    found = outcome.any
+    inside = [names == name for name in major]
+    clean = [own & ~found for own in inside]
+    rate = np.array([red[own].mean() for own in clean])
+    shipments = np.array([own.sum() for own in clean], dtype=np.int64)
+    capped = red.copy()
+    for own, honest, wanted, before in zip(inside, clean, capped_rates(rate, shipments, ratio), rate, strict=True):
+        if wanted == before:
+            continue
+        # As many of the clean shipments as wanted score at or above the threshold.
+        kept = round(float(wanted) * int(honest.sum()))
+        ranked = -np.sort(-score[honest])
+        threshold = ranked[kept - 1] if kept else np.inf
+        capped[own] = score[own] >= threshold
+    if found.sum() < MIN_FINDS:
+        none = Estimate(None, reason=f"{int(found.sum())} finds; at least {MIN_FINDS} are needed").to_json()
+        return {"max_ratio": ratio, "recall": {_RED: none}, "recall_lost": {_RED: none}}
+    weight, before_f, after_f = outcome.weight[found], red[found], capped[found]
+    draws: list[tuple[float, float]] = []
+    for times in poisson_times(int(found.sum()), resamples, seed):
+        total = times @ weight
+        keep = total > 0
+        draws += zip(
+            ((times @ (weight * after_f))[keep] / total[keep]).tolist(),
+            ((times @ (weight * (1.0 * before_f - after_f)))[keep] / total[keep]).tolist(),
+            strict=True,
+        )
+    after = interval(float(np.average(after_f, weights=weight)), [d[0] for d in draws])
+    lost = interval(float(np.average(1.0 * before_f - after_f, weights=weight)), [d[1] for d in draws])
+    return {"max_ratio": ratio, "recall": {_RED: after.to_json()}, "recall_lost": {_RED: lost.to_json()}}

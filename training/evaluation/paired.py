@@ -1,0 +1,171 @@
+"""Scores of a run's test window, kept small, and what two runs on the same window differ by, shipment by shipment.
+
+Two models that are tried on the same shipments share the luck of the draw: the interval of their difference is narrower
+than the two intervals side by side suggest. For that a run keeps the risk of each shipment beside its outcome.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate
+from training.reports.flat import percent
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FILE_NAME: Final = "test_scores.npz"
+#: Beyond this number clean shipments are sampled by their key, alike in every run: two megabytes at most.
+MOST_SHIPMENTS: Final = 120_000
+RESAMPLES: Final = 200
+
+
+class BadScores(ValueError):
+    """A file of kept scores cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptScores:
+    """Scores of n shipments: ``key`` (n,) uint64 in rising order, ``score`` (n,) log-odds, and per kind of label ``find``
+    and ``weight`` (n,); ``step`` is how many clean shipments each kept one stands for.
+    """
+
+    key: NDArray[np.uint64]
+    score: Floats
+    find: dict[str, Bools]
+    weight: dict[str, Floats]
+    base_rate: float
+    step: int
+
+    @classmethod
+    def of(cls, shipment_ids: list[str | None], scored: Scored, outcomes: Mapping[str, Outcome]) -> KeptScores:
+        """From the ids (n,) of the shipments that ``scored`` and ``outcomes`` are of.
+
+        Finds of any kind of label are all kept; of the others every ``step``-th by key, weighted for those left out.
+        """
+        key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
+        found = np.zeros(len(key), dtype=np.bool_)
+        for outcome in outcomes.values():
+            found |= outcome.any
+        step = max(1, math.ceil(len(key) / MOST_SHIPMENTS))
+        kept = np.flatnonzero(found | (key % np.uint64(step) == 0))
+        kept = kept[np.argsort(key[kept], kind="stable")]
+        stands_for = np.where(found[kept], 1.0, float(step))
+        return cls(
+            key[kept],
+            scored.risk[kept],
+            {kind: outcome.any[kept] for kind, outcome in outcomes.items()},
+            {kind: outcome.weight[kept] * stands_for for kind, outcome in outcomes.items()},
+            sum(scored.base_rates.values()),
+            step,
+        )
+
+    def write(self, path: Path) -> None:
+        """Write 32-bit numbers, compressed."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "key": self.key,
+            "score": self.score.astype(np.float32),
+            "base_rate": np.array(self.base_rate),
+            "step": np.array(self.step),
+            "kinds": np.array(sorted(self.find)),
+        }
+        for kind in self.find:
+            arrays[f"find_{kind}"] = self.find[kind]
+            arrays[f"weight_{kind}"] = self.weight[kind].astype(np.float32)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> KeptScores:
+        """Raises `BadScores`."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                kinds = [str(kind) for kind in arrays["kinds"]]
+                return cls(
+                    arrays["key"].astype(np.uint64),
+                    arrays["score"].astype(np.float64),
+                    {kind: arrays[f"find_{kind}"].astype(np.bool_) for kind in kinds},
+                    {kind: arrays[f"weight_{kind}"].astype(np.float64) for kind in kinds},
+                    float(arrays["base_rate"]),
+                    int(arrays["step"]),
+                )
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise BadScores(f"{path.name}: cannot be read: {error}") from error
+
+
+def why_unpaired(one: KeptScores | None, other: KeptScores | None) -> str | None:
+    """Why two runs cannot be compared shipment by shipment; None when they can."""
+    if one is None or other is None:
+        return "the scores of the test window were not kept by both"
+    if not np.array_equal(one.key, other.key):
+        return "the two were tried on different shipments"
+    if one.base_rate != other.base_rate:
+        return "their base rates differ"
+    shared = one.find.keys() & other.find.keys()
+    same = all(
+        np.array_equal(one.find[kind], other.find[kind]) and np.array_equal(one.weight[kind], other.weight[kind])
+        for kind in shared
+    )
+    return None if shared and same else "the two were compared with different labels"
+
+
+def paired_differences(
+    one: KeptScores, other: KeptScores, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Estimate]:
+    """``other`` minus ``one`` under the flat names of figures, with 95 % intervals of a Poisson bootstrap in which both
+    are given the same shipments. A kind of label with too few finds has none.
+    """
+    out: dict[str, Estimate] = {}
+    for kind in sorted(one.find.keys() & other.find.keys()):
+        find, weight = one.find[kind], one.weight[kind]
+        if find.sum() < MIN_FINDS or find.all():
+            continue
+        left, right = (_Order(scores.score, find, weight) for scores in (one, other))
+        point = _difference(left.curve(None), right.curve(None), one.base_rate)
+        rng = np.random.default_rng(seed)
+        draws: list[Floats] = []
+        for _ in range(resamples):
+            times = rng.poisson(1.0, len(find))
+            if (times * find).any() and (times * ~find).any():
+                draws.append(_difference(left.curve(times), right.curve(times), one.base_rate))
+        low, high = np.percentile(np.array(draws), (2.5, 97.5), axis=0)
+        names = ("pr_auc", *(f"recall_at_{percent(share)}" for share in SHARES))
+        for name, value, least, most in zip(names, point, low, high, strict=True):
+            out[f"{kind}.risk.{name}"] = Estimate(float(value), float(least), float(most))
+    return out
+
+
+def _difference(one: Curve, other: Curve, base_rate: float) -> Floats:
+    """(1 + shares,) differences of PR-AUC and of recall at each share."""
+    before, after = (
+        np.array([curve.pr_auc(), *(curve.at_share(share, base_rate)[0] for share in SHARES)], dtype=np.float64)
+        for curve in (one, other)
+    )
+    return np.asarray(after - before)
+
+
+class _Order:
+    """The order of one score, found once for all resamples."""
+
+    def __init__(self, score: Floats, find: Bools, weight: Floats) -> None:
+        self._order = np.argsort(-score, kind="stable")
+        ranked = score[self._order]
+        self._starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+        self._finds = np.where(find, weight, 0.0)[self._order]
+        self._clean = np.where(find, 0.0, weight)[self._order]
+
+    def curve(self, times: NDArray[np.int64] | None) -> Curve:
+        """The curve when each shipment counts ``times`` (n,), in the order of the input."""
+        finds, clean = self._finds, self._clean
+        if times is not None:
+            counted = times[self._order]
+            finds, clean = finds * counted, clean * counted
+        return Curve.of(np.add.reduceat(finds, self._starts), np.add.reduceat(clean, self._starts))

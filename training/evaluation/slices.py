@@ -1,0 +1,245 @@
+"""How good scores are for parts of the traffic: what was never seen before, each typology, channel, language, origin, ...
+
+Two kinds of slices: by what a shipment states, where clean shipments are of the slice too, and by what is known of a find
+alone (its network, its typologies), which is compared with all clean shipments. Recall is that of an office that inspects
+the whole window by one threshold; it does not ask who is in which slice.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.substance.group import resolved
+from features.manifest.fields import MANIFEST_NAMES
+from features.reference import policy_dates
+from features.table.table import ManifestTable
+from models.lanes import RED
+from training.data.dataset import Dataset
+from training.data.languages import languages_of
+from training.data.world_truth import HONEST, WorldTruth
+from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.lane_errors import items_of, origin_of
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, poisson_times
+from training.worlds.own.networks.plan import STRENGTHS
+from training.worlds.own.networks.traces import TRACES
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+SHARES: Final = (0.005, 0.01)
+SEEN, UNSEEN, NO_KEY = "seen", "never seen", "not stated"
+NONE_NAMED: Final = "none named"
+#: A change of regime is felt for so long.
+AFTER_DAYS: Final = 30
+#: Origins with fewer of the shipments stand together.
+_LEAST_ORIGIN: Final = 0.01
+#: A rate of false positives in the red lane, which is 0.5 %, is read off so many clean shipments or more.
+_LEAST_CLEAN: Final = 500
+_AUC_RESAMPLES: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """One way to cut a window of n shipments: ``of_value[v]`` (n,) says which belong to value v; values may overlap.
+
+    ``of_finds``: it is known of finds alone; the clean shipments of all values are those of the window.
+    """
+
+    of_value: Mapping[str, Bools]
+    of_finds: bool = False
+
+    @classmethod
+    def by(cls, values: Texts) -> Slicing:
+        """From the value (n,) of each shipment."""
+        return cls({str(value): values == value for value in sorted(set(values.tolist()), key=str)})
+
+
+def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: ManifestTable) -> dict[str, Slicing]:
+    """All ways to cut a window: its ``shipments`` (n,) of the data and their ``table``; ``learned`` are the shipments of the
+    data that the model was fitted on. What the data cannot tell (networks of real traffic, what a model from elsewhere was
+    fitted on) is left out."""
+    first = table.first_row
+    channel = table.text("channel")
+    out = {
+        "channel": Slicing.by(channel.lookup(np.array(channel.values, dtype=object), NO_KEY)[first]),
+        "language": Slicing.by(languages_of(table.text("goods_description").take(first))),
+        "missing_data": Slicing.by(_missing_data(table)),
+        "origin": Slicing.by(_origins(table)),
+        "items": Slicing.by(items_of(table)),
+    }
+    if learned is not None:
+        consignor = _key(data.table, "consignor_name", "consignor_country")
+        address = _key(data.table, "consignee_address", "consignee_postcode", "consignee_country")
+        out["seen_consignor"] = Slicing.by(_seen(consignor, shipments, learned))
+        out["seen_address"] = Slicing.by(_seen(address, shipments, learned))
+        out["seen_substance"] = Slicing.by(_seen_substance(data.table, shipments, learned))
+    if data.has_times:
+        out["after_regime_change"] = Slicing.by(_after_change(table.declared_s))
+    if data.world is not None:
+        out |= _of_world(data.world, shipments, learned)
+    return out
+
+
+def _key(table: ManifestTable, *names: str) -> Ints:
+    """(n_shipments,) number of who or where these columns name, whatever the spelling; 0 where the first says nothing."""
+    columns = [table.text(name).take(table.first_row).compact().mapped(_plain) for name in names]
+    key = np.zeros(table.n_shipments, dtype=np.int64)
+    for column in columns:
+        key = key * (len(column.values) + 1) + column.codes + 1
+    return np.where(columns[0].codes < 0, 0, key)
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text).casefold() if letter.isalnum())
+
+
+def _seen(key: Ints, shipments: Ints, learned: Ints) -> Texts:
+    own = key[shipments]
+    seen = np.isin(own, np.unique(key[learned]))
+    return np.where(own == 0, NO_KEY, np.where(seen, SEEN, UNSEEN)).astype(object)
+
+
+def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Texts:
+    """Whether the watched substance that a shipment names was named in what the model learned from."""
+    number: dict[str, int] = {}
+    of_row = np.array(
+        [
+            0 if match is None or match.group == "benign" else number.setdefault(match.substance, len(number) + 1)
+            for match in resolved(table)
+        ],
+        dtype=np.int64,
+    )
+    # Where the items of a shipment name several, one stands for it.
+    named = _seen(np.maximum.reduceat(of_row, table.first_row), shipments, learned)
+    return np.where(named == NO_KEY, NONE_NAMED, named).astype(object)
+
+
+def _missing_data(table: ManifestTable) -> Texts:
+    """``few`` or ``many`` missing fields: at most as many as half of the shipments of its channel, or more."""
+    first = table.first_row
+    columns = [table.raw[name] for name in MANIFEST_NAMES if name in table.raw]
+    missing = np.sum([column.codes[first] < 0 for column in columns], axis=0)
+    channel = table.text("channel").codes[first]
+    many = np.zeros(len(first), dtype=np.bool_)
+    for code in np.unique(channel).tolist():
+        inside = channel == code
+        many[inside] = missing[inside] > np.median(missing[inside])
+    return np.where(many, "many", "few").astype(object)
+
+
+def _origins(table: ManifestTable) -> Texts:
+    origin = np.array([name or NO_KEY for name in origin_of(table)], dtype=object)
+    names, counts = np.unique(origin, return_counts=True)
+    rare = set(names[counts < _LEAST_ORIGIN * len(origin)].tolist()) - {NO_KEY}
+    return np.array(["others" if name in rare else name for name in origin.tolist()], dtype=object)
+
+
+def _after_change(declared_s: Ints) -> Texts:
+    """The latest policy date that lies at most `AFTER_DAYS` back, if one does."""
+    day = declared_s // 86400
+    out = np.full(len(day), "other days", dtype=object)
+    for change in sorted(policy_dates(), key=lambda row: row.date):
+        at = int(datetime(change.date.year, change.date.month, change.date.day, tzinfo=UTC).timestamp()) // 86400
+        out[(day >= at) & (day < at + AFTER_DAYS)] = f"after {change.date.isoformat()}"
+    return out
+
+
+def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[str, Slicing]:
+    """Slices by what the simulator knows of finds: honest shipments belong to none of the values."""
+    network = world.network[shipments]
+    of_network = network != HONEST
+    shown, strength = world.typologies[shipments], world.strength[shipments]
+    typology = {name: shown[:, k] & of_network for k, name in enumerate(TRACES)}
+    typology["none shown"] = of_network & ~shown.any(axis=1)
+    out = {
+        "typology": Slicing({name: inside for name, inside in typology.items() if inside.any()}, of_finds=True),
+        "strength": Slicing({name: strength == code for code, name in enumerate(STRENGTHS)}, of_finds=True),
+    }
+    if learned is not None:
+        known = np.isin(network, np.unique(world.network[learned]))
+        out["seen_network"] = Slicing({SEEN: of_network & known, UNSEEN: of_network & ~known}, of_finds=True)
+    if world.reactions:
+        out["reaction"] = Slicing(_reactions(world, world.reaction[shipments], of_network), of_finds=True)
+    return out
+
+
+def _reactions(world: WorldTruth, reaction: NDArray[np.int8], of_network: Bools) -> dict[str, Bools]:
+    """What the networks last reacted to: reactions are called ``cause:what changed``, and the causes are told apart."""
+    cause = np.array([*(name.partition(":")[0] for name in world.reactions), "none"], dtype=object)[reaction]
+    return {name: of_network & (cause == name) for name in dict.fromkeys([*sorted(set(cause.tolist())), "none"])}
+
+
+def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate: float) -> Floats:
+    """(n,) from 0 to 1: how much of each shipment is inspected when this share of traffic at the base rate is, the highest
+    scores first; of a tie at the threshold all are taken in part."""
+    traffic = np.where(
+        find, weight * (base_rate / weight[find].sum()), weight * ((1 - base_rate) / weight[~find].sum())
+    )
+    order = np.argsort(-score, kind="stable")
+    passed = int(np.searchsorted(np.cumsum(traffic[order]), share))
+    threshold = score[order[min(passed, len(order) - 1)]]
+    above, at = score > threshold, score == threshold
+    part = (share - float(traffic[above].sum())) / float(traffic[at].sum())
+    return np.where(above, 1.0, np.where(at, min(max(part, 0.0), 1.0), 0.0))
+
+
+def evaluate_slices(
+    scored: Scored, outcome: Outcome, cuts: Mapping[str, Slicing], *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Figures of the risk per slicing and value, as JSON values; too few finds give a reason instead of a figure."""
+    find, weight = outcome.any, outcome.weight
+    if not find.any() or find.all():
+        return {}
+    base_rate = sum(scored.base_rates.values())
+    taken = {share: taken_at(scored.risk, find, weight, share, base_rate)[find] for share in SHARES}
+    times = np.concatenate(list(poisson_times(int(find.sum()), resamples, seed))).astype(np.float64) * weight[find]
+    return {
+        name: {
+            value: _figures(scored, outcome, inside, cut.of_finds, taken, times, seed)
+            for value, inside in cut.of_value.items()
+        }
+        for name, cut in cuts.items()
+    }
+
+
+def _figures(
+    scored: Scored, outcome: Outcome, inside: Bools, of_finds: bool, taken: Mapping[float, Floats], times: Floats, seed: int
+) -> dict[str, Any]:  # fmt: skip
+    find, weight = outcome.any, outcome.weight
+    own = inside[find]
+    finds = int(own.sum())
+    members = (inside & find) | ~find if of_finds else inside
+    clean = members & ~find
+    out: dict[str, Any] = {"shipments": int(inside.sum()), "finds": finds}
+    red: float | None = None
+    if scored.lane is not None and not of_finds and clean.sum() >= _LEAST_CLEAN:
+        red = float((scored.lane[clean] == RED).mean())
+    if finds < MIN_FINDS or not clean.any():
+        lacking = f"{finds} finds; at least {MIN_FINDS} are needed" if finds < MIN_FINDS else "no clean shipment"
+        none = Estimate(None, reason=lacking).to_json()
+        recall = {f"{share:g}": none for share in SHARES}
+        return out | {"pr_auc": none, "recall": recall, "false_positive_rate_red": red}
+    ranking = Ranking(scored.risk[members], find[members], weight[members])
+    curves = ranking.resampled(_AUC_RESAMPLES, seed)
+    total = times[:, own].sum(axis=1)
+    drawn = total > 0
+    recalls = {}
+    for share, part in taken.items():
+        value = float(np.average(part[own], weights=weight[find][own]))
+        draws = (times[:, own] @ part[own])[drawn] / total[drawn]
+        recalls[f"{share:g}"] = interval(value, draws.tolist()).to_json()
+    return out | {
+        "prevalence": ranking.prevalence,
+        "pr_auc": interval(ranking.curve().pr_auc(), [curve.pr_auc() for curve in curves]).to_json(),
+        "recall": recalls,
+        "false_positive_rate_red": red,
+    }

@@ -1,0 +1,244 @@
+"""What a run's figures rest on: each group of features left out in turn, and each typology never shown in training.
+
+One booster that learns any content against none stands for the model: its features are binned once, and each variant is a
+refit on a part of the columns or of the rows of the same bins. What is compared is refit with refit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.base import Feature
+from features.reference import typologies
+from training.data.dataset import Dataset
+from training.data.stream import Part
+from training.data.windows import Window
+from training.evaluation.evaluation import Outcome
+from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
+from training.evaluation.slices import taken_at
+from training.fitting.boosting import BoostingParams, Examples, HeadFit, any_head
+from training.worlds.own.networks.traces import TRACES
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Say = Callable[[str], None]
+
+ABLATION_SHARE: Final = 0.005
+LEFT_OUT_SHARE: Final = 0.01
+#: A study fits some thirty boosters. More clean rows than this for each find cost time and hardly change an order of
+#: variants that all learn from the same ones.
+CLEAN_PER_FIND: Final = 150
+
+
+class Bench:
+    """A booster on ``train``, refitted at will without some columns or rows, and its scores of a test window.
+
+    ``test`` (m, F) are the features of the test window's goods items and ``first_row`` (n,) where its shipments start;
+    ``trees`` is how many trees every refit has.
+    """
+
+    def __init__(
+        self, train: Examples, test: Floats, first_row: Ints, features: Sequence[Feature], params: BoostingParams, *,
+        trees: int, seed: int, threads: int,
+    ) -> None:  # fmt: skip
+        self.features = tuple(features)
+        self.find = any_head(train.find)
+        self._test, self._first_row, self._trees, self._threads = test, first_row, trees, threads
+        monotone = [feature.monotone for feature in features]
+        self._settings = params.lightgbm(seed=seed, threads=threads, monotone=monotone)
+        self._binned = lgb.Dataset(
+            train.matrix, self.find.astype(np.float64), weight=train.weight, params=self._settings, free_raw_data=True
+        ).construct()
+
+    def scores(self, *, without_columns: Ints | None = None, without_rows: Ints | None = None) -> Floats:
+        """(n,) raw log-odds of the test shipments by a refit without some columns, or some rows, of the training data.
+
+        Raises `ValueError` where nothing is left to learn from.
+        """
+        settings, data = dict(self._settings), self._binned
+        if without_columns is not None:
+            allowed = np.setdiff1d(np.arange(len(self.features)), without_columns)
+            if not len(allowed):
+                raise ValueError("no feature is left to learn from")
+            # What stands in no set of features that may meet in a tree is never used, and the bins stay as they are.
+            settings["interaction_constraints"] = [allowed.tolist()]
+        if without_rows is not None and len(without_rows):
+            kept = np.setdiff1d(np.arange(len(self.find)), without_rows)
+            if not self.find[kept].any():
+                raise ValueError("no find is left to learn from")
+            data = self._binned.subset(kept.tolist(), params=settings)
+        booster = lgb.train(settings, data, num_boost_round=self._trees)
+        raw = np.asarray(booster.predict(self._test, raw_score=True, num_threads=self._threads), dtype=np.float64)
+        return np.asarray(np.maximum.reduceat(raw, self._first_row))
+
+
+def trees_of(fits: Mapping[str, HeadFit]) -> int:
+    """How many trees a booster of any content has: those common to all heads, or those of an only head."""
+    return max(fit.common or fit.trees for fit in fits.values())
+
+
+def ablation(
+    bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, say: Say
+) -> dict[str, Any]:  # fmt: skip
+    """Per group of features what a refit without it reaches on ``outcome`` (n,), and by how much the PR-AUC changes from that
+    of the scores ``full`` (n,) of a refit with all; too few finds give a reason."""
+    groups = list(dict.fromkeys(feature.group for feature in bench.features))
+    find, weight = outcome.any, outcome.weight
+    if len(groups) < 2:
+        return {}
+    if find.sum() < MIN_FINDS or find.all():
+        none = Estimate(None, reason=f"{int(find.sum())} finds; at least {MIN_FINDS} are needed").to_json()
+        few = {"pr_auc": none, "recall_0.005": none, "pr_auc_change": none}
+        return {group: {"features": len(_columns(bench, group)), **few} for group in groups}
+    times = list(poisson_times(len(find), resamples, seed))
+    with_all = Ranking(full, find, weight)
+    before = [curve for part in times for curve in with_all.curves(part)]
+    out: dict[str, Any] = {}
+    for number, group in enumerate(groups, 1):
+        say(f"without {group} ({number} of {len(groups)})")
+        columns = _columns(bench, group)
+        ranking = Ranking(bench.scores(without_columns=columns), find, weight)
+        after = [curve for part in times for curve in ranking.curves(part)]
+        curve = ranking.curve()
+        both = [(a, b) for a, b in zip(after, before, strict=True) if a is not None and b is not None]
+        change = curve.pr_auc() - with_all.curve().pr_auc()
+        out[group] = {
+            "features": len(columns),
+            "prevalence": ranking.prevalence,
+            "pr_auc": interval(curve.pr_auc(), [a.pr_auc() for a, _ in both]).to_json(),
+            "recall_0.005": interval(
+                _recall(curve, base_rate), [_recall(a, base_rate) for a, _ in both]
+            ).to_json(),
+            "pr_auc_change": interval(change, [a.pr_auc() - b.pr_auc() for a, b in both]).to_json(),
+        }  # fmt: skip
+    return out
+
+
+def _columns(bench: Bench, group: str) -> Ints:
+    return np.array([k for k, feature in enumerate(bench.features) if feature.group == group], dtype=np.int64)
+
+
+def _recall(curve: Curve, base_rate: float) -> float:
+    return curve.at_share(ABLATION_SHARE, base_rate)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which typologies show: ``learned`` (rows, TRACES) in the shipment of each row learned from, ``tested`` (n, TRACES) in
+    each test shipment."""
+
+    learned: Bools
+    tested: Bools
+
+
+def left_out_typologies(
+    bench: Bench, full: Floats, outcome: Outcome, shown: Shown, *, base_rate: float, resamples: int = RESAMPLES,
+    seed: int = 0, say: Say,
+) -> dict[str, Any]:  # fmt: skip
+    """Recall at `LEFT_OUT_SHARE` of the finds that show a typology, with it in training (scores ``full``) and without: the
+    finds that show it are taken out of the rows learned from, none of them stands in as clean.
+
+    ``average_ratio`` is the mean recall without over the mean recall with, each typology counting alike. Intervals
+    resample the finds; thresholds stay. Too few finds give a reason.
+    """
+    find, weight = outcome.any, outcome.weight
+    known = typologies()
+    out: dict[str, Any] = {}
+    draws: list[tuple[Floats, Floats]] = []
+    recalls: list[tuple[float, float]] = []
+    if find.sum() < MIN_FINDS or find.all():
+        reason = f"{int(find.sum())} finds; at least {MIN_FINDS} are needed"
+        return {"average_ratio": Estimate(None, reason=reason).to_json()}
+    with_all = taken_at(full, find, weight, LEFT_OUT_SHARE, base_rate)[find]
+    times = np.concatenate(list(poisson_times(int(find.sum()), resamples, seed))).astype(np.float64) * weight[find]
+    for k, typology in enumerate(TRACES):
+        own = shown.tested[find, k]
+        rows = np.flatnonzero(bench.find & shown.learned[:, k])
+        one: dict[str, Any] = {"name": known[typology].name, "finds": int(own.sum()), "finds_left_out": len(rows)}
+        out[typology] = one
+        lacking = _lacking(int(own.sum()), len(rows), int(bench.find.sum()))
+        if lacking is not None:
+            one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), Estimate(None, reason=lacking).to_json())
+            continue
+        say(f"without {typology} {known[typology].name} ({k + 1} of {len(TRACES)})")
+        without = taken_at(bench.scores(without_rows=rows), find, weight, LEFT_OUT_SHARE, base_rate)[find]
+        drawn = times[:, own].sum(axis=1)
+        pair = tuple((times[:, own] @ part[own]) / np.where(drawn > 0, drawn, np.nan) for part in (with_all, without))
+        value = tuple(float(np.average(part[own], weights=weight[find][own])) for part in (with_all, without))
+        draws.append((pair[0], pair[1]))
+        recalls.append((value[0], value[1]))
+        one["recall_with"] = interval(value[0], pair[0][drawn > 0].tolist()).to_json()
+        one["recall_without"] = interval(value[1], pair[1][drawn > 0].tolist()).to_json()
+        one["ratio"] = _ratio([value], [(pair[0], pair[1])]).to_json()
+    out["average_ratio"] = _ratio(recalls, draws).to_json()
+    return out
+
+
+def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
+    if finds < MIN_FINDS:
+        return f"{finds} finds show it in this window; at least {MIN_FINDS} are needed"
+    if learned == 0:
+        return "no find that shows it was learned from"
+    if all_learned - learned < MIN_FINDS:
+        return f"{all_learned - learned} finds are left to learn from; at least {MIN_FINDS} are needed"
+    return None
+
+
+def _ratio(
+    recalls: Sequence[tuple[float, float] | tuple[float, ...]], draws: Sequence[tuple[Floats, Floats]]
+) -> Estimate:
+    """Mean recall without over mean recall with."""
+    if not recalls:
+        return Estimate(None, reason="no typology has enough finds")
+    with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
+    if with_all == 0.0:
+        return Estimate(None, reason="no find that shows it is found even with it in training")
+    drawn_with, drawn_without = (np.nanmean(np.array([pair[i] for pair in draws]), axis=0) for i in (0, 1))
+    usable = np.isfinite(drawn_with) & (drawn_with > 0)
+    return interval(without / with_all, (drawn_without[usable] / drawn_with[usable]).tolist())
+
+
+def thinned(examples: Examples, seed: int) -> tuple[Examples, Ints]:
+    """All finds and at most `CLEAN_PER_FIND` clean rows for each, weighted for those left out, and which rows they are."""
+    find = any_head(examples.find)
+    share = min(1.0, CLEAN_PER_FIND * int(find.sum()) / max(1, int((~find).sum())))
+    kept = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))
+    weight = examples.weight[kept] * np.where(find[kept], 1.0, 1.0 / share if share else 1.0)
+    return Examples(examples.matrix[kept], examples.find[kept], weight), kept
+
+
+def run_study(
+    features: Sequence[Feature], data: Dataset, window: Window, part: Part, examples: Examples, learned: Ints,
+    fits: Mapping[str, HeadFit], params: BoostingParams, *, base_rate: float, seed: int, threads: int, say: Say,
+) -> dict[str, Any]:  # fmt: skip
+    """Sections ``ablation`` and, in a simulated world, ``left_out_typologies``: on the truth where it is known, else on the
+    office's labels.
+
+    ``window`` and ``part`` are what is tested on; ``learned`` (n,) are the rows of the data that ``examples`` (n rows) were
+    taken from, and ``fits`` what the model became of them.
+    """
+    truth = data.truth_of_shipment()
+    outcome = part.outcome
+    if truth is not None:
+        outcome = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
+    say("all features")
+    sample, kept = thinned(examples, seed)
+    bench = Bench(
+        sample, part.matrix, part.first_row, features, params, trees=trees_of(fits), seed=seed, threads=threads
+    )  # fmt: skip
+    full = bench.scores()
+    out = {"ablation": ablation(bench, full, outcome, base_rate=base_rate, seed=seed, say=say)}
+    if data.world is not None:
+        shows = data.world.typologies
+        shown = Shown(shows[data.table.shipment[learned[kept]]], shows[window.shipments])
+        out["left_out_typologies"] = left_out_typologies(
+            bench, full, outcome, shown, base_rate=base_rate, seed=seed, say=say
+        )
+    return out

@@ -1,0 +1,78 @@
+"""Calibration once more in a world with a tenth of the illicit traffic, by the same model and without refitting.
+
+Illicit traffic is far rarer than any world that can be trained on. If predicted and observed finds still agree when it is ten
+times rarer and the base rate says so, there is reason to trust the correction further down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from models.scoring.risk_model import RiskModel
+from training.data.dataset import Progress, simulated
+from training.data.stream import replayed, transform
+from training.data.windows import NEVER, Window
+from training.evaluation.calibration_check import calibration_check
+from training.evaluation.evaluation import Outcome, scored_of_model
+from training.evaluation.metrics import RESAMPLES
+from training.worlds.own.priors import Priors, load_priors
+
+FACTOR: Final = 0.1
+_ILLICIT: Final = "illicit.prevalence"
+
+
+@dataclass(frozen=True, slots=True)
+class TenthWorld:
+    """The world that the model was trained in, as `training.data.dataset.simulated` makes it."""
+
+    rows: int
+    seed: int
+
+
+def scaled_priors(factors: Mapping[str, float], priors: Priors | None = None) -> Priors:
+    """Priors with some numbers multiplied; raises `training.worlds.own.priors.BadPrior` for a name that is no number."""
+    priors = priors or load_priors()
+    values = {name: priors.number(name) * factor for name, factor in factors.items()}
+    changed = {name: replace(priors.by_name[name], value=value) for name, value in values.items()}
+    return Priors(MappingProxyType({**priors.by_name, **changed}))
+
+
+def calibration_in_tenth(
+    model: RiskModel, world: TenthWorld, window: Window, *, threads: int, resamples: int = RESAMPLES, say: Progress | None = None
+) -> dict[str, Any]:  # fmt: skip
+    """`calibration_check` on truth and office labels of the same days as ``window``, at a tenth of the base rates.
+
+    The other world's history is replayed from its first day; features are computed for those days alone.
+    """
+    data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=say)
+    stream, _ = replayed(data)
+    inside = np.flatnonzero((data.table.declared_s >= window.start_s) & (data.table.declared_s < window.end_s))
+    same_days = Window("test", window.start_s, window.end_s, NEVER - 1, inside)
+    table = stream.table(same_days)
+    matrix = transform(model.space, table, stream.history[inside])
+    rates = {head: FACTOR * rate for head, rate in model.base_rates.items()}
+    scored = scored_of_model(model, matrix, table, threads=threads, base_rates=rates)
+    labels = stream.labels(same_days)
+    found = np.logical_or.reduceat(labels.find, table.first_row, axis=0)
+    outcomes = {"office": Outcome(found, labels.weight)}
+    truth = data.truth_of_shipment()
+    if truth is not None:
+        outcomes["truth"] = Outcome(truth[inside], np.ones(len(inside)))
+    checks = {
+        kind: calibration_check(
+            scored.risk,
+            outcome.any,
+            outcome.weight,
+            base_rate=sum(rates.values()),
+            resamples=resamples,
+            seed=world.seed,
+        )
+        for kind, outcome in outcomes.items()
+    }
+    best = outcomes.get("truth", outcomes["office"])
+    return {"rows": table.n_rows, "prevalence": float(np.average(best.any, weights=best.weight)), **checks}

@@ -1,0 +1,1 @@
+"""Fitting of boosters and calibrators."""

@@ -1,0 +1,113 @@
+"""The registered model as MLflow's pyfunc, from code: a table of flat columns in, the scores of the service out.
+
+MLflow runs this file when the model is loaded. What it adds to the bundle is only the way in and out: the bundle is
+read by `models.bundle.bundle` and scored by `models.scoring.risk_model`, as in the service.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow.models
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from mlflow.pyfunc.model import PythonModel
+
+from features.manifest.fields import MANIFEST_NAMES
+from features.readers.as_text import text_column
+from features.table.table import Coded, ManifestTable
+from models.bundle.bundle import load
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import ScoreSettings
+
+
+class TidewaiterModel(PythonModel):
+    """Scores goods items, one row each; the rows of a shipment are adjacent.
+
+    Each call starts from the history in the bundle and goes along with the rows in their order, as a file would.
+    """
+
+    def __init__(self) -> None:
+        self._model: RiskModel | None = None
+
+    def load_context(self, context: Any) -> None:
+        self._model = load(context.artifacts["bundle"])
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """(n rows): ``risk percentile risk_<head>... item_risk lane selected_by model_version bundle_digest error``.
+
+        A row that cannot be read has an empty risk, and ``error`` says why. There are no ``params``.
+        """
+        if self._model is None:
+            raise RuntimeError("The model was not loaded")
+        return score_frame(self._model, model_input)
+
+
+def frame_columns(frame: pd.DataFrame) -> dict[str, Coded]:
+    """The manifest columns of a frame as declared text: whole numbers without ``.0``, missing values of any kind as
+    missing.
+    """
+    return {name: column_of(frame, name) for name in MANIFEST_NAMES if name in frame.columns}
+
+
+def column_of(frame: pd.DataFrame, name: str) -> Coded:
+    """One column of a frame as declared text."""
+    series = frame[name]
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        # Plain UTC text: Arrow's way to these columns is one that pandas deprecates.
+        series = series.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if series.dtype == object:
+        array = pa.chunked_array([pa.array([_text(value) for value in series.tolist()], pa.string())])
+    else:
+        # A string column of pandas comes as a chunked array, a column of numbers as a plain one.
+        array = pa.Table.from_pandas(series.to_frame(name), preserve_index=False).column(0)
+    return Coded.from_arrow(text_column(array))
+
+
+def _text(value: Any) -> str | None:
+    """One value of a column of mixed kinds."""
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ";".join(str(part) for part in value)
+    texts = text_column(pa.chunked_array([pa.array([value])])).to_pylist()
+    return None if texts[0] is None else str(texts[0])
+
+
+def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings | None = None) -> pd.DataFrame:
+    """Scores of a frame's rows, with the frame's index."""
+    further = {field.name: column_of(frame, field.name) for field in model.space.further_fields if field.name in frame}
+    table = ManifestTable.from_columns(frame_columns(frame), len(frame), further=further)
+    accepted = table.accepted()
+    scores = model.score(accepted, model.history.copy(), settings=settings)
+    rows = np.flatnonzero(~table.refused)
+    of_row = accepted.shipment
+
+    def spread(values: Any, missing: Any, dtype: Any) -> Any:
+        out = np.full(len(frame), missing, dtype=dtype)
+        out[rows] = values
+        return out
+
+    out: dict[str, Any] = {
+        "risk": spread(scores.risk[of_row], np.nan, np.float64),
+        "percentile": spread(scores.percentile[of_row], np.nan, np.float64),
+    }
+    if model.heads != ("risk",):
+        for head, values in scores.heads.items():
+            out[f"risk_{head}"] = spread(values[of_row], np.nan, np.float64)
+    out["item_risk"] = spread(scores.item_risk, np.nan, np.float64)
+    out["lane"] = spread(scores.lane[of_row], None, object)
+    out["selected_by"] = spread(scores.selected_by[of_row], None, object)
+    out["model_version"] = model.version
+    out["bundle_digest"] = model.digest
+    errors = np.full(len(frame), None, dtype=object)
+    for row, problems in table.refusals().items():
+        errors[row] = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+    out["error"] = errors
+    return pd.DataFrame(out, index=frame.index)
+
+
+mlflow.models.set_model(TidewaiterModel())

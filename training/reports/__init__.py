@@ -1,0 +1,1 @@
+"""Reports, model cards, plots and comparisons of runs."""

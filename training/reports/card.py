@@ -1,0 +1,173 @@
+"""The model card: where a model comes from, what it was trained on and how, how good it is, and what it cannot do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from models.lanes import RED_SHARE, YELLOW_SHARE
+from models.scoring.risk_model import RiskModel
+from models.scoring.settings import RISK
+from training.data.dataset import Dataset
+from training.data.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
+from training.data.windows import Windows
+from training.fitting.boosting import MIN_HEAD_FINDS, HeadFit, importances
+from training.reports.card_sections import card_sections, short_metrics
+
+if TYPE_CHECKING:
+    from training.pipeline import TrainConfig
+
+#: Libraries whose versions decide the bytes of a bundle.
+_LIBRARIES: Final = ("lightgbm", "numpy", "scipy")
+
+_LIMITS: Final = (
+    "It ranks shipments for a person to decide on; a lane is a recommendation and no finding.",
+    "It knows what a manifest states. What is declared flawlessly by an inconspicuous party stays out of its reach.",
+    "Probabilities rest on the base rate in use. The default base rates are assumed; an office sets its own.",
+    "Uninspected shipments are presumed clean while training: patterns that nobody inspected are learned as harmless.",
+    "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
+    "Trade and concealment change: compare scores with the results of random inspections, and retrain.",
+)
+_SIMULATED: Final = (
+    "It was trained on simulated trade, whose priors are partly assumed: the figures below hold in that world. "
+    "Retrain on an office's own data before relying on them."
+)
+
+
+def created_at(data: Dataset) -> str:
+    """The time a bundle states: SOURCE_DATE_EPOCH where set, else the last day of its data, so that a rerun gives equal
+    bytes.
+
+    Data without any time has no last day; the present time is stated then.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch:
+        moment = datetime.fromtimestamp(int(epoch), UTC)
+    elif data.has_times:
+        moment = datetime.fromtimestamp(int(data.table.declared_s[-1]), UTC).replace(hour=0, minute=0, second=0)
+    else:
+        moment = datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def model_version(data: Dataset, config: TrainConfig) -> str:
+    """Last day of the data and eight digits that stand for data, label, seed and parameters."""
+    what = json.dumps(
+        [data.digest, config.label, config.positive, config.seed, config.threads, config.params.to_json()]
+    )
+    short = hashlib.sha256(what.encode()).hexdigest()[:8]
+    return f"{data.span()[1].replace('-', '.')}-{short}" if data.has_times else f"untimed-{short}"
+
+
+def code_version() -> str:
+    """Version of the installed package."""
+    try:
+        return version("tidewaiter")
+    except PackageNotFoundError:
+        return "0+checkout"
+
+
+def data_card(data: Dataset) -> dict[str, Any]:
+    """Source, digest, size and span of the data."""
+    finds = data.labels.shipment_find(data.table)
+    out: dict[str, Any] = {
+        # A path says where a file lay, not what it is; its name and digest do, on any machine.
+        "source": data.source if data.truth is not None else Path(data.source).name,
+        "sha256": data.digest,
+        "goods_items": data.table.n_rows,
+        "shipments": data.table.n_shipments,
+        "inspected_shipments": int(data.labels.inspected.sum()),
+        "finds": {head: int(finds[:, k].sum()) for k, head in enumerate(data.labels.heads)},
+        "rows_refused": data.rows_refused,
+        "notes": list(data.notes),
+    }
+    if data.has_times:
+        out["from"], out["to"] = data.span()
+    return out
+
+
+def build_card(
+    model: RiskModel,
+    data: Dataset,
+    config: TrainConfig,
+    windows: Windows,
+    metrics: dict[str, Any],
+    first: dict[str, HeadFit],
+    final: dict[str, HeadFit],
+    clean_kept: dict[str, float],
+) -> dict[str, Any]:
+    """The card of a model, plain JSON: facts for programs, and under ``sections`` the card that a person reads."""
+    gain = importances(dict(model.boosters), model.space.names)
+    own = model.heads == (RISK,)
+    heads = {
+        head: {
+            "trees": fit.trees,
+            "trees_common_to_all_heads": fit.common,
+            "finds_learned_from": fit.finds,
+            "training_prevalence": model.prevalence[head],
+            "base_rate": model.base_rates[head],
+            "base_rate_is": "the share of finds in its data" if own else "assumed",
+            "calibrator": model.calibrators[head].kind,
+            **(
+                {"constant": f"fewer than {MIN_HEAD_FINDS} finds in the fit window: it answers its prior"}
+                if fit.constant
+                else {}
+            ),
+        }
+        for head, fit in final.items()
+    }
+    card: dict[str, Any] = {
+        "description": (
+            f"Probability that the column {config.label!r} says yes" if own
+            else "Probability, from the manifest alone, that a shipment holds fentanyl or an analogue, a precursor, "
+            "or press equipment"
+        ),
+        "limits": [*((_SIMULATED,) if data.truth is not None else ()), *_LIMITS],
+        "data": data_card(data),
+        **({"label": {"column": config.label, "positive": config.positive}} if own else {}),
+        "windows": windows.to_json(data.found(), data.labels.known_s),
+        "heads": heads,
+        "training": {
+            "seed": config.seed,
+            "threads": config.threads,
+            "parameters": config.params.to_json(),
+            "trees_before_refit": {head: fit.trees for head, fit in first.items()},
+            "share_of_clean_shipments_kept": clean_kept,
+            "largest_weight": MOST_WEIGHT,
+            "largest_weight_while_learning": MOST_LEARNING_WEIGHT,
+        },
+        "lanes": {"red_share": RED_SHARE, "yellow_share": YELLOW_SHARE},
+        "metrics": short_metrics(metrics),
+        "monotone": {name: "rises" if sign > 0 else "falls" for name, sign in model.monotone_features.items()},
+        "code": {"tidewaiter": code_version(), "libraries": {name: version(name) for name in _LIBRARIES}},
+        "features": [
+            {"name": f.name, "group": f.group, "meaning": f.meaning, "share_of_gain": round(gain[f.name], 6)}
+            for f in model.space.features
+        ],
+    }  # fmt: skip
+    finite: dict[str, Any] = _finite(card)
+    return finite | {"sections": card_sections(model.name, model.version, finite, metrics)}
+
+
+def run_document(model: RiskModel, digest: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What a run's ``metrics.json`` holds: all figures, and which model, data, windows and parameters they belong to."""
+    about = {key: model.card[key] for key in ("data", "windows", "training")}
+    document: dict[str, Any] = _finite({"model": {"version": model.version, "digest": digest}, **about, **metrics})
+    return document
+
+
+def _finite(value: Any) -> Any:
+    """JSON values with every number that is not finite replaced by None."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

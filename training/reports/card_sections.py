@@ -1,0 +1,187 @@
+"""The model card in short, under the headings usual for model cards (Mitchell et al., Model Cards for Model Reporting,
+2019): what the model is for, what it was tried on, how good it is there, and what it must not be used for.
+
+The same sections are the bundle's ``CARD.md``, the run's ``model_card.md`` and a section of its report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.scoring.settings import RISK
+from training.evaluation.bars import bars
+from training.reports.flat import labels_of, part
+from training.reports.words import estimate_text, labels_text, name_text, number_text, one_in, share_text
+
+CardSection = dict[str, Any]
+
+
+def _section(heading: str, text: list[str], columns: list[str] | None = None, rows: Any = ()) -> CardSection:
+    """``text`` are paragraphs; the table is left out when it has no rows."""
+    made = [[str(cell) for cell in row] for row in rows]
+    return {"heading": heading, "text": text, **({"table": {"columns": columns, "rows": made}} if made else {})}
+
+
+def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[CardSection]:
+    """The sections of a card, plain JSON, from the card's facts and the run's figures."""
+    return [
+        _details(name, version, card),
+        _use(card),
+        _factors(metrics),
+        _measures(metrics),
+        _evaluation_data(card, metrics),
+        _training_data(card),
+        *_figures(metrics),
+        _ethics(metrics),
+        _section("Caveats and recommendations", [str(limit) for limit in card.get("limits", ())]),
+    ]
+
+
+def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that a bundle carries: those of its card, without slices, bins and margins, which the run keeps."""
+    kept: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
+    kept["labels"] = {
+        kind: {name: {k: v for k, v in one.items() if k != "reliability"} for name, one in scores.items()}
+        for kind, scores in labels_of(metrics).items()
+    }
+    for section in ("calibration", "calibration_tenth"):
+        tops = {kind: {"top": part(metrics, section, kind)["top"]} for kind in part(metrics, section)
+                if part(metrics, section, kind, "top")}  # fmt: skip
+        if tops:
+            kept[section] = tops
+    for section in ("lanes", "false_positives_by_origin", "misses_against", "ceiling"):
+        if metrics.get(section):
+            kept[section] = metrics[section]
+    average = part(metrics, "left_out_typologies", "average_ratio")
+    return kept | ({"left_out_typologies": {"average_ratio": dict(average)}} if average else {})
+
+
+def _details(name: str, version: str, card: Mapping[str, Any]) -> CardSection:
+    heads = ", ".join(name_text(head) for head in part(card, "heads"))
+    code = part(card, "code")
+    libraries = ", ".join(f"{k} {v}" for k, v in part(code, "libraries").items())
+    return _section(
+        "Model details",
+        [
+            f"{name} {version}, made by tidewaiter {code.get('tidewaiter', '')} ({libraries}).",
+            f"{card.get('description', '')}. Gradient-boosted trees over features of the manifest and of what was known "
+            f"of its parties on that day, one set of trees per head ({heads}), calibrated and corrected to a base rate.",
+        ],
+    )
+
+
+def _use(card: Mapping[str, Any]) -> CardSection:
+    return _section(
+        "Intended use",
+        [
+            "For: putting shipments in an order in which a customs office, a postal operator or a carrier with a fixed "
+            "capacity looks at them, with reasons to read; and for choosing what is inspected further.",
+            "Users: targeting analysts, and the engineers and data scientists who support them.",
+            "Not for: deciding anything about a person or a company by itself, detaining a shipment without a person's "
+            "decision, ranking parties or countries, or traffic unlike that of its data.",
+        ],
+    )
+
+
+def _factors(metrics: Mapping[str, Any]) -> CardSection:
+    named = ", ".join(name_text(name) for name in part(metrics, "slices"))
+    tried = f"Measured apart in the run's report: {named}." if named else "No slices were measured in this run."
+    return _section(
+        "Factors",
+        [
+            "What changes how well it does: the channel and how much a manifest states, the language of descriptions, "
+            "whether the parties were seen before, the origin, the number of goods items, and the law of the day.",
+            tried,
+        ],
+    )
+
+
+def _measures(metrics: Mapping[str, Any]) -> CardSection:
+    return _section(
+        "Metrics",
+        [
+            "Recall and precision when a share of traffic is opened, traffic weighted to the base rate; PR-AUC with its "
+            "prevalence; predicted over observed finds; rate of clean shipments in the red lane by origin.",
+            "Intervals are 95 % bootstrap intervals over shipments. A figure with too few finds is not given.",
+        ],
+    )
+
+
+def _evaluation_data(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
+    labels = labels_of(metrics)
+    counts = "; ".join(
+        f"{number_text(part(scores, RISK).get('finds'))} finds by {labels_text(kind)}"
+        for kind, scores in labels.items()
+    )
+    shipments = next((part(scores, RISK).get("shipments") for scores in labels.values()), None)
+    test = part(card, "windows", "windows", "test")
+    when = f", {str(test['from'])[:10]} to {str(test['to'])[:10]}" if "from" in test else ""
+    if not labels:
+        return _section("Evaluation data", ["Nothing was evaluated."])
+    return _section(
+        "Evaluation data",
+        [
+            f"{str(metrics.get('evaluated_on', 'A labelled file'))[:1].upper()}{str(metrics.get('evaluated_on', ''))[1:]}"
+            f"{when}: {number_text(shipments)} shipments, {counts}. It lies after everything that the model was fitted, "
+            "stopped and calibrated on, with a gap as long as results take to come in."
+            if when
+            else f"{metrics.get('evaluated_on', 'A labelled file')}: {number_text(shipments)} shipments, {counts}."
+        ],
+    )
+
+
+def _training_data(card: Mapping[str, Any]) -> CardSection:
+    about = part(card, "data")
+    span = f", {about['from']} to {about['to']}" if "from" in about else ""
+    finds = ", ".join(f"{number_text(n)} {name_text(head)}" for head, n in part(about, "finds").items())
+    text = [
+        f"{about.get('source')}{span}: {number_text(about.get('shipments'))} shipments with "
+        f"{number_text(about.get('goods_items'))} goods items, {number_text(about.get('inspected_shipments'))} inspected, "
+        f"finds: {finds}. SHA-256 {about.get('sha256')}.",
+        "Shipments that nobody inspected are presumed clean while training.",
+    ]
+    return _section("Training data", [*text, *(str(note) for note in about.get("notes", ()))])
+
+
+def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:
+    rows = []
+    for kind, scores in labels_of(metrics).items():
+        for name, one in scores.items():
+            at = part(one, "at_inspected_share", "0.005")
+            rows.append(
+                [
+                    name_text(name),
+                    labels_text(kind),
+                    number_text(one.get("finds")),
+                    f"{estimate_text(one.get('pr_auc'))} at {number_text(one.get('prevalence'))}",
+                    estimate_text(at.get("recall"), percent=True),
+                    one_in(at.get("precision_at_base_rate")),
+                ]
+            )
+    columns = ["Score", "Against", "Finds", "PR-AUC at prevalence", "Recall, 0.5 % opened", "Precision at base rate"]
+    sections = [_section("Quantitative analyses", ["Each score by itself, with 95 % intervals."], columns, rows)]
+    checked = bars(metrics)
+    if checked:
+        verdict = {True: "met", False: "missed", None: "not measured"}
+        judged = [[bar.name, bar.measured, bar.wanted, verdict[bar.met]] for bar in checked]
+        text = ["Set before the run, for the simulated world."]
+        sections.append(_section("Bars", text, ["Bar", "Measured", "Wanted", "Verdict"], judged))
+    return sections
+
+
+def _ethics(metrics: Mapping[str, Any]) -> CardSection:
+    origins = part(metrics, "false_positives_by_origin")
+    ratio = origins.get("ratio")
+    text = [
+        "A clean shipment that is opened costs its sender and receiver time. A person decides; origin alone must not "
+        "carry a shipment into the red lane.",
+        f"Rate of clean shipments in red, largest to smallest origin: {ratio:.2f}."
+        if isinstance(ratio, float)
+        else f"No ratio of false alarms between origins can be given: {origins.get('reason', 'not measured')}.",
+    ]
+    rows = [
+        [origin, number_text(one.get("clean_shipments")), share_text(one.get("red_rate"))]
+        for origin, one in part(origins, "origins").items()
+    ]
+    return _section("Ethical considerations", text, ["Origin", "Clean shipments", "Of them in red"], rows)

@@ -1,0 +1,275 @@
+"""The sections of a run's report that say where its figures come from and how far they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from training.reports.blocks import Picture, Points, Section, Table
+from training.reports.flat import part
+from training.reports.sections import Run, mark
+from training.reports.words import estimate_text, name_text, number_text, share_text
+
+_MOST_FEATURES: Final = 40
+
+
+def ablation(run: Run) -> Section | None:
+    """What is lost without a group of features."""
+    groups = part(run.metrics, "ablation")
+    rows = [
+        (
+            name_text(group),
+            number_text(one.get("features")),
+            estimate_text(one.get("pr_auc_change")),
+            estimate_text(one.get("pr_auc")),
+            estimate_text(one.get("recall_0.005"), percent=True),
+        )
+        for group, one in groups.items()
+    ]
+    if not rows:
+        return None
+    columns = ("Left out", "Features", "Change of PR-AUC", "PR-AUC without", "Recall at 0.5 % without")
+    words = (
+        "Each group of features is left out in turn and the model trained again. Groups stand in for each other, so the "
+        "losses do not add up.",
+    )
+    table = Table("Without a group of features", columns, rows)
+    return Section("ablation", "What the evidence is worth", words, (*run.drawn("ablation"), table))
+
+
+def left_out(run: Run) -> Section | None:
+    """Recall on ways of working that the training never saw."""
+    found = part(run.metrics, "left_out_typologies")
+    rows = [
+        (
+            str(one.get("name") or name_text(name)),
+            number_text(one.get("finds")),
+            estimate_text(one.get("recall_with"), percent=True),
+            estimate_text(one.get("recall_without"), percent=True),
+            estimate_text(one.get("ratio")),
+        )
+        for name, one in found.items()
+        if name != "average_ratio" and isinstance(one, Mapping)
+    ]
+    if not rows:
+        return None
+    words = (
+        "Traffickers change their ways. Each typology is left out of training in turn; recall at 1 % inspected on its "
+        "shipments is then compared with that of the model which knew it. On average "
+        f"{estimate_text(found.get('average_ratio'))} of the recall is kept.",
+    )
+    columns = ("Typology", "Finds", "Recall when trained on", "Recall when left out", "Kept")
+    return Section("left-out", "Ways of working it never saw", words, (Table("Left-out typologies", columns, rows),))
+
+
+def ceiling(run: Run) -> Section | None:
+    """What could be reached at most, and how much of it is."""
+    top = part(run.metrics, "ceiling")
+    if not top:
+        return None
+    words = (
+        f"The ceiling is the same model trained on the truth and on {number_text(top.get('rows'))} rows. Trained on what "
+        f"an office knows, this model reaches {estimate_text(top.get('share'), percent=True)} of its PR-AUC. Recall of "
+        "the ceiling says whether the world is hopeless, recall of a tree of two questions whether it is too easy.",
+    )
+    rows = [
+        ("ceiling", estimate_text(top.get("pr_auc")), estimate_text(top.get("recall_0.005"), percent=True)),
+        (
+            "this model",
+            estimate_text(top.get("ours_pr_auc")),
+            estimate_text(top.get("ours_recall_0.005"), percent=True),
+        ),
+    ]
+    tree = part(top, "depth_2_tree")
+    if tree:
+        rows.append(
+            ("depth-2 tree", estimate_text(tree.get("pr_auc")), estimate_text(tree.get("recall_0.005"), percent=True))
+        )
+    note = f"PR-AUC at a prevalence of {number_text(top['prevalence'])}." if "prevalence" in top else ""
+    table = Table("Ceiling", ("Model", "PR-AUC", "Recall at 0.5 %"), rows, note)
+    return Section("ceiling", "How far it is from the best that is possible", words, (table,))
+
+
+def too_easy(run: Run) -> Section | None:
+    """Whether the simulated world gives itself away; set out as the check states it."""
+    found = part(run.metrics, "too_easy")
+    if not found:
+        return None
+    words = (
+        "A simulator can give itself away: by one telling field, by lengths and digits, by texts that only its illicit "
+        "shipments use. Each way is tried on the truth, with a bar set beforehand. "
+        f"{number_text(found.get('illicit_shipments'))} illicit shipments among {number_text(found.get('rows'))} rows.",
+    )
+    rows = [
+        (
+            str(one.get("name")),
+            estimate_text(one),
+            f"{one.get('sense', '')} {number_text(one.get('limit'))}",
+            mark(one.get("ok"), "holds", "broken"),
+        )
+        for one in found.get("bars", ())
+    ]
+    tables = [Table("Bars of the world", ("Check", "Value (95 % interval)", "Limit", "Verdict"), rows)] if rows else []
+    behind = {key: value for key, value in found.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
+    tables += nested_tables(behind, "What stands behind the bars")
+    return Section("too-easy", "Is the simulated world too easy", words, tables)
+
+
+def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
+    """Tables of a document of any shape: its plain values, then each list of objects and each object."""
+    plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _deep(one)]
+    tables = [Table(title, ("Figure", "Value"), plain, words=1)] if plain else []
+    for key, one in value.items():
+        if not _deep(one):
+            continue
+        rows = _rows(one)
+        if rows is None:
+            tables += nested_tables(one, name_text(key))
+            continue
+        columns = list(dict.fromkeys(column for _, row in rows for column in row))
+        named = [name for name, _ in rows if name]
+        cells = [[*([name] if named else []), *(_plain(row.get(column)) for column in columns)] for name, row in rows]
+        titles = (*(["Name"] if named else []), *(name_text(column) for column in columns))
+        texts = sum(all(isinstance(row.get(c), str | None) for _, row in rows) for c in columns)
+        tables.append(Table(name_text(key), titles, cells, words=max(1, texts + bool(named))))
+    return tables
+
+
+def _deep(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "value" not in value and bool(value)
+    return isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
+
+
+def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
+    """Named rows of a list of objects or of an object of flat objects, else None."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(one, Mapping) and not any(_deep(v) for v in one.values()) for one in value.values()):
+            return None
+        if any("value" in one for one in value.values()):
+            return [(name_text(name), {"value": one}) for name, one in value.items()]
+        return [(name_text(name), one) for name, one in value.items()]
+    return [("", one) for one in value if isinstance(one, Mapping)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return mark(value, "yes", "no")
+    if isinstance(value, Mapping):
+        return (
+            estimate_text(value) if "value" in value else ", ".join(f"{k}: {number_text(v)}" for k, v in value.items())
+        )
+    if isinstance(value, list | tuple):
+        return ", ".join(number_text(one) for one in value) or "none"
+    return number_text(value)
+
+
+def margins(run: Run) -> Section | None:
+    """Simulated against published figures."""
+    found: Sequence[Mapping[str, Any]] = run.metrics.get("margins") or ()
+    if not found:
+        return None
+    rows = [
+        (
+            str(one.get("figure")),
+            number_text(one.get("published")),
+            number_text(one.get("simulated")),
+            f"{number_text(one.get('low'))} to {number_text(one.get('high'))}",
+            mark(None if one.get("simulated") is None else one.get("ok"), "inside", "outside", "too few to say"),
+            str(one.get("source") or ""),
+        )
+        for one in found
+    ]
+    inside = sum(one.get("ok") is True for one in found)
+    words = (
+        f"Of {len(found)} published figures that the simulator was held to, {inside} come out inside their range.",
+    )
+    columns = ("Figure", "Published", "Simulated", "Range", "Verdict", "Source")
+    return Section("margins", "Simulated against published", words, (Table("Margins", columns, rows),))
+
+
+def data(run: Run) -> Section | None:
+    """Data, windows and labels."""
+    about, windows = part(run.card, "data"), part(run.card, "windows")
+    if not about and not windows:
+        return None
+    blocks: list[Table | Picture | Points] = []
+    facts = [(name_text(key), number_text(value)) for key, value in about.items() if not isinstance(value, dict | list)]
+    facts += [(f"finds, {name_text(head)}", number_text(n)) for head, n in part(about, "finds").items()]
+    facts += [(f"label, {name_text(key)}", number_text(value)) for key, value in part(run.card, "label").items()]
+    blocks.append(Table("Data", ("What", "Value"), facts, words=2))
+    rows = [
+        (
+            name,
+            *(number_text(one.get(key)) for key in ("shipments", "finds")),
+            *(str(one.get(key, "")).replace("T", " ").removesuffix("Z") for key in ("from", "to", "results_known_by")),
+        )
+        for name, one in part(windows, "windows").items()
+    ]
+    if rows:
+        note = f"Between two windows lies a label delay of {number_text(windows.get('label_delay_days'))} days."
+        blocks.append(Table("Windows", ("Window", "Shipments", "Finds", "From", "To", "Results known by"), rows, note))
+    heads = [
+        (
+            name_text(head),
+            *(number_text(one.get(key)) for key in ("finds_learned_from", "trees", "training_prevalence", "base_rate")),
+            *(str(one.get(key, "")) for key in ("base_rate_is", "calibrator")),
+        )
+        for head, one in part(run.card, "heads").items()
+    ]
+    if heads:
+        columns = ("Head", "Finds", "Trees", "Training prevalence", "Base rate", "Which is", "Calibrator")
+        blocks.append(Table("Heads", columns, heads))
+    words = (
+        "A row sees only what was known on its day, and a result counts from the day on which it was known. Shipments "
+        "that nobody inspected are presumed clean while training.",
+    )
+    return Section("data", "Data, windows and labels", words, blocks)
+
+
+def parameters(run: Run) -> Section | None:
+    """Settings of the training, and how long its stages took."""
+    training = part(run.card, "training")
+    rows = [(name_text(key), number_text(value)) for key, value in training.items() if not isinstance(value, Mapping)]
+    for key, value in training.items():
+        rows += [(f"{name_text(key)}: {name_text(k)}", number_text(v)) for k, v in part({key: value}, key).items()]
+    libraries = part(run.card, "code", "libraries")
+    rows += [(f"version of {name}", str(version)) for name, version in libraries.items()]
+    blocks = [Table("Parameters", ("What", "Value"), rows, words=1)] if rows else []
+    took = [(stage, f"{seconds:.1f}") for stage, seconds in run.seconds.items()]
+    if took:
+        blocks.append(Table("Time", ("Stage", "Seconds"), took))
+    return Section("parameters", "Parameters", (), blocks) if blocks else None
+
+
+def features(run: Run) -> Section | None:
+    """Features by their share of the gain."""
+    known = [one for one in run.card.get("features") or () if isinstance(one, Mapping)]
+    if not known:
+        return None
+    first = sorted(known, key=lambda one: -float(one.get("share_of_gain") or 0.0))[:_MOST_FEATURES]
+    rows = [
+        (str(one.get("name")), str(one.get("group")), str(one.get("meaning")), share_text(one.get("share_of_gain")))
+        for one in first
+    ]
+    words = (
+        f"The {len(first)} of {len(known)} features with the largest share of the boosters' gain, all heads alike. Gain "
+        "says what the trees used, not what causes anything.",
+    )
+    table = Table("Features", ("Feature", "Group", "Meaning", "Share of gain"), rows, words=3)
+    return Section("features", "What the model looks at", words, (*run.drawn("feature_importance"), table))
+
+
+def limits(run: Run) -> Section | None:
+    """Warnings and limits."""
+    notes = [*part(run.card, "data").get("notes", ()), *part(run.card, "windows").get("notes", ())]
+    constant = [
+        f"{name_text(head)}: {one['constant']}" for head, one in part(run.card, "heads").items() if "constant" in one
+    ]
+    warned = [str(note) for note in (*notes, *constant)]
+    lists = (
+        Points(warned, "Warnings of this run"),
+        Points([str(limit) for limit in run.card.get("limits", ())], "Limits"),
+    )
+    blocks = [block for block in lists if block.items]
+    return Section("limits", "Warnings and limits", (), blocks) if blocks else None

@@ -1,0 +1,87 @@
+"""One page per run: HTML that needs no other file, no script and no network, to read on a screen or on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from training.reports import details, sections
+from training.reports.blocks import Picture, Points, Section, Table, page
+from training.reports.sections import Run
+from training.reports.words import labels_text, name_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: In the order in which they matter to a reader.
+_SECTIONS: Final = (
+    sections.summary,
+    sections.inspected,
+    sections.ranking,
+    sections.baselines,
+    sections.calibration,
+    sections.slices,
+    sections.false_alarms,
+    details.ablation,
+    details.left_out,
+    details.ceiling,
+    details.too_easy,
+    details.margins,
+    details.data,
+    details.parameters,
+    details.features,
+    details.limits,
+)
+
+_SAYS: Final = {
+    "feature_importance": "Share of gain by group of features and of the first thirty features.",
+    "baselines": "Recall of this model and of simpler means, with intervals.",
+    "slices": "Recall of each slice with its interval; the same figures are in the tables below.",
+    "ablation": "Change of PR-AUC without each group of features.",
+    "cost_of_ratio": "Recall against the largest ratio of false alarms between two origins.",
+    "inspected_share": "Recall and precision against the share of traffic inspected",
+    "reliability": "Observed against predicted log-odds of each score",
+    "confusion_at_capacity": "Finds and clean shipments above and below three capacities",
+    "calibration": "Observed against predicted log-odds by bin",
+    "calibration_tenth": "Observed against predicted log-odds by bin, in the world with a tenth of the illicit traffic",
+}
+
+
+def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
+    """Figures as pictures inside the page, each with words for who cannot see it."""
+    from training.reports.plots import svg_uri
+
+    drawn = {}
+    for name, figure in figures.items():
+        stem, _, kind = name.rpartition("_")
+        says = _SAYS.get(name) or f"{_SAYS.get(stem, name_text(name))}, against {labels_text(kind)}."
+        drawn[name] = Picture(svg_uri(figure, name), says)
+    return drawn
+
+
+def run_report(run: Run) -> str:
+    """The report of a run; sections whose figures are absent are left out."""
+    made = [section for build in _SECTIONS if (section := build(run)) is not None]
+    card = _card(run.card)
+    if card is not None:
+        made.append(card)
+    about: dict[str, Any] = {"Model": run.version, "Digest of the bundle": run.digest}
+    if run.metrics.get("evaluated_on"):
+        about["Evaluated on"] = run.metrics["evaluated_on"]
+    data = run.card.get("data")
+    if isinstance(data, Mapping):
+        about["Data"] = data.get("source", "")
+    about["Made"] = run.created_at
+    subtitle = "How good this model is, on what it was tried, and how far that carries"
+    return page(f"{run.name} {run.version}", subtitle, about, made)
+
+
+def _card(card: Mapping[str, Any]) -> Section | None:
+    blocks: list[Table | Points | Picture] = []
+    for one in card.get("sections") or ():
+        blocks.append(Points(one.get("text", ()), one["heading"]))
+        table = one.get("table")
+        if table:
+            blocks.append(Table("", tuple(table["columns"]), table["rows"], words=len(table["columns"])))
+    words = ("The same model in short, as it travels with the bundle.",)
+    return Section("card", "Model card", words, blocks) if blocks else None

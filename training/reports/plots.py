@@ -1,0 +1,169 @@
+"""Plots of a training run: what an office would see at its capacity, and whether the probabilities hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scoring.settings import RISK
+from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Ranking
+from training.reports.plots_metrics import metric_figures, new_figure
+from training.reports.words import labels_text, name_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+_TOP_FEATURES: Final = 30
+#: The red lane, red and yellow together, and an office with twice the hands.
+_CAPACITIES: Final = (0.005, 0.025, 0.05)
+
+
+def run_figures(
+    scored: Scored,
+    outcomes: Mapping[str, Outcome],
+    metrics: Mapping[str, Any],
+    gain: Mapping[str, float],
+    groups: Mapping[str, str],
+) -> dict[str, Figure]:
+    """Every plot that the window has enough finds for, by name.
+
+    ``gain`` is the share of gain per feature, ``groups`` the group of each feature.
+    """
+    figures = {"feature_importance": importance(gain, groups)}
+    for kind, outcome in outcomes.items():
+        if outcome.any.sum() < MIN_FINDS or outcome.any.all():
+            continue
+        figures[f"inspected_share_{kind}"] = inspected_share(scored, outcome, kind)
+        figures[f"reliability_{kind}"] = reliability_plot(metrics["labels"][kind], kind)
+        figures[f"confusion_at_capacity_{kind}"] = confusion(scored, outcome, kind)
+    return figures | metric_figures(metrics)
+
+
+def write_png(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write each figure as ``<name>.png``; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        # Without a software stamp the same run gives the same bytes.
+        figure.savefig(paths[-1], dpi=110, metadata={"Software": None})
+    return paths
+
+
+def svg_uri(figure: Figure, name: str) -> str:
+    """A figure as a ``data:`` URI; the same figure of the same name gives the same text."""
+    import matplotlib as mpl
+
+    stream = io.StringIO()
+    # Letters become outlines: a page looks the same on a machine without the font.
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue().encode()).decode()
+
+
+def _scores(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, NDArray[np.bool_]]]:
+    named = [(RISK, scored.risk, outcome.any)]
+    if scored.heads != (RISK,):
+        named += [(head, scored.of_head[:, k], outcome.find[:, k]) for k, head in enumerate(scored.heads)]
+    return [(name, score, find) for name, score, find in named if find.sum() >= MIN_FINDS]
+
+
+def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Recall and precision against the share of base-rate traffic that is inspected, on a logarithmic axis."""
+    figure, (left, right) = new_figure(11, 4.5, 2)
+    shares = np.geomspace(1e-4, 1.0, 120)
+    total = sum(scored.base_rates.values())
+    for name, score, find in _scores(scored, outcome):
+        rate = total if name == RISK else scored.base_rates[name]
+        curve: Curve = Ranking(score, find, outcome.weight).curve()
+        values = np.array([curve.at_share(float(share), rate) for share in shares])
+        left.plot(shares, values[:, 0], label=f"{name_text(name)} ({int(find.sum())} finds)")
+        right.plot(shares, values[:, 1], label=f"{name_text(name)}, base rate {rate:.2g}")
+    left.plot(shares, shares, color="grey", linestyle=":", label="at random")
+    for axis in (left, right):
+        axis.set_xscale("log")
+        axis.set_xlabel("share of traffic inspected")
+        axis.grid(alpha=0.3)
+        for share in SHARES:
+            axis.axvline(share, color="grey", linewidth=0.5)
+        axis.legend(fontsize=8)
+    left.set_ylabel("recall")
+    right.set_ylabel("precision at the base rate")
+    right.set_yscale("log")
+    figure.suptitle(f"Recall and precision against inspected share (against {labels_text(kind)})")
+    return figure
+
+
+def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
+    """Observed against predicted log-odds, each bin with its number of finds."""
+    figure, (axis,) = new_figure(5.5, 5)
+    ends: list[float] = []
+    for name, one in figures.items():
+        bins: Sequence[Mapping[str, float]] = one["reliability"]
+        if not bins:
+            continue
+        x = [b["predicted_log_odds"] for b in bins]
+        y = [b["observed_log_odds"] for b in bins]
+        axis.plot(x, y, marker="o", markersize=4, label=f"{name_text(name)} ({one['finds']} finds)")
+        ends += [*x, *y]
+    if ends:
+        span = [min(ends), max(ends)]
+        axis.plot(span, span, color="grey", linestyle=":", label="perfect")
+    axis.set_xlabel("predicted log-odds")
+    axis.set_ylabel("observed log-odds")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.suptitle(f"Reliability at the base rate (against {labels_text(kind)})")
+    return figure
+
+
+def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
+    """Share of gain by group of evidence, and of the first thirty features."""
+    figure, (left, right) = new_figure(12, 7, 2)
+    by_group: dict[str, float] = {}
+    for name, share in gain.items():
+        by_group[groups[name]] = by_group.get(groups[name], 0.0) + share
+    ordered = sorted(by_group.items(), key=lambda pair: pair[1])
+    left.barh([name for name, _ in ordered], [share for _, share in ordered])
+    left.set_xlabel("share of gain, heads alike")
+    top = sorted(gain.items(), key=lambda pair: pair[1])[-_TOP_FEATURES:]
+    right.barh([name for name, _ in top], [share for _, share in top])
+    right.tick_params(axis="y", labelsize=7)
+    right.set_xlabel("share of gain, heads alike")
+    figure.suptitle("Feature importance")
+    return figure
+
+
+def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
+    """Finds and clean shipments above and below each capacity, in shares of each."""
+    figure, axes = new_figure(11, 3.8, len(_CAPACITIES))
+    found = outcome.any
+    for axis, capacity in zip(axes, _CAPACITIES, strict=True):
+        threshold = np.quantile(scored.risk[~found], 1.0 - capacity)
+        inspected = scored.risk > threshold
+        cells = np.array(
+            [
+                [np.sum(found & inspected), np.sum(found & ~inspected)],
+                [np.sum(~found & inspected), np.sum(~found & ~inspected)],
+            ]
+        )
+        shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
+        axis.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+        for i in range(2):
+            for j in range(2):
+                colour = "white" if shares[i, j] > 0.5 else "black"
+                axis.text(j, i, f"{cells[i, j]:,}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
+        axis.set_xticks([0, 1], ["inspected", "passed"])
+        axis.set_yticks([0, 1], ["find", "clean"])
+        axis.set_title(f"capacity {capacity:.1%}")
+    figure.suptitle(f"Confusion at capacity (against {labels_text(kind)})")
+    return figure

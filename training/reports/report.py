@@ -1,0 +1,105 @@
+"""Figures as tables on a console; they fit 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from training.evaluation.bars import bars
+from training.reports.flat import labels_of, part
+from training.reports.words import labels_text, name_text, number_text, share_text, short_estimate
+
+Rows = list[tuple[str, Mapping[str, Any]]]
+
+
+def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
+    """Print the figures that `training.evaluation.evaluation` and `training.pipeline` return, three tables per kind of label."""
+    labels = labels_of(metrics)
+    if not labels:
+        console.print("Nothing was evaluated.")
+        return
+    if "evaluated_on" in metrics:
+        console.print(f"Evaluated on {metrics['evaluated_on']}.")
+    for kind, scores in labels.items():
+        simpler = [(name, kinds[kind]) for name, kinds in part(metrics, "baselines").items() if kind in kinds]
+        rows: Rows = [*scores.items(), *simpler]
+        console.print(_recall_table(kind, rows))
+        console.print(_area_table(kind, rows))
+        console.print(_rate_table(kind, list(scores.items())))
+    for table in _calibration_tables(metrics):
+        console.print(table)
+    _print_origins(part(metrics, "false_positives_by_origin"), console)
+    checked = bars(metrics)
+    if checked:
+        table = _table("Bars (95 % intervals)", ("bar", "measured", "wanted", "met"), words=1)
+        for bar in checked:
+            met = {True: "yes", False: "NO", None: "-"}[bar.met]
+            table.add_row(bar.name, bar.measured, bar.wanted, met)
+        console.print(table)
+
+
+def _table(title: str, columns: Iterable[str], *, words: int = 1) -> Table:
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for k, name in enumerate(columns):
+        table.add_column(name, justify="left" if k < words else "right", overflow="fold")
+    return table
+
+
+def _recall_table(kind: str, rows: Rows) -> Table:
+    shares = list(dict.fromkeys(share for _, one in rows for share in part(one, "at_inspected_share")))
+    title = f"Recall in % when a share of traffic is opened, against {labels_text(kind)} (95 % intervals)"
+    table = _table(title, ("score", "finds", *(f"{100 * float(share):g} %" for share in shares)))
+    for name, one in rows:
+        at = part(one, "at_inspected_share")
+        recall = (short_estimate(part(at, share).get("recall"), percent=True) for share in shares)
+        table.add_row(Text(name_text(name)), number_text(one.get("finds")), *recall)
+    return table
+
+
+def _area_table(kind: str, rows: Rows) -> Table:
+    title = f"Order of the shipments, against {labels_text(kind)}"
+    table = _table(title, ("score", "prevalence", "PR-AUC", "ROC-AUC"))
+    for name, one in rows:
+        areas = (short_estimate(one.get(figure)) for figure in ("pr_auc", "roc_auc"))
+        table.add_row(Text(name_text(name)), number_text(one.get("prevalence")), *areas)
+    return table
+
+
+def _rate_table(kind: str, rows: Rows) -> Table:
+    rates = list(dict.fromkeys(rate for _, one in rows for rate in part(one, "recall_at_false_positive_rate")))
+    title = f"Recall in % at a false-positive rate, against {labels_text(kind)}"
+    table = _table(title, ("score", *(f"{float(rate):g}" for rate in rates)))
+    for name, one in rows:
+        recall = part(one, "recall_at_false_positive_rate")
+        table.add_row(Text(name_text(name)), *(short_estimate(recall.get(rate), percent=True) for rate in rates))
+    return table
+
+
+def _calibration_tables(metrics: Mapping[str, Any]) -> Iterable[Table]:
+    for kind, scores in labels_of(metrics).items():
+        checked = part(metrics, "calibration", kind)
+        bins = checked.get("bins") or part(scores, "risk").get("reliability") or ()
+        if not bins:
+            continue
+        title = f"Log-odds of the risk at the base rate, against {labels_text(kind)}"
+        table = _table(title, ("predicted", "observed", "finds", "shipments"), words=0)
+        for one in bins:
+            odds = (f"{one[key]:.2f}" for key in ("predicted_log_odds", "observed_log_odds"))
+            table.add_row(*odds, f"{one['finds']:,}", f"{one['shipments']:,}")
+        yield table
+
+
+def _print_origins(by_origin: Mapping[str, Any], console: Console) -> None:
+    if not by_origin.get("origins"):
+        return
+    table = _table("Clean shipments in the red lane, by origin", ("origin", "clean shipments", "in red"))
+    for origin, one in by_origin["origins"].items():
+        table.add_row(Text(origin), f"{one['clean_shipments']:,}", share_text(one["red_rate"]))
+    console.print(table)
+    ratio = by_origin.get("ratio")
+    console.print(f"Largest to smallest: {ratio:.2f}" if ratio is not None else f"No ratio: {by_origin.get('reason')}")

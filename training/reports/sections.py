@@ -1,0 +1,361 @@
+"""The sections of a run's report that say how good the model is; each is None when its figures are absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from models.scoring.settings import RISK
+from training.evaluation.bars import bars
+from training.reports.blocks import BAD, GOOD, Cell, Picture, Section, Table
+from training.reports.flat import labels_of, part
+from training.reports.words import (
+    estimate_text,
+    labels_text,
+    name_text,
+    number_text,
+    one_in,
+    rate_text,
+    share_text,
+    slice_text,
+)
+
+#: The share that the sentences speak of.
+_SPOKEN: Final = "0.005"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a report is written from: the figures, the card, and the plots by name."""
+
+    name: str
+    version: str
+    digest: str
+    created_at: str
+    metrics: Mapping[str, Any]
+    card: Mapping[str, Any]
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def drawn(self, *names: str) -> list[Picture]:
+        return [self.pictures[name] for name in names if name in self.pictures]
+
+    @property
+    def best_known(self) -> str | None:
+        """The truth where there is one, else the office's labels."""
+        labels = labels_of(self.metrics)
+        return next((kind for kind in ("truth", "office") if kind in labels), next(iter(labels), None))
+
+
+def mark(met: bool | None, yes: str = "met", no: str = "missed", unknown: str = "not measured") -> Cell:
+    """A verdict as a cell."""
+    return Cell(unknown) if met is None else Cell(yes, GOOD) if met else Cell(no, BAD)
+
+
+def summary(run: Run) -> Section | None:
+    """What someone who reads one paragraph should know."""
+    kind = run.best_known
+    if kind is None:
+        return Section("short", "In short", ("Nothing was evaluated: this run has no figures.",))
+    risk = part(labels_of(run.metrics), kind, RISK)
+    at = part(risk, "at_inspected_share", _SPOKEN)
+    on = (
+        f"{labels_text(kind)} on {number_text(risk.get('shipments'))} shipments with {number_text(risk.get('finds'))} finds "
+        f"({run.metrics.get('evaluated_on', 'a file')})."
+    )
+    if part(at, "recall").get("value") is None:
+        words = [f"Nothing can be said of what opening {share_text(0.005)} of the traffic finds: measured against {on}"]
+    else:
+        words = [
+            f"Opening {share_text(0.005)} of the traffic in this model's order reaches "
+            f"{estimate_text(at.get('recall'), percent=True)} of the shipments with watched content; opening as many at "
+            f"random reaches {share_text(0.005)}. This is measured against {on}",
+            f"At the base rate of {rate_text(risk.get('base_rate'))}, one opened shipment in that share holds such content "
+            f"with a chance of {one_in(at.get('precision_at_base_rate'))}: most of what is opened is clean, however good "
+            "the order is.",
+        ]
+    if kind == "truth":
+        words.append(
+            "The truth is known because the trade is simulated. It says how good the order is in that world, and no more."
+        )
+    checked = bars(run.metrics)
+    rows = [(b.name, b.measured, b.wanted, mark(b.met)) for b in checked]
+    met = sum(b.met is True for b in checked)
+    if checked:
+        words.append(f"Of {len(checked)} bars that were set beforehand, {met} are met.")
+    table = Table("Bars", ("Bar", "Measured (95 % interval)", "Wanted", "Verdict"), rows, words=4)
+    return Section("short", "In short", words, (table,) if rows else ())
+
+
+def inspected(run: Run) -> Section | None:
+    """Recall and precision per inspected share."""
+    labels = labels_of(run.metrics)
+    blocks: list[Table | Picture] = []
+    for kind, scores in labels.items():
+        shares = list(part(scores, RISK, "at_inspected_share")) or list(
+            part(next(iter(scores.values()), {}), "at_inspected_share")
+        )
+        heads = tuple(f"{share_text(float(share))} opened" for share in shares)
+        recall = [_by_share(name, one, shares, "recall") for name, one in scores.items()]
+        blocks.append(
+            Table(
+                f"Share of finds that are reached, against {labels_text(kind)}", ("Score", "Finds", *heads), recall,
+                "Recall in percent with its 95 % bootstrap interval. The share is of traffic at the base rate.",
+            )
+        )  # fmt: skip
+        blocks += run.drawn(f"inspected_share_{kind}")
+        precision = [
+            (
+                name_text(name),
+                *(one_in(part(one, "at_inspected_share", s).get("precision_at_base_rate")) for s in shares),
+                *(
+                    estimate_text(part(one, "at_inspected_share", s).get("precision_in_window"), percent=True)
+                    for s in shares[1:2]
+                ),
+            )
+            for name, one in scores.items()
+        ]
+        window = tuple(f"In this window, {share_text(float(s))} opened" for s in shares[1:2])
+        blocks.append(
+            Table(
+                f"How often an opened shipment holds a find, against {labels_text(kind)}", ("Score", *heads, *window),
+                precision, "At the base rate; the last column at the window's own, far higher prevalence.",
+            )
+        )  # fmt: skip
+        blocks += run.drawn(f"confusion_at_capacity_{kind}")
+    if not blocks:
+        return None
+    words = (
+        "An office opens a fixed share of its traffic. These tables say what it finds when it opens the shipments that "
+        "the model ranks first. The office's labels hold only what was inspected and found; the truth, where the trade "
+        "is simulated, holds everything.",
+    )
+    return Section("inspected", "Found per inspected share", words, blocks)
+
+
+def _by_share(name: str, one: Mapping[str, Any], shares: Sequence[str], key: str) -> tuple[str, ...]:
+    cells = (estimate_text(part(one, "at_inspected_share", s).get(key), percent=True) for s in shares)
+    return (name_text(name), number_text(one.get("finds")), *cells)
+
+
+def ranking(run: Run) -> Section | None:
+    """Areas under curves, each with its prevalence, and recall at false-positive rates."""
+    labels = labels_of(run.metrics)
+    if not labels:
+        return None
+    blocks: list[Table | Picture] = []
+    for kind, scores in labels.items():
+        first: Mapping[str, Any] = next(iter(scores.values()), {})
+        at, rates = list(part(first, "pr_auc_at")), list(part(first, "recall_at_false_positive_rate"))
+        rows = [
+            (
+                name_text(name),
+                number_text(one.get("prevalence")),
+                estimate_text(one.get("pr_auc")),
+                *(estimate_text(part(one, "pr_auc_at").get(p)) for p in at),
+                estimate_text(one.get("roc_auc")),
+            )
+            for name, one in scores.items()
+        ]
+        columns = ("Score", "Prevalence", "PR-AUC", *(f"PR-AUC at {float(p):g}" for p in at), "ROC-AUC")
+        blocks.append(Table(f"Areas under the curves, against {labels_text(kind)}", columns, rows))
+        recall = [
+            (
+                name_text(name),
+                *(estimate_text(part(one, "recall_at_false_positive_rate", r), percent=True) for r in rates),
+            )
+            for name, one in scores.items()
+        ]
+        columns = ("Score", *(f"False-positive rate {float(r):g}" for r in rates))
+        blocks.append(Table(f"Recall at a false-positive rate, against {labels_text(kind)}", columns, recall))
+    words = (
+        "A PR-AUC is only comparable at one prevalence, so each stands beside its own and is given again reweighted to "
+        "common ones. ROC-AUC hardly moves at such rare finds and is here for completeness.",
+    )
+    return Section("ranking", "Order of the shipments", words, blocks)
+
+
+def baselines(run: Run) -> Section | None:
+    """What simpler means reach on the same split, and the ratio of misses."""
+    simpler, misses = part(run.metrics, "baselines"), part(run.metrics, "misses_against")
+    if not simpler and not misses:
+        return None
+    kind = run.best_known or "office"
+    ours = part(labels_of(run.metrics), kind, RISK)
+    shares = list(part(ours, "at_inspected_share"))
+    named: Iterable[tuple[str, Mapping[str, Any]]] = (
+        ("this model", ours),
+        *((name_text(name), part(kinds, kind)) for name, kinds in simpler.items()),
+    )
+    rows = [
+        (
+            name,
+            estimate_text(one.get("pr_auc")),
+            *(estimate_text(part(one, "at_inspected_share", s).get("recall"), percent=True) for s in shares),
+        )
+        for name, one in named
+    ]
+    blocks: list[Table | Picture] = list(run.drawn("baselines"))
+    if simpler:
+        columns = ("Means", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares))
+        blocks.append(Table(f"Simpler means on the same split, against {labels_text(kind)}", columns, rows))
+    ratios = [
+        (
+            name_text(name),
+            share_text(float(share)),
+            estimate_text(one.get("ours"), percent=True),
+            estimate_text(one.get("theirs"), percent=True),
+            estimate_text(one.get("ratio")),
+        )
+        for name, by_share in misses.items()
+        for share, one in by_share.items()
+    ]
+    if ratios:
+        columns = ("Means", "Opened", "We miss", "It misses", "Ratio")
+        note = "Below 1 the model misses less; an interval that holds 1 shows no difference."
+        blocks.append(Table("Finds missed", columns, ratios, note))
+    words = ("A model that does not clearly beat simpler means is not worth its complexity.",)
+    return Section("baselines", "Against simpler means", words, blocks)
+
+
+def calibration(run: Run) -> Section | None:
+    """Predicted against observed finds."""
+    blocks: list[Table | Picture] = []
+    drawn: list[Picture] = []
+    tops = []
+    missing: list[str] = []
+    for section, where in (("calibration", "same world"), ("calibration_tenth", "a tenth of the illicit traffic")):
+        for kind in part(run.metrics, section):
+            one = part(run.metrics, section, kind)
+            top = part(one, "top")
+            if not top:
+                continue
+            tops.append(
+                (
+                    where,
+                    labels_text(kind),
+                    share_text(top.get("share")),
+                    number_text(top.get("predicted")),
+                    number_text(top.get("observed")),
+                    estimate_text(top.get("ratio")),
+                )
+            )
+            rows = [
+                (
+                    *(f"{b[key]:.2f}" for key in ("predicted_log_odds", "observed_log_odds")),
+                    *(number_text(b.get(key)) for key in ("finds", "shipments")),
+                    estimate_text(b.get("ratio")),
+                )
+                for b in one.get("bins", [])
+            ]
+            of_bins = ("Predicted log-odds", "Observed log-odds", "Finds", "Shipments", "Predicted over observed")
+            drawn += run.drawn(f"{section}_{kind}")
+            if one.get("bins_reason"):
+                missing.append(f"No bins against {labels_text(kind)}, {where}: {one['bins_reason']}.")
+            if rows:
+                blocks.append(Table(f"Bins of the score, {labels_text(kind)}, {where}", of_bins, rows, words=0))
+    if tops:
+        columns = ("World", "Labels", "Top share", "Predicted", "Observed", "Predicted over observed")
+        blocks = [Table("Predicted and observed rate of finds at the top", columns, tops, words=2), *drawn, *blocks]
+    blocks += [picture for kind in labels_of(run.metrics) for picture in run.drawn(f"reliability_{kind}")]
+    if not blocks:
+        return None
+    words = (
+        "A ratio of 1 means that as many finds came as the model said. Log-odds are shown because nearly all "
+        "probabilities are small; both axes are at the base rate. The world with a tenth of the illicit traffic asks "
+        "whether the correction to another base rate holds without fitting anything again.",
+        *missing,
+    )
+    return Section("calibration", "Do the probabilities hold", words, blocks)
+
+
+def slices(run: Run) -> Section | None:
+    """Where the model does better and worse."""
+    by_slice = part(run.metrics, "slices")
+    blocks: list[Table | Picture] = list(run.drawn("slices"))
+    for name, values in by_slice.items():
+        shares = list(dict.fromkeys(share for one in values.values() for share in part(one, "recall")))
+        rows = [
+            (
+                slice_text(name, value),
+                number_text(one.get("shipments")),
+                number_text(one.get("finds")),
+                estimate_text(one.get("pr_auc")),
+                *(estimate_text(part(one, "recall").get(share), percent=True) for share in shares),
+                share_text(one.get("false_positive_rate_red")),
+            )
+            for value, one in values.items()
+            if one.get("finds")
+        ]
+        without = len(values) - len(rows)
+        note = f"{without} more without a find." if without else ""
+        columns = (
+            "Value", "Shipments", "Finds", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares),
+            "Clean in red",
+        )  # fmt: skip
+        if rows:
+            blocks.append(Table(f"By {name_text(name)}", columns, rows, note))
+    if not by_slice:
+        return None
+    words = (
+        "Each slice is a part of the same window, ranked with all the others. Parties and networks that the model never "
+        "met say whether it learned ways of working or names. Wide intervals come from few finds: compare them, not the "
+        "points alone.",
+    )
+    return Section("slices", "Where it does better and worse", words, blocks)
+
+
+def false_alarms(run: Run) -> Section | None:
+    """Clean shipments that are raised, by origin, by number of items, by lane."""
+    blocks: list[Table | Picture] = []
+    origins = part(run.metrics, "false_positives_by_origin")
+    words = [
+        "Origin alone must not carry a shipment into the red lane. The rate of clean shipments in red is therefore "
+        "published for every major origin, with the largest ratio between two of them."
+    ]
+    if part(origins, "origins"):
+        rows = [
+            (origin, number_text(one.get("clean_shipments")), share_text(one.get("red_rate")))
+            for origin, one in sorted(origins["origins"].items(), key=lambda pair: -float(pair[1].get("red_rate", 0)))
+        ]
+        rows.append(("all origins", "", share_text(origins.get("all_clean_red_rate"))))
+        blocks.append(Table("Clean shipments in red, by origin", ("Origin", "Clean shipments", "In red"), rows))
+    if origins:
+        ratio = origins.get("ratio")
+        words.append(
+            f"Between the origins with the highest and the lowest rate the ratio is {number_text(float(ratio))}."
+            if ratio is not None
+            else f"No ratio can be given: {origins.get('reason', 'nothing was measured')}."
+        )
+    cost = origins.get("cost") or []
+    if cost:
+        shares = list(part(cost[0], "recall"))
+        held = [
+            (number_text(one.get("max_ratio")), *(estimate_text(one["recall"].get(s), percent=True) for s in shares))
+            for one in cost
+        ]
+        columns: tuple[str, ...] = ("Ratio held to", *(f"Recall, {share_text(float(s))}" for s in shares))
+        blocks += run.drawn("cost_of_ratio")
+        blocks.append(Table("What holding the ratio costs in recall", columns, held, words=0))
+    by_items = part(run.metrics, "false_positives_by_items")
+    if by_items:
+        raised = [
+            (items, *(_rate(one, key) for key in ("clean_shipments", "red_rate", "yellow_rate")))
+            for items, one in by_items.items()
+        ]
+        columns = ("Goods items", "Clean shipments", "In red", "In yellow")
+        note = "A shipment has the risk of its riskiest item, so more items give more chances of a false alarm."
+        blocks.append(Table("Clean shipments raised, by number of goods items", columns, raised, note))
+    lanes = part(run.metrics, "lanes")
+    if lanes:
+        shared = [
+            (lane, *(_rate(one, key) for key in ("shipments", "clean_traffic", "finds"))) for lane, one in lanes.items()
+        ]
+        blocks.append(Table("Lanes", ("Lane", "Shipments", "Of clean traffic", "Of finds"), shared))
+    return Section("alarms", "False alarms", words, blocks) if blocks or origins else None
+
+
+def _rate(one: Mapping[str, Any], key: str) -> str:
+    value = one.get(key)
+    return share_text(value) if isinstance(value, float) else number_text(value)

@@ -1,0 +1,1 @@
+"""Simulated worlds, a package per author."""

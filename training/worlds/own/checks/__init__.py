@@ -1,0 +1,1 @@
+"""Checks of the simulated world: published figures, and whether it is too easy."""

@@ -1,0 +1,195 @@
+"""What a report on a world keeps of it while it goes by: the illicit shipments, an even sample of the others, hashes of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.manifest.fields import MANIFEST_NAMES
+from training.worlds.own.checks import artefacts
+from training.worlds.own.checks.artefacts import Floats, Ints, Texts
+from training.worlds.own.checks.seen import Seen
+from training.worlds.own.world import WorldChunk
+
+Bools = NDArray[np.bool_]
+#: Columns whose values everybody uses: one that only the illicit show gives them away. Parties' own texts are not here,
+#: since a network's own shipper is nobody else's.
+COMMON: Final = (
+    "filing_type",
+    "channel",
+    "transport_mode",
+    "export_country",
+    "routing_countries",
+    "loading_location",
+    "unloading_location",
+    "carrier_id",
+    "agent_name",
+    "marketplace",
+    "transaction_nature",
+    "package_count",
+    "package_type",
+    "currency",
+    "consignor_city",
+    "consignor_country",
+    "consignor_postcode",
+    "consignor_known",
+    "consignee_city",
+    "consignee_country",
+    "consignee_postcode",
+    "item_number",
+    "goods_description",
+    "declared_chemical",
+    "cas_number",
+    "cus_number",
+    "origin_country",
+    "quantity_unit",
+    "undg_number",
+)
+#: Where a row stands among the others, and how its shipment's number goes on from the one before.
+ORDER: Final = (
+    "row",
+    "place in the day",
+    "seconds since the last",
+    "step of the number",
+    "number by 10",
+    "number by 97",
+)
+_DAY_S: Final = 86400
+
+
+@dataclass(slots=True)
+class Rows:
+    """``office`` and ``truth`` columns (n,) of goods items."""
+
+    office: dict[str, Texts]
+    truth: dict[str, Texts]
+
+    def __len__(self) -> int:
+        return len(self.truth["content"])
+
+    def take(self, rows: Bools | slice) -> Rows:
+        return Rows(
+            {name: column[rows] for name, column in self.office.items()},
+            {name: column[rows] for name, column in self.truth.items()},
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[Rows]) -> Rows:
+        return Rows(
+            {name: np.concatenate([part.office[name] for part in parts]) for name in parts[0].office},
+            {name: np.concatenate([part.truth[name] for part in parts]) for name in parts[0].truth},
+        )
+
+
+@dataclass(slots=True)
+class Sample:
+    """Rows kept, in the world's order: ``at`` each one's place in the world, ``order`` (n, ORDER), ``key`` the hash of its
+    shipment, ``dark`` whether that shipment holds anything illicit."""
+
+    rows: Rows
+    at: Ints
+    order: Floats
+    key: NDArray[np.uint64]
+    dark: Bools
+
+    def take(self, rows: Bools) -> Sample:
+        return Sample(self.rows.take(rows), self.at[rows], self.order[rows], self.key[rows], self.dark[rows])
+
+    @staticmethod
+    def joined(parts: Sequence[Sample]) -> Sample:
+        return Sample(
+            Rows.joined([part.rows for part in parts]),
+            np.concatenate([part.at for part in parts]),
+            np.concatenate([part.order for part in parts]),
+            np.concatenate([part.key for part in parts]),
+            np.concatenate([part.dark for part in parts]),
+        )
+
+
+class Keeper:
+    """Takes a world row by row, in order. ``n_rows`` so far; ``honest``: what the rows of shipments without anything illicit
+    say in `COMMON` columns; ``templates``: those of all descriptions."""
+
+    def __init__(self, honest_rows: int) -> None:
+        self.n_rows = 0
+        self.honest = {name: Seen() for name in COMMON}
+        self.templates = Seen()
+        self._honest_rows = honest_rows
+        self._parts: list[Sample] = []
+        self._kept = 0
+        self._threshold = np.uint64(2**64 - 1)
+        self._held: Rows | None = None
+        self._day, self._in_day, self._last_s, self._number = -1, 0, 0, 0
+
+    def add(self, chunk: WorldChunk) -> None:
+        """A shipment may go over from one chunk to the next."""
+        rows = Rows({name: chunk.office[name] for name in MANIFEST_NAMES}, dict(chunk.truth))
+        if self._held is not None:
+            rows = Rows.joined([self._held, rows])
+        ids = rows.office["shipment_id"]
+        cut = int(np.flatnonzero(ids == ids[-1])[0])
+        self._held = rows.take(slice(cut, len(rows)))
+        if cut:
+            self._take(rows.take(slice(0, cut)))
+
+    def sample(self) -> Sample:
+        """What was kept of all rows so far; nothing can be added afterwards."""
+        if self._held is not None:
+            self._take(self._held)
+            self._held = None
+        self._thin()
+        return self._parts[0]
+
+    def _take(self, rows: Rows) -> None:
+        shipment, ids = pd.factorize(rows.office["shipment_id"])
+        illicit = rows.truth["content"] != "none"
+        dark = (np.bincount(shipment, illicit, len(ids)) > 0)[shipment]
+        at = self.n_rows + np.arange(len(rows))
+        key = pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)[shipment]
+        order = self._order(rows.office, shipment)
+        self.templates.add(templates(rows.office["goods_description"]), at)
+        for name, seen in self.honest.items():
+            seen.add(rows.office[name][~dark], at[~dark])
+        self.n_rows += len(rows)
+        part = Sample(rows, at, order, key, dark).take(dark | (key <= self._threshold))
+        self._parts.append(part)
+        self._kept += int((~part.dark).sum())
+        if self._kept > 2 * self._honest_rows:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep the honest shipments with the lowest hashes: as even a sample as if the world's size had been known."""
+        whole = Sample.joined(self._parts)
+        honest = np.sort(whole.key[~whole.dark])
+        if len(honest) > self._honest_rows:
+            self._threshold = honest[self._honest_rows - 1]
+        whole = whole.take(whole.dark | (whole.key <= self._threshold))
+        self._parts, self._kept = [whole], int((~whole.dark).sum())
+
+    def _order(self, office: dict[str, Texts], shipment: Ints) -> Floats:
+        n = len(shipment)
+        moment = artefacts.seconds(office["declared_at"])
+        day = moment // _DAY_S
+        start = np.concatenate([[0], np.flatnonzero(np.diff(day)) + 1])
+        place = np.arange(n) - np.repeat(start, np.diff(np.append(start, n)))
+        if day[0] == self._day:
+            place[: start[1] if len(start) > 1 else n] += self._in_day
+        first = np.concatenate([[0], np.flatnonzero(np.diff(shipment)) + 1])
+        number = artefacts.numbers_at_the_end(office["shipment_id"][first])
+        gap = np.diff(moment[first], prepend=self._last_s or moment[0])
+        step = np.diff(number, prepend=self._number)
+        self._day, self._in_day = int(day[-1]), int(place[-1]) + 1
+        self._last_s, self._number = int(moment[-1]), int(number[-1])
+        of_shipment = np.column_stack([gap, step, number % 10, number % 97])[shipment]
+        return np.column_stack([self.n_rows + np.arange(n), place, of_shipment]).astype(np.float64)
+
+
+def templates(texts: Texts) -> Texts:
+    """(n,) the template of each text."""
+    codes, values = pd.factorize(texts)
+    return np.array([artefacts.template(text) for text in values], dtype=object)[codes]

@@ -1,0 +1,92 @@
+"""The simulated trade held against each published figure that it can show.
+
+A figure is measured on the office's table (and, where it is about what was really so, on the truth), never read from the
+priors. Figures that are assumptions of ours are not compared: that a world follows its own assumptions says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+from rich.table import Table
+
+from training.worlds.own.checks.margin_figures import FIGURES, Figure
+from training.worlds.own.checks.margin_sample import Observer, Sample
+from training.worlds.own.priors import Priors, load_priors
+from training.worlds.own.world import generate
+
+#: The calendars on which all figures together can be measured: the years of growth, and the regimes of 2025 and after.
+CALENDARS: Final = ((date(2017, 1, 1), date(2025, 8, 1)), (date(2025, 4, 14), date(2026, 10, 31)))
+ROWS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A figure with what the world shows. ``simulated`` None: too few shipments to say."""
+
+    figure: str
+    published: float
+    simulated: float | None
+    low: float
+    high: float
+    source: str
+
+    @property
+    def ok(self) -> bool:
+        return self.simulated is not None and self.low <= self.simulated <= self.high
+
+
+def margins(sample: Sample, priors: Priors, figures: Sequence[Figure] = FIGURES) -> list[Margin]:
+    """Those of the figures whose days the sample covers, in their order."""
+    found = []
+    for figure in figures:
+        if sample.covers(figure.first, figure.last):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value = float(figure.measure(sample, priors))
+            simulated = value if np.isfinite(value) else None
+            found.append(Margin(figure.name, figure.published, simulated, figure.low, figure.high, figure.source))
+    return found
+
+
+def compare(seed: int, *, rows: int = ROWS, priors: Priors | None = None) -> list[Margin]:
+    """Every figure, measured on a world of ``rows`` goods items for each of `CALENDARS`."""
+    priors = priors or load_priors()
+    found: dict[str, Margin] = {}
+    for first, last in CALENDARS:
+        observer = Observer(priors)
+        for chunk in generate(rows, seed, priors=priors, first_day=first, last_day=last):
+            observer.add(chunk)
+        found |= {margin.figure: margin for margin in margins(observer.sample(), priors)}
+    return [found[figure.name] for figure in FIGURES if figure.name in found]
+
+
+def to_json(found: Sequence[Margin]) -> list[dict[str, Any]]:
+    """One object a figure: figure, published, simulated (null where too few shipments), low, high, ok, source."""
+    return [
+        {
+            "figure": margin.figure,
+            "published": margin.published,
+            "simulated": margin.simulated,
+            "low": margin.low,
+            "high": margin.high,
+            "ok": margin.ok,
+            "source": margin.source,
+        }
+        for margin in found
+    ]
+
+
+def table(found: Sequence[Margin]) -> Table:
+    """For the terminal."""
+    view = Table("figure", "published", "simulated", "allowed", "ok", "source")
+    for margin in found:
+        simulated = "-" if margin.simulated is None else f"{margin.simulated:.3g}"
+        allowed = f"{margin.low:.3g} to {margin.high:.3g}"
+        view.add_row(
+            margin.figure, f"{margin.published:.3g}", simulated, allowed, "yes" if margin.ok else "no", margin.source
+        )
+    return view

@@ -1,0 +1,321 @@
+"""Is the world too easy? What someone who distrusts the simulator would try first, on the truth, with bars.
+
+`TooEasy` reads a world as it goes by: it keeps all illicit shipments, an even sample of the honest ones, and hashes of the
+texts of all; its memory does not grow with the world beyond that. `TooEasy.report` then does the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from features.manifest.fields import HEADS
+from training.worlds.own.checks import artefacts, sceptic
+from training.worlds.own.checks.artefacts import Floats, Ints, Texts
+from training.worlds.own.checks.kept import ORDER, Bools, Keeper, Sample, templates
+from training.worlds.own.world import WorldChunk
+
+#: What the bars are, and below how many illicit shipments of a channel a booster has nothing to learn from.
+FIELD_LIMIT, TREE_LIMIT, ARTEFACT_LIMIT, HONEST_WORDING, CLOCK_LIMIT = 0.80, 0.80, 0.55, 0.90, 0.55
+ONLY_ILLICIT_LIMIT: Final = 0.02
+FEWEST: Final = 150
+#: Traces by which a description names what is inside, or the relative of a listed substance that stands for it.
+_OPEN: Final = frozenset({"D5", "E1", "T1"})
+_TOP: Final = 12
+_NOISE: Final = 1.96 * 0.29
+_FIT, _TEST = 0.6, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar. ``sense``: 'at most', 'at least' or 'above'. Where there is an interval (95 %), the bar is broken only when
+    all of it lies beyond the limit."""
+
+    name: str
+    value: float
+    limit: float
+    sense: str
+    ok: bool
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TooEasyReport:
+    """All bars, and what stands behind them: ``details`` holds plain numbers and texts only."""
+
+    rows: int
+    sampled_rows: int
+    illicit_shipments: int
+    bars: Sequence[Bar]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return all(bar.ok for bar in self.bars)
+
+    def to_json(self) -> dict[str, Any]:
+        """For `json.dumps` with ``allow_nan=False``."""
+        return {
+            "ok": self.ok,
+            "rows": self.rows,
+            "sampled_rows": self.sampled_rows,
+            "illicit_shipments": self.illicit_shipments,
+            "bars": [asdict(bar) for bar in self.bars],
+            **self.details,
+        }
+
+    def table(self) -> Table:
+        """For a terminal: a line per bar."""
+        table = Table(title=f"Too easy? {self.rows:,} rows, {self.illicit_shipments:,} illicit shipments")
+        for name in ("bar", "value", "95 % interval", "limit", ""):
+            table.add_column(name, justify="left" if name in ("bar", "") else "right")
+        for bar in self.bars:
+            interval = "" if bar.low is None else f"{bar.low:.3f} to {bar.high:.3f}"
+            verdict = "[green]holds[/]" if bar.ok else "[red]broken[/]"
+            table.add_row(bar.name, f"{bar.value:.3f}", interval, f"{bar.sense} {bar.limit:.2f}", verdict)
+        return table
+
+
+class TooEasy:
+    """Reads a world as it goes by. ``honest_rows``: about how many honest goods items are kept."""
+
+    def __init__(self, *, honest_rows: int = 80_000, seed: int = 0) -> None:
+        self._keeper, self._seed = Keeper(honest_rows), seed
+
+    def add(self, chunk: WorldChunk) -> None:
+        """Take the next rows of the world, in order."""
+        self._keeper.add(chunk)
+
+    def report(self, *, thorough: bool = False, threads: int = 1) -> TooEasyReport:
+        """Everything measured, once all rows are in. ``thorough`` tries further settings of the booster, on shipments and
+        on goods items. Raises `ValueError` where nothing illicit was taken.
+        """
+        sample = self._keeper.sample()
+        if not sample.dark.any():
+            raise ValueError("too easy: nothing illicit was taken; a larger world is needed")
+        return _Examination(self._keeper, sample, self._seed, threads).report(thorough=thorough)
+
+
+class _Examination:
+    """The measurements, on a sample."""
+
+    def __init__(self, keeper: Keeper, sample: Sample, seed: int, threads: int) -> None:
+        self._rows, self._honest, self._templates = keeper.n_rows, keeper.honest, keeper.templates
+        self._sample, self._seed, self._threads = sample, seed, threads
+        self._office, truth = sample.rows.office, sample.rows.truth
+        self._illicit: Bools = np.asarray(truth["content"] != "none", dtype=np.bool_)
+        shipment, _ = pd.factorize(self._office["shipment_id"])
+        self._shipment: Ints = np.asarray(shipment, dtype=np.int64)
+        self._first: Ints = np.concatenate([[0], np.flatnonzero(np.diff(self._shipment)) + 1])
+        self._dark = sample.dark[self._first]
+        self._when: Floats = np.asarray(sample.at / self._rows, dtype=np.float64)
+        self._misdeclared = self._illicit & np.array(
+            [not _OPEN & set(text.split(";")) for text in truth["typologies"].tolist()], dtype=np.bool_
+        )
+        network, _ = pd.factorize(truth["network_id"])
+        self._cluster: Ints = np.asarray(network, dtype=np.int64)
+        self._details: dict[str, Any] = {}
+
+    def report(self, *, thorough: bool) -> TooEasyReport:
+        bars = [*self._fields(), self._tree(), *self._order(), *self._artefacts(thorough=thorough)]
+        bars += [*self._wordings(), *self._only_illicit(), self._duplicates()]
+        return TooEasyReport(self._rows, len(self._illicit), int(self._dark.sum()), bars, self._details)
+
+    def _folds(self) -> Ints:
+        return (self._sample.key % np.uint64(sceptic.FOLDS)).astype(np.int64)
+
+    def _fields(self) -> Iterable[Bar]:
+        scores = sceptic.single_fields(self._office, self._illicit, self._folds())
+        whole = sceptic.of_shipments(scores, self._first)
+        found = {
+            name: max(sceptic.either_way(values, self._illicit), sceptic.either_way(whole[name], self._dark))
+            for name, values in scores.items()
+        }
+        items = np.diff(np.append(self._first, len(self._illicit))).astype(np.float64)
+        found["number of items"] = sceptic.either_way(items, self._dark)
+        content = self._sample.rows.truth["content"]
+        kinds = [np.isin(content, list(contents)) for contents in HEADS.values()]
+        kinds = [kind for kind in kinds if kind.sum() >= FEWEST]
+        by_kind = {name: sceptic.either_way(values, *kinds) for name, values in scores.items()} if kinds else {}
+        for key, title, figures in (
+            ("single_fields", "best single field", found),
+            ("single_fields_of_one_kind", "best single field for one kind of content", by_kind),
+        ):
+            if not figures:
+                continue
+            ranked = sorted(figures.items(), key=lambda entry: -entry[1])
+            self._details[key] = [{"field": name, "roc_auc": value} for name, value in ranked]
+            yield _most(f"{title} ({ranked[0][0]})", ranked[0][1], FIELD_LIMIT)
+
+    def _tree(self) -> Bar:
+        early = self._when < _FIT
+        fold = np.where(early, self._folds(), -1)
+        scores = sceptic.single_fields(self._office, self._illicit, fold)
+        whole = sceptic.of_shipments(scores, self._first)
+        # Rates of parties learned early mean nothing later, and a tree of two questions would spend them on those.
+        kinds = {"no rates": ": rate of", "no rates of texts": ": rate of the text", "all": "\0"}
+        values = {}
+        for kind, without in kinds.items():
+            names = [name for name in scores if without not in name]
+            values[kind] = max(
+                sceptic.depth_two({name: scores[name] for name in names}, self._illicit, early),
+                sceptic.depth_two({name: whole[name] for name in names}, self._dark, early[self._first]),
+            )
+        self._details["depth_2_tree"] = values
+        return _most("tree of depth 2, out of time", max(values.values()), TREE_LIMIT)
+
+    def _order(self) -> Iterable[Bar]:
+        """Order, clock and numbering one by one, and where in a shipment the illicit item stands."""
+        found: dict[str, Floats] = {name: self._sample.order[self._first, i] for i, name in enumerate(ORDER)}
+        moment = artefacts.seconds(self._office["declared_at"])[self._first]
+        found["second of the minute"] = (moment % 60).astype(np.float64)
+        found["minute of the hour"] = (moment // 60 % 60).astype(np.float64)
+        chances = {name: (sceptic.either_way(score, self._dark), self._dark.sum()) for name, score in found.items()}
+        size = np.diff(np.append(self._first, len(self._illicit)))[self._shipment]
+        inside = np.arange(len(self._illicit)) - self._first[self._shipment]
+        several = self._sample.dark & (size > 1)
+        if self._illicit[several].sum() >= FEWEST:
+            place = (inside / np.maximum(1, size - 1))[several]
+            illicit = self._illicit[several]
+            chances["place in the shipment"] = (sceptic.either_way(place, illicit), illicit.sum())
+        self._details["order"] = {name: value for name, (value, _) in chances.items()}
+        # A score that says nothing has a ROC-AUC whose deviation is about 0.29 by the root of the positives.
+        noise = {name: float(_NOISE / np.sqrt(count)) for name, (_, count) in chances.items()}
+        worst = max(chances, key=lambda name: chances[name][0] - noise[name])
+        value = chances[worst][0]
+        low, high = max(0.0, value - noise[worst]), min(1.0, value + noise[worst])
+        yield Bar(f"order, clock and numbering ({worst})", value, CLOCK_LIMIT, "at most", low <= CLOCK_LIMIT, low, high)
+
+    def _artefacts(self, *, thorough: bool) -> Iterable[Bar]:
+        early = self._when < 0.5
+        found = artefacts.of_columns(self._office, early)
+        found |= {name: self._sample.order[:, i] for i, name in enumerate(ORDER)}
+        names = list(found)
+        x = np.column_stack([found[name] for name in names])
+        highest = np.maximum.reduceat(x, self._first)
+        codes, names_of = pd.factorize(self._office["channel"][self._first], sort=True)
+        self._details["artefacts"] = {}
+        kinds = [("all channels, each by itself judged", np.ones(len(codes), dtype=np.bool_))]
+        kinds += [(str(name), codes == code) for code, name in enumerate(names_of)]
+        for kind, rows in kinds:
+            if self._dark[rows].sum() < FEWEST:
+                continue
+            own = rows[self._shipment]
+            first = self._first[rows]
+            whole = (highest[rows], self._dark[rows], self._when[first], codes[rows], self._cluster[first])
+            items = (x[own], self._illicit[own], self._when[own], codes[self._shipment[own]], self._cluster[own])
+            title = f"artefacts within {kind}"
+            runs = [(title, "usual", whole)]
+            if thorough or rows.all():
+                runs.append((f"{title}, by item", "usual", items))
+            if thorough and rows.all():
+                runs += [(f"{title}, {setting} booster", setting, whole) for setting in ("deep", "flat")]
+            for name, setting, data in runs:
+                yield self._artefact_bar(name, setting, names, *data)
+
+    def _artefact_bar(
+        self,
+        title: str,
+        setting: str,
+        names: list[str],
+        x: Floats,
+        target: Bools,
+        when: Floats,
+        group: Ints,
+        cluster: Ints,
+    ) -> Bar:
+        score, judged, gain = sceptic.boosted(x, target, when, group, setting, seed=self._seed, threads=self._threads)
+        estimate = sceptic.bootstrap(target[judged], score[judged], cluster[judged], self._seed)
+        self._details["artefacts"][title] = [
+            {
+                "artefact": names[i],
+                "gain_share": float(gain[i] / max(gain.sum(), 1e-12)),
+                "roc_auc": sceptic.either_way(x[:, i], target),
+            }
+            for i in np.argsort(-gain, kind="stable")[:_TOP].tolist()
+        ]
+        holds = estimate.low <= ARTEFACT_LIMIT
+        return Bar(title, estimate.value, ARTEFACT_LIMIT, "at most", holds, estimate.low, estimate.high)
+
+    def _wordings(self) -> Iterable[Bar]:
+        text = self._office["goods_description"]
+        known = self._honest["goods_description"].known(text[self._misdeclared])
+        share = float(known.mean()) if len(known) else 1.0
+        self._details["misdeclared"] = {
+            "items": len(known),
+            "also_honest": share,
+            "only_illicit": _examples(text[self._misdeclared][~known]),
+        }
+        yield Bar(
+            "misdeclared descriptions that honest rows have too",
+            share,
+            HONEST_WORDING,
+            "at least",
+            share >= HONEST_WORDING,
+        )
+        first = self._templates.first(templates(text))
+        late = self._when >= _TEST
+        for name, rows in (("honest", ~self._sample.dark), ("illicit", self._illicit)):
+            new = float((first[late & rows] >= _FIT * self._rows).mean()) if (late & rows).any() else 0.0
+            self._details[f"new_templates_{name}"] = new
+            yield Bar(f"text templates of the end not in the fit window, {name}", new, 0.0, "above", new > 0.0)
+
+    def _only_illicit(self) -> Iterable[Bar]:
+        """Values of common columns that no honest row of the world has, against honest values that stand alone."""
+        found: dict[str, dict[str, Any]] = {}
+        excess: dict[str, tuple[float, float]] = {}
+        for name, seen in self._honest.items():
+            column = self._office[name]
+            rows = (
+                self._misdeclared if name in ("goods_description", "declared_chemical", "cas_number") else self._illicit
+            )
+            if not rows.any():
+                continue
+            only = ~seen.known(column[rows])
+            alone = seen.count(column[~self._sample.dark]) <= 1
+            noise = 1.96 * float(np.sqrt(max(only.mean(), alone.mean()) / len(only)))
+            excess[name] = (float(only.mean() - alone.mean()), noise)
+            found[name] = {
+                "illicit": float(only.mean()),
+                "honest": float(alone.mean()),
+                "examples": _examples(column[rows][only]),
+            }
+        self._details["only_illicit"] = found
+        worst = max(excess, key=lambda name: excess[name][0] - excess[name][1])
+        value, noise = excess[worst]
+        yield Bar(
+            f"values no honest row has, more than honest ones alone ({worst})",
+            value,
+            ONLY_ILLICIT_LIMIT,
+            "at most",
+            value - noise <= ONLY_ILLICIT_LIMIT,
+            value - noise,
+            value + noise,
+        )
+
+    def _duplicates(self) -> Bar:
+        """Identifiers that stand on several shipments, illicit against honest."""
+        values = {}
+        for name in ("house_id", "shipment_id"):
+            codes, _ = pd.factorize(self._office[name][self._first])
+            blank = self._office[name][self._first] == ""
+            again = (np.bincount(codes)[codes] > 1) & ~blank
+            values[name] = {"illicit": float(again[self._dark].mean()), "honest": float(again[~self._dark].mean())}
+        self._details["duplicates"] = values
+        worst = max(abs(value["illicit"] - value["honest"]) for value in values.values())
+        return _most("repeated shipment or house numbers, illicit against honest", worst, ONLY_ILLICIT_LIMIT)
+
+
+def _most(name: str, value: float, limit: float) -> Bar:
+    return Bar(name, value, limit, "at most", value <= limit)
+
+
+def _examples(texts: Texts) -> list[str]:
+    values, counts = np.unique(texts.astype(str), return_counts=True)
+    return [str(value) for value in values[np.argsort(-counts, kind="stable")][:8]]

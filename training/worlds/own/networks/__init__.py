@@ -1,0 +1,1 @@
+"""The simulated trafficking networks and inspections."""

@@ -1,0 +1,390 @@
+"""One trafficking network as an agent: what it holds, what it sends, and how it reacts to seizures and to law.
+
+Moves follow the published typologies only: new or kept shippers (P1), several of them at one office (P3), many of them to
+one door under several names (P5) or to a forwarder (P4), parcels split (M4), a third country on the way (R1), press parts
+one after the other (E2), cover goods that do not go with mass, number, value or heading (V1, V3, D4), neighbours of listed
+substances (T1). A shipment starts as an honest one, its `Host`, and differs in what is planned here and in nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from training.worlds.own.networks.laws import LawChange
+from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
+from training.worlds.own.networks.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.goods import FAMILIES, Catalogue
+from training.worlds.own.trade.hashing import Floats, Ints, mix
+from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
+
+#: Kinds of consignor whose goods are of one family; all others sell consumer goods nearly only.
+_FAMILY: Final = {"chemical": "chemical", "pharma": "pharma", "machinery": "machinery", "laboratory": "laboratory"}
+#: Consignors who are believed when they declare such goods, by trade.
+_OPEN_KINDS: Final = {
+    "opioid": ("laboratory", "chemical", "pharma"),
+    "precursor": ("chemical", "laboratory"),
+    "equipment": ("machinery",),
+}
+_DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
+#: Parties of its own that a network keeps at a time.
+_SHIPPERS, _ADDRESSES = 5, 6
+#: What a network does about a seizure beside giving up what was seen.
+REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route", "split", "typology", "restart")
+
+
+@dataclass(slots=True)
+class Shipper:
+    """A consignor of a network's own; ``contact`` 0: its own telephone and e-mail."""
+
+    number: int
+    kind: int
+    country: int
+    opened_on: int
+    uses: int
+    young: bool
+    office: int
+    contact: int
+
+
+@dataclass(slots=True)
+class Door:
+    """A delivery address, and the first name used at it."""
+
+    number: int
+    kind: int
+    destination: int
+    uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seizure:
+    """A find in a network's shipment, as the network hears of it on ``day``: the numbers of what was used for it."""
+
+    day: int
+    shipper: int
+    address: int
+    contact: int
+    channel: int
+
+
+@dataclass(slots=True)
+class Network:
+    """The state of one agent. ``repertoire``: weight of each trace it works with; ``heard`` of seizures, still to come."""
+
+    number: int
+    content: str
+    repertoire: dict[str, float]
+    covers: Ints
+    contact: int
+    office: int
+    recipient: int
+    office_uses: int
+    contact_uses: int
+    silence: float
+    believed: bool
+    splits: float
+    abroad: float = 0.0
+    own_shippers: float = 1.0
+    neighbours: float = 0.15
+    reaction: str = ""
+    opened: int = 0
+    shippers: list[Shipper] = field(default_factory=list)
+    doors: list[Door] = field(default_factory=list)
+    heard: list[Seizure] = field(default_factory=list)
+
+
+class Craft:
+    """What networks know how to do: plans shipments and reactions with the numbers of the priors."""
+
+    def __init__(self, priors: Priors, catalogue: Catalogue, seed: int) -> None:
+        self._goods, self._seed = catalogue, seed
+        self._strengths = priors.row("illicit.strength", STRENGTHS)
+        self._weights = {trade: dict(priors.table(f"illicit.traces_{trade}")) for trade in set(TRADE_OF.values())}
+        self._known = int(priors.number("illicit.repertoire"))
+        self._beside = priors.number("illicit.works_with")
+        self._no_contact = priors.number("habit.no_contact")
+        self._believed = priors.number("illicit.believed")
+        self._openly = dict(priors.table("illicit.true_declaration"))
+        self._split = priors.number("illicit.split")
+        self._borrow = priors.number("illicit.borrowed")
+        self._young, self._life = priors.number("illicit.young_days"), priors.number("illicit.account_days")
+        self._uses, self._door_uses = priors.number("illicit.shipper_uses"), priors.number("illicit.address_uses")
+        self._contact, self._names = priors.number("illicit.contact_kept"), priors.number("illicit.name_kept")
+        self._cover, self._permit = priors.number("illicit.own_cover"), priors.number("illicit.permit_claimed")
+        self._to_precursors = priors.number("illicit.moves_to_precursors")
+        self._reactions = priors.row("illicit.reaction", REACTIONS)
+        self._family: dict[str, tuple[Ints, Floats]] = {}
+        for family in FAMILIES:
+            own = catalogue.of_family(family)
+            self._family[family] = own, np.cumsum(catalogue.weight[own])
+        self._parts = catalogue.of_content("equipment")
+        self._listed = {content: catalogue.of_content(content) for content in CONTENTS[1:]}
+        unnumbered = np.array([cas == "" for cas in catalogue.cas])
+        self._unlisted = {
+            content: np.concatenate([own[unnumbered[own]], catalogue.of_family("neighbour")])
+            for content, own in self._listed.items()
+        }
+
+    # -- networks -------------------------------------------------------------------------------------------------------
+    def found(self, number: int, content: str, rng: np.random.Generator) -> Network:
+        """A new network with a mix of typologies of its own."""
+        weights = self._weights[TRADE_OF[content]]
+        names = [name for name in weights if name not in BESIDE]
+        share = np.array([weights[name] for name in names])
+        known = rng.choice(len(names), size=min(self._known, len(names)), replace=False, p=share / share.sum())
+        works_with = {names[i] for i in known.tolist()}
+        works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
+        own, total = self._family["consumer"]
+        covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
+        # Some networks never give a contact and the others nearly always do: as often as honest declarants, taken together.
+        silent = rng.random() < self._no_contact
+        return Network(
+            number,
+            content,
+            {name: weight for name, weight in weights.items() if name in works_with},
+            covers,
+            contact=self._new(number, 51),
+            office=self._new(number, 52),
+            recipient=self._new(number, 53),
+            office_uses=1,
+            contact_uses=1,
+            silence=0.9 if silent else 0.1 * self._no_contact / (1 - self._no_contact),
+            believed=bool(rng.random() < self._believed),
+            splits=float(rng.random() * 2 * self._split),
+        )
+
+    def _new(self, *parts: int) -> int:
+        return int(mix(self._seed, *parts)[0])
+
+    # -- shipments ------------------------------------------------------------------------------------------------------
+    def consignment(self, network: Network, host: Host, rng: np.random.Generator) -> Consignment:
+        """What ``network`` makes of ``host``."""
+        strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
+        chosen = self._chosen(network, host, STRENGTHS[min(strength, 3)], rng)
+        kind = CONSIGNORS[host.kind]
+        openly = self._is_open(network, kind, rng)
+        good = self._declared(network, host, chosen, openly, rng)
+        shipper, repeat = self._shipper(network, host, chosen, rng)
+        door, name = self._door(network, host, chosen, rng)
+        silent = bool(rng.random() < network.silence)
+        if silent and chosen:
+            chosen.add("P2")
+        return Consignment(
+            network=network.number,
+            content=CONTENTS.index(network.content),
+            strength=min(strength, 3),
+            reaction=network.reaction,
+            traces=frozenset(chosen),
+            shipper=shipper.number if shipper else 0,
+            office=shipper.office if shipper else 0,
+            contact=shipper.contact if shipper else 0,
+            opened_ago=max(0, host.day - shipper.opened_on) if shipper else 0,
+            consignee_kind=door.kind if door else -1,
+            consignee=name,
+            address=door.number if door else 0,
+            delivery_contact=network.recipient if door and rng.random() < self._contact else 0,
+            good=good,
+            openly=openly,
+            permit=bool(rng.random() < self._permit),
+            silent=silent,
+            repeat=repeat,
+        )
+
+    def _chosen(self, network: Network, host: Host, strength: str, rng: np.random.Generator) -> set[str]:
+        least, most = TRACES_OF_STRENGTH[strength]
+        if most == 0:
+            return set()
+        possible = {name: weight for name, weight in network.repertoire.items() if _fits(name, host)}
+        more = BESIDE_OF_STRENGTH[strength] / self._beside
+        beside = {name for name in possible if name in BESIDE and rng.random() < more * possible[name]}
+        names = [name for name in possible if name not in BESIDE]
+        if not names:
+            return beside
+        # The largest of u ** (1 / weight): a weighted draw without replacement (Efraimidis and Spirakis 2006).
+        key = np.log(rng.random(len(names))) / np.array([possible[name] for name in names])
+        chosen = beside | {names[i] for i in np.argsort(-key)[: int(rng.integers(least, most + 1))].tolist()}
+        if rng.random() < network.abroad:
+            chosen.add("R1")
+        return chosen
+
+    def _is_open(self, network: Network, kind: str, rng: np.random.Generator) -> bool:
+        trade = TRADE_OF[network.content]
+        chance = self._openly["believed" if kind in _OPEN_KINDS[trade] else trade]
+        return bool(rng.random() < chance)
+
+    def _declared(self, network: Network, host: Host, chosen: set[str], openly: bool, rng: np.random.Generator) -> int:
+        kind, goods = CONSIGNORS[host.kind], self._goods
+        if openly or "E2" in chosen:
+            chosen -= {"D1", "D3", "V1", "V3"}
+            if network.content == "equipment":
+                chosen.add("E1")
+                return self._weighed(self._parts, rng)
+            if rng.random() < network.neighbours:
+                chosen.add("T1")
+                return self._weighed(self._unlisted[network.content], rng)
+            chosen.add("D5")
+            good = self._weighed(self._listed[network.content], rng)
+            if goods.cas[good] and rng.random() < 0.35:
+                chosen.add("D7")
+            return good
+        if "E3" in chosen:
+            return self._of("excipient", rng)
+        if "D3" in chosen:
+            return self._of("chemical", rng)
+        if kind not in _FAMILY and chosen and rng.random() < self._cover:
+            return int(network.covers[int(rng.integers(len(network.covers)))])
+        return -1
+
+    def _of(self, family: str, rng: np.random.Generator) -> int:
+        own, total = self._family[family]
+        return int(own[int(np.searchsorted(total, rng.random() * total[-1], side="right"))])
+
+    def _weighed(self, own: Ints, rng: np.random.Generator) -> int:
+        total = np.cumsum(self._goods.weight[own])
+        return int(own[int(np.searchsorted(total, rng.random() * total[-1], side="right"))])
+
+    def _shipper(
+        self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
+    ) -> tuple[Shipper | None, int]:
+        """The consignor, None for the host's, and the number of the figures it repeats."""
+        wanted = bool({"P1", "P3", "V5"} & chosen)
+        # Parties of its own take the place of such as are hardly known either: well-known ones stay as common as they are.
+        if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
+            return None, 0
+        young, shared = "P1" in chosen, "P3" in chosen
+        fitting = [
+            s
+            for s in network.shippers
+            if s.uses > 0 and s.kind == host.kind and s.country == host.origin and (s.young or not young)
+        ]
+        if fitting and host.kind != PERSON:
+            shipper = fitting[int(rng.integers(len(fitting)))]
+            shipper.uses -= 1
+        else:
+            network.opened += 1
+            self._move_on(network, shared, rng)
+            age = rng.exponential(self._young) if young else rng.random() * self._life
+            shipper = Shipper(
+                self._new(41, network.number, network.opened),
+                host.kind,
+                host.origin,
+                host.day - int(age),
+                int(rng.exponential(self._uses)),
+                young,
+                network.office if shared else 0,
+                network.contact if rng.random() < (self._contact if wanted else 0.5 * self._contact) else 0,
+            )
+            network.shippers = [*network.shippers, shipper][-_SHIPPERS:]
+        return shipper, self._new(54, shipper.number) if "V5" in chosen else 0
+
+    def _move_on(self, network: Network, shared: bool, rng: np.random.Generator) -> None:
+        """An office and a telephone serve some shippers, then come others."""
+        network.office_uses -= shared
+        if network.office_uses < 0:
+            network.office = self._new(52, network.number, network.opened)
+            network.office_uses = 1 + int(rng.exponential(self._uses))
+        network.contact_uses -= 1
+        if network.contact_uses < 0:
+            network.contact = self._new(51, network.number, network.opened)
+            network.contact_uses = 1 + int(rng.exponential(self._uses))
+
+    def _door(
+        self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
+    ) -> tuple[Door | None, int]:
+        """Where it goes, None for where the host goes, and the number of who takes it in."""
+        if not host.seen_once or not {"P4", "P5", "E2"} & chosen:
+            return None, 0
+        kind = FORWARDER if "P4" in chosen else host.consignee_kind
+        known = [
+            d
+            for d in network.doors
+            if d.uses > 0 and d.destination == host.destination and (d.kind == FORWARDER) == (kind == FORWARDER)
+        ]
+        network.opened += 1
+        if known:
+            door = known[int(rng.integers(len(known)))]
+            door.uses -= 1
+            # The same name again, or another one at the same door.
+            return door, door.number if rng.random() < self._names else self._new(42, network.number, network.opened)
+        number = self._new(42, network.number, network.opened)
+        door = Door(number, kind, host.destination, 1 + int(rng.exponential(self._door_uses)))
+        network.doors = [*network.doors, door][-_ADDRESSES:]
+        return door, number
+
+    # -- reactions ------------------------------------------------------------------------------------------------------
+    def after_seizure(self, network: Network, seizure: Seizure, rng: np.random.Generator) -> str:
+        """Change ``network`` after a seizure it has heard of; returns one of `REACTIONS`, of which the caller carries out
+        pause, channel and restart."""
+        reaction = str(REACTIONS[int(np.searchsorted(np.cumsum(self._reactions), rng.random(), side="right"))])
+        if reaction == "nothing":
+            return reaction
+        network.shippers = [s for s in network.shippers if s.number != seizure.shipper]
+        network.doors = [d for d in network.doors if d.number != seizure.address]
+        network.opened += 1
+        if seizure.contact == network.contact:
+            network.contact = self._new(51, network.number, network.opened)
+        network.recipient = self._new(53, network.number, network.opened)
+        if reaction == "parties":
+            network.shippers, network.doors = [], []
+            network.office = self._new(52, network.number, network.opened)
+        elif reaction == "covers":
+            own, total = self._family["consumer"]
+            network.covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
+        elif reaction == "route":
+            network.abroad = 0.3
+        elif reaction == "split":
+            network.splits = min(0.9, 2 * network.splits + 0.1)
+        elif reaction == "typology":
+            self._swap(network, rng)
+        network.reaction = f"seizure:{reaction}"
+        return reaction
+
+    def _swap(self, network: Network, rng: np.random.Generator) -> None:
+        weights = self._weights[TRADE_OF[network.content]]
+        others = [name for name in weights if name not in network.repertoire]
+        if not others:
+            return
+        dropped = list(network.repertoire)[int(rng.integers(len(network.repertoire)))]
+        del network.repertoire[dropped]
+        taken = others[int(rng.integers(len(others)))]
+        network.repertoire[taken] = weights[taken]
+
+    def after_law(self, network: Network, change: LawChange, rng: np.random.Generator) -> None:
+        """Change ``network`` after a change of law; the caller carries out a change of channel."""
+        if change.moves == "neighbours":
+            network.neighbours = 0.85
+        elif change.moves == "precursors":
+            if rng.random() >= self._to_precursors:
+                return
+            network.content = "precursor"
+        elif change.moves == "accounts":
+            network.own_shippers = 0.0
+            network.repertoire.pop("P1", None)
+        elif change.moves == "third_country":
+            network.abroad = 0.3
+        elif change.moves == "wording" and "D1" in network.repertoire:
+            del network.repertoire["D1"]
+            network.repertoire.setdefault("D4", 1.0)
+        network.reaction = f"law:{change.day.isoformat()}"
+
+
+def _fits(trace: str, host: Host) -> bool:
+    """Whether a trace can be carried out with such a shipment."""
+    kind = CONSIGNORS[host.kind]
+    if trace in ("P3", "V5"):
+        return host.little_known and host.kind != PERSON
+    if trace == "P1":
+        return host.little_known
+    if trace in ("P4", "P5"):
+        return host.seen_once and host.consignee_kind in _DOORS
+    if trace == "E2":
+        return kind in ("machinery", "trader")
+    if trace == "E3":
+        return kind in ("chemical", "trader", "machinery")
+    if trace == "D3":
+        return kind in ("chemical", "trader", "laboratory")
+    return True

@@ -1,0 +1,236 @@
+"""All trafficking networks of a world: when each is active, which shipments are whose, and what they learn in between.
+
+A network's shipment takes the place of an honest one, drawn like any other, so that lanes, kinds of party, items and hours
+are those of honest trade; which network takes it depends on where each has its people. Networks act block after block of
+days and hear of seizures some weeks after the office has made them, and of law when it changes (`agents`, `laws`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
+from training.worlds.own.networks.laws import LawChange, law_changes
+from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host, Plan, collect
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.goods import Catalogue
+from training.worlds.own.trade.hashing import Ints
+from training.worlds.own.trade.parties import CONSIGNORS
+from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, Lanes
+
+#: Youngest and fewest networks of a world, in days and in number.
+_SHORTEST_LIFE, _FEWEST = 20, 8
+#: After so many shipments a network sends half as often, so that one alone on its lanes does not send all of theirs.
+_TIRED: Final = 8.0
+#: Networks asked for one shipment before one of them sends it although it pauses.
+_TRIES: Final = 4
+#: Consignors of one trade are worth more to those whose trade it is.
+_TRADE_KINDS: Final = {
+    "opioid": ("pharma", "laboratory"),
+    "precursor": ("chemical", "laboratory"),
+    "equipment": ("machinery",),
+}
+_PARCELS: Final = tuple(CHANNELS.index(name) for name in ("express", "postal"))
+
+
+class Underworld:
+    """All networks of a world of about ``shipments`` shipments."""
+
+    def __init__(
+        self, priors: Priors, lanes: Lanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
+    ) -> None:
+        self._priors, self._lanes, self._codes, self._seed = priors, lanes, codes, seed
+        self._prevalence, self._split = priors.number("illicit.prevalence"), priors.number("illicit.split")
+        self._craft = Craft(priors, catalogue, seed)
+        rng = np.random.default_rng([seed, 31])
+        count = max(_FEWEST, round(shipments * self._prevalence / priors.number("illicit.shipments_per_network")))
+        days, life = len(lanes.regime_of_day), priors.number("illicit.network_life_days")
+        self._begin = rng.uniform(-0.7 * life, days - 10, count)
+        self._end = self._begin + np.maximum(life * np.exp(0.7 * rng.standard_normal(count)), _SHORTEST_LIFE)
+        self._idle_until = np.full(count, -np.inf)
+        self._size = 0.4 + np.minimum(rng.pareto(1.7, count), 5)
+        self._number, self._sent = np.arange(count), np.zeros(count)
+        self._next = count
+        contents = priors.table("illicit.contents")
+        self._content = rng.choice(list(contents), size=count, p=list(contents.values()))
+        factor = priors.table("illicit.origins")
+        self._origin_factor = np.array([factor.get(code, factor["OTHER"]) for code in codes])
+        self._by_content = {
+            trade: np.array([table.get(code, table["OTHER"]) for code in codes])
+            for trade in set(TRADE_OF.values())
+            for table in (priors.table(f"illicit.origins_{trade}"),)
+        }
+        self._home = priors.number("illicit.home")
+        share = np.bincount(lanes.origin, lanes.expected(), len(codes))
+        self._share = np.cumsum(share) / share.sum()
+        self._to = np.zeros(len(codes))
+        np.add.at(self._to, lanes.destination, lanes.expected())
+        self._origin, self._destination = np.ones((2, count, len(codes)))
+        self._channel, self._kind = np.ones((count, len(CHANNELS))), np.ones((count, len(CONSIGNORS)))
+        for slot in range(count):
+            self._settle(slot, rng)
+        first = EPOCH + timedelta(days=lanes.first_day)
+        self._first = first
+        self._laws = self._law_days(law_changes(first, first + timedelta(days=days - 1)), count, rng)
+        self._networks: dict[int, Network] = {}
+        self._learning = priors.number("illicit.learns_after_days"), priors.number("illicit.learns_within_days")
+
+    def _settle(self, slot: int, rng: np.random.Generator) -> None:
+        """Where the network in ``slot`` has its people: a home, and lanes, channels and kinds of consignor it prefers."""
+        trade = TRADE_OF[str(self._content[slot])]
+        home = int(np.searchsorted(self._share, rng.random(), side="right"))
+        self._origin[slot] = self._by_content[trade] * (1 - self._home)
+        self._origin[slot, min(home, len(self._share) - 1)] += 6 * self._home
+        self._destination[slot] = np.exp(1.5 * rng.standard_normal(len(self._codes)))
+        self._channel[slot] = np.exp(0.8 * rng.standard_normal(len(CHANNELS)))
+        self._kind[slot] = np.exp(1.3 * rng.standard_normal(len(CONSIGNORS)))
+        for kind in _TRADE_KINDS[trade]:
+            self._kind[slot, CONSIGNORS.index(kind)] *= 4
+
+    def _law_days(
+        self, changes: tuple[LawChange, ...], count: int, rng: np.random.Generator
+    ) -> list[list[tuple[int, LawChange]]]:
+        """Of each network, the days (since the calendar's first) on which it reacts to changes of law, in order."""
+        reacts = self._priors.number("illicit.reacts_to_law")
+        before, after = self._priors.number("illicit.law_days_before"), self._priors.number("illicit.law_days_after")
+        own: list[list[tuple[int, LawChange]]] = [[] for _ in range(count)]
+        for change in changes:
+            day = (change.day - self._first).days
+            when = day - before + (before + after) * rng.random(count)
+            for slot in np.flatnonzero(rng.random(count) < reacts).tolist():
+                own[slot].append((int(when[slot]), change))
+        return [sorted(days, key=lambda item: item[0]) for days in own]
+
+    # -- blocks ---------------------------------------------------------------------------------------------------------
+    def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
+        """Which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may belong to the one
+        before (split)."""
+        n = len(origin)
+        count = min(int(rng.binomial(n, self._prevalence)), n)
+        accepted = self._origin_factor[origin] / self._origin_factor.max()
+        taken: dict[int, bool] = {}
+        tries = 0
+        while len(taken) < count:
+            at, tries = int(rng.integers(n)), tries + 1
+            if rng.random() > accepted[at] and tries < 50 * count:
+                continue
+            taken.setdefault(at, False)
+            if rng.random() < self._split:
+                for _ in range(int(rng.integers(1, 4))):
+                    at += 1 + int(rng.random() * per_day * 0.15)
+                    if at < n and len(taken) < count:
+                        taken.setdefault(at, True)
+        order = sorted(taken)
+        return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
+
+    def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
+        """What is sent, and for each which of them it repeats the parties and lane of: itself, or the one before (split)."""
+        rows: list[Consignment] = []
+        source: list[int] = []
+        slot = -1
+        for i, (host, again) in enumerate(zip(hosts, sibling.tolist(), strict=True)):
+            near = again and slot >= 0 and hosts[source[-1]].day >= host.day - 1
+            if near and rng.random() < self._network(slot).splits / self._split:
+                rows.append(rows[-1].again())
+                source.append(source[-1])
+                continue
+            for _ in range(_TRIES):
+                slot = self._whose(host, rng)
+                self._catch_up(slot, host.day, rng)
+                if self._idle_until[slot] <= host.day:
+                    break
+            self._sent[slot] += 1
+            rows.append(self._craft.consignment(self._network(slot), host, rng))
+            source.append(i)
+        self._forget(hosts[-1].day if hosts else -1)
+        return collect(rows), np.array(source, dtype=np.int64)
+
+    def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
+        """Tell the networks what became of the shipments of a plan (n,), days counted from the calendar's first: ``found``
+        on ``known_day``. Each hears of it later."""
+        slots = {int(self._number[slot]): slot for slot in self._networks}
+        least, most = self._learning
+        for i in np.flatnonzero(found).tolist():
+            slot = slots.get(int(plan.network[i]))
+            if slot is None:
+                continue
+            rng = np.random.default_rng([self._seed, 33, int(plan.network[i]), int(day[i]), i])
+            hears = int(known_day[i] + least + (most - least) * rng.random())
+            network = self._networks[slot]
+            network.heard.append(
+                Seizure(hears, int(plan.shipper[i]), int(plan.address[i]), int(plan.contact[i]), int(channel[i]))
+            )
+
+    def _whose(self, host: Host, rng: np.random.Generator) -> int:
+        alive = (self._begin <= host.day) & (host.day < self._end) & (self._idle_until <= host.day)
+        slots = np.flatnonzero(alive)
+        if not len(slots):
+            # In a small world nobody may be left: then a new one takes the place of the last.
+            slot = int(np.argmax(np.where(self._begin <= host.day, self._end, -np.inf)))
+            self._end[slot], self._idle_until[slot] = host.day + _SHORTEST_LIFE, -np.inf
+            self._renew(slot, str(self._content[slot]), rng)
+            return slot
+        weight = (
+            self._size[slots]
+            / (1 + self._sent[slots] / _TIRED)
+            * self._origin[slots, host.origin]
+            * self._destination[slots, host.destination]
+            * self._channel[slots, host.channel]
+            * self._kind[slots, host.kind]
+        )
+        total = np.cumsum(weight)
+        return int(slots[min(int(np.searchsorted(total, rng.random() * total[-1], side="right")), len(slots) - 1)])
+
+    def _network(self, slot: int) -> Network:
+        if slot not in self._networks:
+            number = int(self._number[slot])
+            rng = np.random.default_rng([self._seed, 32, number])
+            self._networks[slot] = self._craft.found(number, str(self._content[slot]), rng)
+        return self._networks[slot]
+
+    def _forget(self, day: int) -> None:
+        """Let go of networks that have ended."""
+        for slot in [slot for slot in self._networks if self._end[slot] < day]:
+            del self._networks[slot]
+
+    # -- reactions ------------------------------------------------------------------------------------------------------
+    def _catch_up(self, slot: int, day: int, rng: np.random.Generator) -> None:
+        """React to all that has been heard by ``day``."""
+        network = self._network(slot)
+        while self._laws[slot] and self._laws[slot][0][0] <= day:
+            when, change = self._laws[slot].pop(0)
+            if network.content in change.contents:
+                before = network.reaction
+                self._craft.after_law(network, change, rng)
+                if when < self._begin[slot]:
+                    # It has never known another law.
+                    network.reaction = before
+                if change.moves == "channel":
+                    # Small parcels lose what made them easy.
+                    self._channel[slot, _PARCELS] *= 0.3
+        ready = [seizure for seizure in network.heard if seizure.day <= day]
+        network.heard = [seizure for seizure in network.heard if seizure.day > day]
+        for seizure in ready:
+            reaction = self._craft.after_seizure(network, seizure, rng)
+            if reaction == "pause":
+                self._idle_until[slot] = day + 14 + 30 * rng.random()
+            elif reaction == "channel":
+                self._channel[slot, seizure.channel] *= 0.15
+            elif reaction == "restart":
+                self._renew(slot, network.content, rng)
+                self._networks[slot].reaction = "seizure:restart"
+                return
+
+    def _renew(self, slot: int, content: str, rng: np.random.Generator) -> None:
+        """A network under a new number takes the place of the one in ``slot``: other lanes, parties and ways."""
+        self._number[slot], self._next = self._next, self._next + 1
+        self._sent[slot] = 0
+        self._settle(slot, rng)
+        self._networks[slot] = self._craft.found(int(self._number[slot]), content, rng)
+
+
+__all__ = ["CONTENTS", "REACTIONS", "STRENGTHS", "Plan", "Underworld"]

@@ -1,0 +1,141 @@
+"""What networks plan for the shipments of a block, as records and as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.networks.traces import TRACES, T
+from training.worlds.own.trade.hashing import Hashes, Ints
+
+CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
+STRENGTHS: Final = ("none", "faint", "combined", "strong")
+#: A network's trade for each content.
+TRADE_OF: Final = {
+    "fentanyl": "opioid",
+    "analogue": "opioid",
+    "other_opioid": "opioid",
+    "precursor": "precursor",
+    "equipment": "equipment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The honest shipment that a network's shipment starts as: its day (since the calendar's first), its lane and its kinds.
+
+    ``little_known``, ``seen_once``: whether its consignor sends little and its consignee next to nothing besides.
+    ``family`` of goods is not among them: what the consignor sells follows from the consignor.
+    """
+
+    day: int
+    origin: int
+    destination: int
+    channel: int
+    kind: int
+    consignee_kind: int
+    little_known: bool
+    seen_once: bool
+
+
+@dataclass(slots=True)
+class Consignment:
+    """One shipment as its network plans it; whatever is not planned stays as the host has it.
+
+    ``shipper``, ``consignee``: numbers of parties of the network's own, 0 for the host's. ``office``, ``address``: numbers
+    from which the places of such parties follow. ``contact`` and ``delivery_contact``: whose telephone and e-mail are
+    given, 0 for the party's own. ``opened_ago``: age of the own shipper's account in days. ``good``: declared, -1 for the
+    host's: where mass or value do not go with the goods (V1, V3), the figures are those of the host's. ``repeat``: number
+    whose figures the shipment has, the same every time, 0 for figures of its own. ``silent``: no contact of the shipper
+    is given.
+    """
+
+    network: int
+    content: int
+    strength: int
+    reaction: str
+    traces: frozenset[str]
+    shipper: int
+    office: int
+    contact: int
+    opened_ago: int
+    consignee_kind: int
+    consignee: int
+    address: int
+    delivery_contact: int
+    good: int
+    openly: bool
+    permit: bool
+    silent: bool
+    repeat: int
+
+    def again(self) -> Consignment:
+        """The next parcel of a consignment that is split."""
+        return replace(self, traces=self.traces | {"M4"}, repeat=0)
+
+
+@dataclass(slots=True)
+class Plan:
+    """`Consignment`s of one block as arrays (n,), in the order of their positions; ``traces`` (n, TRACES)."""
+
+    network: Ints
+    content: Ints
+    strength: Ints
+    reaction: NDArray[np.object_]
+    traces: NDArray[np.bool_]
+    shipper: Hashes
+    office: Hashes
+    contact: Hashes
+    opened_ago: Ints
+    consignee_kind: Ints
+    consignee: Hashes
+    address: Hashes
+    delivery_contact: Hashes
+    good: Ints
+    openly: NDArray[np.bool_]
+    permit: NDArray[np.bool_]
+    silent: NDArray[np.bool_]
+    repeat: Hashes
+
+    def __len__(self) -> int:
+        return len(self.network)
+
+
+def collect(rows: list[Consignment]) -> Plan:
+    """The arrays of some consignments."""
+    traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
+    for i, row in enumerate(rows):
+        traces[i, [T[name] for name in row.traces]] = True
+
+    def ints(name: str) -> Ints:
+        return np.array([getattr(row, name) for row in rows], dtype=np.int64)
+
+    def hashes(name: str) -> Hashes:
+        return np.array([getattr(row, name) for row in rows], dtype=np.uint64)
+
+    def flags(name: str) -> NDArray[np.bool_]:
+        return np.array([getattr(row, name) for row in rows], dtype=np.bool_)
+
+    return Plan(
+        network=ints("network"),
+        content=ints("content"),
+        strength=ints("strength"),
+        reaction=np.array([row.reaction for row in rows], dtype=object),
+        traces=traces,
+        shipper=hashes("shipper"),
+        office=hashes("office"),
+        contact=hashes("contact"),
+        opened_ago=ints("opened_ago"),
+        consignee_kind=ints("consignee_kind"),
+        consignee=hashes("consignee"),
+        address=hashes("address"),
+        delivery_contact=hashes("delivery_contact"),
+        good=ints("good"),
+        openly=flags("openly"),
+        permit=flags("permit"),
+        silent=flags("silent"),
+        repeat=hashes("repeat"),
+    )

@@ -1,0 +1,1 @@
+"""The simulated trade: goods, parties, routes and records."""

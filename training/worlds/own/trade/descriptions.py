@@ -1,0 +1,228 @@
+"""What a declarant writes for goods: one function for everybody.
+
+Whoever declares a good, honestly or as a cover, draws from the same finite set of wordings of that good, so that no
+wording belongs to one side. The sets grow with the world, and hold makers, sizes, other names and truncations. Wordings
+come into use one after the other over the calendar: what is written in a later month was partly not written before.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.goods import FAMILIES, Catalogue
+from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+
+FILE: Final = Path(__file__).parents[1] / "words.toml"
+
+#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and cut to
+#: 20 (Cargo-IMP nature of goods). The first column of the array holds the text as typed.
+FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
+_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
+#: Chapters of clothing and footwear, which have sizes.
+_WORN: Final = frozenset({61, 62, 64})
+_SLOT: Final = re.compile(r"\{(\w+)\}")
+_LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A way to put a text together: literals and slots in turn, and from which part of the calendar on."""
+
+    parts: tuple[str, ...]
+    weight: float
+    since: float
+
+
+class _Writer:
+    """Makes wordings from the forms and words of the table."""
+
+    def __init__(self, words: dict[str, Any], rng: np.random.Generator) -> None:
+        self._slots: dict[str, list[str]] = words["slots"]
+        self._moving = frozenset(words["moving"])
+        self._forms = {
+            family: [_Form(tuple(_SLOT.split(row["text"])), row["weight"], row["since"]) for row in rows]
+            for family, rows in words["forms"].items()
+        }
+        self._forms["worn"] += self._forms["consumer"]
+        self._rng = rng
+        # Numbers are drawn many at a time: a call for each would be most of the work.
+        self._pool: list[float] = []
+
+    def number(self) -> float:
+        """The next number in [0, 1)."""
+        if not self._pool:
+            self._pool = self._rng.random(65_536).tolist()
+        return self._pool.pop()
+
+    def text(self, kind: str, names: Sequence[str], alias_share: float, since: float) -> str:
+        """One wording of goods of the ``names`` (the first is theirs) that comes into use at ``since``, 0 to 1."""
+        forms = [form for form in self._forms[kind] if form.since <= since]
+        left = self.number() * sum(form.weight for form in forms)
+        chosen = forms[-1]
+        for form in forms:
+            left -= form.weight
+            if left < 0:
+                chosen = form
+                break
+        name = names[0]
+        if len(names) > 1 and self.number() < alias_share:
+            name = names[1 + int(self.number() * (len(names) - 1))]
+        return "".join(
+            part if i % 2 == 0 else self._word(part, name, since) for i, part in enumerate(chosen.parts) if part
+        )
+
+    def _word(self, slot: str, name: str, since: float) -> str:
+        if slot == "name":
+            return name
+        if slot == "short":
+            return " ".join(name.split()[-2:]) if name.count(" ") >= 2 else name
+        if slot == "n":
+            return str(2 + int(self.number() ** 2 * 28))
+        if slot == "code":
+            first = _LETTERS[int((0.8 * since + 0.2 * self.number()) * len(_LETTERS) * 0.999)]
+            return f"{first}{_LETTERS[int(self.number() * len(_LETTERS))]}-{10 + int(self.number() * 990)}"
+        options = self._slots[slot]
+        if slot not in self._moving:
+            return options[int(self.number() * len(options))]
+        half = (len(options) + 1) // 2
+        return options[int(since * (len(options) - half)) + int(self.number() * half)]
+
+
+class Phrasebook:
+    """Wordings of each good. ``texts`` (wordings, FORMS) of str; with and without a CAS number for goods that have one.
+
+    The wordings of a good stand in the order in which they come into use.
+    """
+
+    def __init__(
+        self, priors: Priors, goods: Catalogue, countries: Sequence[str], rows_of_good: Floats, rng: np.random.Generator
+    ) -> None:
+        with FILE.open("rb") as file:
+            words = tomllib.load(file)
+        self._present = priors.number("description.present_at_first")
+        self._plain = priors.number("description.plain_name")
+        self._alias_share = priors.number("description.other_name")
+        self._number_named = priors.number("description.cas_named")
+        per_wording, most = priors.number("description.uses"), int(priors.number("description.most_wordings"))
+        writer = _Writer(words, rng)
+        plain: list[list[str]] = []
+        numbered: list[list[str]] = []
+        count = np.clip(rows_of_good / per_wording, 2, most).astype(np.int64)
+        for i, name in enumerate(goods.name):
+            family = FAMILIES[int(goods.family[i])]
+            names = (name, *goods.aliases[i])
+            plain.append(self._wordings(_kind(family, int(goods.chapter[i])), names, int(count[i]), writer))
+            cas = goods.cas[i]
+            numbered.append(self._with_cas(names, cas, max(2, min(int(count[i]) // 3, 30)), writer) if cas else [])
+        flat = [text for group in (*plain, *numbered) for text in group]
+        sizes = np.array([len(group) for group in (*plain, *numbered)], dtype=np.int64)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        n = len(goods.name)
+        self._start = np.stack([starts[:n], starts[n:]], axis=1)
+        self._size = np.stack([sizes[:n], sizes[n:]], axis=1)
+        self.texts: NDArray[np.object_] = np.array([_forms(text) for text in flat], dtype=object).reshape(
+            -1, len(FORMS)
+        )
+        self._form_shares = cumulate(priors.row("description.forms", FORMS))
+        self._name = np.array(goods.name, dtype=object)
+        self._chapter = goods.chapter
+        self._abroad = _Languages(priors, words, countries)
+
+    def form(self, u: Floats) -> Ints:
+        """(n,) how the declarants' systems show texts, for uniform draws."""
+        return pick(self._form_shares, u)
+
+    def describe(
+        self, good: Ints, u: Floats, form: Ints, with_cas: NDArray[np.bool_], when: Floats
+    ) -> NDArray[np.object_]:
+        """(n,) texts for goods (n,): ``u`` chooses the wording among those in use at ``when`` (part of the calendar, 0 to 1).
+
+        The plain name stays the commonest; of the others the newest are commoner than those they replace.
+        """
+        column = (with_cas & (self._size[good, 1] > 0)).astype(np.int64)
+        size = self._size[good, column]
+        in_use = np.maximum(1, (size * (self._present + (1 - self._present) * when)).astype(np.int64))
+        v = np.maximum(0.0, (u - self._plain) / (1 - self._plain))
+        newest = in_use - 1 - (in_use * v * v).astype(np.int64)
+        rank = np.where(u < self._plain, 0, np.maximum(newest, 0))
+        return np.asarray(self.texts[self._start[good, column] + rank, form])
+
+    def abroad(self, text: NDArray[np.object_], good: Ints, country: Ints, u: Floats, v: Floats) -> None:
+        """Replace texts (n,), in place, by words of the declarants' own languages for the part of them that uses these."""
+        self._abroad.replace(text, self._name, self._chapter, good, country, u, v)
+
+    def _wordings(self, kind: str, names: tuple[str, ...], most: int, writer: _Writer) -> list[str]:
+        """At most ``most`` different wordings of a good, its plain name first, in the order in which they come up."""
+        found = dict.fromkeys([names[0]])
+        for at in range(most * 2):
+            if len(found) >= most:
+                break
+            since = max(0.0, (len(found) / most - self._present) / (1 - self._present))
+            found.setdefault(writer.text(kind, names, self._alias_share, since if at < most else 1.0))
+        return list(found)
+
+    def _with_cas(self, names: tuple[str, ...], cas: str, most: int, writer: _Writer) -> list[str]:
+        found = dict.fromkeys([f"CAS {cas}", f"{names[0]} CAS {cas}"])
+        for _ in range(most * 2):
+            if len(found) >= most:
+                break
+            since = max(0.0, (len(found) / most - self._present) / (1 - self._present))
+            text = writer.text("chemical", names, self._alias_share, since)
+            found.setdefault(f"{text} CAS {cas}" if writer.number() < self._number_named else f"{text} {cas}")
+        return list(found)
+
+
+class _Languages:
+    """Words for the goods of a chapter in the languages of the countries of origin."""
+
+    def __init__(self, priors: Priors, words: dict[str, Any], countries: Sequence[str]) -> None:
+        own = priors.table("description.own_language")
+        self._share = np.array([own.get(code, 0.0) for code in countries])
+        self._alone = priors.number("description.own_language_alone")
+        spoken: dict[str, list[str]] = words["speaks"]
+        # (countries, chapters): where the words of a country for a chapter stand, and how many there are.
+        self._start, self._count = np.zeros((2, len(countries), 100), dtype=np.int64)
+        flat: list[str] = []
+        for c, code in enumerate(countries):
+            for chapter in range(100):
+                nouns = [n for name in spoken.get(code, ()) for n in words["languages"][name].get(f"{chapter:02d}", ())]
+                self._start[c, chapter], self._count[c, chapter] = len(flat), len(nouns)
+                flat.extend(nouns)
+        self._words = np.array(flat, dtype=object)
+
+    def replace(
+        self,
+        text: NDArray[np.object_],
+        name: NDArray[np.object_],
+        chapter: Ints,
+        good: Ints,
+        country: Ints,
+        u: Floats,
+        v: Floats,
+    ) -> None:
+        share = self._share[country]
+        rows = np.flatnonzero((u < share) & (self._count[country, chapter[good]] > 0))
+        c, h = country[rows], chapter[good[rows]]
+        word = self._words[self._start[c, h] + (v[rows] * self._count[c, h]).astype(np.int64)]
+        alone = u[rows] < share[rows] * self._alone
+        text[rows] = np.where(alone, word, word + " / " + name[good[rows]])
+
+
+def _kind(family: str, chapter: int) -> str:
+    if family == "consumer":
+        return "worn" if chapter in _WORN else "consumer"
+    return "chemical" if family in _CHEMICAL else "trade"
+
+
+def _forms(text: str) -> list[str]:
+    capitals = text.upper()
+    return [text, capitals, text[:35].rstrip(), capitals[:20].rstrip()]

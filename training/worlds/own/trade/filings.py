@@ -1,0 +1,106 @@
+"""Which filing a shipment's data come from, by destination, channel and day: filings begin and end with the law."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.priors import BadPrior, Priors
+from training.worlds.own.trade.geography import Geography
+from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, TRUCK, Lanes
+
+Bools = NDArray[np.bool_]
+FILINGS: Final = (
+    "ACAS_STD",
+    "ACAS_EXP",
+    "ACAS_ECOM",
+    "ACAS_POST",
+    "ITMATT",
+    "T86",
+    "S321",
+    "T11",
+    "T01",
+    "CUSCAR",
+    "CUSDEC",
+    "SAD",
+    "ICS2_F20",
+    "ICS2_F24",
+    "ICS2_F27",
+    "ICS2_F32",
+    "ICS2_F43",
+    "ICS2_F50",
+)
+FILING: Final = {name: i for i, name in enumerate(FILINGS)}
+#: The day each kind of filing began (a prior), and what was filed before.
+_BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "filing.acas_from": (("ACAS_STD", "ACAS_EXP", "ACAS_ECOM", "ACAS_POST"), "CUSCAR"),
+    "filing.ics2_post_and_express_from": (("ICS2_F32", "ICS2_F43"), "CUSDEC"),
+    "filing.ics2_air_from": (("ICS2_F24", "ICS2_F27"), "SAD"),
+    "filing.ics2_sea_from": (("ICS2_F20", "ICS2_F50"), "CUSCAR"),
+}
+
+
+class Filings:
+    """Draws filings, and tells how much of small traffic to the United States is of entry type 86."""
+
+    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes) -> None:
+        self._us, self._in_eu = geography.index["US"], geography.in_eu
+        self._usual = np.stack([_table(priors, place) for place in ("elsewhere", "to_eu", "to_us")])
+        self._from = np.zeros(len(FILINGS), dtype=np.int64)
+        self._before = np.arange(len(FILINGS))
+        for name, (which, before) in _BEGINNINGS.items():
+            rows = [FILING[filing] for filing in which]
+            self._from[rows] = _number(priors.day(name))
+            self._before[rows] = FILING[before]
+        self._t86_from, self._end = _number(priors.day("filing.t86_from")), _number(priors.day("regime.de_minimis_end"))
+        self._lanes = lanes
+        self._s321 = priors.number("filing.s321_of_express")
+        self._day = lanes.first_day + np.arange(len(lanes.period_of_day))
+        level = np.array([priors.by_year("hs.low_value_share", year) for year in lanes.year_of_day])
+        most = max(priors.table("hs.low_value_share").values())
+        #: (days,) how far the classification of low-value goods had come, 1 at its highest.
+        self.progress: Floats = level / most
+        open_ = (self._day >= self._t86_from) & (self._day < self._end)
+        self._t86 = np.where(open_, priors.number("filing.t86_of_air") * self.progress, 0.0)
+
+    def t86_share(self, small: float) -> float:
+        """Share of entry type 86 in all traffic, of which ``small`` is no business consignment."""
+        lanes = self._lanes
+        cells = (lanes.destination == self._us) & np.isin(lanes.channel, (AIR, TRUCK))
+        of_period = lanes.weight[:, cells].sum(axis=1) / lanes.weight.sum(axis=1)
+        volume = lanes.volume_of_day / lanes.volume_of_day.sum()
+        return float((volume * of_period[lanes.period_of_day] * self._t86).sum() * small)
+
+    def draw(self, destination: Ints, channel: Ints, day_index: Ints, bulk: Bools, rng: np.random.Generator) -> Ints:
+        """(n,) filings, indices of `FILINGS`; ``bulk`` are business consignments, ``day_index`` counts from the first day."""
+        n = len(channel)
+        u, v = rng.random(n), rng.random(n)
+        day = self._day[day_index]
+        place = np.where(destination == self._us, 2, self._in_eu[destination].astype(np.int64))
+        usual = pick(self._usual[place, channel], u)
+        usual = np.where(day < self._from[usual], self._before[usual], usual)
+        small = (destination == self._us) & ~bulk
+        t86 = small & np.isin(channel, (AIR, TRUCK)) & (v < self._t86[day_index])
+        usual = np.where(t86, FILING["T86"], usual)
+        s321 = small & (channel == EXPRESS) & (day < self._end) & (v < self._s321)
+        return np.where(s321, FILING["S321"], usual)
+
+
+def _number(day: date) -> int:
+    return (day - EPOCH).days
+
+
+def _table(priors: Priors, place: str) -> Floats:
+    """(channels, filings) cumulative shares."""
+    rows = []
+    for channel in CHANNELS:
+        name = f"filing.{place}_{channel}"
+        shares = priors.table(name)
+        if unknown := set(shares) - set(FILINGS):
+            raise BadPrior(f"{name} holds {sorted(unknown)}; known filings are {', '.join(FILINGS)}")
+        rows.append([shares.get(filing, 0.0) for filing in FILINGS])
+    return cumulate(np.array(rows))

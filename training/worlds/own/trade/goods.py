@@ -1,0 +1,279 @@
+"""The goods of the world: consumer goods and chemicals of the reference tables, and the trade that looks like the illicit."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.reference import benign_chemicals, ecommerce_goods, substances
+from features.reference.rows import Group, Substance
+from features.reference.unii import unii_names
+from features.substances.read.translations import translated_names
+from training.worlds.own.priors import BadPrior, Priors
+from training.worlds.own.trade.hashing import Floats, Ints, cumulate
+from training.worlds.own.trade.nomenclature import Subheading, subheadings
+
+FILE: Final = Path(__file__).with_name("trade.csv")
+
+#: Families of goods; what a kind of consignor trades in is in the priors (`goods.families_...`).
+FAMILIES: Final = (
+    "consumer",
+    "chemical",
+    "neighbour",
+    "excipient",
+    "listed",
+    "pharma",
+    "licensed",
+    "laboratory",
+    "equipment",
+    "machinery",
+    "business",
+)
+_ILLICIT_GROUPS: Final = {
+    Group.FENTANYL: "analogue",
+    Group.NITAZENE: "other_opioid",
+    Group.OTHER_OPIOID: "other_opioid",
+    Group.PRECURSOR: "precursor",
+}
+#: Names in other languages and further synonyms that declarants use for one listed good.
+_MOST_ALIASES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Goods as parallel arrays (n,): ``kg`` and ``usd`` are those of one unit as sold.
+
+    ``content``: what finding these goods without a licence would be, '' for goods that nobody watches. ``cumulative``
+    (families, n): cumulative shares of the goods within a family. ``aliases``: what else declarants call them: synonyms,
+    systematic names, names in other languages.
+    """
+
+    name: list[str]
+    hs6: list[str]
+    family: Ints
+    kg: Floats
+    usd: Floats
+    licensed: NDArray[np.bool_]
+    cas: list[str]
+    undg: list[str]
+    content: list[str]
+    weight: Floats
+    chapter: Ints
+    cumulative: Floats
+    aliases: list[tuple[str, ...]]
+
+    def of_family(self, family: str) -> Ints:
+        return np.flatnonzero(self.family == FAMILIES.index(family))
+
+    def of_content(self, content: str) -> Ints:
+        """Goods that, declared openly, are this content."""
+        return np.array([i for i, own in enumerate(self.content) if own == content], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    name: str
+    hs6: str
+    family: str
+    kg: float
+    usd: float
+    weight: float
+    licensed: bool = False
+    cas: str = ""
+    undg: str = ""
+    content: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+def load_catalogue(priors: Priors) -> Catalogue:
+    """All goods. Raises `ValueError` naming file and row when the trade table is not what it must be."""
+    traded = subheadings(priors)
+    goods = [
+        *_consumer(priors, traded),
+        *_chemicals(priors),
+        *_trade(),
+        *_listed(priors),
+        *_unlisted(priors),
+        *_business(traded),
+    ]
+    family = np.array([FAMILIES.index(good.family) for good in goods], dtype=np.int64)
+    weight = np.array([good.weight for good in goods])
+    shares = np.stack([np.where(family == i, weight, 0.0) for i in range(len(FAMILIES))])
+    return Catalogue(
+        name=[good.name for good in goods],
+        hs6=[good.hs6 for good in goods],
+        family=family,
+        kg=np.array([good.kg for good in goods]),
+        usd=np.array([good.usd for good in goods]),
+        licensed=np.array([good.licensed for good in goods], dtype=np.bool_),
+        cas=[good.cas for good in goods],
+        undg=[good.undg for good in goods],
+        content=[good.content for good in goods],
+        weight=weight,
+        chapter=np.array([int(good.hs6[:2]) for good in goods], dtype=np.int64),
+        cumulative=cumulate(shares),
+        aliases=[good.aliases for good in goods],
+    )
+
+
+def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
+    """(kinds, families) shares of the families in the trade of each kind of consignor. Raises `BadPrior`."""
+    shares = np.zeros((len(kinds), len(FAMILIES)))
+    for i, kind in enumerate(kinds):
+        name = f"goods.families_{kind}"
+        for family, share in priors.table(name).items():
+            if family not in FAMILIES:
+                raise BadPrior(f"{name} holds {family!r}; known families are {', '.join(FAMILIES)}")
+            shares[i, FAMILIES.index(family)] = share
+    return shares
+
+
+def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
+    """The e-commerce table, and what else of its chapters private persons order, by the nomenclature."""
+    rows = ecommerce_goods()
+    chapters, wider = priors.table("goods.chapters"), priors.number("goods.nomenclature_share")
+    count: dict[str, int] = {}
+    for row in rows:
+        count[row.hs6[:2]] = count.get(row.hs6[:2], 0) + 1
+    others = [row for row in traded if row.ordered]
+    total: dict[str, float] = {}
+    for other in others:
+        total[other.hs6[:2]] = total.get(other.hs6[:2], 0.0) + other.weight
+
+    def weight(chapter: str) -> float:
+        return chapters.get(chapter, chapters["OTHER"])
+
+    return [
+        _Good(
+            row.description,
+            row.hs6,
+            "consumer",
+            row.typical_kg,
+            row.typical_usd,
+            weight(row.hs6[:2]) * (1 - wider) / count[row.hs6[:2]],
+        )
+        for row in rows
+    ] + [
+        _Good(
+            row.name,
+            row.hs6,
+            "consumer",
+            row.kg,
+            row.usd,
+            weight(row.hs6[:2]) * wider * row.weight / total[row.hs6[:2]],
+        )
+        for row in others
+    ]
+
+
+def _business(traded: Sequence[Subheading]) -> list[_Good]:
+    return [_Good(row.name, row.hs6, "business", row.kg, row.usd, row.chapter_weight * row.weight) for row in traded]
+
+
+def _chemicals(priors: Priors) -> list[_Good]:
+    # A pack of a chemical; masses then spread widely about it.
+    kg, usd = (priors.table(f"goods.pack_{unit}")["chemical"] for unit in ("kg", "usd"))
+    return [
+        _Good(row.name, row.hs6, "chemical", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms)
+        for row in benign_chemicals()
+    ]
+
+
+def _listed(priors: Priors) -> list[_Good]:
+    goods = []
+    trade, kg, usd = (priors.table(f"goods.{name}") for name in ("traded_listed", "pack_kg", "pack_usd"))
+    standard = priors.table("goods.standard_weight")["listed"]
+    of_language: dict[str, list[str]] = {}
+    for name in translated_names():
+        of_language.setdefault(name.substance, []).append(name.name)
+    for row in substances():
+        content = _ILLICIT_GROUPS.get(row.group)
+        if content is None or not row.hs6:
+            continue
+        traded = trade.get(row.name, 0.0)
+        # What is traded openly is sold by the pack; the rest are reference standards.
+        pack = "traded" if traded else "standard"
+        goods.append(
+            _Good(
+                row.name,
+                row.hs6[0],
+                "listed",
+                kg[pack],
+                usd[pack],
+                traded or standard,
+                licensed=True,
+                cas=row.cas,
+                content="fentanyl" if row.name == "Fentanyl" else content,
+                aliases=_aliases(row, of_language.get(row.name, [])),
+            )
+        )
+    return goods
+
+
+def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
+    # Evenly through the translations, so that each language has some.
+    some = translations[:: max(1, len(translations) // _MOST_ALIASES)][:_MOST_ALIASES]
+    names = (*row.synonyms, *((row.systematic_name,) if row.systematic_name else ()), *some)
+    return tuple(dict.fromkeys(name for name in names if name != row.name))
+
+
+def _unlisted(priors: Priors) -> list[_Good]:
+    """Neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
+
+    They are declared as the listed ones are: as reference standards by laboratories, and by networks that moved on.
+    """
+    kg, usd = (priors.table(f"goods.pack_{unit}")["standard"] for unit in ("kg", "usd"))
+    weight = priors.table("goods.standard_weight")["unlisted"]
+    names: dict[str, list[str]] = {}
+    for row in unii_names():
+        if row.kind == "class" and not row.abbreviation:
+            names.setdefault(row.substance, []).append(row.name)
+    return [
+        _Good(
+            substance.lower(),
+            "293334" if "nitazene" not in substance.lower() else "293399",
+            "listed",
+            kg,
+            usd,
+            weight,
+            licensed=True,
+            content="other_opioid" if "nitazene" in substance.lower() else "analogue",
+            aliases=tuple(name.lower() for name in others[:_MOST_ALIASES]),
+        )
+        for substance, others in sorted(names.items())
+    ]
+
+
+def _trade() -> list[_Good]:
+    goods = []
+    with FILE.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                good = _Good(
+                    row["description"],
+                    row["hs6"],
+                    row["family"],
+                    float(row["kg"]),
+                    float(row["usd"]),
+                    float(row["weight"]),
+                    row["licensed"] == "1",
+                    row["cas"],
+                    row["undg"],
+                    "equipment" if row["family"] == "equipment" else "",
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{FILE.name}, row {number}: {error!r}; expected the columns of the header, masses as numbers"
+                ) from None
+            if good.family not in FAMILIES or len(good.hs6) != 6 or not good.hs6.isdigit():
+                raise ValueError(
+                    f"{FILE.name}, row {number}: family {good.family!r}, hs6 {good.hs6!r}; expected a known family and six digits"
+                )
+            goods.append(good)
+    return goods

@@ -1,0 +1,230 @@
+"""Goods items of a block: which goods, how many, how heavy, at which value, as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.networks.plan import Plan
+from training.worlds.own.networks.traces import T
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.goods import FAMILIES, Catalogue, families_of
+from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
+from training.worlds.own.trade.parties import CONSIGNORS
+from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
+
+#: How far from the other end of the scale a good declared for its unlike figures may be, as a share of the trade.
+_SLACK: Final = 0.1
+_CONSUMER: Final = FAMILIES.index("consumer")
+_MIXED: Final = CONSIGNORS.index("consolidator")
+_CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
+
+
+@dataclass(slots=True)
+class Items:
+    """Parallel arrays over goods items (m,), and over shipments (n,) where said.
+
+    ``good`` is what is declared; ``content`` what is inside (index of CONTENTS, 0 for none). Masses in kg, values in USD.
+    ``gross_kg`` and ``freight_usd`` (n,).
+    """
+
+    shipment: Ints
+    number: Ints
+    good: Ints
+    quantity: Ints
+    net_kg: Floats
+    value_usd: Floats
+    content: Ints
+    openly: Bools
+    permit: Bools
+    gross_kg: Floats
+    packages: Ints
+    freight_usd: Floats
+
+
+class _Draws:
+    """What chance decides about the figures of goods items (m,): standard normal but ``few``, which is exponential."""
+
+    def __init__(self, m: int, rng: np.random.Generator) -> None:
+        self.few = rng.exponential(1.0, m)
+        self.many, self.mass, self.pack, self.odd, self.price = rng.standard_normal((5, m))
+
+    def repeat(self, rows: Ints, number: Hashes) -> None:
+        """Let the figures of ``rows`` follow from ``number`` (rows,), the same every time."""
+        self.few[rows] = -np.log(1 - unit(number, 211))
+        for salt, draw in enumerate((self.many, self.mass, self.pack, self.odd, self.price), start=212):
+            draw[rows] = spread(unit(number, salt))
+
+
+class _Scale:
+    """The goods of each family in the order of one of their figures (goods,), each as wide as its share of the trade."""
+
+    def __init__(self, goods: Catalogue, figure: Floats) -> None:
+        self._family = goods.family
+        self._order = np.lexsort((figure, goods.family))
+        share = goods.weight / np.bincount(goods.family, goods.weight)[goods.family]
+        self._upper = np.cumsum(share[self._order])
+        self._share, self._lower = share, np.zeros(len(share))
+        self._lower[self._order] = self._upper - share[self._order]
+
+    def across(self, good: Ints, u: Floats, v: Floats) -> Ints:
+        """Goods (n,) half the trade of the family away from ``good`` (n,), round the ends of the scale.
+
+        Each good then comes up as often as it is traded, and none is like the one that it stands for.
+        """
+        family = self._family[good]
+        place = (self._lower[good] - family + self._share[good] * u + 0.5 + _SLACK * (v - 0.5)) % 1.0
+        at = np.searchsorted(self._upper, family + place, side="right")
+        found = self._order[np.minimum(at, len(self._order) - 1)]
+        return np.asarray(np.where(self._family[found] == family, found, good))
+
+
+class Packer:
+    """Fills shipments with goods items."""
+
+    def __init__(self, priors: Priors, goods: Catalogue, in_eu: NDArray[np.bool_], us: int) -> None:
+        self._goods, self._in_eu, self._us = goods, in_eu, us
+        flat = goods.cumulative + np.arange(len(FAMILIES))[:, None]
+        self._flat = flat.ravel()
+        self._by_mass, self._by_price = _Scale(goods, goods.kg), _Scale(goods, goods.usd / goods.kg)
+        self._family = cumulate(families_of(priors, CONSIGNORS))
+        self._sigma_kg, self._sigma_usd = priors.number("mass.parcel_sigma"), priors.number("value.sigma")
+        self._bulk, self._bulk_sigma = priors.number("mass.bulk_units"), priors.number("mass.bulk_sigma")
+        self._fixed_price = priors.number("value.fixed_price")
+        self._place = {name: priors.number(f"value.{name}") for name in ("us_factor", "eu_factor", "elsewhere_factor")}
+        self._bulk_price = priors.number("value.bulk_factor")
+        self._level, self._level_of_good = (
+            priors.number("value.level_sigma"),
+            priors.number("value.level_of_good_sigma"),
+        )
+        self._several = priors.number("mass.several_units")
+        self._parcel, self._own = priors.number("mass.parcel_factor"), priors.number("mass.own_sigma")
+        self._pack_sigma, self._odd_sigma = priors.number("mass.pack_sigma"), priors.number("mass.odd_sigma")
+        self._slots, self._slot_skew = (
+            priors.row("goods.assortment", CONSIGNORS),
+            priors.number("goods.assortment_skew"),
+        )
+        self._from_assortment = priors.number("goods.from_assortment")
+        self._basis, self._per_kg = (
+            priors.row("freight.basis_usd", CHANNELS),
+            priors.row("freight.usd_per_kg", CHANNELS),
+        )
+        self._wrapped, self._wrapping = priors.number("mass.wrapped"), priors.number("mass.wrapping")
+        self._box, self._package = priors.number("mass.box_kg"), priors.number("mass.package_kg")
+        self._freight_of_more, self._value_of_more = priors.number("freight.of_more"), priors.number("value.of_more")
+        self._freight_sigma, self._heavy = priors.number("freight.sigma"), priors.number("freight.heavy_factor")
+        self._permit = priors.number("habit.permit_of_licensed")
+        self._lines = priors.number("illicit.lines")
+
+    def rows_of_good(self, rows: int, kinds: Floats) -> Floats:
+        """(goods,) rows to expect of each, when ``kinds`` (consignor kinds,) are their shares of the traffic."""
+        family = kinds @ np.diff(self._family, axis=1, prepend=0.0)
+        share = np.diff(self._goods.cumulative, axis=1, prepend=0.0)
+        return np.asarray(rows * (family @ share))
+
+    def pack(self, shipments: Shipments, plan: Plan, rng: np.random.Generator) -> Items:
+        """Items of the block's shipments, in order."""
+        s = np.repeat(np.arange(len(shipments)), shipments.items)
+        first = np.concatenate([[0], np.cumsum(shipments.items)[:-1]])
+        number = np.arange(len(s)) - first[s] + 1
+        at = np.flatnonzero(shipments.plan_row >= 0)
+        inside = first[at] + (rng.random(len(at)) * shipments.items[at]).astype(np.int64)
+        again = plan.repeat > 0
+        measured = self._choose(shipments, s, inside[again], rng)
+        content = np.zeros(len(s), dtype=np.int64)
+        openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
+        # What is sent fills several lines of a consignment as often as one; the others are packed with it.
+        planned = shipments.plan_row[s]
+        along = (planned >= 0) & (rng.random(len(s)) < self._lines)
+        along[inside] = True
+        content[along] = plan.content[planned[along]]
+        good = measured.copy()
+        good[inside] = self._cover(measured[inside], plan)
+        # The figures are those of goods that the consignor sends, be they the declared ones or not.
+        unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
+        measured[inside] = np.where(unlike, measured[inside], good[inside])
+        rows = np.flatnonzero(along)
+        good[rows] = self._unlike(measured[rows], good[rows], plan.traces[planned[rows]], rng)
+        openly[inside] = plan.openly
+        permit_held[inside] = plan.permit
+        draws = _Draws(len(s), rng)
+        draws.repeat(inside[again], plan.repeat[again])
+        quantity, net = self._masses(shipments, s, measured, draws)
+        value = self._values(shipments, s, measured, quantity, net, draws)
+        permit = self._goods.licensed[good] & (rng.random(len(s)) < self._permit) & permit_held
+        gross = np.bincount(s, net, len(shipments)) * (
+            self._wrapped + self._wrapping * rng.random(len(shipments))
+        ) + self._box * (0.4 + rng.random(len(shipments)))
+        packages = 1 + (gross / (self._package * (0.7 + 0.6 * unit(shipments.habit, 21)))).astype(np.int64)
+        freight = (
+            self._basis[shipments.channel] + self._per_kg[shipments.channel] * gross**self._freight_of_more
+        ) * np.exp(self._freight_sigma * rng.standard_normal(len(shipments)))
+        freight *= np.where(shipments.traces[:, T["V2"]], self._heavy, 1.0)
+        return Items(s, number, good, quantity, net, value, content, openly, permit, gross, packages, freight)
+
+    def _choose(self, shipments: Shipments, s: Ints, first: Ints, rng: np.random.Generator) -> Ints:
+        """Goods (m,) of the consignors; those of the rows ``first`` are the first of their assortment."""
+        number, kind = shipments.consignor.number[s], shipments.consignor.kind[s]
+        slot = (rng.random(len(s)) ** self._slot_skew * self._slots[kind]).astype(np.int64)
+        own = (rng.random(len(s)) < self._from_assortment) & (kind != _MIXED)
+        slot[first], own[first] = 0, True
+        u = np.where(own, unit(number, slot, 201), rng.random(len(s)))
+        v = np.where(own, unit(number, slot, 202), rng.random(len(s)))
+        return self._of_families(pick(self._family[kind], u), v)
+
+    def _cover(self, real: Ints, plan: Plan) -> Ints:
+        """What networks declare instead of their hosts' goods ``real`` (n,)."""
+        declared = np.where(plan.good >= 0, plan.good, real)
+        # Whoever sends no consumer goods does not begin with them for a cover.
+        odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
+        return np.where(odd, real, declared)
+
+    def _unlike(self, real: Ints, declared: Ints, traces: Bools, rng: np.random.Generator) -> Ints:
+        """``declared`` (n,), but where mass (V3) or value for the mass (V1) are not to fit, goods of the same family as
+        ``real`` from the other half of its trade by that figure. Goods of another family are unlike already."""
+        u, v = rng.random((2, len(real)))
+        other = np.where(traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
+        swapped = (traces[:, T["V1"]] | traces[:, T["V3"]]) & (self._goods.family[declared] == self._goods.family[real])
+        return np.where(swapped, other, declared)
+
+    def _of_families(self, family: Ints, u: Floats) -> Ints:
+        index = np.searchsorted(self._flat, family + u, side="right")
+        return np.asarray(np.minimum(index, len(self._flat) - 1) % len(self._goods.name))
+
+    def _masses(self, shipments: Shipments, s: Ints, good: Ints, draws: _Draws) -> tuple[Ints, Floats]:
+        kg, bulk = self._goods.kg[good], shipments.bulk[s]
+        few = 1 + np.minimum(self._several * draws.few, 9).astype(np.int64)
+        many = self._bulk * np.exp(self._bulk_sigma * draws.many) / np.maximum(1.0, kg)
+        quantity = np.where(bulk, np.maximum(1, many), few).astype(np.int64)
+        own = self._own * spread(unit(shipments.consignor.number[s], good, 203))
+        unit_kg = kg * np.where(bulk, 1.0, self._parcel) * np.exp(own + self._sigma_kg * draws.mass)
+        # Chemicals are sold in packs from grams to drums.
+        pack = np.exp(self._pack_sigma * draws.pack)
+        unit_kg = np.where(np.isin(self._goods.family[good], _CHEMICALS), unit_kg * pack, unit_kg)
+        odd = np.where(shipments.traces[s, T["V3"]], np.exp(self._odd_sigma * draws.odd), 1.0)
+        return quantity, np.asarray(np.maximum(0.004, quantity * unit_kg * odd))
+
+    def _values(self, shipments: Shipments, s: Ints, good: Ints, quantity: Ints, net: Floats, draws: _Draws) -> Floats:
+        number = shipments.consignor.number[s]
+        level = self._level * spread(unit(number, 204)) + self._level_of_good * spread(unit(number, good, 205))
+        chemical = np.isin(self._goods.family[good], _CHEMICALS)
+        worth = np.where(chemical, net / self._goods.kg[good], quantity.astype(np.float64))
+        # A shop's price for a good is the same for everybody, a negotiated one is not.
+        fixed = (unit(number, 206) < self._fixed_price) & ~shipments.bulk[s] & ~chemical
+        price = np.where(fixed, spread(unit(number, good, 207)), draws.price)
+        value = (
+            self._goods.usd[good]
+            * np.maximum(worth, 0.02) ** self._value_of_more
+            * np.exp(level + self._sigma_usd * price)
+        )
+        place = np.where(self._in_eu, self._place["eu_factor"], self._place["elsewhere_factor"])
+        place[self._us] = self._place["us_factor"]
+        value *= np.where(shipments.bulk, self._bulk_price, place[shipments.destination])[s]
+        return np.asarray(np.maximum(value, 0.4))
+
+
+__all__ = ["AIR", "EXPRESS", "OCEAN", "POSTAL", "RAIL", "TRUCK", "Items", "Packer"]

@@ -1,0 +1,61 @@
+"""Currencies in which declarants state amounts, at the bundled monthly rates."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.reference import usd_per_unit
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.geography import Geography
+from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, unit
+from training.worlds.own.trade.trade_lanes import EPOCH, calendar
+
+_WHOSE: Final = ("dollar", "own", "destination")
+_WHOLE_UNITS: Final = ("JPY", "KRW", "IDR")
+
+
+class Money:
+    """Currency and rate of each shipment."""
+
+    def __init__(self, priors: Priors, geography: Geography) -> None:
+        self._whose = cumulate(priors.row("habit.currency", _WHOSE))
+        self.codes = sorted({str(code) for code in geography.currency} | {"USD"})
+        self._of_country = np.array([self.codes.index(str(code)) for code in geography.currency], dtype=np.int64)
+        self._usd = self.codes.index("USD")
+        self.whole = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
+        days = calendar(priors)
+        self._first_day = (days[0] - EPOCH).days
+        # Rates change by the month, so each month is asked for once.
+        rates: dict[tuple[str, int, int], float] = {}
+        for day in days:
+            for code in self.codes:
+                key = (code, day.year, day.month)
+                if key not in rates:
+                    rates[key] = usd_per_unit(code, day) or np.nan
+        self._rate = np.array([[rates[code, day.year, day.month] for code in self.codes] for day in days])
+
+    def choose(self, habit: Hashes, export: Ints, destination: Ints, day: Ints) -> tuple[Ints, Floats]:
+        """(n,) currencies (indices of ``codes``) by the consignor's habit, and their dollars per unit on the day."""
+        whose = pick(self._whose, unit(habit, 31))
+        currency = np.choose(
+            whose, [np.full(len(habit), self._usd), self._of_country[export], self._of_country[destination]]
+        )
+        row = np.clip(day - self._first_day, 0, len(self._rate) - 1)
+        rate = self._rate[row, currency]
+        # No rate is published for the currency in that month: the declarant is taken to use dollars.
+        currency = np.where(np.isnan(rate), self._usd, currency)
+        return currency, np.asarray(np.where(np.isnan(rate), 1.0, rate))
+
+
+def amounts(value: Floats, whole: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """(n,) texts with two decimals, or none where the currency has no smaller unit."""
+    return np.array(
+        [
+            f"{max(v, 1):.0f}" if w else f"{max(v, 0.01):.2f}"
+            for v, w in zip(value.tolist(), whole.tolist(), strict=True)
+        ],
+        dtype=object,
+    )

@@ -1,0 +1,152 @@
+"""Non-compliance of honest traders, at the published rates; networks' records pass through the same process.
+
+A shipment has a violation of one kind. What a network does on purpose (a vague text, another heading, a low value, an
+invalid identifier) is carried out by the same functions, so that its result looks like the honest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.reference import stop_words
+from training.worlds.own.networks.traces import T
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.filings import FILING, Filings
+from training.worlds.own.trade.geography import Geography
+from training.worlds.own.trade.goods import Catalogue
+from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.shipments import Bools, Shipments
+from training.worlds.own.trade.trade_lanes import EXPRESS, Lanes
+
+VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
+#: Traces by which a network brings about a violation.
+_BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "M5": "invalid_code"}
+#: What is mistyped, coded invalidly or left out; the choice is uniform.
+MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "quantity")
+INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
+MISSING: Final = ("hs", "value", "mass", "postcode", "origin", "address")
+_NEAR: Final = {
+    "a": "sq",
+    "b": "vn",
+    "c": "xv",
+    "d": "sf",
+    "e": "wr",
+    "f": "dg",
+    "g": "fh",
+    "h": "gj",
+    "i": "uo",
+    "j": "hk",
+    "k": "jl",
+    "l": "k",
+    "m": "n",
+    "n": "bm",
+    "o": "ip",
+    "p": "o",
+    "q": "w",
+    "r": "et",
+    "s": "ad",
+    "t": "ry",
+    "u": "yi",
+    "v": "cb",
+    "w": "qe",
+    "x": "zc",
+    "y": "tu",
+    "z": "x",
+}
+
+
+@dataclass(slots=True)
+class Noise:
+    """Per shipment (n,): ``violated`` (n, VIOLATIONS) and ``which`` of the ways in which it shows."""
+
+    violated: Bools
+    which: Ints
+
+    def of(self, violation: str) -> Bools:
+        return np.asarray(self.violated[:, VIOLATIONS.index(violation)])
+
+    def shows(self, violation: str, ways: tuple[str, ...], way: str) -> Bools:
+        """Shipments whose violation of that kind shows in the given way."""
+        hits = np.array([own == way for own in ways], dtype=np.bool_)
+        return np.asarray(self.of(violation) & hits[self.which % len(ways)])
+
+
+class Carelessness:
+    """Draws violations and carries them out."""
+
+    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes, goods: Catalogue) -> None:
+        self._express, self._t86 = priors.number("noise.express"), priors.number("noise.type_86")
+        self._rest = _rate_of_the_rest(priors, lanes, Filings(priors, geography, lanes))
+        self._kinds = cumulate(priors.row("noise.kinds", VIOLATIONS))
+        self._vague = np.array(sorted(stop_words()), dtype=object)
+        self._vague_skew = priors.number("noise.vague_skew")
+        forms = priors.table("description.forms")
+        self._capitals = forms["capitals"] + forms["capitals_cut"]
+        self._part, self._part_sigma = priors.number("noise.undervalued_to"), priors.number("noise.undervalued_sigma")
+        self._chapter = goods.chapter
+
+    def draw(self, shipments: Shipments, rng: np.random.Generator) -> Noise:
+        n = len(shipments)
+        rate = np.where(shipments.channel == EXPRESS, self._express, self._rest)
+        rate = np.where(shipments.filing == FILING["T86"], self._t86, rate)
+        violated = np.zeros((n, len(VIOLATIONS)), dtype=np.bool_)
+        bad = rng.random(n) < rate
+        violated[np.arange(n), pick(self._kinds, rng.random(n))] = bad
+        planned = shipments.plan_row >= 0
+        for trace, violation in _BY_TRACE.items():
+            violated[:, VIOLATIONS.index(violation)] |= planned & shipments.traces[:, T[trace]]
+        return Noise(violated, rng.integers(0, 1 << 30, n))
+
+    def vague_texts(self, n: int, rng: np.random.Generator) -> NDArray[np.object_]:
+        """(n,) stop words; the upper case ones are as common as among other texts."""
+        texts = self._vague[(rng.random(n) ** self._vague_skew * len(self._vague)).astype(np.int64)]
+        capitals = rng.random(n) < self._capitals
+        return np.array(
+            [text.upper() if big else text for text, big in zip(texts.tolist(), capitals.tolist(), strict=True)],
+            dtype=object,
+        )
+
+    def other_hs(self, good: Ints, rows: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
+        """Goods whose classification is declared instead on ``rows`` of goods items with ``good`` and ``channel`` (m,): those
+        of another item of the channel, of another chapter where the draw allows. Codes then stay as common as they are."""
+        order = np.argsort(channel, kind="stable")
+        sorted_channel = channel[order]
+        start = np.searchsorted(sorted_channel, channel[rows], side="left")
+        count = np.searchsorted(sorted_channel, channel[rows], side="right") - start
+        other, again = (good[order[start + (rng.random(len(rows)) * count).astype(np.int64)]] for _ in range(2))
+        return np.asarray(np.where(self._chapter[other] == self._chapter[good[rows]], again, other))
+
+    def undervalue(self, value: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
+        """Values with those of ``rows`` cut to about a quarter."""
+        part = self._part * np.exp(self._part_sigma * rng.standard_normal(len(value)))
+        return np.asarray(np.where(rows, value * part, value))
+
+
+def _rate_of_the_rest(priors: Priors, lanes: Lanes, filings: Filings) -> float:
+    """The rate in the other channels with which the whole comes to the published rate."""
+    express = float(lanes.expected()[lanes.channel == EXPRESS].sum())
+    t86 = filings.t86_share(priors.number("noise.small_share"))
+    rest = priors.number("noise.all") - priors.number("noise.express") * express - priors.number("noise.type_86") * t86
+    return float(np.clip(rest / max(1e-9, 1 - express - t86), 0.0, 1.0))
+
+
+def typo(text: str, u: float, v: float) -> str:
+    """The text with one slip: letters swapped, one left out, doubled, or its neighbour on the keyboard hit."""
+    if len(text) < 3:
+        return text
+    at = int(v * (len(text) - 1))
+    if u < 0.3:
+        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    if u < 0.55:
+        return text[:at] + text[at + 1 :]
+    if u < 0.75:
+        return text[: at + 1] + text[at:]
+    near = _NEAR.get(text[at].lower())
+    if near is None:
+        return text[:at] + text[at + 1 :]
+    letter = near[int(u * 1000) % len(near)]
+    return text[:at] + (letter.upper() if text[at].isupper() else letter) + text[at + 1 :]

@@ -1,0 +1,280 @@
+"""Consignors and consignees: who they are is a function of their number, so they persist without being stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.worlds.own.priors import Priors
+from training.worlds.own.trade.geography import Geography
+from training.worlds.own.trade.hashing import Floats, Hashes, Ints, mix, spread, unit
+from training.worlds.own.trade.names import Names
+from training.worlds.own.trade.trade_lanes import CHANNELS, Lanes
+
+CONSIGNORS: Final = (
+    "marketplace",
+    "shop",
+    "person",
+    "consolidator",
+    "trader",
+    "chemical",
+    "pharma",
+    "machinery",
+    "laboratory",
+)
+CONSIGNEES: Final = ("house", "flat", "pickup", "business", "laboratory", "hospital", "maker", "forwarder")
+PERSON: Final = CONSIGNORS.index("person")
+FORWARDER: Final = CONSIGNEES.index("forwarder")
+#: Which table of consignee kinds belongs to a consignor kind.
+_CONSIGNEES_OF: Final = dict.fromkeys(("marketplace", "shop", "person", "consolidator"), "consumer") | {
+    "trader": "trade",
+    "chemical": "chemical",
+    "pharma": "pharma",
+    "machinery": "machinery",
+    "laboratory": "laboratory",
+}
+#: Consignees who order as private persons do; a forwarder's customers are among them.
+_PRIVATE: Final = np.array([kind in ("house", "flat", "pickup", "forwarder") for kind in CONSIGNEES])
+_WORD_OF_CONSIGNEE: Final = (
+    "business",
+    "business",
+    "business",
+    "business",
+    "university",
+    "hospital",
+    "maker",
+    "forwarder",
+)
+#: Parties of a kind at a place, at least: lanes with hardly any traffic have somebody too.
+_FEWEST: Final = 3
+#: Ranks of those who order once stand behind all others.
+_ONCE: Final = 10**9
+_HOSTS: Final = ("mail.example", "post.example", "inbox.example", "letters.example")
+
+# Salts: one for each attribute, so that they are independent.
+(
+    _GIVEN,
+    _SURNAME,
+    _STREET,
+    _NUMBER,
+    _PLACE,
+    _CODE,
+    _STEM,
+    _WORD,
+    _SUFFIX,
+    _UNIT,
+    _OFFICE,
+    _BUILDING,
+    _PHONE,
+    _MAIL,
+    _FORM,
+    _HOST,
+) = range(16)
+_LIFE, _AGE, _HALL = 101, 102, 2
+_CUSTOMERS, _CUSTOMER = 401, 402
+_AGENT = 501
+
+
+@dataclass(slots=True)
+class Parties:
+    """Parties as parallel arrays (n,). ``address`` is the number of the place they are at, shared by some.
+
+    ``opened_on``: the day (since epoch) on which the carrier opened the account; for consignees 0. ``contact``: the number
+    of whose telephone and e-mail are given: mostly the party's own.
+    """
+
+    kind: Ints
+    country: Ints
+    number: Hashes
+    address: Hashes
+    opened_on: Ints
+    contact: Hashes
+
+
+class Register:
+    """Draws parties and tells their particulars."""
+
+    def __init__(
+        self, priors: Priors, geography: Geography, names: Names, lanes: Lanes, shipments: int, seed: int
+    ) -> None:
+        self._geography, self._names, self._seed = geography, names, seed
+        self._origin, self._cells = lanes.origin, len(lanes.origin)
+        of_channel = np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS])
+        # (kinds, cells): shipments to expect of each kind of consignor on each lane.
+        by_lane = (lanes.expected() * shipments)[None, :] * of_channel[lanes.channel].T
+        n = len(geography.codes)
+        by_origin, by_destination = np.zeros((2, len(CONSIGNORS), n))
+        for kind in range(len(CONSIGNORS)):
+            np.add.at(by_origin[kind], lanes.origin, by_lane[kind])
+            np.add.at(by_destination[kind], lanes.destination, by_lane[kind])
+        pool = priors.row("consignor.pool", CONSIGNORS)[:, None]
+        self._of_each = 1 / pool[:, 0]
+        self._one_lane = priors.row("consignor.one_lane", CONSIGNORS)
+        one = self._one_lane[:, None]
+        self._pool = np.maximum(_FEWEST, (1 - one) * pool * by_origin).astype(np.int64)
+        self._lane_pool = np.maximum(_FEWEST, one * pool * by_lane).astype(np.int64)
+        self._skew = priors.row("consignor.skew", CONSIGNORS)
+        self._life = priors.row("consignor.life_days", CONSIGNORS)
+        self._life_spread = priors.number("consignor.life_spread")
+        self._standing = priors.row("relation.standing", CONSIGNORS)
+        self._customers = priors.row("relation.customers", CONSIGNORS)
+        self._customer_skew = priors.number("relation.skew")
+        #: (consignor kinds, consignee kinds) shares of who is sent to.
+        self.consignee_shares = np.array(
+            [priors.row(f"consignee.{_CONSIGNEES_OF[kind]}", CONSIGNEES) for kind in CONSIGNORS]
+        )
+        self._to = np.maximum(_FEWEST, self.consignee_shares.T @ by_destination)
+        self._consignee_pool = priors.row("consignee.pool", CONSIGNEES)
+        self._consignee_skew = priors.row("consignee.skew", CONSIGNEES)
+        self._repeat = np.where(_PRIVATE, priors.number("consignee.repeat"), priors.number("consignee.repeat_of_firms"))
+        self._building_skew, self._place_skew = priors.number("habit.building_skew"), priors.number("habit.place_skew")
+        self._customer_of_forwarder = priors.number("habit.customer_of_forwarder")
+        self._unit_shown, self._as_pmb = priors.number("shown.unit_of_address"), priors.number("habit.private_mailbox")
+        self._own_host = priors.number("habit.own_host")
+        self._buildings = priors.row("consignee.buildings", CONSIGNEES)
+        self._office = priors.number("habit.shared_office")
+        self._shared_contact = priors.number("habit.shared_contact")
+        self._offices = np.maximum(3, by_origin.sum(axis=0) * priors.number("consignor.offices")).astype(np.int64)
+        self.agent_word = names.word_index["consolidator"]
+        self._words = np.array(
+            [names.word_index[kind if kind != "person" else "shop"] for kind in CONSIGNORS], dtype=np.int64
+        )
+        self._consignee_words = np.array([names.word_index[kind] for kind in _WORD_OF_CONSIGNEE], dtype=np.int64)
+
+    # -- drawing --------------------------------------------------------------------------------------------------------
+    def consignors(self, kind: Ints, cell: Ints, day: Ints, u: Floats) -> Parties:
+        """Consignors (n,) of the given kind on the given lanes that are in business on ``day``; low ranks send most.
+
+        Part of them send on one lane only, the others wherever their country's trade goes.
+        """
+        country, one = self._origin[cell], self._one_lane[kind]
+        keeps = u < one
+        v = np.where(keeps, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
+        pool = np.where(keeps, self._lane_pool[kind, cell], self._pool[kind, country])
+        rank = (pool * v ** self._skew[kind]).astype(np.int64)
+        slot = mix(self._seed, kind * 1000 + country, np.where(keeps, cell + 1, 0), rank)
+        # A place in the trade is taken by one firm after another; each has its own number and account.
+        life = np.maximum(30, self._life[kind] * (1 + self._life_spread * (2 * unit(slot, _LIFE) - 1))).astype(np.int64)
+        age_in_place = day + (unit(slot, _AGE) * life).astype(np.int64)
+        number = mix(slot, age_in_place // life)
+        opened_on = day - age_in_place % life
+        return Parties(kind, country, number, self.office(number, country), opened_on, self.contacts(number, country))
+
+    def volume(self, kind: Ints, u: Floats) -> Floats:
+        """(n,) shipments to expect over the calendar of the consignors that `consignors` draws for ``u``."""
+        one, skew = self._one_lane[kind], self._skew[kind]
+        v = np.where(u < one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
+        return np.asarray(self._of_each[kind] * np.maximum(v, 1e-9) ** (1 - skew) / skew)
+
+    def is_seen_again(self, kind: Ints, v: Floats) -> NDArray[np.bool_]:
+        """(n,) whether the consignees that `consignees` draws for ``v`` are of those who order again and again."""
+        return np.asarray(v < self._repeat[kind])
+
+    def contacts(self, number: Hashes, country: Ints) -> Hashes:
+        """Whose telephone and e-mail consignors give: their own, or those of an agent who files for several."""
+        agent = mix(self._seed, 88, country, (unit(number, _AGENT) * self._offices[country]).astype(np.int64))
+        return np.where(unit(number, _AGENT, 1) < self._shared_contact, agent, number)
+
+    def relations(self, consignor: Parties, destination: Ints, u: Floats, draws: Floats) -> Floats:
+        """``draws`` (k, n), by which a consignee is chosen, with those of standing customers put in their place.
+
+        A consignor's standing customers at a destination are a list derived from its number: for a shipment to one of them
+        (``u`` decides, and which), the draws are that customer's, so that the same consignee comes of them every time.
+        """
+        share, number = self._standing[consignor.kind], consignor.number
+        count = self._customers[consignor.kind] * np.exp(spread(unit(number, _CUSTOMERS)))
+        first = np.minimum(u / np.maximum(share, 1e-9), 1 - 1e-9)
+        which = (np.maximum(1.0, count) * first**self._customer_skew).astype(np.int64)
+        own = [unit(number, destination, which, _CUSTOMER + i) for i in range(len(draws))]
+        return np.where(u < share, np.stack(own), draws)
+
+    def office(self, number: Hashes, country: Ints) -> Hashes:
+        """Addresses of consignors: their own, or for a share of them a building with many firms."""
+        building = mix(self._seed, 77, country, (unit(number, _BUILDING) * self._offices[country]).astype(np.int64))
+        return np.where(unit(number, _OFFICE) < self._office, building, number)
+
+    def consignees(self, kind: Ints, country: Ints, u: Floats, v: Floats) -> Parties:
+        """Consignees (n,): ``v`` decides who is seen once or nearly so, and who again and again, and ``u`` which one."""
+        expected = self._to[kind, country]
+        pool = np.maximum(_FEWEST, self._consignee_pool[kind] * expected)
+        rank = (pool * u ** self._consignee_skew[kind]).astype(np.int64)
+        once = ~self.is_seen_again(kind, v)
+        rank = np.where(once, (u * expected * 4).astype(np.int64) + _ONCE, rank)
+        number = mix(self._seed, 55, kind * 1000 + country, rank)
+        home = self.home(kind, country, number)
+        return Parties(kind, country, number, home, np.zeros(len(kind), dtype=np.int64), number.copy())
+
+    def home(self, kind: Ints, country: Ints, number: Hashes) -> Hashes:
+        """Addresses of consignees: flats, pick-up points and forwarders are shared by many."""
+        many = self._buildings[kind] * self._to[kind, country]
+        hall = (unit(number, _BUILDING) ** self._building_skew * np.maximum(_HALL, many)).astype(np.int64)
+        building = mix(self._seed, 66, kind * 1000 + country, hall)
+        return np.where(many > 0, building, number)
+
+    # -- particulars ----------------------------------------------------------------------------------------------------
+    def person_names(self, country: Ints, number: Hashes) -> NDArray[np.object_]:
+        given = self._names.given.take(country, unit(number, _GIVEN))
+        return np.asarray(given + " " + self._names.surname.take(country, unit(number, _SURNAME)))
+
+    def company_names(self, word: Ints, country: Ints, number: Hashes) -> NDArray[np.object_]:
+        stem = self._names.stem.take(country, unit(number, _STEM))
+        text = stem + " " + self._names.word.take(word, unit(number, _WORD))
+        suffix = self._names.suffix.take(country, unit(number, _SUFFIX))
+        return np.asarray(text + np.where(suffix == "", "", " " + suffix))
+
+    def consignor_names(self, parties: Parties) -> NDArray[np.object_]:
+        company = self.company_names(self._words[parties.kind], parties.country, parties.number)
+        return np.where(parties.kind == PERSON, self.person_names(parties.country, parties.number), company)
+
+    def consignee_names(self, parties: Parties) -> NDArray[np.object_]:
+        person = self.person_names(parties.country, parties.number)
+        company = self.company_names(self._consignee_words[parties.kind], parties.country, parties.number)
+        # Part of what goes to forwarders is addressed to their customer.
+        private = (parties.kind <= 2) | (
+            (parties.kind == FORWARDER) & (unit(parties.number, _FORM) < self._customer_of_forwarder)
+        )
+        return np.where(private, person, company)
+
+    def streets(self, parties: Parties, *, consignee: bool) -> NDArray[np.object_]:
+        number = (1 + unit(parties.address, _NUMBER) ** 2 * 900).astype(np.int64).astype(str).astype(object)
+        street = self._names.street.take(parties.country, unit(parties.address, _STREET))
+        text = number + " " + street
+        if not consignee:
+            return np.asarray(text)
+        inside = (1 + unit(parties.number, _UNIT) * 480).astype(np.int64).astype(str).astype(object)
+        label = np.array(["", " Apt ", " Parcel Locker ", "", "", "", "", " Suite "], dtype=object)[parties.kind]
+        label = np.where((label == " Suite ") & (unit(parties.number, _FORM, 2) < self._as_pmb), " PMB ", label)
+        shown = (label != "") & (unit(parties.number, _FORM, 1) < self._unit_shown)
+        return np.asarray(np.where(shown, text + label + inside, text), dtype=object)
+
+    def places(self, parties: Parties) -> Ints:
+        """Places (n,) as indices of the geography's; the first of a country are the busiest."""
+        count = self._geography.n_places[parties.country]
+        rank = (unit(parties.address, _PLACE) ** self._place_skew * count).astype(np.int64)
+        return np.asarray(self._geography.first_place[parties.country] + rank)
+
+    def postcodes(self, place: Ints, address: Hashes) -> NDArray[np.object_]:
+        codes = self._geography.postcode
+        return np.asarray(codes[place, (unit(address, _CODE) * codes.shape[1]).astype(np.int64)])
+
+    def phones(self, dial: NDArray[np.object_], number: Hashes) -> NDArray[np.object_]:
+        """Telephone numbers; the leading 555 keeps them out of use in the North American plan."""
+        digits = (unit(number, _PHONE) * 9_000_000 + 1_000_000).astype(np.int64).astype(str).astype(object)
+        return np.asarray("+" + dial + " 555 " + digits, dtype=object)
+
+    def mails(self, parties: Parties, firm: NDArray[np.bool_]) -> NDArray[np.object_]:
+        stem = self._names.stem.take(parties.country, unit(parties.contact, _STEM))
+        surname = self._names.surname.take(parties.country, unit(parties.contact, _SURNAME))
+        digits = (unit(parties.contact, _MAIL) * 990 + 10).astype(np.int64).astype(str).astype(object)
+        host = np.array(_HOSTS, dtype=object)[(unit(parties.contact, _HOST) * len(_HOSTS)).astype(np.int64)]
+        own_host = firm & (unit(parties.contact, _HOST, 1) < self._own_host)
+        free = np.where(firm, stem, surname) + digits + "@" + host
+        raw = np.where(own_host, "sales@" + stem + digits + ".example", free)
+        return np.array([text.lower().replace(" ", "").replace("'", "") for text in raw.tolist()], dtype=object)
+
+
+def _group(channel: str) -> str:
+    return channel if channel in ("express", "air_cargo", "postal") else "freight"

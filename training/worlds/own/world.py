@@ -1,0 +1,289 @@
+"""The world: blocks of days, made one after the other, each from its own random stream.
+
+Blocks are cut by the calendar and the number of rows only, so what a seed gives does not depend on how much is asked for
+at a time. Memory holds the pools of names and wordings, the networks, and one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.manifest.fields import FIELDS
+from training.worlds.own.networks.inspection import INSPECTIONS, NOT_INSPECTED, Office, Outcome, content_texts
+from training.worlds.own.networks.networks import Underworld
+from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, Plan
+from training.worlds.own.networks.traces import TRACES
+from training.worlds.own.priors import Priors, load_priors
+from training.worlds.own.trade.columns import ShipmentColumns
+from training.worlds.own.trade.descriptions import Phrasebook
+from training.worlds.own.trade.geography import load_geography
+from training.worlds.own.trade.goods import load_catalogue
+from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
+from training.worlds.own.trade.item_columns import ItemColumns
+from training.worlds.own.trade.items import Items, Packer
+from training.worlds.own.trade.money import Money
+from training.worlds.own.trade.names import build_names
+from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
+from training.worlds.own.trade.parties import CONSIGNORS, Register
+from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments, Shipper
+from training.worlds.own.trade.trade_lanes import CHANNELS, build_lanes
+
+Texts = NDArray[np.object_]
+#: Shipments of a block, at least: enough for fast arrays, few enough for flat memory.
+BLOCK: Final = 16_384
+#: Days of a block, at most, so that networks and office learn from the last ones in a small world too.
+BLOCK_DAYS: Final = 7
+_MOST_BLOCKS_BY_DAYS: Final = 90
+TRUTH: Final = (
+    "shipment_id",
+    "item_number",
+    "content",
+    "network_id",
+    "typologies",
+    "strength",
+    "violation",
+    "reaction",
+)
+_ROW_NAMES: Final = tuple(field.name for field in FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldChunk:
+    """Consecutive rows (goods items). ``office``: what the office has, a column for each of `features.manifest.fields.FIELDS`, in
+    that order, as texts with '' for missing. ``truth``: what was really inside, columns `TRUTH`; 'none' for honest goods.
+    """
+
+    n_rows: int
+    office: dict[str, Texts]
+    truth: dict[str, Texts]
+
+
+class World:
+    """A world of ``rows`` goods items. Raises `ValueError` for fewer than one row or a negative seed."""
+
+    def __init__(self, rows: int, seed: int, priors: Priors | None = None) -> None:
+        if rows < 1:
+            raise ValueError(f"rows is {rows}; expected at least 1")
+        if seed < 0:
+            raise ValueError(f"seed is {seed}; expected 0 or more")
+        self._seed = seed
+        priors = priors or load_priors()
+        rng = np.random.default_rng([seed, 1])
+        geography = load_geography(priors, rng)
+        codes = [str(code) for code in geography.codes]
+        self._lanes = build_lanes(priors, geography)
+        self._items = _items(rows, priors, np.random.default_rng([seed, 2]))
+        n = len(self._items)
+        names = build_names(codes, geography.locale, int(rng.integers(1 << 30)))
+        salt = int(rng.integers(1 << 30))
+        goods = load_catalogue(priors)
+        register = Register(priors, geography, names, self._lanes, n, salt)
+        self._underworld = Underworld(priors, self._lanes, goods, codes, n, salt)
+        self._shipper = Shipper(priors, self._lanes, register, self._underworld, goods, geography)
+        self._packer = Packer(priors, goods, geography.in_eu, geography.index["US"])
+        phrases = Phrasebook(
+            priors,
+            goods,
+            codes,
+            self._packer.rows_of_good(rows, _kind_shares(priors, self._lanes.expected(), self._lanes.channel)),
+            rng,
+        )
+        self._carelessness = Carelessness(priors, geography, self._lanes, goods)
+        money = Money(priors, geography)
+        self._columns = ShipmentColumns(priors, geography, self._lanes, register, money)
+        self._item_columns = ItemColumns(priors, geography, self._lanes, goods, phrases, self._carelessness, money)
+        self._office = Office(priors)
+        # In a long calendar with few rows a week would be too little for fast arrays.
+        self._block_days = max(BLOCK_DAYS, len(self._lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
+        share = self._lanes.volume_of_day / self._lanes.volume_of_day.sum()
+        self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
+
+    def blocks(self) -> Iterator[WorldChunk]:
+        """The rows in the order of ``declared_at``, in blocks of whole days."""
+        first_day, start = 0, 0
+        total = np.cumsum(self._per_day)
+        number = 0
+        while start < len(self._items):
+            last_day = int(np.searchsorted(total, min(start + BLOCK, len(self._items)), side="left"))
+            last_day = min(last_day, first_day + self._block_days - 1)
+            stop = int(total[last_day])
+            if stop > start:
+                rng = np.random.default_rng([self._seed, 4, number])
+                yield self._block(
+                    first_day, self._per_day[first_day : last_day + 1], self._items[start:stop], start, rng
+                )
+            first_day, start, number = last_day + 1, stop, number + 1
+
+    def _block(self, first_day: int, per_day: Ints, items: Ints, start: int, rng: np.random.Generator) -> WorldChunk:
+        shipments, plan = self._shipper.block(first_day, per_day, items, rng)
+        packed = self._packer.pack(shipments, plan, rng)
+        noise = self._carelessness.draw(shipments, rng)
+        day_index = shipments.day - self._lanes.first_day
+        columns, declared = self._columns.write(shipments, packed, noise, start + 1, day_index, rng)
+        goods, value_usd = self._item_columns.write(shipments, packed, noise, declared, rng)
+        outcome = self._office.inspect(
+            shipments,
+            packed,
+            goods["goods_description"],
+            goods["hs_code"],
+            value_usd,
+            declared.gross_kg,
+            declared.account_shown,
+            rng,
+        )
+        at = np.flatnonzero(shipments.plan_row >= 0)
+        self._underworld.learn(
+            plan,
+            day_index[at],
+            shipments.channel[at],
+            outcome.seized[at],
+            outcome.known_s[at] // DAY_S - self._lanes.first_day,
+        )
+        s = packed.shipment
+        rows = {name: column[s] for name, column in columns.items()} | goods | _labels(outcome, s)
+        office = {name: rows[name] for name in _ROW_NAMES}
+        return WorldChunk(len(s), office, _truth(office, shipments, packed, plan, noise))
+
+
+def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
+    """Goods items of each shipment, adding up to ``rows``; the last shipment takes what is left."""
+    shares = cumulate(np.array([priors.table("items.per_shipment")[str(n)] for n in range(1, MOST_ITEMS + 1)]))
+    parts: list[NDArray[np.int8]] = []
+    left = rows
+    while left > 0:
+        drawn = (1 + pick(shares, rng.random(100_000))).astype(np.int8)
+        total = np.cumsum(drawn, dtype=np.int64)
+        if total[-1] >= left:
+            end = int(np.searchsorted(total, left, side="left"))
+            drawn = drawn[: end + 1]
+            drawn[end] -= total[end] - left
+            total = total[: end + 1]
+            parts.append(drawn)
+            break
+        parts.append(drawn)
+        left -= int(total[-1])
+    return np.concatenate(parts).astype(np.int64)
+
+
+def _kind_shares(priors: Priors, expected: Floats, channel: Ints) -> Floats:
+    """(consignor kinds,) about how much of the traffic is whose."""
+    shares = np.zeros(len(CONSIGNORS))
+    for i, name in enumerate(CHANNELS):
+        group = name if name in ("express", "air_cargo", "postal") else "freight"
+        shares += expected[channel == i].sum() * np.array(list(priors.table(f"consignor.{group}").values()))
+    return shares
+
+
+def _labels(outcome: Outcome, s: Ints) -> dict[str, Texts]:
+    content = content_texts(outcome, s)
+    level = np.where(outcome.whole[s], "shipment", "item").astype(object)
+    inspected = (outcome.inspection != NOT_INSPECTED)[s]
+    known = np.datetime_as_string(outcome.known_s.astype("datetime64[s]"), timezone="UTC").astype(object)[s]
+    probability = np.array(["" if p != p else f"{p:g}" for p in outcome.probability.tolist()], dtype=object)[s]
+    return {
+        "content": content,
+        "content_level": np.where((content != "") & (content != "none"), level, ""),
+        "inspected_at": np.where(inspected, known, ""),
+        "inspection": np.array(INSPECTIONS, dtype=object)[outcome.inspection][s],
+        "selection_probability": probability,
+    }
+
+
+def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: Plan, noise: Noise) -> dict[str, Texts]:
+    s, n = items.shipment, len(shipments)
+    network, typologies, strength, reaction = (np.full(n, "", dtype=object) for _ in range(4))
+    for at in np.flatnonzero(shipments.plan_row >= 0).tolist():
+        row = int(shipments.plan_row[at])
+        network[at] = f"N{int(plan.network[row]):05d}"
+        typologies[at] = ";".join(
+            name for name, present in zip(TRACES, plan.traces[row].tolist(), strict=True) if present
+        )
+        strength[at] = STRENGTHS[int(plan.strength[row])]
+        reaction[at] = plan.reaction[row]
+    violation = np.full(n, "", dtype=object)
+    for at in np.flatnonzero(noise.violated.any(axis=1)).tolist():
+        violation[at] = ";".join(
+            name for name, present in zip(VIOLATIONS, noise.violated[at].tolist(), strict=True) if present
+        )
+    return {
+        "shipment_id": office["shipment_id"],
+        "item_number": office["item_number"],
+        "content": np.array(CONTENTS, dtype=object)[items.content],
+        "network_id": network[s],
+        "typologies": typologies[s],
+        "strength": strength[s],
+        "violation": violation[s],
+        "reaction": reaction[s],
+    }
+
+
+def generate(
+    rows: int,
+    seed: int,
+    *,
+    rows_per_chunk: int | None = None,
+    priors: Priors | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> Iterator[WorldChunk]:
+    """A simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
+
+    The same ``rows`` and ``seed`` give the same rows to the last bit, whatever ``rows_per_chunk`` is (default: as made).
+    ``priors`` replace those of the file, ``first_day`` and ``last_day`` their calendar.
+    Raises `ValueError` when rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
+    """
+    days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
+    told = {name: day.isoformat() for name, day in days.items() if day is not None}
+    world = World(rows, seed, (priors or load_priors()).replaced(told))
+    if rows_per_chunk is None:
+        return world.blocks()
+    if rows_per_chunk < 1:
+        raise ValueError(f"rows_per_chunk is {rows_per_chunk}; expected at least 1")
+    return _recut(world.blocks(), rows_per_chunk)
+
+
+def _recut(blocks: Iterator[WorldChunk], size: int) -> Iterator[WorldChunk]:
+    held: list[WorldChunk] = []
+    count = 0
+    for block in blocks:
+        held.append(block)
+        count += block.n_rows
+        if count < size:
+            continue
+        joined = _joined(held)
+        whole = count - count % size
+        for start in range(0, whole, size):
+            yield _cut(joined, start, start + size)
+        held, count = ([_cut(joined, whole, count)], count - whole) if count > whole else ([], 0)
+    if count:
+        yield _joined(held)
+
+
+def _joined(chunks: list[WorldChunk]) -> WorldChunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
+    truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
+    return WorldChunk(sum(chunk.n_rows for chunk in chunks), office, truth)
+
+
+def _cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
+    return WorldChunk(
+        stop - start,
+        {name: column[start:stop] for name, column in chunk.office.items()},
+        {name: column[start:stop] for name, column in chunk.truth.items()},
+    )
+
+
+def sample(
+    rows: int, seed: int, *, first_day: date | None = None, last_day: date | None = None
+) -> dict[str, list[str]]:
+    """The office's table of a small world, column by column; its calendar as of `generate`."""
+    chunk = _joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
+    return {name: column.tolist() for name, column in chunk.office.items()}
