@@ -43,13 +43,13 @@ COUNTRY_NEUTRAL: Final[Mapping[str, float]] = MappingProxyType(
         "unloading_is_consignee": 1.0,
         "routing_countries": 0.0,
         "routing_third_country": 0.0,
-        "lane_share": -3.0,
-        "goods_lane_share": -3.0,
-        "lane_growth": 0.0,
-        "lane_find_ratio": 0.0,
+        "trade_lane_share": -3.0,
+        "export_chapter_share": -3.0,
+        "trade_lane_growth": 0.0,
+        "trade_lane_find_ratio": 0.0,
         "origin_missing": 0.0,
-        "phone_contradicts": 0.0,
-        "postcode_fault": 0.0,
+        "phone_country_contradicts": 0.0,
+        "postcode_malformed": 0.0,
     }
 )
 

@@ -36,7 +36,7 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
                 "T1",
                 render=substance_texts.substance,
             ),
-            "SUBSTANCE_NAMED_OTHERWISE": _kind(
+            "SUBSTANCE_NAME_VARIANT": _kind(
                 "declared_chemical goods_description", "D5", render=substance_texts.substance_otherwise
             ),
             "SUBSTANCE_CLASS": _kind(
@@ -79,7 +79,7 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
                 "loading_location unloading_location hs_code export_country carrier_id", "R2", facts=texts.lane
             ),
             "NEW_CONSIGNOR": _kind("consignor_account_opened_on consignor_name", "P1", render=texts.account),
-            "NEW_CONSIGNOR_UNKNOWN": _kind("consignor_account_opened_on consignor_name", "P1", render=texts.account),
+            "ACCOUNT_AGE_MISSING": _kind("consignor_account_opened_on consignor_name", "P1", render=texts.account),
             "KNOWN_CONSIGNOR": _kind("consignor_known consignor_name", "P1", render=texts.known_consignor),
             "CONTACT_MISSING": _kind(
                 "consignor_phone consignor_email consignee_phone consignee_email", "P2", render=texts.contact
@@ -92,18 +92,18 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
             "ADDRESS_SHARED": _kind("consignee_address consignee_name", "P3", "P5", facts=texts.consignee_address),
             "FORWARDER": _kind("consignee_name consignee_address agent_name", "P4", facts=texts.consignee_address),
             "NATURE_CLAIM": _kind("transaction_nature consignor_name", "D9", render=texts.nature),
-            "FINDS_KNOWN": _kind(
+            "EARLIER_FINDS": _kind(
                 "consignor_name consignee_name consignee_address",
                 facts=texts.parties,
                 learned="learned from earlier inspections of these parties and addresses, as known at the time",
             ),
-            "FINDS_LINKED": _kind(
+            "LINKED_FINDS": _kind(
                 "consignor_name consignee_name consignee_address consignor_phone consignor_email consignee_phone "
                 "consignee_email",
                 facts=texts.parties,
                 learned="learned from earlier inspections one step away from these parties, as known at the time",
             ),
-            "LANE_FINDS": _kind(
+            "TRADE_LANE_FINDS": _kind(
                 "export_country consignee_country channel",
                 facts=texts.lane,
                 learned="learned from earlier inspections on this lane, as known at the time",
@@ -115,6 +115,6 @@ def reason_kinds() -> MappingProxyType[str, ReasonKind]:
             "SPLIT_CONSIGNMENT": _kind("consignor_name consignee_name declared_at", "M4", facts=texts.parties),
             "FILING_KIND": _kind("filing_type channel transport_mode marketplace", facts=texts.filing),
             "FILING_FAULT": _kind("house_id master_id transport_mode channel", "M5", facts=texts.filing),
-            "FILING_COMPLETE": _kind("filing_type quantity quantity_unit", "M3", facts=texts.filing),
+            "FILING_COMPLETENESS": _kind("filing_type quantity quantity_unit", "M3", facts=texts.filing),
         }
     )

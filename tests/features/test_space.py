@@ -119,7 +119,7 @@ def test_learned_statistics_of_a_row_come_from_other_texts() -> None:
 
 
 def test_unknown_country_codes_and_unseen_lanes_are_missing_not_rare(space: FeatureSpace) -> None:
-    names = ("lane_share", "goods_lane_share")
+    names = ("trade_lane_share", "export_chapter_share")
     values = matrix(space, table(4, export_country=["AQ"] * 4))
     assert np.isnan(values[:, [space.names.index(name) for name in names]]).all()
 

@@ -72,7 +72,7 @@ FEATURES: Final = declare(
         "1 if the description is a term that customs reject as vague, 0.5 if it holds one",
     ),
     (
-        "description_fault",
+        "description_uninformative",
         "DESCRIPTION_VAGUE",
         "Whether the characters inform of nothing (digits only, one letter repeated)",
     ),
@@ -101,7 +101,7 @@ FEATURES: Final = declare(
 )
 _LENGTH, _STOP_WORD, _FAULT, _CAS_NUMBER, _GRADES, _MACHINES, _TOOLS = (
     next(i for i, feature in enumerate(FEATURES) if feature.name == f"description_{name}")
-    for name in ("length", "stop_word", "fault", "cas", "grade", "equipment", "tooling")
+    for name in ("length", "stop_word", "uninformative", "cas", "grade", "equipment", "tooling")
 )
 _MISSING: Final = np.array([1.0, *[np.nan] * (len(FEATURES) - 1)])
 

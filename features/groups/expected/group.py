@@ -30,11 +30,11 @@ IntArray = NDArray[np.int64]
 
 FEATURES: Final = declare(
     "expected",
-    ("mass_for_words", "MASS_UNUSUAL", "Distance of the mass from what goods described so usually weigh in this quantity"),
-    ("value_for_words", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost in this quantity"),
-    ("price_for_words", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost at this mass"),
-    ("mass_odd", "MASS_UNUSUAL", "How far the mass is from what goods described so weigh, either way"),
-    ("price_odd", "VALUE_DENSITY", "How far the price is from what goods described so cost, either way"),
+    ("mass_vs_description", "MASS_UNUSUAL", "Distance of the mass from what goods described so usually weigh in this quantity"),
+    ("value_vs_description", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost in this quantity"),
+    ("price_vs_description", "VALUE_DENSITY", "Distance of the value from what goods described so usually cost at this mass"),
+    ("mass_deviation", "MASS_UNUSUAL", "How far the mass is from what goods described so weigh, either way"),
+    ("price_deviation", "VALUE_DENSITY", "How far the price is from what goods described so cost, either way"),
 )  # fmt: skip
 #: Words and pairs of neighbouring words share this many places; a collision costs little and a bundle holds few numbers.
 _PLACES: Final = 1 << 14

@@ -19,18 +19,22 @@ FEATURES: Final = declare(
     ("filing_type", "FILING_KIND", "Filing, in the order of the code list"),
     ("transport_mode", "FILING_KIND", "Mode of transport, UN/ECE Rec 19"),
     ("marketplace_present", "FILING_KIND", "Whether a marketplace is named"),
-    ("fields_missing", "FILING_COMPLETE", "How many of the twelve most usual fields are missing"),
+    ("fields_missing", "FILING_COMPLETENESS", "How many of the twelve most usual fields are missing"),
     ("package_industrial", "PACKAGE_KIND", "Whether the package is a drum, jerrican, bag or cask"),
     ("package_industrial_parcel", "PACKAGE_KIND", "The same in the postal or express channel"),
     ("dangerous_goods", "PACKAGE_KIND", "Whether a dangerous goods number is declared"),
     ("house_id_missing", "FILING_FAULT", "Whether the house document is missing"),
     (
-        "house_id_fault",
+        "house_id_check_failed",
         "FILING_FAULT",
         "Whether a house number built like a UPU S10 identifier has a wrong check digit",
     ),
-    ("master_id_fault", "FILING_FAULT", "Whether a master number built like an air waybill has a wrong check digit"),
-    ("known_unit", "FILING_COMPLETE", "Whether a quantity and its unit are declared"),
+    (
+        "master_id_check_failed",
+        "FILING_FAULT",
+        "Whether a master number built like an air waybill has a wrong check digit",
+    ),
+    ("quantity_with_unit", "FILING_COMPLETENESS", "Whether a quantity and its unit are declared"),
     ("mode_contradicts_channel", "FILING_FAULT", "Whether the mode of transport does not fit the channel"),
 )
 #: The usual fields that are texts; value and gross mass are numbers.

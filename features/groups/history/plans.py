@@ -18,7 +18,7 @@ IntArray = NDArray[np.int64]
 
 #: What features count over all time, and over windows -> the amount.
 _COUNTS: Final = {
-    "finds": "finds", "clean": "clean", "tainted": "tainted", "consignees": "partners", "consignors": "partners",
+    "finds": "finds", "clean": "clean", "linked_shipments": "tainted", "consignees": "partners", "consignors": "partners",
     "names": "partners", "addresses": "places", "shipments": "n",
 }  # fmt: skip
 _RECENT: Final = {
@@ -54,11 +54,11 @@ _OWN_LOGS: Final = {
     "consignee": {"split_value": "delivery_split_value"},
     "address": {"split_value": "delivery_split_value"},
     "pair": {"split_value": "pair_split_value"},
-    "lane": {"growth": "lane_growth", "find_ratio": "lane_find_ratio"},
+    "lane": {"growth": "trade_lane_growth", "find_ratio": "trade_lane_find_ratio"},
 }
 #: Features that count the shipments of a link.
 _LINK_COUNTS: Final = {
-    "building": "building_shipments", "occupant": "occupant_shipments", "consignor_lane": "consignor_lane_shipments",
+    "building": "building_shipments", "occupant": "occupant_shipments", "consignor_lane": "consignor_trade_lane_shipments",
 }  # fmt: skip
 
 

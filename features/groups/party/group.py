@@ -14,7 +14,7 @@ from features.texts.phrases import Phrases, at_domains, decimals, numbered
 FEATURES: Final = declare(
     "party",
     ("account_age_days", "NEW_CONSIGNOR", "Days between the opening of the consignor's account and the shipment", -1),
-    ("account_age_missing", "NEW_CONSIGNOR_UNKNOWN", "Whether the opening day of the account is missing"),
+    ("account_age_missing", "ACCOUNT_AGE_MISSING", "Whether the opening day of the account is missing"),
     ("consignor_known", "KNOWN_CONSIGNOR", "Whether the consignor is a verified known consignor; missing if not said"),
     ("consignor_contact", "CONTACT_MISSING", "Contacts given for the consignor: none, telephone or e-mail, both"),
     ("consignee_contact", "CONTACT_MISSING", "Contacts given for the consignee: none, telephone or e-mail, both"),
@@ -32,8 +32,12 @@ FEATURES: Final = declare(
     ("consignor_address_missing", "ADDRESS_FORM", "Whether the consignor's address is missing"),
     ("consignee_address_number", "ADDRESS_FORM", "Whether the consignee's address has a number"),
     ("consignee_unit", "ADDRESS_FORM", "Whether the consignee's address names a unit, suite, flat or locker"),
-    ("phone_contradicts", "PARTY_CONTRADICTION", "Whether the consignor's telephone code is that of another country"),
-    ("postcode_fault", "PARTY_CONTRADICTION", "Whether a United States postcode has not five or nine digits"),
+    (
+        "phone_country_contradicts",
+        "PARTY_CONTRADICTION",
+        "Whether the consignor's telephone code is that of another country",
+    ),
+    ("postcode_malformed", "PARTY_CONTRADICTION", "Whether a United States postcode has not five or nine digits"),
     ("same_name", "PARTY_CONTRADICTION", "Whether consignor and consignee have the same name"),
     ("gift_from_company", "NATURE_CLAIM", "Whether a company declares a gift"),
     ("sample_claimed", "NATURE_CLAIM", "Whether a commercial sample is declared"),

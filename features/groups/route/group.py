@@ -33,9 +33,9 @@ FEATURES: Final = declare(
         "ROUTE_TRANSIT",
         "Whether a country on the way is neither exporter, origin nor destination",
     ),
-    ("lane_share", "ROUTE_RARE", "Log share of traffic on the lane of loading and unloading place"),
-    ("goods_lane_share", "ROUTE_RARE", "Log share of the HS chapter among the traffic of the country of export"),
-    ("carrier_lane_share", "ROUTE_RARE", "Log share of the carrier among the traffic of the channel"),
+    ("trade_lane_share", "ROUTE_RARE", "Log share of traffic on the trade lane of loading and unloading place"),
+    ("export_chapter_share", "ROUTE_RARE", "Log share of the HS chapter among the traffic of the country of export"),
+    ("channel_carrier_share", "ROUTE_RARE", "Log share of the carrier among the traffic of the channel"),
     ("origin_missing", "ROUTE_TRANSIT", "Whether the country of origin is missing"),
 )
 _SHARES: Final = {

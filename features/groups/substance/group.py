@@ -45,7 +45,7 @@ FEATURES: Final = declare(
     ),
     (
         "substance_disguised",
-        "SUBSTANCE_NAMED_OTHERWISE",
+        "SUBSTANCE_NAME_VARIANT",
         "The name is misspelt (2) or in another language than the trade's (1)",
     ),
     (

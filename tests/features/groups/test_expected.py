@@ -71,12 +71,12 @@ def group() -> ExpectedGroup:
 
 def test_usual_goods_lie_near_what_is_usual(group: ExpectedGroup) -> None:
     found = distances(group, traffic(seed=1))
-    for name in ("mass_for_words", "value_for_words", "price_for_words"):
+    for name in ("mass_vs_description", "value_vs_description", "price_vs_description"):
         assert abs(np.median(found[name])) < 0.3
         # Distances are in standard deviations of such goods.
         assert 0.6 < np.std(found[name]) < 1.6
-    np.testing.assert_array_equal(found["mass_odd"], np.abs(found["mass_for_words"]))
-    np.testing.assert_array_equal(found["price_odd"], np.abs(found["price_for_words"]))
+    np.testing.assert_array_equal(found["mass_deviation"], np.abs(found["mass_vs_description"]))
+    np.testing.assert_array_equal(found["price_deviation"], np.abs(found["price_vs_description"]))
 
 
 @pytest.mark.parametrize("text", GOODS)
@@ -84,26 +84,26 @@ def test_what_is_heavier_or_cheaper_than_such_goods_stands_out(group: ExpectedGr
     kg, usd = GOODS[text]
     found = distances(group, table([text] * 3, [kg, 6 * kg, kg], [usd, usd, usd / 6]))
     usual, heavy, cheap = (dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True))
-    assert abs(usual["mass_for_words"]) < 1.5
-    assert abs(usual["price_for_words"]) < 1.5
-    assert heavy["mass_for_words"] > usual["mass_for_words"] + 4
-    assert heavy["mass_odd"] > 4
-    assert cheap["value_for_words"] < usual["value_for_words"] - 4
-    assert cheap["price_for_words"] < usual["price_for_words"] - 4
-    assert cheap["price_odd"] > 4
+    assert abs(usual["mass_vs_description"]) < 1.5
+    assert abs(usual["price_vs_description"]) < 1.5
+    assert heavy["mass_vs_description"] > usual["mass_vs_description"] + 4
+    assert heavy["mass_deviation"] > 4
+    assert cheap["value_vs_description"] < usual["value_vs_description"] - 4
+    assert cheap["price_vs_description"] < usual["price_vs_description"] - 4
+    assert cheap["price_deviation"] > 4
 
 
 def test_a_larger_quantity_may_weigh_and_cost_more(group: ExpectedGroup) -> None:
     kg, usd = GOODS["leather running shoes"]
     found = distances(group, table(["leather running shoes"] * 2, [5 * kg] * 2, [5 * usd] * 2, [1, 5]))
-    assert found["mass_for_words"][0] > 4 > 1.5 > abs(found["mass_for_words"][1])
-    assert found["value_for_words"][0] > 4 > 1.5 > abs(found["value_for_words"][1])
+    assert found["mass_vs_description"][0] > 4 > 1.5 > abs(found["mass_vs_description"][1])
+    assert found["value_vs_description"][0] > 4 > 1.5 > abs(found["value_vs_description"][1])
 
 
 def test_a_text_never_seen_is_judged_by_the_words_it_shares(group: ExpectedGroup) -> None:
     kg, usd = GOODS["citric acid powder food grade"]
     found = distances(group, table(["food grade citric acid", "silicone phone case"], [kg, kg], [usd, usd]))
-    assert found["mass_for_words"][0] < 2.5 < 5 < found["mass_for_words"][1]
+    assert found["mass_vs_description"][0] < 2.5 < 5 < found["mass_vs_description"][1]
 
 
 def test_words_never_seen_have_the_mean(group: ExpectedGroup) -> None:
@@ -114,17 +114,17 @@ def test_words_never_seen_have_the_mean(group: ExpectedGroup) -> None:
     )
     unknown = ["zylophant", "gribbel wrontz", "完全陌生"]
     found = distances(group, table(unknown, [mean_kg] * 3, [mean_usd] * 3))
-    assert np.all(np.abs(found["mass_for_words"]) < 1.0)
-    assert np.all(np.abs(found["value_for_words"]) < 1.0)
+    assert np.all(np.abs(found["mass_vs_description"]) < 1.0)
+    assert np.all(np.abs(found["value_vs_description"]) < 1.0)
     far = distances(group, table(unknown, [100 * mean_kg] * 3, [mean_usd] * 3))
-    assert np.all(far["mass_for_words"] > 2)
+    assert np.all(far["mass_vs_description"] > 2)
 
 
 def test_words_in_a_script_without_spaces_are_told_apart(group: ExpectedGroup) -> None:
     """Shirts and knives, each in a text that shares characters, not the whole, with one of the traffic."""
     knife_kg, knife_usd = GOODS["不锈钢厨房刀具套装"]
     found = distances(group, table(["厨房刀具", "男士短袖"], [knife_kg] * 2, [knife_usd] * 2))
-    assert found["mass_for_words"][1] > found["mass_for_words"][0] + 3
+    assert found["mass_vs_description"][1] > found["mass_vs_description"][0] + 3
 
 
 _WORDS = st.sampled_from([*" ".join(GOODS).split(), "zylophant", "男士", "12"])
@@ -187,17 +187,17 @@ def test_a_quantity_that_too_few_rows_have_is_left_out() -> None:
     fitted = ExpectedGroup()
     fitted.fit(some)
     found = distances(fitted, rows)
-    assert np.isnan(found["mass_for_words"]).all()
-    assert np.isnan(found["price_for_words"]).all()
-    assert not np.isnan(found["value_for_words"]).any()
+    assert np.isnan(found["mass_vs_description"]).all()
+    assert np.isnan(found["price_vs_description"]).all()
+    assert not np.isnan(found["value_vs_description"]).any()
 
 
 def test_what_is_not_declared_has_no_distance(group: ExpectedGroup) -> None:
     text = "phone case silicone"
     found = distances(group, table([text, text, None], [None, 0.05, 0.05], [4.0, None, 4.0]))
-    assert np.isnan(found["mass_for_words"]).tolist() == [True, False, True]
-    assert np.isnan(found["value_for_words"]).tolist() == [False, True, True]
-    assert np.isnan(found["price_for_words"]).tolist() == [True, True, True]
+    assert np.isnan(found["mass_vs_description"]).tolist() == [True, False, True]
+    assert np.isnan(found["value_vs_description"]).tolist() == [False, True, True]
+    assert np.isnan(found["price_vs_description"]).tolist() == [True, True, True]
 
 
 def test_a_false_hs_code_changes_nothing() -> None:

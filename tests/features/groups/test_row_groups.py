@@ -138,7 +138,7 @@ def test_parties_are_described_row_by_row() -> None:
     same(found["consignor_free_mail"], [free.get(e or "", math.nan) for e in emails])
     codes = {"+86 755 1": ("CN",), "0044 20 1": ("GB",), "+1 212": ("US", "CA")}
     same(
-        found["phone_contradicts"],
+        found["phone_country_contradicts"],
         [
             float(country not in codes[phone]) if phone in codes and country is not None else math.nan
             for phone, country in zip(phones, text(rows, "consignor_country"), strict=True)
@@ -146,7 +146,7 @@ def test_parties_are_described_row_by_row() -> None:
     )
     faults = {"90210": 0.0, "90210-1234": 0.0, "SW1A 1AA": 1.0}
     same(
-        found["postcode_fault"],
+        found["postcode_malformed"],
         [
             faults.get(code or "", math.nan) if country == "US" else math.nan
             for code, country in zip(text(rows, "consignee_postcode"), text(rows, "consignee_country"), strict=True)
@@ -211,7 +211,7 @@ def test_routes_are_compared_row_by_row() -> None:
         ("carrier", text(rows, "channel"), text(rows, "carrier_id")),
     ):
         shares = group.log_share_[name]
-        column = "lane_share" if name == "lane" else f"{name}_lane_share"
+        column = {"lane": "trade_lane_share", "goods": "export_chapter_share", "carrier": "channel_carrier_share"}[name]
         expected = [shares.get(f"{a}|{b}", math.nan) for a, b in zip(left, right, strict=True)]
         same(found[column], expected)
         assert np.isfinite(expected).any()
@@ -221,9 +221,11 @@ def test_an_unseen_pair_of_seen_places_has_no_share() -> None:
     seen = {"loading_location": ("CNPVG",), "unloading_location": ("USLAX",)}
     group = RouteGroup()
     group.fit(table(20, 0, **seen))
-    lane = columns_of(group, table(5, 0, **seen))["lane_share"]
+    lane = columns_of(group, table(5, 0, **seen))["trade_lane_share"]
     assert lane == [0.0] * 5
-    assert np.isnan(columns_of(group, table(5, 0, **seen | {"unloading_location": ("DEFRA",)}))["lane_share"]).all()
+    assert np.isnan(
+        columns_of(group, table(5, 0, **seen | {"unloading_location": ("DEFRA",)}))["trade_lane_share"]
+    ).all()
 
 
 def test_filings_are_described_row_by_row() -> None:
@@ -242,9 +244,9 @@ def test_filings_are_described_row_by_row() -> None:
     parcel = [p * (c in ("postal", "express")) for p, c in zip(package, channel, strict=True)]
     same(found["package_industrial_parcel"], parcel)
     house = {"RR473124829DE": 0.0, "rr 473124829 de": 0.0, "RR473124828DE": 1.0}
-    same(found["house_id_fault"], [house.get(v or "", math.nan) for v in text(rows, "house_id")])
+    same(found["house_id_check_failed"], [house.get(v or "", math.nan) for v in text(rows, "house_id")])
     master = {"125-12345675": 0.0, "125 12345671": 1.0, "12512345675": 0.0}
-    same(found["master_id_fault"], [master.get(v or "", math.nan) for v in text(rows, "master_id")])
+    same(found["master_id_check_failed"], [master.get(v or "", math.nan) for v in text(rows, "master_id")])
     usual = (
         "goods_description", "hs_code", "currency", "origin_country", "export_country", "consignor_name",
         "consignor_address", "consignee_name", "consignee_address", "consignee_postcode",
@@ -253,7 +255,7 @@ def test_filings_are_described_row_by_row() -> None:
     same(found["fields_missing"], (missing + sum(np.array([v is None for v in text(rows, n)]) for n in usual)).tolist())
     quantity = ~np.isnan(rows.number("quantity"))
     said = [float(q and u is not None) for q, u in zip(quantity, text(rows, "quantity_unit"), strict=True)]
-    same(found["known_unit"], said)
+    same(found["quantity_with_unit"], said)
 
 
 def log(value: float) -> float:

@@ -143,4 +143,9 @@ def test_stop_words_are_told_alone_and_within_others(term: str) -> None:
 
 
 def test_a_text_without_information_is_faulty() -> None:
-    assert [described(text)["fault"] for text in ("123 456", "aaaa", "???", "cotton dress")] == [1.0, 1.0, 1.0, 0.0]
+    assert [described(text)["uninformative"] for text in ("123 456", "aaaa", "???", "cotton dress")] == [
+        1.0,
+        1.0,
+        1.0,
+        0.0,
+    ]

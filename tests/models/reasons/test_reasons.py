@@ -240,7 +240,7 @@ class TestTexts:
         assert explanation([feature], [1.0], [6.0], row).reasons[0].text == text
 
     def test_an_account_without_a_day_is_said_to_have_none(self) -> None:
-        text = told("NEW_CONSIGNOR_UNKNOWN", context(consignor_account_opened_on=None))
+        text = told("ACCOUNT_AGE_MISSING", context(consignor_account_opened_on=None))
         assert text.startswith(
             "The day on which the consignor's account was opened is not stated (`Lianhe Novelty Trading`)"
         )
@@ -326,7 +326,7 @@ class TestTexts:
             ("value_round", 2.0, "Declared value is round: whole tens"),
             ("mass_unusual", -3.2, "Distance of the mass from what is usual for the HS heading: 3.2 times the usual spread below"),
             ("freight_to_value", float(np.log(3.0)), "Freight charge over declared value: 3"),
-            ("lane_share", float(np.log(0.002)), "Share of traffic on the lane of loading and unloading place: 0.2 %"),
+            ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane of loading and unloading place: 0.2 %"),
         ],
     )  # fmt: skip
     def test_stored_values_are_turned_back_into_what_a_person_writes(self, name: str, value: float, text: str) -> None:

@@ -141,5 +141,5 @@ def _tainted(own: Declared, past: list[Declared], shipments: list[Declared]) -> 
     ):
         if getattr(own, kind):
             mine = [one for one in past if getattr(one, kind) == getattr(own, kind)]
-            at[f"{kind}_tainted"] = sum(any(found(one, other) for other in others) for one in mine)
+            at[f"{kind}_linked_shipments"] = sum(any(found(one, other) for other in others) for one in mine)
     return at

@@ -163,7 +163,7 @@ def test_the_search_covers_most_features() -> None:
     row = Declared("1", int(START.timestamp()), "A", "B", "1 Main St", 100, phone="+1 213 555 0100")
     last = features([row, replace(row, reference="2", seconds=row.seconds + 60)])[1]
     assert AT.keys() - last.keys() == {
-        "building_shipments", "occupant_shipments", "consignor_lane_shipments", "lane_growth", "lane_find_ratio",
+        "building_shipments", "occupant_shipments", "consignor_trade_lane_shipments", "trade_lane_growth", "trade_lane_find_ratio",
         "consignor_value_ratio", "consignor_mass_ratio",
         "consignee_contact_names", "consignee_contact_finds", "contact_clean",
     }  # fmt: skip
@@ -180,14 +180,14 @@ def test_flats_of_a_building_names_at_a_flat_and_lanes_of_a_consignor_are_counte
     assert np.expm1(column(values, "building_shipments")) == pytest.approx([0, 1, 2, 3])
     assert np.expm1(column(values, "address_shipments")) == pytest.approx([0, 0, 1, 2])
     assert np.expm1(column(values, "occupant_shipments")) == pytest.approx([0, 0, 1, 0])
-    assert np.expm1(column(values, "consignor_lane_shipments")) == pytest.approx([0, 0, 1, 2])
+    assert np.expm1(column(values, "consignor_trade_lane_shipments")) == pytest.approx([0, 0, 1, 2])
 
 
 def test_a_lane_grows_when_its_month_is_busier_than_its_year() -> None:
     start = 365 * DAY * 56
     rows = [Declared(str(i), start + i * 10 * DAY, "A", "B", "", 100) for i in range(20)]
     rows += [Declared(str(100 + i), start + 201 * DAY + i, "A", "B", "", 100) for i in range(40)]
-    growth = column(History.empty().advance(manifest(rows)).values, "lane_growth")
+    growth = column(History.empty().advance(manifest(rows)).values, "trade_lane_growth")
     assert growth[-1] > 1.0
 
 
@@ -294,7 +294,7 @@ def test_a_result_counts_from_the_day_after_it_was_known() -> None:
     rows[0] = replace(rows[0], find=True, known=noon)
     values = History.empty().replay(manifest(rows), *results(rows)).values
     assert column(values, "consignor_finds") == [0, 0, 1, 1, 1]
-    assert column(values, "consignor_tainted") == [0, 0, 0, 1, 2]
+    assert column(values, "consignor_linked_shipments") == [0, 0, 0, 1, 2]
 
 
 def test_a_shipment_never_meets_its_own_result() -> None:
@@ -310,10 +310,10 @@ def test_a_lane_is_judged_by_its_finds_per_inspection_and_without_any_as_usual()
     now = [Declared("x", int(START.timestamp()) + 9 * DAY, "C", "D", "", cents) for cents in (101, 100)]
     history = History.empty()
     history.replay(manifest(past), *results(past))
-    ratio = [column(history.advance(manifest([row]), update=False).values, "lane_find_ratio")[0] for row in now]
+    ratio = [column(history.advance(manifest([row]), update=False).values, "trade_lane_find_ratio")[0] for row in now]
     assert ratio[0] > 0.1
     assert ratio[1] < -0.1
-    assert column(History.empty().advance(manifest(now[:1])).values, "lane_find_ratio") == [0.0]
+    assert column(History.empty().advance(manifest(now[:1])).values, "trade_lane_find_ratio") == [0.0]
 
 
 def test_items_of_one_shipment_do_not_see_each_other() -> None:

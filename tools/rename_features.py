@@ -1,0 +1,97 @@
+"""Convert a model bundle that was saved under older feature names.
+
+A bundle names its features in order and is refused when the names differ from the code's. Renaming a feature changes no
+score, so a bundle is converted by writing the new names into its boosters, its card and its manifest:
+
+    python -m tools.rename_features OLD_BUNDLE NEW_BUNDLE
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from models.bundle import BundleInfo, BundleRefused
+from models.bundle.audit import MANIFEST, audit, features_digest, seal, sha256
+from models.bundle.bundle import verify
+from models.bundle.files import json_bytes
+
+#: Feature names up to version 0.4.3 and since.
+RENAMED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "address_tainted": "address_linked_shipments",
+        "carrier_lane_share": "channel_carrier_share",
+        "consignee_tainted": "consignee_linked_shipments",
+        "consignor_lane_shipments": "consignor_trade_lane_shipments",
+        "consignor_tainted": "consignor_linked_shipments",
+        "description_fault": "description_uninformative",
+        "goods_lane_share": "export_chapter_share",
+        "house_id_fault": "house_id_check_failed",
+        "known_unit": "quantity_with_unit",
+        "lane_find_ratio": "trade_lane_find_ratio",
+        "lane_growth": "trade_lane_growth",
+        "lane_share": "trade_lane_share",
+        "mass_for_words": "mass_vs_description",
+        "mass_odd": "mass_deviation",
+        "master_id_fault": "master_id_check_failed",
+        "phone_contradicts": "phone_country_contradicts",
+        "postcode_fault": "postcode_malformed",
+        "price_for_words": "price_vs_description",
+        "price_odd": "price_deviation",
+        "value_for_words": "value_vs_description",
+    }
+)
+_OLD_NAME: Final = re.compile(rf"\b(?:{'|'.join(RENAMED)})\b")
+_TEXTS: Final = frozenset({"CARD.md", "card.json"})
+
+
+def renamed(text: str) -> str:
+    """Return a text with each old feature name replaced by the new one."""
+    return _OLD_NAME.sub(lambda match: RENAMED[match.group()], text)
+
+
+def convert(old: Path, new: Path) -> BundleInfo:
+    """Write the bundle ``old`` to the folder ``new`` under the current feature names.
+
+    Raises:
+        BundleRefused: ``old`` is damaged, or ``new`` would still not load.
+        FileExistsError: ``new`` exists.
+    """
+    audited = audit(old, None)
+    manifest: dict[str, Any] = dict(audited.manifest)
+    names = [RENAMED.get(name, name) for name in manifest["features"]["names"]]
+    files = {
+        name: renamed(data.decode()).encode() if name in _TEXTS or name.startswith("booster_") else data
+        for name, data in audited.files.items()
+    }
+    manifest["features"] = {"names": names, "sha256": features_digest(names)}
+    manifest["files"] = {name: {"sha256": sha256(data), "size": len(data)} for name, data in files.items()}
+    manifest["seal"] = seal(manifest)
+    new.mkdir(parents=True)
+    for name, data in {**files, MANIFEST: json_bytes(manifest)}.items():
+        (new / name).write_bytes(data)
+    return verify(new)
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.rename_features", description=__doc__.partition("\n")[0])
+    parser.add_argument("old", type=Path, help="folder of the bundle with older feature names")
+    parser.add_argument("new", type=Path, help="folder to write; it must not exist")
+    arguments = parser.parse_args()
+    try:
+        info = convert(arguments.old, arguments.new)
+    except (BundleRefused, FileExistsError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    print(f"{arguments.new}: {info.name} {info.version}, digest {info.digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
