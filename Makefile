@@ -26,9 +26,9 @@ stamp = $(VENV)/.$(1)-$(shell cat pyproject.toml requirements/build.txt $(2) 2>/
 SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt)
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
 BENCH_STAMP := $(call stamp,bench,requirements/bench.txt)
-# A module with a .pxd beside it is compiled (setup.py).
-KERNELS := $(shell find features models service -name '*.pxd' 2>/dev/null | sort)
-KERNEL_STAMP := $(call stamp,kernels,setup.py $(KERNELS) $(KERNELS:.pxd=.py))
+# Compiled modules have a .pxd beside them, or a Cython directive in their first line (features/compiled.py).
+COMPILED := $(shell find features models service -name '*.pxd' 2>/dev/null; grep -rl --include='*.py' '^\# cython: ' features models service 2>/dev/null)
+COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(COMPILED) $(COMPILED:.pxd=.py)))
 
 CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service tests tools training
@@ -40,29 +40,29 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-16s %s\n' "$$name" "$$text"; done
 
-demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(KERNEL_STAMP) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
+demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(COMPILED_STAMP) ## score the sample manifests into out/scores.csv, show the riskiest, serve the API (SERVE=0: do not serve)
 	@$(RUN) $(BIN)/tidewaiter demo $(if $(filter 0 no false,$(SERVE)),--no-serve)
 
-dev: $(DEV_STAMP) $(KERNEL_STAMP) ## set up what training and the tests need
+dev: $(DEV_STAMP) $(COMPILED_STAMP) ## set up what training and the tests need
 
 # Tests run one process per core: threads of NumPy's own would only wait for each other.
 test: lint ## lint, types, import contracts and all tests
 	@OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(DEV_STAMP) $(KERNEL_STAMP) ## ruff, mypy --strict and the import contracts
+lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 # Beside its place first: a run that fails leaves the old champion alone.
-champion: $(DEV_STAMP) $(KERNEL_STAMP) ## train models/champion again, from its seed, and put its answers into the README
+champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again, from its seed, and put its answers into the README
 	@rm -rf out/champion && mkdir -p out
 	@$(RUN) $(BIN)/tidewaiter train $(CHAMPION) --bundle out/champion --tracking-uri sqlite:///out/champion.db
 	@rm -rf models/champion && mv out/champion models/champion
 	@$(MAKE) --no-print-directory readme
 
-readme: $(DEV_STAMP) $(KERNEL_STAMP) ## put the answers of models/champion into the README
+readme: $(DEV_STAMP) $(COMPILED_STAMP) ## put the answers of models/champion into the README
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py
 
 benchmarks: ## measure speed and memory, also of other model servers, and write docs/performance.md (an hour; QUICK=1: minutes, no page)
@@ -70,7 +70,7 @@ benchmarks: ## measure speed and memory, also of other model servers, and write 
 
 # In an environment of its own: BentoML holds back libraries that the development environment has newer.
 .PHONY: .measured
-.measured: $(BENCH_STAMP) $(KERNEL_STAMP)
+.measured: $(BENCH_STAMP) $(COMPILED_STAMP)
 	@$(RUN) $(BIN)/python -m benchmarks.report $(if $(filter 0 no false,$(QUICK)),,--quick)
 
 lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml and requirements/*.in
@@ -117,12 +117,11 @@ $(BENCH_STAMP): | $(BIN)/python
 	@$(MAKE) --no-print-directory $(VENV)/.installed
 	@rm -f $(VENV)/.bench-* && touch $@
 
-# After the install, which compiles too but not again when a kernel changes: into the place where it left what need not be compiled
-# again. Without a compiler they run as Python.
-$(KERNEL_STAMP): | $(BIN)/python
+# The installation compiles too, but not again when a source changes. Without a compiler the modules run as Python.
+$(COMPILED_STAMP): | $(BIN)/python
 	@$(BIN)/python setup.py --quiet build_ext --build-lib . || true
 	@$(BIN)/python -m features.compiled
-	@rm -f $(VENV)/.kernels-* && touch $@
+	@rm -f $(VENV)/.compiled-* && touch $@
 
 .PHONY: $(VENV)/.installed
 $(VENV)/.installed:

@@ -1,7 +1,10 @@
-"""Compiles the modules that have a `.pxd` beside them; everything else about the project stands in pyproject.toml.
+"""Compile the modules that `features.compiled` lists; pyproject.toml holds all other facts about the project.
 
-A `.pxd` gives an ordinary Python module its C types. Without a C compiler, or without Cython, the same module runs as it stands:
-slower, with the same results to the last bit.
+Cython takes a module's C types from its `.pxd` or from its annotations. Without a C compiler, or without Cython, the same
+modules run as ordinary Python: slower, with the same results.
+
+Set TIDEWAITER_BOUNDS_CHECKS=1 for a build that checks every index and every memory view. It is slower; the gate tests it,
+because these modules parse hostile text.
 """
 
 import multiprocessing
@@ -14,85 +17,85 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError, CompileError
 
-#: Rounding as IEEE 754 has it, on every processor: no contraction to fused operations, no reordering.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from features.compiled import compiled_sources, module_name
+
+#: Rounding follows IEEE 754 on every processor: no contraction to fused operations, no reordering.
 FLAGS = ["-g0", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
-#: These loops are over numbers, several of which go through a processor at once. Those over texts gain nothing from it.
-NUMBERS = ("models/", "features/groups/classification/headings.")
+#: Modules whose loops over numbers the compiler can vectorise at -O3. Loops over text gain nothing from it.
+NUMERIC = ("models/", "features/groups/classification/headings.")
 BUILD = Path("build/cython")
-#: A compiler takes some hundred megabytes, and there are not many more modules than this.
-MOST_JOBS = 8
+#: A compiler process takes some hundred megabytes of memory.
+MAX_JOBS = 8
+BOUNDS_CHECKS = os.environ.get("TIDEWAITER_BOUNDS_CHECKS") == "1"
 
 
 def jobs() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors that this process may use, at most `MAX_JOBS`."""
     try:
-        return min(len(os.sched_getaffinity(0)), MOST_JOBS)
+        return min(len(os.sched_getaffinity(0)), MAX_JOBS)
     except AttributeError:
-        # Not on Linux.
-        return min(os.cpu_count() or 1, MOST_JOBS)
+        # Only Linux has sched_getaffinity.
+        return min(os.cpu_count() or 1, MAX_JOBS)
 
 
 def extension(name: str, source: Path) -> Extension:
-    """An optional one."""
-    level = "-O3" if source.as_posix().startswith(NUMBERS) else "-O2"
+    """Return an optional extension module: a failure to compile it does not fail the installation."""
+    level = "-O3" if source.as_posix().startswith(NUMERIC) else "-O2"
     return Extension(name, [str(source)], extra_compile_args=[level, *FLAGS], optional=True)
 
 
-def shared() -> Extension:
-    """What all compiled modules need of Cython, two thirds of what each would have by itself: a module of its own, compiled once.
+def shared_utilities() -> Extension:
+    """Return the extension that holds Cython's utility code once for all modules.
 
-    It is called by Cython's version, so that modules that another one made find theirs.
+    The utility code is two thirds of what each module would compile by itself. The name contains Cython's version, so that
+    modules built by another version find theirs.
     """
     from Cython import __version__ as version
 
     name = f"_cython_{version.replace('.', '_')}"
     source = BUILD / f"{name}.c"
     if not source.exists():
-        partly = BUILD / "partly" / source.name
-        partly.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={partly}"], check=True)
-        partly.replace(source)
+        partial = BUILD / "partial" / source.name
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={partial}"], check=True)
+        partial.replace(source)
     return extension(f"features.{name}", source)
 
 
 def extensions() -> list[Extension]:
-    """One for what they share, which comes first, and one for each module with a `.pxd`."""
+    """Return the shared utilities first, then one extension per compiled module; nothing without Cython 3.1."""
     try:
-        # Older ones have no shared module.
+        # Cython before 3.1 has no shared utilities.
         from Cython.Build import SharedModule, cythonize  # noqa: F401
     except ImportError:
         return []
-    common = shared()
-    found = [
-        extension(".".join(path.with_suffix("").parts), path.with_suffix(".py"))
-        for folder in ("features", "models", "service")
-        for path in sorted(Path(folder).rglob("*.pxd"))
-    ]
+    shared = shared_utilities()
     directives = {
         "language_level": 3,
         "annotation_typing": False,
-        "boundscheck": False,
+        "boundscheck": BOUNDS_CHECKS,
         "wraparound": False,
-        "initializedcheck": False,
+        "initializedcheck": BOUNDS_CHECKS,
         "cdivision": True,
     }
-    made = cythonize(
-        found,
+    compiled = cythonize(
+        [extension(module_name(source), source) for source in compiled_sources(Path())],
         build_dir=str(BUILD),
         compiler_directives=directives,
-        shared_utility_qualified_name=common.name,
-        # Processes that are not forked would run whatever runs this file once more.
+        shared_utility_qualified_name=shared.name,
+        # Worker processes that are not forked would run setup.py again.
         nthreads=jobs() if multiprocessing.get_start_method() == "fork" else 0,
         quiet=True,
     )
-    for one in made:
-        # Cython forgets it.
-        one.optional = True
-    return [common, *made]
+    for module in compiled:
+        # cythonize drops this attribute.
+        module.optional = True
+    return [shared, *compiled]
 
 
 class SharedFirst(build_ext):
-    """Compiles what others need before them, and where that fails, not the others either: they could not be loaded."""
+    """Compile the shared utilities first; if that fails, compile nothing, because no other module could be loaded."""
 
     def build_extensions(self) -> None:
         every = self.extensions

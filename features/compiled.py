@@ -1,7 +1,9 @@
-"""Which modules are compiled.
+"""The modules that are compiled by Cython, and which of them run uncompiled.
 
-A module anywhere in the project that has a `.pxd` beside it is compiled when the project is installed (`setup.py`). Uncompiled
-it gives the same results, many times slower.
+A module is compiled when the project is installed (`setup.py`) if it has a `.pxd` beside it, or if its first line is a
+directive comment of Cython (`# cython: ...`). Uncompiled it gives the same results, many times slower.
+
+This module imports nothing of the project, because `setup.py` imports it before anything is installed.
 """
 
 from __future__ import annotations
@@ -11,34 +13,55 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-_ROOT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = ("features", "models", "service")
+_MARK: Final = b"# cython: "
+
+
+def compiled_sources(root: Path = ROOT) -> list[Path]:
+    """Return the sources of all compiled modules below ``root``, sorted, relative to it."""
+    return sorted(
+        path.relative_to(root)
+        for package in PACKAGES
+        for path in (root / package).rglob("*.py")
+        if path.with_suffix(".pxd").exists() or _is_marked(path)
+    )
+
+
+def module_name(source: Path) -> str:
+    """Return the dotted name of the module at a path relative to the root."""
+    return ".".join(source.with_suffix("").parts)
+
+
+def uncompiled(root: Path = ROOT) -> list[str]:
+    """Return the names of the modules that could be compiled and are not."""
+    return [
+        module_name(source)
+        for source in compiled_sources(root)
+        if not any((root / source).with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
+    ]
 
 
 def slowness() -> str | None:
-    """What to tell whoever runs the project while modules are uncompiled."""
+    """Return a warning for the log while modules run uncompiled, otherwise None."""
     names = uncompiled()
     if not names:
         return None
     return (
-        f"{len(names)} modules run uncompiled, many times slower: {', '.join(names)}; say `make dev` with a C compiler."
+        f"{len(names)} modules run uncompiled, many times slower: {', '.join(names)}. Run `make dev` with a C compiler."
     )
 
 
-def uncompiled() -> list[str]:
-    """Names of the modules that could be compiled and are not."""
-    sources = [path for folder in ("features", "models", "service") for path in (_ROOT / folder).rglob("*.pxd")]
-    return sorted(
-        ".".join(path.relative_to(_ROOT).with_suffix("").parts)
-        for path in sources
-        if not any(path.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
-    )
+def _is_marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK
 
 
 if __name__ == "__main__":
     # The Makefile runs this after compiling.
-    if names := uncompiled():
+    if missing := uncompiled():
         sys.stderr.write(
-            f"{len(names)} modules could not be compiled and run as Python, many times slower: {', '.join(names)}.\n"
+            f"{len(missing)} modules could not be compiled and run as Python, many times slower: {', '.join(missing)}.\n"
             "Install a C compiler (Debian, Ubuntu: apt-get install gcc python3-dev; Fedora: dnf install gcc python3-devel; "
             "macOS: xcode-select --install) and run `make dev` again.\n"
         )

@@ -105,7 +105,7 @@ def test_score_says_that_modules_run_uncompiled(
     assert run(["score", str(manifests), "out.csv", "--bundle", str(bundle)]) == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.count("Note: 1 modules run uncompiled, many times slower: features.loops;") == len(names)
+    assert said.err.count("Note: 1 modules run uncompiled, many times slower: features.loops.") == len(names)
 
 
 def test_the_version_in_service_scores_unless_another_is_named(

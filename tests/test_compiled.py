@@ -1,4 +1,4 @@
-"""Modules with a .pxd beside them: compiled from the source that is there, and the same without a compiler."""
+"""Compiled modules are current, and give the same results as plain Python."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from features.compiled import uncompiled
+from features.compiled import compiled_sources, module_name, uncompiled
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for folder in ("features", "models", "service") for path in (ROOT / folder).rglob("*.pxd"))
-#: Scores the sample manifests with no compiled module of the project in reach, and prints what comes out.
+#: Score a file with every compiled module of the project hidden from the import system.
 AS_PYTHON = """
 import sys
 from importlib.machinery import FileFinder, SourceFileLoader
@@ -47,29 +46,33 @@ score_file(source, target, bundle.load(champion_dir()), explain="all")
 """
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_what_is_compiled_was_compiled_from_the_source_that_is_there(path: Path) -> None:
-    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+@pytest.mark.parametrize("source", compiled_sources(), ids=str)
+def test_the_compiled_module_is_newer_than_its_source(source: Path) -> None:
+    module = importlib.import_module(module_name(source))
     loaded = Path(module.__file__ or "")
     if loaded.suffix == ".py":
-        assert shutil.which("cc") is None, f"{module.__name__} is not compiled: say `make dev`"
+        assert shutil.which("cc") is None, f"{module.__name__} is not compiled: run `make dev`"
         pytest.skip("no C compiler here")
-    newest = max(path.stat().st_mtime, path.with_suffix(".py").stat().st_mtime)
-    assert loaded.stat().st_mtime >= newest, f"{loaded.name} is older than its source: say `make dev`"
+    files = [ROOT / source, (ROOT / source).with_suffix(".pxd")]
+    newest = max(file.stat().st_mtime for file in files if file.exists())
+    assert loaded.stat().st_mtime >= newest, f"{loaded.name} is older than its source: run `make dev`"
 
 
-def test_a_module_without_its_compiled_form_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.compiled._ROOT", tmp_path)
-    (tmp_path / "features").mkdir()
-    (tmp_path / "features" / "loops.py").touch()
-    (tmp_path / "features" / "loops.pxd").touch()
-    assert uncompiled() == ["features.loops"]
-    (tmp_path / "features" / "loops.abi3.so").touch()
-    assert uncompiled() == []
+@pytest.mark.parametrize("marked_by", ["pxd", "comment"])
+def test_a_module_is_uncompiled_until_its_extension_exists(tmp_path: Path, marked_by: str) -> None:
+    package = tmp_path / "features"
+    package.mkdir()
+    (package / "plain.py").touch()
+    (package / "loops.py").write_text("# cython: boundscheck=False\n" if marked_by == "comment" else "")
+    if marked_by == "pxd":
+        (package / "loops.pxd").touch()
+    assert uncompiled(tmp_path) == ["features.loops"]
+    (package / "loops.abi3.so").touch()
+    assert uncompiled(tmp_path) == []
 
 
 def as_python(name: str) -> ModuleType:
-    """A kernel of models as Python runs it that has no compiled one."""
+    """Import a module of `models.trees` from its source, bypassing the compiled extension."""
     loader = SourceFileLoader(f"plain_{name}", str(ROOT / "models" / "trees" / f"{name}.py"))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
@@ -126,25 +129,25 @@ def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("compiler", "made"),
+    ("compiler", "expected"),
     [
         ("#!/bin/sh\nexit 1", []),
         ('#!/bin/sh\ncase "$*" in *_cython_*) exit 1; esac\nexec cc "$@"', []),
         ('#!/bin/sh\ncase "$*" in *two*) exit 1; esac\nexec cc "$@"', ["_cython_", "one"]),
     ],
-    ids=["nothing", "what they share", "one module"],
+    ids=["no compiler", "shared utilities fail", "one module fails"],
 )
-def test_what_cannot_be_compiled_is_left_out_with_all_that_needs_it(
-    tmp_path: Path, compiler: str, made: list[str]
-) -> None:
-    if sys.platform == "win32" or (made and shutil.which("cc") is None):
-        pytest.skip("no compiler that a script could stand in for")
-    kernels = tmp_path / "features"
-    kernels.mkdir()
+def test_a_module_that_fails_to_compile_is_left_out(tmp_path: Path, compiler: str, expected: list[str]) -> None:
+    if sys.platform == "win32" or (expected and shutil.which("cc") is None):
+        pytest.skip("no compiler that a script could replace")
+    package = tmp_path / "features"
+    package.mkdir()
     shutil.copy(ROOT / "setup.py", tmp_path)
+    shutil.copy(ROOT / "features" / "compiled.py", package)
     for name in ("one", "two"):
-        (kernels / f"{name}.py").write_text("def add(a, b):\n    return a + b\n")
-        (kernels / f"{name}.pxd").write_text("cpdef long add(long a, long b)\n")
+        (package / f"{name}.py").write_text(
+            "# cython: annotation_typing=True\ndef add(a: int, b: int) -> int:\n    return a + b\n"
+        )
     (tmp_path / "compiler").write_text(compiler)
     (tmp_path / "compiler").chmod(0o755)
     subprocess.run(
@@ -155,6 +158,6 @@ def test_what_cannot_be_compiled_is_left_out_with_all_that_needs_it(
         capture_output=True,
         timeout=300,
     )
-    found = sorted(path.name for path in kernels.iterdir() if path.suffix in (".so", ".pyd"))
-    assert len(found) == len(made)
-    assert all(name.startswith(start) for name, start in zip(found, made, strict=True))
+    found = sorted(path.name for path in package.iterdir() if path.suffix in (".so", ".pyd"))
+    assert len(found) == len(expected)
+    assert all(name.startswith(start) for name, start in zip(found, expected, strict=True))
