@@ -18,6 +18,8 @@ OPENMP := $(VENV)/openmp
 # With LightGBM's OpenMP runtime on the path where only the virtual environment has one; see $(OPENMP) below.
 RUN := $$(test -e $(OPENMP)/libgomp.so.1 && echo env LD_LIBRARY_PATH=$(CURDIR)/$(OPENMP))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# One process per core: NumPy's own threads would compete with them.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest
 INSTALL := $(PIP) install --require-hashes --only-binary :all:
 
 # A stamp carries the sum of what it was made from, so that changed requirements, also by a git checkout to older ones with
@@ -34,7 +36,7 @@ CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev test lint champion readme benchmarks lock compose-secrets clean
+.PHONY: help demo dev check test lint bounds coverage pythons champion readme benchmarks lock compose-secrets clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -45,9 +47,36 @@ demo: $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(SERVE_STAMP)) $(COMPILED_STAM
 
 dev: $(DEV_STAMP) $(COMPILED_STAMP) ## set up what training and the tests need
 
-# Tests run one process per core: threads of NumPy's own would only wait for each other.
+# Lint and tests side by side: mypy uses one core. A first run takes longer, because mypy has no cache yet.
+check: $(DEV_STAMP) $(COMPILED_STAMP) ## lint, types and the fast tests, in under a minute
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint .fast-tests
+
+.PHONY: .fast-tests
+.fast-tests:
+	@$(PYTEST) --quiet -m "not slow" $(PYTEST_ARGS)
+
 test: lint ## lint, types, import contracts and all tests
-	@OPENBLAS_NUM_THREADS=1 $(RUN) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST) $(PYTEST_ARGS)
+
+# Compiled modules do not check indexes. This build does, and runs the tests that feed them hostile text.
+BOUNDS_TESTS := tests/features tests/models tests/fuzz tests/service/files
+bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests of compiled code on that build
+	@rm -rf $(VENV)/bounds && mkdir -p $(VENV)/bounds
+	@cp -R $(SOURCES) pyproject.toml setup.py README.md docs $(VENV)/bounds
+	@find $(VENV)/bounds \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +
+	@cd $(VENV)/bounds && TIDEWAITER_BOUNDS_CHECKS=1 ../../$(BIN)/python setup.py --quiet build_ext --inplace
+	@cd $(VENV)/bounds && ../../$(BIN)/python -m features.compiled
+	@cd $(VENV)/bounds && OPENBLAS_NUM_THREADS=1 ../../$(BIN)/python -m pytest --quiet $(PYTEST_ARGS) $(BOUNDS_TESTS)
+
+coverage: $(DEV_STAMP) $(COMPILED_STAMP) ## run all tests and report the share of lines and branches that they reach
+	@$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html:out/coverage
+
+# Each in a virtual environment of its own: .venv-python3.11 and so on.
+PYTHONS ?= python3.11 python3.12 python3.13
+pythons: ## run `make test` with every supported Python; PYTHONS="python3.12" names some
+	@for python in $(PYTHONS); do \
+		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$python test || exit 1; \
+	done
 
 lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check $(PYTHON_FILES)
