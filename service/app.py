@@ -24,12 +24,13 @@ from service.logs import logger
 from service.memory import settled
 from service.metrics import Metrics
 from service.middleware import Observed
+from service.rehearsal import first_request, rehearse
 from service.scoring.model_host import Loaded, ModelHost
-from service.scoring.rehearsal import rehearse
 from service.scoring.scorer import Scorer
-from service.scoring.warm_up import first_request, warm_up
+from service.scoring.warm_up import warm_up
 from service.settings import Settings
 from service.substances import chemistry
+from service.substances.warm_up import warm_up as warm_up_chemistry
 
 #: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
 _LOOKUPS = 2
@@ -72,9 +73,9 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
             async with host.watching(settings.pointer_poll_seconds):
                 # Not before: both would load the same tables at the same time, each for itself. And not beside requests: it would
                 # take the interpreter from them.
-                await asyncio.to_thread(chemistry.warm_up, systematic=False)
+                await asyncio.to_thread(warm_up_chemistry, systematic=False)
                 naming = asyncio.create_task(
-                    _after(starting, partial(chemistry.warm_up, systematic=True)), name="names"
+                    _after(starting, partial(warm_up_chemistry, systematic=True)), name="names"
                 )
                 try:
                     if starting.done():

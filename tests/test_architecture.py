@@ -49,7 +49,7 @@ def test_a_loaded_model_brings_neither_scikit_learn_nor_pandas_and_leaves_both_i
 
 def test_requests_bring_neither_training_nor_data_frames() -> None:
     served = """
-from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.app import create_app
 from service.logs import configure
 from service.settings import Settings

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request, Response
 from service.api.answers import BatchScore, Score
 from service.api.bodies import read_json
 from service.api.dependencies import JsonBytes, ScoreOptions, note, state_of
-from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT, json_body, problems
+from service.api.openapi import json_body, problems
 from service.api.written import written
 from service.errors import TooLarge, Unprocessable
+from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
 

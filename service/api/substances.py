@@ -19,8 +19,9 @@ from pydantic_core import PydanticCustomError
 from service.api.answers import SubstanceAnswer, SubstanceAnswers
 from service.api.bodies import read_json
 from service.api.dependencies import JsonBytes, note, state_of
-from service.api.openapi import EXAMPLE_QUERIES, json_body, problems
+from service.api.openapi import json_body, problems
 from service.errors import NotFound, TooLarge, Unprocessable, shortened
+from service.examples import EXAMPLE_QUERIES
 from service.substances.answers import (
     MAX_QUERY,
     CannotDraw,

@@ -7,18 +7,14 @@ all of it, on a copy of the history that is thrown away, and once on the history
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
-from service.middleware import UNOBSERVED
+from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from models.scoring.settings import ScoreSettings
     from service.scoring.model_host import Served
 
@@ -90,34 +86,3 @@ def warm_up(served: Served, settings: ScoreSettings) -> None:
             score(apart, records, options, settings, max_items=len(UNUSUAL["items"]))
     # The history itself makes its room with the first shipments that it reads, also where they leave no trace.
     score(served, list(SHIPMENTS), Options(update_history=False), settings, max_items=len(UNUSUAL["items"]))
-
-
-async def first_request(app: ASGIApp) -> None:
-    """Send a request whose body is empty: the framework builds routes and reads options when the first one comes.
-
-    It is refused before anything is scored, and neither logged nor counted.
-    """
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": "POST",
-        "path": "/v1/score",
-        "raw_path": b"/v1/score",
-        "query_string": b"",
-        "root_path": "",
-        "headers": [],
-        "client": None,
-        "server": None,
-        "state": {"noted": {}},
-        UNOBSERVED: True,
-    }
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(_: MutableMapping[str, Any]) -> None:
-        pass
-
-    await app(scope, receive, send)

@@ -31,25 +31,6 @@ def start() -> None:
         logger().warning("systematic_names_not_read", problem=reader.problem)
 
 
-def warm_up(*, systematic: bool) -> None:
-    """Resolve a name and a structure, or a systematic name, which waits for the reader, so that no request is the slow first one;
-    blocks. A failure is logged and is no reason not to score: the questions that meet it fail by themselves.
-    """
-    from service.logs import logger
-    from service.substances.answers import Question, answer, today
-
-    try:
-        for text in _SYSTEMATIC if systematic else _NAMED:
-            answer(Question(text, today(), drawing=True))
-    except Exception as error:
-        logger().error("chemistry_warm_up_failed", exc_info=error)
-
-
-#: By name and by structure; and by a systematic name that is on no list.
-_NAMED = ("4-piperidone", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
-_SYSTEMATIC = ("N-(4-methylphenyl)-2-oxocyclohexanecarboxamide",)
-
-
 def reads_names(records: Iterable[object]) -> bool:
     """Whether scoring these parsed JSON shipments may ask the reader for a name: milliseconds as a rule, a second at worst."""
     from features.substances.read.spotting import structures_in

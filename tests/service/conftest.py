@@ -13,8 +13,8 @@ import structlog
 
 from models.bundle.bundle import save
 from models.bundle.store import ModelStore
-from service.api.openapi import EXAMPLE_SHIPMENT
 from service.app import create_app
+from service.examples import EXAMPLE_SHIPMENT
 from service.logs import configure
 from service.settings import Settings
 from tests.models.small_model import train

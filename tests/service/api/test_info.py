@@ -13,8 +13,8 @@ from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.trees.forest import COMPILED
 from service.api.answers import ManifestSchema, ModelDescription, Readiness
 from service.api.info import OUTPUT_MEANINGS
-from service.api.openapi import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.app import create_app
+from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.files.score_columns import ALL_SCORE_COLUMNS
 from service.settings import Settings
 from tests.service.api_client import Client, serving

@@ -15,8 +15,8 @@ from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
 from models.bundle.bundle import load
 from service.api.answers import Score
-from service.api.openapi import EXAMPLE_PRECURSOR
 from service.app import create_app
+from service.examples import EXAMPLE_PRECURSOR
 from service.settings import Settings
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

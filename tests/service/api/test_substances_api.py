@@ -15,8 +15,8 @@ import pytest
 
 from features.substances.read.opsin import opsin
 from service.api.answers import Readiness, SubstanceAnswer, SubstanceAnswers, UnreadableQuery
-from service.api.openapi import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
 from service.app import create_app
+from service.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
 from service.scoring.answers import score
 from service.settings import Settings
 from service.substances import chemistry

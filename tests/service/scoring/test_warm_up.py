@@ -16,17 +16,17 @@ from fastapi import FastAPI
 from features.substances.read.opsin import opsin
 from models.bundle.bundle import load
 from models.scoring.settings import ScoreSettings
+from service import rehearsal
 from service.api.dependencies import State
 from service.app import create_app
-from service.scoring import rehearsal
 from service.scoring.answers import Options
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import Served
 from service.scoring.scorer import Answer, Scorer
 from service.scoring.warm_up import SHIPMENTS, UNUSUAL, never_seen, warm_up
 from service.settings import Settings
-from service.substances import chemistry
 from service.substances.chemistry import reads_names
+from service.substances.warm_up import warm_up as warm_up_chemistry
 from tests.service.api_client import serving
 from tests.service.conftest import shipment
 
@@ -97,7 +97,7 @@ def test_a_rehearsal_that_fails_is_told_and_keeps_nobody_from_answering(
     def broken(*_: object, **__: object) -> None:
         raise OSError("the connection is broken")
 
-    monkeypatch.setattr("service.scoring.rehearsal._ask", broken)
+    monkeypatch.setattr("service.rehearsal._ask", broken)
     with serving(create_app(settings)) as client:
         assert client.post("/v1/score", json=shipment()).status_code == 200
     assert '"event": "rehearsal_failed"' in capfd.readouterr().err
@@ -106,9 +106,7 @@ def test_a_rehearsal_that_fails_is_told_and_keeps_nobody_from_answering(
 def test_nobody_waits_for_the_reader_of_names_to_come_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     up, asked = threading.Event(), threading.Event()
     monkeypatch.setattr("service.substances.chemistry.start", lambda: up.wait(60))
-    monkeypatch.setattr(
-        "service.substances.chemistry.warm_up", lambda *, systematic: asked.set() if systematic else None
-    )
+    monkeypatch.setattr("service.app.warm_up_chemistry", lambda *, systematic: asked.set() if systematic else None)
     with serving(create_app(settings)) as client:
         assert client.post("/v1/score", json=shipment()).status_code == 200
         assert not asked.is_set()
@@ -118,7 +116,7 @@ def test_nobody_waits_for_the_reader_of_names_to_come_up(settings: Settings, mon
 
 def test_only_a_systematic_name_waits_for_the_reader() -> None:
     asked = replace(opsin().counters)
-    chemistry.warm_up(systematic=False)
+    warm_up_chemistry(systematic=False)
     assert opsin().counters == asked
 
 

@@ -13,6 +13,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,12 +22,14 @@ from fastapi import FastAPI
 from service.api.direct import Direct
 from service.api.scoring import ENDPOINTS
 from service.logs import silent_logger
-from service.middleware import Observed
+from service.middleware import UNOBSERVED, Observed
 from service.scoring.live_history import LiveHistory
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import SHIPMENTS, never_seen
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from service.api.dependencies import State
     from service.metrics import Metrics
     from service.scoring.model_host import ModelHost, Served
@@ -58,10 +61,41 @@ class _Host:
     served: Served
 
 
+async def first_request(app: ASGIApp) -> None:
+    """Send a request whose body is empty: the framework builds routes and reads options when the first one comes.
+
+    It is refused before anything is scored, and neither logged nor counted.
+    """
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": "POST",
+        "path": "/v1/score",
+        "raw_path": b"/v1/score",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": None,
+        "server": None,
+        "state": {"noted": {}},
+        UNOBSERVED: True,
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
+
+
 async def rehearse(state: State) -> None:
     """Send requests, each of texts that nobody has seen, until the way is well trodden.
 
-    The options of a request without a query must be known by now (`service.scoring.warm_up.first_request`).
+    The options of a request without a query must be known by now (`first_request`).
 
     Raises:
         OSError, RuntimeError, TimeoutError: a request was not answered, or not with 200.
