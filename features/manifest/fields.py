@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a value is normalised (`features.manifest.normalise`)."""
+    """How a value is normalised (`features.table.normalise`)."""
 
     ID = "identifier"
     TEXT = "text"

@@ -31,11 +31,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from features.manifest import normalise
 from features.manifest.fields import FIELD, Kind
 from features.readers.as_text import Texts, text_column
 from features.readers.errors import MappingError
 from features.readers.headers import Recognition, nearest, recognise, squeeze
+from features.table import normalise
 from features.table.table import Coded
 
 Scalar = bool | int | float | str

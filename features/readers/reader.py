@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.manifest import normalise
 from features.manifest.fields import FIELD, FIELDS, Kind
 from features.readers.as_text import Texts, characters, text_column
 from features.readers.chunk import Chunk, Piece, Pieces
@@ -25,6 +24,7 @@ from features.readers.headers import Recognition, recognise
 from features.readers.jsonl import JsonlPieces
 from features.readers.mapping import BoundMapping, ColumnMapping
 from features.readers.source import PARQUET_MAGIC, ByteSource
+from features.table import normalise
 from features.table.table import Coded
 
 #: More rows cost memory for nothing: what is found out about a text is remembered from chunk to chunk.

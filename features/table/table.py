@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.manifest import normalise
 from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, Kind, Level
 from features.manifest.records import DESCRIBING, HEAD_NAMES, Record, encode_records, further_of
 from features.manifest.shipment import GoodsItem, Problem, Shipment, record_of
 from features.reference.rates import usd_per_unit_in
 from features.table import assembly as kernels
+from features.table import normalise
 from features.table.coded import Coded, renumbered
 from features.texts.declared import TIME_MISSING
 

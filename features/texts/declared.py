@@ -1,6 +1,6 @@
 """Loops over distinct texts: numbering them, and reading those of the plain forms that nearly all of them have.
 
-What is not plain is left to `features.manifest.normalise`, which reads every form.
+What is not plain is left to `features.table.normalise`, which reads every form.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import pandas as pd
 import pandera.pandas as pa
 from numpy.typing import NDArray
 
-from features.manifest import normalise
 from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS
+from features.table import normalise
 from features.table.table import Coded, ManifestTable
 from models.scoring.settings import RISK
 from training.data.windows import MOST_GAP_OF_SPAN, NEVER

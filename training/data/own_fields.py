@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.own.keys import OwnFields
-from features.manifest import normalise
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from features.readers import ColumnMapping
 from features.readers.further import FurtherField, Kind, position_of
+from features.table import normalise
 from features.table.table import Coded, ManifestTable
 from models.scoring.settings import RISK
 from training.data.labels import Labels

@@ -6,7 +6,7 @@ count. The tables hold everyday postal words of a few languages and are kept sma
 spellings apart, while a wrong entry would join two places.
 
 Texts are read as one piece with a line for each, which takes a fraction of the time that one after the other would. So they
-must be in their normal form (`features.manifest.normalise`), which has no line breaks.
+must be in their normal form (`features.table.normalise`), which has no line breaks.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
-from features.manifest import normalise
+from features.table import normalise
 
 
 def normal(text: str) -> str:

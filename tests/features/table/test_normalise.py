@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.manifest import normalise
 from features.manifest.fields import FIELD
+from features.table import normalise
 from features.texts.declared import TIME_MISSING, plain_time
 
 
