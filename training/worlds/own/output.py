@@ -1,4 +1,4 @@
-"""Writes a world to files: CSV or Parquet by extension, the truth kept apart."""
+"""Writes a world to CSV or Parquet files, by extension, and the truth to a separate file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Writer(Protocol):
 
 
 class _Part:
-    """A file that gets its name only once it is whole."""
+    """A file that gets its name only when it is complete."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.part = path, path.with_name(path.name + ".part")
@@ -105,11 +105,11 @@ def write(
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> int:
-    """Write ``rows`` goods items of the world of ``seed`` to ``path``, and what was really inside to ``truth_path``.
+    """Write ``rows`` goods items of the world of ``seed`` to ``path``, and their true content to ``truth_path``.
 
     The extension decides the format: ``.csv``, ``.parquet``. Missing values are blank in CSV and null in Parquet.
     ``progress`` is called with the number of rows written so far, ``watch`` with each part of the world.
-    A file appears under its name only once it is whole. ``first_day`` and ``last_day`` replace the calendar of the priors.
+    A file gets its name only when it is complete. ``first_day`` and ``last_day`` replace the calendar of the priors.
     Returns the number of rows. Raises `ValueError` for another extension, one path for both, rows < 1, seed < 0 or a
     calendar that is empty or begins before 2017.
     """

@@ -1,6 +1,6 @@
-"""The priors of the simulated trade: values with their basis and source, checked when they are read.
+"""Priors of the simulated trade: values with their basis and source, checked on reading.
 
-The form of the file is told in its head.
+The head of the TOML file describes its format.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ FILE: Final = Path(__file__).with_name("priors.toml")
 BASES: Final = ("published", "assumed")
 KINDS: Final = ("probability", "positive", "number", "shares", "weights", "probabilities", "numbers", "day")
 _TABLES: Final = ("shares", "weights", "probabilities", "numbers")
-#: Shares are typed with two or three digits.
+#: Shares are written with two or three digits.
 _SUM_TOLERANCE: Final = 1e-9
 
 
 class BadPrior(ValueError):
-    """A prior that cannot be used; the message names file, prior, what was found and what would be right."""
+    """An invalid prior. The message names file, prior, the value found and the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """One prior. ``value`` is a number, a mapping of numbers or a date, as ``kind`` says."""
+    """One prior. ``value`` is a number, a mapping of numbers or a date, according to ``kind``."""
 
     name: str
     kind: str
@@ -43,7 +43,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """All priors by dotted name. Each accessor raises `BadPrior` for a name it does not know or of another kind."""
+    """All priors by dotted name. Each accessor raises `BadPrior` for an unknown name or one of another kind."""
 
     by_name: Mapping[str, Prior]
 
@@ -66,23 +66,23 @@ class Priors:
         return value
 
     def row(self, name: str, keys: Sequence[str]) -> NDArray[np.float64]:
-        """(keys,) the numbers of a table in the order of ``keys``, which must be all of its keys."""
+        """Return the numbers of a table (keys,) in the order of ``keys``, which must be all of its keys."""
         table = self.table(name)
         if set(table) != set(keys):
             raise BadPrior(f"{FILE.name}: {name} has the keys {sorted(table)}; expected {sorted(keys)}")
         return np.array([table[key] for key in keys], dtype=np.float64)
 
     def by_year(self, name: str, year: float) -> float:
-        """The value of a table keyed by years at ``year`` (2020.5: the middle of 2020, for which the key 2020 stands).
+        """Return the value of a table keyed by years at ``year`` (2020.5, the middle of 2020, has the key 2020).
 
-        Between two middles in proportion, outside the nearest.
+        Values between two middles are interpolated; outside, the nearest one applies.
         """
         table = self.table(name)
         years = sorted(table, key=int)
         return float(np.interp(year, [int(key) + 0.5 for key in years], [table[key] for key in years]))
 
     def replaced(self, values: Mapping[str, object]) -> Priors:
-        """These priors with other values for some names, checked as those of the file are.
+        """Return these priors with other values for some names, checked like those of the file.
 
         >>> load_priors().replaced({"illicit.prevalence": 0.0008}).number("illicit.prevalence")
         0.0008

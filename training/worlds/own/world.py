@@ -1,6 +1,7 @@
-"""The world: blocks of days, made one after the other, each from its own random stream.
+"""The world, generated in blocks of days, each from its own random stream.
 
-Blocks are cut by the calendar and the number of rows only, so what a seed gives does not depend on how much is asked for
+The blocks depend on the calendar and the number of rows only, so that a seed gives the same rows whatever is
+requested
 at a time. Memory holds the pools of names and wordings, the networks, and one block.
 """
 
@@ -32,12 +33,12 @@ from training.worlds.own.trade.names import build_names
 from training.worlds.own.trade.noise import VIOLATIONS, Carelessness, Noise
 from training.worlds.own.trade.parties import CONSIGNORS, Register
 from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments, Shipper
-from training.worlds.own.trade.trade_lanes import CHANNELS, build_lanes
+from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
 Texts = NDArray[np.object_]
-#: Shipments of a block, at least: enough for fast arrays, few enough for flat memory.
+#: Minimum shipments of a block: enough for fast arrays, few enough for bounded memory.
 BLOCK: Final = 16_384
-#: Days of a block, at most, so that networks and office learn from the last ones in a small world too.
+#: Maximum days of a block, so that networks and the office learn from recent days in a small world too.
 BLOCK_DAYS: Final = 7
 _MOST_BLOCKS_BY_DAYS: Final = 90
 TRUTH: Final = (
@@ -55,8 +56,10 @@ _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class WorldChunk:
-    """Consecutive rows (goods items). ``office``: what the office has, a column for each of `features.manifest.fields.FIELDS`, in
-    that order, as texts with '' for missing. ``truth``: what was really inside, columns `TRUTH`; 'none' for honest goods.
+    """Consecutive rows (goods items). ``office`` contains the office's data: a column for each of
+    `features.manifest.fields.FIELDS`, in
+    that order, as texts with '' for missing. ``truth`` contains the true content, columns `TRUTH`; 'none' for lawful
+    goods.
     """
 
     n_rows: int
@@ -77,35 +80,39 @@ class World:
         rng = np.random.default_rng([seed, 1])
         geography = load_geography(priors, rng)
         codes = [str(code) for code in geography.codes]
-        self._lanes = build_lanes(priors, geography)
+        self._trade_lanes = build_trade_lanes(priors, geography)
         self._items = _items(rows, priors, np.random.default_rng([seed, 2]))
         n = len(self._items)
         names = build_names(codes, geography.locale, int(rng.integers(1 << 30)))
         salt = int(rng.integers(1 << 30))
         goods = load_catalogue(priors)
-        register = Register(priors, geography, names, self._lanes, n, salt)
-        self._underworld = Underworld(priors, self._lanes, goods, codes, n, salt)
-        self._shipper = Shipper(priors, self._lanes, register, self._underworld, goods, geography)
+        register = Register(priors, geography, names, self._trade_lanes, n, salt)
+        self._underworld = Underworld(priors, self._trade_lanes, goods, codes, n, salt)
+        self._shipper = Shipper(priors, self._trade_lanes, register, self._underworld, goods, geography)
         self._packer = Packer(priors, goods, geography.in_eu, geography.index["US"])
         phrases = Phrasebook(
             priors,
             goods,
             codes,
-            self._packer.rows_of_good(rows, _kind_shares(priors, self._lanes.expected(), self._lanes.channel)),
+            self._packer.rows_of_good(
+                rows, _kind_shares(priors, self._trade_lanes.expected(), self._trade_lanes.channel)
+            ),
             rng,
         )
-        self._carelessness = Carelessness(priors, geography, self._lanes, goods)
+        self._carelessness = Carelessness(priors, geography, self._trade_lanes, goods)
         money = Money(priors, geography)
-        self._columns = ShipmentColumns(priors, geography, self._lanes, register, money)
-        self._item_columns = ItemColumns(priors, geography, self._lanes, goods, phrases, self._carelessness, money)
+        self._columns = ShipmentColumns(priors, geography, self._trade_lanes, register, money)
+        self._item_columns = ItemColumns(
+            priors, geography, self._trade_lanes, goods, phrases, self._carelessness, money
+        )
         self._office = Office(priors)
-        # In a long calendar with few rows a week would be too little for fast arrays.
-        self._block_days = max(BLOCK_DAYS, len(self._lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
-        share = self._lanes.volume_of_day / self._lanes.volume_of_day.sum()
+        # In a long calendar with few rows, a week has too few shipments for fast arrays.
+        self._block_days = max(BLOCK_DAYS, len(self._trade_lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
+        share = self._trade_lanes.volume_of_day / self._trade_lanes.volume_of_day.sum()
         self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
 
     def blocks(self) -> Iterator[WorldChunk]:
-        """The rows in the order of ``declared_at``, in blocks of whole days."""
+        """Return the rows in the order of ``declared_at``, in blocks of whole days."""
         first_day, start = 0, 0
         total = np.cumsum(self._per_day)
         number = 0
@@ -124,7 +131,7 @@ class World:
         shipments, plan = self._shipper.block(first_day, per_day, items, rng)
         packed = self._packer.pack(shipments, plan, rng)
         noise = self._carelessness.draw(shipments, rng)
-        day_index = shipments.day - self._lanes.first_day
+        day_index = shipments.day - self._trade_lanes.first_day
         columns, declared = self._columns.write(shipments, packed, noise, start + 1, day_index, rng)
         goods, value_usd = self._item_columns.write(shipments, packed, noise, declared, rng)
         outcome = self._office.inspect(
@@ -143,7 +150,7 @@ class World:
             day_index[at],
             shipments.channel[at],
             outcome.seized[at],
-            outcome.known_s[at] // DAY_S - self._lanes.first_day,
+            outcome.known_s[at] // DAY_S - self._trade_lanes.first_day,
         )
         s = packed.shipment
         rows = {name: column[s] for name, column in columns.items()} | goods | _labels(outcome, s)
@@ -152,7 +159,7 @@ class World:
 
 
 def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
-    """Goods items of each shipment, adding up to ``rows``; the last shipment takes what is left."""
+    """Return the goods items of each shipment, adding up to ``rows``. The last shipment gets the remainder."""
     shares = cumulate(np.array([priors.table("items.per_shipment")[str(n)] for n in range(1, MOST_ITEMS + 1)]))
     parts: list[NDArray[np.int8]] = []
     left = rows
@@ -172,7 +179,7 @@ def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
 
 
 def _kind_shares(priors: Priors, expected: Floats, channel: Ints) -> Floats:
-    """(consignor kinds,) about how much of the traffic is whose."""
+    """Return the approximate share of each consignor kind in the traffic, shape (consignor kinds,)."""
     shares = np.zeros(len(CONSIGNORS))
     for i, name in enumerate(CHANNELS):
         group = name if name in ("express", "air_cargo", "postal") else "freight"
@@ -232,11 +239,12 @@ def generate(
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> Iterator[WorldChunk]:
-    """A simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
+    """Yield a simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
 
-    The same ``rows`` and ``seed`` give the same rows to the last bit, whatever ``rows_per_chunk`` is (default: as made).
-    ``priors`` replace those of the file, ``first_day`` and ``last_day`` their calendar.
-    Raises `ValueError` when rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
+    The same ``rows`` and ``seed`` give the same rows to the last bit for any ``rows_per_chunk`` (default: as
+    generated).
+    ``priors`` replace those of the file, ``first_day`` and ``last_day`` replace their calendar.
+    Raises `ValueError` for rows < 1, seed < 0, rows_per_chunk < 1, or a calendar that is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
     told = {name: day.isoformat() for name, day in days.items() if day is not None}
@@ -284,6 +292,6 @@ def _cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
 def sample(
     rows: int, seed: int, *, first_day: date | None = None, last_day: date | None = None
 ) -> dict[str, list[str]]:
-    """The office's table of a small world, column by column; its calendar as of `generate`."""
+    """Return the office's table of a small world, column by column. The calendar is as for `generate`."""
     chunk = _joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
     return {name: column.tolist() for name, column in chunk.office.items()}

@@ -19,7 +19,7 @@ from training.worlds.own.trade.goods import FAMILIES, load_catalogue
 from training.worlds.own.trade.names import WORDS, build_names
 from training.worlds.own.trade.nomenclature import commercial_name, subheadings
 from training.worlds.own.trade.parties import CONSIGNORS, Parties, Register
-from training.worlds.own.trade.trade_lanes import build_lanes
+from training.worlds.own.trade.trade_lanes import build_trade_lanes
 
 Texts = NDArray[np.object_]
 
@@ -71,7 +71,7 @@ def register() -> Register:
     priors = load_priors()
     geography = load_geography(priors, np.random.default_rng(0))
     names = build_names([str(code) for code in geography.codes], geography.locale, 0)
-    return Register(priors, geography, names, build_lanes(priors, geography), 50_000, 1)
+    return Register(priors, geography, names, build_trade_lanes(priors, geography), 50_000, 1)
 
 
 @given(number=st.integers(1, 2**63), destination=st.integers(0, 20), u=st.floats(0, 0.999), seed=st.integers(0, 99))

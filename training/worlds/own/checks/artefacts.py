@@ -1,7 +1,8 @@
-"""What a record looks like without what it says: lengths, digits, patterns, check digits, gaps, order and clock.
+"""Artefacts: the form of a record without its meaning, as lengths, digits, patterns, check digits, gaps, order and
+clock.
 
-A simulator gives itself away by such things first: a party made by another function, a text cut elsewhere, an identifier
-counted on. Every value here is a number of a goods item; nothing is looked up, compared or read for its meaning.
+A simulator gives itself away by these first: a party made by another function, a text cut elsewhere, a sequential
+identifier. Every value here is a number per goods item. Nothing is looked up, compared or interpreted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Texts = NDArray[np.object_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Columns of which digits and patterns are looked at as identifiers.
+#: Columns whose digits and patterns are examined as identifiers.
 IDENTIFIERS: Final = (
     "shipment_id",
     "master_id",
@@ -41,7 +42,7 @@ AMOUNTS: Final = tuple(name for name in MANIFEST_NAMES if FIELD[name].kind is Ki
 WORDS: Final = tuple(
     name for name in MANIFEST_NAMES if FIELD[name].kind is Kind.TEXT and name not in (*IDENTIFIERS, *AMOUNTS)
 )
-#: Patterns are numbered by how common they are; all rarer ones are one.
+#: Patterns are numbered by frequency; all rarer ones share a number.
 _PATTERNS: Final = 30
 _S10: Final = np.array([8, 6, 4, 2, 3, 5, 9, 7])
 _S10_FORM: Final = re.compile(r"[A-Z]{2}\d{9}[A-Z]{2}")
@@ -49,13 +50,13 @@ _WAYBILL_FORM: Final = re.compile(r"\d{3}-\d{8}")
 _CAS_FORM: Final = re.compile(r"(\d{2,7})-(\d{2})-(\d)")
 _DIGIT, _NO_DIGIT, _LETTER = re.compile(r"[0-9]"), re.compile(r"[^0-9]+"), re.compile(r"[^\W0-9_]")
 _CAPITAL, _PLAIN = re.compile(r"[^\W\d_a-z]"), re.compile(r"[\w\s]+")
-#: Longer ones would not fit 64 bits.
+#: Longer numbers would not fit 64 bits.
 _AT_THE_END: Final = re.compile(r"[0-9]{1,15}$")
 _DIGITS: Final = str.maketrans({str(d): "9" for d in range(10)})
 
 
 def _of_uniques(texts: Texts, functions: Mapping[str, Callable[[str], float]]) -> dict[str, Floats]:
-    """Each function's value of each text, computed once per different text."""
+    """Return each function's value of each text, computed once per distinct text."""
     codes, values = pd.factorize(texts)
     return {
         name: np.fromiter((function(text) for text in values), np.float64, len(values))[codes]
@@ -64,12 +65,12 @@ def _of_uniques(texts: Texts, functions: Mapping[str, Callable[[str], float]]) -
 
 
 def pattern(text: str) -> str:
-    """Letters as A, digits as 9, everything else as it is: 'G2 7EU' is 'A9 9AA'."""
+    """Return a text with letters as A, digits as 9, and everything else unchanged: 'G2 7EU' gives 'A9 9AA'."""
     return _LETTER.sub("A", _DIGIT.sub("9", text))
 
 
 def template(text: str) -> str:
-    """A text with its digits as 9, whatever the case: what a generator fills in."""
+    """Return a text in one case with its digits as 9: the template that a generator fills in."""
     return text.casefold().translate(_DIGITS)
 
 
@@ -78,7 +79,7 @@ def _digits(text: str) -> str:
 
 
 def check_digit(text: str) -> float:
-    """1 where a check digit is right, 0 where it is wrong, -1 where the text has no form that has one."""
+    """Return 1 for a correct check digit, 0 for a wrong one, -1 for a text without one."""
     if _S10_FORM.fullmatch(text):
         remainder = 11 - int((np.array([int(c) for c in text[2:10]]) * _S10).sum()) % 11
         return float(int(text[10]) == {10: 0, 11: 5}.get(remainder, remainder))
@@ -132,7 +133,9 @@ _AMOUNT: Final[dict[str, Callable[[str], float]]] = {
 
 
 def of_columns(office: Mapping[str, Texts], learn: NDArray[np.bool_]) -> dict[str, Floats]:
-    """Artefacts (n,) of the manifest's columns by '<column> <artefact>'; patterns are ranked on the rows of ``learn``."""
+    """Return artefacts (n,) of the manifest's columns by '<column> <artefact>'. Patterns are ranked on the rows of
+    ``learn``.
+    """
     found: dict[str, Floats] = {}
     for name in MANIFEST_NAMES:
         functions = dict(_ANY)
@@ -164,13 +167,13 @@ def _pattern_ranks(texts: Texts, learn: NDArray[np.bool_]) -> Floats:
 
 
 def numbers_at_the_end(texts: Texts) -> Ints:
-    """(n,) the digits at the end of each text as a number, 0 for none."""
+    """Return the digits at the end of each text as a number (n,), 0 for none."""
     found = (_AT_THE_END.search(text) for text in texts.tolist())
     return np.array([int(match[0]) if match else 0 for match in found], dtype=np.int64)
 
 
 def seconds(texts: Texts) -> Ints:
-    """(n,) seconds since 1970 of ISO times in UTC; 0 where blank or not whole to the second."""
+    """Return ISO times in UTC as seconds since 1970 (n,); 0 where blank or not in whole seconds."""
     codes, values = pd.factorize(texts)
     parsed = pd.to_datetime(pd.Series(values, dtype=str), format="%Y-%m-%dT%H:%M:%SZ", errors="coerce")
     stamps = parsed.to_numpy().astype("datetime64[s]")

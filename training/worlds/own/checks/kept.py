@@ -1,4 +1,6 @@
-"""What a report on a world keeps of it while it goes by: the illicit shipments, an even sample of the others, hashes of texts."""
+"""What a report on a world retains while the world is generated: illicit shipments, an even sample of the others, text
+hashes.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ from training.worlds.own.checks.seen import Seen
 from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
-#: Columns whose values everybody uses: one that only the illicit show gives them away. Parties' own texts are not here,
-#: since a network's own shipper is nobody else's.
+#: Columns with common values: a value that only illicit rows have gives them away. Parties' own texts are not
+#: included,
+#: because a network's own shipper occurs nowhere else.
 COMMON: Final = (
     "filing_type",
     "channel",
@@ -50,7 +53,7 @@ COMMON: Final = (
     "quantity_unit",
     "undg_number",
 )
-#: Where a row stands among the others, and how its shipment's number goes on from the one before.
+#: Position of a row among the others, and the step of its shipment number from the previous one.
 ORDER: Final = (
     "row",
     "place in the day",
@@ -88,8 +91,10 @@ class Rows:
 
 @dataclass(slots=True)
 class Sample:
-    """Rows kept, in the world's order: ``at`` each one's place in the world, ``order`` (n, ORDER), ``key`` the hash of its
-    shipment, ``dark`` whether that shipment holds anything illicit."""
+    """Retained rows in the world's order. ``at``: each one's position in the world, ``order`` (n, ORDER), ``key``: the
+    hash of its
+    shipment, ``dark``: whether that shipment has illicit content.
+    """
 
     rows: Rows
     at: Ints
@@ -112,8 +117,10 @@ class Sample:
 
 
 class Keeper:
-    """Takes a world row by row, in order. ``n_rows`` so far; ``honest``: what the rows of shipments without anything illicit
-    say in `COMMON` columns; ``templates``: those of all descriptions."""
+    """Reads a world row by row, in order. ``n_rows``: rows so far. ``honest``: the values of lawful shipments in
+    `COMMON`
+    columns. ``templates``: those of all descriptions.
+    """
 
     def __init__(self, honest_rows: int) -> None:
         self.n_rows = 0
@@ -127,7 +134,7 @@ class Keeper:
         self._day, self._in_day, self._last_s, self._number = -1, 0, 0, 0
 
     def add(self, chunk: WorldChunk) -> None:
-        """A shipment may go over from one chunk to the next."""
+        """Add a chunk. A shipment may continue in the next chunk."""
         rows = Rows({name: chunk.office[name] for name in MANIFEST_NAMES}, dict(chunk.truth))
         if self._held is not None:
             rows = Rows.joined([self._held, rows])
@@ -138,7 +145,7 @@ class Keeper:
             self._take(rows.take(slice(0, cut)))
 
     def sample(self) -> Sample:
-        """What was kept of all rows so far; nothing can be added afterwards."""
+        """Return what was retained of all rows so far. No rows can be added afterwards."""
         if self._held is not None:
             self._take(self._held)
             self._held = None
@@ -163,7 +170,7 @@ class Keeper:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep the honest shipments with the lowest hashes: as even a sample as if the world's size had been known."""
+        """Keep the lawful shipments with the lowest hashes: as even a sample as if the size of the world had been known."""
         whole = Sample.joined(self._parts)
         honest = np.sort(whole.key[~whole.dark])
         if len(honest) > self._honest_rows:
@@ -190,6 +197,6 @@ class Keeper:
 
 
 def templates(texts: Texts) -> Texts:
-    """(n,) the template of each text."""
+    """Return the template of each text, shape (n,)."""
     codes, values = pd.factorize(texts)
     return np.array([artefacts.template(text) for text in values], dtype=object)[codes]

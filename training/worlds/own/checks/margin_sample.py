@@ -1,4 +1,4 @@
-"""What a simulated table says of its shipments, as small arrays: what the margins are measured on."""
+"""Shipments of a simulated table as small arrays, on which the margins are measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
-#: Kinds of firms whose names show in the consignee's name that it imports for its business.
+#: Words in the name of a consignee that imports for its business.
 _FIRMS: Final = tuple(word for kind in ("business", "university", "hospital", "maker") for word in WORDS[kind])
 _TRADERS: Final = tuple(
     word for kind in ("trader", "chemical", "pharma", "machinery", "laboratory") for word in WORDS[kind]
@@ -29,9 +29,9 @@ _FORMAL: Final = ("T01", "T11", "CUSDEC", "SAD")
 
 @dataclass(slots=True)
 class Sample:
-    """Parallel arrays over shipments (n,). ``value_usd`` NaN where no value, or no rate for it, is stated for some item.
+    """Parallel arrays over shipments (n,). ``value_usd`` is NaN where some item has no value, or no exchange rate.
 
-    ``importer`` and ``platform`` are hashes of texts, 0 for none; ``chapter`` is that of the first item, 0 for none.
+    ``importer`` and ``platform`` are hashes of texts, 0 for none. ``chapter`` is that of the first item, 0 for none.
     """
 
     day: NDArray[np.datetime64]
@@ -58,31 +58,31 @@ class Sample:
         return len(self.day)
 
     def during(self, first: str, last: str) -> Bools:
-        """(n,) shipments from ``first`` on and before ``last``, days."""
+        """Return the shipments from the day ``first`` up to before ``last``, shape (n,)."""
         return np.asarray((self.day >= np.datetime64(first)) & (self.day < np.datetime64(last)))
 
     def covers(self, first: str, last: str) -> bool:
-        """Whether the sample has shipments from (nearly) the beginning to the end of a period."""
+        """Return whether the sample has shipments from (nearly) the beginning to the end of a period."""
         day = np.timedelta64(4, "D")
         inside = self.day.min() <= np.datetime64(first) + day, self.day.max() >= np.datetime64(last) - day
         return len(self) > 0 and all(inside)
 
     @property
     def low_value(self) -> Bools:
-        """(n,) shipments of at most the threshold of their destination: USD 800, in the Union EUR 150; none by sea or rail."""
+        """Shipments (n,) up to the threshold of their destination: USD 800, in the Union EUR 150; none by sea or rail."""
         limit = np.where(self.in_eu, 150 * 1.1, 800.0)
         small = ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(small & (np.nan_to_num(self.value_usd, nan=np.inf) <= limit))
 
     @property
     def small(self) -> Bools:
-        """(n,) low-value shipments and those whose value is not known, as that of mail without advance data."""
+        """Low-value shipments and those of unknown value, such as mail without advance data, shape (n,)."""
         unknown = np.isnan(self.value_usd) & ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(self.low_value | unknown)
 
     @property
     def parcels(self) -> Bools:
-        """(n,) low-value shipments that a post or an express carrier would take as a parcel."""
+        """Low-value shipments that a post or an express carrier accepts as a parcel, shape (n,)."""
         return np.asarray(self.low_value & (self.channel != "truck") & (self.gross_kg <= 31.5))
 
     @property
@@ -95,12 +95,12 @@ class Sample:
 
     @property
     def formal(self) -> Bools:
-        """(n,) formal entries of goods above the threshold."""
+        """Formal entries of goods above the threshold, shape (n,)."""
         return np.asarray(np.isin(self.filing, _FORMAL) & ~self.low_value)
 
 
 class Observer:
-    """Gathers a `Sample` from the parts of a world. Memory: some hundred bytes a shipment."""
+    """Builds a `Sample` from the chunks of a world. Memory: some hundred bytes per shipment."""
 
     def __init__(self, priors: Priors) -> None:
         self.priors = priors
@@ -108,7 +108,7 @@ class Observer:
         self._rates: dict[tuple[str, str], float] = {}
 
     def add(self, chunk: WorldChunk) -> None:
-        """The next rows."""
+        """Add the next rows."""
         office, truth = chunk.office, chunk.truth
         ids = office["shipment_id"]
         first = np.concatenate([[True], ids[1:] != ids[:-1]])
@@ -123,7 +123,7 @@ class Observer:
         )
         importer = np.zeros(n, dtype=np.int64)
         importer[business] = [zlib.crc32(text.encode()) | 1 << 32 for text in street[business]]
-        # The declared place says where goods go also when the consignee is not known.
+        # The declared place shows the destination even if the consignee is unknown.
         place = np.array([text[:2] for text in head["unloading_location"]], dtype=object)
         self._parts.append(
             Sample(
@@ -150,7 +150,7 @@ class Observer:
         )
 
     def sample(self) -> Sample:
-        """All shipments so far. Raises `ValueError` when there are none."""
+        """Return all shipments so far. Raises `ValueError` if there are none."""
         if not self._parts:
             raise ValueError("no rows were observed; expected at least one part of a world")
         return Sample(

@@ -1,7 +1,7 @@
-"""The simulated trade held against each published figure that it can show.
+"""The simulated trade compared with each published figure that it can show.
 
-A figure is measured on the office's table (and, where it is about what was really so, on the truth), never read from the
-priors. Figures that are assumptions of ours are not compared: that a world follows its own assumptions says nothing.
+A figure is measured on the office's table (and on the truth, if it concerns the truth), never read from the
+priors. Assumed figures are not compared: a world that follows its own assumptions proves nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from training.worlds.own.checks.margin_sample import Observer, Sample
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.world import generate
 
-#: The calendars on which all figures together can be measured: the years of growth, and the regimes of 2025 and after.
+#: Calendars on which all figures together can be measured: the years of growth, and the regimes since 2025.
 CALENDARS: Final = ((date(2017, 1, 1), date(2025, 8, 1)), (date(2025, 4, 14), date(2026, 10, 31)))
 ROWS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """A figure with what the world shows. ``simulated`` None: too few shipments to say."""
+    """A figure with its simulated value. ``simulated`` is None if there are too few shipments."""
 
     figure: str
     published: float
@@ -41,19 +41,19 @@ class Margin:
 
 
 def margins(sample: Sample, priors: Priors, figures: Sequence[Figure] = FIGURES) -> list[Margin]:
-    """Those of the figures whose days the sample covers, in their order."""
+    """Return the margins of the figures whose period the sample covers, in order."""
     found = []
     for figure in figures:
         if sample.covers(figure.first, figure.last):
             with np.errstate(divide="ignore", invalid="ignore"):
-                value = float(figure.measure(sample, priors))
+                value = figure.measured(sample, priors)
             simulated = value if np.isfinite(value) else None
             found.append(Margin(figure.name, figure.published, simulated, figure.low, figure.high, figure.source))
     return found
 
 
 def compare(seed: int, *, rows: int = ROWS, priors: Priors | None = None) -> list[Margin]:
-    """Every figure, measured on a world of ``rows`` goods items for each of `CALENDARS`."""
+    """Measure every figure on a world of ``rows`` goods items for each of `CALENDARS`."""
     priors = priors or load_priors()
     found: dict[str, Margin] = {}
     for first, last in CALENDARS:
@@ -65,7 +65,7 @@ def compare(seed: int, *, rows: int = ROWS, priors: Priors | None = None) -> lis
 
 
 def to_json(found: Sequence[Margin]) -> list[dict[str, Any]]:
-    """One object a figure: figure, published, simulated (null where too few shipments), low, high, ok, source."""
+    """Return one object per figure: figure, published, simulated (null for too few shipments), low, high, ok, source."""
     return [
         {
             "figure": margin.figure,
@@ -81,7 +81,7 @@ def to_json(found: Sequence[Margin]) -> list[dict[str, Any]]:
 
 
 def table(found: Sequence[Margin]) -> Table:
-    """For the terminal."""
+    """Return the margins as a table for the terminal."""
     view = Table("figure", "published", "simulated", "allowed", "ok", "source")
     for margin in found:
         simulated = "-" if margin.simulated is None else f"{margin.simulated:.3g}"

@@ -1,4 +1,4 @@
-"""The models of a sceptic who wants to tell the simulated illicit apart without understanding anything."""
+"""Models of a sceptic who tries to separate the simulated illicit shipments without understanding anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDS: Final = 5
 _SMOOTHING: Final = 20.0
 _BINS: Final = 32
 _RESAMPLES: Final = 200
-#: Boosters of the artefacts: the usual one, a deep one, a long flat one.
+#: Boosters of the artefacts: a standard one, a deep one, and a long flat one.
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "usual": {"num_leaves": 15, "min_data_in_leaf": 40, "learning_rate": 0.05, "rounds": 150},
     "deep": {"num_leaves": 63, "min_data_in_leaf": 15, "learning_rate": 0.05, "rounds": 200},
@@ -41,18 +41,18 @@ class Estimate:
 
 
 def ranks(score: Floats) -> Floats:
-    """(n,) places from 1 to n, ties shared."""
+    """Return places (n,) from 1 to n; ties share their mean place."""
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
 
 
 def auc(target: Bools, score: Floats) -> float:
-    """ROC-AUC by ranks, ties counted half; NaN where a class is missing."""
+    """Return the ROC-AUC by ranks, with ties counted half; NaN where a class is missing."""
     return _auc_of_ranks(target, ranks(score))
 
 
 def either_way(score: Floats, *targets: Bools) -> float:
-    """The best ROC-AUC, for any of the targets, of a score whose direction is not known: at least 0.5."""
+    """Return the best ROC-AUC, for any of the targets, of a score of unknown direction: at least 0.5."""
     rank = ranks(score)
     values = (_auc_of_ranks(target, rank) for target in targets)
     return max((max(value, 1 - value) for value in values if value == value), default=0.5)
@@ -67,20 +67,20 @@ def _auc_of_ranks(target: Bools, rank: Floats) -> float:
 
 
 def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimate:
-    """ROC-AUC with its interval; the positives are drawn by ``cluster`` (n,), what one network sent together."""
+    """Return the ROC-AUC with its interval. Positives are resampled by ``cluster`` (n,), the shipments of one network."""
     rng = np.random.default_rng([seed, 61])
     negative = np.sort(score[~target])
     below = np.searchsorted(negative, score[target], side="left") + np.searchsorted(
         negative, score[target], side="right"
     )
-    # Each positive's share of negatives beneath it: a mean of means, so that clusters can be drawn as sums.
+    # Each positive's share of negatives below it: a mean of means, so that clusters can be resampled as sums.
     share = below / (2 * len(negative))
     _, own = np.unique(cluster[target], return_inverse=True)
     n = int(own.max()) + 1
     total, size = np.bincount(own, share, n), np.bincount(own, minlength=n)
     drawn = rng.integers(n, size=(_RESAMPLES, n))
     means = total[drawn].sum(axis=1) / size[drawn].sum(axis=1)
-    # The negatives are many; their part of the spread is that of the placements the other way round.
+    # The negatives are many, so their part of the variance is that of their placements among the positives.
     other = 1 - np.searchsorted(np.sort(score[target]), negative, side="left") / max(1, len(share))
     spread = float(np.std(other)) / np.sqrt(len(negative))
     means = means + spread * rng.standard_normal(_RESAMPLES)
@@ -89,7 +89,9 @@ def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimat
 
 
 def out_of_fold_rate(codes: Ints, target: Bools, fold: Ints) -> Floats:
-    """(n,) smoothed target rate of each code: learned on the other folds, and for rows of fold -1 on all of them."""
+    """Return the smoothed target rate of each code (n,): learned on the other folds, and on all folds for rows of fold
+    -1.
+    """
     size = int(codes.max()) + 1
     learn = fold >= 0
     mean = float(target[learn].mean())
@@ -105,13 +107,13 @@ def out_of_fold_rate(codes: Ints, target: Bools, fold: Ints) -> Floats:
 
 
 def numbers(texts: Texts) -> Floats:
-    """(n,) a column as numbers, NaN where it is none."""
+    """Return a column as numbers (n,), NaN for other texts."""
     codes, values = pd.factorize(texts)
     return pd.to_numeric(pd.Series(values, dtype=str), errors="coerce").to_numpy(dtype=np.float64)[codes]
 
 
 def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dict[str, Floats]:
-    """One score (n,) for each way to look at each field: there or not, length, number, and rates of what it says."""
+    """Return one score (n,) per way to read each field: presence, length, number, and target rates of its values."""
     scores: dict[str, Floats] = {}
     learn = fold >= 0
     for name in MANIFEST_NAMES:
@@ -135,13 +137,14 @@ def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dic
 
 
 def of_shipments(scores: Mapping[str, Floats], first: Ints) -> dict[str, Floats]:
-    """The highest of the items of each shipment; ``first`` holds the shipments' first rows."""
+    """Return the maximum over the items of each shipment. ``first`` contains the shipments' first rows."""
     return {name: np.maximum.reduceat(values, first) for name, values in scores.items()}
 
 
 def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> float:
-    """The best ROC-AUC on the late part of trees with two questions, learned on the early part; 0.5 where one of the parts
-    lacks a class."""
+    """Return the best ROC-AUC on the late part of trees of depth two fitted on the early part; 0.5 if one of the parts
+    lacks a class.
+    """
     if not all(0 < target[part].sum() < part.sum() for part in (early, ~early)):
         return 0.5
     x = np.column_stack(list(scores.values()))
@@ -156,10 +159,11 @@ def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> floa
 def boosted(
     x: Floats, target: Bools, when: Floats, group: Ints, setting: str, *, seed: int, threads: int
 ) -> tuple[Floats, Bools, Floats]:
-    """Scores (n,) of a booster that only saw what came before, which rows have one, and the gain of each column.
+    """Return scores (n,) of a booster that saw only earlier rows, which rows have one, and the gain of each column.
 
-    ``when`` (n,) in 0..1. Learned on the first half and judged on the third quarter, then learned on three quarters and
-    judged on the last. A score is the share of the honest records of the same ``group`` (n,) and window beneath it.
+    ``when`` (n,) in 0..1. One booster learns on the first half and scores the third quarter, the next learns on three
+    quarters and
+    scores the last. A score is the share of the lawful records of the same ``group`` (n,) and window below it.
     """
     settings = dict(SETTINGS[setting])
     rounds = settings.pop("rounds")
@@ -189,7 +193,7 @@ def boosted(
 
 
 def _rank_in_group(raw: Floats, target: Bools, group: Ints) -> Floats:
-    """The levels of two boosters or two channels differ; ranks among the honest of each make their scores one."""
+    """Return ranks among the lawful records of each group, because two boosters or channels have different levels."""
     out = np.full(len(raw), 0.5)
     for value in np.unique(group):
         rows = group == value

@@ -1,9 +1,13 @@
-"""One trafficking network as an agent: what it holds, what it sends, and how it reacts to seizures and to law.
+"""A trafficking network as an agent: its parties, its shipments, and its reactions to seizures and to law.
 
-Moves follow the published typologies only: new or kept shippers (P1), several of them at one office (P3), many of them to
-one door under several names (P5) or to a forwarder (P4), parcels split (M4), a third country on the way (R1), press parts
-one after the other (E2), cover goods that do not go with mass, number, value or heading (V1, V3, D4), neighbours of listed
-substances (T1). A shipment starts as an honest one, its `Host`, and differs in what is planned here and in nothing else.
+Its behaviour follows the published typologies only: new or established shippers (P1), several of them at one office
+(P3),
+many parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country on
+the
+route (R1), press parts one after the other (E2), cover goods that do not fit mass, number, value or heading (V1, V3,
+D4),
+neighbours of listed substances (T1). A shipment starts as a lawful one, its `Host`, and differs only in what is
+planned here.
 """
 
 from __future__ import annotations
@@ -21,24 +25,24 @@ from training.worlds.own.trade.goods import FAMILIES, Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
 
-#: Kinds of consignor whose goods are of one family; all others sell consumer goods nearly only.
+#: Kinds of consignor whose goods belong to one family. All others sell almost only consumer goods.
 _FAMILY: Final = {"chemical": "chemical", "pharma": "pharma", "machinery": "machinery", "laboratory": "laboratory"}
-#: Consignors who are believed when they declare such goods, by trade.
+#: Kinds of consignor, by trade, for whom an open declaration of such goods is plausible.
 _OPEN_KINDS: Final = {
     "opioid": ("laboratory", "chemical", "pharma"),
     "precursor": ("chemical", "laboratory"),
     "equipment": ("machinery",),
 }
 _DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
-#: Parties of its own that a network keeps at a time.
+#: Number of own parties that a network keeps at a time.
 _SHIPPERS, _ADDRESSES = 5, 6
-#: What a network does about a seizure beside giving up what was seen.
+#: Reactions of a network to a seizure, besides abandoning the parties that were seen.
 REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route", "split", "typology", "restart")
 
 
 @dataclass(slots=True)
 class Shipper:
-    """A consignor of a network's own; ``contact`` 0: its own telephone and e-mail."""
+    """A network's own consignor. ``contact`` 0: its own telephone and e-mail."""
 
     number: int
     kind: int
@@ -62,7 +66,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Seizure:
-    """A find in a network's shipment, as the network hears of it on ``day``: the numbers of what was used for it."""
+    """A find in a network's shipment as the network learns of it on ``day``: the numbers of the parties involved."""
 
     day: int
     shipper: int
@@ -73,7 +77,7 @@ class Seizure:
 
 @dataclass(slots=True)
 class Network:
-    """The state of one agent. ``repertoire``: weight of each trace it works with; ``heard`` of seizures, still to come."""
+    """State of one agent. ``repertoire``: weight of each of its traces. ``heard``: seizures that it has yet to react to."""
 
     number: int
     content: str
@@ -98,7 +102,7 @@ class Network:
 
 
 class Craft:
-    """What networks know how to do: plans shipments and reactions with the numbers of the priors."""
+    """Planner of shipments and reactions, with the numbers of the priors."""
 
     def __init__(self, priors: Priors, catalogue: Catalogue, seed: int) -> None:
         self._goods, self._seed = catalogue, seed
@@ -129,9 +133,10 @@ class Craft:
             for content, own in self._listed.items()
         }
 
-    # -- networks -------------------------------------------------------------------------------------------------------
+    # -- networks
+    # -------------------------------------------------------------------------------------------------------
     def found(self, number: int, content: str, rng: np.random.Generator) -> Network:
-        """A new network with a mix of typologies of its own."""
+        """Return a new network with its own mix of typologies."""
         weights = self._weights[TRADE_OF[content]]
         names = [name for name in weights if name not in BESIDE]
         share = np.array([weights[name] for name in names])
@@ -140,7 +145,8 @@ class Craft:
         works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
         own, total = self._family["consumer"]
         covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
-        # Some networks never give a contact and the others nearly always do: as often as honest declarants, taken together.
+        # Some networks never give a contact and the others nearly always do. Overall they do so as often as lawful
+        # declarants.
         silent = rng.random() < self._no_contact
         return Network(
             number,
@@ -160,9 +166,10 @@ class Craft:
     def _new(self, *parts: int) -> int:
         return int(mix(self._seed, *parts)[0])
 
-    # -- shipments ------------------------------------------------------------------------------------------------------
+    # -- shipments
+    # ------------------------------------------------------------------------------------------------------
     def consignment(self, network: Network, host: Host, rng: np.random.Generator) -> Consignment:
-        """What ``network`` makes of ``host``."""
+        """Return the consignment that ``network`` makes of ``host``."""
         strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
         chosen = self._chosen(network, host, STRENGTHS[min(strength, 3)], rng)
         kind = CONSIGNORS[host.kind]
@@ -250,9 +257,10 @@ class Craft:
     def _shipper(
         self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Shipper | None, int]:
-        """The consignor, None for the host's, and the number of the figures it repeats."""
+        """Return the consignor, None for the host's, and the number of the figures that it repeats."""
         wanted = bool({"P1", "P3", "V5"} & chosen)
-        # Parties of its own take the place of such as are hardly known either: well-known ones stay as common as they are.
+        # Own parties replace only parties with little history, so that well-known ones keep their share of the
+        # traffic.
         if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
             return None, 0
         young, shared = "P1" in chosen, "P3" in chosen
@@ -282,7 +290,7 @@ class Craft:
         return shipper, self._new(54, shipper.number) if "V5" in chosen else 0
 
     def _move_on(self, network: Network, shared: bool, rng: np.random.Generator) -> None:
-        """An office and a telephone serve some shippers, then come others."""
+        """Replace the office and telephone after some shippers."""
         network.office_uses -= shared
         if network.office_uses < 0:
             network.office = self._new(52, network.number, network.opened)
@@ -295,7 +303,7 @@ class Craft:
     def _door(
         self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Door | None, int]:
-        """Where it goes, None for where the host goes, and the number of who takes it in."""
+        """Return the delivery address, None for the host's, and the number of the recipient."""
         if not host.seen_once or not {"P4", "P5", "E2"} & chosen:
             return None, 0
         kind = FORWARDER if "P4" in chosen else host.consignee_kind
@@ -308,17 +316,20 @@ class Craft:
         if known:
             door = known[int(rng.integers(len(known)))]
             door.uses -= 1
-            # The same name again, or another one at the same door.
+            # The same name again, or another one at the same address.
             return door, door.number if rng.random() < self._names else self._new(42, network.number, network.opened)
         number = self._new(42, network.number, network.opened)
         door = Door(number, kind, host.destination, 1 + int(rng.exponential(self._door_uses)))
         network.doors = [*network.doors, door][-_ADDRESSES:]
         return door, number
 
-    # -- reactions ------------------------------------------------------------------------------------------------------
+    # -- reactions
+    # ------------------------------------------------------------------------------------------------------
     def after_seizure(self, network: Network, seizure: Seizure, rng: np.random.Generator) -> str:
-        """Change ``network`` after a seizure it has heard of; returns one of `REACTIONS`, of which the caller carries out
-        pause, channel and restart."""
+        """Change ``network`` after a seizure that it learned of. Returns one of `REACTIONS`; the caller carries out
+        pause, channel
+        and restart.
+        """
         reaction = str(REACTIONS[int(np.searchsorted(np.cumsum(self._reactions), rng.random(), side="right"))])
         if reaction == "nothing":
             return reaction
@@ -354,7 +365,7 @@ class Craft:
         network.repertoire[taken] = weights[taken]
 
     def after_law(self, network: Network, change: LawChange, rng: np.random.Generator) -> None:
-        """Change ``network`` after a change of law; the caller carries out a change of channel."""
+        """Change ``network`` after a law change. The caller carries out a change of channel."""
         if change.moves == "neighbours":
             network.neighbours = 0.85
         elif change.moves == "precursors":
@@ -373,7 +384,7 @@ class Craft:
 
 
 def _fits(trace: str, host: Host) -> bool:
-    """Whether a trace can be carried out with such a shipment."""
+    """Return whether a trace is possible with such a shipment."""
     kind = CONSIGNORS[host.kind]
     if trace in ("P3", "V5"):
         return host.little_known and host.kind != PERSON

@@ -1,4 +1,4 @@
-"""Inspections: an incumbent rule set with a capacity, a random share, and what the office then knows."""
+"""Inspections: an incumbent rule set with a capacity, a random share, and the resulting labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.parties import FORWARDER
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
 
-#: What the incumbent watches for in descriptions: published names of the groups and kinds of equipment.
+#: Words that the incumbent rules look for in descriptions: published names of the groups and kinds of equipment.
 _WATCHED: Final = re.compile(
     r"fentan|nitazen|piperid|norfent|anpp|phenethyl|propionyl|pill press|tablet press|die set|punch and die|capsule fill|precursor"
 )
@@ -30,8 +30,10 @@ INSPECTIONS: Final = ("none", "random", "targeted")
 @dataclass(slots=True)
 class Outcome:
     """Per shipment (n,): ``inspection`` (index of INSPECTIONS), ``probability`` NaN where unknown, ``known_s`` when the
-    result was known; per item (m,): ``found``, index of CONTENTS; ``whole`` (n,): the find is recorded for the shipment;
-    ``seized`` (n,): something was found."""
+    result was known. Per item (m,): ``found``, index of CONTENTS. ``whole`` (n,): the find is recorded for the
+    shipment;
+    ``seized`` (n,): there was a find.
+    """
 
     inspection: Ints
     probability: Floats
@@ -42,7 +44,7 @@ class Outcome:
 
 
 class WatchList:
-    """Numbers of parties and places with finds, each with the second from which the office knows of them."""
+    """Numbers of parties and places with finds, each with the second at which the office learned of them."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
@@ -52,7 +54,7 @@ class WatchList:
             self._known[number] = min(second, self._known.get(number, second))
 
     def holds(self, numbers: Hashes, time_s: Ints) -> Bools:
-        """(n,) whether a number was on the list at its time."""
+        """Return whether a number was on the list at its time, shape (n,)."""
         if not self._known:
             return np.zeros(len(numbers), dtype=np.bool_)
         listed = np.array(sorted(self._known), dtype=np.uint64)
@@ -62,7 +64,7 @@ class WatchList:
 
 
 class Office:
-    """The customs office of the world. It keeps a watch-list of consignors, consignees and their addresses with finds."""
+    """The customs office of the world. It keeps a watch list of consignors, consignees and their addresses with finds."""
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")
@@ -84,7 +86,9 @@ class Office:
         account_shown: Bools,
         rng: np.random.Generator,
     ) -> Outcome:
-        """Choose and open. ``texts``, ``hs``, ``value_usd`` (m,) and ``gross_kg``, ``account_shown`` (n,) as declared."""
+        """Select and inspect shipments. ``texts``, ``hs``, ``value_usd`` (m,) and ``gross_kg``, ``account_shown`` (n,)
+        are as declared.
+        """
         n, s = len(shipments), items.shipment
         score = self._rules(shipments, s, texts, hs, value_usd, gross_kg, account_shown) + 0.55 * rng.random(n)
         target = score > np.quantile(score, 1 - self._capacity) if n > 1 else np.zeros(n, dtype=np.bool_)
@@ -94,7 +98,7 @@ class Office:
         inspection = np.where(target | lead, TARGETED, np.where(drawn, RANDOM, NOT_INSPECTED))
         probability = np.where(target, 1.0, np.where(drawn, self._random, np.nan))
         days = 1 + (self._delay - 1) * rng.beta(1.6, 3.0, n)
-        # Leads come from investigations that take longer than an inspection.
+        # Leads come from investigations, which take longer than an inspection.
         days = np.where(lead, days + 10 * rng.random(n), days)
         seen = (inspection != NOT_INSPECTED) & (rng.random(n) < self._detection)
         whole = seen & illicit & (rng.random(n) < self._whole)
@@ -142,6 +146,6 @@ def _numbers(shipments: Shipments) -> tuple[Hashes, Hashes, Hashes, Hashes]:
 
 
 def content_texts(outcome: Outcome, s: Ints) -> NDArray[np.object_]:
-    """(m,) the label: '' where nothing is known, 'none' where the inspection found nothing in the item."""
+    """Return the labels (m,): '' where nothing is known, 'none' where the inspection found nothing in the item."""
     names = np.array(CONTENTS, dtype=object)
     return np.where((outcome.inspection != NOT_INSPECTED)[s], names[outcome.found], "")

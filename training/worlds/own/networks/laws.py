@@ -1,9 +1,12 @@
-"""Law changes inside the calendar to which networks react, read from the reference tables.
+"""Law changes within the calendar to which networks react, from the reference tables.
 
-Which change concerns whom and what it moves follows the reference's own word: a listing (`control_listings`, effect
-"listing" of `policy_dates`) moves dealers in what is listed to unlisted neighbours (T1) and from finished opioids to their
-precursors; the end of an exemption moves small parcels to other channels; account dates make old and borrowed accounts
-worth more; an export licence makes third countries worth more (R1).
+The reference data determine which networks a change affects and how: a listing (`control_listings`, effect "listing"
+of
+`policy_dates`) moves dealers in the listed substance to unlisted neighbours (T1), and dealers in finished opioids to
+their
+precursors. The end of an exemption moves small parcels to other channels. Required account dates make old and
+borrowed
+accounts more valuable. An export licence makes third countries more valuable (R1).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Final
 from features.reference import control_listings, policy_dates, substances
 from features.reference.rows import Group, Precision
 
-#: What a change of law moves.
+#: Possible effects of a law change on networks.
 MOVES: Final = ("neighbours", "precursors", "channel", "accounts", "third_country", "wording")
 _CONTENT: Final = {
     Group.FENTANYL: ("fentanyl", "analogue"),
@@ -24,7 +27,7 @@ _CONTENT: Final = {
     Group.PRECURSOR: ("precursor",),
 }
 _OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
-#: What the dated changes of trade and data move, and whose goods they concern ('' for everybody's).
+#: Effects of the dated changes of trade and data, and the contents they affect ('' for all).
 _DATED: Final = {
     date(2025, 5, 2): ("channel", ""),
     date(2025, 8, 29): ("channel", ""),
@@ -44,7 +47,9 @@ class LawChange:
 
 
 def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
-    """The changes between two days, in order; each (day, move, contents) once. Days that the tables do not tell are out."""
+    """Return the changes between two days, in order; each (day, move, contents) once. Changes without a recorded day are
+    left out.
+    """
     found: set[LawChange] = set()
     group = {row.name: row.group for row in substances()}
     for listing in control_listings():

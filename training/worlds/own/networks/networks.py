@@ -1,8 +1,10 @@
-"""All trafficking networks of a world: when each is active, which shipments are whose, and what they learn in between.
+"""All trafficking networks of a world: their active periods, their shipments, and what they learn in between.
 
-A network's shipment takes the place of an honest one, drawn like any other, so that lanes, kinds of party, items and hours
-are those of honest trade; which network takes it depends on where each has its people. Networks act block after block of
-days and hear of seizures some weeks after the office has made them, and of law when it changes (`agents`, `laws`).
+A network's shipment replaces a lawful one that was drawn like any other, so that trade lanes, kinds of party, items
+and hours
+are those of lawful trade. The networks' locations decide which of them takes it. Networks act block after block of
+days. They learn of seizures some weeks after the office made them, and of law changes on their day (`agents`,
+`laws`).
 """
 
 from __future__ import annotations
@@ -20,15 +22,16 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Ints
 from training.worlds.own.trade.parties import CONSIGNORS
-from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, Lanes
+from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
 
-#: Youngest and fewest networks of a world, in days and in number.
+#: Shortest life of a network in days, and smallest number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
-#: After so many shipments a network sends half as often, so that one alone on its lanes does not send all of theirs.
+#: After this many shipments a network sends half as often, so that a network alone on its trade lanes does not send
+#: all of theirs.
 _TIRED: Final = 8.0
-#: Networks asked for one shipment before one of them sends it although it pauses.
+#: Networks tried for one shipment before one of them sends it although it pauses.
 _TRIES: Final = 4
-#: Consignors of one trade are worth more to those whose trade it is.
+#: Kinds of consignor of a trade, which are more valuable to networks of that trade.
 _TRADE_KINDS: Final = {
     "opioid": ("pharma", "laboratory"),
     "precursor": ("chemical", "laboratory"),
@@ -41,14 +44,14 @@ class Underworld:
     """All networks of a world of about ``shipments`` shipments."""
 
     def __init__(
-        self, priors: Priors, lanes: Lanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
+        self, priors: Priors, trade_lanes: TradeLanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
     ) -> None:
-        self._priors, self._lanes, self._codes, self._seed = priors, lanes, codes, seed
+        self._priors, self._trade_lanes, self._codes, self._seed = priors, trade_lanes, codes, seed
         self._prevalence, self._split = priors.number("illicit.prevalence"), priors.number("illicit.split")
         self._craft = Craft(priors, catalogue, seed)
         rng = np.random.default_rng([seed, 31])
         count = max(_FEWEST, round(shipments * self._prevalence / priors.number("illicit.shipments_per_network")))
-        days, life = len(lanes.regime_of_day), priors.number("illicit.network_life_days")
+        days, life = len(trade_lanes.regime_of_day), priors.number("illicit.network_life_days")
         self._begin = rng.uniform(-0.7 * life, days - 10, count)
         self._end = self._begin + np.maximum(life * np.exp(0.7 * rng.standard_normal(count)), _SHORTEST_LIFE)
         self._idle_until = np.full(count, -np.inf)
@@ -65,22 +68,22 @@ class Underworld:
             for table in (priors.table(f"illicit.origins_{trade}"),)
         }
         self._home = priors.number("illicit.home")
-        share = np.bincount(lanes.origin, lanes.expected(), len(codes))
+        share = np.bincount(trade_lanes.origin, trade_lanes.expected(), len(codes))
         self._share = np.cumsum(share) / share.sum()
         self._to = np.zeros(len(codes))
-        np.add.at(self._to, lanes.destination, lanes.expected())
+        np.add.at(self._to, trade_lanes.destination, trade_lanes.expected())
         self._origin, self._destination = np.ones((2, count, len(codes)))
         self._channel, self._kind = np.ones((count, len(CHANNELS))), np.ones((count, len(CONSIGNORS)))
         for slot in range(count):
             self._settle(slot, rng)
-        first = EPOCH + timedelta(days=lanes.first_day)
+        first = EPOCH + timedelta(days=trade_lanes.first_day)
         self._first = first
         self._laws = self._law_days(law_changes(first, first + timedelta(days=days - 1)), count, rng)
         self._networks: dict[int, Network] = {}
         self._learning = priors.number("illicit.learns_after_days"), priors.number("illicit.learns_within_days")
 
     def _settle(self, slot: int, rng: np.random.Generator) -> None:
-        """Where the network in ``slot`` has its people: a home, and lanes, channels and kinds of consignor it prefers."""
+        """Place the network in ``slot``: its home, and its preferred trade lanes, channels and kinds of consignor."""
         trade = TRADE_OF[str(self._content[slot])]
         home = int(np.searchsorted(self._share, rng.random(), side="right"))
         self._origin[slot] = self._by_content[trade] * (1 - self._home)
@@ -94,7 +97,7 @@ class Underworld:
     def _law_days(
         self, changes: tuple[LawChange, ...], count: int, rng: np.random.Generator
     ) -> list[list[tuple[int, LawChange]]]:
-        """Of each network, the days (since the calendar's first) on which it reacts to changes of law, in order."""
+        """Return, for each network, the days (since the calendar's first) on which it reacts to law changes, in order."""
         reacts = self._priors.number("illicit.reacts_to_law")
         before, after = self._priors.number("illicit.law_days_before"), self._priors.number("illicit.law_days_after")
         own: list[list[tuple[int, LawChange]]] = [[] for _ in range(count)]
@@ -105,10 +108,13 @@ class Underworld:
                 own[slot].append((int(when[slot]), change))
         return [sorted(days, key=lambda item: item[0]) for days in own]
 
-    # -- blocks ---------------------------------------------------------------------------------------------------------
+    # -- blocks
+    # ---------------------------------------------------------------------------------------------------------
     def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-        """Which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may belong to the one
-        before (split)."""
+        """Return which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may belong
+        to the
+        previous one (split).
+        """
         n = len(origin)
         count = min(int(rng.binomial(n, self._prevalence)), n)
         accepted = self._origin_factor[origin] / self._origin_factor.max()
@@ -128,7 +134,10 @@ class Underworld:
         return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
 
     def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
-        """What is sent, and for each which of them it repeats the parties and lane of: itself, or the one before (split)."""
+        """Return the plan, and for each shipment the index of the one whose parties and trade lane it repeats: itself,
+        or the previous
+        one (split).
+        """
         rows: list[Consignment] = []
         source: list[int] = []
         slot = -1
@@ -150,8 +159,10 @@ class Underworld:
         return collect(rows), np.array(source, dtype=np.int64)
 
     def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
-        """Tell the networks what became of the shipments of a plan (n,), days counted from the calendar's first: ``found``
-        on ``known_day``. Each hears of it later."""
+        """Record the results of a plan's shipments (n,), in days since the calendar's first: ``found`` on ``known_day``.
+        Each network
+        learns of them later.
+        """
         slots = {int(self._number[slot]): slot for slot in self._networks}
         least, most = self._learning
         for i in np.flatnonzero(found).tolist():
@@ -169,7 +180,7 @@ class Underworld:
         alive = (self._begin <= host.day) & (host.day < self._end) & (self._idle_until <= host.day)
         slots = np.flatnonzero(alive)
         if not len(slots):
-            # In a small world nobody may be left: then a new one takes the place of the last.
+            # In a small world no network may be left. A new one then takes the place of the last.
             slot = int(np.argmax(np.where(self._begin <= host.day, self._end, -np.inf)))
             self._end[slot], self._idle_until[slot] = host.day + _SHORTEST_LIFE, -np.inf
             self._renew(slot, str(self._content[slot]), rng)
@@ -193,13 +204,14 @@ class Underworld:
         return self._networks[slot]
 
     def _forget(self, day: int) -> None:
-        """Let go of networks that have ended."""
+        """Discard networks that have ended."""
         for slot in [slot for slot in self._networks if self._end[slot] < day]:
             del self._networks[slot]
 
-    # -- reactions ------------------------------------------------------------------------------------------------------
+    # -- reactions
+    # ------------------------------------------------------------------------------------------------------
     def _catch_up(self, slot: int, day: int, rng: np.random.Generator) -> None:
-        """React to all that has been heard by ``day``."""
+        """React to everything learned by ``day``."""
         network = self._network(slot)
         while self._laws[slot] and self._laws[slot][0][0] <= day:
             when, change = self._laws[slot].pop(0)
@@ -207,10 +219,10 @@ class Underworld:
                 before = network.reaction
                 self._craft.after_law(network, change, rng)
                 if when < self._begin[slot]:
-                    # It has never known another law.
+                    # The network began under the current law.
                     network.reaction = before
                 if change.moves == "channel":
-                    # Small parcels lose what made them easy.
+                    # Small parcels lose their advantage.
                     self._channel[slot, _PARCELS] *= 0.3
         ready = [seizure for seizure in network.heard if seizure.day <= day]
         network.heard = [seizure for seizure in network.heard if seizure.day > day]
@@ -226,7 +238,7 @@ class Underworld:
                 return
 
     def _renew(self, slot: int, content: str, rng: np.random.Generator) -> None:
-        """A network under a new number takes the place of the one in ``slot``: other lanes, parties and ways."""
+        """Replace the network in ``slot`` by one with a new number, new trade lanes, parties and methods."""
         self._number[slot], self._next = self._next, self._next + 1
         self._sent[slot] = 0
         self._settle(slot, rng)

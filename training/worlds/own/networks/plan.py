@@ -1,4 +1,4 @@
-"""What networks plan for the shipments of a block, as records and as arrays."""
+"""Plans of networks for the shipments of a block, as records and as arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.worlds.own.trade.hashing import Hashes, Ints
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
 STRENGTHS: Final = ("none", "faint", "combined", "strong")
-#: A network's trade for each content.
+#: The trade of a network for each content.
 TRADE_OF: Final = {
     "fentanyl": "opioid",
     "analogue": "opioid",
@@ -25,10 +25,11 @@ TRADE_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The honest shipment that a network's shipment starts as: its day (since the calendar's first), its lane and its kinds.
+    """The lawful shipment that a network's shipment starts as: its day (since the calendar's first), trade lane and
+    kinds.
 
-    ``little_known``, ``seen_once``: whether its consignor sends little and its consignee next to nothing besides.
-    ``family`` of goods is not among them: what the consignor sells follows from the consignor.
+    ``little_known``, ``seen_once``: whether its consignor sends little, and its consignee almost nothing else.
+    ``family`` of goods is not included, because the consignor determines the goods.
     """
 
     day: int
@@ -43,14 +44,17 @@ class Host:
 
 @dataclass(slots=True)
 class Consignment:
-    """One shipment as its network plans it; whatever is not planned stays as the host has it.
+    """One shipment as planned by its network. Unplanned attributes stay those of the host.
 
-    ``shipper``, ``consignee``: numbers of parties of the network's own, 0 for the host's. ``office``, ``address``: numbers
-    from which the places of such parties follow. ``contact`` and ``delivery_contact``: whose telephone and e-mail are
-    given, 0 for the party's own. ``opened_ago``: age of the own shipper's account in days. ``good``: declared, -1 for the
-    host's: where mass or value do not go with the goods (V1, V3), the figures are those of the host's. ``repeat``: number
-    whose figures the shipment has, the same every time, 0 for figures of its own. ``silent``: no contact of the shipper
-    is given.
+    ``shipper``, ``consignee``: numbers of the network's own parties, 0 for the host's. ``office``, ``address``:
+    numbers
+    from which the places of such parties are derived. ``contact`` and ``delivery_contact``: the party whose telephone
+    and e-mail
+    are given, 0 for the party itself. ``opened_ago``: age of the own shipper's account in days. ``good``: declared,
+    -1 for the
+    host's; where mass or value do not fit the goods (V1, V3), the figures are the host's. ``repeat``: number from
+    which the
+    figures are derived, so that they repeat, 0 for new figures. ``silent``: the shipper gives no contact.
     """
 
     network: int
@@ -73,13 +77,13 @@ class Consignment:
     repeat: int
 
     def again(self) -> Consignment:
-        """The next parcel of a consignment that is split."""
+        """Return the next parcel of a split consignment."""
         return replace(self, traces=self.traces | {"M4"}, repeat=0)
 
 
 @dataclass(slots=True)
 class Plan:
-    """`Consignment`s of one block as arrays (n,), in the order of their positions; ``traces`` (n, TRACES)."""
+    """`Consignment`s of one block as arrays (n,), ordered by position; ``traces`` (n, TRACES)."""
 
     network: Ints
     content: Ints
@@ -105,7 +109,7 @@ class Plan:
 
 
 def collect(rows: list[Consignment]) -> Plan:
-    """The arrays of some consignments."""
+    """Return the arrays of some consignments."""
     traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
     for i, row in enumerate(rows):
         traces[i, [T[name] for name in row.traces]] = True

@@ -1,7 +1,8 @@
-"""The traces that typologies leave on a manifest, and how often honest traffic shows the same.
+"""Traces that typologies leave on a manifest, and their base rate in lawful traffic.
 
-Each trace is a switch of the shipment. Honest shipments have it at a base rate; a network's shipment has it at the same
-base rate, or because the network works that way. What a switch does to the record is the same for both.
+Each trace is a switch of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the
+same
+base rate, or because the network works that way. A switch has the same effect on the record in both cases.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TRACES: Final = (
 )
 T: Final = {name: i for i, name in enumerate(TRACES)}
 
-#: Priors that give the base rate of a switch; the other traces come about in the parties, goods and noise themselves.
+#: Priors with the base rate of a switch. The other traces arise in the parties, goods and noise themselves.
 BASE_RATE: Final = {
     "P2": "habit.no_contact",
     "P7": "habit.phone_elsewhere",
@@ -50,12 +51,14 @@ BASE_RATE: Final = {
     "V6": "habit.drum",
     "D9": "habit.gift",
 }
-#: Traces of a plan that are carried out by the shipment's switch. The others act through parties, goods and figures, and
-#: would change how often a switch is seen: contacts left out (P2) and round values (V5) stay as common as among honest trade.
+#: Traces of a plan that the shipment's switch carries out. The others act through parties, goods and figures. A
+#: switch for them
+#: would change their frequency: missing contacts (P2) and round values (V5) stay as common as in lawful trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
-#: Traces that change how records look, field by field: of a network that works with them, each has a chance of its own, so
-#: that they stay rare. All others show only where fields, parties and days are related to each other.
+#: Traces that change single fields of a record. Each has its own probability in the networks that use it, so
+#: that it stays rare. All other traces show only in relations between fields, parties and days.
 BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
-#: How many of the other traces a shipment of each strength has, least and most, and how much more often it has those.
+#: Minimum and maximum number of the other traces of a shipment of each strength, and the factor on the frequency of
+#: those above.
 TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
 BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}

@@ -1,4 +1,4 @@
-"""From arrays to the columns of a manifest: shipment and party fields."""
+"""Shipment and party columns of a manifest, written from arrays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS, PERSON, Parties, Register
 from training.worlds.own.trade.shipments import FILINGS, Bools, Shipments
-from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK, Lanes
+from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
 
 Texts = NDArray[np.object_]
 Columns = dict[str, Texts]
 
-#: Modes of transport at the border (UN/ECE Recommendation 19) by channel, and the one for mail.
+#: Modes of transport at the border (UN/ECE Recommendation 19) by channel.
 _MODES: Final = np.array(["4", "4", "4", "3", "1", "2"], dtype=object)
 _POST_MODE: Final = "5"
 #: Fields whose presence differs by channel.
@@ -36,7 +36,7 @@ _SHARED_CARRIERS: Final = ("TRKA", "TRKB", "TRKC", "OCNA", "OCNB", "RAIA")
 
 @dataclass(slots=True)
 class Declared:
-    """What the labels and rules need to know of what was declared (n,). ``advance``: data were sent ahead of the goods."""
+    """Facts about the declaration that labels and rules need, arrays (n,). ``advance``: data were sent before the goods."""
 
     account_shown: Bools
     gross_kg: Floats
@@ -46,9 +46,11 @@ class Declared:
 
 
 class ShipmentColumns:
-    """Writes the shipment and party columns of a block."""
+    """Writer of the shipment and party columns of a block."""
 
-    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes, register: Register, money: Money) -> None:
+    def __init__(
+        self, priors: Priors, geography: Geography, trade_lanes: TradeLanes, register: Register, money: Money
+    ) -> None:
         self._geography, self._register, self._money = geography, register, money
         rows = sorted(carriers(), key=lambda row: row.iata)
         self._express = [(row.iata, row.awb_prefix) for row in rows if row.channel == "express"]
@@ -62,7 +64,7 @@ class ShipmentColumns:
             priors.number("shown.phone_of_consignees"),
             priors.number("shown.mail_of_consignees"),
         )
-        self._mail = AdvanceData(priors, geography, lanes)
+        self._mail = AdvanceData(priors, geography, trade_lanes)
         self._shown = {name: priors.row(f"shown.{name}", CHANNELS) for name in _SHOWN_BY_CHANNEL}
         self._market_shown = priors.row("shown.marketplace", CONSIGNORS)
         self._markets = _Choice(priors, "habit.marketplaces")
@@ -75,7 +77,7 @@ class ShipmentColumns:
         self._stops = np.array([geography.index[code] for code in stops], dtype=np.int64)
         self._stop_shares = cumulate(np.array(list(stops.values())))
         self._abroad_shares = cumulate(
-            np.bincount(lanes.origin, lanes.expected(), len(geography.codes)).astype(np.float64)
+            np.bincount(trade_lanes.origin, trade_lanes.expected(), len(geography.codes)).astype(np.float64)
         )
 
     def write(
@@ -87,20 +89,22 @@ class ShipmentColumns:
         day_index: Ints,
         rng: np.random.Generator,
     ) -> tuple[Columns, Declared]:
-        """Columns (n,) of shipment level; ``first_number`` numbers the shipments of the world."""
+        """Return the shipment-level columns (n,). ``first_number`` is the world-wide number of the block's first
+        shipment.
+        """
         n = len(shipments)
         codes, habit, channel = self._geography.codes, shipments.habit, shipments.channel
         key = mix(shipments.consignor.number, shipments.time_s, rng.integers(0, 1 << 40, n))
         export, destination = codes[shipments.export], codes[shipments.destination]
         year = np.datetime_as_string(shipments.time_s.astype("datetime64[s]"), unit="Y").astype(object)
         carrier, prefix = self._carriers(channel, export, habit, rng)
-        lane_day = mix(
+        trade_lane_day = mix(
             shipments.cell,
             shipments.day,
             (unit(key, 6) * self._priors.number("master.a_day")).astype(np.int64),
             (unit(habit, 12) * self._priors.number("master.carriers")).astype(np.int64),
         )
-        master = master_ids(channel, prefix, lane_day, export, destination, shipments.day)
+        master = master_ids(channel, prefix, trade_lane_day, export, destination, shipments.day)
         master[rng.random(n) >= self._shown["master"][channel]] = ""
         currency, rate = self._money.choose(habit, shipments.export, shipments.destination, shipments.day)
         freight = amounts(items.freight_usd / rate, self._money.whole[currency])
@@ -239,7 +243,7 @@ class ShipmentColumns:
     def _consignor(self, columns: Columns, shipments: Shipments, shown: Bools, rng: np.random.Generator) -> None:
         parties, n = shipments.consignor, len(shipments)
         self._party(columns, "consignor", parties, self._register.consignor_names(parties))
-        # A number of another country: of a branch or agent, wherever there is trade.
+        # A telephone number of another country: that of a branch or an agent in a country with trade.
         abroad = pick(self._abroad_shares, unit(parties.number, 18))
         dial = self._geography.dial[np.where(shipments.traces[:, T["P7"]], abroad, parties.country)]
         silent = shipments.traces[:, T["P2"]]
@@ -281,12 +285,12 @@ class _Choice:
         self._shares = cumulate(np.array(list(table.values())))
 
     def of(self, u: Floats) -> Texts:
-        """(n,) texts for uniform draws (n,)."""
+        """Return texts (n,) for uniform draws (n,)."""
         return np.asarray(self._texts[pick(self._shares, u)])
 
 
 def _masses(gross: Floats, shown: Texts) -> Texts:
-    """Masses in kg with as many decimals as the declarant's scale shows, never 0."""
+    """Return masses in kg, rounded to the decimals of the declarant's scale and never 0."""
     decimals = shown.astype(np.int64)
     least = 10.0**-decimals
     return np.array(
@@ -298,7 +302,7 @@ def _masses(gross: Floats, shown: Texts) -> Texts:
 def _blemish(
     columns: Columns, noise: Noise, geography: Geography, shipments: Shipments, rng: np.random.Generator
 ) -> None:
-    """Slips, invalid codes and gaps in the shipment's own fields."""
+    """Add typing errors, invalid codes and gaps to the shipment's own fields."""
     slips = np.flatnonzero(noise.shows("mistyped", MISTYPED, "postcode"))
     elsewhere = geography.first_place[shipments.consignee.country[slips]]
     elsewhere = elsewhere + (rng.random(len(slips)) * geography.n_places[shipments.consignee.country[slips]]).astype(

@@ -1,8 +1,10 @@
-"""What a declarant writes for goods: one function for everybody.
+"""Goods descriptions, drawn by one function for lawful trade and covers alike.
 
-Whoever declares a good, honestly or as a cover, draws from the same finite set of wordings of that good, so that no
-wording belongs to one side. The sets grow with the world, and hold makers, sizes, other names and truncations. Wordings
-come into use one after the other over the calendar: what is written in a later month was partly not written before.
+Every declarant of a good draws from the same finite set of wordings of that good, so that no wording belongs to one
+side.
+The sets grow with the world and contain makers, sizes, aliases and truncations. Wordings appear one after the other
+over
+the calendar, so that part of a later month's wordings is new.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
 
 FILE: Final = Path(__file__).parents[1] / "words.toml"
 
-#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and cut to
-#: 20 (Cargo-IMP nature of goods). The first column of the array holds the text as typed.
+#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and
+#: cut to
+#: 20 (Cargo-IMP nature of goods). The first column of the array contains the text as typed.
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
 _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
-#: Chapters of clothing and footwear, which have sizes.
+#: Chapters of clothing and footwear, whose goods have sizes.
 _WORN: Final = frozenset({61, 62, 64})
 _SLOT: Final = re.compile(r"\{(\w+)\}")
 _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
@@ -35,7 +38,7 @@ _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A way to put a text together: literals and slots in turn, and from which part of the calendar on."""
+    """A text form: alternating literals and slots, and the part of the calendar from which it is used."""
 
     parts: tuple[str, ...]
     weight: float
@@ -43,7 +46,7 @@ class _Form:
 
 
 class _Writer:
-    """Makes wordings from the forms and words of the table."""
+    """Writer of wordings from the forms and words of the table."""
 
     def __init__(self, words: dict[str, Any], rng: np.random.Generator) -> None:
         self._slots: dict[str, list[str]] = words["slots"]
@@ -54,17 +57,17 @@ class _Writer:
         }
         self._forms["worn"] += self._forms["consumer"]
         self._rng = rng
-        # Numbers are drawn many at a time: a call for each would be most of the work.
+        # Draw numbers in bulk: a call for each would dominate the run time.
         self._pool: list[float] = []
 
     def number(self) -> float:
-        """The next number in [0, 1)."""
+        """Return the next random number in [0, 1)."""
         if not self._pool:
             self._pool = self._rng.random(65_536).tolist()
         return self._pool.pop()
 
     def text(self, kind: str, names: Sequence[str], alias_share: float, since: float) -> str:
-        """One wording of goods of the ``names`` (the first is theirs) that comes into use at ``since``, 0 to 1."""
+        """Return one wording of goods called ``names`` (the first is their own name) that appears at ``since``, 0 to 1."""
         forms = [form for form in self._forms[kind] if form.since <= since]
         left = self.number() * sum(form.weight for form in forms)
         chosen = forms[-1]
@@ -98,9 +101,9 @@ class _Writer:
 
 
 class Phrasebook:
-    """Wordings of each good. ``texts`` (wordings, FORMS) of str; with and without a CAS number for goods that have one.
+    """Wordings of each good, in the order in which they appear.
 
-    The wordings of a good stand in the order in which they come into use.
+    ``texts`` is an array (wordings, FORMS) of str; goods with a CAS number have wordings with and without it.
     """
 
     def __init__(
@@ -138,15 +141,17 @@ class Phrasebook:
         self._abroad = _Languages(priors, words, countries)
 
     def form(self, u: Floats) -> Ints:
-        """(n,) how the declarants' systems show texts, for uniform draws."""
+        """Return the text form of each declarant's system, shape (n,), for uniform draws."""
         return pick(self._form_shares, u)
 
     def describe(
         self, good: Ints, u: Floats, form: Ints, with_cas: NDArray[np.bool_], when: Floats
     ) -> NDArray[np.object_]:
-        """(n,) texts for goods (n,): ``u`` chooses the wording among those in use at ``when`` (part of the calendar, 0 to 1).
+        """Return texts (n,) for goods (n,). ``u`` selects among the wordings in use at ``when`` (part of the calendar, 0
+        to 1).
 
-        The plain name stays the commonest; of the others the newest are commoner than those they replace.
+        The plain name stays the most frequent wording. Of the others, new ones are more frequent than those they
+        replace.
         """
         column = (with_cas & (self._size[good, 1] > 0)).astype(np.int64)
         size = self._size[good, column]
@@ -157,11 +162,11 @@ class Phrasebook:
         return np.asarray(self.texts[self._start[good, column] + rank, form])
 
     def abroad(self, text: NDArray[np.object_], good: Ints, country: Ints, u: Floats, v: Floats) -> None:
-        """Replace texts (n,), in place, by words of the declarants' own languages for the part of them that uses these."""
+        """Replace in place those texts (n,) whose declarants write in their own language."""
         self._abroad.replace(text, self._name, self._chapter, good, country, u, v)
 
     def _wordings(self, kind: str, names: tuple[str, ...], most: int, writer: _Writer) -> list[str]:
-        """At most ``most`` different wordings of a good, its plain name first, in the order in which they come up."""
+        """Return at most ``most`` distinct wordings of a good, its plain name first, in order of appearance."""
         found = dict.fromkeys([names[0]])
         for at in range(most * 2):
             if len(found) >= most:
@@ -189,7 +194,7 @@ class _Languages:
         self._share = np.array([own.get(code, 0.0) for code in countries])
         self._alone = priors.number("description.own_language_alone")
         spoken: dict[str, list[str]] = words["speaks"]
-        # (countries, chapters): where the words of a country for a chapter stand, and how many there are.
+        # (countries, chapters): the position of a country's words for a chapter, and their number.
         self._start, self._count = np.zeros((2, len(countries), 100), dtype=np.int64)
         flat: list[str] = []
         for c, code in enumerate(countries):

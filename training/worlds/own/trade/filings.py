@@ -1,4 +1,4 @@
-"""Which filing a shipment's data come from, by destination, channel and day: filings begin and end with the law."""
+"""Filings by destination, channel and day. Filings begin and end with the law."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.worlds.own.priors import BadPrior, Priors
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
-from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, TRUCK, Lanes
+from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EPOCH, EXPRESS, TRUCK, TradeLanes
 
 Bools = NDArray[np.bool_]
 FILINGS: Final = (
@@ -35,7 +35,7 @@ FILINGS: Final = (
     "ICS2_F50",
 )
 FILING: Final = {name: i for i, name in enumerate(FILINGS)}
-#: The day each kind of filing began (a prior), and what was filed before.
+#: First day of each kind of filing (a prior), and the kinds filed before it.
 _BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "filing.acas_from": (("ACAS_STD", "ACAS_EXP", "ACAS_ECOM", "ACAS_POST"), "CUSCAR"),
     "filing.ics2_post_and_express_from": (("ICS2_F32", "ICS2_F43"), "CUSDEC"),
@@ -45,9 +45,9 @@ _BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 
 
 class Filings:
-    """Draws filings, and tells how much of small traffic to the United States is of entry type 86."""
+    """Draws filings, and states the share of entry type 86 in small traffic to the United States."""
 
-    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes) -> None:
+    def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes) -> None:
         self._us, self._in_eu = geography.index["US"], geography.in_eu
         self._usual = np.stack([_table(priors, place) for place in ("elsewhere", "to_eu", "to_us")])
         self._from = np.zeros(len(FILINGS), dtype=np.int64)
@@ -57,26 +57,30 @@ class Filings:
             self._from[rows] = _number(priors.day(name))
             self._before[rows] = FILING[before]
         self._t86_from, self._end = _number(priors.day("filing.t86_from")), _number(priors.day("regime.de_minimis_end"))
-        self._lanes = lanes
+        self._trade_lanes = trade_lanes
         self._s321 = priors.number("filing.s321_of_express")
-        self._day = lanes.first_day + np.arange(len(lanes.period_of_day))
-        level = np.array([priors.by_year("hs.low_value_share", year) for year in lanes.year_of_day])
+        self._day = trade_lanes.first_day + np.arange(len(trade_lanes.period_of_day))
+        level = np.array([priors.by_year("hs.low_value_share", year) for year in trade_lanes.year_of_day])
         most = max(priors.table("hs.low_value_share").values())
-        #: (days,) how far the classification of low-value goods had come, 1 at its highest.
+        #: (days,) progress of the classification of low-value goods; 1 is its maximum.
         self.progress: Floats = level / most
         open_ = (self._day >= self._t86_from) & (self._day < self._end)
         self._t86 = np.where(open_, priors.number("filing.t86_of_air") * self.progress, 0.0)
 
     def t86_share(self, small: float) -> float:
-        """Share of entry type 86 in all traffic, of which ``small`` is no business consignment."""
-        lanes = self._lanes
-        cells = (lanes.destination == self._us) & np.isin(lanes.channel, (AIR, TRUCK))
-        of_period = lanes.weight[:, cells].sum(axis=1) / lanes.weight.sum(axis=1)
-        volume = lanes.volume_of_day / lanes.volume_of_day.sum()
-        return float((volume * of_period[lanes.period_of_day] * self._t86).sum() * small)
+        """Return the share of entry type 86 in all traffic. ``small`` is the share of traffic that is no business
+        consignment.
+        """
+        trade_lanes = self._trade_lanes
+        cells = (trade_lanes.destination == self._us) & np.isin(trade_lanes.channel, (AIR, TRUCK))
+        of_period = trade_lanes.weight[:, cells].sum(axis=1) / trade_lanes.weight.sum(axis=1)
+        volume = trade_lanes.volume_of_day / trade_lanes.volume_of_day.sum()
+        return float((volume * of_period[trade_lanes.period_of_day] * self._t86).sum() * small)
 
     def draw(self, destination: Ints, channel: Ints, day_index: Ints, bulk: Bools, rng: np.random.Generator) -> Ints:
-        """(n,) filings, indices of `FILINGS`; ``bulk`` are business consignments, ``day_index`` counts from the first day."""
+        """Return filings (n,) as indices of `FILINGS`. ``bulk`` marks business consignments; ``day_index`` counts from
+        the first day.
+        """
         n = len(channel)
         u, v = rng.random(n), rng.random(n)
         day = self._day[day_index]
@@ -95,7 +99,7 @@ def _number(day: date) -> int:
 
 
 def _table(priors: Priors, place: str) -> Floats:
-    """(channels, filings) cumulative shares."""
+    """Return cumulative shares, shape (channels, filings)."""
     rows = []
     for channel in CHANNELS:
         name = f"filing.{place}_{channel}"

@@ -18,11 +18,11 @@ COUNTRIES_FILE: Final = Path(__file__).with_name("countries.csv")
 PLACES_FILE: Final = Path(__file__).with_name("places.csv")
 
 EU: Final = frozenset({"DE", "FR", "NL", "IT", "ES", "PL", "BE", "SE", "IE"})
-#: Pairs of countries with a road between them that parcels take.
+#: Pairs of countries between which parcels travel by road.
 BY_LAND: Final = frozenset(
     {("CA", "US"), ("MX", "US"), ("US", "CA"), ("US", "MX"), *((c, e) for c in ("TR", "GB") for e in EU)}
 )
-#: Road crossings and rail terminals; `LRD` and `DET` are where most trucks enter the United States.
+#: Road crossings and rail terminals. Most trucks enter the United States at `LRD` and `DET`.
 _CROSSINGS: Final = {"US": ("LRD", "OTM", "DET", "BUF", "ELP"), "CA": ("WND", "FOR"), "MX": ("NLD", "TIJ")}
 _POSTCODES_PER_PLACE: Final = 14
 _LETTERS: Final = "ABCDEFGHJKLMNPRSTUWXYZ"
@@ -32,8 +32,10 @@ _LETTERS: Final = "ABCDEFGHJKLMNPRSTUWXYZ"
 class Geography:
     """Arrays over countries (c,) and places (p,).
 
-    ``first_place`` and ``n_places`` (c,) delimit a country's places; ``postcode`` (p, k) of str. ``ports`` (flat) of str
-    with ``first_port`` and ``n_ports`` (c, 3): airports, seaports, crossings; ``port_cumulative`` their shares.
+    ``first_place`` and ``n_places`` (c,) delimit a country's places. ``postcode`` (p, k) contains str. ``ports``
+    (flat, str) is
+    delimited by ``first_port`` and ``n_ports`` (c, 3): airports, seaports, crossings. ``port_cumulative`` contains
+    their shares.
     """
 
     codes: NDArray[np.object_]
@@ -52,7 +54,7 @@ class Geography:
 
 
 def load_geography(priors: Priors, rng: np.random.Generator) -> Geography:
-    """Read the two tables; postcodes are filled in from their patterns by ``rng``."""
+    """Read the two tables. ``rng`` fills in postcodes from their patterns."""
     with COUNTRIES_FILE.open(encoding="utf-8", newline="") as file:
         countries = list(csv.DictReader(file))
     with PLACES_FILE.open(encoding="utf-8", newline="") as file:
@@ -60,7 +62,7 @@ def load_geography(priors: Priors, rng: np.random.Generator) -> Geography:
     codes = [row["country"] for row in countries]
     of_place = np.array([codes.index(row["country"]) for row in places], dtype=np.int64)
     n_places = np.bincount(of_place, minlength=len(codes))
-    ports, first, count = _ports(countries, priors.table("lanes.us_airports"))
+    ports, first, count = _ports(countries, priors.table("trade_lanes.us_airports"))
     return Geography(
         codes=np.array(codes, dtype=object),
         index={code: i for i, code in enumerate(codes)},
@@ -87,7 +89,7 @@ def _ports(countries: list[dict[str, str]], us_airports: Mapping[str, float]) ->
     for c, row in enumerate(countries):
         airports = row["airports"].split()
         if row["country"] == "US":
-            # Repeated by share, so that a uniform draw follows it.
+            # Repeat each airport by its share, so that a uniform draw follows the shares.
             airports = [code for code, share in us_airports.items() for _ in range(round(share * 100))]
         crossings = list(_CROSSINGS.get(row["country"], airports[:1]))
         for kind, names in enumerate((airports, row["seaports"].split(), crossings)):

@@ -1,4 +1,4 @@
-"""The goods of the world: consumer goods and chemicals of the reference tables, and the trade that looks like the illicit."""
+"""Goods of the world: consumer goods and chemicals of the reference tables, and trade that resembles illicit goods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
 
-#: Families of goods; what a kind of consignor trades in is in the priors (`goods.families_...`).
+#: Families of goods. The priors `goods.families_...` contain the families that each kind of consignor trades in.
 FAMILIES: Final = (
     "consumer",
     "chemical",
@@ -41,16 +41,16 @@ _ILLICIT_GROUPS: Final = {
     Group.OTHER_OPIOID: "other_opioid",
     Group.PRECURSOR: "precursor",
 }
-#: Names in other languages and further synonyms that declarants use for one listed good.
+#: Maximum number of translations and further synonyms that declarants use for one listed good.
 _MOST_ALIASES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Goods as parallel arrays (n,): ``kg`` and ``usd`` are those of one unit as sold.
+    """Goods as parallel arrays (n,). ``kg`` and ``usd`` are those of one unit as sold.
 
-    ``content``: what finding these goods without a licence would be, '' for goods that nobody watches. ``cumulative``
-    (families, n): cumulative shares of the goods within a family. ``aliases``: what else declarants call them: synonyms,
+    ``content``: the content of a find of these goods without a licence, '' for unwatched goods. ``cumulative``
+    (families, n): cumulative shares of the goods within a family. ``aliases``: further names: synonyms,
     systematic names, names in other languages.
     """
 
@@ -72,7 +72,7 @@ class Catalogue:
         return np.flatnonzero(self.family == FAMILIES.index(family))
 
     def of_content(self, content: str) -> Ints:
-        """Goods that, declared openly, are this content."""
+        """Return the goods that are this content when declared openly."""
         return np.array([i for i, own in enumerate(self.content) if own == content], dtype=np.int64)
 
 
@@ -92,7 +92,7 @@ class _Good:
 
 
 def load_catalogue(priors: Priors) -> Catalogue:
-    """All goods. Raises `ValueError` naming file and row when the trade table is not what it must be."""
+    """Return all goods. Raises `ValueError` naming file and row if the trade table is invalid."""
     traded = subheadings(priors)
     goods = [
         *_consumer(priors, traded),
@@ -123,7 +123,7 @@ def load_catalogue(priors: Priors) -> Catalogue:
 
 
 def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
-    """(kinds, families) shares of the families in the trade of each kind of consignor. Raises `BadPrior`."""
+    """Return the shares (kinds, families) of the families in the trade of each kind of consignor. Raises `BadPrior`."""
     shares = np.zeros((len(kinds), len(FAMILIES)))
     for i, kind in enumerate(kinds):
         name = f"goods.families_{kind}"
@@ -135,7 +135,7 @@ def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
 
 
 def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
-    """The e-commerce table, and what else of its chapters private persons order, by the nomenclature."""
+    """Return the e-commerce table, and other goods of its chapters that private persons order, from the nomenclature."""
     rows = ecommerce_goods()
     chapters, wider = priors.table("goods.chapters"), priors.number("goods.nomenclature_share")
     count: dict[str, int] = {}
@@ -177,7 +177,7 @@ def _business(traded: Sequence[Subheading]) -> list[_Good]:
 
 
 def _chemicals(priors: Priors) -> list[_Good]:
-    # A pack of a chemical; masses then spread widely about it.
+    # A pack of a chemical. The masses of packs then vary widely around it.
     kg, usd = (priors.table(f"goods.pack_{unit}")["chemical"] for unit in ("kg", "usd"))
     return [
         _Good(row.name, row.hs6, "chemical", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms)
@@ -197,7 +197,7 @@ def _listed(priors: Priors) -> list[_Good]:
         if content is None or not row.hs6:
             continue
         traded = trade.get(row.name, 0.0)
-        # What is traded openly is sold by the pack; the rest are reference standards.
+        # Openly traded goods are sold by the pack. The others are reference standards.
         pack = "traded" if traded else "standard"
         goods.append(
             _Good(
@@ -217,16 +217,17 @@ def _listed(priors: Priors) -> list[_Good]:
 
 
 def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
-    # Evenly through the translations, so that each language has some.
+    # Take translations at even steps, so that each language has some.
     some = translations[:: max(1, len(translations) // _MOST_ALIASES)][:_MOST_ALIASES]
     names = (*row.synonyms, *((row.systematic_name,) if row.systematic_name else ()), *some)
     return tuple(dict.fromkeys(name for name in names if name != row.name))
 
 
 def _unlisted(priors: Priors) -> list[_Good]:
-    """Neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
+    """Return neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
 
-    They are declared as the listed ones are: as reference standards by laboratories, and by networks that moved on.
+    They are declared like listed substances: as reference standards by laboratories, and by networks that changed
+    goods.
     """
     kg, usd = (priors.table(f"goods.pack_{unit}")["standard"] for unit in ("kg", "usd"))
     weight = priors.table("goods.standard_weight")["unlisted"]

@@ -1,6 +1,6 @@
 """Attributes without tables: a party's name, habits and address are functions of its number.
 
-A world of millions of parties then needs no memory, and two blocks made at different times agree on every party in them.
+A world of millions of parties then needs no memory for them, and two blocks agree on every party that they share.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _S30, _S27, _S31, _S11 = (np.uint64(n) for n in (30, 27, 31, 11))
 
 
 def mix(*parts: Hashes | Ints | int) -> Hashes:
-    """One 64-bit hash from several integers or arrays of them (broadcast together).
+    """Return one 64-bit hash of several integers or integer arrays, broadcast together.
 
-    The finaliser is that of SplitMix64 (Steele, Lea, Flood 2014), applied after each part.
+    Each part passes through the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
     """
     state = np.zeros(1, dtype=np.uint64)
     with np.errstate(over="ignore"):
@@ -33,24 +33,26 @@ def mix(*parts: Hashes | Ints | int) -> Hashes:
 
 
 def unit(*parts: Hashes | Ints | int) -> Floats:
-    """Uniform in [0, 1): the upper 53 bits of `mix`."""
+    """Return uniform numbers in [0, 1): the upper 53 bits of `mix`."""
     return np.asarray((mix(*parts) >> _S11).astype(np.float64) * 2.0**-53)
 
 
 def spread(u: Floats) -> Floats:
-    """A value of mean 0 and deviation 1 from a uniform one: the logistic quantile, near enough to the normal's and cheap."""
+    """Return values of mean 0 and standard deviation 1 from uniform ones. The logistic quantile is cheap and close to
+    the normal one.
+    """
     clipped = np.clip(u, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(clipped / (1 - clipped)) * 0.5513288954217921)
 
 
 def pick(cumulative: Floats, u: Floats) -> Ints:
-    """Index drawn by ``u`` from cumulative shares (k,): the same for all, or (n, k): one row each."""
+    """Return the index that ``u`` selects from cumulative shares: (k,) for all, or (n, k) with one row each."""
     if cumulative.ndim == 1:
         return np.asarray(np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1), dtype=np.int64)
     return np.asarray(np.minimum((u[:, None] >= cumulative).sum(axis=1), cumulative.shape[1] - 1), dtype=np.int64)
 
 
 def cumulate(weights: Floats) -> Floats:
-    """Cumulative shares along the last axis, ending in 1."""
+    """Return cumulative shares along the last axis, ending in 1."""
     total = np.cumsum(weights, axis=-1)
     return np.asarray(total / total[..., -1:])

@@ -1,4 +1,4 @@
-"""House, master and shipment identifiers with the check digits their standards ask for."""
+"""House, master and shipment identifiers with the check digits of their standards."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Texts = NDArray[np.object_]
 
 
 def padded(number: Ints, width: int) -> Texts:
-    """(n,) decimal texts with leading zeros."""
-    # `zfill` looks for the widest text and so needs one.
+    """Return decimal texts (n,) with leading zeros."""
+    # `zfill` determines the widest text and fails on an empty array.
     return np.char.zfill(number.astype(np.str_), width).astype(object) if len(number) else np.empty(0, dtype=object)
 
 
 def s10(number: Ints, service: Texts, country: Texts) -> Texts:
-    """UPU S10 item identifiers: two letters, eight digits, check digit, country."""
+    """Return UPU S10 item identifiers: two letters, eight digits, check digit, country."""
     digits = (number[:, None] // 10 ** np.arange(7, -1, -1)) % 10
     check = 11 - (digits * _S10).sum(axis=1) % 11
     check = np.where(check == 10, 0, np.where(check == 11, 5, check))
@@ -30,12 +30,12 @@ def s10(number: Ints, service: Texts, country: Texts) -> Texts:
 
 
 def air_waybill(prefix: Texts, serial: Ints) -> Texts:
-    """IATA Resolution 600a: airline prefix, seven digits and their remainder by seven."""
+    """Return air waybill numbers (IATA Resolution 600a): airline prefix, seven digits and their remainder modulo seven."""
     return np.asarray(prefix + "-" + padded(serial, 7) + (serial % 7).astype(np.str_).astype(object))
 
 
 def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.bool_]) -> Texts:
-    """(n,) house documents by channel; ``broken`` ones have a wrong check digit or a letter too many."""
+    """Return house document numbers (n,) by channel. ``broken`` ones have a wrong check digit or a surplus letter."""
     number = (unit(key, 1) * 99_999_999).astype(np.int64)
     service = np.array(["LX", "LK", "RR", "CP", "EE", "UA", "CY", "LZ"], dtype=object)[
         (unit(key, 2) * 8).astype(np.int64)
@@ -56,7 +56,7 @@ def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.boo
 
 
 def master_ids(channel: Ints, prefix: Texts, key: Hashes, origin: Texts, destination: Texts, day: Ints) -> Texts:
-    """(n,) master documents; consignments of a lane, day and carrier share one (``key``)."""
+    """Return master document numbers (n,). Consignments with the same trade lane, day and carrier share one (``key``)."""
     serial = (unit(key, 4) * 9_999_999).astype(np.int64)
     texts: Texts = np.asarray("TR" + padded(serial, 8), dtype=object)
     flown = (channel == AIR) | (channel == EXPRESS)

@@ -1,4 +1,4 @@
-"""From arrays to the columns of a manifest: goods items."""
+"""Goods item columns of a manifest, written from arrays."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from training.worlds.own.trade.money import Money, amounts
 from training.worlds.own.trade.noise import INVALID, MISSING, MISTYPED, Carelessness, Noise, typo
 from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, Lanes
+from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
 
 _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
-#: Dangerous goods number shown where the package says drum and the goods have none of their own: flammable liquid n.o.s.
+#: Dangerous goods number where the package says drum and the goods have none of their own: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
 _TARIFF_FILINGS: Final = tuple(FILING[name] for name in ("T86", "T01", "SAD", "CUSDEC"))
-#: Subheadings new in the nomenclature of 2022 under which goods of this world are declared, and what they were before.
+#: Subheadings that are new in the nomenclature of 2022 and occur in this world, and their predecessors.
 _NEW_IN_2022: Final = date(2022, 1, 1)
 _BEFORE_2022: Final = {
     "293334": "293339",
@@ -46,13 +46,13 @@ _BEFORE_2022: Final = {
 
 
 class ItemColumns:
-    """Writes the goods columns of a block."""
+    """Writer of the goods columns of a block."""
 
     def __init__(
         self,
         priors: Priors,
         geography: Geography,
-        lanes: Lanes,
+        trade_lanes: TradeLanes,
         goods: Catalogue,
         phrases: Phrasebook,
         carelessness: Carelessness,
@@ -65,8 +65,8 @@ class ItemColumns:
             carelessness,
             money,
         )
-        self._priors, self._lanes = priors, lanes
-        self._filings, self._mail = Filings(priors, geography, lanes), AdvanceData(priors, geography, lanes)
+        self._priors, self._trade_lanes = priors, trade_lanes
+        self._filings, self._mail = Filings(priors, geography, trade_lanes), AdvanceData(priors, geography, trade_lanes)
         self._hs_present = priors.row("hs.present", CHANNELS)
         digits = priors.table("hs.digits")
         self._digits, self._digit_values = (
@@ -97,10 +97,10 @@ class ItemColumns:
     def write(
         self, shipments: Shipments, items: Items, noise: Noise, declared: Declared, rng: np.random.Generator
     ) -> tuple[Columns, Floats]:
-        """Columns (m,) of the items, and the declared value in USD (m,) without typing errors."""
+        """Return the columns (m,) of the items, and the declared value in USD (m,) without typing errors."""
         s, good, m = items.shipment, items.good, len(items.shipment)
         planned = shipments.plan_row[s] >= 0
-        # A trace concerns the item with the content; the other items of the shipment are what they are.
+        # A trace applies to the item with the content. The other items of the shipment stay as they are.
         concerned = ~planned | (items.content > 0)
         value = self._carelessness.undervalue(items.value_usd, noise.of("undervalued")[s] & ~planned, rng)
         rate, currency = declared.rate[s], declared.currency[s]
@@ -146,7 +146,7 @@ class ItemColumns:
         return columns, value
 
     def _names(self, shipments: Shipments, s: Ints, good: Ints) -> Texts:
-        """(m,) what each consignor calls the good in the field for chemicals: the same every time."""
+        """Return each consignor's name (m,) for the good in the chemical field: always the same one."""
         number = shipments.consignor.number[s]
         other = unit(number, good, 302) < self._other_name
         count = self._alias_count[good]
@@ -157,14 +157,14 @@ class ItemColumns:
         self, shipments: Shipments, items: Items, noise: Noise, concerned: Bools, rng: np.random.Generator
     ) -> Texts:
         s, good, m = items.shipment, items.good, len(items.shipment)
-        number, day = shipments.consignor.number[s], shipments.day[s] - self._lanes.first_day
+        number, day = shipments.consignor.number[s], shipments.day[s] - self._trade_lanes.first_day
         own = rng.random(m) < self._priors.number("description.own_wording")
         which = (rng.random(m) * self._priors.number("description.usual_wordings")).astype(np.int64)
-        # A consignor's usual wordings are those that were in use when it last made a list of its goods.
+        # A consignor's usual wordings are those in use when it last wrote a list of its goods.
         renewed = int(self._priors.number("description.renewed_days"))
         turn = day + (unit(shipments.consignor.number, 304) * renewed).astype(np.int64)[s]
         u = np.where(own, unit(number, good, which, turn // renewed, 301), rng.random(m))
-        when = np.where(own, day - turn % renewed, day) / max(1, len(self._lanes.period_of_day) - 1)
+        when = np.where(own, day - turn % renewed, day) / max(1, len(self._trade_lanes.period_of_day) - 1)
         form = self._phrases.form(unit(shipments.habit, 42))[s]
         with_cas = np.where(shipments.traces[s, T["D7"]], self._cas_if_traced, self._cas_in_text) > rng.random(m)
         text = self._phrases.describe(good, u, form, with_cas, np.maximum(when, 0.0))
@@ -190,7 +190,7 @@ class ItemColumns:
         digits = self._digit_values[pick(self._digits, unit(shipments.habit, 43))][s]
         digits = np.where(tariff, 10, digits)
         digits = np.where((shipments.channel[s] == POSTAL), 6, digits)
-        # National subdivisions follow from the subheading and the destination, as a tariff's do.
+        # As in a tariff, national subdivisions depend on the subheading and the destination.
         tail = padded(
             (unit(mix(coded, shipments.destination[s], (rng.random(m) * 2).astype(np.int64)), 44) * 10_000).astype(
                 np.int64
@@ -202,8 +202,8 @@ class ItemColumns:
         code = np.array(
             [a + b[: d - 6] for a, b, d in zip(six.tolist(), tail.tolist(), digits.tolist(), strict=True)], dtype=object
         )
-        # Classification of small consignments came up over the years; business consignments always had it.
-        progress = np.where(shipments.bulk, 1.0, self._filings.progress[shipments.day - self._lanes.first_day])
+        # Small consignments were classified more and more over the years. Business consignments always were.
+        progress = np.where(shipments.bulk, 1.0, self._filings.progress[shipments.day - self._trade_lanes.first_day])
         seldom = unit(shipments.habit, 45) < self._priors.number("hs.seldom")
         chance = (
             self._hs_present[shipments.channel]
@@ -257,7 +257,7 @@ class ItemColumns:
             & (amount > 3)
         )
         amount = np.where(points, np.floor(amount) + 0.99, amount)
-        # The first item brings the shipment to just below the threshold.
+        # The first item raises the shipment to just below the threshold.
         limit = np.where(self._geography.in_eu[shipments.destination[s]], self._eu_limit, self._us_limit)
         below = shipments.traces[s, T["V4"]] & (items.number == 1) & ~shipments.bulk[s]
         eur_or_usd = np.isin(np.array(self._money.codes, dtype=object)[currency], ("USD", "EUR"))

@@ -1,4 +1,4 @@
-"""Goods items of a block: which goods, how many, how heavy, at which value, as numbers."""
+"""Goods items of a block as numbers: goods, quantity, mass and value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
-#: How far from the other end of the scale a good declared for its unlike figures may be, as a share of the trade.
+#: Distance from the opposite end of the scale within which a dissimilar good is chosen, as a share of the trade.
 _SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
 _MIXED: Final = CONSIGNORS.index("consolidator")
@@ -26,10 +26,10 @@ _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", 
 
 @dataclass(slots=True)
 class Items:
-    """Parallel arrays over goods items (m,), and over shipments (n,) where said.
+    """Parallel arrays over goods items (m,), and over shipments (n,) where stated.
 
-    ``good`` is what is declared; ``content`` what is inside (index of CONTENTS, 0 for none). Masses in kg, values in USD.
-    ``gross_kg`` and ``freight_usd`` (n,).
+    ``good`` is declared; ``content`` is inside (index of CONTENTS, 0 for none). Masses are in kg, values in USD.
+    ``gross_kg`` and ``freight_usd`` have shape (n,).
     """
 
     shipment: Ints
@@ -47,21 +47,21 @@ class Items:
 
 
 class _Draws:
-    """What chance decides about the figures of goods items (m,): standard normal but ``few``, which is exponential."""
+    """Random draws for the figures of goods items (m,): standard normal, except ``few``, which is exponential."""
 
     def __init__(self, m: int, rng: np.random.Generator) -> None:
         self.few = rng.exponential(1.0, m)
         self.many, self.mass, self.pack, self.odd, self.price = rng.standard_normal((5, m))
 
     def repeat(self, rows: Ints, number: Hashes) -> None:
-        """Let the figures of ``rows`` follow from ``number`` (rows,), the same every time."""
+        """Derive the figures of ``rows`` from ``number`` (rows,), so that they repeat."""
         self.few[rows] = -np.log(1 - unit(number, 211))
         for salt, draw in enumerate((self.many, self.mass, self.pack, self.odd, self.price), start=212):
             draw[rows] = spread(unit(number, salt))
 
 
 class _Scale:
-    """The goods of each family in the order of one of their figures (goods,), each as wide as its share of the trade."""
+    """The goods of each family ordered by one of their figures (goods,). Each is as wide as its share of the trade."""
 
     def __init__(self, goods: Catalogue, figure: Floats) -> None:
         self._family = goods.family
@@ -72,9 +72,9 @@ class _Scale:
         self._lower[self._order] = self._upper - share[self._order]
 
     def across(self, good: Ints, u: Floats, v: Floats) -> Ints:
-        """Goods (n,) half the trade of the family away from ``good`` (n,), round the ends of the scale.
+        """Return goods (n,) that lie half of the family's trade away from ``good`` (n,), wrapping around the scale.
 
-        Each good then comes up as often as it is traded, and none is like the one that it stands for.
+        Each good then occurs as often as it is traded, and none resembles the one that it replaces.
         """
         family = self._family[good]
         place = (self._lower[good] - family + self._share[good] * u + 0.5 + _SLACK * (v - 0.5)) % 1.0
@@ -121,13 +121,13 @@ class Packer:
         self._lines = priors.number("illicit.lines")
 
     def rows_of_good(self, rows: int, kinds: Floats) -> Floats:
-        """(goods,) rows to expect of each, when ``kinds`` (consignor kinds,) are their shares of the traffic."""
+        """Return the expected rows of each good (goods,). ``kinds`` (consignor kinds,) are shares of the traffic."""
         family = kinds @ np.diff(self._family, axis=1, prepend=0.0)
         share = np.diff(self._goods.cumulative, axis=1, prepend=0.0)
         return np.asarray(rows * (family @ share))
 
     def pack(self, shipments: Shipments, plan: Plan, rng: np.random.Generator) -> Items:
-        """Items of the block's shipments, in order."""
+        """Return the items of the block's shipments, in order."""
         s = np.repeat(np.arange(len(shipments)), shipments.items)
         first = np.concatenate([[0], np.cumsum(shipments.items)[:-1]])
         number = np.arange(len(s)) - first[s] + 1
@@ -137,14 +137,14 @@ class Packer:
         measured = self._choose(shipments, s, inside[again], rng)
         content = np.zeros(len(s), dtype=np.int64)
         openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
-        # What is sent fills several lines of a consignment as often as one; the others are packed with it.
+        # Illicit goods fill several lines of a consignment as often as one. Other items are packed with them.
         planned = shipments.plan_row[s]
         along = (planned >= 0) & (rng.random(len(s)) < self._lines)
         along[inside] = True
         content[along] = plan.content[planned[along]]
         good = measured.copy()
         good[inside] = self._cover(measured[inside], plan)
-        # The figures are those of goods that the consignor sends, be they the declared ones or not.
+        # The figures are those of goods that the consignor sends, whether or not these are the declared ones.
         unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
         measured[inside] = np.where(unlike, measured[inside], good[inside])
         rows = np.flatnonzero(along)
@@ -167,7 +167,7 @@ class Packer:
         return Items(s, number, good, quantity, net, value, content, openly, permit, gross, packages, freight)
 
     def _choose(self, shipments: Shipments, s: Ints, first: Ints, rng: np.random.Generator) -> Ints:
-        """Goods (m,) of the consignors; those of the rows ``first`` are the first of their assortment."""
+        """Return goods (m,) of the consignors. The rows ``first`` get the first goods of their assortment."""
         number, kind = shipments.consignor.number[s], shipments.consignor.kind[s]
         slot = (rng.random(len(s)) ** self._slot_skew * self._slots[kind]).astype(np.int64)
         own = (rng.random(len(s)) < self._from_assortment) & (kind != _MIXED)
@@ -177,15 +177,17 @@ class Packer:
         return self._of_families(pick(self._family[kind], u), v)
 
     def _cover(self, real: Ints, plan: Plan) -> Ints:
-        """What networks declare instead of their hosts' goods ``real`` (n,)."""
+        """Return the goods that networks declare instead of their hosts' goods ``real`` (n,)."""
         declared = np.where(plan.good >= 0, plan.good, real)
-        # Whoever sends no consumer goods does not begin with them for a cover.
+        # A consignor without consumer goods does not use them as a cover.
         odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
         return np.where(odd, real, declared)
 
     def _unlike(self, real: Ints, declared: Ints, traces: Bools, rng: np.random.Generator) -> Ints:
-        """``declared`` (n,), but where mass (V3) or value for the mass (V1) are not to fit, goods of the same family as
-        ``real`` from the other half of its trade by that figure. Goods of another family are unlike already."""
+        """Return ``declared`` (n,), replaced where mass (V3) or value for the mass (V1) must not fit by goods of the
+        same family as
+        ``real`` from the other half of its trade by that figure. Goods of another family differ already.
+        """
         u, v = rng.random((2, len(real)))
         other = np.where(traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
         swapped = (traces[:, T["V1"]] | traces[:, T["V3"]]) & (self._goods.family[declared] == self._goods.family[real])

@@ -18,7 +18,7 @@ _WHOLE_UNITS: Final = ("JPY", "KRW", "IDR")
 
 
 class Money:
-    """Currency and rate of each shipment."""
+    """Currency and exchange rate of each shipment."""
 
     def __init__(self, priors: Priors, geography: Geography) -> None:
         self._whose = cumulate(priors.row("habit.currency", _WHOSE))
@@ -28,7 +28,7 @@ class Money:
         self.whole = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
         days = calendar(priors)
         self._first_day = (days[0] - EPOCH).days
-        # Rates change by the month, so each month is asked for once.
+        # Rates are monthly, so each month is looked up once.
         rates: dict[tuple[str, int, int], float] = {}
         for day in days:
             for code in self.codes:
@@ -38,20 +38,22 @@ class Money:
         self._rate = np.array([[rates[code, day.year, day.month] for code in self.codes] for day in days])
 
     def choose(self, habit: Hashes, export: Ints, destination: Ints, day: Ints) -> tuple[Ints, Floats]:
-        """(n,) currencies (indices of ``codes``) by the consignor's habit, and their dollars per unit on the day."""
+        """Return currencies (n,) (indices of ``codes``) by the consignor's habit, and their US dollars per unit on the
+        day.
+        """
         whose = pick(self._whose, unit(habit, 31))
         currency = np.choose(
             whose, [np.full(len(habit), self._usd), self._of_country[export], self._of_country[destination]]
         )
         row = np.clip(day - self._first_day, 0, len(self._rate) - 1)
         rate = self._rate[row, currency]
-        # No rate is published for the currency in that month: the declarant is taken to use dollars.
+        # If no rate is published for the currency in that month, the declarant uses US dollars.
         currency = np.where(np.isnan(rate), self._usd, currency)
         return currency, np.asarray(np.where(np.isnan(rate), 1.0, rate))
 
 
 def amounts(value: Floats, whole: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """(n,) texts with two decimals, or none where the currency has no smaller unit."""
+    """Return texts (n,) with two decimals, or with none for currencies without a minor unit."""
     return np.array(
         [
             f"{max(v, 1):.0f}" if w else f"{max(v, 0.01):.2f}"

@@ -1,7 +1,8 @@
-"""Non-compliance of honest traders, at the published rates; networks' records pass through the same process.
+"""Non-compliance of lawful traders at the published rates. Networks' records pass through the same process.
 
-A shipment has a violation of one kind. What a network does on purpose (a vague text, another heading, a low value, an
-invalid identifier) is carried out by the same functions, so that its result looks like the honest one.
+A shipment has a violation of one kind. The same functions carry out what a network does on purpose (a vague text,
+another
+heading, a low value, an invalid identifier), so that its result looks like a lawful trader's.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
 from training.worlds.own.trade.shipments import Bools, Shipments
-from training.worlds.own.trade.trade_lanes import EXPRESS, Lanes
+from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
-#: Traces by which a network brings about a violation.
+#: Violations by which a network carries out a trace.
 _BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "M5": "invalid_code"}
-#: What is mistyped, coded invalidly or left out; the choice is uniform.
+#: Fields that can be mistyped, coded invalidly or left out; the choice is uniform.
 MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "quantity")
 INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
 MISSING: Final = ("hs", "value", "mass", "postcode", "origin", "address")
@@ -61,7 +62,7 @@ _NEAR: Final = {
 
 @dataclass(slots=True)
 class Noise:
-    """Per shipment (n,): ``violated`` (n, VIOLATIONS) and ``which`` of the ways in which it shows."""
+    """Per shipment (n,): ``violated`` (n, VIOLATIONS), and ``which`` variant of the violation it shows."""
 
     violated: Bools
     which: Ints
@@ -70,7 +71,7 @@ class Noise:
         return np.asarray(self.violated[:, VIOLATIONS.index(violation)])
 
     def shows(self, violation: str, ways: tuple[str, ...], way: str) -> Bools:
-        """Shipments whose violation of that kind shows in the given way."""
+        """Return the shipments whose violation of that kind takes the given variant."""
         hits = np.array([own == way for own in ways], dtype=np.bool_)
         return np.asarray(self.of(violation) & hits[self.which % len(ways)])
 
@@ -78,9 +79,9 @@ class Noise:
 class Carelessness:
     """Draws violations and carries them out."""
 
-    def __init__(self, priors: Priors, geography: Geography, lanes: Lanes, goods: Catalogue) -> None:
+    def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes, goods: Catalogue) -> None:
         self._express, self._t86 = priors.number("noise.express"), priors.number("noise.type_86")
-        self._rest = _rate_of_the_rest(priors, lanes, Filings(priors, geography, lanes))
+        self._rest = _rate_of_the_rest(priors, trade_lanes, Filings(priors, geography, trade_lanes))
         self._kinds = cumulate(priors.row("noise.kinds", VIOLATIONS))
         self._vague = np.array(sorted(stop_words()), dtype=object)
         self._vague_skew = priors.number("noise.vague_skew")
@@ -102,7 +103,7 @@ class Carelessness:
         return Noise(violated, rng.integers(0, 1 << 30, n))
 
     def vague_texts(self, n: int, rng: np.random.Generator) -> NDArray[np.object_]:
-        """(n,) stop words; the upper case ones are as common as among other texts."""
+        """Return stop words (n,). Upper-case ones are as common as among other texts."""
         texts = self._vague[(rng.random(n) ** self._vague_skew * len(self._vague)).astype(np.int64)]
         capitals = rng.random(n) < self._capitals
         return np.array(
@@ -111,8 +112,12 @@ class Carelessness:
         )
 
     def other_hs(self, good: Ints, rows: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
-        """Goods whose classification is declared instead on ``rows`` of goods items with ``good`` and ``channel`` (m,): those
-        of another item of the channel, of another chapter where the draw allows. Codes then stay as common as they are."""
+        """Return the goods whose classification is declared instead on ``rows`` of the items with ``good`` and
+        ``channel`` (m,).
+
+        They are the goods of another item of the channel, if possible of another chapter, so that codes keep their
+        frequencies.
+        """
         order = np.argsort(channel, kind="stable")
         sorted_channel = channel[order]
         start = np.searchsorted(sorted_channel, channel[rows], side="left")
@@ -121,21 +126,21 @@ class Carelessness:
         return np.asarray(np.where(self._chapter[other] == self._chapter[good[rows]], again, other))
 
     def undervalue(self, value: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
-        """Values with those of ``rows`` cut to about a quarter."""
+        """Return the values with those of ``rows`` cut to about a quarter."""
         part = self._part * np.exp(self._part_sigma * rng.standard_normal(len(value)))
         return np.asarray(np.where(rows, value * part, value))
 
 
-def _rate_of_the_rest(priors: Priors, lanes: Lanes, filings: Filings) -> float:
-    """The rate in the other channels with which the whole comes to the published rate."""
-    express = float(lanes.expected()[lanes.channel == EXPRESS].sum())
+def _rate_of_the_rest(priors: Priors, trade_lanes: TradeLanes, filings: Filings) -> float:
+    """Return the rate in the other channels that gives the published overall rate."""
+    express = float(trade_lanes.expected()[trade_lanes.channel == EXPRESS].sum())
     t86 = filings.t86_share(priors.number("noise.small_share"))
     rest = priors.number("noise.all") - priors.number("noise.express") * express - priors.number("noise.type_86") * t86
     return float(np.clip(rest / max(1e-9, 1 - express - t86), 0.0, 1.0))
 
 
 def typo(text: str, u: float, v: float) -> str:
-    """The text with one slip: letters swapped, one left out, doubled, or its neighbour on the keyboard hit."""
+    """Return the text with one typing error: letters swapped, one omitted, one doubled, or a neighbouring key."""
     if len(text) < 3:
         return text
     at = int(v * (len(text) - 1))

@@ -1,7 +1,8 @@
-"""Goods of business trade and of e-commerce made from the texts of the Harmonized System.
+"""Goods of business trade and of e-commerce, derived from the texts of the Harmonized System.
 
-The nomenclature's wording is legal, not commercial: a trader writes "mens shirts cotton", not the text with its exceptions. What
-is left of a text here is its head and up to two plain properties; subheadings of which nothing is left are not traded.
+The nomenclature's wording is legal, not commercial: a trader writes "mens shirts cotton", not the text with its
+exceptions.
+A text is reduced to its head and up to two plain properties. Subheadings without such a text are not traded.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.hashing import spread, unit
 
 FILE: Final = Path(__file__).with_name("chapters.csv")
-#: Alkaloids, most of them controlled.
+#: Alkaloids, most of which are controlled.
 _CONTROLLED: Final = "2939"
-#: A property with one of these is an exception or a reference of the law's, not what anybody writes.
+#: A property with one of these words is an exception or a legal reference that declarants do not write.
 _LEGAL: Final = re.compile(
     r"\d|n\.e\.c|n\.e\.s|\bother\b|\bnot\b|\bheading|\bsubheading|\bexcept|\bexclud|\bthan\b|\bwhether\b|\bexceed|\bitem no|"
     r"\bchapter|\bkinds? used\b|\bsimilar\b|\blike\b|\bincluding\b|\bspecified\b|\bpurposes\b|\bthereof\b|\bwithout\b|\bany\b"
 )
 _SHORTER: Final = (
     (re.compile(r"\([^)]*\)?"), " "),
-    # Parentheses within parentheses leave an end behind.
+    # Nested parentheses leave a fragment.
     (re.compile(r"[()]|\bincl\."), " "),
     (re.compile(r"men's or boys'"), "mens"),
     (re.compile(r"women's or girls'"), "womens"),
@@ -48,7 +49,7 @@ _LONGEST: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Subheading:
-    """One traded subheading: ``kg`` and ``usd`` of one unit, ``weight`` its share in its chapter.
+    """One traded subheading. ``kg`` and ``usd`` are those of one unit, ``weight`` is its share in its chapter.
 
     ``ordered``: private persons order such goods abroad.
     """
@@ -63,7 +64,7 @@ class Subheading:
 
 
 def commercial_name(text: str) -> str:
-    """What a trader would write for goods of this legal text, '' where nothing plain is left of it.
+    """Return a trader's wording of a legal text, '' if nothing plain is left of it.
 
     >>> commercial_name("Shirts; men's or boys', of cotton, knitted or crocheted")
     'mens cotton knitted shirts'
@@ -86,9 +87,9 @@ def commercial_name(text: str) -> str:
 
 
 def subheadings(priors: Priors) -> tuple[Subheading, ...]:
-    """The subheadings that are traded, except those watched for drugs, which the trade table has.
+    """Return the traded subheadings, except those watched for drugs, which are in the trade table.
 
-    Raises `ValueError` naming file and row when the table of chapters is not what it must be.
+    Raises `ValueError` naming file and row if the table of chapters is invalid.
     """
     chapters = _chapters()
     kg_sigma, usd_sigma = priors.number("goods.unit_kg_sigma"), priors.number("goods.unit_usd_sigma")
@@ -102,7 +103,7 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
     found = []
     for chapter, rows in of_chapter.items():
         weight, kg, usd, ordered = chapters[chapter]
-        # Which goods of a chapter are traded most is a guess; that a few of them are most of it is not.
+        # Which goods of a chapter are traded most is an assumption. A few of them always make up most of it.
         order = sorted(rows, key=lambda row: zlib.crc32(row[0].encode()))
         share = 1 / (np.arange(len(order)) + first)
         share /= share.sum()
@@ -117,7 +118,7 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
 
 
 def _chapters() -> dict[str, tuple[float, float, float, tuple[str, ...]]]:
-    """By chapter: weight in business trade, kilograms and dollars of one unit, and how the codes of ordered goods begin."""
+    """By chapter: weight in business trade, kilograms and dollars of one unit, and the code prefixes of ordered goods."""
     chapters: dict[str, tuple[float, float, float, tuple[str, ...]]] = {}
     with FILE.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):

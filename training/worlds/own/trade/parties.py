@@ -1,4 +1,4 @@
-"""Consignors and consignees: who they are is a function of their number, so they persist without being stored."""
+"""Consignors and consignees. Their attributes are functions of their number, so they persist without being stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.worlds.own.priors import Priors
 from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, mix, spread, unit
 from training.worlds.own.trade.names import Names
-from training.worlds.own.trade.trade_lanes import CHANNELS, Lanes
+from training.worlds.own.trade.trade_lanes import CHANNELS, TradeLanes
 
 CONSIGNORS: Final = (
     "marketplace",
@@ -28,7 +28,7 @@ CONSIGNORS: Final = (
 CONSIGNEES: Final = ("house", "flat", "pickup", "business", "laboratory", "hospital", "maker", "forwarder")
 PERSON: Final = CONSIGNORS.index("person")
 FORWARDER: Final = CONSIGNEES.index("forwarder")
-#: Which table of consignee kinds belongs to a consignor kind.
+#: The table of consignee kinds for each kind of consignor.
 _CONSIGNEES_OF: Final = dict.fromkeys(("marketplace", "shop", "person", "consolidator"), "consumer") | {
     "trader": "trade",
     "chemical": "chemical",
@@ -36,7 +36,7 @@ _CONSIGNEES_OF: Final = dict.fromkeys(("marketplace", "shop", "person", "consoli
     "machinery": "machinery",
     "laboratory": "laboratory",
 }
-#: Consignees who order as private persons do; a forwarder's customers are among them.
+#: Consignees who order like private persons, including the customers of forwarders.
 _PRIVATE: Final = np.array([kind in ("house", "flat", "pickup", "forwarder") for kind in CONSIGNEES])
 _WORD_OF_CONSIGNEE: Final = (
     "business",
@@ -48,13 +48,13 @@ _WORD_OF_CONSIGNEE: Final = (
     "maker",
     "forwarder",
 )
-#: Parties of a kind at a place, at least: lanes with hardly any traffic have somebody too.
+#: Minimum number of parties of a kind at a place, so that trade lanes with hardly any traffic have some.
 _FEWEST: Final = 3
-#: Ranks of those who order once stand behind all others.
+#: Ranks of parties that order once are above all others.
 _ONCE: Final = 10**9
 _HOSTS: Final = ("mail.example", "post.example", "inbox.example", "letters.example")
 
-# Salts: one for each attribute, so that they are independent.
+# Salts: one for each attribute, so that the attributes are independent.
 (
     _GIVEN,
     _SURNAME,
@@ -80,10 +80,11 @@ _AGENT = 501
 
 @dataclass(slots=True)
 class Parties:
-    """Parties as parallel arrays (n,). ``address`` is the number of the place they are at, shared by some.
+    """Parties as parallel arrays (n,). ``address`` is the number of their place, which some share.
 
-    ``opened_on``: the day (since epoch) on which the carrier opened the account; for consignees 0. ``contact``: the number
-    of whose telephone and e-mail are given: mostly the party's own.
+    ``opened_on``: the day (since epoch) on which the carrier opened the account; 0 for consignees. ``contact``: the
+    number
+    of the party whose telephone and e-mail are given, usually the party itself.
     """
 
     kind: Ints
@@ -95,34 +96,34 @@ class Parties:
 
 
 class Register:
-    """Draws parties and tells their particulars."""
+    """Draws parties and derives their attributes."""
 
     def __init__(
-        self, priors: Priors, geography: Geography, names: Names, lanes: Lanes, shipments: int, seed: int
+        self, priors: Priors, geography: Geography, names: Names, trade_lanes: TradeLanes, shipments: int, seed: int
     ) -> None:
         self._geography, self._names, self._seed = geography, names, seed
-        self._origin, self._cells = lanes.origin, len(lanes.origin)
+        self._origin, self._cells = trade_lanes.origin, len(trade_lanes.origin)
         of_channel = np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS])
-        # (kinds, cells): shipments to expect of each kind of consignor on each lane.
-        by_lane = (lanes.expected() * shipments)[None, :] * of_channel[lanes.channel].T
+        # (kinds, cells): expected shipments of each kind of consignor on each trade lane.
+        by_trade_lane = (trade_lanes.expected() * shipments)[None, :] * of_channel[trade_lanes.channel].T
         n = len(geography.codes)
         by_origin, by_destination = np.zeros((2, len(CONSIGNORS), n))
         for kind in range(len(CONSIGNORS)):
-            np.add.at(by_origin[kind], lanes.origin, by_lane[kind])
-            np.add.at(by_destination[kind], lanes.destination, by_lane[kind])
+            np.add.at(by_origin[kind], trade_lanes.origin, by_trade_lane[kind])
+            np.add.at(by_destination[kind], trade_lanes.destination, by_trade_lane[kind])
         pool = priors.row("consignor.pool", CONSIGNORS)[:, None]
         self._of_each = 1 / pool[:, 0]
-        self._one_lane = priors.row("consignor.one_lane", CONSIGNORS)
-        one = self._one_lane[:, None]
+        self._one_trade_lane = priors.row("consignor.one_trade_lane", CONSIGNORS)
+        one = self._one_trade_lane[:, None]
         self._pool = np.maximum(_FEWEST, (1 - one) * pool * by_origin).astype(np.int64)
-        self._lane_pool = np.maximum(_FEWEST, one * pool * by_lane).astype(np.int64)
+        self._trade_lane_pool = np.maximum(_FEWEST, one * pool * by_trade_lane).astype(np.int64)
         self._skew = priors.row("consignor.skew", CONSIGNORS)
         self._life = priors.row("consignor.life_days", CONSIGNORS)
         self._life_spread = priors.number("consignor.life_spread")
         self._standing = priors.row("relation.standing", CONSIGNORS)
         self._customers = priors.row("relation.customers", CONSIGNORS)
         self._customer_skew = priors.number("relation.skew")
-        #: (consignor kinds, consignee kinds) shares of who is sent to.
+        #: (consignor kinds, consignee kinds) shares of the recipients.
         self.consignee_shares = np.array(
             [priors.row(f"consignee.{_CONSIGNEES_OF[kind]}", CONSIGNEES) for kind in CONSIGNORS]
         )
@@ -144,19 +145,21 @@ class Register:
         )
         self._consignee_words = np.array([names.word_index[kind] for kind in _WORD_OF_CONSIGNEE], dtype=np.int64)
 
-    # -- drawing --------------------------------------------------------------------------------------------------------
+    # -- drawing
+    # --------------------------------------------------------------------------------------------------------
     def consignors(self, kind: Ints, cell: Ints, day: Ints, u: Floats) -> Parties:
-        """Consignors (n,) of the given kind on the given lanes that are in business on ``day``; low ranks send most.
+        """Return consignors (n,) of the given kinds on the given trade lanes that are in business on ``day``. Low ranks
+        send most.
 
-        Part of them send on one lane only, the others wherever their country's trade goes.
+        Some send on one trade lane only, the others wherever their country trades.
         """
-        country, one = self._origin[cell], self._one_lane[kind]
+        country, one = self._origin[cell], self._one_trade_lane[kind]
         keeps = u < one
         v = np.where(keeps, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
-        pool = np.where(keeps, self._lane_pool[kind, cell], self._pool[kind, country])
+        pool = np.where(keeps, self._trade_lane_pool[kind, cell], self._pool[kind, country])
         rank = (pool * v ** self._skew[kind]).astype(np.int64)
         slot = mix(self._seed, kind * 1000 + country, np.where(keeps, cell + 1, 0), rank)
-        # A place in the trade is taken by one firm after another; each has its own number and account.
+        # Firms replace each other in a place in the trade. Each has its own number and account.
         life = np.maximum(30, self._life[kind] * (1 + self._life_spread * (2 * unit(slot, _LIFE) - 1))).astype(np.int64)
         age_in_place = day + (unit(slot, _AGE) * life).astype(np.int64)
         number = mix(slot, age_in_place // life)
@@ -164,25 +167,27 @@ class Register:
         return Parties(kind, country, number, self.office(number, country), opened_on, self.contacts(number, country))
 
     def volume(self, kind: Ints, u: Floats) -> Floats:
-        """(n,) shipments to expect over the calendar of the consignors that `consignors` draws for ``u``."""
-        one, skew = self._one_lane[kind], self._skew[kind]
+        """Return the expected shipments (n,) over the calendar of the consignors that `consignors` draws for ``u``."""
+        one, skew = self._one_trade_lane[kind], self._skew[kind]
         v = np.where(u < one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
         return np.asarray(self._of_each[kind] * np.maximum(v, 1e-9) ** (1 - skew) / skew)
 
     def is_seen_again(self, kind: Ints, v: Floats) -> NDArray[np.bool_]:
-        """(n,) whether the consignees that `consignees` draws for ``v`` are of those who order again and again."""
+        """Return whether the consignees that `consignees` draws for ``v`` order repeatedly, shape (n,)."""
         return np.asarray(v < self._repeat[kind])
 
     def contacts(self, number: Hashes, country: Ints) -> Hashes:
-        """Whose telephone and e-mail consignors give: their own, or those of an agent who files for several."""
+        """Return the contact of consignors: their own, or that of an agent who files for several."""
         agent = mix(self._seed, 88, country, (unit(number, _AGENT) * self._offices[country]).astype(np.int64))
         return np.where(unit(number, _AGENT, 1) < self._shared_contact, agent, number)
 
     def relations(self, consignor: Parties, destination: Ints, u: Floats, draws: Floats) -> Floats:
-        """``draws`` (k, n), by which a consignee is chosen, with those of standing customers put in their place.
+        """Return ``draws`` (k, n), which choose a consignee, with those of regular customers inserted.
 
-        A consignor's standing customers at a destination are a list derived from its number: for a shipment to one of them
-        (``u`` decides, and which), the draws are that customer's, so that the same consignee comes of them every time.
+        A consignor's regular customers at a destination are a list derived from its number. For a shipment to one of
+        them
+        (``u`` decides whether, and to which), the draws are that customer's, so that they give the same consignee
+        every time.
         """
         share, number = self._standing[consignor.kind], consignor.number
         count = self._customers[consignor.kind] * np.exp(spread(unit(number, _CUSTOMERS)))
@@ -192,12 +197,12 @@ class Register:
         return np.where(u < share, np.stack(own), draws)
 
     def office(self, number: Hashes, country: Ints) -> Hashes:
-        """Addresses of consignors: their own, or for a share of them a building with many firms."""
+        """Return addresses of consignors: their own, or for some of them a building with many firms."""
         building = mix(self._seed, 77, country, (unit(number, _BUILDING) * self._offices[country]).astype(np.int64))
         return np.where(unit(number, _OFFICE) < self._office, building, number)
 
     def consignees(self, kind: Ints, country: Ints, u: Floats, v: Floats) -> Parties:
-        """Consignees (n,): ``v`` decides who is seen once or nearly so, and who again and again, and ``u`` which one."""
+        """Return consignees (n,). ``v`` decides how often a consignee returns, and ``u`` which one it is."""
         expected = self._to[kind, country]
         pool = np.maximum(_FEWEST, self._consignee_pool[kind] * expected)
         rank = (pool * u ** self._consignee_skew[kind]).astype(np.int64)
@@ -208,13 +213,14 @@ class Register:
         return Parties(kind, country, number, home, np.zeros(len(kind), dtype=np.int64), number.copy())
 
     def home(self, kind: Ints, country: Ints, number: Hashes) -> Hashes:
-        """Addresses of consignees: flats, pick-up points and forwarders are shared by many."""
+        """Return addresses of consignees. Many share flats, pick-up points and forwarders."""
         many = self._buildings[kind] * self._to[kind, country]
         hall = (unit(number, _BUILDING) ** self._building_skew * np.maximum(_HALL, many)).astype(np.int64)
         building = mix(self._seed, 66, kind * 1000 + country, hall)
         return np.where(many > 0, building, number)
 
-    # -- particulars ----------------------------------------------------------------------------------------------------
+    # -- attributes
+    # -----------------------------------------------------------------------------------------------------
     def person_names(self, country: Ints, number: Hashes) -> NDArray[np.object_]:
         given = self._names.given.take(country, unit(number, _GIVEN))
         return np.asarray(given + " " + self._names.surname.take(country, unit(number, _SURNAME)))
@@ -232,7 +238,7 @@ class Register:
     def consignee_names(self, parties: Parties) -> NDArray[np.object_]:
         person = self.person_names(parties.country, parties.number)
         company = self.company_names(self._consignee_words[parties.kind], parties.country, parties.number)
-        # Part of what goes to forwarders is addressed to their customer.
+        # Some shipments to forwarders name their customer.
         private = (parties.kind <= 2) | (
             (parties.kind == FORWARDER) & (unit(parties.number, _FORM) < self._customer_of_forwarder)
         )
@@ -251,7 +257,7 @@ class Register:
         return np.asarray(np.where(shown, text + label + inside, text), dtype=object)
 
     def places(self, parties: Parties) -> Ints:
-        """Places (n,) as indices of the geography's; the first of a country are the busiest."""
+        """Return places (n,) as indices of the geography's. The first places of a country are the busiest."""
         count = self._geography.n_places[parties.country]
         rank = (unit(parties.address, _PLACE) ** self._place_skew * count).astype(np.int64)
         return np.asarray(self._geography.first_place[parties.country] + rank)
@@ -261,7 +267,7 @@ class Register:
         return np.asarray(codes[place, (unit(address, _CODE) * codes.shape[1]).astype(np.int64)])
 
     def phones(self, dial: NDArray[np.object_], number: Hashes) -> NDArray[np.object_]:
-        """Telephone numbers; the leading 555 keeps them out of use in the North American plan."""
+        """Return telephone numbers. The leading 555 keeps them out of use in the North American plan."""
         digits = (unit(number, _PHONE) * 9_000_000 + 1_000_000).astype(np.int64).astype(str).astype(object)
         return np.asarray("+" + dial + " 555 " + digits, dtype=object)
 

@@ -1,4 +1,4 @@
-"""Shipments of one block of days as arrays: when, where, how, from whom to whom, and with which habits and traces."""
+"""Shipments of one block of days as arrays: time, route, parties, habits and traces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.worlds.own.trade.geography import Geography
 from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, mix, pick, unit
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON, Parties, Register
-from training.worlds.own.trade.trade_lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, Lanes
+from training.worlds.own.trade.trade_lanes import CHANNELS, OCEAN, POSTAL, RAIL, TRUCK, TradeLanes
 
 Bools = NDArray[np.bool_]
 DAY_S: Final = 86400
@@ -28,9 +28,9 @@ _HOURS: Final = tuple(str(hour) for hour in range(24))
 
 @dataclass(slots=True)
 class Shipments:
-    """Parallel arrays (n,); ``time_s`` ascending. ``plan_row``: row of the networks' plan, -1 for honest shipments.
+    """Parallel arrays (n,); ``time_s`` is ascending. ``plan_row``: row of the networks' plan, -1 for lawful shipments.
 
-    ``traces`` (n, TRACES): switches. ``habit``: a hash of the consignor from which its habits follow.
+    ``traces`` (n, TRACES): switches. ``habit``: a hash of the consignor from which its habits are derived.
     """
 
     time_s: Ints
@@ -56,18 +56,18 @@ class Shipments:
 
 
 class Shipper:
-    """Builds the shipments of blocks."""
+    """Builder of the shipments of blocks."""
 
     def __init__(
         self,
         priors: Priors,
-        lanes: Lanes,
+        trade_lanes: TradeLanes,
         register: Register,
         underworld: Underworld,
         goods: Catalogue,
         geography: Geography,
     ) -> None:
-        self._lanes, self._register, self._underworld, self._goods = lanes, register, underworld, goods
+        self._trade_lanes, self._register, self._underworld, self._goods = trade_lanes, register, underworld, goods
         self._base = np.zeros(len(TRACES))
         for trace, name in BASE_RATE.items():
             self._base[T[trace]] = priors.number(name)
@@ -78,7 +78,7 @@ class Shipper:
         several = priors.row("items.several", CONSIGNORS)
         self._kinds_of_several = cumulate(np.diff(self._kinds, axis=1, prepend=0.0) * several)
         self._consignee = cumulate(register.consignee_shares)
-        self._filings = Filings(priors, geography, lanes)
+        self._filings = Filings(priors, geography, trade_lanes)
         hubs = priors.table("route.hubs")
         self._hubs = np.array([geography.index[code] for code in hubs], dtype=np.int64)
         self._hub_shares = cumulate(np.array(list(hubs.values())))
@@ -96,19 +96,19 @@ class Shipper:
         self._split_within = priors.number("habit.split_within_days")
 
     def block(self, first_day: int, per_day: Ints, items: Ints, rng: np.random.Generator) -> tuple[Shipments, Plan]:
-        """Shipments of consecutive days, ``per_day`` (days,) of them, ``items`` (n,) goods items in each."""
+        """Return the shipments of consecutive days: ``per_day`` (days,) shipments with ``items`` (n,) goods items each."""
         n = len(items)
         day_index = first_day + np.repeat(np.arange(len(per_day)), per_day)
         second = (pick(self._hours, rng.random(n)) * 3600 + rng.random(n) * 3600).astype(np.int64)
-        day = self._lanes.first_day + day_index
+        day = self._trade_lanes.first_day + day_index
         time_s = np.sort(day * DAY_S + second)
         cell = np.zeros(n, dtype=np.int64)
-        period = self._lanes.period_of_day[day_index]
+        period = self._trade_lanes.period_of_day[day_index]
         for value in np.unique(period):
             rows = np.flatnonzero(period == value)
-            cell[rows] = pick(self._lanes.cumulative[value], rng.random(len(rows)))
+            cell[rows] = pick(self._trade_lanes.cumulative[value], rng.random(len(rows)))
         pace = max(1.0, float(per_day.mean()))
-        at, sibling = self._underworld.positions(self._lanes.origin[cell], pace, rng)
+        at, sibling = self._underworld.positions(self._trade_lanes.origin[cell], pace, rng)
         plan_row = np.full(n, -1, dtype=np.int64)
         plan_row[at] = np.arange(len(at))
         copied = self._copied(pace, plan_row, rng)
@@ -117,17 +117,20 @@ class Shipper:
         which = rng.random(n)[copied]
         consignor = self._register.consignors(kind, cell, day, which)
         chance = rng.random((4, n))[:, copied]
-        by_kind, who, again = self._register.relations(consignor, self._lanes.destination[cell], chance[0], chance[1:])
+        by_kind, who, again = self._register.relations(
+            consignor, self._trade_lanes.destination[cell], chance[0], chance[1:]
+        )
         consignee_kind = pick(self._consignee[kind], by_kind)
 
-        # Networks take the place of honest shipments; parcels of a split one have the first one's lane and parties.
+        # Networks replace lawful shipments. Parcels of a split consignment share the first one's trade lane and
+        # parties.
         hosts = [
             Host(*row)
             for row in zip(
                 day_index[at].tolist(),
-                self._lanes.origin[cell[at]].tolist(),
-                self._lanes.destination[cell[at]].tolist(),
-                self._lanes.channel[cell[at]].tolist(),
+                self._trade_lanes.origin[cell[at]].tolist(),
+                self._trade_lanes.destination[cell[at]].tolist(),
+                self._trade_lanes.channel[cell[at]].tolist(),
                 kind[at].tolist(),
                 consignee_kind[at].tolist(),
                 (self._register.volume(kind[at], which[at]) < self._little).tolist(),
@@ -149,18 +152,18 @@ class Shipper:
         return shipments, plan
 
     def _copied(self, pace: float, plan_row: Ints, rng: np.random.Generator) -> Ints:
-        """(n,) own position, or for split orders that of an earlier shipment of about the same hours."""
+        """Return each shipment's own position (n,), or for split orders that of an earlier shipment of similar hours."""
         n = len(plan_row)
         own = np.arange(n)
         back = 1 + (rng.random(n) * pace * self._split_within).astype(np.int64)
         earlier = np.maximum(own - back, 0)
         follows = (rng.random(n) < self._split) & (plan_row < 0) & (plan_row[earlier] < 0)
         source = np.where(follows, earlier, own)
-        # One step of copying only: a copy of a copy would chain parties of different hours.
+        # Copy one step only: a copy of a copy would chain parties of different hours.
         return np.where(source[source] == source, source, own)
 
     def _consignor_kinds(self, cell: Ints, items: Ints, rng: np.random.Generator) -> Ints:
-        channel = self._lanes.channel[cell]
+        channel = self._trade_lanes.channel[cell]
         u = rng.random(len(cell))
         return np.where(items > 1, pick(self._kinds_of_several[channel], u), pick(self._kinds[channel], u))
 
@@ -173,33 +176,33 @@ class Shipper:
         return traces
 
     def _replace_consignors(self, parties: Parties, day: Ints, at: Ints, plan: Plan) -> None:
-        """Put networks' own shippers in the place of the hosts', of the same kind and country."""
+        """Replace the hosts' consignors by the networks' own shippers, of the same kind and country."""
         own = plan.shipper > 0
         rows = at[own]
         number, country = plan.shipper[own], parties.country[rows]
         parties.number[rows] = number
         parties.opened_on[rows] = day[rows] - plan.opened_ago[own]
-        # An office with several shippers is in a building with others as often as any other.
+        # An office with several shippers is in a shared building as often as any other.
         parties.address[rows] = self._register.office(np.where(plan.office[own] > 0, plan.office[own], number), country)
         usual = self._register.contacts(number, country)
         parties.contact[rows] = np.where(plan.contact[own] > 0, plan.contact[own], usual)
 
     def _consignees(self, cell: Ints, kind: Ints, who: Floats, again: Floats, u: Floats) -> Parties:
-        parties = self._register.consignees(kind, self._lanes.destination[cell], who, again)
-        # Somebody else of the house or firm takes it in.
+        parties = self._register.consignees(kind, self._trade_lanes.destination[cell], who, again)
+        # Another person of the household or firm receives the shipment.
         other = u < self._other_name[kind]
         parties.number[other] = mix(parties.number[other], 9, (u[other] * 1e6).astype(np.int64) % 3)
         parties.contact[other] = parties.number[other]
         return parties
 
     def _replace_consignees(self, parties: Parties, at: Ints, plan: Plan) -> None:
-        """Put networks' own recipients in the place of the hosts', of the same kind and country."""
+        """Replace the hosts' consignees by the networks' own recipients, of the same kind and country."""
         held = plan.consignee > 0
         rows = at[held]
         parties.number[rows] = plan.consignee[held]
         contact = plan.delivery_contact[held]
         parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[held])
-        # A delivery address among flats, lockers or forwarders is in a building that others use too.
+        # A delivery address among flats, lockers or forwarders is in a shared building, too.
         parties.address[rows] = self._register.home(parties.kind[rows], parties.country[rows], plan.address[held])
 
     def _assemble(
@@ -216,12 +219,12 @@ class Shipper:
     ) -> Shipments:
         n = len(cell)
         origin, destination, channel = (
-            self._lanes.origin[cell],
-            self._lanes.destination[cell],
-            self._lanes.channel[cell],
+            self._trade_lanes.origin[cell],
+            self._trade_lanes.destination[cell],
+            self._trade_lanes.channel[cell],
         )
         habit = mix(consignor.number, 7)
-        # A third country on the way: dispatch from a hub, never from the destination or where the goods are from.
+        # A third country on the route: dispatch from a hub that is neither destination nor origin.
         hub = self._hubs[pick(self._hub_shares, rng.random(n))]
         moved = traces[:, T["R1"]] & (hub != origin) & (hub != destination) & (channel != TRUCK)
         traces[:, T["R1"]] = moved
@@ -234,7 +237,7 @@ class Shipper:
             np.maximum(chance, self._bulk_freight),
             np.where(channel == POSTAL, chance * self._bulk_post, chance),
         )
-        filing = self._filings.draw(destination, channel, day - self._lanes.first_day, bulk, rng)
+        filing = self._filings.draw(destination, channel, day - self._trade_lanes.first_day, bulk, rng)
         known = (unit(habit, 3) < self._known[consignor.kind]) & (day - consignor.opened_on > self._known_after)
         return Shipments(
             time_s,
@@ -258,7 +261,7 @@ class Shipper:
 
 
 def _taken(parties: Parties, rows: Ints) -> Parties:
-    """The parties of some rows, as new arrays."""
+    """Return the parties of some rows as new arrays."""
     return Parties(
         parties.kind[rows],
         parties.country[rows],

@@ -1,4 +1,4 @@
-"""Origins, destinations, channels and days: how much moves where, by year and under each regime."""
+"""Trade lanes: origins, destinations, channels and days, with volumes by year and regime."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ EXPRESS, AIR, POSTAL, TRUCK, OCEAN, RAIL = range(6)
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH: Final = date(1970, 1, 1)
-#: No figure of the priors is about an earlier day.
+#: The priors contain no figure for an earlier day.
 EARLIEST: Final = date(2017, 1, 1)
-#: The middle of a fiscal year of the United States, which begins in October, as part of the calendar year it is named for.
+#: The middle of a United States fiscal year, which begins in October, as a fraction of the calendar year of its name.
 _FISCAL_MIDDLE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
-    """Cells (origin, destination, channel), parallel arrays (cells,), and their ``weight`` (periods, cells).
+class TradeLanes:
+    """Cells (origin, destination, channel) as parallel arrays (cells,), and their ``weight`` (periods, cells).
 
-    A period is a month, or the part of one that is under one regime. ``first_day`` is days since epoch;
-    ``regime_of_day`` (0 before, 1 after the end of the exemption for China and Hong Kong, 2 for all), ``period_of_day``,
+    A period is a month, or the part of a month under one regime. ``first_day`` is in days since epoch.
+    ``regime_of_day`` (0 before, 1 after the end of the exemption for China and Hong Kong, 2 for all),
+    ``period_of_day``,
     ``year_of_day`` (2020.5 is the middle of 2020) and ``volume_of_day``, all (days,), cover the calendar.
     """
 
@@ -45,14 +46,14 @@ class Lanes:
     volume_of_day: Floats
 
     def expected(self) -> Floats:
-        """(cells,) share of each cell in the traffic of the whole calendar."""
+        """Return the share of each cell in the traffic of the whole calendar, shape (cells,)."""
         days = np.bincount(self.period_of_day, self.volume_of_day, len(self.weight))
         share = (days / self.weight.sum(axis=1)) @ self.weight
         return np.asarray(share / share.sum())
 
 
 def calendar(priors: Priors) -> list[date]:
-    """Every day of the world. Raises `BadPrior` for a calendar that is empty or begins before `EARLIEST`."""
+    """Return every day of the world. Raises `BadPrior` for a calendar that is empty or begins before `EARLIEST`."""
     first, last = priors.day("calendar.first_day"), priors.day("calendar.last_day")
     if first < EARLIEST or last < first:
         raise BadPrior(
@@ -62,21 +63,21 @@ def calendar(priors: Priors) -> list[date]:
 
 
 def fraction_of_year(day: date) -> float:
-    """The day as a year with its fraction."""
+    """Return the day as a year with its fraction."""
     return day.year + (day.timetuple().tm_yday - 0.5) / 365.25
 
 
 def _origins(destination: str, priors: Priors) -> dict[str, float]:
     name = (
-        "lanes.origins_to_us"
+        "trade_lanes.origins_to_us"
         if destination == "US"
-        else "lanes.origins_to_eu"
+        else "trade_lanes.origins_to_eu"
         if destination in EU
-        else "lanes.origins_elsewhere"
+        else "trade_lanes.origins_elsewhere"
     )
     shares = dict(priors.table(name))
     rest = shares.pop("OTHER")
-    for code, share in priors.table("lanes.other_origins").items():
+    for code, share in priors.table("trade_lanes.other_origins").items():
         shares[code] = shares.get(code, 0.0) + rest * share
     # Trade inside the customs union crosses no customs border.
     return {
@@ -85,7 +86,9 @@ def _origins(destination: str, priors: Priors) -> dict[str, float]:
 
 
 def _us_channels(priors: Priors, years: Floats) -> Floats:
-    """(periods, channels) to the United States: from the one published year to the other in equal steps of ratio."""
+    """Return the shares of the channels to the United States (periods, channels), interpolated geometrically between two
+    published years.
+    """
     early, late = (priors.row(f"channel.{name}", CHANNELS) for name in ("to_us_2018", "to_us_2024"))
     step = np.clip((years - 2018 - _FISCAL_MIDDLE) / 6, 0, 1)[:, None]
     shares = np.exp((1 - step) * np.log(np.maximum(early, 1e-12)) + step * np.log(np.maximum(late, 1e-12)))
@@ -93,15 +96,17 @@ def _us_channels(priors: Priors, years: Floats) -> Floats:
 
 
 def _volume(priors: Priors, name: str, middle: float, years: Floats) -> Floats:
-    """(periods,) traffic against that of 2024, by a table of yearly sums.
+    """Return traffic relative to 2024 (periods,), from a table of yearly sums.
 
-    Straight lines between the middles of the years, at which the values are such that each year has its published sum;
-    ``middle`` is where in the calendar year that is. After the last year and before the first it stays.
+    The volume is piecewise linear between the middles of the years, with values chosen so that each year has its
+    published
+    sum. ``middle`` is the middle as a fraction of the calendar year. Before the first and after the last year it is
+    constant.
     """
     table = priors.table(name)
     known = sorted(int(key) for key in table)
     total = np.array([table[str(year)] for year in known])
-    # The sum over a year of lines through three middles is an eighth, six eighths and an eighth of their values.
+    # The yearly sum of lines through three middles is an eighth, six eighths and an eighth of their values.
     n = len(known)
     parts = 0.75 * np.eye(n) + 0.125 * (np.eye(n, k=1) + np.eye(n, k=-1))
     parts[0, 0] += 0.125
@@ -110,8 +115,8 @@ def _volume(priors: Priors, name: str, middle: float, years: Floats) -> Floats:
     return np.asarray(np.interp(years, np.array(known) + middle, middles) / table["2024"])
 
 
-def build_lanes(priors: Priors, geography: Geography) -> Lanes:
-    """The cells with their weights in each period. Raises `BadPrior` for a calendar outside what the priors know."""
+def build_trade_lanes(priors: Priors, geography: Geography) -> TradeLanes:
+    """Return the cells with their weights in each period. Raises `BadPrior` for a calendar outside the priors' range."""
     days = calendar(priors)
     bounds = (priors.day("regime.cn_hk_to_us_from"), priors.day("regime.de_minimis_end"))
     regime = np.array([sum(day >= bound for bound in bounds) for day in days], dtype=np.int64)
@@ -127,7 +132,7 @@ def build_lanes(priors: Priors, geography: Geography) -> Lanes:
     eu = geography.in_eu[destination]
     weight[:, us] *= _volume(priors, "volume.us_million", _FISCAL_MIDDLE, years)[:, None]
     weight[:, eu] *= _volume(priors, "volume.eu_to_2024", 0.5, years)[:, None]
-    # Sea and rail consignments were not what the exemption had let grow.
+    # The exemption did not increase consignments by sea and rail.
     eastern = us & np.isin(origin, [geography.index[c] for c in ("CN", "HK")]) & ~np.isin(channel, (OCEAN, RAIL))
     weight[np.ix_(regimes >= 1, eastern)] *= priors.number("regime.cn_hk_to_us_multiplier")
     weight[np.ix_(regimes >= 2, us & (channel == POSTAL))] *= priors.number("regime.postal_to_us_multiplier")
@@ -136,19 +141,19 @@ def build_lanes(priors: Priors, geography: Geography) -> Lanes:
     rhythm = np.array([season[day.month - 1] * week[day.weekday()] for day in days])
     volume = rhythm * weight.sum(axis=1)[period]
     first = (days[0] - EPOCH).days
-    return Lanes(
+    return TradeLanes(
         origin, destination, channel, weight, cumulate(weight), first, regime, period, year, np.asarray(volume)
     )
 
 
 def _cells(priors: Priors, geography: Geography, years: Floats) -> tuple[Ints, Ints, Ints, Floats]:
-    """Origin, destination, channel (cells,) and share (periods, cells) before volumes and regimes."""
+    """Return origin, destination, channel (cells,) and share (periods, cells) before volumes and regimes."""
     cells: list[tuple[int, int, int]] = []
     weights: list[NDArray[np.float64]] = []
     to_us = _us_channels(priors, years)
     elsewhere = np.tile(priors.row("channel.elsewhere", CHANNELS), (len(years), 1))
     by_land = np.tile(priors.row("channel.by_land", CHANNELS), (len(years), 1))
-    for destination, share in priors.table("lanes.destinations").items():
+    for destination, share in priors.table("trade_lanes.destinations").items():
         for origin, part in _origins(destination, priors).items():
             if (origin, destination) in BY_LAND:
                 shares = by_land
