@@ -1,4 +1,4 @@
-"""One world per session."""
+"""One simulated world per session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def world() -> Whole:
 
 @pytest.fixture(scope="session")
 def large_world() -> Whole:
-    """For what hangs on the number of networks: each keeps to its content, and its shipments are opened or not together."""
+    """A world large enough for tests that depend on the number of networks: a network keeps its content, and its
+    shipments are
+    inspected together.
+    """
     return _whole(3 * ROWS)
 
 

@@ -1,4 +1,4 @@
-"""Simulated margins against the published figures and priors behind them."""
+"""Simulated margins compared with published figures and priors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def compared() -> dict[str, Margin]:
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
-def test_a_published_figure_is_what_the_world_shows(figure: Figure, compared: dict[str, Margin]) -> None:
+def test_the_simulated_value_lies_within_the_range_of_the_published_figure(
+    figure: Figure, compared: dict[str, Margin]
+) -> None:
     margin = compared[figure.name]
     assert margin.simulated is not None
     assert margin.low <= margin.simulated <= margin.high, margin
 
 
-def test_each_figure_names_its_source_and_allows_what_was_published() -> None:
+def test_each_figure_names_its_source_and_its_range_includes_the_published_value() -> None:
     assert len({figure.name for figure in FIGURES}) == len(FIGURES) >= 40
     for figure in FIGURES:
         assert figure.low <= figure.published <= figure.high, figure
@@ -41,26 +43,26 @@ def test_each_figure_names_its_source_and_allows_what_was_published() -> None:
 def test_the_margins_of_a_run_are_plain_json(compared: dict[str, Margin]) -> None:
     found = list(compared.values())
     unknown = replace(found[0], simulated=None)
-    told = json.loads(json.dumps(to_json([*found, unknown]), allow_nan=False))
-    assert set(told[0]) == {"figure", "published", "simulated", "low", "high", "ok", "source"}
-    assert told[-1]["simulated"] is None
-    assert told[-1]["ok"] is False
+    document = json.loads(json.dumps(to_json([*found, unknown]), allow_nan=False))
+    assert set(document[0]) == {"figure", "published", "simulated", "low", "high", "ok", "source"}
+    assert document[-1]["simulated"] is None
+    assert document[-1]["ok"] is False
     assert table(found).row_count == len(FIGURES)
 
 
-def test_a_world_that_departs_from_a_figure_is_told() -> None:
+def test_a_world_with_other_priors_misses_the_figures_concerned() -> None:
     priors = load_priors().replaced({"noise.all": 0.30, "noise.express": 0.2, "regime.postal_to_us_multiplier": 0.9})
     observer = Observer(priors)
     for chunk in generate(15_000, 3, priors=priors):
         observer.add(chunk)
     found = {margin.figure: margin for margin in margins(observer.sample(), priors)}
-    # What lies outside the sample's days is not compared.
+    # Figures of other periods are not compared.
     assert 0 < len(found) < len(FIGURES)
-    assert not found["mail to the US a day, after 2025-08-29 against before"].ok
+    assert not found["mail items per day to the US, after 2025-08-29 against before"].ok
     assert found["entry type 86 and section 321 after 2025-08-29"].ok
 
 
-def test_nothing_observed_is_no_sample() -> None:
+def test_an_observer_without_rows_has_no_sample() -> None:
     with pytest.raises(ValueError, match="no rows were observed"):
         Observer(load_priors()).sample()
 
@@ -74,12 +76,12 @@ def test_networks_ship_at_the_prior_rate_and_every_content_occurs(large_world: W
     contents, counts = np.unique(large_world.truth["content"][large_world.illicit].astype(str), return_counts=True)
     assert contents.tolist() == ["analogue", "equipment", "fentanyl", "other_opioid", "precursor"]
     assert counts.min() >= 20
-    # It fills one item of a shipment or several; the others are what they are declared to be.
+    # Illicit goods fill one or several items of a shipment; the other items are as declared.
     shipments = (large_world.of_illicit_shipment & large_world.first).sum()
     assert shipments < large_world.illicit.sum() < large_world.of_illicit_shipment.sum()
 
 
-def test_account_dates_appear_from_the_rule_on(world: Whole) -> None:
+def test_account_dates_appear_once_the_rule_applies(world: Whole) -> None:
     shown = world.office["consignor_account_opened_on"] != ""
     air = np.isin(world.office["channel"], ("express", "air_cargo")) & world.first
     day = world.office["declared_at"]
@@ -91,7 +93,7 @@ def test_account_dates_appear_from_the_rule_on(world: Whole) -> None:
     assert shares[2] > 0.6
 
 
-def test_classification_is_present_and_as_long_as_each_channel_has_it(world: Whole) -> None:
+def test_classification_is_as_frequent_and_as_long_as_each_channel_requires(world: Whole) -> None:
     code = world.office["hs_code"]
     present = code != ""
     assert 0.5 < _share(present, world.office["channel"] == "postal") < 0.75
@@ -100,7 +102,7 @@ def test_classification_is_present_and_as_long_as_each_channel_has_it(world: Who
     lengths = np.array([len(text) for text in code])
     assert set(lengths[good]) == {6, 8, 10}
     assert all(text.isdigit() for text in code[good])
-    # Chapters below ten keep their zero.
+    # Chapters below ten keep their leading zero.
     assert any(text.startswith("09") for text in code[good])
 
 
@@ -114,11 +116,11 @@ def test_parties_repeat_with_heavy_tails_and_many_are_seen_once(world: Whole) ->
     tenants: dict[str, set[str]] = {}
     for door, who in zip(address.tolist(), name.tolist(), strict=True):
         tenants.setdefault(door, set()).add(who)
-    # Blocks of flats, lockers and forwarders: honest addresses with several names are nothing rare.
+    # Flats, lockers and forwarders: lawful addresses with several names are common.
     assert sum(len(names) >= 3 for names in tenants.values()) > 100
 
 
-def test_the_licit_trade_that_looks_illicit_is_there(world: Whole) -> None:
+def test_the_world_contains_lawful_trade_that_resembles_illicit_trade(world: Whole) -> None:
     honest = ~world.of_illicit_shipment
     text = np.array([text.lower() for text in world.office["goods_description"]], dtype=object)
     for words in (
@@ -152,14 +154,14 @@ def test_inspections_have_their_shares_delays_and_imperfect_detection(large_worl
     delay = (known - declared).astype(float) / 86400
     assert delay.min() >= 1
     assert np.quantile(delay, 0.99) <= 20
-    # Nothing is found where nothing was.
+    # An inspection never finds content that is not there.
     assert not (opened & ~large_world.of_illicit_shipment & (large_world.office["content"] != "none")).any()
     by_shipment = large_world.office["content_level"] == "shipment"
     assert by_shipment.any()
     assert set(large_world.office["content"][by_shipment]) <= set(large_world.truth["content"][large_world.illicit])
 
 
-def test_a_random_selection_finds_what_the_traffic_holds(world: Whole) -> None:
+def test_a_random_selection_finds_the_prevalence_of_the_traffic(world: Whole) -> None:
     drawn = world.first & (world.office["inspection"] == "random")
-    # Targeting has taken its part out before: the random share finds the rest, at most the prevalence.
+    # Targeting removes its part first: the random share finds the rest, at most the prevalence.
     assert 0.001 < _share(world.of_illicit_shipment, drawn) < 0.011

@@ -1,4 +1,4 @@
-"""Networks learn: from seizures, from law, and not before they can know; what else they do stays within honest trade."""
+"""Networks learn from seizures and from law, not before they can know of them, and otherwise behave like lawful trade."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST, LAST = date(2025, 4, 14), date(2026, 10, 31)
 
 
 def _priors(**changed: object) -> Priors:
-    """Many shipments of few networks, so that a small world has much of both."""
+    """Priors with many shipments of few networks, so that a small world has enough of both."""
     values = {
         "illicit.prevalence": 0.2,
         "illicit.shipments_per_network": 30.0,
@@ -42,7 +42,7 @@ def _only(reaction: str) -> dict[str, float]:
 
 
 class _Sent:
-    """The shipments of networks in a world, in order: columns of office and truth, one row a shipment."""
+    """The shipments of networks in a world, in order: columns of office and truth, one row per shipment."""
 
     def __init__(self, priors: Priors, rows: int = ROWS) -> None:
         chunks = list(generate(rows, SEED, priors=priors))
@@ -68,11 +68,10 @@ class _Sent:
 
 
 def _returns(sent: _Sent) -> int:
-    """Shipments of a network to the house at which an earlier one of it was seized, known for longer than networks take to
-    hear of it."""
+    """Return the number of a network's shipments to a house with an earlier seizure that the network has learned of."""
     declared, known = sent.days("declared_at"), sent.days("inspected_at")
     door = sent["consignee_address"] + "|" + sent["consignee_postcode"]
-    # Flats, lockers and forwarders have neighbours, houses have none.
+    # Flats, lockers and forwarders have neighbours; houses have none.
     house = np.array(["Apt" not in t and "Locker" not in t and "Suite" not in t and "PMB" not in t for t in door])
     first: dict[tuple[str, str], float] = {}
     for i in np.flatnonzero(sent.seized & house & sent.has("P5")).tolist():
@@ -87,24 +86,26 @@ def _returns(sent: _Sent) -> int:
 
 @pytest.fixture(scope="module")
 def stubborn() -> _Sent:
-    """Networks that do nothing about a seizure nor about law."""
+    """Networks that react neither to seizures nor to law."""
     return _Sent(_priors(illicit__reaction=_only("nothing"), illicit__reacts_to_law=0.0, illicit__address_uses=30.0))
 
 
 @pytest.fixture(scope="module")
 def wary() -> _Sent:
-    """Networks that give up all their parties after a seizure, and follow every change of law."""
+    """Networks that abandon all their parties after a seizure and follow every law change."""
     return _Sent(_priors(illicit__reaction=_only("parties"), illicit__reacts_to_law=1.0, illicit__address_uses=30.0))
 
 
-def test_after_a_seizure_is_known_a_network_ships_to_that_address_no_more(stubborn: _Sent, wary: _Sent) -> None:
+def test_a_network_stops_shipping_to_an_address_after_it_learns_of_a_seizure_there(
+    stubborn: _Sent, wary: _Sent
+) -> None:
     before, after = _returns(stubborn), _returns(wary)
     assert before > 20
-    # In a small world two doors may be of one block of flats, and so read alike.
+    # In a small world two addresses may be in one block of flats and read alike.
     assert after <= 0.2 * before
 
 
-def test_a_network_cannot_know_of_a_seizure_before_the_office_does(wary: _Sent) -> None:
+def test_a_network_does_not_react_before_the_office_knows_of_a_seizure(wary: _Sent) -> None:
     known: dict[str, float] = {}
     for number, day, seized in zip(wary["network_id"], wary.days("inspected_at"), wary.seized, strict=True):
         if seized:
@@ -115,14 +116,14 @@ def test_a_network_cannot_know_of_a_seizure_before_the_office_does(wary: _Sent) 
     assert all(declared[i] > known[wary["network_id"][i]] + 6 for i in reacted)
 
 
-def test_a_network_that_starts_again_has_another_number_and_other_parties() -> None:
+def test_a_restarted_network_has_a_new_number_and_new_parties() -> None:
     sent = _Sent(_priors(illicit__reaction=_only("restart"), illicit__reacts_to_law=0.0), 4_000)
     again = sent["reaction"] == "seizure:restart"
     assert again.sum() > 10
     assert not set(sent["network_id"][again]) & set(sent["network_id"][~again])
 
 
-def test_the_truth_says_what_a_network_last_reacted_to(stubborn: _Sent, wary: _Sent) -> None:
+def test_the_truth_states_the_last_reaction_of_a_network(stubborn: _Sent, wary: _Sent) -> None:
     assert set(stubborn["reaction"]) == {""}
     kinds = {text.partition(":")[0] for text in wary["reaction"]}
     assert {"seizure", "law"} <= kinds
@@ -143,9 +144,9 @@ def _share(planned: list[Consignment], trace: str) -> float:
 
 
 def _moved(craft: Craft, content: str, kind: str, moves: str) -> tuple[list[Consignment], list[Consignment]]:
-    """What a network plans before and after a change of law that concerns it."""
+    """Return a network's plans before and after a law change that concerns it."""
     change = LawChange(date(2025, 11, 10), moves, (content,))
-    # A network that works with all of its trade's typologies, and the same once more.
+    # A network that uses all typologies of its trade, twice.
     one, other = (craft.found(3, content, np.random.default_rng(2)) for _ in range(2))
     craft.after_law(other, change, np.random.default_rng(3))
     assert (one.reaction, other.reaction) == ("", "law:2025-11-10")
@@ -178,19 +179,19 @@ def test_export_licences_move_shipments_to_third_countries(craft: Craft) -> None
     assert _share(after, "R1") > _share(before, "R1") + 0.1
 
 
-def test_account_dates_make_networks_open_fewer_accounts_for_the_purpose(craft: Craft) -> None:
+def test_account_dates_make_networks_open_fewer_new_accounts(craft: Craft) -> None:
     before, after = _moved(craft, "fentanyl", "shop", "accounts")
     assert _share(after, "P1") < 0.8 * _share(before, "P1")
     assert sum(one.shipper > 0 for one in after) < sum(one.shipper > 0 for one in before)
 
 
-def test_stop_words_are_given_up_once_they_are_refused(craft: Craft) -> None:
+def test_networks_stop_using_stop_words_once_they_are_refused(craft: Craft) -> None:
     before, after = _moved(craft, "fentanyl", "shop", "wording")
     assert _share(before, "D1") > 0
     assert _share(after, "D1") == 0
 
 
-def test_after_a_seizure_nothing_of_what_was_seen_is_used_again(craft: Craft) -> None:
+def test_a_network_reuses_nothing_that_was_seen_in_a_seizure(craft: Craft) -> None:
     for number in range(30):
         network = craft.found(number, "fentanyl", np.random.default_rng(number))
         seen = next(one for one in _planned(craft, network, "shop") if one.shipper and one.address)
@@ -202,7 +203,7 @@ def test_after_a_seizure_nothing_of_what_was_seen_is_used_again(craft: Craft) ->
         assert not again or reaction == "nothing"
 
 
-def test_networks_work_in_ways_of_their_own(craft: Craft) -> None:
+def test_networks_differ_in_their_typologies(craft: Craft) -> None:
     usual = Craft(load_priors(), load_catalogue(load_priors()), 5)
     ways = {frozenset(usual.found(n, "precursor", np.random.default_rng(n)).repertoire) for n in range(30)}
     assert len(ways) > 20
@@ -218,7 +219,7 @@ def test_law_changes_are_those_of_the_reference_tables_within_the_calendar() -> 
     assert not law_changes(date(1950, 1, 1), date(1950, 12, 31))
 
 
-def test_parcels_of_a_split_consignment_share_parties_lane_and_about_the_day(stubborn: _Sent) -> None:
+def test_parcels_of_a_split_consignment_share_parties_trade_lane_and_day(stubborn: _Sent) -> None:
     parcels = np.flatnonzero(stubborn.has("M4"))
     assert len(parcels) > 50
     declared = stubborn.days("declared_at")
@@ -226,11 +227,11 @@ def test_parcels_of_a_split_consignment_share_parties_lane_and_about_the_day(stu
         before = next(j for j in range(i - 1, -1, -1) if stubborn["network_id"][j] == stubborn["network_id"][i])
         assert declared[i] - declared[before] < 2
         for name in ("consignor_address", "consignor_country", "consignee_address", "consignee_country", "channel"):
-            # One of the two may have lost its address to a slip.
+            # One of the two may have lost its address to a typing error.
             assert "" in (stubborn[name][i], stubborn[name][before]) or stubborn[name][i] == stubborn[name][before]
 
 
-def test_a_controller_answers_for_several_shippers(stubborn: _Sent) -> None:
+def test_a_contact_may_belong_to_several_shippers(stubborn: _Sent) -> None:
     names: dict[str, set[str]] = {}
     for phone, name in zip(stubborn["consignor_phone"], stubborn["consignor_name"], strict=True):
         if phone:
@@ -238,26 +239,26 @@ def test_a_controller_answers_for_several_shippers(stubborn: _Sent) -> None:
     assert sum(len(own) >= 3 for own in names.values()) > 5
 
 
-def test_networks_leave_contacts_out_as_often_as_honest_declarants_taken_together(craft: Craft) -> None:
+def test_networks_omit_contacts_as_often_as_lawful_declarants_overall(craft: Craft) -> None:
     silence = [craft.found(n, "fentanyl", np.random.default_rng(n)).silence for n in range(400)]
     assert np.mean(silence) == pytest.approx(load_priors().number("habit.no_contact"), abs=0.05)
-    # One network is not like another.
+    # Networks differ from each other.
     assert min(silence) < 0.1 < 0.8 < max(silence)
 
 
-def test_a_watch_list_holds_a_number_from_the_second_its_find_is_known() -> None:
+def test_a_watch_list_contains_a_number_from_the_second_its_find_is_known() -> None:
     watched = WatchList()
     number = np.array([7, 2**63 + 5], dtype=np.uint64)
     assert not watched.holds(number, np.array([100, 100])).any()
     watched.add(number, np.array([50, 200]))
     assert watched.holds(number, np.array([50, 199])).tolist() == [True, False]
     assert watched.holds(np.array([8], dtype=np.uint64), np.array([10**9])).tolist() == [False]
-    # An earlier find counts, a later one changes nothing.
+    # An earlier find counts; a later one changes nothing.
     watched.add(number, np.array([90, 150]))
     assert watched.holds(number, np.array([60, 150])).tolist() == [True, True]
 
 
-def test_the_office_opens_more_of_what_goes_where_it_has_found_something(stubborn: _Sent) -> None:
+def test_the_office_inspects_more_shipments_to_parties_with_finds(stubborn: _Sent) -> None:
     declared, known = stubborn.days("declared_at"), stubborn.days("inspected_at")
     door = stubborn["consignee_address"] + "|" + stubborn["consignee_postcode"]
     since: dict[str, float] = {}

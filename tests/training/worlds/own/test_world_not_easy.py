@@ -1,4 +1,4 @@
-"""The world is hard: no field gives the illicit away, and yet evidence weighed together does."""
+"""The world is hard: no single field reveals illicit shipments, but combined evidence does."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def report(world: Whole) -> TooEasyReport:
     return too_easy.report()
 
 
-def test_every_bar_of_the_too_easy_report_holds(report: TooEasyReport) -> None:
-    """Bars with an interval hold within it."""
+def test_every_limit_of_the_too_easy_report_holds(report: TooEasyReport) -> None:
+    """Limits with an interval hold within it."""
     for bar in report.bars:
         assert bar.ok, bar
 
 
-def test_the_booster_of_artefacts_is_near_to_guessing(report: TooEasyReport) -> None:
+def test_a_booster_on_artefacts_is_close_to_chance(report: TooEasyReport) -> None:
     judged = [bar for bar in report.bars if bar.name.startswith("artefacts")]
     assert len(judged) >= 3
     for bar in judged:
-        # Two intervals' halves of slack: a few dozen networks are judged in each channel.
+        # Allow half the width of two intervals: each channel has only a few dozen networks.
         assert bar.value < bar.limit + 0.05, bar
 
 
-def test_shipments_of_networks_are_no_larger_and_what_is_inside_is_in_any_item(world: Whole) -> None:
+def test_network_shipments_are_no_larger_and_any_item_may_be_illicit(world: Whole) -> None:
     shipment = np.cumsum(world.first) - 1
     items = np.bincount(shipment)[shipment].astype(np.float64)
     assert either_way(items[world.first], world.of_illicit_shipment[world.first]) < 0.54
@@ -49,7 +49,7 @@ def test_shipments_of_networks_are_no_larger_and_what_is_inside_is_in_any_item(w
     assert relative.mean() == pytest.approx(0.5, abs=0.06)
 
 
-def test_networks_mix_traces_and_some_of_what_they_send_shows_next_to_none(world: Whole) -> None:
+def test_networks_combine_traces_and_some_shipments_show_almost_none(world: Whole) -> None:
     rows = world.first & world.of_illicit_shipment
     strength = world.truth["strength"][rows]
     for kind, share in load_priors().table("illicit.strength").items():
@@ -57,7 +57,7 @@ def test_networks_mix_traces_and_some_of_what_they_send_shows_next_to_none(world
     traces = [text.split(";") if text else [] for text in world.truth["typologies"][rows]]
     kinds = {trace for row in traces for trace in row}
     assert len(kinds) >= 20
-    # No trace is on nearly all of what networks send.
+    # No trace is on nearly all shipments of networks.
     assert max(sum(trace in row for row in traces) for trace in kinds) < 0.6 * len(traces)
     networks, sizes = np.unique(world.truth["network_id"][rows].astype(str), return_counts=True)
     assert len(networks) > 40
@@ -65,7 +65,7 @@ def test_networks_mix_traces_and_some_of_what_they_send_shows_next_to_none(world
 
 
 def _fit_of_words_and_chapter(world: Whole, early: Bools) -> Floats:
-    """How usual each row's chapter is for the words of its description, learned on the early rows."""
+    """Return how usual each row's chapter is for the words of its description, fitted on the early rows."""
     words = [re.findall(r"[^\W\d_]{3,}", text.casefold()) for text in world.office["goods_description"]]
     chapter = [code[:2] for code in world.office["hs_code"]]
     pairs: Counter[tuple[str, str]] = Counter()
@@ -82,7 +82,7 @@ def _fit_of_words_and_chapter(world: Whole, early: Bools) -> Floats:
     return np.array([fit(own, code) for own, code in zip(words, chapter, strict=True)])
 
 
-def test_fields_related_to_each_other_find_what_no_field_shows(world: Whole) -> None:
+def test_related_fields_reveal_what_no_single_field_shows(world: Whole) -> None:
     n = len(world.illicit)
     early, middle = np.arange(n) < 0.4 * n, np.arange(n) < 0.75 * n
     fit = _fit_of_words_and_chapter(world, early)
@@ -115,7 +115,7 @@ def test_fields_related_to_each_other_find_what_no_field_shows(world: Whole) -> 
     target = world.illicit[~middle]
     assert auc(target, risk) > 0.7
     alarm = risk > np.quantile(risk[~target], 0.99)
-    # Yet not all of it can be had: shipments without traces stay hidden.
+    # Some shipments stay hidden: those without traces.
     hidden = world.truth["strength"][~middle][target] == "none"
     assert alarm[target].mean() > 0.12
     assert alarm[target][hidden].mean() < 0.1
@@ -129,7 +129,7 @@ def test_check_digits_follow_their_standards() -> None:
     assert air_waybill(np.array(["999"], dtype=object), np.array([1234567])).tolist() == ["999-12345675"]
 
 
-def test_a_typing_slip_changes_a_text_by_one_place() -> None:
+def test_a_typing_error_changes_a_text_in_one_place() -> None:
     for u in np.linspace(0, 0.999, 50):
         text = typo("cotton shirt", float(u), 0.37)
         assert abs(len(text) - len("cotton shirt")) <= 1
@@ -137,7 +137,7 @@ def test_a_typing_slip_changes_a_text_by_one_place() -> None:
     assert typo("ab", 0.5, 0.5) == "ab"
 
 
-def test_attributes_from_numbers_are_even_and_independent() -> None:
+def test_attributes_derived_from_numbers_are_uniform_and_independent() -> None:
     number = np.arange(20_000)
     first, second = unit(number, 1), unit(number, 2)
     assert first.min() >= 0

@@ -1,4 +1,4 @@
-"""The priors: the form of their file, what is refused, and that each of them is behind something."""
+"""Priors: the format of their file, what is refused, and that each of them has an effect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _load(tmp_path: Path, text: str) -> Priors:
     return load_priors(path)
 
 
-def test_values_come_out_as_they_stand_in_the_file(tmp_path: Path) -> None:
+def test_values_are_read_as_written_in_the_file(tmp_path: Path) -> None:
     priors = _load(tmp_path, _text(GOOD))
     assert priors.number("noise.all") == 0.09
     assert priors.day("regime.end") == date(2025, 8, 29)
@@ -63,14 +63,14 @@ def test_values_come_out_as_they_stand_in_the_file(tmp_path: Path) -> None:
         ("regime.end", "days", '"2025-04-14"', "has kind 'days'; expected one of probability"),
     ],
 )
-def test_a_prior_that_cannot_be_used_is_named(tmp_path: Path, name: str, kind: str, value: str, message: str) -> None:
+def test_an_invalid_prior_is_named(tmp_path: Path, name: str, kind: str, value: str, message: str) -> None:
     with pytest.raises(BadPrior) as caught:
         _load(tmp_path, _text({f"assumed.{name}": (kind, value)}))
     assert message in str(caught.value)
     assert "priors.toml" in str(caught.value)
 
 
-def test_basis_and_part_must_agree_and_each_prior_stands_in_one_part(tmp_path: Path) -> None:
+def test_basis_and_part_must_agree_and_each_prior_occurs_in_one_part(tmp_path: Path) -> None:
     text = _text({"published.noise.all": ("probability", "0.09")})
     for wrong, message in (
         (
@@ -96,7 +96,7 @@ def test_basis_and_part_must_agree_and_each_prior_stands_in_one_part(tmp_path: P
         assert message in str(caught.value)
 
 
-def test_an_unknown_prior_or_another_kind_of_it_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_prior_or_one_of_another_kind_is_refused(tmp_path: Path) -> None:
     priors = _load(tmp_path, _text(GOOD))
     for ask, message in (
         (lambda: priors.number("noise.nothing"), "no prior noise.nothing; nearest are noise.all"),
@@ -110,7 +110,7 @@ def test_an_unknown_prior_or_another_kind_of_it_is_refused(tmp_path: Path) -> No
         assert message in str(caught.value)
 
 
-def test_replaced_values_are_checked_like_those_of_the_file_and_leave_it_alone(tmp_path: Path) -> None:
+def test_replaced_values_are_checked_and_do_not_change_the_original(tmp_path: Path) -> None:
     priors = _load(tmp_path, _text(GOOD))
     other = priors.replaced({"noise.all": 0.02, "regime.end": "2024-01-01"})
     assert (other.number("noise.all"), priors.number("noise.all")) == (0.02, 0.09)
@@ -123,7 +123,7 @@ def test_replaced_values_are_checked_like_those_of_the_file_and_leave_it_alone(t
 
 
 @given(st.floats(2000, 2040))
-def test_by_year_is_between_the_years_around_and_stays_outside(year: float) -> None:
+def test_by_year_interpolates_between_years_and_is_constant_outside(year: float) -> None:
     prior = Prior("hs.by_year", "probabilities", {"2018": 0.1, "2020": 0.3, "2021": 0.2}, "assumed", "a test")
     priors = Priors({"hs.by_year": prior})
     value = priors.by_year("hs.by_year", year)
@@ -136,7 +136,7 @@ def test_by_year_is_between_the_years_around_and_stays_outside(year: float) -> N
     assert priors.by_year("hs.by_year", 2019.5) == pytest.approx(0.2)
 
 
-def test_every_prior_of_the_file_says_what_stands_behind_it() -> None:
+def test_every_prior_states_its_source() -> None:
     priors = load_priors()
     assert {prior.basis for prior in priors.by_name.values()} == {"published", "assumed"}
     assert all(len(prior.source) > 10 for prior in priors.by_name.values())
@@ -145,7 +145,7 @@ def test_every_prior_of_the_file_says_what_stands_behind_it() -> None:
             assert any(word in prior.source for word in ("statistics", "policy dates", "calibration")), prior.name
 
 
-def test_every_prior_of_the_file_is_behind_something(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_prior_of_the_file_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[str] = set()
     ask = Priors._get
 
@@ -159,7 +159,7 @@ def test_every_prior_of_the_file_is_behind_something(monkeypatch: pytest.MonkeyP
     assert set(load_priors().by_name) - asked == set()
 
 
-def test_a_world_of_other_priors_is_another_world() -> None:
+def test_other_priors_give_another_world() -> None:
     def shown(share: float) -> float:
         told = {"shown.origin": share}
         chunk = next(generate(3_000, 4, priors=load_priors().replaced(told)))

@@ -21,12 +21,12 @@ def _digest(chunks: list[WorldChunk]) -> str:
     return total.hexdigest()
 
 
-def test_a_seed_gives_the_same_world_again_and_another_seed_another() -> None:
+def test_the_same_seed_gives_the_same_world_and_another_seed_another() -> None:
     assert _digest(list(generate(3_000, 4))) == _digest(list(generate(3_000, 4)))
     assert _digest(list(generate(3_000, 4))) != _digest(list(generate(3_000, 5)))
 
 
-def test_the_rows_do_not_depend_on_the_size_of_the_chunks() -> None:
+def test_the_rows_do_not_depend_on_the_chunk_size() -> None:
     as_made = list(generate(40_000, 2))
     assert len(as_made) > 1
     in_pieces = list(generate(40_000, 2, rows_per_chunk=7_001))
@@ -35,7 +35,7 @@ def test_the_rows_do_not_depend_on_the_size_of_the_chunks() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 9, 501, 20_000])
-def test_exactly_as_many_rows_come_out_as_were_asked_for(rows: int) -> None:
+def test_the_world_has_exactly_the_requested_number_of_rows(rows: int) -> None:
     chunks = list(generate(rows, 3))
     assert sum(chunk.n_rows for chunk in chunks) == rows
     for chunk in chunks:
@@ -49,7 +49,7 @@ def test_columns_are_those_of_the_manifest_and_its_labels_in_order() -> None:
     assert all(isinstance(value, str) for column in chunk.office.values() for value in column)
 
 
-def test_rows_are_in_the_order_of_their_declaration_and_items_of_a_shipment_are_adjacent() -> None:
+def test_rows_are_ordered_by_declaration_and_items_of_a_shipment_are_adjacent() -> None:
     table = sample(8_000, 6)
     assert table["declared_at"] == sorted(table["declared_at"])
     assert "2025-04-14" <= table["declared_at"][0] < table["declared_at"][-1] <= "2026-10-31T23:59:59Z"
@@ -63,7 +63,7 @@ def test_rows_are_in_the_order_of_their_declaration_and_items_of_a_shipment_are_
         previous = shipment
 
 
-def test_shipment_fields_are_the_same_on_each_row_of_a_shipment() -> None:
+def test_shipment_fields_are_equal_on_each_row_of_a_shipment() -> None:
     table = sample(4_000, 6)
     for name in ("declared_at", "consignor_name", "gross_mass_kg", "house_id", "inspection", "consignee_postcode"):
         for i in range(1, 4_000):
@@ -74,19 +74,19 @@ def test_shipment_fields_are_the_same_on_each_row_of_a_shipment() -> None:
 @pytest.mark.parametrize(
     ("rows", "seed", "message"), [(0, 1, "rows is 0; expected at least 1"), (5, -1, "seed is -1; expected 0 or more")]
 )
-def test_impossible_worlds_are_refused(rows: int, seed: int, message: str) -> None:
+def test_an_invalid_world_is_refused(rows: int, seed: int, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         next(generate(rows, seed))
     assert message in str(caught.value)
 
 
-def test_an_impossible_chunk_is_refused() -> None:
+def test_an_invalid_chunk_size_is_refused() -> None:
     with pytest.raises(ValueError) as caught:
         next(generate(5, 1, rows_per_chunk=0))
     assert "rows_per_chunk is 0; expected at least 1" in str(caught.value)
 
 
-def test_csv_and_parquet_hold_the_same_world_and_the_truth_is_kept_apart(tmp_path: Path) -> None:
+def test_csv_and_parquet_contain_the_same_world_and_a_separate_truth(tmp_path: Path) -> None:
     told: list[int] = []
     assert write(tmp_path / "w.csv", tmp_path / "truth.csv", 3_000, 8, told.append) == 3_000
     write(tmp_path / "w.parquet", tmp_path / "truth.parquet", 3_000, 8)
@@ -102,7 +102,7 @@ def test_csv_and_parquet_hold_the_same_world_and_the_truth_is_kept_apart(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["truth.csv", "truth.parquet", "w.csv", "w.parquet"]
 
 
-def test_an_unknown_format_and_one_file_for_both_are_refused(tmp_path: Path) -> None:
+def test_an_unknown_format_and_one_path_for_both_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:
         write(tmp_path / "w.xlsx", None, 10, 1)
     assert "got the extension '.xlsx', but expected .csv, .parquet or .pq" in str(caught.value)
@@ -112,7 +112,7 @@ def test_an_unknown_format_and_one_file_for_both_are_refused(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_write_leaves_no_file_that_looks_whole(tmp_path: Path) -> None:
+def test_an_interrupted_write_leaves_no_file_that_looks_complete(tmp_path: Path) -> None:
     def stop(done: int) -> None:
         raise KeyboardInterrupt
 
@@ -121,7 +121,7 @@ def test_an_interrupted_write_leaves_no_file_that_looks_whole(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_office_tables_do_not_carry_the_truth_of_what_was_not_opened() -> None:
+def test_office_tables_do_not_reveal_uninspected_content() -> None:
     for chunk in generate(20_000, 9):
         closed = chunk.office["inspection"] == "none"
         for name in ("content", "content_level", "inspected_at", "selection_probability"):

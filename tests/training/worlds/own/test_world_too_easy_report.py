@@ -1,7 +1,8 @@
-"""The report on how easy the world is notices what a careless simulator would leave behind.
+"""The report on how easy the world is detects what a careless simulator would leave behind.
 
-The world here has no illicit trade at all: marks are put on shipments drawn at random, so that nothing can tell them from
-the others, until a leak is planted.
+The world here has no illicit trade at all. Marks are put on shipments drawn at random, so that nothing can separate
+them from
+the others until a leak is planted.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _joined(chunks: list[WorldChunk]) -> WorldChunk:
 
 @pytest.fixture(scope="module")
 def marked() -> WorldChunk:
-    """Rows of honest shipments, one in twenty of which carries a mark that means nothing."""
+    """Rows of lawful shipments, one in twenty of which carries a meaningless mark."""
     whole = _joined(list(generate(ROWS, SEED)))
     _, shipment = np.unique(whole.office["shipment_id"].astype(str), return_inverse=True)
     honest = np.bincount(shipment, whole.truth["content"] != "none")[shipment] == 0
@@ -45,7 +46,7 @@ def marked() -> WorldChunk:
     rng = np.random.default_rng(3)
     mark = (rng.random(shipment.max() + 1) < SHARE)[shipment]
     n = len(shipment)
-    # Any item of the shipment: the one with the highest draw.
+    # A random item of the shipment: the one with the highest draw.
     draw = rng.random(n)
     highest = np.zeros(shipment.max() + 1)
     np.maximum.at(highest, shipment, draw)
@@ -71,8 +72,8 @@ def report_without_leak(marked: WorldChunk) -> TooEasyReport:
     return _report(marked)
 
 
-def test_marks_that_mean_nothing_break_no_bar_but_that_of_rare_wordings(report_without_leak: TooEasyReport) -> None:
-    # In so small a world many an honest text stands alone; whether illicit ones do is asked of the real world.
+def test_meaningless_marks_exceed_no_limit_except_that_of_rare_wordings(report_without_leak: TooEasyReport) -> None:
+    # In such a small world many lawful texts occur once; the real world tests whether illicit ones do.
     assert {name for name in _broken(report_without_leak) if "misdeclared" not in name} == set()
     bars = {bar.name: bar for bar in report_without_leak.bars}
     assert any(name.startswith(ARTEFACTS) for name in bars)
@@ -152,7 +153,7 @@ def _common_values(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
         ),
     ],
 )
-def test_a_planted_leak_breaks_its_bar(
+def test_a_planted_leak_exceeds_its_limit(
     marked: WorldChunk, leak: Callable[[dict[str, np.ndarray], np.ndarray], None], bars: list[str]
 ) -> None:
     office = dict(marked.office)
@@ -163,9 +164,7 @@ def test_a_planted_leak_breaks_its_bar(
         assert any(name.startswith(bar) for name in broken), (bar, broken)
 
 
-def test_the_report_is_the_same_however_the_world_is_cut(
-    marked: WorldChunk, report_without_leak: TooEasyReport
-) -> None:
+def test_the_report_does_not_depend_on_the_chunks(marked: WorldChunk, report_without_leak: TooEasyReport) -> None:
     too_easy = TooEasy(seed=1)
     for start in range(0, marked.n_rows, 5_003):
         stop = min(start + 5_003, marked.n_rows)
@@ -179,7 +178,7 @@ def test_the_report_is_the_same_however_the_world_is_cut(
     assert too_easy.report() == report_without_leak
 
 
-def test_all_illicit_and_an_even_share_of_the_honest_are_kept(marked: WorldChunk) -> None:
+def test_all_illicit_and_an_even_sample_of_the_lawful_rows_are_retained(marked: WorldChunk) -> None:
     too_easy = TooEasy(honest_rows=2_000)
     for start in range(0, marked.n_rows, 1_000):
         rows = slice(start, start + 1_000)
@@ -197,7 +196,7 @@ def test_all_illicit_and_an_even_share_of_the_honest_are_kept(marked: WorldChunk
     assert 1_900 < report.sampled_rows - marks < 2_000 + 6 + 2 * marks
 
 
-def test_a_world_without_anything_illicit_is_no_basis(marked: WorldChunk) -> None:
+def test_a_world_without_illicit_rows_is_refused(marked: WorldChunk) -> None:
     honest = np.full(marked.n_rows, "none", dtype=object)
     too_easy = TooEasy()
     too_easy.add(replace(marked, truth=marked.truth | {"content": honest}))
@@ -217,7 +216,7 @@ def test_the_report_is_plain_json_and_a_table(report_without_leak: TooEasyReport
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60))
-def test_the_roc_auc_is_the_share_of_pairs_in_order(pairs: list[tuple[bool, int]]) -> None:
+def test_the_roc_auc_is_the_share_of_ordered_pairs(pairs: list[tuple[bool, int]]) -> None:
     target = np.array([p[0] for p in pairs])
     score = np.array([p[1] for p in pairs], dtype=np.float64)
     if target.all() or not target.any():
@@ -227,7 +226,7 @@ def test_the_roc_auc_is_the_share_of_pairs_in_order(pairs: list[tuple[bool, int]
     assert auc(target, score) == pytest.approx(np.mean((above > 0) + 0.5 * (above == 0)))
 
 
-def test_the_interval_is_wider_where_a_network_sent_many() -> None:
+def test_the_interval_is_wider_if_one_network_sent_many() -> None:
     rng = np.random.default_rng(0)
     target = np.arange(6_000) < 400
     group = np.where(target, np.arange(6_000) // 20, -1)
@@ -239,18 +238,18 @@ def test_the_interval_is_wider_where_a_network_sent_many() -> None:
 
 
 def test_rates_are_learned_on_other_rows() -> None:
-    # Every text stands alone, so that none can say anything of its own row.
+    # Every text occurs once, so that none can reveal its own row.
     target = np.arange(500) % 2 == 0
     rates = out_of_fold_rate(np.arange(500), target, np.arange(500) % 5)
     assert auc(target, rates) < 0.6
-    # Two texts, one always a find: learned on the folds, and known on the rows kept out.
+    # Two texts, one always a find: learned on the folds, and known on the rows left out.
     codes = target.astype(np.int64)
     rates = out_of_fold_rate(codes, target, np.where(np.arange(500) < 300, np.arange(500) % 5, -1))
     assert auc(target, rates) == 1.0
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "", "é", "longer text"]), max_size=12), max_size=6))
-def test_texts_are_counted_and_remembered_where_first(parts: list[list[str]]) -> None:
+def test_texts_are_counted_with_their_first_position(parts: list[list[str]]) -> None:
     seen, everything = Seen(), [text for part in parts for text in part]
     at = 0
     for part in parts:
@@ -276,10 +275,10 @@ def test_texts_are_counted_and_remembered_where_first(parts: list[list[str]]) ->
         ("", -1.0),
     ],
 )
-def test_check_digits_are_checked(text: str, expected: float) -> None:
+def test_check_digits_are_verified(text: str, expected: float) -> None:
     assert check_digit(text) == expected
 
 
-def test_patterns_and_templates_show_the_form_alone() -> None:
+def test_patterns_and_templates_show_only_the_form() -> None:
     assert pattern("G2 7EU") == "A9 9AA"
     assert template("18 x Strickwaren AB-12") == "99 x strickwaren ab-99"

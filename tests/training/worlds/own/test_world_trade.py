@@ -1,4 +1,4 @@
-"""Honest trade: who deals with whom and in what, over which years, and what is written about it."""
+"""Lawful trade: its relations, goods, years and descriptions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def _column(chunks: list[WorldChunk], name: str) -> Texts:
 
 # -- relations ----------------------------------------------------------------------------------------------------------
 def _repeated(world: Whole, rows: NDArray[np.bool_]) -> float:
-    """Share of shipments whose pair of consignor and consignee's door is seen more than once."""
+    """Return the share of shipments whose pair of consignor and consignee address occurs more than once."""
     pair = world.office["consignor_name"] + world.office["consignee_address"] + world.office["consignee_postcode"]
     _, inverse, count = np.unique(pair[rows].astype(str), return_inverse=True, return_counts=True)
     return float((count[inverse] > 1).mean())
 
 
-def test_firms_send_to_the_same_customers_again_and_private_consignees_are_hardly_anybodys_regulars(
+def test_firms_have_regular_customers_and_private_consignees_hardly_return(
     world: Whole,
 ) -> None:
     known = world.first & (world.office["consignor_name"] != "") & (world.office["consignee_address"] != "")
@@ -76,7 +76,7 @@ def register() -> Register:
 
 @given(number=st.integers(1, 2**63), destination=st.integers(0, 20), u=st.floats(0, 0.999), seed=st.integers(0, 99))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_a_standing_customer_is_the_same_every_time_and_others_are_left_to_chance(
+def test_a_regular_customer_is_always_the_same_and_others_are_random(
     register: Register, number: int, destination: int, u: float, seed: int
 ) -> None:
     n = len(CONSIGNORS)
@@ -103,14 +103,14 @@ def test_traders_deal_in_thousands_of_subheadings() -> None:
     assert goods.family.max() < len(FAMILIES)
 
 
-def test_a_sample_of_a_year_holds_many_subheadings_with_heavy_tails(world: Whole) -> None:
+def test_a_sample_of_a_year_has_many_subheadings_with_heavy_tails(world: Whole) -> None:
     six = np.array([code[:6] for code in world.office["hs_code"] if len(code) >= 6])
     codes, count = np.unique(six, return_counts=True)
     assert len(codes) > 1500
     assert np.sort(count)[::-1][:100].sum() > 0.3 * count.sum()
 
 
-def test_names_of_goods_are_a_traders_not_a_lawyers() -> None:
+def test_names_of_goods_are_commercial_not_legal() -> None:
     assert commercial_name("Shirts; men's or boys', of cotton, knitted or crocheted") == "mens cotton knitted shirts"
     assert commercial_name("Machinery; n.e.c. in heading no. 8479") == "machinery"
     assert commercial_name("Wire; 3mm or more, of heading no. 7217, other than coated") == "wire"
@@ -123,7 +123,7 @@ def test_names_of_goods_are_a_traders_not_a_lawyers() -> None:
 
 
 # -- descriptions -------------------------------------------------------------------------------------------------------
-def test_texts_of_a_later_month_were_partly_not_written_before(world: Whole) -> None:
+def test_a_later_month_has_texts_that_earlier_ones_do_not(world: Whole) -> None:
     text = np.array([t.casefold() for t in world.office["goods_description"]], dtype=object)
     n = len(text)
     for illicit in (False, True):
@@ -134,7 +134,7 @@ def test_texts_of_a_later_month_were_partly_not_written_before(world: Whole) -> 
         assert 0.15 < new < 0.75, (illicit, new)
 
 
-def test_forms_of_texts_come_up_over_the_calendar(world: Whole) -> None:
+def test_text_forms_appear_over_the_calendar(world: Whole) -> None:
     text = world.office["goods_description"]
     n = len(text)
     quarter = n // 4
@@ -155,7 +155,7 @@ def test_declarants_write_in_the_languages_of_their_countries(world: Whole) -> N
 
 
 @given(st.text(max_size=120))
-def test_any_text_of_law_gives_a_short_name_or_none(text: str) -> None:
+def test_any_legal_text_gives_a_short_name_or_none(text: str) -> None:
     name = commercial_name(text)
     assert len(name) <= 48 or " " not in name
     assert name == " ".join(name.split())
@@ -173,7 +173,7 @@ def test_a_later_day_has_the_wordings_of_an_earlier_one_and_new_ones() -> None:
         set(book.describe(good, u, plain, plain > 0, np.full(len(good), when)).tolist()) for when in (0.0, 1.0)
     )
     assert len(late - early) > 0.4 * len(late)
-    # The plain names stay.
+    # The plain names stay in use.
     assert {goods.name[i] for i in set(good.tolist())} <= early & late
 
 
@@ -181,7 +181,7 @@ def test_a_later_day_has_the_wordings_of_an_earlier_one_and_new_ones() -> None:
 @pytest.mark.parametrize(
     ("first", "last"), [("2017-01-01", "2017-12-31"), ("2021-06-01", "2022-05-31"), ("2027-01-01", "2027-03-31")]
 )
-def test_the_calendar_may_be_any_from_2017_on(first: str, last: str) -> None:
+def test_the_calendar_may_begin_in_2017_or_later(first: str, last: str) -> None:
     days = date.fromisoformat(first), date.fromisoformat(last)
     chunks = list(generate(3_000, 5, first_day=days[0], last_day=days[1]))
     day = _column(chunks, "declared_at")
@@ -191,7 +191,7 @@ def test_the_calendar_may_be_any_from_2017_on(first: str, last: str) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [("2016-12-31", "2018-01-01"), ("2019-01-02", "2019-01-01")])
-def test_a_calendar_that_is_empty_or_too_early_is_refused(first: str, last: str) -> None:
+def test_an_empty_or_too_early_calendar_is_refused(first: str, last: str) -> None:
     with pytest.raises(ValueError, match=r"expected a first day from 2017-01-01 on and a last day not before it"):
         next(generate(10, 1, first_day=date.fromisoformat(first), last_day=date.fromisoformat(last)))
 
@@ -214,7 +214,7 @@ def test_codes_and_filings_are_those_of_their_time() -> None:
     assert "382219" in codes[1]
 
 
-def test_mail_without_advance_data_lacks_most_and_other_channels_lack_nothing_of_it() -> None:
+def test_mail_without_advance_data_lacks_most_fields_and_other_channels_lack_none() -> None:
     chunks = list(generate(15_000, 5, first_day=date(2017, 1, 1), last_day=date(2017, 12, 31)))
     mail = _column(chunks, "channel") == "postal"
     city, hs, text = (_column(chunks, name) != "" for name in ("consignor_city", "hs_code", "goods_description"))

@@ -1,4 +1,4 @@
-"""A whole simulated world for tests to look at."""
+"""A complete simulated world for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole world: office and truth columns, whether each row is illicit, and which rows begin a shipment."""
+    """A complete world: office and truth columns, whether each row is illicit, and the first rows of shipments."""
 
     office: dict[str, NDArray[np.object_]]
     truth: dict[str, NDArray[np.object_]]
@@ -19,7 +19,7 @@ class Whole:
     of_illicit_shipment: NDArray[np.bool_]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """A column as numbers, NaN where it is blank or no number."""
+        """Return a column as numbers, NaN where it is blank or not a number."""
         out = np.full(len(self.illicit), np.nan)
         for i, text in enumerate(self.office[name]):
             try:
