@@ -1,9 +1,10 @@
-"""Which law controls a substance where and when: by name, or as a member of a class.
+"""Law that controls a substance at a place on a day: by name, or as a member of a class.
 
 A shipment is judged by the law on the day of its declaration. Jurisdictions are ISO 3166 codes, `UN` and `EU`.
 
-What a structure meets (`ClassMatch`) and what the law makes of it are kept apart: a listing by name comes before a class,
-an exemption takes a substance out of a class, and a class controls only while a listing puts it in force.
+The definitions that a structure meets (`ClassMatch`) and the law's result are separate: a listing by name takes
+precedence over a
+class, an exemption removes a substance from a class, and a class controls only while a listing puts it in force.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ _EU_LAW_IN_UK_UNTIL: Final = date(2020, 12, 31)
 
 @cache
 def eu_members() -> frozenset[str]:
-    """Member states of the European Union, ISO alpha-2 (python-stdnum's list)."""
+    """Return the member states of the European Union, ISO alpha-2 (python-stdnum's list)."""
     from stdnum.eu import vat
 
-    # Northern Ireland (XI) is in the VAT area but no member state.
+    # Northern Ireland (XI) is in the VAT area but is no member state.
     return frozenset(state.upper() for state in vat.MEMBER_STATES) - {"XI"}
 
 
 def applies(listing_jurisdiction: str, place: str, on: date) -> bool:
-    """Whether law of ``listing_jurisdiction`` applies in ``place`` on that day.
+    """Return whether law of ``listing_jurisdiction`` applies in ``place`` on that day.
 
     Law of the Union applies to its members, law of a country to its subdivisions (``US`` to ``US-SD``, not the other
     way round). Hong Kong (``HK``) and Macao (``MO``) have their own law: that of ``CN`` does not apply.
@@ -58,7 +59,7 @@ def _by_substance() -> dict[str, tuple[Listing, ...]]:
 
 @cache
 def _limb_begins() -> dict[tuple[str, str], date]:
-    """The limbs that came into force later than the listing of their class."""
+    """Return the limbs that came into force later than the listing of their class."""
     return {
         (row.definition, row.limb): row.effective_from for row in class_definitions() if row.effective_from is not None
     }
@@ -70,7 +71,7 @@ def _exemptions() -> dict[tuple[str, str], ClassExemption]:
 
 
 def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listing, ...]:
-    """Listings of the substance (by name of its row) in force that day; ``None`` asks everywhere.
+    """Return the listings of the substance (by the name of its row) in force on that day; None means all jurisdictions.
 
     Only `listed` and `temporary` count; a listing of unknown date counts on every day.
     """
@@ -83,9 +84,9 @@ def listings(substance: str, on: date, jurisdiction: str | None) -> tuple[Listin
 
 @dataclass(frozen=True, slots=True)
 class ClassControl:
-    """A class definition that a structure meets or may meet, with the listings that put the class in force that day.
+    """A class definition that a structure meets or may meet, with the listings that put the class in force on that day.
 
-    ``exemption`` is what takes, or may take, the substance out of the class all the same.
+    ``exemption`` removes, or may remove, the substance from the class.
     """
 
     match: ClassMatch
@@ -94,12 +95,12 @@ class ClassControl:
 
     @property
     def exempt(self) -> bool:
-        """Whether the class's own words leave the substance out."""
+        """Whether the class's own wording excludes the substance."""
         return self.exemption is not None and self.exemption.effect is Effect.OUTSIDE
 
     @property
     def controls(self) -> bool:
-        """Whether the substance is under control by this class on the day."""
+        """Whether this class controls the substance on the day."""
         return bool(self.listings) and self.match.result == "met" and self.exemption is None
 
 
@@ -114,15 +115,15 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class LegalStatus:
-    """What the law of one day says of a substance.
+    """Legal status of a substance on one day.
 
     Attributes:
         on: the day.
-        jurisdiction: where, ``None`` for everywhere.
-        listings: listings by name in force there and then, also those of the substance that it is a salt of.
+        jurisdiction: the place, None for all.
+        listings: listings by name in force there and then, including those of the substance that it is a salt of.
         classes: class definitions that it meets or may meet there, in force or not.
-        controlled: the result in each jurisdiction whose law says anything.
-        since: the first day of the control in force, as far as it is recorded.
+        controlled: the result in each jurisdiction whose law covers it.
+        since: the first recorded day of the control in force.
     """
 
     on: date
@@ -134,29 +135,30 @@ class LegalStatus:
 
     @property
     def months(self) -> float | None:
-        """Months since control began, as far as it is in force and its first day is recorded."""
+        """Months since control began, if it is in force and its first day is recorded."""
         return None if self.since is None else months((self.on - self.since).days)
 
     @property
     def listed(self) -> bool:
-        """Listed or temporarily listed there and then, by name or as a member of a class."""
+        """Whether it is listed or temporarily listed there and then, by name or as a member of a class."""
         return any(control.by in ("name", "class") for control in self.controlled)
 
     @property
     def listed_in(self) -> tuple[str, ...]:
-        """Whose law lists it: `UN` first, then by code."""
+        """Jurisdictions that list it: `UN` first, then by code."""
         return tuple(control.jurisdiction for control in self.controlled if control.by in ("name", "class"))
 
 
 def months(days: int) -> float:
-    """Days as months."""
+    """Return days as months."""
     return days / _DAYS_PER_MONTH
 
 
 def era(on: date) -> date:
-    """The first day of the time between two changes of law that a day lies in: `date.min` if none came before.
+    """Return the first day of the period between two law changes that contains a day: `date.min` before the first
+    change.
 
-    All its days have one law. Of a `LegalStatus` only the months differ from day to day.
+    All its days have one law. Of a `LegalStatus`, only the months differ from day to day.
     """
     changes = _changes()
     return changes[bisect_right(changes, on) - 1]
@@ -164,7 +166,7 @@ def era(on: date) -> date:
 
 @cache
 def _changes() -> tuple[date, ...]:
-    """Days from which on some law may say something else, ascending."""
+    """Return the days on which some law may change, ascending."""
     days = {date.min, _EU_LAW_IN_UK_UNTIL + timedelta(days=1), *_limb_begins().values()}
     for row in control_listings():
         if row.effective_from is not None:
@@ -175,14 +177,15 @@ def _changes() -> tuple[date, ...]:
 
 
 def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
-    """What the law of a day says of a substance that a text declares or mentions.
+    """Return the legal status on a day of a substance that a text declares or mentions.
 
     Args:
-        match: what was recognised.
+        match: the recognised substance.
         on: the day of the declaration.
-        jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. ``None`` asks everywhere.
+        jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. None means all
+            jurisdictions.
     """
-    # What merely resembles a listed substance is on no list.
+    # A substance that merely resembles a listed one is on no list.
     rows = _named(match) if match.kind != "similar" else ()
     named = tuple(row for row in rows if row.in_force(on) and _applies(row, jurisdiction, on))
     classes = tuple(
@@ -208,7 +211,7 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
 
 
 def _named(match: Match) -> tuple[Listing, ...]:
-    """Listings of the substance's row and of the rows that it is a salt or hydrate of, whenever in force."""
+    """Return the listings of the substance's row and of the rows that it is a salt or hydrate of, at any time."""
     rows = _by_substance().get(match.substance, ())
     for parent in _parents().get(match.substance, ()):
         rows += _by_substance().get(parent, ())
@@ -217,7 +220,9 @@ def _named(match: Match) -> tuple[Listing, ...]:
 
 @cache
 def _parents() -> dict[str, tuple[str, ...]]:
-    """For each row that is a salt or hydrate the rows of its parent: the instruments list a substance with its salts."""
+    """Return, for each row that is a salt or hydrate, the rows of its parent: the instruments list a substance with its
+    salts.
+    """
     from features.reference import substances
     from features.substances.structures import from_smiles
 
@@ -250,5 +255,5 @@ def _in_force(one: ClassMatch, on: date) -> tuple[Listing, ...]:
 
 
 def _since(rows: list[Listing], on: date) -> date | None:
-    """A temporary listing that a permanent one followed counts from the temporary one."""
+    """A permanent listing that follows a temporary one counts from the temporary one."""
     return min((row.effective_from for row in rows if row.effective_from and row.effective_from <= on), default=None)

@@ -1,4 +1,4 @@
-"""What a text was found to declare."""
+"""The substance found in a text."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ WATCHED: Final = frozenset({"fentanyl", "nitazene", "other_opioid", "precursor"}
 
 @dataclass(frozen=True, slots=True)
 class ClassMatch:
-    """A class-wide legal definition and how far a structure answers to it (`meets_definition`, not yet the law's result).
+    """A class definition and how far a structure meets it (`meets_definition`, not yet the law's result).
 
     Attributes:
         definition: identifier of its row in ``class_definitions.csv``.
-        jurisdiction: whose law.
+        jurisdiction: its jurisdiction.
         listing: name of the row in ``control_listings.csv`` that puts the class under control.
-        result: ``met``, or ``possible`` where an open-ended wording may or may not cover it.
+        result: ``met``, or ``possible`` if an open-ended wording may cover it.
         limbs: the limbs by which the structure differs from the parent, ``parent`` for the parent itself.
     """
 
@@ -50,22 +50,24 @@ class Match:
 
     Attributes:
         kind: ``exact`` by name, synonym or abbreviation; ``identifier`` by CAS number, SMILES, InChI or InChIKey;
-            ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name with
-            typing errors; ``class`` by a structure that is on no list but meets a class-wide definition; ``mention`` where
-            the text names the substance without declaring it; ``similar`` where a structure only resembles a listed one.
-        substance: name of the reference row; of a substance without one, its declared name.
+            ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name
+            with
+            typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
+            the text names the substance without declaring it; ``similar`` if a structure only resembles a listed one.
+        substance: name of the reference row; its declared name if it has none.
         group: its group, or ``benign``.
-        matched_text: the piece of the declared text that was recognised.
-        cas: CAS number, empty where not known.
-        inchikey: InChIKey, empty where not known.
+        matched_text: the recognised piece of the declared text.
+        cas: CAS number, empty if unknown.
+        inchikey: InChIKey, empty if unknown.
         hit: whether a watched substance is declared; never for a mention or a similar structure.
         ambiguous: an abbreviation with other meanings, or a name inside a longer one.
-        confidence: 0..1, how surely the text means this substance; not a probability of illicit content.
-        context: what the words around it say (``test``, ``publication``, ``denied``, ``permit`` ...), empty where nothing.
-        smiles: structure without salt and water, canonical; empty where not known.
-        classes: the class-wide definitions that the structure meets or may meet.
-        nearest: the listed substance whose structure is most like it, and ``similarity`` (Tanimoto, 0..1) to that;
-            empty and ``None`` where no structure is known or the substance itself is listed.
+        confidence: 0..1, the certainty that the text means this substance; not a probability of illicit content.
+        context: the meaning of the surrounding words (``test``, ``publication``, ``denied``, ``permit`` ...), empty
+            for none.
+        smiles: canonical structure without salt and water; empty if unknown.
+        classes: the class definitions that the structure meets or may meet.
+        nearest: the listed substance with the most similar structure, and ``similarity`` (Tanimoto, 0..1) to it;
+            empty and None if no structure is known or the substance itself is listed.
         evidence: how it was recognised, in plain sentences.
     """
 
@@ -86,5 +88,5 @@ class Match:
     evidence: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
-        # Of the many fields these tell nearly all matches apart.
+        # These few fields distinguish nearly all matches.
         return hash((self.substance, self.matched_text, self.kind))

@@ -1,8 +1,9 @@
-"""Brings names of chemicals, however written, to one form, and cuts text into the tokens that names are matched on.
+"""One canonical form for names of chemicals, and the tokens on which names are matched.
 
 Declared names differ in letter case, width, accents, Greek letters written as symbols or words, look-alike letters of
-other alphabets, and in whether hyphens, blanks, brackets and primes stand between their parts. All of that goes here;
-what it leaves are runs of lower-case letters, runs of digits, and the single characters of scripts without blanks.
+other alphabets, and in hyphens, blanks, brackets and primes between their parts. Normalisation removes these
+differences.
+Runs of lower-case letters, runs of digits, and the single characters of scripts without blanks remain.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from typing import Final
 
 from features.texts.scan import mixes_letters_and_figures, name_tokens
 
-# Greek letters that stand alone are locants and are spelled out; beside Latin letters they imitate one (below).
+# Greek letters that stand alone are locants and are spelled out. Next to Latin letters they imitate one (below).
 _GREEK_NAMES: Final = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ω": "omega"}
 _LONE_GREEK: Final = re.compile(f"(?<![^\\W\\d_])([{''.join(_GREEK_NAMES)}])(?![^\\W\\d_])")
 _GREEK: Final = frozenset(_GREEK_NAMES)
-# A sharp s where a locant belongs was meant as a beta.
+# A sharp s in the position of a locant is a beta.
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
 _SMALL_KANA: Final = dict(zip("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ", strict=True))
-# Traditional characters of chemical names and the simplified ones under which they are looked for.
+# Traditional characters of chemical names and the simplified ones that the lookup uses.
 _TRADITIONAL: Final = dict(
     zip("醯鹽氫異環鄰間對羥銨單雙檢測試紙劑無書體號標準", "酰盐氢异环邻间对羟铵单双检测试纸剂无书体号标准", strict=True)
 )
@@ -35,7 +36,7 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict(zip("αβγεηικνορτυχωμδ", "abyenikvoptuxwud", strict=True)),
         **dict(zip("ıɑɡʟℓł", "iaglll", strict=True)),
         "ø": "o",
-        # Arabic letters that writers use for one another, and the stroke that only stretches a word.
+        # Arabic letters that writers interchange, and the stroke that only stretches a word.
         **dict(zip("ىةٱ", "يها", strict=True)),
         "ـ": "",
         **_SMALL_KANA,
@@ -44,10 +45,10 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict.fromkeys("\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\ufe58\ufe63\uff0d", "-"),
     }
 )
-# A soft hyphen is a hyphen to the writer of a CAS number: it is turned into one, not dropped as the other invisible signs.
+# A soft hyphen becomes a hyphen, because writers of CAS numbers mean one. Other invisible characters are dropped.
 _KEPT_INVISIBLE: Final = "\u00ad"
 
-# Two spellings of one fragment. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and is left.
+# Two spellings of one fragment. 2-phenylethyl is phenethyl; after the locant 1 it is the other isomer and stays.
 _FRAGMENTS: Final = re.compile(
     r"(?<!\d)2[ -]*phenyl[ -]*ethyl"
     r"|(?P<beside>(?<!\d)(?<!\d )1[ -]*)phenyl[ -]*ethyl(?=[ -]*4[ -]*(?:piperid|anilino))"
@@ -56,7 +57,7 @@ _FRAGMENTS: Final = re.compile(
     r"|(?:f|ph)entan[iy]l|piperidinone|piperidyl|phenyl[ -]?amino(?!m)|sulph|propionamide|propanoyl|propanoic|butanoyl"
     r"|butyramide|(?<![a-z])t(?:ert)?[ -]*but(?:yl)?oxy[ -]*carbonyl|(?<![a-z])t[ -]*boc(?![a-z])|(?<![a-z])t[ -]*butyl"
 )
-# Each of the fragments has one of these in it, within one word.
+# Each of the fragments contains one of these, within one word.
 _IN_FRAGMENTS: Final = re.compile(
     "phenyl|(?:f|ph)entan[iy]l|piperidinone|piperidyl|sulph|propionamide|propano|butanoyl|butyramide|butyl|butoxy|boc$"
 )
@@ -74,15 +75,15 @@ _FRAGMENT: Final = {
     "butanoyl": "butyryl",
     "butyramide": "butanamide",
 }
-#: Scripts written without blanks between words, or with particles glued to them: each character is a token.
+#: Scripts written without blanks between words, or with attached particles: each character is a token.
 UNSPACED: Final = (
     "\u3005\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
 )
 TOKEN: Final = re.compile(rf"[^\W\d_{UNSPACED}]+|\d+|[{UNSPACED}]")
-#: The shape of a CAS number in folded text, in its three parts; whether the check digit is right is not looked at.
+#: The form of a CAS number in folded text, in its three parts. The check digit is not verified.
 CAS: Final = re.compile(r"(?<![\d-])(\d{2,7}) ?- ?(\d{2}) ?- ?(\d)(?![\d-])", re.ASCII)
 
-# Words that say in what form, amount or grade a substance comes, not which one it is.
+# Words that describe the form, amount or grade of a substance, not its identity.
 _SALTS: Final = (
     r"(?:mono|di|tri|hemi|sesqui)?[ -]?(?:hydrochlor(?:ide?|o)|hydrobrom(?:ide?|o)|hydrat(?:e[ds]?)?)|[2x]?[ ]?[.·*]?hcl|hbr"
     "|citrate|oxalate|sulfate|tartrate|maleate|fumarate|phosphate|mesylate|tosylate|acetate|lactate|succinate|nitrate"
@@ -98,25 +99,25 @@ _QUALIFIERS: Final = re.compile(
     r"(?:min\b\.?|purity\b|pure\b|\+)?[)\]]?|\bpurity\b|(?:盐酸|塩酸)盐?塩?|水合物|一水|염산염?)"
 )
 
-# Digits and signs that imitate letters. The letters i and l, and the figure that looks like both, become one.
+# Digits and signs that imitate letters. The letters i and l, and the digit that resembles both, become one.
 _SKELETON: Final = str.maketrans("0134@$!|578962€+i", "oleaasllstbggzetl")
 _DISGUISED: Final = re.compile(r"[a-z0-9@$!|€+]{5,}")
 _LETTER: Final = re.compile(r"[a-z]")
 _LEADING_LOCANT: Final = re.compile(r"\d{1,2}(?=\D)")
 
 
-# Beside Latin letters it imitates an n; in a Russian word it stays what it is.
+# Next to Latin letters it imitates an n; in a Russian word it stays unchanged.
 _LATIN_BESIDE_PE: Final = re.compile(r"(?<=[a-z])п|п(?=[a-z])")
 
 
 class _Visible(dict[int, int | None]):
-    """For `str.translate`: takes out accents and invisible signs; filled as characters are met."""
+    """Mapping for `str.translate` that removes accents and invisible characters. It is filled as characters occur."""
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
         category = unicodedata.category(char)
         gone = category in ("Mn", "Me", "Cf") and char not in _KEPT_INVISIBLE
-        # A number sign that has no figures to stand for it is neither letter nor digit.
+        # A number sign without a digit equivalent is neither letter nor digit.
         self[code] = None if gone else 0x20 if category in ("No", "Nl") else code
         return self[code]
 
@@ -125,9 +126,9 @@ _VISIBLE: Final = _Visible()
 
 
 def fold(text: str) -> str:
-    """Compatibility forms, letter case, accents, look-alike letters and dashes made one; punctuation is kept.
+    """Unify compatibility forms, letter case, accents, look-alike letters and dashes; keep punctuation.
 
-    Invisible signs go, character references of HTML are resolved.
+    Invisible characters are removed and HTML character references resolved.
 
     >>> fold("Асetyl-ＦΕNTΑNYL"), fold("α–Méthyl"), fold("&alpha;-methyl")
     ('acetyl-fentanyl', 'alpha-methyl', 'alpha-methyl')
@@ -163,8 +164,8 @@ def _same_fragment(match: re.Match[str]) -> str:
 
 
 def spell(folded: str) -> str:
-    """Folded text with the fragments of chemical names that have two spellings brought to one."""
-    # Most goods descriptions hold none of these letters in a row, and the expression is dear.
+    """Return folded text in which fragments of chemical names with two spellings have one."""
+    # Most goods descriptions contain none of these letter sequences, and the expression is expensive.
     if (
         "phen" in folded
         or "fentan" in folded
@@ -179,15 +180,14 @@ def spell(folded: str) -> str:
 
 
 def may_hold_fragment(word: str) -> bool:
-    """Whether a word of a folded text, letters from a to z, may be a part of what `spell` brings to one spelling."""
+    """Return whether a word of a folded text (letters a to z) may be part of a fragment that `spell` rewrites."""
     return _IN_FRAGMENTS.search(word) is not None
 
 
 def spellings(folded: str, unspelled: int = 2) -> list[str]:
-    """The spelled text first, then the texts in which up to so many fragments are left as they were written.
+    """Return the spelled text, then texts in which up to ``unspelled`` fragments stay as written.
 
-    A typing error within a fragment keeps `spell` from bringing it to its one spelling; so a misspelt text is compared with
-    these.
+    A typing error within a fragment hides it from `spell`, so a misspelt text is compared with these.
     """
     found = list(_FRAGMENTS.finditer(folded))
     texts: dict[str, None] = {}
@@ -203,12 +203,12 @@ def spellings(folded: str, unspelled: int = 2) -> list[str]:
 
 
 def tokens(spelled: str) -> list[str]:
-    """Runs of letters, runs of digits, and single characters of unspaced scripts, in order."""
+    """Return runs of letters, runs of digits, and single characters of unspaced scripts, in order."""
     return name_tokens(spelled)
 
 
 def normalise(text: str) -> str:
-    """The form on which names are compared: tokens joined by single blanks.
+    """Return the form on which names are compared: tokens joined by single blanks.
 
     Idempotent, and the same for any letter case, width and separator.
 
@@ -219,9 +219,9 @@ def normalise(text: str) -> str:
 
 
 def _settled(pieces: list[str]) -> str:
-    """The tokens of a spelled text joined by single blanks."""
+    """Return the tokens of a spelled text joined by single blanks."""
     current = " ".join(pieces)
-    # Dropping separators can bring two halves of a fragment together; a second round then settles it.
+    # Without separators, two halves of a fragment can meet; a second round then rewrites them.
     while (again := spell(current)) != current:
         previous, current = current, " ".join(tokens(again))
         if current == previous:
@@ -230,27 +230,27 @@ def _settled(pieces: list[str]) -> str:
 
 
 def compact(text: str) -> str:
-    """`normalise` without blanks: the key of the index, since names are written with and without gaps."""
+    """Return `normalise` without blanks: the key of the index, since names are written with and without gaps."""
     return compacted(tokens(spell(fold(text))))
 
 
 def compacted(pieces: list[str]) -> str:
-    """`compact` of a text from the tokens of its spelled form."""
+    """Return `compact` of a text from the tokens of its spelled form."""
     return _settled(pieces).replace(" ", "")
 
 
 def core(text: str) -> str:
-    """`compact` of the name without its salt, hydrate, form, grade, purity and amount.
+    """Return `compact` of the name without its salt, hydrate, form, grade, purity and amount.
 
     >>> core("4-Piperidone hydrochloride, AR grade, 98%"), core("Sufentanil citrate"), core("4-piperidone.HCl 25 kg")
     ('4piperidone', 'sufentanyl', '4piperidone')
     """
-    # One blank at a time: the expression's optional blanks must not be tried on long runs of them.
+    # Collapse blanks first: the expression's optional blanks backtrack on long runs of them.
     return compact(_QUALIFIERS.sub(" ", " ".join(spell(fold(text)).split())))
 
 
 def skeleton(word: str) -> str:
-    """The word with figures and signs read as the letters they imitate, of the same length.
+    """Return the word with digits and signs read as the letters they imitate, in the same length.
 
     >>> skeleton("f3nt4ny1") == skeleton("fentanyl") == skeleton("fentanyi")
     True
@@ -259,14 +259,14 @@ def skeleton(word: str) -> str:
 
 
 def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
-    """The text with figures in words read as letters, where that gives a known word; ``None`` where it gives none.
+    """Return the text with digits in words read as letters if that gives a known word; otherwise None.
 
-    Only words that mix letters with figures or signs are read so. A leading locant stays one: ``4piperid0ne`` is
-    4-piperidone. The length and with it every position stays the same.
+    Only words that mix letters with digits or signs are rewritten. A leading locant stays one: ``4piperid0ne`` is
+    4-piperidone. The length, and with it every position, stays the same.
 
     Args:
-        spelled: the text as `spell` gives it.
-        words: skeleton -> the word itself, for all words that are looked for.
+        spelled: the output of `spell`.
+        words: skeleton -> the word itself, for all words of interest.
     """
     if not mixes_letters_and_figures(spelled):
         return None
@@ -294,15 +294,15 @@ def reveal(spelled: str, words: Mapping[str, str]) -> str | None:
 
 
 def _ending_in_il(word: str, words: Mapping[str, str]) -> str | None:
-    """The word that a disguised one in -il stands for: names are spelled with -yl."""
+    """Return the word that a disguised one in -il represents: names are spelled with -yl."""
     return words.get(skeleton(word[:-2] + "yl")) if word[-2:] in ("il", "i1", "1l") else None
 
 
 def original(text: str, spelled: str, start: int, end: int) -> str:
-    """The declared text between two positions of its spelled form.
+    """Return the declared text between two positions of its spelled form.
 
-    Where folding has moved positions, it is the first run of words that comes to the same letters and digits; where there is
-    none, the piece is given as spelled.
+    If folding moved positions, it is the first run of words with the same letters and digits; if there is
+    none, the piece is returned as spelled.
     """
     wanted = spelled[start:end]
     piece = text[start:end]
@@ -310,7 +310,7 @@ def original(text: str, spelled: str, start: int, end: int) -> str:
         return piece
     key = "".join(tokens(wanted))
     spans = [found.span() for found in TOKEN.finditer(text)]
-    # Folding seldom halves or doubles a name, so that few runs of words are compared.
+    # Folding seldom halves or doubles a name, so few runs of words need a comparison.
     least, most = len(key) // 2, 3 * len(wanted) + 8
     for first, _ in spans:
         for _, last in spans:

@@ -1,8 +1,10 @@
-"""Writes the structure that the parts of a composed name describe.
+"""Structures described by the parts of a composed name.
 
-Rules of place, as the named listings use them: a primed locant stands on the phenyl ring of the phenethyl group, alpha
-and beta on its chain (primed on the acyl group), ``3-`` with an alkyl group on the piperidine ring, every other locant
-on the aniline ring. An acyl group replaces propionyl. On a nitazene the prefix is the substituent of the benzyl group.
+Positions follow the usage of the named listings: a primed locant is on the phenyl ring of the phenethyl group, alpha
+and beta are on its chain (primed: on the acyl group), ``3-`` with an alkyl group is on the piperidine ring, and every
+other
+locant is on the aniline ring. An acyl group replaces propionyl. In a nitazene, the prefix is the substituent of the
+benzyl group.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from features.substances.read.translations import LOCANTS
 
 
 class UnclearError(Exception):
-    """The parts do not describe one structure."""
+    """The parts do not describe exactly one structure."""
 
 
-# What stands at the fourth carbon of the piperidine ring, and the ring at the end of the phenethyl group, by stem.
+# Substituent at the fourth carbon of the piperidine ring, and the ring at the end of the phenethyl group, by stem.
 _ESTER: Final = "C(=O)OC"
 _ETHER: Final = "COC"
 _BOC: Final = "C(=O)OC(C)(C)C"
@@ -31,7 +33,7 @@ _FENTANYLS: Final = {
 }
 _METHYLATED: Final = frozenset({"lofentanil"})
 _NITAZENES: Final = {"nitazene": "", "nitazepyne": "N2CCCC2", "nitazepipne": "N2CCCCC2"}
-# What takes the place of the diethylamino group.
+# Replacements of the diethylamino group.
 _AMINES: Final = {
     "desethyl": "NCC",
     "nor": "NCC",
@@ -41,7 +43,7 @@ _AMINES: Final = {
 }
 #: Parts that a composed name can end in.
 STEMS: Final = frozenset({*_FENTANYLS, *_NITAZENES})
-# Parts that put something in the place of the phenethyl group.
+# Parts that replace the phenethyl group.
 _TAILS: Final = {
     ("furanyl", "ethyl"): "CCc2ccco2",
     ("thienyl", "ethyl"): "CCc2cccs2",
@@ -66,7 +68,7 @@ def _fragment(role: Role) -> dict[tuple[str, ...], str]:
 
 @dataclass(slots=True)
 class _Molecule:
-    """What the parts read so far say."""
+    """The molecule described by the parts read so far."""
 
     acyl: str | None = None
     aniline: dict[int, str] = field(default_factory=dict)
@@ -82,14 +84,15 @@ class _Molecule:
 
 
 def structure(parts: tuple[str, ...]) -> tuple[str, bool]:
-    """The SMILES that parts describe, and whether they say every position.
+    """Return the SMILES that parts describe, and whether they state every position.
 
     Args:
-        parts: parts of the tables, digits and ``N`` from left to right, a locant with a prime ends in ``'``; the last one
-            is of `STEMS`.
+        parts: parts of the tables, digits and ``N`` from left to right. A locant with a prime ends in ``'``; the last
+            part
+            is one of `STEMS`.
 
     Raises:
-        UnclearError: they describe none, or not one.
+        UnclearError: they describe no structure, or several.
     """
     if parts[-1] in _NITAZENES:
         return _nitazene(parts[:-1], parts[-1])
@@ -133,14 +136,16 @@ def structure(parts: tuple[str, ...]) -> tuple[str, bool]:
 
 
 def _is_substituent(part: str, locant: str, *, alone: bool) -> bool:
-    """Whether what could begin an acyl group is a substituent, as its locant says: para-methoxy acetyl."""
+    """Return whether a possible beginning of an acyl group is a substituent instead, as its locant shows: para-methoxy
+    acetyl.
+    """
     if alone:
         return locant.rstrip("'") in _GREEK and (part,) in _fragment(Role.SIDE_CHAIN)
     return (part,) in _fragment(Role.SUBSTITUENT)
 
 
 def _replace_tail(molecule: _Molecule, tail: str, locants: list[str]) -> None:
-    """Takes the phenethyl group away; benzyl, with or without "N", may take its place once more."""
+    """Remove the phenethyl group. Benzyl, with or without "N", may replace it once more."""
     if locants not in ([], [NITROGEN]) or (molecule.tail and tail) or (molecule.tail == "" == tail):
         raise UnclearError
     molecule.tail = tail or molecule.tail or ""
@@ -165,7 +170,7 @@ def _longest(parts: tuple[str, ...], role: Role) -> tuple[int, str]:
 
 
 def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, sulfur: bool = False) -> None:
-    """Puts one kind of substituent, or what binds it through sulfur, where its locants say."""
+    """Put one kind of substituent, or what binds it through sulfur, at its locants."""
     smiles = _fragment(Role.SUBSTITUENT).get((part,))
     if sulfur:
         if part not in _ALKYLS:
@@ -175,7 +180,7 @@ def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, su
     if side is None:
         raise UnclearError
     if not locants:
-        # The position is not said. Of the isomers the para form is the one that is met most.
+        # The position is not stated. The para form is the most frequent isomer.
         if smiles is None or count != 1:
             raise UnclearError
         locants, molecule.certain = ["para"], False
@@ -204,14 +209,14 @@ def _place(molecule: _Molecule, locants: list[str], part: str, count: int, *, su
 
 
 def _ring(substituents: dict[int, str], number: int) -> str:
-    """A phenyl ring, bound at its first atom, with substituents at places 2 to 6."""
+    """Return a phenyl ring, bound at its first atom, with substituents at positions 2 to 6."""
     atoms = ["c" + (f"({substituents[place]})" if place in substituents else "") for place in range(2, 7)]
     atoms[-1] = f"c{number}" + (f"({substituents[6]})" if 6 in substituents else "")
     return f"c{number}" + "".join(atoms)
 
 
 def _fentanyl(molecule: _Molecule, stem: str) -> str:
-    """Fentanyl, or the stem's own variant of it, with what was put in place."""
+    """Return fentanyl, or the stem's variant of it, with its substituents."""
     fourth, end = _FENTANYLS[stem]
     if fourth and molecule.fourth:
         raise UnclearError
@@ -243,12 +248,12 @@ def _fentanyl(molecule: _Molecule, stem: str) -> str:
 
 
 def _renumbered(smiles: str) -> str:
-    """Ring closures of a side chain moved out of the way of the rings around it."""
+    """Renumber the ring closures of a side chain, so that they differ from those of the rings around it."""
     return smiles.replace("c1", "c3")
 
 
 def _with_acyl_chain(acyl: str, substituents: dict[str, str]) -> str:
-    """The acyl group with substituents at the carbons beside (alpha) and next but one to (beta) its carbonyl group."""
+    """Return the acyl group with substituents at the carbons next to (alpha) and second from (beta) its carbonyl group."""
     if not substituents:
         return acyl
     chain = acyl.removeprefix("C(=O)")
@@ -267,9 +272,9 @@ def _with_acyl_chain(acyl: str, substituents: dict[str, str]) -> str:
 
 
 def _nitazene(parts: tuple[str, ...], stem: str) -> tuple[str, bool]:
-    """A nitazene by the prefix of its ring, with what its amine and nitro group were replaced by."""
+    """Return a nitazene from the prefix of its ring, with the replacements of its amine and nitro group."""
     amine, ring, nitro = _NITAZENES[stem], "", "[N+](=O)[O-]"
-    # "N" says what the next word says anyway.
+    # "N" repeats what the next word says.
     parts = tuple(part for part in parts if part != NITROGEN)
     at = 0
     while at < len(parts):
@@ -298,5 +303,5 @@ def _nitazene(parts: tuple[str, ...], stem: str) -> tuple[str, bool]:
     if not ring:
         raise UnclearError
     place = f"({nitro})" if nitro else ""
-    # The ring of the benzyl group keeps its own closures 1 and 2 inside its branch.
+    # The ring of the benzyl group keeps closures 1 and 2 inside its branch.
     return f"C({ring})c1nc3cc{place}ccc3n1CC{amine or 'N(CC)CC'}", True

@@ -1,9 +1,11 @@
-"""Reads the composed name of an analogue that nobody has listed, and writes its structure.
+"""Composed names of unlisted analogues, and their structures.
 
 ``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names
-follow rules, in every language of the part tables: the parts before the stem are read from right to left, each is given
-its place in the molecule, and the pieces of structure of `name_fragments.csv` make a SMILES that class-wide definitions
-can be tested on (`analogue_structures`).
+follow rules in every language of the part tables. The parts before the stem are read from right to left, each is
+assigned
+its position in the molecule, and the structure pieces of `name_fragments.csv` form a SMILES on which class
+definitions
+are tested (`analogue_structures`).
 """
 
 from __future__ import annotations
@@ -28,10 +30,10 @@ class Analogue:
 
     Attributes:
         start, end: its position in the spelled text.
-        parts: parts of the tables from left to right, digits and single letters as they stand, the stem last.
-        smiles: the structure, not canonical; empty where the parts do not say one.
-        certain: false where there is no structure, where the name leaves a position open and the usual one (para) was
-            taken, or where what stands around the name may make it another one.
+        parts: parts of the tables from left to right, digits and single letters unchanged, the stem last.
+        smiles: the structure, not canonical; empty if the parts do not determine one.
+        certain: false if there is no structure, if the name omits a position and the usual one (para) was
+            assumed, or if the surrounding text may make it another name.
     """
 
     start: int
@@ -41,7 +43,7 @@ class Analogue:
     certain: bool
 
 
-# These end a name or stand inside a systematic one; as words they are too common to begin a name.
+# These end a name or occur inside a systematic one. As words they are too common to begin a name.
 _NEVER_FIRST: Final = frozenset(
     re.findall(
         r"\w+",
@@ -49,23 +51,23 @@ _NEVER_FIRST: Final = frozenset(
         " benzamide carboxamide enamide propionanilide prop but propan butan ethan ethane benzene ap propionic oxo hydro",
     )
 )
-# The Arabic article, alone or joined with "and", "with", "for", is glued to the name.
+# The Arabic article, alone or joined with "and", "with", "for", is attached to the name.
 _ARTICLE: Final = re.compile(r"(?<!\w)(?:[وب]?ال|لل)$")
-# Which stereoisomer it is stands before the name and does not matter to it.
+# A stereodescriptor before the name does not change the match.
 _STEREO: Final = re.compile(r"(?<![^\W_])(?:cis|trans|rac|dl|rs|[rsdlez])[)\]]*-$")
 _DIGIT: Final = re.compile(r"[2-6]")
-# Between parts, dots as in ".alpha.-"; a prime belongs to the locant before it.
+# Between parts, dots as in ".alpha.-". A prime belongs to the locant before it.
 _GAP: Final = re.compile(r"[\s,.\-()\[\]]*$")
 _BLANK: Final = re.compile(r"[\s,]")
 _PRIME: Final = re.compile(r"['\u2032\u2019]+$")
-# Right after the name: it is another substance, which only resembles the named one.
+# Directly after the name: the text names another substance that only resembles this one.
 _RESEMBLES: Final = re.compile(
     r"[^.;]{0,40}?\b(?:analog(?:ue)?s?|isomers?|derivatives?|homolog(?:ue)?s?|impurit(?:y|ies))\b"
     r"|[ ,-]+\d[ -]?(?:furan|thiophene)"
 )
-# Right before it: a part of a name that is not in the tables.
+# Directly before the name: a name part that is not in the tables.
 _UNKNOWN_PART: Final = re.compile(r"(?:yl|oxy|ino|[a-z]oro|omo|odo|thio|oxo|ole|\bthf)[)\]]*[ .-]+$")
-# No composed name that is in use is longer.
+# Longer than any composed name in use.
 _LONGEST: Final = 90
 _MOST_PARTS: Final = 14
 _MOST_STEPS: Final = 300
@@ -73,9 +75,9 @@ _MOST_STEPS: Final = 300
 
 @cache
 def _forms() -> tuple[dict[str, str], int]:
-    """Folded form -> part for all languages, and the length of the longest form.
+    """Return folded form -> part for all languages, and the length of the longest form.
 
-    A form that means different parts in different languages means the one that comes first in the table.
+    If a form means different parts in different languages, the first one in the table applies.
     """
     found: dict[str, str] = {"n": NITROGEN}
     made: dict[str, str] = {}
@@ -87,7 +89,7 @@ def _forms() -> tuple[dict[str, str], int]:
                 for written in (*traditional(form), *pinyin(form)) if language is Language.CHINESE else ():
                     for spelling in _spellings(written):
                         made.setdefault(spelling, part)
-    # A digit is a locant whatever part it is a form of; what is made from Chinese gives way to what is written.
+    # A digit is a locant whatever part it is a form of. Generated Chinese forms give way to written ones.
     found = {**made, **found}
     for digit in "23456":
         found.pop(digit, None)
@@ -101,36 +103,35 @@ def _spellings(form: str) -> tuple[str, ...]:
 
 @cache
 def _stem() -> re.Pattern[str]:
-    """Any stem in any language, as it stands in spelled text."""
+    """Return the pattern of any stem in any language, as it occurs in spelled text."""
     forms = [form for form, part in _forms()[0].items() if part in STEMS]
     return re.compile("|".join(sorted(map(re.escape, forms), key=len, reverse=True)))
 
 
 @cache
 def _stem_beginnings() -> Beginnings:
-    """Of the stems that a text in ASCII may hold."""
+    """Return the beginnings of the stems that an ASCII text may contain."""
     return Beginnings(form for form, part in _forms()[0].items() if part in STEMS and form.isascii())
 
 
 @cache
 def _stem_words() -> re.Pattern[str]:
-    """What a word has in it, or ends in, where a stem in ASCII begins that may go on in the next word."""
+    """Return the pattern of word parts or endings with which an ASCII stem begins that may continue in the next word."""
     forms = [form for form, part in _forms()[0].items() if part in STEMS and form.isascii()]
     begun = {(found[0], found.end() < len(form)) for form in forms if (found := re.match("[a-z]+", form)) is not None}
     return re.compile("|".join(sorted(f"{word}$" if goes_on else word for word, goes_on in begun)))
 
 
 def may_hold_stem(word: str) -> bool:
-    """Whether in a word of a text in ASCII, letters from a to z, a stem may begin, or one of the words that members of a family
-    are told by."""
+    """Return whether a stem, or a word that marks a member of a family, may begin in an ASCII word (letters a to z)."""
     return _stem_words().search(word) is not None
 
 
 def analogue(spelled: str) -> Analogue | None:
-    """The first composed name in a text, if there is one; a bare stem (``fentanyl``) is none.
+    """Return the first composed name in a text, or None. A bare stem (``fentanyl``) is no composed name.
 
     Args:
-        spelled: the text as `normalise.spell` gives it; `normalise.normalise` will do, but has lost the primes.
+        spelled: the output of `normalise.spell`. That of `normalise.normalise` works too, but lacks the primes.
 
     >>> analogue("4-methoxyvalerylfentanyl").smiles
     'N(C(=O)CCCC)(c1ccc(OC)cc1)C1CCN(CCc2ccccc2)CC1'
@@ -149,13 +150,13 @@ def analogue(spelled: str) -> Analogue | None:
 
 @cache
 def _within(stem: str) -> tuple[str, ...]:
-    """The stem and those that it ends in: what looks like lofentanil can be the end of chloro and fentanyl."""
+    """Return the stem and those that it ends in: an apparent lofentanil can be the end of chloro and fentanyl."""
     forms = [form for form, part in _forms()[0].items() if part in STEMS and stem.endswith(form)]
     return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _with_stem(spelled: str, end: int, stem: str) -> Analogue | None:
-    """The name that ends in that stem at that position."""
+    """Return the name that ends in that stem at that position."""
     part = _forms()[0][stem]
     unclear: tuple[int, tuple[str, ...]] | None = None
     for start, before in _before(spelled, end - len(stem)):
@@ -181,12 +182,14 @@ def _found(start: int, end: int, parts: tuple[str, ...], smiles: str, *, certain
 
 
 def _apart(spelled: str, longer: int, shorter: int) -> bool:
-    """Whether a blank or comma parts the shorter of two readings from what the longer one has before it."""
+    """Return whether a blank or comma separates the shorter of two readings from the longer one's extra parts."""
     return longer == shorter or _BLANK.search(spelled, longer, shorter) is not None
 
 
 def _before(spelled: str, end: int) -> list[tuple[int, tuple[str, ...]]]:
-    """Ways to read the text before a position as parts, the longest reach first; a locant with prime ends in ``'``."""
+    """Return the readings of the text before a position as parts, the longest first. A locant with a prime ends in
+    ``'``.
+    """
     floor = max(0, end - _LONGEST)
     readings: list[tuple[int, tuple[str, ...]]] = []
     waiting: list[tuple[int, tuple[str, ...]]] = [(end, ())]
@@ -202,7 +205,7 @@ def _before(spelled: str, end: int) -> list[tuple[int, tuple[str, ...]]]:
 
 
 def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
-    """The parts that can stand right before a position, each with where it begins; the longest comes last."""
+    """Yield the parts that can stand directly before a position, each with its start; the longest comes last."""
     forms, longest = _forms()
     gap = _GAP.search(spelled, floor, end)
     stop = end if gap is None else gap.start()
@@ -223,7 +226,7 @@ def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
         # "Neither heroin nor fentanyl" names no norfentanyl.
         if spelled[begin:stop] == "nor" and stop < end:
             continue
-        # A single letter is a locant only where it stands alone, and the article "a" only before a hyphen.
+        # A single letter is a locant only if it stands alone, and the article "a" only before a hyphen.
         if length == 1 and spelled[begin].isascii():
             alone = stop < end and _at_edge(spelled, begin)
             if not alone or (spelled[begin] in "ab" and spelled[stop] not in "-'"):
@@ -232,7 +235,7 @@ def _steps(spelled: str, end: int, floor: int) -> Iterator[tuple[int, str]]:
 
 
 def _at_edge(spelled: str, start: int) -> bool:
-    """Whether a name can begin here: not inside a word of a script that has words, nor right after its hyphen."""
+    """Return whether a name can begin here: not inside a word of a script with words, nor directly after its hyphen."""
     if start == 0 or _ARTICLE.search(spelled, max(0, start - 4), start):
         return True
     here, before = spelled[start], spelled[start - 1]

@@ -1,4 +1,4 @@
-"""Chinese names in the other script and in Latin letters, by the table of the characters that occur in them."""
+"""Chinese names in traditional characters and in pinyin, from the table of the characters that occur in them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from features.substances.normalise import fold
 
 @cache
 def told_apart() -> frozenset[str]:
-    """Simplified characters that matching tells apart from their traditional forms."""
+    """Return the simplified characters that matching distinguishes from their traditional forms."""
     rows = han_characters().values()
     return frozenset(row.character for row in rows if {fold(form) for form in row.traditional} != {row.character})
 
 
 def traditional(chinese: str) -> tuple[str, ...]:
-    """A Chinese name in traditional characters, where a character has two forms with the usual one and with the other.
+    """Return a Chinese name in traditional characters. If a character has two forms, both spellings follow, the usual
+    one first.
 
     >>> traditional("对氟丁酰芬太尼")
     ('對氟丁醯芬太尼', '對氟丁酰芬太尼')
@@ -29,7 +30,7 @@ def traditional(chinese: str) -> tuple[str, ...]:
 
 
 def pinyin(chinese: str) -> tuple[str, ...]:
-    """A Chinese name in pinyin with tone marks and blanks; where it has a ü, also written with a v as on keyboards.
+    """Return a Chinese name in pinyin with tone marks and blanks. A name with ü is also written with v, as on keyboards.
 
     >>> pinyin("乙酰芬太尼"), pinyin("4-氯芬太尼")
     (('yǐ xiān fēn tài ní',), ('4-lǜ fēn tài ní', '4-lv fēn tài ní'))

@@ -1,6 +1,7 @@
-"""The building blocks of systematic names of chemicals, as far as is needed to tell such names from other text.
+"""Building blocks of systematic names of chemicals, for telling such names from other text.
 
-Not a grammar: whether a name is one, and of what, OPSIN says. The blocks are written without their last vowel, since endings
+This is no grammar: OPSIN decides whether a text is a name, and of what. The blocks lack their last vowel, because
+endings
 change it (piperidine, piperidin-4-yl).
 """
 
@@ -13,7 +14,7 @@ def _words(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
 
 
-#: Blocks that hardly occur outside chemistry, or do so in words that the rest of the word gives away.
+#: Blocks that hardly occur outside chemistry, or only in words whose other letters show that.
 CORE: Final = _words(
     "acenaphth acetal acetamid acetamido acetate acetic aceto acetoacet aceton acetophenon acetoxy acetyl acridin",
     "acrolein acryl acrylamid acrylat adamant adenin adenosin adip alanin alanyl alkoxy alkyl allantoin allyl amid",
@@ -62,7 +63,7 @@ CORE: Final = _words(
     "xanthos xylen xylid xylitol xylo xylyl yliden",
 )
 
-#: What joins the blocks: multipliers, endings, prefixes of position and form, bridging vowels.
+#: Connecting blocks: multipliers, endings, prefixes of position and form, vowels.
 FILL: Final = _words(
     "a abeo acet acid al aldehyd aldehyde alpha amm ammonium an anal ane anhydride anhydro anol anone anti ate ato az",
     "beta bis but cis cos d de dec deca delta des di dial dicarbox dioic diol dione dioxide dithiol diyl dl dodeca e",
@@ -73,7 +74,7 @@ FILL: Final = _words(
     "trione tris triyl u undec xy y yl ylene ylidene ylium ylo yn yne z",
 )
 
-#: Words that belong to a name when they stand beside one.
+#: Words that belong to a name if they are next to one.
 BESIDE: Final = _words(
     "1:1 acetate acid acids alcohol aldehyde alpha aluminium aluminum amide amine ammonium anhydride antimony barium",
     "beryllium besylate beta bicarbonate bismuth bisulfate bisulphate borate bromide cadmium calcium carbinol",
@@ -90,7 +91,7 @@ BESIDE: Final = _words(
     "ylidene z zinc zirconium",
 )
 
-#: Everyday goods made of such blocks.
+#: Everyday goods whose names consist of such blocks.
 EVERYDAY: Final = _words(
     "acetate acetone acid acids acrylic acrylics alpha amine amines amino anti antiseptic benzene beta boron bromine",
     "butane camphor carbon chlorine chrome citric collagen cologne ester ethanol ether form format former forms",

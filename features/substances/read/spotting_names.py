@@ -1,7 +1,8 @@
-"""Finds in a text what may be a systematic name of a chemical, and how such a name may have been meant.
+"""Candidate systematic names in a text, and their readings.
 
-A word is taken for part of a name when nearly all its letters are the building blocks of such names (methyl, oxo, piperidin ...).
-Neighbouring words of that kind make one proposal, however it is written: with blanks inside, inverted as in the index of
+A word counts as part of a name if nearly all its letters belong to the building blocks of such names (methyl, oxo,
+piperidin ...).
+Adjacent words of that kind form one candidate, however it is written: with blanks, inverted as in the index of
 Chemical Abstracts, in capitals, with a salt, between purity and amount.
 """
 
@@ -30,7 +31,7 @@ def _by_first_letter(words: Iterable[str]) -> str:
 
 
 _BLOCK: Final = re.compile(_by_first_letter(CORE | FILL))
-#: Any systematic name of interest has one of these in it; few other texts do.
+#: Every systematic name of interest contains one of these; few other texts do.
 _HINTS_IN_NAMES: Final = (
     "yl oxy oxo amin amid anil azol azin azep azet idin iper pyr thia thie thio fura furo fury benz phen fluor chlor brom iodo"
     " iodi nitr prop butan pentan hexan heptan octan nonan decan ethan methan acet carba carbo carbi sulf hydro cyclo keto gluco"
@@ -41,34 +42,34 @@ _HINT: Final = re.compile("|".join(_HINTS))
 _HINT_BEGINS: Final = Beginnings(_HINTS)
 _JOINED_HINT: Final = re.compile("[0-9]-[a-z]{3}|[aeiy]n-[0-9]")
 _LETTERS: Final = re.compile(r"[a-z]+")
-# Purities and amounts: they end a name.
+# Purities and amounts end a name.
 _AMOUNT: Final = re.compile(
     r"(?<!\d)(?<!\d[.,])[<>=~\u2265]?\d{1,9}(?:[.,]\d{1,9})?\s{0,3}(?:%|\u2030|(?:kgs?|g|gr|grams?|mg|ug|mcg|ml|l|lit(?:er|re)s?|lbs?|oz|t|mt|tons?|pcs?"
     r"|pieces?|drums?|bags?|bottles?|box(?:es)?|cartons?|ctns?|vials?|packs?|ppm|mol|mmol|um|nm|mm|cm|degc)\b(?!-))"
 )
-# Whatever is left of another alphabet after `flatten` ends a name as well.
+# Letters of another alphabet that remain after `flatten` end a name as well.
 _WORD: Final = re.compile(
     r"(?:[^\s;|\"=<>%/:!?&\x00\x80-\U0010ffff]|(?<=[\d')]):(?=\d)|(?<=-[a-z]):(?=\d)|(?<=\+)/(?=-))+"
 )
 _LOCANT_WORD: Final = re.compile(
     r"[(\[{+\-]*(?:\d{1,2}[a-z]?'*|[nospmrdlhez])(?:[,.](?:\d{1,2}[a-z]?'*|[nospmrdlhez]))*[)\]}\-]*,?"
 )
-# Configuration and proportion, in brackets of their own: (2r,3s)-, (+/-)-, (1:1).
+# Configuration and proportion in brackets of their own: (2r,3s)-, (+/-)-, (1:1).
 _STEREO_WORD: Final = re.compile(
     r"[(\[](?:\d{1,2}[a-h][rsez](?![a-z])|[\d.,'*:+\-/()\[\]]|alpha|beta|gamma|delta|trans|endo|anti|cis|rel|exo|syn|xi|[a-z](?![a-z])|rs|sr)++"
 )
-#: A number or letter that says where, joined to what is there.
+#: A number or letter that states a position, joined to its part.
 _LOCANT: Final = re.compile(
     r"(?<![a-z\d])(?:\d{1,2}[a-z]?'*(?:[,:](?:\d{1,2}[a-z]?'*|[nos]))*-?(?=[a-z]{3}|[(\[{])|[nosp](?:,(?:\d{1,2}|[nos]))*-(?=[a-z(\[{]))"
     r"|[a-z]-\d{1,2}(?![a-z\d])|[a-z]{4}\d{1,2}[a-z]|(?:alpha|beta|gamma|delta|omega|cis|trans|tert|sec|ortho|meta|para|[)\]])\.?-(?=[a-z])"
     r"|(?<![a-z\d])[dl]-(?=[a-z]{4})"
 )
 _LONGEST_NAME: Final = 500
-#: Share of the letters of a word that must belong to building blocks.
+#: Minimum share of a word's letters that must belong to building blocks.
 _COVERED: Final = 0.8
 #: A second name in brackets after the first.
 _ASIDE: Final = re.compile(r"\(.{5,}(?<!yl)(?<!oxy)(?<!o)\),?")
-#: Letters that are locants also where the hyphen after them is lost.
+#: Letters that are locants even if the hyphen after them is missing.
 _NITROGEN: Final = frozenset(("n", "n,", "o", "s"))
 _NUMBER: Final = re.compile(r"[(\[]?\d{1,4}[)\].,]*")
 _DOTTED_GREEK: Final = re.compile(r"\.(?:alpha|beta|gamma|delta|epsilon|omega|kappa)")
@@ -87,7 +88,7 @@ class _Word:
 
 
 class _Flat(dict[int, str]):
-    """One character for each, as `fold` makes it where that gives a single one."""
+    """Mapping of each character to one character, as `fold` maps it if the result is a single one."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -114,12 +115,12 @@ _FLAT: Final = _Flat()
 
 
 def flatten(text: str) -> str:
-    """The text in lower case and, as far as it can be, in Latin letters, each character where it was."""
+    """Return the text in lower case and, as far as possible, in Latin letters, with every character at its position."""
     return text.lower().replace("_", "-") if text.isascii() else text.translate(_FLAT)
 
 
 def hints_at_a_name(flat: str) -> bool:
-    """Whether it is worth looking for names in a flattened text; quick, and false for most texts."""
+    """Return whether a search for names in a flattened text is worthwhile; fast, and false for most texts."""
     if not flat.isascii() or ("-" in flat and _JOINED_HINT.search(flat) is not None):
         return True
     at = _HINT_BEGINS.find(flat, 0)
@@ -133,14 +134,14 @@ def hints_at_a_name(flat: str) -> bool:
 def names_in(
     text: str, flat: str, *, chemical: bool = False, most: int = 3, taken: Iterable[tuple[int, int]] = ()
 ) -> list[tuple[int, int, str]]:
-    """Proposals: where in the text each begins and ends, and how to read it; the likeliest first.
+    """Return candidates: their start, end and reading; the likeliest first.
 
     Args:
         text: as declared.
-        flat: `flatten` of it.
-        chemical: the text is from a field for chemicals: one word, or a name without numbers, is enough.
-        most: so many proposals at most.
-        taken: positions of what has been recognised as something else.
+        flat: its `flatten`.
+        chemical: the text is from a field for chemicals: one word, or a name without numbers, is sufficient.
+        most: maximum number of candidates.
+        taken: positions that were recognised as something else.
     """
     found: list[tuple[bool, int, int, list[tuple[int, int, str]]]] = []
     for run in _runs(flat, list(taken)):
@@ -155,14 +156,16 @@ def names_in(
     found.sort(key=lambda item: item[:3], reverse=True)
     best = [proposal for _, _, _, proposals in found[:1] for proposal in proposals]
     others = [proposals[0] for _, _, _, proposals in found[1:] if proposals]
-    # Of one name all readings, of several the first of each.
+    # All readings of a single name; the first reading of each of several names.
     chosen = dict.fromkeys([*best[: most - min(1, len(others))], *others, *best])
     return list(chosen)[:most]
 
 
 @lru_cache(maxsize=16_384)
 def _cores(word: str) -> int:
-    """How many building blocks a word has; 0 if too few of its letters belong to any, or if it is an everyday word."""
+    """Return the number of building blocks in a word; 0 if too few of its letters belong to any, or for an everyday
+    word.
+    """
     if word.strip("(),.-'") in EVERYDAY:
         return 0
     total, covered, cores = 0, 0.0, 0
@@ -177,29 +180,31 @@ def _cores(word: str) -> int:
 
 
 def _blocks(letters: str) -> tuple[int, float]:
-    """How many building blocks a run of letters has that tell a name, and how many of its letters belong to blocks."""
+    """Return the number of distinctive building blocks in a run of letters, and the number of letters covered by blocks."""
     cores, covered = 0, 0.0
     for block in _BLOCK.findall(letters):
         cores += block in CORE
-        # A single letter joins blocks, but a word of single letters is none.
+        # A single letter joins blocks, but a word of single letters is no name.
         covered += len(block) if len(block) > 1 else 0.5
     return cores, covered
 
 
 def made_of(word: str) -> tuple[bool, bool, bool]:
-    """What a word, letters from a to z, may be in a name: made of building blocks, with one that tells a name; or of every day.
+    """Return three properties of a word (letters a to z): consists of building blocks, contains a distinctive one, is an
+    everyday word.
 
-    A name has a word of the first and one of the second kind, and none of every day that stands between blanks is either.
+    A name has a word with the first and one with the second property. A word between blanks that is an everyday word
+    has neither.
     """
     cores, covered = _blocks(word)
     return len(word) > 1 and covered >= _COVERED * len(word), len(word) > 1 and cores > 0, word in EVERYDAY
 
 
 def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
-    """Neighbouring words that may belong to a name, at least one of them made of building blocks."""
+    """Yield adjacent words that may belong to a name, at least one of them made of building blocks."""
     run: list[_Word] = []
     last = 0
-    # An amount has a digit.
+    # An amount contains a digit.
     bare = _AMOUNT.sub(_blank, flat) if any(map(str.isdigit, flat)) else flat
     found = list(_WORD.finditer(bare))
     if not any(_cores(matched[0]) for matched in found if matched.end() - matched.start() <= _LONGEST_NAME):
@@ -209,7 +214,7 @@ def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
         text = matched[0]
         known = end - start <= _LONGEST_NAME
         cores = _cores(text) if known else 0
-        if text == "with":  # of a salt: "compd. with L-lysine"
+        if text == "with":  # Part of a salt: "compd. with L-lysine".
             known = bool(run) and run[-1].text.startswith("comp")
         fits = cores or (known and (_is_beside(text) or _begins_inverted(text, found[place + 1 : place + 3])))
         if run and (not fits or not flat[last:start].isspace()):
@@ -222,7 +227,9 @@ def _runs(flat: str, taken: list[tuple[int, int]]) -> Iterator[list[_Word]]:
 
 
 def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
-    """Whether a word that is not known is the parent of an inverted name: "uric acid, 1,3-dimethyl-", "taurine, N-acetyl-"."""
+    """Return whether an unknown word is the parent of an inverted name: "uric acid, 1,3-dimethyl-", "taurine,
+    N-acetyl-".
+    """
     after = [matched[0] for matched in following]
     if after and not word.endswith(",") and after[0] == "acid,":
         after = after[1:]
@@ -233,7 +240,7 @@ def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
 
 @lru_cache(maxsize=16_384)
 def _is_beside(word: str) -> bool:
-    """Whether a word that is not made of building blocks may stand in a name."""
+    """Return whether a word that is not made of building blocks may occur in a name."""
     bare = word.strip("()[]{},.'")
     return (
         bare in BESIDE
@@ -256,7 +263,9 @@ def _with_cores(run: list[_Word]) -> Iterator[list[_Word]]:
 
 
 def _groups(run: list[_Word]) -> Iterator[list[_Word]]:
-    """The names of a run. A comma at the end of a word separates two, unless what follows it can only belong to the first."""
+    """Yield the names of a run. A comma at the end of a word separates two names, unless the next word can only belong
+    to the first.
+    """
     group: list[_Word] = []
     segments: list[list[_Word]] = [[]]
     for word in run:
@@ -295,7 +304,7 @@ def _is_anion(word: str) -> bool:
 
 
 def _trimmed(words: list[_Word]) -> list[_Word]:
-    """Without numbers and linking words at the ends."""
+    """Return the words without numbers and linking words at the ends."""
     begin, end = 0, len(words)
     while (
         end > begin
@@ -305,7 +314,7 @@ def _trimmed(words: list[_Word]) -> list[_Word]:
         end -= 1
     while begin < end and not words[begin].cores:
         word = words[begin].text
-        # A number counts packages when the name that follows has its own.
+        # A number counts packages if the name that follows has its own.
         counted = _NUMBER.fullmatch(word) and begin + 1 < end and words[begin + 1].located
         if not (counted or (word.strip("(),.") in LINKS and word not in _NITROGEN)):
             break
@@ -314,18 +323,20 @@ def _trimmed(words: list[_Word]) -> list[_Word]:
 
 
 def _located(words: list[_Word]) -> bool:
-    """Whether some word of the name has a locant, or one stands alone before another word."""
+    """Return whether a word of the name has a locant, or a locant stands alone before another word."""
     return any(word.located for word in words) or any(
         word.text != "-" and _LOCANT_WORD.fullmatch(word.text) for word in words[:-1]
     )
 
 
 def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, int, str]]:
-    """Ways to read the words as one name: as it stands, with all blanks taken out, without words before and after its numbers."""
+    """Yield readings of the words as one name: as written, without any blanks, without words before and after its
+    numbers.
+    """
     start, end = _balanced(flat, words[0].start, words[-1].end)
     for name in readings(text[start:end]):
         yield start, end, name
-    # What was taken for one name may be the first of a list, or have other words of chemistry around it.
+    # An apparent single name may be the first of a list, or have other chemical words around it.
     first = next((place for place, word in enumerate(words) if word.text.endswith(",")), len(words) - 1) + 1
     numbered = [place for place, word in enumerate(words[:first]) if word.located]
     inner = words[
@@ -337,7 +348,9 @@ def _proposals(text: str, flat: str, words: list[_Word]) -> Iterator[tuple[int, 
 
 
 def _balanced(flat: str, start: int, end: int) -> tuple[int, int]:
-    """Without punctuation around the name, brackets that have no partner, and a pair that holds all of it."""
+    """Return the bounds without punctuation around the name, brackets without a partner, and a pair of brackets around
+    all of it.
+    """
     while start < end and flat[start] in ",.'*" and not _DOTTED_GREEK.match(flat, start):
         start += 1
     while start < end and flat[end - 1] in ",.'*":

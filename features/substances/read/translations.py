@@ -1,9 +1,11 @@
 """Names of the listed substances in Chinese, Spanish, Portuguese, French, German, Russian, Japanese, Korean and Arabic.
 
-An English name is cut into parts (``para | fluoro | isobutyryl | fentanyl``), and each language puts its own forms of the
-parts together, so that a new row of `substances.csv` has its names everywhere. What stands around the rest of a name
-(``... chloride``) is a frame, since many languages put it in front (``cloruro de ...``). Names that do not follow from
-parts come from `translated_names.csv`.
+An English name is split into parts (``para | fluoro | isobutyryl | fentanyl``), and each language combines its own
+forms of the
+parts, so that a new row of `substances.csv` gets names in all languages. Text around the rest of a name
+(``... chloride``) is a frame, because many languages put it in front (``cloruro de ...``). `translated_names.csv`
+contains
+names that do not follow from parts.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class TranslatedName(NamedTuple):
 
 
 class Composition(NamedTuple):
-    """An English name taken apart: frames from the outside in, then pieces in order, each with whether it is a part."""
+    """An English name in parts: frames from the outside in, then pieces in order, each with whether it is a part."""
 
     frames: tuple[str, ...]
     pieces: tuple[tuple[str, bool], ...]
@@ -48,7 +50,7 @@ class _Candidate(NamedTuple):
     name: str
     language: Language
     substance: str
-    usual: bool  # made of the usual form of every part
+    usual: bool  # Made of the usual form of every part.
 
 
 _LANGUAGES: Final = (
@@ -62,11 +64,11 @@ _LANGUAGES: Final = (
     Language.KOREAN,
     Language.ARABIC,
 )
-#: Parts that say where a substituent stands.
+#: Parts that state the position of a substituent.
 LOCANTS: Final = frozenset({"ortho", "meta", "para", "alpha", "beta"})
 _NOT_SUBSTANCES: Final = (Group.EQUIPMENT, Group.LEGAL_CLASS)
 _NITROGEN_FIRST: Final = re.compile(r"(N|1)-(?=boc|benzyl|phenethyl|\(2-phenylethyl\))", re.IGNORECASE)
-# Other English wordings of a name: what stands between its parts, or their order, differs.
+# Other English wordings of a name, with other separators or another order of the parts.
 _REWORDED: Final = (
     (re.compile(r"(?<=boc)-4-piperidone$"), "-piperidin-4-one"),
     (re.compile(r"(?<=yl)-4-piperidone$"), "piperidin-4-one"),
@@ -79,15 +81,15 @@ _REWORDED: Final = (
     (re.compile(r"^(N-(?:phenyl|\(\d-[a-z]+phenyl\)))-(N-[(\[].+[)\]])([a-z]+)$"), r"\2-\1\3"),
     (re.compile(r"^(N-[(\[].+[)\]])-(N-(?:phenyl|\(\d-[a-z]+phenyl\)))([a-z]+)$"), r"\2-\1\3"),
 )
-# Of the many wordings of a long name only the usual spelling is likely; precursors are traded under all of them.
+# Of the many wordings of a long name, only the usual spelling is likely. Precursors are traded under all of them.
 _VARIANTS_REWORDED: Final = 1
 _RUN: Final = re.compile(r"[^\W\d_]+|[\W\d_]")
-# A short name is tried in many spellings. A systematic one has so many parts that only the nearest are likely.
+# A short name is tried in many spellings. A systematic one has so many parts that only the closest are likely.
 _SHORT: Final = 4
 _VARIANTS_OF_SHORT: Final = 36
 _VARIANTS_OF_LONG: Final = 6
 _MOST_COMBINATIONS: Final = 4096
-# How many variants, the usual ones first, are also given inflected, in the other script, or in pinyin.
+# Number of variants, the usual ones first, that also appear inflected, in the other script, or in pinyin.
 _INFLECTED: Final = 8
 _RANKS_JOINED: Final = 2
 
@@ -95,17 +97,17 @@ _CASE_ENDINGS: Final = ("а", "у", "ом", "е")
 _CONSONANTS: Final = frozenset("бвгджзклмнпрстфхцчшщ")
 _ARTICLE: Final = "ال"
 _ARABIC_N: Final = "ن"
-# Persian writes its own yeh and kaf. Where matching tells them from the Arabic ones, names are given with both.
+# Persian has its own yeh and kaf. Where matching distinguishes them from the Arabic ones, names exist with both.
 _PERSIAN: Final = str.maketrans("يك", "یک")
 # The article joined with "with", "and", "for".
 _JOINED_ARTICLES: Final = ("بال", "وال", "لل")
-# Written as one word with the name: genitive, and the commonest salts.
+# Endings written as one word with the name: genitive, and the most common salts.
 _GERMAN_ENDINGS: Final = ("s", "citrat", "hydrochlorid")
 _GERMAN_SALTED: Final = ("yl", "il", "in", "on", "en")
 _SHORTEST: Final = 6
 _SHORTEST_PINYIN: Final = 8
 _SHORTEST_EAST_ASIAN: Final = 3
-# What matching does not tell apart (normalise.fold), as far as it occurs here; much faster than folding.
+# Characters that matching does not distinguish (normalise.fold), as far as they occur here; much faster than folding.
 _ALIKE: Final = str.maketrans(
     {
         **dict.fromkeys(" -,'()[]·\u2019", ""),
@@ -132,7 +134,7 @@ _SAME: Final = (
 
 @cache
 def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
-    """English forms in line -> part, and the frames as (before, after, part), the longest first."""
+    """Return English forms in one line -> part, and the frames as (before, after, part), the longest first."""
     in_line: dict[str, str] = {}
     frames: list[tuple[str, str, str]] = []
     for part, languages in name_parts().items():
@@ -148,7 +150,7 @@ def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
 
 @lru_cache(maxsize=4096)
 def segment(word: str) -> tuple[str, ...] | None:
-    """A run of small letters as the fewest parts, or ``None``; single letters are parts only on their own.
+    """Return a run of lower-case letters as the fewest parts, or None. Single letters are parts only on their own.
 
     >>> segment("fluoroisobutyrylfentanyl"), segment("ibuprofen")
     (('fluoro', 'isobutyryl', 'fentanyl'), None)
@@ -168,9 +170,9 @@ def segment(word: str) -> tuple[str, ...] | None:
 
 
 def decompose(english: str) -> Composition | None:
-    """An English name as frames and pieces; ``None`` if some word of it is not made of known parts.
+    """Return an English name as frames and pieces; None if some word of it is not made of known parts.
 
-    Single letters (``N``), digits, and what is neither letter nor digit stay as they are.
+    Single letters (``N``), digits, and other characters stay unchanged.
     """
     rest = english.lower()
     frames: list[str] = []
@@ -199,7 +201,7 @@ def decompose(english: str) -> Composition | None:
 
 @lru_cache(maxsize=512)
 def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
-    """Which form to take of each part: the usual ones first, then those with few and near alternatives."""
+    """Return which form of each part to use: the usual ones first, then those with few and close alternatives."""
     if prod(sizes) > _MOST_COMBINATIONS:
         usual = (0,) * len(sizes)
         single = (
@@ -213,7 +215,9 @@ def _choices(sizes: tuple[int, ...], limit: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _spelled(composition: Composition, language: Language, limit: int | None = None) -> Iterator[str]:
-    """Ways to write a composed name in a language, the usual one first; none if the language lacks one of its parts."""
+    """Yield spellings of a composed name in a language, the usual one first; none if the language lacks one of its
+    parts.
+    """
     rows: dict[str, NamePart] = {}
     for part in (*composition.frames, *(text for text, is_part in composition.pieces if is_part)):
         row = name_parts()[part].get(language)
@@ -243,7 +247,7 @@ def _spelled(composition: Composition, language: Language, limit: int | None = N
 
 
 def _line(composition: Composition, chosen: dict[str, str], language: Language) -> str:
-    """The pieces in order, joined as the language does."""
+    """Return the pieces in order, joined by the rules of the language."""
     if language is Language.ARABIC:
         words: list[str] = []
         after_part = False
@@ -266,7 +270,7 @@ def _line(composition: Composition, chosen: dict[str, str], language: Language) 
 
 
 def _inflected(name: str, language: Language, rank: int) -> Iterator[str]:
-    """The name as it stands in a sentence or joined with a salt; fewer of the less usual spellings."""
+    """Yield the name as it occurs in a sentence or joined with a salt; less usual spellings have fewer forms."""
     if language is Language.RUSSIAN and name[-1] in _CONSONANTS and " " not in name:
         for ending in _CASE_ENDINGS:
             yield name + ending
@@ -300,7 +304,7 @@ def _composed(substance: Substance) -> Iterator[_Candidate]:
         composition = decompose(english)
         if composition is None:
             continue
-        # Separators do not matter to matching: one of "acetyl fentanyl" and "acetylfentanyl" is enough.
+        # Matching ignores separators: one of "acetyl fentanyl" and "acetylfentanyl" is sufficient.
         same = (composition.frames, tuple(piece for piece in composition.pieces if piece[1] or piece[0].isalnum()))
         if same in seen:
             continue
@@ -315,20 +319,20 @@ def _composed(substance: Substance) -> Iterator[_Candidate]:
 
 
 def _with_other_locant(english: str) -> str:
-    """The nitrogen atom of a piperidine is its position 1: a name that begins with one of both begins with the other."""
+    """Return a name with the other locant: the nitrogen of a piperidine is its position 1, so N- and 1- are equivalent."""
     match = _NITROGEN_FIRST.match(english)
     return "" if match is None else ("N" if match[1] == "1" else "1") + english[1:]
 
 
 def _reworded(names: Iterable[str]) -> list[str]:
-    """The other wordings of names, and the other wordings of those, without the names themselves."""
+    """Return other wordings of names, and the other wordings of those, without the names themselves."""
     wordings = dict.fromkeys(names)
     left = list(wordings)
     given = len(left)
     while left:
         english = left.pop()
         others = [rule.sub(new, english) for rule, new in _REWORDED]
-        # In a name that ends in -amine, N is the nitrogen outside the ring.
+        # In a name ending in -amine, N is the nitrogen outside the ring.
         if english.endswith("one"):
             others.append(_with_other_locant(english))
         for other in others:
@@ -339,14 +343,14 @@ def _reworded(names: Iterable[str]) -> list[str]:
 
 
 def _derived(name: str, language: Language, rank: int) -> Iterator[tuple[Language, str]]:
-    """The same name inflected, and of a Chinese one the other script and pinyin."""
+    """Yield inflected forms of the name, and for a Chinese one the other script and pinyin."""
     for written in _inflected(name, language, rank):
         yield language, written
     if language is Language.CHINESE:
         if not told_apart().isdisjoint(name):
             for written in traditional(name):
                 yield Language.TRADITIONAL, written
-        # Two syllables are as likely the name of a firm.
+        # A name of two syllables may just as well be that of a firm.
         if sum(map(han_characters().__contains__, name)) >= _SHORTEST_EAST_ASIAN:
             for written in pinyin(name):
                 yield Language.PINYIN, written
@@ -379,13 +383,14 @@ def _long_enough(key: str, language: Language) -> bool:
 
 @cache
 def translated_names() -> tuple[TranslatedName, ...]:
-    """Every name of every listed substance in the other languages, made once; always the same, in the same order.
+    """Return every name of every listed substance in the other languages, computed once, in a fixed order.
 
-    No two differ only in letter case, accents, blanks or hyphens. A spelling that could mean two substances, or is the
+    No two differ only in letter case, accents, blanks or hyphens. A spelling that could mean two substances, or that
+    is the
     English name of a substance or a common chemical, is left out.
 
     Raises:
-        ReferenceDataError: a file is broken, or the usual name of two substances is the same.
+        ReferenceDataError: a file is invalid, or two substances have the same usual name.
     """
     english: dict[str, str] = {}
     for chemical in benign_chemicals():
@@ -414,7 +419,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
 
 
 def _settled(earlier: _Candidate, later: _Candidate) -> _Candidate | None:
-    """Whose a name is that two substances claim: of the one whose usual name it is, else of neither."""
+    """Return the owner of a name that two substances claim: the one whose usual name it is, otherwise none."""
     if earlier.usual and later.usual:
         reason = f"{later.name!r} ({later.language}) stands for {earlier.substance} and {later.substance}"
         raise ReferenceDataError("name_parts.csv", None, f"{reason}, expected one substance")

@@ -1,7 +1,7 @@
-"""Chemical structures: reading them, the class-wide definitions they meet, the listed substance most like them.
+"""Chemical structures: parsing, class definitions, and the most similar listed substance.
 
-Importing this package imports RDKit, so it is imported where a structure is at hand and not before. `drawing` stands apart:
-it needs libraries of the system that a server may lack.
+This package imports RDKit, so it is imported only when there is a structure. `drawing` is separate, because
+it needs system libraries that a server may lack.
 """
 
 from __future__ import annotations

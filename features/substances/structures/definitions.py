@@ -1,7 +1,8 @@
-"""Which class-wide definitions a structure meets or may meet.
+"""Class definitions that a structure meets or may meet.
 
-`meets_definition` only: the structure against the wording. Whether the class is in force on a day, whether the substance
-is listed by name instead, and what is exempt, is the law's result and is told elsewhere.
+This module only compares a structure with the wording (`meets_definition`). `features.substances.law` decides whether
+the class
+is in force on a day, whether the substance is listed by name instead, and what is exempt.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from features.substances.structures.verdict import Verdict
 
 Rule = Callable[[Neighbours], Verdict | None]
 
-# What none of these has is in no class: a piperidine with nitrogen or oxygen on its 4-position, a 2-benzylbenzimidazole.
+# A structure without any of these scaffolds is in no class: a piperidine with nitrogen or oxygen at position 4, a
+# 2-benzylbenzimidazole.
 _PIPERIDINE: Final = "[NX3;+0]1-[#6]-[#6]-[#6](~[#7,#8])-[#6]-[#6]-1"
 _NITAZENE: Final = "[CX4]([CX4][NX3])n1c([CX4]c)nc2c1cccc2"
 
-#: The rule behind each definition of ``class_definitions.csv`` that rests on a piperidine.
+#: The rule for each definition of ``class_definitions.csv`` based on a piperidine.
 _OF_PIPERIDINES: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "us-fentanyl-related": fentanyl.united_states,
@@ -36,7 +38,7 @@ _OF_PIPERIDINES: Final[Mapping[str, Rule]] = MappingProxyType(
         "us-4-piperidone": precursors.piperidone,
     }
 )
-#: The rule behind each definition that rests on a benzimidazole.
+#: The rule for each definition based on a benzimidazole.
 _OF_BENZIMIDAZOLES: Final[Mapping[str, Rule]] = MappingProxyType(
     {"gb-nitazene": nitazenes.united_kingdom, "cn-nitazene": nitazenes.china}
 )
@@ -45,9 +47,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType({**_OF_PIPERIDINES, **_OF_BE
 
 
 def class_matches(structure: Structure) -> tuple[ClassMatch, ...]:
-    """The class-wide definitions that a structure meets or may meet, in the order of ``class_definitions.csv``.
+    """Return the class definitions that a structure meets or may meet, in the order of ``class_definitions.csv``.
 
-    Stereochemistry is ignored, as the definitions do. A molecule that has neither scaffold costs a few microseconds.
+    Stereochemistry is ignored, as in the definitions. A molecule without either scaffold takes a few microseconds.
     """
     rules: dict[str, Rule] = {}
     if structure.mol.HasSubstructMatch(_query(_PIPERIDINE)):
@@ -72,7 +74,7 @@ def _query(smarts: str) -> Chem.Mol:
 
 @cache
 def _rows() -> Mapping[str, ClassDefinition]:
-    """The first row of each definition; jurisdiction and listing are the same in all of them."""
+    """Return the first row of each definition; jurisdiction and listing are the same in all of its rows."""
     rows: dict[str, ClassDefinition] = {}
     for row in class_definitions():
         rows.setdefault(row.definition, row)

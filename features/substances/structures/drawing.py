@@ -1,4 +1,4 @@
-"""A structure as a picture that needs nothing else: SVG without scripts and without references to other files."""
+"""A structure as a self-contained SVG picture without scripts or references to other files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from features.substances.structures.molecule import from_smiles
 
-#: Least and greatest width and height of a drawing, in pixels.
+#: Minimum and maximum width and height of a drawing, in pixels.
 SIDES: Final = (50, 2000)
 
 
 def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
-    """SVG of the parent structure of a SMILES, on a white ground; the same text for the same structure and size.
+    """Return an SVG of the parent structure of a SMILES on a white background; the same text for the same structure and
+    size.
 
     Raises:
         ValueError: the SMILES cannot be read, or a side is not between 50 and 2,000 pixels.
@@ -25,7 +26,7 @@ def drawing(smiles: str, *, width: int = 320, height: int = 220) -> str:
     if structure is None:
         raise ValueError(f"smiles is {smiles[:100]!r}, expected the SMILES of a molecule")
     canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
-    # White ground: black bonds would not be seen on the dark ground of some pages.
+    # A white background, because black bonds would be invisible on dark pages.
     rdMolDraw2D.PrepareAndDrawMolecule(canvas, structure.mol)
     canvas.FinishDrawing()
     return str(canvas.GetDrawingText())

@@ -1,10 +1,12 @@
-"""The class-wide definitions of fentanyl-related substances: United States, China, United Kingdom.
+"""Class definitions of fentanyl-related substances: United States, China, United Kingdom.
 
 Each compares a structure with fentanyl, N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide, and admits certain
-changes (limbs). So a molecule is taken apart at the sites of fentanyl: the piperidine ring, the group on its nitrogen,
-the ring on the amide nitrogen, and the acyl group. It meets a definition if every difference at every site is one that a
-limb admits. Where a molecule can be read in several ways, each is tried. The words of the limbs, with their sources, are
-in ``class_definitions.csv``; the limb names here are those of that table.
+changes (limbs). A molecule is therefore divided at the sites of fentanyl: the piperidine ring, the group on its
+nitrogen,
+the ring on the amide nitrogen, and the acyl group. It meets a definition if a limb admits every difference at every
+site. If a molecule can be divided in several ways, each is tried. ``class_definitions.csv`` contains the wording of
+the limbs
+with their sources; the limb names here are those of that table.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from rdkit import Chem
 from features.substances.structures.groups import Neighbours, Piece, Substituent, substituent
 from features.substances.structures.verdict import Verdict, best, verdict
 
-# Piperidine (its ring bonds single, so that an oxo group on it is still seen as a group on it) with the nitrogen of an
-# amide on its 4-position.
+# Piperidine with the nitrogen of an amide at position 4. Its ring bonds are single, so that an oxo group is still a
+# substituent.
 _CORE: Final = "[NX3;+0]1-[#6]-[#6]-[#6](-[NX3;+0]-[CX3]=[OX1])-[#6]-[#6]-1"
 
 _US_ON_PHENETHYL: Final = frozenset({"alkyl", "alkenyl", "alkoxy", "hydroxyl", "halo", "haloalkyl", "amino", "nitro"})
@@ -38,7 +40,7 @@ _GB_LIMBS: Final = ("i", "ii", "iii", "iv", "v", "vi")
 
 @dataclass(frozen=True, slots=True)
 class _OnPiperidine:
-    """A change of the piperidine ring; ``group`` is ``None`` for a fused, bridging, spiro or doubly bonded one."""
+    """A change of the piperidine ring; ``group`` is None for a fused, bridging, spiro or double-bonded one."""
 
     at_4: bool
     group: Substituent | None
@@ -46,18 +48,18 @@ class _OnPiperidine:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One way to see fentanyl's sites in a molecule."""
+    """One assignment of fentanyl's sites in a molecule."""
 
     near: Neighbours
-    on_nitrogen: Piece  # instead of the phenethyl group
-    on_amide: Piece  # instead of the phenyl group of the aniline
+    on_nitrogen: Piece  # Replaces the phenethyl group.
+    on_amide: Piece  # Replaces the phenyl group of the aniline.
     acyl_is_propionyl: bool
     on_piperidine: tuple[_OnPiperidine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ring:
-    """A ring with what hangs on it."""
+    """A ring with its substituents."""
 
     atoms: tuple[int, ...]
     groups: tuple[Piece, ...]
@@ -65,7 +67,7 @@ class _Ring:
 
 @dataclass(frozen=True, slots=True)
 class _Phenethyl:
-    """The group on the piperidine nitrogen read as a two-carbon chain with a single ring at its end."""
+    """The group on the piperidine nitrogen as a two-carbon chain with a single ring at its end."""
 
     phenyl: bool
     hetero: bool
@@ -74,17 +76,17 @@ class _Phenethyl:
 
 
 def united_states(near: Neighbours) -> Verdict | None:
-    """The definition of 21 U.S.C. 812(c) Schedule I, before it 21 CFR 1308.11(h)(30); limbs A to E."""
+    """Return the verdict of 21 U.S.C. 812(c) Schedule I, before it 21 CFR 1308.11(h)(30); limbs A to E."""
     return best(_united_states(reading) for reading in _readings(near))
 
 
 def china(near: Neighbours) -> Verdict | None:
-    """The definition of the announcement in force since 2019-05-01; limbs 1 to 4, the third open-ended."""
+    """Return the verdict of the announcement in force since 2019-05-01; limbs 1 to 4, the third open-ended."""
     return best(_china(reading) for reading in _readings(near))
 
 
 def united_kingdom(near: Neighbours) -> Verdict | None:
-    """The fentanyl clause of the Misuse of Drugs Act 1971, Schedule 2, as recorded; limbs i to vi."""
+    """Return the verdict of the fentanyl clause of the Misuse of Drugs Act 1971, Schedule 2, as recorded; limbs i to vi."""
     return best(_united_kingdom(reading) for reading in _readings(near))
 
 
@@ -113,7 +115,8 @@ def _us_phenethyl(phenethyl: _Phenethyl) -> set[str] | None:
             return None
         limbs.add("B")
     if phenethyl.phenyl:
-        # A ring substituent that limb B does not name leaves "any monocycle, whether or not further substituted".
+        # With a ring substituent that limb B does not name, "any monocycle, whether or not further substituted"
+        # remains.
         limbs |= {"B" if group.kinds & _US_ON_PHENETHYL else "A" for group in phenethyl.on_ring}
     return limbs
 
@@ -125,7 +128,8 @@ def _china(reading: _Reading) -> Verdict | None:
         return None
     if ring.groups or not reading.near.benzene(ring.atoms):
         limbs.add("2")
-    # The list of substituents ends in "and the like": what it does not name may or may not be meant.
+    # The list of substituents ends in "and the like", so a substituent that it does not name may or may not be
+    # covered.
     sure = all(change.group is not None and change.group.kinds & _CN_ON_PIPERIDINE for change in reading.on_piperidine)
     if reading.on_piperidine:
         limbs.add("3")
@@ -182,7 +186,7 @@ def _gb_aniline(near: Neighbours, on_amide: Piece) -> set[str] | None:
 
 
 def _alkylenedioxy(near: Neighbours, piece: Piece) -> bool:
-    """Whether the piece is -O-(alkylene)-O- on two neighbouring atoms of the ring."""
+    """Return whether the piece is -O-(alkylene)-O- on two adjacent atoms of the ring."""
     if len(piece.joints) != 2 or any(near.element(joint.outer) != 8 for joint in piece.joints):
         return False
     one, two = piece.joints
@@ -220,7 +224,8 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
             group = substituent(near, piece) if piece.substituent else None
             on_piperidine.append(_OnPiperidine(carbon_4 in places, group))
         elif not piece.substituent:
-            # A ring that takes in the amide or the piperidine nitrogen, or a double bond there: no site of fentanyl.
+            # A ring that includes the amide or the piperidine nitrogen, or a double bond there, is no site of
+            # fentanyl.
             return None
         elif places == {nitrogen}:
             on_nitrogen = piece
@@ -231,14 +236,14 @@ def _reading(near: Neighbours, found: tuple[int, ...]) -> _Reading | None:
         else:
             return None
     if on_nitrogen is None or on_amide is None:
-        # Hydrogen there: norfentanyl, or an anilide that has lost its aniline.
+        # Hydrogen there: norfentanyl, or an anilide without its aniline.
         return None
     propionyl = acyl is not None and (of_acyl := substituent(near, acyl)).carbons == 2 and "alkyl" in of_acyl.kinds
     return _Reading(near, on_nitrogen, on_amide, propionyl, tuple(on_piperidine))
 
 
 def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
-    """The aromatic ring that begins the piece, if it is fused to no other."""
+    """Return the aromatic ring that begins the piece, if it is fused to no other."""
     for ring in near.rings(piece.root):
         if near.aromatic(ring) and near.monocycle(ring):
             return _Ring(ring, tuple(near.pieces(ring, piece.atoms)))
@@ -246,7 +251,7 @@ def _aromatic_monocycle(near: Neighbours, piece: Piece) -> _Ring | None:
 
 
 def _phenethyls(near: Neighbours, piece: Piece) -> Iterator[_Phenethyl]:
-    """All ways to read the piece as CH2-CH2-ring, with substituents: a long or branched one may have several."""
+    """Yield all readings of the piece as CH2-CH2-ring with substituents: a long or branched one may have several."""
     info = near.mol.GetRingInfo()
     first = piece.root
     for second in near.of(first):

@@ -1,6 +1,7 @@
-"""What hangs on a scaffold: the pieces of a molecule outside it, and which of the words of a law each piece answers to.
+"""Pieces of a molecule outside a scaffold, and the legal terms that describe each piece.
 
-A law names kinds of substituents (alkyl, halo, ester ...). The words are read narrowly: alkyl and alkenyl are open
+A law names kinds of substituents (alkyl, halo, ester ...). The terms are interpreted narrowly: alkyl and alkenyl are
+open
 chains, straight or branched; amino is NH2; an ester or an ether may have any hydrocarbon or halogenated parts.
 """
 
@@ -39,7 +40,9 @@ class Piece:
 
     @property
     def substituent(self) -> bool:
-        """Whether it hangs on the scaffold by one single bond: neither a fused or bridging ring nor a double bond."""
+        """Whether it has one single bond to the scaffold, so that it is neither a fused or bridging ring nor
+        double-bonded.
+        """
         return len(self.joints) == 1 and self.joints[0].single
 
     @property
@@ -48,12 +51,12 @@ class Piece:
 
     @property
     def place(self) -> int:
-        """The scaffold atom on which it hangs."""
+        """The scaffold atom that carries it."""
         return self.joints[0].inner
 
 
 class Neighbours:
-    """Who is bonded to whom, read from RDKit once, because asking it atom by atom is what costs time."""
+    """Bonds of a molecule, read from RDKit once, because queries per atom are slow."""
 
     __slots__ = ("_bonded", "mol")
 
@@ -66,15 +69,15 @@ class Neighbours:
             self._bonded[two].append((one, single))
 
     def of(self, atom: int) -> Iterator[int]:
-        """Atoms bonded to that atom."""
+        """Yield the atoms bonded to an atom."""
         return (other for other, _ in self._bonded[atom])
 
     def bonds(self, atom: int) -> list[tuple[int, bool]]:
-        """Atoms bonded to that atom, each with whether the bond is single (an aromatic one is not)."""
+        """Return the atoms bonded to an atom, each with whether the bond is single (an aromatic one is not)."""
         return self._bonded[atom]
 
     def pieces(self, scaffold: Collection[int], within: Collection[int] | None = None) -> list[Piece]:
-        """The connected parts outside the scaffold, as far as they lie ``within``."""
+        """Return the connected parts outside the scaffold, as far as they lie ``within``."""
         todo = set(range(len(self._bonded)) if within is None else within).difference(scaffold)
         found = []
         while todo:
@@ -93,11 +96,11 @@ class Neighbours:
         return found
 
     def rings(self, atom: int) -> list[tuple[int, ...]]:
-        """The rings that atom is in."""
+        """Return the rings that contain an atom."""
         return [ring for ring in self.mol.GetRingInfo().AtomRings() if atom in ring]
 
     def monocycle(self, ring: Iterable[int]) -> bool:
-        """Whether no atom of the ring belongs to another ring as well: neither fused, bridged nor spiro."""
+        """Return whether no atom of the ring belongs to another ring: neither fused, bridged nor spiro."""
         info = self.mol.GetRingInfo()
         return all(info.NumAtomRings(atom) == 1 for atom in ring)
 
@@ -113,14 +116,14 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Substituent:
-    """A substituent in the words of the laws; ``carbons`` counts its carbon atoms."""
+    """A substituent in legal terms; ``carbons`` counts its carbon atoms."""
 
     kinds: frozenset[str]
     carbons: int
 
 
 def substituent(near: Neighbours, piece: Piece) -> Substituent:
-    """What the piece is called, by every word that fits it; no word fits what the laws do not name."""
+    """Return all legal terms that describe the piece; none if the laws do not name it."""
     atoms = [near.mol.GetAtomWithIdx(index) for index in piece.atoms]
     elements = [atom.GetAtomicNum() for atom in atoms]
     carbons = elements.count(_C)
@@ -133,7 +136,7 @@ def substituent(near: Neighbours, piece: Piece) -> Substituent:
 
 
 def _small(near: Neighbours, piece: Piece) -> Iterator[str]:
-    """Groups of up to three atoms with one form each."""
+    """Yield terms for groups of up to three atoms with one form each."""
     root = near.mol.GetAtomWithIdx(piece.root)
     size, element = len(piece.atoms), root.GetAtomicNum()
     if size == 1 and element in _HALOGENS:
@@ -153,7 +156,7 @@ def _small(near: Neighbours, piece: Piece) -> Iterator[str]:
 
 
 def _carbon_based(near: Neighbours, piece: Piece) -> Iterator[str]:
-    """Hydrocarbon groups, open or not, and those with halogen, ether oxygen, one ester group or sulphur in them."""
+    """Yield terms for hydrocarbon groups, open or not, and those with halogen, ether oxygen, one ester group or sulphur."""
     mol = near.mol
     if any(near.element(atom) not in (_C, _O, _S) and near.element(atom) not in _HALOGENS for atom in piece.atoms):
         return
@@ -199,7 +202,9 @@ def _between_carbons(near: Neighbours, atom: int) -> bool:
 
 
 def _ester(near: Neighbours, piece: Piece, oxygen: int, *, chain: bool) -> Iterator[str]:
-    """Kinds of a piece with one bridging oxygen and one other: an ester only if both hang on one carbon of the piece."""
+    """Yield terms for a piece with one bridging oxygen and one other: an ester only if both are on one carbon of the
+    piece.
+    """
     carbonyls = [
         carbon
         for carbon in near.of(oxygen)
@@ -219,7 +224,7 @@ def _ester(near: Neighbours, piece: Piece, oxygen: int, *, chain: bool) -> Itera
 
 
 def _sulphur(near: Neighbours, piece: Piece, oxygens: list[int]) -> Iterator[str]:
-    """Alkylthio and alkylsulphonyl."""
+    """Yield alkylthio and alkylsulphonyl."""
     if near.element(piece.root) != _S:
         return
     if not oxygens:

@@ -1,7 +1,7 @@
-"""A SMILES or InChI becomes the parent structure that a law speaks of.
+"""The parent structure of a SMILES or InChI, as laws refer to it.
 
 Laws name a substance together with its salts, hydrates and stereoisomers, so all of these reduce to one parent: the
-largest organic fragment that is no usual counter-ion or solvent, neutral, without isotope marks, and with the hydrate of
+largest organic fragment that is no usual counter-ion or solvent, neutral, without isotope marks, with the hydrate of
 a cyclic ketone (4,4-piperidinediol) written as the ketone (4-piperidone) and an imidic acid as the amide.
 """
 
@@ -16,22 +16,23 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdinchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-#: Longest text that is read as a structure; the longest SMILES of a substance in the reference data has 60 characters.
+#: Maximum length of a structure text. The longest SMILES in the reference data has 60 characters.
 MAX_TEXT: Final = 1000
-#: Largest molecule that is looked at, in atoms other than hydrogen.
+#: Maximum number of non-hydrogen atoms of a molecule.
 MAX_HEAVY_ATOMS: Final = 200
-# Rings in one molecule: ring perception and aromaticity can take exponential time in dense cages; C60 has 32.
+# Maximum rings of a molecule: ring perception and aromaticity can take exponential time in dense cages. C60 has 32.
 _MAX_RINGS: Final = 40
-# The InChI library gives up after that time; an ordinary molecule takes a tenth of a millisecond.
+# Time limit of the InChI library in milliseconds. An ordinary molecule takes a tenth of a millisecond.
 _INCHI_OPTIONS: Final = "/WM500"
-# Rounds until nothing changes any more; the second normally confirms the first.
+# Maximum rounds until nothing changes; the second normally confirms the first.
 _MAX_ROUNDS: Final = 4
 
 _SMILES: Final = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$:/\\.%*~{}]+", re.ASCII)
 _INCHI: Final = re.compile(r"InChI=1S?/([A-Za-z0-9.]+)(/[!-~]*)?", re.ASCII)
 _METALS: Final = frozenset({3, 4, 11, 12, 13, 19, 20, 25, 26, 27, 28, 29, 30, 37, 38, 47, 55, 56, 80, 83})
 
-# Acids, bases and solvents that accompany a substance. None of them is a parent while anything else organic is there.
+# Acids, bases and solvents that accompany a substance. None of them is the parent if there is another organic
+# fragment.
 _COMPANIONS: Final = (
     "O=CO",
     "CC(=O)O",
@@ -97,7 +98,7 @@ class Structure:
         mol: RDKit molecule of the parent.
         smiles: canonical SMILES of the parent with its stereochemistry.
         inchikey: standard InChIKey of the parent.
-        skeleton: first 14 letters of the InChIKey: the same for stereoisomers.
+        skeleton: first 14 letters of the InChIKey, shared by stereoisomers.
     """
 
     mol: Chem.Mol
@@ -107,9 +108,9 @@ class Structure:
 
 
 def from_smiles(text: str) -> Structure | None:
-    """The parent structure of a SMILES; ``None`` if the text is no SMILES of a whole molecule within the size limits.
+    """Return the parent structure of a SMILES; None if the text is no SMILES of a whole molecule within the size limits.
 
-    Wildcard atoms and names behind the SMILES are refused. Nothing is printed.
+    Wildcard atoms and names after the SMILES are refused. Nothing is printed.
     """
     text = text.strip()
     if len(text) > MAX_TEXT or not _SMILES.fullmatch(text):
@@ -119,13 +120,13 @@ def from_smiles(text: str) -> Structure | None:
 
 
 def from_inchi(text: str) -> Structure | None:
-    """The parent structure of an InChI; ``None`` if the text is no InChI of a whole molecule within the size limits.
+    """Return the parent structure of an InChI; None if the text is no InChI of a whole molecule within the size limits.
 
     Nothing is printed.
     """
     text = text.strip()
     matched = _INCHI.fullmatch(text) if len(text) <= MAX_TEXT else None
-    # The library reserves memory for as many atoms as the formula claims.
+    # The library allocates memory for the number of atoms in the formula.
     if matched is None or any(int(count) > 2 * MAX_HEAVY_ATOMS + 2 for count in re.findall(r"[0-9]+", matched[1])):
         return None
     with rdBase.BlockLogs():
@@ -143,14 +144,14 @@ def _structure(raw: Chem.Mol | None) -> Structure | None:
             if mol is None:
                 return None
             before, smiles = smiles, Chem.MolToSmiles(_parent(mol, smiles))
-            # The molecule is read back from its SMILES, so that one parent always has one and the same molecule.
+            # Parse the molecule from its SMILES again, so that equal parents have equal molecules.
             mol = cast("Chem.Mol | None", Chem.MolFromSmiles(smiles))
             if smiles == before:
                 break
         key = rdinchi.MolToInchiKey(mol, _INCHI_OPTIONS) if mol is not None else ""
     except (Chem.MolSanitizeException, ValueError, RuntimeError):
         return None
-    # There is no key for a molecule with wildcard atoms.
+    # A molecule with wildcard atoms has no key.
     if mol is None or not key or mol.GetNumHeavyAtoms() == 0:
         return None
     return Structure(mol, smiles, key, key[:14])
@@ -164,7 +165,7 @@ def _within_limits(mol: Chem.Mol) -> bool:
 
 
 def _parent(mol: Chem.Mol, smiles: str) -> Chem.Mol:
-    # Charges, isotopes and metals are written in brackets; most molecules have none, and looking for them costs time.
+    # Brackets contain charges, isotopes and metals. Most molecules have none, and a search for them takes time.
     marked = "[" in smiles
     if marked:
         mol = _without_isotopes(mol)
@@ -186,7 +187,7 @@ def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
     for atom in marked:
         atom.SetIsotope(0)
         atom.SetAtomMapNum(0)
-    # What was a stereocentre because of an isotope is none any more.
+    # A stereocentre that existed only because of an isotope is none any more.
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     return mol
 
@@ -197,7 +198,7 @@ def _companions() -> frozenset[str]:
 
 
 def _flat(mol: Chem.Mol) -> str:
-    """Canonical SMILES of the neutral molecule without stereochemistry."""
+    """Return the canonical SMILES of the neutral molecule without stereochemistry."""
     return Chem.MolToSmiles(rdMolStandardize.Uncharger().uncharge(mol), isomericSmiles=False)
 
 
@@ -211,7 +212,9 @@ def _main_fragment(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _standing(fragment: Chem.Mol) -> tuple[bool, int, str]:
-    """Companions come after all others, then size decides; the SMILES only makes the order of the fragments immaterial."""
+    """Return the sort key of a fragment: companions last, then size. The SMILES makes the result independent of the
+    fragments' order.
+    """
     return _flat(fragment) not in _companions(), fragment.GetNumHeavyAtoms(), Chem.MolToSmiles(fragment)
 
 
@@ -238,7 +241,7 @@ def _imidic_acid() -> Chem.Mol:
 
 
 def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
-    """An InChI says of an amide only that a hydrogen moves between its oxygen and nitrogen; it is read as the wrong form."""
+    """Return the amide of an imidic acid: an InChI leaves the mobile hydrogen open, and it is parsed as the wrong form."""
     found = mol.GetSubstructMatch(_imidic_acid())
     if not found:
         return mol
@@ -254,7 +257,7 @@ def _amide_of_imidic_acid(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _count_hydrogens_anew(atom: Chem.Atom) -> None:
-    # A molecule read from an InChI, or written with brackets, holds its hydrogens by number.
+    # A molecule parsed from an InChI, or with brackets, has explicit hydrogen counts.
     atom.SetNumExplicitHs(0)
     atom.SetNoImplicit(False)
 

@@ -1,9 +1,11 @@
-"""The class-wide definitions of nitazenes: United Kingdom and, its wording not known here, China.
+"""Class definitions of nitazenes: United Kingdom, and China, whose wording is unknown.
 
-Both rest on 2-(2-benzylbenzimidazol-1-yl)ethanamine. Of the British clause the beginning was read in the published
-text (limbs i and ii); of the rest it is known that it covers nitazenes with a nitro group on the benzimidazole and
-those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Of the Chinese class only
-its name is known: the whole scaffold is taken for it, and its row in ``class_definitions.csv`` says so.
+Both are based on 2-(2-benzylbenzimidazol-1-yl)ethanamine. The beginning of the British clause was read in the
+published
+text (limbs i and ii). Of the rest it is known that it covers nitazenes with a nitro group on the benzimidazole and
+those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Only the name of the
+Chinese
+class is known: the whole scaffold counts as covered, and its row in ``class_definitions.csv`` says so.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from features.substances.structures.groups import Neighbours, Piece, substituent
 from features.substances.structures.verdict import Verdict, best, verdict
 
 _SCAFFOLD: Final = "[CX4]([CX4][NX3;+0])n1c([CX4]c2ccccc2)nc2c1cccc2"
-#: Greatest molecular mass of the British clause, in unified atomic mass units.
+#: Maximum molecular mass of the British clause, in unified atomic mass units.
 GB_MAX_MASS: Final = 500.0
 
 _GB_LIMBS: Final = ("i", "ii", "fused", "benzimidazole", "rest")
@@ -30,19 +32,19 @@ _BENZYL_CARBONS: Final = {
     "alkoxy": 5,
     "haloalkoxy": 5,
     "thioalkyl": 5,
-    # The text read ends at this word; the number is that of the neighbouring kinds.
+    # The published text ends at this word; the number is that of the neighbouring kinds.
     "alkylsulphonyl": 5,
     "acetyloxy": 2,
     "hydroxyl": 0,
     "cyano": 1,
     "halo": 0,
 }
-# Rings fused to the benzyl group that the advisers had the clause widened for: dihydrobenzofuran and benzodioxole.
+# Rings fused to the benzyl group for which the advisers had the clause widened: dihydrobenzofuran and benzodioxole.
 _FUSED_ON_BENZYL: Final = "[$([OX2]1[CX4][CX4]cc1),$([OX2]1[CX4][OX2]cc1)]"
 
 
 def united_kingdom(near: Neighbours) -> Verdict | None:
-    """The nitazene clause of the Misuse of Drugs Act 1971, Schedule 2, Part I, paragraph 1(ea); at most 500 u."""
+    """Return the verdict of the Misuse of Drugs Act 1971, Schedule 2, Part I, paragraph 1(ea); at most 500 u."""
     found = near.mol.GetSubstructMatches(_query(_SCAFFOLD))
     if not found or _mass(near.mol) > GB_MAX_MASS:
         return None
@@ -50,7 +52,9 @@ def united_kingdom(near: Neighbours) -> Verdict | None:
 
 
 def china(near: Neighbours) -> Verdict | None:
-    """The class "nitazenes" of China: possible for every substance with the scaffold, since its wording was not seen."""
+    """Return the verdict of China's class "nitazenes": possible for every substance with the scaffold, since its wording
+    was not seen.
+    """
     return verdict({"core"}, _CN_LIMBS, sure=False) if near.mol.HasSubstructMatch(_query(_SCAFFOLD)) else None
 
 
@@ -60,7 +64,7 @@ def _query(smarts: str) -> Chem.Mol:
 
 
 def _mass(mol: Chem.Mol) -> float:
-    """Molecular mass in u, from the mean masses of the elements."""
+    """Return the molecular mass in u, from the mean masses of the elements."""
     hydrogen = Chem.GetPeriodicTable().GetAtomicWeight(1)
     return sum(atom.GetMass() + atom.GetTotalNumHs() * hydrogen for atom in mol.GetAtoms())
 
@@ -77,7 +81,7 @@ def _united_kingdom(near: Neighbours, found: Sequence[int]) -> Verdict | None:
         elif places <= benzo_ring:
             kinds = substituent(near, piece).kinds
             if "amino" in kinds:
-                # The advisers asked for another amendment to reach these, so this wording does not.
+                # The advisers asked for another amendment to cover these, so this wording does not.
                 return None
             limb = "benzimidazole" if "nitro" in kinds else "rest"
         else:

@@ -1,8 +1,9 @@
-"""The class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
+"""Class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
 
-4-Anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and carbamates, in
-any combination (salts are off already). Nothing else may differ: a carbon chain on the ring nitrogen
-(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) is another substance with a listing of its own.
+4-Anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and carbamates,
+in
+any combination (salts are already removed). Nothing else may differ: with a carbon chain on the ring nitrogen
+(4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) it is another substance with its own listing.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ _PIPERIDONE_LIMBS: Final = ("acetal", "amide", "carbamate")
 
 
 def anilinopiperidine(near: Neighbours) -> Verdict | None:
-    """4-Anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off the aniline ring, a urea
-    and a sulphonamide."""
+    """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off the
+    aniline ring,
+    a urea and a sulphonamide.
+    """
     return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_query(_ANILINOPIPERIDINE)))
 
 
 def piperidone(near: Neighbours) -> Verdict | None:
-    """4-Piperidone, its acetals, amides and carbamates; ``possible`` for a urea and a sulphonamide."""
+    """Return the verdict for 4-piperidone, its acetals, amides and carbamates; ``possible`` for a urea and a
+    sulphonamide.
+    """
     ketones = (
         _piperidone(near, found, set(), carbonyl=True) for found in near.mol.GetSubstructMatches(_query(_PIPERIDONE))
     )
@@ -56,7 +61,7 @@ def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None
             limb, certain = _on_nitrogen(near, piece)
         else:
             limb = "halide" if "halo" in substituent(near, piece).kinds else ""
-            # What "halides" of an amine are is not defined; the rule speaks of those on the aniline ring.
+            # "Halides" of an amine are not defined; the rule mentions those on the aniline ring.
             certain = piece.place in aniline
         if not limb:
             return None
@@ -67,7 +72,7 @@ def _anilinopiperidine(near: Neighbours, found: Sequence[int]) -> Verdict | None
 
 def _piperidone(near: Neighbours, found: Sequence[int], limbs: set[str], *, carbonyl: bool) -> Verdict | None:
     nitrogen = found[0]
-    # Of an acetal only its carbon and oxygens are fixed; what its oxygens carry is free, also as a ring.
+    # Only the carbon and the oxygens of an acetal are fixed; the groups on its oxygens are free, also as a ring.
     scaffold = frozenset(found) if carbonyl else frozenset((*found[:5], found[6], found[8], found[9]))
     oxygens = frozenset() if carbonyl else frozenset((found[4], found[6]))
     sure = True
@@ -85,7 +90,7 @@ def _piperidone(near: Neighbours, found: Sequence[int], limbs: set[str], *, carb
 
 
 def _on_nitrogen(near: Neighbours, piece: Piece) -> tuple[str, bool]:
-    """Which limb a group on a nitrogen answers to, empty for none, and whether that is sure."""
+    """Return the limb of a group on a nitrogen, empty for none, and whether it is certain."""
     root = piece.root
     doubly = [other for other, single in near.bonds(root) if not single and near.element(other) == 8]
     rest = [other for other, single in near.bonds(root) if single and other in piece.atoms]
@@ -94,7 +99,7 @@ def _on_nitrogen(near: Neighbours, piece: Piece) -> tuple[str, bool]:
         if beyond == 6:
             return "amide", True
         if beyond == 8:
-            # With hydrogen it is a carbamic acid, which is no carbamate but falls apart into the amine.
+            # With hydrogen it is a carbamic acid, which is no carbamate and decomposes into the amine.
             return "carbamate", near.mol.GetAtomWithIdx(rest[0]).GetDegree() == 2
         return ("amide", False) if beyond == 7 else ("", False)
     if near.element(root) == 16 and len(doubly) == 2:

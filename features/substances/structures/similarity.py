@@ -1,4 +1,4 @@
-"""The watched substance whose structure is most like a given one: a hint for a person, never a legal match."""
+"""The watched substance with the most similar structure: a hint for a person, never a legal match."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from features.reference import Group, ReferenceDataError, substances
 from features.substances.structures.molecule import Structure, from_smiles
 
 _WATCHED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
-# Morgan fingerprint: circles of two bonds around each atom, counted, folded into 2,048 places.
+# Morgan fingerprint: counted environments of two bonds around each atom, folded into 2,048 bits.
 _RADIUS: Final = 2
 _PLACES: Final = 2048
 
 
 def nearest(structure: Structure) -> tuple[str, float]:
-    """Name of the watched substance most like the structure, and the Tanimoto similarity of the two, 0..1.
+    """Return the name of the watched substance most similar to the structure, and their Tanimoto similarity, 0..1.
 
-    Of equally similar ones the first in ``substances.csv`` is named. Stereochemistry plays no part.
+    Among equally similar ones, the first in ``substances.csv`` is returned. Stereochemistry is ignored.
     """
     names, prints = _watched()
     likeness = DataStructs.BulkTanimotoSimilarity(_generator().GetCountFingerprint(structure.mol), list(prints))

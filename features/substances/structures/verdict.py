@@ -1,4 +1,4 @@
-"""How far a structure answers to one definition."""
+"""Result of comparing a structure with one definition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-#: The limb of a structure that differs from the parent in nothing.
+#: The limb of a structure that does not differ from the parent.
 PARENT: Final = "parent"
 
 
