@@ -1,8 +1,10 @@
-"""What stands around a name: whether it declares the substance, only mentions it, or is part of another name.
+"""The context of a name: whether the text declares the substance, only mentions it, or contains it in another name.
 
-A text may hold several goods, so a word counts for a name only within its clause and near it: semicolons, line breaks and
-full stops part clauses, commas and "and" part goods within one. Where the substance is also declared in an amount or a
-form of its own, the word is noted and the substance stays declared.
+A text may list several goods, so a word applies to a name only within its clause and near it: semicolons, line breaks
+and
+full stops separate clauses, commas and "and" separate goods within one. If the substance is also declared in an
+amount or a
+form, the word is noted and the substance stays declared.
 """
 
 from __future__ import annotations
@@ -28,19 +30,19 @@ from features.substances.cues import (
 )
 from features.substances.normalise import CAS, tokens
 
-# Words of chemical trade that make a bare abbreviation believable.
+# Words of chemical trade that make an abbreviation plausible.
 _CHEMICAL: Final = re.compile(
     r"\b(?:intermediates?|reagents?|powders?|crystal(?:s|line)?|chem\w*|pharma\w*|apis?|assay|purity|hplc|gc|cas|piperid\w*"
     r"|anilin\w*|fentan\w*|nitazen\w*|hydrochloride|hcl|synthesi[sz]\w*|lab(?:oratory)? (?:samples?|grade)|research|opioids?"
     r"|phenethyl\w*|propionyl\w*|propanamid\w*)\b"
     r"|\b9\d(?:\.\d+)?[ ]*%|中间体|试剂|化学|原料药|中間体|試薬|중간체|시약"
 )
-# Everyday goods whose names hold the same letters as an abbreviation.
+# Everyday goods whose names contain the same letters as an abbreviation.
 _EVERYDAY: Final = re.compile(
     r"\b(?:whey|protein|battery|batteries|filters?|cartridges?|sensors?|coatings?|coated|shirts?|shoes?|jackets?|tanks?"
     r"|containers?|certifi\w*|standards?|isolate|car|auto|engine|valves?|flanges?|screws?|bolts?|cameras?|film|speed|9001"
     r"|1[34]\d{3}|nutrition|sports?|drinks?|transistors?|toner|ink"
-    # Other chemicals that go by the same letters
+    # Other chemicals with the same abbreviation
     r"|(?:dal)?fampridine|aminopyridine|aminophenol|antipyrine|aminoantipyrine)\b"
 )
 
@@ -49,32 +51,33 @@ _SUBSTITUENT: Final = re.compile(
     r"(?:[a-z]*(?:yl|oxy|oyl|fluoro|chloro|bromo|iodo|nitro|nitroso|amino|anilino|hydroxy|oxo|aza|thio|cyano|amido|imino|spiro)"
     r"|boc|cbz|fmoc|tert|iso|nor)"
 )
-# Joined to the name, these too: benzene is goods of its own before a blank, but not before a hyphen.
+# These count too if joined to the name: benzene is a separate product before a blank, but not before a hyphen.
 _JOINED_ON: Final = re.compile(r"[a-z]*(?:ene|ane|ine|one|ol|ate|idene|ium)")
-# These only stand for a locant when nothing but a hyphen, comma or bracket joins them to the name. Marks of stereochemistry
-# (cis, D, R ...) are none: they leave the substance what it is.
+# These are a locant only if just a hyphen, comma or bracket joins them to the name. Stereodescriptors
+# (cis, D, R ...) are none: they do not change the substance.
 _LOCANT: Final = re.compile(r"(?:\d{1,2}|[anomp]|alpha|beta|gamma|ortho|meta|para|di|tri|tetra|mono)")
 # Letters with brackets or bonds between them are a formula: P(F)F is no pFF.
 _FORMULA: Final = re.compile(r"[()\[\]{}=#+/\\@,;:]")
 _JOINT: Final = re.compile(r"(?:\.?-\.?|[,'()\[\]{}\u2032])+")
-# Greek letters of one letter within a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl bromide is the thing itself.
+# Single-letter Greek locants within a longer name: p-chloro-b-phenethyl bromide, but b-phenethyl bromide is the
+# substance itself.
 _GREEK_BEFORE: Final = re.compile(r"[a-z]-[ab]-$")
 _WORD_BEFORE: Final = re.compile(r"([a-z]+|\d+)([^a-z\d]*)$")
 _CONTINUED: Final = re.compile(
     r"-\d{1,2}(?:,\d{1,2})*-\w|-[nos]-\w|-(?:yl|ol|oic|carb)"
     r"|[ -]?(?:(?:thio)?semicarbazone|oxime|hydrazone|carbox\w+|carbonitrile|carbaldehyde|(?:sulf|phosph|bor)on\w+)"
     r"|\d[a-z]*(?:nitro|fluoro|chloro|bromo|methyl)(?![a-z])|[)\]]+\w*(?:yl|oxy|thio|amino|sulf\w+)(?![a-z])"
-    # Indexes turn names round: propanoyl chloride, 3-bromo-
+    # Indexes invert names: propanoyl chloride, 3-bromo-
     r"|,[ ]?[\w,'()\[\].-]*[a-z)\]]-(?![\w(\[])|,[ ]?\d[\d,']*-[(\[]"
 )
-# A word of four letters or more that a hyphen joins to the name: part of it, though it may have a typing error in it.
+# A word of four letters or more that a hyphen joins to the name is part of it, even if misspelt.
 _HYPHENATED: Final = re.compile(r"(?:[a-z]{4}|(?<![a-z])(?!cis|rac|rel|hcl)[a-z]{3})-$")
 _TRADED: Final = re.compile(
     r"(?:^|[^a-z])(?:powder|crystals?|liquid|drum|pure|raw|white|grade|sample|samples|chemical|intermediate|reagent|goods|item|product"
     r"|hydrochloride|citrate|order|code)-$"
 )
 # The number in a manufacturer's code name.
-# In a field for chemicals an abbreviation may stand beside these without any other chemical word.
+# In a field for chemicals, an abbreviation may be next to these without any other chemical word.
 _LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _PLAIN: Final = re.compile(
     r"kgs?|gram|grams|drums?|bags?|bottles?|boxes|pack|white|yellow|brown|solid|liquid|oil|pure|grade|sample|samples|free|base|salt|hcl"
@@ -93,29 +96,30 @@ _CHINESE_BEFORE: Final = re.compile(
 )
 _CHINESE_AFTER: Final = re.compile(r"[-\d,'()]*[羧醚磺肟腙酯胺醇腈甲乙基]")
 _RUNNING: Final = re.compile(r"[\u30a1-\u30fa\u30fc\uac00-\ud7a3]")
-# After a Korean noun come particles; after a Japanese one in katakana no katakana, but for a salt's name.
+# Particles follow a Korean noun. After a Japanese one in katakana there is no katakana, except for a salt's name.
 _AFTER_KOREAN: Final = re.compile(r"[은는이가을를의에와과로도만등및용및]|염산|분말|제품|함유|성분|원료|주사|패치")
 
-# What parts goods from goods, and what parts one item of a list from the next.
+# Separators of goods, and separators of the items of a list.
 _HARD: Final = re.compile(
     r"[;\n\r|•。；]|(?<!incl)(?<!\bno)(?<!\bnr)(?<!\bart)(?<!\bqty)(?<!approx)(?<!spec)\.[ ](?!\d)|\.$|[ ][/+][ ]"
 )
 _SOFT: Final = re.compile(r",[ ]|,(?=[a-z]{3})|[/+&、，]|[ ](?:and|und|et|y|e|with|plus)[ ]")
-# Between a word before the name and the name: the word is about it.
+# Between a word and the following name: the word refers to the name.
 _LINK: Final = re.compile(
     r"[(:\[]|(?<![^\W\d_])(?:for|of|on|about|against|to|fur|uber|gegen|para|de|del|do|da|sobre|contre|pour|sur|d|по|для|ha|от|o|"
     r"against|auf|detects?|reading|saying|titled)(?![^\W\d_])"
 )
-# How far a word reaches. Sixty characters hold "rapid test panel for morphine, cocaine, methadone, oxycodone, fentanyl".
+# Maximum distance of a word. Sixty characters fit "rapid test panel for morphine, cocaine, methadone, oxycodone,
+# fentanyl".
 _REACH: Final = 64
 
 
 class Surroundings:
-    """The text around names found in it. What holds for the whole text is worked out once, when first asked for.
+    """The text around the names found in it. Properties of the whole text are computed once, on first use.
 
     Args:
-        spelled: the text as `normalise.spell` gives it.
-        chemical: whether the text comes from a field for chemicals.
+        spelled: the output of `normalise.spell`.
+        chemical: whether the text is from a field for chemicals.
     """
 
     __slots__ = ("_chemical", "_everyday", "_field", "_numbers", "_spelled", "_tokens")
@@ -142,19 +146,21 @@ class Surroundings:
 
     @property
     def chemical(self) -> bool:
-        """Whether the text comes from a field for chemicals."""
+        """Whether the text is from a field for chemicals."""
         return self._field
 
     def context(self, start: int, end: int) -> tuple[str, bool]:
-        """What the words around the name there say, and whether they make it a mention only.
+        """Return the context of the name at a position, and whether it is only mentioned.
 
         Returns:
-            One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``, ``publication`` and
-            ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and the others may stand beside a
+            One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``, ``publication``
+            and
+            ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and the others may
+            accompany a
             declared substance (a standard by the gram, a medicine that travels with its permit), which is no mention.
         """
         text = self._spelled
-        # A denial is near what it denies; eighty characters hold "does not contain any added" and a short list.
+        # A denial is close to its object; eighty characters fit "does not contain any added" and a short list.
         before, after = text[max(0, start - 80) : start], text[end : end + 24]
         if DENIED_AFTER.match(after) is not None or DENIED_BEFORE.search(before) is not None:
             return "denied", True
@@ -180,11 +186,7 @@ class Surroundings:
         return self._permit(clause, at, to, form=form)
 
     def admits_abbreviation(self, start: int, end: int, cas: str) -> bool:
-        """Whether letters there can be the abbreviation of the substance with that CAS number.
-
-        They stand by themselves and in one piece unless they hold a number (R 30730), the text speaks of chemicals and not of
-        everyday goods, and no CAS number in it is another substance's.
-        """
+        """Return whether letters at a position can be the abbreviation of the substance with that CAS number."""
         text = self._spelled
         piece = text[start:end]
         if " " in piece and _CODE.search(piece) is None:
@@ -206,14 +208,16 @@ class Surroundings:
         return self._chemical
 
     def _admits_iso(self, start: int, end: int) -> bool:
-        """Whether the letters iso are no beginning of a name, no mark behind another one ([ISO]) and beside no other goods."""
+        """Return whether the letters iso begin no name, are no mark after another one ([ISO]) and are next to no other
+        goods.
+        """
         text = self._spelled
         words = _LONG_WORD.findall(text[:start] + text[end:])
         known = all(_PLAIN.fullmatch(word) or _CHEMICAL.search(word) for word in words)
         return known and text[start - 1 : start] not in ("[", "(") and _AFTER_ISO.match(text, end) is not None
 
     def continue_name(self, start: int, end: int) -> bool:
-        """Whether the name there continues to the left or right into the name of another substance.
+        """Return whether the name at a position continues into the name of another substance.
 
         ``1-methyl-4-piperidone`` is not 4-piperidone, and neither is ``4-piperidone-3-carboxylic acid``.
         """
@@ -239,7 +243,7 @@ class Surroundings:
         return not text.isascii() and _continues_unspaced(head, name, tail)
 
     def _clause(self, start: int, end: int) -> tuple[int, int]:
-        """The clause that holds the name, by position, no further than words reach."""
+        """Return the bounds of the clause that contains the name, within the maximum distance of a word."""
         text, first = self._spelled, max(0, start - 2 * _REACH)
         for hard in _HARD.finditer(text, first, start):
             first = hard.end()
@@ -250,13 +254,13 @@ class Surroundings:
     def _about(
         cue: re.Pattern[str], clause: str, at: int, to: int, *, listed: bool
     ) -> tuple[re.Match[str], bool] | None:
-        """The word of a kind that is said of the name, and whether that leaves the name a mention only."""
+        """Return the cue that refers to the name, and whether it leaves the name a mention only."""
         head, tail = clause[:at], clause[to:]
         for found in cue.finditer(tail):
             between = tail[: found.start()]
             if len(between) > _REACH or AMOUNT.search(between) is not None:
                 break
-            # An item of its own: fentanyl powder, test strips. In a list the strips may be for all of it.
+            # A separate item: fentanyl powder, test strips. In a list, the strips may be for all of it.
             apart = _SOFT.search(between) is not None
             if apart and (not listed or FORM.search(between) is not None or AMOUNT.search(clause) is not None):
                 break
@@ -300,7 +304,9 @@ class Surroundings:
 
 
 def _own_form(clause: str, at: int, to: int) -> bool:
-    """Whether the item of the clause that holds the name, or the next one, gives an amount or a form of the substance."""
+    """Return whether the clause's item that contains the name, or the next one, states an amount or a form of the
+    substance.
+    """
     before = clause[:at]
     for soft in _SOFT.finditer(before):
         before = clause[soft.end() : at]
@@ -311,7 +317,7 @@ def _own_form(clause: str, at: int, to: int) -> bool:
 
 
 def _continues_unspaced(head: str, name: str, tail: str) -> bool:
-    """As `Surroundings.continue_name`, for scripts without blanks between words."""
+    """`Surroundings.continue_name` for scripts without blanks between words."""
     if _CHINESE_BEFORE.search(head) is not None or _CHINESE_AFTER.match(tail) is not None:
         return True
     if head and _RUNNING.match(head[-1]) is not None and _RUNNING.match(name) is not None:

@@ -1,7 +1,8 @@
-"""Words, in ten languages and pinyin, that say a watched name is not what the goods are: tests, books, denials, paperwork.
+"""Patterns, in ten languages and pinyin, of words that show that a watched name is not the goods: tests, books, denials,
+papers.
 
 Languages: English, Spanish, Portuguese, French, German, Russian, Chinese (and pinyin), Japanese, Korean, Arabic. All
-expressions are for text as `normalise.fold` gives it, so words of other alphabets pass through it here too.
+patterns apply to the output of `normalise.fold`, so words of other alphabets are folded here too.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from features.substances.normalise import fold
 
 
 def _any(*words: str) -> str:
-    """An alternative of plain words, longest first, as folding leaves them."""
+    """Return an alternation of folded plain words, longest first."""
     folded = {fold(word) for word in words}
     return "|".join(re.escape(word).replace(r"\ ", "[ -]*") for word in sorted(folded, key=lambda w: (-len(w), w)))
 
 
-# Before a word of a script with blanks there is no letter; Chinese, Japanese and Korean run on.
+# No letter precedes a word of a script with blanks. Chinese, Japanese and Korean have none.
 _APART: Final = r"(?<![^\W\d_])"
-# Nor a word that says that the thing is not there: fentanyl, no test strip included.
+# Nor a word that denies the thing: fentanyl, no test strip included.
 _THERE: Final = (
     _APART + r"(?<!\bno )(?<!\bnot )(?<!\bwithout )(?<!\bw/o )(?<!\bsin )(?<!\bsem )(?<!\bsans )(?<!\bohne )"
 )
 
-#: Goods that detect a substance. Group ``antibody`` where they bind it, ``test`` otherwise.
+#: Goods that detect a substance. Group ``antibody`` if they bind it, otherwise ``test``.
 TEST: Final = re.compile(
     _THERE
     + r"(?:(?P<antibody>(?:immuno[ -]?assays?|elisa|(?:mono|poly)clonals?|anti[ -]?(?:bod(?:y|ies)|sera|serum)|haptens?"
@@ -36,13 +37,13 @@ TEST: Final = re.compile(
     r"|(?:test(?:ing|er)?[ -]*(?:strips?|kits?|cards?|cups?|cassettes?|panels?|papers?|devices?|streifen|sets?|swabs?|wipes?)"
     r"|dip[ -]?(?:sticks?|cards?|tests?)|assay[ -]+kits?|(?:rapid|drug|urine|saliva|screen(?:ing)?|quick|home|spot)[ -]+tests?"
     r"|lateral[ -]flow|drug[ -]+screen(?:ing|s)?|detect(?:ion|or|ors)(?:[ -]+kits?)?|test[ -]*(?:for|auf|de|do|da)(?=[ -])"
-    # The assay of a substance is its purity, unless it comes with reagents.
+    # The assay of a substance is its purity, unless reagents accompany it.
     r"|(?<!, )assay[ -]+(?:reagents?(?![ -]*grade)|calibrators?|controls?|buffers?|systems?|services?|plates?|cartridges?)"
     r"|calibrators?(?=[ -]+(?:for(?![ ]*\d)|kits?|sets?|levels?)(?![^\W\d_]))|(?:urine|saliva|toxicology)[ -]+controls?"
     r"|screen(?:ing|er)[ -]+(?:devices?|kits?|assays?|panels?|strips?|cards?|cups?|systems?|tools?|instruments?|services?)"
     r"|(?<!, )(?<!\bfor )(?<!\bof )(?<!\bin )(?:(?:testing|analytical|analysis|screening|laboratory)[ -]+services?"
     r"|method[ -]+(?:development|validation)|(?:bio)?sensors?|analy[sz]ers?)"
-    # Right before the name
+    # Directly before the name
     r"|(?:anti|pseudo|simulated|mock|dummy)[ -]*$"
     r"|(?:schnell|drogen|urin)tests?|tiras? (?:reactivas? )?de (?:test|prueba|teste)|tiras? reactivas?|pruebas? (?:rapidas? )?de"
     r"|testes? rapidos?|bandelettes?(?: (?:de test|reactives?))?|test de depistage|depistage|tests? rapides?|shi ?zhi|jian ?ce|"
@@ -70,7 +71,7 @@ TEST: Final = re.compile(
     + ")"
 )
 
-#: Right after the name, also written as one word with it: fentanyl tests, but not a fentanyl test sample.
+#: Directly after the name, also as one word with it: fentanyl tests, but not a fentanyl test sample.
 TEST_AFTER: Final = re.compile(
     r"^[ -]*(?:schnell)?tests?(?:streifen)?(?![^\W\d_])(?![ -]*(?:samples?|batch|orders?|lots?|quantit|shipments?))"
     # Gloves are fentanyl tested; fentanyl is lab tested, or tested and pure.
@@ -78,14 +79,14 @@ TEST_AFTER: Final = re.compile(
     r"|^[ -](?:assays|screening)$"
 )
 
-#: Printed matter, papers, wear and other things that speak of a substance, keep it off or stand in for it.
+#: Printed matter, papers, wear and other things that mention a substance, keep it off or represent it.
 PUBLICATION: Final = re.compile(
     _THERE + r"(?:(?:(?:(?:e|note|hand|text|work|audio)[ -]?)?books?"
     r"(?![ ]*(?:now|today|early|online|here|via|your|yours|it|prices?|values?|orders?|in advance)\b)"
     r"|paperbacks?|hardcovers?|hardbacks?|dvds?|posters?|stickers?|leaflets?"
     r"|awareness|t[ -]?shirts?|tshirts?|brochures?|pamphlets?|magazines?|novels?|memoirs?|documentar(?:y|ies)|banners?|flyers?"
     r"|infographics?|libros?|carteles|cartel|folletos?|livros?|cartaz(?:es)?|folhetos?|livres?|affiches?|depliants?"
-    # Papers: goods may come with them, and then they say nothing of the goods.
+    # Papers: goods may come with them, and then they say nothing about the goods.
     r"|(?<!\bwith )(?<!\bincl )(?<!\bincluding )(?<!\bper )(?<!\bsee )(?<!\bto )(?<!\bby )(?<!\bhas )"
     r"(?:(?:msds|(?:(?:(?:material[ -]+)?safety|technical|product)[ -]?)?data[ -]?sheets?|sicherheitsdatenblatt"
     r"|(?:(?:ftir|ir|nmr|raman|mass)[ -]+)?spectr(?:a|um)|(?:ftir|ir|raman|spectral|spectrum)[ -]+librar(?:y|ies))"
@@ -103,11 +104,11 @@ PUBLICATION: Final = re.compile(
     r"|(?:road|street|traffic|warning|metal|tin|wall|yard|door|safety)[ -]+signs?|signboards?|signage"
     r"|(?:printed|decorated|engraved|embroidered) with|(?:prints?|pictures?|images?|slogans?) (?:of|about|on)"
     r"|molecul(?:e|ar)[ -]+models?"
-    # Things that are goods of their own where nothing but a blank parts them from the name: gloves fentanyl
+    # Things that are separate goods if only a blank separates them from the name: gloves fentanyl
     r"|(?:gloves?|jewel(?:le)?ry|necklaces?|pendants?|earrings?|bracelets?|brooch(?:es)?|key[ -]?(?:chains?|rings?)|mugs?"
     r"|(?:lapel|enamel)[ -]+pins?|tote(?:[ -]*bags?)?|hoodies?|sweatshirts?|magnets?|decals?"
     r"|(?:training|scent|canine|k ?9)[ -]+(?:aids?|props?|simulants?|dummy|dummies)"
-    # The patch is what is disposed of
+    # The patch is the thing disposed of
     r"|(?:(?:patch(?:es)?|tablets?|pills?|vials?|ampoules?|drug|waste)[ -]+)*disposal[ -]+(?:bags?|kits?|pouch(?:es)?"
     r"|systems?|box(?:es)?|containers?|units?|bins?|services?))(?![^\W\d_])(?![ ]$)"
     r"|buch|bucher|plakate?|broschuren?|aufkleber|shu ?ji|hai ?bao|"
@@ -127,7 +128,7 @@ ANTIDOTE: Final = re.compile(
     r"naloxon[ae]?|" + _any("налоксон", "纳洛酮", "ナロキソン", "날록손", "نالوكسون") + ")"
 )
 
-#: Paper that allows a shipment. Group ``paper`` where the goods are the papers themselves.
+#: A document that allows a shipment. Group ``paper`` if the goods are the documents themselves.
 PERMIT: Final = re.compile(
     _THERE
     + r"(?:(?P<paper>documents?|paperwork|applications?|forms?|copy|copies|photocop(?:y|ies)|correspondence|letters?"
@@ -139,12 +140,12 @@ PERMIT: Final = re.compile(
     + r")(?![^\W\d_])(?![ -]*(?:free|exempt|(?:is |are )?not (?:needed|required|necessary)|unnecessary)\b)"
     r"|(?:" + _any("许可证", "准许证", "許可証", "許可書", "허가서", "허가증", "수입허가") + ")"
 )
-#: A number of a permit: goods travel with it.
+#: A permit number, under which goods travel.
 PERMIT_NUMBER: Final = re.compile(
     r"^[ ]*(?:no\b|nr\b|num(?:ber)?\b|n°|#|ref\b)?[ .:#-]*(?=[a-z/-]{0,8}\d)[a-z\d/-]{2,}"
 )
 
-#: A reference standard is analytical where its amount is in micrograms (or a solution of at most some mg per ml).
+#: A reference standard is analytical if its amount is in micrograms (or a solution of at most some mg per ml).
 STANDARD: Final = re.compile(
     r"\b(?:(?:certified[ -]+)?reference[ -]+(?:standards?|materials?|substances?)|(?:analytical|calibration|internal|drug)"
     r"[ -]+standards?|(?<!assay )calibrators?\b(?![ -]+(?:for(?![ ]*\d)|kits?|sets?|levels?)\b)"
@@ -153,8 +154,8 @@ STANDARD: Final = re.compile(
     + _any("стандартный образец", "对照品", "标准品", "標準品", "표준품", "표준물질", "محلول قياسي")
     + ")"
 )
-#: After a name: a substance named after the medicine that it pollutes, sold as a standard.
-#: What is free of impurities, or has less of them than so much, is no such substance.
+#: After a name: a substance named after the medicine of which it is an impurity, sold as a standard.
+#: Goods free of impurities, or with less than a limit, are no such substance.
 IMPURITY: Final = re.compile(
     r"^(?:[ ]+(?!(?:free|low|no|with|without|total|any|each|single|individual|max|less|unknown|of|from)\b)\w+){0,3}"
     r"[ ]+(?:impurit(?:y|ies)|related compounds?)\b(?![ ]*(?:[<>:=~]|max|less|below|under|not more|nmt|\d[\d.,]*[ ]*%))"
@@ -175,7 +176,7 @@ FORM: Final = re.compile(
     + _any("粉", "结晶", "注射", "분말", "주사", "مسحوق", "حقن", "порошок", "раствор", "ампул")
 )
 
-#: Right before the name: it is said not to be there.
+#: Directly before the name: a denial.
 DENIED_BEFORE: Final = re.compile(
     r"(?:"
     + _APART
@@ -190,16 +191,16 @@ DENIED_BEFORE: Final = re.compile(
     + r")(?:[ -]+(?:any|added|traces? of|de|d'|du|la|le|el|o|a|das?|des|von|ал))*[ '-]*"
     r"|(?:" + _any("不含", "不含有", "不包含", "没有", "非", "无", "零") + r")[ ]*)$"
 )
-#: A list of what is not in it, up to the name.
+#: A list of absent substances, up to the name.
 DENIED_LIST: Final = re.compile(
     _APART + r"(?:free (?:of|from)|(?:does|do)(?: not|n.t) contain|not contain\w*|contain\w* no(?:ne of)?|negative for)"
     r"(?:[ -]+(?:any|added|traces? of))*(?:[ ]+"
-    # The last of them is no substance: dry goods, and then the name.
+    # If the last of them is no substance (dry goods), the name follows.
     r"(?!(?:moisture|water|humidity|dust|odou?rs?|smell|lumps?|solvents?|additives?|impurit(?:y|ies)|metals?|particles?|charge"
     r"|defects?|damage|dirt|oil|alcohol|caking|contamina\w+|starch|sugar|gluten|chlorides?|ash|oxygen|acid),[ ]*$)"
     r"[\w-]+(?:,[ ]*(?:and|or|nor)?|[ ]+(?:and|or|nor)|[ ]*/))+[ ]*$"
 )
-#: Right after it: fentanyl-free, but not the free base.
+#: Directly after the name: fentanyl-free, but not the free base.
 DENIED_AFTER: Final = re.compile(
     r"^(?:-free\b(?![ -]*(?:base|ship|deliver|postage|flowing|acid|amine))|(?:[ ][ -]*)?free\b(?![ -]*(?:base|ship|deliver|post"
     r"|sampl|trial|gift|of\b|from\b|flowing|acid|amine|form|express|worldwide|global|overnight|fast|world|international|re-?ship"

@@ -1,6 +1,7 @@
-"""A structure becomes the substance that has it, the class definitions it meets, or the listed substance most like it.
+"""Matches of a structure: the substance that has it, the class definitions it meets, or the most similar listed
+substance.
 
-Only imported where a structure is at hand: it imports RDKit.
+This module imports RDKit, so it is imported only when there is a structure.
 """
 
 from __future__ import annotations
@@ -15,22 +16,23 @@ from features.substances.find.names import Entry
 from features.substances.match import ClassMatch, Kind, Match
 from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, nearest
 
-#: A structure less like any listed one than this says nothing: ordinary medicines reach 0.65 (bamipine), the nearest homologues
+#: Minimum similarity of a reported structure: ordinary medicines reach 0.65 (bamipine), the closest homologues
 #: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
 SIMILAR: Final = 0.68
 #: Fingerprints of smaller molecules have too few bits to compare: phenethyl alcohol is "like" phenethyl bromide.
 _LEAST_ATOMS: Final = 12
-# Salts in which these substances are traded and named by an InChIKey of their own.
+# Salts in which these substances are traded and that have an InChIKey of their own.
 _ACIDS: Final = ("Cl", "Cl.Cl", "Br", "OC(=O)CC(O)(C(=O)O)CC(=O)O", "OC(=O)C(=O)O", "OS(=O)(=O)O", "CS(=O)(=O)O")
 
 
-# One chemical is declared in many ways, and reading its structure costs a millisecond. A molecule takes a few kilobytes.
+# One chemical is declared in many ways, and parsing its structure takes a millisecond. A molecule takes a few
+# kilobytes.
 _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a structure says of itself: parent, class definitions, likeness."""
+    """Properties of a structure: parent, class definitions, similarity."""
 
     smiles: str
     inchikey: str
@@ -41,7 +43,7 @@ class StructureIndex:
     """The listed substances by structure.
 
     Args:
-        rows: the substances to find; those without a structure are passed over.
+        rows: the substances to find. Rows without a structure are skipped.
     """
 
     def __init__(self, rows: Sequence[Substance]) -> None:
@@ -59,11 +61,13 @@ class StructureIndex:
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)
 
     def details(self, substance: str) -> Details | None:
-        """Structure and class definitions of a row, by its name."""
+        """Return the structure and class definitions of a row, by its name."""
         return self._details(substance) if substance in self._parents else None
 
     def salt(self, inchikey: str) -> Entry | None:
-        """The listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue."""
+        """Return the listed substance whose usual salt has that InChIKey, or whose other stereoisomer or isotopologue
+        does.
+        """
         if self._salts is None:
             from rdkit import Chem
 
@@ -77,24 +81,24 @@ class StructureIndex:
         return Entry(found.name, found.group.value, found.cas, found.inchikey, "identifier") if found else None
 
     def read(self, text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
-        """The parent structure a SMILES or InChI stands for; ``None`` if it is neither."""
+        """Return the parent structure of a SMILES or InChI; None if the text is neither."""
         return self._read(text, form)
 
     def match(
         self, structure: Structure, piece: str, kind: Kind, name: str, how: str, *, anyway: bool = False
     ) -> Match | None:
-        """What a structure is.
+        """Return the match of a structure.
 
         Args:
             structure: parent structure.
             piece: the declared text that gave it.
-            kind: kind of the match if the structure is a listed substance's.
-            name: what to call the substance if it is none.
+            kind: kind of the match if the structure is that of a listed substance.
+            name: name of the substance if it is not listed.
             how: how the text was read, as a sentence.
-            anyway: give the nearest listed substance of a structure that is like none, too.
+            anyway: also return the nearest listed substance of a structure below `SIMILAR`.
 
         Returns:
-            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or ``None``.
+            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or None.
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
@@ -142,25 +146,29 @@ def _read(text: str, form: Literal["smiles", "inchi"]) -> Structure | None:
 
 
 def _compared(structure: Structure) -> tuple[tuple[ClassMatch, ...], str, float]:
-    """The class definitions that a structure answers to, the watched substance most like it, and how like."""
+    """Return the class definitions that a structure meets, the most similar watched substance, and the similarity."""
     return class_matches(structure), *nearest(structure)
 
 
 def class_group(smiles: str) -> str:
-    """Group of what meets a class definition: ``other_controlled`` where it is exempt, empty where it meets none."""
+    """Return the group of a structure that meets a class definition: ``other_controlled`` if it is exempt, empty if it
+    meets none.
+    """
     structure = from_smiles(smiles)
     met = [one for one in class_matches(structure) if one.result == "met"] if structure is not None else []
     return _group_unless_exempt(met, structure.inchikey) if structure is not None and met else ""
 
 
 def exempt_from(classes: Sequence[ClassMatch], inchikey: str) -> list[str]:
-    """The met definitions that a substance is exempt from all the same."""
+    """Return the met definitions that a substance is exempt from."""
     exempt = {(row.definition, row.inchikey) for row in class_exemptions()}
     return [one.definition for one in classes if one.result == "met" and (one.definition, inchikey) in exempt]
 
 
 def _group_unless_exempt(met: Sequence[ClassMatch], inchikey: str) -> str:
-    """Group of what meets the definitions: an opioid before a precursor; what each of them leaves out is no evidence."""
+    """Return the group of a structure that meets the definitions: an opioid before a precursor. Excluded substances are
+    no evidence.
+    """
     if len(exempt_from(met, inchikey)) == len(met):
         return Group.OTHER_CONTROLLED.value
     names = {one.definition for one in met}

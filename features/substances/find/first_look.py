@@ -1,7 +1,8 @@
-"""What a text is worth looking through for: the first look at it, which for most texts is the last.
+"""A first scan of a text, which decides what to search it for. For most texts it is the last.
 
-Each stage of `index` says here by which words it can be told that it will find nothing. What a word is taken for here may be
-more than what is found in the end, and never less.
+For each stage of `index`, this module defines by which words the scan recognises that the stage will find nothing.
+The scan may
+find more candidates than the stage, but never fewer.
 """
 
 from __future__ import annotations
@@ -35,27 +36,28 @@ from features.substances.read.spotting_names import flatten, hints_at_a_name, ma
 
 __all__ = ["EVERYTHING", "NAMED", "NEAR", "NUMBER", "STEM", "STRUCTURED", "first_look", "worth_looking_for"]
 
-#: A name may stand in the text, openly or disguised; a structure, written in any way.
+#: A name may occur in the text, plainly or disguised; a structure, in any notation.
 NAMED: Final = NAME | DISGUISE
 STRUCTURED: Final = STRUCTURE | HINT
-# What words in other letters than a to z may say, at which nobody looks. In a text with such words a name needs no hint.
+# What words in letters other than a to z may contain; the scan cannot read them. In a text with such words a name
+# needs no hint.
 _UNSEEN: Final = NAMED | STEM | HINT
-#: A text that was not looked at.
+#: The result for a text that was not scanned.
 EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED
-# Trade repeats its words: nearly all are in this cache, whatever the texts.
+# Trade repeats its words: nearly all of them are in this cache, whatever the texts.
 _REMEMBERED_WORDS: Final = 32_768
 _LABEL: Final = re.compile("cas")
 _STRUCTURE: Final = re.compile("smiles")
 
 
 def first_look(names: NameIndex, misspelt: MisspeltNames) -> Glance:
-    """The first look at a text, for names of which none is added afterwards."""
+    """Return the first scan of a text, for a complete set of names."""
     judge = partial(_judged, names, names.heads(), misspelt)
     return names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
 
 
 def worth_looking_for(look: Glance, texts: list[str]) -> list[int]:
-    """What is worth looking for in each text as declared; nothing in most."""
+    """Return what to search each declared text for; nothing for most."""
     found = look.read_all(texts)
     for at, seen in enumerate(found):
         if seen:
@@ -66,14 +68,14 @@ def worth_looking_for(look: Glance, texts: list[str]) -> list[int]:
 
 def _in_any(look: Glance, text: str) -> int:
     if "&" in text:
-        # There may be character references in it.
+        # The text may contain character references.
         return EVERYTHING
-    # Names are looked for in the folded text, structures in the flattened one.
+    # Names are searched in the folded text, structures in the flattened one.
     return look.read(fold(text), _UNSEEN) | look.read(flatten(text), _UNSEEN)
 
 
 def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: str) -> int:
-    """What a word, letters from a to z, says by itself."""
+    """Return the flags of a single word (letters a to z)."""
     near, begins, ends = misspelt.role(word)
     blocks, core, everyday = made_of(word)
     bits = NEAR * near | BEGINS * begins | ENDS * ends | BLOCKS * blocks | CORE * core | EVERYDAY * everyday

@@ -1,4 +1,4 @@
-"""One look at a text, which tells what is worth looking for in it, and at a word, which tells what it may be near to."""
+"""A single-pass scan that decides what to search a text for, and which watched words a word may be close to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-#: What `Glance` says of a text, one bit each. There may stand in it: a name, a word near to a watched one, a piece of a systematic
-#: name, the stem of composed names, a fragment that has two spellings, a CAS number, a structure, letters written as figures or
-#: signs.
+#: Flags of a text that `Glance` returns, one bit each. The text may contain: a name, a word close to a watched one, a
+#: piece of a
+#: systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure, letters
+#: written as digits
+#: or signs.
 _NAME = 1
 _NEAR = 2
 _HINT = 4
@@ -20,44 +22,49 @@ _DISGUISE = 128
 NAME, NEAR, HINT, STEM, FRAGMENT, NUMBER, STRUCTURE, DISGUISE = (
     _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE,
 )  # fmt: skip
-#: What a word may be beside others: the beginning or the end of a word near to a watched one, or the label of a CAS number.
+#: Flags of a word next to others: the beginning or the end of a word close to a watched one, or the label of a CAS
+#: number.
 _BEGINS = 256
 _ENDS = 512
 _LABEL = 1024
-#: What pieces of a systematic name are made of: a word made of building blocks, one with a block that tells a name, and one that
-#: by itself is of every day.
+#: Flags of pieces of a systematic name: a word made of building blocks, one with a distinctive block, and an everyday
+#: word.
 _BLOCKS = 2048
 _CORE = 4096
 _EVERYDAY = 8192
 BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _CORE, _EVERYDAY
-# What a text has of its words: of those of every day alone, and of others.
+# Flags that a text inherits from its words: from everyday words alone, and from others.
 _OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE
 _OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
-# Shape of what is looked for: letters in the first part of an InChIKey, before which others may stand that were of no alphabet
-# from a to z; digits of a CAS number, signs of a disguised word and letters in it.
+# Sizes: letters in the first part of an InChIKey, which letters outside a to z may precede; digits of a CAS number;
+# signs of a
+# disguised word, and letters in it.
 _KEY = 14
 _CAS_DIGITS = 5
 _DISGUISED = 5
 _PLAIN = 3
-# The fewest atoms of a structure (`features.substances.read.spotting`).
+# Minimum number of atoms of a structure (`features.substances.read.spotting`).
 _ATOMS = 5
-# Letters and digits.
+# Number of letters and digits.
 _SIGNS = 36
 _ONES = 0xFFFFFFFF
 
 
 class Glance:
-    """Tells in one pass over a text what may stand in it; of the great majority of texts that is nothing.
+    """Scans a text in one pass for what it may contain; for most texts, nothing.
 
-    What a word says by itself is asked once and remembered: few words make up many texts.
+    The flags of a word are computed once and cached: few distinct words make up many texts.
 
     Args:
-        judge: says of a word, letters from a to z, which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`,
-            `ENDS`, `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` it has; ``NAME`` where a name may begin with it, or it with a name.
-        lengths: the lengths of names by their first ``head`` letters and digits, of shorter ones by their first ``shortest``.
+        judge: returns which of `NAME`, `NEAR`, `HINT`, `STEM`, `FRAGMENT`, `STRUCTURE`, `BEGINS`,
+            `ENDS`, `LABEL`, `BLOCKS`, `CORE` and `EVERYDAY` apply to a word (letters a to z). ``NAME`` means that a
+            name may begin with
+            it, or it with a name.
+        lengths: the lengths of names by their first ``head`` letters and digits, of shorter ones by their first
+            ``shortest``.
         names: all names.
-        fewest, most: letters of two neighbours that together may be one word near to a watched one.
-        remembered: words that are remembered.
+        fewest, most: letters of two adjacent pieces that may form one word close to a watched one.
+        remembered: size of the word cache.
     """
 
     def __init__(
@@ -80,7 +87,7 @@ class Glance:
         self._most = most
         self._remembered = remembered
         self._known: dict[str, int] = {}
-        # Of each three signs whether a name begins with them.
+        # For each three signs, whether a name begins with them.
         begun = bytearray(_SIGNS**3)
         for name in lengths:
             first, second, third = (int(char, _SIGNS) for char in name[:3]) if name.isascii() else (0, 0, 0)
@@ -88,20 +95,22 @@ class Glance:
         self._begun = bytes(begun)
 
     def read_all(self, texts: list[str]) -> list[int]:
-        """What may stand in texts in any letter case; -1 for one that has other characters than ASCII, or an ampersand."""
+        """Return the flags of texts in any letter case; -1 for a text with non-ASCII characters or an ampersand."""
         return [self.read(text.lower()) if text.isascii() and "&" not in text else -1 for text in texts]
 
     def read(self, text: str, found: int = 0) -> int:
-        """What may stand in a text in lower case, besides what was ``found``; words of other letters than a to z tell nothing."""
-        # Where a name may begin.
+        """Return the flags of a lower-case text in addition to ``found``. Words with letters outside a to z contribute
+        nothing.
+        """
+        # Positions where a name may begin.
         places: list[int] = []
         digits = 0
         hyphen = key = branch = False
         before = ""
         earlier = 0
-        # Of the run of letters or of digits at hand: 1 and 2, 0 outside of any.
+        # State of the current run: 1 for letters, 2 for digits, 0 outside.
         run = begin = 0
-        # Of the run that may be a disguised word: signs, and letters among them.
+        # Counts in the run that may be a disguised word: signs, and letters among them.
         signs = letters = 0
         size = len(text)
         for at in range(size + 1):
@@ -155,7 +164,7 @@ class Glance:
         return found & ~(_LABEL | _BLOCKS | _CORE)
 
     def _of(self, word: str) -> int:
-        """What a word says by itself."""
+        """Return the flags of a single word."""
         bits = self._known.get(word)
         if bits is None:
             bits = self._judge(word)
@@ -165,7 +174,7 @@ class Glance:
         return bits
 
     def _named(self, text: str, places: list[int]) -> bool:
-        """Whether a name begins at one of the places, written with or without what is neither letter nor digit."""
+        """Return whether a name begins at one of the positions, with or without separators."""
         joined = ""
         begin = at = 0
         for place in places:
@@ -185,7 +194,7 @@ class Glance:
         return False
 
     def _may_begin(self, text: str, place: int) -> bool:
-        """Whether some name begins with the three letters or digits from a place on."""
+        """Return whether some name begins with the three letters or digits at a position."""
         begun = self._begun
         number = count = 0
         for at in range(place, len(text)):
@@ -203,7 +212,7 @@ class Glance:
 
 
 def _joined(text: str, at: int) -> int:
-    """What a hyphen at a place of a text may be a part of: a CAS number, or a locant in a name."""
+    """Return what a hyphen at a position may be part of: a CAS number, or a locant in a name."""
     size = len(text)
     found = 0
     before = at - 2 if at > 1 and text[at - 1] == " " else at - 1
@@ -221,9 +230,9 @@ def _joined(text: str, at: int) -> int:
 
 
 def _may_be_smiles(text: str) -> bool:
-    """Whether five atoms with a ring, a bond or a branch may stand in a text, as SMILES writes them.
+    """Return whether a text may contain five atoms with a ring, a bond or a branch in SMILES notation.
 
-    A square bracket may be that of an atom, in which anything may stand, or stand around a whole structure.
+    A square bracket may enclose an atom with any content, or a whole structure.
     """
     atoms = 0
     joined = bracket = False
@@ -250,10 +259,10 @@ def _is_letter(char: str) -> bool:
 
 
 class Alike:
-    """The words that may be within a few errors of a word, by their lengths and by which letters they have.
+    """Words within a few errors of a word, indexed by length and by their set of letters.
 
     Args:
-        reach: words of letters from a to z -> the most errors that each bears, 2 or fewer.
+        reach: words of letters a to z -> the maximum number of errors of each, at most 2.
     """
 
     def __init__(self, reach: dict[str, int]) -> None:
@@ -264,10 +273,11 @@ class Alike:
         self._first = [sum(len(word) < size for word in words) for size in range(max(map(len, words), default=0) + 2)]
 
     def to(self, word: str) -> list[list[str]]:
-        """The words, one list for each length, in the order in which they were given; lists are never empty.
+        """Return the candidate words, one list for each length, in the order of insertion; no list is empty.
 
-        An error exchanges a letter, and with it at most two of the letters that there are, or adds or takes one, which changes
-        one of them at most.
+        An error replaces a letter, which changes at most two letters of the set, or inserts or deletes one, which
+        changes
+        at most one.
         """
         found: list[list[str]] = []
         words, reach, letters = self._words, self._reach, self._letters
@@ -287,7 +297,7 @@ class Alike:
 
 
 def _letters(word: str) -> int:
-    """Which letters a word has, one bit each."""
+    """Return the set of letters of a word, one bit each."""
     letters = 0
     for char in word:
         letters |= 1 << ((ord(char) - 97) & 31)
@@ -295,7 +305,7 @@ def _letters(word: str) -> int:
 
 
 def _bits(number: int) -> int:
-    """How many bits of 32 are set."""
+    """Return the number of set bits of 32."""
     number = number - ((number >> 1) & 0x55555555)
     number = (number & 0x33333333) + ((number >> 2) & 0x33333333)
     number = (number + (number >> 4)) & 0x0F0F0F0F

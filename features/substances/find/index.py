@@ -1,7 +1,8 @@
-"""Finds the substance that a text declares: by name, identifier, structure, composition of its name, or near spelling.
+"""The substance that a text declares: by name, identifier, structure, composition of its name, or similar spelling.
 
-The stages go from sure and cheap to doubtful and dear, and end with the first that settles the matter. A first look says which
-of them can find something at all: the great majority of texts, which name nothing, cost a dictionary look-up a word.
+The stages are ordered from certain and cheap to doubtful and expensive, and end with the first decisive one. A first
+scan tells
+which of them can find anything: most texts name nothing and cost a dictionary lookup per word.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from features.substances.read.translations import translated_names
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
 
-# Texts that name something, of which there are few in trade, come again and again. Beyond this many all are forgotten.
+# Cached texts that name something. They are rare in trade and repeat. A full cache is emptied.
 _REMEMBERED: Final = 8_192
-# A longer text is a document, not a description: not worth remembering.
+# A longer text is a document, not a description, and is not cached.
 _LONGEST_REMEMBERED: Final = 400
-#: Characters of a text that are read.
+#: Maximum characters of a text that are read.
 _LONGEST_READ: Final = 10_000
 _RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
-# Salts and grades around the name of a common chemical: " hydrochloride".
+# Characters for salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
 _LETTER: Final = re.compile(r"[a-z]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
@@ -63,12 +64,12 @@ _HOW: Final = {
 
 
 class SubstanceIndex:
-    """All names and structures of all substances, ready to be looked for in text. Make one with `load`.
+    """All names and structures of all substances, ready for lookups. Use `load` to build it.
 
     Args:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
-        unii: names of the UNII list; those of substances that are not in ``watched`` are passed over.
+        unii: names of the UNII list. Names of substances outside ``watched`` are skipped.
     """
 
     def __init__(
@@ -107,36 +108,36 @@ class SubstanceIndex:
         others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
         self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
         self._look = first_look(self._names, self._misspelt)
-        # By whether they are from a field for chemicals, and whether systematic names could be read.
+        # Caches by whether the texts are from a field for chemicals, and whether OPSIN was available.
         self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
         self._of_cas = lru_cache(maxsize=_REMEMBERED)(self._find_cas)
 
     @staticmethod
     def load() -> SubstanceIndex:
-        """The index of the bundled reference data, made once per process.
+        """Return the index of the bundled reference data, built once per process.
 
         Raises:
-            ReferenceDataError: a bundled file is broken, or one name stands for two substances.
+            ReferenceDataError: a bundled file is invalid, or one name belongs to two substances.
         """
         return _bundled()
 
     def resolve(self, text: str, *, chemical: bool = False) -> Match | None:
-        """The most important substance that a text declares or mentions.
+        """Return the most important substance that a text declares or mentions.
 
         Args:
             text: a goods description or a declared chemical, as declared.
-            chemical: the text is from a field for chemicals, where a bare abbreviation needs no other context.
+            chemical: the text is from a field for chemicals, where an abbreviation needs no other context.
         """
         return self.resolve_all([text], chemical=chemical)[0]
 
     def resolve_all(self, texts: list[str], *, chemical: bool = False) -> list[Match | None]:
-        """`resolve` of each text."""
-        # What was answered while systematic names could not be read holds only as long as that.
+        """Return `resolve` of each text."""
+        # Do not reuse answers given while OPSIN was down.
         kind = chemical, opsin().available
         known = self._known.setdefault(kind, {})
         found = [known.get(text) for text in texts]
         new = [at for at, match in enumerate(found) if match is None]
-        # Of a document its beginning is read: what it costs grows faster than its length.
+        # Only the beginning of a document is read, because the cost grows faster than the length.
         read = [texts[at][:_LONGEST_READ] for at in new]
         looked_for = [EVERYTHING] * len(new) if chemical else worth_looking_for(self._look, read)
         for at, text, seen in zip(new, read, looked_for, strict=True):
@@ -145,19 +146,19 @@ class SubstanceIndex:
                 found[at] = match
                 if len(text) <= _LONGEST_REMEMBERED:
                     if len(known) >= _REMEMBERED:
-                        # A new memory: another thread may be looking into the old one.
+                        # Replace the cache instead of clearing it: another thread may be reading the old one.
                         known = self._known[kind] = {}
                     known[text] = match
         return found
 
     def nearest(self, text: str) -> Match | None:
-        """For a question whose answer is that no listed substance is named: the one nearest in structure.
+        """Return the listed substance with the most similar structure, for a query that names no listed substance.
 
         Args:
             text: a chemical's name or structure.
 
         Returns:
-            A match of kind ``similar``, however unlike; ``None`` if the text is no structure that can be read.
+            A match of kind ``similar`` at any similarity; None if the text is no readable structure.
         """
         for piece in structures_in(text, chemical=True):
             if piece.form != "inchikey" and (match := self._read(piece, anyway=True)) is not None:
@@ -165,9 +166,9 @@ class SubstanceIndex:
         return None
 
     def resolve_cas(self, cas: str) -> Match | None:
-        """The substance of a CAS number, written with or without hyphens; ``None`` if it is of none that is known.
+        """Return the substance of a CAS number, written with or without hyphens; None if it is unknown.
 
-        A number whose check digit is wrong is of none.
+        A number with a wrong check digit is unknown.
         """
         return self._of_cas(cas)
 
@@ -181,7 +182,7 @@ class SubstanceIndex:
         return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
 
     def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
-        """What a text names; ``seen`` says what is worth looking for."""
+        """Return the substance that a text names. ``seen`` lists what to search for."""
         structures: list[Piece] | None = None
         if not seen & ~STRUCTURED and not (structures := structures_in(text)):
             return None
@@ -193,11 +194,11 @@ class SubstanceIndex:
         if chemical and not any(item.hit for item in found):
             found += self._names.whole(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
-        # Beside other words it may be a part of a longer name that has an error in it: valetyl fentanyl.
+        # Next to other words it may be part of a longer name with an error in it: valetyl fentanyl.
         beside = best is not None and best.hit and _beside(best, spelled)
         if best is not None and best.hit and not best.ambiguous and not beside:
             return self._of_found(best, text, spelled)
-        # A common chemical that was recognised by its whole name needs no reading of that name.
+        # A common chemical recognised by its whole name needs no parsing of that name.
         known = best.end - best.start + _SLACK if best is not None and best.entry.group == BENIGN else 0
         if structures is None:
             structures = structures_in(text, chemical=chemical) if seen & STRUCTURED and len(text) > known else []
@@ -207,7 +208,7 @@ class SubstanceIndex:
         if not any(match.hit for match in candidates):
             composed = analogue(spelled) if seen & STEM else None
             if composed is not None and _LETTER.match(spelled, composed.end) is not None:
-                # The word goes on: etonitazepene is not composed of etonitazene.
+                # The word continues: etonitazepene is not composed of etonitazene.
                 composed = None
             match = self._composed(composed, text, spelled, around) if composed is not None else None
             if composed is not None and match is not None:
@@ -215,14 +216,15 @@ class SubstanceIndex:
                 if composed.certain:
                     read = max(read, composed.end - composed.start)
                     if best is not None and _holds(composed, best):
-                        # What the whole name is composed of is not what a part of it names: despropionyl para-fluorofentanyl.
+                        # The composition of the whole name takes precedence over a name that is part of it:
+                        # despropionyl para-fluorofentanyl.
                         best, beside = None, False
-        # What was read as the structure of some other chemical is no misspelling of a watched one.
+        # A text that was read as the structure of another chemical is no misspelling of a watched one.
         if (beside or not read) and not any(match.kind == "mention" for match in candidates):
             misspelt = self._misspelt.find(spelled, around, found) if seen & NEAR else []
             near = [item for item in misspelt if item.end - item.start > read]
             if near:
-                # They are longer than what was read of them.
+                # They are longer than the part that was read.
                 candidates = [match for match in candidates if not match.hit]
                 best = max(merged(found, near), key=lambda item: item.rank)
         if best is None and not candidates:
@@ -233,7 +235,7 @@ class SubstanceIndex:
         return max(candidates, key=_weight, default=None)
 
     def _numbers_in(self, spelled: str, around: Surroundings) -> Iterator[Found]:
-        """CAS numbers: with hyphens or what stands for them anywhere, bare digits only where they are said to be one."""
+        """Yield CAS numbers: with hyphens or their substitutes anywhere, bare digits only after a label."""
         if "-" in spelled:
             for matched in CAS.finditer(spelled):
                 entry = self._cas.get("-".join(matched.groups()))
@@ -246,7 +248,7 @@ class SubstanceIndex:
                     yield _placed(entry, around, spelled, matched.start(1), matched.end())
 
     def _by_structure(self, pieces: Sequence[Piece], spelled: str, around: Surroundings) -> Iterator[Match]:
-        """What the structures proposed are."""
+        """Yield the matches of candidate structures."""
         for piece in pieces:
             match = self._read(piece)
             if match is None:
@@ -256,12 +258,12 @@ class SubstanceIndex:
             if start < 0:
                 start, written = piece.start, piece.text
             end = start + len(written)
-            # A part of a longer name is another substance, whatever the part reads as.
+            # A part of a longer name is another substance, whatever the part denotes.
             if piece.form != "systematic" or not around.continue_name(start, end):
                 yield _in_context(match, around, start, end)
 
     def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
-        """What the structure is that a piece of text stands for."""
+        """Return the match of a piece of text as a structure."""
         if piece.form == "inchikey":
             entry = self._inchikeys.get(piece.reading) or self._structures.salt(piece.reading)
             return self._of_entry(Found(entry, 0, 0), piece.text, ("InChIKey.",)) if entry is not None else None
@@ -271,7 +273,7 @@ class SubstanceIndex:
             return None
         parts = [smiles]
         if piece.form != "inchi" and "." in smiles:
-            # Two names in a row read as a mixture: each of its parts counts.
+            # Two adjacent names read as a mixture: each of its parts counts.
             parts += smiles.split(".")
         best: Match | None = None
         for part in parts:
@@ -283,12 +285,12 @@ class SubstanceIndex:
             if match is not None and (best is None or _weight(_decided(match, "")) > _weight(_decided(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
-            # OPSIN takes the usual position where a name gives none.
+            # OPSIN assumes the usual position if a name omits it.
             best = replace(best, ambiguous=True, confidence=min(best.confidence, 0.7))
         return best
 
     def _composed(self, composed: Analogue, text: str, spelled: str, around: Surroundings) -> Match | None:
-        """A fentanyl or nitazene that nobody lists, known by the parts its name is composed of."""
+        """Return an unlisted fentanyl or nitazene that is identified by the parts of its composed name."""
         structure = self._structures.read(composed.smiles, "smiles") if composed.smiles else None
         if structure is None:
             return None
@@ -300,7 +302,7 @@ class SubstanceIndex:
         return _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
 
     def _named_kin(self, found: Found, spelled: str) -> Found:
-        """A word on the stem of a family as the watched name it is a slip of, if there is one."""
+        """Return a word on the stem of a family as the watched name that it misspells, if there is one."""
         near = self._misspelt.kin(spelled[found.start : found.end])
         if near is None:
             return found
@@ -311,7 +313,7 @@ class SubstanceIndex:
 
     @property
     def _structures(self) -> StructureIndex:
-        # Made when the first structure is read, since it imports RDKit.
+        # Built when the first structure is read, because it imports RDKit.
         if self._structures_made is None:
             from features.substances.find.by_structure import StructureIndex
 
@@ -364,7 +366,7 @@ class SubstanceIndex:
         )
 
     def _common_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
-        """Names of the UNII list whose misspellings are looked for: no code, no abbreviation, of a watched row."""
+        """Yield UNII names whose misspellings are searched for: neither codes nor abbreviations, and of a watched row."""
         for common in unii:
             plain = (
                 common.kind == "listed" and common.type != "cd" and not common.abbreviation and not common.deuterated
@@ -374,7 +376,7 @@ class SubstanceIndex:
                 yield common.name, _entry(row, "exact")
 
     def _add_unii(self, names: Sequence[UniiName]) -> None:
-        """Names of the UNII list: of listed substances, of those that a class covers, and of those that only look like one."""
+        """Add UNII names: of listed substances, of those that a class covers, and of those that only resemble one."""
         for name in names:
             kind: Kind = "systematic" if name.type == "sys" else "exact"
             if name.kind == "listed":
@@ -394,12 +396,12 @@ def _bundled() -> SubstanceIndex:
 
 
 def _beside(found: Found, spelled: str) -> bool:
-    """Whether a word stands right before or after a name."""
+    """Return whether a word is directly before or after a name."""
     return _WORD_BEFORE.search(spelled[: found.start]) is not None or _WORD_AFTER.match(spelled, found.end) is not None
 
 
 def _holds(composed: Analogue, found: Found) -> bool:
-    """Whether a composed name is longer than the name found in it."""
+    """Return whether a composed name is longer than the name found in it."""
     within = composed.start <= found.start and found.end <= composed.end
     return within and composed.end - composed.start > found.end - found.start
 
@@ -409,14 +411,14 @@ def _entry(row: Substance, kind: Kind, language: str = "") -> Entry:
 
 
 def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
-    # The "no" of "CAS no" denies nothing.
+    # The "no" of "CAS no" is no denial.
     label = _LABEL.search(spelled, max(0, start - 24), start)
     context, mention = around.context(label.start() if label else start, end) if entry.group in WATCHED else ("", False)
     return Found(entry, start, end, context, mention)
 
 
 def _in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
-    """The match as the words around it leave it."""
+    """Return the match adjusted for its context."""
     context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
     return _decided(match, context, mention=mention)
 
@@ -430,7 +432,7 @@ def _said(match: Match, found: Found) -> Match:
 
 
 def _decided(match: Match, context: str, *, mention: bool = False) -> Match:
-    """Whether it is a hit: a watched substance, declared and not only mentioned."""
+    """Return the match with its decision: a hit is a watched substance that is declared and not only mentioned."""
     watched = match.group in WATCHED and match.kind != "similar"
     if watched and mention:
         return replace(match, kind="mention", context=context)
@@ -438,7 +440,7 @@ def _decided(match: Match, context: str, *, mention: bool = False) -> Match:
 
 
 def _weight(match: Match) -> tuple[int, bool, bool, float]:
-    """What matters most in a text: a hit, then a mention, then another listed substance, then what only resembles one."""
+    """Return the sort key of importance: a hit, then a mention, then another listed substance, then a similar one."""
     if match.hit:
         rank = 4
     elif match.kind == "mention":

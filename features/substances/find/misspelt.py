@@ -1,12 +1,12 @@
-"""Finds names of watched substances with one or two typing errors, and leaves real words and other chemicals alone.
+"""Names of watched substances with one or two typing errors, without real words and other chemicals.
 
-An error is a letter inserted, left out, exchanged or swapped with its neighbour (optimal string alignment, by RapidFuzz).
-A text is searched through the *anchors* of the names, their long words: for each word of the text the anchors within reach
-are looked up, once for all texts, and only where there are any the whole name is compared with the text around.
+An error is an inserted, deleted, replaced or transposed letter (optimal string alignment, by RapidFuzz).
+The search uses the *anchors* of the names, their long words. For each word of the text, the anchors within reach
+are looked up, once for all texts; only if there are any is the whole name compared with the surrounding text.
 
-What must not be corrected: figures (2-piperidone is not 4-piperidone) and other locants, words that are words of their own
-(pentanol, piperidine), parts of chemical names that are parts of their own (methyl is not a misspelt ethyl), and names that
-are nearer to another chemical or medicine.
+These are never corrected: digits (2-piperidone is not 4-piperidone) and other locants, real words
+(pentanol, piperidine), distinct name parts (methyl is no misspelt ethyl), and names
+closer to another chemical or medicine.
 """
 
 from __future__ import annotations
@@ -31,44 +31,45 @@ from features.substances.match import WATCHED
 from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
 from features.texts.scan import near_words
 
-#: Fewest letters of a name in which one error is read as such, and two. Below, too many real words are as near.
+#: Minimum letters of a name for one and for two errors. Among shorter names, too many real words are as close.
 ONE_ERROR: Final = 8
 TWO_ERRORS: Final = 9
-# The word most looked for is given two errors at eight letters.
+# The most wanted word may have two errors at eight letters.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
-# Names in other scripts are not looked for with typing errors, and none in pinyin: its syllables are all alike.
+# Names in other scripts are not searched with typing errors, and none in pinyin, because its syllables are too
+# similar.
 _NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
-# A translated name is also held without its salt, which is found inside.
+# A translated name is also indexed without its salt, which is found inside.
 _SALT: Final = re.compile(
     "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"
 )
 # A longer name is hardly typed by hand, and comparing it costs more than the rest of the text.
 _LONGEST: Final = 160
-# Fewest letters of a word that serves as anchor.
+# Minimum letters of an anchor.
 _ANCHOR: Final = 5
-#: Fewest and most letters of two pieces that are read as one.
+#: Minimum and maximum letters of two pieces that are read as one.
 FEWEST_LETTERS: Final = _ANCHOR
 MOST_LETTERS: Final = 40
-# With two errors one of three words is whole; the fourth is for two words written as one.
+# With two errors, one of three words is intact; the fourth is for two words written as one.
 _ANCHORS: Final = 4
-# Asked for only where a word of a text is near to a watched one.
+# Queried only if a word of a text is close to a watched one.
 _REMEMBERED_WORDS: Final = 16_384
 _REMEMBERED_ANCHORS: Final = 2_048
-# Pieces of words are joined where one of them begins or ends a name exactly, by at least so many letters.
+# Pieces of words are joined if one of them begins or ends a name exactly, with at least this many letters.
 _PIECE: Final = 3
-# Short words that are never pieces of a name, whatever stands beside them.
+# Short words that are never pieces of a name, whatever is next to them.
 _LITTLE: Final = (
     "a an and are as at but by can car con das de del den der des die do du each ein el en et eu for fur from gel has her his"
     " in ino into is it its la le les los man men mit na net new nin no non not of off oil old on one or our out pen per pet"
     " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
 )
 _LITTLE_WORDS: Final = frozenset(_LITTLE.split())
-# Letters that an error costs when two names are weighed.
+# Letters that one error costs when two names are compared.
 _COST: Final = 3
-# Without any of these a name is a trade name; fewest letters of one with two errors.
+# A name without any of these is a trade name. Minimum letters of a trade name with two errors.
 _CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
 _TRADE: Final = 10
-# Fewest letters of a word on a stem of which two may be wrong.
+# Minimum letters of a word on a stem in which two may be wrong.
 _MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
@@ -79,7 +80,7 @@ _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Name:
-    """A watched name, ready to be compared."""
+    """A watched name, ready for comparison."""
 
     key: str
     words: tuple[str, ...]
@@ -92,7 +93,7 @@ class _Name:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """A word of a name: where it begins in the key, and how many errors in it are borne."""
+    """A word of a name: its start in the key, and the number of errors allowed in it."""
 
     name: _Name
     offset: int
@@ -101,7 +102,7 @@ class _Anchor:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A text cut into tokens: positions in the joined text and in the text itself."""
+    """A tokenised text: positions in the joined text and in the text itself."""
 
     tokens: list[str]
     joined: str
@@ -111,19 +112,19 @@ class _Cut:
 
 
 class MisspeltNames:
-    """The watched names, ready to be looked for with typing errors.
+    """The watched names, ready for a search with typing errors.
 
     Args:
         named: names as written, with their entries.
         others: names of other substances and goods as written, none of which is a misspelt watched name.
-        words: further words of their own that are close to a word of a watched name, folded.
+        words: further real words close to a word of a watched name, folded.
     """
 
     def __init__(
         self, named: Iterable[tuple[str, Entry]], *, others: Collection[str] = (), words: Collection[str] = ()
     ) -> None:
         self._anchors: dict[str, list[_Anchor]] = {}
-        # One key may be cut into words in several ways: acetylfentanyl, acetyl fentanyl.
+        # One key may have several word divisions: acetylfentanyl, acetyl fentanyl.
         names: dict[tuple[str, ...], _Name] = {}
         for name in _names(named):
             names.setdefault(name.words, name)
@@ -148,12 +149,12 @@ class MisspeltNames:
         self._nearest_other = lru_cache(maxsize=1024)(self._distance_to_others)
 
     def find(self, spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
-        """The misspelt names in a text, at most one at each place, the nearest first where several are possible.
+        """Return the misspelt names in a text, at most one at each place, the closest if several are possible.
 
         Args:
-            spelled: the text as `normalise.spell` gives it.
+            spelled: the output of `normalise.spell`.
             around: its surroundings.
-            known: names already found, whose places are left alone.
+            known: names already found, whose positions are skipped.
 
         Returns:
             Finds of kind ``misspelt`` with the number of errors as ``distance``.
@@ -165,14 +166,16 @@ class MisspeltNames:
         return self._judged(_cut(spelled, tokens), seeds, spelled, around, known)
 
     def role(self, word: str) -> tuple[bool, bool, bool]:
-        """Whether a word of letters is near to one of a watched name, and whether it begins and ends one exactly."""
+        """Return whether a word of letters is close to one of a watched name, and whether it begins and ends one
+        exactly.
+        """
         near = len(word) >= FEWEST_LETTERS - 1 and bool(self._near_anchors(word))
         return near, word in self._beginnings, word in self._endings
 
     def kin(self, word: str) -> tuple[Entry, int] | None:
-        """The watched name of one word on the stem of a family that a word on that stem is nearest to, and its errors.
+        """Return the closest one-word watched name on the same family stem, and the number of errors.
 
-        The shorter what stands before the stem, the fewer errors leave it recognisable.
+        The shorter the part before the stem, the fewer errors leave it recognisable.
         """
         written = word.replace("rn", "m")
         before = len(word) - len("fentanyl")
@@ -182,18 +185,18 @@ class MisspeltNames:
         return (self._kin_names[hit[0]], max(1, int(hit[1]))) if hit is not None else None
 
     def _near_anchors(self, token: str) -> tuple[tuple[str, int], ...]:
-        """The anchors within the errors that they bear, with the number of errors."""
+        """Return the anchors within their allowed number of errors, with that number."""
         if not (token.isascii() and token.isalpha()):
             return ()
         found: list[tuple[str, int]] = []
-        # Only words of about the same length and letters are compared.
+        # Only words of similar length and letters are compared.
         for choices in self._alike.to(token):
             hits = process.extract(token, choices, scorer=OSA.distance, score_cutoff=2, limit=None)
             found += [(word, int(errors)) for word, errors, _ in hits if errors <= self._reach[word]]
         return tuple(found)
 
     def _anchors_of(self, word: str, errors: int, figures: bool) -> list[_Anchor]:
-        """The anchors of a word that bear so many errors in it; of names without figures alone, or of all."""
+        """Return the anchors of a word that allow this many errors in it; of names without digits only, or of all names."""
         return [
             anchor for anchor in self._anchors[word] if errors <= anchor.errors and (figures or not anchor.name.figures)
         ]
@@ -215,7 +218,7 @@ class MisspeltNames:
             for anchor in self._bearing(word, errors, bool(figures)):
                 name, begin = anchor.name, at - anchor.offset
                 allowed = name.errors
-                # Most names are longer than what is left of the text, or have figures that the text has not.
+                # Most names are longer than the rest of the text, or have digits that the text lacks.
                 if (
                     begin + allowed < 0
                     or begin + len(name.key) - 2 * allowed > length
@@ -234,7 +237,7 @@ class MisspeltNames:
         rivals: dict[tuple[int, int, int], set[str]] = {}
         for errors, first, last, name in best:
             rivals.setdefault((errors, first, last), set()).add(name.entry.substance)
-        # The most letters that are right: of butyryl feentanyl not fentanyl alone, though that has fewer errors.
+        # Prefer the most correct letters: for butyryl feentanyl not fentanyl alone, though that has fewer errors.
         for errors, first, last, name in sorted(best, key=lambda item: (_COST * item[0] - len(item[3].key), item[1])):
             start, end = cut.spans[first][0], cut.spans[last][1]
             tokens = cut.tokens[first : last + 1]
@@ -253,7 +256,7 @@ class MisspeltNames:
         return sorted(finds, key=lambda item: item.start)
 
     def _is_error(self, tokens: Sequence[str], errors: int, name: _Name) -> bool:
-        """Whether the difference is a typing error rather than another word, chemical or position."""
+        """Return whether the difference is a typing error rather than another word, chemical or position."""
         held = frozenset(tokens)
         if held & LOCANTS - name.locants or name.locants & SIGNIFICANT_LOCANTS - held:
             return False
@@ -265,9 +268,9 @@ class MisspeltNames:
                     return False
                 own = min(OSA.distance(token, word) for word in name.words)
                 if own > 1 and token.endswith(_STEMS) and len(token) < _MEMBER:
-                    # The stem is whole: mirfentanil is a member of the family of its own, and no carfentanil.
+                    # The stem is intact: mirfentanil is its own member of the family, and no carfentanil.
                     return False
-                # Nearer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
+                # Closer to a word of another watched name, as phenathyl is to phenethyl and not to phentanyl.
                 if any(
                     distance < own and all(OSA.distance(word, part, score_cutoff=1) > 1 for part in name.words)
                     for word, distance in self._near(token)
@@ -278,7 +281,7 @@ class MisspeltNames:
         if (len(tokens[0]) < _ANCHOR and "".join(tokens[1:]) in self._keys) or (
             len(tokens[-1]) < _ANCHOR and "".join(tokens[:-1]) in self._keys
         ):
-            # A whole name beside a little word: or fentanyl is not norfentanyl.
+            # A complete name next to a short word: or fentanyl is not norfentanyl.
             return False
         text = "".join(tokens)
         return self._nearest_other(text) >= errors
@@ -306,14 +309,14 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
         written_out = spellings(folded)
         if "phenethyl" in folded and entry.kind != "translated":
             written_out.append(folded.replace("phenethyl", "2-phenylethyl"))
-        # A trade name is a word like any other, and other languages have words of their own close by.
+        # A trade name is an ordinary word, and other languages have real words close to it.
         trade = written != entry.substance and _CHEMICAL.search(written_out[0]) is None
         narrow = entry.kind == "translated"
         for spelled in written_out:
             words = tuple(tokens(spelled))
             key = "".join(words)
             figures = tuple(word for word in words if word.isdigit())
-            # A figure of several digits says as much as letters.
+            # A number of several digits is as distinctive as letters.
             told = [word for word in words if len(word) > 1 or word.isalpha()]
             letters = sum(len(word) for word in told if _SALT.match(word) is None)
             if letters < ONE_ERROR:
@@ -327,14 +330,14 @@ def _names(named: Iterable[tuple[str, Entry]]) -> Iterator[_Name]:
 
 @lru_cache(maxsize=4096)
 def _parts(words: tuple[str, ...]) -> frozenset[str]:
-    """The words of a name and the parts that words are made of, each also written as one with its neighbours."""
+    """Return the words of a name and their parts, each also joined with its neighbours."""
     pieces: list[str] = []
     for word in words:
         made_of = MORPHEME.findall(word)
         pieces += made_of if "".join(made_of) == word else [word]
     runs = range(1, len(pieces) + 1)
     parts = {"".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1)}
-    # Many leave the last e of piperidine and chloride out, or add one; that alone makes no other word.
+    # Many omit or add the last e of piperidine and chloride; that alone makes no other word.
     parts |= {part.removesuffix("e") for part in parts if len(part) > _ANCHOR}
     return frozenset(parts)
 
@@ -369,7 +372,7 @@ def _cut(spelled: str, tokens: list[str]) -> _Cut:
 
 
 def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
-    """Errors, first and last token of the piece of text nearest to a name that should begin about there."""
+    """Return errors, first and last token of the text piece closest to a name that should begin about there."""
     allowed, size = name.errors, len(name.key)
     nearest: tuple[int, int, int] | None = None
     first = bisect_left(cut.begins, begin - allowed)
@@ -379,7 +382,7 @@ def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
             if tuple(token for token in cut.tokens[first : last + 1] if token.isdigit()) == name.figures:
                 piece = cut.joined[cut.begins[first] : cut.ends[last]]
                 errors = OSA.distance(piece, name.key, score_cutoff=allowed)
-                # Without an error it was found, or refused, as it stands.
+                # Without an error, it was found or rejected earlier.
                 if 0 < errors <= allowed and (nearest is None or errors < nearest[0]):
                     nearest = errors, first, last
             last += 1
@@ -388,7 +391,7 @@ def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
 
 
 def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
-    """Whether a piece of text is a longer watched name around one already found, by more than a little word."""
+    """Return whether a piece of text is a longer watched name around one already found, by more than a short word."""
     if item.entry.group not in WATCHED or item.entry.abbreviation or not (start <= item.start and item.end <= end):
         return False
     added = [*tokens(spelled[start : item.start]), *tokens(spelled[item.end : end])]
@@ -396,7 +399,7 @@ def _extends(item: Found, start: int, end: int, spelled: str) -> bool:
 
 
 def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
-    """All finds, without those that are only a part of a longer misspelt name (fentanyl in acetil fentanyl)."""
+    """Return all finds, without those that are only part of a longer misspelt name (fentanyl in acetil fentanyl)."""
     kept = [
         item for item in known if not any(other.start <= item.start and item.end <= other.end for other in misspelt)
     ]
@@ -404,7 +407,7 @@ def merged(known: Sequence[Found], misspelt: Sequence[Found]) -> list[Found]:
 
 
 def _joined_on(spelled: str, start: int) -> bool:
-    """Whether the piece of text there is joined to a word before it by a hyphen, bracket or comma."""
+    """Return whether the piece of text is joined to the word before it by a hyphen, bracket or comma."""
     return _JOINED.search(spelled, max(0, start - 6), start) is not None
 
 
@@ -425,7 +428,7 @@ def _found(
         return None
     context, mention = around.context(start, end)
     text = "".join(tokens)
-    # A capital I for an l, a figure for a letter: meant to be read as the name.
+    # A capital I for an l or a digit for a letter is meant to be read as the name.
     confidence = 0.95 if skeleton(text) == skeleton(key) else round(max(0.5, 1.0 - 1.5 * errors / len(key)), 2)
     return Found(
         replace(entry, kind="misspelt"),

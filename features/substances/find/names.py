@@ -1,8 +1,9 @@
-"""Finds names of substances in text: on token boundaries, with their positions, in any number of languages.
+"""Names of substances in text: on token boundaries, with their positions, in any number of languages.
 
-Names are keyed by their letters and digits alone. A text is cut into tokens, and at each token the joined rest of the
-text is compared with the names that begin with the same characters: two dictionary look-ups per token, however many names
-there are.
+Names are keyed by their letters and digits only. At each token of a text, the joined rest of the
+text is compared with the names that begin with the same characters: two dictionary lookups per token, for any number
+of
+names.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from features.substances.find.variants import variants
 from features.substances.match import BENIGN, WATCHED, Kind
 from features.substances.normalise import TOKEN, compact, compacted, core, fold, reveal, skeleton, spell, tokens
 
-#: Fewest letters and digits of a name that is looked for.
+#: Minimum letters and digits of a name.
 SHORTEST: Final = 3
-# Names of at least this many characters are found by more of their beginning: few names share six characters.
+# Names of at least this many characters are indexed by a longer prefix: few names share six characters.
 _HEAD: Final = 6
 _KIN: Final = frozenset({"fentanyl", "nitazene"})
 _SYSTEMATIC: Final = frozenset({"identifier", "systematic"})
 _PRIMED: Final = re.compile(r"\d['\u2032]")
 
-# Inflections and particles glued to a name, in folded letters: plural s, Russian cases, Slavic and Romance endings.
+# Inflections and particles attached to a name, in folded letters: plural s, Russian cases, Slavic and Romance
+# endings.
 _ENDINGS: Final = frozenset(
     [
         "s",
@@ -42,20 +44,20 @@ _ENDINGS: Final = frozenset(
         *(fold(end) for end in ("а", "у", "ом", "е", "ы", "и", "ов", "ем", "ам", "я", "ю")),
     ]
 )
-# What German and careless English write as one word with the name; it is no part of the name.
+# Words that German and careless English attach to the name without belonging to it.
 _COMPOUNDS: Final = (
     "free frei haltig base citrat citrate hydrochlorid hydrochloride hcl oxalat pulver powder pflaster patch patches test"
     " tests teststreifen schnelltest losung injektion injection spray tablette tabletten tablets analog analoga analogue"
 )
 _COMPOUNDED: Final = frozenset(_COMPOUNDS.split())
 _COMPOUND_SIZES: Final = sorted({len(word) for word in _COMPOUNDED})
-# The least letters of a name that may take an ending.
+# Minimum letters of a name that may take an ending.
 _INFLECTED: Final = 6
-# Particles and the article that Arabic writes as one with the noun.
+# Particles and the article that Arabic attaches to the noun.
 _ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(?=..)")
 _ARABIC_LETTERS: Final = ("\u0621", "\u064a")
 
-# An unlisted member of the family: any word on its stem. Words that only deny or detect it are no members.
+# An unlisted member of the family: any word on its stem, except words that only deny or detect it.
 _STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
 _NOT_A_MEMBER: Final = frozenset(
     {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
@@ -67,21 +69,21 @@ _HEAD_WORD: Final = re.compile(
 )
 
 
-# A figure or sign that joins a word to the name behind it.
+# A digit or sign that joins a word to the following name.
 _GLUED: Final = re.compile(r"[a-z][0-9@$!|€+]+$|[a-z][0-9@$!|€+]+[a-z]+[- ]$")
-# As far as it is looked for before the name: no word is longer.
+# Maximum search distance before the name: no word is longer.
 _LONGEST_GLUED: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One way to write one substance.
+    """One written form of one substance.
 
     Attributes:
         substance, group, cas, inchikey: as in `Match`.
-        kind: the kind of match that this name makes.
-        abbreviation: letters with other meanings, a name only beside chemical words.
-        language: of the name where it is a translation, by its code (BCP 47); ``zh-Latn`` is pinyin.
+        kind: the kind of match that this name gives.
+        abbreviation: letters with other meanings, a name only next to chemical words.
+        language: of a translated name, by its code (BCP 47); ``zh-Latn`` is pinyin.
     """
 
     substance: str
@@ -98,11 +100,11 @@ class Found:
     """A piece of text, by position in the spelled text, that is an entry's name.
 
     Attributes:
-        context, mention: what `Surroundings.context` says of it.
+        context, mention: as returned by `Surroundings.context`.
         ambiguous: an abbreviation, or a name inside a longer one.
-        confidence: 0..1, how surely the text means the substance.
-        distance: typing errors in it (letters inserted, left out, exchanged or swapped).
-        disguised: letters were written as figures or signs.
+        confidence: 0..1, the certainty that the text means the substance.
+        distance: number of typing errors (letters inserted, deleted, replaced or transposed).
+        disguised: letters were written as digits or signs.
     """
 
     entry: Entry
@@ -121,7 +123,7 @@ class Found:
 
     @property
     def rank(self) -> tuple[int, bool, bool, int, int, int]:
-        """What matters most in a text: a hit, then a mention, then a listed substance; the certain and long first."""
+        """Sort key of importance: a hit, then a mention, then a listed substance; certain and long ones first."""
         group = self.entry.group
         importance = 3 if self.hit else 2 if self.mention else 1 if group != BENIGN else 0
         identifier = self.entry.kind == "identifier"
@@ -129,7 +131,7 @@ class Found:
 
 
 class NameIndex:
-    """All names of all substances, ready to be looked for in text. Fill it with `add`, then ask `find`."""
+    """All names of all substances. Fill it with `add`, then search with `find`."""
 
     def __init__(self) -> None:
         self._names: dict[str, Entry] = {}
@@ -144,15 +146,16 @@ class NameIndex:
         return len(self._names)
 
     def add(self, name: str, entry: Entry, *, yielding: bool = False) -> None:
-        """Enters a name and the other ways to write it that follow from rules.
+        """Add a name and its rule-based spellings.
 
         Args:
-            name: as it is written.
-            entry: what it stands for.
-            yielding: a name from a wide source, which gives way to the same name of another substance instead of clashing.
+            name: as written.
+            entry: the substance.
+            yielding: a name from a broad source, which gives way to the same name of another substance instead of
+                clashing.
 
         Raises:
-            ReferenceDataError: the name is too short, or already stands for another substance.
+            ReferenceDataError: the name is too short, or already belongs to another substance.
         """
         folded = fold(name)
         spelled = spell(folded)
@@ -184,11 +187,11 @@ class NameIndex:
                 self._add_variants(spelled, key, entry)
 
     def add_substance(self, substance: Substance, *, systematic: Kind = "identifier") -> None:
-        """Enters name, synonyms, abbreviations and systematic name of a row of the reference data.
+        """Add name, synonyms, abbreviations and systematic name of a row of the reference data.
 
         Args:
             substance: the row.
-            systematic: the kind of match that its systematic name makes.
+            systematic: the kind of match that its systematic name gives.
 
         Raises:
             ReferenceDataError: as `add`.
@@ -205,7 +208,7 @@ class NameIndex:
             self.add(substance.systematic_name, entry(systematic))
 
     def add_benign(self, chemical: BenignChemical) -> None:
-        """Enters name and synonyms of a common chemical.
+        """Add name and synonyms of a common chemical.
 
         Raises:
             ReferenceDataError: as `add`.
@@ -214,15 +217,17 @@ class NameIndex:
             self.add(name, Entry(chemical.name, BENIGN, chemical.cas, "", "exact"))
 
     def find(self, spelled: str, around: Surroundings) -> list[Found]:
-        """The names in a text, in order, the longest at each place, as far as the text around them lets them stand.
+        """Return the names in a text, in order, the longest at each position, unless the surrounding text rules them
+        out.
 
         Args:
-            spelled: the text as `normalise.spell` gives it.
+            spelled: the output of `normalise.spell`.
             around: its surroundings.
         """
         found = self._names_in(spelled, around)
         watched = [item for item in found if item.entry.group in WATCHED]
-        # Figures for letters are looked for where nothing watched is named openly, or only the end of a word: acety1fentanyl.
+        # Digits for letters are searched if no watched name is written plainly, or only the end of a word:
+        # acety1fentanyl.
         if not watched or any(_glued(spelled, item.start) for item in watched):
             revealed = reveal(spelled, self._words)
             if revealed is not None:
@@ -233,7 +238,7 @@ class NameIndex:
         return found
 
     def whole(self, spelled: str, around: Surroundings) -> list[Found]:
-        """A declared chemical whose name shows only once salt, grade and purity are taken out of its middle."""
+        """Return a declared chemical whose name appears only without the salt, grade and purity in its middle."""
         entry = self._names.get(core(spelled))
         if entry is None or entry.abbreviation:
             return []
@@ -241,26 +246,28 @@ class NameIndex:
         return [Found(entry, 0, len(spelled), context, mention)]
 
     def entry(self, name: str) -> Entry | None:
-        """What a whole name stands for."""
+        """Return the entry of a complete name."""
         return self._names.get(compact(name))
 
     def watched_names(self) -> tuple[tuple[str, Entry], ...]:
-        """The watch list: names of watched substances as entered, with their entries.
+        """Return the watch list: names of watched substances as added, with their entries.
 
-        Without abbreviations and without the names from wide sources, but with the translated ones.
+        It excludes abbreviations and names from broad sources, and includes translations.
         """
         return tuple(self._watched)
 
     def other_names(self) -> frozenset[str]:
-        """Keys of the names that stand for no watched substance."""
+        """Return the keys of the names of unwatched substances."""
         return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
 
     def heads(self) -> list[str]:
-        """With what names begin, sorted."""
+        """Return the prefixes of names, sorted."""
         return sorted(self._lengths)
 
     def may_begin(self, word: str, heads: list[str]) -> bool:
-        """Whether some name may begin with a word, or the word with a name, whatever stands behind it; ``heads`` as `heads`."""
+        """Return whether a name may begin with a word, or the word with a name, whatever follows; ``heads`` as returned
+        by `heads`.
+        """
         at = bisect_left(heads, word)
         if at < len(heads) and heads[at].startswith(word):
             return True
@@ -268,7 +275,7 @@ class NameIndex:
         return any(length > len(word) or word[:length] in self._names for length in found)
 
     def glance(self, judge: Callable[[str], int], fewest: int, most: int, remembered: int) -> Glance:
-        """A `Glance` at texts for these names, of which none is added afterwards; arguments as there."""
+        """Return a `Glance` for a complete set of names; for the arguments see there."""
         return Glance(judge, self._lengths, self._names, _HEAD, SHORTEST, fewest, most, remembered)
 
     def _enter(self, key: str, entry: Entry) -> None:
@@ -293,7 +300,7 @@ class NameIndex:
                 if inverted:
                     self._inverted.add(key)
         if joined.endswith("fentanyl"):
-            # Written in two pieces, fent anil is not brought to one spelling; the joined key then ends so.
+            # In two pieces, fent anil keeps its spelling; the joined key then has this ending.
             for ending in ("fentanil", "phentanyl"):
                 key = joined[: -len("fentanyl")] + ending
                 if key not in self._names:
@@ -308,7 +315,7 @@ class NameIndex:
         at, taken, ends = 0, 0, None
         for piece in pieces:
             begin, at = at, at + len(piece)
-            # A name inside one already found (piperidine in a longer name) is not a second declaration.
+            # A name inside one already found (piperidine in a longer name) is no second declaration.
             if begin < taken:
                 continue
             begins: tuple[int, ...] = (begin,)
@@ -339,7 +346,7 @@ class NameIndex:
                         found.append(judged)
                     elif entry.abbreviation:
                         continue
-                    # A name that continues into another's is no reason to look for a shorter one there.
+                    # A name that continues into another one does not give a shorter one there.
                     break
                 if taken > begin:
                     break
@@ -352,10 +359,11 @@ class NameIndex:
             return None
         longer = around.continue_name(start, end)
         if longer and (entry.group not in _KIN or entry.abbreviation or entry.kind in _SYSTEMATIC):
-            # A derivative of a precursor is another chemical; one of an opioid is still declared as that opioid's kin. A
+            # A derivative of a precursor is another chemical; one of an opioid still counts as that opioid's
+            # relative. A
             # longer systematic name is read as a whole or not at all.
             return None
-        # A primed locant counts on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
+        # A primed locant is on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
         primed = _PRIMED.search(around.text, start, end) is not None
         ambiguous = entry.abbreviation or longer or primed is not (key in self._primed)
         context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
@@ -364,12 +372,12 @@ class NameIndex:
 
 
 def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
-    """Words on the stem of a family that are nobody's name and no misspelt one: chlorohexanoylfentanyl.
+    """Return words on the stem of a family that are neither a name nor a misspelling of one: chlorohexanoylfentanyl.
 
     Args:
-        spelled: the text as `normalise.spell` gives it.
+        spelled: the output of `normalise.spell`.
         around: its surroundings.
-        known: names already found, whose places are left alone.
+        known: names already found, whose positions are skipped.
 
     Returns:
         Ambiguous finds whose substance is the word itself, without CAS number or structure.
@@ -392,7 +400,7 @@ def _within(inner: Found, outer: Found) -> bool:
 
 
 class _Positions:
-    """Token boundaries: characters before them in the joined text -> position in the spelled text."""
+    """Token boundaries: number of characters before them in the joined text -> position in the spelled text."""
 
     __slots__ = ("_ends", "_spelled", "_starts")
 
@@ -410,7 +418,7 @@ class _Positions:
         return self._starts[count]
 
     def end(self, count: int, *, inflected: bool) -> int | None:
-        """Where a name ends that has so many characters up to its end; ``None`` inside a word."""
+        """Return where a name with this many characters up to its end ends; None inside a word."""
         known = self._ends.get(count)
         if known is not None or not inflected:
             return known
@@ -432,5 +440,5 @@ def _arabic_beginnings(piece: str, begin: int) -> tuple[int, ...]:
 
 
 def _glued(spelled: str, start: int) -> bool:
-    """Whether the name that starts there is the end of a word in which figures or signs stand for letters."""
+    """Return whether the name that starts there is the end of a word with digits or signs for letters."""
     return _GLUED.search(spelled, max(0, start - _LONGEST_GLUED), start) is not None

@@ -1,4 +1,4 @@
-"""Other ways to write a name that follow from rules: locants as words, letters or figures, inverted prefixes."""
+"""Rule-based spellings of a name: locants as words, letters or digits, inverted prefixes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final
 
 _POSITION: Final = {"ortho": ("o", "2"), "meta": ("m", "3"), "para": ("p", "4")}
 _POSITIONED: Final = re.compile(r"\b(ortho|meta|para)([- ]?)(?=(\w+))")
-# On which substituents a figure means the aniline ring too: 3-methylfentanyl has its methyl on the piperidine.
+# Substituents for which a digit means the aniline ring too: 3-methylfentanyl has its methyl on the piperidine.
 _ON_ANILINE: Final = re.compile(r"(?:fluoro|chloro|bromo|iodo|methoxy)")
 _NITROGEN: Final = re.compile(r"(?:n|1)-(?=(?:phenethyl|benzyl|boc)-?4-(?:piperidone|anilinopiperidine))")
-# A prefix that English inverts behind a comma: fentanyl, acetyl.
+# A prefix that English inverts after a comma: fentanyl, acetyl.
 _INVERTED: Final = re.compile(r"(.{4,40}(?:yl|o|oxy))[ -]?fentanyl")
 
 
 def variants(name: str) -> Iterator[str]:
-    """Other ways to write a name that follow from rules; they give way where another substance has that name.
+    """Yield rule-based spellings of a name. They give way if another substance has that name.
 
     Args:
-        name: as `normalise.spell` gives it.
+        name: the output of `normalise.spell`.
     """
     for position, (letter, figure) in _POSITION.items():
         if f"{position}-" in name or f"{position} " in name or name.startswith(position):
