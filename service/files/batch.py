@@ -23,8 +23,8 @@ import pyarrow as pa
 from features.readers import ROWS_PER_CHUNK, ColumnMapping, OwnValues, TableReader, open_table
 from features.readers.as_text import text_column
 from features.readers.further import missing_note
-from service.files.ahead import Ahead
 from service.files.output import check_paths, delimited, format_of, header_line, open_writer, whole_file
+from service.files.pipeline import map_ahead
 from service.files.score_columns import ALL_SCORE_COLUMNS, ChunkScorer, RiskyShipment, ScoredChunk
 
 if TYPE_CHECKING:
@@ -199,11 +199,11 @@ def score_csv_stream(
 
 @contextlib.contextmanager
 def _scored(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
-    """The file's chunks, read, prepared and scored ahead of whoever writes them."""
+    """Yield the file's chunks, read, prepared and scored ahead of the code that writes them."""
     with (
-        # Two threads beside the caller's: most of the work needs Python's lock, which more threads would only hand around.
-        Ahead(reader, scorer.prepare) as prepared,
-        Ahead(prepared, scorer.score) as scored,
+        # Two threads beside the caller's: most of the work needs Python's lock, so more threads would only wait for it.
+        map_ahead(scorer.prepare, reader) as prepared,
+        map_ahead(scorer.score, prepared) as scored,
     ):
         yield scored
 

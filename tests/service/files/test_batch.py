@@ -23,6 +23,7 @@ from models.scoring.risk_model import RiskModel
 from models.scoring.settings import RISK, ScoreSettings
 from service.files.batch import BatchReport, score_csv_stream, score_file
 from service.files.output import OutputRefused
+from service.files.pipeline import THREAD_NAME
 from service.files.score_columns import ALL_SCORE_COLUMNS, LATE, RETURNED, score_columns
 from tests.models.small_model import manifest, train
 
@@ -355,7 +356,7 @@ class Failing:
 
 
 def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "ahead"]
+    return [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
 
 
 @pytest.mark.parametrize("problem", [ValueError("no more"), MemoryError(), KeyboardInterrupt()])
