@@ -25,7 +25,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.machine import describe
-from features.groups.substance.group import resolved
+from features.groups.substance.resolution import resolve
 from features.reference import benign_chemicals, substances
 from features.reference.unii import unii_names
 from features.space import FeatureSpace
@@ -78,7 +78,7 @@ def named_fold(stream: Stream, window: Window) -> NDArray[np.int64]:
     """(n_shipments,) fold of the watched substance that a shipment of the window names, -1 for none."""
     table = stream.table(window)
     folds = np.full(table.n_shipments, -1, dtype=np.int64)
-    for row, match in enumerate(resolved(table)):
+    for row, match in enumerate(resolve(table)):
         if match is not None and match.group in WATCHED:
             folds[table.shipment[row]] = fold_of(match.substance)
     return folds

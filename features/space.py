@@ -1,9 +1,9 @@
-"""FeatureSpace: all groups of evidence as one ordered matrix, with what they learned."""
+"""FeatureSpace: all feature groups as one matrix, with what they learned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
 from types import MappingProxyType
@@ -23,17 +23,18 @@ from features.groups.own.group import OwnGroup
 from features.groups.own.keys import PLACES, OwnFields
 from features.groups.party.group import PartyGroup
 from features.groups.route.group import RouteGroup
-from features.groups.substance.group import SubstanceGroup, resolved
+from features.groups.substance.group import SubstanceGroup
+from features.groups.text_cache import GroupInput, TextCache
 from features.groups.value.group import ValueGroup
 from features.manifest.shipment import FURTHER, Problem
 from features.readers.further import FurtherField
 from features.substances import Match
 from features.table.table import ManifestTable
 
-__all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace"]
+__all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace", "Measured"]
 
-#: Features that countries and places alone decide, with the value they have for a shipment on a usual lane whose particulars
-#: agree. What is left of a score with these values is what speaks for it besides its countries.
+#: Features that countries and places alone decide, with their values for a shipment on a usual trade lane whose particulars
+#: agree. A score with these values shows the risk that does not come from the countries.
 COUNTRY_NEUTRAL: Final[Mapping[str, float]] = MappingProxyType(
     {
         "origin_is_export": 1.0,
@@ -66,20 +67,36 @@ _GROUPS: Final[tuple[type[Group], ...]] = (
 )
 
 
-class FeatureSpace:
-    """Turns a table into numbers.
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What a feature space measures in a table.
 
     Attributes:
-        groups: the groups of evidence, in order.
-        features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` go with them.
-        own: what an office's own data has, for a model trained on such data; it adds the group `OwnGroup`.
+        matrix: (n_rows, F) float64 in C order, NaN where missing.
+        substances: per row the substance that its description, declared chemical or CAS number names.
+    """
+
+    matrix: FloatArray
+    substances: list[Match | None]
+
+
+class FeatureSpace:
+    """Computes the features of a table.
+
+    A space owns the text cache that its groups share. Threads may share a space that is fitted.
+
+    Attributes:
+        groups: the feature groups, in order.
+        features: their features, in the order of the matrix's columns; ``names`` and ``monotone`` are theirs.
+        own: the fields of an office's own data, for a model trained on such data. They add the group `OwnGroup`.
         neutral_columns, neutral_values: `country_neutral` as columns of the matrix (K,) and their values (K,).
     """
 
     def __init__(self, own: OwnFields | None = None) -> None:
         self.own = own
-        self._own_group = OwnGroup(own) if own is not None else None
-        groups: list[Group] = [group() for group in _GROUPS]
+        self._texts = TextCache()
+        self._own_group = OwnGroup(own, self._texts) if own is not None else None
+        groups: list[Group] = [group(self._texts) for group in _GROUPS]
         if self._own_group is not None:
             groups.append(self._own_group)
         self.groups: tuple[Group, ...] = tuple(groups)
@@ -87,7 +104,7 @@ class FeatureSpace:
         self._columns = [slice(start, end) for start, end in pairwise(ends)]
         features = [feature for group in self.groups for feature in group.features]
         if own is not None and not own.known_label:
-            # What a find is only the office's label says: it may be a value declared too high or too low.
+            # Only the office knows what its label means: it may mark values that are too high as well as too low.
             features = [replace(feature, monotone=0) for feature in features]
         self.features: tuple[Feature, ...] = tuple(features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
@@ -98,17 +115,17 @@ class FeatureSpace:
 
     @property
     def country_neutral(self) -> Mapping[str, float]:
-        """`COUNTRY_NEUTRAL`, with the rates that an office's own data taught of places alone at those of all."""
+        """`COUNTRY_NEUTRAL`, with the find rates that the own data gives to places set to the overall rate."""
         rates = {f"own_{place}_rate": 0.0 for place in PLACES}
         return {**COUNTRY_NEUTRAL, **{name: value for name, value in rates.items() if name in self.names}}
 
     @property
     def further_fields(self) -> tuple[FurtherField, ...]:
-        """Fields beyond the manifest's that a table should bring (`ManifestTable.from_columns`)."""
+        """Fields beyond the manifest's that a table should have (`ManifestTable.from_columns`)."""
         return self.own.fields if self.own is not None else ()
 
     def warn_of_further(self, table: ManifestTable) -> None:
-        """Warn, on the shipments concerned, of further fields without a value and of some that the model does not use."""
+        """Warn about missing further fields, and about further fields that the model does not use, on the shipments concerned."""
         asked = {
             field.name: "is not given, though the model uses it; treated as missing" for field in self.further_fields
         }
@@ -119,27 +136,39 @@ class FeatureSpace:
                 table.warn(row, Problem(f"{FURTHER}.{name}"[:80], problem))
 
     def fit(self, table: ManifestTable) -> Self:
-        """Learn statistics (usual values, shares, the description-to-HS model) from the rows of a fit window. No labels."""
+        """Learn statistics (usual values, shares, the description-to-HS model) from the rows of a fit window, without labels."""
         for group in self.groups:
             group.fit(table)
         return self
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        """(n_rows, F) float64 in C order, NaN where missing. ``history`` is `HistoryRows.values` of the same table."""
-        matrix = np.empty((table.n_rows, len(self.features)))
+        """Return the features (n_rows, F), float64 in C order, NaN where missing.
+
+        Args:
+            history: `HistoryRows.values` of the same table.
+        """
+        return self._transform(GroupInput(table, self._texts), history)
+
+    def measure(self, table: ManifestTable, history: FloatArray) -> Measured:
+        """Return the features and the substances of a table; arguments as for `transform`."""
+        source = GroupInput(table, self._texts)
+        return Measured(self._transform(source, history), source.substances.per_row())
+
+    def _transform(self, source: GroupInput, history: FloatArray) -> FloatArray:
+        matrix = np.empty((source.table.n_rows, len(self.features)))
         for group, columns in zip(self.groups, self._columns, strict=True):
-            group.fill(table, history, matrix[:, columns])
+            group.fill(source, history, matrix[:, columns])
         return matrix
 
     def fill(self, table: ManifestTable, history: FloatArray, matrix: FloatArray, *, learned: bool) -> None:
-        """As `transform`, into the columns of ``matrix`` (n_rows, F) whose groups learn (``learned``), or learn nothing.
+        """Write the columns of the groups that learn (``learned``), or of those that do not, into ``matrix`` (n_rows, F).
 
-        What a group that learns nothing says of a row does not depend on what a space was fitted on, nor on the rows beside
-        it.
+        The columns of a group that does not learn depend neither on the fit window nor on the other rows.
         """
+        source = GroupInput(table, self._texts)
         for group, columns in zip(self.groups, self._columns, strict=True):
             if group.learns == learned:
-                group.fill(table, history, matrix[:, columns])
+                group.fill(source, history, matrix[:, columns])
 
     def fit_transform(
         self,
@@ -151,11 +180,13 @@ class FeatureSpace:
         results: Results | None = None,
         matrix: FloatArray | None = None,
     ) -> FloatArray:
-        """Fit, and transform the same rows with what was learned from the other folds.
+        """Fit, and return the features of the same rows as learned from the other folds.
 
-        A fold keeps shipments with the same first description together: a text that repeats must not teach its own answer.
-        ``results`` are for the group of an office's own data, which keeps a row's own result from it by itself. ``matrix``
-        (n_rows, F) is filled and returned where it is given; it already holds what the groups say that learn nothing.
+        A fold holds all shipments with the same first description, so that a repeated text cannot teach its own answer.
+
+        Args:
+            results: for the group of an office's own data, which itself hides a row's own result from the row.
+            matrix: (n_rows, F) to be filled and returned; it already holds the columns of the groups that do not learn.
         """
         if matrix is None:
             matrix = np.empty((table.n_rows, len(self.features)))
@@ -171,23 +202,19 @@ class FeatureSpace:
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
             if not len(inside):
                 continue
-            # Folds part the texts, so of a fold's own each is looked at once.
-            held, rest = table.take(inside).compact(), table.take(outside) if len(outside) else None
+            # A text belongs to one fold, so compacting leaves each fold with its own texts only.
+            held_out, rest = table.take(inside).compact(), table.take(outside) if len(outside) else None
             for group, columns in zip(self.groups, self._columns, strict=True):
                 if group.learns and group is not self._own_group:
-                    # Where all texts are of one fold, there is nothing else to learn from.
-                    other = group if rest is None else type(group)()
+                    # If all texts are in one fold, nothing is left to learn from.
+                    other = group if rest is None else type(group)(self._texts)
                     if rest is not None:
                         other.fit(rest)
-                    matrix[inside, columns] = other.transform(held, history[:0])
+                    matrix[inside, columns] = other.transform(held_out, history[:0])
         return matrix
 
-    def substances(self, table: ManifestTable) -> list[Match | None]:
-        """Per row the substance its description, declared chemical or CAS number names."""
-        return resolved(table)
-
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """What was learned, as plain JSON and arrays; array names are ``group.name``."""
+        """Return what was learned, as plain JSON and arrays; array names are ``group.name``."""
         data: dict[str, Any] = {}
         arrays: dict[str, NDArray[Any]] = {}
         for group in self.groups:
@@ -197,7 +224,7 @@ class FeatureSpace:
 
     @classmethod
     def of_state(cls, data: dict[str, Any]) -> Self:
-        """A space with the features of a saved one that has learned nothing yet.
+        """Return a space with the features of a saved one that has learned nothing yet.
 
         Raises:
             KeyError, TypeError, ValueError: the description of an office's own fields is damaged.
@@ -206,7 +233,7 @@ class FeatureSpace:
 
     @classmethod
     def from_state(cls, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_state`.
+        """Return the space that `to_state` describes.
 
         Raises:
             KeyError, ValueError: something is missing or does not fit together.
@@ -220,7 +247,7 @@ class FeatureSpace:
 
 
 def _folds(table: ManifestTable, folds: int, seed: int) -> NDArray[np.int64]:
-    """(n_shipments,) fold of each shipment, by a hash of its first description."""
+    """Return the fold of each shipment (n_shipments,), by a hash of its first description."""
     column = table.text("goods_description").take(table.first_row)
     salt = seed.to_bytes(8, "little", signed=True)
     values = [blake2b(v.casefold().encode(), digest_size=8, salt=salt).digest() for v in column.values]

@@ -36,12 +36,12 @@ sys.path_hooks.insert(0, plain)
 sys.path_importer_cache.clear()
 sys.path.insert(0, root)
 
-from features.table import gather
+from features.texts import cache
 from models import bundle
 from models.bundle.store import champion_dir
 from service.files.batch import score_file
 
-assert gather.__file__.endswith(".py"), gather.__file__
+assert cache.__file__.endswith(".py"), cache.__file__
 score_file(source, target, bundle.load(champion_dir()), explain="all")
 """
 

@@ -37,3 +37,14 @@ cpdef long long usd_rates(
     days=cython.longlong, era=cython.longlong, of_era=cython.longlong, year=cython.longlong, month=cython.longlong,
 )
 cdef long long _month(long long seconds)
+
+@cython.locals(
+    usd="const double[:]", freight="const double[:]", net_mass="const double[:]", gross_mass="const double[:]",
+    quantity="const double[:]", packages="const double[:]", n=Py_ssize_t,
+    shipments=Py_ssize_t, shipment=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, row=Py_ssize_t, items=Py_ssize_t,
+    cents="long long", grams="long long", value=double, net=double, item=double,
+)
+cpdef fill_amounts(
+    tuple declared, const long long[::1] first_row, double[:, ::1] amounts, double[::1] mass, double[::1] total
+)
+cdef long long _whole(double amount) noexcept nogil

@@ -8,11 +8,27 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from features.table.amounts import Amount
 from features.texts.declared import TIME_MISSING
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 CodeArray = NDArray[np.int32]
+
+_MASS = cython.declare(cython.Py_ssize_t, Amount.MASS)
+_VALUE = cython.declare(cython.Py_ssize_t, Amount.VALUE)
+_UNITS = cython.declare(cython.Py_ssize_t, Amount.UNITS)
+_NET = cython.declare(cython.Py_ssize_t, Amount.NET)
+_GROSS = cython.declare(cython.Py_ssize_t, Amount.GROSS)
+_FREIGHT = cython.declare(cython.Py_ssize_t, Amount.FREIGHT)
+_TOTAL = cython.declare(cython.Py_ssize_t, Amount.TOTAL)
+_PACKAGES = cython.declare(cython.Py_ssize_t, Amount.PACKAGES)
+
+_NAN = cython.declare(cython.double, float("nan"))
+#: Cents and grams count at most this much, so that their sums stay within 64 bits.
+_LARGEST = cython.declare(cython.double, 1e15)
+#: Adding and subtracting 1.5 * 2 ** 52 rounds a number below 2 ** 51 to the nearest whole number, and halves to even.
+_ROUNDING = cython.declare(cython.double, 6755399441055744.0)
 
 
 def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
@@ -194,3 +210,54 @@ def _month(seconds: int) -> int:
     # Months since the March with which the year begins.
     month = (5 * (of_era - (365 * year + year // 4 - year // 100)) + 2) // 153
     return (era * 400 + year - 8_000_000) * 12 + month + 2
+
+
+def fill_amounts(
+    declared: tuple[FloatArray, ...], first_row: IntArray, amounts: FloatArray, mass: FloatArray, total: FloatArray
+) -> None:
+    """Write masses and amounts of items and shipments, NaN where missing or not above 0.
+
+    Args:
+        declared: (n,) each: value and freight charge in US dollars, net mass, gross mass, quantity, and packages.
+        amounts: (len(Amount), n) to be written; the net mass and the total are sums over the shipment.
+        mass: (n,) to be written: kilograms of each item, which may be 0.
+        total: (n,) to be written: value of the row's shipment, 0 where no value is known.
+    """
+    usd, freight, net_mass, gross_mass, quantity, packages = declared
+    n = usd.shape[0]
+    shipments = first_row.shape[0]
+    with cython.nogil:
+        for shipment in range(shipments):
+            start = first_row[shipment]
+            end = first_row[shipment + 1] if shipment + 1 < shipments else n
+            cents = 0
+            grams = 0
+            for row in range(start, end):
+                cents += _whole(usd[row] * 100.0)
+                grams += _whole(net_mass[row] * 1000.0)
+            value = cents / 100.0
+            net = grams / 1000.0
+            items = end - start
+            for row in range(start, end):
+                item = net_mass[row]
+                if item != item:
+                    item = gross_mass[row] / items
+                mass[row] = item
+                total[row] = value
+                amounts[_VALUE, row] = usd[row] if usd[row] > 0 else _NAN
+                amounts[_MASS, row] = item if item > 0 else _NAN
+                amounts[_UNITS, row] = quantity[row] if quantity[row] > 0 else _NAN
+                amounts[_NET, row] = net if net > 0 else _NAN
+                amounts[_GROSS, row] = gross_mass[row] if gross_mass[row] > 0 else _NAN
+                amounts[_FREIGHT, row] = freight[row] if freight[row] > 0 else _NAN
+                amounts[_TOTAL, row] = value if value > 0 else _NAN
+                amounts[_PACKAGES, row] = packages[row] if packages[row] > 0 else _NAN
+
+
+def _whole(amount: float) -> int:
+    """Return the nearest whole number, halves to even, at most `_LARGEST`; 0 where missing."""
+    if amount != amount:
+        return 0
+    if amount > _LARGEST:
+        amount = _LARGEST
+    return int((amount + _ROUNDING) - _ROUNDING)

@@ -1,4 +1,4 @@
-"""Dictionary-encoded text columns: whatever is done with a text is done once per distinct text."""
+"""Dictionary-encoded text columns, in which each distinct text is handled once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.table.gather import compact
 from features.texts.declared import encode, numbered
 
 
 class Coded:
     """A dictionary-encoded text column: ``codes`` (n,) int32 into ``values``; -1 is missing.
 
-    ``distinct``: the values are known to differ from each other, which saves comparing them.
+    ``distinct`` states that all values differ, which saves comparing them.
     """
 
     __slots__ = ("codes", "distinct", "values")
@@ -27,13 +26,13 @@ class Coded:
 
     @classmethod
     def from_list(cls, texts: Sequence[str | None]) -> Coded:
-        """Blank and ``None`` are missing; surrounding white space goes."""
+        """Encode texts without their surrounding white space; blank and ``None`` are missing."""
         codes = np.empty(len(texts), dtype=np.int32)
         return cls(codes, encode(texts, codes), True)
 
     @classmethod
     def from_arrow(cls, array: Any) -> Coded:
-        """From a pyarrow array of strings; blank and null are missing."""
+        """Encode a pyarrow array of strings; blank and null are missing."""
         import pyarrow as pa
 
         if isinstance(array, pa.ChunkedArray):
@@ -50,12 +49,12 @@ class Coded:
         return cls(np.full(n, -1, dtype=np.int32), [], True)
 
     def mapped(self, change: Callable[[str], str | None]) -> Coded:
-        """Values through ``change``; equal results share a code, blank ones become missing."""
+        """Return the column with ``change`` applied to its values; equal results share a code, blank ones become missing."""
         values, positions = numbered([change(value) for value in self.values])
         return Coded(renumbered(self.codes, positions), values, True)
 
     def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
-        """Rows' entries of ``per_value`` (len(values), ...); rows without a text get ``missing``."""
+        """Return each row's entry of ``per_value`` (len(values), ...), ``missing`` for a row without a text."""
         padded = np.empty((len(per_value) + 1, *per_value.shape[1:]), dtype=per_value.dtype)
         padded[:-1] = per_value
         padded[-1] = missing
@@ -70,15 +69,17 @@ class Coded:
         return Coded(self.codes[rows], self.values, self.distinct)
 
     def compact(self) -> Coded:
-        """The same column without the values that no row has."""
-        codes = np.empty(len(self.codes), dtype=np.int32)
-        used = compact(self.codes, codes)
-        return Coded(codes, [self.values[code] for code in used], self.distinct)
+        """Return the column without the values that no row has."""
+        present = self.codes >= 0
+        used, positions = np.unique(self.codes[present], return_inverse=True)
+        codes = np.full(len(self.codes), -1, dtype=np.int32)
+        codes[present] = positions
+        return Coded(codes, [self.values[code] for code in used.tolist()], self.distinct)
 
     def __len__(self) -> int:
         return len(self.codes)
 
 
 def renumbered(codes: NDArray[np.int32], positions: list[int] | None) -> NDArray[np.int32]:
-    """Codes of values that have moved to ``positions``, -1 for one that is gone; None: they are where they were."""
+    """Return the codes of values that moved to ``positions`` (-1: removed). None: no value moved."""
     return codes if positions is None else np.array([*positions, -1], dtype=np.int32)[codes]

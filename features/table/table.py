@@ -1,16 +1,16 @@
-"""The flat table: one row per goods item, normalised once, column by column.
+"""The flat table: one row per goods item, normalised column by column.
 
-JSON, CSV, Parquet and training data all become this table. Text columns are dictionary-encoded: a column is an array of
-codes into its distinct values, so that whatever is done with a text is done once per distinct text.
+JSON, CSV, Parquet and training data all become this table. Text columns are dictionary-encoded, so that each distinct text
+is handled once.
 """
 
 from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +21,24 @@ from features.manifest.shipment import GoodsItem, Problem, Shipment, record_of
 from features.reference.rates import usd_per_unit_in
 from features.table import assembly as kernels
 from features.table import normalise
+from features.table.amounts import Amount, Amounts
 from features.table.coded import Coded, renumbered
+from features.table.problems import RowProblems
 from features.texts.declared import TIME_MISSING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: A clock may be off, and a day may have begun elsewhere; more than this ahead of receipt is a mistake.
+#: A declaration time further ahead of the receipt is a mistake. Clocks differ, and a day begins earlier elsewhere.
 FUTURE_TOLERANCE_S: Final = 2 * 86400
-_SPREAD: Final = frozenset(HEAD_NAMES)
+_OF_SHIPMENT: Final = frozenset(HEAD_NAMES)
 _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
-#: Fields that are read without any problem: their normal form is made when it is asked for.
-_LATER: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
-#: A column with fewer rows for each of its texts is worth compacting.
+#: Fields that are read without problems. Their normal form is computed on first use.
+_LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
+#: `compact` pays for a column with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
@@ -67,20 +66,18 @@ class ManifestTable:
         """
         Args:
             codes: (columns, n_rows) of the declared texts.
-            place: canonical flat name -> its column in ``codes``, in the order of the manifest's fields.
-            values: name -> the column's texts by code, and whether they are known to be distinct.
+            place: canonical flat name -> row of ``codes``, in the order of the manifest's fields.
+            values: name -> the column's texts by code, and whether all texts differ.
         """
         self.n_rows = codes.shape[1]
         self._codes, self._place, self._values = codes, place, values
         self._text: dict[str, Coded] = {}
-        #: (field, codes, problem per code): problems belong to distinct texts, not to rows.
-        self._value_problems: list[tuple[str, NDArray[np.int32], list[str | None]]] = []
-        self._row_problems: dict[int, list[Problem]] = {}
-        self._refusals: dict[int, list[Problem]] = {}
+        self._problems = RowProblems(self.n_rows)
         self._usd: dict[str, FloatArray] = {}
         self._further: dict[str, Coded] = {}
         self._decimal: str | None = None
-        self._derived: dict[object, Any] = {}
+        #: Keys of the shipments, once `features.groups.history.keys` has computed them.
+        self.history_keys: IntArray | None = None
 
     @classmethod
     def from_columns(
@@ -93,15 +90,15 @@ class ManifestTable:
         previous_time: int | None = None,
         further: Mapping[str, Coded] | None = None,
     ) -> ManifestTable:
-        """Normalise declared columns.
+        """Return the table of declared columns, normalised.
 
         Args:
             columns: canonical flat name -> declared text. Other names are ignored; missing columns are missing values.
             decimal: the file's decimal sign where known.
-            receipt: seconds since 1970 when the record came in (now, if not given). A declaration time that lies more
-                than `FUTURE_TOLERANCE_S` after it is a mistake and treated as missing.
-            previous_time: fills missing times until the first row that has one; without it they are ``receipt``.
-            further: declared text of columns that are no manifest fields, by the names in which a model asks for them.
+            receipt: seconds since 1970 when the record came in; now by default. A declaration time more than
+                `FUTURE_TOLERANCE_S` later is a mistake and counts as missing.
+            previous_time: replaces missing times before the first row with a time; by default ``receipt`` does.
+            further: declared text of columns beyond the manifest's fields, by the names that the model uses.
         """
         names = [f.name for f in FIELDS if f.name in columns]
         codes = np.empty((len(names), n_rows), dtype=np.int32)
@@ -117,7 +114,7 @@ class ManifestTable:
     def from_records(
         cls, records: Sequence[Record], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """The rows of records, in order; their notes become warnings of their first rows."""
+        """Return the table of records, in order. The notes of a record become warnings of its first row."""
         records = list(records)
         names = HEAD_NAMES + ITEM_NAMES
         codes = np.empty((len(names), sum([len(record.items) for record in records])), dtype=np.int32)
@@ -133,7 +130,7 @@ class ManifestTable:
         row = 0
         for record in records:
             if record.notes:
-                self._row_problems.setdefault(row, []).extend(record.notes)
+                self._problems.warn(row, *record.notes)
             row += len(record.items)
         return self
 
@@ -141,11 +138,11 @@ class ManifestTable:
     def from_shipments(
         cls, shipments: Iterable[Shipment], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """The rows of domain shipments, as `from_records`."""
+        """Return the table of domain shipments, as `from_records`."""
         return cls.from_records([record_of(shipment) for shipment in shipments], receipt=receipt, decimal=decimal)
 
     def to_shipments(self) -> list[Shipment]:
-        """Domain shipments with the declared texts."""
+        """Return the domain shipments, with the declared texts."""
         lists = {name: column.to_list() for name, column in self.raw.items() if FIELD[name].level is not Level.LABEL}
         further = {name: column.to_list() for name, column in self._further.items()}
         ends = [*self.first_row.tolist(), self.n_rows][1:]
@@ -172,54 +169,54 @@ class ManifestTable:
 
     @cached_property
     def raw(self) -> dict[str, Coded]:
-        """The declared texts of the columns that there are, by canonical flat name."""
+        """The declared texts of the present columns, by canonical flat name."""
         return {name: self.declared(name) for name in self._place}
 
     def declared(self, name: str) -> Coded:
-        """A field's texts as they were declared; an absent column is all missing."""
+        """Return a field's texts as declared; an absent column is all missing."""
         place = self._place.get(name)
         return self._absent if place is None else Coded(self._codes[place], *self._values[name])
 
     def text(self, name: str) -> Coded:
-        """A text or code column in its normal form; an absent column is all missing."""
+        """Return a text or code column in its normal form; an absent column is all missing."""
         column = self._text.get(name)
         if column is None:
-            if name in self._place and name in _LATER:
+            if name in self._place and name in _LAZY:
                 self._add_text(name)
                 return self._text[name]
             column = self._text[name] = self._absent
         return column
 
     def number(self, name: str) -> FloatArray:
-        """(n_rows,) float64, NaN where missing."""
+        """Return a field's numbers (n_rows,) as float64, NaN where missing."""
         place = _NUMBERS.get(name)
         values: FloatArray = np.full(self.n_rows, np.nan) if place is None else self._number[place]
         return values
 
     def seconds(self, name: str) -> IntArray:
-        """(n_rows,) seconds since 1970, UTC; `TIME_MISSING` where missing."""
+        """Return a field's times (n_rows,) in seconds since 1970, UTC; `TIME_MISSING` where missing."""
         place = _TIMES.get(name)
         values: IntArray = np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if place is None else self._time[place]
         return values
 
     @property
     def further_names(self) -> tuple[str, ...]:
-        """Columns beyond the manifest's fields."""
+        """The columns beyond the manifest's fields."""
         return tuple(self._further)
 
     def further(self, name: str) -> Coded:
-        """The declared text of a column that is no manifest field; an absent one is all missing."""
+        """Return the declared text of a column beyond the manifest's fields; an absent column is all missing."""
         column = self._further.get(name)
         return self._absent if column is None else column
 
     def further_number(self, name: str) -> FloatArray:
-        """(n_rows,) such a column's numbers, of either sign; NaN where missing or no number."""
+        """Return the numbers (n_rows,) of such a column, of either sign; NaN where it has no number."""
         column = self.further(name)
         values = np.array([normalise.signed_number(text, self._decimal) for text in column.values], dtype=np.float64)
         return np.asarray(column.lookup(values, np.nan), dtype=np.float64)
 
     def usd(self, name: str) -> FloatArray:
-        """An amount column (``customs_value``, ``freight_charge``) in US dollars of the declaration's month.
+        """Return an amount column (``customs_value``, ``freight_charge``) in US dollars, at the rate of the declaration's month.
 
         NaN where the amount, the currency or a rate is missing.
         """
@@ -228,71 +225,67 @@ class ManifestTable:
             amounts = self._usd[name] = self.number(name) * self._rates
         return amounts
 
-    def derived(self, key: object, make: Callable[[], Any]) -> Any:
-        """A value computed from this table once, whoever asks first (several feature groups share some)."""
-        if key not in self._derived:
-            self._derived[key] = make()
-        return self._derived[key]
+    @cached_property
+    def amounts(self) -> Amounts:
+        """Masses and amounts of the items and their shipments."""
+        log = np.empty((len(Amount), self.n_rows))
+        mass, total = np.empty(self.n_rows), np.empty(self.n_rows)
+        declared = (
+            self.usd("customs_value"),
+            self.usd("freight_charge"),
+            *(self.number(name) for name in ("net_mass_kg", "gross_mass_kg", "quantity", "package_count")),
+        )
+        kernels.fill_amounts(declared, self.first_row, log, mass, total)
+        return Amounts(np.log(log, out=log), mass, total)
 
-    # -- what is wrong ------------------------------------------------------------------------------------------------
+    @cached_property
+    def description_or_chemical(self) -> Coded:
+        """The goods description, and where it is missing the declared chemical."""
+        description, chemical = self.text("goods_description"), self.text("declared_chemical")
+        if not (description.codes < 0).any():
+            return description
+        codes = np.where(description.codes >= 0, description.codes, chemical.codes + len(description.values))
+        codes = np.where((description.codes < 0) & (chemical.codes < 0), -1, codes)
+        return Coded(codes.astype(np.int32), description.values + chemical.values).compact()
+
+    # -- problems -----------------------------------------------------------------------------------------------------
 
     def refusals(self) -> dict[int, list[Problem]]:
-        """Row -> why it cannot be read."""
-        return self._refusals
+        """Return the refused rows and why they cannot be read."""
+        return self._problems.refusals
 
     def warn(self, row: int, problem: Problem) -> None:
         """Add a warning to a row."""
-        self._row_problems.setdefault(row, []).append(problem)
+        self._problems.warn(row, problem)
 
     def warnings_of_row(self, row: int) -> list[Problem]:
-        """What was odd in a row."""
-        found = [
-            Problem(name, problem)
-            for name, codes, problems in self._value_problems
-            if (code := codes[row]) >= 0 and (problem := problems[code]) is not None
-        ]
-        return found + self._row_problems.get(row, [])
+        """Return the warnings of a row."""
+        return self._problems.of_row(row)
 
     def warned_rows(self) -> IntArray:
-        """Rows that have a warning, ascending."""
-        mask = np.zeros(self.n_rows, dtype=bool)
-        for _, rows, _ in self._warned_values():
-            mask[rows] = True
-        mask[list(self._row_problems)] = True
-        return np.flatnonzero(mask)
+        """Return the rows with a warning, ascending."""
+        return self._problems.warned_rows()
 
     def warning_texts(self) -> list[str]:
-        """Per row its warnings, ``field: problem; field: problem``; empty where there are none."""
-        found: dict[int, list[str]] = {}
-        for name, rows, problems in self._warned_values():
-            for row, problem in zip(rows.tolist(), problems, strict=True):
-                found.setdefault(row, []).append(f"{name}: {problem}")
-        for row, others in self._row_problems.items():
-            found.setdefault(row, []).extend(map(str, others))
-        texts = [""] * self.n_rows
-        for row, of_row in found.items():
-            texts[row] = "; ".join(of_row)
-        return texts
+        """Return the warnings of each row as ``field: problem; field: problem``, empty without warnings."""
+        return self._problems.texts()
+
+    # -- parts of the table -------------------------------------------------------------------------------------------
 
     def accepted(self) -> ManifestTable:
-        """This table without its refused rows."""
-        return self.take(np.flatnonzero(~self.refused)) if self._refusals else self
+        """Return the table without its refused rows."""
+        return self.take(np.flatnonzero(~self.refused)) if self._problems.refusals else self
 
     def take(self, rows: IntArray) -> ManifestTable:
-        """The table of some rows, in ascending order. Rows that were one shipment stay one."""
-        # `np.take` keeps each column's rows side by side, which an index would not.
+        """Return the table of some rows, given in ascending order. Rows of one shipment stay together."""
+        # Indexing would return columns that are not contiguous.
         other = ManifestTable(np.take(self._codes, rows, axis=1), self._place, self._values)
         other._text = {name: column.take(rows) for name, column in self._text.items()}
         other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
         other._rates = self._rates[rows]
         other._further = {name: column.take(rows) for name, column in self._further.items()}
         other._decimal = self._decimal
-        other._value_problems = [(name, codes[rows], problems) for name, codes, problems in self._value_problems]
-        position = (
-            {row: index for index, row in enumerate(rows.tolist())} if self._row_problems or self._refusals else {}
-        )
-        other._row_problems = {position[r]: list(p) for r, p in self._row_problems.items() if r in position}
-        other._refusals = {position[r]: p for r, p in self._refusals.items() if r in position}
+        other._problems = self._problems.take(rows)
         kept, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
         other.shipment = other.shipment.astype(np.int64)
         other.n_shipments = len(kept)
@@ -302,9 +295,9 @@ class ManifestTable:
         return other
 
     def compact(self) -> ManifestTable:
-        """This table, whose long text columns hold no texts any more but those of its rows.
+        """Drop the texts that no row has from the long text columns, and return the table.
 
-        What is done once per distinct text of a column is else done for all texts of the table that this one was taken from.
+        Without this, work per distinct text covers all texts of the table that this one was taken from.
         """
         for name, column in self._text.items():
             if len(column.values) * _ROWS_PER_TEXT > self.n_rows:
@@ -312,9 +305,9 @@ class ManifestTable:
         return self
 
     def read_texts(self) -> ManifestTable:
-        """This table, with all text columns in their normal form now, so that tables taken from it need not make them."""
+        """Normalise all text columns now, so that tables taken from this one share them, and return the table."""
         for name in self._place:
-            if name in _LATER:
+            if name in _LAZY:
                 self.text(name)
         return self
 
@@ -325,7 +318,7 @@ class ManifestTable:
         return Coded.missing(self.n_rows)
 
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
-        """Give the declared texts their meaning."""
+        """Group the rows by shipment and normalise the declared texts."""
         self._decimal = decimal
         ids = self.text("shipment_id").codes
         self.shipment = np.empty(self.n_rows, dtype=np.int64)
@@ -337,15 +330,15 @@ class ManifestTable:
         numbers: list[list[float] | None] = [None] * len(_NUMBERS)
         times: list[list[int] | None] = [None] * len(_TIMES)
         for name in self._place:
-            if name in _LATER:
+            if name in _LAZY:
                 continue
             if name in _NUMBERS:
                 numbers[_NUMBERS[name]] = self._read_numbers(name)
             elif name in _TIMES:
                 times[_TIMES[name]], problems = normalise.times(self._values[name][0])
-                self._keep_problems(name, problems)
+                self._warn_of_values(name, problems)
             else:
-                self._keep_problems(name, self._add_text(name))
+                self._warn_of_values(name, self._add_text(name))
         self._number = np.empty((len(_NUMBERS), self.n_rows))
         kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
         self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
@@ -355,8 +348,8 @@ class ManifestTable:
         self._find_rates()
 
     def _first_rows_win(self) -> None:
-        """A shipment's field takes the first value its rows have; other values are warned of."""
-        names = [name for name in self._place if name in _SPREAD]
+        """Give each field of a shipment the first value that its rows have, and warn about other values."""
+        names = [name for name in self._place if name in _OF_SHIPMENT]
         for k, row, kept, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
             values = self._values[names[k]][0]
             problem = (
@@ -365,7 +358,7 @@ class ManifestTable:
             self.warn(row, Problem(names[k], problem))
 
     def _add_text(self, name: str) -> list[str | None] | None:
-        """Make the normal form of a text column; its values' problems."""
+        """Normalise a text column and return the problems of its texts."""
         values, distinct = self._values[name]
         forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
         self._text[name] = Coded(renumbered(self._codes[self._place[name]], positions), forms, True)
@@ -374,39 +367,31 @@ class ManifestTable:
     def _read_numbers(self, name: str) -> list[float]:
         field = FIELD[name]
         numbers, problems, infinite = normalise.numbers(field, self._values[name][0], self._decimal)
-        self._keep_problems(name, problems)
+        self._warn_of_values(name, problems)
         if infinite and field.level is not Level.LABEL:
             codes = self._codes[self._place[name]]
             for row in np.flatnonzero(np.isin(codes, list(infinite))).tolist():
-                self._refusals.setdefault(row, []).append(Problem(name, infinite[int(codes[row])]))
+                self._problems.refuse(row, Problem(name, infinite[int(codes[row])]))
         return numbers
 
-    def _keep_problems(self, name: str, problems: list[str | None] | None) -> None:
+    def _warn_of_values(self, name: str, problems: list[str | None] | None) -> None:
         if problems is not None:
-            self._value_problems.append((name, self._codes[self._place[name]], problems))
-
-    def _warned_values(self) -> list[tuple[str, IntArray, list[str]]]:
-        """Per field with problems the rows that have one, and theirs."""
-        found = []
-        for name, codes, problems in self._value_problems:
-            rows = np.flatnonzero(np.array([*(problem is not None for problem in problems), False])[codes])
-            found.append((name, rows, [str(problems[code]) for code in codes[rows].tolist()]))
-        return found
+            self._problems.warn_of_values(name, self._codes[self._place[name]], problems)
 
     def _refuse(self, ids: NDArray[np.int32]) -> None:
         described = [self._place[name] for name in DESCRIBING if name in self._place]
         nameless, undescribed = kernels.unreadable(ids, self._codes, described)
         for row in nameless:
             problem = Problem("shipment_id", "is missing; every shipment needs its own reference")
-            self._refusals.setdefault(row, []).append(problem)
+            self._problems.refuse(row, problem)
         for row in undescribed:
             problem = Problem(
                 "goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed"
             )
-            self._refusals.setdefault(row, []).append(problem)
+            self._problems.refuse(row, problem)
         self.refused = np.zeros(self.n_rows, dtype=bool)
-        if self._refusals:
-            self.refused[list(self._refusals)] = True
+        if self._problems.refusals:
+            self.refused[list(self._problems.refusals)] = True
 
     def _fill_times(self, receipt: int | None, previous: int | None) -> None:
         now = int(clock.time()) if receipt is None else receipt
@@ -421,7 +406,7 @@ class ManifestTable:
             times[self.shipment == shipment] = TIME_MISSING
 
     def _find_rates(self) -> None:
-        """US dollars per unit of each row's currency; an amount without a rate is warned of."""
+        """Find the US dollars per unit of each row's currency, and warn about amounts without a rate."""
         currency = self.text("currency")
 
         def rate(code: int, month: int) -> float:
@@ -435,10 +420,10 @@ class ManifestTable:
         if not without:
             return
         unusable = np.isnan(self._rates) & ~np.isnan(self._number[_AMOUNTS]).all(axis=0)
-        # As one more coded column: per currency its problem, so that a file without currencies stays cheap.
+        # One problem per currency: a file without currencies would otherwise have one per row.
         problems: list[str | None] = [
             f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
         ]
         problems.append("is missing, so amounts cannot be compared and are treated as missing")
         codes = np.where(currency.codes < 0, len(currency.values), currency.codes)
-        self._value_problems.append(("currency", np.where(unusable, codes, -1).astype(np.int32), problems))
+        self._problems.warn_of_values("currency", np.where(unusable, codes, -1).astype(np.int32), problems)

@@ -1,81 +1,79 @@
 cimport cython
 
-from features.texts.declared cimport fetch
+from features.texts.declared cimport prefetch
 
-cdef class Placed:
+cdef class Generation:
+    cdef readonly long long first
+    cdef dict slots
+
+cdef class TextSlots:
     cdef public object values
     cdef public list new
-    cdef public object places
-    cdef int[::1] at
-    cdef public long long first
+    cdef public object slots
+    cdef public Generation generation
     cdef public Py_ssize_t room
+    cdef int[::1] slot
 
-cdef class Pairs:
-    cdef public Placed texts
+cdef class TextPairs:
+    cdef public TextSlots texts
     cdef public object codes, classes
     cdef const int[::1] code, class_
 
-    @cython.locals(keys=list, at='int[::1]', row=Py_ssize_t, code=int, text='long long')
+    @cython.locals(keys=list, slot='int[::1]', row=Py_ssize_t, code=int, text='long long')
     cpdef list keys(self, long long classes)
-    cpdef Pairs take(self, list rows)
-    @cython.locals(new=set, fresh=dict, others=dict, row=Py_ssize_t, code=int)
+    cpdef TextPairs take(self, list rows)
+    @cython.locals(new=set, first=dict, later=dict, row=Py_ssize_t, code=int)
     cpdef tuple distinct_texts(self)
 
-cdef class Generation:
-    cdef dict places
-    cdef long long first
-
-cdef class Texts:
+cdef class TextIndex:
     cdef object _lock
     cdef Generation _generation
-    cdef Py_ssize_t _most
+    cdef Py_ssize_t _capacity
 
-    cpdef Placed placed(self, list texts)
-    cpdef Placed placed_pairs(self, Pairs pairs, long long classes)
-    @cython.locals(generation=Generation, known=dict, at='int[::1]', new=list, i=Py_ssize_t)
-    cdef Placed _placed(self, object values, list keys)
+    cpdef TextSlots look_up(self, list texts)
+    cpdef TextSlots look_up_pairs(self, TextPairs pairs, long long classes)
+    @cython.locals(generation=Generation, slots=dict, slot='int[::1]', new=list, i=Py_ssize_t)
+    cdef TextSlots _look_up(self, object values, list keys)
     @cython.locals(i=Py_ssize_t)
-    cdef _enter(self, dict known, list keys, list new, int[::1] places)
+    cdef _enter(self, dict slots, list keys, list new, int[::1] found)
 
-cdef class Held:
-    cdef long long first
+cdef class RowStore:
+    cdef Generation generation
     cdef object array
     cdef double[:, ::1] rows
     cdef signed char[::1] filled
 
-    cdef become(self, rows, filled)
+    cdef replace(self, rows, filled)
 
 cdef class TextRows:
     cdef object _compute, _lock
     cdef double[::1] _missing
     cdef Py_ssize_t _width
-    cdef Held _held
+    cdef RowStore _store
 
-    @cython.locals(at='int[::1]', rows='double[:, ::1]', missing='double[::1]', n=Py_ssize_t, width=Py_ssize_t, row=Py_ssize_t,
-                   k=Py_ssize_t, code=Py_ssize_t, place=int)
-    cpdef fill(self, Placed texts, const int[::1] codes, double[:, :] matrix, Py_ssize_t column)
-    cpdef of(self, Placed texts)
-    @cython.locals(rows='double[:, ::1]', at='int[::1]', n=Py_ssize_t, number='int[::1]', row=Py_ssize_t,
+    @cython.locals(slot='int[::1]', rows='double[:, ::1]', missing='double[::1]', n=Py_ssize_t, width=Py_ssize_t,
+                   row=Py_ssize_t, k=Py_ssize_t, code=Py_ssize_t, place=int)
+    cpdef fill(self, TextSlots texts, const int[::1] codes, double[:, :] matrix, Py_ssize_t column)
+    cpdef of(self, TextSlots texts)
+    @cython.locals(rows='double[:, ::1]', slot='int[::1]', n=Py_ssize_t, number='int[::1]', row=Py_ssize_t,
                    code=Py_ssize_t)
-    cpdef numbers(self, Placed texts, const int[::1] codes=*)
-    @cython.locals(rows='double[:, ::1]', at='int[::1]', i=Py_ssize_t)
-    cpdef list marked(self, Placed texts)
-    @cython.locals(held=Held, filled='signed char[::1]', at='int[::1]', room=Py_ssize_t, new=dict, i=Py_ssize_t, place=int)
-    cdef Held _held_for(self, Placed texts)
-    @cython.locals(indices=list, places=list, some=list, start=Py_ssize_t)
-    cdef _learn(self, Held held, Placed texts, dict new)
+    cpdef numbers(self, TextSlots texts, const int[::1] codes=*)
+    @cython.locals(rows='double[:, ::1]', slot='int[::1]', i=Py_ssize_t)
+    cpdef list nonzero(self, TextSlots texts)
+    @cython.locals(store=RowStore, filled='signed char[::1]', slot='int[::1]', room=Py_ssize_t, new=dict, i=Py_ssize_t,
+                   place=int)
+    cdef RowStore _store_for(self, TextSlots texts)
+    @cython.locals(indices=list, slots=list, batch=list, start=Py_ssize_t)
+    cdef _compute_rows(self, RowStore store, TextSlots texts, dict new)
     @cython.locals(room=Py_ssize_t)
-    cdef _make_room(self, Held held, Py_ssize_t most, Py_ssize_t needed)
-    @cython.locals(row=Py_ssize_t, place=Py_ssize_t, k=Py_ssize_t)
-    cdef _keep(self, Held held, list places, const double[:, :] rows)
-    @cython.locals(row=Py_ssize_t, place=Py_ssize_t)
-    cdef _keep_numbers(self, Held held, list places, list numbers)
+    cdef _grow(self, RowStore store, Py_ssize_t most, Py_ssize_t needed)
+    @cython.locals(row=Py_ssize_t, slot=Py_ssize_t, k=Py_ssize_t)
+    cdef _store_rows(self, RowStore store, list slots, const double[:, :] rows)
+    @cython.locals(row=Py_ssize_t, slot=Py_ssize_t)
+    cdef _store_numbers(self, RowStore store, list slots, list numbers)
 
 @cython.locals(code=str)
-cpdef list as_subheadings(list codes)
-
-@cython.locals(n=Py_ssize_t, row=Py_ssize_t, found=bint)
-cpdef bint any_missing(const int[::1] codes)
+cpdef list national_digits_masked(list codes)
 
 @cython.locals(of_value='int[::1]', n_values=Py_ssize_t, i=Py_ssize_t, n=Py_ssize_t, row=Py_ssize_t, code=int)
-cpdef positions(dict known, list values, const int[::1] codes, int[:, ::1] target, Py_ssize_t column)
+cpdef fill_numbers(dict known, list values, const int[::1] codes, int[:, ::1] target, Py_ssize_t column)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 TIME_MISSING = -(2**63)
 
 
-def fetch(texts: list[str]) -> int:
+def prefetch(texts: list[str]) -> int:
     """Bring texts into the processor's caches; the characters of them all.
 
     The texts of a column lie scattered in memory: asked for together they come several times as fast as one after the other.
@@ -80,7 +80,7 @@ def normal_forms(
 def unevenly_spaced(texts: list[str]) -> list[int]:
     """Indices of texts that have white space other than single spaces."""
     found = []
-    fetch(texts)
+    prefetch(texts)
     for index, text in enumerate(texts):
         before = False
         for char in text:

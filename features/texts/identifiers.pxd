@@ -1,6 +1,6 @@
 cimport cython
 
-from features.texts.declared cimport fetch
+from features.texts.declared cimport prefetch
 
 @cython.locals(view=double[::1], place=Py_ssize_t, text=str)
 cpdef s10_faults(list texts)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.declared import fetch
+from features.texts.declared import prefetch
 
 FloatArray = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ def s10_faults(texts: list[str]) -> FloatArray:
     """
     found = np.empty(len(texts))
     view = found
-    fetch(texts)
+    prefetch(texts)
     for place in range(len(texts)):
         text = texts[place]
         view[place] = _s10_fault(text if text.isascii() else _ascii_digits(text.upper()))
@@ -68,7 +68,7 @@ def waybill_faults(texts: list[str]) -> FloatArray:
     """
     found = np.empty(len(texts))
     view = found
-    fetch(texts)
+    prefetch(texts)
     for place in range(len(texts)):
         text = texts[place]
         view[place] = _waybill_fault(text if text.isascii() else _ascii_digits(text))
@@ -110,7 +110,7 @@ def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
     found = np.empty(len(phones), dtype=np.int8)
     view = found
     prefixes = table
-    fetch(phones)
+    prefetch(phones)
     for place in range(len(phones)):
         phone = phones[place]
         best = -1

@@ -1,6 +1,6 @@
 cimport cython
 
-from features.texts.declared cimport fetch
+from features.texts.declared cimport prefetch
 
 cdef int _WORD, _DIGIT, _SIGN, _FIRST
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.declared import fetch
+from features.texts.declared import prefetch
 
 Marks = NDArray[np.uint8]
 
@@ -66,7 +66,7 @@ class Phrases:
         """(len(texts),) the marks of all phrases in each text; one with other than ASCII characters is read as ``fold`` has it."""
         found = np.empty(len(texts), dtype=np.uint8)
         view = found
-        fetch(texts)
+        prefetch(texts)
         for place in range(len(texts)):
             text = texts[place]
             view[place] = self.scan(text if text.isascii() else fold(text))
@@ -153,7 +153,7 @@ def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
     """(len(emails),) 1 where what stands behind the last ``@`` is one of the domains."""
     found = np.empty(len(emails), dtype=np.uint8)
     view = found
-    fetch(emails)
+    prefetch(emails)
     for place in range(len(emails)):
         email = emails[place]
         view[place] = email[email.rfind("@") + 1 :].lower() in domains

@@ -1,55 +1,66 @@
-"""Texts cut into words, and what follows from the words of each.
-
-A word is looked up once wherever it stands. What groups of features know of it is then read off arrays, by its place in memory
-(`features.texts.cache`).
-"""
+"""Texts split into tokens and words, with slots for the words and counts of characters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 
+import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.cache import Texts
-from features.texts.declared import fetch
+from features.texts.cache import TextIndex
+from features.texts.declared import prefetch
 from features.texts.scan import words_in
 
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-#: What is counted of a text: letters, letters a to z, digits, numbers, and signs of any kind. A number is what
-#: ``\\d+(?:[.,]\\d+)?`` finds.
-LETTERS, LATIN, DIGITS, NUMBERS, SIGNS, COUNTS = range(6)
-#: Flags of a token by itself: that it is chemical, that it is a medicine.
-_CHEMICAL, _MEDICINE = 1, 2
-CHEMICAL, MEDICINE = _CHEMICAL, _MEDICINE
+
+class Count(IntEnum):
+    """What is counted in a text. A number is a match of ``\\d+(?:[.,]\\d+)?``."""
+
+    LETTERS = 0
+    LATIN = 1
+    DIGITS = 2
+    NUMBERS = 3
+    CHARACTERS = 4
 
 
-class Cut:
-    """Texts, folded and cut into tokens, which are what ``\\w+`` finds, and words, which are what ``[^\\W\\d_]{2,}`` finds.
+_LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
+_LATIN = cython.declare(cython.Py_ssize_t, Count.LATIN)
+_DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
+_NUMBERS = cython.declare(cython.Py_ssize_t, Count.NUMBERS)
+_CHARACTERS = cython.declare(cython.Py_ssize_t, Count.CHARACTERS)
+_COUNTS = cython.declare(cython.Py_ssize_t, len(Count))
+
+
+class TokenisedTexts:
+    """Folded texts and their tokens (matches of ``\\w+``) and words (matches of ``[^\\W\\d_]{2,}``).
 
     Args:
-        fold: a text that is not in ASCII in its folded form.
-        memory: gives the words their places.
+        texts: the texts, in any case.
+        fold: folds a text that is not ASCII.
+        index: gives the tokens and words their slots.
 
     Attributes:
-        folded: the texts.
-        pieces: the tokens and words; a token that is a word is one piece. ``placed`` are they with their places.
-        tokens, token_ends: pieces that are tokens, text after text, and where those of each of the n texts end.
-        words, word_ends: pieces that are words, of each text the distinct ones in order of appearance.
-        counts: (n * COUNTS,) `LETTERS` and what else is counted of each text.
+        folded: the n texts, folded.
+        pieces: tokens and words of all texts; a token that is a word is one piece. ``slots`` are those of the pieces.
+        tokens: indices of the pieces that are tokens, text after text; ``token_ends`` (n,) where those of each text end.
+        words: indices of the pieces that are words, of each text the distinct ones in order of appearance; ``word_ends``
+            (n,) as above.
+        counts: (n * len(Count),) the counts of each text.
     """
 
-    def __init__(self, texts: list[str], fold: Callable[[str], str], memory: Texts) -> None:
+    def __init__(self, texts: list[str], fold: Callable[[str], str], index: TextIndex) -> None:
         self.folded = [text.lower() if text.isascii() else fold(text) for text in texts]
-        self._cut_all(self.folded)
-        self.placed = memory.placed(self.pieces)
+        self._tokenise_all(self.folded)
+        self.slots = index.look_up(self.pieces)
 
-    def _cut_all(self, texts: list[str]) -> None:
-        n, room = len(texts), fetch(texts)
-        # One array is had sooner than five.
-        numbers: Codes = np.empty(2 * room + (2 + COUNTS) * n, dtype=np.int32)
+    def _tokenise_all(self, texts: list[str]) -> None:
+        n, room = len(texts), prefetch(texts)
+        # One allocation is cheaper than five.
+        numbers: Codes = np.empty(2 * room + (2 + _COUNTS) * n, dtype=np.int32)
         view = numbers
         self.pieces: list[str] = []
         self.tokens, self.words = view[:room], view[room : 2 * room]
@@ -57,14 +68,15 @@ class Cut:
         self.counts = view[2 * room + 2 * n :]
         self._tokens = self._words = 0
         for row in range(n):
-            self._cut(row, texts[row])
+            self._tokenise(row, texts[row])
 
-    def _cut(self, row: int, text: str) -> None:
+    def _tokenise(self, row: int, text: str) -> None:
+        """Add the tokens, words and counts of one folded text."""
         letters = latin = digits = numbers = 0
-        known: set[str] = set()
+        seen: set[str] = set()
         begin = -1
         plain = True
-        # Of a number: 0 outside of any, 1 in its whole part, 2 at the sign after it, 3 in its fraction.
+        # Part of a number: 0 none, 1 whole part, 2 decimal sign, 3 fraction.
         part = 0
         size = len(text)
         for at in range(size + 1):
@@ -103,108 +115,64 @@ class Cut:
                     plain = True
                 plain = plain and letter
             elif begin >= 0:
-                self._add(text[begin:at], plain, known)
+                self._add(text[begin:at], plain, seen)
                 begin = -1
         self.token_ends[row], self.word_ends[row] = self._tokens, self._words
-        first = row * COUNTS
-        self.counts[first + LETTERS], self.counts[first + LATIN], self.counts[first + DIGITS] = letters, latin, digits
-        self.counts[first + NUMBERS], self.counts[first + SIGNS] = numbers, size
+        first = row * _COUNTS
+        self.counts[first + _LETTERS], self.counts[first + _LATIN], self.counts[first + _DIGITS] = (
+            letters,
+            latin,
+            digits,
+        )
+        self.counts[first + _NUMBERS], self.counts[first + _CHARACTERS] = numbers, size
 
-    def _add(self, token: str, plain: bool, known: set[str]) -> None:
-        """A token, and its words that are not ``known`` of the text; ``plain``: it is made of letters."""
+    def _add(self, token: str, plain: bool, seen: set[str]) -> None:
+        """Add a token and its words that the text did not have before (``seen``); ``plain`` if it has letters only."""
         self.tokens[self._tokens] = len(self.pieces)
         self._tokens += 1
         self.pieces.append(token)
         if plain:
-            if len(token) > 1 and token not in known:
-                known.add(token)
+            if len(token) > 1 and token not in seen:
+                seen.add(token)
                 self.words[self._words] = len(self.pieces) - 1
                 self._words += 1
             return
         for word in words_in(token):
-            if word not in known:
-                known.add(word)
+            if word not in seen:
+                seen.add(word)
                 self.words[self._words] = len(self.pieces)
                 self._words += 1
                 self.pieces.append(word)
 
     def tokens_of(self, row: int) -> list[str]:
-        """The tokens of a text."""
+        """Return the tokens of a text."""
         first = self.token_ends[row - 1] if row > 0 else 0
         return [self.pieces[self.tokens[at]] for at in range(first, self.token_ends[row])]
 
     def words_of(self, row: int) -> list[str]:
-        """The words of a text."""
+        """Return the words of a text."""
         first = self.word_ends[row - 1] if row > 0 else 0
         return [self.pieces[self.words[at]] for at in range(first, self.word_ends[row])]
 
 
-def describe(texts: list[str], cut: Cut, flags: FloatArray, shares: FloatArray, rows: FloatArray) -> list[int]:
-    """What the words of texts say: the features of `features.groups.description.group` that need no search.
+def numbers_of_words(
+    texts: TokenisedTexts, number_of: FloatArray, numbers: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> int:
+    """Write the numbers of the texts' words, text after text, and return how many there are.
 
     Args:
-        flags: (places, 1) what a token says by itself, `CHEMICAL` and others.
-        shares: (places, 1) log shares of words; NaN for unknown ones.
-        rows: (texts, features) to be written: missing, length, words, digits, other scripts, chemical words, medicine, numbers,
-            unknown words and the rarest known one; 0 in all others.
-
-    Returns:
-        Per text the flags of all its tokens.
+        number_of: (slots, 1) number of each word, below 0 for a word without one.
+        numbers: (at least the number of words,) to be written.
+        lengths: (n,) to be written: how many words of each text have a number.
     """
-    seen: list[int] = []
-    nan = float("nan")
-    places = cut.placed.at
-    token = word = 0
-    for row in range(len(texts)):
-        every = chemical = 0
-        while token < cut.token_ends[row]:
-            flag = int(flags[places[cut.tokens[token]], 0])
-            chemical += flag & _CHEMICAL
-            every |= flag
-            token += 1
-        first = word
-        known = 0
-        least = nan
-        while word < cut.word_ends[row]:
-            share = shares[places[cut.words[word]], 0]
-            if share == share:
-                known += 1
-                if not share >= least:
-                    least = share
-            word += 1
-        for k in range(rows.shape[1]):
-            rows[row, k] = 0.0
-        own, counts = word - first, row * COUNTS
-        size, letters = cut.counts[counts + SIGNS], cut.counts[counts + LETTERS]
-        rows[row, 1] = len(texts[row])
-        rows[row, 2] = own
-        rows[row, 3] = float(cut.counts[counts + DIGITS]) / float(size if size > 0 else 1)
-        if letters:
-            rows[row, 6] = 1.0 - float(cut.counts[counts + LATIN]) / float(letters)
-        rows[row, 7] = chemical
-        rows[row, 12] = 1.0 if every & _MEDICINE else 0.0
-        rows[row, 13] = cut.counts[counts + NUMBERS]
-        rows[row, 14] = 1.0 - float(known) / float(own) if own else nan
-        rows[row, 15] = least
-        seen.append(every)
-    return seen
-
-
-def known_words(cut: Cut, numbers: FloatArray, found: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
-    """Write the numbers of the words that have one, text after text, and how many each text has of them; all in all.
-
-    Args:
-        numbers: (places, 1) of words, below 0 where there is none.
-        found: (at least all words,) to be written, ``lengths`` (texts,) likewise.
-    """
-    places = cut.placed.at
+    slots = texts.slots.slots
     word = count = 0
     for row in range(lengths.shape[0]):
         before = count
-        while word < cut.word_ends[row]:
-            number = numbers[places[cut.words[word]], 0]
+        while word < texts.word_ends[row]:
+            number = number_of[slots[texts.words[word]], 0]
             if number >= 0:
-                found[count] = int(number)
+                numbers[count] = int(number)
                 count += 1
             word += 1
         lengths[row] = count - before

@@ -207,7 +207,8 @@ class RiskModel:
         expressed = self._expressed(settings)
         settings = expressed.settings
         _check_accepted(table)
-        matrix = self.space.transform(table, rows.values)
+        measured = self.space.measure(table, rows.values)
+        matrix, substances = measured.matrix, measured.substances
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
         # Added to log-odds once per shipment and once per item, the same constant gives the same values.
@@ -228,7 +229,6 @@ class RiskModel:
             drawn = random_share(_shipment_ids(table), settings.random_key, settings.random_share)
             codes[drawn] = RED
             selected[drawn] = "random"
-        substances = self.space.substances(table)
         shown = _to_explain(explain, codes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,

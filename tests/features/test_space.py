@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.groups.base import FloatArray, Group
+from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
@@ -154,9 +154,9 @@ def test_features_out_of_fold_are_computed_once_a_row(monkeypatch: pytest.Monkey
     def counting(kind: type[Group]) -> Any:
         real = kind.fill
 
-        def fill(self: Group, part: ManifestTable, history: FloatArray, out: FloatArray) -> None:
-            filled[self.name] = filled.get(self.name, 0) + part.n_rows
-            real(self, part, history, out)
+        def fill(self: Group, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
+            filled[self.name] = filled.get(self.name, 0) + source.table.n_rows
+            real(self, source, history, out)
 
         return fill
 

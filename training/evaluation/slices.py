@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.substance.group import resolved
+from features.groups.substance.resolution import resolve
 from features.manifest.fields import MANIFEST_NAMES
 from features.reference import policy_dates
 from features.table.table import ManifestTable
@@ -114,7 +114,7 @@ def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Tex
     of_row = np.array(
         [
             0 if match is None or match.group == "benign" else number.setdefault(match.substance, len(number) + 1)
-            for match in resolved(table)
+            for match in resolve(table)
         ],
         dtype=np.int64,
     )

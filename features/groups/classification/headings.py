@@ -1,28 +1,77 @@
-"""How well HS headings agree with the words of a description (`features.groups.classification.group`).
+"""Compute how well HS headings agree with the words of a description.
 
-Sums are added pairwise in blocks of eight (Higham 1993), in single precision and always in the same order, so that the last bits
-depend on nothing but the text.
+Sums are pairwise in blocks of eight (Higham 1993), in single precision and in a fixed order, so that their last bits depend
+on the text alone.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.cache import Pairs
+from features.groups.classification.columns import FIRST_OF_PAIR, ClassificationColumn
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_BLOCK = 128
+#: In place of a heading or chapter: the model does not know it, or no HS code is declared.
+UNKNOWN: Final = -1
+NO_CODE: Final = -2
+
+_CONTRADICTION = cython.declare(cython.Py_ssize_t, ClassificationColumn.HS_TEXT_CONTRADICTION - FIRST_OF_PAIR)
+_SURPRISE = cython.declare(cython.Py_ssize_t, ClassificationColumn.HS_TEXT_SURPRISE - FIRST_OF_PAIR)
+_CERTAINTY = cython.declare(cython.Py_ssize_t, ClassificationColumn.HS_TEXT_CERTAINTY - FIRST_OF_PAIR)
+_CHEMICAL_PROBABILITY = cython.declare(
+    cython.Py_ssize_t, ClassificationColumn.TEXT_CHEMICAL_PROBABILITY - FIRST_OF_PAIR
+)
+
+_NO_CODE = cython.declare(cython.Py_ssize_t, NO_CODE)
+#: Longer sums are split in two.
+_BLOCK = cython.declare(cython.Py_ssize_t, 128)
+#: A smaller probability of a heading counts as this: the largest surprise, that of an unknown heading, is 12.
+_LEAST_PROBABILITY = cython.declare(cython.double, float(np.exp(-12.0)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
+    """Headings and chapters of the classes of HS codes that the model distinguishes.
+
+    Attributes:
+        heading, chapter: (classes,) index of each class's heading and chapter, `UNKNOWN` or `NO_CODE`.
+        chapter_start: (chapters + 1,) first heading of each chapter, then the number of headings.
+        chemical: (chapters,) 1 for a chapter of chemicals, otherwise 0.
+    """
+
+    heading: IntArray
+    chapter: IntArray
+    chapter_start: IntArray
+    chemical: Float32Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextProbabilities:
+    """Probabilities given the words of some texts.
+
+    Attributes:
+        heading: (texts * headings,) P(heading).
+        chapter: (texts, chapters) P(chapter).
+        certainty: (texts,) largest P(chapter).
+        chemical: (texts,) P(a chapter of chemicals).
+    """
+
+    heading: Float32Array
+    chapter: Float32Array
+    certainty: Float32Array
+    chemical: Float32Array
 
 
 def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
-    """The sum of ``n`` values, at least one, from ``begin`` on, in their own precision."""
+    """Return the sum of ``n`` values, at least one, from ``begin`` on, in their own precision."""
     if n > _BLOCK:
         half = n // 2
         half -= half % 8
@@ -53,11 +102,11 @@ def log_scores(
     """Write log P(heading) + log P(words | heading), less the largest of the text, into ``out`` (texts * headings,).
 
     Args:
-        place: known words of the texts, one text after another, as rows of ``given``.
-        length: (texts,) how many of them each has.
+        place: rows of ``given`` for the known words of the texts, one text after another.
+        length: (texts,) number of known words of each text.
         given: (words, headings) log probabilities of words.
         prior: (headings,) log probabilities of headings.
-        column: (at least as many as the longest text has words,) is overwritten.
+        column: (words of the longest text,) working memory, overwritten.
     """
     n = length.shape[0]
     headings = prior.shape[0]
@@ -73,7 +122,7 @@ def log_scores(
                 for heading in range(headings):
                     out[first + heading] += given[row, heading]
             elif 1 < words <= 8:
-                # So few are added one after another, and the first of them last: word by word, as they lie in memory.
+                # Up to 8 words are added row by row, which reads memory in order. The first comes last, as in the sum below.
                 row = place[begin + 1]
                 for heading in range(headings):
                     out[first + heading] = given[row, heading]
@@ -99,43 +148,29 @@ def log_scores(
             begin += words
 
 
-def agreement(
-    odds: Float32Array,
-    length: IntArray,
-    starts: IntArray,
-    chemical: Float32Array,
-    scratch: Float32Array,
-    texts: list[int],
-    pairs: Pairs,
-    heading_of: IntArray,
-    chapter_of: IntArray,
-    least: float,
-    out: FloatArray,
-) -> None:
-    """What pairs of texts and HS codes agree in.
+def normalise(odds: Float32Array, texts: int, classes: Classes) -> TextProbabilities:
+    """Return the probabilities of headings and chapters given each text's words.
 
     Args:
-        odds: (texts * headings,) exponentials of `log_scores`; becomes P(heading | words).
-        length: (texts,) known words of each; without any nothing is said.
-        starts: (chapters + 1,) first headings of the chapters, and their number.
-        chemical: (chapters,) 1 where a chapter is one of chemicals, else 0.
-        scratch: (texts + 1, chapters + 2) is overwritten.
-        texts: the codes of the texts in ``pairs``. Pairs of others are passed over.
-        heading_of, chapter_of: (classes,) of the classes of HS codes; -1 for one that the model does not know, -2 for none.
-        least: a smaller probability of a heading counts as this.
-        out: (pairs, 5), of which the fourth is kept: 1 - P(chapter), P(heading), the largest P(chapter), and at last
-            P(chemical chapters).
+        odds: (texts * headings,) exponentials of `log_scores`; becomes P(heading).
     """
-    n = length.shape[0]
-    chapters = chemical.shape[0]
+    starts = classes.chapter_start
+    is_chemical = classes.chemical
+    chapters = is_chemical.shape[0]
     headings = starts[chapters]
-    codes, classes = pairs.code, pairs.class_
-    number = np.full(len(pairs.texts.values), -1, dtype=np.int32)
-    number_of = number
-    for k in range(n):
-        number_of[texts[k]] = k
+    found = TextProbabilities(
+        odds,
+        np.empty((texts, chapters), dtype=np.float32),
+        np.empty(texts, dtype=np.float32),
+        np.empty(texts, dtype=np.float32),
+    )
+    of_chapter = found.chapter
+    certainty = found.certainty
+    chemical = found.chemical
+    chemical_parts = np.empty(chapters, dtype=np.float32)
+    parts = chemical_parts
     with cython.nogil:
-        for text in range(n):
+        for text in range(texts):
             first = text * headings
             total = pairwise(odds, first, headings)
             for k in range(headings):
@@ -148,23 +183,49 @@ def agreement(
                     total = total + pairwise(odds, begin + 1, size - 1)
                 if total > most:
                     most = total
-                scratch[text, k] = total
-                scratch[n, k] = total * chemical[k]
-            scratch[text, chapters] = most
-            scratch[text, chapters + 1] = pairwise(scratch[n], 0, chapters)
-        for pair in range(codes.shape[0]):
-            text = number_of[codes[pair]] if codes[pair] >= 0 else -1
-            if text < 0 or length[text] == 0:
+                of_chapter[text, k] = total
+                parts[k] = total * is_chemical[k]
+            certainty[text] = most
+            chemical[text] = pairwise(parts, 0, chapters)
+    return found
+
+
+def fill_agreement(
+    text_of: NDArray[np.int32],
+    class_of: NDArray[np.int32],
+    probabilities: TextProbabilities,
+    classes: Classes,
+    out: FloatArray,
+) -> None:
+    """Write the columns of pairs of a text and an HS code that depend on the text.
+
+    Args:
+        text_of: (pairs,) index of each pair's text in ``probabilities``, -1 for a pair to leave alone.
+        class_of: (pairs,) class of each pair's HS code.
+        out: (pairs, columns from `FIRST_OF_PAIR` on). The surprise is written as a probability, not as its logarithm.
+    """
+    heading_of = classes.heading
+    chapter_of = classes.chapter
+    of_heading = probabilities.heading
+    of_chapter = probabilities.chapter
+    certainty = probabilities.certainty
+    chemical = probabilities.chemical
+    starts = classes.chapter_start
+    headings = starts[starts.shape[0] - 1]
+    with cython.nogil:
+        for pair in range(text_of.shape[0]):
+            text = text_of[pair]
+            if text < 0:
                 continue
-            heading, chapter = heading_of[classes[pair]], chapter_of[classes[pair]]
-            out[pair, 2] = scratch[text, chapters]
-            out[pair, 4] = scratch[text, chapters + 1]
-            if heading > -2:
-                share = scratch[text, chapter] if chapter >= 0 else 0
+            out[pair, _CERTAINTY] = certainty[text]
+            out[pair, _CHEMICAL_PROBABILITY] = chemical[text]
+            heading, chapter = heading_of[class_of[pair]], chapter_of[class_of[pair]]
+            if heading > _NO_CODE:
+                share = of_chapter[text, chapter] if chapter >= 0 else 0
                 if share > 1:
                     share = 1
-                # Rounded to single precision as all that it comes from.
+                # In single precision, like the probabilities.
                 rest = 1 - share
-                out[pair, 0] = rest
-                likely = odds[text * headings + heading] if heading >= 0 else 0
-                out[pair, 1] = likely if likely > least else least
+                out[pair, _CONTRADICTION] = rest
+                likely = of_heading[text * headings + heading] if heading >= 0 else 0
+                out[pair, _SURPRISE] = likely if likely > _LEAST_PROBABILITY else _LEAST_PROBABILITY

@@ -1,77 +1,111 @@
-"""How far declared amounts lie from what an additive model expects (`features.groups.expected.group`)."""
+"""Hash the words of descriptions, and compute the distances of declared amounts from an additive model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Final
 from zlib import crc32
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from features.texts.words import Cut
+from features.groups.expected.columns import ExpectedColumn, Target
+from features.table.amounts import Amount
+from features.texts.words import TokenisedTexts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-_ONES = 0xFFFFFFFF
-_LARGEST = 1.7976931348623157e308
-#: CRC-32 of single bytes, without what its beginning and end add to it.
-_CHECKSUMS = np.array([crc32(bytes([byte])) ^ crc32(b"\0") for byte in range(256)], dtype=np.uint32)
+#: Number of buckets that words and pairs of neighbouring words are hashed into. A collision costs little accuracy, and a
+#: bundle stays small.
+BUCKETS: Final = 1 << 14
 
 
-def hashed_places(words: list[str], size: int) -> set[int]:
-    """Places of words in ASCII and of pairs of neighbours: their CRC-32 modulo how many places there are."""
-    found: set[int] = set()
-    sums: list[int] = []
-    for word in words:
-        checksum = _checksum(word, 0)
-        sums.append(checksum)
-        found.add(checksum % size)
+class Constant(IntEnum):
+    """Constants of a target's model: the base, and slopes by the logs of the quantity and of the mass."""
+
+    BASE = 0
+    BY_UNITS = 1
+    BY_MASS = 2
+
+
+_MASS_VS_DESCRIPTION = cython.declare(cython.Py_ssize_t, ExpectedColumn.MASS_VS_DESCRIPTION)
+_VALUE_VS_DESCRIPTION = cython.declare(cython.Py_ssize_t, ExpectedColumn.VALUE_VS_DESCRIPTION)
+_PRICE_VS_DESCRIPTION = cython.declare(cython.Py_ssize_t, ExpectedColumn.PRICE_VS_DESCRIPTION)
+_MASS_DEVIATION = cython.declare(cython.Py_ssize_t, ExpectedColumn.MASS_DEVIATION)
+_PRICE_DEVIATION = cython.declare(cython.Py_ssize_t, ExpectedColumn.PRICE_DEVIATION)
+_MASS = cython.declare(cython.Py_ssize_t, Amount.MASS)
+_VALUE = cython.declare(cython.Py_ssize_t, Amount.VALUE)
+_UNITS = cython.declare(cython.Py_ssize_t, Amount.UNITS)
+_MASS_TARGET = cython.declare(cython.Py_ssize_t, Target.MASS)
+_VALUE_TARGET = cython.declare(cython.Py_ssize_t, Target.VALUE)
+_PRICE_TARGET = cython.declare(cython.Py_ssize_t, Target.PRICE)
+_TARGETS = cython.declare(cython.Py_ssize_t, len(Target))
+_BASE = cython.declare(cython.Py_ssize_t, Constant.BASE)
+_BY_UNITS = cython.declare(cython.Py_ssize_t, Constant.BY_UNITS)
+_BY_MASS = cython.declare(cython.Py_ssize_t, Constant.BY_MASS)
+
+_BUCKETS = cython.declare(cython.ulong, BUCKETS)
+_NAN = cython.declare(cython.double, float("nan"))
+#: The largest double.
+_LARGEST = cython.declare(cython.double, 1.7976931348623157e308)
+#: The largest distance, in spreads.
+FARTHEST: Final = 12.0
+_FARTHEST = cython.declare(cython.double, FARTHEST)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coefficients:
+    """The models of all targets, NaN for a target whose model was not fitted.
+
+    Attributes:
+        constants: (len(Target), len(Constant)).
+        effects: (values, len(Target)) effects of the values of other columns; row 0 is a value without an effect.
+    """
+
+    constants: FloatArray
+    effects: FloatArray
+
+
+def buckets_of(words: list[str], text: str) -> set[int]:
+    """Return the buckets of a text's words and pairs of neighbouring words.
+
+    A text that is not ASCII also has buckets for its pairs of characters, because some scripts write no spaces.
+    """
+    sums = [crc32(word.encode()) for word in words]
+    found = {checksum % _BUCKETS for checksum in sums}
     for at in range(1, len(words)):
-        # A checksum goes on where the one of the word before ended: that of "a b", of two neighbours.
-        found.add(_checksum(words[at], _checksum(" ", sums[at - 1])) % size)
+        # CRC-32 can be continued: this is the checksum of both words with a space between them.
+        found.add(crc32(words[at].encode(), crc32(b" ", sums[at - 1])) % _BUCKETS)
+    if not text.isascii():
+        for left, right in pairwise(text):
+            found.add(crc32((left + right).encode()) % _BUCKETS)
     return found
 
 
-def places_in(
-    texts: list[str], cut: Cut, others: Callable[[str], Iterable[int]], size: int, lengths: IntArray
-) -> IntArray:
-    """Places of the words of texts, one text after another, and in ``lengths`` (texts,) how many of them each has.
-
-    Args:
-        cut: the texts, cut into words.
-        others: the places of a text that is not in ASCII.
-        size: how many places there are.
-    """
-    places: list[int] = []
+def buckets_of_texts(texts: list[str], tokenised: TokenisedTexts, lengths: IntArray) -> IntArray:
+    """Return the buckets of all texts, one text after another, and write their numbers into ``lengths`` (texts,)."""
+    buckets: list[int] = []
     for row in range(len(texts)):
-        text = texts[row]
-        before = len(places)
-        places.extend(hashed_places(cut.words_of(row), size) if text.isascii() else others(text))
-        lengths[row] = len(places) - before
-    return np.array(places, dtype=np.int64)
+        before = len(buckets)
+        buckets.extend(buckets_of(tokenised.words_of(row), texts[row]))
+        lengths[row] = len(buckets) - before
+    return np.array(buckets, dtype=np.int64)
 
 
-def _checksum(word: str, before: int) -> int:
-    """CRC-32 (ISO 3309, as `zlib.crc32`) of a word in ASCII that goes on from another checksum."""
-    table = _CHECKSUMS
-    checksum = before ^ _ONES
-    for char in word:
-        checksum = table[(checksum ^ ord(char)) & 255] ^ (checksum >> 8)
-    return checksum ^ _ONES
+def mean_effects(bucket: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:
+    """Write the mean effects of each text's buckets into ``out`` (texts, k), 0 for a text without any.
 
-
-def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:
-    """Write the mean effects of texts' words into ``out`` (texts, k), 0 for a text without any.
-
-    Added one word after another, so that the last bits do not depend on which texts stand beside it.
+    The effects are added in order, so that the last bits do not depend on the other texts.
 
     Args:
-        place: words of the texts one after another, as places in ``effects``.
-        length: (texts,) how many of them each has.
-        effects: (places, k).
+        bucket: buckets of all texts, one text after another.
+        length: (texts,) number of buckets of each.
+        effects: (BUCKETS, k).
     """
     n = length.shape[0]
     width = effects.shape[1]
@@ -82,61 +116,65 @@ def mean_effects(place: IntArray, length: IntArray, effects: FloatArray, out: Fl
             for k in range(width):
                 total = 0.0
                 for at in range(begin, end):
-                    total = total + effects[place[at], k]
+                    total = total + effects[bucket[at], k]
                 out[text, k] = total / (length[text] if length[text] > 0 else 1)
             begin = end
 
 
-def distances(
+def fill_distances(
     logs: FloatArray,
-    constants: FloatArray,
-    effects: FloatArray,
+    coefficients: Coefficients,
     positions: Codes,
-    of_texts: FloatArray,
-    places: Codes,
+    text_rows: FloatArray,
+    slots: Codes,
     codes: Codes,
-    far: float,
     out: FloatArray,
 ) -> None:
-    """Distances of mass, value and price in spreads, and those of mass and price either way.
+    """Write the distances of mass, value and price from what is expected, in spreads, into ``out`` (n, F).
 
     Args:
-        logs: (3 or more, n) of mass, value, quantity and what does not matter here.
-        constants: (3, 3) of the three models, NaN where one was not fitted: the base, the slopes by the log of the quantity
-            and of the mass.
-        effects: (values, 3) of the values of other columns.
-        positions: (n, columns) where in ``effects`` a row's values are, in the order in which they are added.
-        of_texts: (texts, 6) effects and spreads of texts.
-        places: (values,) where in ``of_texts`` the values of the text column are.
-        codes: (n,) into ``places``.
-        far: the largest distance.
-        out: (n, 5).
+        logs: (len(Amount), n).
+        positions: (n, columns) rows of ``coefficients.effects`` for a row's values, in the order in which they are added.
+        text_rows: (slots, 2 * len(Target)) effects of each text on the targets, then its spreads.
+        slots: (texts,) row of ``text_rows`` for each text.
+        codes: (n,) index of the row's text, -1 where missing.
     """
     n = codes.shape[0]
     columns = positions.shape[1]
-    nan = float("nan")
+    constants = coefficients.constants
+    effects = coefficients.effects
     with cython.nogil:
         for row in range(n):
-            # A quantity that is missing is taken as one: most parcels hold one.
-            units = logs[2, row] if logs[2, row] == logs[2, row] else 0.0
+            if codes[row] < 0:
+                out[row, _MASS_VS_DESCRIPTION] = _NAN
+                out[row, _VALUE_VS_DESCRIPTION] = _NAN
+                out[row, _PRICE_VS_DESCRIPTION] = _NAN
+                out[row, _MASS_DEVIATION] = _NAN
+                out[row, _PRICE_DEVIATION] = _NAN
+                continue
+            text = slots[codes[row]]
+            # A missing quantity counts as one, because most parcels hold one piece.
+            units = logs[_UNITS, row] if logs[_UNITS, row] == logs[_UNITS, row] else 0.0
             if units > _LARGEST:
                 units = _LARGEST
-            for model in range(3):
-                if codes[row] < 0:
-                    out[row, model] = nan
-                    continue
-                text = places[codes[row]]
-                expected = constants[model, 0] + constants[model, 1] * units
-                if model == 2:
-                    expected = expected + constants[model, 2] * logs[0, row]
+            for target in range(_TARGETS):
+                expected = constants[target, _BASE] + constants[target, _BY_UNITS] * units
+                if target == _PRICE_TARGET:
+                    expected = expected + constants[target, _BY_MASS] * logs[_MASS, row]
                 for k in range(columns):
-                    expected = expected + effects[positions[row, k], model]
-                expected = expected + of_texts[text, model]
-                distance = (logs[0 if model == 0 else 1, row] - expected) / of_texts[text, 3 + model]
-                if distance > far:
-                    distance = far
-                elif distance < -far:
-                    distance = -far
-                out[row, model] = distance
-            out[row, 3] = abs(out[row, 0])
-            out[row, 4] = abs(out[row, 2])
+                    expected = expected + effects[positions[row, k], target]
+                expected = expected + text_rows[text, target]
+                distance = logs[_MASS if target == _MASS_TARGET else _VALUE, row] - expected
+                distance = distance / text_rows[text, _TARGETS + target]
+                if distance > _FARTHEST:
+                    distance = _FARTHEST
+                elif distance < -_FARTHEST:
+                    distance = -_FARTHEST
+                if target == _MASS_TARGET:
+                    out[row, _MASS_VS_DESCRIPTION] = distance
+                    out[row, _MASS_DEVIATION] = abs(distance)
+                elif target == _VALUE_TARGET:
+                    out[row, _VALUE_VS_DESCRIPTION] = distance
+                else:
+                    out[row, _PRICE_VS_DESCRIPTION] = distance
+                    out[row, _PRICE_DEVIATION] = abs(distance)

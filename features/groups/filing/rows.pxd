@@ -1,7 +1,5 @@
 cimport cython
 
-cdef double _NAN
-
 @cython.locals(
     channel="const int[:]", filing="const int[:]", mode="const int[:]", channels="const int[:]", filings="const int[:]",
     modes="const int[:]", contradictions="const unsigned char[:, :]", matrix="double[:, :]", row=Py_ssize_t, first=int,

@@ -1,19 +1,31 @@
-"""The columns of `features.groups.filing.group`, written row by row."""
+"""Compute the filing columns row by row."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from features.table.table import ManifestTable
+from features.groups.filing.columns import FilingColumn
+from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 
-_NAN: Final = float("nan")
+_CHANNEL = cython.declare(cython.Py_ssize_t, FilingColumn.CHANNEL)
+_FILING_TYPE = cython.declare(cython.Py_ssize_t, FilingColumn.FILING_TYPE)
+_TRANSPORT_MODE = cython.declare(cython.Py_ssize_t, FilingColumn.TRANSPORT_MODE)
+_MARKETPLACE_PRESENT = cython.declare(cython.Py_ssize_t, FilingColumn.MARKETPLACE_PRESENT)
+_FIELDS_MISSING = cython.declare(cython.Py_ssize_t, FilingColumn.FIELDS_MISSING)
+_PACKAGE_INDUSTRIAL = cython.declare(cython.Py_ssize_t, FilingColumn.PACKAGE_INDUSTRIAL)
+_PACKAGE_INDUSTRIAL_PARCEL = cython.declare(cython.Py_ssize_t, FilingColumn.PACKAGE_INDUSTRIAL_PARCEL)
+_DANGEROUS_GOODS = cython.declare(cython.Py_ssize_t, FilingColumn.DANGEROUS_GOODS)
+_HOUSE_ID_MISSING = cython.declare(cython.Py_ssize_t, FilingColumn.HOUSE_ID_MISSING)
+_HOUSE_ID_CHECK_FAILED = cython.declare(cython.Py_ssize_t, FilingColumn.HOUSE_ID_CHECK_FAILED)
+_MASTER_ID_CHECK_FAILED = cython.declare(cython.Py_ssize_t, FilingColumn.MASTER_ID_CHECK_FAILED)
+_QUANTITY_WITH_UNIT = cython.declare(cython.Py_ssize_t, FilingColumn.QUANTITY_WITH_UNIT)
+_MODE_CONTRADICTS_CHANNEL = cython.declare(cython.Py_ssize_t, FilingColumn.MODE_CONTRADICTS_CHANNEL)
+
+_NAN = cython.declare(cython.double, float("nan"))
 
 
 def kind_columns(
@@ -24,11 +36,11 @@ def kind_columns(
     contradicts: NDArray[np.uint8],
     out: FloatArray,
 ) -> None:
-    """Columns 0 to 2 and 12 of ``out`` (n, F).
+    """Write the columns of channel, filing type and mode of transport into ``out`` (n, F).
 
     Args:
-        channel_of, filing_of, mode_of: per text its place in the code list, counted from 1.
-        contradicts: (channels, modes) whether a mode of transport, by its place counted from 0, does not fit a channel.
+        channel_of, filing_of, mode_of: position of each distinct text in its code list, counted from 1; 0 if not listed.
+        contradicts: (channels, modes) whether a mode does not fit a channel, by their positions counted from 0.
     """
     channel = table.text("channel").codes
     filing = table.text("filing_type").codes
@@ -42,24 +54,28 @@ def kind_columns(
         for row in range(matrix.shape[0]):
             first = channels[channel[row]] - 1 if channel[row] >= 0 else -1
             second = modes[mode[row]] - 1 if mode[row] >= 0 else -1
-            matrix[row, 0] = first if first >= 0 else _NAN
-            matrix[row, 1] = filings[filing[row]] - 1 if filing[row] >= 0 else _NAN
-            matrix[row, 2] = second if second >= 0 else _NAN
-            matrix[row, 12] = contradictions[first, second] if first >= 0 and second >= 0 else _NAN
+            matrix[row, _CHANNEL] = first if first >= 0 else _NAN
+            matrix[row, _FILING_TYPE] = filings[filing[row]] - 1 if filing[row] >= 0 else _NAN
+            matrix[row, _TRANSPORT_MODE] = second if second >= 0 else _NAN
+            matrix[row, _MODE_CONTRADICTS_CHANNEL] = (
+                contradictions[first, second] if first >= 0 and second >= 0 else _NAN
+            )
 
 
 def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray) -> None:
-    """Column 4: how many of some text columns, and of value and gross mass, are missing."""
+    """Write how many of the text fields ``texts`` and of value and gross mass are missing."""
     value = table.number("customs_value")
     mass = table.number("gross_mass_kg")
     matrix = out
     for row in range(matrix.shape[0]):
-        matrix[row, 4] = (1.0 if value[row] != value[row] else 0.0) + (1.0 if mass[row] != mass[row] else 0.0)
+        matrix[row, _FIELDS_MISSING] = (1.0 if value[row] != value[row] else 0.0) + (
+            1.0 if mass[row] != mass[row] else 0.0
+        )
     for name in texts:
-        # Whether there is one shows without its normal form, which nobody needs.
+        # No group reads the normal form of this address; whether it is declared shows without it.
         column = table.declared(name).codes if name == "consignor_address" else table.text(name).codes
         for row in range(matrix.shape[0]):
-            matrix[row, 4] += 1.0 if column[row] < 0 else 0.0
+            matrix[row, _FIELDS_MISSING] += 1.0 if column[row] < 0 else 0.0
 
 
 def state_columns(
@@ -70,12 +86,13 @@ def state_columns(
     master_faults: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Columns 3 and 5 to 11.
+    """Write the columns of marketplace, package, dangerous goods, house and master number, and quantity.
 
     Args:
-        industrial: per package type whether it is an industrial one.
-        parcel: per channel whether parcels travel in it.
-        house_faults, master_faults: per house and master number whether its check digit is wrong, NaN where it has none.
+        industrial: 1 for each distinct package type that is industrial, otherwise 0.
+        parcel: 1 for each distinct channel that carries parcels, otherwise 0.
+        house_faults, master_faults: 1 for each distinct number whose check digit is wrong, 0 where it is right, NaN for a
+            number without one.
     """
     marketplace = table.text("marketplace").codes
     package = table.text("package_type").codes
@@ -92,12 +109,12 @@ def state_columns(
     matrix = out
     with cython.nogil:
         for row in range(matrix.shape[0]):
-            matrix[row, 3] = 1.0 if marketplace[row] >= 0 else 0.0
+            matrix[row, _MARKETPLACE_PRESENT] = 1.0 if marketplace[row] >= 0 else 0.0
             kind = of_package[package[row]] if package[row] >= 0 else 0
-            matrix[row, 5] = kind
-            matrix[row, 6] = kind if channel[row] >= 0 and of_channel[channel[row]] else 0
-            matrix[row, 7] = 1.0 if dangerous[row] >= 0 else 0.0
-            matrix[row, 8] = 1.0 if house[row] < 0 else 0.0
-            matrix[row, 9] = of_house[house[row]] if house[row] >= 0 else _NAN
-            matrix[row, 10] = of_master[master[row]] if master[row] >= 0 else _NAN
-            matrix[row, 11] = 1.0 if quantity[row] == quantity[row] and unit[row] >= 0 else 0.0
+            matrix[row, _PACKAGE_INDUSTRIAL] = kind
+            matrix[row, _PACKAGE_INDUSTRIAL_PARCEL] = kind if channel[row] >= 0 and of_channel[channel[row]] else 0
+            matrix[row, _DANGEROUS_GOODS] = 1.0 if dangerous[row] >= 0 else 0.0
+            matrix[row, _HOUSE_ID_MISSING] = 1.0 if house[row] < 0 else 0.0
+            matrix[row, _HOUSE_ID_CHECK_FAILED] = of_house[house[row]] if house[row] >= 0 else _NAN
+            matrix[row, _MASTER_ID_CHECK_FAILED] = of_master[master[row]] if master[row] >= 0 else _NAN
+            matrix[row, _QUANTITY_WITH_UNIT] = 1.0 if quantity[row] == quantity[row] and unit[row] >= 0 else 0.0

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group
+from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import References
 from features.groups.history.columns import FEATURES, WIDTH
 from features.groups.history.keys import CONTACTS, FIRST, LINKS, PARTIES, ROWS, history_keys, keys_of
@@ -250,7 +250,8 @@ class HistoryGroup(Group):
     name = "history"
     features = FEATURES
 
-    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+    def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
+        table = source.table
         if history.shape != (table.n_shipments, WIDTH):
             raise ValueError(f"History of shape {(table.n_shipments, WIDTH)} is needed, got {history.shape}.")
         out[:] = history if table.n_shipments == table.n_rows else history[table.shipment]

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
 from features.groups.history.key_rows import LINES, fill_keys, fill_limits, hash_texts, numbers_of
-from features.groups.shared_texts import placed_codes
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
-from features.texts.cache import TextRows
 
 if TYPE_CHECKING:
-    from features.table.table import ManifestTable
+    from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
@@ -64,8 +62,9 @@ def _member(country: str) -> int:
     return country in eu_members()
 
 
-#: Of HS codes whether they are of presses.
-_PRESSING: Final = TextRows(lambda codes: [float(code[:4] in _PRESS_HEADINGS) for code in codes], np.zeros(1))
+def _pressing(codes: Coded) -> NDArray[np.int32]:
+    """Return 1 for each row (n,) with an HS code of press machinery, otherwise 0."""
+    return codes.lookup(np.array([code[:4] in _PRESS_HEADINGS for code in codes.values], dtype=np.int32), 0)
 
 
 @lru_cache(maxsize=4096)
@@ -95,8 +94,9 @@ _LIMITS: Final = ROWS.index("limit")
 
 def history_keys(table: ManifestTable) -> IntArray:
     """(len(ROWS), n_shipments) what history needs of a table's shipments; worked out once per table."""
-    found: IntArray = table.derived("history_keys", lambda: keys_of(table))
-    return found
+    if table.history_keys is None:
+        table.history_keys = keys_of(table)
+    return table.history_keys
 
 
 def keys_of(table: ManifestTable) -> IntArray:
@@ -113,7 +113,7 @@ def keys_of(table: ManifestTable) -> IntArray:
         table.usd("customs_value"),
         table.number("net_mass_kg"),
         table.number("gross_mass_kg"),
-        _PRESSING.numbers(placed_codes(table), table.text("hs_code").codes),
+        _pressing(table.text("hs_code")),
         table.declared_s,
         keys.view(np.uint64),
     )

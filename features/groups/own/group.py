@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import Feature, FloatArray, Group, State, log_or_nan
+from features.groups.base import Feature, FloatArray, Group, GroupInput, State, TextCache, log_or_nan
 from features.groups.own.counts import Counts, Results, Seen, by_fold, first_results, in_time
 from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
 from features.groups.own.rows import smoothed
-from features.groups.value.group import item_mass
+from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
@@ -26,7 +26,7 @@ FOLDS: Final = 5
 #: The rate of all is drawn towards one half as by this many results.
 _PRIOR_WEIGHT: Final = 2.0
 _LEAST_ROWS: Final = 20
-_SPREAD_FLOOR: Final = 0.05
+_LEAST_SPREAD: Final = 0.05
 _FURTHEST: Final = 20.0
 
 #: Amounts of the manifest in their own units: they count where no currency or rate is known, too.
@@ -44,7 +44,8 @@ class OwnGroup(Group):
     name = "own"
     learns = True
 
-    def __init__(self, own: OwnFields) -> None:
+    def __init__(self, own: OwnFields, texts: TextCache | None = None) -> None:
+        super().__init__(texts)
         self.own = own
         self.keys: tuple[Key, ...] = own.counted()
         self.features = tuple(_features(own, self.keys))
@@ -108,7 +109,8 @@ class OwnGroup(Group):
         self._write(table, np.ascontiguousarray(stacked), keys, overall, matrix)
         return matrix
 
-    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
+    def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
+        table = source.table
         keys = hashed(table, self.own)
         seen = np.empty((3, len(self.keys), table.n_rows))
         for number, key in enumerate(self.keys):
@@ -143,7 +145,7 @@ class OwnGroup(Group):
         amounts = _amounts(table)
         for name, _ in _AMOUNTS:
             columns += [amounts[name], self._distance(name, table, amounts[name])]
-        mass, value = item_mass(table), table.number("customs_value")
+        mass, value = table.amounts.mass, table.number("customs_value")
         for slug, field in self.own.slugs().items():
             if field.kind == "numeric":
                 numbers = table.further_number(field.name)
@@ -167,15 +169,10 @@ class OwnGroup(Group):
         hs = table.text("hs_code")
         self.usual_ = {}
         for name, values in quantities.items():
-            usual: dict[str, tuple[float, float]] = {}
-            for length in (0, *HS_DIGITS):
-                names, group = np.unique([code[:length] for code in hs.values] or [""], return_inverse=True)
-                of_row = np.append(group, -1)[hs.codes] if length else np.zeros(len(values), dtype=np.int64)
-                usable = ~np.isnan(values) & (of_row >= 0)
-                for place, (median, spread, count) in _robust(values[usable], of_row[usable]).items():
-                    if count >= _LEAST_ROWS or not length:
-                        usual[str(names[place]) if length else ""] = (round(median, 6), round(spread, 6))
-            self.usual_[name] = usual
+            usual = usual_by_hs(
+                values, hs.codes, hs.values, HS_DIGITS, least_rows=_LEAST_ROWS, least_spread=_LEAST_SPREAD
+            )
+            self.usual_[name] = {key: (round(median, 6), round(spread, 6)) for key, (median, spread) in usual.items()}
 
     def _distance(self, quantity: str, table: ManifestTable, values: FloatArray) -> FloatArray:
         usual = self.usual_.get(quantity, {})
@@ -245,7 +242,7 @@ def _features(own: OwnFields, keys: tuple[Key, ...]) -> list[Feature]:
 
 
 def _amounts(table: ManifestTable) -> dict[str, FloatArray]:
-    value, mass = log_or_nan(table.number("customs_value")), log_or_nan(item_mass(table))
+    value, mass = log_or_nan(table.number("customs_value")), log_or_nan(table.amounts.mass)
     return {
         "value": value,
         "mass": mass,
@@ -271,14 +268,3 @@ def _log_odds(rate: FloatArray) -> FloatArray:
 
 def _signed_log(values: FloatArray) -> FloatArray:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float64)
-
-
-def _robust(values: FloatArray, group: NDArray[Any]) -> dict[int, tuple[float, float, int]]:
-    """Median, spread (1.4826 times the median absolute deviation, Hampel 1974) and count per group."""
-    found: dict[int, tuple[float, float, int]] = {}
-    order = np.argsort(group, kind="stable")
-    names, starts = np.unique(group[order], return_index=True)
-    for name, part in zip(names.tolist(), np.split(values[order], starts[1:]), strict=False):
-        median = float(np.median(part))
-        found[int(name)] = (median, max(1.4826 * float(np.median(np.abs(part - median))), _SPREAD_FLOOR), len(part))
-    return found

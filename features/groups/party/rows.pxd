@@ -1,9 +1,5 @@
 cimport cython
 
-cdef int _COMPANY, _CHEMICAL, _LABORATORY, _FORWARDER, _UNIT, _DIGIT, _RETURN, _GIFT, _SAMPLE
-cdef double _NAN
-cdef long long _DAY, _NEVER, _EARLIEST
-
 @cython.locals(
     known="const int[:]", known_of_text="const int[:]", opened="const long long[:]", declared="const long long[:]",
     shipment="const long long[:]", matrix="double[:, :]", row=Py_ssize_t, since="long long", age="long long", code=int,

@@ -1,47 +1,67 @@
-"""The columns of `features.groups.party.group`, written row by row."""
+"""Compute the party columns row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from features.table.table import ManifestTable
+from features.groups.party.columns import Claim, Mark, PartyColumn
+from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 
-_COMPANY: Final = 1
-_CHEMICAL: Final = 2
-_LABORATORY: Final = 4
-_FORWARDER: Final = 8
-_UNIT: Final = 16
-_DIGIT: Final = 32
-#: What the words of a name or an address speak of -> its bit among the marks of the text.
-MARKS: Final = {
-    "company": _COMPANY, "chemical": _CHEMICAL, "laboratory": _LABORATORY, "forwarder": _FORWARDER, "unit": _UNIT,
-    "digit": _DIGIT,
-}  # fmt: skip
+_ACCOUNT_AGE_DAYS = cython.declare(cython.Py_ssize_t, PartyColumn.ACCOUNT_AGE_DAYS)
+_ACCOUNT_AGE_MISSING = cython.declare(cython.Py_ssize_t, PartyColumn.ACCOUNT_AGE_MISSING)
+_CONSIGNOR_KNOWN = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_KNOWN)
+_CONSIGNOR_CONTACT = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_CONTACT)
+_CONSIGNEE_CONTACT = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_CONTACT)
+_CONSIGNOR_FREE_MAIL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_FREE_MAIL)
+_CONSIGNOR_COMPANY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_COMPANY)
+_CONSIGNOR_CHEMICAL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_CHEMICAL)
+_CONSIGNEE_COMPANY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_COMPANY)
+_CONSIGNEE_LABORATORY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_LABORATORY)
+_CONSIGNEE_FORWARDER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_FORWARDER)
+_CONSIGNEE_ADDRESS_MISSING = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_ADDRESS_MISSING)
+_CONSIGNOR_ADDRESS_MISSING = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_ADDRESS_MISSING)
+_CONSIGNEE_ADDRESS_NUMBER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_ADDRESS_NUMBER)
+_CONSIGNEE_UNIT = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_UNIT)
+_PHONE_COUNTRY_CONTRADICTS = cython.declare(cython.Py_ssize_t, PartyColumn.PHONE_COUNTRY_CONTRADICTS)
+_POSTCODE_MALFORMED = cython.declare(cython.Py_ssize_t, PartyColumn.POSTCODE_MALFORMED)
+_SAME_NAME = cython.declare(cython.Py_ssize_t, PartyColumn.SAME_NAME)
+_GIFT_FROM_COMPANY = cython.declare(cython.Py_ssize_t, PartyColumn.GIFT_FROM_COMPANY)
+_SAMPLE_CLAIMED = cython.declare(cython.Py_ssize_t, PartyColumn.SAMPLE_CLAIMED)
+_GIFT_CLAIMED = cython.declare(cython.Py_ssize_t, PartyColumn.GIFT_CLAIMED)
+_RETURN_CLAIMED = cython.declare(cython.Py_ssize_t, PartyColumn.RETURN_CLAIMED)
+_AGENT_PRESENT = cython.declare(cython.Py_ssize_t, PartyColumn.AGENT_PRESENT)
 
-_RETURN: Final = 1
-_GIFT: Final = 2
-_SAMPLE: Final = 3
-#: Natures of the transaction that are told apart.
-CLAIMS: Final = {"21": _RETURN, "31": _GIFT, "32": _SAMPLE}
+_COMPANY = cython.declare(cython.int, Mark.COMPANY)
+_CHEMICAL = cython.declare(cython.int, Mark.CHEMICAL)
+_LABORATORY = cython.declare(cython.int, Mark.LABORATORY)
+_FORWARDER = cython.declare(cython.int, Mark.FORWARDER)
+_UNIT = cython.declare(cython.int, Mark.UNIT)
+_DIGIT = cython.declare(cython.int, Mark.DIGIT)
 
-_NAN: Final = float("nan")
-_DAY: Final = 86400
-#: `TIME_MISSING` is the least of all integers; no time is as low as this.
-_NEVER: Final = -(2**62)
-#: No account counts as opened earlier than this many seconds before 1970: differences then stay within 64 bits.
-_EARLIEST: Final = -(10**11)
+_RETURN = cython.declare(cython.int, Claim.RETURN)
+_GIFT = cython.declare(cython.int, Claim.GIFT)
+_SAMPLE = cython.declare(cython.int, Claim.SAMPLE)
+
+_NAN = cython.declare(cython.double, float("nan"))
+_DAY = cython.declare(cython.longlong, 86400)
+#: `TIME_MISSING` is below this, every other time above it.
+_NEVER = cython.declare(cython.longlong, -(2**62))
+#: Earlier openings count as this moment, so that differences of times stay within 64 bits.
+_EARLIEST = cython.declare(cython.longlong, -(10**11))
 
 
 def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: FloatArray) -> None:
-    """Columns 0 to 2 of ``out`` (n, F); ``known_of`` says per text of ``consignor_known`` whether it is yes."""
+    """Write the columns of the consignor's account into ``out`` (n, F).
+
+    Args:
+        known_of: 1 for each distinct text of ``consignor_known`` that means yes, otherwise 0.
+    """
     known = table.text("consignor_known").codes
     known_of_text = known_of
     opened = table.seconds("consignor_account_opened_on")
@@ -52,15 +72,15 @@ def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: Floa
         for row in range(matrix.shape[0]):
             since = opened[row]
             if since < _NEVER:
-                matrix[row, 0] = _NAN
-                matrix[row, 1] = 1.0
+                matrix[row, _ACCOUNT_AGE_DAYS] = _NAN
+                matrix[row, _ACCOUNT_AGE_MISSING] = 1.0
             else:
                 age = declared[shipment[row]] - (since if since > _EARLIEST else _EARLIEST)
-                # An account opened after the shipment is as new as one opened that day.
-                matrix[row, 0] = age // _DAY if age > 0 else 0.0
-                matrix[row, 1] = 0.0
+                # An account opened after the shipment counts as opened that day.
+                matrix[row, _ACCOUNT_AGE_DAYS] = age // _DAY if age > 0 else 0.0
+                matrix[row, _ACCOUNT_AGE_MISSING] = 0.0
             code = known[row]
-            matrix[row, 2] = _NAN if code < 0 else known_of_text[code]
+            matrix[row, _CONSIGNOR_KNOWN] = _NAN if code < 0 else known_of_text[code]
 
 
 def kind_columns(
@@ -70,15 +90,15 @@ def kind_columns(
     address: NDArray[np.uint8],
     out: FloatArray,
 ) -> None:
-    """Columns 6 to 14.
+    """Write the columns that names and addresses decide.
 
     Args:
-        consignor, consignee, address: marks (`MARKS`) per name of consignors and of consignees and per consignee's address.
+        consignor, consignee, address: `Mark` bits of each distinct name and of each distinct address of consignees.
     """
     sender = table.text("consignor_name").codes
     receiver = table.text("consignee_name").codes
     place = table.text("consignee_address").codes
-    # Whether there is one shows without its normal form, which nobody needs.
+    # No group reads the normal form of this address; whether it is declared shows without it.
     origin = table.declared("consignor_address").codes
     of_sender = consignor
     of_receiver = consignee
@@ -88,38 +108,38 @@ def kind_columns(
         for row in range(matrix.shape[0]):
             code = sender[row]
             if code < 0:
-                matrix[row, 6] = _NAN
-                matrix[row, 7] = _NAN
+                matrix[row, _CONSIGNOR_COMPANY] = _NAN
+                matrix[row, _CONSIGNOR_CHEMICAL] = _NAN
             else:
                 bits = of_sender[code]
-                matrix[row, 6] = 1.0 if bits & _COMPANY else 0.0
-                matrix[row, 7] = 1.0 if bits & _CHEMICAL else 0.0
+                matrix[row, _CONSIGNOR_COMPANY] = 1.0 if bits & _COMPANY else 0.0
+                matrix[row, _CONSIGNOR_CHEMICAL] = 1.0 if bits & _CHEMICAL else 0.0
             code = receiver[row]
             known = False
             forwarder = 0
             if code < 0:
-                matrix[row, 8] = _NAN
-                matrix[row, 9] = _NAN
+                matrix[row, _CONSIGNEE_COMPANY] = _NAN
+                matrix[row, _CONSIGNEE_LABORATORY] = _NAN
             else:
                 known = True
                 bits = of_receiver[code]
                 forwarder = bits & _FORWARDER
-                matrix[row, 8] = 1.0 if bits & _COMPANY else 0.0
-                matrix[row, 9] = 1.0 if bits & _LABORATORY else 0.0
+                matrix[row, _CONSIGNEE_COMPANY] = 1.0 if bits & _COMPANY else 0.0
+                matrix[row, _CONSIGNEE_LABORATORY] = 1.0 if bits & _LABORATORY else 0.0
             code = place[row]
             if code < 0:
-                matrix[row, 11] = 1.0
-                matrix[row, 13] = _NAN
-                matrix[row, 14] = _NAN
+                matrix[row, _CONSIGNEE_ADDRESS_MISSING] = 1.0
+                matrix[row, _CONSIGNEE_ADDRESS_NUMBER] = _NAN
+                matrix[row, _CONSIGNEE_UNIT] = _NAN
             else:
                 known = True
                 bits = of_place[code]
                 forwarder |= bits & _FORWARDER
-                matrix[row, 11] = 0.0
-                matrix[row, 13] = 1.0 if bits & _DIGIT else 0.0
-                matrix[row, 14] = 1.0 if bits & _UNIT else 0.0
-            matrix[row, 10] = _NAN if not known else 1.0 if forwarder else 0.0
-            matrix[row, 12] = 0.0 if origin[row] >= 0 else 1.0
+                matrix[row, _CONSIGNEE_ADDRESS_MISSING] = 0.0
+                matrix[row, _CONSIGNEE_ADDRESS_NUMBER] = 1.0 if bits & _DIGIT else 0.0
+                matrix[row, _CONSIGNEE_UNIT] = 1.0 if bits & _UNIT else 0.0
+            matrix[row, _CONSIGNEE_FORWARDER] = _NAN if not known else 1.0 if forwarder else 0.0
+            matrix[row, _CONSIGNOR_ADDRESS_MISSING] = 0.0 if origin[row] >= 0 else 1.0
 
 
 def contact_columns(
@@ -131,14 +151,14 @@ def contact_columns(
     in_united_states: NDArray[np.int32],
     out: FloatArray,
 ) -> None:
-    """Columns 3 to 5, 15 and 16.
+    """Write the columns of contacts, dialling codes and postcodes. Arguments hold one entry per distinct text.
 
     Args:
-        free_mail: per e-mail address of consignors whether it is at a free provider.
-        dialled: per telephone of consignors the number of its dialling code, -1 where it has none.
-        dialled_in: per country of consignors the numbers of the dialling codes used there, as bits.
-        digits: how many each postcode of consignees has.
-        in_united_states: per country of consignees whether it is that.
+        free_mail: 1 for a consignor's e-mail address at a free provider, otherwise 0.
+        dialled: number of the dialling code of a consignor's telephone, -1 without one.
+        dialled_in: bits of the numbers of the dialling codes used in a consignor's country.
+        digits: number of digits in a consignee's postcode.
+        in_united_states: 1 for a consignee's country that is the United States, otherwise 0.
     """
     phone = table.text("consignor_phone").codes
     email = table.text("consignor_email").codes
@@ -155,21 +175,27 @@ def contact_columns(
     matrix = out
     with cython.nogil:
         for row in range(matrix.shape[0]):
-            matrix[row, 3] = (1.0 if phone[row] >= 0 else 0.0) + (1.0 if email[row] >= 0 else 0.0)
-            matrix[row, 4] = (1.0 if their_phone[row] >= 0 else 0.0) + (1.0 if their_email[row] >= 0 else 0.0)
-            matrix[row, 5] = free[email[row]] if email[row] >= 0 else _NAN
+            matrix[row, _CONSIGNOR_CONTACT] = (1.0 if phone[row] >= 0 else 0.0) + (1.0 if email[row] >= 0 else 0.0)
+            matrix[row, _CONSIGNEE_CONTACT] = (1.0 if their_phone[row] >= 0 else 0.0) + (
+                1.0 if their_email[row] >= 0 else 0.0
+            )
+            matrix[row, _CONSIGNOR_FREE_MAIL] = free[email[row]] if email[row] >= 0 else _NAN
             code = prefix[phone[row]] if phone[row] >= 0 and country[row] >= 0 else -1
-            matrix[row, 15] = _NAN if code < 0 else 1 - (prefixes[country[row]] >> code & 1)
+            matrix[row, _PHONE_COUNTRY_CONTRADICTS] = _NAN if code < 0 else 1 - (prefixes[country[row]] >> code & 1)
             code = their_country[row]
             if code >= 0 and american[code] and postcode[row] >= 0:
                 count = digits_of[postcode[row]]
-                matrix[row, 16] = 0.0 if count == 5 or count == 9 else 1.0
+                matrix[row, _POSTCODE_MALFORMED] = 0.0 if count == 5 or count == 9 else 1.0
             else:
-                matrix[row, 16] = _NAN
+                matrix[row, _POSTCODE_MALFORMED] = _NAN
 
 
 def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: FloatArray) -> None:
-    """Columns 18 to 22, of which the first needs column 6; ``nature_of`` has per text its number in `CLAIMS`."""
+    """Write the columns of claims and of the agent. `kind_columns` must have run before.
+
+    Args:
+        nature_of: `Claim` of each distinct nature of transaction, otherwise 0.
+    """
     nature = table.text("transaction_nature").codes
     agent = table.text("agent_name").codes
     of_nature = nature_of
@@ -177,17 +203,18 @@ def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: Float
     with cython.nogil:
         for row in range(matrix.shape[0]):
             claim = of_nature[nature[row]] if nature[row] >= 0 else 0
-            matrix[row, 18] = 1.0 if claim == _GIFT and matrix[row, 6] == 1.0 else 0.0
-            matrix[row, 19] = 1.0 if claim == _SAMPLE else 0.0
-            matrix[row, 20] = 1.0 if claim == _GIFT else 0.0
-            matrix[row, 21] = 1.0 if claim == _RETURN else 0.0
-            matrix[row, 22] = 1.0 if agent[row] >= 0 else 0.0
+            matrix[row, _GIFT_FROM_COMPANY] = 1.0 if claim == _GIFT and matrix[row, _CONSIGNOR_COMPANY] == 1.0 else 0.0
+            matrix[row, _SAMPLE_CLAIMED] = 1.0 if claim == _SAMPLE else 0.0
+            matrix[row, _GIFT_CLAIMED] = 1.0 if claim == _GIFT else 0.0
+            matrix[row, _RETURN_CLAIMED] = 1.0 if claim == _RETURN else 0.0
+            matrix[row, _AGENT_PRESENT] = 1.0 if agent[row] >= 0 else 0.0
 
 
 def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: FloatArray) -> None:
-    """Column 17: whether consignor and consignee have one name, missing where either has none.
+    """Write whether consignor and consignee have the same name, NaN where either has none.
 
-    Names are compared without regard to case; those with other than ASCII characters as ``fold`` has them.
+    Args:
+        fold: folds a name that is not ASCII. ASCII names are compared in lower case.
     """
     senders = table.text("consignor_name").values
     receivers = table.text("consignee_name").values
@@ -196,7 +223,7 @@ def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: Floa
     matrix = out
     for row in range(matrix.shape[0]):
         if sender[row] < 0 or receiver[row] < 0:
-            matrix[row, 17] = _NAN
+            matrix[row, _SAME_NAME] = _NAN
             continue
         first = senders[sender[row]]
         second = receivers[receiver[row]]
@@ -206,7 +233,7 @@ def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: Floa
             first = fold(first)
             second = fold(second)
             if not first or not second:
-                matrix[row, 17] = _NAN
+                matrix[row, _SAME_NAME] = _NAN
                 continue
             same = first == second
-        matrix[row, 17] = 1.0 if same else 0.0
+        matrix[row, _SAME_NAME] = 1.0 if same else 0.0

@@ -1,68 +1,76 @@
-"""Whether the countries and places of a shipment fit together and are usual.
+"""Countries and places of a shipment: whether they agree and how usual they are.
 
-No feature says which country it is. A lane that the fit window did not see is missing, not rare: origin alone must not
-carry a shipment into the top lane.
+No feature names a country. A trade lane that the fit window did not contain is missing, not rare: the origin alone must
+not move a shipment into the red lane.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import FloatArray, Group, State, declare
-from features.groups.route import rows as kernel
-from features.groups.shared_texts import placed_codes
-from features.reference import location_country
+from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
+from features.groups.route.columns import FEATURES, RouteColumn
+from features.groups.route.rows import country_columns, pair_keys
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.phrases import numbered
 
-FEATURES: Final = declare(
-    "route",
-    ("origin_is_export", "ROUTE_TRANSIT", "Whether the goods come from the country that exports them"),
-    ("export_is_consignor", "ROUTE_TRANSIT", "Whether they are exported from the consignor's country"),
-    ("origin_is_consignor", "ROUTE_TRANSIT", "Whether they come from the consignor's country"),
-    ("loading_is_export", "ROUTE_TRANSIT", "Whether the place of loading lies in the country of export"),
-    ("unloading_is_consignee", "ROUTE_TRANSIT", "Whether the place of unloading lies in the consignee's country"),
-    ("routing_countries", "ROUTE_TRANSIT", "Countries passed on the way"),
-    (
-        "routing_third_country",
-        "ROUTE_TRANSIT",
-        "Whether a country on the way is neither exporter, origin nor destination",
-    ),
-    ("trade_lane_share", "ROUTE_RARE", "Log share of traffic on the trade lane of loading and unloading place"),
-    ("export_chapter_share", "ROUTE_RARE", "Log share of the HS chapter among the traffic of the country of export"),
-    ("channel_carrier_share", "ROUTE_RARE", "Log share of the carrier among the traffic of the channel"),
-    ("origin_missing", "ROUTE_TRANSIT", "Whether the country of origin is missing"),
-)
+#: Name in the state -> the two fields whose pairs are counted, and the column of their share.
 _SHARES: Final = {
-    "lane": ("loading_location", "unloading_location"),
-    "goods": ("export_country", "hs_code"),
-    "carrier": ("channel", "carrier_id"),
+    "lane": ("loading_location", "unloading_location", RouteColumn.TRADE_LANE_SHARE),
+    "goods": ("export_country", "hs_code", RouteColumn.EXPORT_CHAPTER_SHARE),
+    "carrier": ("channel", "carrier_id", RouteColumn.CHANNEL_CARRIER_SHARE),
 }
-#: A pair must be seen so often to have a share.
-_LEAST: Final = 3
-#: Shares below this are all equally rare, so that no rarity weighs without end.
+#: A pair with fewer rows has no share.
+_LEAST_ROWS: Final = 3
+#: The smallest log share: rarer pairs count as equally rare, so that no rarity weighs without bound.
 _RAREST: Final = np.log(1e-4)
+#: Above every key.
+_LAST_KEY: Final = np.iinfo(np.int64).max
+
+
+class _PairShares:
+    """Log shares of pairs of texts, for lookup by key.
+
+    Attributes:
+        lefts, rights: numbers of the texts, from 1.
+        width: a pair's key is its left number * ``width`` + its right number.
+    """
+
+    def __init__(self, pairs: dict[tuple[str, str], float]) -> None:
+        self.lefts = {text: number for number, text in enumerate(dict.fromkeys(left for left, _ in pairs), 1)}
+        self.rights = {text: number for number, text in enumerate(dict.fromkeys(right for _, right in pairs), 1)}
+        self.width = len(self.rights) + 1
+        keys = np.array([self.lefts[a] * self.width + self.rights[b] for a, b in pairs], dtype=np.int64)
+        order = np.argsort(keys)
+        # A last key behind all others keeps every search within the array.
+        self._keys = np.append(keys[order], _LAST_KEY)
+        self._shares = np.append(np.array(list(pairs.values()), dtype=np.float64)[order], np.nan)
+
+    def look_up(self, keys: NDArray[np.int64]) -> FloatArray:
+        """Return the log share of each key (n,), NaN for an unknown one."""
+        at = np.searchsorted(self._keys, keys)
+        return np.where(self._keys[at] == keys, self._shares[at], np.nan)
 
 
 class RouteGroup(Group):
-    """Countries and places; learns how usual lanes are."""
+    """Countries and places; learns how usual trade lanes, exports and carriers are."""
 
     name = "route"
     learns = True
     features = FEATURES
 
-    def __init__(self) -> None:
+    def __init__(self, texts: TextCache | None = None) -> None:
+        super().__init__(texts)
         self._keep({name: {} for name in _SHARES})
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
-        for name, (left, right) in _SHARES.items():
-            a, b = _part(table, left), _part(table, right)
+        for name, (left, right, _) in _SHARES.items():
+            a, b = _column(table, left), _column(table, right)
             rows = (a.codes >= 0) & (b.codes >= 0)
             within = np.bincount(a.codes[rows], minlength=len(a.values))
             width = max(len(b.values), 1)
@@ -75,37 +83,40 @@ class RouteGroup(Group):
                 for i, j, share, count in zip(
                     first.tolist(), second.tolist(), logs.tolist(), counts.tolist(), strict=True
                 )
-                if count >= _LEAST
+                if count >= _LEAST_ROWS
             }
         self._keep(shares)
 
     def _keep(self, shares: dict[str, dict[str, float]]) -> None:
-        #: Pair of columns -> "left|right" -> log share.
+        #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
         self._shares = {
-            name: kernel.PairShares({pair.partition("|")[::2]: share for pair, share in pairs.items()})
+            name: _PairShares({pair.partition("|")[::2]: share for pair, share in pairs.items()})
             for name, pairs in shares.items()
         }
-        self._chapter_of = TextRows(self._chapters, np.zeros(1))
+        self._chapter_number = TextRows(self._chapter_numbers, np.zeros(1))
 
-    def _chapters(self, codes: list[str]) -> list[float]:
-        """Numbers of the chapters of HS codes, 0 of those that no goods had."""
+    def _chapter_numbers(self, codes: list[str]) -> list[float]:
+        """Return the numbers of the chapters of HS codes among the learned ones, 0 for an unknown chapter."""
         numbers = self._shares["goods"].rights
         return [numbers.get(code[:2], 0) for code in codes]
 
-    def fill(self, table: ManifestTable, history: FloatArray, out: FloatArray) -> None:
-        loading = [_country_of(place) for place in table.text("loading_location").values]
-        unloading = [_country_of(place) for place in table.text("unloading_location").values]
-        kernel.country_columns(table, loading, unloading, out)
-        for column, name in ((7, "lane"), (8, "goods"), (9, "carrier")):
-            left, right = (table.text(part) for part in _SHARES[name])
-            shares = self._shares[name]
+    def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
+        table = source.table
+        # A place in its normal form is a UN/LOCODE, which begins with the country.
+        loading, unloading = (
+            [place[:2] for place in table.text(name).values] for name in ("loading_location", "unloading_location")
+        )
+        country_columns(table, loading, unloading, out)
+        for name, (left_name, right_name, column) in _SHARES.items():
+            left, right, shares = table.text(left_name), table.text(right_name), self._shares[name]
             rights = (
-                self._chapter_of.numbers(placed_codes(table))
-                if name == "goods"
+                self._chapter_number.numbers(source.hs_codes)
+                if right_name == "hs_code"
                 else numbered(right.values, shares.rights)
             )
-            kernel.share_column(left, right, numbered(left.values, shares.lefts), rights, shares, column, out)
+            keys = pair_keys(left.codes, right.codes, numbered(left.values, shares.lefts), rights, shares.width)
+            out[:, column] = shares.look_up(keys)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}
@@ -114,14 +125,10 @@ class RouteGroup(Group):
         self._keep({name: dict(shares) for name, shares in data["log_share"].items()})
 
 
-def _part(table: ManifestTable, name: str) -> Coded:
+def _column(table: ManifestTable, name: str) -> Coded:
+    """Return a text column, of HS codes the chapters."""
     column = table.text(name)
     if name != "hs_code":
         return column
     chapters, inverse = np.unique([code[:2] for code in column.values] or [""], return_inverse=True)
     return Coded(column.lookup(inverse.astype(np.int32), -1) if column.values else column.codes, chapters.tolist())
-
-
-@lru_cache(maxsize=16384)
-def _country_of(location: str) -> str:
-    return location_country(location) or ""

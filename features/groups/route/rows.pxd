@@ -1,9 +1,7 @@
 cimport cython
 
-cdef double _NAN
-
-@cython.locals(view="int[::1]", place=Py_ssize_t, count=Py_ssize_t, texts=list)
-cdef numbers(list columns, dict known)
+@cython.locals(view="int[::1]", place=Py_ssize_t, count=Py_ssize_t, texts=list, known=dict)
+cdef _number_countries(list columns)
 
 @cython.locals(
     origins="const int[:]", exports="const int[:]", consignors="const int[:]", consignees="const int[:]",
@@ -17,9 +15,7 @@ cdef numbers(list columns, dict known)
 cpdef country_columns(table, list loading_countries, list unloading_countries, out)
 cdef double _agree(int left, int right) noexcept nogil
 
-@cython.locals(
-    left_of="const int[::1]", right_of="const int[::1]", left_codes="const int[:]", right_codes="const int[:]", keys="const long long[:]", values="const double[:]",
-    width="long long", first="long long", second="long long", key="long long", low=Py_ssize_t, high=Py_ssize_t,
-    middle=Py_ssize_t, matrix="double[:, :]", row=Py_ssize_t,
+@cython.locals(n=Py_ssize_t, keys="long long[::1]", row=Py_ssize_t, first="long long", second="long long")
+cpdef pair_keys(
+    const int[::1] left, const int[::1] right, const int[::1] left_numbers, const int[::1] right_numbers, long long width
 )
-cpdef share_column(left, right, lefts, rights, shares, Py_ssize_t column, out)

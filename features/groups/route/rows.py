@@ -1,43 +1,31 @@
-"""The columns of `features.groups.route.group`, written row by row."""
+"""Compute the route columns row by row."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from features.table.table import Coded, ManifestTable
+from features.groups.route.columns import RouteColumn
+from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
-Numbers = NDArray[np.int32]
 
-_NAN: Final = float("nan")
+_ORIGIN_IS_EXPORT = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_IS_EXPORT)
+_EXPORT_IS_CONSIGNOR = cython.declare(cython.Py_ssize_t, RouteColumn.EXPORT_IS_CONSIGNOR)
+_ORIGIN_IS_CONSIGNOR = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_IS_CONSIGNOR)
+_LOADING_IS_EXPORT = cython.declare(cython.Py_ssize_t, RouteColumn.LOADING_IS_EXPORT)
+_UNLOADING_IS_CONSIGNEE = cython.declare(cython.Py_ssize_t, RouteColumn.UNLOADING_IS_CONSIGNEE)
+_ROUTING_COUNTRIES = cython.declare(cython.Py_ssize_t, RouteColumn.ROUTING_COUNTRIES)
+_ROUTING_THIRD_COUNTRY = cython.declare(cython.Py_ssize_t, RouteColumn.ROUTING_THIRD_COUNTRY)
+_ORIGIN_MISSING = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_MISSING)
 
-
-class PairShares:
-    """Numbers of pairs of texts, in the order of the pairs' numbers.
-
-    ``lefts`` and ``rights`` number the texts from 1; a pair has the number left * ``width`` + right.
-    """
-
-    def __init__(self, pairs: dict[tuple[str, str], float]) -> None:
-        self.lefts = {text: number for number, text in enumerate(dict.fromkeys(left for left, _ in pairs), 1)}
-        self.rights = {text: number for number, text in enumerate(dict.fromkeys(right for _, right in pairs), 1)}
-        self.width = len(self.rights) + 1
-        keys = np.array([self.lefts[a] * self.width + self.rights[b] for a, b in pairs], dtype=np.int64)
-        order = np.argsort(keys)
-        self.keys = keys[order]
-        self.values = np.array(list(pairs.values()), dtype=np.float64)[order]
+_NAN = cython.declare(cython.double, float("nan"))
 
 
-def numbers(columns: list[list[str]], known: dict[str, int]) -> Numbers:
-    """The numbers of the texts of columns, one column after another.
-
-    A text not in ``known`` gets the next number, an empty one -1.
-    """
+def _number_countries(columns: list[list[str]]) -> NDArray[np.int32]:
+    """Return one number per text, column after column: the same for equal texts, -1 for an empty one."""
+    known: dict[str, int] = {}
     count = 0
     for texts in columns:
         count += len(texts)
@@ -54,10 +42,10 @@ def numbers(columns: list[list[str]], known: dict[str, int]) -> Numbers:
 def country_columns(
     table: ManifestTable, loading_countries: list[str], unloading_countries: list[str], out: FloatArray
 ) -> None:
-    """Columns 0 to 6 and 10 of ``out`` (n, F).
+    """Write the columns that compare countries into ``out`` (n, F).
 
     Args:
-        loading_countries, unloading_countries: per place of loading and of unloading its country, empty where it has none.
+        loading_countries, unloading_countries: country of each distinct place of loading and of unloading.
     """
     origin_column = table.text("origin_country")
     export_column = table.text("export_country")
@@ -71,9 +59,8 @@ def country_columns(
     for place in range(len(routing_texts)):
         passed += routing_texts[place].split(";")
         end_of[place] = len(passed)
-    # All columns share their numbers, so that equal countries have equal ones.
-    known: dict[str, int] = {}
-    number = numbers(
+    # Countries are compared across columns, so all columns share one numbering.
+    number = _number_countries(
         [
             origin_column.values,
             export_column.values,
@@ -82,8 +69,7 @@ def country_columns(
             loading_countries,
             unloading_countries,
             passed,
-        ],
-        known,
+        ]
     )
     of_export = len(origin_column.values)
     of_consignor = of_export + len(export_column.values)
@@ -108,60 +94,51 @@ def country_columns(
             consignee = country_of[of_consignee + consignees[row]] if consignees[row] >= 0 else -1
             loading = country_of[of_loading + loadings[row]] if loadings[row] >= 0 else -1
             unloading = country_of[of_unloading + unloadings[row]] if unloadings[row] >= 0 else -1
-            matrix[row, 0] = _agree(origin, export)
-            matrix[row, 1] = _agree(export, consignor)
-            matrix[row, 2] = _agree(origin, consignor)
-            matrix[row, 3] = _agree(loading, export)
-            matrix[row, 4] = _agree(unloading, consignee)
-            matrix[row, 10] = 1.0 if origin < 0 else 0.0
-            matrix[row, 5] = 0.0
-            matrix[row, 6] = 0.0
+            matrix[row, _ORIGIN_IS_EXPORT] = _agree(origin, export)
+            matrix[row, _EXPORT_IS_CONSIGNOR] = _agree(export, consignor)
+            matrix[row, _ORIGIN_IS_CONSIGNOR] = _agree(origin, consignor)
+            matrix[row, _LOADING_IS_EXPORT] = _agree(loading, export)
+            matrix[row, _UNLOADING_IS_CONSIGNEE] = _agree(unloading, consignee)
+            matrix[row, _ORIGIN_MISSING] = 1.0 if origin < 0 else 0.0
+            matrix[row, _ROUTING_COUNTRIES] = 0.0
+            matrix[row, _ROUTING_THIRD_COUNTRY] = 0.0
             code = routings[row]
             if code >= 0:
                 start = end_of[code - 1] if code > 0 else 0
-                matrix[row, 5] = end_of[code] - start
+                matrix[row, _ROUTING_COUNTRIES] = end_of[code] - start
                 for at in range(start, end_of[code]):
                     country = country_of[of_passed + at]
                     if country != origin and country != export and country != consignor and country != consignee:
-                        matrix[row, 6] = 1.0
+                        matrix[row, _ROUTING_THIRD_COUNTRY] = 1.0
 
 
 def _agree(left: int, right: int) -> float:
+    """Return 1 for the same country, 0 for two, NaN where one is missing."""
     return _NAN if left < 0 or right < 0 else 1.0 if left == right else 0.0
 
 
-def share_column(
-    left: Coded, right: Coded, lefts: Numbers, rights: Numbers, shares: PairShares, column: int, out: FloatArray
-) -> None:
-    """One column of ``out``: the share of each row's pair of texts, NaN where it has none or a text is missing.
+def pair_keys(
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    left_numbers: NDArray[np.int32],
+    right_numbers: NDArray[np.int32],
+    width: int,
+) -> NDArray[np.int64]:
+    """Return one key per row, left number * ``width`` + right number; -1 where a text is missing or has no number.
 
-    ``lefts`` and ``rights`` are the numbers of the texts of ``left`` and ``right``, 0 for those without.
+    Args:
+        left, right: (n,) codes of two text columns.
+        left_numbers, right_numbers: number of each distinct text, 0 for a text without one.
     """
-    left_of = lefts
-    right_of = rights
-    left_codes = left.codes
-    right_codes = right.codes
-    keys = shares.keys
-    values = shares.values
-    width = shares.width
-    matrix = out
+    n = left.shape[0]
+    found = np.empty(n, dtype=np.int64)
+    keys = found
     with cython.nogil:
-        for row in range(matrix.shape[0]):
-            matrix[row, column] = _NAN
-            if left_codes[row] < 0 or right_codes[row] < 0:
-                continue
-            first = left_of[left_codes[row]]
-            second = right_of[right_codes[row]]
-            if first == 0 or second == 0:
-                continue
-            key = first * width + second
-            low = 0
-            high = keys.shape[0]
-            while low < high:
-                middle = (low + high) // 2
-                if keys[middle] < key:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low < keys.shape[0] and keys[low] == key:
-                matrix[row, column] = values[low]
+        for row in range(n):
+            keys[row] = -1
+            if left[row] >= 0 and right[row] >= 0:
+                first = left_numbers[left[row]]
+                second = right_numbers[right[row]]
+                if first > 0 and second > 0:
+                    keys[row] = first * width + second
+    return found

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.expected.group import FEATURES, ExpectedGroup
+from features.groups.expected.columns import FEATURES
+from features.groups.expected.group import ExpectedGroup
 from features.table.table import Coded, ManifestTable
 
 NAMES = [feature.name for feature in FEATURES]

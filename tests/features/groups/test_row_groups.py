@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from features.groups.base import Group
+from features.groups.base import Group, GroupInput
 from features.groups.filing.group import FilingGroup
 from features.groups.party.group import PartyGroup
 from features.groups.route.group import RouteGroup
-from features.groups.value.group import ValueGroup, amounts, item_mass
+from features.groups.value.group import ValueGroup
 from features.reference import usd_per_unit
 from features.table.table import Coded, ManifestTable
 
@@ -100,7 +100,7 @@ def test_one_shipment_and_many_give_the_same_to_the_last_bit(group: Group) -> No
 def test_all_columns_are_written_whatever_was_there(group: Group) -> None:
     rows = table(60, 2)
     wide = np.full((60, len(group.features) + 2), 123.25)
-    group.fill(rows, NO_HISTORY, wide[:, 1:-1])
+    group.fill(GroupInput(rows, group.texts), NO_HISTORY, wide[:, 1:-1])
     assert np.array_equal(wide[:, 1:-1], group.transform(rows, NO_HISTORY), equal_nan=True)
     assert not (wide[:, 1:-1] == 123.25).any()
     assert (wide[:, [0, -1]] == 123.25).all()
@@ -296,7 +296,9 @@ def test_values_and_masses_are_set_against_the_usual_row_by_row() -> None:
             np.testing.assert_equal(found[name][row], value, err_msg=f"{name} of row {row}")
     assert max(found["value_below_threshold"]) == 1.0
     assert np.array_equal(
-        item_mass(rows), np.where(np.isnan(net), gross / np.bincount(rows.shipment)[rows.shipment], net), equal_nan=True
+        rows.amounts.mass,
+        np.where(np.isnan(net), gross / np.bincount(rows.shipment)[rows.shipment], net),
+        equal_nan=True,
     )
 
 
@@ -325,4 +327,4 @@ def test_the_euro_threshold_goes_by_the_rate_of_the_month_that_has_begun() -> No
 
 def test_amounts_of_a_table_are_computed_once() -> None:
     rows = table(10, 0)
-    assert amounts(rows) is amounts(rows)
+    assert rows.amounts is rows.amounts

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from features.groups.base import Group
 from features.groups.classification.group import ClassificationGroup
-from features.groups.description.group import FEATURES, DescriptionGroup
+from features.groups.description.columns import FEATURES, DescriptionColumn
+from features.groups.description.group import DescriptionGroup
 from features.reference import stop_words
 from features.table.table import Coded, ManifestTable
 
@@ -76,12 +77,12 @@ def test_what_was_learned_before_is_forgotten() -> None:
     text = "leather running shoes"
     few, many = DescriptionGroup(), DescriptionGroup()
     few.fit(table([("cotton dress", "620442")] * 9))
-    assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 1.0
+    assert few.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 1.0
     few.fit(table([(text, "640399")] * 9))
     many.fit(table([(text, "640399")] * 9))
     again, other = (one.transform(table([(text, None)]), NO_HISTORY) for one in (few, many))
     np.testing.assert_array_equal(again, other)
-    assert few.transform(table([(text, None)]), NO_HISTORY)[0, -2] == 0.0
+    assert few.transform(table([(text, None)]), NO_HISTORY)[0, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS] == 0.0
 
 
 def described(text: str) -> dict[str, float]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.groups.description.group import folded
+from features.groups.party.columns import Mark
 from features.groups.party.group import _DIALLING, _DIALLING_TABLE, _FREE_MAIL, _PHRASES
-from features.groups.party.rows import MARKS
+from features.texts.folding import folded
 from features.texts.identifiers import dialled, s10_faults, waybill_faults
 from features.texts.phrases import Phrases, at_domains, decimals, numbered
 
@@ -55,8 +55,8 @@ def test_names_and_addresses_speak_of_what_the_patterns_find(text: str) -> None:
     low = folded(text)
     marks = int(_PHRASES.marks([text], folded)[0])
     for kind, pattern in PATTERNS.items():
-        assert bool(marks & MARKS[kind]) == (pattern.search(low) is not None), kind
-    assert bool(marks & MARKS["digit"]) == any(letter.isdigit() for letter in low)
+        assert bool(marks & Mark[kind.upper()]) == (pattern.search(low) is not None), kind
+    assert bool(marks & Mark.DIGIT) == any(letter.isdigit() for letter in low)
 
 
 def test_phrases_end_at_word_boundaries_and_stars_go_on() -> None:

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.classification.headings import log_scores, pairwise
-from features.groups.expected.rows import hashed_places
-from features.groups.substance.rows import choose
+from features.groups.expected.rows import BUCKETS, buckets_of
+from features.groups.substance.resolution import choose
 from features.substances.normalise import TOKEN
-from features.texts.cache import SOME, Pairs, TextRows, Texts, any_missing, as_subheadings, positions
+from features.texts.cache import BATCH, TextIndex, TextPairs, TextRows, fill_numbers, national_digits_masked
 from features.texts.scan import (
     Beginnings,
     mixes_letters_and_figures,
@@ -27,7 +27,7 @@ from features.texts.scan import (
     uncombined,
     words_in,
 )
-from features.texts.words import Cut, known_words
+from features.texts.words import TokenisedTexts, numbers_of_words
 
 MISSING = np.array([-1.0, -2.0])
 
@@ -47,37 +47,37 @@ def expected(texts: list[str | None]) -> list[list[float]]:
     return [list(MISSING) if text is None else [len(text), ord(text[0])] for text in texts]
 
 
-def filled(memory: Texts, rows: TextRows, texts: list[str | None]) -> list[list[float]]:
+def filled(index: TextIndex, rows: TextRows, texts: list[str | None]) -> list[list[float]]:
     values = list(dict.fromkeys(text for text in texts if text is not None))
     codes = np.array([-1 if text is None else values.index(text) for text in texts], dtype=np.int32)
     matrix = np.full((len(texts), 4), 7.0)
-    placed = memory.placed(values)
-    rows.fill(placed, codes, matrix, 1)
+    slots = index.look_up(values)
+    rows.fill(slots, codes, matrix, 1)
     assert (matrix[:, [0, 3]] == 7.0).all()
-    assert np.array_equal(rows.of(placed)[placed.places], expected([*values]) or np.empty((0, 2)))
+    assert np.array_equal(rows.of(slots)[slots.slots], expected([*values]) or np.empty((0, 2)))
     written: list[list[float]] = matrix[:, 1:3].tolist()
     return written
 
 
 def test_a_text_is_worked_out_once() -> None:
-    computed, memory = Computed(), Texts(100)
+    computed, index = Computed(), TextIndex(100)
     rows = TextRows(computed, MISSING)
     texts: list[str | None] = ["dress", None, "shoe", "dress"]
-    assert filled(memory, rows, texts) == expected(texts)
-    assert filled(memory, rows, ["hat", *texts]) == expected(["hat", *texts])
+    assert filled(index, rows, texts) == expected(texts)
+    assert filled(index, rows, ["hat", *texts]) == expected(["hat", *texts])
     assert computed.asked == ["dress", "shoe", "hat"]
 
 
 def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
-    computed, memory = Computed(), Texts(4)
+    computed, index = Computed(), TextIndex(4)
     rows = TextRows(computed, MISSING)
     many = [f"{i % 7} parcel {'x' * i}" for i in range(50)]
-    assert filled(memory, rows, list(many)) == expected(list(many))
+    assert filled(index, rows, list(many)) == expected(list(many))
     for start in range(0, 40, 3):
         part: list[str | None] = [None, *many[start : start + 3]]
-        assert filled(memory, rows, part) == expected(part)
+        assert filled(index, rows, part) == expected(part)
     before = len(computed.asked)
-    assert filled(memory, rows, list(many[39:42])) == expected(list(many[39:42]))
+    assert filled(index, rows, list(many[39:42])) == expected(list(many[39:42]))
     assert len(computed.asked) == before, "the texts of the last table are remembered"
 
 
@@ -88,10 +88,10 @@ def test_of_many_texts_some_are_worked_out_at_a_time() -> None:
         sizes.append(len(texts))
         return np.array([[len(text), 0.0] for text in texts])
 
-    texts = ["x" * i for i in range(2 * SOME + 1)]
-    placed = Texts(10).placed(texts)
-    assert TextRows(lengths, MISSING).of(placed)[placed.places, 0].tolist() == [*range(2 * SOME + 1)]
-    assert sizes == [SOME, SOME, 1]
+    texts = ["x" * i for i in range(2 * BATCH + 1)]
+    slots = TextIndex(10).look_up(texts)
+    assert TextRows(lengths, MISSING).of(slots)[slots.slots, 0].tolist() == [*range(2 * BATCH + 1)]
+    assert sizes == [BATCH, BATCH, 1]
 
 
 _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20)
@@ -101,37 +101,38 @@ _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in 
 @settings(max_examples=100)
 def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
     # Groups of features ask one after another, and one may never have been asked before.
-    memory, groups = Texts(5), [TextRows(Computed(), MISSING) for _ in range(3)]
+    index, groups = TextIndex(5), [TextRows(Computed(), MISSING) for _ in range(3)]
     for number, texts in enumerate(tables):
         for rows in groups[: 1 + number % 3]:
-            assert filled(memory, rows, list(texts)) == expected(list(texts))
+            assert filled(index, rows, list(texts)) == expected(list(texts))
 
 
 @given(_TABLES)
 @settings(max_examples=100)
 def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]) -> None:
-    memory, known = Texts(5), dict[tuple[int, int], str]()
+    index, known = TextIndex(5), dict[tuple[int, int], str]()
     met: set[tuple[int, str]] = set()
     for texts in tables:
-        placed = memory.placed(texts)
-        places = np.asarray(placed.places).tolist()
+        slots = index.look_up(texts)
+        places = np.asarray(slots.slots).tolist()
         assert all(
-            known.setdefault((placed.first, place), text) == text for place, text in zip(places, texts, strict=True)
+            known.setdefault((slots.generation.first, place), text) == text
+            for place, text in zip(places, texts, strict=True)
         )
-        assert max(places, default=-1) < placed.room
-        assert {texts[i] for i in placed.new} == {text for text in texts if (placed.first, text) not in met}
-        met |= {(placed.first, text) for text in texts}
+        assert max(places, default=-1) < slots.room
+        assert {texts[i] for i in slots.new} == {text for text in texts if (slots.generation.first, text) not in met}
+        met |= {(slots.generation.first, text) for text in texts}
 
 
 def test_any_thread_may_ask() -> None:
-    memory, rows = Texts(16), TextRows(Computed(), MISSING)
+    index, rows = TextIndex(16), TextRows(Computed(), MISSING)
     texts = [chr(97 + i) * (i + 1) for i in range(24)]
 
     def ask(seed: int) -> bool:
         rng = np.random.default_rng(seed)
         for _ in range(60):
             part: list[str | None] = [texts[i] for i in rng.integers(0, len(texts), 6)]
-            if filled(memory, rows, part) != expected(part):
+            if filled(index, rows, part) != expected(part):
                 return False
         return True
 
@@ -150,17 +151,17 @@ _PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 
 @given(st.lists(_PAIRED, max_size=12))
 @settings(max_examples=100)
 def test_pairs_are_told_apart_whatever_was_asked_before(tables: list[list[tuple[str | None, int]]]) -> None:
-    def told(pairs: Pairs) -> np.ndarray:
+    def told(pairs: TextPairs) -> np.ndarray:
         texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
         return np.array([texts, pairs.classes], dtype=np.float64).T
 
-    memory, of_pairs, rows = Texts(3), Texts(4), TextRows(told, MISSING)
+    index, of_pairs, rows = TextIndex(3), TextIndex(4), TextRows(told, MISSING)
     for table in tables:
         values = list(dict.fromkeys(text for text, _ in table if text is not None))
         codes = np.array([-1 if text is None else values.index(text) for text, _ in table], dtype=np.int32)
         classes = np.array([number for _, number in table], dtype=np.int32)
-        placed = of_pairs.placed_pairs(Pairs(memory.placed(values), codes, classes), 4)
-        found = rows.of(placed)[placed.places] if table else np.empty((0, 2))
+        slots = of_pairs.look_up_pairs(TextPairs(index.look_up(values), codes, classes), 4)
+        found = rows.of(slots)[slots.slots] if table else np.empty((0, 2))
         assert found.tolist() == [[ord(text) if text else 0, number] for text, number in table]
 
 
@@ -176,7 +177,7 @@ def test_one_pass_finds_what_the_searches_find(text: str) -> None:
 @given(st.lists(_ANY_TEXT, max_size=6))
 @settings(max_examples=400)
 def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
-    cut = Cut(texts, str.casefold, Texts(50))
+    cut = TokenisedTexts(texts, str.casefold, TextIndex(50))
     first = 0
     for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
         assert [cut.pieces[piece] for piece in cut.tokens[first:end]] == re.findall(r"\w+", text)
@@ -192,10 +193,10 @@ def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
 
 
 def test_known_words_of_texts_stand_one_after_another() -> None:
-    cut = Cut(["wax oil 12 wax", "", "tin"], str.casefold, Texts(50))
+    cut = TokenisedTexts(["wax oil 12 wax", "", "tin"], str.casefold, TextIndex(50))
     numbers = TextRows(lambda words: [{"oil": 7, "tin": 0}.get(word, -1) for word in words], np.zeros(1))
     found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
-    count = known_words(cut, numbers.of(cut.placed), found, lengths)
+    count = numbers_of_words(cut, numbers.of(cut.slots), found, lengths)
     assert (found[:count].tolist(), lengths.tolist()) == ([7, 0], [1, 0, 1])
 
 
@@ -208,24 +209,19 @@ def test_combining_characters_go(text: str) -> None:
 @settings(max_examples=200)
 def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
     spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
-    assert hashed_places(words, 1000) == {crc32(text.encode()) % 1000 for text in spelled}
+    assert buckets_of(words, " ".join(words)) == {crc32(text.encode()) % BUCKETS for text in spelled}
 
 
 def test_positions_of_values() -> None:
     target = np.full((4, 2), -9, dtype=np.int32)
-    positions({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
+    fill_numbers({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
     assert target.tolist() == [[-9, 3], [-9, 0], [-9, 0], [-9, 1]]
 
 
 def test_digits_of_an_hs_code_that_are_national_only_count() -> None:
-    assert as_subheadings(["2933", "29333", "293334", "29333410", "2933349012"]) == [
+    assert national_digits_masked(["2933", "29333", "293334", "29333410", "2933349012"]) == [
         "2933", "29333", "293334", "293334xx", "293334xxxx",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("codes", "missing"), [([], False), ([0, 1], False), ([0, -1, 2], True)])
-def test_missing_texts_are_noticed(codes: list[int], missing: bool) -> None:
-    assert any_missing(np.array(codes, dtype=np.int32)) is missing
 
 
 def test_what_matters_more_is_chosen_and_the_first_of_equals() -> None:

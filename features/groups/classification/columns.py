@@ -1,0 +1,31 @@
+"""Features of the HS code and of its agreement with the description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.groups.base import Column, declare
+
+
+class ClassificationColumn(Column):
+    """Columns of the group, in order."""
+
+    HS_MISSING = "HS_FORM", "Whether the HS code is missing"
+    HS_DIGITS = "HS_FORM", "Digits of the HS code as declared"
+    HS_UNKNOWN = "HS_FORM", "Whether the code is not in HS 2022"
+    HS_CHAPTER = "HS_CHAPTER", "HS chapter declared"
+    HS_FENTANYL = "HS_OF_INTEREST", "Whether the subheading is one of fentanyls or nitazenes"
+    HS_PRECURSOR = "HS_OF_INTEREST", "Whether the subheading is one of fentanyl precursors"
+    HS_EQUIPMENT = "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes"
+    HS_EXCIPIENT = "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms"
+    HS_COVER = "HS_OF_INTEREST", "Whether the subheading was reported as a cover, or looks alike"
+    HS_TEXT_CONTRADICTION = "HS_CONTRADICTS_TEXT", "1 - P(declared HS chapter given the words of the description)", 1
+    HS_TEXT_SURPRISE = "HS_CONTRADICTS_TEXT", "-log P(declared HS heading given the words of the description)", 1
+    HS_TEXT_CERTAINTY = "HS_TEXT", "Largest P(HS chapter given the words of the description)"
+    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29, 30, 32, 33 or 38"
+    TEXT_CHEMICAL_PROBABILITY = "HS_TEXT", "P(chemical chapters given the words of the description)"
+
+
+#: Columns from this one on depend on description and HS code together, or on the heading alone; those before, on the code.
+FIRST_OF_PAIR: Final = ClassificationColumn.HS_TEXT_CONTRADICTION
+FEATURES: Final = declare("classification", ClassificationColumn)

@@ -1,0 +1,58 @@
+"""Features of the words of the goods description."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from features.groups.base import Column, declare
+
+
+class DescriptionColumn(Column):
+    """Columns of the group, in order."""
+
+    DESCRIPTION_MISSING = "DESCRIPTION_VAGUE", "Whether the goods description is missing"
+    DESCRIPTION_LENGTH = "DESCRIPTION_FORM", "Characters of the description (log of one more)"
+    DESCRIPTION_WORDS = "DESCRIPTION_FORM", "Words of the description"
+    DESCRIPTION_DIGIT_SHARE = "DESCRIPTION_FORM", "Share of digits among its characters"
+    DESCRIPTION_STOP_WORD = (
+        "DESCRIPTION_VAGUE",
+        "1 if the description is a term that customs reject as vague, 0.5 if it holds one",
+    )
+    DESCRIPTION_UNINFORMATIVE = (
+        "DESCRIPTION_VAGUE",
+        "Whether the characters inform of nothing (digits only, one letter repeated)",
+    )
+    DESCRIPTION_OTHER_SCRIPT = "DESCRIPTION_FORM", "Share of letters outside the Latin script"
+    DESCRIPTION_CHEMICAL_WORDS = "DESCRIPTION_CHEMICAL", "Words built like chemical names"
+    DESCRIPTION_CAS = "DESCRIPTION_CHEMICAL", "Whether a CAS number stands in the text"
+    DESCRIPTION_GRADE = (
+        "DESCRIPTION_CHEMICAL",
+        "Words of grade and purpose (purity, reagent, intermediate, sample, powder)",
+    )
+    DESCRIPTION_EQUIPMENT = "EQUIPMENT_DECLARED", "Whether tablet or capsule machinery, dies or moulds are named"
+    DESCRIPTION_TOOLING = (
+        "EQUIPMENT_DECLARED",
+        "Whether presses, punches, dies, moulds or machine parts of any kind are named",
+    )
+    DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named"
+    DESCRIPTION_NUMBERS = "DESCRIPTION_FORM", "Numbers in the text"
+    DESCRIPTION_UNKNOWN_WORDS = "DESCRIPTION_FORM", "Share of words that past descriptions did not use"
+    DESCRIPTION_RAREST_WORD = (
+        "DESCRIPTION_FORM",
+        "Log share of past descriptions with the rarest known word of the text",
+    )
+
+
+class WordFlag(IntEnum):
+    """What a token says by itself, and which pattern searches could find something in a text that has it."""
+
+    CHEMICAL = 1
+    MEDICINE = 2
+    SEARCH_GRADE = 4
+    SEARCH_EQUIPMENT = 8
+    SEARCH_TOOLING = 16
+    SEARCH_STOP_WORD = 32
+
+
+FEATURES: Final = declare("description", DescriptionColumn)

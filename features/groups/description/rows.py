@@ -1,0 +1,87 @@
+"""Compute the description columns that follow from tokens and words."""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.description.columns import DescriptionColumn, WordFlag
+from features.texts.words import Count, TokenisedTexts
+
+FloatArray = NDArray[np.float64]
+
+_DESCRIPTION_LENGTH = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_LENGTH)
+_DESCRIPTION_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_WORDS)
+_DESCRIPTION_DIGIT_SHARE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_DIGIT_SHARE)
+_DESCRIPTION_OTHER_SCRIPT = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_OTHER_SCRIPT)
+_DESCRIPTION_CHEMICAL_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_CHEMICAL_WORDS)
+_DESCRIPTION_MEDICINE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_MEDICINE)
+_DESCRIPTION_NUMBERS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_NUMBERS)
+_DESCRIPTION_UNKNOWN_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS)
+_DESCRIPTION_RAREST_WORD = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_RAREST_WORD)
+
+_LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
+_LATIN = cython.declare(cython.Py_ssize_t, Count.LATIN)
+_DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
+_NUMBERS = cython.declare(cython.Py_ssize_t, Count.NUMBERS)
+_CHARACTERS = cython.declare(cython.Py_ssize_t, Count.CHARACTERS)
+_COUNTS = cython.declare(cython.Py_ssize_t, len(Count))
+
+_CHEMICAL = cython.declare(cython.int, WordFlag.CHEMICAL)
+_MEDICINE = cython.declare(cython.int, WordFlag.MEDICINE)
+
+
+def fill_words(
+    texts: list[str], tokenised: TokenisedTexts, flags: FloatArray, shares: FloatArray, rows: FloatArray
+) -> list[int]:
+    """Write the columns that need no pattern search; all other columns become 0.
+
+    Args:
+        tokenised: the texts, tokenised.
+        flags: (slots, 1) `WordFlag` bits of each token.
+        shares: (slots, 1) log share of each word, NaN for an unknown word.
+        rows: (texts, F) to be written. The length is that of the text, not its logarithm.
+
+    Returns:
+        Per text the flags of all its tokens together.
+    """
+    flags_of_texts: list[int] = []
+    nan = float("nan")
+    slots = tokenised.slots.slots
+    token = word = 0
+    for row in range(len(texts)):
+        together = chemical = 0
+        while token < tokenised.token_ends[row]:
+            flag = int(flags[slots[tokenised.tokens[token]], 0])
+            chemical += 1 if flag & _CHEMICAL else 0
+            together |= flag
+            token += 1
+        first = word
+        known = 0
+        rarest = nan
+        while word < tokenised.word_ends[row]:
+            share = shares[slots[tokenised.words[word]], 0]
+            if share == share:
+                known += 1
+                if not share >= rarest:
+                    rarest = share
+            word += 1
+        for k in range(rows.shape[1]):
+            rows[row, k] = 0.0
+        words, counts = word - first, row * _COUNTS
+        characters, letters = tokenised.counts[counts + _CHARACTERS], tokenised.counts[counts + _LETTERS]
+        rows[row, _DESCRIPTION_LENGTH] = len(texts[row])
+        rows[row, _DESCRIPTION_WORDS] = words
+        rows[row, _DESCRIPTION_DIGIT_SHARE] = float(tokenised.counts[counts + _DIGITS]) / float(
+            characters if characters > 0 else 1
+        )
+        if letters:
+            rows[row, _DESCRIPTION_OTHER_SCRIPT] = 1.0 - float(tokenised.counts[counts + _LATIN]) / float(letters)
+        rows[row, _DESCRIPTION_CHEMICAL_WORDS] = chemical
+        rows[row, _DESCRIPTION_MEDICINE] = 1.0 if together & _MEDICINE else 0.0
+        rows[row, _DESCRIPTION_NUMBERS] = tokenised.counts[counts + _NUMBERS]
+        rows[row, _DESCRIPTION_UNKNOWN_WORDS] = 1.0 - float(known) / float(words) if words else nan
+        rows[row, _DESCRIPTION_RAREST_WORD] = rarest
+        flags_of_texts.append(together)
+    return flags_of_texts

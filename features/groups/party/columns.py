@@ -1,0 +1,64 @@
+"""Features of the parties."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from features.groups.base import Column, declare
+
+
+class PartyColumn(Column):
+    """Columns of the group, in order."""
+
+    ACCOUNT_AGE_DAYS = "NEW_CONSIGNOR", "Days between the opening of the consignor's account and the shipment", -1
+    ACCOUNT_AGE_MISSING = "ACCOUNT_AGE_MISSING", "Whether the opening day of the account is missing"
+    CONSIGNOR_KNOWN = "KNOWN_CONSIGNOR", "Whether the consignor is a verified known consignor; missing if not said"
+    CONSIGNOR_CONTACT = "CONTACT_MISSING", "Contacts given for the consignor: none, telephone or e-mail, both"
+    CONSIGNEE_CONTACT = "CONTACT_MISSING", "Contacts given for the consignee: none, telephone or e-mail, both"
+    CONSIGNOR_FREE_MAIL = "CONTACT_MISSING", "Whether the consignor's e-mail is at a free provider"
+    CONSIGNOR_COMPANY = "PARTY_KIND", "Whether the consignor's name is that of a company"
+    CONSIGNOR_CHEMICAL = "PARTY_KIND", "Whether the consignor's name speaks of chemistry, pharmacy or biotechnology"
+    CONSIGNEE_COMPANY = "PARTY_KIND", "Whether the consignee's name is that of a company or institution"
+    CONSIGNEE_LABORATORY = (
+        "PARTY_KIND",
+        "Whether the consignee's name speaks of a laboratory, hospital, university or pharmacy",
+    )
+    CONSIGNEE_FORWARDER = "FORWARDER", "Whether name or address are those of a forwarder, mailbox or storage"
+    CONSIGNEE_ADDRESS_MISSING = "ADDRESS_FORM", "Whether the consignee's address is missing"
+    CONSIGNOR_ADDRESS_MISSING = "ADDRESS_FORM", "Whether the consignor's address is missing"
+    CONSIGNEE_ADDRESS_NUMBER = "ADDRESS_FORM", "Whether the consignee's address has a number"
+    CONSIGNEE_UNIT = "ADDRESS_FORM", "Whether the consignee's address names a unit, suite, flat or locker"
+    PHONE_COUNTRY_CONTRADICTS = (
+        "PARTY_CONTRADICTION",
+        "Whether the consignor's telephone code is that of another country",
+    )
+    POSTCODE_MALFORMED = "PARTY_CONTRADICTION", "Whether a United States postcode has not five or nine digits"
+    SAME_NAME = "PARTY_CONTRADICTION", "Whether consignor and consignee have the same name"
+    GIFT_FROM_COMPANY = "NATURE_CLAIM", "Whether a company declares a gift"
+    SAMPLE_CLAIMED = "NATURE_CLAIM", "Whether a commercial sample is declared"
+    GIFT_CLAIMED = "NATURE_CLAIM", "Whether a gift is declared"
+    RETURN_CLAIMED = "NATURE_CLAIM", "Whether returned goods are declared"
+    AGENT_PRESENT = "FORWARDER", "Whether a freight agent is named"
+
+
+class Mark(IntEnum):
+    """What the words of a name or an address speak of, one bit each."""
+
+    COMPANY = 1
+    CHEMICAL = 2
+    LABORATORY = 4
+    FORWARDER = 8
+    UNIT = 16
+    DIGIT = 32
+
+
+class Claim(IntEnum):
+    """Natures of the transaction that have a column of their own."""
+
+    RETURN = 1
+    GIFT = 2
+    SAMPLE = 3
+
+
+FEATURES: Final = declare("party", PartyColumn)

@@ -1,0 +1,66 @@
+"""Features of the declared substance and its legal status."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from features.groups.base import Column, declare
+
+
+class SubstanceColumn(Column):
+    """Columns of the group, in order."""
+
+    SUBSTANCE_OPIOID = (
+        "SUBSTANCE_DECLARED",
+        "A fentanyl, nitazene or other opioid: 2 declared, 1 mentioned, 0 not named",
+        1,
+    )
+    SUBSTANCE_PRECURSOR = "SUBSTANCE_DECLARED", "A fentanyl precursor: 2 declared, 1 mentioned, 0 not named", 1
+    SUBSTANCE_OTHER = "SUBSTANCE_DECLARED", "Another listed substance or an adulterant is named"
+    SUBSTANCE_BENIGN = "SUBSTANCE_DECLARED", "A common chemical that is on no list is named"
+    SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "The substance was recognised by its CAS number or structure"
+    SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "The substance was recognised by its systematic name"
+    SUBSTANCE_DISGUISED = (
+        "SUBSTANCE_NAME_VARIANT",
+        "The name is misspelt (2) or in another language than the trade's (1)",
+    )
+    SUBSTANCE_CLASS = (
+        "SUBSTANCE_CLASS",
+        "A substance on no list that meets a class definition: 2 meets, 1 may meet, 0 neither",
+        1,
+    )
+    SUBSTANCE_SIMILARITY = (
+        "SUBSTANCE_SIMILAR",
+        "Likeness of its structure to the nearest listed substance, where it is on no list itself",
+    )
+    SUBSTANCE_CONFIDENCE = "SUBSTANCE_DECLARED", "How surely the text means the substance"
+    SUBSTANCE_CONTEXT_PERMIT = "SUBSTANCE_DECLARED", "Whether the words around the substance speak of a permit for it"
+    SUBSTANCE_CONTEXT_STANDARD = (
+        "SUBSTANCE_DECLARED",
+        "Whether the words around the substance speak of an analytical standard or a trace",
+    )
+    SUBSTANCE_CONTEXT_MENTION = (
+        "SUBSTANCE_DECLARED",
+        "Whether the words around the substance deny it or speak of a test, an antidote or a publication",
+    )
+    SUBSTANCE_CHEMICAL_DECLARED = "SUBSTANCE_DECLARED", "The field for a declared chemical is filled"
+    SUBSTANCE_CAS_DECLARED = "SUBSTANCE_DECLARED", "The field for a CAS number is filled"
+    SUBSTANCE_HS_AGREES = "SUBSTANCE_HS", "Whether the declared HS code is that of the named substance"
+    SUBSTANCE_LISTED_DESTINATION = (
+        "SUBSTANCE_DECLARED",
+        "Whether it is listed in the country of the consignee on the day, by name or class",
+    )
+    SUBSTANCE_LISTED_EXPORT = (
+        "SUBSTANCE_DECLARED",
+        "Whether it is listed in the country of export on the day, by name or class",
+    )
+    SUBSTANCE_LISTED_ORIGIN = (
+        "SUBSTANCE_DECLARED",
+        "Whether it is listed in the country of origin on the day, by name or class",
+    )
+    SUBSTANCE_LISTED_UN = "SUBSTANCE_DECLARED", "Whether it is listed by the United Nations on the day"
+    SUBSTANCE_LISTED_MONTHS = "SUBSTANCE_DECLARED", "Months since it first came under control anywhere"
+    PERMIT_PRESENT = "PERMIT", "Whether a permit number is declared"
+
+
+FEATURES: Final = declare("substance", SubstanceColumn)

@@ -1,0 +1,74 @@
+"""Whether a substance is listed where a shipment goes and comes from, on the day of its declaration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from features.substances import BENIGN, Match
+from features.substances.law import era, months, status
+from features.substances.match import ClassMatch
+
+#: Answers kept of each kind: most goods name nothing, and the rest names the same substances again.
+_CAPACITY: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the legal status of a match depends on. ``similar``: the substance only resembles a listed one."""
+
+    substance: str
+    inchikey: str
+    classes: tuple[ClassMatch, ...]
+    similar: bool
+
+    @classmethod
+    def of(cls, match: Match) -> Subject | None:
+        """Return the subject of a match, None for a substance on no list."""
+        if match.group == BENIGN:
+            return None
+        return cls(match.substance, match.inchikey, match.classes, match.kind == "similar")
+
+    def match(self) -> Match:
+        """Return a match with the same legal status."""
+        kind = "similar" if self.similar else "exact"
+        return Match(kind, self.substance, "", "", "", self.inchikey, hit=False, classes=self.classes)
+
+
+class LegalStatus:
+    """Looks legal status up and remembers it. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._listed = lru_cache(maxsize=_CAPACITY)(_listed)
+        self._listed_anywhere = lru_cache(maxsize=_CAPACITY)(_listed_anywhere)
+
+    def on(self, subject: Subject, day: int, countries: list[str]) -> tuple[list[float], float, float]:
+        """Return the legal status on a day.
+
+        Args:
+            day: proleptic Gregorian ordinal.
+            countries: ISO 3166-1 alpha-2, or "" where missing.
+
+        Returns:
+            1 for each country that lists the substance, otherwise 0; 1 if the United Nations list it, otherwise 0; months
+            since its first control anywhere, NaN without one.
+        """
+        since = era(date.fromordinal(day))
+        united_nations, first_day = self._listed_anywhere(subject, since)
+        return [self._listed(subject, since, country) for country in countries], united_nations, months(day - first_day)
+
+
+def _listed(subject: Subject, since: date, country: str) -> float:
+    """Return 1 if a country lists the subject in the era that began on a day, otherwise 0."""
+    return float(bool(country) and status(subject.match(), since, country).listed)
+
+
+def _listed_anywhere(subject: Subject, since: date) -> tuple[float, float]:
+    """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day under control."""
+    everywhere = status(subject.match(), since)
+    first_day = np.nan if everywhere.since is None else everywhere.since.toordinal()
+    return float("UN" in everywhere.listed_in), first_day

@@ -1,0 +1,111 @@
+"""Find the substance that each goods item names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.substances import BENIGN, Match, SubstanceIndex
+from features.substances.read.opsin import opsin
+from features.table.table import ManifestTable
+from features.texts.cache import TextIndex, TextRows, TextSlots
+
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resolution:
+    """The substances that the rows of a table name.
+
+    Attributes:
+        number: (n_rows,) index in ``matches``, -1 for a row that names no substance.
+        matches: the matches of the table's texts.
+    """
+
+    number: Codes
+    matches: list[Match]
+
+    def per_row(self) -> list[Match | None]:
+        """Return the match of each row."""
+        if not self.matches:
+            return [None] * len(self.number)
+        choices = [*self.matches, None]
+        return [choices[number] for number in self.number.tolist()]
+
+
+class SubstanceResolver:
+    """Resolves the substances of tables. Remembers which descriptions name no substance, as nearly all of them do."""
+
+    def __init__(self) -> None:
+        # OPSIN reads systematic names. Texts are remembered apart for the time without it, in which fewer names are read.
+        self._names = {available: TextRows(_name_substance, np.zeros(1)) for available in (False, True)}
+
+    def resolve(self, table: ManifestTable, descriptions: TextSlots) -> Resolution:
+        """Return what description, declared chemical and CAS number name.
+
+        Of several matches of a row the one with the highest rank counts, of equal ranks the declared chemical's, then the
+        CAS number's.
+
+        Args:
+            descriptions: slots of the texts of ``goods_description``.
+        """
+        index = SubstanceIndex.load()
+        matches: list[Match] = []
+        chosen = np.full(table.n_rows, -1, dtype=np.int32)
+        best = np.zeros(table.n_rows, dtype=np.int32)
+        for name in ("declared_chemical", "cas_number", "goods_description"):
+            column = table.text(name)
+            at: Sequence[int] = range(len(column.values))
+            if name == "cas_number":
+                found = [index.resolve_cas(text) for text in column.values]
+            elif name == "declared_chemical":
+                found = index.resolve_all(column.values, chemical=True)
+            else:
+                at = self._names[opsin().available].nonzero(descriptions)
+                found = index.resolve_all([column.values[i] for i in at])
+            numbers = np.full(len(column.values) + 1, -1, dtype=np.int32)
+            ranks = np.zeros(len(column.values) + 1, dtype=np.int32)
+            for i, match in zip(at, found, strict=True):
+                if match is not None:
+                    numbers[i], ranks[i] = len(matches), _rank(match)
+                    matches.append(match)
+            if ranks.any():
+                choose(column.codes, numbers, ranks, chosen, best)
+        return Resolution(chosen, matches)
+
+
+def resolve(table: ManifestTable) -> list[Match | None]:
+    """Return what each row of a table names, without a cache."""
+    descriptions = TextIndex(0).look_up(table.text("goods_description").values)
+    return SubstanceResolver().resolve(table, descriptions).per_row()
+
+
+def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Codes) -> None:
+    """Replace a row's choice where a column's text has a higher rank.
+
+    Args:
+        codes: (n,) index of the row's text, -1 where missing.
+        numbers, ranks: (texts + 1,) number of each text's match and its rank, 0 without a match; last those of a missing text.
+        chosen, best: (n,) number and rank of each row's choice so far, changed in place.
+    """
+    rank = ranks[codes]
+    better = rank > best
+    best[better] = rank[better]
+    chosen[better] = numbers[codes[better]]
+
+
+def _rank(match: Match) -> int:
+    """Return the importance of a match: a hit, then a mention, then another listed substance, then a similar one."""
+    if match.hit:
+        return 5
+    if match.kind == "mention":
+        return 4
+    return 1 if match.group == BENIGN else 2 if match.kind == "similar" else 3
+
+
+def _name_substance(texts: list[str]) -> list[float]:
+    """Return 1 for each text that names a substance, otherwise 0."""
+    return [float(match is not None) for match in SubstanceIndex.load().resolve_all(texts)]

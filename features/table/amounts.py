@@ -1,0 +1,39 @@
+"""Masses and amounts of goods items and their shipments, with their logarithms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Amount(IntEnum):
+    """Rows of `Amounts.log`: of the item first, then of its shipment."""
+
+    MASS = 0
+    VALUE = 1
+    UNITS = 2
+    NET = 3
+    GROSS = 4
+    FREIGHT = 5
+    TOTAL = 6
+    PACKAGES = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Amounts:
+    """Masses and amounts of a table with n rows.
+
+    Attributes:
+        log: (len(Amount), n) natural logarithms, NaN where an amount is missing or not above 0.
+        mass: (n,) kilograms of each item: its net mass, or an equal part of the shipment's gross mass.
+        total: (n,) value of the row's shipment in US dollars, in whole cents; 0 where no value is known.
+    """
+
+    log: FloatArray
+    mass: FloatArray
+    total: FloatArray
