@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 
 from features.manifest.fields import MANIFEST_NAMES
 from features.readers import open_table
-from features.readers.source import is_parquet
 from features.table.table import Coded, ManifestTable
 from models.bundle.bundle import load
 from models.bundle.store import champion_dir
 from models.lanes import GREEN
 from models.scoring.risk_model import RiskModel
-from service.memory import arrow_alone, keep_memory_small
+from service.memory import keep_memory_small
 
 Floats = NDArray[np.float64]
 #: Rows of ready-made numbers; the floor predicts them again and again.
@@ -45,10 +44,10 @@ def threads() -> int:
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
     """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
     from service.files.batch import score_file
-    from service.memory import settled
+    from service.memory import long_lived_objects
 
     began = time.perf_counter()
-    with settled():
+    with long_lived_objects():
         report = score_file(
             source,
             target,
@@ -195,8 +194,6 @@ def main() -> None:
     way, source, target, explained = sys.argv[1:]
     if way == "ours":
         keep_memory_small()
-        if not is_parquet(Path(source)):
-            arrow_alone()
     model = load(champion_dir())
     told = WAYS[way](model, Path(source), Path(target), int(explained))
     print(json.dumps({**told, "peak_mb": peak_mb()}))

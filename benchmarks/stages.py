@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any, Final
 from unittest.mock import patch
 
+import orjson
 from pydantic_core import from_json, to_json
 
 from benchmarks.script import Result, Size, run, say
@@ -30,11 +31,10 @@ from models.bundle.bundle import load
 from models.bundle.store import champion_dir
 from models.scoring.risk_model import RiskModel
 from models.scoring.settings import ScoreSettings
-from service.api.written import written
-from service.memory import settled
+from service.memory import long_lived_objects
 from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
-from service.scoring.model_host import Served
+from service.scoring.model_host import ServedModel
 
 #: Stage -> functions that do it, as ``module:name``, where they are looked up when they are called.
 STAGES: Final[dict[str, tuple[str, ...]]] = {
@@ -171,7 +171,7 @@ class Answering:
     """Answers requests as the service does, without HTTP."""
 
     def __init__(self, model: RiskModel) -> None:
-        self._served = Served(model, LiveHistory(model.history.copy()), champion_dir(), "", "snapshot")
+        self._served = ServedModel(model, LiveHistory(model.history.copy()), champion_dir(), "", "snapshot")
         self._settings = ScoreSettings()
 
     def answer(self, body: bytes, watch: Stopwatch | None = None) -> bytes:
@@ -181,7 +181,7 @@ class Answering:
             records = from_json(body, cache_strings="keys")
         outcome = score(self._served, records, Options(), self._settings, max_items=999)
         with timing("write JSON"):
-            return written(outcome.results, lambda answers: answers)
+            return orjson.dumps(outcome.results)
 
 
 def measure(size: Size) -> Result:
@@ -211,7 +211,7 @@ def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: i
     answering, watch = Answering(model), Stopwatch()
     plain: list[int] = []
     timed: list[int] = []
-    with settled():
+    with long_lived_objects():
         for body in bodies[:warm_up]:
             answering.answer(body)
         for place, body in enumerate(bodies[warm_up:]):

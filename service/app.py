@@ -1,13 +1,12 @@
-"""The application, put together in one place."""
+"""Assembly of the application."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -15,43 +14,40 @@ from fastapi import FastAPI
 from features.compiled import slowness
 from models.bundle.store import ModelStore
 from service.api import files, info, scoring, substances
-from service.api.dependencies import Slots, State
+from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.openapi import install_openapi
 from service.errors import install_handlers
 from service.logs import logger
-from service.memory import settled
+from service.memory import long_lived_objects
 from service.metrics import Metrics
 from service.middleware import Observed
-from service.rehearsal import first_request, rehearse
-from service.scoring.model_host import Loaded, ModelHost
+from service.scoring.model_host import LoadedModel, ModelHost
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.settings import Settings
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
 
-#: Chemicals looked up at a time. The work holds the interpreter, so more threads would not answer more of them.
-_LOOKUPS = 2
-#: A systematic name takes milliseconds where the program that reads them runs. Nobody waits for it to come up.
-_SECONDS_FOR_NAMES = 0.5
+#: Threads that look up chemicals. A lookup holds the interpreter lock, so more threads would not answer more requests.
+_LOOKUP_THREADS: Final = 2
 
-_DESCRIPTION = """\
+_DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
-alone, and says why.
+alone, with reasons.
 
-**A person decides.** The service ranks and explains; lanes are recommendations. Whatever is wrong with a field is
-answered as a warning and scored; a record is refused only if it cannot be read at all. Every error is an RFC 9457
-problem.
+**A person decides.** The service ranks and explains; lanes are recommendations. An invalid field is scored as missing and
+reported as a warning; a record is refused only if it cannot be read at all. Every error is an RFC 9457 problem.
 """
 
 
-def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -> FastAPI:
-    """The ASGI application for ``settings``, by default those of the environment.
+def create_app(settings: Settings | None = None, loaded: LoadedModel | None = None) -> FastAPI:
+    """Return the ASGI application. At start-up it loads, verifies and warms its model; until then it answers 503.
 
-    It loads, verifies and warms its model when it starts, and answers 503 for scores until then. ``loaded`` spares it to
-    load what was loaded already.
+    Args:
+        settings: default: those of the environment.
+        loaded: a model loaded earlier, which saves the first load.
     """
     settings = Settings() if settings is None else settings
     score_settings = settings.score_settings()
@@ -62,34 +58,20 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Nothing that starting makes is garbage.
-        gc.disable()
         if slow := slowness():
             logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
-        # A Java program comes up while the model is loaded, and nothing waits for it.
+        # OPSIN, a Java program, starts while the model loads; requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        try:
-            async with host.watching(settings.pointer_poll_seconds):
-                # Not before: both would load the same tables at the same time, each for itself. And not beside requests: it would
-                # take the interpreter from them.
-                await asyncio.to_thread(warm_up_chemistry, systematic=False)
-                naming = asyncio.create_task(
-                    _after(starting, partial(warm_up_chemistry, systematic=True)), name="names"
-                )
-                try:
-                    if starting.done():
-                        await asyncio.wait([naming], timeout=_SECONDS_FOR_NAMES)
-                    await first_request(app)
-                    if host.ready:
-                        await _rehearsed(state)
-                    with settled():
-                        gc.enable()
-                        yield
-                finally:
-                    await naming
-        finally:
-            gc.enable()
+        async with host.watching(settings.pointer_poll_seconds):
+            # After the model: in parallel, both would load the same tables.
+            await asyncio.to_thread(warm_up_chemistry, systematic=False)
+            warming = asyncio.create_task(_warm_up_names(starting), name="names")
+            try:
+                with long_lived_objects():
+                    yield
+            finally:
+                await warming
 
     app = FastAPI(
         title="Tidewaiter",
@@ -106,11 +88,11 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
         host,
         metrics,
         Scorer(host, metrics, score_settings, max_items=settings.max_items),
-        Slots(settings.max_csv_requests),
-        CapacityLimiter(_LOOKUPS),
+        CapacityLimiter(settings.max_csv_requests),
+        CapacityLimiter(_LOOKUP_THREADS),
     )
     install_handlers(app)
-    app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, known=state.known_queries)
+    app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
     app.include_router(files.router)
@@ -121,23 +103,15 @@ def create_app(settings: Settings | None = None, loaded: Loaded | None = None) -
     return app
 
 
-async def _after(earlier: asyncio.Task[None], work: Callable[[], None]) -> None:
-    """Do some work in a thread once a task is done."""
-    await earlier
-    await asyncio.to_thread(work)
-
-
-async def _rehearsed(state: State) -> None:
-    try:
-        await rehearse(state)
-    except Exception as error:
-        # Requests are slower for a while, and that is all.
-        logger().error("rehearsal_failed", exc_info=error)
+async def _warm_up_names(starting: asyncio.Task[None]) -> None:
+    """Resolve a systematic name once OPSIN runs."""
+    await starting
+    await asyncio.to_thread(warm_up_chemistry, systematic=True)
 
 
 def _version() -> str:
     try:
         return version("tidewaiter")
     except PackageNotFoundError:
-        # Run from a checkout that was never installed.
+        # A checkout that was never installed.
         return "0"

@@ -1,4 +1,4 @@
-"""What `make demo` shows: the bundled sample's riskiest shipments, with their reasons, on 80 columns."""
+"""Output of `tidewaiter demo`: the riskiest shipments of the bundled sample with their reasons, on 80 columns."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from rich.table import Table
 if TYPE_CHECKING:
     from service.files.batch import BatchReport
 
-#: Invented manifests; `service/samples/README.md` says how they were made.
+#: Invented manifests; see `service/samples/README.md` for their origin.
 SAMPLE: Final = Path(__file__).resolve().parent / "samples" / "manifests.csv"
 
 _LANE_STYLES: Final = {"red": "bold red", "yellow": "yellow", "green": "green"}
 
 
 def show_riskiest(report: BatchReport, out: Path, console: Console | None = None) -> None:
-    """Print the riskiest shipments of a scored file and where the whole of it is."""
+    """Print the riskiest shipments of a scored file, a summary, and the path ``out`` of all scores."""
     console = console or Console(highlight=False)
     table = Table(title="Riskiest shipments", title_justify="left", show_lines=True, expand=False)
     table.add_column("Shipment", no_wrap=True)
     table.add_column("Risk", justify="right", no_wrap=True)
     table.add_column("Lane", no_wrap=True)
     table.add_column("Strongest evidence for", overflow="fold", max_width=56)
-    for one in report.riskiest:
-        lane = f"[{_LANE_STYLES[one.lane]}]{one.lane}[/]"
-        reasons = "\n".join(f"- {escape(reason)}" for reason in one.reasons) or "not explained (green)"
-        table.add_row(escape(one.shipment_id), f"{one.risk:.2g}\n{_top(one.percentile)}", lane, reasons)
+    for shipment in report.riskiest:
+        lane = f"[{_LANE_STYLES[shipment.lane]}]{shipment.lane}[/]"
+        reasons = "\n".join(f"- {escape(reason)}" for reason in shipment.reasons) or "not explained (green)"
+        table.add_row(escape(shipment.shipment_id), f"{shipment.risk:.2g}\n{_top(shipment.percentile)}", lane, reasons)
     console.print(table)
     lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
     console.print(
@@ -38,9 +38,12 @@ def show_riskiest(report: BatchReport, out: Path, console: Console | None = None
         markup=False,
     )
     if report.rows_rejected:
-        console.print(f"Rows that cannot be read: {report.rows_rejected}; why: {report.rejects_path}", markup=False)
+        console.print(f"Rows that cannot be read: {report.rows_rejected}; reasons: {report.rejects_path}", markup=False)
 
 
 def _top(percentile: float) -> str:
-    """The share of reference traffic that scores as high or higher; the reference reaches down to one in ten million."""
+    """Return the share of reference traffic with this score or a higher one.
+
+    The reference resolves shares down to one in ten million, so the result is never below that.
+    """
     return f"top {max(100 * (1 - percentile), 1e-5):.2g} %"

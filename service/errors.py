@@ -1,41 +1,57 @@
 """Errors of the service, all answered as RFC 9457 problem details.
 
     ServiceError
-    ├── NotFound           404  nothing is known that could be answered
-    ├── NotAcceptedMedia   415  a media type, character set or content coding that is not read here
+    ├── NotFound           404  no such resource
+    ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
     ├── TooLarge           413  over a limit
     ├── Unprocessable      422  cannot be read
-    ├── Busy               503  try again soon
+    ├── Busy               503  too many requests of this kind; retry soon
     └── NotReady           503  no model is loaded
 
-What the framework itself raises (404, 405, a wrong query parameter, an unforeseen error) takes the same form.
+Errors raised by the framework (404, 405, an invalid query parameter, an unexpected exception) take the same form.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
 PROBLEM_JSON: Final = "application/problem+json"
-#: A name for each kind of problem; it names, it does not locate (RFC 9457 section 3.1.1 allows any URI).
+#: Prefix of each problem's type. The URI is an identifier, not an address (RFC 9457 section 3.1.1 allows any URI).
 TYPE_PREFIX: Final = "urn:tidewaiter:problem:"
 
 
-class ServiceError(Exception):
-    """An error with an answer.
+@dataclass(frozen=True, slots=True)
+class ProblemDetails:
+    """The content of a problem response.
 
-    ``errors`` names each field with what is wrong about it; ``extra`` adds members of its own to the answer.
+    Attributes:
+        slug: last part of the problem's type.
+        errors: objects with the members ``field`` and ``problem``.
+        extra: further members of the response body.
     """
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ServiceError(Exception):
+    """An error that a client receives as problem details; see `ProblemDetails` for the arguments."""
 
     status: int = 500
     slug: str = "internal"
@@ -50,38 +66,37 @@ class ServiceError(Exception):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.detail = detail
-        self.errors = [dict(error) for error in errors]
-        self.headers = dict(headers or {})
-        self.extra = dict(extra or {})
+        self.details = ProblemDetails(
+            self.status, self.slug, self.title, detail, tuple(errors), dict(headers or {}), dict(extra or {})
+        )
 
 
 class NotFound(ServiceError):
-    """Nothing is known that could be answered."""
+    """No such resource."""
 
     status, slug, title = 404, "not-found", "Not Found"
 
 
 class NotAcceptedMedia(ServiceError):
-    """A media type, character set or content coding that is not read here."""
+    """Unsupported media type, character set or content coding."""
 
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
 class TooLarge(ServiceError):
-    """Over a limit."""
+    """The request is over a limit."""
 
     status, slug, title = 413, "too-large", "Over a limit"
 
 
 class Unprocessable(ServiceError):
-    """Cannot be read."""
+    """The request cannot be read."""
 
     status, slug, title = 422, "unreadable", "Cannot be read"
 
 
 class Busy(ServiceError):
-    """Too much at once; ``retry_after`` is in seconds."""
+    """Too many requests of this kind at once; ``retry_after`` is in seconds."""
 
     status, slug, title = 503, "busy", "Too many at once"
 
@@ -95,63 +110,43 @@ class NotReady(ServiceError):
     status, slug, title = 503, "not-ready", "No model is loaded"
 
 
-def problem_response(
-    request_path: str,
-    request_id: str | None,
-    *,
-    status: int,
-    slug: str,
-    title: str,
-    detail: str,
-    errors: Sequence[Mapping[str, str]] = (),
-    headers: Mapping[str, str] | None = None,
-    extra: Mapping[str, Any] | None = None,
-) -> Response:
-    """A problem answer. Members: type, title, status, detail, instance, errors, request_id and those of ``extra``."""
+def problem_response(path: str, request_id: str | None, details: ProblemDetails) -> Response:
+    """Return a problem response for the request at ``path``.
+
+    Members of the body: type, title, status, detail, instance, errors, request_id and those of ``details.extra``.
+    """
     body: dict[str, Any] = {
-        "type": TYPE_PREFIX + slug,
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": request_path,
-        "errors": list(errors),
+        "type": TYPE_PREFIX + details.slug,
+        "title": details.title,
+        "status": details.status,
+        "detail": details.detail,
+        "instance": path,
+        "errors": [dict(error) for error in details.errors],
     }
     if request_id is not None:
         body["request_id"] = request_id
-    body.update(extra or {})
-    return Response(to_json(body), status, dict(headers or {}), PROBLEM_JSON)
+    body.update(details.extra)
+    return Response(to_json(body), details.status, dict(details.headers), PROBLEM_JSON)
 
 
-def internal_error_response(request_path: str, request_id: str | None) -> Response:
-    """The answer to an unforeseen error; the log has its trace, the answer has nothing of it."""
-    return problem_response(
-        request_path,
-        request_id,
-        status=500,
-        slug=ServiceError.slug,
-        title=ServiceError.title,
-        detail="The request could not be answered because of an error of the service; its log has the details.",
+def internal_error_response(path: str, request_id: str | None) -> Response:
+    """Return the response to an unexpected exception. The log holds the traceback; the response shows none of it."""
+    details = ProblemDetails(
+        ServiceError.status,
+        ServiceError.slug,
+        ServiceError.title,
+        "The service failed to answer this request because of an internal error; see its log.",
     )
+    return problem_response(path, request_id, details)
 
 
 def error_response(request: Request, error: ServiceError) -> Response:
-    """The answer that an error of the service has."""
-    return problem_response(
-        request.url.path,
-        _request_id(request),
-        status=error.status,
-        slug=error.slug,
-        title=error.title,
-        detail=error.detail,
-        errors=error.errors,
-        headers=error.headers,
-        extra=error.extra,
-    )
+    """Return the response to a request that failed with ``error``."""
+    return problem_response(request.url.path, _request_id(request), error.details)
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Give every error of ``app`` the one form."""
-    from fastapi.exceptions import RequestValidationError
+    """Answer every error of ``app`` with problem details."""
 
     async def service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
@@ -160,43 +155,38 @@ def install_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         title = HTTPStatus(error.status_code).phrase
-        return problem_response(
-            request.url.path,
-            _request_id(request),
-            status=error.status_code,
-            slug=re.sub(r"[^a-z]+", "-", title.lower()),
-            title=title,
-            detail=_http_detail(error, request),
-            headers=error.headers,
+        slug = re.sub(r"[^a-z]+", "-", title.lower())
+        details = ProblemDetails(
+            error.status_code, slug, title, _http_detail(error, request), headers=error.headers or {}
         )
+        return problem_response(request.url.path, _request_id(request), details)
 
-    async def parameters(request: Request, error: Exception) -> Response:
+    async def invalid_parameter(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [
             {"field": str(part["loc"][-1]), "problem": f"{part['msg']}; got {shortened(part.get('input'))}"}
             for part in error.errors()
         ]
-        return problem_response(
-            request.url.path,
-            _request_id(request),
-            status=Unprocessable.status,
-            slug="wrong-parameter",
-            title="A parameter cannot be read",
-            detail="; ".join(f"{part['field']}: {part['problem']}" for part in errors),
-            errors=errors,
+        details = ProblemDetails(
+            Unprocessable.status,
+            "wrong-parameter",
+            "A parameter cannot be read",
+            "; ".join(f"{part['field']}: {part['problem']}" for part in errors),
+            errors,
         )
+        return problem_response(request.url.path, _request_id(request), details)
 
     app.add_exception_handler(ServiceError, service_error)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(RequestValidationError, parameters)
+    app.add_exception_handler(RequestValidationError, invalid_parameter)
 
 
 def _http_detail(error: HTTPException, request: Request) -> str:
     path = request.url.path
     if error.status_code == 404:
-        return f"There is nothing at {path}. The documentation of this service is at /docs."
+        return f"No resource at {path}. The documentation of this service is at /docs."
     if error.status_code == 405:
-        return f"{request.method} is not possible at {path}; the Allow header names what is."
+        return f"{path} does not support {request.method}; the Allow header lists the supported methods."
     return str(error.detail)
 
 
@@ -206,6 +196,6 @@ def _request_id(request: Request) -> str | None:
 
 
 def shortened(value: object, limit: int = 80) -> str:
-    """A value as an error shows it."""
+    """Return the representation of ``value`` for an error message, cut to ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,6 +1,6 @@
-"""Logs: one JSON object a line on standard error, for our own events and for those of the server alike.
+"""Structured logs: one JSON object per line on standard error, for the service's events and the server's.
 
-Nothing of a manifest is logged: no names, addresses or goods. A decision is found again by its ``request_id``.
+Logs never contain manifest data (names, addresses, goods). To find a decision, search for its ``request_id``.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any, TextIO, cast
+from typing import Any
 
 import structlog
 
 
 def configure(level: str = "info") -> None:
-    """Set the process's logs up; repeating it changes nothing but the level."""
+    """Set up the logs of this process. A second call changes the level only."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,13 +41,13 @@ def configure(level: str = "info") -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    # It warns of every odd byte a client sends; the client is told.
+    # It warns about every malformed byte that a client sends; the client gets an error response already.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    # Our own middleware writes the access log, with the request id in it.
+    # The middleware writes the access log, including the request id.
     logging.getLogger("uvicorn.access").disabled = True
 
 
-# One encoder for all lines: `json.dumps` makes a new one for each call with options.
+# `json.dumps` with options creates a new encoder on every call.
 _encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
@@ -56,27 +56,12 @@ def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 
 class _StderrFactory:
-    """Loggers that look up standard error when they write: test runners and Typer exchange it."""
+    """Create loggers that look up `sys.stderr` when they write: test runners and Typer replace it."""
 
     def __call__(self, *args: Any) -> structlog.WriteLogger:
         return structlog.WriteLogger(sys.stderr)
 
 
 def logger() -> Any:
-    """The service's logger; its methods take an event name and keyword values."""
+    """Return the service's logger; its methods take an event name and keyword values."""
     return structlog.get_logger("tidewaiter")
-
-
-class _Nowhere:
-    """A text file that keeps nothing."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-
-def silent_logger() -> Any:
-    """A logger that makes the lines that `logger` makes and writes them nowhere."""
-    return structlog.wrap_logger(structlog.WriteLogger(cast("TextIO", _Nowhere())))

@@ -1,7 +1,7 @@
 """Prometheus metrics of one application.
 
-With several workers the metrics of all are added up through the files in ``PROMETHEUS_MULTIPROC_DIR``, which
-`tidewaiter serve` sets before this module is imported (prometheus-client decides at import).
+With several workers, metrics are summed over all of them through the files in ``PROMETHEUS_MULTIPROC_DIR``.
+`tidewaiter serve` sets this variable before it imports this module, because prometheus-client reads it at import.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 if TYPE_CHECKING:
     from models.scoring.scores import Scores
 
-#: Seconds. One POST takes fractions of a millisecond, a CSV minutes.
+#: Upper bounds of the histogram's buckets, in seconds. A POST takes fractions of a millisecond, a CSV minutes.
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
 
 class Metrics:
-    """What is counted. Each application has its own registry, so several may live in one process."""
+    """Counters and gauges of one application, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,7 +33,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "tidewaiter_request_seconds",
-            "Time from a request's first byte to the last byte of its answer",
+            "Time from the first byte of a request to the last byte of its response",
             ("route",),
             buckets=_SECONDS,
             registry=self.registry,
@@ -49,39 +49,40 @@ class Metrics:
         )
         self.late = Counter(
             "tidewaiter_shipments_late_total",
-            "Shipments declared before ones already scored, scored with the present history",
+            "Shipments declared before shipments already scored, scored with the present history",
             registry=self.registry,
         )
         self.model = Gauge(
             "tidewaiter_model_info",
-            "1 for the model that answers",
+            "1 for the model in service",
             ("name", "version", "digest"),
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
         self.model_refused = Gauge(
             "tidewaiter_model_refused",
-            "1 while the bundle that the store points at is refused and an older one, or none, is served",
+            "1 while the bundle that the store points at is refused and an older one, or none, is in service",
             registry=self.registry,
             multiprocess_mode="max",
         )
         self.model_changes = Counter(
             "tidewaiter_model_changes_total",
-            "Bundles put in place (loaded) and bundles refused (refused)",
+            "Bundles put into service (loaded) and bundles refused (refused)",
             ("outcome",),
             registry=self.registry,
         )
-        # Time series found again, without their labels being put together anew for each request.
+        # `labels` validates its arguments on every call, which costs more than counting.
         self._counter_of_lane = cache(self.shipments.labels)
-        self._counter_of_answer = cache(self.requests.labels)
+        self._counter_of_response = cache(self.requests.labels)
         self._histogram_of_route = cache(self.seconds.labels)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request. Every combination of ``method``, ``route`` and ``status`` is a time series."""
-        self._counter_of_answer(method, route, status).inc()
+        """Count a request and its duration. Each combination of method, route and status is a time series."""
+        self._counter_of_response(method, route, status).inc()
         self._histogram_of_route(route).observe(seconds)
 
     def scored(self, scores: Scores) -> None:
+        """Count the shipments of ``scores`` by lane, and the late ones among them."""
         lanes = scores.lane.tolist()
         for lane in set(lanes):
             self._counter_of_lane(lane).inc(lanes.count(lane))
@@ -90,9 +91,9 @@ class Metrics:
             self.late.inc(late)
 
     def text(self) -> bytes:
-        """All metrics in the Prometheus text format, of every worker when there are several."""
+        """Return all metrics in the Prometheus text format, summed over all workers."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
-        everyone = CollectorRegistry()
-        MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
-        return generate_latest(everyone)
+        all_workers = CollectorRegistry()
+        MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]
+        return generate_latest(all_workers)

@@ -1,1 +1,1 @@
-"""The routers of the HTTP interface."""
+"""Routers of the HTTP interface."""

@@ -1,4 +1,4 @@
-"""What endpoints share: the state of the application and the options of a request."""
+"""State of the application and options of a request, shared by the endpoints."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal, cast
 
+import orjson
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
-from pydantic_core import to_json
 
 from models.scoring.settings import ScoreSettings
 from service.metrics import Metrics
@@ -18,52 +18,40 @@ from service.scoring.scorer import Scorer
 from service.settings import Settings
 
 
-class Slots:
-    """Places for requests that run long; only used on the event loop, so counting needs no lock."""
+class QueryCache:
+    """Options that FastAPI parsed, by query string: most requests repeat the query string of an earlier one.
 
-    def __init__(self, places: int) -> None:
-        self._free = places
-
-    def take(self) -> bool:
-        """Whether there was a free place, which is now taken."""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
-
-    def give_back(self) -> None:
-        self._free += 1
-
-
-class KnownQueries:
-    """The options that FastAPI made of query strings, under their bytes: most requests ask as the ones before did.
-
-    Only what was read without an error is kept, so that errors are always FastAPI's own.
+    Holds only query strings that FastAPI accepted, so FastAPI itself answers every invalid one.
     """
 
-    #: More different ones than this, or longer ones, are no habit of a client's but noise.
-    _MOST: Final = 256
-    _LONGEST: Final = 256
+    #: Bounds of the cache: entries, and bytes of a query string. Ordinary clients stay far below both.
+    _MAX_ENTRIES: Final = 256
+    _MAX_BYTES: Final = 256
 
     def __init__(self) -> None:
         self._options: dict[bytes, Options] = {}
 
     def get(self, query: bytes) -> Options | None:
+        """Return the options of a query string, or None if it is not cached."""
         return self._options.get(query)
 
-    def keep(self, query: bytes, options: Options) -> None:
-        if len(query) > self._LONGEST:
+    def put(self, query: bytes, options: Options) -> None:
+        """Cache the options of a query string, unless it is too long; a full cache is emptied first."""
+        if len(query) > self._MAX_BYTES:
             return
-        if len(self._options) >= self._MOST:
+        if len(self._options) >= self._MAX_ENTRIES:
             self._options.clear()
         self._options[query] = options
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an application holds for as long as it lives.
+    """Objects that live as long as the application.
 
-    ``lookups`` counts the threads that look chemicals up; ``known_queries`` are those of requests that score shipments.
+    Attributes:
+        csv_requests: limits the CSV files scored at once.
+        lookups: limits the threads that look up chemicals.
+        query_cache: options of requests that score shipments.
     """
 
     settings: Settings
@@ -71,13 +59,13 @@ class State:
     host: ModelHost
     metrics: Metrics
     scorer: Scorer
-    csv_slots: Slots
+    csv_requests: CapacityLimiter
     lookups: CapacityLimiter
-    known_queries: KnownQueries = field(default_factory=KnownQueries)
+    query_cache: QueryCache = field(default_factory=QueryCache)
 
 
 def state_of(request: Request) -> State:
-    """The state of the application that answers."""
+    """Return the state of the application that serves ``request``."""
     return cast("State", request.app.state.service)
 
 
@@ -85,13 +73,16 @@ async def file_options(
     request: Request,
     explain: Annotated[
         Explain | None,
-        Query(description="Whose reasons are told: none, shown (red and yellow), all. Default: the service's setting"),
+        Query(
+            description="Shipments to explain with reasons: none, shown (red and yellow) or all. "
+            "Default: the service's setting"
+        ),
     ] = None,
     update_history: Annotated[
-        bool, Query(description="false: leave the service's history as it is, for what-if questions")
+        bool, Query(description="false: leave the service's history unchanged, for what-if queries")
     ] = True,
 ) -> Options:
-    """The options of a request that scores a file, from its query."""
+    """Return the options of a request that scores a file, from its query string."""
     return Options(explain or state_of(request).settings.explain, update_history)
 
 
@@ -105,28 +96,27 @@ async def score_options(
         Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
     ] = None,
 ) -> Options:
-    """The options of a request that scores shipments, from its query."""
+    """Return the options of a request that scores shipments, from its query string, and cache them."""
     options = replace(options, actions=actions)
-    state_of(request).known_queries.keep(request.scope["query_string"], options)
+    state_of(request).query_cache.put(request.scope["query_string"], options)
     return options
 
 
 ScoreOptions = Annotated[Options, Depends(score_options)]
 
 
-def note(request: Request, **values: object) -> None:
-    """Add values to the request's line in the log."""
-    request.scope["state"]["noted"].update(values)
+def add_log_fields(request: Request, **values: object) -> None:
+    """Add values to the request's line in the access log."""
+    request.scope["state"]["log_fields"].update(values)
 
 
-class JsonBytes(Response):
-    """Plain values as JSON, written by pydantic's serialiser (a fraction of the time of the standard library's), or bytes that it
-    has written."""
+class PlainJson(Response):
+    """JSON response of plain values, encoded by orjson."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return content if isinstance(content, bytes) else to_json(content)
+        return orjson.dumps(content)
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
         if headers is not None:

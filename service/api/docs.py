@@ -1,39 +1,37 @@
-"""The documentation pages, with their scripts from this machine.
+"""Documentation pages with scripts served by this service.
 
-FastAPI's own pages load theirs from a content delivery network, which a customs network seldom reaches and which would learn who
-reads them. The package `fastapi-offline` ships the same files; only its files are used.
+FastAPI's own pages load scripts from a content delivery network. Customs networks seldom allow that, and the network would
+see who reads the pages. The package `fastapi-offline` ships the same files; only its files are used.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-    from fastapi.responses import HTMLResponse
 
 _STATIC: Final = "/docs/static"
 
 
 def docs_files() -> Path:
-    """Folder of the page's scripts and styles.
+    """Return the folder of the page's scripts and styles.
 
     Raises:
         ModuleNotFoundError: `fastapi-offline` is not installed.
     """
-    found = find_spec("fastapi_offline")
-    if found is None or not found.submodule_search_locations:
-        raise ModuleNotFoundError("fastapi-offline, which holds the scripts of /docs, is not installed")
-    return Path(found.submodule_search_locations[0]) / "static"
+    package = find_spec("fastapi_offline")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("fastapi-offline is not installed; it contains the scripts of /docs")
+    return Path(package.submodule_search_locations[0]) / "static"
 
 
 def install_docs(app: FastAPI) -> None:
-    """Serve ``/docs`` of an application made with ``docs_url=None``."""
+    """Serve ``/docs``. The application must have been created with ``docs_url=None``."""
     app.mount(_STATIC, StaticFiles(directory=docs_files()), name="docs-static")
 
     @app.get("/docs", include_in_schema=False)

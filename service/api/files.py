@@ -1,28 +1,28 @@
-"""``POST /v1/score/csv``: a CSV comes in, a scored CSV streams out.
+"""``POST /v1/score/csv``: score an uploaded CSV and stream the scored CSV back.
 
-The upload waits in a nameless temporary file, is scored chunk by chunk in a worker thread, and each chunk is sent as
-it is done. If something fails after the first byte was sent, the connection breaks: a client never takes half an
-answer for whole.
+A worker thread scores the upload chunk by chunk, and each chunk is sent once it is scored. A failure after the first byte
+breaks the connection, so that a client cannot take a partial response for a complete one.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from anyio import to_thread
+from anyio import CapacityLimiter, WouldBlock, to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from features.readers import Unreadable
-from service.api.dependencies import FileOptions, State, note, state_of
+from service.api.dependencies import FileOptions, State, add_log_fields, state_of
 from service.api.openapi import problems
 from service.api.upload import receive_file
 from service.errors import Busy, Unprocessable
 from service.files.batch import score_csv_stream
+from service.metrics import Metrics
 from service.scoring.answers import Options
-from service.scoring.model_host import Served
+from service.scoring.model_host import ServedModel
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from features.groups.history.history import History
     from models.scoring.risk_model import RiskModel
     from models.scoring.scores import Scores
-    from service.metrics import Metrics
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
 
-#: What a client that finds all places taken is told to wait, in seconds; a file of 100,000 rows takes about as long.
+#: ``Retry-After`` of a response to a client that has to wait, in seconds: the time that scoring 100,000 rows takes.
 _RETRY_AFTER: Final = 10
+#: Name of the upload in error messages.
 _UPLOAD: Final = "the uploaded file"
 
 _EXAMPLE_CSV: Final = (
@@ -66,7 +66,7 @@ _BODY: Final[dict[str, Any]] = {
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The rows in their order with their own columns, then the score columns, then `error`",
+            "description": "The rows in their order, with their own columns, the score columns and `error`",
             "content": {"text/csv": {"schema": {"type": "string"}}},
         },
         **problems(413, 415, 422, 500, 503),
@@ -74,37 +74,66 @@ _BODY: Final[dict[str, Any]] = {
     openapi_extra=_BODY,
 )
 async def score_csv(request: Request, options: FileOptions) -> StreamingResponse:
-    """Rows are goods items; rows of one `shipment_id` are adjacent. A row that cannot be read stays in its place with
-    an empty risk and the reason in `error`. `GET /v1/schema` lists the columns; header spelling, delimiter, encoding
-    and decimal comma are found out.
+    """Score a CSV whose rows are goods items; rows of one `shipment_id` are adjacent. A row that cannot be read keeps its
+    place, with an empty risk and the reason in `error`. `GET /v1/schema` lists the columns. The service detects header
+    spelling, delimiter, encoding and decimal comma.
     """
     state = state_of(request)
     served = state.host.served
-    if not state.csv_slots.take():
-        raise Busy(
-            f"{state.settings.max_csv_requests} files are being scored already; try again in {_RETRY_AFTER} seconds.",
-            retry_after=_RETRY_AFTER,
-        )
+    slot = _Slot(state.csv_requests, state.settings.max_csv_requests)
     file: BinaryIO | None = None
     try:
         file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir)
         lines, first = await to_thread.run_sync(_start, file, served, options, state)
     except BaseException as error:
-        _release(state, file)
+        slot.release()
+        if file is not None:
+            file.close()
         if isinstance(error, Unreadable):
             raise Unprocessable(str(error)) from None
         raise
-    note(request, model=served.model.digest[:12])
-    return _Scored(first, lines, lambda: _release(state, file, lines))
+    add_log_fields(request, model=served.model.digest[:12])
+
+    def release() -> None:
+        slot.release()
+        # While a worker thread still runs the generator, `close` raises; closing the file then ends that thread.
+        with contextlib.suppress(ValueError):
+            lines.close()  # type: ignore[attr-defined]
+        file.close()
+
+    return _CsvResponse(first, lines, release)
 
 
-def _start(file: BinaryIO, served: Served, options: Options, state: State) -> tuple[Iterator[bytes], bytes]:
-    """The lines still to come, and the header with the first rows: what fails until then is answered as an error."""
+class _Slot:
+    """One of the places for CSV requests.
+
+    Raises:
+        Busy: all places are taken.
+    """
+
+    def __init__(self, limiter: CapacityLimiter, places: int) -> None:
+        self._limiter = limiter
+        try:
+            limiter.acquire_on_behalf_of_nowait(self)
+        except WouldBlock:
+            detail = f"{places} files are being scored already; try again in {_RETRY_AFTER} seconds."
+            raise Busy(detail, retry_after=_RETRY_AFTER) from None
+
+    def release(self) -> None:
+        self._limiter.release_on_behalf_of(self)
+
+
+def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) -> tuple[Iterator[bytes], bytes]:
+    """Score the first chunk, so that an error in it is still answered as an error.
+
+    Returns:
+        The remaining chunks, and the header with the first chunk.
+    """
+    # Without an update, a copy is advanced and dropped: later chunks see earlier ones either way.
     history = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
-        cast("RiskModel", _Counted(served.model, state.metrics)),
-        # Without an update the copy is advanced and thrown away: later chunks see earlier ones either way.
+        cast("RiskModel", _CountingModel(served.model, state.metrics)),
         cast("History", history),
         explain=options.explain,
         settings=state.score_settings,
@@ -115,10 +144,10 @@ def _start(file: BinaryIO, served: Served, options: Options, state: State) -> tu
     return lines, header + next(lines, b"")
 
 
-class _Scored(StreamingResponse):
-    """Streams lines made in a thread, and lets go of what they are made from however the request ends."""
+class _CsvResponse(StreamingResponse):
+    """Streams chunks that a worker thread makes, and calls ``release`` at the end, however the request ends."""
 
-    def __init__(self, first: bytes, lines: Iterator[bytes], release: Any) -> None:
+    def __init__(self, first: bytes, lines: Iterator[bytes], release: Callable[[], None]) -> None:
         super().__init__(
             self._parts(first, lines),
             media_type="text/csv",
@@ -140,8 +169,8 @@ class _Scored(StreamingResponse):
             self._release()
 
 
-class _Counted:
-    """A model whose scores are counted; what scoring files needs of a `RiskModel`."""
+class _CountingModel:
+    """A model that counts its scores in the metrics; has the parts of `RiskModel` that scoring a file needs."""
 
     def __init__(self, model: RiskModel, metrics: Metrics) -> None:
         self._model = model
@@ -152,13 +181,3 @@ class _Counted:
         scores = self._model.score_rows(*args, **options)
         self._metrics.scored(scores)
         return scores
-
-
-def _release(state: State, file: BinaryIO | None, lines: Iterator[bytes] | None = None) -> None:
-    state.csv_slots.give_back()
-    if lines is not None:
-        # A worker thread that is still in the middle of a chunk ends by itself when the file is closed under it.
-        with contextlib.suppress(ValueError):
-            lines.close()  # type: ignore[attr-defined]
-    if file is not None:
-        file.close()

@@ -1,4 +1,4 @@
-"""What the service says of itself: ``/v1/model``, ``/v1/schema``, ``/healthz``, ``/readyz``, ``/metrics``."""
+"""Endpoints about the service: ``/v1/model``, ``/v1/schema``, ``/healthz``, ``/readyz``, ``/metrics``."""
 
 from __future__ import annotations
 
@@ -9,59 +9,57 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.scoring.settings import DEFAULT_BASE_RATES
-from service.api.answers import Health, ManifestSchema, ModelDescription, Readiness
-from service.api.dependencies import JsonBytes, state_of
+from service.api.dependencies import PlainJson, state_of
 from service.api.openapi import DESCRIBING, problems
+from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness
 from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
-from service.scoring.model_host import Served
 from service.substances.chemistry import chemistry
 
 router = APIRouter()
 
-#: What each column of a scored file says.
+#: Description of each column that scoring adds to a file.
 OUTPUT_MEANINGS: Final = {
     "risk": "Calibrated probability of illicit content of any kind, at the base rate in use; 9 significant digits",
     "percentile": "Share of reference traffic that scores lower",
     "risk_fentanyl_or_analogue": "Probability of fentanyl, an analogue or another synthetic opioid",
     "risk_precursor": "Probability of a fentanyl precursor",
     "risk_equipment": "Probability of tablet-press equipment",
-    "item_risk": "The same as risk, of this row's goods item alone",
+    "item_risk": "The same probability for this row's goods item alone",
     "lane": "red, yellow or green: a recommendation",
     "selected_by": "score, rule or random; empty when green",
-    "reason_1": "Strongest evidence for, in plain words",
+    "reason_1": "Strongest evidence for illicit content, as a sentence",
     "reason_2": "Second strongest",
     "reason_3": "Third strongest",
-    "substance": "What the declared chemical, CAS number or description resolved to",
-    "substance_kind": "How it was recognised",
-    "substance_hit": "true when a watched substance is declared",
-    "warnings": "What was wrong with fields that were scored all the same",
+    "substance": "Substance that the declared chemical, CAS number or description resolved to",
+    "substance_kind": "How the substance was recognised",
+    "substance_hit": "true if a watched substance is declared",
+    "warnings": "Problems of fields that did not prevent scoring",
     "model_version": "Version of the model",
     "bundle_digest": "SHA-256 of its bundle",
 }
 
-#: What any model of this service is not for, whatever its card adds.
-LIMITS = (
-    "Ranks and explains; a person decides. Lanes are recommendations.",
-    "Knows the manifest only: nothing of images, scans or laboratory results.",
+#: Limits of every model of this service; a model's card may add more.
+LIMITS: Final = (
+    "The model ranks and explains; a person decides. Lanes are recommendations.",
+    "The model sees the manifest only: no images, scans or laboratory results.",
     "Base rates marked assumed are documented defaults; set the office's own before reading risk as a frequency.",
-    "Country of origin alone is no ground for an inspection; the card reports error rates by origin.",
+    "Country of origin alone does not justify an inspection; the card reports error rates by origin.",
 )
 
-
-#: Parts of the card that the answer shows under names of their own.
-_SHOWN_APART: Final = ("data", "features", "limits", "metrics")
+#: Parts of the card that have members of their own in the response.
+_CARD_PARTS: Final = ("data", "features", "limits", "metrics")
 
 
 @router.get(
     "/v1/model",
-    summary="The model that answers",
+    summary="The model in service",
     tags=["about"],
     response_model=ModelDescription,
     responses=problems(500, 503),
 )
 async def model(request: Request) -> Response:
-    """Its card: version, digest, data, metrics, features in their order, base rates, lanes and limits; and,
-    if a newer bundle was put in place and refused, why.
+    """Return the model card: version, digest, data, metrics, features in their order, base rates, lanes and limits. `refused`
+    says why a newer bundle was refused, if one was.
     """
     state = state_of(request)
     served = state.host.served
@@ -69,7 +67,7 @@ async def model(request: Request) -> Response:
     card = current.card
     gain = {one.get("name"): one.get("share_of_gain") for one in card.get("features", []) if isinstance(one, dict)}
     rates = state.score_settings.rates_for(current.heads, current.base_rates)
-    return JsonBytes(
+    return PlainJson(
         {
             "name": current.name,
             "version": current.version,
@@ -99,7 +97,7 @@ async def model(request: Request) -> Response:
             "limits": [*LIMITS, *_texts(card.get("limits"))],
             "data": _mapping(card.get("data")),
             "metrics": _mapping(card.get("metrics")),
-            "card": {name: value for name, value in card.items() if name not in _SHOWN_APART},
+            "card": {name: value for name, value in card.items() if name not in _CARD_PARTS},
             "refused": state.host.refused.to_json() if state.host.refused else None,
         }
     )
@@ -113,11 +111,11 @@ async def model(request: Request) -> Response:
     responses=problems(500),
 )
 async def schema(request: Request) -> Response:
-    """The manifest's columns, flat (`name`) and nested (`level` and `key`), and the columns that a scored file adds."""
+    """Return the columns of a manifest, flat (`name`) and nested (`level` and `key`), and the columns that scoring adds."""
     state = state_of(request)
     settings = state.settings
-    written = score_columns(state.host.served.model.heads) if state.host.ready else ALL_SCORE_COLUMNS
-    return JsonBytes(
+    output_columns = score_columns(state.host.served.model.heads) if state.host.ready else ALL_SCORE_COLUMNS
+    return PlainJson(
         {
             "required": ["shipment_id", f"one goods item with one of {', '.join(DESCRIBING)}"],
             "columns": [
@@ -133,7 +131,7 @@ async def schema(request: Request) -> Response:
                 }
                 for field in (FIELD[name] for name in MANIFEST_NAMES)
             ],
-            "output_columns": [{"name": name, "description": OUTPUT_MEANINGS[name]} for name in written],
+            "output_columns": [{"name": name, "description": OUTPUT_MEANINGS[name]} for name in output_columns],
             "limits": {
                 "score_bytes": settings.max_score_bytes,
                 "batch_bytes": settings.max_batch_bytes,
@@ -146,29 +144,26 @@ async def schema(request: Request) -> Response:
     )
 
 
-@router.get(
-    "/healthz", summary="Is the process alive", tags=["operation"], response_model=Health, responses=problems(500)
-)
+@router.get("/healthz", summary="Liveness", tags=["operation"], response_model=Health, responses=problems(500))
 async def healthz() -> Response:
-    """200 as long as the process answers; says nothing of the model."""
-    return JsonBytes({"status": "ok"})
+    """Return 200 while the process runs, with or without a model."""
+    return PlainJson({"status": "ok"})
 
 
 @router.get(
     "/readyz",
-    summary="Can it score",
+    summary="Readiness",
     tags=["operation"],
     response_model=Readiness,
     responses=problems(500, 503),
 )
 async def readyz(request: Request) -> Response:
-    """200 once a model is loaded and warm, 503 until then. `refused` says that a newer bundle was refused, `chemistry`
-    whether systematic names are read.
+    """Return 200 once a model is loaded and warm, 503 until then. `refused` reports a newer bundle that was refused,
+    `chemistry` whether systematic names can be read.
     """
     host = state_of(request).host
-    served: Served = host.served
-    identity = served.model.identity
-    return JsonBytes(
+    identity = host.served.model.identity
+    return PlainJson(
         {
             "status": "ready",
             "model": {"name": identity.name, "version": identity.version, "digest": identity.digest},
@@ -186,7 +181,7 @@ async def readyz(request: Request) -> Response:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(500)},
 )
 async def metrics(request: Request) -> Response:
-    """Counts and durations of requests, shipments by lane, refused records, and the model in use."""
+    """Return counts and durations of requests, shipments by lane, refused records, and the model in service."""
     return Response(state_of(request).metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

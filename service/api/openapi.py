@@ -1,23 +1,23 @@
-"""The OpenAPI page: request schemas made from the manifest's one list of fields, and the errors of every endpoint.
+"""The OpenAPI document: request schemas, generated from the list of manifest fields, and error responses.
 
-Request schemas are as tolerant as the service: a number may come as text, an unknown key is passed over with a
-warning. They say what is understood; only what is listed under ``required`` can make a record unreadable.
+Request schemas are as tolerant as the service: a number may be a text, and an unknown key gets a warning. Only a missing
+``required`` member makes a record unreadable.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 
 from features.manifest.fields import FIELDS, Field, Kind, Level
 from features.manifest.shipment import FURTHER
-from service.api.answers import Problem
+from service.api.schemas import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.substances.answers import MAX_QUERY, jurisdictions
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-#: Of these at least one must say what the goods are.
+#: Fields that describe the goods; each item needs at least one of them.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
 
 _TYPES: Final[dict[Kind, list[str]]] = {
@@ -27,12 +27,12 @@ _TYPES: Final[dict[Kind, list[str]]] = {
 
 
 def field_schema(field: Field) -> dict[str, Any]:
-    """JSON schema of one field as a request may hold it."""
+    """Return the JSON schema of one field in a request."""
     schema: dict[str, Any] = {"description": _description(field)}
     if field.kind is Kind.COUNTRIES:
         schema["anyOf"] = [
             {"type": "array", "items": {"type": ["string", "null"]}},
-            {"type": ["string", "null"], "description": "separated by `;`"},
+            {"type": ["string", "null"], "description": "Separated by `;`"},
         ]
     else:
         schema["type"] = _TYPES.get(field.kind, ["string", "number", "null"])
@@ -47,12 +47,12 @@ def _description(field: Field) -> str:
         text += f" (unit: {field.unit})"
     if field.codes:
         listed = ", ".join(f"`{code}` {meaning}" for code, meaning in field.codes.items())
-        text += f". Codes: {listed}; an unknown one is kept, warned of and treated as missing"
+        text += f". Codes: {listed}. An unknown code is kept, reported as a warning and treated as missing"
     return text
 
 
 def request_schemas() -> dict[str, dict[str, Any]]:
-    """Schemas of a shipment, its parties and items, and of both batches, by component name."""
+    """Return the schemas of a shipment, its parties and items, and of both batches, by component name."""
     of_level: dict[Level, dict[str, Any]] = {level: {} for level in Level}
     for field in FIELDS:
         of_level[field.level][field.key] = field_schema(field)
@@ -61,7 +61,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
     for level in (Level.SHIPMENT, Level.ITEM):
         of_level[level][FURTHER] = {
             "type": ["object", "null"],
-            "description": "Fields of an office's own that its model was trained with, by their names",
+            "description": "The office's own fields that its model was trained with, by name",
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         }
     for role in (Level.CONSIGNOR, Level.CONSIGNEE):
@@ -71,7 +71,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         "Shipment": {
             "title": "Shipment",
             "type": "object",
-            "description": "One shipment as declared. Times in UTC, masses in kilograms, amounts in `currency`.",
+            "description": "One declared shipment. Times are in UTC, masses in kilograms, amounts in `currency`.",
             "required": ["shipment_id", "items"],
             "properties": shipment,
         },
@@ -80,7 +80,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         "GoodsItem": {
             "title": "GoodsItem",
             "type": "object",
-            "description": f"One goods item. At least one of {', '.join(DESCRIBING)} says what it is.",
+            "description": f"One goods item. At least one of {', '.join(DESCRIBING)} is needed.",
             "properties": of_level[Level.ITEM],
             "anyOf": [
                 {"required": [name], "properties": {name: {"type": "string", "pattern": r"[A-Za-z0-9]"}}}
@@ -104,7 +104,7 @@ def _substance_batch() -> dict[str, Any]:
     chemical = {
         "type": "boolean",
         "default": True,
-        "description": "false: a goods description, in which an abbreviation needs chemical words beside it",
+        "description": "false: a goods description, in which an abbreviation counts only next to chemical words",
     }
     query = {"type": "object", "required": ["q"], "properties": {"q": text, "chemical": chemical}}
     return {
@@ -116,11 +116,11 @@ def _substance_batch() -> dict[str, Any]:
             "as_of": {
                 "type": ["string", "null"],
                 "format": "date",
-                "description": "The law of that day; default: today, in UTC",
+                "description": "Day whose law applies. Default: today, in UTC",
             },
             "jurisdiction": {
                 "enum": [*jurisdictions(), None],
-                "description": "UN, EU, or an ISO 3166 code, subdivisions included. Default: everywhere",
+                "description": "UN, EU, or an ISO 3166 code, including subdivisions. Default: everywhere",
             },
             "drawing": {"type": ["boolean", "null"], "description": "Draw the structures, as SVG text in `drawing`"},
         },
@@ -128,40 +128,46 @@ def _substance_batch() -> dict[str, Any]:
 
 
 def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """``openapi_extra`` of an endpoint that takes JSON."""
+    """Return ``openapi_extra`` of an endpoint that takes JSON."""
     schema = {"$ref": f"#/components/schemas/{component}"}
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
     }
 
 
+#: Documented errors: status -> slug, title, description, and the detail of the example.
 _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
-    404: ("not-found", "Not Found", "There is nothing at this path", "There is nothing at /v1/scores."),
+    404: ("not-found", "Not Found", "No resource at this path", "No resource at /v1/scores."),
     405: (
         "method-not-allowed",
         "Method Not Allowed",
-        "The method is not possible here",
-        "GET is not possible at /v1/score.",
+        "The path does not support the method",
+        "/v1/score does not support GET.",
     ),
     413: (
         "too-large",
         "Over a limit",
         "The body, once unpacked, or a list in it is over a limit",
-        "The body is larger than the 1,048,576 bytes that this endpoint reads.",
+        "The body is larger than 1,048,576 bytes, the limit of this endpoint.",
     ),
     415: (
         "unsupported-media-type",
         "Unsupported media type",
-        "A media type, character set or content coding that is not read here",
-        "Content-Type 'text/plain' is not read here; send application/json.",
+        "Unsupported media type, character set or content coding",
+        "Content-Type 'text/plain' is not supported; send application/json.",
     ),
     422: (
         "unreadable",
         "Cannot be read",
-        "Nothing of the body, or a parameter, can be read; the fields are named",
+        "The body or a parameter cannot be read; `errors` names the fields",
         "The shipment cannot be read: items: at least one goods item is needed.",
     ),
-    500: ("internal", "Internal error", "An error of the service", "The request could not be answered."),
+    500: (
+        "internal",
+        "Internal error",
+        "An internal error of the service",
+        "The service failed to answer this request because of an internal error; see its log.",
+    ),
     503: (
         "not-ready",
         "No model is loaded",
@@ -172,7 +178,7 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """``responses`` of an endpoint that may fail with these statuses."""
+    """Return ``responses`` of an endpoint that may fail with these statuses."""
     documented: dict[int | str, dict[str, Any]] = {}
     for status in statuses:
         slug, title, description, detail = _PROBLEMS[status]
@@ -193,12 +199,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Make ``app`` publish the request schemas beside what the framework finds by itself."""
+    """Add the request schemas and the problem schema to the OpenAPI document of ``app``."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            from fastapi.openapi.utils import get_openapi
-
             document = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -211,11 +215,11 @@ def install_openapi(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
-            # The framework's own form of a validation error is never sent here.
+            # The service never sends FastAPI's own form of a validation error.
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = document
         return app.openapi_schema
 
-    # The documented way to replace it; the attribute is a method of the class.
+    # FastAPI documents this way of replacing its method.
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""``POST /v1/score`` and ``POST /v1/score/batch``."""
+"""``POST /v1/score`` and ``POST /v1/score/batch``: score shipments sent as JSON."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.answers import BatchScore, Score
 from service.api.bodies import read_json
-from service.api.dependencies import JsonBytes, ScoreOptions, note, state_of
+from service.api.dependencies import PlainJson, ScoreOptions, add_log_fields, state_of
 from service.api.openapi import json_body, problems
-from service.api.written import written
+from service.api.schemas import BatchScore, Score
 from service.errors import TooLarge, Unprocessable
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 
@@ -31,25 +30,25 @@ router = APIRouter(prefix="/v1", tags=["scoring"])
     ),
 )
 async def score_one(request: Request, options: ScoreOptions) -> Response:
-    """The calibrated risk of one shipment, its lane, and the evidence for and against.
+    """Score one shipment: its calibrated risk, its lane, and the evidence for and against.
 
-    Whatever is wrong with a field is answered as a warning and scored; only a shipment without `shipment_id`, without
-    a goods item, or with a number that is not finite is refused (422).
+    An invalid field is scored as missing and reported as a warning. A shipment without `shipment_id`, without a goods item, or
+    with a number that is not finite is refused (422).
     """
     state = state_of(request)
     record = await read_json(request, state.settings.max_score_bytes)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
-        _within("items", len(record["items"]), state.settings.max_items, "goods items")
+        _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
     answer = await state.scorer.one(record, options)
     if answer.result is None:
-        note(request, scored=0, refused=1, model=answer.digest[:12])
+        add_log_fields(request, scored=0, refused=1, model=answer.digest[:12])
         errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]
-        told = "; ".join(
+        problems_text = "; ".join(
             f"{error['field']}: {error['problem']}" if error["field"] else error["problem"] for error in errors
         )
-        raise Unprocessable(f"The shipment cannot be read: {told}.", errors=errors)
-    note(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
-    return JsonBytes(written([answer.result], lambda answers: answers[0]))
+        raise Unprocessable(f"The shipment cannot be read: {problems_text}.", errors=errors)
+    add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
+    return PlainJson(answer.result)
 
 
 @router.post(
@@ -62,8 +61,8 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     ),
 )
 async def score_batch(request: Request, options: ScoreOptions) -> Response:
-    """Scores in the order of the request. Shipments that cannot be read stand in `rejected` with their index and do not
-    hold up the others: 200 if any was scored, 422 if none could be. Later shipments see earlier ones as history, as
+    """Score shipments in the order of the request. `rejected` lists those that cannot be read, by their index; they do not
+    affect the others. The status is 200 if any shipment was scored, else 422. Later shipments see earlier ones as history, as
     if they had been sent one after the other.
     """
     state = state_of(request)
@@ -77,9 +76,9 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
     if not records:
         problem = "at least one shipment is needed"
         raise Unprocessable(f"The batch is empty: {problem}.", errors=[{"field": "shipments", "problem": problem}])
-    _within("shipments", len(records), state.settings.max_batch_shipments, "shipments")
+    _check_count("shipments", len(records), state.settings.max_batch_shipments, "shipments")
     outcome, digest = await state.scorer.batch(records, options)
-    note(request, scored=len(outcome.results), refused=len(outcome.refused), model=digest[:12])
+    add_log_fields(request, scored=len(outcome.results), refused=len(outcome.refused), model=digest[:12])
     rejected = [refused.to_json() for refused in outcome.refused]
     if not outcome.results:
         errors = [
@@ -87,15 +86,15 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
             for refused in outcome.refused
             for problem in refused.problems
         ]
-        raise Unprocessable("None of the shipments can be read.", errors=errors, extra={"rejected": rejected})
-    return JsonBytes(written(outcome.results, lambda answers: {"results": answers, "rejected": rejected}))
+        raise Unprocessable("No shipment of the batch can be read.", errors=errors, extra={"rejected": rejected})
+    return PlainJson({"results": outcome.results, "rejected": rejected})
 
 
-#: By path, for requests that need no routing (`service.api.direct`).
+#: Endpoints by path, for `service.api.direct`.
 ENDPOINTS: Final = {"/v1/score": score_one, "/v1/score/batch": score_batch}
 
 
-def _within(field: str, count: int, limit: int, what: str) -> None:
+def _check_count(field: str, count: int, limit: int, what: str) -> None:
     if count > limit:
-        problem = f"at most {limit:,} {what} are read at once, got {count:,}"
+        problem = f"at most {limit:,} {what} are accepted at once, got {count:,}"
         raise TooLarge(f"{field}: {problem}.", errors=[{"field": field, "problem": problem}])

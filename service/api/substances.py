@@ -1,7 +1,7 @@
-"""``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``.
+"""``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``: look up chemicals.
 
-A name may need the reader of systematic names, which takes milliseconds and answers one at a time, so look-ups run in threads
-of their own number: names that take long hold up other names, never a score.
+A systematic name needs OPSIN, which takes milliseconds and reads one name at a time. Lookups therefore run in threads with a
+limit of their own, so that slow names delay other lookups but no score.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from service.api.answers import SubstanceAnswer, SubstanceAnswers
 from service.api.bodies import read_json
-from service.api.dependencies import JsonBytes, note, state_of
+from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
+from service.api.schemas import SubstanceAnswer, SubstanceAnswers
 from service.errors import NotFound, TooLarge, Unprocessable, shortened
 from service.examples import EXAMPLE_QUERIES
 from service.substances.answers import (
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/v1", tags=["substances"])
 
 
 def _checked(read: Callable[[str], object]) -> BeforeValidator:
-    """What ``read`` makes of a parameter; its complaint is told as it is."""
+    """Return a validator that parses a text parameter with ``read`` and keeps the message of its ValueError."""
 
     def validate(value: object) -> object:
         try:
@@ -62,7 +62,7 @@ Text = Annotated[
         max_length=MAX_QUERY,
         pattern=r"\S",
         description="A name in any of ten languages, a CAS number, SMILES, InChI or InChIKey, a systematic name, or a "
-        "description that holds one of them",
+        "description that contains one of them",
         openapi_examples={
             name: {"summary": summary, "value": text} for name, (summary, text) in EXAMPLE_QUERIES.items()
         },
@@ -71,13 +71,13 @@ Text = Annotated[
 AsOf = Annotated[
     date,
     _checked(read_day),
-    Query(default_factory=today, description="The law of that day; default: today, in UTC", examples=["2026-11-25"]),
+    Query(default_factory=today, description="Day whose law applies. Default: today, in UTC", examples=["2026-11-25"]),
 ]
 Jurisdiction = Annotated[
     str | None,
     _checked(read_jurisdiction),
     Query(
-        description="UN, EU, or an ISO 3166 code, subdivisions included; law of the Union applies to its members. "
+        description="UN, EU, or an ISO 3166 code, including subdivisions; EU law applies to EU members. "
         "Default: everywhere",
         json_schema_extra=_codes,
     ),
@@ -95,18 +95,18 @@ def _question(
 
 @router.get(
     "/substances",
-    summary="What a chemical is, and which law covers it",
+    summary="Look up a chemical and the law on it",
     response_model=SubstanceAnswer,
     responses=problems(422, 500),
 )
 async def substances(request: Request, question: Annotated[Question, Depends(_question)]) -> Response:
-    """The substance that a text declares or mentions, how it was recognised, its listings by name on the day, the class
-    definitions that its structure meets limb by limb, and what the law makes of both. That nothing was found is an
-    answer too (200, `kind` null), which says what was tried. A structure that only resembles a listed one is never a hit.
+    """Return the substance that a text declares or mentions, how it was recognised, its listings by name on the day, the class
+    definitions that its structure meets limb by limb, and the legal result. If nothing is found, the status is 200, `kind`
+    is null, and `evidence` lists what was tried. A structure that only resembles a listed one is never a hit.
     """
-    found = await _in_thread(request, partial(answer, question))
-    note(request, kind=found["kind"], hit=found["hit"])
-    return JsonBytes(found)
+    result = await _in_thread(request, partial(answer, question))
+    add_log_fields(request, kind=result["kind"], hit=result["hit"])
+    return PlainJson(result)
 
 
 @router.get(
@@ -119,19 +119,19 @@ async def substances(request: Request, question: Annotated[Question, Depends(_qu
     },
 )
 async def drawing(request: Request, q: Text) -> Response:
-    """The structure of the substance that a text declares or mentions; 404 where none is known."""
+    """Draw the structure of the substance that a text declares or mentions; 404 if no structure is known."""
     try:
-        drawn = await _in_thread(request, partial(drawing_of, q))
+        svg = await _in_thread(request, partial(drawing_of, q))
     except CannotDraw as error:
         raise NotFound(str(error)) from None
-    if drawn is None:
-        raise NotFound("No structure is known for what `q` names, so nothing can be drawn.")
-    return Response(drawn, media_type="image/svg+xml")
+    if svg is None:
+        raise NotFound("No structure is known for the substance in `q`, so it cannot be drawn.")
+    return Response(svg, media_type="image/svg+xml")
 
 
 @router.post(
     "/substances/batch",
-    summary="Up to 1,000 chemicals at once",
+    summary="Look up several chemicals",
     response_model=SubstanceAnswers,
     responses=problems(413, 415, 422, 500),
     openapi_extra=json_body(
@@ -149,35 +149,35 @@ async def drawing(request: Request, q: Text) -> Response:
     ),
 )
 async def substances_batch(request: Request) -> Response:
-    """Answers in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`: `chemical` false
-    says that the text is a goods description, in which an abbreviation needs chemical words beside it. A query that
-    cannot be read has a `problem` in its place and does not hold up the others.
+    """Return results in the order of the queries. A query is a text, or an object `{"q": ..., "chemical": ...}`. With
+    `chemical` false, the text is a goods description, in which an abbreviation counts only next to chemical words. A query
+    that cannot be read has a `problem` as its result and does not affect the others.
     """
     state = state_of(request)
     data = await read_json(request, state.settings.max_batch_bytes)
     queries = data.get("queries") if isinstance(data, dict) else None
     if not isinstance(queries, list) or not queries:
-        raise _refused("queries", 'an object {"queries": [...]} with at least one query is needed')
+        raise _unreadable("queries", 'an object {"queries": [...]} with at least one query is needed')
     limit = state.settings.max_substance_queries
     if len(queries) > limit:
-        problem = f"at most {limit:,} queries are read at once, got {len(queries):,}"
+        problem = f"at most {limit:,} queries are accepted at once, got {len(queries):,}"
         raise TooLarge(f"queries: {problem}.", errors=[{"field": "queries", "problem": problem}])
-    drawn = data.get("drawing")
-    if not isinstance(drawn, bool | None):
-        raise _refused("drawing", f"true or false is needed, got {shortened(drawn)}")
-    on = _read("as_of", read_day, data) or today()
+    draw = data.get("drawing")
+    if not isinstance(draw, bool | None):
+        raise _unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
+    day = _read("as_of", read_day, data) or today()
     place = _read("jurisdiction", read_jurisdiction, data)
 
-    def answers() -> list[dict[str, Any]]:
-        return [_answered(query, on, place, drawing=bool(drawn)) for query in queries]
+    def answer_all() -> list[dict[str, Any]]:
+        return [_result(query, day, place, drawing=bool(draw)) for query in queries]
 
-    results = await _in_thread(request, answers)
-    note(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
-    return JsonBytes({"results": results})
+    results = await _in_thread(request, answer_all)
+    add_log_fields(request, queries=len(results), hits=sum(result.get("hit", False) for result in results))
+    return PlainJson({"results": results})
 
 
-def _answered(query: object, on: date, place: str | None, *, drawing: bool) -> dict[str, Any]:
-    """The answer to one query of a batch, or what is wrong with it."""
+def _result(query: object, day: date, place: str | None, *, drawing: bool) -> dict[str, Any]:
+    """Return the result of one query of a batch, or its problem."""
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
     text, chemical = members.get("q"), members.get("chemical", True)
     problem = ""
@@ -186,11 +186,11 @@ def _answered(query: object, on: date, place: str | None, *, drawing: bool) -> d
     elif not text.strip():
         problem = "q: is blank; a name, an identifier, a structure or a description is needed"
     elif len(text) > MAX_QUERY:
-        problem = f"q: has {len(text):,} characters; at most {MAX_QUERY:,} are read"
+        problem = f"q: has {len(text):,} characters; at most {MAX_QUERY:,} are accepted"
     elif not isinstance(chemical, bool):
         problem = f"chemical: true or false is needed, got {shortened(chemical)}"
     else:
-        return answer(Question(text, on, place, chemical=chemical, drawing=drawing))
+        return answer(Question(text, day, place, chemical=chemical, drawing=drawing))
     return {"query": text[:MAX_QUERY] if isinstance(text, str) else None, "problem": problem}
 
 
@@ -201,10 +201,10 @@ def _read(field: str, read: Callable[[str], T], data: Mapping[str, Any]) -> T | 
     try:
         return read(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise _refused(field, f"{error}; got {shortened(value)}") from None
+        raise _unreadable(field, f"{error}; got {shortened(value)}") from None
 
 
-def _refused(field: str, problem: str) -> Unprocessable:
+def _unreadable(field: str, problem: str) -> Unprocessable:
     return Unprocessable(
         f"The queries cannot be read: {field}: {problem}.", errors=[{"field": field, "problem": problem}]
     )

@@ -1,7 +1,7 @@
-"""An uploaded file, kept in a temporary file without a name until it is scored.
+"""Uploaded files, stored in an unnamed temporary file until they are scored.
 
-Nameless (``O_TMPFILE`` where the system has it) so that nothing is left behind, however the request, the worker or the
-machine ends. Gzip, of the transfer or of the file, is undone on the way in: the limit holds for what it unpacks to.
+The file is unnamed (``O_TMPFILE`` where the system has it), so nothing is left behind if the request, the worker or the
+machine fails. Gzip, of the transfer or of the file, is unpacked on arrival; the size limit applies to the unpacked bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.requests import Request
 from service.api.bodies import GZIP_MAGIC, Gunzip, content_coding, media_type, received, too_large
 from service.errors import NotAcceptedMedia, Unprocessable
 
-#: Collected before one trip to a thread; smaller trips cost more than the writing.
-_AT_ONCE: Final = 1024 * 1024
+#: Bytes collected before a thread writes them; for smaller pieces the thread switch costs more than the write.
+_WRITE_BYTES: Final = 1024 * 1024
 _MAX_PART_HEADER: Final = 8192
-#: A form is a little larger than the file in it.
+#: Bytes of a multipart form around the file in it.
 _FORM_ALLOWANCE: Final = 64 * 1024
 CSV_TYPES: Final = frozenset(
     {"text/csv", "application/csv", "text/tab-separated-values", "text/plain", "application/vnd.ms-excel"}
@@ -30,7 +30,7 @@ GZIP_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
 class _Spool:
-    """Bytes in, unpacked bytes in the file, never more than the limit."""
+    """Writes the unpacked bytes of an upload to a file, up to a limit."""
 
     def __init__(self, file: BinaryIO, limit: int, *, coded: bool) -> None:
         self._file = file
@@ -42,11 +42,15 @@ class _Spool:
         self._head: bytes | None = b""
 
     def expect_form(self, boundary: bytes) -> None:
+        """Treat the upload as a multipart form."""
         self._form = _FilePart(boundary)
 
     def feed(self, data: bytes) -> None:
-        """Raises:
-        TooLarge, Unprocessable: over the limit; damaged gzip or multipart.
+        """Write the next bytes of the upload.
+
+        Raises:
+            TooLarge: the upload is over the limit.
+            Unprocessable: the gzip data or the multipart form is damaged.
         """
         for part in self._coding.feed(data) if self._coding else (data,):
             if self._form is None:
@@ -56,15 +60,17 @@ class _Spool:
                     self._content(piece)
 
     def finish(self) -> None:
-        """Raises:
-        Unprocessable: it was cut off, or there is nothing in it.
+        """Check that the upload is complete and rewind the file.
+
+        Raises:
+            Unprocessable: the upload is cut off or empty.
         """
         if self._coding:
             self._coding.finish()
         if self._form is not None:
             self._form.finish()
         if self._head:
-            # Fewer bytes than gzip's mark has.
+            # The whole upload is shorter than gzip's magic number.
             head, self._head = self._head, None
             self._write(head)
         if self._inner:
@@ -92,15 +98,15 @@ class _Spool:
 
 
 class _FilePart:
-    """The first part with a file name of a multipart form; other parts are passed over."""
+    """Extracts the first part with a file name from a multipart form and skips the others."""
 
     def __init__(self, boundary: bytes) -> None:
         self._pieces: list[bytes] = []
         self._header = b""
         self._value = b""
-        self._inside = False
-        self._found = False
-        self._ended = False
+        self._in_file = False
+        self._seen_file = False
+        self._complete = False
         self._parser = MultipartParser(
             boundary,
             {
@@ -122,11 +128,13 @@ class _FilePart:
         return pieces
 
     def finish(self) -> None:
-        if not self._ended:
-            raise Unprocessable("The multipart form ends before its last boundary: it was cut off.")
-        if not self._found:
+        if not self._complete:
+            raise Unprocessable("The multipart form has no final boundary: it was cut off.")
+        if not self._seen_file:
             problem = "a part with a file name is needed"
-            raise Unprocessable(f"The form holds no file: {problem}.", errors=[{"field": "file", "problem": problem}])
+            raise Unprocessable(
+                f"The form contains no file: {problem}.", errors=[{"field": "file", "problem": problem}]
+            )
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -141,40 +149,46 @@ class _FilePart:
             raise Unprocessable(f"A header of the multipart form is longer than {_MAX_PART_HEADER} bytes.")
 
     def _on_header_end(self) -> None:
-        if self._header.lower() == b"content-disposition" and not self._found:
+        if self._header.lower() == b"content-disposition" and not self._seen_file:
             _, options = parse_options_header(self._value)
-            self._inside = b"filename" in options
-            self._found = self._inside
+            self._in_file = b"filename" in options
+            self._seen_file = self._in_file
         self._header = self._value = b""
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._inside:
+        if self._in_file:
             self._pieces.append(data[start:end])
 
     def _on_part_end(self) -> None:
-        self._inside = False
+        self._in_file = False
 
     def _on_end(self) -> None:
-        self._ended = True
+        self._complete = True
 
 
 async def receive_file(request: Request, limit: int, folder: Path | None) -> BinaryIO:
-    """The uploaded CSV, unpacked, at its beginning; the caller closes it, and then it is gone.
+    """Receive an uploaded CSV into an unnamed temporary file and return the file, unpacked and rewound.
+
+    The caller closes the file, which deletes it.
+
+    Args:
+        limit: most bytes of the body and of the unpacked file.
+        folder: folder of the temporary file; None: the system's.
 
     Raises:
-        TooLarge: the body, or what it unpacks to, is larger than ``limit`` bytes.
-        NotAcceptedMedia: neither CSV, nor gzip, nor a multipart form.
-        Unprocessable: empty, cut off, or a form without a file.
+        TooLarge: the body or the unpacked file exceeds ``limit``.
+        NotAcceptedMedia: the upload is neither CSV nor gzip nor a multipart form.
+        Unprocessable: the upload is empty or cut off, or the form contains no file.
     """
     kind, parameters = media_type(request.headers)
     coded = content_coding(request.headers) == "gzip"
     boundary = parameters.get("boundary", "").encode("latin-1", "replace")
     if kind == "multipart/form-data":
         if not boundary or len(boundary) > 70:
-            raise Unprocessable("The multipart form names no boundary of 1 to 70 characters in its Content-Type.")
+            raise Unprocessable("The Content-Type of the multipart form needs a boundary of 1 to 70 characters.")
     elif kind and kind not in CSV_TYPES and kind not in GZIP_TYPES and kind != "application/octet-stream":
         raise NotAcceptedMedia(
-            f"Content-Type {kind!r} is not read here; send text/csv, application/gzip or a multipart/form-data file.",
+            f"Content-Type {kind!r} is not supported; send text/csv, application/gzip or a multipart/form-data file.",
             headers={"Accept": "text/csv, application/gzip, multipart/form-data"},
         )
     file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
@@ -182,22 +196,22 @@ async def receive_file(request: Request, limit: int, folder: Path | None) -> Bin
         spool = _Spool(file, limit, coded=coded)
         if kind == "multipart/form-data":
             spool.expect_form(boundary)
-        waiting: list[bytes] = []
+        unwritten: list[bytes] = []
         size = 0
         async for chunk in received(request, limit, allowance=_FORM_ALLOWANCE):
-            waiting.append(chunk)
+            unwritten.append(chunk)
             size += len(chunk)
-            if size >= _AT_ONCE:
-                await to_thread.run_sync(spool.feed, b"".join(waiting))
-                waiting, size = [], 0
-        await to_thread.run_sync(_last, spool, b"".join(waiting))
+            if size >= _WRITE_BYTES:
+                await to_thread.run_sync(spool.feed, b"".join(unwritten))
+                unwritten, size = [], 0
+        await to_thread.run_sync(_write_rest, spool, b"".join(unwritten))
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _last(spool: _Spool, data: bytes) -> None:
+def _write_rest(spool: _Spool, data: bytes) -> None:
     if data:
         spool.feed(data)
     spool.finish()

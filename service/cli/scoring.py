@@ -48,16 +48,13 @@ def score(
 ) -> int:
     """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
     from features.compiled import slowness
-    from features.readers.source import is_parquet
     from service.cli.common import load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
-    from service.memory import arrow_alone, keep_memory_small
+    from service.memory import keep_memory_small
     from service.substances.chemistry import chemistry
 
     keep_memory_small()
-    if not is_parquet(source):
-        arrow_alone()
     report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
     console = to_stderr()
     problem = chemistry()["problem"]
@@ -98,12 +95,12 @@ def score_into(
     from service.cli.common import environment
     from service.cli.console import row_progress
     from service.files.batch import score_file
-    from service.memory import settled
+    from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
     settings = environment()
     set_up(settings)
-    with settled(), row_progress(source.name) as progress:
+    with long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
             source,
             target,

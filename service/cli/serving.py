@@ -19,17 +19,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C; its documentation is at /docs."""
-    import gc
-
-    # Nothing that starting makes is garbage; the application turns the collector on once it is ready.
-    gc.disable()
-    try:
-        _serve(host, port, workers)
-    finally:
-        gc.enable()
-
-
-def _serve(host: str | None, port: int | None, workers: int | None) -> None:
     from models.bundle.bundle import verify
     from models.bundle.store import ModelStore, resolve
     from service.cli.common import environment

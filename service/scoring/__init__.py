@@ -1,1 +1,1 @@
-"""Scoring of requests by the model in service."""
+"""Scoring of JSON requests by the model in service, and the exchange of that model."""

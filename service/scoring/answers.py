@@ -1,8 +1,9 @@
-"""Shipments of a request become answers: the one path of ``/v1/score``, ``/v1/score/batch`` and the warm-up."""
+"""Scoring of JSON records, shared by ``/v1/score``, ``/v1/score/batch`` and the warm-up."""
 
 from __future__ import annotations
 
 import time
+import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +14,17 @@ from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
 from features.manifest.records import Record, read_record
 from features.table.table import ManifestTable
-from service.identifiers import new_ids
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
     from models.scoring.scores import Scores
     from models.scoring.settings import ScoreSettings
     from service.scoring.live_history import LiveHistory
-    from service.scoring.model_host import Served
+    from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]
 
-#: ACAS referral codes of the lanes. DNL (6H, do not load) is a person's decision and is never proposed.
+#: ACAS referral by lane. DNL (6H, do not load) is a person's decision, so the service never proposes it.
 ACAS_ACTIONS: Final[dict[str, dict[str, str] | None]] = {
     "red": {"code": "8H", "name": "RFS"},
     "yellow": {"code": "7H", "name": "RFI"},
@@ -34,11 +34,12 @@ ACAS_ACTIONS: Final[dict[str, dict[str, str] | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller asked for.
+    """Options of a request.
 
     Attributes:
-        update_history: whether these shipments become part of the live history.
-        actions: add the ACAS referral of the lane.
+        explain: shipments to explain: none, those shown (red and yellow), or all.
+        update_history: whether the shipments become part of the live history.
+        actions: ``acas`` adds the ACAS referral of the lane.
     """
 
     explain: Explain = "shown"
@@ -48,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RefusedShipment:
-    """A shipment of a request that cannot be read."""
+    """A shipment that cannot be read; ``index`` is its position in the request."""
 
     index: int
     shipment_id: str | None
@@ -64,7 +65,7 @@ class RefusedShipment:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Answers in the order of the request, what was refused, and the scores behind the answers."""
+    """Result of a request: answers in its order, refused shipments by index, and the scores of each table."""
 
     results: list[dict[str, Any]]
     refused: list[RefusedShipment]
@@ -72,7 +73,7 @@ class Outcome:
 
 
 def score(
-    served: Served,
+    served: ServedModel,
     records: Sequence[object],
     options: Options,
     settings: ScoreSettings,
@@ -80,49 +81,52 @@ def score(
     max_items: int,
     receipt: int | None = None,
 ) -> Outcome:
-    """Score parsed JSON records as one table; each record that can be read gets its own answer.
+    """Score parsed JSON records as one table. Each readable record is a shipment and gets its own answer.
 
     Args:
-        max_items: a shipment of more goods items is refused.
-        receipt: seconds since the epoch that fill a missing ``declared_at``; default now.
+        max_items: limit of goods items per shipment; larger shipments are refused.
+        receipt: time for a missing ``declared_at``, in seconds since the epoch; default: now.
     """
     received = int(time.time()) if receipt is None else receipt
     refused: list[RefusedShipment] = []
-    read: list[tuple[int, Record]] = []
+    readable: list[tuple[int, Record]] = []
     for index, record in enumerate(records):
         try:
             shipment = read_record(record)
             if len(shipment.items) > max_items:
-                problem = f"hold {len(shipment.items):,} goods items; at most {max_items:,} are read"
+                problem = f"got {len(shipment.items):,} goods items; at most {max_items:,} are accepted"
                 raise Refused([Problem("items", problem)], shipment.shipment_id)
-            read.append((index, shipment))
+            readable.append((index, shipment))
         except Refused as error:
             refused.append(RefusedShipment(index, error.shipment_id, error.problems))
-    shipments = [shipment for _, shipment in read]
+    shipments = [shipment for _, shipment in readable]
     table = ManifestTable.from_records(shipments, receipt=received)
     if table.refused.any():
-        problems = _problems_by_shipment(table, shipments)
-        refused += [RefusedShipment(read[k][0], shipments[k].shipment_id, found) for k, found in problems.items()]
-        refused.sort(key=lambda one: one.index)
-        shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems]
+        problems_of = _problems_by_shipment(table, shipments)
+        refused += [
+            RefusedShipment(readable[k][0], shipments[k].shipment_id, problems) for k, problems in problems_of.items()
+        ]
+        refused.sort(key=lambda shipment: shipment.index)
+        shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
         table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return Outcome([], refused, [])
-    tables = [table] if table.n_shipments == len(shipments) else _parted(table, shipments, received)
+    tables = [table] if table.n_shipments == len(shipments) else _tables_of_distinct(table, shipments, received)
     history: LiveHistory | History = served.history
     update = options.update_history
     if len(tables) > 1 and not update:
-        # Later parts still see the earlier ones, on a copy that is thrown away.
+        # Later tables must see earlier ones as history, so update a copy and drop it.
         history, update = served.history.copy(), True
     for part in tables:
         served.model.space.warn_of_further(part)
-    # The live history has what a model needs of a history, behind its lock.
     advanced = cast("History", history)
     scores = [
         served.model.score(part, advanced, update_history=update, explain=options.explain, settings=settings)
         for part in tables
     ]
-    results = [answer for part in scores for answer in part.answers(decision_ids=new_ids(len(part)))]
+    results = [
+        answer for part in scores for answer in part.answers(decision_ids=[str(uuid.uuid4()) for _ in range(len(part))])
+    ]
     if options.actions == "acas":
         for result in results:
             result["action"] = ACAS_ACTIONS[result["lane"]]
@@ -134,33 +138,33 @@ def _first_rows(shipments: Sequence[Record]) -> list[int]:
 
 
 def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> dict[int, list[Problem]]:
-    """Position of a shipment -> why it cannot be read, with the field as the request calls it."""
+    """Return the problems of each refused shipment by its position; fields have the names of the request."""
     first_rows = _first_rows(shipments)
-    found: dict[int, list[Problem]] = {}
+    by_shipment: dict[int, list[Problem]] = {}
     for row, problems in sorted(table.refusals().items()):
         k = bisect_right(first_rows, row) - 1
         for problem in problems:
-            of_item = problem.field in FIELD and FIELD[problem.field].level is Level.ITEM
-            where = f"items[{row - first_rows[k]}]." if of_item else ""
-            told = Problem(where + problem.field, problem.problem)
-            # A shipment's own field stands on each of its rows.
-            if told not in found.setdefault(k, []):
-                found[k].append(told)
-    return found
+            is_item_field = problem.field in FIELD and FIELD[problem.field].level is Level.ITEM
+            prefix = f"items[{row - first_rows[k]}]." if is_item_field else ""
+            renamed = Problem(prefix + problem.field, problem.problem)
+            # A field of the shipment has the same problem on each of its rows.
+            if renamed not in by_shipment.setdefault(k, []):
+                by_shipment[k].append(renamed)
+    return by_shipment
 
 
-def _parted(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
-    """Tables between which neighbours of one ``shipment_id`` are parted.
+def _tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
+    """Split shipments into tables in which no neighbours share a ``shipment_id``.
 
-    In a file they would be one shipment. In a request each record is one, and a record sent twice must not become a
-    shipment of twice the goods.
+    In a table, neighbouring rows of one ``shipment_id`` form one shipment. In a request each record is a shipment, so a
+    record sent twice must not become one shipment with twice the goods.
     """
     parts: list[list[Record]] = []
-    before = -1
+    previous = -1
     for first_row, shipment in zip(_first_rows(shipments), shipments, strict=True):
-        part_of = int(table.shipment[first_row])
-        if part_of == before or not parts:
+        number = int(table.shipment[first_row])
+        if number == previous or not parts:
             parts.append([])
         parts[-1].append(shipment)
-        before = part_of
+        previous = number
     return [ManifestTable.from_records(part, receipt=received) for part in parts]

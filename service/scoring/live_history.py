@@ -1,7 +1,7 @@
-"""The history a service keeps: one at a time may advance it.
+"""The live history of a service: a history with a lock.
 
-Single requests advance it on the event loop, CSV files in threads. Each `advance` sees and adds whole tables only, so
-requests may come between the chunks of a file but never inside one.
+Single requests advance it on the event loop, CSV files in threads. Each `advance` covers a whole table, so a request may
+come between two chunks of a file but never within one.
 """
 
 from __future__ import annotations
@@ -15,30 +15,29 @@ if TYPE_CHECKING:
 
 
 class LiveHistory:
-    """A `History` with a lock around it; stands in for one where a model scores."""
+    """A `History` that several threads may advance."""
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._began_at = history.sequence
+        self._first_sequence = history.sequence
         self._lock = threading.Lock()
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
-        """As `History.advance`, alone."""
+        """Call `History.advance` while holding the lock."""
         with self._lock:
             return self._history.advance(table, update=update)
 
     def copy(self) -> History:
-        """A private copy of the present state."""
+        """Return a copy of the present state."""
         with self._lock:
             return self._history.copy()
 
-    def goes_on_after(self, snapshot: History) -> bool:
-        """Whether this history should go on under a model that came with ``snapshot``.
+    def supersedes(self, snapshot: History) -> bool:
+        """Return whether to keep this history under a new model instead of that model's ``snapshot``.
 
-        It should when something was scored since it began and it has seen as late a shipment as the snapshot has:
-        then the snapshot knows nothing of the newest traffic. Any two histories in one process are of one version,
-        since a bundle with another is refused. Results of inspections that only the snapshot knows come into use with
-        the next start.
+        True if shipments were scored since this history began and its newest shipment is at least as late as the
+        snapshot's: the snapshot then lacks the newest traffic. Both have one version, because a bundle with another
+        version is refused. Inspection results that only the snapshot contains take effect at the next start.
         """
         with self._lock:
-            return self._history.sequence != self._began_at and self._history.watermark >= snapshot.watermark
+            return self._history.sequence != self._first_sequence and self._history.watermark >= snapshot.watermark

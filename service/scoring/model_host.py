@@ -1,11 +1,11 @@
-"""Holds the model that answers, and changes it while the service runs.
+"""The model in service, and its exchange while the service runs.
 
-Model and history are one immutable `Served`, exchanged in one assignment: a request takes the reference once and is
-answered by that model from start to end. Each worker process watches the pointer of the store for itself.
+Model and history form one immutable `ServedModel`, which one assignment exchanges. A request takes the reference once, so one
+model scores it from start to end. Each worker process watches the store's pointer itself.
 
-A new bundle is loaded and warmed in a thread beside the old one. When it is refused, the old one goes on answering,
-and that is said in the log, in the metrics, in ``/readyz`` and in ``/v1/model``. A service that has no sound bundle
-at its start answers 503 and goes on watching: to serve another model than the office chose would be a silent failure.
+A thread loads and warms a new bundle beside the old one. If the new bundle is refused, the old one stays in service, and the
+log, the metrics, ``/readyz`` and ``/v1/model`` report the refusal. A service without a sound bundle at its start answers 503
+and keeps watching: serving a model that the office did not choose would be a silent failure.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Served:
-    """What one request is answered with.
+class ServedModel:
+    """The model and the history that score a request.
 
     Attributes:
-        history: the live history; requests served by different models during a change may share it.
-        folder: where the bundle was loaded from.
-        since: when it began to answer, ISO 8601, UTC.
-        history_from: ``snapshot`` (the bundle's) or ``carried over`` (the live one of the model before).
+        history: the live history; two models may share it during an exchange.
+        folder: folder of the bundle.
+        since: start of its service, ISO 8601, UTC.
+        history_from: ``snapshot`` (the bundle's) or ``carried over`` (the live history of the previous model).
     """
 
     model: RiskModel
@@ -49,7 +49,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A bundle that the pointer names and that is not served."""
+    """A refused bundle that the store's pointer names, with its problems."""
 
     folder: str
     problems: tuple[str, ...]
@@ -60,51 +60,54 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model, and the state of the bundle that it was loaded from."""
+class LoadedModel:
+    """A model, and the signature of the bundle that it was loaded from."""
 
     model: RiskModel
-    seen: object
+    signature: object
 
 
-def load_current(store: ModelStore) -> Loaded:
-    """The model that the store points at, or the bundled champion.
+def load_current(store: ModelStore) -> LoadedModel:
+    """Load the model that the store points at, or the bundled champion.
 
     Raises:
         BundleRefused, StoreError: see `models.bundle.store.ModelStore.load`.
     """
-    seen = _signature(store.current() or champion_dir())
-    return Loaded(store.load(), seen)
+    signature = _signature(store.current() or champion_dir())
+    return LoadedModel(store.load(), signature)
 
 
 class ModelHost:
-    """Loads, serves, watches.
+    """Loads the model in service and watches the store for another.
 
     Args:
-        store: where `promote`, `pull` and `rollback` put bundles; the bundled champion while it is empty.
-        warm_up: scores something with a model that is about to answer, so that no request is the slow first one. It may
-            raise ValueError when the model cannot score here, which refuses the bundle.
-        loaded: spares the first load, if the bundle is still the one that the store points at.
+        store: the store that `promote`, `pull` and `rollback` write to. While it is empty, the bundled champion serves.
+        warm_up: scores shipments with a new model before it serves. An exception refuses the bundle.
+        loaded: a model loaded earlier, used at the first check if the store still points at its bundle.
     """
 
     def __init__(
-        self, store: ModelStore, metrics: Metrics, warm_up: Callable[[Served], None], loaded: Loaded | None = None
+        self,
+        store: ModelStore,
+        metrics: Metrics,
+        warm_up: Callable[[ServedModel], None],
+        loaded: LoadedModel | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._warm_up = warm_up
         self._loaded = loaded
-        self._served: Served | None = None
-        self._seen: object = None
+        self._served: ServedModel | None = None
+        self._signature: object = None
         self._log = logger()
         self.refused: Refusal | None = None
 
     @property
-    def served(self) -> Served:
-        """The model that answers now.
+    def served(self) -> ServedModel:
+        """The model in service.
 
         Raises:
-            NotReady: none is loaded; says why.
+            NotReady: no model is loaded; the error says why.
         """
         if self._served is None:
             problems = self.refused.problems if self.refused else ("the model is still being loaded",)
@@ -116,31 +119,31 @@ class ModelHost:
         return self._served is not None
 
     def check(self) -> bool:
-        """Look at the pointer once and change the model if it asks for another; returns whether the model was changed.
+        """Check the pointer once, exchange the model if it names another, and return whether the model was exchanged.
 
-        Blocks while a bundle loads; nothing but the final exchange is visible to requests meanwhile.
+        Blocks while a bundle loads. Requests see only the final exchange.
         """
         try:
             folder = self._store.current() or champion_dir()
         except StoreError as error:
-            self._refuse(str(self._store.root), (str(error),), seen=str(error))
+            self._refuse(str(self._store.root), (str(error),), str(error))
             return False
-        seen = _signature(folder)
-        if seen == self._seen:
+        signature = _signature(folder)
+        if signature == self._signature:
             return False
         try:
-            served = self._load(folder, seen)
+            served = self._load(folder, signature)
             if served is not None:
                 self._warm_up(served)
         except BundleRefused as error:
-            self._refuse(str(folder), tuple(error.problems), seen)
+            self._refuse(str(folder), tuple(error.problems), signature)
             return False
         except Exception as error:
-            # Whatever it is: a bundle that cannot be loaded or cannot score once must not take the place of one that can.
+            # A bundle that fails to load or to score for any reason must not replace one that works.
             self._log.error("model_check_failed", folder=str(folder), exc_info=error)
-            self._refuse(str(folder), (f"{type(error).__name__}: {error}",), seen)
+            self._refuse(str(folder), (f"{type(error).__name__}: {error}",), signature)
             return False
-        self._seen = seen
+        self._signature = signature
         if self.refused is not None:
             self.refused = None
             self._metrics.model_refused.set(0)
@@ -151,7 +154,7 @@ class ModelHost:
 
     @contextlib.asynccontextmanager
     async def watching(self, every: float) -> AsyncIterator[None]:
-        """Look at the pointer now, and then every ``every`` seconds for as long as the context lasts."""
+        """Check the pointer now, and then every ``every`` seconds until the context ends."""
         await asyncio.to_thread(self.check)
         task = asyncio.create_task(self._watch(every), name="model-pointer")
         try:
@@ -167,21 +170,21 @@ class ModelHost:
             try:
                 await asyncio.to_thread(self.check)
             except Exception as error:
-                # A watcher that dies in silence would leave a service that can never be updated.
+                # If the watcher ended, the service could never be updated.
                 self._log.error("model_watch_failed", exc_info=error)
 
-    def _load(self, folder: Path, seen: object) -> Served | None:
-        """The bundle ready to serve; None when it is the one that already is."""
+    def _load(self, folder: Path, signature: object) -> ServedModel | None:
+        """Load the bundle; return None if its model is in service already."""
         loaded, self._loaded = self._loaded, None
-        model = loaded.model if loaded is not None and loaded.seen == seen else self._store.load()
+        model = loaded.model if loaded is not None and loaded.signature == signature else self._store.load()
         before = self._served
         if before is not None and before.model.digest == model.digest:
             return None
-        carried = before is not None and before.history.goes_on_after(model.history)
+        carried = before is not None and before.history.supersedes(model.history)
         history = before.history if before is not None and carried else LiveHistory(model.history.copy())
-        return Served(model, history, folder, _now(), "carried over" if carried else "snapshot")
+        return ServedModel(model, history, folder, _now(), "carried over" if carried else "snapshot")
 
-    def _exchange(self, served: Served) -> None:
+    def _exchange(self, served: ServedModel) -> None:
         before, self._served = self._served, served
         if before is not None:
             self._metrics.model.labels(*_identity(before)).set(0)
@@ -199,10 +202,10 @@ class ModelHost:
             replaces=before.model.digest if before else None,
         )
 
-    def _refuse(self, folder: str, problems: tuple[str, ...], seen: object) -> None:
-        if seen == self._seen:
+    def _refuse(self, folder: str, problems: tuple[str, ...], signature: object) -> None:
+        if signature == self._signature:
             return
-        self._seen = seen
+        self._signature = signature
         self.refused = Refusal(folder, problems, _now())
         self._metrics.model_refused.set(1)
         self._metrics.model_changes.labels("refused").inc()
@@ -214,13 +217,13 @@ class ModelHost:
         )
 
 
-def _identity(served: Served) -> tuple[str, str, str]:
+def _identity(served: ServedModel) -> tuple[str, str, str]:
     model = served.model
     return model.name, model.version, model.digest
 
 
 def _signature(folder: Path) -> tuple[object, ...]:
-    """Changes when the pointer names another folder, or when the folder's bundle was written anew."""
+    """Return a value that changes with the folder that the pointer names and when its bundle is rewritten."""
     try:
         state = (folder / "bundle.json").stat()
     except OSError:

@@ -1,9 +1,9 @@
-"""Where and with what the shipments of a request are scored.
+"""Scheduling of scoring: which shipments are scored together, and on which thread.
 
-A single one is scored on the event loop, which is quicker than handing it to a thread and back, and together with all single ones
-that keep coming in: one table of eight costs three times as much as one of one. Nobody is waited for once the loop has turned twice
-and brought no other, which takes microseconds, and each is answered as if it had come alone. A large batch goes to a thread, and
-so does what holds a systematic chemical name, which another program reads: nobody else need wait for it.
+The event loop scores single shipments, because handing one to a thread takes longer than scoring it. It scores those that
+arrive together as one table: a table of eight costs three times as much as a table of one. It waits until two turns
+bring no further shipment, which takes microseconds, and each shipment gets the answer that it would get alone. Threads score
+large batches, and shipments with a systematic chemical name, because they wait for OPSIN.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from features.manifest.problems import Problem
     from models.scoring.settings import ScoreSettings
     from service.metrics import Metrics
-    from service.scoring.model_host import ModelHost, Served
+    from service.scoring.model_host import ModelHost, ServedModel
 
-#: Shipments of a batch that are worth a thread: some 10 ms of work.
-_WORTH_A_THREAD: Final = 32
-#: Single shipments scored as one table: some 3 ms, in which the loop does nothing else.
-_MOST_TOGETHER: Final = 32
-#: Turns of the event loop that bring no further shipment before those that wait are scored. A request takes two from its arrival
-#: to its place among them. Whoever was answered a moment ago asks again while others are read: without these turns eight clients
-#: stay parted into those that ask together, and are scored in twice as many tables.
+#: Largest batch that the event loop scores itself, in shipments: about 10 ms of work.
+_MAX_BATCH_ON_LOOP: Final = 32
+#: Most single shipments in one table: about 3 ms, during which the event loop does nothing else.
+_MAX_TOGETHER: Final = 32
+#: Turns of the event loop without a further shipment before the pending ones are scored. A request needs two turns from its
+#: arrival to this queue. Clients just answered usually send again at once. With fewer turns, eight clients split into
+#: groups that stay apart, and scoring takes twice as many tables.
 _IDLE_TURNS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one shipment.
+    """The result of one shipment.
 
     Attributes:
-        result: the answer; None when the shipment was refused.
+        result: the answer as plain values; None if the shipment was refused.
         problems: why it was refused.
-        digest: of the model that answered.
+        digest: digest of the model.
     """
 
     result: dict[str, Any] | None
@@ -51,26 +51,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Pending:
     record: object
     options: Options
     answer: asyncio.Future[Answer]
 
 
 class Scorer:
-    """Scores the shipments of requests with the model that is served, and counts them. Used on the event loop only."""
+    """Scores the shipments of requests with the model in service, and counts them. For use on the event loop only."""
 
     def __init__(self, host: ModelHost, metrics: Metrics, settings: ScoreSettings, *, max_items: int) -> None:
         """
         Args:
-            max_items: a shipment of more goods items is refused.
+            max_items: limit of goods items per shipment; larger shipments are refused.
         """
         self._host = host
         self._metrics = metrics
         self._settings = settings
         self._max_items = max_items
-        self._waiting: list[_Waiting] = []
-        # One after the other: batches hold the interpreter for most of their time, and side by side only take it from each other.
+        self._pending: list[_Pending] = []
+        # A batch holds the interpreter lock most of the time, so parallel batches would only slow each other down.
         self._batches = CapacityLimiter(1)
 
     async def one(self, record: object, options: Options) -> Answer:
@@ -84,21 +84,21 @@ class Scorer:
             outcome = await to_thread.run_sync(partial(self._score, served, [record], options, via="score"))
             return _answers(outcome, served)[0]
         loop = asyncio.get_running_loop()
-        if not self._waiting:
+        if not self._pending:
             loop.call_soon(self._gather, 0, 0)
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append(_Waiting(record, options, answer))
+        self._pending.append(_Pending(record, options, answer))
         return await answer
 
     async def batch(self, records: list[Any], options: Options) -> tuple[Outcome, str]:
-        """Score parsed JSON records, each of which sees those before it as history; the model's digest besides.
+        """Score parsed JSON records, each with the earlier ones as history; also return the model's digest.
 
         Raises:
             NotReady: no model is loaded.
         """
         served = self._host.served
         work = partial(self._score, served, records, options, via="batch")
-        if len(records) > _WORTH_A_THREAD:
+        if len(records) > _MAX_BATCH_ON_LOOP:
             outcome = await to_thread.run_sync(work, limiter=self._batches)
         elif reads_names(records):
             outcome = await to_thread.run_sync(work)
@@ -106,42 +106,47 @@ class Scorer:
             outcome = work()
         return outcome, served.model.digest
 
-    def _gather(self, before: int, idle: int) -> None:
-        """Score those that wait once they are many, or have become no more for some turns: a turn ago they were ``before``."""
-        count = len(self._waiting)
-        idle = idle + 1 if count == before else 0
-        if count < _MOST_TOGETHER and idle < _IDLE_TURNS:
+    def _gather(self, previous: int, idle: int) -> None:
+        """Score the pending shipments if they are many or if their number has not grown for some turns.
+
+        Args:
+            previous: number of pending shipments one turn ago.
+            idle: turns without a new shipment.
+        """
+        count = len(self._pending)
+        idle = idle + 1 if count == previous else 0
+        if count < _MAX_TOGETHER and idle < _IDLE_TURNS:
             asyncio.get_running_loop().call_soon(self._gather, count, idle)
         else:
-            self._score_waiting()
+            self._score_pending()
 
-    def _score_waiting(self) -> None:
-        """Answer those that wait, in the order in which they came."""
-        taken, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
-        if self._waiting:
+    def _score_pending(self) -> None:
+        """Score pending shipments in the order of their arrival."""
+        group, self._pending = self._pending[:_MAX_TOGETHER], self._pending[_MAX_TOGETHER:]
+        if self._pending:
             asyncio.get_running_loop().call_soon(self._gather, 0, 0)
-        for options, group in groupby(taken, key=lambda one: one.options):
-            self._answer(list(group), options)
+        for options, same_options in groupby(group, key=lambda pending: pending.options):
+            self._answer(list(same_options), options)
 
-    def _answer(self, waiting: list[_Waiting], options: Options) -> None:
+    def _answer(self, pending: list[_Pending], options: Options) -> None:
         try:
             served = self._host.served
-            outcome = self._score(served, [one.record for one in waiting], options, via="score")
-            answered = list(zip(waiting, _answers(outcome, served), strict=True))
+            outcome = self._score(served, [shipment.record for shipment in pending], options, via="score")
+            answers = _answers(outcome, served)
         except Exception as error:
-            if len(waiting) > 1:
-                # Only the one at fault is to fail. Should the history know them by now, it will count them twice.
-                for one in waiting:
-                    self._answer([one], options)
-            elif not waiting[0].answer.done():
-                waiting[0].answer.set_exception(error)
+            if len(pending) > 1:
+                # Only the faulty shipment should fail. If the history was updated already, it counts the others twice.
+                for shipment in pending:
+                    self._answer([shipment], options)
+            elif not pending[0].answer.done():
+                pending[0].answer.set_exception(error)
             return
-        for one, answer in answered:
-            # Whoever asked may have been cancelled meanwhile.
-            if not one.answer.done():
-                one.answer.set_result(answer)
+        for shipment, answer in zip(pending, answers, strict=True):
+            # The request may have been cancelled meanwhile.
+            if not shipment.answer.done():
+                shipment.answer.set_result(answer)
 
-    def _score(self, served: Served, records: list[Any], options: Options, *, via: str) -> Outcome:
+    def _score(self, served: ServedModel, records: list[Any], options: Options, *, via: str) -> Outcome:
         outcome = score(served, records, options, self._settings, max_items=self._max_items)
         for scores in outcome.scores:
             self._metrics.scored(scores)
@@ -150,10 +155,10 @@ class Scorer:
         return outcome
 
 
-def _answers(outcome: Outcome, served: Served) -> list[Answer]:
-    """One for each record, in order."""
+def _answers(outcome: Outcome, served: ServedModel) -> list[Answer]:
+    """Return one answer per record, in the order of the request."""
     digest = served.model.digest
-    refused = {one.index: one.problems for one in outcome.refused}
+    refused = {shipment.index: shipment.problems for shipment in outcome.refused}
     results = iter(outcome.results)
     return [
         Answer(None, refused[index], digest) if index in refused else Answer(next(results), [], digest)

@@ -1,4 +1,4 @@
-"""A client of an application in this process, without a socket. Tests call it like any HTTP client."""
+"""HTTP client of an application in this process, without a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.api.dependencies import State
 
 
 class Client:
-    """Sends requests to a started application and waits for whole answers."""
+    """Sends requests to a started application and waits for complete responses."""
 
     def __init__(self, app: FastAPI, portal: BlockingPortal, raise_app_exceptions: bool) -> None:
         self.app = app
@@ -25,7 +25,7 @@ class Client:
 
     @property
     def state(self) -> State:
-        """What the application holds."""
+        """State of the application."""
         state: State = self.app.state.service
         return state
 
@@ -41,6 +41,6 @@ class Client:
 
 @contextmanager
 def serving(app: FastAPI, *, raise_app_exceptions: bool = True) -> Iterator[Client]:
-    """Start an application as a server would, give a client of it, and stop it."""
+    """Start an application as a server does, yield a client, and stop the application."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
         yield Client(app, portal, raise_app_exceptions)

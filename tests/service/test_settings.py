@@ -1,4 +1,4 @@
-"""Settings come from the environment, are checked at once, and are never read at import."""
+"""Settings come from the environment, are validated at once, and are not read at import."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import SecretStr, ValidationError
 from service.settings import Settings, from_environment, unknown_variables
 
 
-def test_nothing_listens_beyond_this_machine_unless_told_to() -> None:
+def test_the_default_host_is_the_loopback_address() -> None:
     assert Settings().host == "127.0.0.1"
 
 
-def test_the_environment_sets_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWAITER_PORT", "9000")
     monkeypatch.setenv("TIDEWAITER_BASE_RATES", '{"precursor": 3e-7}')
     monkeypatch.setenv("TIDEWAITER_MODELS_DIR", "/srv/models")
@@ -36,7 +36,7 @@ def test_the_environment_sets_and_the_command_line_wins(monkeypatch: pytest.Monk
         ("pointer_poll_seconds", 0, "greater than 0"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_at_once(name: str, value: object, words: str) -> None:
+def test_an_invalid_value_is_refused_at_once(name: str, value: object, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Settings(**{name: value})  # type: ignore[arg-type]
 
@@ -47,7 +47,7 @@ def test_the_random_key_is_not_shown() -> None:
     assert settings.score_settings().random_key == "a key of the office"
 
 
-def test_importing_the_service_reads_no_setting() -> None:
+def test_importing_the_service_reads_no_settings() -> None:
     code = "import os; os.environ['TIDEWAITER_PORT'] = 'no port'; import service.app, service.cli, service.server"
     imported = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -55,7 +55,7 @@ def test_importing_the_service_reads_no_setting() -> None:
     assert (imported.returncode, imported.stderr) == (0, "")
 
 
-def test_a_misspelt_setting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWAITER_RANDOM_SHARE", "0")
     monkeypatch.setenv("TIDEWAITER_RANDOM_SHAER", "0.01")
     assert unknown_variables() == ["TIDEWAITER_RANDOM_SHAER"]

@@ -1,4 +1,4 @@
-"""Gzip is undone in small steps, whoever sends it."""
+"""Gzip is unpacked in small steps."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def unpacked(packed: bytes, step: int = 7) -> bytes:
 
 
 @pytest.mark.parametrize("step", [1, 7, 10_000])
-def test_members_one_after_another_and_padding_are_one_content(step: int) -> None:
+def test_several_members_and_padding_are_unpacked_as_one_body(step: int) -> None:
     packed = gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 20
     assert unpacked(packed, step) == b"one two"
 
 
-def test_what_follows_the_end_and_is_no_gzip_is_refused() -> None:
+def test_trailing_data_that_is_not_gzip_is_refused() -> None:
     with pytest.raises(Unprocessable, match="gzip"):
         unpacked(gzip.compress(b"one") + b"more")
 
 
-def test_a_hundred_megabytes_of_zeros_never_stand_in_memory_at_once() -> None:
+def test_a_large_body_is_never_in_memory_as_a_whole() -> None:
     packed = gzip.compress(bytes(100_000_000))
     gunzip = Gunzip()
     tracemalloc.start()

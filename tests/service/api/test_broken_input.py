@@ -1,4 +1,4 @@
-"""What broken input gets: an answer in one form that names what is wrong, or a score with a warning."""
+"""Invalid input gets problem details that name the field, or a score with a warning."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def text(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-#: What is sent, and what comes back: status, kind of problem, field that is named, words of the detail.
+#: Body and headers sent; status, kind of problem, named field, and words of the detail received.
 # fmt: off
 REFUSED: dict[str, tuple[bytes, dict[str, str], int, str, str | None, str]] = {
-    "nothing": (b"", JSON, 422, "unreadable", None, "empty"),
+    "an empty body": (b"", JSON, 422, "unreadable", None, "empty"),
     "white space": (b" \n ", JSON, 422, "unreadable", None, "empty"),
     "no JSON": (b"shipment_id=1", JSON, 422, "unreadable", None, "line 1 column 1"),
     "JSON that breaks off": (text(shipment())[:-20], JSON, 422, "unreadable", None, "line 1 column"),
@@ -64,7 +64,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, str], int, str, str | None, str]] = {
     "an unknown character set": (
         b"{}", {"Content-Type": "application/json; charset=klingon"}, 415, "unsupported-media-type", None, "UTF-8",
     ),
-    "gzip that is none": (b"{}", {**JSON, "Content-Encoding": "gzip"}, 422, "unreadable", None, "gzip"),
+    "invalid gzip": (b"{}", {**JSON, "Content-Encoding": "gzip"}, 422, "unreadable", None, "gzip"),
     "gzip that breaks off": (
         gzip.compress(text(shipment()))[:-12], {**JSON, "Content-Encoding": "gzip"}, 422, "unreadable", None, "cut off",
     ),
@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, str], int, str, str | None, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_read_gets_a_problem_that_says_why(shared_client: Client, case: str) -> None:
+def test_an_unreadable_body_gets_a_problem_that_says_why(shared_client: Client, case: str) -> None:
     body, headers, status, kind, field, words = REFUSED[case]
     answer = shared_client.post("/v1/score", content=body, headers=headers)
     problem = answer.json()
@@ -94,26 +94,26 @@ def test_what_cannot_be_read_gets_a_problem_that_says_why(shared_client: Client,
         assert field in [error["field"] for error in problem["errors"]]
 
 
-#: What is scored all the same, and the field that is warned of.
+#: Shipment that is scored, and the field with a warning.
 WARNED: dict[str, tuple[dict[str, Any], str]] = {
     "a mass in words": (shipment(gross_mass_kg="two kilos"), "gross_mass_kg"),
     "a negative mass": (shipment(items=[{**ITEM, "net_mass_kg": -3}]), "net_mass_kg"),
     "an unknown channel": (shipment(channel="pigeon"), "channel"),
-    "a country that is none": (shipment(export_country="XQ"), "export_country"),
-    "a currency that is none": (shipment(currency="ZZZ"), "currency"),
-    "a time that is none": (shipment(declared_at="yesterday"), "declared_at"),
+    "an invalid country": (shipment(export_country="XQ"), "export_country"),
+    "an invalid currency": (shipment(currency="ZZZ"), "currency"),
+    "an invalid time": (shipment(declared_at="yesterday"), "declared_at"),
     "a time far ahead": (shipment(declared_at="2199-01-01"), "declared_at"),
     "a CAS number with a wrong check digit": (shipment(items=[{**ITEM, "cas_number": "77-92-8"}]), "cas_number"),
-    "a heading that is none": (shipment(items=[{**ITEM, "hs_code": "abc"}]), "hs_code"),
+    "an invalid heading": (shipment(items=[{**ITEM, "hs_code": "abc"}]), "hs_code"),
     "a consignor that is a text": (shipment(consignor="Lianhe"), "consignor"),
-    "a field nobody knows": (shipment(colour="red"), "colour"),
+    "an unknown field": (shipment(colour="red"), "colour"),
     "an object where a text belongs": (shipment(agent_name={"a": 1}), "agent_name"),
     "an item that is null beside a good one": (shipment(items=[ITEM, None]), "items[1]"),
 }
 
 
 @pytest.mark.parametrize("case", WARNED)
-def test_what_is_only_odd_is_scored_with_a_warning(shared_client: Client, case: str) -> None:
+def test_an_invalid_field_is_scored_with_a_warning(shared_client: Client, case: str) -> None:
     body, field = WARNED[case]
     answer = shared_client.post("/v1/score?update_history=false", json=body)
     assert answer.status_code == 200, answer.text
@@ -133,7 +133,7 @@ def test_what_is_only_odd_is_scored_with_a_warning(shared_client: Client, case: 
         ("POST", "/v1/score?actions=arrest", 422, "actions"),
     ],
 )
-def test_a_wrong_address_or_parameter_gets_the_same_form(
+def test_an_unknown_path_or_an_invalid_parameter_gets_problem_details(
     shared_client: Client, method: str, path: str, status: int, words: str
 ) -> None:
     answer = shared_client.request(method, path)
@@ -145,13 +145,13 @@ def test_a_wrong_address_or_parameter_gets_the_same_form(
         assert answer.headers["allow"]
 
 
-def test_an_error_nobody_foresaw_shows_nothing_of_the_inside(
+def test_an_unexpected_exception_reveals_no_internals(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serving(create_app(settings), raise_app_exceptions=False) as client:
 
         def broken(*_: object, **__: object) -> None:
-            raise RuntimeError("the secret of the inside")
+            raise RuntimeError("an internal secret")
 
         monkeypatch.setattr("service.scoring.scorer.score", broken)
         answer = client.post("/v1/score", json=shipment(), headers={"X-Request-ID": "find-me"})
@@ -161,4 +161,4 @@ def test_an_error_nobody_foresaw_shows_nothing_of_the_inside(
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "find-me"
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
-    assert "the secret of the inside" in capfd.readouterr().err
+    assert "an internal secret" in capfd.readouterr().err

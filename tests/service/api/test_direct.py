@@ -1,23 +1,21 @@
-"""Requests whose query was read before go past the framework, and nobody can tell from the answers."""
+"""Requests with a cached query string bypass FastAPI's routing and get the same responses."""
 
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
 
-from service.api.dependencies import KnownQueries
-from service.identifiers import new_ids
+from service.api.dependencies import QueryCache
 from service.scoring.answers import Options
 from tests.service.api_client import Client
 from tests.service.conftest import shipment
 
 
 @pytest.fixture
-def framework(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Paths of the requests that went through the framework's router."""
+def routed_paths(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the requests that went through FastAPI's router."""
     seen: list[str] = []
     routed = client.app.router.__class__.__call__
 
@@ -30,7 +28,7 @@ def framework(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def plain(answer: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Status, headers and body, without what is new each time."""
+    """Return status, headers and body without random identifiers."""
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     body = {name: value for name, value in answer.json().items() if name not in ("decision_id", "request_id")}
     return answer.status_code, headers, body
@@ -40,22 +38,22 @@ WHAT_IF = "/v1/score?update_history=false"
 
 
 @pytest.mark.parametrize("query", ["", "&explain=all", "&actions=acas&explain=none", "&unknown=1"])
-def test_a_known_query_gets_the_answer_of_the_first(client: Client, framework: list[str], query: str) -> None:
+def test_a_cached_query_gets_the_same_response(client: Client, routed_paths: list[str], query: str) -> None:
     answers = [client.post(WHAT_IF + query, json=shipment()) for _ in range(3)]
-    assert framework == ["/v1/score"]
+    assert routed_paths == ["/v1/score"]
     assert plain(answers[0])[0] == 200
     assert plain(answers[1]) == plain(answers[0]) == plain(answers[2])
 
 
-def test_batches_and_single_shipments_know_the_same_queries(client: Client, framework: list[str]) -> None:
+def test_batches_and_single_shipments_share_the_cache(client: Client, routed_paths: list[str]) -> None:
     first = client.post(WHAT_IF, json=shipment()).json()
     batch = client.post("/v1/score/batch?update_history=false", json={"shipments": [shipment()]}).json()
-    assert framework == ["/v1/score"]
+    assert routed_paths == ["/v1/score"]
     assert batch["results"][0]["risk"] == first["risk"]
 
 
 @pytest.mark.parametrize("query", ["explain=some", "update_history=perhaps", "actions=ACAS", "explain=all&explain=no"])
-def test_a_wrong_query_is_refused_as_often_as_it_comes(client: Client, query: str) -> None:
+def test_an_invalid_query_is_refused_every_time(client: Client, query: str) -> None:
     answers = [client.post(f"/v1/score?{query}", json=shipment()) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert plain(answers[0]) == plain(answers[1])
@@ -73,12 +71,12 @@ def test_a_wrong_query_is_refused_as_often_as_it_comes(client: Client, query: st
     ],
     ids=["empty", "no JSON", "no shipment", "too large", "another type", "another coding"],
 )
-def test_errors_have_their_form_either_way(
-    client: Client, framework: list[str], body: bytes, headers: dict[str, str], status: int
+def test_errors_have_the_same_form_with_and_without_routing(
+    client: Client, routed_paths: list[str], body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    given = {"Content-Type": "application/json", **headers}
-    answers = [client.post(WHAT_IF, content=body, headers=given) for _ in range(2)]
-    assert framework == ["/v1/score"] or status != 200
+    all_headers = {"Content-Type": "application/json", **headers}
+    answers = [client.post(WHAT_IF, content=body, headers=all_headers) for _ in range(2)]
+    assert routed_paths == ["/v1/score"] or status != 200
     assert plain(answers[0]) == plain(answers[1])
     assert plain(answers[1])[0] == status
     assert answers[1].headers["content-type"] == "application/problem+json"
@@ -91,7 +89,9 @@ def test_other_methods_and_paths_are_routed(client: Client) -> None:
     assert client.post("/v1/scores?update_history=false", json=shipment()).status_code == 404
 
 
-def test_metrics_and_log_name_the_route_either_way(client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_metrics_and_log_name_the_route_with_and_without_routing(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(3):
         client.post(WHAT_IF, json=shipment(), headers={"X-Request-ID": "find-me"})
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "find-me" in line]
@@ -106,24 +106,10 @@ def test_metrics_and_log_name_the_route_either_way(client: Client, capfd: pytest
     assert 'tidewaiter_request_seconds_count{route="/v1/score"} 3.0' in text
 
 
-def test_queries_without_end_are_not_kept_without_end() -> None:
-    known = KnownQueries()
+def test_the_cache_is_bounded() -> None:
+    cache = QueryCache()
     for number in range(10_000):
-        known.keep(b"x=%d" % number, Options())
-    assert sum(known.get(b"x=%d" % number) is not None for number in range(10_000)) <= 256
-    known.keep(b"x" * 100_000, Options())
-    assert known.get(b"x" * 100_000) is None
-
-
-def test_identifiers_are_random_uuids() -> None:
-    made = new_ids(2000)
-    assert len(set(made)) == 2000
-    for text in made:
-        found = uuid.UUID(text)
-        assert (str(found), found.version, found.variant) == (text, 4, uuid.RFC_4122)
-    # Every random bit takes both values.
-    fixed = [(min(digits), max(digits)) for digits in zip(*made, strict=True)]
-    assert fixed[14] == ("4", "4")
-    assert fixed[19] == ("8", "b")
-    assert [pair for at, pair in enumerate(fixed) if at not in (8, 13, 14, 18, 19, 23)] == [("0", "f")] * 30
-    assert new_ids(0) == []
+        cache.put(b"x=%d" % number, Options())
+    assert sum(cache.get(b"x=%d" % number) is not None for number in range(10_000)) <= 256
+    cache.put(b"x" * 100_000, Options())
+    assert cache.get(b"x" * 100_000) is None

@@ -1,4 +1,4 @@
-"""What the service says of itself, and what every answer carries."""
+"""Endpoints about the service, request ids, the access log and the documentation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.trees.forest import COMPILED
-from service.api.answers import ManifestSchema, ModelDescription, Readiness
 from service.api.info import OUTPUT_MEANINGS
+from service.api.schemas import ManifestSchema, ModelDescription, Readiness
 from service.app import create_app
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.files.score_columns import ALL_SCORE_COLUMNS
@@ -21,7 +21,7 @@ from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
 
-def test_the_model_tells_what_it_is_made_of(shared_client: Client) -> None:
+def test_the_model_endpoint_describes_the_model_in_service(shared_client: Client) -> None:
     described = ModelDescription.model_validate(shared_client.get("/v1/model").json())
     model = shared_client.state.host.served.model
     assert (described.name, described.version, described.digest) == ("tidewaiter", "1", model.digest)
@@ -33,14 +33,14 @@ def test_the_model_tells_what_it_is_made_of(shared_client: Client) -> None:
 
 
 @pytest.mark.parametrize("kernels", [True, False])
-def test_what_computes_scores_is_the_administrators_choice(settings: Settings, kernels: bool) -> None:
+def test_the_kernels_setting_selects_the_predictor(settings: Settings, kernels: bool) -> None:
     with serving(create_app(Settings(models_dir=settings.models_dir, kernels=kernels))) as client:
         described = ModelDescription.model_validate(client.get("/v1/model").json())
     assert described.predictor == ("kernels" if kernels and COMPILED else "lightgbm")
 
 
 @pytest.mark.parametrize("names", [[], ["features.loops", "models.kernels.more"]])
-def test_modules_that_run_uncompiled_are_told_of_once_when_it_starts(
+def test_uncompiled_modules_are_logged_once_at_start_up(
     settings: Settings, names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("features.compiled.uncompiled", lambda: names)
@@ -52,7 +52,7 @@ def test_modules_that_run_uncompiled_are_told_of_once_when_it_starts(
         assert "2 modules run uncompiled, many times slower: features.loops, models.kernels.more" in event["problem"]
 
 
-def test_a_base_rate_of_the_office_is_marked_as_such(settings: Settings) -> None:
+def test_a_base_rate_of_the_office_is_marked_as_configured(settings: Settings) -> None:
     chosen = Settings(models_dir=settings.models_dir, base_rates={"precursor": 2e-6})
     with serving(create_app(chosen)) as client:
         rates = {rate["head"]: rate for rate in client.get("/v1/model").json()["base_rates"]}
@@ -71,11 +71,11 @@ def test_the_schema_lists_every_column_with_its_codes_and_units(shared_client: C
     assert schema.limits["batch_shipments"] == 1000
 
 
-def test_every_output_column_has_a_meaning() -> None:
+def test_every_output_column_has_a_description() -> None:
     assert tuple(OUTPUT_MEANINGS) == ALL_SCORE_COLUMNS
 
 
-def test_alive_and_ready_are_two_things(shared_client: Client) -> None:
+def test_liveness_and_readiness_are_separate_endpoints(shared_client: Client) -> None:
     assert shared_client.get("/healthz").json() == {"status": "ok"}
     assert Readiness.model_validate(shared_client.get("/readyz").json()).refused is None
 
@@ -98,19 +98,19 @@ def test_metrics_count_requests_and_shipments(client: Client) -> None:
     assert f'digest="{client.state.host.served.model.digest}"' in text
 
 
-@pytest.mark.parametrize("given", ["abc-1", "0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
-def test_a_request_id_is_echoed(shared_client: Client, given: str) -> None:
-    assert shared_client.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+@pytest.mark.parametrize("sent", ["abc-1", "0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
+def test_a_request_id_is_echoed(shared_client: Client, sent: str) -> None:
+    assert shared_client.get("/healthz", headers={"X-Request-ID": sent}).headers["x-request-id"] == sent
 
 
-@pytest.mark.parametrize("given", [None, "", "two words", "x" * 129, 'a"b', "é".encode().decode("latin-1")])
-def test_a_request_id_that_could_forge_a_log_line_is_replaced(shared_client: Client, given: str | None) -> None:
-    headers = {} if given is None else {"X-Request-ID": given.encode("latin-1")}
-    made = shared_client.get("/healthz", headers=headers).headers["x-request-id"]
-    assert uuid.UUID(made).version == 4
+@pytest.mark.parametrize("sent", [None, "", "two words", "x" * 129, 'a"b', "é".encode().decode("latin-1")])
+def test_a_request_id_that_could_forge_a_log_line_is_replaced(shared_client: Client, sent: str | None) -> None:
+    headers = {} if sent is None else {"X-Request-ID": sent.encode("latin-1")}
+    request_id = shared_client.get("/healthz", headers=headers).headers["x-request-id"]
+    assert uuid.UUID(request_id).version == 4
 
 
-def test_the_log_has_a_line_per_request_and_nothing_of_the_manifest(
+def test_the_log_has_one_line_per_request_without_manifest_data(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serving(create_app(settings)) as client:
@@ -123,7 +123,7 @@ def test_the_log_has_a_line_per_request_and_nothing_of_the_manifest(
     assert "Dana" not in json.dumps(line)
 
 
-def test_the_openapi_page_shows_whole_requests_answers_and_errors(shared_client: Client) -> None:
+def test_the_openapi_document_describes_requests_responses_and_errors(shared_client: Client) -> None:
     document = shared_client.get("/openapi.json").json()
     schemas = document["components"]["schemas"]
     for component, names in {
@@ -145,21 +145,20 @@ def test_the_openapi_page_shows_whole_requests_answers_and_errors(shared_client:
             assert list(response["content"]) == ["application/problem+json"]
     references = json.dumps(document)
     for name in {part.split('"')[0] for part in references.split("#/components/schemas/")[1:]}:
-        assert name in schemas, f"{name} is referred to and not there"
+        assert name in schemas, f"{name} is referenced but not defined"
 
 
 @pytest.mark.parametrize("example", [EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR], ids=["goods", "precursor"])
-def test_the_documented_examples_are_scored_without_a_warning(shared_client: Client, example: dict[str, Any]) -> None:
+def test_the_documented_examples_are_scored_without_warnings(shared_client: Client, example: dict[str, Any]) -> None:
     answer = shared_client.post("/v1/score?update_history=false", json=example)
     assert answer.status_code == 200
     assert answer.json()["warnings"] == []
 
 
-def test_the_documentation_page_is_there(shared_client: Client) -> None:
+def test_the_documentation_page_loads_everything_from_this_service(shared_client: Client) -> None:
     answer = shared_client.get("/docs")
     assert answer.status_code == 200
     assert "/openapi.json" in answer.text
-    # Its scripts and styles come from this service and from nowhere else.
     sources = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
     assert len(sources) >= 2
     for source in sources:

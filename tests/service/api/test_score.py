@@ -1,4 +1,4 @@
-"""``POST /v1/score``: one shipment in, its risk with the evidence out."""
+"""``POST /v1/score`` scores one shipment with its evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
 from models.bundle.bundle import load
-from service.api.answers import Score
+from service.api.schemas import Score
 from service.app import create_app
 from service.examples import EXAMPLE_PRECURSOR
 from service.settings import Settings
@@ -22,7 +22,7 @@ from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
 
 
-def test_the_answer_is_what_the_model_says_and_has_its_documented_form(client: Client, bundle: Path) -> None:
+def test_the_response_equals_the_score_of_the_model_and_matches_its_schema(client: Client, bundle: Path) -> None:
     answer = client.post("/v1/score?explain=all", json=shipment()).json()
     model = load(bundle)
     table = ManifestTable.from_shipments([shipment_from_json(shipment())])
@@ -36,7 +36,7 @@ def test_the_answer_is_what_the_model_says_and_has_its_documented_form(client: C
     )
 
 
-def test_bad_fields_are_warned_of_and_scored(shared_client: Client) -> None:
+def test_invalid_fields_are_scored_with_warnings(shared_client: Client) -> None:
     answer = shared_client.post(
         "/v1/score",
         json=shipment(channel="pigeon", gross_mass_kg="a lot", colour="red", declared_at="2199-01-01T00:00:00Z"),
@@ -48,15 +48,15 @@ def test_bad_fields_are_warned_of_and_scored(shared_client: Client) -> None:
     assert "future" in warned["declared_at"]
 
 
-def test_a_missing_time_is_the_time_of_receipt(client: Client) -> None:
+def test_a_missing_time_becomes_the_time_of_receipt(client: Client) -> None:
     now = time.gmtime()
-    # The receipt becomes the newest time that history has seen, so a shipment of last year is late after it.
+    # The time of receipt becomes the newest time in the history, so a shipment of last year is late.
     assert client.post("/v1/score", json=shipment(declared_at=None)).json()["late"] is False
     old = f"{now.tm_year - 1}-01-05T10:00:00Z"
     assert client.post("/v1/score", json=shipment(shipment_id="HB-2", declared_at=old)).json()["late"] is True
 
 
-def test_a_shipment_becomes_history_unless_told_otherwise(client: Client) -> None:
+def test_a_shipment_updates_the_history_unless_update_history_is_false(client: Client) -> None:
     def features_of(shipment_id: str) -> tuple[float, str]:
         made = shipment(shipment_id=shipment_id, declared_at="2026-10-02T10:00:00Z")
         answer = client.post("/v1/score?update_history=false&explain=all", json=made)
@@ -70,7 +70,7 @@ def test_a_shipment_becomes_history_unless_told_otherwise(client: Client) -> Non
     assert features_of("HB-A") != first
 
 
-def test_reasons_are_told_for_whom_the_caller_asks(client: Client) -> None:
+def test_the_explain_parameter_selects_the_explained_shipments(client: Client) -> None:
     def explained(explain: str) -> bool:
         answer = client.post(f"/v1/score?update_history=false&explain={explain}", json=shipment()).json()
         assert bool(answer["reasons"]) == (answer["explains"] is not None)
@@ -80,7 +80,7 @@ def test_reasons_are_told_for_whom_the_caller_asks(client: Client) -> None:
     assert not explained("none")
 
 
-def test_the_random_share_is_red_by_chance_and_says_so(settings: Settings) -> None:
+def test_a_randomly_selected_shipment_is_red_and_marked_random(settings: Settings) -> None:
     chosen = Settings(models_dir=settings.models_dir, random_share=1.0, random_key="a key of the office")
     with serving(create_app(chosen)) as client:
         answer = client.post("/v1/score?actions=acas", json=shipment()).json()
@@ -89,7 +89,7 @@ def test_the_random_share_is_red_by_chance_and_says_so(settings: Settings) -> No
     assert answer["reasons"]
 
 
-def test_an_acas_action_follows_the_lane_and_is_never_do_not_load(client: Client, bundle: Path) -> None:
+def test_the_acas_action_follows_the_lane_and_is_never_do_not_load(client: Client, bundle: Path) -> None:
     of_lane = {"red": {"code": "8H", "name": "RFS"}, "yellow": {"code": "7H", "name": "RFI"}, "green": None}
     seen = set()
     for number in range(40):
@@ -102,7 +102,7 @@ def test_an_acas_action_follows_the_lane_and_is_never_do_not_load(client: Client
     assert "action" not in client.post("/v1/score", json=shipment()).json()
 
 
-def test_base_rates_of_the_office_move_the_risk_and_not_the_lane(settings: Settings) -> None:
+def test_base_rates_change_the_risk_but_not_the_lane(settings: Settings) -> None:
     def scored(**changes: object) -> dict[str, object]:
         changed = Settings(models_dir=settings.models_dir, **changes)  # type: ignore[arg-type]
         with serving(create_app(changed)) as client:
@@ -124,15 +124,15 @@ def test_base_rates_of_the_office_move_the_risk_and_not_the_lane(settings: Setti
     ],
     ids=["gzip", "byte order mark", "utf-16", "another json type"],
 )
-def test_a_body_may_come_in_other_coats(shared_client: Client, body: bytes, headers: dict[str, str]) -> None:
-    given = {"Content-Type": "application/json", **headers}
+def test_a_body_may_use_other_encodings(shared_client: Client, body: bytes, headers: dict[str, str]) -> None:
+    all_headers = {"Content-Type": "application/json", **headers}
     plain = shared_client.post("/v1/score?update_history=false", json=shipment()).json()
-    other = shared_client.post("/v1/score?update_history=false", content=body, headers=given)
+    other = shared_client.post("/v1/score?update_history=false", content=body, headers=all_headers)
     assert other.status_code == 200, other.text
     assert other.json()["risk"] == plain["risk"]
 
 
-def test_flat_and_nested_json_get_one_score(shared_client: Client) -> None:
+def test_flat_and_nested_json_get_the_same_score(shared_client: Client) -> None:
     nested = shipment()
     flat = {key: value for key, value in nested.items() if key not in ("consignor", "consignee", "items")}
     for party in ("consignor", "consignee"):
@@ -142,7 +142,7 @@ def test_flat_and_nested_json_get_one_score(shared_client: Client) -> None:
     assert scores[0]["risk"] == scores[1]["risk"]
 
 
-def test_the_history_of_the_bundle_is_not_the_one_that_is_advanced(client: Client) -> None:
+def test_scoring_does_not_change_the_history_of_the_bundle(client: Client) -> None:
     served = client.state.host.served
     before = served.model.history.sequence
     assert isinstance(served.model.history, History)

@@ -1,4 +1,4 @@
-"""``POST /v1/score/batch``: many shipments at once, scored as if they had come one after the other."""
+"""``POST /v1/score/batch`` scores shipments as if they had been sent one after the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api.answers import BatchScore
+from service.api.schemas import BatchScore
 from service.app import create_app
 from service.settings import Settings
 from tests.service.api_client import Client, serving
@@ -14,7 +14,7 @@ from tests.service.conftest import shipment
 
 
 def numbered(count: int) -> list[dict[str, Any]]:
-    """Shipments of two consignors, minutes apart."""
+    """Return shipments of two consignors, minutes apart."""
     return [
         shipment(
             shipment_id=f"HB-{number}",
@@ -29,7 +29,7 @@ def without_ids(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in answer.items() if key != "decision_id"} for answer in answers]
 
 
-def test_a_batch_is_scored_as_the_same_shipments_one_by_one(settings: Settings) -> None:
+def test_a_batch_gets_the_scores_of_the_same_shipments_sent_one_by_one(settings: Settings) -> None:
     records = numbered(12)
     with serving(create_app(settings)) as client:
         one_by_one = [client.post("/v1/score?explain=all", json=record).json() for record in records]
@@ -41,7 +41,7 @@ def test_a_batch_is_scored_as_the_same_shipments_one_by_one(settings: Settings) 
     assert len({answer["decision_id"] for answer in batch.json()["results"]}) == 12
 
 
-def test_what_cannot_be_read_does_not_hold_up_the_others(shared_client: Client) -> None:
+def test_unreadable_shipments_do_not_affect_the_others(shared_client: Client) -> None:
     records: list[Any] = numbered(5)
     records[1] = {"shipment_id": "HB-bad", "items": [{"goods_description": "x", "quantity": "inf"}]}
     records[3] = "no shipment"
@@ -54,7 +54,7 @@ def test_what_cannot_be_read_does_not_hold_up_the_others(shared_client: Client) 
     assert rejected[1]["problems"][0]["field"] == "shipment"
 
 
-def test_a_batch_of_which_nothing_can_be_read_is_an_error_that_names_each(shared_client: Client) -> None:
+def test_a_batch_without_a_readable_shipment_is_an_error_that_names_each(shared_client: Client) -> None:
     answer = shared_client.post("/v1/score/batch", json={"shipments": [{}, {"shipment_id": "HB-1"}]})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -82,17 +82,17 @@ def test_a_batch_of_the_wrong_form_or_size_is_refused(
     assert answer.json()["errors"][0]["field"] == "shipments"
 
 
-def test_a_shipment_of_too_many_items_is_refused_alone(shared_client: Client) -> None:
+def test_only_the_shipment_with_too_many_items_is_refused(shared_client: Client) -> None:
     huge = shipment(shipment_id="HB-huge", items=[{"goods_description": "phone case"}] * 1000)
     answer = shared_client.post("/v1/score/batch", json={"shipments": [shipment(), huge]})
     assert answer.status_code == 200
     assert answer.json()["rejected"][0]["problems"] == [
-        {"field": "items", "problem": "hold 1,000 goods items; at most 999 are read"}
+        {"field": "items", "problem": "got 1,000 goods items; at most 999 are accepted"}
     ]
 
 
 @pytest.mark.parametrize("update", ["true", "false"])
-def test_a_record_sent_twice_in_a_batch_gets_two_equal_answers(settings: Settings, update: str) -> None:
+def test_a_record_sent_twice_in_a_batch_gets_two_equal_scores(settings: Settings, update: str) -> None:
     record = shipment(shipment_id="HB-twice")
     with serving(create_app(settings)) as client:
         once = client.post("/v1/score?update_history=false", json=record).json()
@@ -102,7 +102,7 @@ def test_a_record_sent_twice_in_a_batch_gets_two_equal_answers(settings: Setting
     assert [answer["risk"] for answer in twice] == [once["risk"]] * 2
 
 
-def test_a_what_if_batch_leaves_the_history_alone(client: Client) -> None:
+def test_a_what_if_batch_does_not_change_the_history(client: Client) -> None:
     path = "/v1/score/batch?update_history=false&explain=all"
     first = client.post(path, json={"shipments": numbered(6)}).json()["results"]
     assert without_ids(client.post(path, json={"shipments": numbered(6)}).json()["results"]) == without_ids(first)

@@ -1,4 +1,4 @@
-"""``POST /v1/score/csv``: a CSV in, a scored CSV out, whole or visibly not."""
+"""``POST /v1/score/csv`` scores a CSV; an incomplete response breaks the connection."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_csv_and_a_post_get_the_same_score(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("form", ["gzip transfer", "gzip file", "multipart", "multipart gzip", "no type"])
-def test_a_file_may_come_in_several_ways(shared_client: Client, form: str) -> None:
+def test_a_file_may_be_uploaded_in_several_ways(shared_client: Client, form: str) -> None:
     content = csv_of(20)
     path = "/v1/score/csv?update_history=false"
     plain = shared_client.post(path, content=content, headers=CSV).content
@@ -79,7 +79,7 @@ def test_a_file_may_come_in_several_ways(shared_client: Client, form: str) -> No
     assert answer.content == plain
 
 
-def test_a_row_that_cannot_be_read_stays_in_its_place_with_the_reason(shared_client: Client) -> None:
+def test_an_unreadable_row_keeps_its_place_and_gets_the_reason(shared_client: Client) -> None:
     body = (
         b"shipment_id,goods_description,net_mass_kg\n"
         b"HB-1,phone case,1\n,phone case,1\nHB-3,phone case,inf\nHB-4,phone case,1,too,many\nHB-5,phone case,1\n"
@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_read_stays_in_its_place_with_the_reason(shared_cli
         "no mark",
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
+def test_an_unreadable_file_is_refused_before_anything_is_sent(
     shared_client: Client, content: bytes, headers: dict[str, str], status: int, words: str
 ) -> None:
     answer = shared_client.post("/v1/score/csv", content=content, headers=headers)
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["as it is", "gzip"])
-def test_a_file_over_the_limit_is_refused_while_it_comes_in(settings: Settings, packed: bool) -> None:
+def test_a_file_over_the_limit_is_refused_during_the_upload(settings: Settings, packed: bool) -> None:
     small = Settings(models_dir=settings.models_dir, max_csv_bytes=100_000)
     content = csv_of(1) + b"HB-9,,,,,,,,phone case,,,,,\n" * 10_000
     with serving(create_app(small)) as client:
@@ -140,7 +140,7 @@ def test_a_file_over_the_limit_is_refused_while_it_comes_in(settings: Settings, 
     assert answer.json()["limit_bytes"] == 100_000
 
 
-def test_shipments_of_a_file_become_history_unless_told_otherwise(client: Client) -> None:
+def test_a_file_updates_the_history_unless_update_history_is_false(client: Client) -> None:
     history = client.state.host.served.history
     start = history.copy().sequence
     client.post("/v1/score/csv?update_history=false", content=csv_of(50), headers=CSV)
@@ -149,7 +149,7 @@ def test_shipments_of_a_file_become_history_unless_told_otherwise(client: Client
     assert history.copy().sequence == start + 50
 
 
-def test_a_what_if_file_is_scored_alike_whatever_its_chunks(settings: Settings) -> None:
+def test_the_scores_of_a_what_if_file_do_not_depend_on_the_chunk_size(settings: Settings) -> None:
     answers = []
     for rows in (100, 5_000):
         chunked = Settings(models_dir=settings.models_dir, csv_rows_per_chunk=rows)
@@ -159,12 +159,12 @@ def test_a_what_if_file_is_scored_alike_whatever_its_chunks(settings: Settings) 
     assert answers[0] == answers[1]
 
 
-def test_every_shipment_of_a_file_is_explained_when_asked_for(client: Client) -> None:
+def test_explain_all_explains_every_shipment_of_a_file(client: Client) -> None:
     rows = rows_of(client.post("/v1/score/csv?explain=all", content=csv_of(1200), headers=CSV).content)
     assert all(row["reason_1"] for row in rows)
 
 
-def test_a_failure_on_the_way_breaks_the_connection(
+def test_a_failure_after_the_first_byte_breaks_the_connection(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def failing(*_: object, **__: object) -> Iterator[bytes]:
@@ -173,16 +173,15 @@ def test_a_failure_on_the_way_breaks_the_connection(
         raise Unreadable("the uploaded file", "It ends in the middle of a row.", "Send it again.")
 
     monkeypatch.setattr("service.api.files.score_csv_stream", failing)
-    # The transport hands on what a server would turn into a connection that ends without its last chunk.
+    # This transport raises the error; a server breaks the connection instead.
     with pytest.raises(Unreadable, match="middle of a row"):
         client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
-    assert client.state.csv_slots.take()
-    assert client.state.csv_slots.take()
+    assert client.state.csv_requests.borrowed_tokens == 0
 
 
-def test_more_files_than_places_are_told_to_come_back(client: Client) -> None:
+def test_a_file_over_the_limit_of_concurrent_files_is_busy(client: Client) -> None:
     for _ in range(client.state.settings.max_csv_requests):
-        assert client.state.csv_slots.take()
+        client.portal.call(client.state.csv_requests.acquire_on_behalf_of_nowait, object())
     answer = client.post("/v1/score/csv", content=csv_of(3), headers=CSV)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
@@ -190,7 +189,7 @@ def test_more_files_than_places_are_told_to_come_back(client: Client) -> None:
     assert client.post("/v1/score", json=shipment()).status_code == 200
 
 
-def test_nothing_is_left_in_the_temporary_folder(settings: Settings, tmp_path: Path) -> None:
+def test_uploads_leave_no_files_behind(settings: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()
     with serving(create_app(Settings(models_dir=settings.models_dir, upload_dir=folder))) as client:

@@ -1,4 +1,4 @@
-"""Questions about chemicals over HTTP: what is answered, what is refused, and that an answer does not hold up others."""
+"""Lookups of chemicals over HTTP: results, refusals, and independence from scoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from features.substances.read.opsin import opsin
-from service.api.answers import Readiness, SubstanceAnswer, SubstanceAnswers, UnreadableQuery
+from service.api.schemas import Readiness, SubstanceAnswer, SubstanceAnswers, UnreadableQuery
 from service.app import create_app
 from service.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
 from service.scoring.answers import score
@@ -27,15 +27,15 @@ FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
 UNLISTED = "CCCCC(=O)N(c1cccc(Cl)c1)C1CCN(CCc2ccccc2)CC1"
 
 
-def asked(client: Client, q: str, **options: Any) -> SubstanceAnswer:
-    """The answer to one question, held to its documented form."""
+def look_up(client: Client, q: str, **options: Any) -> SubstanceAnswer:
+    """Look up a text and validate the response against its schema."""
     answer = client.get("/v1/substances", params={"q": q, **options})
     assert answer.status_code == 200, answer.text
     return SubstanceAnswer.model_validate(answer.json())
 
 
 def refused(answer: httpx.Response, field: str) -> str:
-    """What a 422 says of the field."""
+    """Return the problem of ``field`` in a 422 response."""
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     [error] = answer.json()["errors"]
@@ -44,96 +44,96 @@ def refused(answer: httpx.Response, field: str) -> str:
     return problem
 
 
-def test_a_listed_opioid_is_answered_with_its_listings_and_their_sources(shared_client: Client) -> None:
-    found = asked(shared_client, "fentanyl", as_of="2026-11-04")
-    assert (found.kind, found.hit, found.substance, found.group) == ("exact", True, "Fentanyl", "fentanyl")
-    assert (found.cas, found.inchikey) == ("437-38-7", "PJMPHNIQZUBGLI-UHFFFAOYSA-N")
-    assert found.listed
-    assert {"UN", "US", "CN"} <= set(found.listed_in)
-    assert {row.jurisdiction for row in found.listings} >= {"UN", "US", "CN"}
-    assert all(row.instrument and row.source and row.verified for row in found.listings)
-    assert {(one.jurisdiction, one.by) for one in found.controlled_as} >= {("US", "named"), ("CN", "named")}
+def test_a_listed_opioid_comes_with_its_listings_and_their_sources(shared_client: Client) -> None:
+    result = look_up(shared_client, "fentanyl", as_of="2026-11-04")
+    assert (result.kind, result.hit, result.substance, result.group) == ("exact", True, "Fentanyl", "fentanyl")
+    assert (result.cas, result.inchikey) == ("437-38-7", "PJMPHNIQZUBGLI-UHFFFAOYSA-N")
+    assert result.listed
+    assert {"UN", "US", "CN"} <= set(result.listed_in)
+    assert {row.jurisdiction for row in result.listings} >= {"UN", "US", "CN"}
+    assert all(row.instrument and row.source and row.verified for row in result.listings)
+    assert {(one.jurisdiction, one.by) for one in result.controlled_as} >= {("US", "named"), ("CN", "named")}
 
 
 @pytest.mark.parametrize(
     "text",
     ["437-38-7", FENTANYL, "PJMPHNIQZUBGLI-UHFFFAOYSA-N", "fentanil", "Fentanyl HCl, 99 %"],
 )
-def test_however_it_is_written_it_is_the_same_substance(shared_client: Client, text: str) -> None:
-    assert asked(shared_client, text).substance == "Fentanyl"
+def test_different_spellings_resolve_to_the_same_substance(shared_client: Client, text: str) -> None:
+    assert look_up(shared_client, text).substance == "Fentanyl"
 
 
-def test_an_analogue_on_no_list_meets_the_definitions_limb_by_limb(shared_client: Client) -> None:
-    found = asked(shared_client, UNLISTED, as_of="2026-11-04")
-    assert (found.kind, found.hit) == ("class", True)
-    assert found.listings == []
-    of = {one.definition: one for one in found.classes}
-    united_states, china = of["us-fentanyl-related"], of["cn-fentanyl-related"]
+def test_an_unlisted_analogue_meets_class_definitions_limb_by_limb(shared_client: Client) -> None:
+    result = look_up(shared_client, UNLISTED, as_of="2026-11-04")
+    assert (result.kind, result.hit) == ("class", True)
+    assert result.listings == []
+    classes = {definition.definition: definition for definition in result.classes}
+    united_states, china = classes["us-fentanyl-related"], classes["cn-fentanyl-related"]
     assert [limb.limb for limb in united_states.limbs] == ["D", "E"]
     assert [limb.limb for limb in china.limbs] == ["1", "2"]
     assert united_states.limbs[1].wording == "replaced by another acyl group"
     assert (united_states.in_force, united_states.wording_verified) == (True, "yes")
     assert united_states.listing is not None
-    assert {"US", "CN"} <= set(found.listed_in)
-    assert {(one.jurisdiction, one.by) for one in found.controlled_as} >= {("US", "class"), ("CN", "class")}
-    assert found.nearest
-    assert found.similarity is not None
-    assert 0.5 < found.similarity < 1.0
+    assert {"US", "CN"} <= set(result.listed_in)
+    assert {(one.jurisdiction, one.by) for one in result.controlled_as} >= {("US", "class"), ("CN", "class")}
+    assert result.nearest
+    assert result.similarity is not None
+    assert 0.5 < result.similarity < 1.0
 
 
-def test_the_law_is_that_of_the_day_and_the_place(shared_client: Client) -> None:
-    before = asked(shared_client, UNLISTED, as_of="2018-02-05", jurisdiction="US")
+def test_the_law_depends_on_day_and_jurisdiction(shared_client: Client) -> None:
+    before = look_up(shared_client, UNLISTED, as_of="2018-02-05", jurisdiction="US")
     assert (before.listed, before.listed_in) == (False, [])
     assert [one.in_force for one in before.classes if one.definition == "us-fentanyl-related"] == [False]
     assert before.classes[0].result == "met"
-    after = asked(shared_client, UNLISTED, as_of="2018-02-06", jurisdiction="us")
+    after = look_up(shared_client, UNLISTED, as_of="2018-02-06", jurisdiction="us")
     assert (after.listed, after.listed_in, after.jurisdiction, after.as_of) == (True, ["US"], "US", "2018-02-06")
-    germany = asked(shared_client, "NPP", as_of="2026-11-04", jurisdiction="DE")
+    germany = look_up(shared_client, "NPP", as_of="2026-11-04", jurisdiction="DE")
     assert {row.jurisdiction for row in germany.listings} <= {"DE", "EU"}
 
 
-def test_without_a_day_the_law_of_today_is_meant(shared_client: Client) -> None:
-    before, found, after = (
+def test_the_law_of_today_is_the_default(shared_client: Client) -> None:
+    before, result, after = (
         dt.datetime.now(dt.UTC).date(),
-        asked(shared_client, "fentanyl"),
+        look_up(shared_client, "fentanyl"),
         dt.datetime.now(dt.UTC).date(),
     )
-    assert before.isoformat() <= found.as_of <= after.isoformat()
+    assert before.isoformat() <= result.as_of <= after.isoformat()
 
 
 @pytest.mark.parametrize("text", ["2-piperidone", "phenethyl alcohol", "Fenty Beauty lipstick", "\N{SNOWMAN} \x00 %%%"])
-def test_what_is_not_watched_is_no_hit_and_an_answer_all_the_same(shared_client: Client, text: str) -> None:
-    found = asked(shared_client, text)
-    assert (found.hit, found.listed) == (False, False)
-    assert found.kind not in ("class", "systematic", "misspelt")
+def test_an_unwatched_text_gets_a_result_without_a_hit(shared_client: Client, text: str) -> None:
+    result = look_up(shared_client, text)
+    assert (result.hit, result.listed) == (False, False)
+    assert result.kind not in ("class", "systematic", "misspelt")
 
 
-def test_nothing_found_says_what_was_tried(shared_client: Client) -> None:
-    found = asked(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
-    assert (found.kind, found.substance, found.confidence) == (None, None, None)
-    said = " ".join(found.evidence)
-    assert "12345-67-9 is no CAS number: its check digit is wrong." in said
-    assert "CC(=O)NCCC(=O)NCCCCCC was read as SMILES" in said
-    assert found.smiles == "CCCCCCNC(=O)CCNC(C)=O"
+def test_a_text_without_a_substance_reports_what_was_tried(shared_client: Client) -> None:
+    result = look_up(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
+    assert (result.kind, result.substance, result.confidence) == (None, None, None)
+    evidence = " ".join(result.evidence)
+    assert "12345-67-9 is no CAS number: its check digit is wrong." in evidence
+    assert "CC(=O)NCCC(=O)NCCCCCC was read as SMILES" in evidence
+    assert result.smiles == "CCCCCCNC(=O)CCNC(C)=O"
 
 
 def test_a_mention_is_never_a_hit(shared_client: Client) -> None:
-    found = asked(shared_client, "fentanyl test strips, 100 pcs")
-    assert (found.kind, found.hit, found.context) == ("mention", False, "test")
+    result = look_up(shared_client, "fentanyl test strips, 100 pcs")
+    assert (result.kind, result.hit, result.context) == ("mention", False, "test")
 
 
-def test_wording_and_listings_that_nobody_verified_are_warned_of(shared_client: Client) -> None:
-    found = asked(shared_client, UNLISTED.replace("Cl", "C"), as_of="2026-11-04")
-    assert any("GB" in warning and "not verified" in warning for warning in found.warnings)
-    named = asked(shared_client, "fentanyl", as_of="2026-11-04")
+def test_unverified_wording_and_listings_give_warnings(shared_client: Client) -> None:
+    result = look_up(shared_client, UNLISTED.replace("Cl", "C"), as_of="2026-11-04")
+    assert any("GB" in warning and "not verified" in warning for warning in result.warnings)
+    named = look_up(shared_client, "fentanyl", as_of="2026-11-04")
     unverified = sum(row.verified == "unverified" for row in named.listings)
     assert unverified
     assert f"Not checked at a publication: {unverified} of {len(named.listings)} listings." in named.warnings
 
 
-def test_the_drawing_is_whole_svg_and_only_made_when_asked_for(shared_client: Client) -> None:
-    assert asked(shared_client, FENTANYL).drawing is None
-    drawn = asked(shared_client, FENTANYL, drawing=True).drawing
+def test_the_drawing_is_valid_svg_and_only_made_on_request(shared_client: Client) -> None:
+    assert look_up(shared_client, FENTANYL).drawing is None
+    drawn = look_up(shared_client, FENTANYL, drawing=True).drawing
     assert drawn is not None
     assert ET.fromstring(drawn).tag.endswith("svg")
     alone = shared_client.get("/v1/substances/drawing.svg", params={"q": FENTANYL})
@@ -144,11 +144,11 @@ def test_the_drawing_is_whole_svg_and_only_made_when_asked_for(shared_client: Cl
     assert "No structure is known" in nothing.json()["detail"]
 
 
-def test_a_machine_that_cannot_draw_answers_all_else(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lookups_work_without_the_drawing_library(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "features.substances.structures.drawing", None)
-    found = asked(shared_client, FENTANYL, drawing=True)
-    assert (found.drawing, found.substance) == (None, "Fentanyl")
-    assert any("cannot be drawn" in warning for warning in found.warnings)
+    result = look_up(shared_client, FENTANYL, drawing=True)
+    assert (result.drawing, result.substance) == (None, "Fentanyl")
+    assert any("cannot be drawn" in warning for warning in result.warnings)
     alone = shared_client.get("/v1/substances/drawing.svg", params={"q": FENTANYL})
     assert alone.status_code == 404
     assert "cannot be drawn" in alone.json()["detail"]
@@ -169,21 +169,21 @@ def test_a_machine_that_cannot_draw_answers_all_else(shared_client: Client, monk
         ({"q": "x", "drawing": "perhaps"}, "drawing", "perhaps"),
     ],
 )
-def test_a_wrong_parameter_is_named_with_what_would_be_right(
+def test_an_invalid_parameter_is_named_with_the_expected_form(
     shared_client: Client, query: dict[str, str], field: str, words: str
 ) -> None:
     assert words in refused(shared_client.get("/v1/substances", params=query), field)
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("text", "code"),
     [("us", "US"), (" CN ", "CN"), ("un", "UN"), ("eu", "EU"), ("US-SD", "US-SD"), ("us-ca", "US-CA"), ("UK", "GB")],
 )
-def test_a_jurisdiction_is_read_in_any_case(given: str, code: str) -> None:
-    assert read_jurisdiction(given) == code
+def test_a_jurisdiction_is_case_insensitive(text: str, code: str) -> None:
+    assert read_jurisdiction(text) == code
 
 
-def test_a_batch_answers_in_order_and_what_cannot_be_read_in_its_place(shared_client: Client) -> None:
+def test_a_batch_keeps_the_order_and_unreadable_queries_keep_their_place(shared_client: Client) -> None:
     queries = [
         "fentanyl",
         "",
@@ -207,7 +207,7 @@ def test_a_batch_answers_in_order_and_what_cannot_be_read_in_its_place(shared_cl
     assert {one.as_of for one in results if isinstance(one, SubstanceAnswer)} == {"2026-11-04"}
 
 
-def test_an_abbreviation_counts_as_a_chemical_and_not_in_a_goods_description(shared_client: Client) -> None:
+def test_an_abbreviation_counts_as_a_chemical_but_not_in_a_goods_description(shared_client: Client) -> None:
     queries = [{"q": "NPP"}, {"q": "NPP", "chemical": False}]
     results = shared_client.post("/v1/substances/batch", json={"queries": queries}).json()["results"]
     assert [result["hit"] for result in results] == [True, False]
@@ -226,7 +226,7 @@ def test_an_abbreviation_counts_as_a_chemical_and_not_in_a_goods_description(sha
         ({"queries": ["x"], "drawing": 1}, "drawing", "true or false"),
     ],
 )
-def test_a_batch_that_cannot_be_read_is_refused_with_the_field(
+def test_an_unreadable_batch_is_refused_with_the_field(
     shared_client: Client, body: object, field: str, words: str
 ) -> None:
     assert words in refused(shared_client.post("/v1/substances/batch", json=body), field)
@@ -242,17 +242,17 @@ def test_a_batch_over_the_limit_is_refused(settings: Settings) -> None:
     assert "at most 2" in answer.json()["errors"][0]["problem"]
 
 
-def test_without_opsin_all_else_is_answered_and_the_loss_is_shown(
+def test_lookups_work_without_opsin_and_report_that_it_is_missing(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     off = Settings(models_dir=settings.models_dir, opsin=False)
     try:
         with serving(create_app(off)) as client:
-            by_structure = asked(client, UNLISTED)
-            by_name = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+            by_structure = look_up(client, UNLISTED)
+            by_name = look_up(client, EXAMPLE_QUERIES["unlisted"][1])
             ready = Readiness.model_validate(client.get("/readyz").json())
             chemistry.set_up(Settings())
-            again = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+            again = look_up(client, EXAMPLE_QUERIES["unlisted"][1])
     finally:
         chemistry.set_up(Settings())
     assert by_structure.kind == "class"
@@ -260,21 +260,21 @@ def test_without_opsin_all_else_is_answered_and_the_loss_is_shown(
     assert any("ystematic names are not read" in warning for warning in by_name.warnings)
     assert ready.chemistry.systematic_names == "unavailable"
     assert ready.chemistry.problem is not None
-    # What could not be read then is not remembered as unreadable.
+    # Results given without OPSIN are not cached.
     assert again.kind == "class" or opsin().problem is not None
     assert '"event": "systematic_names_not_read"' in capfd.readouterr().err
 
 
 @pytest.mark.skipif(opsin().problem is not None, reason="needs Java")
-def test_a_systematic_name_is_read_and_the_reader_is_warm(settings: Settings) -> None:
+def test_opsin_reads_a_systematic_name(settings: Settings) -> None:
     with serving(create_app(settings)) as client:
-        found = asked(client, EXAMPLE_QUERIES["unlisted"][1])
+        result = look_up(client, EXAMPLE_QUERIES["unlisted"][1])
         assert client.get("/readyz").json()["chemistry"] == {"systematic_names": "ready", "problem": None}
-    assert (found.kind, found.hit) == ("class", True)
-    assert not any("ystematic names are not read" in warning for warning in found.warnings)
+    assert (result.kind, result.hit) == ("class", True)
+    assert not any("ystematic names are not read" in warning for warning in result.warnings)
 
 
-def test_look_ups_that_take_long_hold_up_no_score(client: Client) -> None:
+def test_slow_lookups_do_not_delay_scores(client: Client) -> None:
     limiter = client.state.lookups
     for number in range(int(limiter.total_tokens)):
         client.portal.call(limiter.acquire_on_behalf_of, number)
@@ -286,7 +286,7 @@ def test_look_ups_that_take_long_hold_up_no_score(client: Client) -> None:
     try:
         until = time.monotonic() + 30
         while limiter.statistics().tasks_waiting == 0:
-            assert time.monotonic() < until, "the look-up never waited"
+            assert time.monotonic() < until, "the lookup did not wait"
             time.sleep(0.01)
         assert client.post("/v1/score", json=EXAMPLE_SHIPMENT).status_code == 200
         assert answers == []
@@ -298,24 +298,24 @@ def test_look_ups_that_take_long_hold_up_no_score(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "beside"), [("silicone phone case", False), (EXAMPLE_QUERIES["unlisted"][1], True), ("fentanyl", False)]
+    ("text", "in_thread"), [("silicone phone case", False), (EXAMPLE_QUERIES["unlisted"][1], True), ("fentanyl", False)]
 )
-def test_a_systematic_name_is_scored_beside_the_event_loop(
-    shared_client: Client, monkeypatch: pytest.MonkeyPatch, text: str, beside: bool
+def test_a_shipment_with_a_systematic_name_is_scored_in_a_thread(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch, text: str, in_thread: bool
 ) -> None:
     loops: list[object] = []
 
-    def seen(*arguments: Any, **options: Any) -> Any:
+    def record_loop(*arguments: Any, **options: Any) -> Any:
         loops.append(asyncio._get_running_loop())
         return score(*arguments, **options)
 
-    monkeypatch.setattr("service.scoring.scorer.score", seen)
+    monkeypatch.setattr("service.scoring.scorer.score", record_loop)
     shipment = EXAMPLE_SHIPMENT | {"items": [{"goods_description": "reagent", "declared_chemical": text}]}
     assert shared_client.post("/v1/score?update_history=false", json=shipment).status_code == 200
-    assert [loop is None for loop in loops] == [beside]
+    assert [loop is None for loop in loops] == [in_thread]
 
 
-def test_the_documented_questions_are_answered_as_described(shared_client: Client) -> None:
+def test_the_documented_queries_give_the_described_results(shared_client: Client) -> None:
     document = shared_client.get("/openapi.json").json()
     [q] = [one for one in document["paths"]["/v1/substances"]["get"]["parameters"] if one["name"] == "q"]
     assert [example["value"] for example in q["examples"].values()] == [text for _, text in EXAMPLE_QUERIES.values()]

@@ -1,4 +1,4 @@
-"""The model is changed while the service runs: at once, wholly, and only for a sound one."""
+"""Exchange of the model while the service runs: without a restart, atomically, and only for a sound bundle."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.service.conftest import shipment
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Ask until another thread has done its part."""
+    """Wait until a condition holds that another thread brings about."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition did not hold in time"
 
 
 def digest_of(client: Client) -> str:
@@ -34,13 +34,13 @@ def digest_of(client: Client) -> str:
 
 
 def point_to(store: Path, content: str) -> None:
-    """What a careless hand would do: move the pointer without a check."""
+    """Change the pointer of the store without any check."""
     (store / "next").write_text(content, encoding="ascii")
     (store / "next").replace(store / "current")
 
 
 def altered_copy(bundle: Path, store: Path) -> str:
-    """A bundle in the store of which one byte of a booster was changed."""
+    """Copy a bundle into the store with one byte of a booster changed, and return its folder name."""
     name = f"altered-{load(bundle).digest[:12]}"
     shutil.copytree(bundle, store / "versions" / name)
     booster = next((store / "versions" / name).glob("booster_*.txt"))
@@ -48,7 +48,7 @@ def altered_copy(bundle: Path, store: Path) -> str:
     return name
 
 
-def test_a_model_loaded_before_is_served_unless_another_was_put_in_place_since(
+def test_a_model_loaded_earlier_is_used_unless_the_store_changed_since(
     settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
     store = ModelStore(settings.models_dir)
@@ -59,12 +59,12 @@ def test_a_model_loaded_before_is_served_unless_another_was_put_in_place_since(
     with serving(create_app(settings, loaded)) as client:
         assert client.state.host.served.model.digest == load(other_bundle).digest
         store.rollback()
-        # Used once: what is put in place later is loaded from its own bytes.
+        # The loaded model is used once; a later exchange loads from the bundle.
         wait_until(lambda: digest_of(client) == load(bundle).digest)
         assert client.state.host.served.model is not loaded.model
 
 
-def test_a_bundle_put_in_place_is_served_without_a_restart(
+def test_a_new_bundle_is_served_without_a_restart(
     client: Client, settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
     assert digest_of(client) == load(bundle).digest
@@ -76,7 +76,7 @@ def test_a_bundle_put_in_place_is_served_without_a_restart(
     wait_until(lambda: digest_of(client) == load(bundle).digest)
 
 
-def test_an_altered_bundle_is_refused_loudly_and_the_old_one_goes_on(
+def test_a_refused_bundle_is_reported_and_the_old_one_stays_in_service(
     client: Client, settings: Settings, bundle: Path, other_bundle: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")
@@ -97,7 +97,7 @@ def test_an_altered_bundle_is_refused_loudly_and_the_old_one_goes_on(
     assert "tidewaiter_model_refused 0.0" in client.get("/metrics").text
 
 
-def test_a_damaged_pointer_is_refused_and_the_old_bundle_goes_on(
+def test_a_damaged_pointer_is_refused_and_the_old_bundle_stays_in_service(
     client: Client, settings: Settings, bundle: Path
 ) -> None:
     point_to(settings.models_dir, "../../elsewhere")
@@ -106,7 +106,7 @@ def test_a_damaged_pointer_is_refused_and_the_old_bundle_goes_on(
     assert digest_of(client) == load(bundle).digest
 
 
-def test_without_a_sound_bundle_nothing_is_scored_until_there_is_one(
+def test_the_service_scores_nothing_until_it_has_a_sound_bundle(
     settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
     point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")
@@ -121,7 +121,7 @@ def test_without_a_sound_bundle_nothing_is_scored_until_there_is_one(
         assert digest_of(client) == load(bundle).digest
 
 
-def test_base_rates_for_heads_the_model_does_not_have_refuse_it(settings: Settings) -> None:
+def test_a_base_rate_for_an_unknown_head_refuses_the_model(settings: Settings) -> None:
     wrong = Settings(models_dir=settings.models_dir, base_rates={"risk": 0.01})
     with serving(create_app(wrong)) as client:
         answer = client.get("/readyz")
@@ -129,7 +129,7 @@ def test_base_rates_for_heads_the_model_does_not_have_refuse_it(settings: Settin
     assert "unknown heads ['risk']" in answer.json()["detail"]
 
 
-def test_requests_during_a_change_are_each_answered_by_one_model(
+def test_one_model_scores_each_request_during_an_exchange(
     client: Client, settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
     digests = {load(bundle).digest, load(other_bundle).digest}
@@ -143,7 +143,7 @@ def test_requests_during_a_change_are_each_answered_by_one_model(
         assert len(seen) == 1
         return seen
 
-    async def all_at_once() -> set[str]:
+    async def ask_until_exchanged() -> set[str]:
         transport = httpx.ASGITransport(client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example") as http:
             change = asyncio.create_task(asyncio.to_thread(store.install, other_bundle))
@@ -154,12 +154,12 @@ def test_requests_during_a_change_are_each_answered_by_one_model(
             await change
         return seen
 
-    seen = client.portal.call(asyncio.wait_for, all_at_once(), 60)
+    seen = client.portal.call(asyncio.wait_for, ask_until_exchanged(), 60)
     assert seen == digests
 
 
 @pytest.mark.parametrize("scored_before", [False, True])
-def test_history_goes_on_under_a_new_model_once_something_was_scored(
+def test_a_new_model_keeps_the_history_once_a_shipment_was_scored(
     client: Client, settings: Settings, other_bundle: Path, scored_before: bool
 ) -> None:
     if scored_before:

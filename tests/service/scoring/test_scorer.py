@@ -1,4 +1,4 @@
-"""Single shipments that lie ready at once are scored together, and nobody can tell from the answers."""
+"""Single shipments that arrive together are scored as one table, with the answers that each would get alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.service.conftest import shipment
 
 
 def at_once(client: Client, requests: Sequence[tuple[str, Any]]) -> list[httpx.Response]:
-    """Answers to requests (query, record) of which all are there before the first is answered."""
+    """Return the responses to requests (query, record) that all arrive before the first response."""
 
     async def send() -> list[httpx.Response]:
         transport = httpx.ASGITransport(client.app)
@@ -44,12 +44,11 @@ def plain(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many shipments each call of `score` was given, but for those that the service sends itself before it is ready."""
+    """Number of shipments of each call of `score`."""
     sizes: list[int] = []
 
     def counted(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
-        if '"warm-up-' not in json.dumps(records):
-            sizes.append(len(records))
+        sizes.append(len(records))
         return score(served, records, *args, **options)
 
     monkeypatch.setattr(scorer, "score", counted)
@@ -57,28 +56,30 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def varied(count: int) -> list[dict[str, Any]]:
-    """Shipments of the same parties on one day, so that each is history to the next; no name that another program reads."""
-    made = []
+    """Return shipments of the same parties on one day, each the history of the next, without systematic names."""
+    records = []
     for number in range(count):
         record = copy.deepcopy(shipment(shipment_id=f"S-{number}"))
         record["items"][0]["goods_description"] = ("citric acid", "phone case", "fentanyl")[number % 3]
-        made.append(record)
-    return made
+        records.append(record)
+    return records
 
 
-def test_shipments_sent_at_once_are_answered_as_if_sent_one_by_one(settings: Settings, tables: list[int]) -> None:
+def test_shipments_sent_together_get_the_answers_of_shipments_sent_one_by_one(
+    settings: Settings, tables: list[int]
+) -> None:
     requests = [("?explain=all", record) for record in varied(12)]
     expected = [plain(answer) for answer in one_by_one(settings, requests)]
     assert tables == [1] * 12
     with serving(create_app(settings)) as client:
-        found = [plain(answer) for answer in at_once(client, requests)]
-    assert found == expected
+        answers = [plain(answer) for answer in at_once(client, requests)]
+    assert answers == expected
     assert max(tables[12:]) > 1
     assert sum(tables[12:]) == 12
 
 
 def turns_apart(client: Client, records: Sequence[Any], turns: int) -> list[Answer]:
-    """Answers to records that come so many turns of the event loop after one another."""
+    """Return the answers to records that arrive ``turns`` turns of the event loop apart."""
 
     async def send() -> list[Answer]:
         sent = []
@@ -92,7 +93,7 @@ def turns_apart(client: Client, records: Sequence[Any], turns: int) -> list[Answ
 
 
 @pytest.mark.parametrize(("turns", "expected"), [(1, [6]), (2, [6]), (12, [1] * 6)])
-def test_as_long_as_others_keep_coming_they_are_scored_together(
+def test_shipments_are_scored_together_while_more_keep_arriving(
     settings: Settings, tables: list[int], turns: int, expected: list[int]
 ) -> None:
     with serving(create_app(settings)) as client:
@@ -101,24 +102,24 @@ def test_as_long_as_others_keep_coming_they_are_scored_together(
     assert tables == expected
 
 
-def test_nobody_waits_for_more_than_can_be_scored_together(settings: Settings, tables: list[int]) -> None:
+def test_scoring_starts_once_the_largest_table_is_full(settings: Settings, tables: list[int]) -> None:
     with serving(create_app(settings)) as client:
         turns_apart(client, varied(70), 1)
     assert tables == [32, 32, 6]
 
 
-def test_what_each_asked_for_is_kept_apart_and_the_order_kept(settings: Settings) -> None:
+def test_shipments_with_different_options_keep_their_options_and_their_order(settings: Settings) -> None:
     queries = ("?explain=all", "", "?update_history=false", "?actions=acas", "", "?explain=none")
     requests = [(query, record) for query, record in zip(queries * 3, varied(18), strict=True)]
     expected = [plain(answer) for answer in one_by_one(settings, requests)]
     with serving(create_app(settings)) as client:
         for query in queries:
-            # A query that is new takes longer to arrive.
+            # FastAPI parses a new query string, which delays the request.
             assert client.post(f"/v1/score{query}", json={}).status_code == 422
         assert [plain(answer) for answer in at_once(client, requests)] == expected
 
 
-def test_what_cannot_be_read_is_refused_alone(settings: Settings, tables: list[int]) -> None:
+def test_an_unreadable_shipment_does_not_affect_others_in_its_table(settings: Settings, tables: list[int]) -> None:
     records: list[Any] = [shipment(), {}, shipment(shipment_id="other"), {"shipment_id": "x", "items": []}, 7]
     with serving(create_app(settings)) as client:
         answers = at_once(client, [("", record) for record in records])
@@ -130,7 +131,7 @@ def test_what_cannot_be_read_is_refused_alone(settings: Settings, tables: list[i
     assert max(tables) > 1
 
 
-def test_one_record_sent_by_many_at_once_is_one_shipment_to_each(settings: Settings) -> None:
+def test_equal_records_sent_together_are_separate_shipments(settings: Settings) -> None:
     requests = [("?update_history=false", shipment())] * 5
     with serving(create_app(settings)) as client:
         answers = at_once(client, requests)
@@ -138,7 +139,7 @@ def test_one_record_sent_by_many_at_once_is_one_shipment_to_each(settings: Setti
     assert len({answer.json()["decision_id"] for answer in answers}) == 5
 
 
-def test_a_failure_is_answered_to_the_one_at_fault(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_faulty_shipment_of_a_table_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(served: Any, records: Any, *args: Any, **options: Any) -> Outcome:
         if any(record["shipment_id"] == "S-2" for record in records):
             raise RuntimeError("this one")
@@ -151,7 +152,7 @@ def test_a_failure_is_answered_to_the_one_at_fault(settings: Settings, monkeypat
     assert [answer.json().get("shipment_id") for answer in answers] == ["S-0", "S-1", None, "S-3", "S-4"]
 
 
-def test_more_than_a_loop_should_be_held_for_are_scored_in_parts(
+def test_many_shipments_are_scored_in_several_tables(
     settings: Settings, tables: list[int], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serving(create_app(settings)) as client:

@@ -1,4 +1,4 @@
-"""The answers as documented types. They describe only: answers are written from plain values, without a detour."""
+"""Pydantic models that document the responses. They validate nothing at run time: responses are made of plain values."""
 
 from __future__ import annotations
 
@@ -11,53 +11,55 @@ Lane = Literal["red", "yellow", "green"]
 
 
 class Answer(BaseModel):
-    """Has the documented members and no others."""
+    """Base of the response models: undocumented members are not allowed."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FieldProblem(Answer):
-    """What is wrong with which field."""
+    """A field and its problem."""
 
-    field: str = Field(description="The field, as it is called in the request", examples=["gross_mass_kg"])
-    problem: str = Field(description="What is wrong, and what would be right", examples=["'1,2,3' is not a number"])
+    field: str = Field(description="Name of the field in the request", examples=["gross_mass_kg"])
+    problem: str = Field(description="The problem, and what is expected", examples=["'1,2,3' is not a number"])
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details: the one form of every error."""
+    """RFC 9457 problem details, the form of every error."""
 
-    type: str = Field(description="Names the kind of problem", examples=["urn:tidewaiter:problem:unreadable"])
+    type: str = Field(description="Kind of problem", examples=["urn:tidewaiter:problem:unreadable"])
     title: str = Field(examples=["Cannot be read"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["The shipment cannot be read: shipment_id: is missing."])
     instance: str = Field(description="Path of the request", examples=["/v1/score"])
-    errors: list[FieldProblem] = Field(description="Each field with what is wrong about it")
+    errors: list[FieldProblem] = Field(description="Fields and their problems")
     request_id: str | None = Field(default=None, examples=["3c2f8a52-6a4e-4d0b-8d5b-0c3c5a4f9f10"])
-    limit_bytes: int | None = Field(default=None, description="With 413: the limit that was passed")
+    limit_bytes: int | None = Field(default=None, description="With 413: the limit that was exceeded")
     rejected: list[RejectedShipment] | None = Field(
-        default=None, description="With 422 of a batch: why each was refused"
+        default=None, description="With 422 of a batch: the refused shipments and their problems"
     )
 
 
 class Reason(Answer):
     """One piece of evidence."""
 
-    code: str = Field(description="Which question the evidence answers", examples=["VALUE_DENSITY"])
+    code: str = Field(description="Kind of evidence", examples=["VALUE_DENSITY"])
     text: str = Field(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
     weight: float = Field(
-        description="Change in the explained head's raw log-odds; above 0 speaks for illicit content, below 0 against",
+        description="Change in the explained head's raw log-odds; positive: evidence for illicit content",
         examples=[0.84],
     )
-    fields: list[str] = Field(description="The manifest fields behind it", examples=[["customs_value", "net_mass_kg"]])
-    source: str = Field(description="Published source, or that the model learned it and from what")
+    fields: list[str] = Field(
+        description="The manifest fields it is based on", examples=[["customs_value", "net_mass_kg"]]
+    )
+    source: str = Field(description="Published source, or the data that the model learned it from")
 
 
 class Listing(Answer):
-    """A law that lists the substance, in force on the day of ``declared_at``."""
+    """A law that lists the substance and is in force on the day of ``declared_at``."""
 
     jurisdiction: str = Field(description="ISO code, UN or EU", examples=["UN"])
     instrument: str = Field(examples=["1988 Convention"])
-    listing: str = Field(description="Where in the instrument", examples=["Table I"])
+    listing: str = Field(description="Schedule or table of the instrument", examples=["Table I"])
     status: str = Field(description="listed or temporary", examples=["listed"])
     effective_from: str | None = Field(examples=["2017-10-18"])
     date_precision: str = Field(examples=["day"])
@@ -66,7 +68,7 @@ class Listing(Answer):
 
 
 class MetDefinition(Answer):
-    """A class-wide definition that a structure meets or may meet; `GET /v1/substances` gives its words."""
+    """A class-wide definition that a structure meets or may meet; `GET /v1/substances` gives its wording."""
 
     jurisdiction: str = Field(examples=["US"])
     definition: str = Field(examples=["us-fentanyl-related"])
@@ -77,20 +79,22 @@ class MetDefinition(Answer):
 
 
 class Substance(Answer):
-    """What the declared chemical, CAS number or description resolved to."""
+    """Substance that the declared chemical, CAS number or description resolved to."""
 
     name: str = Field(examples=["citric acid"])
-    group: str = Field(description="What kind of substance it is", examples=["benign"])
-    kind: str = Field(description="How it was recognised; a mention is never a hit", examples=["exact"])
+    group: str = Field(description="Kind of substance", examples=["benign"])
+    kind: str = Field(description="How the substance was recognised; a mention is never a hit", examples=["exact"])
     hit: bool = Field(description="Whether a watched substance is declared")
-    matched_text: str = Field(description="The words that were recognised", examples=["citric acid"])
+    matched_text: str = Field(description="The recognised words", examples=["citric acid"])
     cas: str | None = Field(examples=["77-92-9"])
     inchikey: str | None
     listings: list[Listing]
     classes: list[MetDefinition]
-    confidence: Probability = Field(description="How surely the text means it; no probability of illicit content")
-    context: str | None = Field(description="What the words around it say: test, publication, denied, ...")
-    nearest: str | None = Field(description="The listed substance whose structure is most like it; not a legal match")
+    confidence: Probability = Field(
+        description="Confidence that the text means this substance; not a probability of illicit content"
+    )
+    context: str | None = Field(description="Meaning of the words around it: test, publication, denied, ...")
+    nearest: str | None = Field(description="The listed substance with the most similar structure; not a legal match")
     similarity: Probability | None
 
 
@@ -105,16 +109,16 @@ class Item(Answer):
 
 
 class Explained(Answer):
-    """What the reasons explain."""
+    """The score that the reasons explain."""
 
-    head: str = Field(description="The head with the largest probability of the riskiest item")
+    head: str = Field(description="The head with the largest probability for the riskiest item")
     item_number: str = Field(description="The riskiest item")
     base_value: float = Field(description="Raw log-odds of that head before any evidence")
     raw_score: float = Field(description="Raw log-odds of that head for that item: base value plus all weights")
 
 
 class ModelName(Answer):
-    """Which model answered."""
+    """Identity of the model that scored."""
 
     name: str = Field(examples=["tidewaiter"])
     version: str = Field(examples=["1"])
@@ -122,27 +126,29 @@ class ModelName(Answer):
 
 
 class Action(Answer):
-    """ACAS style referral. 6H (do not load) is never proposed by the service: a person decides that."""
+    """ACAS style referral. The service never proposes 6H (do not load): a person decides that."""
 
     code: Literal["7H", "8H"]
     name: Literal["RFI", "RFS"] = Field(description="RFI: request for information; RFS: request for screening")
 
 
 class Score(Answer):
-    """One shipment's risk, with the evidence behind it."""
+    """Risk of one shipment, with the evidence for it."""
 
-    decision_id: str = Field(description="Names this answer", examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
+    decision_id: str = Field(description="Identifier of this answer", examples=["0b3c7a4e-93a0-4f0e-9f0b-0f4f6e2f3f11"])
     shipment_id: str = Field(examples=["HB-2026-000184"])
     risk: Probability = Field(description="Calibrated P(illicit content of any kind) at the base rate in use")
     percentile: Probability = Field(description="Share of reference traffic that scores lower")
-    content: dict[str, Probability] = Field(description="Probability per head, of its largest item")
+    content: dict[str, Probability] = Field(description="Probability per head: the largest over all items")
     lane: Lane = Field(description="Recommended lane; a person decides")
-    selected_by: Literal["score", "rule", "random"] | None = Field(description="What put it there; null when green")
-    action: Action | None = Field(default=None, description="Only with `actions=acas`; null when green")
-    explains: Explained | None = Field(description="What `reasons` speak of; null when not explained")
-    reasons: list[Reason] = Field(description="Evidence for and against, the weightiest first")
+    selected_by: Literal["score", "rule", "random"] | None = Field(
+        description="What put it into the lane; null for green"
+    )
+    action: Action | None = Field(default=None, description="Only with `actions=acas`; null for green")
+    explains: Explained | None = Field(description="The score that `reasons` explain; null without reasons")
+    reasons: list[Reason] = Field(description="Evidence for and against, by weight, the largest first")
     items: list[Item]
-    warnings: list[FieldProblem] = Field(description="What was wrong with fields that were scored all the same")
+    warnings: list[FieldProblem] = Field(description="Problems of fields that did not prevent scoring")
     late: bool = Field(description="Declared before shipments already scored; scored with the present history")
     model: ModelName
 
@@ -150,22 +156,22 @@ class Score(Answer):
 class RejectedShipment(Answer):
     """A shipment of the request that cannot be read."""
 
-    index: int = Field(description="Place in the request, from 0", ge=0, examples=[3])
+    index: int = Field(description="Position in the request, from 0", ge=0, examples=[3])
     shipment_id: str | None = Field(examples=["HB-2026-000187"])
     problems: list[FieldProblem]
 
 
 class BatchScore(Answer):
-    """Results in the order of the request; what could not be read stands in `rejected`."""
+    """Results in the order of the request; `rejected` lists the shipments that cannot be read."""
 
     results: list[Score]
     rejected: list[RejectedShipment]
 
 
 class FullListing(Listing):
-    """A listing in force on the day, with its end and what is to be known of it."""
+    """A listing in force on the day, with its last day and a note."""
 
-    effective_to: str | None = Field(description="Last day in force; null while there is no end")
+    effective_to: str | None = Field(description="Last day in force; null if open-ended")
     note: str | None
 
 
@@ -173,21 +179,21 @@ class Limb(Answer):
     """One change that a class definition allows."""
 
     limb: str = Field(
-        description="As the law counts it; `parent` for the substance the class is built on", examples=["E"]
+        description="Label in the law; `parent` for the substance that the class is based on", examples=["E"]
     )
     where: str = Field(description="Part of the parent that differs", examples=["N-propionyl group"])
-    wording: str = Field(description="The change allowed", examples=["replaced by another acyl group"])
-    verified: str = Field(description="Whether the wording was read at its publisher")
+    wording: str = Field(description="The allowed change", examples=["replaced by another acyl group"])
+    verified: str = Field(description="Whether the wording was checked at its publisher")
     source: str
 
 
 class Exemption(Answer):
-    """What takes a substance out of a class that its structure meets."""
+    """An exemption of a substance from a class whose definition its structure meets."""
 
     substance: str
     effect: Literal["outside", "review"] = Field(
-        description="outside: the class's own words leave it out; review: the class provides for that, and whether it was "
-        "done is not known"
+        description="outside: the wording of the class excludes it; review: the class allows exemptions, and it is unknown "
+        "whether one was granted"
     )
     reason: str
     verified: str
@@ -195,21 +201,21 @@ class Exemption(Answer):
 
 
 class ClassDefinition(Answer):
-    """A class-wide definition and how far the structure answers to it: `meets_definition`, apart from the law's result."""
+    """A class-wide definition and whether the structure meets it, apart from the legal result."""
 
     definition: str = Field(examples=["us-fentanyl-related"])
     name: str = Field(examples=["Fentanyl-related substances (class)"])
     jurisdiction: str = Field(examples=["US"])
     result: Literal["met", "possible"] = Field(description="possible: an open-ended wording may or may not cover it")
     limbs: list[Limb] = Field(description="The limbs by which the structure differs from the parent")
-    wording_verified: str = Field(description="The least verified of these limbs")
+    wording_verified: str = Field(description="Verification of the least verified of these limbs")
     in_force: bool = Field(description="Whether a listing puts the class under control on the day")
     listing: FullListing | None = Field(description="That listing")
-    exemption: Exemption | None = Field(description="Set where the substance is exempt")
+    exemption: Exemption | None = Field(description="Set if the substance is exempt")
 
 
 class ControlledAs(Answer):
-    """The law's result in one jurisdiction: a listing by name comes before a class."""
+    """The legal result in one jurisdiction; a listing by name takes precedence over a class."""
 
     jurisdiction: str = Field(examples=["US"])
     by: Literal["named", "class", "exempt", "possible"] = Field(alias="as")
@@ -217,16 +223,16 @@ class ControlledAs(Answer):
 
 
 class SubstanceAnswer(Answer):
-    """What a text declares, and what the law of the day says of it."""
+    """The substance that a text declares or mentions, and the law on it."""
 
     query: str = Field(examples=["fentanil"])
     kind: (
         Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar"] | None
-    ) = Field(description="How it was recognised, from strong to weak; null: not found")
-    hit: bool = Field(description="A watched substance is declared; never for `mention`, `similar` and other groups")
+    ) = Field(description="How the substance was recognised, from strong to weak; null: not found")
+    hit: bool = Field(description="Whether a watched substance is declared; never for `mention` or `similar`")
     substance: str | None = Field(examples=["Fentanyl"])
     group: str | None = Field(
-        description="fentanyl, nitazene, other_opioid and precursor are watched; other_controlled, adulterant and benign not",
+        description="Watched: fentanyl, nitazene, other_opioid, precursor. Not watched: other_controlled, adulterant, benign",
         examples=["fentanyl"],
     )
     cas: str | None = Field(examples=["437-38-7"])
@@ -235,71 +241,82 @@ class SubstanceAnswer(Answer):
         description="Structure without salt and water", examples=["CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"]
     )
     confidence: Probability | None = Field(
-        description="How surely the text means it; not a probability of illicit content", examples=[1.0]
+        description="Confidence that the text means this substance; not a probability of illicit content",
+        examples=[1.0],
     )
-    matched_text: str | None = Field(description="The words that were recognised", examples=["fentanil"])
-    context: str | None = Field(description="What the words around it say: test, publication, denied, ...")
+    matched_text: str | None = Field(description="The recognised words", examples=["fentanil"])
+    context: str | None = Field(description="Meaning of the words around it: test, publication, denied, ...")
     ambiguous: bool = Field(description="An abbreviation with other meanings, or a name inside a longer one")
     evidence: list[str] = Field(description="How it was recognised, or what was tried")
-    listed: bool = Field(description="Listed or temporarily listed there and then, by name or as a member of a class")
+    listed: bool = Field(
+        description="Listed or temporarily listed on that day in that jurisdiction, by name or as a member of a class"
+    )
     listed_in: list[str] = Field(examples=[["UN", "CA", "US"]])
-    months_since_listing: float | None = Field(description="Since control began, where its first day is recorded")
+    months_since_listing: float | None = Field(
+        description="Months since control began; null if its first day is unknown"
+    )
     controlled_as: list[ControlledAs]
     listings: list[FullListing] = Field(description="Listings by name, in force on the day")
     classes: list[ClassDefinition] = Field(description="Class definitions that the structure meets or may meet")
-    nearest: str | None = Field(description="The listed substance whose structure is most like it; not a legal match")
-    similarity: Probability | None = Field(description="Tanimoto similarity to it")
-    drawing: str | None = Field(description="SVG, when asked for and a structure is known")
-    warnings: list[str] = Field(description="What could not be done or is not verified")
-    as_of: str = Field(description="The day whose law was applied", examples=["2026-11-25"])
-    jurisdiction: str | None = Field(description="Whose law was applied; null: everywhere", examples=["US"])
+    nearest: str | None = Field(description="The listed substance with the most similar structure; not a legal match")
+    similarity: Probability | None = Field(description="Tanimoto similarity to `nearest`")
+    drawing: str | None = Field(description="SVG; null unless requested and a structure is known")
+    warnings: list[str] = Field(description="Steps that failed and facts that are not verified")
+    as_of: str = Field(description="Day whose law was applied", examples=["2026-11-25"])
+    jurisdiction: str | None = Field(
+        description="Jurisdiction whose law was applied; null: everywhere", examples=["US"]
+    )
 
 
 class UnreadableQuery(Answer):
     """A query of a batch that cannot be read."""
 
     query: str | None
-    problem: str = Field(description="What is wrong, and what would be right")
+    problem: str = Field(description="The problem, and what is expected")
 
 
 class SubstanceAnswers(Answer):
-    """Answers in the order of the queries."""
+    """Results in the order of the queries."""
 
     results: list[SubstanceAnswer | UnreadableQuery]
 
 
 class FeatureDescription(Answer):
-    """One thing the model looks at."""
+    """One feature of the model."""
 
     name: str
     group: str
     meaning: str
-    reason: str = Field(description="Code of the reason it adds to")
-    monotone: Literal[-1, 0, 1] = Field(description="+1: the risk may only rise with it; -1: only fall; 0: either")
-    share_of_gain: Probability | None = Field(description="How much of the model's fit rests on it; null when not kept")
+    reason: str = Field(description="Code of the reason that it contributes to")
+    monotone: Literal[-1, 0, 1] = Field(
+        description="1: the risk never falls as the feature rises; -1: it never rises as the feature rises; 0: no constraint"
+    )
+    share_of_gain: Probability | None = Field(
+        description="Share of the total gain in training; null if it was not recorded"
+    )
 
 
 class BaseRate(Answer):
-    """Share of shipments with illicit content that probabilities are expressed at."""
+    """Share of shipments with illicit content for which probabilities hold."""
 
     head: str
     rate: Probability
     source: Literal["configured", "assumed", "trained"] = Field(
-        description="configured by this office, assumed (the documented default), or the training data's"
+        description="configured: set by this office; assumed: the documented default; trained: from the training data"
     )
 
 
 class LaneThresholds(Answer):
-    """Where the lanes begin."""
+    """Thresholds of the lanes."""
 
     red: float = Field(description="Uncorrected risk log-odds at or above which a shipment is red")
     yellow: float = Field(description="The same for yellow")
-    red_share: Probability = Field(description="Share of base-rate traffic that red was set to hold")
+    red_share: Probability = Field(description="Share of base-rate traffic that the red threshold was set for")
     yellow_share: Probability
 
 
 class RefusedBundle(Answer):
-    """A bundle that was put in place and is not served."""
+    """A bundle that the store points at and that is refused."""
 
     folder: str
     problems: list[str]
@@ -307,7 +324,7 @@ class RefusedBundle(Answer):
 
 
 class ModelDescription(Answer):
-    """The model that answers: its card, what it looks at, and what it is not for."""
+    """The model in service: its card, its features and its limits."""
 
     name: str
     version: str
@@ -315,21 +332,21 @@ class ModelDescription(Answer):
     created_at: str
     serving_since: str
     history: Literal["snapshot", "carried over"] = Field(
-        description="Whether history began with the bundle's snapshot or goes on from the model before"
+        description="snapshot: history began with the bundle's snapshot; carried over: it continues from the model before"
     )
     predictor: Literal["kernels", "lightgbm"] = Field(
-        description="What computes raw scores, to the last bit the same: this project's compiled kernels or LightGBM itself"
+        description="What computes raw scores, with identical results: this project's compiled kernels or LightGBM"
     )
     heads: list[str]
     base_rates: list[BaseRate]
     lanes: LaneThresholds
     random_share: Probability
     features: list[FeatureDescription]
-    limits: list[str] = Field(description="What the model is not for")
-    data: dict[str, Any] = Field(description="What it was trained on")
-    metrics: dict[str, Any] = Field(description="How well it does, on what")
+    limits: list[str] = Field(description="Limits of the model's use")
+    data: dict[str, Any] = Field(description="Training data")
+    metrics: dict[str, Any] = Field(description="Quality, and the data it was measured on")
     card: dict[str, Any] = Field(description="The rest of the model card")
-    refused: RefusedBundle | None = Field(description="A newer bundle that was put in place and refused")
+    refused: RefusedBundle | None = Field(description="A newer bundle that was refused")
 
 
 class Column(Answer):
@@ -341,19 +358,19 @@ class Column(Answer):
     kind: str
     description: str
     unit: str | None
-    codes: dict[str, str] | None = Field(description="Accepted values with their meaning, where the list is closed")
+    codes: dict[str, str] | None = Field(description="Accepted values and their meaning; null if any value is accepted")
     example: str | float | int | bool | None
 
 
 class OutputColumn(Answer):
-    """One column that scoring a file adds."""
+    """One column that scoring adds to a file."""
 
     name: str
     description: str
 
 
 class ManifestSchema(Answer):
-    """Columns of a manifest, flat and nested, with kinds, units and codes; and the columns added to a scored file."""
+    """Columns of a manifest, flat and nested, with kinds, units and codes, and the columns that scoring adds."""
 
     required: list[str]
     columns: list[Column]
@@ -362,13 +379,13 @@ class ManifestSchema(Answer):
 
 
 class Health(Answer):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
 
 class Chemistry(Answer):
-    """The reader of systematic names. Without it, all else about chemicals is answered."""
+    """State of OPSIN, which reads systematic names. All other lookups work without it."""
 
     systematic_names: Literal["ready", "starting", "unavailable"]
     problem: str | None = Field(description="Why it is unavailable")
