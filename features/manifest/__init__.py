@@ -1,1 +1,1 @@
-"""The manifest: its fields, the domain types, and how declared values are read."""
+"""The manifest: its fields, the domain types, and the reading of records."""

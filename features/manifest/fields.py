@@ -1,7 +1,7 @@
-"""The manifest's fields: one list from which readers, table, JSON form, schema page and validation are all derived.
+"""The manifest's fields: the one list from which readers, table, JSON form, schema page and validation are derived.
 
-The flat name of a party's or an item's field is its nested name behind the level: ``consignor`` + ``name`` is
-``consignor_name``; item and shipment fields carry no prefix. Units: kilograms, UTC, the item's own currency.
+The flat name of a party's or an item's field is the level followed by its nested name: ``consignor`` + ``name`` is
+``consignor_name``; item and shipment fields have no prefix. Units: kilograms, UTC, the item's own currency.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 
 class Level(StrEnum):
-    """Where a field stands in the JSON form."""
+    """Level of a field in the JSON form."""
 
     SHIPMENT = "shipment"
     CONSIGNOR = "consignor"
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a value is normalised (`features.table.normalise`)."""
+    """Kind of a value, which selects its normalisation (`features.table.normalise`)."""
 
     ID = "identifier"
     TEXT = "text"
@@ -43,8 +43,9 @@ class Kind(StrEnum):
 class Field:
     """One manifest field.
 
-    ``name`` is the flat column name, ``key`` the name inside its JSON object, ``codes`` the accepted values with their
-    meaning where the list is closed.
+    ``name`` is the flat column name, ``key`` the name inside its JSON object, ``codes`` the accepted values with
+    their
+    meaning if the list is closed.
     """
 
     name: str
@@ -83,7 +84,7 @@ TRANSACTION_NATURES: Final = _codes(
     _11="sale of goods", _21="returned goods", _31="gift", _32="commercial sample", _91="documents", _99="other"
 )
 
-# The filings of manifest_schema.csv (reference data), field `filing_type_code`.
+# Filings as in the customs data models listed in docs/manifest.md.
 FILING_TYPES: Final = _codes(
     ACAS_STD="ACAS, standard air cargo",
     ACAS_EXP="ACAS, express",
@@ -207,7 +208,7 @@ LABEL_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Leve
 MANIFEST_NAMES: Final = tuple(field.name for field in FIELDS if field.level is not Level.LABEL)
 ITEM_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Level.ITEM)
 
-#: The heads of the model, in their fixed order, and the contents that count for each.
+#: The heads of the model in their fixed order, and the contents that count for each.
 HEADS: Final[MappingProxyType[str, frozenset[str]]] = MappingProxyType(
     {
         "fentanyl_or_analogue": frozenset({"fentanyl", "analogue", "other_opioid"}),

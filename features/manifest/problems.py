@@ -1,4 +1,4 @@
-"""What is wrong with a record: said of a field, or so that the whole record is refused."""
+"""Problems of a record: of one field, or of a record that is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with which field, in words that say what would be right."""
+    """A field's problem, in words that state the remedy."""
 
     field: str
     problem: str
@@ -17,7 +17,7 @@ class Problem:
 
 
 class Refused(ValueError):
-    """The record cannot be read at all. ``problems`` says why, field by field."""
+    """A record that cannot be read at all. ``problems`` contains the reasons, field by field."""
 
     def __init__(self, problems: list[Problem], shipment_id: str | None = None) -> None:
         super().__init__("; ".join(map(str, problems)))

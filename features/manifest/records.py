@@ -1,7 +1,8 @@
-"""Parsed JSON becomes flat declared texts: the rules of reading a record, for scoring and for the domain types alike.
+"""Flat declared texts from parsed JSON: the rules of reading a record, for scoring and for the domain types.
 
-Reading is tolerant: a record is refused only if it cannot be read at all, everything else becomes a note that names the
-field. Compiled where a compiler is at hand (`records.pxd`).
+Reading is tolerant: a record is refused only if it cannot be read at all, every other problem becomes a note that
+names the
+field.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from features.manifest.problems import Problem, Refused
 
 #: Names of the texts that a shipment has once: its own and its parties'.
 HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE))
-#: The key of fields of an office's own.
+#: The key of an office's own fields.
 FURTHER: Final = "further"
-#: One of these makes a goods item.
+#: A goods item needs one of these.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
 
 _N_HEAD = len(HEAD_NAMES)
 _N_ITEM = len(ITEM_NAMES)
-# Places beyond those of texts: what else a key can mean.
+# Positions of keys that are no texts.
 _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER = -1, -2, -3, -4, -5
 _HEAD_PLACES: dict[object, int] = {
     **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
@@ -51,14 +52,14 @@ _HEAD_NAMES = HEAD_NAMES
 
 
 class Record:
-    """A shipment as flat declared texts, stripped; ``None`` is missing.
+    """A shipment as flat declared texts, stripped; None is missing.
 
     Attributes:
         texts: one for each of `HEAD_NAMES`.
         items: per goods item one text for each of `fields.ITEM_NAMES`.
-        further: fields of an office's own.
-        item_further: per goods item its own ones, which go before.
-        notes: problems met while reading.
+        further: an office's own fields.
+        item_further: per goods item its own fields, which take precedence.
+        notes: problems found on reading.
     """
 
     __slots__ = ("further", "item_further", "items", "notes", "texts")
@@ -79,14 +80,14 @@ class Record:
 
     @property
     def shipment_id(self) -> str:
-        """The reference; empty where it is missing."""
+        """The reference; empty if it is missing."""
         return self.texts[0] or ""
 
 
 def read_record(data: object) -> Record:
     """Read a shipment from parsed JSON: nested parties and items, or one flat row with the column names of a file.
 
-    Numbers and truth values become text; blank and null mean missing. Label fields are ignored.
+    Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
 
     Raises:
         Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
@@ -130,11 +131,12 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
     """Dictionary-encode the texts of all goods items.
 
     Args:
-        codes: (fields, goods items) int32 to be written, fields as in `HEAD_NAMES` and `fields.ITEM_NAMES` after them; a
-            shipment's own texts stand on each of its items.
+        codes: (fields, goods items) int32, written in place; fields as in `HEAD_NAMES` followed by
+            `fields.ITEM_NAMES`. A
+            shipment's own texts repeat on each of its items.
 
     Returns:
-        Per field its distinct texts by code, in the order in which they come; None where there is none.
+        Per field its distinct texts by code, in order of appearance; None for a field without texts.
     """
     n_head, n_item = _N_HEAD, _N_ITEM
     known: list[dict[str, int]] = [{} for _ in range(n_head + n_item)]
@@ -172,7 +174,7 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
 
 
 def further_of(records: list[Record]) -> dict[str, list[str | None]]:
-    """Per further field one text per goods item: the item's own, or its shipment's."""
+    """Return per further field one text per goods item: the item's own, or its shipment's."""
     if not _have_further(records):
         return {}
     of_items = [{**record.further, **own} for record in records for own in record.item_further]
@@ -270,7 +272,7 @@ def _read_further(value: object, where: str, notes: list[Problem], fatal: list[P
 
 
 def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], item: int) -> str | None:
-    """``item`` is the index of the goods item that the value belongs to, `_NO_ITEM` for others."""
+    """Return a value as text. ``item`` is the index of the value's goods item, `_NO_ITEM` for others."""
     if isinstance(value, str):
         return _stripped(value) if type(value) is str else (value.strip() or None)
     if value is None:
@@ -293,7 +295,7 @@ def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], 
 
 
 def _stripped(text: str) -> str | None:
-    # Nearly every text is as it should be, and looking costs less than a call.
+    # Nearly every text is already clean, and checking costs less than a call.
     n = len(text)
     if n and not text[0].isspace() and not text[n - 1].isspace():
         return text

@@ -1,7 +1,7 @@
-"""The domain types: a shipment as it was declared.
+"""Domain types: a shipment as declared.
 
-Values are the declared text, before any normalisation; `features.table.table` gives them their meaning. How JSON is read stands in
-`features.manifest.records`.
+Values are the declared text before normalisation; `features.table.table` interprets them. `features.manifest.records`
+reads JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class Party:
-    """A consignor or a consignee. The account fields exist for consignors only."""
+    """A consignor or a consignee. Only consignors have the account fields."""
 
     name: str | None = None
     address: str | None = None
@@ -45,7 +45,7 @@ class Party:
 
 @dataclass(slots=True)
 class GoodsItem:
-    """One line of goods as declared."""
+    """One goods item as declared."""
 
     item_number: str | None = None
     goods_description: str | None = None
@@ -65,9 +65,9 @@ class GoodsItem:
 
 @dataclass(slots=True)
 class Shipment:
-    """One shipment with its parties and goods items. ``notes`` are problems met while reading it.
+    """One shipment with its parties and goods items. ``notes`` are problems found on reading.
 
-    ``further``, here and on an item (which goes before), holds fields of an office's own that the manifest does not have.
+    ``further``, here and on an item (which takes precedence), contains an office's own fields outside the manifest.
     """
 
     shipment_id: str
@@ -97,7 +97,7 @@ class Shipment:
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
-#: Of each of `HEAD_NAMES` the part of a shipment that holds it (None: the shipment itself), and its name there.
+#: For each of `HEAD_NAMES`, the part of a shipment that contains it (None: the shipment itself), and its name there.
 _PARTS: Final = tuple(
     (None if FIELD[name].level is Level.SHIPMENT else FIELD[name].level.value, FIELD[name].key) for name in HEAD_NAMES
 )
@@ -106,7 +106,7 @@ _PARTS: Final = tuple(
 def shipment_from_json(data: object) -> Shipment:
     """Read a shipment from parsed JSON: nested parties and items, or one flat row with the column names of a file.
 
-    Numbers and truth values become text; blank and null mean missing. Label fields are ignored.
+    Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
 
     Raises:
         Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
@@ -115,7 +115,7 @@ def shipment_from_json(data: object) -> Shipment:
 
 
 def shipment_of(record: Record) -> Shipment:
-    """The domain form of flat texts."""
+    """Return the domain form of flat texts."""
     shipment = Shipment("", [], further=record.further, notes=record.notes)
     for (part, key), text in zip(_PARTS, record.texts, strict=True):
         if text is not None:
@@ -126,7 +126,7 @@ def shipment_of(record: Record) -> Shipment:
 
 
 def record_of(shipment: Shipment) -> Record:
-    """The flat texts of a shipment, without white space around them."""
+    """Return the flat texts of a shipment, without surrounding white space."""
     return Record(
         [_stripped(getattr(shipment if part is None else getattr(shipment, part), key)) for part, key in _PARTS],
         [[_stripped(getattr(item, name)) for name in ITEM_NAMES] for item in shipment.items],
@@ -137,7 +137,7 @@ def record_of(shipment: Shipment) -> Record:
 
 
 def shipment_to_json(shipment: Shipment) -> dict[str, Any]:
-    """The nested JSON form, without the fields that are missing. Values stay the declared text."""
+    """Return the nested JSON form without missing fields. Values stay the declared text."""
     answer: dict[str, Any] = {
         f.name: value for f in FIELDS if f.level is Level.SHIPMENT and (value := getattr(shipment, f.name)) is not None
     }

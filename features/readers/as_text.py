@@ -1,4 +1,4 @@
-"""Arrow values of any type -> the text a person would write for them."""
+"""Conversion of Arrow values of any type to the text that a person would write for them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Texts: TypeAlias = Any
 
 
 def text_column(column: Any) -> Texts:
-    """A string column with one text per value; null where nothing is declared.
+    """Return a string column with one text per value; null for missing values.
 
-    Whole numbers without ``.0``, other numbers in the fewest digits that give the same number back, ``true`` and
-    ``false``, times in ISO 8601 (with ``Z`` if the column has a zone), dates as dates, lists joined by ``;``, anything
-    deeper as JSON. A NaN is what pandas writes for a missing value, so it is null here.
+    Whole numbers have no ``.0``, other numbers have the fewest digits that identify them, booleans are ``true`` and
+    ``false``, times are in ISO 8601 (with ``Z`` if the column has a zone), lists are joined by ``;``, and nested
+    values are JSON. NaN is null, because pandas writes it for missing values.
     """
     kind = column.type
     if pa.types.is_string(kind):
@@ -29,7 +29,7 @@ def text_column(column: Any) -> Texts:
 
 
 def characters(array: Any) -> bytes:
-    """All bytes of a string array, one value after the other."""
+    """Return all bytes of a string array, one value after the other."""
     if not len(array):
         return b""
     _, offsets, data = array.buffers()
@@ -40,7 +40,7 @@ def characters(array: Any) -> bytes:
 
 
 def text_array(array: Any) -> Any:
-    """`text_column` of an array."""
+    """Return `text_column` of an array."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         values = text_array(array.dictionary)
@@ -49,7 +49,7 @@ def text_array(array: Any) -> Any:
         wide = array.cast(pa.float64())
         whole = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
         text = whole.cast(pa.string())
-        # A float32 carries seven digits; widened, 0.1 would be 0.10000000149011612.
+        # A float32 has seven significant digits; widened, 0.1 would be 0.10000000149011612.
         return text if not pa.types.is_float32(kind) else _nan_to_null(array, array.cast(pa.string()))
     if pa.types.is_timestamp(kind):
         return _time_text(array)
@@ -69,7 +69,7 @@ def _nan_to_null(array: Any, text: Any) -> Any:
 
 
 def _time_text(array: Any) -> Any:
-    # Without its zone an Arrow timestamp keeps counting in UTC.
+    # An Arrow timestamp without its zone still counts in UTC.
     plain = array.cast(pa.timestamp(array.type.unit))
     text = pc.strftime(plain, "%Y-%m-%dT%H:%M:%S")
     text = pc.replace_substring_regex(text, r"\.?0+$|(\.\d*?[1-9])0+$", r"\1") if array.type.unit != "s" else text

@@ -1,4 +1,4 @@
-"""What readers hand on: pieces as a format yields them, and chunks as callers want them."""
+"""Output of readers: pieces as a format yields them, and chunks as callers need them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.readers.as_text import text_column
 from features.table.table import Coded
 
 IntArray = NDArray[np.int64]
-#: Column -> its rows' JSON values, None where they are texts as the table has them.
+#: Column -> its rows' JSON values, None where they are the table's texts.
 OwnValues: TypeAlias = Mapping[str, "list[Any] | None"]
 
 
@@ -24,10 +24,10 @@ class Reject:
     """A row that could not be aligned with the header.
 
     Attributes:
-        line: its physical line in the file (of its first line), 1-based; for Parquet its row number.
-        reason: what is wrong with it.
+        line: physical line in the file (of its first line), 1-based; the row number for Parquet.
+        reason: the problem.
         row: its original text.
-        position: index of the chunk's row before which it stood; ``n_rows`` after the last.
+        position: index of the chunk's row before which it was; ``n_rows`` after the last.
     """
 
     line: int
@@ -38,7 +38,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """Something done to a row while reading it; ``position`` is the row's index in its chunk."""
+    """A change made to a row on reading; ``position`` is the row's index in its chunk."""
 
     line: int
     text: str
@@ -47,12 +47,12 @@ class RowNote:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Some rows in the file's order, of whatever number came out of one block.
+    """Some rows in the file's order, as many as one block gave.
 
     Attributes:
         table: the input's own columns in their own types.
         lines: (n_rows,) physical line (Parquet: row number) of each row.
-        n_bytes: about how much memory the rows take.
+        n_bytes: approximate memory of the rows.
         own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
     """
 
@@ -91,7 +91,7 @@ class Piece:
         return joined
 
     def split(self, at: int) -> tuple[Piece, Piece]:
-        """The rows before row ``at`` and the others. A reject just before row ``at`` goes with the others."""
+        """Return the rows before row ``at`` and the others. A reject directly before row ``at`` goes with the others."""
         end = at == self.n_rows
         n_bytes = self.n_bytes * at // self.n_rows if self.n_rows else 0
         return (
@@ -119,11 +119,11 @@ def _of_rows(own: OwnValues | None, rows: slice) -> OwnValues | None:
 
 
 class Pieces(Protocol):
-    """A file format: its header is known once it exists, its rows come as it is iterated."""
+    """A file format. Its header is known after construction; its rows come by iteration."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names of the input, in order, as they stand there."""
+        """Column names of the input, in order, unchanged."""
 
     @property
     def encoding(self) -> str | None:
@@ -131,7 +131,7 @@ class Pieces(Protocol):
 
     @property
     def delimiter(self) -> str | None:
-        """Column delimiter of delimited text, else None."""
+        """Column delimiter of delimited text, otherwise None."""
 
     @property
     def bytes_read(self) -> int:
@@ -151,11 +151,11 @@ class Chunk:
     """Rows of whole shipments, in the file's order.
 
     Attributes:
-        columns: canonical field name -> its raw text, of the fields that were recognised.
+        columns: canonical field name -> its raw text, for the recognised fields.
         native: the input's own columns in their own types (text for CSV and JSONL), in input order.
-        lines: (n_rows,) physical line of each row, 1-based; for Parquet the row number.
-        rejected: rows that could not be aligned, each with its place among this chunk's rows.
-        notes: what was done to single rows while reading them.
+        lines: (n_rows,) physical line of each row, 1-based; the row number for Parquet.
+        rejected: rows that could not be aligned, each with its position among this chunk's rows.
+        notes: changes made to single rows on reading.
         own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
         bytes_read: stored bytes of the file read when the chunk was complete.
     """
@@ -174,12 +174,12 @@ class Chunk:
 
     @property
     def first_line(self) -> int:
-        """Physical line of the first row, or of the first reject if nothing else is left."""
+        """Physical line of the first row, or of the first reject if there are no rows."""
         if len(self.lines):
             return int(self.lines[0])
         return self.rejected[0].line if self.rejected else 0
 
     @cached_property
     def raw(self) -> pa.Table:
-        """The input's own columns as text, the way a person would write the values."""
+        """The input's own columns as text, as a person would write the values."""
         return pa.table([text_column(column) for column in self.native.columns], names=self.native.column_names)

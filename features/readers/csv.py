@@ -1,7 +1,8 @@
-"""Delimited text: CSV, TSV and their relatives, in blocks, with exact line numbers.
+"""Delimited text (CSV, TSV and variants), read in blocks, with exact line numbers.
 
-Arrow parses each block. Only when a block holds quotation marks, blank lines or rows of another length than the header
-is its layout worked out (`features.readers.quotes`), so the normal row costs nothing extra.
+Arrow parses each block. Only if a block contains quotation marks, blank lines or rows with a different number of
+cells than the
+header is its layout computed (`features.readers.quotes`), so that normal rows cost nothing extra.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from features.readers.source import WHAT_IS_RIGHT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-#: A header may hold line ends inside quotation marks, but not many.
+#: A header may contain line ends inside quotation marks, but not many.
 _MAX_HEADER_LINES: Final = 50
-#: Arrow parses parts of this size one after another; smaller or larger ones take longer.
+#: Arrow parses parts of this size one after another; smaller and larger ones are slower.
 _PART_BYTES: Final = 1 << 20
-#: What a reject shows of its row at most; nothing readable is longer.
+#: Maximum characters of a row that a reject shows; nothing readable is longer.
 _MAX_SHOWN: Final = 10_000
 
 
@@ -37,8 +38,9 @@ class CsvPieces:
     """Rows of delimited text.
 
     Args:
-        delimiter: None: the one of `DELIMITERS` under which most columns are recognised, then most columns are found.
-        expected: names of input columns that a mapping speaks of; they count as recognised.
+        delimiter: None selects the one of `DELIMITERS` that recognises the most columns, then the one with the most
+            columns.
+        expected: names of input columns in a mapping; they count as recognised.
     """
 
     format = "csv"
@@ -94,7 +96,7 @@ class CsvPieces:
                 yield piece
 
     def _header(self, delimiter: str | None, expected: frozenset[str]) -> tuple[tuple[str, ...], str]:
-        """Names and delimiter; what follows the header stays in ``_carry``."""
+        """Return names and delimiter. The bytes after the header stay in ``_carry``."""
         text = next(self._blocks, b"")
         while text:
             end = text.find(b"\n") + 1 or text.find(b"\r") + 1 or len(text)
@@ -121,7 +123,7 @@ class CsvPieces:
             except csv.Error as error:
                 raise Unreadable(self._source.name, f"The header cannot be read ({error}).", WHAT_IS_RIGHT) from error
             known = len(recognise(names).position) + sum(squeeze(name) in expected for name in names)
-            # A mark that is never closed would make a header of the whole file.
+            # An unclosed quotation mark would turn the whole file into a header.
             if rows.line_num < _MAX_HEADER_LINES and (best is None or (known, len(names)) > best[0]):
                 best = (known, len(names)), candidate, names, rows.line_num
         if best is None:
@@ -132,7 +134,7 @@ class CsvPieces:
         return tuple(names), found
 
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
-        """The whole rows of ``text``, and what is left of it."""
+        """Return the complete rows of ``text``, and the remaining bytes."""
         plain = b'"' not in text and not has_lone_returns(text) and (final or text.endswith(b"\n"))
         if plain:
             table, uneven = self._parse(text, multiline=False)
@@ -159,7 +161,7 @@ class CsvPieces:
         return (piece if piece.n_rows or piece.rejected else None), text[layout.consumed :]
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
-        """All rows as text, and whether some had another number of cells than the header (those are left out)."""
+        """Return all rows as text, and whether some had another number of cells than the header (those are left out)."""
         if not text:
             return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
         uneven: list[bool] = []
@@ -172,7 +174,7 @@ class CsvPieces:
         table = pacsv.read_csv(
             cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without copying them
             read_options=pacsv.ReadOptions(
-                use_threads=False,  # One parses as much per processor second as two; the others have their own to do.
+                use_threads=False,  # One thread parses as much per processor second as two, and the others have work of their own.
                 column_names=self._columns,
                 block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64),
             ),
@@ -180,7 +182,7 @@ class CsvPieces:
                 delimiter=self.delimiter, newlines_in_values=multiline, invalid_row_handler=skip
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(self._columns, pa.string()),  # Only what is blank is null: NA is Namibia.
+                column_types=dict.fromkeys(self._columns, pa.string()),  # Only blanks are null: NA is Namibia.
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -192,14 +194,14 @@ class CsvPieces:
 
 @dataclass(slots=True)
 class _Edit:
-    """Replace the bytes of one row."""
+    """A replacement of the bytes of one row."""
 
     row: int
     text: bytes
 
 
 class _Rows:
-    """The rows of a laid-out block; uneven ones are repaired or rejected when `repaired` is called."""
+    """The rows of a block with its layout. `repaired` repairs or rejects uneven rows."""
 
     def __init__(self, text: bytes, layout: Layout, delimiter: str, width: int, line: int) -> None:
         self._text, self._layout, self._delimiter, self._width = text, layout, delimiter, width
@@ -226,9 +228,10 @@ class _Rows:
         return _with_line_feeds(self._text, self._layout)
 
     def repaired(self) -> bytes:
-        """The block's text with every row as wide as the header.
+        """Return the block's text with every row as wide as the header.
 
-        Short rows are filled up, blank surplus cells are cut, and rows that still do not fit are left out.
+        Short rows are filled with blanks, blank surplus cells are dropped, and rows that still do not fit are left
+        out.
         """
         layout, text, width = self._layout, self.plain_text(), self._width
         delimiter = self._delimiter.encode()
@@ -270,7 +273,7 @@ class _Rows:
 
 
 def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
-    """(r,) offset behind each row's last byte, its line end not included."""
+    """Return the offset after each row's last byte, without its line end, shape (r,)."""
     ends = layout.ends.copy()
     for byte in (10, 13):
         ends -= (ends > layout.starts) & (data[np.maximum(ends - 1, 0)] == byte)
@@ -278,7 +281,7 @@ def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
 
 
 def _with_line_feeds(text: bytes, layout: Layout) -> bytes:
-    """The block's rows, those that end with a lone carriage return ending with a line feed instead."""
+    """Return the block's rows with line feeds in place of lone carriage returns at their ends."""
     rows = text[: layout.consumed]
     if not has_lone_returns(rows):
         return rows

@@ -1,17 +1,17 @@
-"""What a file can be refused for.
+"""Reasons to refuse a file.
 
     ValueError
-    ├── Unreadable      the file as a whole: not there, cut short, of another kind, without a column we know
-    └── MappingError    the mapping file: a name that does not exist here, or a column that is not in the data
+    ├── Unreadable      the whole file: missing, truncated, of another kind, or without a known column
+    └── MappingError    the mapping file: an unknown name, or a column that is not in the data
 
-A single row is never an exception: it becomes a `features.readers.chunk.Reject` and the other rows go on.
+A single row never raises: it becomes a `features.readers.chunk.Reject`, and the other rows go on.
 """
 
 from __future__ import annotations
 
 
 class Unreadable(ValueError):
-    """A file that cannot be read as a manifest. The message names the file, what is wrong and what would be right."""
+    """A file that cannot be read as a manifest. The message names the file, the problem and the remedy."""
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
         self.name, self.problem, self.remedy = name, problem, remedy

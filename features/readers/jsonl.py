@@ -1,7 +1,8 @@
-"""JSON lines: one object per line, either a nested shipment as the API takes it or a flat row.
+"""JSON lines: one object per line, either a nested shipment as in the API or a flat row.
 
-A shipment with several items becomes one row per item, the shipment's own values on each. The file is read twice, first
-for its keys: a table has the same columns from its first row to its last, and a key may appear for the first time in
+A shipment with several items becomes one row per item, with the shipment's own values on each. The file is read
+twice, first
+for its keys: a table has the same columns from its first row to its last, and a key may first occur in
 the last line.
 """
 
@@ -28,10 +29,10 @@ _PARTIES: Final = ("consignor", "consignee")
 
 
 class BadLine(ValueError):
-    """A line that holds no readable shipment."""
+    """A line without a readable shipment."""
 
 
-#: Numbers stay as they were written: as bytes, which JSON has no other use for.
+#: Numbers keep their written form: as bytes, a type that JSON has no other use for.
 _DECODER: Final = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
 
 
@@ -45,7 +46,7 @@ class JsonlPieces:
         """Collect the keys of the whole file.
 
         Raises:
-            Unreadable: the file is missing, damaged, or no line of it is a JSON object.
+            Unreadable: the file is missing or damaged, or no line of it is a JSON object.
         """
         self._path, self._given = path, encoding
         found: dict[str, None] = {}
@@ -70,7 +71,7 @@ class JsonlPieces:
                 f"No line is a JSON object ({first_problem or 'the file holds blank lines only'}).",
                 "Write one shipment or one goods item per line.",
             )
-        # Fields in the manifest's order first: a nested file has no order of columns of its own.
+        # Fields come first, in the manifest's order, because a nested file has no column order of its own.
         self.names = tuple(name for name in FIELD if name in found) + tuple(name for name in found if name not in FIELD)
         self._source = ByteSource(path)
         self._text = LineBlocks(self._source, encoding)
@@ -117,7 +118,7 @@ class JsonlPieces:
 
 
 def _lines(blocks: LineBlocks) -> Iterator[tuple[int, bytes]]:
-    """Non-blank lines with their 1-based numbers."""
+    """Yield non-blank lines with their 1-based numbers."""
     number = 0
     for block in blocks:
         for line in block.splitlines():
@@ -127,7 +128,7 @@ def _lines(blocks: LineBlocks) -> Iterator[tuple[int, bytes]]:
 
 
 def flat_rows(line: bytes) -> list[dict[str, Any]]:
-    """One flat row per goods item of the JSON object on a line.
+    """Return one flat row per goods item of the JSON object on a line.
 
     Raises:
         BadLine: no JSON, no object, or ``items`` that are no list of objects.
@@ -160,13 +161,13 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     rows = [item for item in items if isinstance(item, dict)]
     if not rows:
         raise BadLine(f"items: goods items are objects, got a {_kind(items[0])}")
-    # As in the API: an item's field beside the items belongs to none of them.
+    # As in the API, an item's field next to the items belongs to none of them.
     shared = {key: value for key, value in shared.items() if key not in ITEM_NAMES}
     return [{**shared, **item} for item in rows]
 
 
 def _texts(values: list[Any], held: int) -> Any:
-    """A column of texts."""
+    """Return a column of texts."""
     return pa.array(list(map(_text, values)) if held == OTHERS else values, pa.string())
 
 
@@ -183,7 +184,7 @@ def _text(value: Any) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """The value with its numbers as numbers again, where JSON can write them."""
+    """Return the value with its numbers converted back to numbers where JSON can write them."""
     if isinstance(value, bytes):
         try:
             return int(value)

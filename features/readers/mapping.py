@@ -1,18 +1,19 @@
-"""A column mapping: somebody else's layout, told in TOML.
+"""Column mappings: a TOML description of a file with a different layout.
 
-    [files]      delimiter, encoding, decimal              only where they are not found out by themselves
+    [files]      delimiter, encoding, decimal              only where detection fails
     [columns]    field = "Their column"                    or a list, whose non-blank values are joined
-    [join]       field = ", "                              what joins a list; a blank unless told otherwise
+    [join]       field = ", "                              separator for a list; a blank by default
     [constants]  field = "value"                           the same on every row
-    [values.field]  "their value" = "ours"                 other values pass through; "" means missing
-    [scale]      field = 0.001                             their number times this is ours (grams to kilograms)
-    [dates]      field = "%d.%m.%Y"                        how they write times (a list: the first that fits), as UTC
+    [values.field]  "their value" = "ours"                 other values stay unchanged; "" means missing
+    [scale]      field = 0.001                             factor on their number (grams to kilograms)
+    [dates]      field = "%d.%m.%Y"                        their time format (a list: the first that fits), as UTC
     [fields]     "Their column" = "numeric"                a further field for training, or "categorical"
-                 ignore = ["Their column"]                 columns that training leaves alone
+                 ignore = ["Their column"]                 columns that training ignores
 
-Fields are those of the manifest. Columns the mapping does not name are still found under the manifest's own names;
-aliases are not guessed. Codes are never padded and blanks never filled. A value that cannot be converted passes through
-as it stands, and is warned of like any other odd value.
+Fields are those of the manifest. Columns that the mapping does not name are still recognised by the manifest's own
+names;
+aliases are not. Codes are never padded and blanks never filled. A value that cannot be converted stays
+unchanged and causes a warning like any other odd value.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class _Strict(BaseModel):
 
 
 class FileOptions(_Strict):
-    """How a file is written, where that is not to be found out."""
+    """File options that override detection."""
 
     delimiter: _OneChar | None = None
     encoding: str | None = None
@@ -65,13 +66,13 @@ class _Document(_Strict):
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
 
 
-#: The entry of ``[fields]`` that lists columns to be left alone.
+#: The entry of ``[fields]`` that lists ignored columns.
 _IGNORE: Final = "ignore"
 _FIELD_KINDS: Final = ("numeric", "categorical")
 
 
 class ColumnMapping:
-    """A checked mapping. `ColumnMapping.load` reads it from a file, `ColumnMapping.from_text` from TOML."""
+    """A validated mapping. `ColumnMapping.load` reads it from a file, `ColumnMapping.from_text` from TOML."""
 
     def __init__(self, document: _Document, name: str) -> None:
         self.name = name
@@ -80,8 +81,10 @@ class ColumnMapping:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ColumnMapping:
-        """Raises:
-        MappingError: no such file, no TOML, an unknown key or field, a value of the wrong kind.
+        """Read a mapping from a file.
+
+        Raises:
+            MappingError: no such file, no TOML, an unknown key or field, a value of the wrong kind.
         """
         try:
             text = Path(path).read_text("utf-8-sig")
@@ -93,8 +96,10 @@ class ColumnMapping:
 
     @classmethod
     def from_text(cls, text: str, name: str = "the mapping") -> ColumnMapping:
-        """Raises:
-        MappingError: see `load`.
+        """Read a mapping from TOML.
+
+        Raises:
+            MappingError: see `load`.
         """
         try:
             document = _Document.model_validate(tomllib.loads(text))
@@ -115,7 +120,7 @@ class ColumnMapping:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """Every input column the mapping names."""
+        """All input columns that the mapping names."""
         return tuple(name for names in self._sources().values() for name in names)
 
     @property
@@ -125,12 +130,12 @@ class ColumnMapping:
 
     @property
     def further(self) -> Mapping[str, str]:
-        """Input column -> ``numeric`` or ``categorical``, for columns that training takes as further fields."""
+        """Input column -> ``numeric`` or ``categorical``, for columns that training uses as further fields."""
         return {name: kind for name, kind in self._document.fields.items() if isinstance(kind, str)}
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Input columns that training leaves alone."""
+        """Input columns that training ignores."""
         ignored = self._document.fields.get(_IGNORE, [])
         return tuple(ignored) if isinstance(ignored, list) else ()
 
@@ -142,7 +147,7 @@ class ColumnMapping:
         """Fit the mapping to a file with these columns.
 
         Raises:
-            MappingError: a column it names is not there.
+            MappingError: a column that it names is missing.
         """
         positions: dict[str, tuple[int, ...]] = {}
         spelled: dict[str, int] = {}
@@ -216,14 +221,14 @@ class BoundMapping:
         others: Recognition,
     ) -> None:
         self._document = document
-        #: Field -> indices of the input columns it is made of.
+        #: Field -> indices of its input columns.
         self.positions = positions
-        #: Field -> the value it has on every row.
+        #: Field -> its value on every row.
         self.constants = constants
         self.notes = others.notes
 
     def text(self, table: pa.Table, canonical: str) -> Texts:
-        """The field's text as the file has it, joined where the mapping says so, before any conversion."""
+        """Return the field's text as in the file, joined where the mapping requires it, before any conversion."""
         if canonical in self.constants:
             constant = pa.repeat(self.constants[canonical], table.num_rows)
             return pa.chunked_array([constant], pa.string())
@@ -231,7 +236,7 @@ class BoundMapping:
         return columns[0] if len(columns) == 1 else _joined(columns, self._document.join.get(canonical, " "))
 
     def converted(self, canonical: str, column: Coded, decimal: str | None) -> Coded:
-        """The field's values in our codes, units and date form. Each distinct value is converted once."""
+        """Return the field's values in our codes, units and date format. Each distinct value is converted once."""
         if canonical in self.constants:
             return column
         steps: list[Callable[[str], str]] = []

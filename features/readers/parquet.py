@@ -18,7 +18,7 @@ _BATCH_ROWS: Final = 16_384
 
 
 class ParquetPieces:
-    """Rows of a Parquet file. A column of structs counts as one column per member (``consignor.name``)."""
+    """Rows of a Parquet file. A column of structs gives one column per member (``consignor.name``)."""
 
     format = "parquet"
     encoding = None
@@ -28,7 +28,7 @@ class ParquetPieces:
         """Read the schema.
 
         Raises:
-            Unreadable: the file is damaged, cut short or encrypted.
+            Unreadable: the file is damaged, truncated or encrypted.
         """
         self._name = str(path)
         try:
@@ -43,7 +43,7 @@ class ParquetPieces:
 
     @property
     def bytes_read(self) -> int:
-        """In proportion to the rows read: a columnar file is not read from front to back."""
+        """Estimated from the rows read: a columnar file is not read from front to back."""
         total = self._file.metadata.num_rows
         return self._size * self._rows_read // total if total else self._size
 

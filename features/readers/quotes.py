@@ -1,13 +1,15 @@
-"""Where the rows of a block of CSV text begin and end, and which of them cannot be aligned with the header.
+"""Row boundaries in a block of CSV text, and rows that cannot be aligned with the header.
 
-The rules are those of RFC 4180 as spreadsheets and Python's `csv` read it: a quotation mark opens a cell only at the
-cell's start, a doubled one inside is a mark, and one in the middle of an unquoted cell (``5" pipe``) is an ordinary
+The rules are those of RFC 4180 as spreadsheets and Python's `csv` apply it: a quotation mark opens a cell only at the
+cell's start, a doubled one inside is a literal mark, and one in the middle of an unquoted cell (``5" pipe``) is an
+ordinary
 character.
 
-A mark that is never closed would swallow the rest of the file. So a quoted cell counts as *unclosed* when the file ends
-in it, when it is longer than `MAX_CELL_BYTES`, or when it runs over a line end and its closing mark is followed by more
-text of the cell (it is then really the opening mark of a later row). The row is given up at the end of the line on
-which the cell opened, and reading goes on with the next line.
+An unclosed mark would swallow the rest of the file. A quoted cell therefore counts as *unclosed* if the file ends
+in it, if it is longer than `MAX_CELL_BYTES`, or if it crosses a line end and more text of the cell follows its
+closing
+mark (which is then really the opening mark of a later row). Such a row ends at the end of the line on
+which the cell opened, and reading continues with the next line.
 """
 
 from __future__ import annotations
@@ -30,13 +32,13 @@ class Layout:
     """The rows of a block.
 
     Attributes:
-        starts, ends: (r,) byte offsets of each row, its line end included. Blank lines are rows here.
+        starts, ends: (r,) byte offsets of each row, including its line end. Blank lines are rows here.
         lines: (r,) physical line of each row's start, 0 for the block's first.
         n_lines: physical lines of the block up to ``consumed``.
-        unclosed: (r,) whether the row was given up because of an unclosed mark.
+        unclosed: (r,) whether the row was ended because of an unclosed mark.
         toggles: offsets of the marks that open and close cells, alternating.
-        consumed: bytes belonging to whole rows; the rest waits for more text.
-        multiline: whether some quoted cell holds a line end.
+        consumed: bytes of complete rows; the rest waits for more text.
+        multiline: whether some quoted cell contains a line end.
     """
 
     starts: IntArray
@@ -49,7 +51,7 @@ class Layout:
     multiline: bool
 
     def outside(self, positions: IntArray) -> IntArray:
-        """Those of the byte offsets that do not lie inside a quoted cell."""
+        """Return those of the byte offsets that are not inside a quoted cell."""
         if not len(self.toggles):
             return positions
         found: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
@@ -57,7 +59,7 @@ class Layout:
 
 
 def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
-    """Find the rows of ``text``, which begins with a new row; if ``final``, nothing comes after it."""
+    """Find the rows of ``text``, which begins with a new row. If ``final``, nothing follows it."""
     data = np.frombuffer(text, dtype=np.uint8)
     line_ends = _line_ends(text, data)
     quotes = np.flatnonzero(data == _QUOTE)
@@ -88,12 +90,12 @@ def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
 
 
 def has_lone_returns(text: bytes) -> bool:
-    """Whether some carriage return is not followed by a line feed."""
+    """Return whether some carriage return is not followed by a line feed."""
     return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
 
 
 def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
-    """Offsets of the last byte of each line end: ``\\n``, ``\\r\\n`` or a lone ``\\r``."""
+    """Return the offset of the last byte of each line end: ``\\n``, ``\\r\\n`` or a lone ``\\r``."""
     ends = np.flatnonzero(data == _LF)
     if not has_lone_returns(text):
         return ends
@@ -105,9 +107,9 @@ def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
 
 
 def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, final: bool) -> IntArray | None:
-    """The toggles if every mark is where RFC 4180 allows one (nearly every file), else None.
+    """Return the toggles if every mark is where RFC 4180 allows one (nearly every file), otherwise None.
 
-    Then marks simply alternate: each odd one follows a separator or, as the second of a doubled mark, another mark.
+    Marks then simply alternate: each odd one follows a separator or, as the second of a doubled mark, another mark.
     """
     separator = np.zeros(256, dtype=bool)
     separator[[ord(delimiter), _LF, _CR]] = True
@@ -138,7 +140,7 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
 def _walk(
     text: bytes, quotes: list[int], line_ends: list[int], delimiter: str, final: bool
 ) -> tuple[IntArray, list[int]]:
-    """Toggles, and for each unclosed row the offset of its last byte: mark by mark, for untidy text."""
+    """Return the toggles, and for each unclosed row the offset of its last byte: mark by mark, for irregular text."""
     before = {ord(delimiter), _LF, _CR}
     size, count = len(text), len(quotes)
     toggles: list[int] = []

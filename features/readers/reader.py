@@ -27,31 +27,31 @@ from features.readers.source import PARQUET_MAGIC, ByteSource
 from features.table import normalise
 from features.table.table import Coded
 
-#: More rows cost memory for nothing: what is found out about a text is remembered from chunk to chunk.
+#: More rows take memory without a gain: results per text are cached across chunks.
 ROWS_PER_CHUNK: Final = 4_096
-#: A chunk of wide rows ends earlier, so that memory does not grow with the width of the file.
+#: A chunk of wide rows ends earlier, so that memory does not depend on the width of the file.
 BYTES_PER_CHUNK: Final = 64 << 20
-#: A shipment of more rows than this is cut, with a note: no real one comes near, and memory must stay bounded.
+#: Longer shipments are split, with a note: no real one is as long, and memory must stay bounded.
 MAX_SHIPMENT_ROWS: Final = 100_000
-#: Values looked at to tell a decimal comma from a decimal point.
+#: Number of values examined to detect a decimal comma.
 _DECIMAL_SAMPLE: Final = 20_000
-#: Of a text of these bytes alone the normal form is the text itself: nothing in it is or looks like white space.
+#: The normal form of a text of these bytes is the text itself: none is or resembles white space.
 _PLAIN: Final = bytes(range(0x21, 0x7F))
 _JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
 class TableReader:
-    """Chunks of a file, to be iterated once; a context manager that closes the file.
+    """Chunks of a file, iterated once; a context manager that closes the file.
 
     Attributes:
-        name: how messages call the file.
-        recognised: input column name -> the field it stands for (fields, joined by ``, ``), or None.
-        guessed: field -> input column, where only an alias of the table in `features.readers.headers` said so.
+        name: name of the file in messages.
+        recognised: input column name -> its field (fields, joined by ``, ``), or None.
+        guessed: field -> input column, for columns recognised only by an alias in `features.readers.headers`.
         constants: field -> value, where the mapping gives one value for all rows.
-        notes: what a person should know about the file as a whole; grows while reading.
-        decimal: ``,`` where the file writes decimal commas, ``.`` only where the mapping says so, else None: numbers
-            are then understood one by one. To be passed on to `ManifestTable.from_columns`.
-        approx_bytes: size of the file as stored, 0 when unknown.
+        notes: facts about the whole file for a person; grows while reading.
+        decimal: ``,`` if the file has decimal commas, ``.`` only if the mapping says so, otherwise None: numbers
+            are then interpreted one by one. Pass it to `ManifestTable.from_columns`.
+        approx_bytes: size of the file as stored, 0 if unknown.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TableReader:
 
         Raises:
             Unreadable: no column is recognised, or there are no rows.
-            MappingError: the mapping names a column that is not there.
+            MappingError: the mapping names a column that is missing.
             ValueError: ``rows_per_chunk`` is below 1.
         """
         if rows_per_chunk < 1:
@@ -95,7 +95,7 @@ class TableReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The input's column names as they stand there."""
+        """The input's column names, unchanged."""
         return self._pieces.names
 
     @property
@@ -105,7 +105,7 @@ class TableReader:
 
     @property
     def encoding(self) -> str | None:
-        """Text encoding; final once everything has been read."""
+        """Text encoding; final after the last row."""
         return self._pieces.encoding
 
     @property
@@ -128,8 +128,10 @@ class TableReader:
         self._pieces.close()
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Raises:
-        Unreadable: the file turns out to be cut short or damaged.
+        """Yield the chunks.
+
+        Raises:
+            Unreadable: the file is truncated or damaged.
         """
         held: Piece | None = None
         starts = np.empty(0, dtype=np.int64)
@@ -153,7 +155,7 @@ class TableReader:
         yield from self._iterator
 
     def _cut(self, held: Piece, starts: NDArray[np.int64]) -> int | None:
-        """Row before which a chunk can end now: a shipment's first row, so that no shipment is torn."""
+        """Return the row before which a chunk can end: a shipment's first row, so that no shipment is split."""
         wanted = self._rows_per_chunk
         if held.n_bytes > BYTES_PER_CHUNK and held.n_rows > 1:
             wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.n_bytes))
@@ -175,7 +177,7 @@ class TableReader:
         return None
 
     def _starts(self, piece: Piece, last_id: str | None) -> tuple[NDArray[np.int64], str | None]:
-        """Rows of the piece where another shipment begins, and the last row's shipment."""
+        """Return the rows of the piece at which another shipment begins, and the last row's shipment."""
         if "shipment_id" not in self._positions or not piece.n_rows:
             return np.arange(piece.n_rows, dtype=np.int64), last_id
         texts = self._text(piece.table, "shipment_id")
@@ -221,7 +223,7 @@ class TableReader:
 
 
 def _coded(texts: Texts) -> Coded:
-    """`Coded.from_arrow`, without its work per value in the usual case that no value has white space around it."""
+    """Return `Coded.from_arrow`, without its work per value in the usual case that no value has surrounding white space."""
     encoded = texts.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         return Coded.from_arrow(texts)
@@ -234,9 +236,9 @@ def _coded(texts: Texts) -> Coded:
 def _starts_of_normal(
     texts: list[str | None], runs: NDArray[np.int64], n_rows: int, last_id: str | None
 ) -> tuple[NDArray[np.int64], str | None]:
-    """`TableReader._starts` of runs of equal references, which may be one reference in several spellings.
+    """Return `TableReader._starts` of runs of equal references, which may be one reference in several spellings.
 
-    They are compared as the table compares them, or a shipment could be torn between two spellings.
+    They are compared like the table compares them; otherwise a shipment could be split between two spellings.
     """
     starts: list[int] = []
     ends = [*runs.tolist()[1:], n_rows]
@@ -268,12 +270,12 @@ def open_table(
     rows_per_chunk: int = ROWS_PER_CHUNK,
     name: str | None = None,
 ) -> TableReader:
-    """Open a manifest file: CSV and its relatives, JSONL (both also gzipped) or Parquet.
+    """Open a manifest file: CSV and its variants, JSONL (both also gzipped) or Parquet.
 
     The content decides, then the file's extension. An open binary file, which need not be seekable, is read as CSV.
 
     Raises:
-        Unreadable: the file as a whole cannot be read.
+        Unreadable: the whole file cannot be read.
         MappingError: the mapping does not fit the file.
     """
     options = mapping.files if mapping else None
@@ -295,7 +297,7 @@ def open_table(
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file whose header is read: its rows to come, how messages call it, its size in bytes (0: not known)."""
+    """A file after its header was read: its remaining rows, its name in messages, its size in bytes (0 if unknown)."""
 
     pieces: Pieces
     name: str
@@ -310,14 +312,14 @@ def open_pieces(
     delimiter: str | None = None,
     name: str | None = None,
 ) -> Opened:
-    """Open a file of any columns, without asking which of them are a manifest's; see `open_table` for the formats.
+    """Open a file with any columns, without recognising a manifest's; see `open_table` for the formats.
 
     Args:
-        expected: names of columns that help to tell the delimiter; they need not be there.
-        encoding, delimiter: where the office knows better; None: found out.
+        expected: column names that help to detect the delimiter; they need not be present.
+        encoding, delimiter: overrides; None for detection.
 
     Raises:
-        Unreadable: the file as a whole cannot be read.
+        Unreadable: the whole file cannot be read.
     """
     source = ByteSource(file, name)
     if not isinstance(file, str | os.PathLike):
@@ -332,7 +334,7 @@ def open_pieces(
     source.close()
     if kind == "jsonl":
         return Opened(JsonlPieces(file, encoding=encoding), source.name, source.size)
-    # Loaded by those who read such files.
+    # Imported only for such files.
     from features.readers.parquet import ParquetPieces
 
     return Opened(ParquetPieces(file), source.name, source.size)

@@ -1,4 +1,4 @@
-"""Bytes of a file: found, unpacked if gzipped, and refused early when they are plainly something else."""
+"""Bytes of a file: opened, gunzipped if necessary, and refused early if they are plainly something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, cast
 
 from features.readers.errors import Unreadable
 
-#: First bytes of files that are often handed over under the wrong name -> what they are.
+#: First bytes of files that often come under the wrong name -> their kind.
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive, or an Excel (.xlsx) or OpenDocument workbook"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -36,12 +36,12 @@ class ByteSource:
     """The unpacked bytes of a file, read once from front to back.
 
     Attributes:
-        name: how messages call the file.
-        size: bytes of the file as stored, for progress; 0 when unknown.
+        name: name of the file in messages.
+        size: bytes of the file as stored, for progress; 0 if unknown.
     """
 
     def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
-        """Open a path, or take over an open binary file (it is not closed).
+        """Open a path, or wrap an open binary file (which is not closed).
 
         Raises:
             Unreadable: nothing there, a folder, not readable, or an empty file.
@@ -71,7 +71,7 @@ class ByteSource:
         return self._count.bytes_read
 
     def peek(self, size: int) -> bytes:
-        """The next up to ``size`` unpacked bytes, without consuming them."""
+        """Return up to ``size`` unpacked bytes without consuming them."""
         while len(self._ahead) < size:
             more = self._read(size - len(self._ahead))
             if not more:
@@ -80,10 +80,10 @@ class ByteSource:
         return self._ahead[:size]
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` unpacked bytes; empty only at the end.
+        """Return up to ``size`` unpacked bytes; empty only at the end.
 
         Raises:
-            Unreadable: the file is cut short or damaged.
+            Unreadable: the file is truncated or damaged.
         """
         if self._ahead:
             ahead, self._ahead = self._ahead[:size], self._ahead[size:]
@@ -105,8 +105,10 @@ class ByteSource:
             ) from error
 
     def refuse_other_kinds(self) -> None:
-        """Raises:
-        Unreadable: the content is a workbook, an archive, a picture, ... whatever the file is called.
+        """Refuse a workbook, an archive, a picture and so on, regardless of the file's name.
+
+        Raises:
+            Unreadable: the content is of another kind.
         """
         head = self.peek(16)
         if not head:
@@ -137,7 +139,7 @@ class _Counting(io.RawIOBase):
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does; False where there is none, or none that can be read."""
+    """Return whether a file begins like Parquet; False if it is missing or unreadable."""
     try:
         with path.open("rb") as file:
             return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC

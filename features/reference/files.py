@@ -1,4 +1,4 @@
-"""Opens the bundled data files wherever the package was installed."""
+"""Access to the bundled data files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATA: Final = Path(__file__).parent / "data"
 
 
 def open_data(name: str) -> TextIO:
-    """The bundled text file of that name, opened for reading as UTF-8 with line ends kept (for `csv`).
+    """Open a bundled text file for reading as UTF-8, with line ends kept (for `csv`).
 
     Raises:
         ReferenceDataError: the installation lacks it.

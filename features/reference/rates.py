@@ -1,7 +1,8 @@
 """US dollars per unit of a currency, by month.
 
-Monthly means of the European Central Bank's euro reference rates, 2015 to the newest month of `data/usd_rates.csv` (its
-README says how it was made and when). A currency the ECB does not publish has no rate, and a month without a rate takes
+Monthly means of the European Central Bank's euro reference rates, 2015 to the newest month of `data/usd_rates.csv`
+(its
+README describes its origin). A currency that the ECB does not publish has no rate, and a month without a rate takes
 the newest earlier one that is at most `MAX_AGE_MONTHS` old: amounts stay missing rather than wrong.
 """
 
@@ -20,19 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE: Final = "usd_rates.csv"
-# A series that has ended (the currency joined the euro, publication was suspended) may stand in for a while, so that
-# the bundled file may be a little old; not for longer, since exchange rates drift by tens of per cent in years.
+# An ended series (the currency joined the euro, publication was suspended) may serve for a while, so that
+# the bundled file may be a little old. Exchange rates drift by tens of per cent in years, so it may not serve for
+# long.
 MAX_AGE_MONTHS: Final = 18
 
 
 def month_ordinal(day: date) -> int:
-    """Months since year 0: consecutive months differ by one."""
+    """Return months since year 0: consecutive months differ by one."""
     return day.year * 12 + day.month - 1
 
 
 @cache
 def _series() -> dict[str, dict[int, float]]:
-    """Currency -> month ordinal -> US dollars per unit."""
+    """Return currency -> month ordinal -> US dollars per unit."""
     series: dict[str, dict[int, float]] = {}
     with open_data(FILE) as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
@@ -53,10 +55,10 @@ def _series() -> dict[str, dict[int, float]]:
 
 @cache
 def rate_table() -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Currency -> (month ordinals, ascending; US dollars per unit), the same rates as arrays for whole columns.
+    """Return currency -> (month ordinals, ascending; US dollars per unit): the rates as arrays, for whole columns.
 
-    A month ordinal is ``year * 12 + month - 1``. USD is not in the table: it is 1 at any time. Users must apply
-    `MAX_AGE_MONTHS` themselves: take the last ordinal not after the day's, if it is at most that old.
+    A month ordinal is ``year * 12 + month - 1``. USD is not in the table: it is always 1. Callers must apply
+    `MAX_AGE_MONTHS` themselves: use the last ordinal not after the day's, if it is at most that old.
     """
     import numpy as np
 
@@ -68,7 +70,7 @@ def rate_table() -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
 
 
 def usd_per_unit(currency: str, day: date) -> float | None:
-    """US dollars for one unit of an ISO 4217 currency in the month of ``day``; ``None`` where no rate is fit for use.
+    """Return US dollars for one unit of an ISO 4217 currency in the month of ``day``; None without a usable rate.
 
     The newest month on or before the day counts if it is at most `MAX_AGE_MONTHS` old. USD is 1.
     """
@@ -76,7 +78,7 @@ def usd_per_unit(currency: str, day: date) -> float | None:
 
 
 def usd_per_unit_in(currency: str, ordinal: int) -> float | None:
-    """As `usd_per_unit`, in a month given as `month_ordinal`."""
+    """Return `usd_per_unit` for a month given as `month_ordinal`."""
     if currency == "USD":
         return 1.0
     months = _series().get(currency)
@@ -89,6 +91,6 @@ def usd_per_unit_in(currency: str, ordinal: int) -> float | None:
 
 
 def newest_month() -> date:
-    """First day of the newest month that the bundled file covers."""
+    """Return the first day of the newest month in the bundled file."""
     newest = max(max(months) for months in _series().values())
     return date(newest // 12, newest % 12 + 1, 1)

@@ -1,4 +1,4 @@
-"""Reads a bundled CSV file into typed rows and says exactly what is wrong with it, if anything is."""
+"""Bundled CSV files read into typed rows, with exact error messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _JURISDICTION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 
 
 class Row:
-    """One row's text by column, with readers that raise `ValueError` with the column, the value and what is right."""
+    """One row's text by column. Its accessors raise `ValueError` with the column, the value and the expected form."""
 
     __slots__ = ("_values",)
 
@@ -27,7 +27,7 @@ class Row:
         self._values = values
 
     def text(self, column: str) -> str:
-        """The value, which must not be blank."""
+        """Return the value, which must not be blank."""
         value = self._values[column]
         if not value.strip():
             raise ValueError(f"{column} is blank, expected a value")
@@ -37,7 +37,7 @@ class Row:
         return self._values[column]
 
     def many(self, column: str) -> tuple[str, ...]:
-        """Values separated by ``|``; none when blank."""
+        """Return values separated by ``|``; none if blank."""
         value = self._values[column]
         if not value:
             return ()
@@ -76,7 +76,7 @@ class Row:
         return value
 
     def cas(self, column: str) -> str:
-        """A CAS Registry Number with a right check digit, or blank."""
+        """Return a CAS Registry Number with a correct check digit, or blank."""
         value = self._values[column]
         if value:
             from stdnum import casrn
@@ -109,13 +109,13 @@ def read(
     *,
     key: Callable[[T], Hashable] | None = None,
 ) -> tuple[T, ...]:
-    """All rows of a bundled CSV file, each made by ``build``.
+    """Return all rows of a bundled CSV file, each made by ``build``.
 
     Args:
         file: name within `features/reference/data`.
         columns: the header, exactly and in order.
-        build: makes a typed row and raises `ValueError` for a wrong value.
-        key: what no two rows may share.
+        build: makes a typed row and raises `ValueError` for an invalid value.
+        key: must be unique per row.
 
     Raises:
         ReferenceDataError: names file, row (line number) and reason.

@@ -1,4 +1,4 @@
-"""The rows of the reference tables: frozen, typed, each with its source and how far that source was verified."""
+"""Rows of the reference tables: frozen, typed, each with its source and the verification of that source."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from enum import StrEnum
 
 
 class Verified(StrEnum):
-    """How well a row's facts are supported; users see it beside the row."""
+    """How well a row's facts are supported; shown to users with the row."""
 
     YES = "yes"  # read at the publisher or in its text
     SECONDARY = "secondary"  # read on a page, or in a data set, that quotes the publisher
     ASSUMED = "assumed"  # our own assumption, derivation or classification
-    UNVERIFIED = "unverified"  # not checked anywhere; never to be presented as settled
+    UNVERIFIED = "unverified"  # not checked anywhere; never presented as settled
 
 
 class Group(StrEnum):
-    """What a row of the substance table is."""
+    """Kind of a row of the substance table."""
 
     FENTANYL = "fentanyl"
     NITAZENE = "nitazene"
     OTHER_OPIOID = "other_opioid"
     PRECURSOR = "precursor"
-    OTHER_CONTROLLED = "other_controlled"  # listed, but no evidence of what this product looks for
+    OTHER_CONTROLLED = "other_controlled"  # listed, but no evidence of illicit content
     ADULTERANT = "adulterant"  # shown, not illicit content
     EQUIPMENT = "equipment"  # a kind of machine
     LEGAL_CLASS = "legal_class"  # names a class of substances, not a substance
 
 
 class Status(StrEnum):
-    """What an instrument says about a substance; only `LISTED` and `TEMPORARY` count as control."""
+    """An instrument's statement about a substance; only `LISTED` and `TEMPORARY` are control."""
 
     LISTED = "listed"
     TEMPORARY = "temporary"
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class Precision(StrEnum):
-    """What is known of the first day of a listing."""
+    """Precision of the first day of a listing."""
 
     DAY = "day"
     YEAR = "year"
@@ -49,7 +49,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Substance:
-    """A substance, a kind of equipment or a legal class. What is not known of it is empty."""
+    """A substance, a kind of equipment or a legal class. Unknown attributes are empty."""
 
     name: str
     group: Group
@@ -79,10 +79,10 @@ class CasNumber:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One instrument's word on one substance.
+    """One instrument's statement about one substance.
 
-    ``effective_from`` is the first day in force, 31 December where only the year is known, ``None`` where nothing is.
-    ``effective_to`` is the last day in force, ``None`` while there is no end.
+    ``effective_from`` is the first day in force, 31 December if only the year is known, None if unknown.
+    ``effective_to`` is the last day in force, None while there is no end.
     """
 
     substance: str
@@ -99,11 +99,11 @@ class Listing:
 
     @property
     def counts(self) -> bool:
-        """Whether this is control at all: listed or temporarily listed."""
+        """Whether this is control: listed or temporarily listed."""
         return self.status in (Status.LISTED, Status.TEMPORARY)
 
     def in_force(self, on: date) -> bool:
-        """Whether the substance was under this control on that day (both ends inclusive)."""
+        """Return whether the substance was under this control on that day (both ends inclusive)."""
         begun = self.effective_from is None or self.effective_from <= on
         ended = self.effective_to is not None and self.effective_to < on
         return self.counts and begun and not ended
@@ -121,7 +121,7 @@ class StopWord:
 
 @dataclass(frozen=True, slots=True)
 class CharacterRule:
-    """A regular expression for descriptions that inform of nothing."""
+    """A regular expression for descriptions without information."""
 
     rule: str
     pattern: str
@@ -148,7 +148,7 @@ class HsRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HsOfInterest:
-    """An HS 2022 subheading that matters here."""
+    """An HS 2022 subheading of interest."""
 
     hs6: str
     role: HsRole
@@ -159,7 +159,7 @@ class HsOfInterest:
 
 @dataclass(frozen=True, slots=True)
 class BenignChemical:
-    """A common chemical that is not watched: what a false alarm would look like."""
+    """A common chemical that is not watched: an example of a false alarm."""
 
     name: str
     cas: str
@@ -198,19 +198,6 @@ class Typology:
 
 
 @dataclass(frozen=True, slots=True)
-class EntrySite:
-    """A place where parcels enter the United States."""
-
-    code: str
-    unlocode: str
-    name: str
-    channels: tuple[str, ...]
-    cbp_schedule_d: str
-    source: str
-    verified: Verified
-
-
-@dataclass(frozen=True, slots=True)
 class Carrier:
     """An airline that carries parcels, with its air waybill prefix."""
 
@@ -235,7 +222,7 @@ class PolicyDate:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A published or assumed figure; ``value`` is text, since some are ranges or pairs."""
+    """A published or assumed figure; ``value`` is text, because some are ranges or pairs."""
 
     id: str
     category: str

@@ -1,7 +1,8 @@
-"""Checks of the structures in the substance table: is each readable, is its InChIKey right, is none there twice.
+"""Checks of the structures in the substance table: readable, with the correct InChIKey, and unique.
 
-A slip in a structure is invisible to the eye and would make the product recognise the wrong substance, so RDKit reads
-every structure anew each time the table is loaded (some 20 ms) and works the key out itself.
+An error in a structure is invisible to the eye and would make the product recognise the wrong substance. RDKit
+therefore parses
+every structure each time the table is loaded (about 20 ms) and computes the key.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from features.reference.rows import Substance
 
-_SKELETON: Final = 14  # characters of an InChIKey that stand for the connections of the atoms alone
+_SKELETON: Final = 14  # characters of an InChIKey that encode only the connections of the atoms
 _INCHIKEY: Final = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]", re.ASCII)
 
 
 def skeleton(smiles: str, inchikey: str) -> str:
-    """The key of the connections in the largest component of a structure, without stereochemistry and salt.
+    """Return the key of the connections in the largest component of a structure, without stereochemistry and salt.
 
     Args:
-        smiles: as written in the table.
-        inchikey: the standard InChIKey that the table gives for it.
+        smiles: as in the table.
+        inchikey: the standard InChIKey in the table.
 
     Returns:
         The first 14 letters of the InChIKey of the component with the most heavy atoms. Salts, isotopes and
         stereoisomers of one substance share it.
 
     Raises:
-        ValueError: the structure is unreadable, or its key is another than the given one; says which.
+        ValueError: the structure is unreadable, or its key differs from the given one; the message says which.
     """
-    # RDKit takes a moment and some memory to load, which no command that reads no substance should pay.
+    # RDKit takes time and memory to load, which commands that read no substance should avoid.
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdinchi
 
@@ -53,7 +54,7 @@ def skeleton(smiles: str, inchikey: str) -> str:
 
 
 def letters_and_digits(name: str) -> str:
-    """A name without letter case, width, blanks and punctuation: what two names have in common when they look alike.
+    """Return a name without letter case, width, blanks and punctuation, for comparison.
 
     >>> letters_and_digits("2'-Fluoro ortho-Fluorofentanyl")
     '2fluoroorthofluorofentanyl'
@@ -63,17 +64,17 @@ def letters_and_digits(name: str) -> str:
 
 
 def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> tuple[str, str] | None:
-    """The first two names that stand for one structure up to salt and stereochemistry without saying so.
+    """Return the first two names with one structure, up to salt and stereochemistry, that do not show this relation.
 
-    A salt or stereoisomer may have its own row where its name begins or ends with that of the row it belongs to:
-    ``4-Piperidone hydrochloride`` beside ``4-Piperidone``.
+    A salt or stereoisomer may have its own row if its name begins or ends with that of the row it belongs to:
+    ``4-Piperidone hydrochloride`` next to ``4-Piperidone``.
 
     Args:
         rows: the table.
-        skeletons: by name of a row what `skeleton` found.
+        skeletons: `skeleton` by name of a row.
 
     Returns:
-        (name of the earlier row, name of the later one) or ``None``.
+        (name of the earlier row, name of the later one) or None.
     """
     owner: dict[str, str] = {}
     for row in rows:
@@ -88,10 +89,10 @@ def repeated_structure(rows: Iterable[Substance], skeletons: dict[str, str]) -> 
 
 
 def repeated_name(rows: Iterable[Substance]) -> tuple[str, str, str] | None:
-    """The first name, synonym, abbreviation or systematic name that two rows claim, whatever its punctuation.
+    """Return the first name, synonym, abbreviation or systematic name that two rows claim, ignoring punctuation.
 
     Returns:
-        (the name as the later row writes it, name of the earlier row, name of the later one) or ``None``.
+        (the name as in the later row, name of the earlier row, name of the later one) or None.
     """
     owner: dict[str, str] = {}
     for row in rows:

@@ -1,20 +1,18 @@
-"""The bundled tables, each read and checked on first use and kept.
+"""The bundled tables, each read and checked on first use and cached.
 
 All loaders raise `ReferenceDataError`, which names file, row and reason.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import date
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from features.manifest.fields import CHANNELS, MANIFEST_NAMES
 from features.reference.errors import ReferenceDataError
-from features.reference.files import open_data
 from features.reference.reading import Row, read
 from features.reference.rows import (
     BenignChemical,
@@ -22,7 +20,6 @@ from features.reference.rows import (
     CasNumber,
     CharacterRule,
     EcommerceGood,
-    EntrySite,
     Group,
     HsOfInterest,
     HsRole,
@@ -67,7 +64,7 @@ def _substance(row: Row, skeletons: dict[str, str]) -> Substance:
 
 @cache
 def substances() -> tuple[Substance, ...]:
-    """Watched substances, other listed ones, adulterants, equipment and legal classes; one row per name.
+    """Return watched substances, other listed ones, adulterants, equipment and legal classes; one row per name.
 
     No two rows share a CAS number, a name in any spelling, or a structure, unless the later is named as a salt or
     isomer of the earlier.
@@ -109,7 +106,7 @@ def _cas_number(row: Row) -> CasNumber:
 
 @cache
 def cas_numbers() -> tuple[CasNumber, ...]:
-    """CAS numbers of salts, hydrates and isomers, beside those of the substances themselves."""
+    """Return CAS numbers of salts, hydrates and isomers, in addition to those of the substances themselves."""
     rows = read(
         "cas_numbers.csv", ("cas", "substance", "form", "source", "verified"), _cas_number, key=lambda row: row.cas
     )
@@ -130,7 +127,7 @@ def _effective_from(row: Row, precision: Precision) -> date | None:
             raise ValueError(f"effective_from is {value!r}, expected blank where date_precision is unknown")
         return None
     if precision is Precision.YEAR:
-        # The last day of the year: the listing is then in force for certain, never earlier than it really was.
+        # The last day of the year: the listing is then certainly in force.
         return date(int(row.digits("effective_from", 4)), 12, 31)
     return row.day("effective_from")
 
@@ -161,9 +158,9 @@ def _listing(row: Row) -> Listing:
 
 @cache
 def control_listings() -> tuple[Listing, ...]:
-    """Every recorded listing, also proposed, watched and explicitly absent ones (`Listing.counts` tells).
+    """Return every recorded listing, including proposed, watched and explicitly absent ones (see `Listing.counts`).
 
-    One instrument lists a substance once under one heading, and a temporary listing has ended when the permanent one
+    One instrument lists a substance once under one heading, and a temporary listing ends before the permanent one
     of the same jurisdiction begins.
     """
     file = "control_listings.csv"
@@ -195,7 +192,7 @@ def control_listings() -> tuple[Listing, ...]:
 
 @cache
 def stop_word_rows() -> tuple[StopWord, ...]:
-    """Vague descriptions with the lists they stand on."""
+    """Return vague descriptions with the lists that contain them."""
     return read(
         "stop_words.csv",
         ("term", "chemical_relevant", "source", "verified"),
@@ -208,13 +205,13 @@ def stop_word_rows() -> tuple[StopWord, ...]:
 
 @cache
 def stop_words() -> frozenset[str]:
-    """The terms of `stop_word_rows`, lower case."""
+    """Return the terms of `stop_word_rows` in lower case."""
     return frozenset(row.term for row in stop_word_rows())
 
 
 @cache
 def character_rules() -> tuple[CharacterRule, ...]:
-    """Regular expressions for descriptions without information; each pattern compiles and begins at the beginning, with ``^``."""
+    """Return regular expressions for descriptions without information; each pattern compiles and begins with ``^``."""
 
     def build(row: Row) -> CharacterRule:
         pattern = row.text("pattern")
@@ -231,7 +228,7 @@ def character_rules() -> tuple[CharacterRule, ...]:
 
 @cache
 def hs_of_interest() -> MappingProxyType[str, HsOfInterest]:
-    """HS 2022 subheadings (6 digits) that matter here, and why."""
+    """Return the HS 2022 subheadings (6 digits) of interest, and why."""
     rows = read(
         "hs_of_interest.csv",
         ("hs6", "role", "note", "source", "verified"),
@@ -249,7 +246,7 @@ def hs_of_interest() -> MappingProxyType[str, HsOfInterest]:
 
 @cache
 def benign_chemicals() -> tuple[BenignChemical, ...]:
-    """Common chemicals that are not watched; one row per CAS number."""
+    """Return common chemicals that are not watched; one row per CAS number."""
     return read(
         "benign_chemicals.csv",
         ("name", "cas", "synonyms", "hs6", "source", "verified"),
@@ -267,7 +264,7 @@ def benign_chemicals() -> tuple[BenignChemical, ...]:
 
 @cache
 def ecommerce_goods() -> tuple[EcommerceGood, ...]:
-    """Consumer goods as parcels carry them."""
+    """Return consumer goods as parcels contain them."""
     return read(
         "ecommerce_goods.csv",
         ("hs6", "description", "typical_kg", "typical_usd", "source", "verified"),
@@ -285,7 +282,7 @@ def ecommerce_goods() -> tuple[EcommerceGood, ...]:
 
 @cache
 def typologies() -> MappingProxyType[str, Typology]:
-    """Indicators by their id (``D1``, ``E2``, ...)."""
+    """Return indicators by their id (``D1``, ``E2``, ...)."""
 
     def build(row: Row) -> Typology:
         fields = row.many("fields")
@@ -306,27 +303,8 @@ def _channel(value: str) -> str:
 
 
 @cache
-def us_entry_sites() -> tuple[EntrySite, ...]:
-    """Places of entry into the United States with the channels they serve."""
-    return read(
-        "us_entry_sites.csv",
-        ("code", "unlocode", "name", "channels", "cbp_schedule_d", "source", "verified"),
-        lambda row: EntrySite(
-            row.text("code"),
-            row.text("unlocode"),
-            row.text("name"),
-            tuple(map(_channel, row.many("channels"))),
-            row.blank_or_text("cbp_schedule_d"),
-            row.text("source"),
-            row.one_of("verified", Verified),
-        ),
-        key=lambda row: row.code,
-    )
-
-
-@cache
 def carriers() -> tuple[Carrier, ...]:
-    """Air carriers with their air waybill prefixes."""
+    """Return air carriers with their air waybill prefixes."""
     return read(
         "carriers.csv",
         ("iata", "name", "channel", "awb_prefix", "source", "verified"),
@@ -344,7 +322,7 @@ def carriers() -> tuple[Carrier, ...]:
 
 @cache
 def policy_dates() -> tuple[PolicyDate, ...]:
-    """Days on which the flow of parcels or its data changed, in order."""
+    """Return days on which the flow of parcels or its data changed, in order."""
     rows = read(
         "policy_dates.csv",
         ("date", "event", "effect", "source", "verified"),
@@ -362,7 +340,7 @@ def policy_dates() -> tuple[PolicyDate, ...]:
 
 @cache
 def statistics() -> tuple[Statistic, ...]:
-    """Published and assumed figures behind the simulator."""
+    """Return published and assumed figures behind the simulator."""
     optional = ("period", "publisher", "geography", "use", "note", "unit")
 
     def build(row: Row) -> Statistic:
@@ -374,19 +352,3 @@ def statistics() -> tuple[Statistic, ...]:
 
     columns = "id,category,metric,value,unit,period,geography,publisher,source,verified,use,note"
     return read("statistics.csv", tuple(columns.split(",")), build, key=lambda row: row.id)
-
-
-@cache
-def generator_calibration() -> MappingProxyType[str, dict[str, Any]]:
-    """Priors of the simulator by name; each holds ``verified`` and ``source`` beside its figures."""
-    file = "generator_calibration.json"
-    with open_data(file) as handle:
-        try:
-            priors = json.load(handle)
-        except ValueError as error:
-            raise ReferenceDataError(file, None, f"is not JSON: {error}") from None
-    for name, prior in priors.items():
-        if prior.get("verified") not in list(Verified) or not prior.get("source"):
-            reason = f"{name} lacks a source or has an unknown `verified`, expected one of {', '.join(Verified)}"
-            raise ReferenceDataError(file, None, reason)
-    return MappingProxyType(priors)

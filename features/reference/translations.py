@@ -1,8 +1,9 @@
-"""The parts that names of substances are composed of, in several languages, and names that are not composed.
+"""Parts of substance names in several languages, and names that are not composed of parts.
 
-`name_parts.csv` says how a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) is written elsewhere,
-`translated_names.csv` holds names that do not follow from parts, `name_characters.csv` the traditional form and the
-syllable of a Chinese character, `name_fragments.csv` the piece of structure that a part stands for.
+`name_parts.csv` contains the forms of a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) in other
+languages,
+`translated_names.csv` names that do not follow from parts, `name_characters.csv` the traditional form and the
+syllable of a Chinese character, `name_fragments.csv` the structure of a part.
 All loaders raise `ReferenceDataError`, which names file, row and reason.
 """
 
@@ -21,7 +22,7 @@ from features.reference.reading import Row, read
 from features.reference.rows import Verified
 from features.reference.tables import substances
 
-#: Where a frame takes the rest of the name, and where it takes the rest with its last part as a radical.
+#: Slots of a frame: for the rest of the name, and for the rest with its last part as a radical.
 SLOT: Final = "{}"
 RADICAL_SLOT: Final = "{r}"
 _SLOTS: Final = re.compile(r"\{r?\}")
@@ -34,8 +35,8 @@ class Language(StrEnum):
 
     ENGLISH = "en"
     CHINESE = "zh"
-    TRADITIONAL = "zh-Hant"  # only in translated_names.csv, otherwise made from `CHINESE`
-    PINYIN = "zh-Latn"  # never in a file, made from `CHINESE`
+    TRADITIONAL = "zh-Hant"  # only in translated_names.csv, otherwise derived from `CHINESE`
+    PINYIN = "zh-Latn"  # never in a file, derived from `CHINESE`
     SPANISH = "es"
     PORTUGUESE = "pt"
     FRENCH = "fr"
@@ -47,21 +48,22 @@ class Language(StrEnum):
 
 
 class Role(StrEnum):
-    """What a structure fragment does in a molecule."""
+    """Role of a structure fragment in a molecule."""
 
     ACYL = "acyl"  # replaces the propionyl group of fentanyl; its first atom binds to nitrogen
     SUBSTITUENT = "substituent"  # replaces a hydrogen
-    SIDE_CHAIN = "side_chain"  # replaces a hydrogen, only where its place is said in Greek
-    NITAZENE = "nitazene"  # the substituted phenyl ring that a nitazene's prefix stands for
+    SIDE_CHAIN = "side_chain"  # replaces a hydrogen, only with a Greek locant
+    NITAZENE = "nitazene"  # the substituted phenyl ring of a nitazene's prefix
 
 
 @dataclass(frozen=True, slots=True)
 class NamePart:
-    """How one part of a name is written in one language.
+    """The forms of one part of a name in one language.
 
-    ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de {r}``).
-    ``radical`` is how the part is written in the radical slot of a frame (``propionilo``); empty where as in ``forms``.
-    ``source`` and ``verified`` speak of the usual form; the alternatives are our own knowledge of the language.
+    ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de
+    {r}``).
+    ``radical`` is the form in the radical slot of a frame (``propionilo``); empty if it equals ``forms``.
+    ``source`` and ``verified`` refer to the usual form; the alternatives are our own knowledge of the language.
     """
 
     part: str
@@ -73,7 +75,7 @@ class NamePart:
 
     @property
     def frames(self) -> bool:
-        """Whether the forms go around the rest of a name instead of standing in line."""
+        """Whether the forms enclose the rest of a name instead of standing in line."""
         return SLOT in self.forms[0] or RADICAL_SLOT in self.forms[0]
 
 
@@ -101,7 +103,7 @@ class HanCharacter:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """The piece of structure (SMILES) of a part, or of several parts in a row; single digits are locants."""
+    """The structure (SMILES) of a part, or of several consecutive parts; single digits are locants."""
 
     parts: tuple[str, ...]
     role: Role
@@ -125,7 +127,7 @@ def _part(row: Row) -> NamePart:
 
 @cache
 def name_parts() -> MappingProxyType[str, MappingProxyType[Language, NamePart]]:
-    """How each part is written, by part and language; every part has its English forms."""
+    """Return the forms of each part, by part and language; every part has English forms."""
     file = "name_parts.csv"
     columns = ("part", "language", "forms", "radical", "source", "verified")
     rows = read(file, columns, _part, key=lambda row: (row.part, row.language))
@@ -149,7 +151,7 @@ def name_parts() -> MappingProxyType[str, MappingProxyType[Language, NamePart]]:
 
 @cache
 def names_elsewhere() -> tuple[NamesElsewhere, ...]:
-    """Names that are not composed; no name stands in the rows of two substances."""
+    """Return names that are not composed; no name belongs to two substances."""
     file = "translated_names.csv"
 
     def build(row: Row) -> NamesElsewhere:
@@ -181,7 +183,7 @@ def names_elsewhere() -> tuple[NamesElsewhere, ...]:
 
 @cache
 def han_characters() -> MappingProxyType[str, HanCharacter]:
-    """The Chinese characters of all names in the other files."""
+    """Return the Chinese characters of all names in the other files."""
     file = "name_characters.csv"
 
     def build(row: Row) -> HanCharacter:
@@ -212,7 +214,7 @@ def _forms(part: NamePart | None) -> tuple[str, ...]:
 
 @cache
 def fragments() -> tuple[Fragment, ...]:
-    """The pieces of structure that parts stand for; the structures are not parsed here."""
+    """Return the structures of parts; they are not parsed here."""
 
     def build(row: Row) -> Fragment:
         steps = tuple(row.text("parts").split("+"))

@@ -1,6 +1,6 @@
-"""Names of substances from the FDA's list of Unique Ingredient Identifiers, reduced to those that matter here.
+"""Names of substances from the FDA's list of Unique Ingredient Identifiers, reduced to the relevant ones.
 
-Made by `python -m tools.build_unii`, which says what the three kinds are. The list is a work of the United
+`python -m tools.build_unii` builds the file and defines the three kinds. The list is a work of the United
 States government and in the public domain. Read on first use.
 """
 
@@ -23,7 +23,7 @@ COLUMNS: Final = ("name", "type", "unii", "kind", "substance", "smiles", "abbrev
 UniiKind = Literal["listed", "class", "other"]
 #: Kinds of rows, in the order of the file.
 KINDS: Final[tuple[UniiKind, ...]] = ("listed", "class", "other")
-#: Types of names as the FDA has them: official, common, brand, systematic, code.
+#: Types of names in the FDA's list: official, common, brand, systematic, code.
 TYPES: Final = ("of", "cn", "bn", "sys", "cd")
 _CLASS_GROUPS: Final = ("", "fentanyl", "nitazene", "precursor", "other_controlled")
 _UNII: Final = re.compile(r"[A-Z0-9]{10}", re.ASCII)
@@ -35,17 +35,19 @@ class UniiName:
     """One name of one substance.
 
     Attributes:
-        name: as in the list, in capitals, without the lists it stands on and with Greek letters as words.
+        name: as in the list, in capitals, without list marks and with Greek letters as words.
         type: ``of`` official, ``cn`` common, ``bn`` brand, ``sys`` systematic, ``cd`` code.
-        unii: identifier of the salt, hydrate or isomer that bears the name.
-        kind: ``listed`` a row of the substance table; ``class`` on no list, but a class-wide definition covers it or may;
-            ``other`` neither: a name that only looks like a watched one.
+        unii: identifier of the salt, hydrate or isomer with the name.
+        kind: ``listed`` for a row of the substance table; ``class`` for an unlisted substance that a class definition
+            covers or may
+            cover; ``other`` for a name that only resembles a watched one.
         substance: name of the row of the substance table, otherwise the name of the substance in the list.
-        smiles: structure of the parent, canonical; empty for listed substances, whose row has it, and where not known.
-        abbreviation: so short, or so much like a part number, that it needs chemical words beside it.
+        smiles: canonical structure of the parent; empty for listed substances, whose row has it, and if unknown.
+        abbreviation: so short, or so similar to a part number, that it needs chemical words next to it.
         deuterated: the name is of a form with deuterium in place of hydrogen.
-        group: of a ``class`` substance the group of what meets its definitions, ``other_controlled`` where it is exempt from
-            them, empty where it only may meet them; empty for the other kinds.
+        group: for a ``class`` substance the group of what meets its definitions, ``other_controlled`` if it is exempt
+            from
+            them, empty if it only may meet them; empty for the other kinds.
     """
 
     name: str
@@ -61,10 +63,10 @@ class UniiName:
 
 @cache
 def unii_names() -> tuple[UniiName, ...]:
-    """All names, sorted by kind, substance and name.
+    """Return all names, sorted by kind, substance and name.
 
     Raises:
-        ReferenceDataError: the file is missing or not as described; names file, row and reason.
+        ReferenceDataError: the file is missing or invalid; names file, row and reason.
     """
     reader = csv.reader(io.StringIO(_text(), newline=""), strict=True)
     rows: dict[tuple[str, str], UniiName] = {}

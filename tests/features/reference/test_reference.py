@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features import reference
-from features.manifest.fields import CHANNELS
 from features.reference import codes, files, tables
 from features.reference.rows import Group, Listing, Precision, Status, Verified
 
@@ -29,7 +28,6 @@ TABLES: dict[str, Callable[[], object]] = {
     "benign_chemicals.csv": tables.benign_chemicals,
     "ecommerce_goods.csv": tables.ecommerce_goods,
     "typologies.csv": lambda: tuple(tables.typologies().values()),
-    "us_entry_sites.csv": tables.us_entry_sites,
     "carriers.csv": tables.carriers,
     "policy_dates.csv": tables.policy_dates,
     "statistics.csv": tables.statistics,
@@ -44,20 +42,6 @@ def test_every_row_names_its_source_and_says_whether_it_is_verified(file: str) -
     for row in rows:
         assert row.source.strip(), row
         assert isinstance(row.verified, Verified), row
-
-
-def test_every_prior_of_the_simulator_names_its_source() -> None:
-    priors = reference.generator_calibration()
-    assert len(priors) > 10
-    assert all(prior["source"] and prior["verified"] in list(Verified) for prior in priors.values())
-    assert set(priors["channel_share"]["by_fiscal_year"]["2024"]) <= set(CHANNELS)
-
-
-def test_shares_of_the_simulator_add_up_to_one() -> None:
-    priors = reference.generator_calibration()
-    assert sum(priors["origin_share"]["values"].values()) == pytest.approx(1)
-    for shares in priors["channel_share"]["by_fiscal_year"].values():
-        assert sum(shares.values()) == pytest.approx(1)
 
 
 def test_every_data_file_is_explained_in_the_readme() -> None:
@@ -297,13 +281,6 @@ def test_a_missing_file_is_refused_by_name(data: Path) -> None:
     (data / "carriers.csv").unlink()
     with pytest.raises(reference.ReferenceDataError, match=r"carriers\.csv: is missing"):
         reference.carriers()
-
-
-def test_a_prior_without_a_source_is_refused(data: Path) -> None:
-    path = data / "generator_calibration.json"
-    path.write_text('{"channel_share": {"verified": "assumed"}}', encoding="utf-8")
-    with pytest.raises(reference.ReferenceDataError, match="channel_share lacks a source"):
-        reference.generator_calibration()
 
 
 # Listings
