@@ -44,6 +44,7 @@ def threads() -> int:
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
     """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
     from service.files.batch import score_file
+    from service.files.options import ScoreOptions
     from service.memory import long_lived_objects
 
     began = time.perf_counter()
@@ -52,9 +53,8 @@ def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[s
             source,
             target,
             model,
+            ScoreOptions(explain="shown" if explained else "none", threads=threads()),
             history=model.history,
-            explain="shown" if explained else "none",
-            threads=threads(),
         )
     seconds = time.perf_counter() - began
     if report.rows_in != report.rows_out + report.rows_rejected:

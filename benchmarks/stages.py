@@ -66,13 +66,13 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "answer": ("models.scoring.scores:Scores.answers",),
     "score columns": (
-        "service.files.score_columns:ChunkScorer.prepare",
-        "service.files.score_columns:ChunkScorer.score",
+        "service.files.chunk_scorer:ChunkScorer.prepare",
+        "service.files.chunk_scorer:ChunkScorer.score",
     ),
     "writer": (
-        "service.files.batch:_OutputLayout.table",
-        "service.files.output:_DelimitedWriter.write",
-        "service.files.output:_DelimitedWriter.close",
+        "service.files.layout:OutputLayout.accepted_rows",
+        "service.files.formats:DelimitedWriter.write",
+        "service.files.formats:DelimitedWriter.close",
     ),
 }
 _REST: Final = "the rest"

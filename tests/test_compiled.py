@@ -40,9 +40,10 @@ from features.texts import cache
 from models import bundle
 from models.bundle.store import champion_dir
 from service.files.batch import score_file
+from service.files.options import ScoreOptions
 
 assert cache.__file__.endswith(".py"), cache.__file__
-score_file(source, target, bundle.load(champion_dir()), explain="all")
+score_file(source, target, bundle.load(champion_dir()), ScoreOptions(explain="all"))
 """
 
 
@@ -119,11 +120,12 @@ def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
     from models.bundle import bundle
     from models.bundle.store import champion_dir
     from service.files.batch import score_file
+    from service.files.options import ScoreOptions
     from training.worlds.own import write
 
     source, compiled, plain = tmp_path / "in.csv", tmp_path / "compiled.csv", tmp_path / "plain.csv"
     write(source, None, 400, 3)
-    score_file(source, compiled, bundle.load(champion_dir()), explain="all")
+    score_file(source, compiled, bundle.load(champion_dir()), ScoreOptions(explain="all"))
     subprocess.run([sys.executable, "-c", AS_PYTHON, str(ROOT), str(source), str(plain)], check=True, cwd=tmp_path)
     assert plain.read_bytes() == compiled.read_bytes()
 

@@ -19,7 +19,8 @@ from service.api.dependencies import FileOptions, State, add_log_fields, state_o
 from service.api.openapi import problems
 from service.api.upload import receive_file
 from service.errors import Busy, Unprocessable
-from service.files.batch import score_csv_stream
+from service.files.options import ScoreOptions
+from service.files.stream import score_csv_stream
 from service.metrics import Metrics
 from service.scoring.answers import Options
 from service.scoring.model_host import ServedModel
@@ -135,10 +136,12 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
         file,
         cast("RiskModel", _CountingModel(served.model, state.metrics)),
         cast("History", history),
-        explain=options.explain,
-        settings=state.score_settings,
+        ScoreOptions(
+            explain=options.explain,
+            settings=state.score_settings,
+            rows_per_chunk=state.settings.csv_rows_per_chunk,
+        ),
         name=_UPLOAD,
-        rows_per_chunk=state.settings.csv_rows_per_chunk,
     )
     header = next(lines)
     return lines, header + next(lines, b"")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from models.scoring.risk_model import RiskModel
+    from models.scoring.risk_model import Explain, RiskModel
     from service.files.batch import BatchReport
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
@@ -79,7 +79,7 @@ def score_into(
     *,
     mapping: Path | None = None,
     rejects: Path | None = None,
-    explain: str = "shown",
+    explain: Explain = "shown",
     top: int = 10,
 ) -> BatchReport:
     """Score a file with a progress bar, under the settings of the environment; the model is of no use for another file.
@@ -88,13 +88,12 @@ def score_into(
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
-    from typing import cast
 
     from features.readers import ColumnMapping
-    from models.scoring.risk_model import Explain
     from service.cli.common import environment
     from service.cli.console import row_progress
     from service.files.batch import score_file
+    from service.files.options import ScoreOptions
     from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
@@ -105,15 +104,17 @@ def score_into(
             source,
             target,
             model,
-            # Nobody else needs it any more.
+            ScoreOptions(
+                mapping=ColumnMapping.load(mapping) if mapping else None,
+                explain=explain,
+                settings=settings.score_settings(),
+                threads=min(8, os.cpu_count() or 1),
+                top=top,
+            ),
+            # The model scores no other file, so its history needs no copy.
             history=model.history,
-            mapping=ColumnMapping.load(mapping) if mapping else None,
             rejects_path=rejects,
-            explain=cast("Explain", explain),
             progress=progress,
-            settings=settings.score_settings(),
-            threads=min(8, os.cpu_count() or 1),
-            top=top,
         )
 
 

@@ -14,18 +14,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from features.readers import MappingError, OwnValues, Piece, open_pieces
 from features.readers.as_text import text_column
 from features.readers.headers import squeeze
-from service.files.output import check_paths, format_of, open_writer
+from service.files.formats import format_of, open_writer
+from service.files.options import Progress
+from service.files.output import check_paths
 from service.substances.answers import COLUMNS, Question, columns
-
-if TYPE_CHECKING:
-    from service.files.batch import Progress
 
 #: Lists of chemicals repeat names; this many answers take some tens of megabytes.
 _REMEMBERED: Final = 65_536
@@ -81,15 +80,14 @@ def resolve_file(
         OutputRefused: the output path cannot be used.
     """
     started = time.monotonic()
-    format_of(target)
+    output = format_of(target)
     check_paths([("input", source), ("output", target)])
     report = FileReport()
     opened = open_pieces(source, expected=(column,))
     pieces = opened.pieces
     try:
         place = _place_of(column, pieces.names, opened.name)
-        unique = format_of(target)[0] in ("parquet", "jsonl")
-        layout = _Layout(pieces.names, place, pieces.delimiter or ",", report.notes, unique=unique)
+        layout = _Layout(pieces.names, place, pieces.delimiter or ",", report.notes, unique=output.unique_names)
 
         @lru_cache(maxsize=_REMEMBERED)
         def answered(text: str) -> tuple[Any, ...]:

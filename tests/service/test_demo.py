@@ -15,6 +15,7 @@ from models.bundle.store import ModelStore
 from service.cli.main import run
 from service.demo import SAMPLE, show_riskiest
 from service.files.batch import score_file
+from service.files.options import ScoreOptions
 from tests.service.api.test_score_csv import rows_of
 
 ROWS = rows_of(SAMPLE.read_bytes())
@@ -66,7 +67,7 @@ def test_the_table_fits_the_width_of_the_terminal(tmp_path: Path, bundle: Path, 
     from models.bundle.bundle import load
 
     out = tmp_path / "scores.csv"
-    report = score_file(SAMPLE, out, load(bundle), rejects_path=tmp_path / "rejects.csv", explain="all")
+    report = score_file(SAMPLE, out, load(bundle), ScoreOptions(explain="all"), rejects_path=tmp_path / "rejects.csv")
     text = io.StringIO()
     show_riskiest(report, out, Console(file=text, width=width, highlight=False))
     lines = text.getvalue().splitlines()

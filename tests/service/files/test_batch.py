@@ -21,10 +21,13 @@ from features.readers import ColumnMapping, Unreadable
 from features.table.table import Coded, ManifestTable
 from models.scoring.risk_model import RiskModel
 from models.scoring.settings import RISK, ScoreSettings
-from service.files.batch import BatchReport, score_csv_stream, score_file
+from service.files.batch import BatchReport, score_file
+from service.files.chunk_scorer import LATE, RETURNED
+from service.files.options import ScoreOptions
 from service.files.output import OutputRefused
 from service.files.pipeline import THREAD_NAME
-from service.files.score_columns import ALL_SCORE_COLUMNS, LATE, RETURNED, score_columns
+from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
+from service.files.stream import score_csv_stream
 from tests.models.small_model import manifest, train
 
 CONTRACT_COLUMNS = [
@@ -78,9 +81,15 @@ def table_of(path: Path) -> list[dict[str, str]]:
 
 
 def run(
-    tmp_path: Path, text: str, model: RiskModel, out: str = "out.csv", **options: Any
+    tmp_path: Path,
+    text: str,
+    model: RiskModel,
+    options: ScoreOptions | None = None,
+    *,
+    out: str = "out.csv",
+    **arguments: Any,
 ) -> tuple[BatchReport, list[dict[str, str]]]:
-    report = score_file(write(tmp_path / "in.csv", text), tmp_path / out, model, **options)
+    report = score_file(write(tmp_path / "in.csv", text), tmp_path / out, model, options, **arguments)
     return report, table_of(tmp_path / out) if ".csv" in out else []
 
 
@@ -94,7 +103,7 @@ def test_the_columns_are_those_of_the_contract_in_order(tmp_path: Path, three_he
 
 def test_scores_are_the_models_own_at_nine_digits(tmp_path: Path, three_heads: RiskModel) -> None:
     columns = goods(60)
-    report, rows = run(tmp_path, as_csv(columns), three_heads, explain="all")
+    report, rows = run(tmp_path, as_csv(columns), three_heads, ScoreOptions(explain="all"))
     table = ManifestTable.from_columns({name: Coded.from_list(values) for name, values in columns.items()}, len(rows))
     scores = three_heads.score(table, three_heads.history.copy(), explain="all")
     for name, wanted in (
@@ -119,9 +128,9 @@ def test_only_shown_lanes_are_explained_unless_asked(tmp_path: Path, three_heads
     _, shown = run(tmp_path, text, three_heads)
     assert {row["lane"] == "green" for row in shown if row["reason_1"]} == {False}
     assert any(row["reason_1"] for row in shown)
-    _, none = run(tmp_path, text, three_heads, explain="none")
+    _, none = run(tmp_path, text, three_heads, ScoreOptions(explain="none"))
     assert not any(row["reason_1"] for row in none)
-    _, every = run(tmp_path, text, three_heads, explain="all")
+    _, every = run(tmp_path, text, three_heads, ScoreOptions(explain="all"))
     assert all(row["reason_1"] for row in every)
 
 
@@ -175,7 +184,7 @@ def test_the_chunk_size_changes_no_byte(tmp_path: Path, three_heads: RiskModel, 
     columns["declared_at"] = [None if row % 5 == 2 else time for row, time in enumerate(columns["declared_at"])]
     text = as_csv(columns, ["", "x"], ["HB-7-000001", *["again"] * (len(columns) - 1)])
     run(tmp_path, text, three_heads, out="whole.csv")
-    run(tmp_path, text, three_heads, out="parts.csv", rows_per_chunk=size)
+    run(tmp_path, text, three_heads, ScoreOptions(rows_per_chunk=size), out="parts.csv")
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
@@ -327,7 +336,7 @@ def test_an_interrupted_run_leaves_no_output_at_all(
             raise problem
 
     with pytest.raises(problem):
-        score_file(source, tmp_path / f"out{ending}", three_heads, rows_per_chunk=10, progress=progress)
+        score_file(source, tmp_path / f"out{ending}", three_heads, ScoreOptions(rows_per_chunk=10), progress=progress)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -364,11 +373,15 @@ def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
     tmp_path: Path, three_heads: RiskModel, problem: BaseException
 ) -> None:
     source = write(tmp_path / "in.csv", as_csv(goods(100), ["", "x"]))
-    failing = cast("RiskModel", Failing(three_heads, problem))
+    failing = Failing(three_heads, problem)
     told: list[int] = []
     with pytest.raises(type(problem)) as raised:
         score_file(
-            source, tmp_path / "out.csv", failing, rows_per_chunk=10, progress=lambda *done: told.append(done[2])
+            source,
+            tmp_path / "out.csv",
+            failing,
+            ScoreOptions(rows_per_chunk=10),
+            progress=lambda *done: told.append(done[2]),
         )
     assert raised.value is problem
     assert len(told) == 2
@@ -378,7 +391,10 @@ def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
 
 def test_a_stream_that_nobody_reads_to_its_end_leaves_no_thread(three_heads: RiskModel) -> None:
     data = io.BytesIO(as_csv(goods(300)).encode())
-    stream = cast("Generator[bytes]", score_csv_stream(data, three_heads, three_heads.history.copy(), rows_per_chunk=5))
+    stream = cast(
+        "Generator[bytes]",
+        score_csv_stream(data, three_heads, three_heads.history.copy(), ScoreOptions(rows_per_chunk=5)),
+    )
     assert next(stream).startswith(b"shipment_id,")
     assert next(stream).count(b"\n") == 5
     assert workers()
@@ -389,7 +405,7 @@ def test_a_stream_that_nobody_reads_to_its_end_leaves_no_thread(three_heads: Ris
 def test_a_file_is_not_read_much_further_than_it_is_written(three_heads: RiskModel) -> None:
     data = io.BytesIO(as_csv(goods(400)).encode())
     history = three_heads.history.copy()
-    stream = score_csv_stream(data, three_heads, history, rows_per_chunk=10)
+    stream = score_csv_stream(data, three_heads, history, ScoreOptions(rows_per_chunk=10))
     begin = history.sequence
     for chunks in range(1, 6):
         next(stream)
@@ -404,7 +420,7 @@ def test_output_paths_that_cannot_work_are_refused_before_anything_is_read(
 ) -> None:
     source = write(tmp_path / "in.csv", as_csv(goods(2)))
     for out, says in (
-        ("out.xlsx", "The ending says the format"),
+        ("out.xlsx", "The ending determines the format"),
         ("in.csv", "would overwrite the input file"),
         ("in.csv.rejects.csv", "would overwrite the output file"),
         ("none/out.csv", "There is no folder"),
@@ -430,14 +446,14 @@ def test_a_file_of_refused_rows_only_gives_an_empty_table_with_its_header(
 
 def test_random_selection_is_passed_through(tmp_path: Path, three_heads: RiskModel) -> None:
     chosen = ScoreSettings(random_share=1.0, random_key="k")
-    report, rows = run(tmp_path, as_csv(goods(5)), three_heads, settings=chosen)
+    report, rows = run(tmp_path, as_csv(goods(5)), three_heads, ScoreOptions(settings=chosen))
     assert {(row["lane"], row["selected_by"]) for row in rows} == {("red", "random")}
     assert report.by_lane == {"red": 5, "yellow": 0, "green": 0}
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the published sample is not part of this repository")
 def test_every_row_of_the_published_sample_is_scored(tmp_path: Path, three_heads: RiskModel) -> None:
-    report = score_file(SAMPLE, tmp_path / "out.csv", three_heads, mapping=ColumnMapping.load(KCS))
+    report = score_file(SAMPLE, tmp_path / "out.csv", three_heads, ScoreOptions(ColumnMapping.load(KCS)))
     assert (report.rows_in, report.rows_out, report.rows_rejected) == (8481, 8481, 0)
 
 
@@ -471,7 +487,9 @@ def test_a_stream_keeps_refused_rows_in_place_with_an_error(three_heads: RiskMod
     extra = ",".join(["", *["x"] * (width - 1)]) + "\n" + ",".join(["y"] * (width + 2)) + "\n"
     data = (first + "\n" + extra + rest).encode()
     parts = list(
-        score_csv_stream(io.BytesIO(gzip.compress(data)), three_heads, three_heads.history.copy(), rows_per_chunk=2)
+        score_csv_stream(
+            io.BytesIO(gzip.compress(data)), three_heads, three_heads.history.copy(), ScoreOptions(rows_per_chunk=2)
+        )
     )
     assert parts[0].decode().strip().split(",") == [*columns, *CONTRACT_COLUMNS, "error"]
     assert all(part.endswith(b"\n") for part in parts if part)
@@ -489,7 +507,9 @@ def test_a_stream_gives_the_scores_of_the_file(tmp_path: Path, three_heads: Risk
     text = as_csv(goods(40))
     _, rows = run(tmp_path, text, three_heads)
     streamed = b"".join(
-        score_csv_stream(io.BytesIO(text.encode()), three_heads, three_heads.history.copy(), rows_per_chunk=9)
+        score_csv_stream(
+            io.BytesIO(text.encode()), three_heads, three_heads.history.copy(), ScoreOptions(rows_per_chunk=9)
+        )
     )
     assert [{**row, "error": ""} for row in rows] == list(csv.DictReader(io.StringIO(streamed.decode())))
 
@@ -499,7 +519,7 @@ def test_a_stream_advances_the_history_it_is_given_unless_told_otherwise(three_h
 
     def after(update: bool) -> bytes:
         history = three_heads.history.copy()
-        list(score_csv_stream(io.BytesIO(data), three_heads, history, update_history=update))
+        list(score_csv_stream(io.BytesIO(data), three_heads, history, ScoreOptions(update_history=update)))
         return b"".join(score_csv_stream(io.BytesIO(as_csv(goods(10, 8)).encode()), three_heads, history))
 
     assert after(True) != after(False)
@@ -514,6 +534,8 @@ def test_an_upload_that_is_cut_short_breaks_off_instead_of_ending_well(three_hea
     noise = random.Random(1)
     body = "".join(f"S{n},cup,{noise.randbytes(1000).hex()}\n" for n in range(3_000))
     data = gzip.compress(("shipment_id,goods_description,blob\n" + body).encode())[:-50]
-    stream = score_csv_stream(io.BytesIO(data), three_heads, three_heads.history.copy(), rows_per_chunk=500)
+    stream = score_csv_stream(
+        io.BytesIO(data), three_heads, three_heads.history.copy(), ScoreOptions(rows_per_chunk=500)
+    )
     with pytest.raises(Unreadable, match="cut short"):
         list(stream)

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from service.files.output import delimited, header_line, json_lines, round_significant
+from service.files.csv_lines import delimited, header_line
+from service.files.json_lines import json_lines
+from service.files.score_columns import round_significant
 from service.files.seen import SeenShipments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.none()

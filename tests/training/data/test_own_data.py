@@ -18,6 +18,7 @@ from features.readers import ColumnMapping, MappingError
 from features.table.table import ManifestTable
 from models.bundle.bundle import load
 from service.files.batch import score_file
+from service.files.options import ScoreOptions
 from tests.training.conftest import QUICK
 from training.data.dataset import BadData, Dataset, from_file
 from training.data.stream import Stream, plan
@@ -245,12 +246,12 @@ def test_the_label_is_not_looked_at_while_scoring(folder: Path, result: TrainRes
 
 def test_score_reads_the_same_fields_and_says_what_a_file_lacks(folder: Path, result: TrainResult) -> None:
     mapping = ColumnMapping.from_text(MAPPING)
-    report = score_file(folder / "holdout.csv", folder / "out.csv", result.model, mapping=mapping, explain="none")
+    report = score_file(folder / "holdout.csv", folder / "out.csv", result.model, ScoreOptions(mapping, "none"))
     assert not any("lacks" in note for note in report.notes)
     assert column(folder / "out.csv", "risk") == column(folder / "scored.csv", "risk")
     rows = [{k: v for k, v in row.items() if k != "Regime"} for row in declared()[3000:3050]]
     write(folder / "without.csv", rows)
-    report = score_file(folder / "without.csv", folder / "out.csv", result.model, mapping=mapping)
+    report = score_file(folder / "without.csv", folder / "out.csv", result.model, ScoreOptions(mapping))
     assert any("lacks: 'Regime'" in note for note in report.notes)
     first, *others = column(folder / "out.csv", "warnings")
     assert "lacks: 'Regime'" in first

@@ -1,0 +1,241 @@
+"""Scores the chunks of a file, in two steps that run in different threads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history.history import History, HistoryRows
+from features.groups.history.keys import ROWS, history_keys
+from features.manifest.shipment import FURTHER, Problem
+from features.readers import Chunk, TableReader
+from features.readers.further import further_columns, missing_note
+from features.space import FeatureSpace
+from features.table.table import ManifestTable
+from models.scoring.risk_model import Explain
+from models.scoring.scores import Scores
+from models.scoring.settings import ScoreSettings
+from service.files.options import ScoreOptions
+from service.files.pipeline import map_ahead
+from service.files.score_columns import N_REASONS, columns_of, empty_columns, score_columns
+from service.files.seen import SeenShipments
+
+#: Row of the shipments' references in the keys of the history.
+_REFERENCE: Final = ROWS.index("reference")
+
+LATE: Final = "declared_at: earlier than shipments already in the history, which was taken as it stands now"
+RETURNED: Final = "shipment_id: already seen earlier in this file; scored as a part of its own"
+
+
+class FileModel(Protocol):
+    """The members of `models.scoring.risk_model.RiskModel` that scoring a file uses."""
+
+    @property
+    def heads(self) -> tuple[str, ...]: ...
+
+    @property
+    def space(self) -> FeatureSpace: ...
+
+    def score_rows(
+        self,
+        table: ManifestTable,
+        rows: HistoryRows,
+        *,
+        explain: Explain = ...,
+        settings: ScoreSettings | None = ...,
+        threads: int = ...,
+    ) -> Scores: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RiskyShipment:
+    """One of the riskiest shipments of a file; ``line`` is the line of its first row."""
+
+    shipment_id: str
+    line: int
+    risk: float
+    percentile: float
+    lane: str
+    selected_by: str | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredChunk:
+    """Score columns of the n accepted rows of a chunk.
+
+    Attributes:
+        chunk: the chunk of the input.
+        rows: (n,) indices of the accepted rows within the chunk.
+        columns: name -> (n,) values, in the order in which they are appended.
+        refused: chunk row -> the reason why it cannot be read.
+        shipments: number of accepted shipments.
+        lanes: shipments per triage lane.
+        warned: accepted rows with a warning.
+        riskiest: the riskiest shipments of the chunk.
+    """
+
+    chunk: Chunk
+    rows: NDArray[np.int64]
+    columns: dict[str, Any]
+    refused: dict[int, str]
+    shipments: int = 0
+    lanes: Counter[str] = field(default_factory=Counter)
+    warned: int = 0
+    riskiest: tuple[RiskyShipment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedChunk:
+    """A chunk with all values that depend on the order of the file.
+
+    Attributes:
+        chunk: the chunk without its columns, which the table contains.
+        table: the accepted rows; None if there are no accepted rows.
+        rows: (n,) indices of the accepted rows within the chunk.
+        history: the history as it was when the rows arrived.
+        returned: (S,) whether the shipment occurred earlier in the file, separated by other shipments.
+        refused: chunk row -> the reason why it cannot be read.
+    """
+
+    chunk: Chunk
+    table: ManifestTable | None
+    rows: NDArray[np.int64]
+    history: HistoryRows | None
+    returned: NDArray[np.bool_]
+    refused: dict[int, str]
+
+
+class ChunkScorer:
+    """Scores the chunks of one file or upload: `prepare` in the order of the file, then `score` in any order.
+
+    Attributes:
+        columns: names of the score columns, in order.
+    """
+
+    def __init__(self, model: FileModel, history: History, options: ScoreOptions, *, decimal: str | None) -> None:
+        """Set up for one file.
+
+        Args:
+            history: advanced by every chunk unless the options say otherwise; pass a copy where it must not change.
+            decimal: the decimal mark of the file, see `ManifestTable.from_columns`.
+        """
+        self._model, self._history, self._options, self._decimal = model, history, options, decimal
+        self._seen = SeenShipments()
+        self._noted_missing = False
+        self._previous_time: int | None = None
+        self.columns = score_columns(model.heads)
+
+    def prepare(self, chunk: Chunk) -> PreparedChunk:
+        """Read the chunk's table, look up its history, and find shipments that occurred before."""
+        if not chunk.n_rows:
+            return _without_rows(chunk, {})
+        further = self._model.space.further_fields
+        table = ManifestTable.from_columns(
+            chunk.columns,
+            chunk.n_rows,
+            decimal=self._decimal,
+            previous_time=self._previous_time,
+            further=further_columns(chunk.native, further),
+        )
+        refused = {
+            row: "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+            for row, problems in table.refusals().items()
+        }
+        rows = np.flatnonzero(~table.refused).astype(np.int64)
+        accepted = table.accepted()
+        self._previous_time = int(table.declared_s[-1])
+        if not len(rows):
+            return _without_rows(chunk, refused)
+        missing = missing_note(further, chunk.native.column_names)
+        if missing is not None and not self._noted_missing:
+            # Warn once: the columns are missing in the whole file.
+            accepted.warn(0, Problem(FURTHER, missing))
+        self._noted_missing = True
+        history = self._history.advance(accepted, update=self._options.update_history)
+        returned = self._seen.add(history_keys(accepted)[_REFERENCE])
+        return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused)
+
+    def score(self, prepared: PreparedChunk) -> ScoredChunk:
+        """Score the accepted rows of a prepared chunk."""
+        table = prepared.table
+        if table is None or prepared.history is None:
+            return ScoredChunk(prepared.chunk, prepared.rows, empty_columns(self.columns), prepared.refused)
+        scores = self._model.score_rows(
+            table,
+            prepared.history,
+            explain=self._options.explain,
+            settings=self._options.settings,
+            threads=self._options.threads,
+        )
+        warnings = _warnings(prepared, table, scores)
+        return ScoredChunk(
+            chunk=prepared.chunk,
+            rows=prepared.rows,
+            columns=columns_of(self.columns, scores, table, warnings),
+            refused=prepared.refused,
+            shipments=len(scores),
+            lanes=Counter(scores.lane.tolist()),
+            warned=len(warnings),
+            riskiest=_riskiest(prepared, scores, table, self._options.top),
+        )
+
+
+@contextlib.contextmanager
+def scored_chunks(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
+    """Yield the chunks of a file, read, prepared and scored ahead of the code that writes them."""
+    with (
+        # Two threads beside the caller's: most of the work needs Python's lock, so more threads would only wait for it.
+        map_ahead(scorer.prepare, reader) as prepared,
+        map_ahead(scorer.score, prepared) as scored,
+    ):
+        yield scored
+
+
+def _without_rows(chunk: Chunk, refused: dict[int, str]) -> PreparedChunk:
+    """Return a prepared chunk without accepted rows."""
+    return PreparedChunk(chunk, None, np.empty(0, dtype=np.int64), None, np.empty(0, dtype=np.bool_), refused)
+
+
+def _riskiest(prepared: PreparedChunk, scores: Scores, accepted: ManifestTable, top: int) -> tuple[RiskyShipment, ...]:
+    """Return the ``top`` riskiest shipments of a chunk, highest risk first."""
+    if not top:
+        return ()
+    ids = accepted.text("shipment_id")
+    first_rows = prepared.rows[accepted.first_row]
+    best = np.argsort(-scores.risk, kind="stable")[:top]
+    return tuple(
+        RiskyShipment(
+            shipment_id=ids.values[int(ids.codes[accepted.first_row[index]])],
+            line=int(prepared.chunk.lines[first_rows[index]]),
+            risk=float(scores.risk[index]),
+            percentile=float(scores.percentile[index]),
+            lane=str(scores.lane[index]),
+            selected_by=scores.selected_by[index],
+            reasons=tuple(scores.reason_texts(index, N_REASONS)),
+        )
+        for index in best.tolist()
+    )
+
+
+def _warnings(prepared: PreparedChunk, table: ManifestTable, scores: Scores) -> dict[int, str]:
+    """Return row -> text of its warnings, for the rows that have warnings."""
+    warnings = {row: text for row, text in enumerate(table.warning_texts()) if text}
+    for flags, text in ((prepared.returned, RETURNED), (scores.late, LATE)):
+        for row in np.flatnonzero(flags[table.shipment]).tolist():
+            earlier = warnings.get(row)
+            warnings[row] = f"{earlier}; {text}" if earlier else text
+    notes = prepared.chunk.notes
+    row_of = {int(position): row for row, position in enumerate(prepared.rows.tolist())} if notes else {}
+    for note in notes:
+        if note.position in row_of:
+            row = row_of[note.position]
+            earlier = warnings.get(row)
+            warnings[row] = f"row: {note.text}; {earlier}" if earlier else f"row: {note.text}"
+    return warnings

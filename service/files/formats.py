@@ -1,0 +1,155 @@
+"""The registry of output formats: endings of file names, and a writer for each format.
+
+To add a format, write a class with the methods of `TableWriter` and add an entry to `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
+
+import pyarrow as pa
+
+from features.readers import OwnValues
+from service.files.csv_lines import csv_lines, header_line
+from service.files.json_lines import json_lines
+from service.files.output import OutputRefused, whole_file
+
+if TYPE_CHECKING:
+    # Only one of the formats needs this module.
+    import pyarrow.parquet as pq
+
+#: Compresses text about as well as the default level 6, in two thirds of the time.
+_GZIP_LEVEL: Final = 4
+
+
+class TableWriter(Protocol):
+    """Writes tables of one schema, one after another."""
+
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        """Write the rows of a table.
+
+        Args:
+            own: the JSON values of the columns that come from a JSON input.
+        """
+
+    def close(self) -> None:
+        """Write the data that is still buffered."""
+
+
+class DelimitedWriter:
+    """Writes CSV or TSV: a header line, then one line per row."""
+
+    def __init__(self, file: IO[bytes], delimiter: str) -> None:
+        self._file, self._delimiter, self._started = file, delimiter, False
+
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        if not self._started:
+            self._file.write(header_line(table.column_names, self._delimiter))
+            self._started = True
+        self._file.write(csv_lines(table, self._delimiter).data)
+
+    def close(self) -> None:
+        """Nothing is buffered."""
+
+
+class JsonLinesWriter:
+    """Writes one JSON object per line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        self._file.write(json_lines(table, own).data)
+
+    def close(self) -> None:
+        """Nothing is buffered."""
+
+
+class ParquetWriter:
+    """Writes Parquet, one row group per table."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        # Metadata of the input (for example pandas' index columns) does not describe the table with the scores.
+        table = table.replace_schema_metadata(None)
+        if self._writer is None:
+            import pyarrow.parquet as pq
+
+            self._writer = pq.ParquetWriter(self._file, table.schema)
+        if table.num_rows:
+            self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """A format of output files.
+
+    Attributes:
+        writer: creates the writer of an open file.
+        endings: endings of the names of such files.
+        gzip_endings: endings of the names of such files when they are gzipped.
+        unique_names: columns must have different names.
+        dictionaries: the writer accepts dictionary-encoded columns.
+    """
+
+    writer: Callable[[IO[bytes]], TableWriter]
+    endings: tuple[str, ...]
+    gzip_endings: tuple[str, ...] = ()
+    unique_names: bool = True
+    dictionaries: bool = True
+
+
+FORMATS: Final = (
+    OutputFormat(partial(DelimitedWriter, delimiter=","), (".csv",), (".csv.gz",), unique_names=False),
+    OutputFormat(partial(DelimitedWriter, delimiter="\t"), (".tsv",), (".tsv.gz",), unique_names=False),
+    OutputFormat(JsonLinesWriter, (".jsonl", ".ndjson"), (".jsonl.gz",)),
+    OutputFormat(ParquetWriter, (".parquet",), dictionaries=False),
+)
+
+
+def format_of(path: Path) -> OutputFormat:
+    """Return the format that belongs to the ending of a file name, in upper or lower case.
+
+    Raises:
+        OutputRefused: no format has this ending.
+    """
+    name = path.name.lower()
+    for output in FORMATS:
+        if name.endswith((*output.endings, *output.gzip_endings)):
+            return output
+    endings = [ending for output in FORMATS for ending in (*output.endings, *output.gzip_endings)]
+    raise OutputRefused(f"{path}: The ending determines the format; use one of {', '.join(endings)}.")
+
+
+@contextlib.contextmanager
+def open_writer(path: Path) -> Iterator[TableWriter]:
+    """Yield a writer in the format of the path's ending; the file appears when the block ends without an exception.
+
+    Raises:
+        OutputRefused: see `format_of` and `whole_file`.
+    """
+    output = format_of(path)
+    with whole_file(path) as file, contextlib.ExitStack() as stack:
+        target = file
+        if path.name.lower().endswith(output.gzip_endings):
+            # The header contains no file name and no time, so equal content gives equal files.
+            target = cast(
+                "IO[bytes]",
+                stack.enter_context(gzip.GzipFile("", "wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0)),
+            )
+        # Close the writer also after an error: Arrow warns about a Parquet file that is discarded open.
+        with contextlib.closing(output.writer(target)) as writer:
+            yield writer

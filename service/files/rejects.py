@@ -1,0 +1,74 @@
+"""The rejects file: rows that cannot be read, with their line and the reason."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import pyarrow as pa
+
+from service.files.chunk_scorer import ScoredChunk
+from service.files.csv_lines import header_line
+from service.files.output import whole_file
+
+REJECT_COLUMNS: Final = ("line", "reason", "row")
+
+
+def default_rejects_path(in_path: str | os.PathLike[str]) -> Path:
+    """Return ``IN.rejects.csv``, beside the input."""
+    path = Path(in_path)
+    return path.with_name(path.name + ".rejects.csv")
+
+
+class RejectsFile:
+    """A context manager that writes the rejects file; the file is created with the first rejected row.
+
+    Attributes:
+        rows: number of rejected rows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.rows = path, 0
+        self._stack = contextlib.ExitStack()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Complete the file, or remove the file of an earlier run if no row was rejected."""
+        self._stack.__exit__(kind, error, trace)
+        if kind is None and not self.rows:
+            self._path.unlink(missing_ok=True)
+
+    def write(self, scored: ScoredChunk) -> None:
+        """Write the rows of a chunk that could not be aligned with the header or read, ordered by line."""
+        chunk = scored.chunk
+        lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
+        if scored.refused:
+            rows = sorted(scored.refused)
+            texts = csv_records(chunk.raw, rows)
+            lines += [(int(chunk.lines[row]), scored.refused[row], text) for row, text in zip(rows, texts, strict=True)]
+        if not lines:
+            return
+        if self._file is None:
+            self._file = self._stack.enter_context(whole_file(self._path))
+            self._file.write(header_line(REJECT_COLUMNS))
+        self.rows += len(lines)
+        self._file.writelines(header_line([str(line), reason, row]) for line, reason, row in sorted(lines))
+
+
+def csv_records(table: pa.Table, rows: Sequence[int]) -> list[str]:
+    """Return some rows of a table of text, each as one CSV record without a line end."""
+    selected = table.take(pa.array(rows))
+    columns = [column.to_pylist() for column in selected.columns]
+    return [
+        header_line([value or "" for value in cells]).decode("utf-8").removesuffix("\n")
+        for cells in zip(*columns, strict=True)
+    ]

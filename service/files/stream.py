@@ -1,0 +1,92 @@
+"""Scores an uploaded CSV into a stream of CSV parts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+
+from features.groups.history.history import History
+from features.readers import TableReader, open_table
+from features.readers.as_text import text_column
+from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
+from service.files.csv_lines import delimited, header_line
+from service.files.layout import OutputLayout
+from service.files.options import ScoreOptions
+
+ERROR_COLUMN: Final = "error"
+#: The response starts after the first chunk, so chunks are smaller than those of a file.
+_ROWS_PER_CHUNK: Final = 5_000
+
+
+def score_csv_stream(
+    file: str | os.PathLike[str] | BinaryIO,
+    model: FileModel,
+    history: History,
+    options: ScoreOptions | None = None,
+    *,
+    name: str = "the uploaded file",
+) -> Iterator[bytes]:
+    """Score a CSV (gzipped or not) into parts of a CSV: the header first, then whole lines in the order of the input.
+
+    A row that cannot be read stays in its place. Its score columns are empty, and the last column, ``error``, gives the
+    reason. The header of the upload is read before this function returns, so that the caller can still answer with an error.
+
+    Args:
+        history: advanced in place unless the options say otherwise.
+        name: name of the file in messages.
+
+    Raises:
+        Unreadable: the upload cannot be read; while iterating, the upload is cut short.
+        MappingError: the mapping does not fit the file.
+    """
+    options = options or ScoreOptions()
+    reader = open_table(
+        file, mapping=options.mapping, name=name, rows_per_chunk=options.rows_per_chunk or _ROWS_PER_CHUNK
+    )
+    return _parts(reader, ChunkScorer(model, history, replace(options, top=0), decimal=reader.decimal))
+
+
+def _parts(reader: TableReader, scorer: ChunkScorer) -> Iterator[bytes]:
+    layout = OutputLayout(reader.names, scorer.columns, drop=(ERROR_COLUMN,))
+    with reader:
+        yield header_line((*layout.names, ERROR_COLUMN))
+        with scored_chunks(reader, scorer) as chunks:
+            for scored in chunks:
+                yield _lines(reader, layout, scored)
+
+
+def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk) -> bytes:
+    """Return the CSV lines of a chunk, with the rows that could not be read in their places."""
+    chunk = scored.chunk
+    table = layout.all_rows(scored)
+    errors = np.full(chunk.n_rows, None, dtype=object)
+    for row, reason in scored.refused.items():
+        errors[row] = f"line {int(chunk.lines[row])}: {reason}"
+    columns = [text_column(column) for column in table.columns]
+    table = pa.table([*columns, pa.array(errors, pa.string())], names=[*table.column_names, ERROR_COLUMN])
+    start = 0
+    parts: list[bytes] = []
+    for reject in chunk.rejected:
+        parts.append(delimited(table.slice(start, reject.position - start)))
+        start = reject.position
+        cells = layout.copied_cells(_cells(reject.row, reader.delimiter or ",", len(reader.names)))
+        blanks = [""] * len(scored.columns)
+        parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
+    parts.append(delimited(table.slice(start)))
+    return b"".join(parts)
+
+
+def _cells(row: str, delimiter: str, width: int) -> list[str]:
+    """Return the first ``width`` cells of a row that does not fit the header; missing cells are empty."""
+    try:
+        cells = next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        cells = [row]
+    return [*cells[:width], *[""] * (width - len(cells))]
