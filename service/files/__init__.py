@@ -1,1 +1,1 @@
-"""Files: scored, validated and written."""
+"""Score, validate and resolve files, and write the results."""

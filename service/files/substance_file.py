@@ -1,6 +1,6 @@
-"""A file of names becomes the same file with what each name is: `COLUMNS` of `service.substances.answers` behind its own.
+"""Resolves a column of chemical names in a file and appends the columns `service.substances.answers.COLUMNS`.
 
-Rows keep their number and order: one that cannot be read stays in its place, without an answer.
+Rows keep their number and order. A row that cannot be read stays in its place, without an answer.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from service.files.options import Progress
 from service.files.output import check_paths
 from service.substances.answers import COLUMNS, Question, columns
 
-#: Lists of chemicals repeat names; this many answers take some tens of megabytes.
-_REMEMBERED: Final = 65_536
+#: Cached answers, because lists of chemicals repeat names. They take some tens of megabytes.
+_CACHED: Final = 65_536
 _NOTES_SHOWN: Final = 5
-_TRUTHS: Final = ("hit", "listed", "us_class", "cn_class")
-_NUMBERS: Final = ("confidence", "similarity")
+_BOOLEAN_COLUMNS: Final = ("hit", "listed", "us_class", "cn_class")
+_NUMBER_COLUMNS: Final = ("confidence", "similarity")
 _BLANK: Final = (None,) * len(COLUMNS)
 
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of a file; every row of the input is a row of the output.
+    """Counts and notes of a resolved file; every row of the input is a row of the output.
 
     Attributes:
         by_kind: rows per kind of match.
         hits: rows that declare a watched substance.
         blank: rows without a query.
-        unread: rows that do not fit the header; they stand in their place without an answer.
-        notes: what a person should know about the file.
+        unread: rows that do not fit the header; they stay in their place without an answer.
+        notes: remarks for the user.
         seconds: time taken.
     """
 
@@ -57,6 +57,7 @@ class FileReport:
 
     @property
     def rows_per_second(self) -> float:
+        """Input rows per second."""
         return self.rows / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -69,14 +70,16 @@ def resolve_file(
     jurisdiction: str | None = None,
     progress: Progress | None = None,
 ) -> FileReport:
-    """Resolve one column of a file; the output's ending gives its format.
+    """Resolve one column of a file; the ending of the output's name determines its format.
 
     Args:
-        column: its name, as it stands in the file or but for case and separators.
+        column: name of the column to read; case and separators may differ from the file's.
+        on: the day whose law applies.
+        jurisdiction: the jurisdiction whose law applies; None: all.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
-        MappingError: it has no such column.
+        MappingError: the input has no such column.
         OutputRefused: the output path cannot be used.
     """
     started = time.monotonic()
@@ -86,25 +89,25 @@ def resolve_file(
     opened = open_pieces(source, expected=(column,))
     pieces = opened.pieces
     try:
-        place = _place_of(column, pieces.names, opened.name)
-        layout = _Layout(pieces.names, place, pieces.delimiter or ",", report.notes, unique=output.unique_names)
+        index = _index_of(column, pieces.names, opened.name)
+        layout = _Layout(pieces.names, index, pieces.delimiter or ",", report.notes, unique=output.unique_names)
 
-        @lru_cache(maxsize=_REMEMBERED)
-        def answered(text: str) -> tuple[Any, ...]:
+        @lru_cache(maxsize=_CACHED)
+        def answer(text: str) -> tuple[Any, ...]:
             return columns(Question(text, on, jurisdiction))
 
         with open_writer(target) as writer:
-            written = False
+            is_empty = True
             for piece in pieces:
-                rows = layout.whole(piece)
-                answers = [answered(text.strip()) if text and text.strip() else _BLANK for text in rows.texts]
+                rows = layout.rows_of(piece)
+                answers = [answer(text.strip()) if text and text.strip() else _BLANK for text in rows.texts]
                 writer.write(layout.with_answers(rows.table, answers), rows.own)
-                written = True
+                is_empty = False
                 _count(report, rows, answers)
                 if progress is not None:
                     progress(pieces.bytes_read, opened.size, report.rows)
-            if not written:
-                writer.write(layout.with_answers(layout.nothing(), []))
+            if is_empty:
+                writer.write(layout.with_answers(layout.empty_table(), []))
     finally:
         pieces.close()
     if report.unread > _NOTES_SHOWN:
@@ -114,25 +117,26 @@ def resolve_file(
 
 
 def _count(report: FileReport, rows: _Rows, answers: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows and their answers to the report."""
     report.rows += len(answers)
     report.blank += sum(not (text and text.strip()) for text in rows.texts) - len(rows.unread)
     for line, reason in rows.unread:
         report.unread += 1
         if report.unread <= _NOTES_SHOWN:
-            report.notes.append(f"Line {line} stands without an answer: {reason}.")
+            report.notes.append(f"Line {line} has no answer: {reason}.")
     report.hits += sum(answer[1] is True for answer in answers)
     report.by_kind.update(answer[0] for answer in answers if answer[0])
 
 
-def _place_of(column: str, names: Sequence[str], file: str) -> int:
-    """Index of the column; spelling decides, then spelling without case and separators where only one is so spelt."""
+def _index_of(column: str, names: Sequence[str], file: str) -> int:
+    """Return the index of a column: an exact match, or the only match if case and separators are ignored."""
     if column in names:
         return names.index(column)
     alike = [index for index, name in enumerate(names) if squeeze(name) == squeeze(column)]
     if len(alike) == 1:
         return alike[0]
     if len(names) == 1:
-        remedy = f"the only one is {names[0]!r}: name it with --column, or put a header line above the first row"
+        remedy = f"the only one is {names[0]!r}: name it with --column, or add a header line"
     else:
         remedy = f"it has {', '.join(map(repr, names))}; name one with --column"
     raise MappingError(file, column, f"there is no such column; {remedy}.")
@@ -140,7 +144,14 @@ def _place_of(column: str, names: Sequence[str], file: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a piece, those that could not be aligned in their places."""
+    """The rows of a piece of the input, with misaligned rows in their places.
+
+    Attributes:
+        table: the cells of the rows.
+        texts: the queries; None where there is no query.
+        own: the JSON values of a JSON input.
+        unread: (line, reason) of the misaligned rows.
+    """
 
     table: pa.Table
     texts: list[str | None]
@@ -149,54 +160,57 @@ class _Rows:
 
 
 class _Layout:
-    """The columns of the output: the input's own, under their names, then the answers."""
+    """The columns of the output: those of the input, then the answers."""
 
     def __init__(
-        self, names: Sequence[str], place: int, delimiter: str, notes: list[str], *, unique: bool = False
+        self, names: Sequence[str], query: int, delimiter: str, notes: list[str], *, unique: bool = False
     ) -> None:
-        """
+        """Choose and name the columns.
+
         Args:
-            notes: gets a line for each column that must change its name.
-            unique: give columns of one name different ones, as formats other than CSV need.
+            names: columns of the input.
+            query: index of the column to resolve.
+            notes: a sentence for each renamed column is appended.
+            unique: rename further columns of the same name.
         """
-        self._width, self._place, self._delimiter = len(names), place, delimiter
-        # A file that was resolved before is resolved anew.
+        self._width, self._query, self._delimiter = len(names), query, delimiter
+        # Answers in a file that was resolved before are replaced.
         own = names[: -len(COLUMNS)] if tuple(names[-len(COLUMNS) :]) == COLUMNS else names
         self._own: list[str] = []
         for name in own:
-            kept = plain = f"input_{name}" if name in COLUMNS else name
+            written = first = f"input_{name}" if name in COLUMNS else name
             number = 2
-            while unique and kept in self._own:
-                kept, number = f"{plain}_{number}", number + 1
-            if kept != name:
-                notes.append(f"The input's column {name!r} is written as {kept!r}.")
-            self._own.append(kept)
+            while unique and written in self._own:
+                written, number = f"{first}_{number}", number + 1
+            if written != name:
+                notes.append(f"The input's column {name!r} is written as {written!r}.")
+            self._own.append(written)
         self._names = dict(zip(own, self._own, strict=True))
 
-    def nothing(self) -> pa.Table:
-        """No rows."""
+    def empty_table(self) -> pa.Table:
+        """Return the input's columns without rows."""
         return pa.table([pa.array([], pa.string())] * self._width, names=list(map(str, range(self._width))))
 
-    def whole(self, piece: Piece) -> _Rows:
-        """A piece with the rows that could not be aligned put back into their places.
+    def rows_of(self, piece: Piece) -> _Rows:
+        """Return the rows of a piece, with misaligned rows put back into their places.
 
-        A cell too many in a file of one column is a name with the delimiter in it, and read as one.
+        In a file of one column, a surplus cell is part of a name that contains the delimiter.
         """
         table, own = piece.table, piece.own
         unread: list[tuple[int, str]] = []
         if piece.rejected:
             parts: list[pa.Table] = []
-            at = 0
+            start = 0
             for reject in piece.rejected:
                 row = reject.row if own is None else ""
-                parts += [table.slice(at, reject.position - at), self._put_back(table.schema, row)]
-                at = reject.position
+                parts += [table.slice(start, reject.position - start), self._misaligned(table.schema, row)]
+                start = reject.position
                 if self._width > 1 or own is not None:
                     unread.append((reject.line, reject.reason))
-            table = pa.concat_tables([*parts, table.slice(at)])
-            places = [reject.position for reject in piece.rejected]
-            own = own and {name: values and _put_in(values, places) for name, values in own.items()}
-        texts = text_column(table.column(self._place)).to_pylist()
+            table = pa.concat_tables([*parts, table.slice(start)])
+            positions = [reject.position for reject in piece.rejected]
+            own = own and {name: values and _insert_none(values, positions) for name, values in own.items()}
+        texts = text_column(table.column(self._query)).to_pylist()
         if unread:
             for index, reject in enumerate(piece.rejected):
                 texts[reject.position + index] = None
@@ -204,30 +218,32 @@ class _Layout:
             own = {self._names[name]: values for name, values in own.items() if name in self._names}
         return _Rows(table, texts, own, unread)
 
-    def _put_back(self, schema: pa.Schema, row: str) -> pa.Table:
+    def _misaligned(self, schema: pa.Schema, row: str) -> pa.Table:
+        """Return a misaligned row as a table of one row; missing cells are null, surplus cells are dropped."""
         cells = [row] if self._width == 1 else _cells(row, self._delimiter)
         cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         return pa.table([pa.array([cell or None], pa.string()) for cell in cells], names=schema.names)
 
     def with_answers(self, table: pa.Table, answers: Sequence[tuple[Any, ...]]) -> pa.Table:
-        """The table under its names in the output, with the answers to its rows behind."""
+        """Return a table with the output's column names and the answers appended."""
         own = table.columns[: len(self._own)]
         values = zip(*answers, strict=True) if answers else [()] * len(COLUMNS)
-        made = [pa.array(list(column), _kind(name)) for name, column in zip(COLUMNS, values, strict=True)]
-        return pa.table([*own, *made], names=[*self._own, *COLUMNS])
+        answer_columns = [pa.array(list(column), _type(name)) for name, column in zip(COLUMNS, values, strict=True)]
+        return pa.table([*own, *answer_columns], names=[*self._own, *COLUMNS])
 
 
-def _put_in(values: list[Any], places: Sequence[int]) -> list[Any]:
-    """The values with None before each of the places, in ascending order."""
-    parts = [values[start:end] for start, end in zip([0, *places], [*places, len(values)], strict=True)]
+def _insert_none(values: list[Any], positions: Sequence[int]) -> list[Any]:
+    """Return the values with None inserted before each of the ascending positions."""
+    parts = [values[start:end] for start, end in zip([0, *positions], [*positions, len(values)], strict=True)]
     return [value for part in parts for value in (*part, None)][:-1]
 
 
-def _kind(name: str) -> pa.DataType:
-    return pa.bool_() if name in _TRUTHS else pa.float64() if name in _NUMBERS else pa.string()
+def _type(name: str) -> pa.DataType:
+    return pa.bool_() if name in _BOOLEAN_COLUMNS else pa.float64() if name in _NUMBER_COLUMNS else pa.string()
 
 
 def _cells(row: str, delimiter: str) -> list[str]:
+    """Return the cells of a row; the whole row as one cell if it is not CSV."""
     try:
         return next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
     except csv.Error:

@@ -1,9 +1,9 @@
-"""`tidewaiter validate`: what a file would be read as, before anything is scored."""
+"""The report of `tidewaiter validate`: how scoring would read a file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,11 +16,12 @@ from rich.text import Text
 from features.manifest.fields import FIELD, LABEL_NAMES, MANIFEST_NAMES
 from features.readers import Chunk, ColumnMapping, TableReader, open_table
 from features.table.table import ManifestTable
+from service.files.options import Progress
 
-#: Examples kept per field, and refused rows shown.
+#: Examples per field, and refused rows in the report.
 _EXAMPLES: Final = 3
 _SHOWN_REFUSALS: Final = 5
-#: Fields whose absence is worth a line: without them a score rests on little.
+#: Fields whose absence the report mentions, because most features need them.
 _EXPECTED: Final = (
     "shipment_id", "declared_at", "goods_description", "hs_code", "export_country", "origin_country", "consignor_name",
     "consignor_country", "consignee_name", "consignee_country", "gross_mass_kg", "customs_value", "currency",
@@ -29,7 +30,7 @@ _EXPECTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """A value that was warned of, with the physical line (Parquet: row number) on which it stands."""
+    """A value with a warning, and its physical line (Parquet: row number)."""
 
     line: int
     value: str
@@ -44,7 +45,7 @@ class FieldReport:
         source: the input column or columns, or the mapping's constant.
         how: ``name``, ``alias`` (a guess), ``mapping`` or ``constant``.
         filled, warned: rows with a value; rows with a warning about it.
-        examples: a few of the values warned of.
+        examples: some of the values with a warning.
     """
 
     name: str
@@ -57,7 +58,7 @@ class FieldReport:
 
 @dataclass(slots=True)
 class ValidationReport:
-    """What was recognised, guessed, missing and lost in a file. ``rows`` = accepted rows + ``refused``."""
+    """Recognised, guessed, missing and lost columns of a file, and counts. ``rows`` = accepted rows + ``refused``."""
 
     name: str
     format: str
@@ -75,17 +76,17 @@ class ValidationReport:
 
     @property
     def guessed(self) -> dict[str, str]:
-        """Field -> input column, where only an alias said so."""
+        """Field -> input column, for columns recognised by an alias only."""
         return {one.name: one.source for one in self.fields if one.how == "alias"}
 
     @property
     def missing(self) -> list[str]:
-        """Manifest fields that no column stands for."""
-        found = {one.name for one in self.fields}
-        return [name for name in MANIFEST_NAMES if name not in found]
+        """Manifest fields that no column provides."""
+        recognised = {one.name for one in self.fields}
+        return [name for name in MANIFEST_NAMES if name not in recognised]
 
     def to_json(self) -> dict[str, object]:
-        """Plain JSON values."""
+        """Return the report as plain JSON values."""
         return {
             "file": self.name,
             "format": self.format,
@@ -114,11 +115,11 @@ class ValidationReport:
         }
 
     def print(self, console: Console) -> None:
-        """Show the report; it fits 80 columns."""
+        """Print the report; it fits 80 columns."""
         console.print(self.renderable())
 
     def renderable(self) -> Group:
-        """The report for a Rich console."""
+        """Return the report for a Rich console."""
         delimiter = {"\t": "tab", None: "-"}.get(self.delimiter, f"'{self.delimiter}'")
         unit = "row" if self.format == "parquet" else "line"
         lines: list[Text | Table] = [
@@ -141,11 +142,11 @@ class ValidationReport:
             if self.refused > len(self.refusals):
                 lines.append(Text(f"... and {self.refused - len(self.refusals):,} more"))
         if self.lost:
-            lines.append(Text("\nLost (columns that no field stands for)", style="bold"))
+            lines.append(Text("\nLost (columns that belong to no field)", style="bold"))
             lines.append(Text(", ".join(self.lost)))
         absent = [name for name in self.missing if name in _EXPECTED]
         if absent:
-            lines.append(Text("\nMissing (fields that scores usually rest on)", style="bold"))
+            lines.append(Text("\nMissing (fields that most scores depend on)", style="bold"))
             lines.append(Text(", ".join(absent)))
         if self.notes:
             lines.append(Text("\nNotes", style="bold"))
@@ -183,16 +184,13 @@ def validate_file(
     path: str | os.PathLike[str],
     mapping: ColumnMapping | None = None,
     *,
-    progress: Callable[[int, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ValidationReport:
-    """Read a file as `score` would, without a model, and report on it.
-
-    Args:
-        progress: called after each chunk with bytes read, size of the file, rows read.
+    """Read a file as `score` does, without a model, and report how it was read.
 
     Raises:
         Unreadable: the file as a whole cannot be read.
-        MappingError: the mapping does not fit it.
+        MappingError: the mapping does not fit the file.
     """
     with open_table(path, mapping=mapping) as reader:
         report = ValidationReport(
@@ -202,13 +200,12 @@ def validate_file(
             delimiter=reader.delimiter,
             decimal=reader.decimal,
             fields=_fields(reader, mapping),
-            lost=[name for name, found in reader.recognised.items() if found is None],
+            lost=[name for name, fields in reader.recognised.items() if fields is None],
             notes=[],
         )
-        by_name = {one.name: one for one in report.fields}
-        previous: int | None = None
+        previous_time: int | None = None
         for chunk in reader:
-            previous = _add(report, by_name, chunk, reader.decimal, previous)
+            previous_time = _add(report, chunk, reader.decimal, previous_time)
             if progress is not None:
                 progress(reader.bytes_read, reader.approx_bytes, report.rows)
         report.encoding = reader.encoding
@@ -217,63 +214,63 @@ def validate_file(
 
 
 def _fields(reader: TableReader, mapping: ColumnMapping | None) -> list[FieldReport]:
+    """Return the recognised fields, in the order of the manifest."""
     sources: dict[str, list[str]] = {}
     for column, names in reader.recognised.items():
         for name in (names or "").split(", "):
             sources.setdefault(name, []).append(column)
     mapped = set(mapping.mapped_fields) if mapping else set()
-    found = []
+    fields = []
     for name in FIELD:
         if name in reader.constants:
-            found.append(FieldReport(name, f"= {reader.constants[name]}", "constant"))
+            fields.append(FieldReport(name, f"= {reader.constants[name]}", "constant"))
         elif name in sources:
             how = "alias" if name in reader.guessed else "mapping" if name in mapped else "name"
-            found.append(FieldReport(name, " + ".join(sources[name]), how))
-    return found
+            fields.append(FieldReport(name, " + ".join(sources[name]), how))
+    return fields
 
 
-def _add(
-    report: ValidationReport,
-    by_name: Mapping[str, FieldReport],
-    chunk: Chunk,
-    decimal: str | None,
-    previous: int | None,
-) -> int | None:
+def _add(report: ValidationReport, chunk: Chunk, decimal: str | None, previous_time: int | None) -> int | None:
+    """Add a chunk to the report and return the time of its last row, which the next chunk needs."""
     report.rows += chunk.n_rows + len(chunk.rejected)
     report.refused += len(chunk.rejected)
     refusals = [(reject.line, reject.reason) for reject in chunk.rejected]
     warned = np.zeros(chunk.n_rows, dtype=bool)
     warned[[note.position for note in chunk.notes]] = True
     if chunk.n_rows:
-        table = ManifestTable.from_columns(chunk.columns, chunk.n_rows, decimal=decimal, previous_time=previous)
-        previous = int(table.declared_s[-1])
+        table = ManifestTable.from_columns(chunk.columns, chunk.n_rows, decimal=decimal, previous_time=previous_time)
+        previous_time = int(table.declared_s[-1])
         report.refused += int(table.refused.sum())
         refusals += [
             (int(chunk.lines[row]), "; ".join(map(str, problems))) for row, problems in table.refusals().items()
         ]
         report.shipments += table.accepted().n_shipments
-        for one in by_name.values():
-            column = chunk.columns[one.name]
-            one.filled += int(((column.codes >= 0) & ~table.refused).sum())
-        for row in table.warned_rows().tolist():
-            if table.refused[row]:
-                continue
-            warned[row] = True
-            told: set[str] = set()
-            for problem in table.warnings_of_row(row):
-                if problem.field not in by_name or problem.field in LABEL_NAMES:
-                    continue
-                one = by_name[problem.field]
-                one.warned += problem.field not in told
-                told.add(problem.field)
-                known = {example.problem for example in one.examples}
-                if len(one.examples) < _EXAMPLES and problem.problem not in known:
-                    column = chunk.columns[one.name]
-                    code = int(column.codes[row])
-                    value = column.values[code] if code >= 0 else ""
-                    one.examples.append(BadValue(int(chunk.lines[row]), value, problem.problem))
+        for one in report.fields:
+            one.filled += int(((chunk.columns[one.name].codes >= 0) & ~table.refused).sum())
+        rows = [row for row in table.warned_rows().tolist() if not table.refused[row]]
+        warned[rows] = True
+        _add_warnings(report.fields, chunk, table, rows)
     report.warned += int(warned.sum())
     room = _SHOWN_REFUSALS - len(report.refusals)
     report.refusals += sorted(refusals)[:room]
     report.notes += [f"Line {note.line}: {note.text}." for note in chunk.notes[: max(0, _EXAMPLES - len(report.notes))]]
-    return previous
+    return previous_time
+
+
+def _add_warnings(fields: Sequence[FieldReport], chunk: Chunk, table: ManifestTable, rows: Sequence[int]) -> None:
+    """Count the rows with a warning about each field, and keep examples of different problems."""
+    by_name = {one.name: one for one in fields}
+    for row in rows:
+        counted: set[str] = set()
+        for problem in table.warnings_of_row(row):
+            if problem.field not in by_name or problem.field in LABEL_NAMES:
+                continue
+            one = by_name[problem.field]
+            one.warned += problem.field not in counted
+            counted.add(problem.field)
+            shown = {example.problem for example in one.examples}
+            if len(one.examples) < _EXAMPLES and problem.problem not in shown:
+                column = chunk.columns[one.name]
+                code = int(column.codes[row])
+                value = column.values[code] if code >= 0 else ""
+                one.examples.append(BadValue(int(chunk.lines[row]), value, problem.problem))

@@ -183,7 +183,7 @@ def test_a_row_that_does_not_fit_stays_in_its_place_without_an_answer(capsys: py
     rows = rows_of("out.csv")
     assert [(row["id"], row["hit"]) for row in rows] == [("1", "true"), ("2", ""), ("3", "true")]
     said = capsys.readouterr().err
-    assert "Line 3 stands without an answer: 4 cells where the header has 2." in said
+    assert "Line 3 has no answer: 4 cells where the header has 2." in said
     assert "3 rows in and out" in said
 
 
