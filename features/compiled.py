@@ -1,7 +1,7 @@
-"""The modules that are compiled by Cython, and which of them run uncompiled.
+"""Lists of the modules that Cython compiles, and of those that run uncompiled.
 
 A module is compiled when the project is installed (`setup.py`) if it has a `.pxd` beside it, or if its first line is a
-directive comment of Cython (`# cython: ...`). Uncompiled it gives the same results, many times slower.
+directive comment of Cython (`# cython: ...`). Uncompiled, it returns the same results, many times slower.
 
 This module imports nothing of the project, because `setup.py` imports it before anything is installed.
 """

@@ -89,7 +89,8 @@ def _countries() -> dict[str, str]:
 
 
 @cache
-def _alpha2() -> frozenset[str]:
+def alpha2_codes() -> frozenset[str]:
+    """Return the ISO 3166-1 alpha-2 codes of all countries."""
     return frozenset(_countries().values())
 
 
@@ -193,7 +194,7 @@ def location(text: str) -> str | None:
         found = _airports().get(code)
         return None if found is None else found + code
     shaped = _LOCODE.fullmatch(code)
-    if shaped is None or shaped[1] not in _alpha2() or country(code) is not None:
+    if shaped is None or shaped[1] not in alpha2_codes() or country(code) is not None:
         return None
     return shaped[1] + shaped[2]
 

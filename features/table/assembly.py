@@ -1,4 +1,4 @@
-"""Loops over the rows of a table that is being built."""
+"""Loops over the rows of a table under construction."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ _ROUNDING = cython.declare(cython.double, 6755399441055744.0)
 
 
 def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
-    """Number the shipments: adjacent rows of one id are one, a row without an id is its own.
+    """Number the shipments, and return how many there are. Adjacent rows with the same id are one shipment.
 
-    Writes ``shipment`` (n,) row -> shipment and the beginning of ``first_row`` (n,); returns the number of shipments.
+    Args:
+        ids: (n,) code of each row's id. A row without an id (-1) is a shipment of its own.
+        shipment: (n,) to be written: row -> shipment.
+        first_row: (n,) to be written, as far as there are shipments: the first row of each.
     """
     count = 0
     with cython.nogil:
@@ -47,10 +50,10 @@ def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
 
 
 def first_wins(codes: CodeArray, columns: list[int], first_row: IntArray) -> list[tuple[int, int, int, int]]:
-    """Give all rows of a shipment the first code that is not missing, in some columns of ``codes`` (columns, n).
+    """Give all rows of a shipment its first code that is not missing, in some rows of ``codes`` (fields, n).
 
     Returns:
-        (index in ``columns``, row, kept code, other code) of each row that had another code, in order of both.
+        (index in ``columns``, row, first code, other code) of each row that had another code, sorted.
     """
     differing = []
     n = codes.shape[1]
@@ -74,11 +77,11 @@ def first_wins(codes: CodeArray, columns: list[int], first_row: IntArray) -> lis
 
 
 def gather_numbers(values: list[list[float] | None], codes: CodeArray, columns: list[int], out: FloatArray) -> None:
-    """Write the rows' numbers of several columns into ``out`` (fields, n), NaN where missing.
+    """Write the numbers of several fields into ``out`` (fields, n), NaN where missing.
 
     Args:
-        values: per field the number of each code; None for a field that is missing throughout.
-        columns: per field its column in ``codes`` (columns, n).
+        values: per field the number of each code, None for an absent field.
+        columns: row of ``codes`` (fields, n) of each field.
     """
     n = codes.shape[1]
     missing = float("nan")
@@ -95,7 +98,7 @@ def gather_numbers(values: list[list[float] | None], codes: CodeArray, columns: 
 
 
 def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list[int], out: IntArray) -> None:
-    """As `gather_numbers`, of whole numbers; `TIME_MISSING` where missing."""
+    """Write the times of several fields as `gather_numbers` writes numbers, `TIME_MISSING` where missing."""
     n = codes.shape[1]
     missing = TIME_MISSING
     for k in range(len(values)):
@@ -111,7 +114,7 @@ def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list
 
 
 def unreadable(ids: CodeArray, codes: CodeArray, describing: list[int]) -> tuple[list[int], list[int]]:
-    """Rows without an id, and rows that have a text in none of the columns ``describing`` of ``codes`` (columns, n)."""
+    """Return the rows without an id, and the rows without a text in any of the rows ``describing`` of ``codes`` (fields, n)."""
     nameless: list[int] = []
     undescribed: list[int] = []
     for row in range(ids.shape[0]):
@@ -133,13 +136,13 @@ def fill_times(
     """Write each shipment's time into ``declared``.
 
     Args:
-        times: (n_rows,) as they were declared.
-        latest: a time after it counts as missing.
-        known: fills a missing time.
-        carry: from a time on, it is what fills the missing ones after it.
+        times: (n_rows,) declared times.
+        latest: a later time counts as missing.
+        known: replaces a missing time.
+        carry: whether a time replaces the missing times after it.
 
     Returns:
-        Shipments whose time is after ``latest``.
+        The shipments whose time is after ``latest``.
     """
     late: list[int] = []
     missing = TIME_MISSING
@@ -165,14 +168,14 @@ def usd_rates(
     amounts: list[int],
     out: FloatArray,
 ) -> int:
-    """Write each row's US dollars per unit of its currency in the month of its declaration; NaN where none is known.
+    """Write the US dollars per unit of each row's currency in the month of its declaration, NaN where unknown.
 
     Args:
-        rate_of: of a code of the currency and months since year 0.
-        amounts: rows of ``numbers`` (fields, n_rows) that the rates are for.
+        rate_of: returns the rate of a currency's code in a month, counted from year 0.
+        amounts: rows of ``numbers`` (fields, n_rows) that hold amounts.
 
     Returns:
-        How many rows have an amount and no rate.
+        The number of rows with an amount and without a rate.
     """
     memory: dict[int, float] = {}
     without = 0
@@ -201,13 +204,13 @@ def usd_rates(
 
 
 def _month(seconds: int) -> int:
-    """Months since year 0 of the month that seconds since 1970 lie in."""
-    # Counted from a 1 March 8 million years before 0000-03-01, so that only positive numbers are divided.
+    """Return the month of a time in seconds since 1970, counted from year 0."""
+    # Days since a 1 March 8 million years before 0000-03-01, because division rounds positive and negative numbers differently.
     days = (seconds + 86400 * 2_922_659_468) // 86400
     era = days // 146097
     of_era = days - era * 146097
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
-    # Months since the March with which the year begins.
+    # Months since the March that begins the year.
     month = (5 * (of_era - (365 * year + year // 4 - year // 100)) + 2) // 153
     return (era * 400 + year - 8_000_000) * 12 + month + 2
 

@@ -1,8 +1,7 @@
-"""Declared texts -> their normal forms, or missing with the problem in words.
+"""Normalise declared texts, and describe the problems of those that cannot be read.
 
-Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. They are pure
-and see each distinct text once (`features.table.table`), so a column of a million rows costs what its distinct values cost. The
-functions of many texts, ``texts``, ``numbers`` and ``times``, are what a table calls.
+Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. A table calls
+the functions of many texts, `texts`, `numbers` and `times`, with the distinct texts of a column.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Final
 
 from features.manifest.fields import FIELDS, Field, Kind
@@ -29,7 +28,7 @@ from features.texts.declared import (
 
 Normal = tuple[str | None, str | None]
 
-#: Amounts beyond this are mistakes, and sums of them would overflow.
+#: Larger amounts are mistakes, and their sums would overflow.
 LARGEST: Final = 1e12
 _SPREADSHEET: Final = re.compile(r"\d+\.0+")
 _SPACES: Final = re.compile(r"\s+")
@@ -46,13 +45,14 @@ _NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:
 
 
 def text(value: str) -> Normal:
-    """Runs of white space become one space."""
+    """Reduce runs of white space to one space."""
     return _SPACES.sub(" ", value), None
 
 
-@lru_cache(maxsize=16384)
 def country(value: str) -> Normal:
-    """ISO 3166-1 alpha-2, from any case, alpha-3 or a country name."""
+    """Return the ISO 3166-1 alpha-2 code of an alpha-2 or alpha-3 code in any case, or of a country name."""
+    if value in codes.alpha2_codes():
+        return value, None
     found = codes.country(value)
     if found is None:
         return None, f"'{value[:40]}' is not a country of ISO 3166-1 (alpha-2 such as DE); treated as missing"
@@ -61,9 +61,8 @@ def country(value: str) -> Normal:
     return found, None
 
 
-@lru_cache(maxsize=16384)
 def countries(value: str) -> Normal:
-    """Several countries, separated by `;`, `,` or `|`."""
+    """Return several countries, separated by `;`, `,` or `|`, as codes separated by `;`."""
     found: list[str] = []
     problems: list[str] = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
@@ -75,18 +74,16 @@ def countries(value: str) -> Normal:
     return ";".join(found) or None, " and ".join(problems) or None
 
 
-@lru_cache(maxsize=4096)
 def currency(value: str) -> Normal:
-    """ISO 4217."""
+    """Return the ISO 4217 code of a currency."""
     found = codes.currency(value)
     if found is None:
         return None, f"'{value[:40]}' is not a currency of ISO 4217 (such as USD); treated as missing"
     return found, None
 
 
-@lru_cache(maxsize=65536)
 def location(value: str) -> Normal:
-    """UN/LOCODE, or the place of an IATA airport code."""
+    """Return the UN/LOCODE of a place given as such or as an IATA airport code."""
     found = codes.location(value)
     if found is None:
         return (
@@ -96,9 +93,8 @@ def location(value: str) -> Normal:
     return found, None
 
 
-@lru_cache(maxsize=16384)
 def hs(value: str) -> Normal:
-    """Digits exactly as declared: separators go, nothing is padded."""
+    """Return the digits of an HS code as declared, without separators and without padding."""
     problem = None
     digits = value
     if not value.isdigit():
@@ -115,9 +111,8 @@ def hs(value: str) -> Normal:
     return digits, problem
 
 
-@lru_cache(maxsize=16384)
 def cas(value: str) -> Normal:
-    """CAS Registry Number with hyphens; its check digit must agree."""
+    """Return a CAS Registry Number with hyphens. Its check digit must be right."""
     from stdnum import casrn
 
     match = _CAS.search(value)
@@ -130,12 +125,12 @@ def cas(value: str) -> Normal:
 
 
 def carrier(value: str) -> Normal:
-    """An airline designator, SCAC or operator code, in capitals."""
+    """Return an airline designator, SCAC or operator code in capitals."""
     return value.upper(), None
 
 
 def flag(value: str) -> Normal:
-    """`true` or `false`."""
+    """Return ``true`` or ``false``."""
     low = value.casefold()
     if low in _TRUE:
         return "true", None
@@ -153,7 +148,9 @@ def _accepted(field: Field) -> dict[str, str]:
 
 
 def code(field: Field, value: str) -> Normal:
-    """A value of a code list, in any case; fields with an open list take any two or three letters or digits."""
+    """Return a code of the field's list, given in any case. A field without a list takes any two or three letters or digits."""
+    if field.codes is not None and value in field.codes:
+        return value, None
     problem = None
     if _SPREADSHEET.fullmatch(value):
         problem = f"'{value}' looks like a number from a spreadsheet; read as {value.partition('.')[0]}"
@@ -174,10 +171,10 @@ def code(field: Field, value: str) -> Normal:
 
 
 def number(value: str, decimal: str | None = None) -> tuple[float, str | None, bool]:
-    """A number as people write it: ``(value, problem, not_finite)``; missing is NaN.
+    """Read a number as people write it: ``(value, problem, not_finite)``, with NaN for missing.
 
-    Grouping by comma, point, apostrophe or space is understood. A single comma before exactly three digits is ambiguous: it
-    groups, unless the file's decimal sign is known to be the comma.
+    Commas, points, apostrophes and spaces may group thousands. A single comma before exactly three digits is ambiguous. It
+    counts as grouping, unless the comma is known to be the file's decimal sign.
     """
     try:
         parsed = float(value)
@@ -209,7 +206,7 @@ def number(value: str, decimal: str | None = None) -> tuple[float, str | None, b
 
 
 def signed_number(text: str, decimal: str | None = None) -> float:
-    """A number as people write it, with or without a sign; NaN where it is none."""
+    """Read a number as people write it, with or without a sign; NaN for a text that is not a number."""
     sign = -1.0 if text.startswith("-") else 1.0
     return sign * number(text.lstrip("+-"), decimal)[0]
 
@@ -223,7 +220,7 @@ def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str
 
 
 def time(value: str) -> tuple[int | None, str | None]:
-    """Seconds since 1970 in UTC of an ISO 8601 date or time; a time without an offset is UTC, a date alone 00:00."""
+    """Return an ISO 8601 date or time as seconds since 1970. A time without an offset is UTC, a date alone is 00:00 UTC."""
     plain = plain_time(value)
     if plain != TIME_MISSING:
         return plain, None
@@ -264,7 +261,7 @@ def _normaliser(field: Field) -> Callable[[str], Normal]:
     if field.name == "carrier_id":
         return carrier
     if field.kind is Kind.CODE:
-        return lru_cache(maxsize=16384)(partial(code, field))
+        return partial(code, field)
     return _BY_KIND[field.kind]
 
 
@@ -272,21 +269,21 @@ _NORMALISERS: Final = {f.name: _normaliser(f) for f in FIELDS if f.kind not in (
 
 
 def normaliser(field: Field) -> Callable[[str], Normal]:
-    """The function for a field whose normal form is text (every kind but numbers and times)."""
+    """Return the function for a field whose normal form is text: every kind but numbers and times."""
     return _NORMALISERS[field.name]
 
 
 def texts(
     field: Field, values: list[str], *, distinct: bool
 ) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """The normal forms of a field whose normal form is text.
+    """Return the normal forms of texts.
 
     Args:
-        distinct: the values are known to differ from each other.
+        distinct: whether all values are known to differ.
 
     Returns:
-        The distinct normal forms; the position of each value's among them, -1 where it is missing (None where they are
-        just one after the other); each value's problem (None where there is none at all).
+        The distinct normal forms; the position of each value's form among them, -1 where missing (None if value i has form
+        i); the problem of each value (None if no value has one).
     """
     change = normaliser(field)
     if change is hs:
@@ -303,7 +300,7 @@ def texts(
 
 
 def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """As `texts`, of HS codes, nearly all of which are as they should be."""
+    """Return what `texts` returns, for HS codes. Nearly all are in their normal form already."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
         return values, None, None
@@ -317,7 +314,8 @@ def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int
 def numbers(
     field: Field, values: list[str], decimal: str | None
 ) -> tuple[list[float], list[str | None] | None, dict[int, str]]:
-    """Numbers (NaN is missing), each value's problem (None where there is none at all), and the problems of infinite ones."""
+    """Return the numbers, NaN where missing; the problem of each value, None if no value has one; and the problems of infinite
+    values by index."""
     found, others = plain_numbers(values, LARGEST, decimal == ",")
     problems: dict[int, str] = {}
     infinite: dict[int, str] = {}
@@ -334,7 +332,7 @@ def numbers(
 
 
 def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
-    """Seconds since 1970 (`TIME_MISSING` is missing) and each value's problem (None where there is none at all)."""
+    """Return seconds since 1970, `TIME_MISSING` where missing, and the problem of each value, None if no value has one."""
     found, others = plain_times(values)
     problems: dict[int, str] = {}
     for index in others:

@@ -1,6 +1,6 @@
-"""Loops over distinct texts: numbering them, and reading those of the plain forms that nearly all of them have.
+"""Number distinct texts, and read those in the plain forms that nearly all of them have.
 
-What is not plain is left to `features.table.normalise`, which reads every form.
+`features.table.normalise` reads every other form.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: No time: no second of the calendar.
+#: Stands for a missing time. It is before every second of the calendar.
 TIME_MISSING = -(2**63)
 
 
 def prefetch(texts: list[str]) -> int:
-    """Bring texts into the processor's caches; the characters of them all.
+    """Bring texts into the processor's caches, and return the number of their characters.
 
-    The texts of a column lie scattered in memory: asked for together they come several times as fast as one after the other.
+    The texts of a column are scattered in memory. Loading them together is several times as fast as one by one.
     """
     characters = 0
     for text in texts:
@@ -26,7 +26,7 @@ def prefetch(texts: list[str]) -> int:
 
 
 def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
-    """Write the code of each text into ``codes`` (n,), -1 for blank and ``None``; the distinct stripped texts by code."""
+    """Write the code of each text into ``codes`` (n,), -1 for blank and ``None``; return the distinct stripped texts by code."""
     known: dict[str, int] = {}
     for row, text in enumerate(texts):
         code = -1
@@ -42,7 +42,7 @@ def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
 
 
 def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
-    """The distinct texts and the code of each given one, -1 for empty and ``None``; no codes where they only count up."""
+    """Return the distinct texts and the code of each text, -1 for empty and ``None``; no codes if text i has code i."""
     known: dict[str, int] = {}
     codes: list[int] = []
     counts_up = True
@@ -63,7 +63,7 @@ def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
 def normal_forms(
     texts: list[str], change: Callable[[str], tuple[str | None, str | None]]
 ) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """The texts' normal forms as `numbered` gives them, and each text's problem; no list where there is none."""
+    """Return the normal forms as `numbered` does, and the problem of each text; None if no text has one."""
     forms: list[str | None] = []
     problems: list[str | None] | None = None
     for text in texts:
@@ -78,7 +78,7 @@ def normal_forms(
 
 
 def unevenly_spaced(texts: list[str]) -> list[int]:
-    """Indices of texts that have white space other than single spaces."""
+    """Return the indices of texts with white space other than single spaces."""
     found = []
     prefetch(texts)
     for index, text in enumerate(texts):
@@ -95,7 +95,7 @@ def unevenly_spaced(texts: list[str]) -> list[int]:
 
 
 def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
-    """Indices of texts that are not 4 to 10 digits of which the first 6, or 4 where they are fewer, are ``known``."""
+    """Return the indices of texts that are not 4 to 10 digits, or whose first 6 digits (4 if shorter) are not ``known``."""
     found = []
     for index, text in enumerate(texts):
         size = len(text)
@@ -110,9 +110,10 @@ def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
 
 
 def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[float], list[int]]:
-    """The number of each text that ``float`` reads as one of 0 to ``largest``; NaN for others, with their indices.
+    """Return the numbers that ``float`` reads in the texts, if from 0 to ``largest``; NaN for other texts, and their indices.
 
-    ``comma``: points may group digits, so that a text with one is not plain.
+    Args:
+        comma: whether the comma is the decimal sign. A point may then group digits, so a text with one is left out.
     """
     numbers: list[float] = []
     others: list[int] = []
@@ -133,9 +134,9 @@ def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[f
 
 
 def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
-    """Seconds since 1970 of each text that is ``YYYY-MM-DD``, with ``THH:MM[:SS][Z]`` or without.
+    """Return seconds since 1970 of texts ``YYYY-MM-DD`` or ``YYYY-MM-DDTHH:MM[:SS][Z]``.
 
-    `TIME_MISSING` for others, with their indices.
+    Other texts have `TIME_MISSING`, and their indices are returned second.
     """
     times: list[int] = []
     others: list[int] = []
@@ -149,7 +150,7 @@ def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
 
 
 def plain_time(text: str) -> int:
-    """As `plain_times`, of one text."""
+    """Return what `plain_times` returns for one text."""
     n = len(text)
     if n != 10 and n != 19 and n != 20 and n != 16 and n != 17:
         return TIME_MISSING
@@ -176,7 +177,7 @@ def plain_time(text: str) -> int:
         if text[13] != ":" or hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
             return TIME_MISSING
         seconds = hour * 3600 + minute * 60 + second
-    # Years begin in March, so that a leap day is a year's last.
+    # Count years from March, so that a leap day is the last day of its year.
     if month <= 2:
         year -= 1
         month += 12
@@ -184,12 +185,12 @@ def plain_time(text: str) -> int:
     of_era = year - era * 400
     day_of_year = (153 * (month - 3) + 2) // 5 + day - 1
     day_of_era = of_era * 365 + of_era // 4 - of_era // 100 + day_of_year
-    # 1970-01-01 is day 719,468 of the calendar that begins on 0000-03-01.
+    # 1970-01-01 is day 719,468 after 0000-03-01.
     return (era * 146097 + day_of_era - 719468) * 86400 + seconds
 
 
 def _digits(text: str, at: int, width: int) -> int:
-    """The number that ``width`` ASCII digits make, -1 where a character is none."""
+    """Return the number of ``width`` ASCII digits, -1 if a character is not a digit."""
     number = 0
     for k in range(at, at + width):
         digit = ord(text[k]) - 48

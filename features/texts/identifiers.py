@@ -1,4 +1,4 @@
-"""Check digits of identifiers, and the codes that telephone numbers begin with, once per distinct text."""
+"""Check digits of identifiers and dialling codes of telephone numbers, per distinct text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FloatArray = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-#: Where the numbers of one, two and three digits begin in a table of prefixes, and how many there are in all.
+#: Start of the prefixes of two and of three digits in a table of prefixes, and the size of the table.
 _OF_TWO: Final = 10
 _OF_THREE: Final = 110
 _PREFIXES: Final = 1110
 
 
 def s10_faults(texts: list[str]) -> FloatArray:
-    """(len(texts),) 1 where the check digit of an S10 identifier is wrong, 0 where it is right, NaN where a text is none.
+    """Return 1 for each S10 identifier with a wrong check digit, 0 with the right one, NaN for any other text.
 
-    UPU S10: two letters, eight digits, a check digit with weights 8 6 4 2 3 5 9 7 modulo 11, two letters. Case and blanks
-    do not count.
+    UPU S10: two letters, eight digits, a check digit with weights 8 6 4 2 3 5 9 7 modulo 11, two letters. Case and spaces
+    are ignored.
     """
     found = np.empty(len(texts))
     view = found
@@ -62,9 +62,9 @@ def _s10_fault(text: str) -> float:
 
 
 def waybill_faults(texts: list[str]) -> FloatArray:
-    """(len(texts),) 1 where the check digit of an air waybill is wrong, 0 where it is right, NaN where a text is none.
+    """Return 1 for each air waybill number with a wrong check digit, 0 with the right one, NaN for any other text.
 
-    IATA Resolution 600a: behind the three digits of the carrier the serial number's eighth digit is the first seven modulo 7.
+    IATA Resolution 600a: three digits of the carrier, then seven digits and, as eighth, their remainder modulo 7.
     """
     found = np.empty(len(texts))
     view = found
@@ -93,12 +93,12 @@ def _waybill_fault(text: str) -> float:
 
 
 def _ascii_digits(text: str) -> str:
-    """Decimal digits of other scripts as 0 to 9."""
+    """Replace decimal digits of other scripts by 0 to 9."""
     return "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in text)
 
 
 def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
-    """For `dialled`: the number (0 to 127) that belongs to each prefix of one to three digits."""
+    """Return the table for `dialled` of numbers (0 to 127) by prefix of one to three digits."""
     table = np.full(_PREFIXES, -1, dtype=np.int8)
     for prefix, number in numbers.items():
         table[int(prefix) + (0, _OF_TWO, _OF_THREE)[len(prefix) - 1]] = number
@@ -106,7 +106,7 @@ def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
 
 
 def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """(len(phones),) what belongs to the longest prefix in the table behind ``+`` or ``00``; -1 where there is none."""
+    """Return the number of the longest prefix in the table after ``+`` or ``00`` for each telephone, -1 without one."""
     found = np.empty(len(phones), dtype=np.int8)
     view = found
     prefixes = table
@@ -118,7 +118,7 @@ def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
         digits = 0
         number = 0
         for letter in phone:
-            # Only digits and plus signs count; a digit of another script is one, but no country dials it.
+            # Other characters are ignored. A digit of another script is a digit, but part of no dialling code.
             if "0" <= letter <= "9":
                 digit = ord(letter) - 48
             elif letter == "+" or (letter > "\x7f" and letter.isdecimal()):

@@ -1,6 +1,6 @@
-"""What is read off single texts in one pass over their characters.
+"""Properties of single texts, read in one pass over their characters.
 
-Everything here answers for a list of distinct texts with an array that has one entry per text.
+Each function takes a list of distinct texts and returns an array with one entry per text.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from features.texts.declared import prefetch
 
 Marks = NDArray[np.uint8]
 
-# What a character is to `Phrases`, one bit each.
+# Kinds of characters, one bit each.
 _WORD, _DIGIT, _SIGN, _FIRST = 1, 2, 4, 8
-#: Nodes of a trie are int16.
+#: Nodes of the trie are numbered in int16.
 _MOST_NODES = 32767
 
 
 class Phrases:
-    """Words and phrases that texts are searched for, as a trie over ASCII characters; each has marks, bits of one byte.
+    """Searches texts for many words and phrases at once, with a trie over ASCII characters.
 
-    A phrase is found where it begins and ends at a word boundary as `re` knows it; with ``*`` at its end the last word may go
-    on. Case does not count; phrases are given in lower case.
+    A phrase matches where it begins and ends at a word boundary (as in `re`). With ``*`` at its end the last word may continue.
+    Case is ignored.
 
     Args:
-        marks: phrase -> its marks.
-        followed: marks that only count where nothing but white space parts the phrase from a word behind it; the sign ``#``
-            before a word has these marks, too.
+        marks: phrase in lower case -> its marks, bits of one byte.
+        followed: marks that count only if a word follows the phrase after white space; the sign ``#`` before a word has these
+            marks as well.
         digit: marks of every text with a digit (`str.isdigit`).
     """
 
@@ -52,7 +52,6 @@ class Phrases:
             for letter, target in following.items():
                 step[number, [letter, ord(chr(letter).upper())]] = target
         self.followed, self.digit = followed, digit
-        # What an ASCII character is: one of a word, a digit, the sign # or the first of a phrase.
         kinds = np.zeros(128, dtype=np.uint8)
         for sign in map(chr, range(128)):
             kinds[ord(sign)] = _WORD * _is_word(sign) | _DIGIT * sign.isdigit() | _SIGN * (sign == "#")
@@ -63,7 +62,7 @@ class Phrases:
         self.anyhow = np.array([anyhow.get(node, 0) for node in range(len(nodes))], dtype=np.uint8)
 
     def marks(self, texts: list[str], fold: Callable[[str], str]) -> Marks:
-        """(len(texts),) the marks of all phrases in each text; one with other than ASCII characters is read as ``fold`` has it."""
+        """Return the marks of all phrases in each text. ``fold`` folds a text that is not ASCII."""
         found = np.empty(len(texts), dtype=np.uint8)
         view = found
         prefetch(texts)
@@ -73,7 +72,7 @@ class Phrases:
         return found
 
     def scan(self, text: str) -> int:
-        """The marks of all phrases in a text."""
+        """Return the marks of all phrases in a text."""
         marks = 0
         before = 0
         for at, letter in enumerate(text):
@@ -88,7 +87,7 @@ class Phrases:
         return marks
 
     def _begun(self, text: str, at: int) -> int:
-        """The marks of all phrases that begin at a place of a text."""
+        """Return the marks of all phrases that begin at an index of a text."""
         length = len(text)
         marks = node = 0
         while at < length:
@@ -109,7 +108,7 @@ class Phrases:
 
 
 def _is_word(letter: str) -> bool:
-    """Whether `re` takes the character for one of a word."""
+    """Return whether the character is a word character in `re`."""
     return (
         "a" <= letter <= "z"
         or "0" <= letter <= "9"
@@ -120,7 +119,7 @@ def _is_word(letter: str) -> bool:
 
 
 def _word_follows(text: str, at: int) -> bool:
-    """Whether white space, if anything, and then a word stand at a place of a text."""
+    """Return whether a word, possibly after white space, begins at an index of a text."""
     length = len(text)
     while at < length and text[at].isspace():
         at += 1
@@ -128,7 +127,7 @@ def _word_follows(text: str, at: int) -> bool:
 
 
 def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """(len(texts),) the number of each text, 0 where it has none."""
+    """Return the number of each text, 0 for a text without one."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -137,7 +136,7 @@ def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
 
 
 def decimals(texts: list[str]) -> NDArray[np.int32]:
-    """(len(texts),) how many decimal digits of any script each text has."""
+    """Return the number of decimal digits, of any script, in each text."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -150,7 +149,7 @@ def decimals(texts: list[str]) -> NDArray[np.int32]:
 
 
 def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
-    """(len(emails),) 1 where what stands behind the last ``@`` is one of the domains."""
+    """Return 1 for each e-mail address at one of the domains, otherwise 0."""
     found = np.empty(len(emails), dtype=np.uint8)
     view = found
     prefetch(emails)

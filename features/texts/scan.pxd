@@ -15,9 +15,9 @@ cpdef list name_tokens(str text)
 cpdef bint mixes_letters_and_figures(str text)
 
 cdef class Beginnings:
-    cdef bytes _held
+    cdef bytes _marked
 
-    @cython.locals(held='const unsigned char*', first=Py_ssize_t, second=Py_ssize_t, sign=Py_ssize_t, at=Py_ssize_t,
+    @cython.locals(marked='const unsigned char*', first=Py_ssize_t, second=Py_ssize_t, sign=Py_ssize_t, at=Py_ssize_t,
                    size=Py_ssize_t, char=Py_UCS4)
     cpdef Py_ssize_t find(self, str text, Py_ssize_t begin)
 

@@ -1,4 +1,4 @@
-"""Single passes over the characters of a text that would else take several searches."""
+"""Single passes over the characters of a text, each of which replaces several searches."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from sys import intern
 from unicodedata import combining
 
-# Signs other than a to z are alike to `Beginnings`.
+# `Beginnings` distinguishes a to z and one class for all other characters.
 _SIGNS = 27
 
 
 def words_in(text: str) -> tuple[str, ...]:
-    """Distinct runs of two or more letters (what ``[^\\W\\d_]{2,}`` finds) in order of appearance.
+    """Return the distinct runs of two or more letters (matches of ``[^\\W\\d_]{2,}``) in order of appearance.
 
-    The runs are interned: few distinct words make up many texts.
+    The runs are interned, because many texts share few distinct words.
     """
     found: dict[str, None] = {}
     begin = -1
@@ -33,7 +33,7 @@ def words_in(text: str) -> tuple[str, ...]:
 
 
 def uncombined(text: str) -> str:
-    """A text without combining characters, of which there are none before U+0300."""
+    """Return a text without combining characters. The first of them is U+0300."""
     for char in text:
         if char >= "\u0300" and combining(char):
             return "".join([char for char in text if char < "\u0300" or not combining(char)])
@@ -41,10 +41,13 @@ def uncombined(text: str) -> str:
 
 
 def name_tokens(text: str) -> list[str]:
-    """Runs of letters, runs of digits, and single characters of scripts without blanks (`features.substances.normalise.TOKEN`)."""
+    """Return the matches of `features.substances.normalise.TOKEN`.
+
+    These are runs of letters, runs of digits, and single characters of scripts without spaces.
+    """
     tokens: list[str] = []
     begin = at = 0
-    # Of the run at hand: 0 outside of any, 1 letters, 2 digits, 3 a character by itself.
+    # Kind of the current run: 0 none, 1 letters, 2 digits, 3 a single character.
     run = 0
     for char in text:
         if "a" <= char <= "z" or "A" <= char <= "Z":
@@ -80,7 +83,7 @@ def name_tokens(text: str) -> list[str]:
 
 
 def mixes_letters_and_figures(text: str) -> bool:
-    """Whether one of ``[0-9@$!|€+]`` stands beside a letter from a to z."""
+    """Return whether one of ``[0-9@$!|€+]`` is next to a letter from a to z."""
     before = 0
     for char in text:
         if "a" <= char <= "z":
@@ -98,36 +101,35 @@ def mixes_letters_and_figures(text: str) -> bool:
 
 
 class Beginnings:
-    """Where in a text one of many words may begin, by their first three signs; quick, and true for few places.
+    """Filter for places in a text where one of many words may begin, by the first three characters.
 
     Args:
-        words: in lower case, of two signs or more, of which the first two are letters from a to z. A sign that is no such letter
-            stands for all others.
+        words: in lower case, with letters from a to z as their first two characters. All other characters count as the same.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        held = bytearray(_SIGNS**3)
+        marked = bytearray(_SIGNS**3)
         for word in words:
             signs = [ord(char) - 97 if "a" <= char <= "z" else 26 for char in word[:3]]
             for third in signs[2:] or range(_SIGNS):
-                held[(signs[0] * _SIGNS + signs[1]) * _SIGNS + third] = 1
-        self._held = bytes(held)
+                marked[(signs[0] * _SIGNS + signs[1]) * _SIGNS + third] = 1
+        self._marked = bytes(marked)
 
     def find(self, text: str, begin: int) -> int:
-        """The first place from ``begin`` on where one may begin, -1 if there is none."""
-        held = self._held
+        """Return the first index from ``begin`` on where a word may begin, -1 without one."""
+        marked = self._marked
         first = second = 26
-        # Each place is looked at once its third sign is known; behind the text stand other signs.
+        # An index is tested once its third character is known. The text is followed by a character of the other class.
         at = begin
         size = len(text)
         while at < size:
             char = text[at]
             sign = ord(char) - 97 if "a" <= char <= "z" else 26
-            if at >= begin + 2 and held[(first * _SIGNS + second) * _SIGNS + sign]:
+            if at >= begin + 2 and marked[(first * _SIGNS + second) * _SIGNS + sign]:
                 return at - 2
             first, second = second, sign
             at += 1
-        if size >= begin + 2 and held[(first * _SIGNS + second) * _SIGNS + 26]:
+        if size >= begin + 2 and marked[(first * _SIGNS + second) * _SIGNS + 26]:
             return size - 2
         return -1
 
@@ -140,14 +142,13 @@ def near_words(
     fewest: int,
     most: int,
 ) -> list[tuple[int, int, str, int]]:
-    """What is near to a token, or to two neighbours written as one where they may be the pieces of a word.
+    """Return the words near to a token, or to two neighbouring tokens joined, if they may be pieces of one word.
 
     Args:
         tokens: of a text, in order.
-        near: words near to a token, with their distances.
-        beginnings, endings: of words; two neighbours are pieces where the first is one of the former or the second one of the
-            latter.
-        fewest, most: letters of two neighbours together; a token alone may have one fewer.
+        near: returns the words near to a token, with their distances.
+        beginnings, endings: pieces of words. Two neighbours are joined if the first is a beginning or the second an ending.
+        fewest, most: bounds of the length of joined neighbours; a token alone may be one character shorter.
 
     Returns:
         (first token, last token, word, distance)
