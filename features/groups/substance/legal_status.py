@@ -11,7 +11,7 @@ import numpy as np
 
 from features.substances import BENIGN, Match
 from features.substances.law import era, months, status
-from features.substances.match import ClassMatch
+from features.substances.match import ClassMatch, Kind
 
 #: Answers kept of each kind: most goods name nothing, and the rest names the same substances again.
 _CAPACITY: Final = 8_192
@@ -35,7 +35,7 @@ class Subject:
 
     def match(self) -> Match:
         """Return a match with the same legal status."""
-        kind = "similar" if self.similar else "exact"
+        kind: Kind = "similar" if self.similar else "exact"
         return Match(kind, self.substance, "", "", "", self.inchikey, hit=False, classes=self.classes)
 
 
@@ -59,7 +59,8 @@ class LegalStatus:
         """
         since = era(date.fromordinal(day))
         united_nations, first_day = self._listed_anywhere(subject, since)
-        return [self._listed(subject, since, country) for country in countries], united_nations, months(day - first_day)
+        listed = [self._listed(subject, since, country) for country in countries]
+        return listed, united_nations, np.nan if first_day is None else months(day - first_day)
 
 
 def _listed(subject: Subject, since: date, country: str) -> float:
@@ -67,8 +68,8 @@ def _listed(subject: Subject, since: date, country: str) -> float:
     return float(bool(country) and status(subject.match(), since, country).listed)
 
 
-def _listed_anywhere(subject: Subject, since: date) -> tuple[float, float]:
-    """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day under control."""
+def _listed_anywhere(subject: Subject, since: date) -> tuple[float, int | None]:
+    """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day under control, if any."""
     everywhere = status(subject.match(), since)
-    first_day = np.nan if everywhere.since is None else everywhere.since.toordinal()
+    first_day = None if everywhere.since is None else everywhere.since.toordinal()
     return float("UN" in everywhere.listed_in), first_day
