@@ -1,4 +1,4 @@
-"""What several commands need: the environment's settings and the model they name."""
+"""Settings and models for several commands."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def environment(**options: Any) -> Settings:
-    """Settings of the environment, except the options given on the command line.
+    """Return the settings of the environment, overridden by the options of the command line.
 
     Raises:
-        WrongUse: a value cannot be; names the variable or option.
+        WrongUse: a value is invalid; the message names the variable or the option.
     """
     from pydantic import ValidationError
 
@@ -24,24 +24,22 @@ def environment(**options: Any) -> Settings:
     try:
         return from_environment(**options)
     except ValidationError as error:
-        told = []
+        messages = []
         for part in error.errors():
             name = str(part["loc"][0]) if part["loc"] else ""
-            given = f"--{name}" if options.get(name) is not None else f"TIDEWAITER_{name.upper()}"
-            told.append(
-                f"{given if name else 'settings'}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"]
-            )
-        raise WrongUse("; ".join(told)) from None
+            origin = f"--{name}" if options.get(name) is not None else f"TIDEWAITER_{name.upper()}"
+            messages.append(f"{origin}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"])
+        raise WrongUse("; ".join(messages)) from None
     except ValueError as error:
-        # pydantic-settings wraps what it cannot even parse (JSON, a list) in errors of its own.
+        # pydantic-settings reports values that it cannot parse (JSON, a list) with its own error type.
         raise WrongUse(str(error)) from None
 
 
 def load_model(bundle: Path | None) -> RiskModel:
-    """The bundle in a folder; without one the version in service, else the bundled champion.
+    """Load the bundle of a folder; without a folder the version in service, or the bundled champion.
 
     Raises:
-        BundleRefused: it is missing, altered, or of another feature list or protocol.
+        BundleRefused: the bundle is missing or altered, or has another feature list or protocol.
         StoreError: the store's pointer is damaged.
     """
     from models.bundle.bundle import load

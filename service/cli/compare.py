@@ -20,10 +20,12 @@ def compare(
     a: Annotated[str, Run],
     b: Annotated[str, Run],
     tracking_uri: TrackingUri = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write every figure.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write a page.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write all figures as JSON.")
+    ] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Also write an HTML page.")] = None,
 ) -> None:
-    """Put two runs side by side: figures with intervals, and what differs in data, windows and parameters."""
+    """Compare two runs: figures with intervals, and the differences in data, windows and parameters."""
     import json
 
     from service.cli.console import to_stdout

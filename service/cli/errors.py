@@ -1,4 +1,4 @@
-"""What went wrong becomes an exit status and one line on standard error.
+"""Exit statuses, and the error messages of the command line.
 
 =====  ==================================================
 0      done
@@ -6,7 +6,7 @@
 2      wrong use
 3      an input cannot be read
 4      a bundle is refused
-70     anything else: a fault of the program or the machine
+70     any other error: a fault of the program or the machine
 130    stopped with Ctrl-C
 =====  ==================================================
 """
@@ -31,25 +31,25 @@ _NO_OPENMP: Final = (
 
 
 class WrongUse(ValueError):
-    """The command cannot do what its options ask."""
+    """The options of a command are invalid or contradict each other."""
 
 
-def explained(error: BaseException) -> tuple[int, str]:
-    """Exit status and message of an error.
+def status_and_message(error: BaseException) -> tuple[int, str]:
+    """Return the exit status and the message of an error.
 
-    Only modules that are already loaded are asked for their error types: an error cannot come from one that is not.
+    Error types are looked up in loaded modules only, because a module that is not loaded cannot raise an error.
     """
-    for status, module, name in _KNOWN:
+    for status, module, name in _STATUSES:
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(error, kind):
             if isinstance(error.__cause__, Exception) and name == "PromotionRefused":
-                return _of_cause(error.__cause__, status), str(error)
+                return _status_of_cause(error.__cause__, status), str(error)
             return status, str(error)
     text = str(error)
     if isinstance(error, OSError) and ("libgomp" in text or "libomp" in text):
         return FAILED, _NO_OPENMP
     if isinstance(error, ModuleNotFoundError):
-        extra = "train" if error.name in _OF_TRAINING else None
+        extra = "train" if error.name in _TRAINING_PACKAGES else None
         hint = f"; it belongs to the extra `{extra}`: pip install '.[{extra}]' in the checkout" if extra else ""
         return WRONG_USE, f"The Python package {error.name!r} is not installed{hint}."
     if isinstance(error, BrokenPipeError):
@@ -57,16 +57,17 @@ def explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return UNREADABLE, f"{where}{error.strerror}."
-    return FAILED, f"{type(error).__name__}: {text} (run it again with --debug for the trace)"
+    return FAILED, f"{type(error).__name__}: {text} (run it again with --debug for the traceback)"
 
 
-def _of_cause(cause: Exception, otherwise: int) -> int:
+def _status_of_cause(cause: Exception, default: int) -> int:
+    """Return the status of a refused bundle if that is the cause of the error."""
     refused = getattr(sys.modules.get("models.bundle.bundle"), "BundleRefused", None)
-    return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else otherwise
+    return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else default
 
 
-_OF_TRAINING: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
-_KNOWN: Final = (
+_TRAINING_PACKAGES: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow", "pandera", "scipy", "sklearn"})
+_STATUSES: Final = (
     (WRONG_USE, "service.cli.errors", "WrongUse"),
     (WRONG_USE, "features.readers.errors", "MappingError"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),

@@ -1,6 +1,6 @@
-"""The entry point: commands, exit status, and errors as one line.
+"""The entry point: registers the commands, and reports errors as one line and an exit status.
 
-Commands import what they need when they run, so that ``tidewaiter --help`` answers at once.
+Commands import their modules when they run, so that ``tidewaiter --help`` is fast.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from service.cli.compare import compare
-from service.cli.errors import INTERRUPTED, explained
+from service.cli.errors import INTERRUPTED, status_and_message
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.scoring import score, validate
 from service.cli.serving import demo, serve
@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Plain help needs no Rich, which takes longer to import than everything else here.
+    # Rich would take longer to import than all other modules that the help needs.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -32,7 +32,9 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error; may stand anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; allowed anywhere on the command line.")
+    ] = False,
 ) -> None:
     pass
 
@@ -44,40 +46,40 @@ app.add_typer(model_app)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit status (see `service.cli.errors`)."""
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
-    sys.exit(run([argument for argument in given if argument != "--debug"], debug=debug))
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    sys.exit(run([argument for argument in arguments if argument != "--debug"], debug=debug))
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command and return its exit status."""
     try:
         returned = app(arguments, standalone_mode=False, prog_name="tidewaiter")
-        # Typer answers Ctrl-C with this status and without a word.
-        return _interrupted() if returned == INTERRUPTED else returned if isinstance(returned, int) else 0
-    except typer.Abort:
-        return _interrupted()
-    except KeyboardInterrupt:
+        # Typer returns this status after Ctrl-C, without a message.
+        if returned == INTERRUPTED:
+            return _interrupted()
+        return returned if isinstance(returned, int) else 0
+    except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except Exception as error:
-        # Click's own errors of use know their text and status; Typer vendors Click, so they are known by their shape.
+        # Usage errors of Click have a text and a status. Typer vendors Click, so detect them by their members.
         show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
         if callable(show) and isinstance(status, int):
             show()
             return status
         if debug:
             raise
-        status, message = explained(error)
+        status, message = status_and_message(error)
         if message:
-            _say(message)
+            _print_error(message)
         return status
 
 
 def _interrupted() -> int:
-    _say("Stopped. Nothing half-written is left.")
+    _print_error("Stopped. No incomplete file is left.")
     return INTERRUPTED
 
 
-def _say(message: str) -> None:
-    # One line however the message came: it is read in logs and by scripts.
+def _print_error(message: str) -> None:
+    # Logs and scripts expect one line.
     sys.stderr.write(f"tidewaiter: {' '.join(message.split())}\n")

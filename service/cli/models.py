@@ -13,50 +13,52 @@ if TYPE_CHECKING:
 TrackingUri = Annotated[
     str | None,
     typer.Option(
-        "--tracking-uri", metavar="URI", help="Of MLflow; default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here."
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow server or file; default: MLFLOW_TRACKING_URI, or sqlite:///mlflow.db in the current folder.",
     ),
 ]
 
-model_app = typer.Typer(name="model", help="Look at models.", no_args_is_help=True, rich_markup_mode=None)
+model_app = typer.Typer(name="model", help="Inspect models.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def promote(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Number in the registry.")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Version number in the registry.")],
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Put a registered version into service and move the alias champion to it."""
+    """Put a registered version into service and move the alias "champion" to it."""
     from service.cli.common import environment
     from training.registry.promotion import promote as promote_version
 
-    _tell("In service", promote_version(version, environment().models_dir, tracking_uri))
+    _print_promotion("In service", promote_version(version, environment().models_dir, tracking_uri))
 
 
 def rollback(tracking_uri: TrackingUri = None) -> None:
-    """Put the version that was in service before back."""
+    """Put the previous version back into service."""
     from service.cli.common import environment
     from training.registry.promotion import rollback as roll_back
 
-    _tell("In service again", roll_back(environment().models_dir, tracking_uri))
+    _print_promotion("In service again", roll_back(environment().models_dir, tracking_uri))
 
 
 def pull(
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is empty or does not exist.")],
     alias: Annotated[str, typer.Option("--alias", help="champion or challenger.")] = "champion",
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Fetch the bundle behind an alias into a folder, verified; nothing is put into service."""
+    """Fetch the bundle of an alias into a folder and verify it, without putting it into service."""
     from training.registry.promotion import pull as pull_alias
 
-    _tell("Fetched", pull_alias(alias, to, tracking_uri))
+    _print_promotion("Fetched", pull_alias(alias, to, tracking_uri))
 
 
 @model_app.command("show")
 def show(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Default: the version in service, else the bundled champion.")
+        Path | None, typer.Argument(metavar="[DIR]", help="Default: the version in service, or the bundled champion.")
     ] = None,
 ) -> None:
-    """Print a model's card, once its bundle is verified."""
+    """Verify a bundle and print the card of its model."""
     from models.bundle.card import card_markdown
     from service.cli.common import load_model
 
@@ -64,13 +66,13 @@ def show(
     heads = ", ".join(model.heads)
     rates = ", ".join(f"{head} {rate:.3g}" for head, rate in model.base_rates.items())
     typer.echo(card_markdown(model.name, model.version, model.card))
-    typer.echo(f"Digest {model.digest}\nMade {model.created_at}\nHeads {heads}\nBase rates {rates}")
+    typer.echo(f"Digest {model.digest}\nCreated {model.created_at}\nHeads {heads}\nBase rates {rates}")
     typer.echo(f"Features {len(model.space.names)}, of which monotone {len(model.monotone_features)}")
     typer.echo(f"Predictor {model.predictor}")
 
 
-def _tell(what: str, promotion: Promotion) -> None:
+def _print_promotion(action: str, promotion: Promotion) -> None:
     registered = f"version {promotion.version}, " if promotion.version is not None else ""
     typer.echo(
-        f"{what}: {registered}model {promotion.model_version}, digest {promotion.digest[:12]}, in {promotion.folder}"
+        f"{action}: {registered}model {promotion.model_version}, digest {promotion.digest[:12]}, in {promotion.folder}"
     )

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
 MappingFile = Annotated[
-    Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts somebody else's columns.")
+    Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of IN.")
 ]
 BundleDir = Annotated[
     Path | None,
-    typer.Option("--bundle", metavar="DIR", help="Default: the version in service, else the bundled champion."),
+    typer.Option("--bundle", metavar="DIR", help="Default: the version in service, or the bundled champion."),
 ]
 
 
 class ExplainChoice(StrEnum):
-    """Whose reasons are told."""
+    """Shipments that get reasons."""
 
     none = "none"
     shown = "shown"
@@ -33,7 +33,7 @@ class ExplainChoice(StrEnum):
 def score(
     source: In,
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Its ending gives the format: .csv .jsonl .parquet ...")
+        Path, typer.Argument(metavar="OUT", help="Its ending determines the format: .csv .jsonl .parquet ...")
     ],
     bundle: BundleDir = None,
     mapping: MappingFile = None,
@@ -46,7 +46,7 @@ def score(
     ] = ExplainChoice.shown,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
-    """Score a file: its own columns untouched, then risk, lane and reasons. Rows keep their order."""
+    """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
     from service.cli.common import load_model
     from service.cli.console import to_stderr
@@ -82,7 +82,11 @@ def score_into(
     explain: Explain = "shown",
     top: int = 10,
 ) -> BatchReport:
-    """Score a file with a progress bar, under the settings of the environment; the model is of no use for another file.
+    """Score a file with a progress bar and the settings of the environment.
+
+    Args:
+        model: its history advances, so it must not score another file.
+        top: number of riskiest shipments in the report.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
@@ -111,7 +115,6 @@ def score_into(
                 threads=min(8, os.cpu_count() or 1),
                 top=top,
             ),
-            # The model scores no other file, so its history needs no copy.
             history=model.history,
             rejects_path=rejects,
             progress=progress,
@@ -123,7 +126,7 @@ def validate(
     mapping: MappingFile = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row would be rejected.")] = False,
 ) -> int:
-    """Say what of a file is recognised, guessed, missing and lost, without scoring it."""
+    """Report which columns of a file are recognised, guessed, missing or lost, without scoring it."""
     from rich.console import Console
 
     from features.readers import ColumnMapping

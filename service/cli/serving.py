@@ -15,7 +15,8 @@ def serve(
     host: Host = None,
     port: Port = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; each keeps a history of its own. Default: 1.")
+        int | None,
+        typer.Option("--workers", min=1, help="Number of processes, each with a history of its own. Default: 1."),
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C; its documentation is at /docs."""
@@ -30,8 +31,8 @@ def serve(
 
     settings = environment(host=host, port=port, workers=workers)
     for name in unknown_variables():
-        to_stderr().print(f"Note: {name} is no setting and has no effect.", markup=False)
-    # A service that starts with a bundle nobody can use would only answer 503.
+        to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
+    # Check the bundle before listening: a service without a valid bundle could only answer 503.
     loaded = None
     if settings.workers == 1:
         loaded = load_current(ModelStore(settings.models_dir, kernels=settings.kernels))
@@ -44,10 +45,8 @@ def serve(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the scored sample goes.")] = Path(
-        "out/scores.csv"
-    ),
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="End after the table.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The scored sample.")] = Path("out/scores.csv"),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Exit after printing the table.")] = False,
     host: Host = None,
     port: Port = None,
 ) -> None:
@@ -65,5 +64,5 @@ def demo(
         return
     console = to_stderr()
     address = f"http://{host or '127.0.0.1'}:{port or 8000}"
-    console.print(f"Serving at {address} (documentation: {address}/docs). Ctrl-C ends it.", markup=False)
+    console.print(f"Serving at {address} (documentation: {address}/docs). Press Ctrl-C to stop.", markup=False)
     serve(host, port)

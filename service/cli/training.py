@@ -1,4 +1,4 @@
-"""``tidewaiter generate``, ``train`` and ``evaluate``: thin over `training`, which is imported only here."""
+"""``tidewaiter generate``, ``train`` and ``evaluate``. Only these commands import the package `training`."""
 
 from __future__ import annotations
 
@@ -13,35 +13,43 @@ from service.cli.models import TrackingUri
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of --data.")
 ]
-Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="A binary label column of your own.")]
+Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Your own binary label column.")]
 Positive = Annotated[
-    str | None, typer.Option("--positive", metavar="VALUE", help="The value of that column which is a find.")
+    str | None, typer.Option("--positive", metavar="VALUE", help="The value of the label column that marks a find.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result to the byte.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Part of what makes a run repeatable.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=1, help="Number of threads. A repeatable run needs the same number.")
+]
 
 
 def generate(
-    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Goods items to simulate.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What an office would have, labels included.")],
+    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="The simulated manifests, with the labels that an office would have."
+        ),
+    ],
     seed: Seed = 0,
     truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="FILE", help="What was really inside each item.")
+        Path | None, typer.Option("--truth", metavar="FILE", help="The true content of each item.")
     ] = None,
     first_day: Annotated[
-        datetime | None, typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="First day, from 2017 on.")
+        datetime | None,
+        typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help="First day, 2017-01-01 or later."),
     ] = None,
     last_day: Annotated[
-        datetime | None, typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="Last day of the calendar.")
+        datetime | None, typer.Option("--to", metavar="DAY", formats=["%Y-%m-%d"], help="Last day.")
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            "--report", metavar="FILE.json", help="Also say whether the simulated finds are too easy to tell apart."
+            "--report", metavar="FILE.json", help="Also report whether the simulated finds are too easy to distinguish."
         ),
     ] = None,
 ) -> None:
-    """Simulate trade: manifests with the finds an office would have made."""
+    """Simulate manifests with the finds that an office would have made."""
     import json
 
     from service.cli.console import row_progress, to_stdout
@@ -67,39 +75,47 @@ def generate(
 
 def train(
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests; without it trade is simulated.")
+        Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests. Default: simulated trade.")
     ] = None,
     mapping: MappingFile = None,
     label: Label = None,
     positive: Positive = None,
     holdout: Annotated[
-        Path | None, typer.Option("--holdout", metavar="FILE", help="Scored at the end, never seen before.")
+        Path | None,
+        typer.Option(
+            "--holdout", metavar="FILE", help="Manifests that are scored at the end and not used for training."
+        ),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="The rows of --holdout with their risk.")
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Write the rows of --holdout with their risk.")
     ] = None,
-    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="DIR", help="Also write the bundle here.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="DIR", help="Also write the bundle to this folder.")
+    ] = None,
     seed: Seed = 0,
     metrics: Annotated[
-        Path | None, typer.Option("--metrics", metavar="FILE.json", help="Also write the figures.")
+        Path | None, typer.Option("--metrics", metavar="FILE.json", help="Also write the figures as JSON.")
     ] = None,
     tracking_uri: TrackingUri = None,
     threads: Threads = 2,
     rows: Annotated[
-        int | None, typer.Option("--rows", min=1, metavar="N", help="Goods items to simulate, without --data.")
+        int | None, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate without --data.")
     ] = None,
     study: Annotated[
-        bool, typer.Option("--study", help="Also refit without each group of features and each typology (minutes).")
+        bool, typer.Option("--study", help="Also refit without each feature group and each typology (takes minutes).")
     ] = False,
     ceiling_rows: Annotated[
         int | None,
         typer.Option(
-            "--ceiling-rows", min=1, metavar="N", help="Also compare with a model that learns N rows' truth (long)."
+            "--ceiling-rows",
+            min=1,
+            metavar="N",
+            help="Also compare with a model trained on the true content of N rows (slow).",
         ),
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option("--cache", metavar="DIR", help="Keep features here for later runs on the same data."),
+        typer.Option("--cache", metavar="DIR", help="Folder of cached features for later runs on the same data."),
     ] = None,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
@@ -130,11 +146,11 @@ def train(
         ceiling_rows=ceiling_rows,
         cache=cache,
     )
-    _present(data, mapping, holdout)
+    _check_readable(data, mapping, holdout)
     try:
         config.check()
     except BadData as error:
-        # Files are there, so what is left are options that contradict each other.
+        # The files exist, so the error is about options that contradict each other.
         raise WrongUse(str(error)) from None
     result = train_model(config, console=to_stderr())
     print_metrics(result.metrics, to_stdout())
@@ -144,17 +160,21 @@ def train(
 
 
 def evaluate(
-    bundle: Annotated[Path | None, typer.Option("--bundle", metavar="DIR", help="Scores --data.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="DIR", help="The bundle that scores --data.")
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Labelled manifests.")] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="Labelled and scored already.")
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Manifests with labels and scores.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures as JSON.")
+    ] = None,
     mapping: MappingFile = None,
     label: Label = None,
     positive: Positive = None,
     truth: Annotated[
-        Path | None, typer.Option("--truth", metavar="FILE", help="What was really inside, from `generate --truth`.")
+        Path | None, typer.Option("--truth", metavar="FILE", help="The true content, from `generate --truth`.")
     ] = None,
     seed: Seed = 0,
     threads: Threads = 2,
@@ -171,11 +191,11 @@ def evaluate(
 
     if predictions is not None:
         if bundle is not None or data is not None or mapping is not None:
-            raise WrongUse("--predictions holds its scores already: it goes without --bundle, --data and --mapping.")
-        _present(predictions, truth)
+            raise WrongUse("--predictions contains scores and cannot be combined with --bundle, --data or --mapping.")
+        _check_readable(predictions, truth)
         report = evaluate_predictions(predictions, label=label, positive=positive, truth=truth, seed=seed)
     elif bundle is not None and data is not None:
-        _present(data, mapping, truth)
+        _check_readable(data, mapping, truth)
         report = evaluate_file(
             load_model(bundle),
             data,
@@ -188,14 +208,14 @@ def evaluate(
             seed=seed,
         )
     else:
-        raise WrongUse("give --bundle DIR with --data FILE, or --predictions FILE.")
+        raise WrongUse("Give --bundle DIR with --data FILE, or --predictions FILE.")
     if json_file is not None:
         json_file.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print_metrics(report, to_stdout())
 
 
-def _present(*files: Path | None) -> None:
+def _check_readable(*files: Path | None) -> None:
+    """Open the files that are given, so that a missing or unreadable file is reported before the work starts."""
     for file in files:
         if file is not None:
-            # Opened, so that a file that is not there or not ours to read says so in the system's words.
             file.open("rb").close()

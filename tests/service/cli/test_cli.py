@@ -14,7 +14,7 @@ import pytest
 
 from models.bundle.bundle import load
 from models.bundle.store import ModelStore
-from service.cli.errors import explained
+from service.cli.errors import status_and_message
 from service.cli.main import run
 from tests.service.api.test_score_csv import csv_of, rows_of
 
@@ -234,13 +234,15 @@ def test_model_show_names_what_computes_scores(
 
 
 def test_a_missing_openmp_library_is_named_with_its_package() -> None:
-    status, message = explained(OSError("libgomp.so.1: cannot open shared object file: No such file or directory"))
+    status, message = status_and_message(
+        OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+    )
     assert status == 70
     assert "apt-get install libgomp1" in message
 
 
 def test_a_missing_training_library_is_named_with_its_extra() -> None:
-    status, message = explained(ModuleNotFoundError("No module named 'mlflow'", name="mlflow"))
+    status, message = status_and_message(ModuleNotFoundError("No module named 'mlflow'", name="mlflow"))
     assert status == 2
     assert ".[train]" in message
 
@@ -253,7 +255,9 @@ def test_an_unforeseen_error_is_one_line_and_with_debug_a_trace(
 
     monkeypatch.setattr("service.cli.common.load_model", broken)
     assert run(["score", str(manifests), "out.csv"]) == 70
-    assert capsys.readouterr().err == "tidewaiter: RuntimeError: two lines (run it again with --debug for the trace)\n"
+    assert (
+        capsys.readouterr().err == "tidewaiter: RuntimeError: two lines (run it again with --debug for the traceback)\n"
+    )
     with pytest.raises(RuntimeError):
         run(["score", str(manifests), "out.csv"], debug=True)
 
