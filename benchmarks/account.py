@@ -1,4 +1,4 @@
-"""Where the time of a file goes beyond its floor, from the figures of two other benchmarks."""
+"""Breakdown of the time that a file takes above its lower bound, from the figures of two other benchmarks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.script import Result
 from benchmarks.tables import Table, number, share, times
 
-#: Work -> how the stages begin that it is made of (`benchmarks.stages`).
+#: Work -> prefixes of the stages that it consists of (`benchmarks.stages`).
 _WORK: Final[dict[str, tuple[str, ...]]] = {
     "lines into columns of distinct texts": ("reader",),
     "normal forms, amounts, times": ("table",),
@@ -21,7 +21,7 @@ _WORK: Final[dict[str, tuple[str, ...]]] = {
 
 
 def table(files: Result, stages: Result) -> Table:
-    """Microseconds a row of each kind of work on a CSV, beside the floor's in all."""
+    """Return microseconds per row of each kind of work on a CSV, next to the lower bound."""
     csv = next(one for one in files["formats"] if one["name"] == "csv")
     floor_us = 1e6 * median(csv["floor"]) / csv["rows"]
     spent = dict(stages["file"]["stages"])

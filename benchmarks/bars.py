@@ -1,4 +1,4 @@
-"""What the figures are held against."""
+"""Targets of the benchmarks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One figure beside what it should be; ``value`` is None where it was not measured."""
+    """One figure with its target; ``value`` is None if it was not measured."""
 
     what: str
     wanted: float
@@ -29,13 +29,13 @@ class Bar:
 
     @property
     def met(self) -> bool | None:
-        """None where it was not measured."""
+        """Whether the target is met; None if it was not measured."""
         if self.value is None:
             return None
         return self.value <= self.wanted if self.at_most else self.value >= self.wanted
 
     def row(self) -> tuple[str, str, str, str]:
-        """What, bar, figure, whether it is met."""
+        """Return name, target, figure, and whether it is met."""
         unit = f" {self.unit}" if self.unit else ""
         sign = "at most" if self.at_most else "at least"
         told = {True: "yes", False: "**no**", None: "not measured"}[self.met]
@@ -48,7 +48,7 @@ class Bar:
 
 
 def bars(results: Mapping[str, Result]) -> list[Bar]:
-    """Every bar, from the figures of all benchmarks by name."""
+    """Return every target with its figure, from the results of all benchmarks by name."""
     serving, files = results["serving"], results["files"]
     kinds = {one["name"]: one for one in serving["own_requests"]}
     ours = next(one for one in serving["servers"] if one["name"] == OURS)
@@ -107,7 +107,8 @@ def bars(results: Mapping[str, Result]) -> list[Bar]:
             at_most=True,
             unit="x",
         ),
-        # The stricter reading: the service then has the processor's caches to itself, which after any pause it has not.
+        # The stricter comparison: in a stream the service has the processor's caches to itself, after a pause it does
+        # not.
         Bar(
             "first request, of one in a stream",
             1.5,
@@ -120,7 +121,7 @@ def bars(results: Mapping[str, Result]) -> list[Bar]:
 
 
 def table(results: Mapping[str, Result]) -> Table:
-    """All bars."""
+    """Return all targets as a table."""
     return Table(
         "Against the bars",
         ("figure", "bar", "measured", "met"),

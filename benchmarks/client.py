@@ -1,8 +1,9 @@
-"""A load generator: so many connections, each of which sends its next request as soon as the last is answered.
+"""A load generator with a number of connections, each of which sends its next request after the last answer.
 
-It runs in a process of its own, so that it takes nothing from a server but a core, and does as little as it can: requests are
-made beforehand, of an answer only the status and the end are looked at. Its processor time goes with every result: a client that
-is busy all the time measures itself.
+It runs in its own process, so that it takes only a core from the server, and does little work: requests are prepared
+beforehand, and of an answer only the status and the end are read. Every result includes the client's processor time:
+a client that
+is always busy measures itself.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class BadAnswer(RuntimeError):
-    """A server answered something else than 200, or not HTTP/1.1 as the client knows it."""
+    """A server answered with another status than 200, or not in HTTP/1.1 as the client reads it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What a period of load gave.
+    """Results of a period of load.
 
     Attributes:
-        requests: answered ones.
+        requests: number of answered requests.
         seconds: from the first request to the last answer.
-        p50_ms, p99_ms: of the time from sending a request to having its whole answer.
-        client_share: share of the time for which the client itself was busy.
-        sent: requests taken from the list, so that the next period can go on after them.
+        p50_ms, p99_ms: time from sending a request to receiving its whole answer.
+        client_share: share of the time in which the client itself was busy.
+        sent: requests taken from the list, so that the next period continues after them.
     """
 
     requests: int
@@ -52,37 +53,39 @@ class Driven:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.requests / self.seconds
 
 
 class Requests:
-    """Whole requests, made beforehand and kept in a file that the client reads: their bytes and where each begins."""
+    """Complete requests, prepared beforehand and kept in a file that the client reads: their bytes and the start of
+    each.
+    """
 
     def __init__(self, items: Sequence[bytes]) -> None:
         self.items = items
 
     @classmethod
     def post(cls, path: str, bodies: Sequence[bytes]) -> Requests:
-        """POSTs of JSON bodies."""
+        """Build POST requests with JSON bodies."""
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
         return cls([f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies])
 
     def write(self, file: Path) -> None:
-        """Into ``file``, and the lengths beside it."""
+        """Write the requests to ``file``, and their lengths next to it."""
         file.write_bytes(b"".join(self.items))
         np.save(file.with_suffix(".npy"), np.array([len(item) for item in self.items], dtype=np.int64))
 
     @classmethod
     def read(cls, file: Path) -> Requests:
-        """What `write` wrote."""
+        """Read what `write` wrote."""
         data = file.read_bytes()
         ends = np.cumsum(np.load(file.with_suffix(".npy"))).tolist()
         return cls([data[start:end] for start, end in zip([0, *ends], ends, strict=False)])
 
 
 class Answer:
-    """An answer as it comes in."""
+    """An answer that is being received."""
 
     __slots__ = ("_data", "_end")
 
@@ -91,10 +94,10 @@ class Answer:
         self._end = -1
 
     def feed(self, data: bytes) -> bool:
-        """Whether the answer is whole now.
+        """Add data and return whether the answer is complete.
 
         Raises:
-            BadAnswer: its status is not 200, or neither its length nor its chunks say where it ends.
+            BadAnswer: its status is not 200, or neither its length nor its chunks determine its end.
         """
         self._data = self._data + data if self._data else data
         if self._end < 0:
@@ -109,11 +112,11 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """What came after the head."""
+        """The bytes after the head."""
         return self._data.partition(_END_OF_HEAD)[2]
 
     def _ends(self, head: int) -> int:
-        """Where the answer ends; 0 when its last chunk will tell."""
+        """Return the offset of the answer's end; 0 if only its last chunk shows it."""
         names = self._data[: head + 2].lower()
         at = names.find(b"\r\ncontent-length:")
         if at >= 0:
@@ -124,14 +127,14 @@ class Answer:
 
 
 def connect(port: int) -> socket.socket:
-    """A connection to a server on this machine."""
+    """Open a connection to a server on this machine."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
 
 def ask(connection: socket.socket, request: bytes) -> bytes:
-    """The body of the answer to one request."""
+    """Return the body of the answer to one request."""
     connection.sendall(request)
     answer = Answer()
     while True:
@@ -145,11 +148,12 @@ def ask(connection: socket.socket, request: bytes) -> bytes:
 def drive(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: float, start: int = 0, at_most: int = 0
 ) -> Driven:
-    """Load a server for ``seconds``, or until ``at_most`` requests were sent, from number ``start`` of the list on, which begins
-    again at its end.
+    """Load a server for ``seconds``, or until ``at_most`` requests were sent. Begin with request ``start`` of the list
+    and
+    continue with the first after the last.
 
     Raises:
-        BadAnswer: see `Answer.feed`; also when the server closes a connection.
+        BadAnswer: see `Answer.feed`; also if the server closes a connection.
     """
     taken: list[int] = []
     limit = at_most or sys.maxsize
@@ -199,7 +203,7 @@ def drive(
 
 
 class Client:
-    """A process that loads servers when told to."""
+    """A process that loads servers on command."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -217,10 +221,10 @@ class Client:
     def drive(
         self, port: int, file: Path, *, connections: int, seconds: float, start: int = 0, at_most: int = 0
     ) -> Driven:
-        """As `drive`, with the requests of a file.
+        """Call `drive` with the requests of a file.
 
         Raises:
-            BadAnswer: as the process said.
+            BadAnswer: as reported by the process.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -233,13 +237,13 @@ class Client:
 
 
 def main() -> None:
-    """One JSON object a line in, one out."""
+    """Read one JSON object per line and write one for each."""
     kept: dict[str, Requests] = {}
     for line in sys.stdin:
         asked = json.loads(line)
         file = asked.pop("file")
         if file not in kept:
-            # One list at a time is in use; a second is dropped with the next.
+            # Only one list is in use at a time; keep at most one other.
             kept = {**dict(list(kept.items())[-1:]), file: Requests.read(Path(file))}
         try:
             told = asdict(drive(asked.pop("port"), kept[file].items, **asked))

@@ -1,8 +1,10 @@
-"""Ways to score a file, each in a process of its own: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
+"""Ways to score a file, each in its own process: ``python -m benchmarks.file_ways WAY SOURCE TARGET EXPLAINED``.
 
-``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it; ``floor`` is what cannot be left out: parsing,
-predicting ready-made numbers with all heads, and contributions for as many rows as are explained, with the model's own predictor;
-``lightgbm`` is the same with LightGBM's; ``plain`` is the script that somebody would write: pandas, the library's features of the
+``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it. ``floor`` is the lower bound: parsing,
+predicting precomputed features with all heads, and contributions for as many rows as are explained, with the model's
+own predictor.
+``lightgbm`` is the same with LightGBM's predictor. ``plain`` is a straightforward script: pandas, the library's
+features of the
 whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
 """
 
@@ -30,19 +32,19 @@ from models.scoring.risk_model import RiskModel
 from service.memory import keep_memory_small
 
 Floats = NDArray[np.float64]
-#: Rows of ready-made numbers; the floor predicts them again and again.
+#: Number of precomputed feature rows; the lower bound predicts them repeatedly.
 _READY_ROWS: Final = 20_000
 _EXPLAINED_AT_A_TIME: Final = 4_096
 _REASONS: Final = 3
 
 
 def threads() -> int:
-    """As ``tidewaiter score`` has it."""
+    """Return the number of threads that ``tidewaiter score`` uses."""
     return min(8, os.cpu_count() or 1)
 
 
 def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """Also ``explained``: shipments with reasons; none if ``explained`` is 0."""
+    """Score the file. The result includes ``explained``: shipments with reasons; none if the argument is 0."""
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
     from service.memory import long_lived_objects
@@ -67,12 +69,12 @@ def ours(model: RiskModel, source: Path, target: Path, explained: int) -> dict[s
 
 
 def floor(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """With the model's predictor; nothing is written."""
+    """Measure the lower bound with the model's predictor; nothing is written."""
     return _floor(model, source, explained, model.predict_raw, model.explain_rows)
 
 
 def lightgbm(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """With LightGBM's; nothing is written."""
+    """Measure the lower bound with LightGBM's predictor; nothing is written."""
 
     def predict(rows: Floats, used: int) -> None:
         for booster in model.boosters.values():
@@ -106,7 +108,7 @@ def _floor(
 
 
 def ready_numbers(model: RiskModel, source: Path) -> Floats:
-    """(n, F) features of the file's first rows, n at most 20,000."""
+    """Return the features (n, F) of the file's first rows, n at most 20,000."""
     with open_table(source, rows_per_chunk=_READY_ROWS) as reader:
         chunk = next(iter(reader))
     table = ManifestTable.from_columns(chunk.columns, chunk.n_rows).accepted()
@@ -114,7 +116,7 @@ def ready_numbers(model: RiskModel, source: Path) -> Floats:
 
 
 def parsed(source: Path) -> Iterator[int]:
-    """Rows of each piece of the file, parsed by pyarrow, all text."""
+    """Yield the number of rows of each piece of the file, parsed by pyarrow as text."""
     import pyarrow as pa
 
     if source.suffix == ".parquet":
@@ -137,7 +139,7 @@ def parsed(source: Path) -> Iterator[int]:
 
 
 def first_names(source: Path) -> list[str]:
-    """Names of the columns."""
+    """Return the column names."""
     if source.suffix == ".jsonl":
         return list(MANIFEST_NAMES)
     with source.open(encoding="utf-8") as file:
@@ -145,7 +147,7 @@ def first_names(source: Path) -> list[str]:
 
 
 def plain(model: RiskModel, source: Path, target: Path, explained: int) -> dict[str, float]:
-    """The whole file at once."""
+    """Score the whole file at once."""
     import pandas as pd
 
     began = time.perf_counter()
@@ -173,7 +175,7 @@ def plain(model: RiskModel, source: Path, target: Path, explained: int) -> dict[
 
 
 def _reasons(model: RiskModel, matrix: Floats, heads: Floats, rows: NDArray[np.intp]) -> NDArray[np.object_]:
-    """The features that speak most for each of the rows, by the head that is highest there."""
+    """Return the features with the largest contribution for each of the rows, for its highest head."""
     texts = np.full(len(matrix), "", dtype=object)
     names = np.array(model.space.names)
     chosen = heads[rows].argmax(axis=1) if len(rows) else np.empty(0, dtype=np.intp)
@@ -190,7 +192,7 @@ WAYS: Final = {"ours": ours, "floor": floor, "lightgbm": lightgbm, "plain": plai
 
 
 def main() -> None:
-    """Print the figures as JSON, with ``peak_mb``, the most memory that this process had."""
+    """Print the figures as JSON, with ``peak_mb``, the peak memory of this process."""
     way, source, target, explained = sys.argv[1:]
     if way == "ours":
         keep_memory_small()
@@ -200,18 +202,18 @@ def main() -> None:
 
 
 def peak_mb() -> float:
-    """Most memory that this process ever had, in megabytes."""
+    """Return the peak memory of this process in megabytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        # On Linux a process inherits the peak of getrusage from the one that started it.
+        # On Linux a process inherits the peak of getrusage from its parent.
         lines = status.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
-    # macOS, in bytes.
+    # macOS reports bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def write_jsonl(source: Path, target: Path) -> None:
-    """A CSV as JSON lines, flat, without what is missing."""
+    """Write a CSV as flat JSON lines without missing values."""
     import csv
 
     with source.open(encoding="utf-8", newline="") as rows, target.open("w", encoding="utf-8") as out:

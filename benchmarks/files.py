@@ -1,4 +1,4 @@
-"""How fast and in how much memory a file is scored, beside a floor measured in the same run and a plain script."""
+"""Speed and memory of scoring a file, compared with a lower bound in the same run and a plain script."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from benchmarks.tables import Table, number, share, times
 from training.worlds.own import write
 
 FORMATS: Final = ("csv", "parquet", "jsonl")
-#: Rows that costs are compared with.
+#: Number of rows with which costs are compared.
 COMPARED: Final = 100_000
 _SEED: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rows of the files of each format and how often each way takes its turn; rows -> repeats for one CSV after the other."""
+    """Rows of the files of each format, and the repetitions of each way; rows -> repetitions for CSVs of growing size."""
 
     rows: int
     repeats: int
@@ -40,8 +40,9 @@ PLANS: Final = {
 
 
 def measure(size: Size) -> Result:
-    """``formats``: a list of ``name``, ``rows``, and of each way the seconds of each round; ``scaling``: ``rows``, ``seconds``,
-    ``peak_mb`` of each round.
+    """Return ``formats``: a list of ``name``, ``rows``, and for each way the seconds of each round; and ``scaling``:
+    ``rows``,
+    ``seconds``, ``peak_mb`` of each round.
     """
     plan = PLANS[size]
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
@@ -50,7 +51,7 @@ def measure(size: Size) -> Result:
 
 
 def child(way: str, source: Path, explained: int) -> dict[str, float]:
-    """What `benchmarks.file_ways` tells."""
+    """Return the figures of `benchmarks.file_ways`."""
     target = source.with_name(f"out{source.suffix if way == 'ours' else '.csv'}")
     command = [sys.executable, "-m", "benchmarks.file_ways", way, str(source), str(target), str(explained)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -59,7 +60,7 @@ def child(way: str, source: Path, explained: int) -> dict[str, float]:
 
 
 def formats(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
-    """The ways take turns, format after format."""
+    """Measure format after format; the ways alternate."""
     say(f"writing files of {plan.rows:,} rows")
     sources = {name: scratch / f"in.{name}" for name in FORMATS}
     for name in ("csv", "parquet"):
@@ -82,7 +83,7 @@ def formats(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def scaling(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
-    """CSVs of more and more rows; those of `COMPARED` also between the larger ones."""
+    """Measure CSVs of growing size, with those of `COMPARED` rows between the larger ones."""
     told: dict[int, dict[str, Any]] = {rows: {"rows": rows, "seconds": [], "peak_mb": []} for rows in plan.scaling}
     for rows, repeats in plan.scaling.items():
         source = scratch / f"in-{rows}.csv"
@@ -103,17 +104,17 @@ def scaling(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def of_floor(one: Result) -> float:
-    """The floor's time for one of ours: the median of the rounds."""
+    """Return the lower bound's time relative to ours: the median over rounds."""
     return float(median(bare / ours for bare, ours in zip(one["floor"], one["ours"], strict=True)))
 
 
 def cost_us(one: Result) -> float:
-    """Microseconds a row of the scaling table."""
+    """Return microseconds per row for the scaling table."""
     return float(1e6 * median(one["seconds"]) / one["rows"])
 
 
 def tables(result: Result) -> list[Table]:
-    """Formats, and growth with rows."""
+    """Return tables of the formats and of growth with rows."""
 
     def row(one: Result) -> tuple[str, ...]:
         rates = [one["rows"] / median(one[way]) for way in ("ours", "floor", "lightgbm", "plain")]

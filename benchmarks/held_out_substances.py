@@ -1,13 +1,15 @@
-"""What the substance features add, and what is left of it for substances that the model, or the watch list, never saw.
+"""Contribution of the substance features, also for substances that the model, or the watch list, never saw.
 
-Simulated traffic is split in time as in training. Every watched substance falls into one of three folds; for each fold
-a model learns from data without any shipment that names one of its substances, and is tried on the later shipments that
+Simulated traffic is split in time as in training. Every watched substance belongs to one of three folds. For each
+fold,
+a model learns from data without any shipment that names one of its substances and is evaluated on the later shipments
+that
 do. Four models see the same rows:
 
 - ``exact names``: substances are known by exact name and CAS number only;
 - ``all features``: as trained;
 - ``unseen``: without the fold's substances in the training data;
-- ``unlisted``: in addition, the fold's substances are on no list either, so that only structure and composition speak.
+- ``unlisted``: in addition, the fold's substances are on no list, so that only structure and composition count.
 """
 
 from __future__ import annotations
@@ -70,12 +72,12 @@ class Trial:
 
 
 def fold_of(substance: str) -> int:
-    """Which fold a substance is in, by its name alone."""
+    """Return the fold of a substance, derived from its name."""
     return crc32(substance.encode()) % FOLDS
 
 
 def named_fold(stream: Stream, window: Window) -> NDArray[np.int64]:
-    """(n_shipments,) fold of the watched substance that a shipment of the window names, -1 for none."""
+    """Return the fold of the watched substance that a shipment of the window names, -1 for none, shape (n_shipments,)."""
     table = stream.table(window)
     folds = np.full(table.n_shipments, -1, dtype=np.int64)
     for row, match in enumerate(resolve(table)):
@@ -85,21 +87,21 @@ def named_fold(stream: Stream, window: Window) -> NDArray[np.int64]:
 
 
 def examples(part: Part, left_out: Bools, seed: int) -> Examples:
-    """Rows to learn from, clean shipments sampled as in training."""
+    """Return rows to learn from, with clean shipments sampled as in training."""
     outcome = part.outcome
     keep, _ = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
     return part.examples(keep & ~left_out)
 
 
 def without(fold: int) -> SubstanceIndex:
-    """An index that does not know the watched substances of a fold, by no name and no structure."""
+    """Return an index without the watched substances of a fold, neither by name nor by structure."""
     rows = [row for row in substances() if row.group.value not in WATCHED or fold_of(row.name) != fold]
     return SubstanceIndex(rows, benign_chemicals(), [name for name in unii_names() if name.kind != "class"])
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The windows as features see them, for one index; names and monotone constraints of the features go with them."""
+    """The windows' features for one index, with the names and monotone constraints of the features."""
 
     fit: Part
     stop: Part
@@ -109,7 +111,7 @@ class Parts:
 
 
 def parts(stream: Stream, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
-    """Features of all windows with that index in place of the bundled one."""
+    """Return the features of all windows with that index in place of the bundled one."""
     assert windows.test is not None
     with patch.object(SubstanceIndex, "load", staticmethod(lambda: index)):
         space = FeatureSpace().fit(stream.table(windows.fit))
@@ -120,9 +122,9 @@ def parts(stream: Stream, windows: Windows, index: SubstanceIndex | ExactOnly) -
 
 
 def scores(seen: Parts, heads: tuple[str, ...], left_out: Callable[[str], Bools], *, seed: int, threads: int) -> Floats:
-    """(n_shipments,) risk of the test window's shipments, as log-odds before calibration.
+    """Return the risk of the test window's shipments (n_shipments,), as log-odds before calibration.
 
-    ``left_out`` gives the shipments of a window, by its name, that are not learned from.
+    ``left_out`` contains, by window name, the shipments excluded from learning.
     """
     names, monotone, params = seen.space.names, seen.space.monotone, BoostingParams()
     fit, stop = examples(seen.fit, left_out("fit"), seed), examples(seen.stop, left_out("stop"), seed + 1)
@@ -179,7 +181,7 @@ def main() -> None:
 
 
 def report(console: Console, trials: list[Trial], find: Bools, fold: NDArray[np.int64]) -> None:
-    """Recall of finds that name a watched substance, and of all finds, at shares of traffic inspected."""
+    """Print the recall of finds that name a watched substance, and of all finds, at shares of inspected traffic."""
     rate = sum(DEFAULT_BASE_RATES.values())
     table = Table(title="Recall on the test window (truth), by share of traffic inspected", title_justify="left")
     table.add_column("model")

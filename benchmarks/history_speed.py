@@ -1,4 +1,4 @@
-"""Shipments a second of processor time through history: keys, bulk, replay day by day, one at a time; and the memory it takes."""
+"""Shipments per second of processor time through history: keys, bulk, replay day by day, one at a time; and its memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main() -> None:
     n = data.table.n_shipments
 
     def afresh() -> ManifestTable:
-        """A table keeps the keys that were worked out from it."""
+        """Return a new table, because a table caches its keys."""
         return data.table.take(np.arange(data.table.n_rows))
 
     table = afresh()
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def strangers(shipments: int) -> None:
-    """Shipments that have nothing in common: every one brings entities of all kinds, until the oldest are cut away."""
+    """Add shipments that share no entity, so that every one adds entities of all kinds until the oldest are dropped."""
     random = np.random.default_rng(0)
     history, seconds = History.empty(), 0.0
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""What a figure was measured on."""
+"""Description of the machine and libraries that a figure was measured on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-#: What most figures depend on.
+#: Libraries that affect most figures.
 LIBRARIES: Final = ("lightgbm", "numpy", "pyarrow", "fastapi")
-#: And what those of servers depend on.
+#: Libraries that affect the figures of servers.
 SERVERS: Final = (*LIBRARIES, "uvicorn", "mlflow", "bentoml", "litserve")
 
 
 def describe(names: Sequence[str] = LIBRARIES) -> str:
-    """One line: day, processor, cores, Python and the versions of the named libraries, as far as they are installed."""
+    """Return one line: day, processor, cores, Python and the versions of the named libraries that are installed."""
     cpu = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -32,7 +32,7 @@ def describe(names: Sequence[str] = LIBRARIES) -> str:
 
 
 def champion() -> str:
-    """One line: name and size of the bundled champion, which everything is measured with."""
+    """Return one line: name and size of the bundled champion, with which everything is measured."""
     from models.bundle.bundle import load
     from models.bundle.store import champion_dir
 

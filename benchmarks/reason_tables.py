@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.reasons` as a part of the page: contributions, ours beside LightGBM's and the shap package's."""
+"""Figures of `benchmarks.reasons` as part of the page: our contributions next to LightGBM's and the shap package's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def measure(size: Size) -> Result:
 
 
 def speedup(result: Result, record: Result) -> float:
-    """How many times faster than LightGBM a way is, on the same booster and as many rows."""
+    """Return the speed relative to LightGBM on the same booster and number of rows."""
     slow = next(
         one
         for one in result["records"]
@@ -28,7 +28,7 @@ def speedup(result: Result, record: Result) -> float:
 
 
 def tables(result: Result) -> list[Table]:
-    """One table of each booster."""
+    """Return one table per booster."""
     boosters = dict.fromkeys(record["booster"] for record in result["records"])
     notes = (
         "Microseconds a row for the contributions of all features, on one thread, of one row alone and of many at a time; *ahead*: "

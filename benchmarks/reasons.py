@@ -1,11 +1,12 @@
-"""Contributions of features, ours beside LightGBM's own and the shap package's: how fast, and how far apart.
+"""Contributions of features, ours compared with LightGBM's and the shap package's: speed and differences.
 
     python -m benchmarks.reasons [--repeats 5]
 
-The boosters: the first head of the bundled champion, and one of 500 trees of 63 leaves grown here on invented numbers. All
-compute the same values (`models.trees.contributions`).
-Repetitions alternate between the ways; shown are medians of the processor time
-of one thread, single rows a hundred different ones in turn.
+The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on invented
+numbers. All
+compute the same values (`models.trees.contributions`). Repetitions alternate between the ways. The figures are
+medians of the
+processor time of one thread; single rows are a hundred different ones in turn.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from models.trees.trees import read_trees
 
 Floats = NDArray[np.float64]
 ROWS: Final = (1, 100, 10_000)
-#: The slower ways get no more contributions of trees than this to compute at a time: ten thousand rows of a large booster
-#: would take minutes. What a row costs does not depend on it.
+#: Maximum contributions of trees that the slower ways compute at a time: ten thousand rows of a large booster
+#: would take minutes. The cost per row does not depend on it.
 _MOST_TREES: Final = 1_000_000
 
 
 def measure(repeats: int) -> list[dict[str, object]]:
-    """One record per booster, number of rows and way: seconds per row, and the largest difference from LightGBM."""
+    """Return one record per booster, number of rows and way: seconds per row, and the largest difference from LightGBM."""
     return [
         record
         for name, booster, rows in (_champion(), _large())
@@ -46,7 +47,7 @@ def measure(repeats: int) -> list[dict[str, object]]:
 def _champion() -> tuple[str, lgb.Booster, Floats]:
     model = bundle.load(champion_dir())
     booster = model.boosters[model.heads[0]]
-    # Rows that take many paths; no traffic is needed to ask about trees.
+    # Rows that take many paths through the trees; no traffic is needed.
     return "champion", booster, check_rows([read_trees(booster)], booster.num_feature(), max(ROWS))
 
 
@@ -82,7 +83,7 @@ def _measured(name: str, booster: lgb.Booster, rows: Floats, repeats: int) -> li
                 found[way] = np.concatenate(answers)
         reference = found["LightGBM pred_contrib"]
         for way in ways:
-            # The shap package gives no column for the base value, the last.
+            # The shap package has no column for the base value, which is the last one.
             width, compared = reference.shape[1] - 1, min(len(reference), len(found[way]))
             records.append(
                 {
@@ -97,12 +98,12 @@ def _measured(name: str, booster: lgb.Booster, rows: Floats, repeats: int) -> li
 
 
 def _parts(rows: Floats, n: int) -> list[Floats]:
-    """What is asked for in one repetition: parts of n rows each."""
+    """Return the parts of one repetition, of n rows each."""
     return [np.ascontiguousarray(rows[i * n : (i + 1) * n]) for i in range(max(1, 100 // n))]
 
 
 def _shap(booster: lgb.Booster) -> Callable[[Floats], Floats] | None:
-    """The shap package's own algorithm, where it is installed; by default it would ask LightGBM."""
+    """Return the shap package's own algorithm if it is installed; by default the package calls LightGBM."""
     try:
         shap: Any = importlib.import_module("shap")
     except ImportError:

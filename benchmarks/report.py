@@ -1,7 +1,8 @@
-"""All benchmarks, one after the other, and docs/performance.md made from their figures.
+"""Runs all benchmarks and writes docs/performance.md from their figures.
 
-``--quick`` shows in some minutes that everything works; its figures are not worth keeping and go to ``out/benchmarks`` alone.
-``--render`` measures nothing and makes the page from the figures that are there.
+``--quick`` shows within minutes that everything works; its figures are not representative and go to
+``out/benchmarks`` only.
+``--render`` measures nothing and writes the page from existing figures.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks import account, bars
 from benchmarks.script import OUT, Result, Size, console, say
 from benchmarks.tables import Table
 
-#: Benchmark -> heading of its part of the page.
+#: Benchmark -> heading of its section.
 PARTS: Final = {
     "serving": "Requests",
     "files": "Files",
@@ -53,7 +54,7 @@ _METHOD: Final = """\
 
 
 def render(results: Mapping[str, Result]) -> str:
-    """The page."""
+    """Return the page."""
     first = results["serving"]
     heading = ["# Performance", "", f"Measured on {first['measured_on']}.", "", f"Model: {first['model']}.", ""]
     quick = [title for name, title in PARTS.items() if results[name]["size"] == Size.quick]
@@ -72,12 +73,12 @@ def render(results: Mapping[str, Result]) -> str:
 
 
 def tables_of(name: str, result: Result) -> list[Table]:
-    """The tables of a benchmark, from its figures."""
+    """Return the tables of a benchmark from its figures."""
     return list(import_module(f"benchmarks.{name}").tables(result))
 
 
 def read(folder: Path = OUT) -> dict[str, Result]:
-    """The figures of all benchmarks.
+    """Return the figures of all benchmarks.
 
     Raises:
         SystemExit: one has not been run.
@@ -89,7 +90,7 @@ def read(folder: Path = OUT) -> dict[str, Result]:
 
 
 def main() -> None:
-    """Measure, show, write."""
+    """Measure, show and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="some minutes; writes out/benchmarks/performance.md")
@@ -98,7 +99,7 @@ def main() -> None:
     if not options.render:
         for name in PARTS:
             say(f"---- {name}")
-            # Each in a process of its own: what one has loaded and cached is nothing to the next.
+            # Each benchmark runs in its own process, so that caches and imports do not carry over.
             command = [sys.executable, "-m", f"benchmarks.{name}", "--quick" if options.quick else "--full"]
             subprocess.run(command, check=True)
     results = read()

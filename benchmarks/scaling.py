@@ -1,6 +1,7 @@
-"""How the cost grows: with goods items, length and strangeness of texts, batch size, and with heads, trees and leaves.
+"""Growth of the cost: with goods items, length and novelty of texts, batch size, and with heads, trees and leaves.
 
-All in process, on one thread. The kinds of a table take turns, request by request, so that all of them meet the same machine.
+Everything runs in process, on one thread. The kinds of a table alternate request by request, so that all of them meet
+the same conditions.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ _SEED: Final = 7
 
 
 def measure(size: Size) -> Result:
-    """Tables of `cost`: what varies -> microseconds; ``boosters`` has ``heads``, ``trees``, ``leaves`` and microseconds."""
+    """Return tables of `cost`: parameter -> microseconds; ``boosters`` has ``heads``, ``trees``, ``leaves`` and
+    microseconds.
+    """
     quick = size is Size.quick
     repeats = 8 if quick else 60
     say("simulating shipments")
@@ -53,7 +56,7 @@ def measure(size: Size) -> Result:
     say("unknown texts, batches")
     many = records[: 1_000 if quick else 10_000]
     shares = {str(part): [[record] for record in never_seen(many, _SEED, part)[: repeats * 20]] for part in UNKNOWN}
-    # The mean: of a mixture a median sees one part alone.
+    # The mean: the median of a mixture shows only one part.
     found["unknown"] = cost(model, shares, mean)
     batches = {str(n): [_next(records, n, chance) for _ in range(max(3, repeats // 4))] for n in BATCH}
     found["batch"] = {n: value / int(n) for n, value in cost(model, batches).items()}
@@ -67,7 +70,7 @@ def cost(
     requests: Mapping[str, Sequence[Sequence[Record]]],
     average: Callable[[list[int]], float] = median,
 ) -> dict[str, float]:
-    """Microseconds of answering the requests of each kind, JSON in and out."""
+    """Return the microseconds of answering the requests of each kind, JSON in and out."""
     answering = Answering(model)
     bodies = {kind: [to_json(list(one)) for one in each] for kind, each in requests.items()}
     for each in bodies.values():
@@ -82,7 +85,7 @@ def cost(
 
 
 def with_items(records: Sequence[Record], count: int, chance: random.Random) -> list[Record]:
-    """One shipment whose goods come from so many others."""
+    """Return one shipment with the goods of this many others."""
     shipment = copy.deepcopy(chance.choice(records))
     items = []
     for place in range(count):
@@ -94,7 +97,7 @@ def with_items(records: Sequence[Record], count: int, chance: random.Random) -> 
 
 
 def with_text(records: Sequence[Record], letters: int, chance: random.Random) -> list[Record]:
-    """One shipment with a description of so many letters that nobody has seen."""
+    """Return one shipment with a new description of this many letters."""
     shipment = copy.deepcopy(chance.choice(records))
     shipment["items"] = shipment["items"][:1]
     shipment["items"][0]["goods_description"] = words(chance, letters // 4 + 1)[:letters].strip()
@@ -110,7 +113,9 @@ def _next(records: Sequence[Record], count: int, chance: random.Random) -> list[
 
 
 def boosters(model: RiskModel, *, trees: Sequence[int], repeats: int) -> list[dict[str, float]]:
-    """Microseconds of `RiskModel.predict_raw` on one row, and a row of 1,000, with boosters trained on random numbers."""
+    """Return microseconds of `RiskModel.predict_raw` for one row, and per row for 1,000, with boosters trained on random
+    numbers.
+    """
     names = list(model.space.names)
     sizes: list[tuple[int, int, int, RiskModel]] = []
     for leaves in LEAVES:
@@ -145,7 +150,7 @@ def _tree_count(model: RiskModel) -> int:
 
 
 def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
-    """A booster trained on random numbers: its trees are full, which is all that its speed depends on."""
+    """Return a booster trained on random numbers. Its trees are full, and its speed depends on nothing else."""
     import lightgbm as lgb
 
     chance = np.random.default_rng(_SEED)
@@ -157,7 +162,7 @@ def grow(names: list[str], trees: int, leaves: int) -> lgb.Booster:
 
 
 def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int = 1) -> RiskModel:
-    """The model with as many heads, each of which is the booster's first trees."""
+    """Return the model with this many heads, each of which is the booster's first trees."""
     import lightgbm as lgb
 
     chosen = model.heads[:heads]
@@ -177,7 +182,7 @@ def with_booster(model: RiskModel, booster: lgb.Booster, trees: int, heads: int 
 
 
 def tables(result: Result) -> list[Table]:
-    """One table of each that varies."""
+    """Return one table per parameter."""
 
     def growth(title: str, what: str, key: str, note: str, show: Callable[[str], str] = str) -> Table:
         values: dict[str, float] = result[key]

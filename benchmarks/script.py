@@ -1,4 +1,4 @@
-"""What every benchmark has in common: its size, the line about the machine, its tables, and its figures as JSON."""
+"""Common parts of every benchmark: its size, the description of the machine, its tables, and its figures as JSON."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.machine import LIBRARIES, champion, describe
 from benchmarks.tables import Table
 
 Result = dict[str, Any]
-#: Where figures are kept.
+#: Folder for figures.
 OUT: Final = Path("out/benchmarks")
 
 
 class Size(StrEnum):
-    """How long to measure: ``quick`` shows that everything works, ``full`` adds what takes many minutes."""
+    """Duration of a measurement: ``quick`` shows that everything works, ``full`` adds parts that take many minutes."""
 
     quick = "quick"
     usual = "usual"
@@ -29,12 +29,12 @@ class Size(StrEnum):
 
 
 def console() -> Console:
-    """Wide enough for every table also where there is no terminal."""
+    """Return a console wide enough for every table, also without a terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def say(text: str) -> None:
-    """Progress, on standard error."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -45,7 +45,7 @@ def run(
     tables: Callable[[Result], list[Table]],
     libraries: Sequence[str] = LIBRARIES,
 ) -> None:
-    """Measure as the command line asks, print the tables, and keep the figures."""
+    """Measure as the command line requires, print the tables, and save the figures."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_const", dest="size", const=Size.quick, help="see that it works")

@@ -1,7 +1,9 @@
-"""One worker of the service beside general model servers that serve the same bundle, and what its own requests cost.
+"""One worker of the service compared with general model servers that serve the same bundle, and the cost of its own
+requests.
 
-All servers run at once, each held still (SIGSTOP) while another is measured, so that a round measures all of them within a minute;
-figures are medians over rounds, ratios are taken within a round. Needs some 8 GB of memory.
+All servers run at once. Each is suspended (SIGSTOP) while another is measured, so that a round measures all of them
+within a minute.
+Figures are medians over rounds, ratios are taken within a round. Needs about 8 GB of memory.
 """
 
 from __future__ import annotations
@@ -36,13 +38,13 @@ from features.table.table import ManifestTable
 from models.bundle.bundle import load
 from models.bundle.store import champion_dir
 
-#: Connections at a time.
+#: Numbers of concurrent connections.
 CONNECTIONS: Final = (1, 8, 32)
 _WARM_UP: Final = 200
 _BATCH: Final = 1_000
-#: As many as there are names for.
+#: The number of available names.
 _NAMED: Final = 1_800
-#: Goods items simulated for a shipment; it has 1.4 of them.
+#: Simulated goods items per shipment; a shipment has 1.4 of them on average.
 _ITEMS_EACH: Final = 1.45
 _SEED: Final = 20261101
 _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -50,13 +52,14 @@ _READY: Final = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured.
+    """Size of the measurement.
 
     Attributes:
         items: goods items simulated for all servers.
-        batches, each: batches for one worker, and shipments of each other kind of request, made of others.
-        seconds: at each number of connections in a round.
-        starts: how often the service is started.
+        batches, each: batches for one worker, and shipments of each other kind of request, which use different
+            shipments.
+        seconds: per number of connections and round.
+        starts: number of starts of the service.
     """
 
     items: int
@@ -75,7 +78,7 @@ PLANS: Final = {
 
 
 def measure(size: Size) -> Result:
-    """All figures; see the keys of what `servers`, `own_requests` and `starts` give."""
+    """Return all figures; for the keys see `servers`, `own_requests` and `starts`."""
     plan = PLANS[size]
     say("simulating shipments")
     shipments = simulated(plan.items, _SEED)
@@ -92,7 +95,7 @@ def measure(size: Size) -> Result:
 
 
 def feature_rows(shipments: Sequence[Record]) -> list[list[float]]:
-    """Feature numbers of goods items; JSON has no NaN, so what is missing becomes 0."""
+    """Return the features of goods items. JSON has no NaN, so missing values become 0."""
     model = load(champion_dir())
     table = ManifestTable.from_records(list(map(read_record, shipments)), receipt=0)
     history = model.history.copy().advance(table)
@@ -100,7 +103,7 @@ def feature_rows(shipments: Sequence[Record]) -> list[list[float]]:
 
 
 def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
-    """Connections -> requests a second of the client with a server that answers at once."""
+    """Return connections -> requests per second of the client with a server that answers immediately."""
     file = scratch / "trivial.bin"
     requests = Requests.post("/", [json.dumps(one).encode() for one in asked.shipments[:1000]])
     requests.write(file)
@@ -113,13 +116,13 @@ def ceiling(client: Client, scratch: Path, asked: Asked) -> dict[str, float]:
 
 
 class Position:
-    """Where in a list of requests a server is: each request is sent once, as long as there are any."""
+    """Position of a server in a list of requests: each request is sent once, as long as there are any."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.start = file, 0
 
     def drive(self, client: Client, port: int, connections: int, seconds: float, at_most: int = 0) -> Driven:
-        """The next period of load."""
+        """Run the next period of load."""
         driven = client.drive(
             port, self.file, connections=connections, seconds=seconds, start=self.start, at_most=at_most
         )
@@ -128,7 +131,7 @@ class Position:
 
 
 def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Per server ``name``, ``given``, ``ready_s``, ``resident_mb``, and ``rounds``: connections -> `Driven`."""
+    """Return per server ``name``, ``given``, ``ready_s``, ``resident_mb``, and ``rounds``: connections -> `Driven`."""
     bundle = champion_dir().resolve()
     say("saving MLflow models")
     save(bundle, scratch / "mlflow")
@@ -150,7 +153,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
             running.append((kind, server, position))
         for number_of_round in range(plan.rounds):
             say(f"round {number_of_round + 1} of {plan.rounds}")
-            # Forth and back, so that what changes within a round does not always meet the same ones.
+            # Alternate the direction, so that drift within a round does not always affect the same servers.
             for (_, server, position), one in list(zip(running, told, strict=True))[
                 :: -1 if number_of_round % 2 else 1
             ]:
@@ -171,7 +174,7 @@ def servers(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dic
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A kind of request to the service: requests of so many ``shipments`` each, to so many ``workers``."""
+    """A kind of request to the service: ``shipments`` per request, to ``workers`` workers."""
 
     name: str
     shipments: int
@@ -181,11 +184,12 @@ class Own:
 
 
 def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> list[dict[str, Any]]:
-    """Per kind of request to the service ``name``, ``workers``, ``shipments`` a request, ``items`` a shipment, and ``rounds``:
-    connections -> `Driven`.
+    """Return per kind of request to the service ``name``, ``workers``, ``shipments`` per request, ``items`` per
+    shipment, and
+    ``rounds``: connections -> `Driven`.
     """
     cores = os.cpu_count() or 1
-    # Each kind has shipments of its own: what was scored once is another thing the second time.
+    # Each kind has its own shipments, because scoring one a second time has a different cost.
     more = plan.batches * 4 // 3 if cores > 1 else 0
     count = (plan.batches + more) * _BATCH + 3 * plan.each + _NAMED
     fresh = iter(simulated(int(_ITEMS_EACH * count), _SEED + 2))
@@ -227,7 +231,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
             }
         )
     with stopping() as started:
-        # Each kind has a service of its own: the history that one has grown is not the other's.
+        # Each kind has its own service, so that they do not share a history.
         for kind, position in zip(kinds, positions, strict=True):
             started.append(_serve(scratch, kind.workers))
             position.drive(client, started[-1].port, 8, 30.0, at_most=max(8 * kind.workers, _WARM_UP // kind.shipments))
@@ -245,7 +249,7 @@ def own_requests(client: Client, scratch: Path, asked: Asked, plan: Plan) -> lis
 
 
 def _serve(scratch: Path, workers: int) -> Running:
-    """The service, ready to answer."""
+    """Return the service, ready to answer."""
     port = free_port()
     command = [program("tidewaiter"), "serve", "--port", str(port), "--workers", str(workers)]
     server = Running(OURS, command, port, scratch / f"own-{port}.log", folder=scratch)
@@ -254,17 +258,19 @@ def _serve(scratch: Path, workers: int) -> Running:
 
 
 def _items_each(bodies: Sequence[Any]) -> float:
-    """Goods items of a shipment."""
+    """Return the goods items per shipment."""
     records = [record for body in bodies for record in body.get("shipments", [body])]
     return sum(len(record["items"]) for record in records) / max(1, len(records))
 
 
 def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
-    """Of each start: seconds to ``ready``, and to the end of ``tidewaiter --help``; milliseconds of the ``first`` request, of the
-    ``thousandth``, and of those before the thousandth, each sent as soon as the one before was answered (``stream``).
+    """Return per start: seconds to ``ready``, and to the end of ``tidewaiter --help``; milliseconds of the ``first``
+    request, of the
+    ``thousandth``, and of those before the thousandth, sent one after the other (``stream``).
 
-    The thousandth is asked as the first is: after a pause, in which a processor loses from its caches what it does not use, over a
-    new connection. That pause makes any request two or three times as long as one of a stream, the first or not.
+    The thousandth is sent like the first: over a new connection, after a pause in which the processor's caches lose
+    unused
+    data. After such a pause, any request takes two or three times as long as one of a stream.
     """
     requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
     found: dict[str, list[float]] = {"ready_s": [], "help_s": [], "first_ms": [], "thousandth_ms": [], "stream_ms": []}
@@ -285,20 +291,20 @@ def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
                 time.sleep(PAUSE)
                 server.wait(_READY)
                 anew.append(_anew(port, request))
-        # One request alone says little: those around it.
+        # A single request is noisy, so use those around it.
         found["thousandth_ms"].append(median(anew))
         found["stream_ms"].append(median(stream[-20:]))
     return found
 
 
 def _anew(port: int, request: bytes) -> float:
-    """Milliseconds of a request over a new connection."""
+    """Return the milliseconds of a request over a new connection."""
     with contextlib.closing(connect(port)) as connection:
         return _timed(connection, request)
 
 
 def _timed(connection: socket.socket, request: bytes) -> float:
-    """Milliseconds until it is answered."""
+    """Return the milliseconds until the answer."""
     began = time.perf_counter()
     ask(connection, request)
     return (time.perf_counter() - began) * 1e3
@@ -312,18 +318,18 @@ def _told(driven: Driven) -> dict[str, float]:
 
 
 def over_rounds(one: Result, connections: int, what: str) -> float:
-    """Median over the rounds of one server or kind of request."""
+    """Return the median over the rounds of one server or kind of request."""
     return float(median(found[str(connections)][what] for found in one["rounds"]))
 
 
 def ratio(ours: Result, theirs: Result, connections: int) -> float:
-    """Requests a second of ours for one of theirs: the median of the ratios within a round."""
+    """Return our requests per second relative to theirs: the median of the ratios within rounds."""
     pairs = zip(ours["rounds"], theirs["rounds"], strict=True)
     return float(median(left[str(connections)]["rate"] / right[str(connections)]["rate"] for left, right in pairs))
 
 
 def tables(result: Result) -> list[Table]:
-    """The tables of `measure`'s figures."""
+    """Return the tables of `measure`'s figures."""
     client_share = max(
         found[n]["client_share"] for one in result["servers"] for found in one["rounds"] for n in map(str, CONNECTIONS)
     )

@@ -1,4 +1,4 @@
-"""Shipments to ask about: simulated ones, the same with texts that nobody has seen, and ones with systematic names."""
+"""Shipments for requests: simulated ones, the same with new texts, and ones with systematic names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 _NAMES: Final = (*HEAD_NAMES, *ITEM_NAMES)
 _CONSONANTS: Final = "bcdfghjklmnprstvwz"
 _VOWELS: Final = "aeiou"
-#: Traffic of at most so many days.
+#: Maximum days of traffic.
 _MOST_DAYS: Final = 28
 
 
@@ -35,10 +35,10 @@ class Calendar(TypedDict):
 
 @cache
 def next_days() -> Calendar:
-    """The days whose traffic comes in next: from the end of the bundled model's history to yesterday, four weeks at most.
+    """Return the next days of traffic: from the end of the bundled model's history to yesterday, at most four weeks.
 
-    Shipments that are older than the history are late: they are scored with what was known only after them, more of them end in
-    the upper lanes than an office would ever see, and so more have to be explained.
+    Shipments older than the history are late: they are scored with later knowledge, and more of them end in
+    the upper lanes than in an office, so that more are explained.
     """
     history = datetime.fromtimestamp(load(champion_dir()).history.watermark, UTC).date()
     first = history + timedelta(days=1)
@@ -47,9 +47,9 @@ def next_days() -> Calendar:
 
 
 def simulated(items: int, seed: int) -> list[Record]:
-    """Shipments of `next_days` in their order of time, as the JSON of the service.
+    """Return shipments of `next_days` in order of time, as the JSON of the service.
 
-    Texts repeat in them as in the simulated trade: the same firms, places and goods come again and again.
+    Texts repeat as in the simulated trade: the same firms, places and goods occur again.
     """
     from training.worlds.own import sample
 
@@ -60,14 +60,14 @@ def simulated(items: int, seed: int) -> list[Record]:
 
 
 def flat_rows(record: Record) -> list[Record]:
-    """A shipment as rows of a file, one a goods item, without what is missing."""
+    """Return a shipment as rows of a file, one per goods item, without missing values."""
     read = read_record(record)
     rows = ([*read.texts, *item] for item in read.items)
     return [{name: text for name, text in zip(_NAMES, row, strict=True) if text is not None} for row in rows]
 
 
 def words(chance: random.Random, count: int) -> str:
-    """So many words that are no words."""
+    """Return invented words."""
     return " ".join(
         "".join(chance.choice(_CONSONANTS) + chance.choice(_VOWELS) for _ in range(chance.randint(2, 4)))
         for _ in range(count)
@@ -75,7 +75,7 @@ def words(chance: random.Random, count: int) -> str:
 
 
 def never_seen(records: Sequence[Record], seed: int, share: float = 1.0) -> list[Record]:
-    """The same shipments with goods, names and addresses that nobody has declared before, in a share of them."""
+    """Return the shipments with new goods, names and addresses in a share of them."""
     chance = random.Random(seed)
     return [_reworded(record, chance) if chance.random() < share else record for record in records]
 
@@ -92,7 +92,7 @@ def _reworded(record: Record, chance: random.Random) -> Record:
 
 
 def systematic_names() -> Iterator[str]:
-    """Names of chemicals that are on no list, each another, so that OPSIN has to read them."""
+    """Yield distinct names of unlisted chemicals, which OPSIN has to read."""
     groups = ("methyl", "ethyl", "propyl", "butyl", "fluoro", "chloro", "bromo", "methoxy", "ethoxy", "cyano")
     for ring, first, second, group, other in itertools.product(
         ("cyclohexane", "cyclopentane", "cycloheptane"), (2, 3, 4), (2, 3), groups, groups
@@ -101,7 +101,7 @@ def systematic_names() -> Iterator[str]:
 
 
 def with_names(records: Sequence[Record]) -> list[Record]:
-    """The same shipments, as many as there are names, each with another systematic name as its goods."""
+    """Return the shipments, as many as there are names, each with another systematic name as its goods."""
     named = []
     for record, name in zip(records, systematic_names(), strict=False):
         changed = copy.deepcopy(record)

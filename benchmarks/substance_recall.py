@@ -1,4 +1,4 @@
-"""How much of what is declared is found: the recall sets, and the sets in which nothing may be found."""
+"""Recall on declared substances, and silence on texts that declare nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks import substance_misspellings, substance_writings
 from benchmarks.substance_rows import Row, is_hit, judged, read, share
 from features.substances import SubstanceIndex
 
-#: Recall to be reached; a set of texts that declare nothing must be silent throughout.
+#: Required recall; a set of texts that declare nothing must have no hit.
 NAMES_BAR: Final = 0.99
 MISSPELT_BAR: Final = 0.97
 LANGUAGES_BAR: Final = 0.90
@@ -23,12 +23,12 @@ class Result:
     """One line of the table.
 
     Attributes:
-        name: of the set.
-        rows: texts asked.
-        hits: texts with a hit; of a silent set, texts with a false hit.
+        name: name of the set.
+        rows: number of texts.
+        hits: texts with a hit; for a silent set, texts with a false hit.
         right: texts answered as expected: the hit names the expected substance, or there is none.
-        bar: share of right answers to be reached.
-        wrong: rows answered wrongly, with what is wrong.
+        bar: required share of right answers.
+        wrong: rows answered wrongly, with the problem.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Result:
 
 
 def ask(index: SubstanceIndex, name: str, rows: Sequence[Row], bar: float) -> Result:
-    """Put every row to the index."""
+    """Query the index with every row."""
     matches = [index.resolve(row.text, chemical=row.chemical) for row in rows]
     wrong = judged(rows, matches)
     return Result(name, len(rows), sum(map(is_hit, matches)), len(rows) - len(wrong), bar, wrong)
@@ -60,12 +60,12 @@ def _languages() -> list[tuple[str, list[Row]]]:
 
 
 def sets(misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> Iterable[tuple[str, list[Row], float]]:
-    """Name, rows and bar of every set.
+    """Yield name, rows and target of every set.
 
     Args:
-        misspellings: how many with one error, and as many again with two.
-        seed: for what is generated.
-        others: names of real chemicals, by their letters, that a misspelling must not be.
+        misspellings: number of misspellings with one error, and as many with two.
+        seed: for the generated sets.
+        others: names of real chemicals, by their letters, that a misspelling must not equal.
     """
     committed: list[tuple[str, str, float]] = [
         ("synonyms", "synonyms and brands", NAMES_BAR),
@@ -93,5 +93,5 @@ def sets(misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> 
 
 
 def measure(index: SubstanceIndex, misspellings: int, seed: int, others: frozenset[str] = frozenset()) -> list[Result]:
-    """Every set put to the index."""
+    """Query the index with every set."""
     return [ask(index, name, rows, bar) for name, rows, bar in sets(misspellings, seed, others)]

@@ -1,4 +1,4 @@
-"""The recall sets of `benchmarks/substance_sets`, and whether an answer of the index is the one a row asks for."""
+"""Recall sets of `benchmarks/substance_sets`, and the judgement of an answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 
 from features.substances import Match
 
-#: Where the sets lie; `README.md` there says how each was made.
+#: Folder of the sets; its `README.md` describes how each was made.
 FOLDER: Final = Path(__file__).with_name("substance_sets")
-#: Values of ``expected`` that are no name of a substance.
+#: Values of ``expected`` that are no substance names.
 CLASS: Final = "class"
 NONE: Final = "none"
 MENTION: Final = "mention"
@@ -22,7 +22,7 @@ _ONE_PARENT: Final = {
     "4-Piperidone hydrochloride": "4-Piperidone",
     "4-Piperidone monohydrate hydrochloride": "4-Piperidone",
 }
-# Column of a class row -> (jurisdiction, how the identifier of the definition says what it is about).
+# Column of a class row -> (jurisdiction, part of the definition's identifier).
 _CLASSES: Final = {
     "us": ("US", "fentanyl"),
     "cn": ("CN", "fentanyl"),
@@ -34,15 +34,16 @@ _FIELDS: Final = frozenset({"chemical", "description"})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One text and what is to be found in it.
+    """One text and its expected answer.
 
     Attributes:
         text: as declared.
-        chemical: whether it stands in a field for chemicals.
+        chemical: whether it is from a field for chemicals.
         expected: name of the substance, or `CLASS`, `NONE`, `MENTION`.
-        note: how the text came about or why it is expected to be so.
-        classes: for `CLASS`, what each definition is expected to say (``us``, ``cn``, ``gb``, ``precursor`` -> ``met`` or
-            ``no``); what is absent is not judged.
+        note: origin of the text or reason for the expectation.
+        classes: for `CLASS`, the expected result of each definition (``us``, ``cn``, ``gb``, ``precursor`` -> ``met``
+            or
+            ``no``); absent ones are not judged.
     """
 
     text: str
@@ -53,10 +54,10 @@ class Row:
 
 
 def read(name: str) -> list[Row]:
-    """Rows of ``<name>.csv``.
+    """Return the rows of ``<name>.csv``.
 
     Raises:
-        ValueError: a row has an unknown field or lacks its text; file, line and value are named.
+        ValueError: a row has an unknown field or lacks its text; the message names file, line and value.
     """
     path = FOLDER / f"{name}.csv"
     rows = []
@@ -72,17 +73,17 @@ def read(name: str) -> list[Row]:
 
 
 def same_substance(found: str, expected: str) -> bool:
-    """Whether two names of the reference table stand for one parent."""
+    """Return whether two names of the reference table have one parent."""
     return _ONE_PARENT.get(found, found) == _ONE_PARENT.get(expected, expected)
 
 
 def is_hit(match: Match | None) -> bool:
-    """Whether a watched substance was found to be declared."""
+    """Return whether the match declares a watched substance."""
     return match is not None and match.hit
 
 
 def problem(row: Row, match: Match | None) -> str:
-    """What is wrong with the answer, in a few words; empty where it is right."""
+    """Return the problem of the answer in a few words; empty if it is right."""
     if row.expected in (NONE, MENTION):
         return f"hit: {match.kind}, {match.substance}" if match is not None and match.hit else ""
     if match is None:
@@ -104,17 +105,17 @@ def _class_problem(row: Row, match: Match) -> str:
 
 
 def class_result(match: Match, column: str) -> str:
-    """``met``, ``possible`` or ``no``: the answer of the definitions that a column of the class rows is about."""
+    """Return ``met``, ``possible`` or ``no`` for the definitions of a column of the class rows."""
     jurisdiction, about = _CLASSES[column]
     results = {each.result for each in match.classes if each.jurisdiction == jurisdiction and about in each.definition}
     return "met" if "met" in results else "possible" if results else "no"
 
 
 def share(right: int, of: int) -> float:
-    """Part of a whole, 1 for an empty whole."""
+    """Return a fraction, 1 for an empty whole."""
     return right / of if of else 1.0
 
 
 def judged(rows: Sequence[Row], matches: Sequence[Match | None]) -> list[tuple[Row, str]]:
-    """Rows answered wrongly, with what is wrong."""
+    """Return wrongly answered rows with the problem."""
     return [(row, wrong) for row, match in zip(rows, matches, strict=True) if (wrong := problem(row, match))]

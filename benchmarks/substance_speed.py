@@ -1,6 +1,6 @@
-"""How long the index takes over a text, how much memory it holds, and what its start costs.
+"""Time per text, memory and start-up cost of the substance index.
 
-The texts are gathered here; they are timed in a process of its own, bound to one core, that holds the index and nothing else.
+The texts are gathered here and timed in a separate process, bound to one core, that contains only the index.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-#: Bars: medians in microseconds, megabytes.
+#: Targets: medians in microseconds, megabytes.
 REPEATED_US_BAR: Final = 50.0
 UNSEEN_US_BAR: Final = 2_000.0
 RESIDENT_MB_BAR: Final = 500.0
 REPEATED: Final = "repeated"
 ASKING: Final = ", asking OPSIN"
 _MANIFEST_ROWS: Final = 20_000
-# The cache of the index holds that many texts; so few are still in it the second time.
+# The cache of the index holds more texts than this, so that they are still in it the second time.
 _REPEATED_TEXTS: Final = 5_000
 
 
 def in_child(count: int, seed: int) -> dict[str, Any]:
-    """Gathers ``count`` different texts of each kind and measures in a fresh process: see `measure` for what comes back."""
+    """Gather ``count`` distinct texts of each kind and measure in a fresh process; see `measure` for the result."""
     command = [sys.executable, "-m", "benchmarks.substance_speed"]
     asked = json.dumps(gather(count, seed))
     return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=asked).stdout))
 
 
 def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
-    """Name of a kind of text -> whether it stands in a field for chemicals, and at most ``count`` different texts."""
+    """Return kind of text -> whether it is from a field for chemicals, and at most ``count`` distinct texts."""
     from benchmarks.substance_false_hits import unii_names
     from benchmarks.substance_rows import read
     from benchmarks.substance_writings import smiles
@@ -54,10 +54,11 @@ def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
 
 
 def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
-    """Times in microseconds, memory in megabytes, start-up in seconds.
+    """Return times in microseconds, memory in megabytes, start-up in seconds.
 
     Returns:
-        ``start_s`` (stage -> seconds), ``times`` (kind of text, those that ask OPSIN apart -> texts, p50, p90, p99),
+        ``start_s`` (stage -> seconds), ``times`` (kind of text, with those that use OPSIN apart -> texts, p50, p90,
+        p99),
         ``resident_mb`` (Python with the index, Python after all texts, java).
     """
     if hasattr(os, "sched_setaffinity"):
@@ -99,7 +100,7 @@ def _opsin() -> Any:
 
 
 def _each(index: Any, texts: list[str], *, chemical: bool) -> dict[bool, list[float]]:
-    """Microseconds of each text, by whether OPSIN was asked."""
+    """Return microseconds of each text, by whether OPSIN was used."""
     measured: dict[bool, list[float]] = {False: [], True: []}
     opsin = _opsin()
     for text in texts:
@@ -118,7 +119,7 @@ def _summary(values: list[float]) -> dict[str, float]:
 
 
 def _resident_mb(pid: int) -> float:
-    """Resident memory of a process, from the kernel's account; 0 where there is none."""
+    """Return the resident memory of a process as reported by the kernel; 0 if it reports none."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return 0.0

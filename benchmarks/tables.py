@@ -12,7 +12,7 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures with a heading; the first column names the row. ``note`` says what they mean."""
+    """Figures with a heading; the first column names the row. ``note`` explains them."""
 
     title: str
     columns: tuple[str, ...]
@@ -25,7 +25,7 @@ class Table:
                 raise ValueError(f"{self.title}: {len(self.columns)} columns, got the row {row}.")
 
     def show(self, console: Console) -> None:
-        """Print it."""
+        """Print the table."""
         drawn = rich.table.Table(title=self.title, title_justify="left", title_style="bold", header_style="")
         for number, name in enumerate(self.columns):
             drawn.add_column(Text(name), justify="right" if number else "left", overflow="fold")
@@ -37,7 +37,7 @@ class Table:
         console.print()
 
     def markdown(self) -> str:
-        """Heading, note and table."""
+        """Return heading, note and table in Markdown."""
 
         def line(cells: Sequence[str]) -> str:
             return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
@@ -48,7 +48,7 @@ class Table:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, thousands marked; ``-`` for none."""
+    """Return three significant digits with thousands separators; ``-`` for None."""
     if value is None or value != value:
         return "-"
     size = abs(value)
@@ -59,10 +59,10 @@ def number(value: float | None) -> str:
 
 
 def times(value: float | None) -> str:
-    """A ratio: ``3.2x``."""
+    """Return a ratio: ``3.2x``."""
     return "-" if value is None else f"{number(value)}x"
 
 
 def share(value: float) -> str:
-    """A share of 1 in percent."""
+    """Return a fraction in percent."""
     return f"{100 * value:.1f} %"

@@ -1,1 +1,1 @@
-"""The champion behind general model servers: what a competent user of each would write, and how they are run side by side."""
+"""The champion behind general model servers, written as a competent user of each would, and a runner for all of them."""

@@ -1,4 +1,4 @@
-"""Which servers are measured, how each is started, and how a request to it looks."""
+"""The measured servers: how each is started, and the form of its requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS: Final = "Tidewaiter"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What there is to ask with: shipments, and rows of feature numbers."""
+    """Input for requests: shipments, and rows of features."""
 
     shipments: Sequence[Record]
     numbers: Sequence[list[float]]
@@ -29,12 +29,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A server and what it is given.
+    """A server and its input.
 
     Attributes:
         given: ``manifests`` or ``numbers``.
-        command: how it is started, given the scratch folder, which holds the MLflow models, and a port.
-        requests: makes the requests.
+        command: its command, given the scratch folder, which contains the MLflow models, and a port.
+        requests: builds the requests.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Kind:
         return "".join(letter if letter.isalnum() else "-" for letter in f"{self.name} {self.given}".lower())
 
     def start(self, scratch: Path, bundle: Path) -> Running:
-        """Start it on a free port; its files and its output go to ``scratch``."""
+        """Start it on a free port; its files and output go to ``scratch``."""
         port = free_port()
         environment = {
             BUNDLE: str(bundle),
@@ -71,7 +71,7 @@ class Kind:
 
 
 def program(name: str) -> str:
-    """A program of this Python's environment."""
+    """Return the path of a program in this Python's environment."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -115,7 +115,7 @@ def _flat(asked: Asked) -> Requests:
     return Requests.post("/invocations", [json.dumps({"dataframe_records": each}).encode() for each in rows])
 
 
-#: The service first; the others as they come.
+#: The service first, then the others.
 KINDS: Final = (
     Kind(OURS, "manifests", _ours, _post("/v1/score", lambda one: one)),
     Kind("MLflow, signature", "manifests", _mlflow("records"), _post("/invocations", lambda one: {"inputs": [one]})),

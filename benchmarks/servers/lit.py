@@ -1,6 +1,6 @@
 """LitServe: ``python -m benchmarks.servers.lit manifests|numbers BATCH PORT``.
 
-One process that speaks HTTP and one with the model, which is the least that LitServe has.
+One process for HTTP and one with the model, the minimum of LitServe.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import litserve
 
 from benchmarks.servers.work import Manifests, Numbers
 
-#: Seconds that a request may wait for others to be scored with.
+#: Seconds that a request may wait for others in its batch.
 _BATCH_TIMEOUT: Final = 0.002
 
 
 class Api(litserve.LitAPI):  # type: ignore[misc]
-    """A request in, its risk out; several at a time where requests are batched."""
+    """Scores one request, or several at a time if requests are batched."""
 
     def predict(self, x: Any) -> Any:
         return self.risks(x) if self.max_batch_size > 1 else self.risks([x])[0]
@@ -27,7 +27,7 @@ class Api(litserve.LitAPI):  # type: ignore[misc]
         return {"risk": output}
 
     def risks(self, requests: Sequence[Any]) -> list[float]:
-        """The risk of each request."""
+        """Return the risk of each request."""
         raise NotImplementedError
 
 
@@ -42,7 +42,7 @@ class ManifestApi(Api):
 
 
 class NumbersApi(Api):
-    """``{"values": [...]}``, ready-made feature numbers."""
+    """``{"values": [...]}``, precomputed features."""
 
     def setup(self, device: str) -> None:
         self._work = Numbers()
@@ -52,11 +52,11 @@ class NumbersApi(Api):
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     kind, batch, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     api_of = {"manifests": ManifestApi, "numbers": NumbersApi}[kind]
     api = api_of(api_path="/score", max_batch_size=batch, batch_timeout=_BATCH_TIMEOUT if batch > 1 else 0.0)
-    # Their fast queue is for short requests at high rates, and takes less here too.
+    # LitServe's fast queue is for short requests at high rates, and is faster here too.
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, fast_queue=True)
     server.run(host="127.0.0.1", port=port, num_api_servers=1, generate_client_file=False, log_level="warning")
 

@@ -1,6 +1,6 @@
-"""MLflow's pyfunc, given manifests as flat columns, one row a goods item.
+"""MLflow's pyfunc with manifests as flat columns, one row per goods item.
 
-As the model that training registers, with one history for all requests instead of a fresh copy for each call.
+It equals the model that training registers, except for one history for all requests instead of a fresh copy per call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.registry.pyfunc_model import frame_columns
 
 
 class ColumnModel(PythonModel):
-    """Risks of the shipments of a frame."""
+    """Returns the risks of the shipments of a frame."""
 
     def load_context(self, context: Any) -> None:
         self._work = Manifests(context.artifacts["bundle"])

@@ -1,4 +1,4 @@
-"""MLflow's pyfunc, given ready-made feature numbers."""
+"""MLflow's pyfunc with precomputed features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.servers.work import Numbers
 
 
 class NumbersModel(PythonModel):
-    """Risks of the rows of a matrix."""
+    """Returns the risks of the rows of a matrix."""
 
     def load_context(self, context: Any) -> None:
         self._work = Numbers(context.artifacts["bundle"])

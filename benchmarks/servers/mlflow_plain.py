@@ -1,4 +1,4 @@
-"""MLflow's pyfunc without a signature, given manifests as nested records in a frame."""
+"""MLflow's pyfunc without a signature, with manifests as nested records in a frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.servers.work import Manifests
 
 
 class PlainModel(PythonModel):
-    """Risks of the shipments of a frame, one row each."""
+    """Returns the risks of the shipments of a frame, one row each."""
 
     def load_context(self, context: Any) -> None:
         self._work = Manifests(context.artifacts["bundle"])

@@ -1,4 +1,4 @@
-"""MLflow's pyfunc with type hints, given manifests as nested records; the hints give it a signature."""
+"""MLflow's pyfunc with type hints, with manifests as nested records; the hints give it a signature."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.servers.work import Manifests
 
 
 class RecordModel(PythonModel):
-    """Risks of the shipments of a list."""
+    """Returns the risks of the shipments of a list."""
 
     def load_context(self, context: Any) -> None:
         self._work = Manifests(context.artifacts["bundle"])

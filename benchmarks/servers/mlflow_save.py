@@ -1,4 +1,4 @@
-"""The champion as MLflow models, in every way that the benchmark serves it."""
+"""The champion as MLflow models, in every form that the benchmark serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-#: Name of a model -> its code and whether it has a signature.
+#: Name of a model -> its code, and whether it has a signature.
 MODELS: Final = {
     "records": ("mlflow_records", True),
     "plain": ("mlflow_plain", False),
@@ -19,9 +19,9 @@ MODELS: Final = {
 
 
 def save(bundle: Path, folder: Path) -> None:
-    """Each of `MODELS` into a folder of its name."""
+    """Save each of `MODELS` into a folder of its name."""
     os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    # Advice about examples and hints, which is not for who only measures.
+    # MLflow's advice about examples and hints is irrelevant for a measurement.
     with warnings.catch_warnings(), Path(os.devnull).open("w") as nothing, contextlib.redirect_stderr(nothing):
         warnings.simplefilter("ignore")
         import mlflow

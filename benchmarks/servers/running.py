@@ -1,4 +1,4 @@
-"""Servers as processes: each in a session of its own, held still while another is measured, and ended for certain."""
+"""Servers as processes: each in its own session, suspended while another is measured, and reliably ended."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import IO, Final, NamedTuple
 
 from benchmarks.client import Answer, connect
 
-#: Seconds a server has to answer for the first time. Some import for ten seconds and more.
+#: Seconds until a server's first answer. Some import for ten seconds and more.
 _PATIENCE = 120.0
 #: Seconds between two attempts.
 PAUSE: Final = 0.02
-#: Seconds it has to end when it is told to.
+#: Seconds for an orderly end.
 _GRACE = 10.0
 
 
 class NotServing(RuntimeError):
-    """A server ended, or did not answer in time; holds the end of what it printed."""
+    """A server ended, or did not answer in time; contains the end of its output."""
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -46,11 +46,11 @@ class Running:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        """Start it; `wait` waits until it answers.
+        """Start the server; `wait` waits until it answers.
 
         Args:
-            log: where its output goes.
-            folder: where it runs; it may leave files there.
+            log: file for its output.
+            folder: its working directory, in which it may leave files.
         """
         self.name, self.port, self._log = name, port, log
         self._output: IO[bytes] = log.open("wb")
@@ -66,7 +66,7 @@ class Running:
         )
 
     def wait(self, request: bytes, patience: float = _PATIENCE) -> float:
-        """Seconds from its start until it answered ``request`` with 200.
+        """Return the seconds from its start until it answered ``request`` with 200.
 
         Raises:
             NotServing: it did not.
@@ -89,17 +89,17 @@ class Running:
         raise NotServing(f"{self.name} did not answer within {patience:.0f} s ({told}):\n{self._tail()}")
 
     def hold(self) -> None:
-        """Let it do nothing until `go_on`."""
+        """Suspend it until `go_on`."""
         self._signal(signal.SIGSTOP)
-        # The signals are only on their way yet.
+        # The signals take effect with a delay.
         _until(lambda: not any(state.runs for state in map(_state, self._members()) if state))
 
     def go_on(self) -> None:
-        """End `hold`."""
+        """Resume it after `hold`."""
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it with all its processes; once more does nothing."""
+        """End it with all its processes. A second call does nothing."""
         if self._output.closed:
             return
         members = self._members()
@@ -107,7 +107,7 @@ class Running:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_GRACE)
-        # Whatever is left of it, also when it ended by itself; a number may belong to another process by now.
+        # Include remaining processes if it ended by itself; its number may now belong to another process.
         members |= self._members()
         left = {pid for pid, began in members.items() if (state := _state(pid)) is not None and state.began == began}
         for pid in left:
@@ -119,7 +119,7 @@ class Running:
         self._output.close()
 
     def resident_mb(self) -> float:
-        """Resident memory of its processes in megabytes; 0 where the system does not tell."""
+        """Return the resident memory of its processes in megabytes; 0 if the system does not report it."""
         pages = 0
         for pid in self._members():
             with contextlib.suppress(OSError):
@@ -127,18 +127,18 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def cpu_s(self) -> float:
-        """Processor seconds that its processes have used, those that ended left out; 0 where the system does not tell."""
+        """Return the processor seconds of its running processes; 0 if the system does not report them."""
         ticks = sum(state.ticks for state in map(_state, self._members()) if state)
         return ticks / os.sysconf("SC_CLK_TCK")
 
     @property
     def pids(self) -> set[int]:
-        """Its processes by number."""
+        """Return the ids of its processes."""
         return set(self._members())
 
     def _members(self) -> dict[int, int]:
-        """Its processes by number, with when they began: what descends from it, and its session, which children without a
-        parent stay in. Itself alone where the system does not tell.
+        """Return the ids of its processes with their start times: its descendants and its session, in which orphans
+        stay. Itself alone if the system does not report them.
         """
         own = self._process.pid
         states = {state.pid: state for state in map(_state, _all_processes()) if state is not None}
@@ -158,7 +158,7 @@ class Running:
 
 
 def _until(happened: Callable[[], bool], seconds: float = 2.0) -> None:
-    """Wait for what signals do, for a while."""
+    """Wait a limited time for the effect of a signal."""
     until = time.perf_counter() + seconds
     while not happened() and time.perf_counter() < until:
         time.sleep(0.001)
@@ -178,9 +178,9 @@ def _all_processes() -> Iterator[int]:
 
 
 def _state(pid: int) -> _State | None:
-    """What /proc tells of a process; None once it has ended."""
+    """Return the state of a process from /proc; None if it has ended."""
     try:
-        # The name, in brackets, may hold spaces.
+        # The name, in brackets, may contain spaces.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
@@ -192,7 +192,7 @@ def _state(pid: int) -> _State | None:
 
 @contextlib.contextmanager
 def stopping(running: Sequence[Running] = ()) -> Iterator[list[Running]]:
-    """End these, and those added to the list, whatever happens."""
+    """End these servers, and those added to the list, on leaving the block."""
     started = list(running)
     try:
         yield started

@@ -1,4 +1,4 @@
-"""A server that answers anything at once, to see what the client alone can do: ``python -m benchmarks.servers.trivial PORT``."""
+"""A server that answers immediately, to measure the client alone: ``python -m benchmarks.servers.trivial PORT``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 
 class Anything(asyncio.Protocol):
-    """Answers each whole request without reading it."""
+    """Answers each complete request without reading it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are asyncio's by what they do, not by their class.
+        # uvloop's transports behave like asyncio's but are of another class.
         self._transport = cast("asyncio.Transport", transport)
         self._data = b""
 
@@ -30,13 +30,13 @@ class Anything(asyncio.Protocol):
 
 
 async def serve(port: int) -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     server = await asyncio.get_running_loop().create_server(Anything, "127.0.0.1", port)
     await server.serve_forever()
 
 
 def main() -> None:
-    """On the event loop that the service uses."""
+    """Serve on the event loop that the service uses."""
     import uvloop
 
     uvloop.run(serve(int(sys.argv[1])))

@@ -1,6 +1,6 @@
-"""The work that every general server does for a request, so that they differ in nothing but the server.
+"""The work that every general server does for a request, so that they differ only in the server.
 
-It is less than the service's: the risk alone, without lanes, reasons, warnings and substances.
+It is less than the service's: only the risk, without lanes, reasons, warnings and substances.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ BUNDLE: Final = "BENCHMARK_BUNDLE"
 
 
 class Manifests:
-    """Raw manifests in, risks out. Threads may share one."""
+    """Scores raw manifests. Threads may share one."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self._model = load(folder or os.environ[BUNDLE])
         self._history = cast("History", LiveHistory(self._model.history.copy()))
 
     def of_records(self, records: Sequence[object]) -> list[float]:
-        """Risk of each shipment, given as parsed JSON."""
+        """Return the risk of each shipment, given as parsed JSON."""
         read = [read_record(record) for record in records]
         return self._of_table(ManifestTable.from_records(read, receipt=int(time.time())))
 
     def of_columns(self, columns: dict[str, Coded], rows: int) -> list[float]:
-        """Risk of each shipment, given as flat columns of goods items."""
+        """Return the risk of each shipment, given as flat columns of goods items."""
         return self._of_table(ManifestTable.from_columns(columns, rows).accepted())
 
     def _of_table(self, table: ManifestTable) -> list[float]:
@@ -51,7 +51,7 @@ class Manifests:
 
 
 class Numbers:
-    """Ready-made feature numbers in, risks out: LightGBM and nothing else."""
+    """Scores precomputed features with LightGBM only."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         import lightgbm as lgb
@@ -60,7 +60,7 @@ class Numbers:
         self._boosters = [lgb.Booster(model_file=file) for file in files]
 
     def of_matrix(self, matrix: Any) -> list[float]:
-        """Risk of each row of features."""
+        """Return the risk of each row of features."""
         rows: FloatArray = np.atleast_2d(np.asarray(matrix, dtype=np.float64))
         heads = [np.asarray(one.predict(rows, raw_score=True, num_threads=1)) for one in self._boosters]
         return [float(risk) for risk in probability(combine(np.stack(heads, axis=1)))]

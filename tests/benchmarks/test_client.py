@@ -19,7 +19,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server:
-    """Answers each request with ``answers`` in turn, in the pieces given, and keeps what it was sent."""
+    """Answers each request with ``answers`` in turn, in the given pieces, and records the requests."""
 
     def __init__(self, *answers: list[bytes]) -> None:
         self.answers = answers or ([OK],)
@@ -78,12 +78,12 @@ def serving(*answers: list[bytes]) -> Iterator[Server]:
         [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: y\r\n\r\n"],
     ],
 )
-def test_an_answer_is_whole_with_its_last_byte_and_not_before(pieces: list[bytes]) -> None:
+def test_an_answer_is_complete_with_its_last_byte(pieces: list[bytes]) -> None:
     answer = Answer()
     assert [answer.feed(piece) for piece in pieces] == [False] * (len(pieces) - 1) + [True]
 
 
-def test_an_answer_other_than_200_is_an_error_that_holds_it() -> None:
+def test_an_answer_other_than_200_is_an_error_that_contains_it() -> None:
     with pytest.raises(BadAnswer, match="no such model"):
         Answer().feed(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 13\r\n\r\nno such model")
 
@@ -93,7 +93,7 @@ def test_an_answer_without_an_end_is_an_error() -> None:
         Answer().feed(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nwhatever")
 
 
-def test_requests_are_sent_in_their_order_from_where_they_start_and_begin_again_at_the_end() -> None:
+def test_requests_are_sent_in_order_and_wrap_around() -> None:
     requests = Requests.post("/score", [f"body {n}".encode() for n in range(5)])
     with serving() as server:
         driven = drive(server.port, requests.items, connections=1, seconds=60, start=3, at_most=7)
@@ -124,7 +124,7 @@ def test_a_refusal_ends_the_load() -> None:
         drive(server.port, Requests.post("/", [b"x"]).items, connections=1, seconds=60)
 
 
-def test_requests_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
+def test_requests_survive_a_file(tmp_path: Path) -> None:
     requests = Requests.post("/score", [b"{}", b'{"a": "\xc3\xa9"}', b""])
     requests.write(tmp_path / "requests.bin")
     assert list(Requests.read(tmp_path / "requests.bin").items) == list(requests.items)
@@ -132,14 +132,14 @@ def test_requests_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
     assert b"Content-Length: 11\r\n" in requests.items[1]
 
 
-def test_ask_gives_the_body() -> None:
+def test_ask_returns_the_body() -> None:
     body = json.dumps({"risk": 0.5}).encode()
     answer = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body]
     with serving(answer) as server, connect(server.port) as connection:
         assert json.loads(ask(connection, Requests.post("/", [b"x"]).items[0])) == {"risk": 0.5}
 
 
-def test_the_client_process_drives_and_tells_errors(tmp_path: Path) -> None:
+def test_the_client_process_drives_and_reports_errors(tmp_path: Path) -> None:
     file = tmp_path / "requests.bin"
     Requests.post("/", [b"1", b"2", b"3"]).write(file)
     refusal = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 5\r\n\r\nwoe!!"

@@ -1,4 +1,4 @@
-"""What figures are told to have been measured on."""
+"""Description of the machine behind the figures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from models.bundle.bundle import load
 from models.bundle.store import champion_dir
 
 
-def test_the_machine_is_told_with_day_cores_and_versions() -> None:
+def test_the_machine_is_described_with_day_cores_and_versions() -> None:
     told = describe(["numpy", "no-such-library"])
     assert re.match(r"\d{4}-\d\d-\d\d, ", told)
     assert f"{os.cpu_count()} cores, Python {platform.python_version()}" in told
     assert told.endswith(f"numpy {version('numpy')}, no-such-library not installed")
 
 
-def test_the_model_is_told_with_its_size() -> None:
+def test_the_model_is_described_with_its_size() -> None:
     model = load(champion_dir())
     told = champion()
     assert f"{model.version} ({model.digest[:12]}): {len(model.heads)} heads" in told

@@ -1,4 +1,4 @@
-"""The page of figures, from figures made up here."""
+"""The page of figures, from invented figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.tables import Table
 
 
 def rounds(*rates: float, p50: float = 0.5, p99: float = 2.0) -> list[dict[str, Any]]:
-    """Rounds in which 1, 8 and 32 connections had one and the same rate."""
+    """Rounds in which 1, 8 and 32 connections had the same rate."""
     one = {"requests": 10, "seconds": 1.0, "p50_ms": p50, "p99_ms": p99, "client_share": 0.1, "sent": 10, "cpu_ms": 0.3}
     return [{n: {**one, "rate": rate} for n in ("1", "8", "32")} for rate in rates]
 
@@ -123,12 +123,12 @@ RESULTS = {"serving": SERVING, "files": FILES, "stages": STAGES, "reason_tables"
 
 
 def cells(table: Table, row: str) -> dict[str, str]:
-    """Column -> cell of one row; of columns with one name the last."""
+    """Column -> cell of one row; for columns with one name, the last."""
     (found,) = [cells for cells in table.rows if cells[0] == row]
     return dict(zip(table.columns, found, strict=True))
 
 
-def test_figures_are_medians_over_rounds_and_ratios_medians_of_ratios_within_a_round() -> None:
+def test_figures_are_medians_over_rounds_and_ratios_are_medians_within_rounds() -> None:
     raw, ready, requests, starting = serving.tables(SERVING)
     assert cells(raw, "Tidewaiter")["/s, 8"] == "2,500"
     assert cells(raw, "BentoML")["/s, 8"] == "1,000"
@@ -143,18 +143,18 @@ def test_figures_are_medians_over_rounds_and_ratios_medians_of_ratios_within_a_r
     assert cells(starting, "start to ready") == {"what": "start to ready", "median": "2.50 s", "longest": "3.00 s"}
 
 
-def test_a_server_that_was_sent_shipments_twice_is_named() -> None:
+def test_a_server_that_received_shipments_twice_is_named() -> None:
     quick = {**SERVING["servers"][1], "sent": 1001}
     note = serving.tables({**SERVING, "servers": [SERVING["servers"][0], quick]})[0].note
     assert "Had to begin again with the shipments: BentoML." in note
 
 
-def test_a_file_is_held_against_the_floor_of_its_own_round() -> None:
+def test_a_file_is_compared_with_the_lower_bound_of_its_own_round() -> None:
     formats, growth = files.tables(FILES)
     row = cells(formats, "csv")
     assert row["rows/s"] == "50,000"
     assert row["floor"] == "100,000"
-    # 0.5, 0.9 and 0.7 of the floor.
+    # 0.5, 0.9 and 0.7 of the lower bound.
     assert row["of floor"] == "0.70"
     assert row["by LightGBM"] == "50,000"
     assert row["ahead"] == "4.00x"
@@ -167,7 +167,7 @@ def test_a_file_is_held_against_the_floor_of_its_own_round() -> None:
     }
 
 
-def test_a_stage_has_its_share_of_the_time_it_was_measured_in() -> None:
+def test_a_stage_has_its_share_of_the_measured_time() -> None:
     (table,) = stages.tables(STAGES)
     assert [row[0] for row in table.rows] == [
         "parse JSON",
@@ -181,7 +181,7 @@ def test_a_stage_has_its_share_of_the_time_it_was_measured_in() -> None:
     assert table.rows[0] == ("parse JSON", "10.0", "10.0 %", "", "", "", "")
 
 
-def test_what_a_file_takes_beyond_its_floor_is_accounted_for_to_the_last_stage() -> None:
+def test_the_time_above_the_lower_bound_is_assigned_to_stages() -> None:
     spent = {
         "reader": 4.0,
         "history, keys": 2.0,
@@ -200,7 +200,7 @@ def test_what_a_file_takes_beyond_its_floor_is_accounted_for_to_the_last_stage()
     assert told["in all"] == ("16.0", "", "5.33x")
 
 
-def test_growth_is_told_as_a_multiple_of_the_first() -> None:
+def test_growth_is_a_multiple_of_the_first_figure() -> None:
     items, _, unknown, batch, sizes = scaling.tables(SCALING)
     assert items.rows[-1] == ("200", "5,000", "25.0x")
     assert unknown.rows[-1][0] == "25%"
@@ -208,14 +208,14 @@ def test_growth_is_told_as_a_multiple_of_the_first() -> None:
     assert sizes.rows[0] == ("the champion: 875 trees", "3", "50.0", "12.0")
 
 
-def test_contributions_are_held_against_the_reference_on_as_many_rows() -> None:
+def test_contributions_are_compared_with_the_reference_on_as_many_rows() -> None:
     champion, large = reason_tables.tables(REASONS)
     assert champion.rows[0] == ("Tidewaiter (kernels)", "1", "10.0", "50.0x", "3e-14")
     assert champion.rows[2][3] == "9.00x"
     assert [row[0] for row in large.rows] == ["Tidewaiter (kernels)", "LightGBM pred_contrib"]
 
 
-def test_every_bar_says_whether_it_is_met() -> None:
+def test_every_target_states_whether_it_is_met() -> None:
     told = {row[0]: row[1:] for row in bars.table(RESULTS).rows}
     assert told["p50, natural repetition"] == ("at most 1 ms", "0.500 ms", "yes")
     assert told["p50, texts never seen"] == ("at most 3 ms", "3.50 ms", "**no**")
@@ -233,7 +233,7 @@ def test_every_bar_says_whether_it_is_met() -> None:
     assert told["cost a row of 10,000,000 rows, of 100,000"] == ("at most 1.1 x", "1.15 x", "**no**")
 
 
-def test_a_bar_without_its_figure_is_not_measured() -> None:
+def test_a_target_without_its_figure_is_not_measured() -> None:
     short = {**FILES, "scaling": FILES["scaling"][:1]}
     told = {row[0]: row[1:] for row in bars.table({**RESULTS, "files": short}).rows}
     assert told["contributions of 1, of pred_contrib, large"] == ("at least 10 x", "80.0 x", "yes")
@@ -242,7 +242,7 @@ def test_a_bar_without_its_figure_is_not_measured() -> None:
     assert told["memory of 10,000,000 rows"] == ("at most 700 MB", "-", "not measured")
 
 
-def test_the_page_has_every_table_and_says_how_it_was_made() -> None:
+def test_the_page_has_every_table_and_states_how_it_was_made() -> None:
     page = report.render(RESULTS)
     assert page.startswith(
         "# Performance\n\nMeasured on 2026-11-25, some machine.\n\nModel: a model of some size.\n\n## Against the bars\n"
@@ -256,7 +256,7 @@ def test_the_page_has_every_table_and_says_how_it_was_made() -> None:
     assert "orders of magnitude at most: Files.**" in report.render({**RESULTS, "files": {**FILES, "size": "quick"}})
 
 
-def test_figures_that_were_not_taken_are_named(tmp_path: Path) -> None:
+def test_missing_figures_are_named(tmp_path: Path) -> None:
     for name in report.PARTS:
         if name != "stages":
             (tmp_path / f"{name}.json").write_text(json.dumps({}), encoding="utf-8")

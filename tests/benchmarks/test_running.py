@@ -1,4 +1,4 @@
-"""Processes of servers are held, let go and ended, with all that they started."""
+"""Processes of servers are suspended, resumed and ended with their children."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-#: Serves in a child of a child that has made a session of its own, as some servers do.
+#: Serves in a grandchild process with its own session, as some servers do.
 NESTED = """
 import subprocess, sys
 sys.exit(subprocess.Popen([sys.executable, "-m", "benchmarks.servers.trivial", sys.argv[1]], start_new_session=True).wait())
@@ -35,14 +35,14 @@ def server(tmp_path: Path) -> Iterator[Running]:
 
 
 def state(pid: int) -> str:
-    """The kernel's letter for what a process does; ``Z`` also for one that is gone."""
+    """Return the kernel's letter for a process state; ``Z`` also for a process that is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
 
 
-def test_a_server_is_held_and_goes_on_with_its_children_and_ends_with_them(server: Running) -> None:
+def test_a_server_is_suspended_resumed_and_ended_with_its_children(server: Running) -> None:
     assert server.wait(REQUEST) > 0
     pids = server.pids
     assert len(pids) == 2
@@ -56,7 +56,7 @@ def test_a_server_is_held_and_goes_on_with_its_children_and_ends_with_them(serve
     assert {state(pid) for pid in pids} == {"Z"}
 
 
-def test_a_server_that_ends_is_told_with_what_it_printed(tmp_path: Path) -> None:
+def test_a_server_that_ends_is_reported_with_its_output(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no model here')"]
     broken = Running("broken", command, free_port(), tmp_path / "log")
     with stopping([broken]), pytest.raises(NotServing, match=r"broken ended with status 1:\nno model here"):

@@ -1,4 +1,4 @@
-"""Shipments to ask about, and how each server is asked."""
+"""Shipments for requests, and the requests of each server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.substances.chemistry import reads_names
 SHIPMENTS = simulated(60, 3)
 
 
-def test_shipments_are_newer_than_the_history_of_the_model_and_not_of_the_future() -> None:
+def test_shipments_are_newer_than_the_models_history_and_not_in_the_future() -> None:
     table = ManifestTable.from_records([read_record(record) for record in SHIPMENTS])
     told = [problem.field for row in range(table.n_rows) for problem in table.warnings_of_row(row)]
     assert "declared_at" not in told
@@ -37,7 +37,7 @@ def test_a_shipment_as_rows_is_the_same_shipment() -> None:
     assert [shipment_to_json(shipment) for shipment in table.to_shipments()] == SHIPMENTS
 
 
-def test_texts_never_seen_differ_from_shipment_to_shipment_and_by_seed() -> None:
+def test_new_texts_differ_between_shipments_and_seeds() -> None:
     first, second = never_seen(SHIPMENTS, 1), never_seen(SHIPMENTS, 2)
     texts = [item["goods_description"] for part in (first, second) for record in part for item in record["items"]]
     assert len(set(texts)) == len(texts)
@@ -46,11 +46,11 @@ def test_texts_never_seen_differ_from_shipment_to_shipment_and_by_seed() -> None
     assert never_seen(SHIPMENTS, 1, 0.0) == SHIPMENTS
 
 
-def test_words_are_as_many_as_asked() -> None:
+def test_the_requested_number_of_words_is_made() -> None:
     assert len(words(random.Random(1), 7).split()) == 7
 
 
-def test_systematic_names_are_all_different_and_go_to_the_reader_of_names() -> None:
+def test_systematic_names_are_distinct_and_reach_opsin() -> None:
     names = list(systematic_names())
     assert len(set(names)) == len(names) > 1_000
     named = with_names(SHIPMENTS)
@@ -61,7 +61,7 @@ def test_systematic_names_are_all_different_and_go_to_the_reader_of_names() -> N
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
-def test_every_server_gets_one_request_a_shipment_or_row_of_numbers(kind: Kind) -> None:
+def test_every_server_gets_one_request_per_shipment_or_row(kind: Kind) -> None:
     numbers = [[0.5, 1.0], [2.0, 3.0], [4.0, 5.0]]
     requests = kind.requests(Asked(SHIPMENTS, numbers)).items
     assert len(requests) == (len(SHIPMENTS) if kind.given == "manifests" else len(numbers))
@@ -74,6 +74,6 @@ def test_every_server_gets_one_request_a_shipment_or_row_of_numbers(kind: Kind) 
     assert str(4711) in kind.command(Path("scratch"), 4711)
 
 
-def test_the_service_comes_first_and_files_of_servers_do_not_meet() -> None:
+def test_the_service_comes_first_and_servers_have_their_own_files() -> None:
     assert (KINDS[0].name, KINDS[0].given) == (OURS, "manifests")
     assert len({kind.slug for kind in KINDS}) == len(KINDS)

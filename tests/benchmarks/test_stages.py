@@ -18,7 +18,7 @@ from models.bundle.store import champion_dir
 
 
 class Clock:
-    """A clock that only goes when told to."""
+    """A clock that advances on command."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -28,11 +28,11 @@ class Clock:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_is_a_function_that_is_there(stage: str) -> None:
+def test_every_stage_names_an_existing_function(stage: str) -> None:
     assert all(find(target) for target in STAGES[stage]), STAGES[stage]
 
 
-def test_every_stage_is_met_by_requests_or_a_file() -> None:
+def test_every_stage_occurs_in_requests_or_a_file() -> None:
     model = load(champion_dir())
     bodies = [to_json([record]) for record in simulated(60, 3)]
     answered_one_by_one = answered(model, bodies, warm_up=1, unit=1)
@@ -47,12 +47,12 @@ def test_every_stage_is_met_by_requests_or_a_file() -> None:
         assert sum(found["stages"].values()) == pytest.approx(found["timed"])
 
 
-def test_what_is_not_there_is_not_found() -> None:
+def test_a_missing_function_is_not_found() -> None:
     assert find("no.such.module:Thing.name") is None
     assert find("features.table.table:ManifestTable.no_such_method") is None
 
 
-def test_the_time_of_a_stage_is_without_that_of_the_stages_within() -> None:
+def test_the_time_of_a_stage_excludes_nested_stages() -> None:
     clock = Clock()
     watch = Stopwatch(clock)
     with watch.timing("outer"):
@@ -68,7 +68,7 @@ def test_the_time_of_a_stage_is_without_that_of_the_stages_within() -> None:
     assert watch.calls == 4
 
 
-def test_time_counts_also_when_a_stage_fails() -> None:
+def test_time_counts_if_a_stage_fails() -> None:
     clock = Clock()
     watch = Stopwatch(clock)
 
@@ -99,7 +99,7 @@ def test_a_generator_is_timed_step_by_step_and_not_between() -> None:
     assert watch.spent == {"reader": 31}
 
 
-def test_functions_of_every_kind_work_as_before_while_watched_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_of_every_kind_work_while_timed_and_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     class Thing:
         made = 0
 
