@@ -1,1 +1,1 @@
-"""Evaluation: ranking, calibration, slices, baselines and studies."""
+"""Evaluation of models: ranking, calibration, slices, baselines and studies."""

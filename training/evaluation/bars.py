@@ -1,4 +1,4 @@
-"""What a model has to reach in the simulated world, and whether this one does."""
+"""Acceptance bars for a model of the simulated world, and whether a run meets them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.reports.words import estimate_text, labels_text, name_text
 CEILING_RECALL: Final = 0.5
 TREE_OF_CEILING: Final = 0.5
 SHARE_OF_CEILING: Final = 0.90
-#: Misses at 0.5 % inspected over those of a simpler means, by a word in its name.
+#: Highest ratio of misses at 0.5 % inspected, model over baseline. The key is a part of the baseline's name.
 MISSES: Final = {"lightgbm": 0.7, "watch_list": 0.5}
 TOP_RATIO: Final = (0.85, 1.18)
 BIN_RATIO: Final = (0.75, 1.33)
@@ -23,7 +23,7 @@ ORIGINS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: what is ``measured`` and ``wanted``, in words; ``met`` is None where nothing could be measured."""
+    """One acceptance bar with its measured and wanted value as text. ``met`` is None if nothing could be measured."""
 
     name: str
     measured: str
@@ -32,7 +32,7 @@ class Bar:
 
 
 def bars(metrics: Mapping[str, Any]) -> list[Bar]:
-    """The bars for which the figures hold something; an empty list for figures without such sections."""
+    """Return the bars that the metrics allow to judge; without the sections they need, an empty list."""
     found = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
     left_out = part(metrics, "left_out_typologies", "average_ratio")
     if left_out:
@@ -58,7 +58,7 @@ def _bar(
     most: float | None = None,
     whole: bool = False,
 ) -> Bar:
-    """``whole``: the interval must lie within the limits too."""
+    """Compare an estimate with its limits; with ``whole``, its interval must lie within them too."""
     if least is not None and most is not None:
         wanted = f"{least:g} to {most:g}" + (", with its interval" if whole else "")
     else:
@@ -94,7 +94,7 @@ def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
         if most is None or not ratio:
             continue
         bar = _bar(f"Misses at 0.5 % inspected over those of {name_text(name)}", ratio, most=most)
-        # The intervals of the two are apart when the interval of their ratio leaves 1 out.
+        # The model is clearly better if the interval of the ratio lies below 1.
         apart = ratio.get("high") is None or float(ratio["high"]) < 1.0
         found.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
     return found

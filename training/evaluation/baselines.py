@@ -1,7 +1,7 @@
-"""What simpler means achieve on the same split: chance, rules, a small tree, a logistic regression, LightGBM as it comes.
+"""Baselines on the same split: chance, rules, a small tree, logistic regression, and LightGBM with default settings.
 
-Each is fitted on the rows and labels the model was fitted on and answers one score per goods item; a shipment has its
-largest. A model that does not clearly beat them is not worth its complexity.
+Each baseline is fitted on the rows and labels that the model was fitted on. It returns one score per goods item; the
+score of a shipment is the largest of its items. A model that does not clearly beat them is not worth its complexity.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BASELINES: Final = (
     "depth_2_tree",
     "default_lightgbm",
 )
-#: Misses are compared at this share of traffic inspected: the red lane.
+#: Misses are compared at this share of traffic inspected, which is that of the red lane.
 SHARE: Final = 0.005
-#: Standardised features beyond this are outliers, not evidence that grows for ever.
+#: Standardised features are clipped here, so that outliers do not count as ever stronger evidence.
 _CLIP: Final = 8.0
-#: The tree and the regression learn from at most so many rows, all finds among them: enough for some hundred parameters, and
-#: their copies of a million rows would not fit beside the model's.
+#: Row limit for the tree and the regression; all finds are among the rows. This suffices for some hundred parameters,
+#: and copies of a million rows would not fit into memory beside those of the model.
 _MOST_ROWS: Final = 200_000
-#: Texts and references with more distinct values than this are names and numbers of single shipments, not categories.
+#: Texts and references with more distinct values than this identify single shipments and are no categories.
 _MOST_VALUES: Final = 2000
 
 
@@ -49,10 +49,10 @@ def baseline_scores(
     train: Examples, train_table: ManifestTable, test: Floats, test_table: ManifestTable, names: Sequence[str], *,
     seed: int, threads: int, further: Sequence[FurtherField] = (),
 ) -> tuple[dict[str, Floats], dict[str, Any]]:  # fmt: skip
-    """Scores (n,) of the test rows by each of `BASELINES`, and what was chosen (the columns and features they use).
+    """Return the scores (n,) of the test rows per name in `BASELINES`, and the columns and features that were used.
 
-    ``train_table`` holds the very rows of ``train``; ``names`` are those of the matrices' columns; ``further`` are columns
-    of the tables that the manifest has not.
+    ``train_table`` holds the same rows as ``train``; ``names`` are the column names of both matrices; ``further`` are
+    table columns beyond those of the manifest.
     """
     find: Bools = np.asarray(train.find.any(axis=1))
     raw, columns = default_lightgbm(
@@ -74,7 +74,10 @@ def baseline_scores(
 
 
 def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
-    """Rows to learn from and their weights: all, or all finds and an even sample of the others that stands for them."""
+    """Return row indices to learn from, and their weights.
+
+    These are all rows, or all finds and a random sample of the others, weighted for those left out.
+    """
     if len(find) <= _MOST_ROWS:
         return np.arange(len(find)), weight
     share = max(0.0, _MOST_ROWS - int(find.sum())) / int((~find).sum())
@@ -85,7 +88,7 @@ def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
 def depth_2_tree(
     matrix: Floats, find: Bools, weight: Floats, test: Floats, names: Sequence[str], *, seed: int
 ) -> tuple[Floats, list[str]]:
-    """Scores (n,) of the test rows by a tree of depth 2, finds and clean rows balanced, and the features it asks for."""
+    """Return scores (n,) of the test rows by a tree of depth 2, and the features it uses. Classes are balanced."""
     from sklearn.tree import DecisionTreeClassifier
 
     balance = np.where(find, 0.5 / weight[find].sum(), 0.5 / weight[~find].sum()) * weight * len(find)
@@ -105,12 +108,12 @@ def _logistic_regression(matrix: Floats, find: Bools, weight: Floats, test: Floa
 
 
 class _Standardise:
-    """Zero mean, unit variance on the training rows; a missing value becomes the mean, and a flag says so."""
+    """Standardiser fitted on training rows: zero mean, unit variance, missing values set to the mean and flagged."""
 
     def __init__(self, matrix: Floats) -> None:
         present = ~np.isnan(matrix)
         count = np.maximum(present.sum(axis=0), 1)
-        # In place where that is possible: each copy of 200,000 rows takes 300 MB.
+        # Work in place where possible: each copy of 200,000 rows takes 300 MB.
         known = np.where(present, matrix, 0.0)
         self._mean = known.sum(axis=0) / count
         known -= self._mean
@@ -137,12 +140,14 @@ def default_lightgbm(
     train: ManifestTable, find: Bools, weight: Floats, test: ManifestTable, *, seed: int, threads: int,
     further: Sequence[FurtherField] = (),
 ) -> tuple[Floats, list[str]]:  # fmt: skip
-    """Scores (n,) of the test rows by LightGBM with its default settings on the columns as they stand, those of the manifest
-    and ``further`` ones, and the columns used: numbers as numbers, days as days before the declaration, everything else as
-    categories."""
+    """Return scores (n,) of the test rows by LightGBM with default settings on raw columns, and the columns used.
+
+    Raw columns are those of the manifest and the ``further`` ones. Numbers stay numbers, times become days before the
+    declaration, and everything else is categorical.
+    """
     columns = [column for column in _raw_columns(further) if column.tells(train)]
     codes = {column.name: column.codes(train) for column in columns if column.kind == "category"}
-    # Silent, repeatable, and with as many threads as the model has; all else is as it comes.
+    # Only logging, repeatability and the number of threads differ from the defaults.
     settings = {"objective": "binary", "verbosity": -1, "seed": seed, "deterministic": True, "num_threads": threads}
     known = lgb.Dataset(
         np.stack([column.values(train, codes) for column in columns], axis=1),
@@ -158,8 +163,10 @@ def default_lightgbm(
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """A column as it stands. ``kind`` is number, days or category; one that is ``free`` text or a reference is a category only
-    where it has few values."""
+    """A raw column. ``kind`` is number, days or category.
+
+    A ``free`` column holds free text or a reference; it is used as a category only if it has few values.
+    """
 
     name: str
     kind: str
@@ -170,7 +177,7 @@ class _Raw:
         return (table.further(self.name) if self.further else table.text(self.name)).compact()
 
     def tells(self, table: ManifestTable) -> bool:
-        """Whether the column has anything to tell the rows of a table apart by."""
+        """Return whether the column can distinguish rows of the table."""
         if self.kind != "category":
             return self.further or self.name in table.raw
         column = self._text(table)
@@ -181,7 +188,7 @@ class _Raw:
         return {value: code for code, value in enumerate(self._text(table).values)}
 
     def values(self, table: ManifestTable, codes: Mapping[str, Mapping[str, int]]) -> Floats:
-        """(n_rows,) numbers, or codes of categories: NaN where missing or never seen."""
+        """Return numbers or category codes, shape (n_rows,); NaN for missing and unknown values."""
         if self.kind == "category":
             column, known = self._text(table), codes[self.name]
             of_value = np.array([known.get(value, np.nan) for value in column.values], dtype=np.float64)
@@ -207,9 +214,11 @@ def _raw_columns(further: Sequence[FurtherField]) -> list[_Raw]:
 def misses_against(
     ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:  # fmt: skip
-    """Share of the finds that is missed when `SHARE` of traffic is inspected, ours and theirs, and ours over theirs.
+    """Return per baseline the share of finds missed when `SHARE` of traffic is inspected: ours, theirs, and their
+    ratio.
 
-    Scores (n,) of the same shipments; the intervals are of pairs, resampled alike. Too few finds give a reason.
+    ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired bootstrap. Too few
+    finds give a reason instead of a figure.
     """
     find, weight = outcome.any, outcome.weight
     key = f"{SHARE:g}"

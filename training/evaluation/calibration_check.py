@@ -1,7 +1,8 @@
-"""Predicted against observed finds: in the top 1 % of traffic, in bins of the score, and with a tenth of the illicit traffic.
+"""Predicted against observed finds, in the top 1 % of traffic and in bins of the score.
 
-Finds and clean shipments are weighted to the base rate, as in `training.evaluation.metrics`, so what is checked is the form of the
-probabilities: how often they are right among shipments of one score, at the base rate they are stated for.
+Finds and clean shipments are weighted to the base rate, as in `training.evaluation.metrics`. The check therefore
+concerns the shape of the probabilities: how often they are right among shipments of equal score, at the base rate
+that they are stated for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 TOP_SHARE: Final = 0.01
-#: A ratio of 200 finds is known to within 14 %, so that a bin off by a quarter stands out.
+#: The ratio of a bin with 200 finds is known to within 14 %, so a bin that is off by a quarter stands out.
 BIN_FINDS: Final = 200
 MOST_BINS: Final = 10
 
@@ -28,10 +29,11 @@ MOST_BINS: Final = 10
 def calibration_check(
     log_odds: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Ratios of predicted to observed finds of n shipments with ``log_odds`` (n,) at ``base_rate``, as JSON values.
+    """Return ratios of predicted to observed finds as JSON values, for n shipments with ``log_odds`` (n,) at
+    ``base_rate``.
 
-    ``top``: in the `TOP_SHARE` of traffic that scores highest. ``bins``: `MOST_BINS` or fewer, from the highest scores
-    down, each with an equal share of the finds and `BIN_FINDS` of them or more. Too few finds give a reason.
+    ``top`` covers the `TOP_SHARE` of traffic with the highest scores. ``bins`` are at most `MOST_BINS`, from the
+    highest scores down; all have an equal share of the finds, at least `BIN_FINDS`. Too few finds give a reason.
     """
     finds = int(find.sum())
     top: dict[str, Any] = {"share": TOP_SHARE, "predicted": None, "observed": None}
@@ -51,8 +53,12 @@ def calibration_check(
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """Shipments by falling score: probability ``p``, ``find``, weights as finds and as clean ones, all (n,), scaled to traffic
-    at the base rate; ``starts`` are where scores change. The first ``head`` shipments are twice the top share."""
+    """Shipments sorted by falling score.
+
+    Probability ``p``, ``find``, and the weights as finds and as clean shipments have shape (n,) and are scaled to
+    traffic at the base rate. ``starts`` are the positions where the score changes. The first ``head`` shipments cover
+    twice the top share.
+    """
 
     p: Floats
     find: Bools
@@ -72,18 +78,19 @@ class _Ranked:
         of_clean *= (1.0 - base_rate) / of_clean.sum()
         passed = np.cumsum(of_find + of_clean)
         enough = int(np.searchsorted(passed, 2.0 * TOP_SHARE)) + 1
-        # A tie is kept whole; and a sample that falls a little differently still has its top share in the head.
+        # The head includes whole ties, and is twice as long as needed so that resampled shipments keep their top share
+        # in it.
         head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
         return cls(probability(ranked), found, of_find, of_clean, starts.astype(np.int64), head, base_rate)
 
     def cuts(self, count: int) -> Ints:
-        """(count,) where bins with equal shares of the finds begin."""
+        """Return the start positions (count,) of bins with equal shares of the finds."""
         found = np.cumsum(self.find)
         ends = [int(np.searchsorted(found, round(int(found[-1]) * b / count))) + 1 for b in range(1, count)]
         return np.array([0, *ends], dtype=np.int64)
 
     def draws(self, cuts: Ints, resamples: int, seed: int) -> tuple[list[float], list[Floats]]:
-        """Ratios in the top share and per bin, of bootstrap samples."""
+        """Return bootstrap samples of the ratio in the top share, and of the ratio per bin."""
         at = np.flatnonzero(self.find)
         bin_of_find = np.searchsorted(cuts, at, side="right") - 1
         clean_p = self.of_clean * self.p
@@ -108,8 +115,10 @@ class _Ranked:
         return top, bins
 
     def _in_top(self, finds: Floats, clean: Floats) -> tuple[float, float]:
-        """Predicted and observed finds in the top share, from the weights of the head; a tie that lies across the end of the
-        share counts in proportion."""
+        """Return the predicted and the observed finds in the top share, given the weights of the head.
+
+        A tie that crosses the end of the share counts in proportion.
+        """
         starts = self.starts[: int(np.searchsorted(self.starts, len(finds)))]
         traffic = finds + clean
         passed, predicted, observed = (
@@ -121,7 +130,7 @@ class _Ranked:
     def top(self, draws: list[float]) -> dict[str, Any]:
         predicted, observed = self._in_top(self.of_find[: self.head], self.of_clean[: self.head])
         passed = np.cumsum(self.of_find + self.of_clean)
-        # A tie across the end is counted if any of it is inside.
+        # A tie that crosses the end counts if any part of it is inside.
         before = np.concatenate(([0.0], passed[self.starts[1:] - 1])) < TOP_SHARE
         found = int(np.add.reduceat(self.find.astype(np.int64), self.starts)[before].sum())
         out: dict[str, Any] = {"predicted": predicted / TOP_SHARE, "observed": observed / TOP_SHARE, "finds": found}

@@ -1,7 +1,7 @@
 """The ceiling: what the model's family reaches when it learns from the truth and from ten times the data.
 
-How much of that a model reaches that has an office's labels only says how far labels and data hold it back; how much the
-ceiling itself misses is what no manifest shows.
+How much of that a model reaches that has an office's labels only says how far labels and data hold it back; how much
+the ceiling itself misses is what no manifest shows.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def ceiling(
     world: TruthWorld, ours: Floats, outcome: Outcome, *, base_rate: float, seed: int, threads: int,
     candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, say: Say,
 ) -> dict[str, Any]:  # fmt: skip
-    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours`` (n,) of
-    another world's test shipments reach on their ``outcome``.
+    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours``
+    (n,) of another world's test shipments reach on their ``outcome``.
 
     Each is tried where its own words and parties are at home, so the two windows differ; PR-AUCs are compared at the
     prevalence of ours. Too few finds give a reason.

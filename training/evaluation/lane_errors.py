@@ -1,4 +1,4 @@
-"""Errors of the lanes: clean shipments in red by origin and by number of items, and what evening them out would cost."""
+"""Errors of the triage lanes: clean shipments in red by origin and by number of items, and the cost of equal rates."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
 
-#: An origin is a major one from this share of clean traffic on, and a rate is read off at least this many clean
-#: shipments.
+#: An origin is major from this share of clean traffic. A rate needs at least this many clean shipments.
 MAJOR_SHARE: Final = 0.01
 MAJOR_SHIPMENTS: Final = 500
-#: At 0.5 % in red, ten of so many clean shipments are expected there; with fewer, ratios of rates are luck.
+#: At 0.5 % in red, ten of 2,000 clean shipments are expected there; with fewer, ratios of rates are mostly chance.
 RATIO_SHIPMENTS: Final = 2000
-#: Ratios between origins for which the cost is given: the bar, and closer to even.
+#: Ratios between origins to give the cost for: the acceptance bar, and two that are closer to even.
 MAX_RATIOS: Final = (3.0, 2.0, 1.25)
-#: The share of traffic that the red lane is set for, as figures are named by it.
+#: Target share of the red lane, in the form in which metrics name it.
 _RED: Final = f"{RED_SHARE:g}"
-#: Numbers of goods items that are told apart, by the least of each class.
+#: Classes of the number of goods items, and the smallest number of each class.
 _ITEMS: Final = {"1": 1, "2": 2, "3-5": 3, "6+": 6}
 
 
 def lane_shares(scored: Scored, outcome: Outcome) -> dict[str, Any]:
-    """Share of clean traffic and of finds in each lane."""
+    """Return the share of clean traffic and of finds in each lane."""
     if scored.lane is None:
         return {}
     found = outcome.any
@@ -54,7 +53,7 @@ def _mean(values: Bools) -> float:
 
 
 def origin_of(table: ManifestTable) -> list[str | None]:
-    """(n_shipments,) declared origin of each shipment's first item, else its country of export."""
+    """Return per shipment (n_shipments,) the declared origin of its first item, or its country of export."""
     origin, export = table.text("origin_country"), table.text("export_country")
     first = table.first_row
     return [
@@ -64,14 +63,14 @@ def origin_of(table: ManifestTable) -> list[str | None]:
 
 
 def items_of(table: ManifestTable) -> Texts:
-    """(n_shipments,) class of the number of goods items."""
+    """Return per shipment (n_shipments,) the class of its number of goods items."""
     count = np.bincount(table.shipment, minlength=table.n_shipments)
     at = np.searchsorted(np.array(list(_ITEMS.values())), count, side="right") - 1
     return np.array(list(_ITEMS), dtype=object)[at]
 
 
 def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, Any]:
-    """Shares of clean shipments in red and in yellow, per class of the number of items."""
+    """Return the share of clean shipments in red and in yellow, per class of the number of items."""
     if scored.lane is None:
         return {}
     clean = ~outcome.any
@@ -87,8 +86,12 @@ def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, An
 def red_by_origin(
     scored: Scored, outcome: Outcome, origin: Sequence[str | None], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """False-positive rate at the red lane per major origin, the ratio of the largest to the smallest of those with
-    `RATIO_SHIPMENTS` clean shipments, and what recall is left when thresholds per origin hold it down (``cost``)."""
+    """Return the false-positive rate of the red lane per major origin, and the ratio of the largest to the smallest
+    rate.
+
+    The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` is the recall that is left if
+    thresholds per origin limit the ratio.
+    """
     if scored.lane is None:
         return {}
     clean = ~outcome.any
@@ -119,8 +122,10 @@ def red_by_origin(
 
 
 def _ratio_interval(reds: Sequence[Bools], resamples: int, seed: int) -> list[float] | None:
-    """The 95 % interval of the ratio of the largest to the smallest rate. Both are chosen anew in each sample, so that chance
-    alone keeps it above 1."""
+    """Return the 95 % interval of the ratio of the largest to the smallest rate, or None.
+
+    Each bootstrap sample chooses both origins anew, so that chance alone keeps the ratio above 1.
+    """
     rng = np.random.default_rng(seed)
     counts = np.stack([rng.poisson(own.sum(), resamples) / len(own) for own in reds])
     usable = counts.min(axis=0) > 0
@@ -142,8 +147,11 @@ def _major(clean_names: NDArray[np.str_]) -> list[str]:
 
 
 def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
-    """Rates as close to ``rate`` (k,) as may be, no two further apart than ``ratio``, that take as many of the
-    ``shipments`` (k,) as before: all rates are clipped to [low, ratio * low], with the one low that keeps the total."""
+    """Return rates close to ``rate`` (k,) of which no two differ by more than the factor ``ratio``.
+
+    All rates are clipped to [low, ratio * low], where ``low`` keeps the total of the ``shipments`` (k,) that are
+    taken.
+    """
     wanted = float(rate @ shipments)
     low, high = 0.0, float(rate.max())
     for _ in range(60):
@@ -157,7 +165,7 @@ def _cost(
     score: Floats, red: Bools, outcome: Outcome, names: NDArray[np.str_], major: list[str], ratio: float,
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Recall in red with thresholds per origin; origins that are not major keep the common one."""
+    """Return the recall in red with thresholds per origin; origins that are not major keep the common threshold."""
     found = outcome.any
     inside = [names == name for name in major]
     clean = [own & ~found for own in inside]
@@ -167,7 +175,7 @@ def _cost(
     for own, honest, wanted, before in zip(inside, clean, capped_rates(rate, shipments, ratio), rate, strict=True):
         if wanted == before:
             continue
-        # As many of the clean shipments as wanted score at or above the threshold.
+        # Set the threshold so that the wanted number of clean shipments score at or above it.
         kept = round(float(wanted) * int(honest.sum()))
         ranked = -np.sort(-score[honest])
         threshold = ranked[kept - 1] if kept else np.inf

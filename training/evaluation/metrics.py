@@ -1,7 +1,7 @@
-"""Ranking and calibration figures of a scored set of shipments, with intervals, or with the reason why there is none.
+"""Ranking and calibration metrics of scored shipments, with intervals, or a reason if a metric cannot be given.
 
-All figures are weighted. Scores may be tied: inside a tie the order is taken as random, so that a watch-list that
-answers only yes or no is given what it would earn on average, no more.
+All metrics are weighted. Within tied scores the order counts as random, so that a watch-list that answers only yes or
+no gets its average result.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: Shares of traffic that an office may be able to inspect, and false-positive rates.
+#: Shares of traffic that an office may be able to inspect; also used as false-positive rates.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
 FALSE_POSITIVE_RATES: Final = (1e-2, 1e-3, 1e-4)
-#: Prevalences at which the PR-AUC is given too: it depends on the prevalence, and windows differ in theirs.
+#: Prevalences at which the PR-AUC is also given, because it depends on the prevalence and windows differ in theirs.
 PREVALENCES: Final = (1e-3, 1e-5)
 
-#: Below ten finds the 95 % interval of a recall of one half is wider than 0.3 to 0.7: not a figure to act on.
+#: Below ten finds, the 95 % interval of a recall of one half is wider than 0.3 to 0.7, too wide to act on.
 MIN_FINDS: Final = 10
-#: A rate is read off at least this many clean shipments lying beyond the threshold.
+#: A rate needs at least this many clean shipments beyond the threshold.
 MIN_BEYOND: Final = 1.0
 RESAMPLES: Final = 200
-_RESAMPLES_AT_ONCE: Final = 10  # keeps the resampling matrices of a million shipments under 200 MB
+_RESAMPLES_AT_ONCE: Final = 10  # Keeps the resampling matrices of a million shipments under 200 MB.
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval, or ``value=None`` and the reason."""
+    """An estimate with its 95 % interval, or ``value=None`` and the reason."""
 
     value: float | None
     low: float | None = None
@@ -48,7 +48,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Cumulative weight of finds and of clean shipments down the ranking, one step per distinct score, from (0, 0)."""
+    """Cumulative weights of finds and of clean shipments down the ranking, one step per distinct score, from (0, 0)."""
 
     finds: Floats
     clean: Floats
@@ -59,9 +59,9 @@ class Curve:
         return cls(np.concatenate((zero, np.cumsum(finds))), np.concatenate((zero, np.cumsum(clean))))
 
     def pr_auc(self, prevalence: float | None = None) -> float:
-        """Average precision: the sum over steps of (gain in recall) x (precision at the step).
+        """Return the average precision: the sum over steps of (gain in recall) x (precision at the step).
 
-        With ``prevalence``, finds and clean shipments are weighted to that share of finds.
+        With ``prevalence``, finds and clean shipments are reweighted to that share of finds.
         """
         finds, clean = self.finds, self.clean
         if prevalence is not None:
@@ -71,7 +71,7 @@ class Curve:
         return float(np.sum(np.diff(finds) * precision) / finds[-1])
 
     def roc_auc(self) -> float:
-        """P(a find scores above a clean shipment), a tie counting one half."""
+        """Return P(a find scores above a clean shipment); a tie counts one half."""
         above = (self.finds[1:] + self.finds[:-1]) / 2
         return float(np.sum(np.diff(self.clean) * above) / (self.finds[-1] * self.clean[-1]))
 
@@ -79,10 +79,11 @@ class Curve:
         return float(np.interp(rate, self.clean / self.clean[-1], self.finds / self.finds[-1]))
 
     def at_share(self, share: float, base_rate: float) -> tuple[float, float, float]:
-        """Recall, precision at the base rate, and precision in the window, when this share of traffic is inspected.
+        """Return recall, precision at the base rate, and precision in the window, if this share of traffic is
+        inspected.
 
-        Traffic is finds weighted to ``base_rate`` and clean shipments weighted to its complement, so that finds, which
-        are far more frequent in a training set than at the border, do not use up the capacity.
+        Traffic consists of finds weighted to ``base_rate`` and clean shipments weighted to its complement. Finds are
+        far more frequent in a training set than at the border and would otherwise use up the capacity.
         """
         recall_curve = self.finds / self.finds[-1]
         clean_curve = self.clean / self.clean[-1]
@@ -94,10 +95,11 @@ class Curve:
 
 
 class Ranking:
-    """Shipments sorted by falling score, ready to give curves under any weights.
+    """Shipments sorted by falling score, from which curves are computed under any weights.
 
-    ``score`` (n,), ``find`` (n,) and ``weight`` (n,) describe shipments. A score that is NaN ranks last. Neighbours
-    without a find between them become one step: no figure changes, and curves are as short as there are finds.
+    ``score`` (n,), ``find`` (n,) and ``weight`` (n,) describe the shipments. A NaN score ranks last. Neighbours
+    without a find between them are merged into one step: this changes no metric and limits the length of curves to
+    the number of finds.
     """
 
     def __init__(self, score: Floats, find: Bools, weight: Floats | None = None) -> None:
@@ -127,23 +129,25 @@ class Ranking:
         )
 
     def curves(self, times: NDArray[np.uint8]) -> list[Curve | None]:
-        """A curve for each row of ``times`` (k, n), which says how often each shipment counts; None where no find or no
-        clean shipment counts at all."""
+        """Return a curve for each row of ``times`` (k, n), the number of times that each shipment counts.
+
+        The curve is None if no find or no clean shipment counts.
+        """
         taken = times[:, self._order].astype(np.float64)
         finds = np.add.reduceat(taken * self._find_weight, self._starts, axis=1)
         clean = np.add.reduceat(taken * self._clean_weight, self._starts, axis=1)
         return [Curve.of(f, c) if f.any() and c.any() else None for f, c in zip(finds, clean, strict=True)]
 
     def resampled(self, resamples: int, seed: int) -> list[Curve]:
-        """Curves of Poisson bootstrap samples: each shipment counts 0, 1, 2, ... times with mean 1."""
+        """Return curves of Poisson bootstrap samples: each shipment counts 0, 1, 2, ... times with mean 1."""
         drawn = poisson_times(len(self._order), resamples, seed)
         return [curve for times in drawn for curve in self.curves(times) if curve is not None]
 
 
 def poisson_times(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """How often each of ``n`` shipments counts in each bootstrap sample, Poisson with mean 1, some samples at a time.
+    """Yield batches of bootstrap samples: how often each of ``n`` shipments counts, Poisson with mean 1.
 
-    The same ``n`` and ``seed`` give the same samples: what is compared on equal samples is compared in pairs.
+    Equal ``n`` and ``seed`` give equal samples, so that comparisons are paired.
     """
     rng = np.random.default_rng(seed)
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
@@ -152,7 +156,7 @@ def poisson_times(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint
 
 
 def _poisson_table() -> NDArray[np.uint8]:
-    # A table look-up is ten times faster than drawing; each probability is right to within 2**-16.
+    # A table lookup is ten times faster than drawing. Each probability is right to within 2**-16.
     of_count = np.array([math.exp(-1.0) / math.factorial(k) for k in range(10)])
     edges = np.rint(np.cumsum(of_count) * 2**16).astype(np.int64)
     return np.searchsorted(edges, np.arange(2**16), side="right").astype(np.uint8)
@@ -163,7 +167,7 @@ _NO_STEPS: Final = np.zeros(0, dtype=np.int64)
 
 
 def interval(value: float, draws: Sequence[float]) -> Estimate:
-    """A figure with the 95 % interval that its bootstrap ``draws`` span; without draws it has none."""
+    """Return the estimate ``value`` with the 95 % interval of its bootstrap ``draws``; no draws give no interval."""
     if not len(draws):
         return Estimate(value)
     low, high = np.percentile(np.asarray(draws), (2.5, 97.5))
@@ -172,7 +176,7 @@ def interval(value: float, draws: Sequence[float]) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RankingFigures:
-    """What one score earns on one set of labels; `to_json` gives the form that goes into cards and metric files."""
+    """Metrics of one score on one set of labels. `to_json` returns the form used in cards and metrics files."""
 
     shipments: int
     finds: int
@@ -207,7 +211,7 @@ class RankingFigures:
         }
 
     def flat(self) -> dict[str, float]:
-        """Figures under names that a tracking server takes; those without a value are left out."""
+        """Return the metrics that have a value, under names that a tracking server accepts."""
         named = {"pr_auc": self.pr_auc, "roc_auc": self.roc_auc}
         for prevalence, estimate in self.pr_auc_at.items():
             named[f"pr_auc_at_{prevalence:.0e}".replace("-0", "-")] = estimate
@@ -230,10 +234,10 @@ def ranking_figures(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> RankingFigures:
-    """Ranking figures of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
+    """Return ranking metrics of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
 
-    Fewer than `MIN_FINDS` finds, or too little clean traffic beyond a threshold, give a reason instead of a figure.
-    ``resamples=0`` leaves the intervals out.
+    Fewer than `MIN_FINDS` finds, or too little clean traffic beyond a threshold, give a reason instead of a value.
+    ``resamples=0`` leaves out the intervals.
     """
     ranking = Ranking(score, find, weight)
     n = ranking.n_finds + ranking.n_clean
@@ -320,11 +324,11 @@ class ReliabilityBin:
 def reliability(
     probability: Floats, find: Bools, weight: Floats | None = None, *, base_rate: float, most_bins: int = 10
 ) -> list[ReliabilityBin]:
-    """Predicted against observed probability, in bins that hold at least `MIN_FINDS` finds each.
+    """Return predicted against observed probabilities, in bins with at least `MIN_FINDS` finds each.
 
-    ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins are cut along
-    the ranking so that each has an equal share of the finds: a bin's observed log-odds then has the same accuracy
-    wherever it lies. Fewer than `MIN_FINDS` finds, or no clean shipment, give an empty list.
+    ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins follow the
+    ranking and have equal shares of the finds, so that the observed log-odds of all bins are equally accurate. Fewer
+    than `MIN_FINDS` finds, or no clean shipment, give an empty list.
     """
     n_finds = int(find.sum())
     if n_finds < MIN_FINDS or n_finds == len(find):

@@ -1,7 +1,8 @@
-"""Scores of a run's test window, kept small, and what two runs on the same window differ by, shipment by shipment.
+"""Compact scores of a run's test window, and paired differences between two runs on the same window.
 
-Two models that are tried on the same shipments share the luck of the draw: the interval of their difference is narrower
-than the two intervals side by side suggest. For that a run keeps the risk of each shipment beside its outcome.
+Two models that are tested on the same shipments share the sampling error. The interval of their difference is
+narrower than their two separate intervals suggest. A run therefore stores the risk of each shipment beside its
+outcome.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FILE_NAME: Final = "test_scores.npz"
-#: Beyond this number clean shipments are sampled by their key, alike in every run: two megabytes at most.
+#: Above this number, clean shipments are sampled by key, equally in every run. The file stays below 2 MB.
 MOST_SHIPMENTS: Final = 120_000
 RESAMPLES: Final = 200
 
 
 class BadScores(ValueError):
-    """A file of kept scores cannot be read; the message says why."""
+    """A file of stored scores cannot be read; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptScores:
-    """Scores of n shipments: ``key`` (n,) uint64 in rising order, ``score`` (n,) log-odds, and per kind of label ``find``
-    and ``weight`` (n,); ``step`` is how many clean shipments each kept one stands for.
+    """Stored scores of n shipments.
+
+    ``key`` (n,) uint64 is in rising order; ``score`` (n,) are log-odds; ``find`` and ``weight`` (n,) are per kind of
+    label. Each stored clean shipment stands for ``step`` of them.
     """
 
     key: NDArray[np.uint64]
@@ -48,9 +51,10 @@ class KeptScores:
 
     @classmethod
     def of(cls, shipment_ids: list[str | None], scored: Scored, outcomes: Mapping[str, Outcome]) -> KeptScores:
-        """From the ids (n,) of the shipments that ``scored`` and ``outcomes`` are of.
+        """Select the scores to store, given the ids (n,) of the shipments in ``scored`` and ``outcomes``.
 
-        Finds of any kind of label are all kept; of the others every ``step``-th by key, weighted for those left out.
+        All finds of any kind of label are stored, and every ``step``-th of the other shipments by key, weighted for
+        those left out.
         """
         key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
         found = np.zeros(len(key), dtype=np.bool_)
@@ -70,7 +74,7 @@ class KeptScores:
         )
 
     def write(self, path: Path) -> None:
-        """Write 32-bit numbers, compressed."""
+        """Write a compressed file of 32-bit numbers."""
         arrays: dict[str, NDArray[np.generic]] = {
             "key": self.key,
             "score": self.score.astype(np.float32),
@@ -85,7 +89,7 @@ class KeptScores:
 
     @classmethod
     def read(cls, path: Path) -> KeptScores:
-        """Raises `BadScores`."""
+        """Read a file of stored scores; raise `BadScores` if it is damaged."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 kinds = [str(kind) for kind in arrays["kinds"]]
@@ -102,7 +106,7 @@ class KeptScores:
 
 
 def why_unpaired(one: KeptScores | None, other: KeptScores | None) -> str | None:
-    """Why two runs cannot be compared shipment by shipment; None when they can."""
+    """Return the reason why two runs cannot be compared shipment by shipment, or None if they can."""
     if one is None or other is None:
         return "the scores of the test window were not kept by both"
     if not np.array_equal(one.key, other.key):
@@ -120,8 +124,9 @@ def why_unpaired(one: KeptScores | None, other: KeptScores | None) -> str | None
 def paired_differences(
     one: KeptScores, other: KeptScores, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Estimate]:
-    """``other`` minus ``one`` under the flat names of figures, with 95 % intervals of a Poisson bootstrap in which both
-    are given the same shipments. A kind of label with too few finds has none.
+    """Return ``other`` minus ``one`` per flat metric name, with 95 % intervals of a paired Poisson bootstrap.
+
+    Kinds of label with too few finds are left out.
     """
     out: dict[str, Estimate] = {}
     for kind in sorted(one.find.keys() & other.find.keys()):
@@ -144,7 +149,7 @@ def paired_differences(
 
 
 def _difference(one: Curve, other: Curve, base_rate: float) -> Floats:
-    """(1 + shares,) differences of PR-AUC and of recall at each share."""
+    """Return the differences (1 + shares,) of the PR-AUC and of recall at each share."""
     before, after = (
         np.array([curve.pr_auc(), *(curve.at_share(share, base_rate)[0] for share in SHARES)], dtype=np.float64)
         for curve in (one, other)
@@ -153,7 +158,7 @@ def _difference(one: Curve, other: Curve, base_rate: float) -> Floats:
 
 
 class _Order:
-    """The order of one score, found once for all resamples."""
+    """The order of one score, sorted once for all resamples."""
 
     def __init__(self, score: Floats, find: Bools, weight: Floats) -> None:
         self._order = np.argsort(-score, kind="stable")
@@ -163,7 +168,7 @@ class _Order:
         self._clean = np.where(find, 0.0, weight)[self._order]
 
     def curve(self, times: NDArray[np.int64] | None) -> Curve:
-        """The curve when each shipment counts ``times`` (n,), in the order of the input."""
+        """Return the curve if each shipment counts ``times`` (n,), in the order of the input."""
         finds, clean = self._finds, self._clean
         if times is not None:
             counted = times[self._order]

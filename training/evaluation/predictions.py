@@ -1,4 +1,4 @@
-"""Scores of a file that the model never saw: its own rows, in order, with ``risk``."""
+"""Predictions for a file that the model never saw: its own rows in order, with a column ``risk``."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def predict_file(
     label: str | None = None,
     threads: int = 1,
 ) -> int:
-    """Write the rows of ``source``, untouched and in order, with a column ``risk`` (nine significant digits) to
+    """Write the rows of ``source``, unchanged and in order, with a column ``risk`` (nine significant digits) to
     ``target``.
 
-    CSV, or Parquet where the name says so. History starts from the model's snapshot and goes along with the file. A row
-    that cannot be read keeps its place with an empty risk. The columns of labels are not looked at. Returns the number
-    of rows.
+    The output is Parquet if the name says so, and CSV otherwise. The history starts from the model's snapshot and is
+    updated by the file. A row that cannot be read keeps its place with an empty risk. Label columns are not read.
+    Returns the number of rows.
     """
     history = model.history.copy()
     partial = target.with_name(f"{target.name}.partial")
@@ -91,7 +91,7 @@ class _Writer:
             self._csv.writerow([*own, RISK])
 
     def write(self, chunk: Chunk, risk: Floats) -> int:
-        """Rows of a chunk; one that could not be aligned stands blank in its place."""
+        """Write the rows of a chunk; a row that could not be aligned is left blank in its place."""
         columns: list[list[str | None]] = [chunk.raw.column(name).to_pylist() for name in self._own]
         risks: list[float | None] = [None if np.isnan(value) else float(value) for value in risk]
         for reject in sorted(chunk.rejected, key=lambda r: r.position, reverse=True):

@@ -1,7 +1,7 @@
-"""What an office has before it has a model: watch-list rules with points, and a rule on prices.
+"""Baselines of an office without a model: watch-list rules with points, and a rule on prices.
 
-Both read the features of goods items by name, so that they know no less about parties, substances and earlier finds than
-the model does; what they lack is what was learned from results.
+Both read features of goods items by name, so they know as much about parties, substances and earlier finds as the
+model does. They lack only what is learned from results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``points`` for a goods item for which ``holds`` says so of a feature; a missing value never does."""
+    """``points`` for a goods item whose feature fulfils ``holds``; a missing value never does."""
 
     feature: str
     holds: Callable[[Floats], Bools]
@@ -34,8 +34,8 @@ def _at_most(most: float) -> Callable[[Floats], Bools]:
     return lambda values: values <= most
 
 
-#: Published red flags with the weight that an office would give them (assumed): a watched name outweighs all circumstances
-#: together, an earlier find comes next, and each circumstance alone is common among honest trade.
+#: Published red flags with assumed weights. A watched name outweighs all circumstances together, an earlier find comes
+#: next, and each circumstance alone is common in honest trade.
 WATCH_LIST: Final = (
     Rule("substance_opioid", _at_least(2), 10.0),
     Rule("substance_precursor", _at_least(2), 10.0),
@@ -64,14 +64,14 @@ WATCH_LIST: Final = (
     Rule("routing_third_country", _at_least(1), 1.0),
     Rule("package_industrial_parcel", _at_least(1), 1.0),
 )
-#: A trusted shipper and a permit speak against a shipment.
+#: A trusted consignor and a permit lower the points.
 _TRUST: Final = (Rule("consignor_known", _at_least(1), -2.0), Rule("permit_present", _at_least(1), -4.0))
 
 
 def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
-    """(n_rows,) points of the watch-list rules on features ``matrix`` (n_rows, F) called ``names``.
+    """Return the watch-list points (n_rows,) of features ``matrix`` (n_rows, F) with the column names ``names``.
 
-    A rule on a feature that there is not (a model of an office's own data may lack some) gives no points.
+    A rule gives no points if its feature is absent; the model of an office's own data may lack some.
     """
     at = {name: k for k, name in enumerate(names)}
     points = np.zeros(len(matrix))
@@ -82,9 +82,10 @@ def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
 
 
 def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
-    """(n_rows,) how unusual prices are: the value per kilogram for the goods, in either direction, and freight beyond value.
+    """Return how unusual prices are (n_rows,): the value per kilogram for the goods in either direction, and high
+    freight.
 
-    Both in spreads (median absolute deviations) of the rows learned from, ``train`` (m, F); what is missing adds nothing.
+    Both are in median absolute deviations of the training rows ``train`` (m, F). Missing values add nothing.
     """
     at = {name: k for k, name in enumerate(names)}
     score = np.zeros(len(matrix))

@@ -58,8 +58,8 @@ def evaluate_run(
 ) -> tuple[dict[str, Any], Scored, dict[str, Outcome]]:
     """Figures of a model on a ``window``, whose features are ``part``, with the scores and outcomes they are of.
 
-    ``learned`` is the window that the model was fitted on and ``examples`` the rows it learned from; without those there
-    are no baselines.
+    ``learned`` is the window that the model was fitted on and ``examples`` the rows it learned from; without those
+    there are no baselines.
     """
     say = say or _silent
     data, table = stream.data, stream.table(window)
@@ -205,11 +205,11 @@ def evaluate_predictions(
     base_rate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Evaluate a file that already holds ``risk`` (and ``risk_<head>``, ``lane``) beside its labels, as `score` or `train`
-    wrote it.
+    """Evaluate a file that already holds ``risk`` (and ``risk_<head>``, ``lane``) beside its labels, as `score` or
+    `train` wrote it.
 
-    ``base_rate`` defaults to the sum of the assumed ones, and for a label column of one's own to the share of finds in
-    the file. Rows without a risk were refused when scored and are left out.
+    ``base_rate`` defaults to the sum of the assumed ones, and for a label column of one's own to the share of finds
+    in the file. Rows without a risk were refused when scored and are left out.
     """
     builder = ColumnsBuilder()
     with open_table(path) as reader:

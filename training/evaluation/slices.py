@@ -1,8 +1,7 @@
-"""How good scores are for parts of the traffic: what was never seen before, each typology, channel, language, origin, ...
+"""Quality of the scores for parts of the traffic: unseen parties, typologies, channels, languages, origins and others.
 
-Two kinds of slices: by what a shipment states, where clean shipments are of the slice too, and by what is known of a find
-alone (its network, its typologies), which is compared with all clean shipments. Recall is that of an office that inspects
-the whole window by one threshold; it does not ask who is in which slice.
+Slices by a stated property include clean shipments. Slices by a property known only of finds (network, typologies)
+are compared with all clean shipments. Recall assumes that an office inspects the whole window by one threshold.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ Texts = NDArray[np.object_]
 SHARES: Final = (0.005, 0.01)
 SEEN, UNSEEN, NO_KEY = "seen", "never seen", "not stated"
 NONE_NAMED: Final = "none named"
-#: A change of regime is felt for so long.
+#: Number of days for which a change of regime counts as recent.
 AFTER_DAYS: Final = 30
-#: Origins with fewer of the shipments stand together.
+#: Origins with a smaller share of shipments are grouped together.
 _LEAST_ORIGIN: Final = 0.01
-#: A rate of false positives in the red lane, which is 0.5 %, is read off so many clean shipments or more.
+#: A false-positive rate in the red lane (about 0.5 %) needs at least this many clean shipments.
 _LEAST_CLEAN: Final = 500
 _AUC_RESAMPLES: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """One way to cut a window of n shipments: ``of_value[v]`` (n,) says which belong to value v; values may overlap.
+    """One partition of a window of n shipments: ``of_value[v]`` (n,) marks those with value v; values may overlap.
 
-    ``of_finds``: it is known of finds alone; the clean shipments of all values are those of the window.
+    With ``of_finds``, the value is known for finds alone, and all clean shipments count for every value.
     """
 
     of_value: Mapping[str, Bools]
@@ -59,14 +58,17 @@ class Slicing:
 
     @classmethod
     def by(cls, values: Texts) -> Slicing:
-        """From the value (n,) of each shipment."""
+        """Build the slicing from the value (n,) of each shipment."""
         return cls({str(value): values == value for value in sorted(set(values.tolist()), key=str)})
 
 
 def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: ManifestTable) -> dict[str, Slicing]:
-    """All ways to cut a window: its ``shipments`` (n,) of the data and their ``table``; ``learned`` are the shipments of the
-    data that the model was fitted on. What the data cannot tell (networks of real traffic, what a model from elsewhere was
-    fitted on) is left out."""
+    """Return all slicings of a window that the data supports.
+
+    ``shipments`` (n,) index the data and ``table`` holds them; ``learned`` are the shipments that the model was
+    fitted on. Real traffic has no networks, and for a model from elsewhere the training shipments are unknown; those
+    slicings are left out.
+    """
     first = table.first_row
     channel = table.text("channel")
     out = {
@@ -90,7 +92,7 @@ def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: Manife
 
 
 def _key(table: ManifestTable, *names: str) -> Ints:
-    """(n_shipments,) number of who or where these columns name, whatever the spelling; 0 where the first says nothing."""
+    """Return a key per shipment (n_shipments,) for the named party or place, whatever its spelling; 0 if unnamed."""
     columns = [table.text(name).take(table.first_row).compact().mapped(_plain) for name in names]
     key = np.zeros(table.n_shipments, dtype=np.int64)
     for column in columns:
@@ -109,7 +111,7 @@ def _seen(key: Ints, shipments: Ints, learned: Ints) -> Texts:
 
 
 def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Texts:
-    """Whether the watched substance that a shipment names was named in what the model learned from."""
+    """Return whether the model learned from a shipment with the same watched substance."""
     number: dict[str, int] = {}
     of_row = np.array(
         [
@@ -118,13 +120,13 @@ def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Tex
         ],
         dtype=np.int64,
     )
-    # Where the items of a shipment name several, one stands for it.
+    # If the items of a shipment name several substances, one of them represents it.
     named = _seen(np.maximum.reduceat(of_row, table.first_row), shipments, learned)
     return np.where(named == NO_KEY, NONE_NAMED, named).astype(object)
 
 
 def _missing_data(table: ManifestTable) -> Texts:
-    """``few`` or ``many`` missing fields: at most as many as half of the shipments of its channel, or more."""
+    """Return ``few`` if a shipment has at most its channel's median number of missing fields, otherwise ``many``."""
     first = table.first_row
     columns = [table.raw[name] for name in MANIFEST_NAMES if name in table.raw]
     missing = np.sum([column.codes[first] < 0 for column in columns], axis=0)
@@ -144,7 +146,7 @@ def _origins(table: ManifestTable) -> Texts:
 
 
 def _after_change(declared_s: Ints) -> Texts:
-    """The latest policy date that lies at most `AFTER_DAYS` back, if one does."""
+    """Return the latest policy date within the `AFTER_DAYS` before the declaration, if any."""
     day = declared_s // 86400
     out = np.full(len(day), "other days", dtype=object)
     for change in sorted(policy_dates(), key=lambda row: row.date):
@@ -154,7 +156,7 @@ def _after_change(declared_s: Ints) -> Texts:
 
 
 def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[str, Slicing]:
-    """Slices by what the simulator knows of finds: honest shipments belong to none of the values."""
+    """Return slicings by what the simulator knows of finds; honest shipments have none of the values."""
     network = world.network[shipments]
     of_network = network != HONEST
     shown, strength = world.typologies[shipments], world.strength[shipments]
@@ -173,14 +175,17 @@ def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[
 
 
 def _reactions(world: WorldTruth, reaction: NDArray[np.int8], of_network: Bools) -> dict[str, Bools]:
-    """What the networks last reacted to: reactions are called ``cause:what changed``, and the causes are told apart."""
+    """Group networks by their latest reaction; a reaction is named ``cause:change``, and causes stay separate."""
     cause = np.array([*(name.partition(":")[0] for name in world.reactions), "none"], dtype=object)[reaction]
     return {name: of_network & (cause == name) for name in dict.fromkeys([*sorted(set(cause.tolist())), "none"])}
 
 
 def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate: float) -> Floats:
-    """(n,) from 0 to 1: how much of each shipment is inspected when this share of traffic at the base rate is, the highest
-    scores first; of a tie at the threshold all are taken in part."""
+    """Return the inspected part (n,) of each shipment, from 0 to 1, if this share of traffic at the base rate is
+    inspected.
+
+    The highest scores come first; shipments tied at the threshold are all inspected in part.
+    """
     traffic = np.where(
         find, weight * (base_rate / weight[find].sum()), weight * ((1 - base_rate) / weight[~find].sum())
     )
@@ -195,7 +200,7 @@ def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate
 def evaluate_slices(
     scored: Scored, outcome: Outcome, cuts: Mapping[str, Slicing], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Figures of the risk per slicing and value, as JSON values; too few finds give a reason instead of a figure."""
+    """Return metrics of the risk per slicing and value, as JSON values; too few finds give a reason."""
     find, weight = outcome.any, outcome.weight
     if not find.any() or find.all():
         return {}

@@ -1,7 +1,7 @@
 """What a run's figures rest on: each group of features left out in turn, and each typology never shown in training.
 
-One booster that learns any content against none stands for the model: its features are binned once, and each variant is a
-refit on a part of the columns or of the rows of the same bins. What is compared is refit with refit.
+One booster that learns any content against none stands for the model: its features are binned once, and each variant
+is a refit on a part of the columns or of the rows of the same bins. What is compared is refit with refit.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ CLEAN_PER_FIND: Final = 150
 class Bench:
     """A booster on ``train``, refitted at will without some columns or rows, and its scores of a test window.
 
-    ``test`` (m, F) are the features of the test window's goods items and ``first_row`` (n,) where its shipments start;
-    ``trees`` is how many trees every refit has.
+    ``test`` (m, F) are the features of the test window's goods items and ``first_row`` (n,) where its shipments
+    start; ``trees`` is how many trees every refit has.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ def left_out_typologies(
     bench: Bench, full: Floats, outcome: Outcome, shown: Shown, *, base_rate: float, resamples: int = RESAMPLES,
     seed: int = 0, say: Say,
 ) -> dict[str, Any]:  # fmt: skip
-    """Recall at `LEFT_OUT_SHARE` of the finds that show a typology, with it in training (scores ``full``) and without: the
-    finds that show it are taken out of the rows learned from, none of them stands in as clean.
+    """Recall at `LEFT_OUT_SHARE` of the finds that show a typology, with it in training (scores ``full``) and without:
+    the finds that show it are taken out of the rows learned from, none of them stands in as clean.
 
     ``average_ratio`` is the mean recall without over the mean recall with, each typology counting alike. Intervals
     resample the finds; thresholds stay. Too few finds give a reason.
@@ -218,11 +218,11 @@ def run_study(
     features: Sequence[Feature], data: Dataset, window: Window, part: Part, examples: Examples, learned: Ints,
     fits: Mapping[str, HeadFit], params: BoostingParams, *, base_rate: float, seed: int, threads: int, say: Say,
 ) -> dict[str, Any]:  # fmt: skip
-    """Sections ``ablation`` and, in a simulated world, ``left_out_typologies``: on the truth where it is known, else on the
-    office's labels.
+    """Sections ``ablation`` and, in a simulated world, ``left_out_typologies``: on the truth where it is known, else
+    on the office's labels.
 
-    ``window`` and ``part`` are what is tested on; ``learned`` (n,) are the rows of the data that ``examples`` (n rows) were
-    taken from, and ``fits`` what the model became of them.
+    ``window`` and ``part`` are what is tested on; ``learned`` (n,) are the rows of the data that ``examples`` (n
+    rows) were taken from, and ``fits`` what the model became of them.
     """
     truth = data.truth_of_shipment()
     outcome = part.outcome

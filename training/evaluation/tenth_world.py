@@ -1,7 +1,7 @@
 """Calibration once more in a world with a tenth of the illicit traffic, by the same model and without refitting.
 
-Illicit traffic is far rarer than any world that can be trained on. If predicted and observed finds still agree when it is ten
-times rarer and the base rate says so, there is reason to trust the correction further down.
+Illicit traffic is far rarer than any world that can be trained on. If predicted and observed finds still agree when
+it is ten times rarer and the base rate says so, there is reason to trust the correction further down.
 """
 
 from __future__ import annotations

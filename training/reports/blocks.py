@@ -1,6 +1,6 @@
-"""What a report is made of: sections of sentences, tables and pictures, and the template that sets them as one page.
+"""Building blocks of a report (sections, tables, pictures, lists), and the template that renders them as one page.
 
-Nothing here knows a figure; whatever text comes in is escaped by the template.
+The blocks hold text only. The template escapes all of it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Final
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _TEMPLATE: Final = "report.html.j2"
 
-#: Values that a cell may be marked with.
+#: Marks of a cell.
 GOOD: Final = "good"
 BAD: Final = "bad"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell with a mark, ``good`` or ``bad``, beside its text: the mark is never the only sign."""
+    """A cell with an optional mark, ``good`` or ``bad``. The text must express the verdict too."""
 
     text: str
     mark: str = ""
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. The first ``words`` columns hold text, the others figures; every row has a cell per column."""
+    """A table. The first ``words`` columns hold text, the others figures; every row has one cell per column."""
 
     title: str
     columns: tuple[str, ...]
@@ -38,13 +38,13 @@ class Table:
 
     @property
     def cells(self) -> list[list[Cell]]:
-        """The rows, every cell a `Cell`."""
+        """The rows with every cell as a `Cell`."""
         return [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A plot as a ``data:`` URI; ``says`` is what someone who cannot see it is told."""
+    """A plot as a ``data:`` URI, with its alternative text ``says``."""
 
     uri: str
     says: str
@@ -52,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """A list of sentences, under a heading where it has a title."""
+    """A list of sentences, under a heading if it has a title."""
 
     items: Sequence[str]
     title: str = ""
@@ -60,7 +60,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section with its anchor, its title, its opening sentences and its blocks in order."""
+    """A section with its anchor, title, opening sentences, and blocks in order."""
 
     anchor: str
     title: str
@@ -69,13 +69,13 @@ class Section:
 
 
 def _pieces(text: str) -> list[str]:
-    """A figure and its interval, neither of which may be broken across lines; any other text whole."""
+    """Split a figure from its interval, because neither may be broken across lines; return other text whole."""
     figure, bracket, interval = text.partition(" (")
     return [figure, f"({interval}"] if bracket and text[:1] in "+-0123456789" else [text]
 
 
 def page(title: str, subtitle: str, facts: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """One HTML document without scripts and without anything from outside."""
+    """Render one HTML document without scripts and without external resources."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -1,4 +1,4 @@
-"""The model card: where a model comes from, what it was trained on and how, how good it is, and what it cannot do."""
+"""The model card: where a model comes from, how it was trained, how good it is, and its limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.reports.card_sections import card_sections, short_metrics
 if TYPE_CHECKING:
     from training.pipeline import TrainConfig
 
-#: Libraries whose versions decide the bytes of a bundle.
+#: Libraries whose versions affect the bytes of a bundle.
 _LIBRARIES: Final = ("lightgbm", "numpy", "scipy")
 
 _LIMITS: Final = (
@@ -41,10 +41,9 @@ _SIMULATED: Final = (
 
 
 def created_at(data: Dataset) -> str:
-    """The time a bundle states: SOURCE_DATE_EPOCH where set, else the last day of its data, so that a rerun gives equal
-    bytes.
+    """Return the creation time of a bundle: SOURCE_DATE_EPOCH if set, otherwise the last day of its data.
 
-    Data without any time has no last day; the present time is stated then.
+    This way a rerun gives equal bytes. Data without times has no last day; the present time is returned then.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if epoch:
@@ -66,7 +65,7 @@ def model_version(data: Dataset, config: TrainConfig) -> str:
 
 
 def code_version() -> str:
-    """Version of the installed package."""
+    """Return the version of the installed package."""
     try:
         return version("tidewaiter")
     except PackageNotFoundError:
@@ -74,10 +73,10 @@ def code_version() -> str:
 
 
 def data_card(data: Dataset) -> dict[str, Any]:
-    """Source, digest, size and span of the data."""
+    """Return source, digest, size and time span of the data."""
     finds = data.labels.shipment_find(data.table)
     out: dict[str, Any] = {
-        # A path says where a file lay, not what it is; its name and digest do, on any machine.
+        # The path of a file is specific to a machine; its name and digest identify it anywhere.
         "source": data.source if data.truth is not None else Path(data.source).name,
         "sha256": data.digest,
         "goods_items": data.table.n_rows,
@@ -102,7 +101,7 @@ def build_card(
     final: dict[str, HeadFit],
     clean_kept: dict[str, float],
 ) -> dict[str, Any]:
-    """The card of a model, plain JSON: facts for programs, and under ``sections`` the card that a person reads."""
+    """Return the card of a model as JSON values: facts for programs, and ``sections`` for readers."""
     gain = importances(dict(model.boosters), model.space.names)
     own = model.heads == (RISK,)
     heads = {
@@ -156,14 +155,16 @@ def build_card(
 
 
 def run_document(model: RiskModel, digest: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """What a run's ``metrics.json`` holds: all figures, and which model, data, windows and parameters they belong to."""
+    """Return the content of a run's ``metrics.json``: all metrics, and the model, data, windows and parameters behind
+    them.
+    """
     about = {key: model.card[key] for key in ("data", "windows", "training")}
     document: dict[str, Any] = _finite({"model": {"version": model.version, "digest": digest}, **about, **metrics})
     return document
 
 
 def _finite(value: Any) -> Any:
-    """JSON values with every number that is not finite replaced by None."""
+    """Replace every number that is not finite by None in JSON values."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

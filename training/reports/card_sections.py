@@ -1,7 +1,6 @@
-"""The model card in short, under the headings usual for model cards (Mitchell et al., Model Cards for Model Reporting,
-2019): what the model is for, what it was tried on, how good it is there, and what it must not be used for.
+"""Sections of the model card, under the usual headings (Mitchell et al., Model Cards for Model Reporting, 2019).
 
-The same sections are the bundle's ``CARD.md``, the run's ``model_card.md`` and a section of its report.
+The bundle's ``CARD.md``, the run's ``model_card.md`` and a section of its report are made from them.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ CardSection = dict[str, Any]
 
 
 def _section(heading: str, text: list[str], columns: list[str] | None = None, rows: Any = ()) -> CardSection:
-    """``text`` are paragraphs; the table is left out when it has no rows."""
+    """Return a section; ``text`` are paragraphs, and a table without rows is left out."""
     made = [[str(cell) for cell in row] for row in rows]
     return {"heading": heading, "text": text, **({"table": {"columns": columns, "rows": made}} if made else {})}
 
 
 def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[CardSection]:
-    """The sections of a card, plain JSON, from the card's facts and the run's figures."""
+    """Return the sections of a card as JSON values, from the card's facts and the run's metrics."""
     return [
         _details(name, version, card),
         _use(card),
@@ -39,7 +38,7 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
 
 
 def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures that a bundle carries: those of its card, without slices, bins and margins, which the run keeps."""
+    """Return the metrics that a bundle carries: those of its card. Slices, bins and margins stay with the run."""
     kept: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
     kept["labels"] = {
         kind: {name: {k: v for k, v in one.items() if k != "reliability"} for name, one in scores.items()}

@@ -40,9 +40,9 @@ class Side:
 def load_side(name: str, tracking_uri: str | None = None) -> Side:
     """The run that ``name`` stands for.
 
-    A number is a registered version; else what exists as a path is read; 32 hexadecimal digits are a run; all else is an
-    alias, such as ``champion``. Raises `UnknownRun`, `training.data.dataset.BadData` for a file that holds no figures, and
-    `models.bundle.bundle.BundleRefused`.
+    A number is a registered version; else what exists as a path is read; 32 hexadecimal digits are a run; all else is
+    an alias, such as ``champion``. Raises `UnknownRun`, `training.data.dataset.BadData` for a file that holds no
+    figures, and `models.bundle.bundle.BundleRefused`.
     """
     path = Path(name)
     if not name.isdecimal() and path.is_dir():
@@ -133,9 +133,9 @@ def _fetched(run_id: str, artifact: str, folder: Path) -> Path | None:
 def compare(one: Side, other: Side, *, seed: int = 0) -> dict[str, Any]:
     """Two runs side by side, as JSON values.
 
-    ``figures`` holds per flat name ``a``, ``b``, their ``difference`` (b - a, with an interval where the two are paired)
-    and whether the two intervals lie ``apart`` (None where one has none). ``differs`` lists what is not equal in data,
-    windows and parameters; ``warnings`` what forbids to read a difference as the model's doing.
+    ``figures`` holds per flat name ``a``, ``b``, their ``difference`` (b - a, with an interval where the two are
+    paired) and whether the two intervals lie ``apart`` (None where one has none). ``differs`` lists what is not equal
+    in data, windows and parameters; ``warnings`` what forbids to read a difference as the model's doing.
     """
     unpaired = why_unpaired(one.scores, other.scores)
     paired = {}

@@ -1,4 +1,4 @@
-"""The sections of a run's report that say where its figures come from and how far they carry."""
+"""Report sections on the origin and the limits of the metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_FEATURES: Final = 40
 
 
 def ablation(run: Run) -> Section | None:
-    """What is lost without a group of features."""
+    """Return the section on the loss without each group of features."""
     groups = part(run.metrics, "ablation")
     rows = [
         (
@@ -38,7 +38,7 @@ def ablation(run: Run) -> Section | None:
 
 
 def left_out(run: Run) -> Section | None:
-    """Recall on ways of working that the training never saw."""
+    """Return the section on recall of typologies that were left out of training."""
     found = part(run.metrics, "left_out_typologies")
     rows = [
         (
@@ -63,7 +63,7 @@ def left_out(run: Run) -> Section | None:
 
 
 def ceiling(run: Run) -> Section | None:
-    """What could be reached at most, and how much of it is."""
+    """Return the section on the ceiling and the share of it that the model reaches."""
     top = part(run.metrics, "ceiling")
     if not top:
         return None
@@ -91,7 +91,7 @@ def ceiling(run: Run) -> Section | None:
 
 
 def too_easy(run: Run) -> Section | None:
-    """Whether the simulated world gives itself away; set out as the check states it."""
+    """Return the section on whether the simulated world is too easy, in the structure that the check uses."""
     found = part(run.metrics, "too_easy")
     if not found:
         return None
@@ -116,7 +116,7 @@ def too_easy(run: Run) -> Section | None:
 
 
 def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
-    """Tables of a document of any shape: its plain values, then each list of objects and each object."""
+    """Return tables for a JSON value of any structure: its plain values, then each list of objects and each object."""
     plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _deep(one)]
     tables = [Table(title, ("Figure", "Value"), plain, words=1)] if plain else []
     for key, one in value.items():
@@ -142,7 +142,7 @@ def _deep(value: Any) -> bool:
 
 
 def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
-    """Named rows of a list of objects or of an object of flat objects, else None."""
+    """Return named rows of a list of objects or of an object of flat objects; None for other values."""
     if isinstance(value, Mapping):
         if not all(isinstance(one, Mapping) and not any(_deep(v) for v in one.values()) for one in value.values()):
             return None
@@ -165,7 +165,7 @@ def _plain(value: Any) -> Any:
 
 
 def margins(run: Run) -> Section | None:
-    """Simulated against published figures."""
+    """Return the section on simulated against published figures."""
     found: Sequence[Mapping[str, Any]] = run.metrics.get("margins") or ()
     if not found:
         return None
@@ -189,7 +189,7 @@ def margins(run: Run) -> Section | None:
 
 
 def data(run: Run) -> Section | None:
-    """Data, windows and labels."""
+    """Return the section on data, windows and labels."""
     about, windows = part(run.card, "data"), part(run.card, "windows")
     if not about and not windows:
         return None
@@ -228,7 +228,7 @@ def data(run: Run) -> Section | None:
 
 
 def parameters(run: Run) -> Section | None:
-    """Settings of the training, and how long its stages took."""
+    """Return the section on the settings of the training and the duration of its stages."""
     training = part(run.card, "training")
     rows = [(name_text(key), number_text(value)) for key, value in training.items() if not isinstance(value, Mapping)]
     for key, value in training.items():
@@ -243,7 +243,7 @@ def parameters(run: Run) -> Section | None:
 
 
 def features(run: Run) -> Section | None:
-    """Features by their share of the gain."""
+    """Return the section on features by their share of the gain."""
     known = [one for one in run.card.get("features") or () if isinstance(one, Mapping)]
     if not known:
         return None
@@ -261,7 +261,7 @@ def features(run: Run) -> Section | None:
 
 
 def limits(run: Run) -> Section | None:
-    """Warnings and limits."""
+    """Return the section on warnings and limits."""
     notes = [*part(run.card, "data").get("notes", ()), *part(run.card, "windows").get("notes", ())]
     constant = [
         f"{name_text(head)}: {one['constant']}" for head, one in part(run.card, "heads").items() if "constant" in one

@@ -1,8 +1,8 @@
-"""Figures under flat, stable names: what a tracking server is given and what two runs are compared by.
+"""Flat, stable metric names, used by the tracking server and to compare two runs.
 
-Names are ``<labels>.<score>.<figure>`` for the model, ``baseline.<name>.<labels>.<figure>`` for simpler means, and the
-section's name first for everything else: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``,
-``ceiling.share``, ``slice.<slice>.<value>.recall_at_1pct``, ``left_out.average_ratio``.
+Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. All
+others start with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
+``slice.<slice>.<value>.recall_at_1pct``, ``left_out.average_ratio``.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: MLflow takes letters, digits, underscores, hyphens, dots, spaces, colons and slashes in a name.
+#: MLflow accepts letters, digits, underscores, hyphens, dots, spaces, colons and slashes in a name.
 _UNUSUAL: Final = re.compile(r"[^\w.-]+", re.ASCII)
 
 
 def part(source: Any, *keys: str) -> Mapping[str, Any]:
-    """The mapping below ``keys``; an empty one where anything on the way is absent or of another form."""
+    """Return the mapping below ``keys``, or an empty one if a key is absent or its value is no mapping."""
     for key in keys:
         source = source.get(key) if isinstance(source, Mapping) else None
     return source if isinstance(source, Mapping) else {}
 
 
 def labels_of(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Figures per kind of label, whether a run wrote them (``labels``) or `evaluate` did (``metrics``)."""
+    """Return metrics per kind of label, from a run (``labels``) or from `evaluate` (``metrics``)."""
     return part(metrics, "labels") or part(metrics, "metrics")
 
 
 def percent(share: str | float) -> str:
-    """``0.005`` as ``0.5pct``."""
+    """Format ``0.005`` as ``0.5pct``."""
     return f"{100 * float(share):g}pct"
 
 
 def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Every figure that has a value, as ``{"value"}`` or ``{"value", "low", "high"}``, under its flat name."""
+    """Return every metric that has a value under its flat name, as ``{"value"}`` or ``{"value", "low", "high"}``."""
     named: dict[str, Any] = {}
     for kind, scores in labels_of(metrics).items():
         for name, figures in scores.items():
@@ -66,7 +66,7 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The values alone."""
+    """Return the values alone, by flat name."""
     return {name: float(estimate["value"]) for name, estimate in flat_estimates(metrics).items()}
 
 

@@ -1,4 +1,4 @@
-"""One page per run: HTML that needs no other file, no script and no network, to read on a screen or on paper."""
+"""The HTML report of a run: one page without external files, scripts or network, for screen and paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.reports.words import labels_text, name_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: In the order in which they matter to a reader.
+#: In order of importance to a reader.
 _SECTIONS: Final = (
     sections.summary,
     sections.inspected,
@@ -48,7 +48,7 @@ _SAYS: Final = {
 
 
 def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
-    """Figures as pictures inside the page, each with words for who cannot see it."""
+    """Return figures as embedded pictures, each with an alternative text."""
     from training.reports.plots import svg_uri
 
     drawn = {}
@@ -60,7 +60,7 @@ def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
 
 
 def run_report(run: Run) -> str:
-    """The report of a run; sections whose figures are absent are left out."""
+    """Return the report of a run; sections without metrics are left out."""
     made = [section for build in _SECTIONS if (section := build(run)) is not None]
     card = _card(run.card)
     if card is not None:

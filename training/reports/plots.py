@@ -1,4 +1,4 @@
-"""Plots of a training run: what an office would see at its capacity, and whether the probabilities hold."""
+"""Plots of a training run: recall and precision at an office's capacity, reliability, importance and confusion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _TOP_FEATURES: Final = 30
-#: The red lane, red and yellow together, and an office with twice the hands.
+#: The red lane, red and yellow together, and an office with twice that capacity.
 _CAPACITIES: Final = (0.005, 0.025, 0.05)
 
 
@@ -34,7 +34,7 @@ def run_figures(
     gain: Mapping[str, float],
     groups: Mapping[str, str],
 ) -> dict[str, Figure]:
-    """Every plot that the window has enough finds for, by name.
+    """Return by name every plot for which the window has enough finds.
 
     ``gain`` is the share of gain per feature, ``groups`` the group of each feature.
     """
@@ -49,22 +49,22 @@ def run_figures(
 
 
 def write_png(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Write each figure as ``<name>.png``; returns their paths."""
+    """Write each figure as ``<name>.png`` and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        # Without a software stamp the same run gives the same bytes.
+        # Omit the software stamp, so that the same run gives the same bytes.
         figure.savefig(paths[-1], dpi=110, metadata={"Software": None})
     return paths
 
 
 def svg_uri(figure: Figure, name: str) -> str:
-    """A figure as a ``data:`` URI; the same figure of the same name gives the same text."""
+    """Return a figure as a ``data:`` URI; equal figures of equal names give equal text."""
     import matplotlib as mpl
 
     stream = io.StringIO()
-    # Letters become outlines: a page looks the same on a machine without the font.
+    # Draw letters as outlines, so that a page looks the same on a machine without the font.
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue().encode()).decode()
@@ -78,7 +78,7 @@ def _scores(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, NDArray
 
 
 def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
-    """Recall and precision against the share of base-rate traffic that is inspected, on a logarithmic axis."""
+    """Plot recall and precision against the inspected share of base-rate traffic, on a logarithmic axis."""
     figure, (left, right) = new_figure(11, 4.5, 2)
     shares = np.geomspace(1e-4, 1.0, 120)
     total = sum(scored.base_rates.values())
@@ -104,7 +104,7 @@ def inspected_share(scored: Scored, outcome: Outcome, kind: str) -> Figure:
 
 
 def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
-    """Observed against predicted log-odds, each bin with its number of finds."""
+    """Plot observed against predicted log-odds, with the number of finds of each bin."""
     figure, (axis,) = new_figure(5.5, 5)
     ends: list[float] = []
     for name, one in figures.items():
@@ -127,7 +127,7 @@ def reliability_plot(figures: Mapping[str, Any], kind: str) -> Figure:
 
 
 def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
-    """Share of gain by group of evidence, and of the first thirty features."""
+    """Plot the share of gain by feature group, and of the thirty most important features."""
     figure, (left, right) = new_figure(12, 7, 2)
     by_group: dict[str, float] = {}
     for name, share in gain.items():
@@ -144,7 +144,7 @@ def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
 
 
 def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
-    """Finds and clean shipments above and below each capacity, in shares of each."""
+    """Plot the shares of finds and of clean shipments above and below each capacity."""
     figure, axes = new_figure(11, 3.8, len(_CAPACITIES))
     found = outcome.any
     for axis, capacity in zip(axes, _CAPACITIES, strict=True):

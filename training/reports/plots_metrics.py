@@ -1,4 +1,4 @@
-"""Plots that need nothing but the figures: calibration, slices, simpler means, ablation, what a fair ratio costs."""
+"""Plots made from metrics alone: calibration, slices, baselines, ablation, and the cost of a limited ratio."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _INK: Final = "#0b5394"
 _OTHER: Final = "#b45f06"
 _GREY: Final = "#7a8694"
 _ROW_HEIGHT: Final = 0.24
-#: Characters of a row's name; the tables beside a plot have it whole.
+#: Longest row name in a plot, in characters; the tables hold the whole name.
 _LONGEST: Final = 40
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure and its axes in a row, made without pyplot: no global state, no display."""
+    """Return a figure and its axes in a row, made without pyplot to avoid global state and a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -38,7 +38,7 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, A
 
 
 def metric_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
-    """Every plot for which the figures hold something, by name."""
+    """Return by name every plot that the metrics allow."""
     figures: dict[str, Figure] = {}
     for section in ("calibration", "calibration_tenth"):
         for kind in part(metrics, section):
@@ -56,14 +56,14 @@ def metric_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def calibration(bins: Sequence[Mapping[str, Any]], kind: str, *, tenth: bool) -> Figure:
-    """Observed against predicted log-odds of each bin, with the interval of their ratio and the number of finds."""
+    """Plot observed against predicted log-odds per bin, with the interval of their ratio and the number of finds."""
     figure, (axis,) = new_figure(6.5, 5)
     ends: list[float] = []
     for one in bins:
         x, y = float(one["predicted_log_odds"]), float(one["observed_log_odds"])
         ratio = part(one, "ratio")
         if ratio.get("low") and ratio.get("high"):
-            # The ratio is predicted over observed, and odds are nearly probabilities here.
+            # The ratio is predicted over observed. At these rates, odds are nearly equal to probabilities.
             low, high = (x - math.log(max(float(ratio[end]), 1e-9)) for end in ("high", "low"))
             axis.plot([x, x], [low, high], color=_INK, linewidth=1.2)
         axis.plot(x, y, marker="o", color=_INK, markersize=5)
@@ -81,7 +81,7 @@ def calibration(bins: Sequence[Mapping[str, Any]], kind: str, *, tenth: bool) ->
 
 
 def forest(groups: Mapping[str, Sequence[Row]], label: str, title: str, *, zero: bool = False) -> Figure:
-    """A point with its interval per row, rows grouped under headings; ``zero`` draws the line of no change."""
+    """Plot one point with its interval per row, grouped under headings; ``zero`` draws the line of no change."""
     n = sum(len(rows) + 1 for rows in groups.values())
     figure, (axis,) = new_figure(8.5, max(1.8, 0.9 + _ROW_HEIGHT * n))
     at, ticks, names = 0, [], []

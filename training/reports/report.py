@@ -1,4 +1,4 @@
-"""Figures as tables on a console; they fit 80 columns."""
+"""Metrics as console tables of 80 columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows = list[tuple[str, Mapping[str, Any]]]
 
 
 def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
-    """Print the figures that `training.evaluation.evaluation` and `training.pipeline` return, three tables per kind of label."""
+    """Print the metrics of a run or an evaluation, three tables per kind of label."""
     labels = labels_of(metrics)
     if not labels:
         console.print("Nothing was evaluated.")

@@ -1,4 +1,4 @@
-"""The sections of a run's report that say how good the model is; each is None when its figures are absent."""
+"""Report sections on the quality of the model. Each function returns None if the metrics of its section are absent."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from training.reports.words import (
     slice_text,
 )
 
-#: The share that the sentences speak of.
+#: The inspected share that sentences refer to.
 _SPOKEN: Final = "0.005"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a report is written from: the figures, the card, and the plots by name."""
+    """Input of a report: the metrics, the card, and the plots by name."""
 
     name: str
     version: str
@@ -43,18 +43,18 @@ class Run:
 
     @property
     def best_known(self) -> str | None:
-        """The truth where there is one, else the office's labels."""
+        """The truth if it is known, otherwise the office's labels."""
         labels = labels_of(self.metrics)
         return next((kind for kind in ("truth", "office") if kind in labels), next(iter(labels), None))
 
 
 def mark(met: bool | None, yes: str = "met", no: str = "missed", unknown: str = "not measured") -> Cell:
-    """A verdict as a cell."""
+    """Return a verdict as a cell."""
     return Cell(unknown) if met is None else Cell(yes, GOOD) if met else Cell(no, BAD)
 
 
 def summary(run: Run) -> Section | None:
-    """What someone who reads one paragraph should know."""
+    """Return the section that summarises the run in one paragraph."""
     kind = run.best_known
     if kind is None:
         return Section("short", "In short", ("Nothing was evaluated: this run has no figures.",))
@@ -89,7 +89,7 @@ def summary(run: Run) -> Section | None:
 
 
 def inspected(run: Run) -> Section | None:
-    """Recall and precision per inspected share."""
+    """Return the section on recall and precision per inspected share."""
     labels = labels_of(run.metrics)
     blocks: list[Table | Picture] = []
     for kind, scores in labels.items():
@@ -140,7 +140,7 @@ def _by_share(name: str, one: Mapping[str, Any], shares: Sequence[str], key: str
 
 
 def ranking(run: Run) -> Section | None:
-    """Areas under curves, each with its prevalence, and recall at false-positive rates."""
+    """Return the section on areas under curves, each with its prevalence, and recall at false-positive rates."""
     labels = labels_of(run.metrics)
     if not labels:
         return None
@@ -177,7 +177,7 @@ def ranking(run: Run) -> Section | None:
 
 
 def baselines(run: Run) -> Section | None:
-    """What simpler means reach on the same split, and the ratio of misses."""
+    """Return the section on baselines on the same split, and the ratio of misses."""
     simpler, misses = part(run.metrics, "baselines"), part(run.metrics, "misses_against")
     if not simpler and not misses:
         return None
@@ -220,7 +220,7 @@ def baselines(run: Run) -> Section | None:
 
 
 def calibration(run: Run) -> Section | None:
-    """Predicted against observed finds."""
+    """Return the section on predicted against observed finds."""
     blocks: list[Table | Picture] = []
     drawn: list[Picture] = []
     tops = []
@@ -271,7 +271,7 @@ def calibration(run: Run) -> Section | None:
 
 
 def slices(run: Run) -> Section | None:
-    """Where the model does better and worse."""
+    """Return the section on metrics per slice."""
     by_slice = part(run.metrics, "slices")
     blocks: list[Table | Picture] = list(run.drawn("slices"))
     for name, values in by_slice.items():
@@ -307,7 +307,7 @@ def slices(run: Run) -> Section | None:
 
 
 def false_alarms(run: Run) -> Section | None:
-    """Clean shipments that are raised, by origin, by number of items, by lane."""
+    """Return the section on clean shipments in red and yellow, by origin, number of items and lane."""
     blocks: list[Table | Picture] = []
     origins = part(run.metrics, "false_positives_by_origin")
     words = [

@@ -1,4 +1,4 @@
-"""Figures in words: the same form on the console, in the report, in a card and in a comparison."""
+"""Figures and names as text, in the same form on the console, in reports, cards and comparisons."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LABELS: Final = {"office": "office labels", "truth": "the truth"}
 
 
 def name_text(name: str) -> str:
-    """A name of the figures in words."""
+    """Return the readable form of a metric name."""
     return _NAMES.get(name, str(name).replace("_", " "))
 
 
 def slice_text(name: str, value: str) -> str:
-    """A value of a slice; a typology with the name it is published under."""
+    """Return the readable form of a slice value; a typology gets its published name."""
     typology = typologies().get(value) if name == "typology" else None
     return name_text(value) if typology is None else f"{value} {typology.name}"
 
 
 def labels_text(kind: str) -> str:
-    """What the figures were compared with."""
+    """Return the readable form of a kind of label."""
     return _LABELS.get(kind, f"{kind} labels")
 
 
 def number_text(value: Any) -> str:
-    """A number with three digits that count; counts keep all of theirs, with separators."""
+    """Format a number with three significant digits; counts keep all digits, with separators."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -54,7 +54,7 @@ def number_text(value: Any) -> str:
 
 
 def share_text(value: Any) -> str:
-    """A share in percent."""
+    """Format a share in percent."""
     if not isinstance(value, int | float):
         return NONE
     percent = 100 * float(value)
@@ -64,14 +64,14 @@ def share_text(value: Any) -> str:
 
 
 def rate_text(rate: Any) -> str:
-    """A rate of finds in words that need no powers of ten: ``1.6 in a million shipments``."""
+    """Format a rate of finds without powers of ten: ``1.6 in a million shipments``."""
     if not isinstance(rate, int | float):
         return NONE
     return f"{1e6 * rate:.3g} in a million shipments" if rate < 1e-3 else share_text(rate)
 
 
 def estimate_text(estimate: Any, *, percent: bool = False) -> str:
-    """``0.472 (0.335 to 0.685)``, in percent where asked, or why there is no figure."""
+    """Format an estimate as ``0.472 (0.335 to 0.685)``, in percent if asked, or return the reason for its absence."""
     if isinstance(estimate, int | float) and not isinstance(estimate, bool):
         estimate = {"value": float(estimate)}
     if not isinstance(estimate, Mapping) or "value" not in estimate:
@@ -88,7 +88,7 @@ def estimate_text(estimate: Any, *, percent: bool = False) -> str:
 
 
 def short_estimate(estimate: Any, *, percent: bool = False) -> str:
-    """The same in as few characters as tell it: ``47 (33-68)``, ``0.472 (0.33-0.68)``."""
+    """Format an estimate in few characters: ``47 (33-68)``, ``0.472 (0.33-0.68)``."""
     if not isinstance(estimate, Mapping):
         return "-"
     value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
@@ -103,7 +103,7 @@ def short_estimate(estimate: Any, *, percent: bool = False) -> str:
 
 
 def why_none(estimate: Mapping[str, Any]) -> str:
-    """Short words for a figure without a value."""
+    """Return a short reason why an estimate has no value."""
     reason = str(estimate.get("reason") or "")
     if "find" in reason:
         return "too few finds"
@@ -111,7 +111,7 @@ def why_none(estimate: Mapping[str, Any]) -> str:
 
 
 def one_in(estimate: Any) -> str:
-    """A small share as ``1 in 6,600 (4,700 to 9,300)``; larger ones in percent."""
+    """Format a small share as ``1 in 6,600 (4,700 to 9,300)``, and larger ones in percent."""
     value = estimate.get("value") if isinstance(estimate, Mapping) else None
     if value is None or value >= 0.05:
         return estimate_text(estimate, percent=True)
@@ -123,7 +123,7 @@ def one_in(estimate: Any) -> str:
 
 
 def _rounded(value: float) -> str:
-    """Two digits that count."""
+    """Round to two significant digits."""
     return f"{int(float(f'{value:.2g}')):,}" if value < 1e6 else f"{float(f'{value / 1e6:.2g}'):g} million"
 
 

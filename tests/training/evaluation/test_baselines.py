@@ -1,4 +1,4 @@
-"""Simpler means: that the rules read what they name, that each learns what it can, and how misses are compared."""
+"""Baselines: the features that rules read, what each baseline learns, and the comparison of misses."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from training.fitting.boosting import Examples
 NAMES = FeatureSpace().names
 
 
-def test_every_rule_reads_a_feature_that_there_is() -> None:
+def test_every_rule_reads_an_existing_feature() -> None:
     assert {rule.feature for rule in (*WATCH_LIST, *_TRUST)} <= set(NAMES)
     assert {"value_per_kg_unusual", "freight_to_value"} <= set(NAMES)
 
 
-def test_points_of_the_watch_list_add_up_and_missing_values_give_none() -> None:
+def test_watch_list_points_add_up_and_missing_values_give_none() -> None:
     names = ("account_age_days", "consignor_finds", "description_equipment", "consignor_known", "other")
     matrix = np.array(
         [
@@ -43,7 +43,7 @@ def test_points_of_the_watch_list_add_up_and_missing_values_give_none() -> None:
     assert watch_list_rules(matrix, names).tolist() == [0.0, 1.5, 14.0, 7.5]
 
 
-def test_the_watch_list_ranks_what_an_office_would_open_first() -> None:
+def test_the_watch_list_ranks_the_strongest_red_flags_first() -> None:
     texts = ["fentanyl citrate", "Pill press TDP-5", "cup", "gift"]
     columns: dict[str, list[str]] = {"shipment_id": ["A", "B", "C", "D"], "goods_description": texts}
     table = ManifestTable.from_columns({k: Coded.from_list(v) for k, v in columns.items()}, 4)
@@ -53,7 +53,7 @@ def test_the_watch_list_ranks_what_an_office_would_open_first() -> None:
     assert points[0] > points[1] > points[3] >= points[2]
 
 
-def test_the_price_rule_measures_in_spreads_of_the_rows_learned_from() -> None:
+def test_the_price_rule_measures_in_spreads_of_the_training_rows() -> None:
     names = ("value_per_kg_unusual", "freight_to_value")
     train = np.stack([np.linspace(-2, 2, 401), np.linspace(-1, 1, 401)], axis=1)
     spread, freight = 1.4826, 1.4826 * 0.5
@@ -90,11 +90,11 @@ def test_default_lightgbm_learns_from_categories_and_numbers_but_not_from_refere
         scores, columns = default_lightgbm(train, find, np.ones(n), test, seed=0, threads=1)
     assert set(columns) == {"channel", "net_mass_kg", "consignor_account_opened_on"}
     assert scores[0] > max(scores[1], scores[2]) + 1.0
-    # A channel that was never seen is as good as none.
+    # An unseen channel counts as missing.
     assert scores[3] == scores[4]
 
 
-def test_default_lightgbm_reads_columns_that_the_manifest_has_not() -> None:
+def test_default_lightgbm_reads_columns_beyond_the_manifest() -> None:
     rng = np.random.default_rng(1)
     office, rate = rng.integers(0, 4, 3000), rng.uniform(-5, 5, 3000)
     find = rng.random(3000) < np.where((office == 2) & (rate < -2), 0.6, 0.02)
@@ -112,7 +112,7 @@ def test_default_lightgbm_reads_columns_that_the_manifest_has_not() -> None:
     assert scores[inside].min() > scores[office != 2].mean()
 
 
-def test_a_tree_of_depth_2_asks_for_what_tells() -> None:
+def test_a_tree_of_depth_2_uses_the_informative_features() -> None:
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(4000, 3))
     find = rng.random(4000) < 1 / (1 + np.exp(3 + 2 * matrix[:, 1]))
@@ -141,7 +141,9 @@ def test_all_baselines_score_every_row_and_repeat_with_the_seed() -> None:
     assert len(np.unique(scores["random"])) == 100
 
 
-def test_a_large_training_set_is_sampled_for_the_simple_means_with_every_find(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_training_set_is_sampled_for_small_baselines_and_keeps_every_find(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     find = np.arange(5000) % 500 == 0
     assert np.array_equal(_part(find, np.ones(5000), 0)[0], np.arange(5000))
     monkeypatch.setattr("training.evaluation.baselines._MOST_ROWS", 1000)
@@ -156,8 +158,8 @@ def _outcome(n: int, finds: int) -> Outcome:
     return Outcome((np.arange(n) < finds)[:, None], np.ones(n))
 
 
-def test_misses_of_a_case_made_by_hand() -> None:
-    # 20 finds, 1,000 clean: ours puts 15 of the finds on top and 5 at the bottom, theirs 5 on top and 15 at the bottom.
+def test_misses_of_a_constructed_example() -> None:
+    # 20 finds, 1,000 clean: ours ranks 15 finds first and 5 last, theirs 5 first and 15 last.
     ours = np.where(np.arange(1020) < 15, 2.0, np.where(np.arange(1020) < 20, -1.0, 0.0)) + 0.0
     theirs = np.where(np.arange(1020) < 5, 2.0, np.where(np.arange(1020) < 20, -1.0, 0.0))
     ours[20:] += np.linspace(0, 0.9, 1000)
@@ -172,7 +174,7 @@ def test_misses_of_a_case_made_by_hand() -> None:
     assert (same["value"], same["low"], same["high"]) == (1.0, 1.0, 1.0)
 
 
-def test_misses_need_finds_and_something_missed() -> None:
+def test_misses_need_enough_finds_and_at_least_one_missed() -> None:
     score = -np.arange(1000.0)
     few = misses_against(score, {"x": score}, _outcome(1000, 9), base_rate=1e-6)
     assert few["x"]["0.005"]["ratio"] == {"value": None, "reason": "9 finds; at least 10 are needed"}

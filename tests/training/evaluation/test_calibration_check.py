@@ -1,4 +1,4 @@
-"""Predicted over observed finds: exact on cases made by hand, one for a perfect calibrator, and off for a planted fault."""
+"""Predicted over observed finds: exact on constructed examples, one for perfect calibration, off for a planted error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BASE_RATE = 1e-3
 
 
 def _sample(n: int, spread: float = 1.6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """True log-odds at `BASE_RATE` of n shipments, and which of them are finds of a window with far more finds."""
+    """Return the true log-odds at `BASE_RATE` of n shipments, and the finds of a window with a far higher prevalence."""
     rng = np.random.default_rng(seed)
     at_window = rng.normal(-4.5, spread, n)
     p = 1 / (1 + np.exp(-at_window))
@@ -43,14 +43,14 @@ def test_a_perfect_calibrator_has_ratios_of_one_within_their_intervals() -> None
     assert sum(one["shipments"] for one in found["bins"]) == len(find)
 
 
-def test_probabilities_half_as_large_again_are_noticed_everywhere() -> None:
+def test_probabilities_too_high_by_half_are_detected_at_the_top_and_in_every_bin() -> None:
     log_odds, find = _sample(120_000)
     found = _check(log_odds + np.log(1.5), find)
     assert found["top"]["ratio"]["low"] > 1.18
     assert all(one["ratio"]["low"] > 1.1 for one in found["bins"])
 
 
-def test_scores_too_sure_of_themselves_are_noticed_at_both_ends() -> None:
+def test_overconfident_scores_are_detected_at_both_ends() -> None:
     log_odds, find = _sample(120_000)
     middle = float(np.median(log_odds[find]))
     found = _check(middle + 1.5 * (log_odds - middle), find)
@@ -59,20 +59,21 @@ def test_scores_too_sure_of_themselves_are_noticed_at_both_ends() -> None:
     assert found["bins"][-1]["ratio"]["high"] < 0.75
 
 
-def test_the_top_one_percent_of_a_case_made_by_hand() -> None:
+def test_the_top_one_percent_of_a_constructed_example() -> None:
     # 1,000 clean shipments and 20 finds. The first 10 clean ones and 12 finds have p = 0.01, all others 0.0001.
     find = np.concatenate([np.zeros(10), np.ones(12), np.zeros(990), np.ones(8)]).astype(bool)
     high = np.arange(len(find)) < 22
     p = np.where(high, 0.01, 0.0001)
     found = _check(np.log(p / (1 - p)), find, resamples=0)
-    # Traffic above the step: 0.999 * 10/1000 clean and 0.001 * 12/20 finds, 1.059 % in all; 1 % of it is that tie in part.
+    # Traffic above the step is 0.999 * 10/1000 clean and 0.001 * 12/20 finds, 1.059 % in all; the top 1 % is a part of
+    # this tie.
     part = 0.01 / (0.999 * 0.01 + 0.001 * 0.6)
     assert found["top"]["observed"] == pytest.approx(0.001 * 0.6 * part / 0.01)
     assert found["top"]["predicted"] == pytest.approx(0.01)
     assert found["top"]["ratio"]["value"] == pytest.approx(0.01 / (0.0006 * part / 0.01))
 
 
-def test_intervals_lie_around_their_values_where_finds_are_a_fifth_of_the_traffic() -> None:
+def test_intervals_contain_their_values_where_finds_are_a_fifth_of_the_traffic() -> None:
     rng = np.random.default_rng(3)
     log_odds = rng.normal(-1.8, 1.2, 20_000)
     find = rng.random(20_000) < 1 / (1 + np.exp(-log_odds))

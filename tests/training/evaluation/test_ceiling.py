@@ -1,4 +1,4 @@
-"""The ceiling on a world of our own making: what it reaches, our share of it, and reasons where there are too few finds."""
+"""The ceiling on a constructed world: its metrics, the model's share of it, and reasons if there are too few finds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluation.evaluation import Outcome
 from training.fitting.boosting import BoostingParams, Examples
 
 QUICK = BoostingParams(learning_rate=0.2, most_trees=40, patience=8, feature_fraction=1.0, bagging_freq=0)
-#: Cannot split at all, and so never the better one.
+#: Cannot split at all, so it is never the better candidate.
 USELESS = BoostingParams(min_data_in_leaf=10**6, most_trees=5, patience=2)
 
 
@@ -22,14 +22,14 @@ def _examples(n: int, seed: int) -> Examples:
     find = rng.random(n) < 0.05
     matrix[find, 0] += 1.5 * rng.integers(0, 3, find.sum())
     matrix[find, 1] += 1.5 * rng.integers(0, 3, find.sum())
-    # Honest rows are one in ten of those there were.
+    # Each honest row stands for ten.
     return Examples(matrix, find[:, None], np.where(find, 1.0, 10.0))
 
 
 @pytest.fixture(scope="module")
 def world() -> TruthWorld:
     train, stop, test = (_examples(n, seed) for seed, n in enumerate((6000, 2000, 4000)))
-    # Every second item belongs to the shipment of the one before.
+    # Each shipment has two items.
     first_row = np.arange(0, 4000, 2)
     weight = np.repeat(test.weight[::2], 2)
     return TruthWorld(
@@ -49,7 +49,7 @@ def _ceiling(world: TruthWorld, noise: float, **options: Any) -> dict[str, Any]:
     return ceiling(world, ours, outcome, base_rate=1e-4, seed=0, threads=1, resamples=40, say=told.append, **options)
 
 
-def test_it_learns_from_the_truth_and_says_what_share_of_it_others_reach(world: TruthWorld) -> None:
+def test_it_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
     found = _ceiling(world, 1.0, candidates=(USELESS, QUICK))
     assert found["rows"] == 50_000
     assert found["labels"] == "truth"
@@ -76,7 +76,7 @@ def test_too_few_finds_on_either_side_give_a_reason(world: TruthWorld) -> None:
     assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed"}
 
 
-def test_a_world_of_truth_holds_all_that_is_illicit_and_weighs_the_honest_for_those_left_out() -> None:
+def test_a_truth_world_keeps_all_illicit_shipments_and_weights_the_honest_sample() -> None:
     told: list[str] = []
     world = truth_world(8_000, 0, say=told.append)
     assert world.rows == 8_000
@@ -85,10 +85,10 @@ def test_a_world_of_truth_holds_all_that_is_illicit_and_weighs_the_honest_for_th
         assert part.find.any()
         clean = part.weight[~part.find[:, 0]]
         assert clean.max() > 2.0
-        # An honest item of an illicit shipment is kept with it.
+        # An honest item of an illicit shipment is kept with the shipment.
         assert set(np.unique(clean).tolist()) <= {1.0, clean.max()}
     assert world.train.find.sum() > world.stop.find.sum()
-    # Weights stand for all goods items: the test part is the last 18 % of them.
+    # Weights stand for all goods items; the test part is the last 18 % of them.
     total = [float(part.weight.sum()) for part in (world.train, world.stop, world.test)]
     assert sum(total) == pytest.approx(8_000, rel=0.15)
     assert total[2] / sum(total) == pytest.approx(0.18, abs=0.04)

@@ -1,4 +1,4 @@
-"""Heads, weights and boosters as the evaluation meets them, and the printed tables."""
+"""Evaluation of heads, weights and boosters, and the printed tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.pipeline import TrainResult
 from training.reports.report import print_metrics
 
 
-def test_negatives_are_sampled_down_to_a_prevalence_and_finds_all_stay() -> None:
+def test_negatives_are_sampled_down_to_a_prevalence_and_all_finds_stay() -> None:
     find = np.arange(100_000) < 50
     weight = np.where(find, 2.0, 1.0)
     keep, share = keep_for_prevalence(find, weight, seed=0)

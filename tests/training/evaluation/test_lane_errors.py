@@ -1,4 +1,4 @@
-"""Errors of the lanes: by origin, by number of items, and what it costs to even origins out."""
+"""Errors of the triage lanes: by origin, by number of items, and the cost of equal rates."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_error_rates_by_origin_count_clean_shipments_of_major_origins() -> None:
         "DE": {"clean_shipments": 2000, "red_rate": pytest.approx(0.01)},
         "FR": {"clean_shipments": 600, "red_rate": 0.0},
     }
-    # Of 600 clean shipments three are expected in red: that there is none says nothing.
+    # Of 600 clean shipments three are expected in red, so a count of zero is no evidence.
     assert found["ratio"] == pytest.approx(160 / 3960 / 0.01)
     low, high = found["ratio_interval"]
     assert 2.0 < low < found["ratio"] < high < 8.0
 
 
-def test_one_origin_alone_gives_a_reason_instead_of_a_ratio() -> None:
+def test_a_single_origin_gives_a_reason_instead_of_a_ratio() -> None:
     lane = np.full(3900, GREEN)
     found = red_by_origin(
         _scored(lane), Outcome(np.zeros((3900, 1), bool), np.ones(3900)), ["CN"] * 2000 + ["DE"] * 1900
@@ -54,10 +54,10 @@ def test_one_origin_alone_gives_a_reason_instead_of_a_ratio() -> None:
     assert found["reason"] == "1 major origins have 2000 clean shipments; two are needed"
 
 
-def test_evening_origins_out_costs_the_finds_between_the_old_and_the_new_threshold() -> None:
-    # CN: 2,000 clean shipments, 120 of them red; DE: 2,000, 20 red. At a ratio of at most 3 the same 140 are split 105 and 35.
-    # Of 50 finds from CN 30 score above all clean ones, and 20 between the 111th and the 112th, which is lost; 10 finds from
-    # DE lie between the 28th and the 29th clean one from there, which is won.
+def test_limiting_the_ratio_costs_the_finds_between_the_old_and_the_new_threshold() -> None:
+    # CN: 2,000 clean shipments, 120 of them red; DE: 2,000, 20 red. With a ratio of at most 3 the same 140 are split
+    # 105 and 35. Of 50 finds from CN, 30 score above all clean shipments and 20 between the 111th and the 112th, which
+    # are lost; 10 finds from DE lie between the 28th and the 29th clean shipment, which are gained.
     clean = np.concatenate([np.arange(2000.0, 0, -1), np.arange(2000.0, 0, -1) - 100])
     finds = np.concatenate([np.full(30, 4000.0), np.full(20, 1889.5), np.full(10, 1872.5)])
     risk = np.concatenate([clean, finds])
@@ -89,7 +89,7 @@ def test_origins_that_are_close_enough_cost_nothing() -> None:
     st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(500, 10**6)), min_size=2, max_size=8),
     st.floats(1.0, 10.0),
 )
-def test_capped_rates_keep_the_total_and_the_order_and_hold_the_ratio(
+def test_capped_rates_keep_the_total_and_the_order_and_limit_the_ratio(
     origins: list[tuple[float, int]], ratio: float
 ) -> None:
     rate = np.array([r for r, _ in origins])
@@ -114,7 +114,7 @@ def test_lane_shares_are_of_clean_traffic_and_of_weighted_finds() -> None:
     assert shares["green"]["clean_traffic"] == pytest.approx(70 / 79)
 
 
-def test_origin_is_that_of_the_goods_else_the_country_of_export() -> None:
+def test_origin_is_that_of_the_goods_or_the_country_of_export() -> None:
     table = _table(
         {
             "shipment_id": ["A", "A", "B", "C"],
@@ -126,7 +126,7 @@ def test_origin_is_that_of_the_goods_else_the_country_of_export() -> None:
     assert origin_of(table) == ["DE", "MX", None]
 
 
-def test_shipments_with_many_items_are_told_apart_from_those_with_one() -> None:
+def test_clean_shipments_in_red_are_counted_by_number_of_items() -> None:
     sizes = [1, 2, 3, 5, 6, 9]
     ids: list[str | None] = [f"S{k}" for k, size in enumerate(sizes) for _ in range(size)]
     table = _table({"shipment_id": ids, "goods_description": ["cup"] * len(ids)})

@@ -1,4 +1,4 @@
-"""Figures of a ranking: known answers, ties, base rates, and reasons instead of figures."""
+"""Ranking metrics: known values, ties, base rates, and reasons instead of values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_areas_equal_those_of_scikit_learn_with_weights_and_ties() -> None:
     assert curve.roc_auc() == pytest.approx(roc_auc_score(find, tied, sample_weight=weight), abs=1e-12)
 
 
-def test_a_constant_score_earns_what_chance_earns() -> None:
+def test_a_constant_score_scores_like_chance() -> None:
     _, find, _ = _sample()
     figures = ranking_figures(np.zeros(len(find)), find, base_rate=1e-6, resamples=0)
     assert figures.roc_auc.value == pytest.approx(0.5)
@@ -40,8 +40,8 @@ def test_a_constant_score_earns_what_chance_earns() -> None:
 
 
 def test_finds_do_not_use_up_the_capacity_at_the_base_rate() -> None:
-    # 1,000 shipments, 100 of them finds that all score above all others: at the base rate they are next to nothing, so
-    # inspecting 1 % of traffic reaches every one of them, though they are 10 % of the window.
+    # 1,000 shipments, of which 100 finds score above all others. At the base rate finds are a negligible share of
+    # traffic, so inspecting 1 % of it reaches all of them, although they are 10 % of the window.
     find = np.arange(1000) < 100
     figures = ranking_figures(-np.arange(1000.0), find, base_rate=1e-6, resamples=0)
     assert figures.recall_at_share[0.01].value == pytest.approx(1.0)
@@ -67,7 +67,7 @@ def test_weights_stand_for_shipments() -> None:
     assert weighted.at_share(0.05, 1e-4) == pytest.approx(repeated.at_share(0.05, 1e-4))
 
 
-def test_too_few_finds_give_a_reason_and_no_figure() -> None:
+def test_too_few_finds_give_a_reason_and_no_value() -> None:
     find = np.arange(1000) < MIN_FINDS - 1
     figures = ranking_figures(np.arange(1000.0), find, base_rate=1e-6)
     assert figures.pr_auc.value is None
@@ -77,7 +77,7 @@ def test_too_few_finds_give_a_reason_and_no_figure() -> None:
     assert reliability(np.full(1000, 0.1), find, base_rate=0.01) == []
 
 
-def test_intervals_hold_the_value_and_shrink_with_more_finds() -> None:
+def test_intervals_contain_the_value_and_shrink_with_more_finds() -> None:
     few = ranking_figures(*_sample(4000), base_rate=1e-6).roc_auc
     many = ranking_figures(*_sample(64_000), base_rate=1e-6).roc_auc
     for estimate in (few, many):
@@ -116,15 +116,15 @@ def test_calibrated_probabilities_lie_on_the_diagonal_at_the_base_rate() -> None
         assert np.log(b.observed / b.predicted) == pytest.approx(0.0, abs=0.15)
 
 
-def test_each_reliability_bin_has_enough_finds_to_be_read() -> None:
+def test_each_reliability_bin_has_enough_finds() -> None:
     score, find, weight = _sample(3000, 0.02)
     bins = reliability(1 / (1 + np.exp(-score)), find, weight, base_rate=1e-3)
     assert all(b.finds >= MIN_FINDS for b in bins)
     assert [b.predicted for b in bins] == sorted((b.predicted for b in bins), reverse=True)
 
 
-def test_the_area_at_another_prevalence_is_that_of_a_window_with_so_many_finds() -> None:
-    # Each clean shipment of the second window stands 19 times in it: one find in 20 becomes one in 362.
+def test_the_area_at_another_prevalence_equals_that_of_a_window_with_this_prevalence() -> None:
+    # Each clean shipment occurs 19 times in the second window: one find in 20 becomes one in 362.
     find = np.arange(200) % 20 == 7
     score = np.random.default_rng(3).normal(size=200) + 2.0 * find
     diluted = Ranking(np.repeat(score, np.where(find, 1, 19)), np.repeat(find, np.where(find, 1, 19)))
@@ -148,7 +148,7 @@ def test_bootstrap_counts_are_poisson_with_mean_one_and_repeat_with_the_seed() -
     assert not np.array_equal(times, np.concatenate(list(poisson_times(50_000, 12, 5))))
 
 
-def test_a_resampled_curve_is_that_of_the_shipments_repeated() -> None:
+def test_a_resampled_curve_equals_that_of_repeated_shipments() -> None:
     score, find, weight = _sample(600, 0.1)
     score = np.round(score, 1)
     times = np.concatenate(list(poisson_times(len(find), 3, 0)))

@@ -1,4 +1,4 @@
-"""The evaluation as one document: what a run, a file and a file of predictions say, and that they agree."""
+"""The evaluation document of a run, of a file and of predictions, and their agreement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_run_has_every_section_that_its_data_allows(trained: TrainResult) -> N
         "evaluated_on", "labels", "calibration", "lanes", "false_positives_by_origin", "false_positives_by_items",
         "slices", "baselines", "baselines_chose", "misses_against",
     }  # fmt: skip
-    # A file tells nothing of networks, and a tenth of its illicit traffic cannot be made.
+    # A file does not name networks, and its illicit traffic cannot be reduced to a tenth.
     assert not set(metrics) & {"calibration_tenth", "ceiling", "left_out_typologies"}
     assert set(metrics["slices"]) == {
         "seen_consignor", "seen_address", "seen_substance", "after_regime_change", "channel", "language", "missing_data",
@@ -59,8 +59,8 @@ def test_the_model_beats_chance_and_every_figure_names_its_prevalence(trained: T
     assert set(metrics["labels"]["office"]["risk"]["pr_auc_at"]) == {"0.001", "1e-05"}
 
 
-def test_rows_learned_from_are_those_that_were_sampled(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # So that there is something to sample.
+def test_learned_rows_are_those_that_were_sampled(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Forces sampling.
     monkeypatch.setattr("training.fitting.boosting.LOWEST_PREVALENCE", 0.9)
     monkeypatch.setattr("training.fitting.boosting.TARGET_PREVALENCE", 0.3)
     data = from_file(data_file)
@@ -77,7 +77,9 @@ def test_rows_learned_from_are_those_that_were_sampled(data_file: Path, monkeypa
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A later labelled file of 3,000 shipments, and the truth about them: the finds, and a clean-looking one in ten."""
+    """Return a later labelled file of 3,000 shipments, and the truth about its finds and about one clean shipment in
+    ten.
+    """
     folder = tmp_path_factory.mktemp("later")
     made = small_rows(3000, seed=4)
     truth: list[dict[str, str]] = []
@@ -93,7 +95,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write(folder / "later.csv", made), folder / "truth.csv"
 
 
-def test_a_file_gives_the_same_sections_and_with_the_truth_more(trained: TrainResult, later: tuple[Path, Path]) -> None:
+def test_a_file_gives_the_same_sections_and_more_with_the_truth(trained: TrainResult, later: tuple[Path, Path]) -> None:
     data, truth = later
     known = evaluate_file(trained.model, data)
     assert set(known) == {
@@ -109,7 +111,7 @@ def test_a_file_gives_the_same_sections_and_with_the_truth_more(trained: TrainRe
     assert full["slices"]["strength"]["faint"]["finds"] == full["labels"]["truth"]["risk"]["finds"]
 
 
-def test_predictions_with_their_lanes_say_what_scoring_the_file_says(
+def test_predictions_with_lanes_agree_with_scoring_the_file(
     trained: TrainResult, later: tuple[Path, Path], tmp_path: Path
 ) -> None:
     data, truth = later
@@ -132,7 +134,7 @@ def test_predictions_with_their_lanes_say_what_scoring_the_file_says(
     assert ours["pr_auc"]["value"] == pytest.approx(theirs["pr_auc"]["value"], rel=1e-3)
 
 
-def test_the_truth_is_not_about_an_office_s_own_label(tmp_path: Path, later: tuple[Path, Path]) -> None:
+def test_the_truth_does_not_apply_to_an_own_label(tmp_path: Path, later: tuple[Path, Path]) -> None:
     made = small_rows(600, seed=2)
     for row in made:
         row.values |= {"risk": "0.5", "seized": "Y" if row.values["content"] not in ("", "none") else "N"}

@@ -1,4 +1,4 @@
-"""Slices: who belongs where, that they partition the finds, and that one threshold serves the whole window."""
+"""Slices: their members, that they partition the finds, and that one threshold applies to the whole window."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _scored(risk: np.ndarray, lane: np.ndarray | None = None, rate: float = 1e-4
 
 
 def _world(n: int, network: np.ndarray) -> WorldTruth:
-    """Every other find shows P5, every third D9; strengths go round; networks of even number have reacted."""
+    """Every other find shows P5, every third D9; strengths alternate; networks of even number have reacted."""
     k = np.arange(n)
     illicit = network != HONEST
     typologies = np.zeros((n, len(TRACES)), dtype=bool)
@@ -44,7 +44,7 @@ def _world(n: int, network: np.ndarray) -> WorldTruth:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """3,000 shipments, one in five illicit, by fifty networks; the last thousand are the window."""
+    """Return 3,000 shipments, one in five illicit, by fifty networks; the last thousand are the window."""
     made = rows(3000)
     for k, row in enumerate(made):
         row.values["goods_description"] = ("ropa de punto", "silicone case", "Strickwaren")[k % 3]
@@ -61,7 +61,7 @@ def _cuts(data: Dataset, learned: np.ndarray | None = LEARNED) -> dict[str, Slic
     return slicings(data, WINDOW, learned, data.table.take(WINDOW))
 
 
-def test_slices_by_what_is_stated_partition_the_window(data: Dataset) -> None:
+def test_slices_by_stated_properties_partition_the_window(data: Dataset) -> None:
     cuts = _cuts(data)
     assert {
         "seen_consignor", "seen_address", "seen_substance", "seen_network", "typology", "strength", "reaction",
@@ -89,7 +89,7 @@ def test_slices_of_finds_leave_honest_shipments_out_and_partition_the_rest(data:
     assert not (typology["none shown"] & (typology["P5"] | typology["D9"])).any()
 
 
-def test_networks_and_parties_are_seen_when_the_model_learned_from_them(data: Dataset) -> None:
+def test_networks_and_parties_are_seen_if_the_model_learned_from_them(data: Dataset) -> None:
     assert data.world is not None
     known = set(data.world.network[LEARNED].tolist())
     network = data.world.network[WINDOW]
@@ -124,7 +124,7 @@ def test_the_spelling_of_an_address_does_not_make_it_a_new_one(tmp_path: Path) -
     assert cut[UNSEEN].tolist() == [False, True, False, True]
 
 
-def test_a_substance_is_new_when_no_earlier_shipment_named_it(tmp_path: Path) -> None:
+def test_a_substance_is_new_if_no_earlier_shipment_named_it(tmp_path: Path) -> None:
     named = ["fentanyl", "norfentanyl", "fentanyl", "citric acid", "silicone case"]
     data = _edited(tmp_path, [{"goods_description": name} for name in named])
     window = np.arange(1, 5)
@@ -134,7 +134,7 @@ def test_a_substance_is_new_when_no_earlier_shipment_named_it(tmp_path: Path) ->
     assert cut[NONE_NAMED].tolist() == [False, False, True, True]
 
 
-def test_a_regime_change_is_felt_for_thirty_days(tmp_path: Path) -> None:
+def test_a_regime_change_counts_as_recent_for_thirty_days(tmp_path: Path) -> None:
     days = [-1, 0, 29, 30]
     data = _edited(tmp_path, [{"declared_at": iso(POLICY_DAY + 86400 * day)} for day in days])
     every = np.arange(4)
@@ -153,7 +153,7 @@ def test_missing_data_is_judged_within_a_channel(tmp_path: Path) -> None:
     assert cut["many"].tolist() == [False, False, True, False, False]
 
 
-def test_what_is_inspected_of_a_case_made_by_hand() -> None:
+def test_the_inspected_part_of_a_constructed_example() -> None:
     # Clean traffic 0.99, finds 0.01. Order: 2 finds, 1 clean, then a tie of 1 find and 3 clean, then 6 clean.
     score = np.array([9.0, 9, 8, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1])
     find = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).astype(bool)
@@ -179,8 +179,8 @@ def test_recall_over_slices_adds_up_to_that_of_the_whole_window(seed: int, share
     assert sum(hit for _, hit in parts) / sum(total for total, _ in parts) == pytest.approx(whole, abs=1e-9)
 
 
-def test_figures_of_slices_of_a_case_made_by_hand() -> None:
-    # 2,000 shipments, 40 finds on top: 30 in slice A, 10 in B, which fall behind 30 clean shipments of slice B.
+def test_metrics_of_slices_of_a_constructed_example() -> None:
+    # 2,000 shipments and 40 finds: 30 in slice A rank first, 10 in slice B rank behind 30 clean shipments of slice B.
     kind = np.array(["A"] * 1030 + ["B"] * 970, dtype=object)
     find = np.zeros(2000, dtype=bool)
     find[:30] = find[1060:1070] = True

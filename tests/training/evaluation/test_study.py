@@ -1,4 +1,4 @@
-"""Ablation and typologies left out, on data whose evidence is planted where it is known to be."""
+"""Ablation and left-out typologies, on data with planted evidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ P5, D9 = T["P5"], T["D9"]
 
 
 def _sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds of two kinds: those with P5 show in feature a alone, those with D9 in b alone."""
+    """Return finds of two kinds: those with P5 show in feature a alone, those with D9 in b alone."""
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(n, 4))
     kind = np.where(rng.random(n) < 0.03, rng.integers(1, 3, n), 0)
@@ -57,7 +57,7 @@ def test_scores_without_a_column_do_not_depend_on_it(planted: tuple[Bench, Outco
         bench.scores(without_columns=np.arange(4))
 
 
-def test_leaving_a_typology_out_of_training_makes_it_unknown_and_leaves_the_other_alone(
+def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_is(
     planted: tuple[Bench, Outcome, Shown],
 ) -> None:
     bench, outcome, shown = planted
@@ -78,15 +78,15 @@ def test_leaving_a_typology_out_of_training_makes_it_unknown_and_leaves_the_othe
     assert found["average_ratio"]["value"] == pytest.approx(means[0] / means[1])
     assert len(told) == 2
     assert found["T1"]["ratio"] == {"value": None, "reason": "0 finds show it in this window; at least 10 are needed"}
-    # The rows left out are gone from training, so that b is as telling as before.
+    # The other finds stay in training, so b is as informative as before.
     without = bench.scores(without_rows=np.flatnonzero(shown.learned[:, P5]))
     assert without[shown.tested[:, D9]].mean() > without[~outcome.any].mean() + 2.0
 
 
-def test_what_shows_in_the_same_way_is_found_although_it_was_left_out() -> None:
+def test_a_left_out_typology_is_found_by_evidence_it_shares_with_another() -> None:
     train, find, learned = _sample(6000, 0)
     test, tested_find, tested = _sample(6000, 1)
-    # Half of the finds that show P5 are said to show D9 instead: one evidence, two typologies.
+    # Relabel half of the finds with P5 as D9: two typologies share the same evidence.
     for shown in (learned, tested):
         moved = np.flatnonzero(shown[:, P5])[::2]
         shown[:, D9] = False
@@ -101,7 +101,7 @@ def test_what_shows_in_the_same_way_is_found_although_it_was_left_out() -> None:
     assert found["average_ratio"]["value"] > 0.9
 
 
-def test_ablation_names_what_each_group_brings(planted: tuple[Bench, Outcome, Shown]) -> None:
+def test_ablation_reports_the_contribution_of_each_group(planted: tuple[Bench, Outcome, Shown]) -> None:
     bench, outcome, _ = planted
     found = ablation(bench, bench.scores(), outcome, base_rate=BASE_RATE, resamples=40, say=_silent)
     assert {group: one["features"] for group, one in found.items()} == {"first": 1, "second": 1, "noise": 2}

@@ -1,4 +1,4 @@
-"""`tidewaiter compare`: what is paired, what is only set side by side, and what is warned of."""
+"""`tidewaiter compare`: paired and unpaired differences, and warnings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kept(n: int = 4000, *, noise: float = 0.0, seed: int = 0, base_rate: float =
     return KeptScores.of([f"S{i}" for i in range(n)], scored, outcomes)
 
 
-def test_kept_scores_come_back_in_32_bits(tmp_path: Path) -> None:
+def test_stored_scores_are_read_back_with_32_bits(tmp_path: Path) -> None:
     scores = kept()
     scores.write(tmp_path / "scores.npz")
     back = KeptScores.read(tmp_path / "scores.npz")
@@ -57,13 +57,13 @@ def test_kept_scores_come_back_in_32_bits(tmp_path: Path) -> None:
     assert (tmp_path / "scores.npz").stat().st_size < 4000 * 20
 
 
-def test_a_damaged_file_of_scores_says_so(tmp_path: Path) -> None:
+def test_a_damaged_file_of_scores_is_reported(tmp_path: Path) -> None:
     (tmp_path / "scores.npz").write_bytes(b"PK nothing")
     with pytest.raises(BadScores, match=r"scores\.npz: cannot be read"):
         KeptScores.read(tmp_path / "scores.npz")
 
 
-def test_of_many_shipments_all_finds_and_an_even_sample_are_kept_alike_in_every_run(
+def test_all_finds_and_an_equal_sample_of_many_clean_shipments_are_stored_in_every_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     everything = kept()
@@ -73,12 +73,12 @@ def test_of_many_shipments_all_finds_and_an_even_sample_are_kept_alike_in_every_
     assert one.find["office"].sum() == everything.find["office"].sum()
     clean = ~one.find["office"]
     assert 700 < clean.sum() < 1200
-    # The clean shipments that are kept stand for all.
+    # The stored clean shipments stand for all.
     assert one.weight["office"][clean].sum() == pytest.approx(2.0 * (~everything.find["office"]).sum(), rel=0.1)
     assert why_unpaired(one, other) is None
 
 
-def test_a_model_does_not_differ_from_itself_and_clearly_from_noise() -> None:
+def test_a_model_does_not_differ_from_itself_but_differs_from_noise() -> None:
     same = paired_differences(kept(), kept())
     assert all((e.value, e.low, e.high) == (0.0, 0.0, 0.0) for e in same.values())
     worse = paired_differences(kept(), kept(noise=1.5))
@@ -91,12 +91,12 @@ def test_a_model_does_not_differ_from_itself_and_clearly_from_noise() -> None:
     }
 
 
-def test_pairing_tells_apart_what_separate_intervals_do_not() -> None:
+def test_pairing_detects_differences_that_separate_intervals_do_not() -> None:
     one, other = kept(), kept(noise=0.35)
     auc = paired_differences(one, other)["office.risk.pr_auc"]
     separate = paired_differences(one, kept(seed=0, noise=0.0))
     assert separate["office.risk.pr_auc"].value == 0.0
-    # Resampled apart, the difference of two such figures is several times as uncertain.
+    # With separate resamples, the difference of two such figures is several times as uncertain.
     rng = np.random.default_rng(1)
     find, weight = one.find["office"], one.weight["office"]
     orders = [paired._Order(scores.score, find, weight) for scores in (one, other)]
@@ -109,7 +109,7 @@ def test_pairing_tells_apart_what_separate_intervals_do_not() -> None:
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0.1, 3.0))
-def test_turned_round_the_difference_changes_its_sign(seed: int, noise: float) -> None:
+def test_swapping_the_runs_changes_the_sign_of_the_difference(seed: int, noise: float) -> None:
     one, other = kept(300, seed=seed), kept(300, seed=seed, noise=noise)
     there, back = paired_differences(one, other, resamples=20), paired_differences(other, one, resamples=20)
     for name, difference in there.items():
@@ -126,7 +126,7 @@ def test_turned_round_the_difference_changes_its_sign(seed: int, noise: float) -
         (kept(base_rate=1e-4), "base rates differ"),
     ],
 )
-def test_what_is_not_the_same_window_is_not_paired(other: KeptScores | None, why: str) -> None:
+def test_different_windows_are_not_paired(other: KeptScores | None, why: str) -> None:
     assert why in (why_unpaired(kept(), other) or "")
     compared = compare(Side("a", document(), kept()), Side("b", document(), other))
     assert compared["paired"] is False
@@ -138,7 +138,7 @@ def row(compared: dict[str, Any], figure: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_figures_stand_side_by_side_with_whether_their_intervals_touch() -> None:
+def test_figures_are_compared_by_whether_their_intervals_overlap() -> None:
     other = document()
     other["labels"]["truth"]["risk"] = figures(0.4)
     other["labels"]["truth"]["precursor"]["pr_auc"] = nothing()
@@ -155,7 +155,7 @@ def test_figures_stand_side_by_side_with_whether_their_intervals_touch() -> None
     json.dumps(compared, allow_nan=False)
 
 
-def test_other_data_another_window_and_other_parameters_are_told() -> None:
+def test_other_data_another_window_and_other_parameters_are_reported() -> None:
     other = copy.deepcopy(document(evaluated_on="a file"))
     other["windows"]["windows"]["test"]["finds"] = 21
     other["training"]["parameters"]["num_leaves"] = 16
@@ -170,7 +170,7 @@ def test_other_data_another_window_and_other_parameters_are_told() -> None:
     assert "does not say what data" in compare(Side("a", document()), Side("b", other))["warnings"][0]
 
 
-def test_the_table_fits_eighty_columns_and_the_page_holds_everything() -> None:
+def test_the_table_fits_eighty_columns_and_the_page_has_every_figure() -> None:
     other = document()
     other["data"]["notes"] = ["<script>alert(1)</script>", "[red]note"]
     compared = compare(Side("version 3 (champion)", document(), kept()), Side("b.json", other, kept(noise=0.5)))
@@ -202,7 +202,7 @@ def test_paths_name_metrics_files_and_bundles(trained: TrainResult) -> None:
 
 @pytest.fixture(scope="module")
 def store(trained: TrainResult, data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Version 1 as trained, version 2 the same with noise on its scores."""
+    """Return a store with version 1 as trained, and version 2 the same with noise on its scores."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     data, config = from_file(data_file), TrainConfig(data=data_file, tracking_uri=uri)
     assert trained.bundle is not None
@@ -231,18 +231,18 @@ def test_two_runs_of_a_real_store_on_one_window_are_paired(
     assert "Two runs compared" in Page((tmp_path / "c.html").read_text()).text
 
 
-def test_a_run_is_named_by_its_id_too(store: str) -> None:
+def test_a_run_can_be_named_by_its_id(store: str) -> None:
     version = client(store).get_model_version("tidewaiter", "2")
     assert load_side(str(version.run_id), store).scores is not None
 
 
 @pytest.mark.parametrize("name", ["9", "nobody", "0" * 32])
-def test_a_name_that_nothing_goes_by_is_wrong_use(store: str, name: str) -> None:
+def test_an_unknown_name_is_wrong_use(store: str, name: str) -> None:
     with pytest.raises(UnknownRun, match=r"There is no (version|run|file, folder or alias)"):
         load_side(name, store)
 
 
-def test_exit_status_tells_wrong_use_from_what_cannot_be_read(
+def test_exit_status_distinguishes_wrong_use_from_unreadable_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

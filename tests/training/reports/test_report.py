@@ -1,4 +1,4 @@
-"""Tables on a console of 80 columns hold every figure whole; flat names are stable; bars judge as they say."""
+"""Console tables of 80 columns with uncut figures, stable flat names, and acceptance bars."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_tables_fit_eighty_columns_and_cut_nothing() -> None:
     assert all(name in text for name in names)
 
 
-def test_what_evaluate_writes_is_printed_too_and_nothing_is_said_to_be_nothing() -> None:
+def test_the_output_of_evaluate_is_printed_and_empty_metrics_are_reported() -> None:
     metrics = example_metrics()
     assert "55 (50-61)" in printed({"metrics": {"truth": metrics["labels"]["truth"]}})
     assert printed({}) == "Nothing was evaluated.\n"
 
 
-def test_markup_in_a_name_is_printed_as_it_is() -> None:
+def test_markup_in_a_name_is_printed_literally() -> None:
     metrics = example_metrics()
     metrics["false_positives_by_origin"]["origins"]["[red]x"] = {"clean_shipments": 1, "red_rate": 0.5}
     assert "[red]x" in printed(metrics)
@@ -83,7 +83,7 @@ def test_a_figure_without_a_value_has_no_flat_name() -> None:
 
 
 @given(name=st.text(min_size=1, max_size=20))
-def test_any_name_of_a_slice_becomes_one_that_a_tracking_server_takes(name: str) -> None:
+def test_any_slice_name_becomes_one_that_a_tracking_server_accepts(name: str) -> None:
     metrics = {"slices": {"language": {name: {"recall": {"0.01": estimate(0.5)}}}}}
     assert all(re.fullmatch(r"[\w. :/-]+", flat, re.ASCII) for flat in flat_metrics(metrics))
     assert len(flat_metrics(metrics)) == 1
@@ -104,7 +104,7 @@ def _verdict(metrics: dict[str, Any], word: str) -> bool | None:
         (nothing(), None),
     ],
 )
-def test_misses_need_the_ratio_and_intervals_apart(ratio: dict[str, Any], met: bool | None) -> None:
+def test_misses_need_the_ratio_and_separate_intervals(ratio: dict[str, Any], met: bool | None) -> None:
     metrics = {"misses_against": {"default_lightgbm": {"0.005": {"ours": 0.4, "theirs": 0.6, "ratio": ratio}}}}
     assert _verdict(metrics, "default LightGBM") is met
 
@@ -112,7 +112,7 @@ def test_misses_need_the_ratio_and_intervals_apart(ratio: dict[str, Any], met: b
 @pytest.mark.parametrize(
     ("low", "value", "high", "met"), [(0.9, 1.0, 1.1, True), (0.8, 1.0, 1.1, False), (0.9, 1.0, 1.2, False)]
 )
-def test_the_top_of_the_order_is_calibrated_with_its_whole_interval(
+def test_the_top_of_the_order_is_calibrated_only_with_its_whole_interval(
     low: float, value: float, high: float, met: bool
 ) -> None:
     top = {"share": 0.01, "predicted": 0.1, "observed": 0.1, "ratio": {"value": value, "low": low, "high": high}}
@@ -131,11 +131,11 @@ def test_only_bins_with_enough_finds_are_judged() -> None:
     assert _verdict(metrics, "each bin") is False
 
 
-def test_without_such_sections_there_are_no_bars() -> None:
+def test_metrics_without_such_sections_give_no_bars() -> None:
     assert bars({"labels": example_metrics()["labels"]}) == []
 
 
-def test_figures_read_as_they_are_meant() -> None:
+def test_figures_are_formatted_as_specified() -> None:
     assert estimate_text({"value": 0.47186, "low": 0.33487, "high": 0.6846}, percent=True) == "47.2 % (33.5 to 68.5)"
     assert short_estimate({"value": 0.47186, "low": 0.33487, "high": 0.6846}, percent=True) == "47 (33-68)"
     assert short_estimate({"value": -0.1, "low": -0.2, "high": -0.05}) == "-0.100 (-0.20..-0.05)"
@@ -164,6 +164,6 @@ def test_the_card_follows_its_headings_and_names_the_error_rates_by_origin() -> 
     assert "<script>" not in text
 
 
-def test_a_card_is_written_from_a_run_that_was_not_evaluated() -> None:
+def test_a_card_is_written_for_a_run_without_evaluation() -> None:
     sections = card_sections("tidewaiter", "7", copy.deepcopy(example_card()), {})
     assert "Nothing was evaluated." in str(sections)

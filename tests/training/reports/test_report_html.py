@@ -1,4 +1,4 @@
-"""The page of a run: complete, self-contained, safe to open whatever the data was called, and whole without any part."""
+"""The page of a run: complete, self-contained, safe for any data, and valid if sections are absent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VOID = {"meta", "img", "br", "hr", "input", "link"}
 
 
 class Page(HTMLParser):
-    """Elements, attributes and text of a document; fails on an element that is closed out of turn."""
+    """Elements, attributes and text of a document; raises an error if elements are closed in the wrong order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def whole(drawn: dict[str, Picture]) -> str:
     return written(example_metrics(), drawn=drawn)
 
 
-def test_the_page_needs_nothing_from_outside(whole: str) -> None:
+def test_the_page_needs_no_external_resources(whole: str) -> None:
     page = Page(whole)
     assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "form"})
     for tag, attributes in page.elements:
@@ -89,7 +89,7 @@ def test_the_page_needs_nothing_from_outside(whole: str) -> None:
     assert all(image.get("alt") for image in page.of("img"))
 
 
-def test_the_contents_lead_to_every_section(whole: str) -> None:
+def test_the_contents_link_to_every_section(whole: str) -> None:
     page = Page(whole)
     anchors = [section["id"] for section in page.of("section")]
     assert len(set(anchors)) == len(anchors) == 17
@@ -140,7 +140,7 @@ def test_every_section_shows_its_key_figure(whole: str, shown: str) -> None:
     assert shown in Page(whole).text
 
 
-def test_verdicts_are_told_in_words_and_not_by_colour_alone(whole: str) -> None:
+def test_verdicts_are_expressed_in_words_and_not_by_colour_alone(whole: str) -> None:
     page = Page(whole)
     assert {"good", "bad"} <= {attributes["class"] for attributes in page.of("span")}
     assert "Misses at 0.5 % inspected over those of watch-list rules 0.511 (0.471 to 0.551)" in page.text
@@ -185,13 +185,13 @@ def test_a_section_without_figures_is_left_out_and_the_rest_stays(whole: str, ab
     assert "Model card" in page.text
 
 
-def test_a_run_without_any_figure_says_so() -> None:
+def test_a_run_without_any_figure_is_reported() -> None:
     page = Page(written({}))
     assert "Nothing was evaluated" in page.text
     assert "Data, windows and labels" in page.text
 
 
-def test_figures_with_a_reason_instead_of_a_value_say_it() -> None:
+def test_figures_without_a_value_show_the_reason() -> None:
     def emptied(value: Any) -> Any:
         if isinstance(value, dict):
             if "value" in value and "low" in value:
@@ -212,7 +212,7 @@ def test_the_same_run_gives_the_same_page() -> None:
     assert one == other
 
 
-def test_plots_are_left_out_where_their_figures_are(drawn: dict[str, Picture]) -> None:
+def test_plots_without_figures_are_left_out(drawn: dict[str, Picture]) -> None:
     assert set(drawn) == {
         "calibration_office", "calibration_truth", "calibration_tenth_office", "baselines", "slices", "ablation",
         "cost_of_ratio",
@@ -220,7 +220,7 @@ def test_plots_are_left_out_where_their_figures_are(drawn: dict[str, Picture]) -
     assert metric_figures({}) == {}
 
 
-def test_what_a_bundle_carries_is_short() -> None:
+def test_the_metrics_in_a_bundle_are_short() -> None:
     metrics = example_metrics()
     short = short_metrics(metrics)
     assert short.keys().isdisjoint({"slices", "margins", "too_easy", "baselines", "ablation"})
