@@ -1,4 +1,4 @@
-"""How the cost of a text grows with its length: each machine is compared with itself, so that none is too slow or too busy."""
+"""Check how cost grows with text length, by comparing times measured on the same machine."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 
 
-def costs_in_proportion(work: Callable[[str], object], text: Callable[[int], str], times: int) -> bool:
-    """Whether work on a text costs in proportion to its length: about eight times as much for eight times the text.
+def cost_grows_linearly(work: Callable[[str], object], text: Callable[[int], str], times: int) -> bool:
+    """Return whether the cost of ``work`` grows linearly: at most 24 times the cost for a text 8 times as long.
 
     Args:
-        work: what is done with a text.
-        text: the text with so many repetitions in it.
-        times: repetitions in the longer one.
+        work: the function to measure.
+        text: returns the text with the given number of repetitions.
+        times: number of repetitions in the longer text.
     """
     whole, part = text(times), text(times // 8)
     short = min(_seconds(work, part) for _ in range(3))
-    # With the square of its length it would be 64 times as much. What takes no time at all may take it in a worse moment.
+    # Quadratic growth would cost 64 times as much. The constant allows for noise in very short measurements.
     return any(_seconds(work, whole) < 24 * short + 0.05 for _ in range(3))
 
 

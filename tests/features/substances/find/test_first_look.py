@@ -1,4 +1,4 @@
-"""The first look at a text: what it passes over holds nothing that the stages behind it would have found."""
+"""Tests of the first look: a text that it rejects contains no match for the later stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.substances import SubstanceIndex
 from features.substances.find.first_look import EVERYTHING, worth_looking_for
 from features.substances.find.glance import BEGINS, DISGUISE, ENDS, LABEL, NAME, NEAR, NUMBER, STRUCTURE, Alike, Glance
 
-#: Pieces of texts that each stage finds something in, and ordinary words with pieces of these in them.
+#: Text pieces that each stage matches, and ordinary words that contain such pieces.
 _PIECES = (
     "fentanyl fentanil fent anil nyl fetanyl carfentanil carfntanyl acetyl acetylfentanyl p-fluoro 4-anpp anpp 4 piperidone piperid"
     " one 1-boc-4-ap boc butyl t-butylnitazene nitazene etonitazene etoni tazene isotonitazene fen tai ni fentaini sufen mini"
@@ -37,42 +37,42 @@ def index() -> SubstanceIndex:
     return SubstanceIndex.load()
 
 
-def same(index: SubstanceIndex, text: str) -> bool:
-    """Whether a text names what it names where nobody takes a first look."""
+def same_match(index: SubstanceIndex, text: str) -> bool:
+    """Return whether a text has the same match with and without the first look."""
     seen = worth_looking_for(index._look, [text])[0]
-    found = index._resolve(text, False, seen) if seen else None
-    return found == index._resolve(text, False, EVERYTHING)
+    match = index._resolve(text, False, seen) if seen else None
+    return match == index._resolve(text, False, EVERYTHING)
 
 
 @given(texts, st.booleans())
 @settings(max_examples=1500)
-def test_what_the_first_look_passes_over_holds_nothing(index: SubstanceIndex, text: str, capitals: bool) -> None:
+def test_texts_rejected_by_the_first_look_have_no_match(index: SubstanceIndex, text: str, capitals: bool) -> None:
     text = text.upper() if capitals else text
-    assert same(index, text)
+    assert same_match(index, text)
 
 
-def test_two_pieces_in_every_order(index: SubstanceIndex) -> None:
+def test_two_pieces_in_either_order_have_the_same_match_without_the_first_look(index: SubstanceIndex) -> None:
     for pair in product(PIECES, PIECES):
         text = " ".join(pair)
-        assert same(index, text), text
+        assert same_match(index, text), text
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        # In brackets, which could be those of an atom.
+        # In brackets that could belong to an atom.
         ("sample [c1ccccc1NC1CCN(CCc2ccccc2)CC1] 5 g", "4-Anilino-N-phenethylpiperidine"),
         ("[c1ccccc1NC1CCN(CCc2ccccc2)CC1", "4-Anilino-N-phenethylpiperidine"),
-        # Right behind a letter that is read as one of Latin.
+        # Directly after a letter that is folded to a Latin one.
         ("\u2116PJMPHNIQZUBGLI-UHFFFAOYSA-N", "Fentanyl"),
         ("\u00e9PJMPHNIQZUBGLI-UHFFFAOYSA-N", "Fentanyl"),
     ],
 )
-def test_a_structure_glued_to_what_stands_around_it(index: SubstanceIndex, text: str, name: str) -> None:
-    found = index.resolve(text)
-    assert found is not None
-    assert found.substance == name
-    assert same(index, text)
+def test_a_structure_without_separators_around_it_is_found(index: SubstanceIndex, text: str, name: str) -> None:
+    match = index.resolve(text)
+    assert match is not None
+    assert match.substance == name
+    assert same_match(index, text)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_structure_glued_to_what_stands_around_it(index: SubstanceIndex, text:
         "norvane and shirt-blouses ap-225",
     ],
 )
-def test_ordinary_goods_are_not_looked_at_again(index: SubstanceIndex, text: str) -> None:
+def test_the_first_look_rejects_ordinary_goods(index: SubstanceIndex, text: str) -> None:
     assert index._look.read(text) == 0
 
 
@@ -97,7 +97,7 @@ def glance(**bits: int) -> Glance:
     return Glance(lambda word: bits.get(word, 0), lengths, names, 6, 3, 5, 8, 4)
 
 
-def test_a_name_begins_with_a_word() -> None:
+def test_a_name_starts_at_the_start_of_a_word() -> None:
     bits = {"abcdefgh": NAME, "abcd": NAME, "xy": NAME, "zabc": 0}
     for text, begins in (
         ("abcdefgh", True),
@@ -110,7 +110,7 @@ def test_a_name_begins_with_a_word() -> None:
         assert bool(glance(**bits).read(text) & NAME) is begins, text
 
 
-def test_neighbours_written_as_one() -> None:
+def test_a_name_split_into_two_words_is_detected() -> None:
     bits = {"car": BEGINS, "fent": ENDS, "carfent": NEAR, "long": BEGINS, "ca": BEGINS}
     assert glance(**bits).read("car, fent") == NEAR
     assert glance(**bits).read("car 1 fent") == 0
@@ -118,7 +118,7 @@ def test_neighbours_written_as_one() -> None:
     assert glance(**bits | {"caxy": NEAR}).read("ca xy") == 0
 
 
-def test_signs_of_numbers_structures_and_disguise() -> None:
+def test_numbers_structures_and_digits_in_words_are_detected() -> None:
     look = glance(cas=LABEL)
     for text, seen in (
         ("cas 437387", NUMBER), ("cas 4373", 0), ("437-38", NUMBER), ("437 - 38", NUMBER), ("a-38", 0), ("c1", 0),
@@ -132,17 +132,17 @@ def test_signs_of_numbers_structures_and_disguise() -> None:
         assert look.read(text) == seen, text
 
 
-def test_words_are_asked_once_and_forgotten_when_they_are_too_many() -> None:
-    asked: list[str] = []
+def test_words_are_judged_once_until_the_cache_overflows() -> None:
+    judged: list[str] = []
 
     def judge(word: str) -> int:
-        asked.append(word)
+        judged.append(word)
         return 0
 
     look = Glance(judge, {}, {}, 6, 3, 5, 8, 2)
     for text in ("a b a", "b a", "c", "c a"):
         look.read(text)
-    assert asked == ["a", "b", "c", "a"]
+    assert judged == ["a", "b", "c", "a"]
 
 
 def changed(word: str, letters: str = "aen") -> Iterator[str]:
@@ -154,7 +154,7 @@ def changed(word: str, letters: str = "aen") -> Iterator[str]:
         yield word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :]
 
 
-def test_all_words_within_reach_are_among_those_alike() -> None:
+def test_alike_returns_every_word_within_its_edit_distance() -> None:
     reach = {"fentanyl": 2, "nitazene": 1, "anile": 1, "anil": 0, "sufentanil": 2}
     alike = Alike(reach)
     for word in reach:

@@ -1,4 +1,4 @@
-"""What a text declares: a watched substance, something that only looks or sounds like one, or nothing."""
+"""Tests of the substance index: a text declares a watched substance, resembles one, or contains none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from features.reference import Group, ReferenceDataError, Substance, Verified, b
 from features.substances import BENIGN, WATCHED, Match, SubstanceIndex
 from features.substances.normalise import core, normalise
 from features.substances.read.opsin import opsin
-from tests.growth import costs_in_proportion
+from tests.growth import cost_grows_linearly
 
 INDEX = SubstanceIndex.load()
 RESOLVED = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
@@ -26,7 +26,7 @@ def resolved(text: str, *, chemical: bool = False) -> Match:
     return match
 
 
-# Every name in the data finds its substance
+# Every name in the reference data finds its substance
 
 
 @pytest.mark.parametrize(("name", "row"), [*NAMES, *SYSTEMATIC], ids=lambda value: getattr(value, "name", value))
@@ -38,7 +38,7 @@ def test_every_name_synonym_and_systematic_name_finds_its_substance(name: str, r
         assert (match.cas, match.inchikey, match.group) == (row.cas, row.inchikey, row.group)
 
 
-def test_a_systematic_name_identifies_and_a_trivial_one_is_exact() -> None:
+def test_systematic_names_match_as_systematic_and_trivial_names_as_exact() -> None:
     assert resolved("Norfentanyl").kind == "exact"
     assert resolved("N-phenyl-1-(2-phenylethyl)piperidin-4-amine").kind == "systematic"
 
@@ -66,7 +66,7 @@ def test_every_inchikey_finds_its_substance(row: Substance) -> None:
     assert (match.substance, match.kind) == (row.name, "identifier")
 
 
-def test_a_benign_chemical_is_named_and_never_a_hit() -> None:
+def test_a_benign_chemical_is_resolved_but_is_no_hit() -> None:
     for chemical in benign_chemicals():
         for text in (chemical.name, chemical.cas, f"{chemical.name} 99% powder, reagent grade"):
             match = resolved(text)
@@ -111,13 +111,13 @@ def test_a_benign_chemical_is_named_and_never_a_hit() -> None:
         ("tert-Butyl 4-oxopiperidine-1-carboxylate", "1-boc-4-piperidone"),
     ],
 )
-def test_spelling_width_script_and_separators_do_not_hide_a_name(text: str, substance: str) -> None:
+def test_names_are_found_in_other_spellings_widths_scripts_and_separators(text: str, substance: str) -> None:
     match = resolved(text)
     assert (match.substance, match.hit) == (substance, True)
 
 
 @given(st.sampled_from(NAMES), st.data())
-def test_letter_case_width_and_separators_change_nothing(named: tuple[str, Substance], data: st.DataObject) -> None:
+def test_letter_case_and_width_do_not_change_the_match(named: tuple[str, Substance], data: st.DataObject) -> None:
     name, row = named
     changed = ""
     for letter in name:
@@ -135,7 +135,7 @@ def test_letter_case_width_and_separators_change_nothing(named: tuple[str, Subst
 @example("ﬃ 2-phenyl-ethyl ½ İ")
 @example("2 phenyl ethyl")
 @example("αα β")
-def test_normalising_twice_is_normalising_once(text: str) -> None:
+def test_normalisation_is_idempotent(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     assert normalise(f"  {text}\t") == once
@@ -157,21 +157,21 @@ def test_normalised_text_has_no_capitals_and_no_punctuation(text: str) -> None:
         "4-Piperidone Hydrate, >= 99.5 % min",
     ],
 )
-def test_salt_hydrate_grade_and_purity_are_not_part_of_the_core(text: str) -> None:
+def test_the_core_excludes_salt_hydrate_grade_and_purity(text: str) -> None:
     assert core(text) == "4piperidone"
 
 
-def test_a_chemical_field_is_read_with_its_grade_in_the_middle() -> None:
+def test_a_chemical_field_may_have_the_grade_inside_the_name() -> None:
     assert resolved("4-anilino (98%) piperidine", chemical=True).substance == "4-Anilinopiperidine"
 
 
-def test_matched_text_is_the_declared_piece() -> None:
+def test_matched_text_is_the_text_as_declared() -> None:
     assert resolved("Powder: 4-Anilino-Piperidine, 25 kg").matched_text == "4-Anilino-Piperidine"
     assert resolved("Größe L, α-Methylfentanyl").matched_text.casefold().endswith("methylfentanyl")
     assert resolved("sold as CAS 437-38-7").matched_text == "437-38-7"
 
 
-# What must not hit
+# Texts that must not hit
 
 HARD_NEGATIVES = [
     "phenethyl alcohol",
@@ -276,7 +276,7 @@ def test_there_are_enough_hard_negatives() -> None:
 
 
 @pytest.mark.parametrize("text", HARD_NEGATIVES)
-def test_a_hard_negative_does_not_hit(text: str) -> None:
+def test_a_hard_negative_is_no_hit(text: str) -> None:
     match = INDEX.resolve(text)
     assert match is None or not match.hit, match
 
@@ -290,7 +290,7 @@ def test_a_hard_negative_does_not_hit(text: str) -> None:
         ("domitor", "adulterant"),
     ],
 )
-def test_other_listed_substances_and_adulterants_resolve_without_hitting(text: str, group: str) -> None:
+def test_adulterants_and_other_listed_substances_are_resolved_but_are_no_hits(text: str, group: str) -> None:
     match = resolved(text)
     assert (match.group, match.hit, match.kind) == (group, False, "exact")
 
@@ -322,7 +322,7 @@ def test_a_mention_names_the_substance_but_is_no_hit(text: str) -> None:
         "facebook order fentanyl powder",
     ],
 )
-def test_what_only_looks_like_a_denial_still_hits(text: str) -> None:
+def test_a_text_that_only_resembles_a_denial_is_a_hit(text: str) -> None:
     assert resolved(text).hit
 
 
@@ -331,7 +331,7 @@ def test_what_only_looks_like_a_denial_still_hits(text: str) -> None:
     [(name, row) for name, row in ABBREVIATIONS if row.group in WATCHED],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_an_abbreviation_needs_chemical_surroundings_and_stays_ambiguous(name: str, row: Substance) -> None:
+def test_an_abbreviation_needs_chemical_words_beside_it_and_stays_ambiguous(name: str, row: Substance) -> None:
     assert INDEX.resolve(f"{name} replacement part") is None
     for match in (
         resolved(f"{name} intermediate"),
@@ -343,12 +343,12 @@ def test_an_abbreviation_needs_chemical_surroundings_and_stays_ambiguous(name: s
         assert match.ambiguous or match.kind == "identifier"
 
 
-def test_an_abbreviation_beside_another_substances_cas_number_is_that_substance() -> None:
+def test_a_cas_number_decides_what_an_abbreviation_means() -> None:
     assert INDEX.resolve("4-AP reagent powder CAS 504-24-5") is None
     assert resolved("4-AP reagent powder CAS 23056-29-3").substance == "4-Anilinopiperidine"
 
 
-def test_an_unlisted_derivative_named_by_its_parts_is_known_by_the_class_it_is_in() -> None:
+def test_an_unlisted_derivative_is_resolved_to_its_class() -> None:
     match = resolved("4-iodo-fentanyl")
     assert (match.kind, match.group, match.hit) == ("class", "fentanyl", True)
     assert {(one.jurisdiction, one.result) for one in match.classes} >= {("US", "met"), ("CN", "met")}
@@ -372,7 +372,7 @@ def test_an_unlisted_derivative_named_by_its_parts_is_known_by_the_class_it_is_i
         ("CAS no 990-73-8", "identifier", "Fentanyl"),
     ],
 )
-def test_each_way_of_naming_has_its_kind(text: str, kind: str, substance: str) -> None:
+def test_each_form_of_a_name_has_its_kind_of_match(text: str, kind: str, substance: str) -> None:
     match = resolved(text, chemical=True)
     assert (match.kind, match.substance, match.hit) == (kind, substance, kind != "mention")
     assert match.smiles
@@ -386,14 +386,14 @@ def test_a_near_miss_is_similar_and_no_hit() -> None:
     assert 0.68 <= match.similarity < 1
 
 
-def test_a_question_gets_the_nearest_listed_substance_however_unlike() -> None:
+def test_nearest_returns_a_listed_substance_at_any_similarity() -> None:
     assert not resolved("2-piperidone", chemical=True).hit
     nearest = INDEX.nearest("2-piperidone")
     assert nearest is not None
     assert (nearest.kind, nearest.hit, nearest.nearest) == ("similar", False, "4-Piperidone")
 
 
-def test_an_exempt_medicine_is_told_with_the_class_it_meets_and_is_no_hit() -> None:
+def test_an_exempt_medicine_matches_its_class_but_is_no_hit() -> None:
     match = resolved("lorcainide", chemical=True)
     assert (match.kind, match.hit) == ("class", False)
     assert [(one.jurisdiction, one.limbs) for one in match.classes] == [("CN", ("1", "2", "4"))]
@@ -404,12 +404,12 @@ def test_a_name_without_positions_is_ambiguous() -> None:
     assert match is None or match.ambiguous
 
 
-def test_each_of_two_structures_read_as_one_mixture_counts() -> None:
+def test_each_component_of_a_mixture_is_checked() -> None:
     mixed = "CCO.CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1.OCC1OC(O)C(O)C(O)C1OC1OC(CO)C(O)C(O)C1O"
     assert resolved(mixed, chemical=True).substance == "Fentanyl"
 
 
-def test_what_was_answered_without_opsin_is_asked_again_with_it() -> None:
+def test_answers_given_without_opsin_are_not_cached() -> None:
     name = "N-(1-phenethylpiperidin-4-yl)-N-phenyl-2-ethylhexanamide"
     index = SubstanceIndex(substances(), benign_chemicals())
     opsin().configure(enabled=False)
@@ -422,7 +422,7 @@ def test_what_was_answered_without_opsin_is_asked_again_with_it() -> None:
     assert (match.kind, match.hit) == ("class", True)
 
 
-def test_the_longest_name_wins_and_a_hit_wins_over_everything() -> None:
+def test_the_longest_name_wins_and_a_hit_precedes_other_matches() -> None:
     assert resolved("acetyl fentanyl").substance == "Acetylfentanyl"
     assert resolved("4-piperidone monohydrate hydrochloride").substance == "4-Piperidone monohydrate hydrochloride"
     assert resolved("citric acid, piperidine and norfentanyl").substance == "Norfentanyl"
@@ -439,12 +439,12 @@ def test_legal_classes_and_equipment_are_not_resolved() -> None:
 @pytest.mark.parametrize(
     "number", ["437-38-8", "437387x", "", "-", "1", "99999999999", "0-00-0", "not a number", "４３７"]
 )
-def test_a_wrong_or_unknown_cas_number_is_of_no_substance(number: str) -> None:
+def test_invalid_and_unknown_cas_numbers_resolve_to_no_substance(number: str) -> None:
     assert INDEX.resolve_cas(number) is None
 
 
 @given(st.integers(10, 9_999_999), st.integers(0, 99))
-def test_one_check_digit_in_ten_is_right(head: int, middle: int) -> None:
+def test_one_check_digit_in_ten_is_valid(head: int, middle: int) -> None:
     numbers = [f"{head}-{middle:02}-{check}" for check in range(10)]
     assert sum(casrn.is_valid(number) for number in numbers) == 1
     known = [number for number in numbers if INDEX.resolve_cas(number) is not None]
@@ -454,24 +454,24 @@ def test_one_check_digit_in_ten_is_right(head: int, middle: int) -> None:
 @given(st.text(max_size=80))
 @example("((((")
 @example("-" * 80)
-def test_any_text_can_be_asked(text: str) -> None:
+def test_any_text_can_be_resolved(text: str) -> None:
     for chemical in (False, True):
         match = INDEX.resolve(text, chemical=chemical)
         assert match is None or (match.hit <= (match.group in WATCHED))
 
 
-def test_the_same_text_gives_the_same_answer_remembered_or_not() -> None:
+def test_cached_and_computed_answers_are_equal() -> None:
     long = "blue cotton shirt " * 40 + "norfentanyl"
     assert resolved(long) == resolved(long)
     assert resolved("norfentanyl") is resolved("norfentanyl")
 
 
 @pytest.mark.parametrize("words", ["fentanyl npp ", " ", "2 -", "(", "9"])
-def test_an_answer_costs_in_proportion_to_the_length_of_the_text(words: str) -> None:
+def test_cost_grows_linearly_with_text_length(words: str) -> None:
     def answer(text: str) -> None:
         INDEX.resolve(text, chemical=True)
 
-    assert costs_in_proportion(answer, lambda times: words * times, 10_000 // len(words))
+    assert cost_grows_linearly(answer, lambda times: words * times, 10_000 // len(words))
 
 
 def named(name: str, group: Group = Group.PRECURSOR, **other: tuple[str, ...]) -> Substance:
@@ -484,7 +484,7 @@ def test_one_name_for_two_substances_is_refused() -> None:
         SubstanceIndex((named("Alphane", synonyms=("gamma",)), named("Betane", synonyms=("Gamma",))), ())
 
 
-def test_a_name_inside_a_longer_one_is_not_declared_by_it() -> None:
+def test_a_name_inside_a_longer_name_is_not_a_match() -> None:
     index = SubstanceIndex((named("Blue alphane", Group.OTHER_CONTROLLED), named("Alphane")), ())
     inside, beside = index.resolve("blue alphane"), index.resolve("blue alphane and alphane")
     assert inside is not None
@@ -493,7 +493,7 @@ def test_a_name_inside_a_longer_one_is_not_declared_by_it() -> None:
     assert (beside.substance, beside.hit) == ("Alphane", True)
 
 
-def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
+def test_a_name_below_the_minimum_length_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short"):
         SubstanceIndex((named("Alphane", abbreviations=("AB",)),), ())
 
@@ -505,14 +505,14 @@ def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
         ("3-Methy1fentanyl", "3-Methylfentanyl"),
         ("para-Flu0r0fentanyl", "para-Fluorofentanyl"),
         ("carf3ntanil", "Carfentanil"),
-        ("fentaпyl", "Fentanyl"),  # a Cyrillic letter for the n
+        ("fentaпyl", "Fentanyl"),  # Cyrillic п in place of n
         ("4-piperidoпe", "4-Piperidone"),
         ("etonitazepene", "N-Pyrrolidino etonitazene"),
         ("N-boa-4-piperidone", "1-boc-4-piperidone"),
         ("rernifentanil", "Remifentanil"),
     ],
 )
-def test_a_disguised_or_misspelt_word_is_read_whole(text: str, substance: str) -> None:
+def test_disguised_and_misspelt_words_are_matched_as_whole_words(text: str, substance: str) -> None:
     match = resolved(text, chemical=True)
     assert (match.substance, match.hit) == (substance, True)
 
@@ -533,12 +533,12 @@ def test_a_disguised_or_misspelt_word_is_read_whole(text: str, substance: str) -
         "4-piperidinone, 2,2,6,6-tetramethyl-, sulfate",
     ],
 )
-def test_a_part_of_another_name_and_letters_of_other_words_are_no_hit(text: str) -> None:
+def test_fragments_of_other_names_and_words_are_no_hits(text: str) -> None:
     match = INDEX.resolve(text, chemical=True)
     assert match is None or not match.hit, match
 
 
-def test_an_inchi_that_ends_in_a_semicolon_is_read_with_it() -> None:
+def test_an_inchi_may_end_in_a_semicolon() -> None:
     salt = (
         "InChI=1S/C23H28N2O.ClH/c1-2-9-23(26)25(21-12-7-4-8-13-21)22-15-18-24(19-16-22)17-14-20-10-5-3-6-11-20;"
         "/h2-13,22H,14-19H2,1H3;1H/b9-2+;"
@@ -548,7 +548,7 @@ def test_an_inchi_that_ends_in_a_semicolon_is_read_with_it() -> None:
 
 
 @pytest.mark.parametrize("chemical", [False, True])
-def test_a_very_long_text_is_read_as_far_as_its_beginning(chemical: bool) -> None:
+def test_only_the_beginning_of_a_very_long_text_is_read(chemical: bool) -> None:
     goods = "blue cotton shirt " * 500  # 9,000 characters
     assert resolved(f"{goods}fentanyl {goods}", chemical=chemical).hit
     assert resolved("fentanyl " * 11_000, chemical=chemical).hit

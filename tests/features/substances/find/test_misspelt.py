@@ -1,4 +1,6 @@
-"""One or two typing errors do not hide a watched name, and no real word, chemical or position is corrected into one."""
+"""Tests of misspelt names: one or two typing errors do not hide a watched name, and other words are not corrected into
+one.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,12 @@ from features.substances.find.names import Entry, Found, NameIndex, members
 from features.substances.find.reserve import RESERVED
 from features.substances.match import WATCHED
 from features.substances.normalise import fold, spell
-from tests.growth import costs_in_proportion
+from tests.growth import cost_grows_linearly
 
 ROWS = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 
 
-def filled() -> NameIndex:
+def build_index() -> NameIndex:
     index = NameIndex()
     for row in ROWS:
         index.add_substance(row)
@@ -33,21 +35,21 @@ def filled() -> NameIndex:
     return index
 
 
-INDEX = filled()
+INDEX = build_index()
 MISSPELT = MisspeltNames(INDEX.watched_names(), others=INDEX.other_names())
 
 
 def find(text: str) -> list[Found]:
-    """What the three searches for names find together, a hit first."""
+    """Return the matches of all three name searches, hits first."""
     spelled = spell(fold(text))
     around = Surroundings(spelled)
     known = INDEX.find(spelled, around)
-    found = merged(known, MISSPELT.find(spelled, around, known))
-    return sorted([*found, *members(spelled, around, found)], key=lambda item: item.rank, reverse=True)
+    matches = merged(known, MISSPELT.find(spelled, around, known))
+    return sorted([*matches, *members(spelled, around, matches)], key=lambda item: item.rank, reverse=True)
 
 
 def misspelt(text: str) -> list[Found]:
-    return [found for found in find(text) if found.entry.kind == "misspelt"]
+    return [match for match in find(text) if match.entry.kind == "misspelt"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def misspelt(text: str) -> list[Found]:
         ("fetnanyl", "Fentanyl", 1),
         ("fenttanyl", "Fentanyl", 1),
         ("fentsnyl powder", "Fentanyl", 1),
-        ("fentanyI", "Fentanyl", 1),  # capital I
+        ("fentanyI", "Fentanyl", 1),  # capital I in place of l
         ("ventanyl", "Fentanyl", 1),
         ("fendanill", "Fentanyl", 2),
         ("fen tanyll", "Fentanyl", 1),
@@ -81,13 +83,13 @@ def misspelt(text: str) -> list[Found]:
         ("N-phenyl-1-(2-phenylethyl)piperidn-4-amine", "4-Anilino-N-phenethylpiperidine", 1),
     ],
 )
-def test_a_name_with_typing_errors_is_found_with_their_number(text: str, substance: str, errors: int) -> None:
-    found = misspelt(f"1 drum of {text}, industrial")
-    assert [(item.entry.substance, item.distance, item.hit) for item in found] == [(substance, errors, True)]
-    assert 0.5 <= found[0].confidence < 1.0
+def test_a_name_with_typing_errors_is_found_with_its_edit_distance(text: str, substance: str, errors: int) -> None:
+    matches = misspelt(f"1 drum of {text}, industrial")
+    assert [(item.entry.substance, item.distance, item.hit) for item in matches] == [(substance, errors, True)]
+    assert 0.5 <= matches[0].confidence < 1.0
 
 
-def test_a_look_alike_letter_is_surer_than_another_error_and_one_error_surer_than_two() -> None:
+def test_look_alike_letters_cost_less_confidence_than_other_errors_and_two_errors_cost_most() -> None:
     alike, one, two = misspelt("fentanyI")[0], misspelt("fentsnyl")[0], misspelt("fendanill")[0]
     assert alike.confidence > one.confidence > two.confidence
 
@@ -161,8 +163,8 @@ NEGATIVES = [
 
 
 @pytest.mark.parametrize("text", NEGATIVES)
-def test_a_real_word_or_another_chemical_is_not_corrected(text: str) -> None:
-    assert [found for found in find(text) if found.hit] == []
+def test_real_words_and_other_chemicals_are_not_corrected(text: str) -> None:
+    assert [match for match in find(text) if match.hit] == []
 
 
 @pytest.mark.parametrize(
@@ -174,14 +176,14 @@ def test_a_real_word_or_another_chemical_is_not_corrected(text: str) -> None:
         ("no. 5 fentanyl", "Fentanyl"),
     ],
 )
-def test_a_little_word_beside_a_name_makes_no_other_name_of_it(text: str, substance: str) -> None:
-    assert [found.entry.substance for found in find(text) if found.hit] == [substance]
+def test_a_short_word_beside_a_name_does_not_change_the_match(text: str, substance: str) -> None:
+    assert [match.entry.substance for match in find(text) if match.hit] == [substance]
 
 
 @pytest.mark.parametrize("text", ["ethylfentanyl", "mirfentanil", "hexanoylfentanyl", "propylnitazene"])
-def test_another_member_of_a_family_is_not_corrected_into_a_listed_one(text: str) -> None:
-    (found,) = [item for item in find(text) if item.hit]
-    assert found.entry.substance.casefold() in (spell(fold(text)), fold(text))
+def test_an_unlisted_family_member_is_not_corrected_into_a_listed_one(text: str) -> None:
+    (match,) = [item for item in find(text) if item.hit]
+    assert match.entry.substance.casefold() in (spell(fold(text)), fold(text))
 
 
 @pytest.mark.parametrize(
@@ -192,52 +194,52 @@ def test_another_member_of_a_family_is_not_corrected_into_a_listed_one(text: str
         ("4-fluorofentnyl", "para-Fluorofentanyl"),
     ],
 )
-def test_figures_are_never_errors(text: str, substance: str) -> None:
-    assert [found.entry.substance for found in misspelt(text)] == [substance]
+def test_digits_are_never_corrected(text: str, substance: str) -> None:
+    assert [match.entry.substance for match in misspelt(text)] == [substance]
 
 
-def test_the_nearer_of_two_names_is_meant() -> None:
-    assert [found.entry.substance for found in misspelt("etonitazenne")] == ["Etonitazene"]
-    assert [found.entry.substance for found in misspelt("clonitazenne")] == ["Clonitazene"]
+def test_the_name_at_the_smaller_edit_distance_wins() -> None:
+    assert [match.entry.substance for match in misspelt("etonitazenne")] == ["Etonitazene"]
+    assert [match.entry.substance for match in misspelt("clonitazenne")] == ["Clonitazene"]
 
 
-def test_a_mention_is_one_with_typing_errors_too() -> None:
-    (found,) = misspelt("fentnyl test strips")
-    assert (found.context, found.mention, found.hit) == ("test", True, False)
+def test_a_mention_with_typing_errors_is_still_a_mention() -> None:
+    (match,) = misspelt("fentnyl test strips")
+    assert (match.context, match.mention, match.hit) == ("test", True, False)
 
 
-def test_names_that_are_given_as_others_are_left_alone() -> None:
+def test_names_of_other_substances_are_not_corrected() -> None:
     own = MisspeltNames(INDEX.watched_names(), others=("Fentnyl",))
     assert own.find("fentnyl", Surroundings("fentnyl")) == []
     assert own.find("fentnyk", Surroundings("fentnyk")) == []
     assert MISSPELT.find("fentnyl", Surroundings("fentnyl")) != []
 
 
-def test_a_name_that_was_found_as_it_stands_is_not_found_again() -> None:
+def test_a_name_that_matches_exactly_is_not_matched_again() -> None:
     spelled = spell(fold("fentanyl"))
     around = Surroundings(spelled)
     assert MISSPELT.find(spelled, around, INDEX.find(spelled, around)) == []
 
 
-def test_reserved_words_are_folded_words_that_no_watched_name_bears() -> None:
+def test_reserved_words_are_folded_and_differ_from_watched_names() -> None:
     bare = {name for row in ROWS if row.group in WATCHED for name in map(fold, (row.name, *row.synonyms))}
     assert RESERVED & bare == set()
     assert all(word == fold(word) and word.isalpha() for word in RESERVED)
 
 
 @pytest.mark.parametrize("word", ["benzoyl", "anilinopiperazine", "pentanyl", "phenylpentanol", "methylfentanyl"])
-def test_words_made_of_parts_of_names_are_chemical_words(word: str) -> None:
+def test_words_made_of_name_parts_are_chemical_words(word: str) -> None:
     assert CHEMICAL_WORD.fullmatch(word) is not None
 
 
 @pytest.mark.parametrize("word", ["fentanil", "piperidoen", "propnaamide", "benzl"])
-def test_words_with_typing_errors_are_not(word: str) -> None:
+def test_words_with_typing_errors_are_not_chemical_words(word: str) -> None:
     assert CHEMICAL_WORD.fullmatch(word) is None
     assert MORPHEME.fullmatch(word) is None
 
 
 def mistyped(name: str, errors: int, rng: random.Random) -> str:
-    """The name with so many letters inserted, left out, exchanged or swapped."""
+    """Return the name with the given number of letters inserted, deleted, replaced or transposed."""
     for _ in range(errors):
         at = rng.choice([place for place, char in enumerate(name) if char.isalpha()])
         other = rng.choice(string.ascii_lowercase.replace(name[at].lower(), ""))
@@ -254,11 +256,11 @@ def mistyped(name: str, errors: int, rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize(("errors", "least"), [(1, 0.98), (2, 0.95)])
-def test_nearly_all_random_misspellings_of_watched_names_are_hits(errors: int, least: float) -> None:
+def test_most_random_misspellings_of_watched_names_are_hits(errors: int, least: float) -> None:
     rng = random.Random(20 + errors)
     names = [name for row in ROWS if row.group in WATCHED for name in (row.name, *row.synonyms)]
     texts = [mistyped(name, errors, rng) for name in names if sum(map(str.isalpha, name)) >= 8 for _ in range(2)]
-    hits = sum(any(found.hit for found in find(text)) for text in texts)
+    hits = sum(any(match.hit for match in find(text)) for text in texts)
     assert len(texts) > 400
     assert hits / len(texts) >= least
 
@@ -266,16 +268,16 @@ def test_nearly_all_random_misspellings_of_watched_names_are_hits(errors: int, l
 @given(st.text(max_size=80))
 def test_any_text_can_be_searched(text: str) -> None:
     spelled = spell(fold(text))
-    for found in MISSPELT.find(spelled, Surroundings(spelled)):
-        assert 0 <= found.start < found.end <= len(spelled)
-        assert found.distance in (1, 2)
+    for match in MISSPELT.find(spelled, Surroundings(spelled)):
+        assert 0 <= match.start < match.end <= len(spelled)
+        assert match.distance in (1, 2)
 
 
 @pytest.mark.parametrize(
     ("words", "times"), [("fentnyl npp ", 3_000), ("n-phenetyl-4-piperidone-", 2_000), ("fen tan yl ", 3_000)]
 )
-def test_a_search_costs_in_proportion_to_the_length_of_the_text(words: str, times: int) -> None:
+def test_cost_grows_linearly_with_text_length(words: str, times: int) -> None:
     def search(spelled: str) -> None:
         MISSPELT.find(spelled, Surroundings(spelled))
 
-    assert costs_in_proportion(search, lambda times: spell(fold(words * times)), times)
+    assert cost_grows_linearly(search, lambda times: spell(fold(words * times)), times)

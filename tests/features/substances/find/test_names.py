@@ -1,4 +1,4 @@
-"""Names are found in any text and script, where they begin and end, and not inside other names."""
+"""Tests of the name index: names are found in any text and script at their boundaries, but not inside other names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.substances.context import Surroundings
 from features.substances.find.names import Entry, Found, NameIndex, members
 from features.substances.match import WATCHED
 from features.substances.normalise import fold, original, spell
-from tests.growth import costs_in_proportion
+from tests.growth import cost_grows_linearly
 
 ROWS = [row for row in substances() if row.group not in (Group.EQUIPMENT, Group.LEGAL_CLASS)]
 NAMES = [(name, row.name) for row in ROWS for name in (row.name, *row.synonyms)]
@@ -27,7 +27,7 @@ TRANSLATED = {
 }
 
 
-def filled() -> NameIndex:
+def build_index() -> NameIndex:
     index = NameIndex()
     for row in ROWS:
         index.add_substance(row)
@@ -39,7 +39,7 @@ def filled() -> NameIndex:
     return index
 
 
-INDEX = filled()
+INDEX = build_index()
 
 
 def find(text: str, *, chemical: bool = False) -> list[Found]:
@@ -48,11 +48,11 @@ def find(text: str, *, chemical: bool = False) -> list[Found]:
 
 
 def named(text: str) -> list[str]:
-    return [found.entry.substance for found in find(text)]
+    return [match.entry.substance for match in find(text)]
 
 
 @pytest.mark.parametrize(("name", "substance"), NAMES)
-def test_every_name_is_found_whatever_stands_around_it(name: str, substance: str) -> None:
+def test_every_name_is_found_in_any_surrounding_text(name: str, substance: str) -> None:
     for text in (name, name.upper(), f"{name} 99% purity", f"1 drum of {name}, industrial", name.replace("-", " ")):
         assert substance in named(text), text
 
@@ -79,10 +79,10 @@ def test_every_name_is_found_whatever_stands_around_it(name: str, substance: str
         ("프로피오닐 클로라이드를", "Propionyl chloride", "프로피오닐 클로라이드"),
     ],
 )
-def test_names_of_other_scripts_are_found_in_running_text(text: str, substance: str, declared: str) -> None:
-    (found,) = [item for item in find(text) if item.entry.kind == "translated" or text.startswith("f")][:1]
-    assert found.entry.substance == substance
-    assert original(text, spell(fold(text)), found.start, found.end) == declared
+def test_names_in_other_scripts_are_found_in_running_text(text: str, substance: str, declared: str) -> None:
+    (match,) = [item for item in find(text) if item.entry.kind == "translated" or text.startswith("f")][:1]
+    assert match.entry.substance == substance
+    assert original(text, spell(fold(text)), match.start, match.end) == declared
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_names_of_other_scripts_are_found_in_running_text(text: str, substance: 
         "4-AP CAS 504-24-5 powder",
     ],
 )
-def test_a_name_inside_that_of_another_substance_is_not_found(text: str) -> None:
-    assert [found for found in find(text) if found.hit] == []
+def test_a_name_inside_the_name_of_another_substance_is_not_found(text: str) -> None:
+    assert [match for match in find(text) if match.hit] == []
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_a_name_inside_that_of_another_substance_is_not_found(text: str) -> None
         ("boc-4-piperidone", "1-boc-4-piperidone"),
     ],
 )
-def test_names_are_found_in_the_forms_that_rules_give_them(text: str, substance: str) -> None:
+def test_derived_forms_of_names_are_found(text: str, substance: str) -> None:
     assert named(text)[:1] == [substance]
 
 
-def test_an_inverted_name_is_told_from_a_list_of_goods() -> None:
+def test_an_inverted_name_differs_from_a_list_of_goods() -> None:
     assert named("fentanyl, benzyl alcohol") == ["Fentanyl"]
     assert named("fentanyl, benzyl") == ["Benzylfentanyl"]
 
@@ -148,40 +148,40 @@ def test_an_inverted_name_is_told_from_a_list_of_goods() -> None:
         ("fent@nyl", "Fentanyl"),
     ],
 )
-def test_a_name_disguised_with_figures_is_found_and_marked(text: str, substance: str) -> None:
-    (found,) = find(text)
-    assert (found.entry.substance, found.disguised, found.hit) == (substance, True, True)
-    assert 0.9 < found.confidence < 1.0
+def test_a_name_disguised_with_digits_is_found_and_marked(text: str, substance: str) -> None:
+    (match,) = find(text)
+    assert (match.entry.substance, match.disguised, match.hit) == (substance, True, True)
+    assert 0.9 < match.confidence < 1.0
 
 
-def test_a_primed_locant_is_on_another_ring_and_leaves_doubt() -> None:
+def test_a_primed_locant_makes_the_match_ambiguous() -> None:
     (plain,), (primed,) = find("3-methylfentanyl"), find("3'-methylfentanyl")
     assert (plain.ambiguous, primed.ambiguous) == (False, True)
     (own,) = find("4'-methyl acetylfentanyl")
     assert own.ambiguous is False
 
 
-def test_the_longest_name_at_a_place_is_taken_and_places_do_not_overlap() -> None:
-    found = find("acetyl fentanyl and 4-piperidone monohydrate hydrochloride and fentanyl")
-    assert [item.entry.substance for item in found] == [
+def test_the_longest_name_wins_and_matches_do_not_overlap() -> None:
+    matches = find("acetyl fentanyl and 4-piperidone monohydrate hydrochloride and fentanyl")
+    assert [item.entry.substance for item in matches] == [
         "Acetylfentanyl",
         "4-Piperidone monohydrate hydrochloride",
         "Fentanyl",
     ]
-    assert all(one.end <= other.start for one, other in pairwise(found))
+    assert all(one.end <= other.start for one, other in pairwise(matches))
 
 
-def test_what_the_words_around_say_is_part_of_the_find() -> None:
-    (found,) = find("fentanyl test strips")
-    assert (found.context, found.mention, found.hit) == ("test", True, False)
-    (found,) = find("fentanyl citrate injection, import permit no. 123")
-    assert (found.context, found.mention, found.hit) == ("permit", False, True)
+def test_a_match_carries_the_context_of_its_surroundings() -> None:
+    (match,) = find("fentanyl test strips")
+    assert (match.context, match.mention, match.hit) == ("test", True, False)
+    (match,) = find("fentanyl citrate injection, import permit no. 123")
+    assert (match.context, match.mention, match.hit) == ("permit", False, True)
 
 
-def test_a_chemical_whose_salt_and_purity_stand_in_its_middle_is_found_whole() -> None:
+def test_a_chemical_with_salt_and_purity_inside_its_name_matches_as_a_whole() -> None:
     spelled = spell(fold("4-anilino (98%) piperidine HCl"))
-    (found,) = INDEX.whole(spelled, Surroundings(spelled, chemical=True))
-    assert (found.entry.substance, found.start, found.end) == ("4-Anilinopiperidine", 0, len(spelled))
+    (match,) = INDEX.whole(spelled, Surroundings(spelled, chemical=True))
+    assert (match.entry.substance, match.start, match.end) == ("4-Anilinopiperidine", 0, len(spelled))
     assert INDEX.whole("npp", Surroundings("npp", chemical=True)) == []
 
 
@@ -193,27 +193,27 @@ def test_a_chemical_whose_salt_and_purity_stand_in_its_middle_is_found_whole() -
         ("isobutonitazene", "Isobutonitazene", "nitazene"),
     ],
 )
-def test_a_word_on_the_stem_of_a_family_is_an_unnamed_member(text: str, substance: str, group: str) -> None:
+def test_a_word_with_the_stem_of_a_family_is_an_unnamed_member(text: str, substance: str, group: str) -> None:
     spelled = spell(fold(text))
-    (found,) = members(spelled, Surroundings(spelled))
-    assert (found.entry.substance, found.entry.group, found.ambiguous) == (substance, group, True)
-    assert found.hit
+    (match,) = members(spelled, Surroundings(spelled))
+    assert (match.entry.substance, match.entry.group, match.ambiguous) == (substance, group, True)
+    assert match.hit
 
 
 @pytest.mark.parametrize("text", ["nonfentanyl", "antifentanyl", "fentanyl", "nitazene", "fentanylx", "refentanylate"])
-def test_a_word_that_only_holds_the_stem_is_no_member(text: str) -> None:
+def test_a_word_that_merely_contains_the_stem_is_no_member(text: str) -> None:
     spelled = spell(fold(text))
     assert members(spelled, Surroundings(spelled)) == []
 
 
-def test_a_member_is_not_looked_for_where_a_name_was_found() -> None:
+def test_members_are_not_searched_where_a_name_matched() -> None:
     spelled = spell(fold("acetylfentanyl"))
     around = Surroundings(spelled)
     assert members(spelled, around, INDEX.find(spelled, around)) == []
     assert members(spelled, around) != []
 
 
-def test_one_name_for_two_substances_is_refused_and_a_yielding_one_gives_way() -> None:
+def test_one_name_for_two_substances_is_refused_unless_one_yields() -> None:
     index = NameIndex()
     index.add("gamma", Entry("Alphane", "precursor", "", "", "exact"))
     with pytest.raises(ReferenceDataError, match="'Gamma' stands for Alphane and Betane, expected one substance"):
@@ -223,7 +223,7 @@ def test_one_name_for_two_substances_is_refused_and_a_yielding_one_gives_way() -
     assert entry.substance == "Alphane"
 
 
-def test_a_name_of_the_table_takes_the_place_of_a_yielding_or_derived_one() -> None:
+def test_a_name_of_the_table_replaces_yielding_and_derived_names() -> None:
     index = NameIndex()
     index.add("para-fluorofentanyl", Entry("Alphane", "fentanyl", "", "", "exact"))
     index.add("deltane", Entry("Alphane", "fentanyl", "", "", "exact"), yielding=True)
@@ -233,12 +233,12 @@ def test_a_name_of_the_table_takes_the_place_of_a_yielding_or_derived_one() -> N
         assert entry.substance == "Betane"
 
 
-def test_a_name_too_short_to_be_looked_for_is_refused() -> None:
+def test_a_name_below_the_minimum_length_is_refused() -> None:
     with pytest.raises(ReferenceDataError, match="'AB' of Alphane is too short to be looked for, expected 3"):
         NameIndex().add("AB", Entry("Alphane", "precursor", "", "", "exact", abbreviation=True))
 
 
-def test_the_watch_list_holds_names_and_no_abbreviations() -> None:
+def test_watched_names_contain_no_abbreviations_and_no_benign_chemicals() -> None:
     names = {name for name, _ in INDEX.watched_names()}
     assert {"Fentanyl", "4-Piperidone", "fentanilo"} <= names
     assert {"NPP", "citric acid", "Piperidine"} & names == set()
@@ -249,17 +249,17 @@ def test_the_watch_list_holds_names_and_no_abbreviations() -> None:
 @given(st.text(max_size=80))
 @example("ـ فنتانيل و")
 @example("fentany| | 4-pip3rid0ne$")
-def test_finds_lie_in_the_text_in_order(text: str) -> None:
+def test_matches_lie_within_the_text(text: str) -> None:
     spelled = spell(fold(text))
-    found = find(text)
-    assert all(0 <= item.start < item.end <= len(spelled) for item in found)
+    matches = find(text)
+    assert all(0 <= item.start < item.end <= len(spelled) for item in matches)
 
 
 @pytest.mark.parametrize(
     ("words", "times"), [("fentanyl npp ", 4_000), ("芬太尼", 20_000), ("2 -", 30_000), ("الفنتانيل ", 8_000)]
 )
-def test_a_search_costs_in_proportion_to_the_length_of_the_text(words: str, times: int) -> None:
+def test_cost_grows_linearly_with_text_length(words: str, times: int) -> None:
     def search(spelled: str) -> None:
         INDEX.find(spelled, Surroundings(spelled))
 
-    assert costs_in_proportion(search, lambda times: spell(fold(words * times)), times)
+    assert cost_grows_linearly(search, lambda times: spell(fold(words * times)), times)

@@ -1,4 +1,4 @@
-"""Which pieces of a text are proposed as structures, and how they are to be read."""
+"""Tests of spotting structures and systematic names in a text, and of their readings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.substances.read.name_readings import readings
 from features.substances.read.opsin import Limits, Opsin
 from features.substances.read.spotting import MOST, Piece, structures_in
 from features.substances.read.spotting_names import flatten, hints_at_a_name
-from tests.growth import costs_in_proportion
+from tests.growth import cost_grows_linearly
 
 FENTANYL = "CCC(=O)N(C1CCN(CCc2ccccc2)CC1)c1ccccc1"
 INCHI = (
@@ -46,7 +46,7 @@ def test_an_inchikey_is_found_in_any_text_and_letter_case(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [f"A{KEY}", f"{KEY}-X", KEY.replace("SA", "XA"), KEY[:-2], "ABCDEFGHIJKLMN-ABCDEFGHIJ-N"]
 )
-def test_what_is_not_shaped_like_an_inchikey_is_none(text: str) -> None:
+def test_a_text_without_the_form_of_an_inchikey_is_not_one(text: str) -> None:
     assert of_form(text, "inchikey") == []
 
 
@@ -55,7 +55,7 @@ def test_what_is_not_shaped_like_an_inchikey_is_none(text: str) -> None:
 )
 def test_an_inchi_is_found_without_the_punctuation_around_it(text: str) -> None:
     (piece,) = of_form(text, "inchi")
-    # A semicolon can be a part of it, so it is left to the reader.
+    # The reader decides whether a trailing semicolon belongs to the InChI.
     assert piece.text.rstrip(";").upper() == INCHI.upper()
 
 
@@ -120,12 +120,12 @@ def test_smiles_are_found_in_a_text(smiles: str, around: str) -> None:
         "NCNCCN1-CN1",
     ],
 )
-def test_words_and_part_numbers_are_no_smiles(text: str) -> None:
+def test_words_and_part_numbers_are_not_smiles(text: str) -> None:
     assert structures_in(text) == []
 
 
 @pytest.mark.parametrize("text", ["SMILES: CCO", "smiles CCO", "SMILES string = CCO", "canonical smiles:CCO;"])
-def test_what_is_called_smiles_needs_no_rings(text: str) -> None:
+def test_smiles_with_a_label_need_no_rings(text: str) -> None:
     (piece,) = of_form(text, "smiles")
     assert piece.text == "CCO"
 
@@ -133,11 +133,11 @@ def test_what_is_called_smiles_needs_no_rings(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["SMILES: (not given)", "smiles and laughter", "smiles: C(", "Smiles: C1CC", "smiles", "SMILES:"]
 )
-def test_what_is_called_smiles_and_is_none_is_not_proposed(text: str) -> None:
+def test_invalid_smiles_with_a_label_are_not_proposed(text: str) -> None:
     assert of_form(text, "smiles") == []
 
 
-def test_a_field_for_chemicals_needs_less() -> None:
+def test_a_chemical_field_accepts_weaker_evidence() -> None:
     assert of_form("CCN(CC)CC", "smiles", chemical=True)
     assert not of_form("CCN(CC)CC", "smiles")
     assert names("piperidine", chemical=True) == ["piperidine"]
@@ -187,7 +187,7 @@ def test_a_field_for_chemicals_needs_less() -> None:
         ("dimethyl acetal; 4-chloroaniline", "4-chloroaniline"),
     ],
 )
-def test_a_systematic_name_is_cut_out_and_brought_to_the_form_its_reader_expects(text: str, name: str) -> None:
+def test_a_systematic_name_is_extracted_in_the_form_that_opsin_reads(text: str, name: str) -> None:
     assert names(text)[0] == name
 
 
@@ -207,11 +207,11 @@ def test_a_systematic_name_is_cut_out_and_brought_to_the_form_its_reader_expects
         ("1-phenethyl-4-piperidone, sodium carbonate", "1-phenethyl-4-piperidone"),
     ],
 )
-def test_other_readings_of_a_name_follow(text: str, name: str) -> None:
+def test_alternative_readings_of_a_name_follow(text: str, name: str) -> None:
     assert name in names(text)[1:]
 
 
-def test_of_several_names_each_is_proposed() -> None:
+def test_each_of_several_names_is_proposed() -> None:
     assert set(names("1-benzyl-4-piperidone; phenethyl bromide; N-phenylpiperidin-4-amine")) == {
         "1-benzyl-4-piperidone",
         "phenethyl bromide",
@@ -222,7 +222,7 @@ def test_of_several_names_each_is_proposed() -> None:
     assert names("phenethyl bromide and benzoyl chloride") == ["phenethyl bromide", "benzoyl chloride"]
 
 
-def test_the_proposal_with_most_building_blocks_comes_first() -> None:
+def test_the_name_with_the_most_building_blocks_comes_first() -> None:
     assert names("2-propanol, N-(1-phenethylpiperidin-4-yl)-N-phenylacetamide")[0].startswith("N-(1-phenethyl")
 
 
@@ -258,7 +258,7 @@ def test_the_proposal_with_most_building_blocks_comes_first() -> None:
         "مفاتيح",
     ],
 )
-def test_ordinary_goods_give_nothing(text: str) -> None:
+def test_ordinary_goods_give_no_proposals(text: str) -> None:
     assert structures_in(text) == []
 
 
@@ -285,7 +285,7 @@ def reader() -> Opsin:
     "around",
     ["{}", "{} 99% white powder 1 kg", "lab reagent {}, purity > 98 %", "25kg of {} (CAS 437-38-7)", "chemical: {};"],
 )
-def test_opsin_reads_the_right_structure_out_of_a_declaration(
+def test_opsin_reads_the_correct_structure_from_a_declaration(
     reader: Opsin, name: str, smiles: str, around: str
 ) -> None:
     answers = reader.smiles_many(names(around.format(name)))
@@ -294,7 +294,7 @@ def test_opsin_reads_the_right_structure_out_of_a_declaration(
     reader.close()
 
 
-# Any text
+# Arbitrary texts
 
 CHEMICAL_TEXT = st.lists(
     st.sampled_from(
@@ -336,7 +336,7 @@ CHEMICAL_TEXT = st.lists(
 @example("methyl)-,'", True)
 @example("\x00 4-methyl", False)
 @settings(max_examples=500)
-def test_positions_slice_the_text_and_proposals_are_few(text: str, chemical: bool) -> None:
+def test_positions_match_the_text_and_the_number_of_proposals_is_bounded(text: str, chemical: bool) -> None:
     pieces = structures_in(text, chemical=chemical)
     for piece in pieces:
         assert piece.text == text[piece.start : piece.end]
@@ -351,12 +351,12 @@ def test_positions_slice_the_text_and_proposals_are_few(text: str, chemical: boo
 @example("İ")
 @example("ﬃ")
 @example("e\u0301")
-def test_a_flattened_text_keeps_every_character_in_its_place(text: str) -> None:
+def test_flattening_keeps_the_length_of_a_text(text: str) -> None:
     assert len(flatten(text)) == len(text)
 
 
 @given(CHEMICAL_TEXT)
-def test_a_reading_is_one_line_and_no_two_are_the_same(text: str) -> None:
+def test_readings_are_distinct_single_lines(text: str) -> None:
     proposed = readings(text)
     assert len(set(proposed)) == len(proposed) <= 3
     for one in proposed:
@@ -364,7 +364,7 @@ def test_a_reading_is_one_line_and_no_two_are_the_same(text: str) -> None:
         assert "  " not in one
 
 
-def test_a_name_beside_an_identifier_is_not_read_out_of_it() -> None:
+def test_identifiers_contain_no_systematic_names() -> None:
     forms = [piece.form for piece in structures_in(f"{INCHI} {FENTANYL} {KEY}")]
     assert sorted(forms) == ["inchi", "inchikey", "smiles"]
 
@@ -401,17 +401,15 @@ def test_a_name_beside_an_identifier_is_not_read_out_of_it() -> None:
     ],
 )
 @pytest.mark.parametrize("chemical", [False, True])
-def test_a_look_costs_in_proportion_to_the_length_of_the_text(
-    before: str, repeated: str, after: str, chemical: bool
-) -> None:
+def test_cost_grows_linearly_with_text_length(before: str, repeated: str, after: str, chemical: bool) -> None:
     def look(text: str) -> None:
         structures_in(text, chemical=chemical)
 
     times = 100_000 // len(repeated)
-    assert costs_in_proportion(look, lambda times: before + repeated * times + after, times)
+    assert cost_grows_linearly(look, lambda times: before + repeated * times + after, times)
 
 
-def test_an_ordinary_text_is_searched_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ordinary_texts_skip_every_search(monkeypatch: pytest.MonkeyPatch) -> None:
     def searched(text: str, *_: object, **__: object) -> NoReturn:
         pytest.fail(f"{text!r} was searched")
 
@@ -432,5 +430,5 @@ _SYLLABLES = "y yl ox oxy am ami amin az azo azol thi thia but an butan carb car
 
 @given(st.lists(st.sampled_from(_SYLLABLES.split()), max_size=5).map("".join))
 @settings(max_examples=300)
-def test_hints_are_what_one_search_for_all_of_them_finds(flat: str) -> None:
+def test_hints_agree_with_one_regular_expression_of_all_hints(flat: str) -> None:
     assert hints_at_a_name(flat) is (re.search(_HINTS, flat) is not None or not flat.isascii())
