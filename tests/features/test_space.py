@@ -55,7 +55,7 @@ def test_every_feature_has_one_name_a_sentence_and_a_reason(space: FeatureSpace)
         assert feature.monotone in (-1, 0, 1)
 
 
-def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
+def test_monotone_features_are_the_required_ones(space: FeatureSpace) -> None:
     constrained = {feature.name: feature.monotone for feature in space.features if feature.monotone}
     assert constrained == {
         "substance_opioid": 1,
@@ -73,12 +73,12 @@ def test_the_evidence_that_must_be_monotone_is(space: FeatureSpace) -> None:
     }
 
 
-def test_neutral_values_stand_in_the_columns_of_their_features(space: FeatureSpace) -> None:
+def test_neutral_values_belong_to_the_columns_of_their_features(space: FeatureSpace) -> None:
     names = [space.names[column] for column in space.neutral_columns]
     assert dict(zip(names, space.neutral_values.tolist(), strict=True)) == space.country_neutral
 
 
-def test_one_shipment_and_many_give_the_same_values_to_the_last_bit(space: FeatureSpace) -> None:
+def test_one_shipment_and_many_have_equal_features_to_the_last_bit(space: FeatureSpace) -> None:
     rows = table(40)
     history = History.empty().advance(rows).values
     whole = space.transform(rows, history)
@@ -88,13 +88,13 @@ def test_one_shipment_and_many_give_the_same_values_to_the_last_bit(space: Featu
         assert np.array_equal(alone, whole[rows.shipment == shipment], equal_nan=True)
 
 
-def test_a_saved_space_computes_the_same(space: FeatureSpace) -> None:
+def test_a_restored_space_computes_equal_features(space: FeatureSpace) -> None:
     data, arrays = space.to_state()
     restored = FeatureSpace.from_state(json.loads(json.dumps(data)), arrays)
     assert np.array_equal(matrix(restored, table()), matrix(space, table()), equal_nan=True)
 
 
-def test_words_that_contradict_the_hs_code_surprise_the_model(space: FeatureSpace) -> None:
+def test_words_that_contradict_the_hs_code_raise_the_contradiction(space: FeatureSpace) -> None:
     at = space.names.index("hs_text_contradiction")
     fitting = matrix(space, table(4))[:, at]
     swapped = matrix(space, table(4, hs_code=["640399", "610910", "291814", "392690"]))[:, at]
@@ -102,7 +102,7 @@ def test_words_that_contradict_the_hs_code_surprise_the_model(space: FeatureSpac
     assert (fitting < 0.1).all()
 
 
-def test_a_value_far_from_usual_is_told_in_spreads(space: FeatureSpace) -> None:
+def test_an_unusual_value_has_its_distance_in_spreads(space: FeatureSpace) -> None:
     at = space.names.index("value_per_kg_unusual")
     assert abs(matrix(space, table(4))[0, at]) < 0.5
     assert matrix(space, table(4, customs_value=["0.2", "4", "35", "12"]))[0, at] < -5
@@ -118,7 +118,7 @@ def test_learned_statistics_of_a_row_come_from_other_texts() -> None:
     assert (out_of_fold[:, at] > 0).any()
 
 
-def test_unknown_country_codes_and_unseen_lanes_are_missing_not_rare(space: FeatureSpace) -> None:
+def test_new_countries_and_trade_lanes_have_no_share(space: FeatureSpace) -> None:
     names = ("trade_lane_share", "export_chapter_share")
     values = matrix(space, table(4, export_country=["AQ"] * 4))
     assert np.isnan(values[:, [space.names.index(name) for name in names]]).all()
@@ -130,14 +130,14 @@ def test_letter_case_changes_nothing(space: FeatureSpace) -> None:
     assert np.array_equal(plain, shouted, equal_nan=True)
 
 
-def test_data_without_values_codes_or_descriptions_is_fitted_all_the_same() -> None:
+def test_data_without_values_and_codes_can_be_fitted() -> None:
     bare = table(6, customs_value=[None] * 6, net_mass_kg=[None] * 6, hs_code=[None] * 6, export_country=[None] * 6)
     values = matrix(FeatureSpace().fit(bare), bare)
     assert np.isnan(values[:, FeatureSpace().names.index("value_per_kg_unusual")]).all()
     assert not np.isinf(values).any()
 
 
-def test_what_is_not_learned_needs_no_fit_and_what_is_completes_it(space: FeatureSpace) -> None:
+def test_learning_and_other_groups_fill_the_matrix_together(space: FeatureSpace) -> None:
     rows = table(40)
     history = History.empty().advance(rows).values
     apart = np.zeros((rows.n_rows, len(space.names)))
@@ -146,7 +146,7 @@ def test_what_is_not_learned_needs_no_fit_and_what_is_completes_it(space: Featur
     assert np.array_equal(apart, space.transform(rows, history), equal_nan=True)
 
 
-def test_features_out_of_fold_are_computed_once_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_fold_features_are_computed_once_per_row(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = table()
     history = History.empty().advance(rows).values
     filled: dict[str, int] = {}
@@ -172,7 +172,7 @@ def test_features_out_of_fold_are_computed_once_a_row(monkeypatch: pytest.Monkey
     assert np.array_equal(known, whole, equal_nan=True)
 
 
-def test_texts_that_are_all_of_one_fold_are_told_by_what_all_rows_taught() -> None:
+def test_texts_of_a_single_fold_use_statistics_of_all_rows() -> None:
     rows = table(goods_description=["cotton t-shirt men"] * 240)
     history = History.empty().advance(rows).values
     space = FeatureSpace()

@@ -1,4 +1,4 @@
-"""What goods described so usually weigh and cost, and how far a declaration lies from it."""
+"""Expected mass and value of goods by their description, and distances from them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def table(
 
 
 def traffic(n: int = 700, seed: int = 0) -> ManifestTable:
-    """Each kind of goods at its usual mass and price per piece, which spread by a fifth."""
+    """Return each kind of goods at its usual mass and price per piece, with a spread of a fifth."""
     rng = np.random.default_rng(seed)
     kind, pieces = rng.integers(0, len(GOODS), n), rng.integers(1, 6, n)
     usual = np.array(list(GOODS.values()))[kind] * pieces[:, None]
@@ -70,18 +70,18 @@ def group() -> ExpectedGroup:
     return fitted
 
 
-def test_usual_goods_lie_near_what_is_usual(group: ExpectedGroup) -> None:
+def test_usual_goods_are_near_the_expected_mass_and_value(group: ExpectedGroup) -> None:
     found = distances(group, traffic(seed=1))
     for name in ("mass_vs_description", "value_vs_description", "price_vs_description"):
         assert abs(np.median(found[name])) < 0.3
-        # Distances are in standard deviations of such goods.
+        # Distances are in standard deviations of the goods.
         assert 0.6 < np.std(found[name]) < 1.6
     np.testing.assert_array_equal(found["mass_deviation"], np.abs(found["mass_vs_description"]))
     np.testing.assert_array_equal(found["price_deviation"], np.abs(found["price_vs_description"]))
 
 
 @pytest.mark.parametrize("text", GOODS)
-def test_what_is_heavier_or_cheaper_than_such_goods_stands_out(group: ExpectedGroup, text: str) -> None:
+def test_heavy_or_cheap_goods_are_far_from_the_expected_values(group: ExpectedGroup, text: str) -> None:
     kg, usd = GOODS[text]
     found = distances(group, table([text] * 3, [kg, 6 * kg, kg], [usd, usd, usd / 6]))
     usual, heavy, cheap = (dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True))
@@ -94,20 +94,20 @@ def test_what_is_heavier_or_cheaper_than_such_goods_stands_out(group: ExpectedGr
     assert cheap["price_deviation"] > 4
 
 
-def test_a_larger_quantity_may_weigh_and_cost_more(group: ExpectedGroup) -> None:
+def test_a_larger_quantity_is_expected_to_weigh_and_cost_more(group: ExpectedGroup) -> None:
     kg, usd = GOODS["leather running shoes"]
     found = distances(group, table(["leather running shoes"] * 2, [5 * kg] * 2, [5 * usd] * 2, [1, 5]))
     assert found["mass_vs_description"][0] > 4 > 1.5 > abs(found["mass_vs_description"][1])
     assert found["value_vs_description"][0] > 4 > 1.5 > abs(found["value_vs_description"][1])
 
 
-def test_a_text_never_seen_is_judged_by_the_words_it_shares(group: ExpectedGroup) -> None:
+def test_a_new_text_is_judged_by_its_known_words(group: ExpectedGroup) -> None:
     kg, usd = GOODS["citric acid powder food grade"]
     found = distances(group, table(["food grade citric acid", "silicone phone case"], [kg, kg], [usd, usd]))
     assert found["mass_vs_description"][0] < 2.5 < 5 < found["mass_vs_description"][1]
 
 
-def test_words_never_seen_have_the_mean(group: ExpectedGroup) -> None:
+def test_unknown_words_have_the_mean_effect(group: ExpectedGroup) -> None:
     rows = traffic(7000)
     mean_kg, mean_usd = (
         float(np.exp(np.mean(np.log(rows.number(name))) - np.mean(np.log(rows.number("quantity")))))
@@ -121,7 +121,7 @@ def test_words_never_seen_have_the_mean(group: ExpectedGroup) -> None:
     assert np.all(far["mass_vs_description"] > 2)
 
 
-def test_words_in_a_script_without_spaces_are_told_apart(group: ExpectedGroup) -> None:
+def test_texts_in_a_script_without_spaces_are_distinguished(group: ExpectedGroup) -> None:
     """Shirts and knives, each in a text that shares characters, not the whole, with one of the traffic."""
     knife_kg, knife_usd = GOODS["不锈钢厨房刀具套装"]
     found = distances(group, table(["厨房刀具", "男士短袖"], [knife_kg] * 2, [knife_usd] * 2))
@@ -138,18 +138,18 @@ _NUMBERS = st.one_of(st.none(), st.floats(0.001, 1e5, allow_nan=False))
 
 @given(st.lists(st.tuples(_TEXTS, _NUMBERS, _NUMBERS, st.integers(0, 90)), min_size=1, max_size=30))
 @settings(max_examples=60)
-def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(
+def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(
     group: ExpectedGroup, rows: list[tuple[str | None, float | None, float | None, int]]
 ) -> None:
     texts, mass, value, quantity = zip(*rows, strict=True)
     together = group.transform(table(texts, mass, value, quantity), NO_HISTORY)
     for i, (text, kg, usd, pieces) in enumerate(rows):
-        # A table of its own, which knows no other texts.
+        # A table of its own, without the other texts.
         alone = group.transform(table([text], [kg], [usd], [pieces]), NO_HISTORY)
         np.testing.assert_array_equal(alone[0], together[i])
 
 
-def test_texts_of_every_length_are_equal_alone_and_among_others(group: ExpectedGroup) -> None:
+def test_texts_of_every_length_have_equal_rows_alone_and_in_bulk(group: ExpectedGroup) -> None:
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list(_CHARACTERS), size)) for size in range(1, 20) for _ in range(20)]
     together = group.transform(table(texts, [1.0] * len(texts), [10.0] * len(texts)), NO_HISTORY)
@@ -157,7 +157,7 @@ def test_texts_of_every_length_are_equal_alone_and_among_others(group: ExpectedG
     np.testing.assert_array_equal(np.array(alone), together)
 
 
-def test_the_state_comes_back_to_the_last_bit(group: ExpectedGroup) -> None:
+def test_a_restored_group_computes_equal_features_to_the_last_bit(group: ExpectedGroup) -> None:
     data, arrays = group.state()
     other = ExpectedGroup()
     other.restore(json.loads(json.dumps(data)), arrays)
@@ -171,14 +171,14 @@ def test_effects_of_another_size_are_refused(group: ExpectedGroup) -> None:
         ExpectedGroup().restore(data, arrays | {"mass_words": arrays["mass_words"][:-1]})
 
 
-def test_too_few_rows_tell_nothing() -> None:
+def test_too_few_rows_teach_nothing() -> None:
     few = ExpectedGroup()
     few.fit(traffic(49))
     assert np.isnan(few.transform(traffic(20), NO_HISTORY)).all()
     assert ExpectedGroup().transform(traffic(0), NO_HISTORY).shape == (0, len(FEATURES))
 
 
-def test_a_quantity_that_too_few_rows_have_is_left_out() -> None:
+def test_a_quantity_in_too_few_rows_has_no_model() -> None:
     rows = traffic(200)
     some = table(
         rows.text("goods_description").to_list(),
@@ -193,7 +193,7 @@ def test_a_quantity_that_too_few_rows_have_is_left_out() -> None:
     assert not np.isnan(found["value_vs_description"]).any()
 
 
-def test_what_is_not_declared_has_no_distance(group: ExpectedGroup) -> None:
+def test_an_undeclared_amount_has_no_distance(group: ExpectedGroup) -> None:
     text = "phone case silicone"
     found = distances(group, table([text, text, None], [None, 0.05, 0.05], [4.0, None, 4.0]))
     assert np.isnan(found["mass_vs_description"]).tolist() == [True, False, True]

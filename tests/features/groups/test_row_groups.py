@@ -1,4 +1,4 @@
-"""The groups of parties, routes, filings and values: row by row what their features say, for one row and for many."""
+"""The party, route, filing and value groups, compared row by row with plain implementations."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def columns_of(group: Group, rows: ManifestTable) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=IDS)
-def test_one_shipment_and_many_give_the_same_to_the_last_bit(group: Group) -> None:
+def test_one_shipment_and_many_have_equal_features_to_the_last_bit(group: Group) -> None:
     rows = table(250, 1)
     whole = group.transform(rows, NO_HISTORY)
     for shipment in range(rows.n_shipments):
@@ -97,7 +97,7 @@ def test_one_shipment_and_many_give_the_same_to_the_last_bit(group: Group) -> No
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=IDS)
-def test_all_columns_are_written_whatever_was_there(group: Group) -> None:
+def test_all_columns_are_overwritten_and_no_others(group: Group) -> None:
     rows = table(60, 2)
     wide = np.full((60, len(group.features) + 2), 123.25)
     group.fill(GroupInput(rows, group.texts), NO_HISTORY, wide[:, 1:-1])
@@ -184,7 +184,7 @@ def test_parties_are_described_row_by_row() -> None:
     same(found["consignee_unit"], [unit for _, unit in addresses])
 
 
-def test_routes_are_compared_row_by_row() -> None:
+def test_countries_of_routes_are_compared_row_by_row() -> None:
     rows = table(300, 4)
     group = GROUPS[1]
     assert isinstance(group, RouteGroup)
@@ -217,7 +217,7 @@ def test_routes_are_compared_row_by_row() -> None:
         assert np.isfinite(expected).any()
 
 
-def test_an_unseen_pair_of_seen_places_has_no_share() -> None:
+def test_a_new_pair_of_known_places_has_no_share() -> None:
     seen = {"loading_location": ("CNPVG",), "unloading_location": ("USLAX",)}
     group = RouteGroup()
     group.fit(table(20, 0, **seen))
@@ -262,7 +262,7 @@ def log(value: float) -> float:
     return float(np.log(value)) if value > 0 else math.nan
 
 
-def test_values_and_masses_are_set_against_the_usual_row_by_row() -> None:
+def test_values_and_masses_are_compared_with_the_usual_row_by_row() -> None:
     rows = table(300, 6)
     group = GROUPS[3]
     assert isinstance(group, ValueGroup)
@@ -302,7 +302,7 @@ def test_values_and_masses_are_set_against_the_usual_row_by_row() -> None:
     )
 
 
-def test_the_euro_threshold_goes_by_the_rate_of_the_month_that_has_begun() -> None:
+def test_the_euro_threshold_uses_the_rate_of_the_current_month() -> None:
     december, january = (usd_per_unit("EUR", date(year, month, 1)) for year, month in ((2022, 12), (2023, 1)))
     assert december is not None
     assert january is not None

@@ -1,4 +1,4 @@
-"""What the substance features say of a goods item: how it was named, what it is, and what the law of its day makes of it."""
+"""Substance features of a goods item: the match, its kind, and its legal status on the day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNLISTED = "N-(1-phenethylpiperidin-4-yl)-N-phenylhexanamide"
 
 
 def features(**fields: str) -> dict[str, float]:
-    """Features by name of one goods item with these fields."""
+    """Return the features by name of one goods item with these fields."""
     columns = {"shipment_id": "HB-1", "declared_at": "2026-03-01T10:00:00Z", **fields}
     table = ManifestTable.from_columns({name: Coded.from_list([value]) for name, value in columns.items()}, 1)
     history = History.empty().advance(table).values
@@ -62,12 +62,12 @@ def test_goods_without_a_chemical_have_no_substance() -> None:
         ),
     ],
 )
-def test_what_is_declared_and_how(text: str, expected: dict[str, float]) -> None:
+def test_substance_features_describe_the_declared_substance(text: str, expected: dict[str, float]) -> None:
     found = features(declared_chemical=text)
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
-def test_likeness_is_told_of_what_is_on_no_list_only() -> None:
+def test_similarity_is_given_for_unlisted_substances_only() -> None:
     near = features(declared_chemical="N-phenyl-N-[1-(2-phenylethyl)pyrrolidin-3-yl]propanamide")
     assert 0.68 <= near["substance_similarity"] < 1
     assert (near["substance_opioid"], near["substance_class"]) == (0.0, 0.0)
@@ -83,7 +83,7 @@ def test_likeness_is_told_of_what_is_on_no_list_only() -> None:
         ("2019-05-01", "CN", "US", "CN", (1, 1, 1)),
     ],
 )
-def test_a_class_controls_a_substance_on_no_list_where_and_when_it_is_in_force(
+def test_a_class_definition_controls_an_unlisted_substance_where_and_when_it_is_in_force(
     day: str, destination: str, export: str, origin: str, expected: tuple[int, int, int]
 ) -> None:
     found = features(
@@ -98,7 +98,7 @@ def test_a_class_controls_a_substance_on_no_list_where_and_when_it_is_in_force(
     assert found["substance_listed_un"] == 0.0
 
 
-def test_months_count_from_the_first_control_anywhere() -> None:
+def test_months_are_counted_from_the_first_control_anywhere() -> None:
     found = features(declared_chemical="propionyl chloride", declared_at="2017-11-30T00:00:00Z")
     assert found["substance_listed_months"] == pytest.approx(12, abs=0.1)
 
@@ -111,7 +111,7 @@ def test_the_hs_code_agrees_with_the_substance_or_with_its_class(text: str, hs: 
     assert features(declared_chemical=text, hs_code=hs)["substance_hs_agrees"] == agrees
 
 
-def test_the_most_important_of_the_three_fields_counts() -> None:
+def test_the_most_important_match_of_the_three_fields_counts() -> None:
     found = features(goods_description="norfentanyl", declared_chemical="citric acid", cas_number="77-92-9")
     assert (found["substance_precursor"], found["substance_benign"]) == (2.0, 0.0)
 

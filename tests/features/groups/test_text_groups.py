@@ -1,4 +1,4 @@
-"""The groups that read the words of a description: one row and many alike, and words found as plain searches find them."""
+"""The description and classification groups, compared with plain searches and between one row and many."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ _CODES = st.one_of(
 
 @given(st.lists(st.tuples(_TEXTS, _CODES), min_size=1, max_size=20))
 @settings(max_examples=60)
-def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(group: Group, rows: list[Row]) -> None:
+def test_single_rows_and_bulk_have_equal_features_to_the_last_bit(group: Group, rows: list[Row]) -> None:
     whole = table(rows)
     fresh = type(group)()
     data, arrays = group.state()
-    # A group that was saved and read again remembers no text.
+    # A restored group has no cached rows.
     fresh.restore(json.loads(json.dumps(data)), arrays)
     together = fresh.transform(whole, NO_HISTORY)
     for i in range(len(rows)):
@@ -73,7 +73,7 @@ def test_one_row_at_a_time_and_in_bulk_are_equal_to_the_last_bit(group: Group, r
         np.testing.assert_array_equal(alone[0], together[i])
 
 
-def test_what_was_learned_before_is_forgotten() -> None:
+def test_a_second_fit_replaces_the_first() -> None:
     text = "leather running shoes"
     few, many = DescriptionGroup(), DescriptionGroup()
     few.fit(table([("cotton dress", "620442")] * 9))
@@ -114,17 +114,17 @@ _PHRASES = (
     "spare parts;spare part;spare;milk;medical;pharmacy;patch;patches;drug;drugs;opioid;analgesic;injection;ampoule;50-00-0;"
     "150-00-01;12-34;dress;of;for the"
 )
-_TELLING = _PHRASES.split(";")
+_TEXT_PHRASES = _PHRASES.split(";")
 
 
-@pytest.mark.parametrize("text", _TELLING)
-def test_a_word_tells_what_plain_searches_find(text: str) -> None:
+@pytest.mark.parametrize("text", _TEXT_PHRASES)
+def test_columns_of_one_phrase_agree_with_pattern_searches(text: str) -> None:
     _compare_with_plain_searches(text)
 
 
-@given(st.lists(st.sampled_from(_TELLING), min_size=1, max_size=7), st.sampled_from([" ", "-", ", ", "_", "/"]))
+@given(st.lists(st.sampled_from(_TEXT_PHRASES), min_size=1, max_size=7), st.sampled_from([" ", "-", ", ", "_", "/"]))
 @settings(max_examples=400)
-def test_words_tell_what_plain_searches_find(words: list[str], joint: str) -> None:
+def test_columns_of_several_phrases_agree_with_pattern_searches(words: list[str], joint: str) -> None:
     _compare_with_plain_searches(joint.join(words))
 
 
@@ -137,13 +137,13 @@ def _compare_with_plain_searches(text: str) -> None:
 
 
 @pytest.mark.parametrize("term", sorted(stop_words())[::7])
-def test_stop_words_are_told_alone_and_within_others(term: str) -> None:
+def test_stop_words_are_found_alone_and_within_a_text(term: str) -> None:
     assert described(term.upper())["stop_word"] == 1.0
     assert described(f"zylophant, {term} 12")["stop_word"] == 0.5
     assert described(f"{term}zylophant wrontz")["stop_word"] in (0.0, 0.5)
 
 
-def test_a_text_without_information_is_faulty() -> None:
+def test_a_text_without_information_is_uninformative() -> None:
     assert [described(text)["uninformative"] for text in ("123 456", "aaaa", "???", "cotton dress")] == [
         1.0,
         1.0,

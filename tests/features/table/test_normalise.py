@@ -1,4 +1,4 @@
-"""One declared text becomes its normal form, or missing with words that say what would be right."""
+"""Declared texts are normalised, or count as missing with a problem that names the expected form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_numbers_are_read_as_people_write_them(text: str, decimal: str | None, v
     assert normalise.number(text, decimal) == (value, None, False)
 
 
-def test_an_ambiguous_comma_groups_and_is_warned_of() -> None:
+def test_an_ambiguous_comma_counts_as_grouping_with_a_warning() -> None:
     value, problem, _ = normalise.number("1,234")
     assert value == 1234.0
     assert problem is not None
@@ -43,12 +43,12 @@ def test_an_ambiguous_comma_groups_and_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize("text", ["inf", "-Infinity", "NaN", "1e999"])
-def test_a_number_that_is_not_finite_is_told_apart_from_one_that_cannot_be_read(text: str) -> None:
+def test_infinite_numbers_are_distinguished_from_unreadable_ones(text: str) -> None:
     assert normalise.number(text)[2] is True
 
 
 @pytest.mark.parametrize("text", ["abc", "--", "12kg", "-3", "1e300", "9" * 20])
-def test_what_is_no_amount_is_missing_with_a_problem(text: str) -> None:
+def test_an_unreadable_amount_is_missing_with_a_problem(text: str) -> None:
     value, problem, not_finite = normalise.number(text)
     assert math.isnan(value)
     assert problem is not None
@@ -78,17 +78,17 @@ def test_no_text_breaks_the_number_parser(text: str) -> None:
         ("090111", "090111"),
     ],
 )
-def test_hs_codes_keep_their_digits_and_are_never_padded(text: str, value: str) -> None:
+def test_hs_codes_keep_their_digits_without_padding(text: str, value: str) -> None:
     assert normalise.hs(text)[0] == value
 
 
-def test_a_spreadsheet_code_is_accepted_and_warned_of() -> None:
+def test_a_spreadsheet_code_is_accepted_with_a_warning() -> None:
     assert "spreadsheet" in (normalise.hs("293339.0")[1] or "")
     assert normalise.code(FIELD["transaction_nature"], "31.0")[0] == "31"
 
 
 @pytest.mark.parametrize("text", ["12", "abc", "12345678901", "29-33-xx"])
-def test_what_is_no_hs_code_is_missing(text: str) -> None:
+def test_an_invalid_hs_code_is_missing(text: str) -> None:
     value, problem = normalise.hs(text)
     assert value is None
     assert problem is not None
@@ -102,7 +102,7 @@ def test_countries_are_read_in_any_case_and_na_is_namibia(text: str, value: str)
 @pytest.mark.parametrize(
     ("text", "value"), [("40", "4"), ("air", "4"), ("SEA", "1"), ("Mail", "5"), ("3", "3"), ("4.0", "4")]
 )
-def test_transport_modes_are_read_as_code_customs_code_or_word(text: str, value: str) -> None:
+def test_transport_modes_are_read_from_codes_customs_codes_and_words(text: str, value: str) -> None:
     assert normalise.code(FIELD["transport_mode"], text)[0] == value
 
 
@@ -135,7 +135,7 @@ def test_cas_numbers_need_their_check_digit() -> None:
 
 
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)), st.sampled_from("Tt "))  # noqa: DTZ001
-def test_plain_times_are_those_of_the_calendar(moment: datetime, separator: str) -> None:
+def test_plain_times_agree_with_the_calendar(moment: datetime, separator: str) -> None:
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     day, minute, second = (
         moment.strftime(form).rjust(n, "0") for form, n in (("%Y-%m-%d", 10), ("%H:%M", 5), (":%S", 3))
@@ -153,7 +153,7 @@ def test_plain_times_are_those_of_the_calendar(moment: datetime, separator: str)
         fullmatch=True,
     )
 )
-def test_what_is_no_time_is_no_plain_time(text: str) -> None:
+def test_plain_times_are_valid_iso_times(text: str) -> None:
     seconds = plain_time(text)
     if seconds != TIME_MISSING:
         moment = datetime.fromisoformat(text.upper())
@@ -168,7 +168,7 @@ _numbers = st.floats().map(repr) | st.integers(-5, 10**14).map(str) | _grouped
     st.lists(_numbers | st.sampled_from(["1_000", "\u0663", "-0.0", "nan", "inf", "x", " 7"])),
     st.sampled_from([None, ".", ","]),
 )
-def test_a_column_of_numbers_is_each_of_its_numbers(texts: list[str], decimal: str | None) -> None:
+def test_a_column_of_numbers_is_read_like_single_numbers(texts: list[str], decimal: str | None) -> None:
     numbers, problems, infinite = normalise.numbers(FIELD["gross_mass_kg"], texts, decimal)
     for index, text in enumerate(texts):
         value, problem, is_infinite = normalise.number(text, decimal)
@@ -179,7 +179,7 @@ def test_a_column_of_numbers_is_each_of_its_numbers(texts: list[str], decimal: s
 
 
 @given(st.lists(st.text(st.sampled_from("a\u4e2d \t\u00a0\u2028\x1c"), min_size=1, max_size=8)), st.booleans())
-def test_runs_of_white_space_become_one_space_and_equal_texts_one(texts: list[str], known: bool) -> None:
+def test_runs_of_white_space_become_one_space_and_equal_texts_are_merged(texts: list[str], known: bool) -> None:
     distinct = known and len(set(texts)) == len(texts)
     forms, positions, problems = normalise.texts(FIELD["agent_name"], texts, distinct=distinct)
     found = forms if positions is None else [forms[position] for position in positions]
@@ -199,7 +199,7 @@ def test_a_probability_lies_above_0_and_up_to_1() -> None:
 
 @given(st.lists(st.text("0123456789.a٣-", max_size=12).map(lambda end: f"29{end}"), max_size=8), st.booleans())
 @settings(max_examples=300)
-def test_hs_codes_of_a_column_are_those_of_its_texts(texts: list[str], distinct: bool) -> None:
+def test_a_column_of_hs_codes_is_read_like_single_codes(texts: list[str], distinct: bool) -> None:
     texts = [*dict.fromkeys([*texts, "293339", "2933391234"])] if distinct else [*texts, "2933", "2933"]
     forms, positions, problems = normalise.texts(FIELD["hs_code"], texts, distinct=distinct)
     for place, text in enumerate(texts):

@@ -24,7 +24,7 @@ def table(
     return ManifestTable.from_columns(coded, n_rows, receipt=receipt, previous_time=previous_time)
 
 
-def test_coded_columns_are_the_same_from_a_list_and_from_arrow() -> None:
+def test_coded_columns_from_a_list_and_from_arrow_are_equal() -> None:
     texts = ["a", None, " a ", "", "b"]
     for column in (
         Coded.from_list(texts),
@@ -50,7 +50,7 @@ def test_changed_and_compacted_columns_keep_their_rows() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_values_that_turn_out_equal_share_a_code(known: bool) -> None:
+def test_values_with_equal_normal_forms_share_a_code(known: bool) -> None:
     names = Coded(np.array([0, 1, 2], dtype=np.int32), ["A  B", "A B", "C"], distinct=known)
     ids = Coded.from_list(["1", "2", "3"])
     column = ManifestTable.from_columns({"shipment_id": ids, "agent_name": names}, 3).text("agent_name")
@@ -58,20 +58,20 @@ def test_values_that_turn_out_equal_share_a_code(known: bool) -> None:
     assert column.values == ["A B", "C"]
 
 
-def test_adjacent_rows_of_one_reference_are_one_shipment_and_a_return_is_its_own_part() -> None:
+def test_only_adjacent_rows_with_the_same_reference_are_one_shipment() -> None:
     parts = table(shipment_id=["A", "A", "B", "A"])
     assert parts.shipment.tolist() == [0, 0, 1, 2]
     assert parts.first_row.tolist() == [0, 2, 3]
 
 
-def test_the_first_row_of_a_shipment_wins_and_the_other_is_warned_of() -> None:
+def test_the_first_value_of_a_shipment_holds_and_others_are_warned_about() -> None:
     both = table(shipment_id=["A", "A", "A"], export_country=[None, "CN", "DE"])
     assert both.text("export_country").to_list() == ["CN", "CN", "CN"]
     assert "'DE' here and 'CN' earlier" in both.warning_texts()[2]
     assert both.warning_texts()[:2] == ["", ""]
 
 
-def test_amounts_of_different_currencies_become_dollars_and_none_is_mixed() -> None:
+def test_amounts_are_converted_to_dollars_by_their_own_currency() -> None:
     amounts = table(
         declared_at=["2024-03-01"] * 4, currency=["USD", "EUR", "XPF", None], customs_value=["100", "100", "100", "100"]
     ).usd("customs_value")
@@ -80,13 +80,13 @@ def test_amounts_of_different_currencies_become_dollars_and_none_is_mixed() -> N
     assert np.isnan(amounts[2:]).all()
 
 
-def test_an_amount_without_a_usable_currency_is_warned_of() -> None:
+def test_an_amount_without_a_usable_currency_has_a_warning() -> None:
     warnings = table(currency=["XPF", None], customs_value=["1", "1"]).warning_texts()
     assert "no exchange rate is known for XPF" in warnings[0]
     assert "currency: is missing" in warnings[1]
 
 
-def test_rows_that_cannot_be_read_are_refused_and_the_others_go_on() -> None:
+def test_unreadable_rows_are_refused_and_the_others_accepted() -> None:
     some = table(
         shipment_id=["A", None, "C", "D"],
         goods_description=["mug", "mug", None, "mug"],
@@ -101,20 +101,20 @@ def test_rows_that_cannot_be_read_are_refused_and_the_others_go_on() -> None:
     assert some.accepted().text("shipment_id").to_list() == ["A"]
 
 
-def test_a_missing_time_is_the_receipt_of_a_request_and_the_row_before_in_a_file() -> None:
+def test_a_missing_time_is_the_receipt_in_a_request_and_the_previous_time_in_a_file() -> None:
     times: list[str | None] = [None, "1970-01-02", None, "1970-01-03"]
     assert table(receipt=200_000, declared_at=times).declared_s.tolist() == [200_000, 86400, 200_000, 172800]
     filled = table(receipt=None, previous_time=50, declared_at=times)
     assert filled.declared_s.tolist() == [50, 86400, 86400, 172800]
 
 
-def test_a_time_far_in_the_future_is_a_mistake_and_cannot_poison_history() -> None:
+def test_a_time_far_in_the_future_counts_as_missing() -> None:
     future = table(receipt=1_700_000_000, declared_at=["2099-01-01"])
     assert future.declared_s.tolist() == [1_700_000_000]
     assert "future" in future.warning_texts()[0]
 
 
-def test_a_time_before_the_first_year_in_utc_is_a_time_like_others() -> None:
+def test_a_time_before_the_first_year_in_utc_is_kept() -> None:
     early = table(declared_at=["0001-01-01T00:00:00+14:00"], currency=["EUR"], customs_value=["5"])
     assert early.declared_s.tolist() == [-62135596800 - 14 * 3600]
     assert np.isnan(early.usd("customs_value")).all()
@@ -125,7 +125,7 @@ _seconds = st.integers(-62135596800, 253402300799) | st.integers(1_400_000_000, 
 
 
 @given(st.lists(st.tuples(_seconds, st.sampled_from(["EUR", "BGN", "USD"])), max_size=9))
-def test_amounts_take_the_rate_of_the_month_of_their_declaration(declared: list[tuple[int, str]]) -> None:
+def test_amounts_use_the_rate_of_the_month_of_declaration(declared: list[tuple[int, str]]) -> None:
     moments = [datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds) for seconds, _ in declared]
     amounts = table(
         receipt=253402300799,
@@ -161,7 +161,7 @@ def test_taking_rows_keeps_shipments_columns_and_warnings_together() -> None:
     assert "'??'" in part.warning_texts()[1]
 
 
-def test_what_a_table_gives_is_contiguous_whether_whole_or_taken() -> None:
+def test_columns_are_contiguous_in_whole_and_taken_tables() -> None:
     whole = table(shipment_id=["A", "A", "B"], agent_name=["x  y", "z", "z"], currency=["usd", "USD", "EUR"])
     for one in (whole, whole.take(np.array([0, 2]))):
         columns = [one.text(name) for name in ("agent_name", "currency", "house_id")]
@@ -172,7 +172,7 @@ def test_what_a_table_gives_is_contiguous_whether_whole_or_taken() -> None:
         assert one.seconds("declared_at").flags.c_contiguous
 
 
-def test_a_compact_table_has_no_texts_but_those_of_its_rows_and_says_the_same() -> None:
+def test_a_compact_table_has_only_the_texts_of_its_rows() -> None:
     names = [f"Sender {row}" for row in range(40)]
     whole = table(consignor_name=[*names], channel=["express", "postal"] * 20).read_texts()
     part = whole.take(np.array([3, 7, 9])).compact()

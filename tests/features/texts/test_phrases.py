@@ -1,4 +1,4 @@
-"""What is read off names, addresses, numbers and telephones in one pass: the same as regular expressions find."""
+"""Single-pass searches in names, addresses, numbers and telephones agree with regular expressions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ NUMBERS = st.text(alphabet="0123456789٣²７ABzß -", max_size=15)
 @example("unit\x1c5")
 @example("# #5")
 @example("mail boxes")
-def test_names_and_addresses_speak_of_what_the_patterns_find(text: str) -> None:
+def test_names_and_addresses_have_the_marks_of_matching_patterns(text: str) -> None:
     low = folded(text)
     marks = int(_PHRASES.marks([text], folded)[0])
     for kind, pattern in PATTERNS.items():
@@ -59,7 +59,7 @@ def test_names_and_addresses_speak_of_what_the_patterns_find(text: str) -> None:
     assert bool(marks & Mark.DIGIT) == any(letter.isdigit() for letter in low)
 
 
-def test_phrases_end_at_word_boundaries_and_stars_go_on() -> None:
+def test_phrases_end_at_word_boundaries_unless_they_end_in_a_star() -> None:
     phrases = Phrases({"pick up": 1, "chem*": 2, "unit": 4}, followed=4)
     found = phrases.marks(
         ["Pick Up", "pick upper", "pick  up", "CHEMICALS", "biochem", "unit", "unit-5", "unit 5", "#b", "ünit 5"],
@@ -96,7 +96,7 @@ def waybill(value: str) -> float:
 @example("rr 4731 2482 8 de", "12512345675")
 @example("RR473124829", "125-1234567")
 @example("RR473124829D", "1251234567")
-def test_check_digits_are_right_wrong_or_none(house: str, master: str) -> None:
+def test_check_digits_are_verified_in_identifiers_only(house: str, master: str) -> None:
     np.testing.assert_array_equal(s10_faults([house, "RR473124829DE"]), [s10(house), 0.0])
     np.testing.assert_array_equal(waybill_faults([master, "125-12345675"]), [waybill(master), waybill("125-12345675")])
 
@@ -116,7 +116,7 @@ def test_the_longest_dialling_code_counts(phone: str) -> None:
 
 
 @given(st.lists(st.text(alphabet="ab@. gmail.com٣²5", max_size=12) | st.just("a@b@GMAIL.com"), max_size=4))
-def test_domains_digits_and_numbers_of_texts(texts: list[str]) -> None:
+def test_domains_digits_and_numbers_are_found_per_text(texts: list[str]) -> None:
     free = [text.rpartition("@")[2].lower() in _FREE_MAIL for text in texts]
     assert at_domains(texts, _FREE_MAIL).tolist() == free
     assert decimals(texts).tolist() == [len(re.sub(r"\D", "", text)) for text in texts]

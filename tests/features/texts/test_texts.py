@@ -1,4 +1,4 @@
-"""What follows from a text alone: worked out once, remembered within bounds, and the same whatever stands beside it."""
+"""The cache of text rows: computed once, bounded, and independent of the other texts."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ MISSING = np.array([-1.0, -2.0])
 
 
 class Computed:
-    """Length of a text and its first character, and which texts were asked for."""
+    """Computes the length of a text and its first character, and records the texts."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.computed: list[str] = []
 
     def __call__(self, texts: list[str]) -> np.ndarray:
-        self.asked += texts
+        self.computed += texts
         return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float64)
 
 
@@ -59,16 +59,16 @@ def filled(index: TextIndex, rows: TextRows, texts: list[str | None]) -> list[li
     return written
 
 
-def test_a_text_is_worked_out_once() -> None:
+def test_rows_of_a_text_are_computed_once() -> None:
     computed, index = Computed(), TextIndex(100)
     rows = TextRows(computed, MISSING)
     texts: list[str | None] = ["dress", None, "shoe", "dress"]
     assert filled(index, rows, texts) == expected(texts)
     assert filled(index, rows, ["hat", *texts]) == expected(["hat", *texts])
-    assert computed.asked == ["dress", "shoe", "hat"]
+    assert computed.computed == ["dress", "shoe", "hat"]
 
 
-def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
+def test_more_texts_than_the_capacity_have_correct_rows() -> None:
     computed, index = Computed(), TextIndex(4)
     rows = TextRows(computed, MISSING)
     many = [f"{i % 7} parcel {'x' * i}" for i in range(50)]
@@ -76,12 +76,12 @@ def test_more_texts_than_are_remembered_are_right_all_the_same() -> None:
     for start in range(0, 40, 3):
         part: list[str | None] = [None, *many[start : start + 3]]
         assert filled(index, rows, part) == expected(part)
-    before = len(computed.asked)
+    before = len(computed.computed)
     assert filled(index, rows, list(many[39:42])) == expected(list(many[39:42]))
-    assert len(computed.asked) == before, "the texts of the last table are remembered"
+    assert len(computed.computed) == before, "the texts of the last table are still in the cache"
 
 
-def test_of_many_texts_some_are_worked_out_at_a_time() -> None:
+def test_rows_of_many_texts_are_computed_in_batches() -> None:
     sizes: list[int] = []
 
     def lengths(texts: list[str]) -> np.ndarray:
@@ -94,13 +94,20 @@ def test_of_many_texts_some_are_worked_out_at_a_time() -> None:
     assert sizes == [BATCH, BATCH, 1]
 
 
+def test_rows_are_correct_for_texts_of_two_indexes() -> None:
+    one, other, rows = TextIndex(10), TextIndex(10), TextRows(Computed(), MISSING)
+    for _ in range(2):
+        assert filled(one, rows, ["dress", "shoe"]) == expected(["dress", "shoe"])
+        assert filled(other, rows, ["hat", "glove"]) == expected(["hat", "glove"])
+
+
 _TABLES = st.lists(st.lists(st.sampled_from([f"{'ab'[i % 2]}{'c' * i}" for i in range(12)]), max_size=8), max_size=20)
 
 
 @given(_TABLES)
 @settings(max_examples=100)
-def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> None:
-    # Groups of features ask one after another, and one may never have been asked before.
+def test_rows_are_correct_after_any_earlier_lookups(tables: list[list[str]]) -> None:
+    # Feature groups look texts up one after another, and some not in every table.
     index, groups = TextIndex(5), [TextRows(Computed(), MISSING) for _ in range(3)]
     for number, texts in enumerate(tables):
         for rows in groups[: 1 + number % 3]:
@@ -109,7 +116,7 @@ def test_rows_are_right_whatever_was_asked_before(tables: list[list[str]]) -> No
 
 @given(_TABLES)
 @settings(max_examples=100)
-def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]) -> None:
+def test_texts_keep_their_slots_within_a_generation(tables: list[list[str]]) -> None:
     index, known = TextIndex(5), dict[tuple[int, int], str]()
     met: set[tuple[int, str]] = set()
     for texts in tables:
@@ -124,7 +131,7 @@ def test_texts_keep_their_places_until_all_are_forgotten(tables: list[list[str]]
         met |= {(slots.generation.first, text) for text in texts}
 
 
-def test_any_thread_may_ask() -> None:
+def test_threads_share_rows_of_texts() -> None:
     index, rows = TextIndex(16), TextRows(Computed(), MISSING)
     texts = [chr(97 + i) * (i + 1) for i in range(24)]
 
@@ -150,12 +157,12 @@ _PAIRED = st.lists(st.tuples(st.sampled_from([None, *"abcdef"]), st.integers(0, 
 
 @given(st.lists(_PAIRED, max_size=12))
 @settings(max_examples=100)
-def test_pairs_are_told_apart_whatever_was_asked_before(tables: list[list[tuple[str | None, int]]]) -> None:
-    def told(pairs: TextPairs) -> np.ndarray:
+def test_different_pairs_never_share_a_slot(tables: list[list[tuple[str | None, int]]]) -> None:
+    def rows_of(pairs: TextPairs) -> np.ndarray:
         texts = [0 if code < 0 else ord(pairs.texts.values[code]) for code in pairs.codes]
         return np.array([texts, pairs.classes], dtype=np.float64).T
 
-    index, of_pairs, rows = TextIndex(3), TextIndex(4), TextRows(told, MISSING)
+    index, of_pairs, rows = TextIndex(3), TextIndex(4), TextRows(rows_of, MISSING)
     for table in tables:
         values = list(dict.fromkeys(text for text, _ in table if text is not None))
         codes = np.array([-1 if text is None else values.index(text) for text, _ in table], dtype=np.int32)
@@ -170,13 +177,13 @@ _ANY_TEXT = st.one_of(st.text("abZé_19.,² -中٣", max_size=24), st.text(max_s
 
 @given(_ANY_TEXT)
 @settings(max_examples=400)
-def test_one_pass_finds_what_the_searches_find(text: str) -> None:
+def test_words_are_the_matches_of_a_pattern(text: str) -> None:
     assert words_in(text) == tuple(dict.fromkeys(re.findall(r"[^\W\d_]{2,}", text)))
 
 
 @given(st.lists(_ANY_TEXT, max_size=6))
 @settings(max_examples=400)
-def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
+def test_tokens_words_and_counts_agree_with_patterns(texts: list[str]) -> None:
     cut = TokenisedTexts(texts, str.casefold, TextIndex(50))
     first = 0
     for row, (text, end) in enumerate(zip(map(str.casefold, texts), cut.token_ends, strict=True)):
@@ -192,7 +199,7 @@ def test_texts_are_cut_into_what_the_searches_find(texts: list[str]) -> None:
         first = end
 
 
-def test_known_words_of_texts_stand_one_after_another() -> None:
+def test_numbers_of_words_are_returned_text_after_text() -> None:
     cut = TokenisedTexts(["wax oil 12 wax", "", "tin"], str.casefold, TextIndex(50))
     numbers = TextRows(lambda words: [{"oil": 7, "tin": 0}.get(word, -1) for word in words], np.zeros(1))
     found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
@@ -201,30 +208,30 @@ def test_known_words_of_texts_stand_one_after_another() -> None:
 
 
 @given(_ANY_TEXT | st.text("ae\u0301\u0300\u064b中", max_size=8))
-def test_combining_characters_go(text: str) -> None:
+def test_combining_characters_are_removed(text: str) -> None:
     assert uncombined(text) == "".join(char for char in text if not unicodedata.combining(char))
 
 
 @given(st.lists(st.text(st.characters(codec="ascii"), min_size=1, max_size=12), max_size=6))
 @settings(max_examples=200)
-def test_places_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
+def test_buckets_of_words_and_neighbours_are_their_checksums(words: list[str]) -> None:
     spelled = [*words, *(f"{a} {b}" for a, b in pairwise_of(words))]
     assert buckets_of(words, " ".join(words)) == {crc32(text.encode()) % BUCKETS for text in spelled}
 
 
-def test_positions_of_values() -> None:
+def test_numbers_of_values_are_written_per_row() -> None:
     target = np.full((4, 2), -9, dtype=np.int32)
     fill_numbers({"CN": 3, "US": 1}, ["US", "XX", "CN"], np.array([2, -1, 1, 0], dtype=np.int32), target, 1)
     assert target.tolist() == [[-9, 3], [-9, 0], [-9, 0], [-9, 1]]
 
 
-def test_digits_of_an_hs_code_that_are_national_only_count() -> None:
+def test_national_digits_of_an_hs_code_are_masked() -> None:
     assert national_digits_masked(["2933", "29333", "293334", "29333410", "2933349012"]) == [
         "2933", "29333", "293334", "293334xx", "293334xxxx",
     ]  # fmt: skip
 
 
-def test_what_matters_more_is_chosen_and_the_first_of_equals() -> None:
+def test_the_first_match_of_the_highest_rank_is_chosen() -> None:
     chosen, best = np.full(4, -1, dtype=np.int32), np.zeros(4, dtype=np.int32)
     for codes, numbers, ranks in (
         ([0, 0, -1, 1], [10, 11], [3, 0]),
@@ -257,7 +264,7 @@ def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
 
 @given(st.text("abzAZ 019-_@+!|$.€", max_size=20))
 @settings(max_examples=400)
-def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
+def test_tokens_and_mixed_characters_agree_with_patterns(text: str) -> None:
     assert name_tokens(text) == re.findall(r"[a-zA-Z]+|[0-9]+", text)
     found = re.search(r"[a-z][0-9@$!|€+]|[0-9@$!|€+][a-z]", text) is not None
     assert mixes_letters_and_figures(text) is found
@@ -269,7 +276,7 @@ def test_runs_and_signs_are_those_that_searches_find(text: str) -> None:
     st.integers(0, 4),
 )
 @settings(max_examples=400)
-def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) -> None:
+def test_beginnings_of_words_are_found(words: list[str], text: str, begin: int) -> None:
     beginnings = Beginnings(words)
     heads = "|".join(
         re.escape(word[:2]) + ("" if len(word) < 3 else word[2] if word[2] in "abc" else "(?![a-z])") for word in words
@@ -284,29 +291,29 @@ def test_places_where_a_word_may_begin(words: list[str], text: str, begin: int) 
 
 def test_words_near_to_tokens_and_to_neighbours_written_as_one() -> None:
     reach = {"fentanil": (("fentanyl", 1),), "carfent": (("carfentanyl", 4),), "fent": (), "anil": (), "car": ()}
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def near(token: str) -> tuple[tuple[str, int], ...]:
-        asked.append(token)
+        lookups.append(token)
         return reach.get(token, ())
 
     assert near_words(["car", "fent", "anil"], near, {"fent"}, {"fent"}, 5, 40) == [
         (0, 1, "carfentanyl", 4),
         (1, 2, "fentanyl", 1),
     ]
-    assert asked == ["fent", "carfent", "anil", "fentanil"]
-    asked.clear()
+    assert lookups == ["fent", "carfent", "anil", "fentanil"]
+    lookups.clear()
     assert near_words(["a" * 30, "b" * 30], near, {"a" * 30}, set(), 5, 40) == []
-    assert asked == ["a" * 30, "b" * 30]
+    assert lookups == ["a" * 30, "b" * 30]
 
 
 @given(st.one_of(st.text("a1é²٣_-々あゝア・ーㄱ㐀一한中9", max_size=16), st.text(max_size=16)))
 @settings(max_examples=400)
-def test_tokens_of_names_in_any_script_are_those_that_a_search_finds(text: str) -> None:
+def test_tokens_of_names_in_any_script_agree_with_the_pattern(text: str) -> None:
     assert name_tokens(text) == TOKEN.findall(text)
 
 
-def test_every_character_is_cut_as_a_search_cuts_it() -> None:
+def test_every_character_is_tokenised_like_by_the_pattern() -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000), 0x1D7D8, 0x20000, 0x1F600]))
     assert name_tokens(everything) == TOKEN.findall(everything)
     apart = "a".join(everything)
