@@ -42,6 +42,19 @@ def uncompiled(root: Path = ROOT) -> list[str]:
     ]
 
 
+def stale_extensions(root: Path = ROOT) -> list[Path]:
+    """Return extension modules whose source is gone or is not compiled any more; Python would import them instead of it."""
+    compiled = {(root / source).with_suffix("") for source in compiled_sources(root)}
+    return sorted(
+        path
+        for package in PACKAGES
+        for path in (root / package).rglob("*")
+        if path.name.endswith(tuple(EXTENSION_SUFFIXES))
+        and not path.name.startswith("_cython_")
+        and path.parent / path.name.partition(".")[0] not in compiled
+    )
+
+
 def slowness() -> str | None:
     """Return a warning for the log while modules run uncompiled, otherwise None."""
     names = uncompiled()
@@ -59,6 +72,8 @@ def _is_marked(path: Path) -> bool:
 
 if __name__ == "__main__":
     # The Makefile runs this after compiling.
+    for extension in stale_extensions():
+        extension.unlink()
     if missing := uncompiled():
         sys.stderr.write(
             f"{len(missing)} modules could not be compiled and run as Python, many times slower: {', '.join(missing)}.\n"

@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from features.compiled import compiled_sources, module_name, uncompiled
+from features.compiled import compiled_sources, module_name, stale_extensions, uncompiled
 
 ROOT = Path(__file__).parents[1]
 #: Score a file with every compiled module of the project hidden from the import system.
@@ -70,6 +70,16 @@ def test_a_module_is_uncompiled_until_its_extension_exists(tmp_path: Path, marke
     assert uncompiled(tmp_path) == ["features.loops"]
     (package / "loops.abi3.so").touch()
     assert uncompiled(tmp_path) == []
+
+
+def test_an_extension_whose_source_is_not_compiled_any_more_is_stale(tmp_path: Path) -> None:
+    package = tmp_path / "features"
+    package.mkdir()
+    (package / "loops.py").write_text("# cython: boundscheck=False\n")
+    (package / "plain.py").touch()
+    for name in ("loops", "plain", "gone", "_cython_3_3_1"):
+        (package / f"{name}.abi3.so").touch()
+    assert [path.name for path in stale_extensions(tmp_path)] == ["gone.abi3.so", "plain.abi3.so"]
 
 
 def as_python(name: str) -> ModuleType:

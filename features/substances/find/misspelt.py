@@ -249,7 +249,7 @@ class MisspeltNames:
                 continue
             rival = len(rivals[errors, first, last]) > 1
             joined = name.entry.group not in _KIN and _joined_on(spelled, start)
-            found = _found(name.entry, start, end, errors, tokens, around, rival=rival, joined=joined, key=name.key)
+            found = _match_of(name, (start, end), errors, tokens, around, rival=rival, joined=joined)
             if found is not None:
                 finds.append(found)
                 taken[first : last + 1] = b"\x01" * len(tokens)
@@ -411,18 +411,26 @@ def _joined_on(spelled: str, start: int) -> bool:
     return _JOINED.search(spelled, max(0, start - 6), start) is not None
 
 
-def _found(
-    entry: Entry,
-    start: int,
-    end: int,
+def _match_of(
+    name: _Name,
+    span: tuple[int, int],
     errors: int,
     tokens: Sequence[str],
     around: Surroundings,
     *,
     rival: bool,
     joined: bool,
-    key: str,
 ) -> Found | None:
+    """Return the find of a misspelt name, None if the text around it makes it another substance.
+
+    Args:
+        span: start and end in the spelled text.
+        errors: number of typing errors in it.
+        rival: another name is as close.
+        joined: a hyphen, bracket or comma joins it to the word before it.
+    """
+    entry, key = name.entry, name.key
+    start, end = span
     longer = around.continue_name(start, end) or joined
     if longer and (entry.group not in _KIN or entry.kind in _SYSTEMATIC):
         return None

@@ -148,7 +148,7 @@ class Shipper:
         self._replace_consignees(consignee, at, plan)
         traces = self._traces(n, plan_row, copied, plan, rng)
         traces[:, T["P4"]] |= consignee.kind == FORWARDER
-        shipments = self._assemble(time_s, day, items, cell, consignor, consignee, plan_row, traces, rng)
+        shipments = self._assemble(time_s, items, cell, consignor, consignee, plan_row, traces, rng)
         return shipments, plan
 
     def _copied(self, pace: float, plan_row: Ints, rng: np.random.Generator) -> Ints:
@@ -208,7 +208,6 @@ class Shipper:
     def _assemble(
         self,
         time_s: Ints,
-        day: Ints,
         items: Ints,
         cell: Ints,
         consignor: Parties,
@@ -218,6 +217,7 @@ class Shipper:
         rng: np.random.Generator,
     ) -> Shipments:
         n = len(cell)
+        day = time_s // DAY_S
         origin, destination, channel = (
             self._trade_lanes.origin[cell],
             self._trade_lanes.destination[cell],
