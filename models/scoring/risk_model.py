@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from features.groups.history.history import History, HistoryRows
     from features.space import FeatureSpace
     from features.table.table import ManifestTable
+    from models.scoring.protocols import AdvancingHistory
 
 FloatArray = NDArray[np.float64]
 Explain = Literal["none", "shown", "all"]
@@ -166,7 +167,7 @@ class RiskModel:
     def score(
         self,
         table: ManifestTable,
-        history: History,
+        history: AdvancingHistory,
         *,
         update_history: bool = True,
         explain: Explain = "none",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from anyio import CapacityLimiter, WouldBlock, to_thread
 from fastapi import APIRouter, Request
@@ -19,6 +19,7 @@ from service.api.dependencies import FileOptions, State, add_log_fields, state_o
 from service.api.openapi import problems
 from service.api.upload import receive_file
 from service.errors import Busy, Unprocessable
+from service.files.chunk_scorer import FileModel
 from service.files.options import ScoreOptions
 from service.files.stream import score_csv_stream
 from service.metrics import Metrics
@@ -28,8 +29,9 @@ from service.scoring.model_host import ServedModel
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from features.groups.history.history import History
-    from models.scoring.risk_model import RiskModel
+    from features.groups.history.history import HistoryRows
+    from features.table.table import ManifestTable
+    from models.scoring.protocols import AdvancingHistory
     from models.scoring.scores import Scores
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
@@ -131,11 +133,11 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
         The remaining chunks, and the header with the first chunk.
     """
     # Without an update, a copy is advanced and dropped: later chunks see earlier ones either way.
-    history = served.history if options.update_history else served.history.copy()
+    history: AdvancingHistory = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
-        cast("RiskModel", _CountingModel(served.model, state.metrics)),
-        cast("History", history),
+        _CountingModel(served.model, state.metrics),
+        history,
         ScoreOptions(
             explain=options.explain,
             settings=state.score_settings,
@@ -173,14 +175,14 @@ class _CsvResponse(StreamingResponse):
 
 
 class _CountingModel:
-    """A model that counts its scores in the metrics; has the parts of `RiskModel` that scoring a file needs."""
+    """A model that counts its scores in the metrics."""
 
-    def __init__(self, model: RiskModel, metrics: Metrics) -> None:
+    def __init__(self, model: FileModel, metrics: Metrics) -> None:
         self._model = model
         self._metrics = metrics
         self.heads, self.space = model.heads, model.space
 
-    def score_rows(self, *args: Any, **options: Any) -> Scores:
-        scores = self._model.score_rows(*args, **options)
+    def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Scores:
+        scores = self._model.score_rows(table, rows, **options)
         self._metrics.scored(scores)
         return scores

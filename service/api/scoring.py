@@ -62,8 +62,8 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
 )
 async def score_batch(request: Request, options: ScoreOptions) -> Response:
     """Score shipments in the order of the request. `rejected` lists those that cannot be read, by their index; they do not
-    affect the others. The status is 200 if any shipment was scored, else 422. Later shipments see earlier ones as history, as
-    if they had been sent one after the other.
+    affect the others. The status is 200 if any shipment was scored and 422 otherwise. Later shipments see earlier ones as
+    history, as if they had been sent one after the other.
     """
     state = state_of(request)
     data = await read_json(request, state.settings.max_batch_bytes)

@@ -11,13 +11,14 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.history import History, HistoryRows
+from features.groups.history.history import HistoryRows
 from features.groups.history.keys import ROWS, history_keys
 from features.manifest.shipment import FURTHER, Problem
 from features.readers import Chunk, TableReader
 from features.readers.further import further_columns, missing_note
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
+from models.scoring.protocols import AdvancingHistory
 from models.scoring.risk_model import Explain
 from models.scoring.scores import Scores
 from models.scoring.settings import ScoreSettings
@@ -119,7 +120,9 @@ class ChunkScorer:
         columns: names of the score columns, in order.
     """
 
-    def __init__(self, model: FileModel, history: History, options: ScoreOptions, *, decimal: str | None) -> None:
+    def __init__(
+        self, model: FileModel, history: AdvancingHistory, options: ScoreOptions, *, decimal: str | None
+    ) -> None:
         """Set up for one file.
 
         Args:

@@ -12,9 +12,9 @@ from typing import BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 
-from features.groups.history.history import History
 from features.readers import TableReader, open_table
 from features.readers.as_text import text_column
+from models.scoring.protocols import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
 from service.files.csv_lines import delimited, header_line
 from service.files.layout import OutputLayout
@@ -28,7 +28,7 @@ _ROWS_PER_CHUNK: Final = 5_000
 def score_csv_stream(
     file: str | os.PathLike[str] | BinaryIO,
     model: FileModel,
-    history: History,
+    history: AdvancingHistory,
     options: ScoreOptions | None = None,
     *,
     name: str = "the uploaded file",

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
@@ -16,10 +16,9 @@ from features.manifest.records import Record, read_record
 from features.table.table import ManifestTable
 
 if TYPE_CHECKING:
-    from features.groups.history.history import History
+    from models.scoring.protocols import AdvancingHistory
     from models.scoring.scores import Scores
     from models.scoring.settings import ScoreSettings
-    from service.scoring.live_history import LiveHistory
     from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]
@@ -112,16 +111,15 @@ def score(
     if not shipments:
         return Outcome([], refused, [])
     tables = [table] if table.n_shipments == len(shipments) else _tables_of_distinct(table, shipments, received)
-    history: LiveHistory | History = served.history
+    history: AdvancingHistory = served.history
     update = options.update_history
     if len(tables) > 1 and not update:
         # Later tables must see earlier ones as history, so update a copy and drop it.
         history, update = served.history.copy(), True
     for part in tables:
         served.model.space.warn_of_further(part)
-    advanced = cast("History", history)
     scores = [
-        served.model.score(part, advanced, update_history=update, explain=options.explain, settings=settings)
+        served.model.score(part, history, update_history=update, explain=options.explain, settings=settings)
         for part in tables
     ]
     results = [

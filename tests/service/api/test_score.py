@@ -58,15 +58,15 @@ def test_a_missing_time_becomes_the_time_of_receipt(client: Client) -> None:
 
 def test_a_shipment_updates_the_history_unless_update_history_is_false(client: Client) -> None:
     def features_of(shipment_id: str) -> tuple[float, str]:
-        made = shipment(shipment_id=shipment_id, declared_at="2026-10-02T10:00:00Z")
-        answer = client.post("/v1/score?update_history=false&explain=all", json=made)
+        record = shipment(shipment_id=shipment_id, declared_at="2026-10-02T10:00:00Z")
+        answer = client.post("/v1/score?update_history=false&explain=all", json=record)
         return float(answer.json()["risk"]), json.dumps(answer.json()["reasons"])
 
     first = features_of("HB-A")
     assert features_of("HB-A") == first
     for number in range(20):
-        made = shipment(shipment_id=f"HB-{number}", declared_at="2026-10-01T10:00:00Z")
-        assert client.post("/v1/score", json=made).status_code == 200
+        record = shipment(shipment_id=f"HB-{number}", declared_at="2026-10-01T10:00:00Z")
+        assert client.post("/v1/score", json=record).status_code == 200
     assert features_of("HB-A") != first
 
 
@@ -94,8 +94,8 @@ def test_the_acas_action_follows_the_lane_and_is_never_do_not_load(client: Clien
     seen = set()
     for number in range(40):
         item = {"goods_description": "chemical raw material", "cas_number": "77-92-9", "net_mass_kg": 1 + number * 3}
-        made = shipment(shipment_id=f"HB-{number}", items=[{**item, "customs_value": 1 + 40 / (number + 1)}])
-        answer = client.post("/v1/score?actions=acas", json=made).json()
+        record = shipment(shipment_id=f"HB-{number}", items=[{**item, "customs_value": 1 + 40 / (number + 1)}])
+        answer = client.post("/v1/score?actions=acas", json=record).json()
         assert answer["action"] == of_lane[answer["lane"]]
         seen.add(answer["lane"])
     assert len(seen) > 1

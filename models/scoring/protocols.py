@@ -1,0 +1,17 @@
+"""Protocol of the history that scoring needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from features.groups.history.history import HistoryRows
+    from features.table.table import ManifestTable
+
+
+class AdvancingHistory(Protocol):
+    """A history that tables advance: `History`, or a history with a lock that threads share."""
+
+    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+        """See `features.groups.history.history.History.advance`."""
+        ...
