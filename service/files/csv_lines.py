@@ -43,12 +43,13 @@ def csv_lines(table: pa.Table, delimiter: str) -> NDArray[np.uint8]:
     columns = [text_column(column, partial(_quoted_where_needed, delimiter=delimiter)) for column in table.columns]
     widths = np.zeros(n_rows, dtype=np.int64)
     for texts in columns:
-        measure(texts.offsets, texts.codes, texts.valid, texts.first, widths)
+        measure(texts, 1, 1, widths)
     positions = np.cumsum(widths) - widths
     lines = np.empty(widths.sum(), dtype=np.uint8)
-    separators = [*[ord(delimiter)] * (len(columns) - 1), ord("\n")]
-    for texts, separator in zip(columns, separators, strict=True):
-        place(texts.offsets, texts.data, texts.codes, texts.valid, texts.first, separator, positions, lines)
+    nothing = np.empty(0, dtype=np.uint8)
+    for index, texts in enumerate(columns):
+        separator = np.array([ord(delimiter if index < len(columns) - 1 else "\n")], dtype=np.uint8)
+        place(texts, nothing, separator, separator, positions, lines)
     return lines
 
 

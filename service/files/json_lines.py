@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from features.readers import OwnValues
 from features.readers.as_text import characters, text_array
-from service.files.lines import measure_members, place_members
+from service.files.lines import measure, place
 from service.files.text_columns import TextColumn, Texts, text_column, unchanged
 
 #: Characters that JSON escapes within a text.
@@ -54,26 +54,13 @@ def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint
     members = [_member(name, column, own) for name, column in zip(table.column_names, table.columns, strict=True)]
     widths = np.full(n_rows, len("{") + len("\n"), dtype=np.int64)
     for member in members:
-        texts, around = member.texts, len(member.before) + len(member.behind)
-        measure_members(texts.offsets, texts.codes, texts.valid, texts.first, around, len(member.missing), widths)
+        measure(member.texts, len(member.before) + len(member.behind), len(member.missing), widths)
     positions = np.cumsum(widths) - widths
     lines = np.empty(widths.sum(), dtype=np.uint8)
     lines[positions] = ord("{")
     positions += 1
     for member in members:
-        texts = member.texts
-        place_members(
-            texts.offsets,
-            texts.data,
-            texts.codes,
-            texts.valid,
-            texts.first,
-            member.before,
-            member.behind,
-            member.missing,
-            positions,
-            lines,
-        )
+        place(member.texts, member.before, member.behind, member.missing, positions, lines)
     # Every member ends with a comma; the end of the object replaces the last one.
     lines[positions - 1] = ord("}")
     lines[positions] = ord("\n")

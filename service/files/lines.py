@@ -1,8 +1,4 @@
-"""Columns of UTF-8 text -> lines of CSV or of JSON.
-
-A column is ``offsets`` (m + 1,) and ``data``, Arrow's m texts one after the other, and for each row a code among them and a
-bit, ``valid``, counted from bit ``first`` on: a row without it has no text.
-"""
+"""Columns of UTF-8 text -> lines of CSV or of JSON."""
 
 from __future__ import annotations
 
@@ -10,16 +6,22 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
+from service.files.text_columns import TextColumn
+
+ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
-ByteArray = NDArray[np.uint8]
 
 
 def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: IntArray, new_data: ByteArray) -> None:
-    """Put the texts that hold one of the ``marks`` (256,) between quotation marks, those inside doubled.
+    """Copy m texts; a text with a mark is put between quotation marks, and quotation marks within it are doubled.
 
     Args:
-        new_offsets: (m + 1,) and ``new_data``, at least twice as long as the texts and two bytes more for each, get the texts.
+        offsets: (m + 1,) start of each text in ``data``, and the end of the last one.
+        data: bytes of the texts.
+        marks: (256,) 1 for the bytes that make quotation marks necessary, otherwise 0.
+        new_offsets: (m + 1,) receives the offsets of the copies.
+        new_data: receives the copies; at least twice as long as the texts, plus two bytes for each text.
     """
     at = 0
     new_offsets[0] = 0
@@ -50,44 +52,17 @@ def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: Int
             new_offsets[i + 1] = at
 
 
-def measure(offsets: IntArray, codes: IntArray, valid: ByteArray, first: int, widths: LongArray) -> None:
-    """Add the bytes of each row's text and of a separator to ``widths`` (n,)."""
-    n = codes.shape[0]
-    with cython.nogil:
-        for i in range(n):
-            if valid[(first + i) >> 3] >> ((first + i) & 7) & 1:
-                widths[i] += offsets[codes[i] + 1] - offsets[codes[i]] + 1
-            else:
-                widths[i] += 1
+def measure(texts: TextColumn, around: int, missing: int, widths: LongArray) -> None:
+    """Add the bytes of each row's text to ``widths``, shape (n,).
 
-
-def place(
-    offsets: IntArray,
-    data: ByteArray,
-    codes: IntArray,
-    valid: ByteArray,
-    first: int,
-    separator: int,
-    positions: LongArray,
-    lines: ByteArray,
-) -> None:
-    """Write the texts, a separator behind each, at their ``positions`` (n,), which move on behind it."""
-    n = codes.shape[0]
-    with cython.nogil:
-        for i in range(n):
-            at = positions[i]
-            if valid[(first + i) >> 3] >> ((first + i) & 7) & 1:
-                for k in range(offsets[codes[i]], offsets[codes[i] + 1]):
-                    lines[at] = data[k]
-                    at = at + 1
-            lines[at] = separator
-            positions[i] = at + 1
-
-
-def measure_members(
-    offsets: IntArray, codes: IntArray, valid: ByteArray, first: int, around: int, missing: int, widths: LongArray
-) -> None:
-    """Add the bytes of each row's text and ``around`` more to ``widths`` (n,); where there is no text, ``missing``."""
+    Args:
+        around: bytes written around each text.
+        missing: bytes written where the row is null.
+    """
+    offsets = texts.offsets
+    codes = texts.codes
+    valid = texts.valid
+    first = texts.first
     n = codes.shape[0]
     with cython.nogil:
         for i in range(n):
@@ -97,21 +72,26 @@ def measure_members(
                 widths[i] += missing
 
 
-def place_members(
-    offsets: IntArray,
-    data: ByteArray,
-    codes: IntArray,
-    valid: ByteArray,
-    first: int,
+def place(
+    texts: TextColumn,
     before: ByteArray,
     behind: ByteArray,
     missing: ByteArray,
     positions: LongArray,
     lines: ByteArray,
 ) -> None:
-    """Write the texts, each between ``before`` and ``behind``, or ``missing`` where there is none, at their ``positions`` (n,),
-    which move on behind them.
+    """Write each row's text into ``lines`` at its position, and move the position behind it.
+
+    Args:
+        before, behind: bytes written before and behind each text.
+        missing: bytes written instead where the row is null.
+        positions: (n,) where each row continues in ``lines``.
     """
+    offsets = texts.offsets
+    data = texts.data
+    codes = texts.codes
+    valid = texts.valid
+    first = texts.first
     n = codes.shape[0]
     with cython.nogil:
         for i in range(n):
