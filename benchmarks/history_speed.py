@@ -9,8 +9,9 @@ import tracemalloc
 import numpy as np
 
 from benchmarks.machine import describe
+from features.groups.history.entities import KEY_ROWS, KeyRow
 from features.groups.history.history import History
-from features.groups.history.keys import PARTIES, ROWS, history_keys
+from features.groups.history.keys import history_keys
 from features.table.table import ManifestTable
 from training.data.dataset import rows_of, simulated
 from training.data.windows import NEVER
@@ -69,9 +70,9 @@ def strangers(shipments: int) -> None:
     history, seconds = History.empty(), 0.0
     tracemalloc.start()
     for start in range(0, shipments, _CHUNK):
-        keys = random.integers(1, 2**63, (len(ROWS), _CHUNK))
-        keys[: ROWS.index(PARTIES[0])] = 0
-        keys[ROWS.index("reference")] = np.arange(start, start + _CHUNK)
+        keys = random.integers(1, 2**63, (KEY_ROWS, _CHUNK))
+        keys[: KeyRow.ENTITIES] = 0
+        keys[KeyRow.REFERENCE] = np.arange(start, start + _CHUNK)
         began = time.process_time()
         history.advance_keys(keys)
         seconds += time.process_time() - began

@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.history.entities import KeyRow
 from features.groups.history.history import HistoryRows
-from features.groups.history.keys import ROWS, history_keys
+from features.groups.history.keys import history_keys
 from features.manifest.shipment import FURTHER, Problem
 from features.readers import Chunk, TableReader
 from features.readers.further import further_columns, missing_note
@@ -26,9 +27,6 @@ from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
 from service.files.score_columns import N_REASONS, columns_of, empty_columns, score_columns
 from service.files.seen import SeenShipments
-
-#: Row of the shipments' references in the keys of the history.
-_REFERENCE: Final = ROWS.index("reference")
 
 LATE: Final = "declared_at: earlier than shipments already in the history, which was taken as it stands now"
 RETURNED: Final = "shipment_id: already seen earlier in this file; scored as a part of its own"
@@ -162,7 +160,7 @@ class ChunkScorer:
             accepted.warn(0, Problem(FURTHER, missing))
         self._noted_missing = True
         history = self._history.advance(accepted, update=self._options.update_history)
-        returned = self._seen.add(history_keys(accepted)[_REFERENCE])
+        returned = self._seen.add(history_keys(accepted)[KeyRow.REFERENCE])
         return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused)
 
     def score(self, prepared: PreparedChunk) -> ScoredChunk:

@@ -1,182 +1,227 @@
-"""The shipments of one pass through history, and the shipments met last."""
+"""Working memory for one batch of shipments, and the shipments met recently."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import cython
 import numpy as np
 from numpy.typing import NDArray
+
+from features.groups.history.columns import HistoryColumn
+from features.groups.history.entities import KEY_ROWS, PARTIES, Entity, KeyRow
+from features.groups.history.reads import LOG1P_FEATURES, LogColumn
+from features.groups.history.state import Amount, PartyColumn, Window
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Rows of a matrix of keys (`features.groups.history.keys`); the keys of 13 kinds of entities follow from ``KEYS`` on.
-TIME, REFERENCE, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER, RECEIVER, KEYS = range(10)
-KINDS = 13
-PARTY_KINDS = 5
-#: Windows of 1, 7, 30 and 365 days.
-LENGTHS = 4
-DAY_HOURS = 24
-#: What a shipment adds to a party (`features.groups.history.state.AMOUNTS`).
-AMOUNTS = 10
-MISSING = float("nan")
+_TIME = cython.declare(cython.Py_ssize_t, KeyRow.TIME)
+_REFERENCE = cython.declare(cython.Py_ssize_t, KeyRow.REFERENCE)
+_IDENTITY = cython.declare(cython.Py_ssize_t, KeyRow.IDENTITY)
+_WINDOWS = cython.declare(cython.Py_ssize_t, len(Window))
+_DAY_HOURS = cython.declare(cython.longlong, 24)
+_HOUR_SECONDS = cython.declare(cython.longlong, 3600)
+_NAN = cython.declare(cython.double, float("nan"))
+#: Marks a shipment that repeats no other, and the end of a chain of shipments.
+_NO_SHIPMENT = cython.declare(cython.longlong, -1)
 
 
 class Batch:
-    """Working memory for up to ``room`` shipments of one pass, ``n`` of them in use.
+    """Working memory for up to ``room`` shipments, of which ``n`` are in use.
 
-    ``values`` (room, features), ``log1p`` and ``log`` (room, logarithms of that kind) are written by the visits; NaN where
-    there is no entity or no past.
+    Attributes:
+        keys: (KEY_ROWS, room) their keys.
+        values: (room, H) features; NaN where there is no entity or no past. Those that are logarithms come last (`finish`).
+        log1p, log: (room, ...) numbers whose logarithms are features, in the order of `LOG1P_FEATURES` and `LogColumn`.
+        late: (room,) whether the shipment's time is before that of one met earlier.
+        counted: (room,) whether the shipment is counted: it was not met before.
+        repeat_of: (room,) number of the shipment whose values a repeated one receives; -1 for others.
+        slots: (entities, room) slot of each entity in its store.
+        block, hours_left: (windows, room) number of the present block of each window, and its hours still to come.
+        days: (windows,) lengths of the windows.
+        new_pair, new_occupant, new_address: (room,) whether a pair, a name at an address, and an address of a consignor is
+            met for the first time.
+        has_finds: (parties, room) whether finds are known of a party.
+        finds, clean: results of all inspections known so far.
+        state, gaps, amounts: scratch for one entity: its state as of the shipment, blocks since it was last seen per window,
+            and what the shipment adds.
     """
 
-    def __init__(self, room: int, features: int, log1ps: int, logs: int) -> None:
+    def __init__(self, room: int) -> None:
         self.room, self.n = room, 0
-        self.keys: IntArray = np.empty((KEYS + KINDS, room), dtype=np.int64)
-        self.values: FloatArray = np.empty((room, features))
-        self.log1p: FloatArray = np.empty((room, log1ps))
-        self.log: FloatArray = np.empty((room, logs))
+        self.keys: IntArray = np.empty((KEY_ROWS, room), dtype=np.int64)
+        self.values: FloatArray = np.empty((room, len(HistoryColumn)))
+        self.log1p: FloatArray = np.empty((room, len(LOG1P_FEATURES)))
+        self.log: FloatArray = np.empty((room, len(LogColumn)))
         self.late: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.counted: NDArray[np.int8] = np.empty(room, dtype=np.int8)
-        #: Number of the shipment whose values a repeated one has again; -1 for others.
-        self.source: IntArray = np.empty(room, dtype=np.int64)
-        self.slots: NDArray[np.int32] = np.empty((KINDS, room), dtype=np.int32)
-        #: Of each window the number of the present block, and the hours of it still to come.
-        self.block: IntArray = np.empty((LENGTHS, room), dtype=np.int64)
-        self.left: IntArray = np.empty((LENGTHS, room), dtype=np.int64)
-        self.hours: IntArray = DAY_HOURS * np.array([1, 7, 30, 365], dtype=np.int64)
-        #: Whether a pair, a name at an address, and an address of a consignor is met for the first time.
+        self.repeat_of: IntArray = np.empty(room, dtype=np.int64)
+        self.slots: NDArray[np.int32] = np.empty((len(Entity), room), dtype=np.int32)
+        self.block: IntArray = np.empty((len(Window), room), dtype=np.int64)
+        self.hours_left: IntArray = np.empty((len(Window), room), dtype=np.int64)
+        self.days: IntArray = np.array([window.days for window in Window], dtype=np.int64)
         self.new_pair: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.new_occupant: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.new_address: NDArray[np.int8] = np.empty(room, dtype=np.int8)
-        #: Whether finds are known of a party.
-        self.found: NDArray[np.int8] = np.empty((PARTY_KINDS, room), dtype=np.int8)
-        #: Scratch for one entity: its state as of the shipment, and what the shipment adds.
-        self.seen: IntArray = np.zeros(64, dtype=np.int64)
-        self.gaps: IntArray = np.zeros(LENGTHS, dtype=np.int64)
-        self.amounts: IntArray = np.zeros(AMOUNTS, dtype=np.int64)
+        self.has_finds: NDArray[np.int8] = np.empty((len(PARTIES), room), dtype=np.int8)
         self.finds = self.clean = 0
+        self.state: IntArray = np.zeros(len(PartyColumn), dtype=np.int64)
+        self.gaps: IntArray = np.zeros(len(Window), dtype=np.int64)
+        self.amounts: IntArray = np.zeros(len(Amount), dtype=np.int64)
 
     def load(self, keys: IntArray, watermark: int) -> int:
-        """Take in the keys (rows, n) of shipments that follow ``watermark``; returns the watermark after them."""
+        """Copy the keys (KEY_ROWS, n) of shipments into the batch and return the newest time.
+
+        Args:
+            watermark: the newest time met so far, in seconds since 1970.
+        """
         n = self.n = keys.shape[1]
         for line in range(keys.shape[0]):
             for row in range(n):
                 self.keys[line, row] = keys[line, row]
         for row in range(n):
-            time = self.keys[TIME, row]
+            time = self.keys[_TIME, row]
             self.late[row] = time < watermark
             watermark = max(watermark, time)
-            hour = watermark // 3600
-            for length in range(LENGTHS):
-                hours = self.hours[length]
-                self.block[length, row] = hour // hours
-                self.left[length, row] = hours - hour % hours
+            hour = watermark // _HOUR_SECONDS
+            for window in range(_WINDOWS):
+                hours = self.days[window] * _DAY_HOURS
+                self.block[window, row] = hour // hours
+                self.hours_left[window, row] = hours - hour % hours
             self.new_pair[row] = self.new_occupant[row] = self.new_address[row] = 0
             for column in range(self.values.shape[1]):
-                self.values[row, column] = MISSING
+                self.values[row, column] = _NAN
             for column in range(self.log1p.shape[1]):
-                self.log1p[row, column] = MISSING
+                self.log1p[row, column] = _NAN
             for column in range(self.log.shape[1]):
-                self.log[row, column] = MISSING
+                self.log[row, column] = _NAN
         return watermark
 
-    def at_least(self, row: int, feature: int, value: float) -> None:
-        """Raise a value to another; a missing one becomes it, and a missing other changes nothing."""
+    def raise_to(self, row: int, feature: int, value: float) -> None:
+        """Set a feature to ``value`` if it is missing or smaller; NaN changes nothing."""
         if value == value and not self.values[row, feature] >= value:
             self.values[row, feature] = value
 
 
-class References:
-    """The shipments met last, so that one sent again counts once and meets the history that it met before.
+@dataclass(frozen=True, slots=True, eq=False)
+class RecentBackup:
+    """Buckets (b,) and positions in the ring (p,) of `RecentShipments`, with their content."""
 
-    Shipments are numbered as they are met, those sent again included. The reference of one that counts is remembered while
-    fewer than ``size`` came after it. Shipments whose references share a bucket form a chain from the newest to the oldest
-    (as matches do in zlib's deflate): what is too old ends a chain, so nothing is ever taken out.
+    buckets: IntArray
+    newest: IntArray
+    positions: IntArray
+    previous: IntArray
+    reference: IntArray
+    identity: IntArray
+    values: FloatArray
+
+
+class RecentShipments:
+    """The shipments met recently: one that is sent again counts once and receives the same values again.
+
+    Shipments are numbered as they are met, those sent again included. The reference of a counted shipment is remembered
+    until ``size`` others were met. Shipments whose references share a bucket form a chain from the newest to the oldest (as
+    matches do in zlib's deflate). A shipment that is too old ends its chain, so nothing is ever removed.
+
+    Attributes:
+        met: number of shipments met.
+        newest: (buckets,) number of the newest shipment of each bucket.
+        previous: (size,) number of the shipment before this one in its chain. This array and the next ones are rings.
+        reference, identity: (size,) hashes of the reference and of the content.
+        values: (size, H) features.
     """
 
-    def __init__(self, size: int, features: int) -> None:
+    def __init__(self, size: int) -> None:
         self.size, self.met = size, 0
         buckets = 2
         while buckets < 2 * size:
             buckets *= 2
-        #: Numbers of the newest shipment of each bucket, and of the one before each shipment.
-        self.newest: IntArray = np.full(buckets, -1, dtype=np.int64)
-        self.before: IntArray = np.zeros(size, dtype=np.int64)
-        #: (size, ...) in a ring, by number.
+        self.newest: IntArray = np.full(buckets, _NO_SHIPMENT, dtype=np.int64)
+        self.previous: IntArray = np.zeros(size, dtype=np.int64)
         self.reference: IntArray = np.zeros(size, dtype=np.int64)
         self.identity: IntArray = np.zeros(size, dtype=np.int64)
-        self.values: FloatArray = np.zeros((size, features))
+        self.values: FloatArray = np.zeros((size, len(HistoryColumn)))
 
-    def copy(self) -> References:
-        other = References(self.size, self.values.shape[1])
-        other.met = self.met
+    def copy(self) -> RecentShipments:
+        """Return an independent copy."""
+        other = RecentShipments(self.size)
+        # Most of a young ring was never written: leave that memory untouched.
         used = min(self.met, self.size)
+        other.met = self.met
         other.newest[:] = self.newest
-        other.before[:used] = self.before[:used]
+        other.previous[:used] = self.previous[:used]
         other.reference[:used] = self.reference[:used]
         other.identity[:used] = self.identity[:used]
         other.values[:used] = self.values[:used]
         return other
 
-    def saved(self, references: IntArray) -> list[tuple[NDArray[Any], IntArray, NDArray[Any]]]:
-        """What `put_back` needs after shipments with these references were met."""
-        places = (self.met + np.arange(min(len(references), self.size))) % self.size
+    def backup(self, references: IntArray) -> RecentBackup:
+        """Return what `roll_back` needs after shipments with these references (n,) were met."""
+        positions = (self.met + np.arange(min(len(references), self.size))) % self.size
         buckets = references & (self.newest.shape[0] - 1)
-        return [
+        return RecentBackup(
+            buckets,
             _content(self.newest, buckets),
-            _content(self.before, places),
-            _content(self.reference, places),
-            _content(self.identity, places),
-            _content(self.values, places),
-        ]
+            positions,
+            _content(self.previous, positions),
+            _content(self.reference, positions),
+            _content(self.identity, positions),
+            _content(self.values, positions),
+        )
 
-    def put_back(self, saved: list[tuple[NDArray[Any], IntArray, NDArray[Any]]]) -> None:
-        """Remember what was remembered before."""
-        for array, rows, content in saved:
-            array[rows] = content
+    def roll_back(self, backup: RecentBackup) -> None:
+        """Return to the memory at the time of the backup, except for ``met``."""
+        np.asarray(self.newest)[backup.buckets] = backup.newest
+        np.asarray(self.previous)[backup.positions] = backup.previous
+        np.asarray(self.reference)[backup.positions] = backup.reference
+        np.asarray(self.identity)[backup.positions] = backup.identity
+        np.asarray(self.values)[backup.positions] = backup.values
 
-    def meet(self, batch: Batch, update: bool) -> None:
-        """Which shipments count, and of those that came before unchanged whose values they have.
+    def match(self, batch: Batch, update: bool) -> None:
+        """Decide which shipments of a batch are counted, and of which earlier shipments others are unchanged repeats.
 
-        Without ``update`` none counts and none is remembered.
+        Without ``update`` no shipment is counted, and none is remembered.
         """
         mask = self.newest.shape[0] - 1
         for row in range(batch.n):
             here = self.met + row
-            reference = batch.keys[REFERENCE, row]
+            reference = batch.keys[_REFERENCE, row]
             bucket = reference & mask
             number = self.newest[bucket]
             while number >= 0 and here - number < self.size and self.reference[number % self.size] != reference:
-                number = self.before[number % self.size]
-            batch.source[row] = -1
+                number = self.previous[number % self.size]
+            batch.repeat_of[row] = _NO_SHIPMENT
             batch.counted[row] = 0
             if number >= 0 and here - number < self.size:
-                if self.identity[number % self.size] == batch.keys[IDENTITY, row]:
-                    batch.source[row] = number
+                if self.identity[number % self.size] == batch.keys[_IDENTITY, row]:
+                    batch.repeat_of[row] = number
             elif update:
                 batch.counted[row] = 1
-                place = here % self.size
-                self.reference[place] = reference
-                self.identity[place] = batch.keys[IDENTITY, row]
-                self.before[place] = self.newest[bucket]
+                position = here % self.size
+                self.reference[position] = reference
+                self.identity[position] = batch.keys[_IDENTITY, row]
+                self.previous[position] = self.newest[bucket]
                 self.newest[bucket] = here
 
-    def finish(self, batch: Batch, values: FloatArray, late: NDArray[np.bool_], log1p: IntArray, log: IntArray) -> int:
-        """Write out a pass, and keep the values of the shipments that count; returns their number.
+    def finish(self, batch: Batch, values: FloatArray, late: NDArray[np.int8], log1p: IntArray, log: IntArray) -> int:
+        """Write the values of a batch, keep those of counted shipments, and return the number of counted shipments.
 
         Args:
-            values: (n, features) to be written; ``late`` (n,) likewise.
-            log1p, log: features of the logarithms, by which their arguments have been replaced by now.
+            values: (n, H) features, to be written.
+            late: (n,) to be written.
+            log1p, log: features of the columns of ``batch.log1p`` and ``batch.log``, which hold logarithms by now.
         """
         counted = 0
         for row in range(batch.n):
             here = self.met + row
             late[row] = batch.late[row]
-            number = batch.source[row]
+            number = batch.repeat_of[row]
             for position in range(log1p.shape[0]):
                 batch.values[row, log1p[position]] = batch.log1p[row, position]
             for position in range(log.shape[0]):
-                batch.at_least(row, log[position], batch.log[row, position])
+                batch.raise_to(row, log[position], batch.log[row, position])
             for column in range(batch.values.shape[1]):
                 if number < 0:
                     values[row, column] = batch.values[row, column]
@@ -191,6 +236,7 @@ class References:
         return counted
 
 
-def _content(array: NDArray[Any], rows: IntArray) -> tuple[NDArray[Any], IntArray, NDArray[Any]]:
-    whole = np.asarray(array)
-    return whole, rows, whole[rows]
+def _content(array: NDArray[Any], rows: IntArray) -> NDArray[Any]:
+    """Return the rows of an array, which may be a memory view."""
+    content: NDArray[Any] = np.asarray(array)[rows]
+    return content

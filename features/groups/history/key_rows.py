@@ -1,108 +1,185 @@
-"""Keys of entities from what is known of texts and amounts, shipment by shipment."""
+"""Compute the key matrix: hash texts, add up amounts, and mix hashes into the keys of entities."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, auto
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from features.table.coded import Coded
+from features.groups.history.entities import CONTACTS, Entity, KeyRow, key_row
+from features.table.coded import Coded
+from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 WordArray = NDArray[np.uint64]
 
-#: Lines of what is known of a shipment's texts: hashes, and whether it goes to a member of the Union.
-(
-    SHIPPER, SHIPPER_COUNTRY, RECEIVER, CITY, COUNTRY, EXPORT, CHANNEL, CONTACTS,
-) = range(8)  # fmt: skip
-POSTCODE, REFERENCE, BUILDING, UNIT = range(CONTACTS + 4, CONTACTS + 8)
-LINES = UNIT + 1
-#: Rows of a matrix of keys (`features.groups.history.keys`).
-(
-    TIME, REFERENCE_OUT, IDENTITY, CENTS, GRAMS, PRESS, LIMIT, SHIPPER_OUT, RECEIVER_OUT,
-    CONSIGNOR, CONSIGNEE, ADDRESS, PAIR, LANE, OWN_LANE, HOUSE, OCCUPANT, OWN_ADDRESS, CONTACTS_OUT,
-) = range(19)  # fmt: skip
-WORD = 0xFFFFFFFFFFFFFFFF
-START, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-#: More than any consignment is worth in cents or weighs in grams. Keeps sums over windows within 64 bits.
-MOST = 1e12
-#: Added to a double below, and taken off again, it rounds half to even, as `numpy.rint` does.
-ROUNDING = 4503599627370496.0
-#: Times of all years from 1 on are positive with it.
-DAYS_BEFORE = 800_000
-#: Texts hashed at a time, which bounds the working memory.
-SOME = 4096
-#: The hash of nothing, of which a copy is had sooner than a new one.
-HASH = blake2b(digest_size=8)
+
+class TextLine(IntEnum):
+    """Lines of a matrix with hashes of the shipments' texts."""
+
+    CONSIGNOR_NAME = 0
+    CONSIGNOR_COUNTRY = auto()
+    CONSIGNEE_NAME = auto()
+    CITY = auto()
+    COUNTRY = auto()
+    EXPORT_COUNTRY = auto()
+    CHANNEL = auto()
+    POSTCODE = auto()
+    REFERENCE = auto()
+    BUILDING = auto()
+    UNIT = auto()
+    #: The first of the contacts, which follow in the order of `CONTACTS`.
+    CONTACTS = auto()
 
 
-def hash_texts(
-    groups: list[tuple[list[Coded], Callable[[list[str]], list[bytes]], int]], rows: IntArray, out: WordArray
-) -> None:
-    """Fill ``out`` (lines, n) with hashes of texts at n rows; 0 where there is nothing to hash.
+TEXT_LINES = TextLine.CONTACTS + len(CONTACTS)
 
-    Args:
-        groups: columns; what is hashed of their texts: the first parts of them all, then the second ones; and how many parts
-            that are. Each part of each column has a line.
+
+@dataclass(frozen=True, slots=True)
+class HashedTexts:
+    """Text columns that are hashed in the same spelling.
+
+    Attributes:
+        columns: names of text columns.
+        lines: lines for the hashes of all columns: first those of the first parts, then those of the second ones.
+        spell: function from texts to the spellings that are hashed: first parts of all texts, then second ones.
+        parts: number of parts of each text.
     """
-    line = 0
-    for columns, plain, parts in groups:
+
+    columns: tuple[str, ...]
+    lines: tuple[int, ...]
+    spell: Callable[[list[str]], list[bytes]]
+    parts: int
+
+
+_CONSIGNOR_NAME = cython.declare(cython.Py_ssize_t, TextLine.CONSIGNOR_NAME)
+_CONSIGNOR_COUNTRY = cython.declare(cython.Py_ssize_t, TextLine.CONSIGNOR_COUNTRY)
+_CONSIGNEE_NAME = cython.declare(cython.Py_ssize_t, TextLine.CONSIGNEE_NAME)
+_CITY = cython.declare(cython.Py_ssize_t, TextLine.CITY)
+_COUNTRY = cython.declare(cython.Py_ssize_t, TextLine.COUNTRY)
+_EXPORT_COUNTRY = cython.declare(cython.Py_ssize_t, TextLine.EXPORT_COUNTRY)
+_CHANNEL = cython.declare(cython.Py_ssize_t, TextLine.CHANNEL)
+_POSTCODE = cython.declare(cython.Py_ssize_t, TextLine.POSTCODE)
+_REFERENCE = cython.declare(cython.Py_ssize_t, TextLine.REFERENCE)
+_BUILDING = cython.declare(cython.Py_ssize_t, TextLine.BUILDING)
+_UNIT = cython.declare(cython.Py_ssize_t, TextLine.UNIT)
+_FIRST_CONTACT = cython.declare(cython.Py_ssize_t, TextLine.CONTACTS)
+_CONTACTS = cython.declare(cython.Py_ssize_t, len(CONTACTS))
+
+_TIME_ROW = cython.declare(cython.Py_ssize_t, KeyRow.TIME)
+_REFERENCE_ROW = cython.declare(cython.Py_ssize_t, KeyRow.REFERENCE)
+_IDENTITY_ROW = cython.declare(cython.Py_ssize_t, KeyRow.IDENTITY)
+_CENTS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CENTS)
+_GRAMS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.GRAMS)
+_PRESS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.PRESS)
+_CONSIGNOR_NAME_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CONSIGNOR_NAME)
+_CONSIGNEE_NAME_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CONSIGNEE_NAME)
+_CONSIGNOR_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR))
+_CONSIGNEE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNEE))
+_ADDRESS_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.ADDRESS))
+_PAIR_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.PAIR))
+_TRADE_LANE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.TRADE_LANE))
+_CONSIGNOR_TRADE_LANE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_TRADE_LANE))
+_BUILDING_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.BUILDING))
+_OCCUPANT_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.OCCUPANT))
+_CONSIGNOR_ADDRESS_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_ADDRESS))
+_FIRST_CONTACT_ROW = cython.declare(cython.Py_ssize_t, key_row(CONTACTS[0]))
+
+_WORD = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_START = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+_FIRST_FACTOR = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
+_SECOND_FACTOR = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
+# Numbers that are mixed into the keys of each kind. Snapshots hold keys, so these numbers never change.
+_MIX_CONSIGNOR = cython.declare(cython.ulonglong, 1)
+_MIX_CONSIGNEE = cython.declare(cython.ulonglong, 2)
+_MIX_ADDRESS = cython.declare(cython.ulonglong, 3)
+_MIX_BUILDING = cython.declare(cython.ulonglong, 4)
+_MIX_TRADE_LANE = cython.declare(cython.ulonglong, 5)
+_MIX_FIRST_CONTACT = cython.declare(cython.ulonglong, 6)
+_MIX_PAIR = cython.declare(cython.ulonglong, 101)
+_MIX_OCCUPANT = cython.declare(cython.ulonglong, 102)
+_MIX_CONSIGNOR_ADDRESS = cython.declare(cython.ulonglong, 103)
+_MIX_CONSIGNOR_TRADE_LANE = cython.declare(cython.ulonglong, 104)
+_MIX_IDENTITY = cython.declare(cython.ulonglong, 105)
+
+#: More than any consignment is worth in cents or weighs in grams. Keeps sums over windows within 64 bits.
+_MOST = cython.declare(cython.double, 1e12)
+#: Adding this to a smaller double and subtracting it again rounds half to even, as `numpy.rint` does.
+_ROUNDING = cython.declare(cython.double, 4503599627370496.0)
+#: Added to days since 1970, this makes the days of all years from 1 on positive.
+_DAYS_BEFORE = cython.declare(cython.longlong, 800_000)
+_DAY_SECONDS = cython.declare(cython.longlong, 86400)
+#: Texts hashed at a time, which bounds the working memory.
+_CHUNK = cython.declare(cython.Py_ssize_t, 4096)
+_HASH_BYTES = cython.declare(cython.int, 8)
+#: Copying the state of an empty hash is faster than making a new one.
+_EMPTY_HASH = blake2b(digest_size=8)
+
+
+class ItemAmounts:
+    """Amounts of goods items, (n_rows,) each; NaN where missing.
+
+    Attributes:
+        dollars: values in US dollars.
+        net_kg: net masses of the items.
+        gross_kg: gross masses of the shipments, on all of their rows.
+        press: 1 for items with the HS heading of a press, otherwise 0.
+    """
+
+    def __init__(self, dollars: FloatArray, net_kg: FloatArray, gross_kg: FloatArray, press: NDArray[np.int32]) -> None:
+        self.dollars, self.net_kg, self.gross_kg, self.press = dollars, net_kg, gross_kg, press
+
+
+def hash_texts(table: ManifestTable, groups: tuple[HashedTexts, ...], out: WordArray) -> None:
+    """Fill ``out`` (TEXT_LINES, n_shipments) with hashes of the shipments' texts; 0 where a text is missing or empty."""
+    rows = table.first_row
+    for group in groups:
+        columns = [table.text(name) for name in group.columns]
         if out.shape[1] == 1:
-            line = _hash_row(columns, plain, rows[0], out, line)
+            _hash_row(columns, group, rows[0], out)
         else:
-            line = _hash_columns(columns, plain, parts, rows, out, line)
+            _hash_columns(columns, group, rows, out)
 
 
-def _hash_row(
-    columns: list[Coded], plain: Callable[[list[str]], list[bytes]], row: int, out: WordArray, line: int
-) -> int:
-    """As `hash_texts`, of one group at one row; the line after those that were filled."""
+def _hash_row(columns: list[Coded], group: HashedTexts, row: int, out: WordArray) -> None:
+    """Hash the texts of one row."""
     texts: list[str] = []
     for column in columns:
         values = column.values
-        # An element of an array is had sooner than a view of it, which counts where a shipment comes alone.
+        # Reading one element is faster than making a memory view, which counts for a single shipment.
         code = column.codes[row] if values else -1
         texts.append(values[code] if code >= 0 else "")
-    for text in plain(texts):
+    for line, text in zip(group.lines, group.spell(texts), strict=True):
         out[line, 0] = _hash(text)
-        line += 1
-    return line
 
 
-def _hash_columns(
-    columns: list[Coded],
-    plain: Callable[[list[str]], list[bytes]],
-    parts: int,
-    rows: IntArray,
-    out: WordArray,
-    line: int,
-) -> int:
-    """As `hash_texts`, of one group; the line after those that were filled."""
+def _hash_columns(columns: list[Coded], group: HashedTexts, rows: IntArray, out: WordArray) -> None:
+    """Hash the texts of n rows: each distinct text once, or each row's where a column has more texts than rows."""
     n = rows.shape[0]
     texts: list[str] = []
     for column in columns:
-        # Part of a table has the texts of the whole.
+        # A part of a table has all texts of the whole table.
         texts += column.values if len(column.values) < n else _texts_at(column.codes, rows, column.values)
-    known = np.empty((parts, len(texts)), dtype=np.uint64)
-    for start in range(0, len(texts), SOME):
-        _hash_some(plain(texts[start : start + SOME]), parts, known, start)
-    for part in range(parts):
+    hashes = np.empty((group.parts, len(texts)), dtype=np.uint64)
+    for start in range(0, len(texts), _CHUNK):
+        _hash_chunk(group.spell(texts[start : start + _CHUNK]), group.parts, hashes, start)
+    lines = iter(group.lines)
+    for part in range(group.parts):
         begin = 0
         for column in columns:
+            line = next(lines)
             if len(column.values) < n:
-                _fill_line(column.codes, rows, known[part, begin:], out, line)
+                _fill_line(column.codes, rows, hashes[part, begin:], out, line)
                 begin += len(column.values)
             else:
-                np.asarray(out)[line] = known[part, begin : begin + n]
+                np.asarray(out)[line] = hashes[part, begin : begin + n]
                 begin += n
-            line += 1
-    return line
 
 
 def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> list[str]:
@@ -113,33 +190,34 @@ def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> li
     return texts
 
 
-def _hash_some(hashed: list[bytes], parts: int, known: WordArray, start: int) -> None:
-    n = len(hashed) // parts
-    for at in range(len(hashed)):
-        known[at // n, start + at % n] = _hash(hashed[at])
+def _hash_chunk(spellings: list[bytes], parts: int, hashes: WordArray, start: int) -> None:
+    """Hash the spellings of some texts, all first parts before all second ones, into ``hashes`` (parts, n)."""
+    n = len(spellings) // parts
+    for at in range(len(spellings)):
+        hashes[at // n, start + at % n] = _hash(spellings[at])
 
 
 def _hash(text: bytes) -> int:
-    """64 bits of BLAKE2b; 0 of an empty text."""
+    """Return 64 bits of BLAKE2b; 0 for an empty text."""
     if not text:
         return 0
-    state = HASH.copy()
+    state = _EMPTY_HASH.copy()
     state.update(text)
     digest = state.digest()
     number = 0
-    for at in range(8):
-        number = number << 8 | digest[7 - at]
+    for at in range(_HASH_BYTES):
+        number = number << 8 | digest[_HASH_BYTES - 1 - at]
     return number
 
 
-def _fill_line(codes: NDArray[np.int32], rows: IntArray, known: WordArray, out: WordArray, line: int) -> None:
+def _fill_line(codes: NDArray[np.int32], rows: IntArray, hashes: WordArray, out: WordArray, line: int) -> None:
     for row in range(rows.shape[0]):
         code = codes[rows[row]]
-        out[line, row] = known[code] if code >= 0 else 0
+        out[line, row] = hashes[code] if code >= 0 else 0
 
 
 def numbers_of(column: Coded, function: Callable[[str], int], rows: IntArray, out: IntArray) -> None:
-    """Fill ``out`` (n,) with the numbers that a function gives for the texts at n rows; 0 where there is none."""
+    """Fill ``out`` (n,) with the numbers that a function returns for the texts at n rows; 0 where there is no text."""
     _number_rows(column.codes, column.values, function, rows, out)
 
 
@@ -147,141 +225,128 @@ def _number_rows(
     codes: NDArray[np.int32], values: list[str], function: Callable[[str], int], rows: IntArray, out: IntArray
 ) -> None:
     n = rows.shape[0]
-    known = [function(value) for value in values] if len(values) < n else None
+    numbers = [function(value) for value in values] if len(values) < n else None
     for row in range(n):
         code = codes[rows[row]]
         if code < 0:
             out[row] = 0
         else:
-            out[row] = known[code] if known is not None else function(values[code])
+            out[row] = numbers[code] if numbers is not None else function(values[code])
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:
-    """Limits (n,): ``usual``, or for members that of the day, counted from 1970."""
+    """Fill ``out`` (n,) with limits: ``usual``, or for members the limit of the day, counted from 1970."""
     before = -1
     limit = usual
     for row in range(members.shape[0]):
         out[row] = usual
         if members[row]:
-            day = (times[row] + DAYS_BEFORE * 86400) // 86400
+            day = (times[row] + _DAYS_BEFORE * _DAY_SECONDS) // _DAY_SECONDS
             if day != before:
-                before, limit = day, of_day(int(day - DAYS_BEFORE))
+                before, limit = day, of_day(int(day - _DAYS_BEFORE))
             out[row] = limit
 
 
-def fill_keys(
-    lines: WordArray,
-    first_row: IntArray,
-    value: FloatArray,
-    net: FloatArray,
-    gross: FloatArray,
-    pressing: NDArray[np.int32],
-    times: IntArray,
-    out: WordArray,
-) -> None:
-    """All keys but the limits.
+def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: IntArray, out: WordArray) -> None:
+    """Fill a key matrix, except for the row of limits.
 
     Args:
-        lines: (lines, n) `numbers_of` the shipments' texts.
+        lines: (TEXT_LINES, n) hashes of the shipments' texts.
+        items: amounts of the goods items.
         first_row: (n,) first row of each shipment.
-        value, net, gross: (n_rows,) amounts of goods items: US dollars, and kilograms.
-        pressing: (n_rows,) 1 for goods items with the HS heading of a press.
         times: (n,) seconds since 1970.
-        out: (rows, n) keys, to be written.
+        out: (KEY_ROWS, n) keys, to be written.
     """
-    n, rows = first_row.shape[0], value.shape[0]
+    n, rows = first_row.shape[0], items.dollars.shape[0]
     for row in range(n):
         first = first_row[row]
         end = first_row[row + 1] if row + 1 < n else rows
-        _amounts(row, first, end, value, net, gross, pressing, out)
-        _entities(row, lines, out)
-        out[TIME, row] = _word(times[row])
+        _fill_amounts(row, first, end, items, out)
+        _fill_entities(row, lines, out)
+        out[_TIME_ROW, row] = _word(times[row])
 
 
-def _amounts(
-    row: int,
-    first: int,
-    end: int,
-    value: FloatArray,
-    net: FloatArray,
-    gross: FloatArray,
-    pressing: NDArray[np.int32],
-    out: WordArray,
-) -> None:
+def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> None:
+    """Add up the amounts of the goods items ``first`` to ``end`` of a shipment."""
     cents, grams, press = 0.0, 0.0, 0
     for item in range(first, end):
-        cents += _whole(value[item] * 100.0)
-        grams += _whole(net[item] * 1000.0)
-        press += pressing[item]
-    # The gross mass is the shipment's own; the items' net masses stand in where it is missing.
-    if gross[first] == gross[first]:
-        grams = _whole(gross[first] * 1000.0)
-    out[CENTS, row] = cython.cast(cython.ulonglong, min(cents, MOST))
-    out[GRAMS, row] = cython.cast(cython.ulonglong, min(grams, MOST))
-    out[PRESS, row] = press
+        cents += _whole(items.dollars[item] * 100.0)
+        grams += _whole(items.net_kg[item] * 1000.0)
+        press += items.press[item]
+    # The gross mass is the shipment's own. Where it is missing, the net masses of the items stand in.
+    if items.gross_kg[first] == items.gross_kg[first]:
+        grams = _whole(items.gross_kg[first] * 1000.0)
+    out[_CENTS_ROW, row] = cython.cast(cython.ulonglong, min(cents, _MOST))
+    out[_GRAMS_ROW, row] = cython.cast(cython.ulonglong, min(grams, _MOST))
+    out[_PRESS_ROW, row] = press
 
 
 def _whole(amount: float) -> float:
-    """The nearest whole amount from 0 to `MOST`; 0 where it is missing."""
+    """Return an amount rounded to a whole number from 0 to `_MOST`; 0 where it is missing."""
     if not amount > 0.0:
         return 0.0
-    return (amount + ROUNDING) - ROUNDING if amount < MOST else MOST
+    return (amount + _ROUNDING) - _ROUNDING if amount < _MOST else _MOST
 
 
-def _entities(row: int, lines: WordArray, out: WordArray) -> None:
-    shipper, receiver, building = _word(lines[SHIPPER, row]), _word(lines[RECEIVER, row]), _word(lines[BUILDING, row])
-    place = _word(lines[POSTCODE, row] if lines[POSTCODE, row] != 0 else lines[CITY, row])
-    country, channel = _word(lines[COUNTRY, row]), _word(lines[CHANNEL, row])
-    export = _word(lines[EXPORT, row]) if country != 0 else 0
-    # Every kind has a number of its own, and a part that must be declared.
-    consignor = _entity(1, shipper, _word(lines[SHIPPER_COUNTRY, row]), 0, 0)
-    consignee = _entity(2, receiver, place, country, 0)
-    address = _entity(3, building, _word(lines[UNIT, row]), place, country)
-    house = _entity(4, building, 0, place, country)
-    lane = _entity(5, export, country, channel, 0)
-    # Says whether a shipment sent again is still the same one.
-    identity = consignor ^ consignee ^ address ^ house ^ lane
-    identity ^= _link(105, _word(out[CENTS, row]) + 1, _word(out[GRAMS, row]), _word(out[PRESS, row]))
-    for number in range(4):
-        contact = _entity(6 + number, _word(lines[CONTACTS + number, row]), 0, 0, 0)
-        out[CONTACTS_OUT + number, row] = contact
+def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
+    """Mix the hashes of a shipment's texts into the keys of its entities, and into its identity."""
+    consignor_name, consignee_name = _word(lines[_CONSIGNOR_NAME, row]), _word(lines[_CONSIGNEE_NAME, row])
+    building_name = _word(lines[_BUILDING, row])
+    place = _word(lines[_POSTCODE, row] if lines[_POSTCODE, row] != 0 else lines[_CITY, row])
+    country, channel = _word(lines[_COUNTRY, row]), _word(lines[_CHANNEL, row])
+    export = _word(lines[_EXPORT_COUNTRY, row]) if country != 0 else 0
+    # The first part of each kind must be declared.
+    consignor = _entity_key(_MIX_CONSIGNOR, consignor_name, _word(lines[_CONSIGNOR_COUNTRY, row]), 0, 0)
+    consignee = _entity_key(_MIX_CONSIGNEE, consignee_name, place, country, 0)
+    address = _entity_key(_MIX_ADDRESS, building_name, _word(lines[_UNIT, row]), place, country)
+    building = _entity_key(_MIX_BUILDING, building_name, 0, place, country)
+    trade_lane = _entity_key(_MIX_TRADE_LANE, export, country, channel, 0)
+    identity = consignor ^ consignee ^ address ^ building ^ trade_lane
+    identity ^= _link_key(
+        _MIX_IDENTITY, _word(out[_CENTS_ROW, row]) + 1, _word(out[_GRAMS_ROW, row]), _word(out[_PRESS_ROW, row])
+    )
+    for number in range(_CONTACTS):
+        contact = _entity_key(_MIX_FIRST_CONTACT + number, _word(lines[_FIRST_CONTACT + number, row]), 0, 0, 0)
+        out[_FIRST_CONTACT_ROW + number, row] = contact
         identity ^= contact
-    out[REFERENCE_OUT, row] = lines[REFERENCE, row]
-    out[IDENTITY, row] = identity
-    out[SHIPPER_OUT, row], out[RECEIVER_OUT, row] = shipper, receiver
-    out[CONSIGNOR, row], out[CONSIGNEE, row], out[ADDRESS, row] = consignor, consignee, address
-    out[PAIR, row] = _link(101, consignor, consignee, 0) if consignee != 0 else 0
-    out[LANE, row] = lane
-    out[OWN_LANE, row] = _link(104, consignor, lane, 0) if lane != 0 else 0
-    out[HOUSE, row] = house
-    out[OCCUPANT, row] = _link(102, address, receiver, 0) if receiver != 0 else 0
-    out[OWN_ADDRESS, row] = _link(103, consignor, address, 0) if address != 0 else 0
+    out[_REFERENCE_ROW, row] = lines[_REFERENCE, row]
+    out[_IDENTITY_ROW, row] = identity
+    out[_CONSIGNOR_NAME_ROW, row], out[_CONSIGNEE_NAME_ROW, row] = consignor_name, consignee_name
+    out[_CONSIGNOR_ROW, row], out[_CONSIGNEE_ROW, row], out[_ADDRESS_ROW, row] = consignor, consignee, address
+    out[_PAIR_ROW, row] = _link_key(_MIX_PAIR, consignor, consignee, 0) if consignee != 0 else 0
+    out[_TRADE_LANE_ROW, row] = trade_lane
+    out[_CONSIGNOR_TRADE_LANE_ROW, row] = (
+        _link_key(_MIX_CONSIGNOR_TRADE_LANE, consignor, trade_lane, 0) if trade_lane != 0 else 0
+    )
+    out[_BUILDING_ROW, row] = building
+    out[_OCCUPANT_ROW, row] = _link_key(_MIX_OCCUPANT, address, consignee_name, 0) if consignee_name != 0 else 0
+    out[_CONSIGNOR_ADDRESS_ROW, row] = _link_key(_MIX_CONSIGNOR_ADDRESS, consignor, address, 0) if address != 0 else 0
 
 
 def _word(number: int) -> int:
-    """64 bits as a number without a sign."""
-    word: int = cython.cast(cython.ulonglong, number) & WORD
+    """Return a 64-bit number without a sign."""
+    word: int = cython.cast(cython.ulonglong, number) & _WORD
     return word
 
 
-def _entity(kind: int, first: int, second: int, third: int, fourth: int) -> int:
-    """Key of an entity of a kind, never 0 unless its first part is."""
+def _entity_key(kind: int, first: int, second: int, third: int, fourth: int) -> int:
+    """Return the key of an entity: 0 if its first part is 0, otherwise never 0."""
     if first == 0:
         return 0
-    mixed = _mixed(_mixed(_mixed(_mixed(_mixed(START, kind), first), second), third), fourth)
+    mixed = _mixed(_mixed(_mixed(_mixed(_mixed(_START, kind), first), second), third), fourth)
     return mixed if mixed != 0 else 1
 
 
-def _link(kind: int, first: int, second: int, third: int) -> int:
-    """Key of a link, never 0 unless its first part is."""
+def _link_key(kind: int, first: int, second: int, third: int) -> int:
+    """Return the key of a link: 0 if its first part is 0, otherwise never 0."""
     if first == 0:
         return 0
-    mixed = _mixed(_mixed(_mixed(_mixed(START, kind), first), second), third)
+    mixed = _mixed(_mixed(_mixed(_mixed(_START, kind), first), second), third)
     return mixed if mixed != 0 else 1
 
 
 def _mixed(word: int, part: int) -> int:
-    """A word that another part goes into (finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
-    word = ((word ^ part) * FIRST_FACTOR) & WORD
-    word = ((word ^ (word >> 27)) * SECOND_FACTOR) & WORD
+    """Mix a part into a word with the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    word = ((word ^ part) * _FIRST_FACTOR) & _WORD
+    word = ((word ^ (word >> 27)) * _SECOND_FACTOR) & _WORD
     return word ^ (word >> 31)

@@ -1,75 +1,102 @@
-"""Entities by key: integer state in rows, found through a table of open addressing with linear probing.
+"""Entities by key: a hash table with integer state per entity.
 
-Knuth, The Art of Computer Programming 3, 6.4. Keys are hashes already, so their low bits say where to look first.
+Open addressing with linear probing (Knuth, The Art of Computer Programming 3, 6.4). Keys are hashes already, so their low
+bits choose the bucket.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
+import cython
 import numpy as np
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 
-LEAST = 64
+#: Entities that an empty store has room for.
+_MIN_ROOM: Final = 64
+#: Marks a free bucket.
+_FREE = cython.declare(cython.int, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreBackup:
+    """The state of some entities of a store, and how many entities there were.
+
+    Attributes:
+        count: entities in the store.
+        slots: (n,) slots of the entities.
+        narrow, wide: (n, columns) their state.
+    """
+
+    count: int
+    slots: NDArray[np.int32]
+    narrow: NDArray[np.int32]
+    wide: IntArray
 
 
 class Store:
-    """Entities of one kind. Slots are numbered from 0 in the order of arrival.
+    """Entities of one kind. Slots are numbered from 0 in the order in which the entities were added.
 
     Attributes:
-        count: entities held.
+        count: number of entities.
         keys: (at least count,) int64, their keys, never 0.
         narrow, wide: (at least count, columns) int32 and int64, their state.
+        index: slot by bucket, -1 where free. At most two thirds of the buckets are in use, so that searches stay short.
     """
 
     def __init__(self, narrow: int, wide: int) -> None:
+        """Create an empty store with these numbers of narrow and wide columns."""
         self.count = 0
-        self.keys: IntArray = np.zeros(LEAST, dtype=np.int64)
-        self.narrow: NDArray[np.int32] = np.zeros((LEAST, narrow), dtype=np.int32)
-        self.wide: IntArray = np.zeros((LEAST, wide), dtype=np.int64)
-        #: Slots by place; -1 is a free place. At most two thirds are taken, so that searches end soon.
-        self.index: NDArray[np.int32] = np.full(2 * LEAST, -1, dtype=np.int32)
+        self.keys: IntArray = np.zeros(_MIN_ROOM, dtype=np.int64)
+        self.narrow: NDArray[np.int32] = np.zeros((_MIN_ROOM, narrow), dtype=np.int32)
+        self.wide: IntArray = np.zeros((_MIN_ROOM, wide), dtype=np.int64)
+        self.index: NDArray[np.int32] = np.full(2 * _MIN_ROOM, _FREE, dtype=np.int32)
 
-    def become(self, other: Store) -> None:
-        """Take on a copy of another store's entities."""
-        held = max(other.count, 1)
+    def copy_from(self, other: Store) -> None:
+        """Replace the entities with a copy of another store's."""
+        room = max(other.count, 1)
         self.keys, self.narrow, self.wide = (
-            _grown(array, other.count, held) for array in (other.keys, other.narrow, other.wide)
+            _resized(array, other.count, room) for array in (other.keys, other.narrow, other.wide)
         )
         self.count, self.index = other.count, np.array(other.index)
 
     def reserve(self, more: int, bound: int) -> None:
-        """Make room for ``more`` entities. Room doubles up to ``bound`` entities and grows by quarters beyond.
+        """Make room for ``more`` entities. Room doubles up to ``bound`` entities and grows by a quarter beyond.
 
-        The last doubling goes all the way: memory that is not written to yet is none, but large arrays that are copied into
-        ones hardly larger are there twice.
+        The last doubling goes up to the bound. Memory that was never written takes no space, but copying a large array into
+        a slightly larger one needs both at once.
         """
-        needed, held = self.count + more, self.keys.shape[0]
-        if needed > held:
-            doubled = bound if 4 * held > bound else 2 * held
-            room = max(needed, doubled if held < bound else held + held // 4)
-            self.keys = _grown(self.keys, self.count, room)
-            self.narrow = _grown(self.narrow, self.count, room)
-            self.wide = _grown(self.wide, self.count, room)
-        places = self.index.shape[0]
-        if 3 * needed > 2 * places:
-            while 3 * needed > 2 * places:
-                places *= 2
-            self.index = np.empty(places, dtype=np.int32)
-            self._enter()
+        needed, room = self.count + more, self.keys.shape[0]
+        if needed > room:
+            doubled = bound if 4 * room > bound else 2 * room
+            room = max(needed, doubled if room < bound else room + room // 4)
+            self.keys = _resized(self.keys, self.count, room)
+            self.narrow = _resized(self.narrow, self.count, room)
+            self.wide = _resized(self.wide, self.count, room)
+        buckets = self.index.shape[0]
+        if 3 * needed > 2 * buckets:
+            while 3 * needed > 2 * buckets:
+                buckets *= 2
+            self.index = np.empty(buckets, dtype=np.int32)
+            self._rebuild_index()
 
     def find(self, keys: IntArray, *, add: bool = False) -> NDArray[np.int32]:
-        """(n,) slots of keys, -1 for those that are 0 or not held; with ``add``, for which there must be room, they are."""
+        """Return the slots of keys (n,): -1 for a key that is 0 or not in the store.
+
+        With ``add``, keys other than 0 that are not in the store are added. There must be room (`reserve`).
+        """
         slots = np.empty(len(keys), dtype=np.int32)
         self.locate(keys, np.full(len(keys), add, dtype=np.int8), slots, len(keys))
         return slots
 
     def locate(self, keys: IntArray, added: NDArray[np.int8], slots: NDArray[np.int32], n: int) -> None:
-        """Slots of n keys: -1 for those that are 0 or not held. Keys that are ``added`` are held from then on, with zeros.
+        """Write the slots of n keys: -1 for a key that is 0 or not in the store.
 
-        There must be room for them (`reserve`).
+        Keys other than 0 that are ``added`` and not in the store are added with a state of zeros. There must be room
+        (`reserve`).
         """
         mask = self.index.shape[0] - 1
         for row in range(n):
@@ -77,15 +104,15 @@ class Store:
             if key == 0:
                 slots[row] = -1
                 continue
-            place = key & mask
-            slot = self.index[place]
+            bucket = key & mask
+            slot = self.index[bucket]
             while slot >= 0 and self.keys[slot] != key:
-                place = (place + 1) & mask
-                slot = self.index[place]
+                bucket = (bucket + 1) & mask
+                slot = self.index[bucket]
             if slot < 0 and added[row]:
                 slot = self.count
                 self.count = slot + 1
-                self.index[place] = slot
+                self.index[bucket] = slot
                 self.keys[slot] = key
                 for column in range(self.narrow.shape[1]):
                     self.narrow[slot, column] = 0
@@ -93,8 +120,8 @@ class Store:
                     self.wide[slot, column] = 0
             slots[row] = slot
 
-    def keep(self, slots: IntArray) -> None:
-        """Keep these slots, ascending, and drop all others, in place."""
+    def keep_only(self, slots: IntArray) -> None:
+        """Keep the entities of these slots (n,), ascending, and drop all others, in place."""
         count = slots.shape[0]
         for new in range(count):
             old = slots[new]
@@ -104,55 +131,53 @@ class Store:
             for column in range(self.wide.shape[1]):
                 self.wide[new, column] = self.wide[old, column]
         self.count = count
-        self._enter()
+        self._rebuild_index()
 
-    def forget(self, count: int) -> None:
-        """Drop the newest entities, so that ``count`` remain."""
+    def drop_newest(self, count: int) -> None:
+        """Drop the entities that were added last, until ``count`` remain."""
         mask = self.index.shape[0] - 1
-        # The newest first: no other entity is searched for beyond its place.
+        # Newest first: no search for another entity passes through the bucket that becomes free.
         for slot in range(self.count - 1, count - 1, -1):
-            place = self.keys[slot] & mask
-            while self.index[place] != slot:
-                place = (place + 1) & mask
-            self.index[place] = -1
+            bucket = self.keys[slot] & mask
+            while self.index[bucket] != slot:
+                bucket = (bucket + 1) & mask
+            self.index[bucket] = _FREE
         self.count = count
 
-    def put(self, keys: IntArray, narrow: NDArray[np.int32], wide: IntArray) -> None:
-        """Hold distinct keys with their state, (n, columns) each, and nothing else."""
-        held = max(len(keys), 1)
+    def replace(self, keys: IntArray, narrow: NDArray[np.int32], wide: IntArray) -> None:
+        """Replace all entities with those of n distinct keys and their state, (n, columns) each."""
+        room = max(len(keys), 1)
         self.count = 0
-        self.keys, self.narrow, self.wide = (_grown(array, len(array), held) for array in (keys, narrow, wide))
-        self.reserve(len(keys), held)
+        self.keys, self.narrow, self.wide = (_resized(array, len(array), room) for array in (keys, narrow, wide))
+        self.reserve(len(keys), room)
         self.count = len(keys)
-        self._enter()
+        self._rebuild_index()
 
-    def saved(self, keys: IntArray) -> tuple[int, NDArray[np.int32], NDArray[np.int32], IntArray]:
-        """What `put_back` needs after nothing but the entities of these keys was changed, and others were added."""
+    def backup(self, keys: IntArray) -> StoreBackup:
+        """Return what `roll_back` needs after changes to the entities of these keys and additions of others."""
         slots = np.unique(self.find(np.ascontiguousarray(keys)))
         slots = slots[slots >= 0]
-        return self.count, slots, np.asarray(self.narrow)[slots], np.asarray(self.wide)[slots]
+        return StoreBackup(self.count, slots, np.asarray(self.narrow)[slots], np.asarray(self.wide)[slots])
 
-    def put_back(self, saved: tuple[int, NDArray[np.int32], NDArray[np.int32], IntArray]) -> None:
-        """Be as before."""
-        count, slots, narrow, wide = saved
-        self.forget(count)
-        np.asarray(self.narrow)[slots] = narrow
-        np.asarray(self.wide)[slots] = wide
+    def roll_back(self, backup: StoreBackup) -> None:
+        """Return to the state at the time of the backup."""
+        self.drop_newest(backup.count)
+        np.asarray(self.narrow)[backup.slots] = backup.narrow
+        np.asarray(self.wide)[backup.slots] = backup.wide
 
-    def _enter(self) -> None:
-        """Enter all entities into an index that says nothing yet."""
+    def _rebuild_index(self) -> None:
         mask = self.index.shape[0] - 1
-        self.index[:] = -1
+        self.index[:] = _FREE
         for slot in range(self.count):
-            place = self.keys[slot] & mask
-            while self.index[place] >= 0:
-                place = (place + 1) & mask
-            self.index[place] = slot
+            bucket = self.keys[slot] & mask
+            while self.index[bucket] >= 0:
+                bucket = (bucket + 1) & mask
+            self.index[bucket] = slot
 
 
-def _grown(array: NDArray[Any], count: int, room: int) -> NDArray[Any]:
-    """The first ``count`` rows of an array with room for more."""
-    held = np.asarray(array)
-    grown = np.empty((room, *held.shape[1:]), dtype=held.dtype)
-    grown[:count] = held[:count]
-    return grown
+def _resized(array: NDArray[Any], count: int, room: int) -> NDArray[Any]:
+    """Return the first ``count`` rows of an array in a new one of ``room`` rows."""
+    old = np.asarray(array)
+    new = np.empty((room, *old.shape[1:]), dtype=old.dtype)
+    new[:count] = old[:count]
+    return new

@@ -1,4 +1,4 @@
-"""History by the book: every shipment looks through a plain list of all earlier ones. Slow, and apart from the code it checks."""
+"""History features by a search through all earlier shipments: slow, and independent of the code under test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = 80_000
 
 @dataclass(frozen=True)
 class Declared:
-    """One shipment; empty texts are missing. ``known`` is when its result was known, -1 for never."""
+    """One shipment. Empty texts are missing; ``known`` is the time at which its result was known, -1 for never."""
 
     reference: str
     seconds: int
@@ -28,7 +28,10 @@ class Declared:
 
 
 def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
-    """Sum of (seconds, amount): the present block, and of the one before the part still to come of the present one."""
+    """Return the sum of (seconds, amount) pairs over the window of ``days`` that ends now.
+
+    It is the sum of the present block, and of the previous block the fraction of the present one still to come.
+    """
     block = now // (days * DAY)
     inside = list(earlier)
     present = sum(amount for at, amount in inside if at // (days * DAY) == block)
@@ -38,7 +41,7 @@ def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
 
 
 def features(shipments: list[Declared]) -> list[dict[str, float]]:
-    """Of each shipment, in their order (times ascending, references different), what `replay` should say."""
+    """Return the features that `replay` should give for each shipment. Times ascend, references differ."""
     out = []
     for i, own in enumerate(shipments):
         past = shipments[:i]
@@ -89,7 +92,7 @@ def features(shipments: list[Declared]) -> list[dict[str, float]]:
                     at["consignor_value_same"] = float(mine[-1].cents == own.cents)
         for name, keys in (("pair", ["pair"]), ("delivery", ["consignee", "address"])):
             at |= _split(own, past, name, [groups[key] for key in keys])
-        at |= _tainted(own, past, shipments)
+        at |= _linked(own, past, shipments)
         if own.phone:
             mine = [one for one in past if one.phone == own.phone]
             at["consignor_contact_names"] = sum(
@@ -124,9 +127,9 @@ def _split(
     return {f"{name}_split": float(count)} | ({f"{name}_split_value": max(sums)} if sums else {})
 
 
-def _tainted(own: Declared, past: list[Declared], shipments: list[Declared]) -> dict[str, float]:
+def _linked(own: Declared, past: list[Declared], shipments: list[Declared]) -> dict[str, float]:
     def found(one: Declared, what: str) -> bool:
-        """Whether a find was known at a party of a shipment when it came."""
+        """Return whether a find was known at a party of a shipment at its time."""
         value = getattr(one, what)
         return bool(value) and any(
             other.find and other.known >= 0 and getattr(other, what) == value and _visible(other) <= one.seconds // DAY

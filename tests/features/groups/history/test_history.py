@@ -1,4 +1,4 @@
-"""History: what a shipment sees of earlier ones, one at a time and in bulk."""
+"""History: the features of shipments one at a time and in bulk, and what changes the state."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.history import history as module
-from features.groups.history.history import FEATURES, History
+from features.groups.history import reads
+from features.groups.history.columns import HistoryColumn
+from features.groups.history.history import History
 from features.table.table import Coded, ManifestTable
 from tests.features.groups.history.oracle import DAY, Declared, features
 
-AT = {feature.name: position for position, feature in enumerate(FEATURES)}
+AT = {column.feature: column for column in HistoryColumn}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, float, str, str, str, float]
 
 
 def shipments(rows: list[Row]) -> ManifestTable:
-    """Rows of (shipment_id, day, consignor, consignee, address, value in dollars)."""
+    """Return a table from rows of (shipment_id, day, consignor, consignee, address, value in dollars)."""
     columns = {
         "shipment_id": [row[0] for row in rows],
         "declared_at": [(START + timedelta(days=row[1])).isoformat() for row in rows],
@@ -44,7 +46,7 @@ def column(values: np.ndarray, name: str) -> list[float]:
     return [float(value) for value in values[:, AT[name]]]
 
 
-def test_a_shipment_sees_the_earlier_ones_and_not_itself() -> None:
+def test_a_shipment_sees_earlier_shipments_and_not_itself() -> None:
     rows = History.empty().advance(
         shipments([("1", 0, "A", "x", "r", 10), ("2", 1, "A", "y", "r", 30), ("3", 2, "A", "y", "q", 20)])
     )
@@ -55,7 +57,7 @@ def test_a_shipment_sees_the_earlier_ones_and_not_itself() -> None:
     assert column(rows.values, "consignor_first_seen_days")[1:] == [1, 2]
 
 
-def test_recent_counts_forget() -> None:
+def test_counts_over_a_window_forget_older_shipments() -> None:
     rows = History.empty().advance(
         shipments([(str(i), day, "A", "x", "r", 1) for i, day in enumerate((0, 1, 40, 200))])
     )
@@ -63,13 +65,13 @@ def test_recent_counts_forget() -> None:
     assert np.expm1(column(rows.values, "consignor_shipments"))[3] == pytest.approx(3)
 
 
-def test_a_late_shipment_meets_the_present_state_and_is_flagged() -> None:
+def test_a_late_shipment_sees_the_present_state_and_is_flagged() -> None:
     rows = History.empty().advance(shipments([("1", 5, "A", "x", "r", 1), ("2", 1, "A", "x", "r", 1)]))
     assert rows.late.tolist() == [False, True]
     assert np.expm1(column(rows.values, "consignor_shipments"))[1] == pytest.approx(1)
 
 
-def test_a_reference_counts_once_and_meets_the_history_it_met_before() -> None:
+def test_a_shipment_sent_again_counts_once_and_receives_the_same_values() -> None:
     history = History.empty()
     first = history.advance(shipments([("1", 0, "A", "x", "r", 1), ("2", 0, "A", "x", "r", 1)]))
     again = history.advance(shipments([("2", 0, "A", "x", "r", 1)]))
@@ -78,7 +80,7 @@ def test_a_reference_counts_once_and_meets_the_history_it_met_before() -> None:
     assert np.expm1(column(after.values, "consignor_shipments")) == pytest.approx([2])
 
 
-def test_reading_without_update_leaves_no_trace() -> None:
+def test_reading_without_update_leaves_the_state_unchanged() -> None:
     history = History.empty()
     history.advance(shipments([("1", 0, "A", "x", "r", 1)]))
     before = history.to_arrays()
@@ -87,14 +89,14 @@ def test_reading_without_update_leaves_no_trace() -> None:
     assert all(np.array_equal(before[name], array) for name, array in history.to_arrays().items())
 
 
-def test_case_accents_and_punctuation_make_no_other_party() -> None:
+def test_parties_are_equal_whatever_their_case_accents_and_punctuation() -> None:
     rows = History.empty().advance(
         shipments([("1", 0, "Café Ñandú, Ltd.", "x", "1 Main St.", 1), ("2", 1, "CAFE NANDU LTD", "X", "1 MAIN ST", 1)])
     )
     assert np.expm1(column(rows.values, "pair_shipments")) == pytest.approx([0, 1])
 
 
-#: One spelling of a party per letter; none is missing.
+#: Names of parties; an empty one is missing.
 _names = st.sampled_from(["A", "B", "C", ""])
 _declared = st.builds(
     Declared,
@@ -119,7 +121,7 @@ _stream = st.lists(_declared, min_size=1, max_size=50).map(_numbered)
 
 
 def manifest(rows: list[Declared]) -> ManifestTable:
-    """Each shipment with two goods items, of which ``press`` have the heading of a press part."""
+    """Return a table with two goods items per shipment, of which ``press`` have the heading of a press part."""
     items = [(row, item) for row in rows for item in range(2)]
     columns: dict[str, list[str | None]] = {
         "shipment_id": [row.reference for row, _ in items],
@@ -148,7 +150,7 @@ def same(left: History, right: History) -> bool:
 
 @settings(max_examples=100)
 @given(_stream)
-def test_every_feature_is_what_a_search_through_all_earlier_shipments_gives(rows: list[Declared]) -> None:
+def test_features_equal_a_search_through_all_earlier_shipments(rows: list[Declared]) -> None:
     values = History.empty().replay(manifest(rows), *results(rows)).values
     checked = set()
     for i, expected in enumerate(features(rows)):
@@ -159,7 +161,7 @@ def test_every_feature_is_what_a_search_through_all_earlier_shipments_gives(rows
             assert np.isnan(values[i, AT[name]]), (i, name)
 
 
-def test_the_search_covers_most_features() -> None:
+def test_the_search_covers_all_but_ten_features() -> None:
     row = Declared("1", int(START.timestamp()), "A", "B", "1 Main St", 100, phone="+1 213 555 0100")
     last = features([row, replace(row, reference="2", seconds=row.seconds + 60)])[1]
     assert AT.keys() - last.keys() == {
@@ -169,7 +171,7 @@ def test_the_search_covers_most_features() -> None:
     }  # fmt: skip
 
 
-def test_flats_of_a_building_names_at_a_flat_and_lanes_of_a_consignor_are_counted() -> None:
+def test_flats_of_a_building_names_at_a_flat_and_trade_lanes_of_a_consignor_are_counted() -> None:
     start = int(START.timestamp())
     places = ("1 Main St Apt 1", "1 Main Street #2", "1 MAIN ST APT. 1", "1 Main St Apt 1")
     rows = [
@@ -183,7 +185,7 @@ def test_flats_of_a_building_names_at_a_flat_and_lanes_of_a_consignor_are_counte
     assert np.expm1(column(values, "consignor_trade_lane_shipments")) == pytest.approx([0, 0, 1, 2])
 
 
-def test_a_lane_grows_when_its_month_is_busier_than_its_year() -> None:
+def test_growth_is_positive_when_a_trade_lane_is_busier_this_month_than_in_its_year() -> None:
     start = 365 * DAY * 56
     rows = [Declared(str(i), start + i * 10 * DAY, "A", "B", "", 100) for i in range(20)]
     rows += [Declared(str(100 + i), start + 201 * DAY + i, "A", "B", "", 100) for i in range(40)]
@@ -194,7 +196,7 @@ def test_a_lane_grows_when_its_month_is_busier_than_its_year() -> None:
 def day_by_day(
     history: History, rows: list[Declared], cut: Callable[[list[Declared]], list[list[Declared]]]
 ) -> np.ndarray:
-    """What a service would do: each morning learn what was known the evening before, then score the day in pieces."""
+    """Do what a service would do: each morning learn the results of the day before, then score the day in pieces."""
     values, learned = [], set()
     by_day: dict[int, list[Declared]] = {}
     for row in rows:
@@ -215,7 +217,7 @@ def day_by_day(
 
 @settings(max_examples=50)
 @given(_stream, st.randoms(use_true_random=False))
-def test_a_replay_and_days_in_pieces_agree_to_the_last_bit(rows: list[Declared], random: Random) -> None:
+def test_a_replay_and_days_in_pieces_are_equal_to_the_last_bit(rows: list[Declared], random: Random) -> None:
     def pieces(own: list[Declared]) -> list[list[Declared]]:
         cuts = sorted({0, len(own), *(random.randrange(len(own)) for _ in range(3))})
         return [own[a:b] for a, b in pairwise(cuts)]
@@ -234,16 +236,16 @@ def test_a_replay_and_days_in_pieces_agree_to_the_last_bit(rows: list[Declared],
     st.lists(st.integers(0, 12), min_size=40, max_size=40),
     st.integers(1, 9),
 )
-def test_late_and_repeated_shipments_do_not_depend_on_the_cut(
+def test_values_of_late_and_repeated_shipments_do_not_depend_on_the_chunk_size(
     rows: list[Declared], references: list[int], size: int
 ) -> None:
     rows = [replace(row, reference=str(number)) for row, number in zip(rows, references, strict=False)]
-    # Adjacent rows of one reference would be one shipment.
+    # Adjacent rows with one reference would be one shipment.
     apart = [row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference]
     bulk, pieces = History.empty(), History.empty()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "REMEMBERED", 8)
-        patch.setattr(module, "_PART", 5)
+        patch.setattr(module, "_REMEMBERED", 8)
+        patch.setattr(module, "_CHUNK", 5)
         whole = bulk.advance(manifest(apart))
         parts = [pieces.advance(manifest(apart[start : start + size])) for start in range(0, len(apart), size)]
     assert np.array_equal(whole.values, np.concatenate([part.values for part in parts]), equal_nan=True)
@@ -251,8 +253,8 @@ def test_late_and_repeated_shipments_do_not_depend_on_the_cut(
     assert same(bulk, pieces)
 
 
-def without_neighbours(rows: list[Declared]) -> ManifestTable:
-    """The shipments apart, though neighbours may have one reference."""
+def without_adjacent_repeats(rows: list[Declared]) -> ManifestTable:
+    """Return a table without shipments that have the reference of the one before, which would be joined to it."""
     return manifest([row for i, row in enumerate(rows) if i == 0 or row.reference != rows[i - 1].reference])
 
 
@@ -263,28 +265,28 @@ def without_neighbours(rows: list[Declared]) -> ManifestTable:
     st.sampled_from([4096, 5, 1]),
     st.sampled_from([65536, 7]),
 )
-def test_what_is_read_without_a_trace_is_what_would_be_counted_and_nothing_stays(
+def test_reading_without_update_gives_the_values_of_an_update_and_restores_the_state(
     rows: list[Declared], references: list[int], part: int, cut: int
 ) -> None:
     rows = [replace(row, reference=str(number)) for row, number in zip(rows, references, strict=False)]
     past, now, later = (rows[start::3] for start in range(3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "REMEMBERED", 8)
+        patch.setattr(module, "_REMEMBERED", 8)
         patch.setattr(module, "_EVICT_EVERY", cut)
         history = History(capacity=3)
         for row in past:
             history.advance(manifest([row]))
         before, reader = history.copy(), history.copy()
-        patch.setattr(module, "_PART", part)
-        read = history.advance(without_neighbours(now), update=False)
-        # A table that is one part is never cut within.
+        patch.setattr(module, "_CHUNK", part)
+        read = history.advance(without_adjacent_repeats(now), update=False)
+        # Reading a table of one chunk never evicts.
         patch.setattr(module, "_EVICT_EVERY", cut if len(now) > part else 65536)
-        assert np.array_equal(read.values, reader.advance(without_neighbours(now)).values, equal_nan=True)
+        assert np.array_equal(read.values, reader.advance(without_adjacent_repeats(now)).values, equal_nan=True)
         patch.setattr(module, "_EVICT_EVERY", cut)
         assert same(history, before)
         assert history.watermark == before.watermark
         assert history.sequence == before.sequence
-        follows, expected = (each.advance(without_neighbours(later)).values for each in (history, before))
+        follows, expected = (each.advance(without_adjacent_repeats(later)).values for each in (history, before))
         assert np.array_equal(follows, expected, equal_nan=True)
 
 
@@ -297,12 +299,12 @@ def test_a_result_counts_from_the_day_after_it_was_known() -> None:
     assert column(values, "consignor_linked_shipments") == [0, 0, 0, 1, 2]
 
 
-def test_a_shipment_never_meets_its_own_result() -> None:
+def test_a_shipment_never_sees_its_own_result() -> None:
     rows = [Declared("1", int(START.timestamp()) + 5 * DAY, "A", "B", "1 Main St", 100, find=True, known=0)]
     assert column(History.empty().replay(manifest(rows), *results(rows)).values, "consignor_finds") == [0]
 
 
-def test_a_lane_is_judged_by_its_finds_per_inspection_and_without_any_as_usual() -> None:
+def test_a_trade_lane_is_compared_by_finds_per_inspection_and_is_neutral_without_inspections() -> None:
     past = [
         Declared(str(i), int(START.timestamp()) + i, "A", "B", "", 101 if i % 2 else 100, find=i % 2 == 1, known=i)
         for i in range(40)
@@ -323,17 +325,17 @@ def test_items_of_one_shipment_do_not_see_each_other() -> None:
     assert column(values, "consignor_shipments") == [0]
 
 
-def test_a_reader_sees_earlier_shipments_of_its_table_even_when_it_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_a_long_table_sees_earlier_shipments_of_the_same_table(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Declared(str(i), int(START.timestamp()) + i, "A", "B", "1 Main St", 100) for i in range(20)]
     history = History.empty()
     read = history.advance(manifest(rows), update=False).values
-    monkeypatch.setattr(module, "_PART", 7)
+    monkeypatch.setattr(module, "_CHUNK", 7)
     assert np.array_equal(read, history.advance(manifest(rows), update=False).values, equal_nan=True)
     assert history.sequence == 0
     assert np.array_equal(read, history.advance(manifest(rows)).values, equal_nan=True)
 
 
-def test_shipments_that_reach_the_threshold_together_are_split_and_those_that_stay_below_are_not() -> None:
+def test_only_shipments_that_reach_the_threshold_together_count_as_split() -> None:
     start = int(START.timestamp())
     for cents, expected in ((40_000, [0, 1]), (39_999, [0, 0]), (80_000, [0, 0])):
         rows = [Declared(str(i), start + i, "A", "B", "1 Main St", cents) for i in range(2)]
@@ -342,7 +344,7 @@ def test_shipments_that_reach_the_threshold_together_are_split_and_those_that_st
     assert column(History.empty().advance(manifest(rows)).values, "pair_split") == [0, 0]
 
 
-def test_a_reference_sent_again_with_other_content_meets_its_own_history_and_counts_once() -> None:
+def test_a_reference_sent_again_with_other_content_is_read_anew_and_counts_once() -> None:
     history, start = History.empty(), int(START.timestamp())
     history.advance(manifest([Declared("1", start, "A", "B", "1 Main St", 100)]))
     changed = Declared("1", start, "A", "C", "1 Main St", 100)
@@ -351,10 +353,10 @@ def test_a_reference_sent_again_with_other_content_meets_its_own_history_and_cou
     assert history.sequence == 1
 
 
-def test_a_reference_is_forgotten_after_so_many_shipments_wherever_they_are_cut(
+def test_a_reference_is_forgotten_after_a_fixed_number_of_shipments_whatever_the_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 6)
+    monkeypatch.setattr(module, "_REMEMBERED", 6)
     start = int(START.timestamp())
     for between, counted in ((4, 5), (5, 7)):
         names = ["again", *(str(i) for i in range(between)), "again"]
@@ -366,7 +368,7 @@ def test_a_reference_is_forgotten_after_so_many_shipments_wherever_they_are_cut(
         assert whole.sequence == single.sequence == counted
 
 
-def test_the_threshold_of_the_union_is_in_euros() -> None:
+def test_the_threshold_of_the_european_union_is_in_euros() -> None:
     rows = [Declared(str(i), int(START.timestamp()) + i, "A", "B", "1 Main St", 9_900) for i in range(2)]
     table = manifest(rows)
     assert column(History.empty().advance(table).values, "pair_split")[1] == 0
@@ -375,7 +377,7 @@ def test_the_threshold_of_the_union_is_in_euros() -> None:
     assert column(History.empty().advance(union).values, "pair_split") == [0, 1]
 
 
-def test_eviction_keeps_finds_and_the_recent_and_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eviction_keeps_finds_and_recent_entities_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_EVICT_EVERY", 20)
     rows: list[Row] = [(str(i), i / 10, f"A{i}", f"x{i}", f"r{i}", 1) for i in range(200)]
     rows += [(str(1000 + i), 30 + i, f"A{i}", f"x{i}", f"r{i}", 1) for i in range(0, 200, 10)]
@@ -407,3 +409,32 @@ def test_an_empty_snapshot_is_a_history_without_a_past() -> None:
     restored = History.from_arrays(History.empty().to_arrays())
     rows = restored.advance(shipments([("1", 0, "A", "x", "r", 1)]))
     assert column(rows.values, "consignor_shipments") == [0]
+
+
+def test_every_column_is_written() -> None:
+    phone = "+1 213 555 0100"
+    start = int(START.timestamp())
+    rows = [Declared(str(i), start + i * 60, "A", "B", "1 Main St", 45_050, phone, press=1) for i in range(3)]
+    columns = dict(manifest(rows).raw)
+    columns["consignee_phone"] = columns["consignor_phone"]
+    columns["gross_mass_kg"] = Coded.from_list(["2.5"] * 6)
+    values = History.empty().advance(ManifestTable.from_columns(columns, 6)).values
+    assert [column.feature for column in HistoryColumn if np.isnan(values[-1, column])] == []
+
+
+def test_every_feature_is_read_in_one_place() -> None:
+    contacts = {feature for of in reads.CONTACT_FEATURES.values() for feature in (of.names, of.finds, of.clean)}
+    listed = [
+        *(feature for of_party in reads.READS.values() for feature in of_party),
+        *set(reads.FIRST_SEEN.values()), *set(reads.SPLIT.values()), *reads.LINK_SHIPMENTS.values(), *contacts,
+        *set(reads.LOG_FEATURES.values()),
+    ]  # fmt: skip
+    assert len(set(listed)) == len(listed)
+    assert set(HistoryColumn) - set(listed) == {
+        HistoryColumn.CONSIGNOR_LAST_SEEN_DAYS, HistoryColumn.CONSIGNOR_VALUE_REPEATS, HistoryColumn.CONSIGNOR_VALUE_SAME,
+    }  # fmt: skip
+
+
+def test_features_are_read_from_the_kind_of_entity_in_their_name() -> None:
+    for party, of_party in reads.READS.items():
+        assert all(feature.feature.startswith(f"{party.label}_") for feature in of_party)

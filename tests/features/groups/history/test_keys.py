@@ -1,4 +1,4 @@
-"""Keys are those of snapshots that were made before: what is hashed, how it is mixed, and how amounts are rounded."""
+"""Key matrices: what is hashed, how hashes are mixed, and how amounts are rounded. Saved snapshots depend on all of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
-from features.groups.history.keys import CONTACTS, LINKS, PARTIES, ROWS, history_keys
+from features.groups.history.entities import CONTACTS, Entity, KeyRow, key_row
+from features.groups.history.keys import history_keys
 from features.table.table import Coded, ManifestTable
 
 WORD = (1 << 64) - 1
-AT = {name: row for row, name in enumerate(ROWS)}
+COLUMNS = tuple(contact.label for contact in CONTACTS)
 
 
 def digest(text: bytes) -> int:
@@ -22,7 +23,7 @@ def digest(text: bytes) -> int:
 
 
 def mixed(*parts: int) -> int:
-    """By the book: SplitMix64's finaliser over the parts, as a signed number; 0 where the second is missing."""
+    """Return the parts mixed with SplitMix64's finaliser, as a signed number; 0 where the second is missing."""
     if not parts[1]:
         return 0
     word = 0x9E3779B97F4A7C15
@@ -33,36 +34,44 @@ def mixed(*parts: int) -> int:
     return (word or 1) - (word >> 63 << 64)
 
 
-def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[str, int]:
+def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[int, int]:
+    """Return the expected keys of a shipment by row of the key matrix."""
     name = {field: digest(plain_names([row[field]])[0]) for field in row}
     building, unit = (digest(part.encode()) for (part,) in split_addresses([row["consignee_address"]]))
     country, place = (
         name["consignee_country"],
         digest(plain_postcodes([row["consignee_postcode"]])[0]) or name["consignee_city"],
     )
-    shipper, receiver = name["consignor_name"], name["consignee_name"]
-    contacts = [digest(plain_contacts([row[field]])[0]) for field in CONTACTS]
-    consignor = mixed(1, shipper, name["consignor_country"], 0, 0)
-    consignee = mixed(2, receiver, place, country, 0)
+    consignor_name, consignee_name = name["consignor_name"], name["consignee_name"]
+    contacts = [digest(plain_contacts([row[field]])[0]) for field in COLUMNS]
+    consignor = mixed(1, consignor_name, name["consignor_country"], 0, 0)
+    consignee = mixed(2, consignee_name, place, country, 0)
     address = mixed(3, building, unit, place, country)
-    house = mixed(4, building, 0, place, country)
-    lane = mixed(5, name["export_country"] if country else 0, country, name["channel"], 0)
+    building_key = mixed(4, building, 0, place, country)
+    trade_lane = mixed(5, name["export_country"] if country else 0, country, name["channel"], 0)
     of_contacts = [mixed(kind, contact, 0, 0, 0) for kind, contact in enumerate(contacts, start=6)]
     identity = mixed(105, cents + 1, grams, press)
-    for key in (consignor, consignee, address, house, lane, *of_contacts):
+    for key in (consignor, consignee, address, building_key, trade_lane, *of_contacts):
         identity ^= key
-    parties = (consignor, consignee, address, mixed(101, consignor, consignee, 0) if consignee else 0, lane)
-    links = (
-        mixed(104, consignor, lane, 0) if lane else 0,
-        house,
-        mixed(102, address, receiver, 0) if receiver else 0,
-        mixed(103, consignor, address, 0) if address else 0,
-        *of_contacts,
-    )
     return {
-        "reference": digest(row["shipment_id"].encode()), "identity": identity, "cents": cents, "grams": grams, "press": press,
-        "shipper": shipper, "receiver": receiver, **dict(zip((*PARTIES, *LINKS), (*parties, *links), strict=True)),
-    }  # fmt: skip
+        KeyRow.REFERENCE: digest(row["shipment_id"].encode()),
+        KeyRow.IDENTITY: identity,
+        KeyRow.CENTS: cents,
+        KeyRow.GRAMS: grams,
+        KeyRow.PRESS: press,
+        KeyRow.CONSIGNOR_NAME: consignor_name,
+        KeyRow.CONSIGNEE_NAME: consignee_name,
+        key_row(Entity.CONSIGNOR): consignor,
+        key_row(Entity.CONSIGNEE): consignee,
+        key_row(Entity.ADDRESS): address,
+        key_row(Entity.PAIR): mixed(101, consignor, consignee, 0) if consignee else 0,
+        key_row(Entity.TRADE_LANE): trade_lane,
+        key_row(Entity.CONSIGNOR_TRADE_LANE): mixed(104, consignor, trade_lane, 0) if trade_lane else 0,
+        key_row(Entity.BUILDING): building_key,
+        key_row(Entity.OCCUPANT): mixed(102, address, consignee_name, 0) if consignee_name else 0,
+        key_row(Entity.CONSIGNOR_ADDRESS): mixed(103, consignor, address, 0) if address else 0,
+        **{key_row(contact): key for contact, key in zip(CONTACTS, of_contacts, strict=True)},
+    }
 
 
 def table(rows: list[dict[str, str]]) -> ManifestTable:
@@ -84,29 +93,28 @@ _row = st.fixed_dictionaries(
         "consignee_country": st.sampled_from(["", "US", "DE"]),
         "export_country": st.sampled_from(["", "CN", "SG"]),
         "channel": st.sampled_from(["", "postal"]),
-        **dict.fromkeys(CONTACTS, _contact),
+        **dict.fromkeys(COLUMNS, _contact),
     }
 )
 
 
 @settings(max_examples=60)
 @given(st.lists(_row, min_size=1, max_size=30))
-def test_keys_are_what_the_book_says_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str]]) -> None:
+def test_keys_are_equal_in_bulk_in_parts_and_one_by_one(rows: list[dict[str, str]]) -> None:
     rows = [{**row, "shipment_id": f"H-{i}", "goods_description": "mug"} for i, row in enumerate(rows)]
     whole = table(rows)
     keys = history_keys(whole)
     for i, row in enumerate(rows):
         declared = {name: text for name, text in row.items() if name != "goods_description"}
-        told = expected(declared, 0, 0, 0)
-        assert {name: int(keys[AT[name], i]) for name in told} == told
-    # A part of a table has the texts of the whole.
+        wanted = expected(declared, 0, 0, 0)
+        assert {key: int(keys[key, i]) for key in wanted} == wanted
+    # A part of a table has all texts of the whole table.
     singles = [history_keys(whole.take(np.array([i]))) for i in range(len(rows))]
     alone = [history_keys(table([row])) for row in rows]
     half = history_keys(whole.take(np.arange(len(rows) // 2)))
     assert np.array_equal(np.concatenate(singles, axis=1), keys)
     assert np.array_equal(half, keys[:, : len(rows) // 2])
-    columns = [row for name, row in AT.items() if name != "time"]
-    assert np.array_equal(np.concatenate(alone, axis=1)[columns], keys[columns])
+    assert np.array_equal(np.concatenate(alone, axis=1)[KeyRow.REFERENCE :], keys[KeyRow.REFERENCE :])
 
 
 @pytest.mark.parametrize(
@@ -116,10 +124,10 @@ def test_keys_are_what_the_book_says_in_bulk_in_parts_and_one_by_one(rows: list[
 def test_amounts_are_rounded_half_to_even_and_bounded(dollars: str, cents: int) -> None:
     assert round(float(dollars) * 100) == cents or cents == 10**12
     row = {"shipment_id": "1", "goods_description": "mug", "customs_value": dollars, "currency": "USD"}
-    assert int(history_keys(table([row]))[AT["cents"], 0]) == cents
+    assert int(history_keys(table([row]))[KeyRow.CENTS, 0]) == cents
 
 
-def test_amounts_of_goods_items_add_up_and_the_gross_mass_comes_before_them() -> None:
+def test_amounts_of_goods_items_add_up_and_a_gross_mass_replaces_their_net_masses() -> None:
     item = {"shipment_id": "1", "goods_description": "mug", "currency": "USD"}
     rows = [
         {**item, "customs_value": "1.25", "net_mass_kg": "0.5", "hs_code": "847990"},
@@ -127,15 +135,15 @@ def test_amounts_of_goods_items_add_up_and_the_gross_mass_comes_before_them() ->
         {**item, "shipment_id": "2", "net_mass_kg": "0.5", "gross_mass_kg": "0.75", "hs_code": "691110"},
     ]
     keys = history_keys(table(rows))
-    assert keys[[AT["cents"], AT["grams"], AT["press"]]].T.tolist() == [[375, 750, 2], [0, 750, 0]]
+    assert keys[[KeyRow.CENTS, KeyRow.GRAMS, KeyRow.PRESS]].T.tolist() == [[375, 750, 2], [0, 750, 0]]
 
 
-def test_the_limit_of_the_union_follows_the_month_and_others_have_the_usual_one() -> None:
+def test_the_limit_of_the_european_union_follows_the_month_and_others_have_the_usual_one() -> None:
     times = ["2015-01-31T23:59:59Z", "2015-02-01T00:00:00Z", "2015-02-01T00:00:00Z", "1950-06-01T00:00:00Z"]
     rows = [
         {"shipment_id": str(i), "goods_description": "mug", "declared_at": time, "consignee_country": country}
         for i, (time, country) in enumerate(zip(times, ("DE", "FR", "US", "DE"), strict=True))
     ]
-    limits = history_keys(table(rows))[AT["limit"]].tolist()
-    # Euro reference rates of January and February 2015, and none for 1950: one dollar is a euro then.
+    limits = history_keys(table(rows))[KeyRow.LIMIT].tolist()
+    # Euro reference rates of January and February 2015; without one, in 1950, one dollar counts as one euro.
     assert limits == [17_432, 17_025, 80_000, 15_000]

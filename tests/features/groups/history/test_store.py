@@ -1,23 +1,29 @@
-"""The store behind history finds what was put in, whatever keys collide, and cuts back to what is worth most."""
+"""Stores of entities: lookup with colliding keys, growth, roll back, eviction and snapshots."""
 
 from __future__ import annotations
 
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.history.state import LINK, PARTY, PARTY_STATES, State
+from features.groups.history.entities import CONTACTS, Entity
+from features.groups.history.reads import LINK_LAYOUTS, PARTY_LAYOUTS
+from features.groups.history.snapshot import restore, snapshot, strongest
+from features.groups.history.state import FirstColumn, PartyColumn
 from features.groups.history.store import Store
 from features.groups.history.visits import learn
 
-STATE = State(LINK, ("n", "last_day", "finds", "clean"), ("beside",))
+LAYOUT = LINK_LAYOUTS[Entity.CONSIGNOR_PHONE]
+#: Columns of the narrow state that the tests set: those that every contact and party has.
+FIRST = len(FirstColumn)
 NO_BOUND = 10**9
 
 
 def empty() -> Store:
-    return Store(len(STATE.narrow), len(STATE.wide))
+    return Store(FIRST, len(LAYOUT.wide))
 
 
 def array(*keys: int) -> np.ndarray:
@@ -30,12 +36,12 @@ def add(store: Store, keys: np.ndarray) -> np.ndarray:
 
 
 def state(store: Store) -> tuple[np.ndarray, np.ndarray]:
-    """(count, narrow) and (count, wide) columns, to be written too."""
+    """Return the narrow and the wide state (count, columns) of a store; writing to them changes the store."""
     return np.asarray(store.narrow)[: store.count], np.asarray(store.wide)[: store.count]
 
 
 def filled(keys: list[int]) -> Store:
-    """Each with its number as its shipments and its last day, a find in every fifth, and a wide number."""
+    """Return a store of keys with their number as shipments and last day, a find in every fifth, and a wide number."""
     store = empty()
     slots = np.concatenate([add(store, array(*keys[at : at + 900])) for at in range(0, len(keys), 900)])
     number = np.arange(len(keys))
@@ -47,7 +53,7 @@ def filled(keys: list[int]) -> Store:
 
 @settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(-40, 40).map(lambda key: key << 20), max_size=30), max_size=6))
-def test_a_store_holds_what_a_dict_holds(batches: list[list[int]]) -> None:
+def test_a_store_behaves_like_a_dict(batches: list[list[int]]) -> None:
     store = empty()
     expected: dict[int, int] = {}
     for batch in batches:
@@ -77,7 +83,7 @@ def test_a_store_grows_to_its_bound_and_not_beyond() -> None:
     assert store.count == len(store.keys) == len(store.narrow) == 1000
 
 
-def test_a_store_that_is_nearly_full_is_not_copied_once_more() -> None:
+def test_the_last_doubling_of_a_store_goes_up_to_its_bound() -> None:
     store, rooms = empty(), set()
     for start in range(1, 1000, 40):
         store.reserve(40, 1000)
@@ -86,9 +92,9 @@ def test_a_store_that_is_nearly_full_is_not_copied_once_more() -> None:
     assert not [room for room in rooms if 500 < room < 1000]
 
 
-def test_a_copy_is_of_its_own() -> None:
+def test_a_copy_does_not_share_state() -> None:
     store, other = filled([1, 2, 3]), empty()
-    other.become(store)
+    other.copy_from(store)
     other.reserve(4, NO_BOUND)
     learn(other, array(1, 1, 0, 9), np.array([1, 1, 1, 0], dtype=np.int8))
     assert state(store)[0][:, 2].tolist() == [1, 0, 0]
@@ -102,19 +108,19 @@ def test_a_copy_is_of_its_own() -> None:
     st.lists(st.integers(1, 60).map(lambda key: key << 20), min_size=1, max_size=40),
     st.lists(st.integers(1, 60).map(lambda key: key << 20), max_size=80),
 )
-def test_what_was_saved_is_put_back(before: list[int], keys: list[int]) -> None:
+def test_a_roll_back_restores_changed_entities_and_drops_new_ones(before: list[int], keys: list[int]) -> None:
     store, same = filled(list(dict.fromkeys(before))), empty()
-    same.become(store)
-    saved = store.saved(array(*keys))
+    same.copy_from(store)
+    saved = store.backup(array(*keys))
     for row in add(store, array(*keys)).tolist():
         store.narrow[row, 0] += 7
         store.wide[row, 0] -= 7
-    store.put_back(saved)
+    store.roll_back(saved)
     assert store.count == same.count
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(state(store), state(same), strict=True))
     asked = array(*(key << 20 for key in range(1, 61)))
     assert store.find(asked).tolist() == same.find(asked).tolist()
-    # An entity that was dropped comes back without a past.
+    # An entity that is added after the roll back starts with zeros.
     fresh = array(77 << 20)
     assert add(store, fresh).tolist() == [same.count]
     assert state(store)[0][same.count].tolist() == [0, 0, 0, 0]
@@ -126,42 +132,67 @@ def test_what_was_saved_is_put_back(before: list[int], keys: list[int]) -> None:
     st.integers(0, 30),
     st.randoms(use_true_random=False),
 )
-def test_entities_are_kept_by_finds_then_day_then_shipments_then_key(
+def test_the_strongest_are_ordered_by_finds_then_day_then_shipments_then_key(
     rows: list[tuple[int, int, int]], count: int, random: Random
 ) -> None:
     keys = random.sample([key for key in range(-50, 50) if key], len(rows))
     store = filled(keys)
     state(store)[0][:, :3] = rows
     worth = sorted(range(len(rows)), key=lambda i: (rows[i][2] == 0, -rows[i][1], -rows[i][0], keys[i]))
-    assert STATE.strongest(store, count).tolist() == sorted(worth[:count])
+    assert strongest(LAYOUT, store, count).tolist() == sorted(worth[:count])
 
 
-def test_finds_are_kept_then_the_latest() -> None:
+def test_eviction_keeps_finds_then_the_latest() -> None:
     store = filled(list(range(100, 150)))
-    slots = STATE.strongest(store, 15)
-    # Of the 50, ten have finds; the five latest of the others go with them.
+    slots = strongest(LAYOUT, store, 15)
+    # Ten of the 50 have finds; the five latest of the others are kept, too.
     assert (np.asarray(store.keys)[slots] - 100).tolist() == sorted([*range(0, 46, 5), 44, 46, 47, 48, 49])
-    store.keep(slots)
+    store.keep_only(slots)
     assert store.count == 15
     assert store.find(array(101, 143)).tolist() == [-1, -1]
     assert store.find(array(100, 149)).tolist() == [0, 14]
     assert state(store)[1][:, 0].tolist() == [(key - 100) * 10**12 for key in np.asarray(store.keys)[:15].tolist()]
 
 
-def test_a_snapshot_has_all_columns_and_gives_back_those_that_are_kept() -> None:
-    state_of = PARTY_STATES["pair"]
-    store = Store(len(state_of.narrow), len(state_of.wide))
+def test_a_snapshot_has_all_columns_and_restores_those_that_are_kept() -> None:
+    layout = PARTY_LAYOUTS[Entity.PAIR]
+    store = Store(len(layout.narrow), len(layout.wide))
     store.reserve(2, NO_BOUND)
     store.find(array(9, -3), add=True)
     narrow, wide = state(store)
     narrow[:] = 1 + np.arange(narrow.size).reshape(narrow.shape)
     wide[:] = -1 - np.arange(wide.size).reshape(wide.shape)
-    keys, full_narrow, full_wide = state_of.snapshot(store, 10)
-    assert keys.tolist() == [-3, 9]
-    assert (full_narrow.shape, full_wide.shape) == ((2, len(PARTY.narrow)), (2, len(PARTY.wide)))
-    assert full_narrow[1, PARTY.narrow.index("n")] == 1
-    assert (full_narrow[:, PARTY.narrow.index("press_30_now")] == 0).all()
-    again = Store(len(state_of.narrow), len(state_of.wide))
-    state_of.restore(again, "pair", keys, full_narrow, full_wide)
+    arrays = snapshot(Entity.PAIR, layout, store, 10)
+    assert arrays["pair_keys"].tolist() == [-3, 9]
+    saved = arrays["pair_narrow"]
+    assert (len(layout.saved_narrow), len(layout.saved_wide)) == (26, 13)
+    assert (saved.shape, arrays["pair_wide"].shape) == ((2, 26), (2, 13))
+    assert saved[1, layout.saved_narrow.index(PartyColumn.SHIPMENTS)] == 1
+    assert (saved[:, layout.saved_narrow.index(PartyColumn.PRESS_30_PRESENT)] == 0).all()
+    again = Store(len(layout.narrow), len(layout.wide))
+    restore(Entity.PAIR, layout, again, arrays)
     assert np.array_equal(state(again)[0], narrow[::-1])
     assert np.array_equal(state(again)[1], wide[::-1])
+
+
+def test_a_snapshot_names_its_arrays_as_saved_bundles_do() -> None:
+    layout = PARTY_LAYOUTS[Entity.TRADE_LANE]
+    arrays = snapshot(Entity.TRADE_LANE, layout, Store(len(layout.narrow), len(layout.wide)), 10)
+    assert list(arrays) == ["lane_keys", "lane_narrow", "lane_wide"]
+
+
+def test_a_snapshot_of_another_shape_is_refused() -> None:
+    layout = PARTY_LAYOUTS[Entity.PAIR]
+    store = Store(len(layout.narrow), len(layout.wide))
+    arrays = snapshot(Entity.PAIR, layout, store, 10)
+    with pytest.raises(ValueError, match=r"history of pair has arrays of shapes \(0, 25\)"):
+        restore(Entity.PAIR, layout, store, arrays | {"pair_narrow": arrays["pair_narrow"][:, 1:]})
+
+
+def test_every_kind_begins_with_the_columns_that_visits_expect() -> None:
+    first = [column.name for column in FirstColumn]
+    for party in PARTY_LAYOUTS.values():
+        assert [column.name for column in party.narrow[: FIRST + 1]] == [*first, "FIRST_DAY"]
+    for link, layout in LINK_LAYOUTS.items():
+        wanted = [*first, "NAME_CHANGES"] if link in CONTACTS else first[:2]
+        assert [column.name for column in layout.narrow] == wanted

@@ -1,4 +1,4 @@
-"""One place in several spellings is one place; two places are never made one by a spelling."""
+"""Addresses and contacts: spellings of one place are equal, and different places stay different."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def normal(text: str) -> str:
         ("", ("", "")),
     ],
 )
-def test_buildings_and_units(text: str, expected: tuple[str, str]) -> None:
+def test_an_address_is_split_into_building_and_unit(text: str, expected: tuple[str, str]) -> None:
     assert split_addresses([text]) == ([expected[0]], [expected[1]])
 
 
@@ -55,7 +55,7 @@ _units = st.tuples(
 
 
 @given(_streets, st.none() | _units, st.integers(0, 2), st.booleans(), st.sampled_from([" ", "  ", ", ", " , "]))
-def test_spelling_makes_no_other_place(
+def test_all_spellings_of_a_place_are_equal(
     street: tuple[str, str, tuple[str, ...]], unit: tuple[str, str] | None, form: int, upper: bool, gap: str
 ) -> None:
     number, name, types = street
@@ -65,7 +65,7 @@ def test_spelling_makes_no_other_place(
 
 
 @given(_streets, _units, _units)
-def test_units_part_places_of_one_building(
+def test_units_distinguish_places_of_one_building(
     street: tuple[str, str, tuple[str, ...]], one: tuple[str, str], two: tuple[str, str]
 ) -> None:
     line = f"{street[0]} {street[1]} {street[2][0]}"
@@ -75,7 +75,7 @@ def test_units_part_places_of_one_building(
 
 
 @given(st.text(max_size=60))
-def test_any_text_has_an_address_that_case_cannot_change(text: str) -> None:
+def test_any_text_has_an_address_that_does_not_depend_on_case(text: str) -> None:
     text = normal(text)
     (building,), (unit,) = split_addresses([text])
     assert split_addresses([f"  {text}  "]) == ([building], [unit])
@@ -89,7 +89,7 @@ def test_any_text_has_an_address_that_case_cannot_change(text: str) -> None:
         st.text(max_size=12).map(normal) | st.sampled_from(["12 Main St #4", "Café 5", "+1 213 555 0100", "a@b.c"])
     )
 )
-def test_texts_beside_it_change_nothing_of_one(texts: list[str]) -> None:
+def test_the_spelling_of_a_text_does_not_depend_on_other_texts(texts: list[str]) -> None:
     assert list(zip(*split_addresses(texts), strict=True)) == [
         (building, unit) for text in texts for (building,), (unit,) in [split_addresses([text])]
     ]
@@ -97,12 +97,12 @@ def test_texts_beside_it_change_nothing_of_one(texts: list[str]) -> None:
         assert plain(texts) == [plain([text])[0] for text in texts]
 
 
-def test_a_delivery_sector_is_no_other_postcode() -> None:
+def test_the_delivery_sector_of_a_postcode_is_ignored() -> None:
     assert plain_postcodes(["90012-1234", "90012", "sw1a 1aa"]) == [b"90012", b"90012", b"sw1a1aa"]
     assert plain_postcodes(["٩٠٠١٢-١٢٣٤"]) == ["٩٠٠١٢".encode()]
 
 
-def test_names_are_their_letters_and_digits() -> None:
+def test_names_are_reduced_to_letters_and_digits() -> None:
     names = ["Café Ñandú, Ltd.", "O'Neil & Sons 3", "北京 化工", "…", ""]
     assert plain_names(names) == [b"cafenandultd", b"oneilsons3", "北京化工".encode(), b"", b""]
 
@@ -119,5 +119,5 @@ def test_names_are_their_letters_and_digits() -> None:
         ("12345", ""),
     ],
 )
-def test_contacts_that_are_none_link_nobody(text: str, expected: str) -> None:
+def test_contacts_are_normalised_and_placeholders_are_dropped(text: str, expected: str) -> None:
     assert plain_contacts([text]) == [expected.encode()]

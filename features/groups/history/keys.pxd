@@ -1,5 +1,0 @@
-from features.groups.history.address cimport split_addresses
-
-cpdef list _addresses(list texts)
-
-cpdef list _references(list texts)

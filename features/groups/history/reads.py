@@ -1,0 +1,225 @@
+"""How each history feature is read: from which columns of which kind of entity.
+
+A feature is either copied from the state as `READS` says, or computed in `features.groups.history.visits` from the columns
+that `_COMPUTED_FROM` lists. Both decide which columns a kind of entity keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from typing import Final
+
+from features.groups.history.columns import HistoryColumn as Feature
+from features.groups.history.entities import CONTACTS, LINKS, PARTIES, Entity
+from features.groups.history.state import (
+    Amount,
+    PartyColumn,
+    StateLayout,
+    Window,
+    block_columns,
+    link_layout,
+    party_layout,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The value of a column."""
+
+    column: PartyColumn
+
+
+@dataclass(frozen=True, slots=True)
+class LogTotal:
+    """The logarithm of one more than a column."""
+
+    column: PartyColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The sum of an amount over a window."""
+
+    amount: Amount
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDollars:
+    """The logarithm of one more than the US dollars of a window."""
+
+    window: Window
+
+
+Read = Total | LogTotal | Recent | RecentDollars
+
+READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
+    Entity.CONSIGNOR: {
+        Feature.CONSIGNOR_SHIPMENTS: LogTotal(PartyColumn.SHIPMENTS),
+        Feature.CONSIGNOR_RECENT_1: Recent(Amount.SHIPMENTS, Window.DAY),
+        Feature.CONSIGNOR_RECENT_7: Recent(Amount.SHIPMENTS, Window.WEEK),
+        Feature.CONSIGNOR_RECENT_30: Recent(Amount.SHIPMENTS, Window.MONTH),
+        Feature.CONSIGNOR_RECENT_365: Recent(Amount.SHIPMENTS, Window.YEAR),
+        Feature.CONSIGNOR_VALUE_1: RecentDollars(Window.DAY),
+        Feature.CONSIGNOR_VALUE_7: RecentDollars(Window.WEEK),
+        Feature.CONSIGNOR_VALUE_30: RecentDollars(Window.MONTH),
+        Feature.CONSIGNOR_VALUE_365: RecentDollars(Window.YEAR),
+        Feature.CONSIGNOR_CONSIGNEES: Total(PartyColumn.PARTNERS),
+        Feature.CONSIGNOR_NEW_CONSIGNEES_30: Recent(Amount.PARTNERS, Window.MONTH),
+        Feature.CONSIGNOR_ADDRESSES: Total(PartyColumn.PLACES),
+        Feature.CONSIGNOR_NEW_ADDRESSES_30: Recent(Amount.PLACES, Window.MONTH),
+        Feature.CONSIGNOR_FINDS: Total(PartyColumn.FINDS),
+        Feature.CONSIGNOR_CLEAN: Total(PartyColumn.CLEAN),
+        Feature.CONSIGNOR_LINKED_SHIPMENTS: Total(PartyColumn.LINKED_SHIPMENTS),
+    },
+    Entity.CONSIGNEE: {
+        Feature.CONSIGNEE_SHIPMENTS: LogTotal(PartyColumn.SHIPMENTS),
+        Feature.CONSIGNEE_RECENT_30: Recent(Amount.SHIPMENTS, Window.MONTH),
+        Feature.CONSIGNEE_RECENT_365: Recent(Amount.SHIPMENTS, Window.YEAR),
+        Feature.CONSIGNEE_VALUE_30: RecentDollars(Window.MONTH),
+        Feature.CONSIGNEE_CONSIGNORS: Total(PartyColumn.PARTNERS),
+        Feature.CONSIGNEE_NEW_CONSIGNORS_30: Recent(Amount.PARTNERS, Window.MONTH),
+        Feature.CONSIGNEE_FINDS: Total(PartyColumn.FINDS),
+        Feature.CONSIGNEE_CLEAN: Total(PartyColumn.CLEAN),
+        Feature.CONSIGNEE_LINKED_SHIPMENTS: Total(PartyColumn.LINKED_SHIPMENTS),
+    },
+    Entity.ADDRESS: {
+        Feature.ADDRESS_SHIPMENTS: LogTotal(PartyColumn.SHIPMENTS),
+        Feature.ADDRESS_RECENT_1: Recent(Amount.SHIPMENTS, Window.DAY),
+        Feature.ADDRESS_RECENT_7: Recent(Amount.SHIPMENTS, Window.WEEK),
+        Feature.ADDRESS_RECENT_30: Recent(Amount.SHIPMENTS, Window.MONTH),
+        Feature.ADDRESS_VALUE_30: RecentDollars(Window.MONTH),
+        Feature.ADDRESS_NAMES: Total(PartyColumn.PARTNERS),
+        Feature.ADDRESS_NEW_NAMES_30: Recent(Amount.PARTNERS, Window.MONTH),
+        Feature.ADDRESS_CONSIGNORS: Total(PartyColumn.PLACES),
+        Feature.ADDRESS_PRESS_30: Recent(Amount.PRESS, Window.MONTH),
+        Feature.ADDRESS_FINDS: Total(PartyColumn.FINDS),
+        Feature.ADDRESS_CLEAN: Total(PartyColumn.CLEAN),
+        Feature.ADDRESS_LINKED_SHIPMENTS: Total(PartyColumn.LINKED_SHIPMENTS),
+    },
+    Entity.PAIR: {
+        Feature.PAIR_SHIPMENTS: LogTotal(PartyColumn.SHIPMENTS),
+        Feature.PAIR_RECENT_7: Recent(Amount.SHIPMENTS, Window.WEEK),
+        Feature.PAIR_RECENT_30: Recent(Amount.SHIPMENTS, Window.MONTH),
+        Feature.PAIR_VALUE_30: RecentDollars(Window.MONTH),
+        Feature.PAIR_FINDS: Total(PartyColumn.FINDS),
+    },
+    Entity.TRADE_LANE: {},
+}  # fmt: skip
+
+_SPLIT: Final = (*block_columns(Amount.SMALL, Window.DAY), *block_columns(Amount.SMALL_CENTS, Window.DAY))
+#: Columns from which features are computed that `READS` does not list.
+_COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
+    Entity.CONSIGNOR: (PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS),
+    Entity.CONSIGNEE: _SPLIT,
+    Entity.ADDRESS: _SPLIT,
+    Entity.PAIR: _SPLIT,
+    Entity.TRADE_LANE: (
+        *block_columns(Amount.SHIPMENTS, Window.MONTH), *block_columns(Amount.SHIPMENTS, Window.YEAR),
+    ),
+}  # fmt: skip
+
+#: Days since the kind of party was first seen.
+FIRST_SEEN: Final[Mapping[Entity, Feature]] = {
+    Entity.CONSIGNOR: Feature.CONSIGNOR_FIRST_SEEN_DAYS,
+    Entity.CONSIGNEE: Feature.CONSIGNEE_FIRST_SEEN_DAYS,
+    Entity.ADDRESS: Feature.ADDRESS_FIRST_SEEN_DAYS,
+}
+#: Small shipments of one day that pass the limit of duty only together. Consignee and address share a feature: the larger.
+SPLIT: Final[Mapping[Entity, Feature]] = {
+    Entity.CONSIGNEE: Feature.DELIVERY_SPLIT,
+    Entity.ADDRESS: Feature.DELIVERY_SPLIT,
+    Entity.PAIR: Feature.PAIR_SPLIT,
+}
+#: Shipments of a link (logarithm of one more).
+LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
+    Entity.CONSIGNOR_TRADE_LANE: Feature.CONSIGNOR_TRADE_LANE_SHIPMENTS,
+    Entity.BUILDING: Feature.BUILDING_SHIPMENTS,
+    Entity.OCCUPANT: Feature.OCCUPANT_SHIPMENTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFeatures:
+    """Features of a telephone number or e-mail address; the contacts of one party share them: the larger."""
+
+    names: Feature
+    finds: Feature
+    clean: Feature
+
+
+_OF_CONSIGNOR: Final = ContactFeatures(
+    Feature.CONSIGNOR_CONTACT_NAMES, Feature.CONSIGNOR_CONTACT_FINDS, Feature.CONTACT_CLEAN
+)
+_OF_CONSIGNEE: Final = ContactFeatures(
+    Feature.CONSIGNEE_CONTACT_NAMES, Feature.CONSIGNEE_CONTACT_FINDS, Feature.CONTACT_CLEAN
+)
+CONTACT_FEATURES: Final[Mapping[Entity, ContactFeatures]] = {
+    Entity.CONSIGNOR_PHONE: _OF_CONSIGNOR,
+    Entity.CONSIGNOR_EMAIL: _OF_CONSIGNOR,
+    Entity.CONSIGNEE_PHONE: _OF_CONSIGNEE,
+    Entity.CONSIGNEE_EMAIL: _OF_CONSIGNEE,
+}
+
+
+class LogColumn(IntEnum):
+    """Columns of the matrix of numbers whose logarithm is a feature."""
+
+    CONSIGNOR_VALUE_RATIO = 0
+    CONSIGNOR_MASS_RATIO = auto()
+    CONSIGNEE_SPLIT_VALUE = auto()
+    ADDRESS_SPLIT_VALUE = auto()
+    PAIR_SPLIT_VALUE = auto()
+    TRADE_LANE_GROWTH = auto()
+    TRADE_LANE_FIND_RATIO = auto()
+
+
+#: The feature that each of these logarithms is. Of two for one feature the larger counts.
+LOG_FEATURES: Final[Mapping[LogColumn, Feature]] = {
+    LogColumn.CONSIGNOR_VALUE_RATIO: Feature.CONSIGNOR_VALUE_RATIO,
+    LogColumn.CONSIGNOR_MASS_RATIO: Feature.CONSIGNOR_MASS_RATIO,
+    LogColumn.CONSIGNEE_SPLIT_VALUE: Feature.DELIVERY_SPLIT_VALUE,
+    LogColumn.ADDRESS_SPLIT_VALUE: Feature.DELIVERY_SPLIT_VALUE,
+    LogColumn.PAIR_SPLIT_VALUE: Feature.PAIR_SPLIT_VALUE,
+    LogColumn.TRADE_LANE_GROWTH: Feature.TRADE_LANE_GROWTH,
+    LogColumn.TRADE_LANE_FIND_RATIO: Feature.TRADE_LANE_FIND_RATIO,
+}
+SPLIT_VALUE: Final[Mapping[Entity, LogColumn]] = {
+    Entity.CONSIGNEE: LogColumn.CONSIGNEE_SPLIT_VALUE,
+    Entity.ADDRESS: LogColumn.ADDRESS_SPLIT_VALUE,
+    Entity.PAIR: LogColumn.PAIR_SPLIT_VALUE,
+}
+#: Features that are the logarithm of one more than a number, in the order of the matrix that holds these numbers.
+LOG1P_FEATURES: Final[tuple[Feature, ...]] = (
+    *(
+        feature
+        for reads in READS.values()
+        for feature, read in reads.items()
+        if isinstance(read, LogTotal | RecentDollars)
+    ),
+    *LINK_SHIPMENTS.values(),
+)
+
+
+def _columns_of(read: Read) -> tuple[PartyColumn, ...]:
+    """Return the columns that a feature needs."""
+    match read:
+        case Total(column) | LogTotal(column):
+            return (column,)
+        case Recent(amount, window):
+            return block_columns(amount, window)
+        case RecentDollars(window):
+            return block_columns(Amount.CENTS, window)
+
+
+def _layout_of(party: Entity) -> StateLayout:
+    columns = {column for read in READS[party].values() for column in _columns_of(read)}
+    return party_layout(columns | set(_COMPUTED_FROM[party]))
+
+
+PARTY_LAYOUTS: Final = {party: _layout_of(party) for party in PARTIES}
+LINK_LAYOUTS: Final = {link: link_layout(contact=link in CONTACTS) for link in LINKS}
+#: The layouts of all kinds of entities, in the order of `Entity`.
+LAYOUTS: Final = PARTY_LAYOUTS | LINK_LAYOUTS
