@@ -51,6 +51,7 @@ cdef void _fill_amounts(
     Py_ssize_t row, Py_ssize_t first, Py_ssize_t end, ItemAmounts items, unsigned long long[:, ::1] out
 ) noexcept nogil
 
+@cython.locals(rounded=cython.double)
 cdef double _whole(double amount) noexcept nogil
 
 @cython.locals(

@@ -285,7 +285,8 @@ def _whole(amount: float) -> float:
     """Return an amount rounded to a whole number from 0 to `_MOST`; 0 where it is missing."""
     if not amount > 0.0:
         return 0.0
-    return (amount + _ROUNDING) - _ROUNDING if amount < _MOST else _MOST
+    rounded: float = (amount + _ROUNDING) - _ROUNDING if amount < _MOST else _MOST
+    return rounded
 
 
 def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -116,7 +116,7 @@ def _window_sums(layout: StateLayout, sums: list[tuple[Amount, Window]]) -> Wind
     )
 
 
-def _transfers(pairs: list[tuple[int, int]]) -> Transfers:
+def _transfers(pairs: Sequence[tuple[int, int]]) -> Transfers:
     return Transfers(_integers(source for source, _ in pairs), _integers(target for _, target in pairs))
 
 
