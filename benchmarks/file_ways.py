@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from features.manifest.fields import MANIFEST_NAMES
 from features.readers import open_table
 from features.table.table import Coded, ManifestTable
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir, load
 from models.lanes import GREEN
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 from service.memory import keep_memory_small
 
 Floats = NDArray[np.float64]

@@ -32,8 +32,8 @@ from features.reference import benign_chemicals, substances
 from features.reference.unii import unii_names
 from features.space import FeatureSpace
 from features.substances import WATCHED, Match, SubstanceIndex
-from models.calibration.calibration import combine
-from models.scoring.settings import DEFAULT_BASE_RATES
+from models.calibration import combine
+from models.scoring import DEFAULT_BASE_RATES
 from training.data.dataset import simulated
 from training.data.stream import Part, Stream, part_of, plan, replayed
 from training.data.windows import Window, Windows

@@ -33,8 +33,7 @@ def describe(names: Sequence[str] = LIBRARIES) -> str:
 
 def champion() -> str:
     """Return one line: name and size of the bundled champion, with which everything is measured."""
-    from models.bundle.bundle import load
-    from models.bundle.store import champion_dir
+    from models.bundle import champion_dir, load
 
     model = load(champion_dir())
     texts = [booster.model_to_string() for booster in model.boosters.values()]

@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from models.bundle import bundle
-from models.bundle.store import champion_dir
+from models.bundle import bundle, champion_dir
 from models.trees.predictor import Predictor, check_rows
 from models.trees.trees import read_trees
 

@@ -21,10 +21,8 @@ from benchmarks.script import Result, Size, run, say
 from benchmarks.shipments import Record, never_seen, simulated, words
 from benchmarks.stages import Answering
 from benchmarks.tables import Table, number, times
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK
+from models.bundle import champion_dir, load
+from models.scoring import RISK, RiskModel
 
 if TYPE_CHECKING:
     import lightgbm as lgb

@@ -35,8 +35,7 @@ from benchmarks.shipments import Record, never_seen, simulated, with_names
 from benchmarks.tables import Table, number, times
 from features.manifest.records import read_record
 from features.table.table import ManifestTable
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir, load
 
 #: Numbers of concurrent connections.
 CONNECTIONS: Final = (1, 8, 32)

@@ -27,10 +27,8 @@ from benchmarks.script import Result, Size, run, say
 from benchmarks.shipments import next_days, simulated
 from benchmarks.tables import Table, number, share
 from features.space import FeatureSpace
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import ScoreSettings
+from models.bundle import champion_dir, load
+from models.scoring import RiskModel, ScoreSettings
 from service.memory import long_lived_objects
 from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
@@ -60,9 +58,9 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
         "models.calibration.percentile:ReferenceScores.percentile",
     ),
     "reasons": (
-        "models.scoring.risk_model:RiskModel._explain",
-        "models.reasons.reasons:Explanations.texts",
-        "models.reasons.reasons:Explanations.to_json",
+        "models.scoring.explaining:Explainer.explain",
+        "models.reasons.explanations:Explanations.texts",
+        "models.reasons.explanations:Explanations.to_json",
     ),
     "answer": ("models.scoring.scores:Scores.answers",),
     "score columns": (

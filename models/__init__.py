@@ -1,14 +1,10 @@
-"""Numbers become a calibrated, explained risk."""
+"""Score shipments: calibrated risks, triage lanes and reasons."""
 
-from models.bundle.bundle import BundleInfo, BundleRefused
-from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
-from models.calibration.calibration import Calibrator
-from models.calibration.percentile import ReferenceScores
+from models.bundle import BundleInfo, BundleRefused, ModelStore, StoreError, champion_dir, resolve
+from models.calibration import Calibrator, ReferenceScores
 from models.lanes import Lanes
-from models.reasons.reasons import Explanation, Reason
-from models.scoring.risk_model import RiskModel
-from models.scoring.scores import Scores
-from models.scoring.settings import DEFAULT_BASE_RATES, ScoreSettings
+from models.reasons import Explanation, Reason
+from models.scoring import DEFAULT_BASE_RATES, RiskModel, Scores, ScoreSettings
 
 __all__ = [
     "DEFAULT_BASE_RATES",

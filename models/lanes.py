@@ -1,7 +1,7 @@
-"""Lanes: thresholds on the risk, and the random share that keeps labels honest.
+"""Triage lanes: thresholds on the risk, and the random share, which gives labels without selection bias.
 
-Thresholds stand on the *uncorrected* risk log-odds (see `models.calibration.calibration`): an office that changes its base rate
-keeps its lanes. They are part of the bundle and the same for one row and for a file.
+Thresholds apply to the *uncorrected* risk log-odds (see `models.calibration.calibrator`), so a change of base rate does not move
+shipments between lanes. They are part of the bundle and the same for one row and for a file.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.calibration.calibration import is_number
+from models.calibration import is_number
 
-#: Lane names by the code `Lanes.assign` gives.
+#: Lane names by the code that `Lanes.assign` returns.
 LANE_NAMES: Final = ("green", "yellow", "red")
 GREEN, YELLOW, RED = range(3)
 
-#: Shares of base-rate traffic each lane holds until a capacity is configured.
+#: Shares of base-rate traffic in each lane until a capacity is configured.
 RED_SHARE: Final = 0.005
 YELLOW_SHARE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Two thresholds on the uncorrected risk log-odds: at or above ``red`` is red, else at or above ``yellow`` is
-    yellow.
+    """Two thresholds on the uncorrected risk log-odds.
 
-    ``red_share`` and ``yellow_share`` say what share of base-rate traffic each lane was set to hold.
+    Attributes:
+        red: a shipment at or above it is red.
+        yellow: a shipment at or above it, and below ``red``, is yellow.
+        red_share, yellow_share: the share of base-rate traffic that each threshold was chosen for.
     """
 
     red: float
@@ -43,7 +45,7 @@ class Lanes:
         if not (math.isfinite(self.red) and math.isfinite(self.yellow)):
             raise ValueError("Lane thresholds must be finite log-odds.")
         if self.red < self.yellow:
-            raise ValueError(f"The red threshold {self.red!r} lies below the yellow one {self.yellow!r}.")
+            raise ValueError(f"The red threshold {self.red!r} lies below the yellow threshold {self.yellow!r}.")
         if not (self.red_share >= 0.0 and self.yellow_share >= 0.0 and self.red_share + self.yellow_share <= 1.0):
             raise ValueError("The shares of the lanes must lie in [0, 1] and add up to no more than 1.")
 
@@ -56,42 +58,44 @@ class Lanes:
         red_share: float = RED_SHARE,
         yellow_share: float = YELLOW_SHARE,
     ) -> Lanes:
-        """Thresholds by weighted quantiles of the window kept for it.
+        """Return thresholds at weighted quantiles of the calibration window's scores.
+
+        Equal scores stay in one lane: the threshold is the possible one whose share is nearest. The lane stays empty if that is
+        nearer still (a constant model).
 
         Args:
             risk_log_odds: (shipments,) uncorrected risk log-odds.
-            weight: (shipments,) how many shipments of base-rate traffic each stands for; default 1.
-
-        Equal scores stay in one lane: of the possible cuts the one nearest to the share is taken. When no cut is nearer
-        than an empty lane (a constant model), the lane stays empty.
+            weight: (shipments,) number of shipments of base-rate traffic that each stands for; default 1.
 
         Raises:
-            ValueError: no shipments, unequal lengths, or values that are not finite.
+            ValueError: there are no shipments, lengths differ, or a value is not finite.
         """
         scores = np.asarray(risk_log_odds, dtype=np.float64)
         weights = np.ones_like(scores) if weight is None else np.asarray(weight, dtype=np.float64)
         if scores.ndim != 1 or scores.size == 0 or scores.shape != weights.shape:
-            raise ValueError(f"Scores and weights of one length are needed, got {scores.shape} and {weights.shape}.")
+            raise ValueError(
+                f"Scores and weights must have one length, at least 1; got shapes {scores.shape} and {weights.shape}."
+            )
         if not (
             np.isfinite(scores).all() and np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0
         ):
             raise ValueError("Scores and weights must be finite, weights not negative and not all zero.")
         values, index = np.unique(scores, return_inverse=True)
         mass = np.bincount(index, weights=weights)
-        # at_or_above[i]: share of traffic at or above values[i]; the last entry is the empty lane.
+        # Share of traffic at or above each possible threshold. The last threshold gives an empty lane.
         at_or_above = np.concatenate([np.cumsum(mass[::-1])[::-1] / mass.sum(), [0.0]])
-        cuts = np.concatenate([values, [np.nextafter(values[-1], np.inf)]])
+        thresholds = np.concatenate([values, [np.nextafter(values[-1], np.inf)]])
 
-        def cut(share: float) -> float:
+        def threshold(share: float) -> float:
             distance = np.abs(at_or_above - share)
-            # Of equally near cuts the higher one: the smaller lane.
-            return float(cuts[len(cuts) - 1 - int(np.argmin(distance[::-1]))])
+            # Of equally near thresholds the higher one, which gives the smaller lane.
+            return float(thresholds[len(thresholds) - 1 - int(np.argmin(distance[::-1]))])
 
-        red = cut(red_share)
-        return cls(red, min(red, cut(red_share + yellow_share)), red_share, yellow_share)
+        red = threshold(red_share)
+        return cls(red, min(red, threshold(red_share + yellow_share)), red_share, yellow_share)
 
     def assign(self, risk_log_odds: ArrayLike) -> NDArray[np.int8]:
-        """Lane codes (index into `LANE_NAMES`) of uncorrected risk log-odds, any shape."""
+        """Return lane codes (index into `LANE_NAMES`) for uncorrected risk log-odds, any shape."""
         scores = np.asarray(risk_log_odds, dtype=np.float64)
         codes: NDArray[np.int8] = (scores >= self.yellow).astype(np.int8) + (scores >= self.red).astype(np.int8)
         return codes
@@ -101,35 +105,35 @@ class Lanes:
 
     @classmethod
     def from_json(cls, data: object) -> Lanes:
-        """Read what `to_json` wrote.
+        """Return the lanes that `to_json` wrote.
 
         Raises:
-            ValueError: a key is missing or unknown, or a value is no finite number, or the thresholds are out of order.
+            ValueError: a key is missing or unknown, a value is not a finite number, or the thresholds are out of order.
         """
         keys = ("red", "yellow", "red_share", "yellow_share")
         if not isinstance(data, dict) or set(data) != set(keys):
-            raise ValueError(f"Lanes have the keys {sorted(keys)}.")
+            raise ValueError(f"Lanes must have the keys {sorted(keys)}.")
         values: list[Any] = [data[key] for key in keys]
         if not all(map(is_number, values)):
-            raise ValueError(f"Lanes hold numbers, got {values!r}.")
+            raise ValueError(f"Thresholds and shares of lanes must be numbers, got {values!r}.")
         return cls(*(float(value) for value in values))
 
 
 def random_share(shipment_ids: Sequence[str], key: str | bytes, share: float) -> NDArray[np.bool_]:
-    """Whether each shipment (n,) belongs to the random share.
+    """Return whether each shipment (n,) belongs to the random share.
 
-    A keyed hash of ``shipment_id``: the same shipment is always selected or never, in any file, order and process, and
-    nobody without the key can tell which. A larger share contains the smaller one.
+    The selection is a keyed hash of ``shipment_id``. It does not depend on the file, order or process, and cannot be predicted
+    without the key. A larger share contains the smaller one.
 
     Raises:
-        ValueError: the share is not in [0, 1], or the key is empty (the selection could be computed by anyone).
+        ValueError: the share is not in [0, 1], or the key is empty, so that anyone could compute the selection.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"The random share must lie in [0, 1], got {share!r}.")
     secret = key.encode() if isinstance(key, str) else key
     if not secret:
         raise ValueError(
-            "The random share needs a key that is not empty: without one, anyone can tell who is selected."
+            "The random share needs a key that is not empty: without one, anyone can compute the selection."
         )
     if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
         secret = hashlib.blake2b(secret).digest()

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from features.compiled import slowness
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore
 from service.api import files, info, scoring, substances
 from service.api.dependencies import State
 from service.api.direct import Direct

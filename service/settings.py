@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.scoring.settings import ScoreSettings
+from models.scoring import ScoreSettings
 
 KIB = 1024
 MIB = 1024 * KIB

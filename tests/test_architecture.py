@@ -41,7 +41,7 @@ def test_what_serves_loads_nothing_that_only_training_needs(statement: str) -> N
 
 
 def test_a_loaded_model_brings_neither_scikit_learn_nor_pandas_and_leaves_both_importable() -> None:
-    load = "from models.bundle.bundle import load; from models.bundle.store import champion_dir; load(champion_dir())"
+    load = "from models.bundle import champion_dir, load; load(champion_dir())"
     assert {"lightgbm", "numpy"} <= modules_after(load)
     assert modules_after(load).isdisjoint({"sklearn", "pandas"})
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")

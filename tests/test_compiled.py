@@ -38,7 +38,7 @@ sys.path.insert(0, root)
 
 from features.texts import cache
 from models import bundle
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 
@@ -127,8 +127,7 @@ def test_uncompiled_scores_are_the_same_to_the_last_bit() -> None:
 
 
 def test_without_a_compiler_the_scores_are_the_same(tmp_path: Path) -> None:
-    from models.bundle import bundle
-    from models.bundle.store import champion_dir
+    from models.bundle import bundle, champion_dir
     from service.files.batch import score_file
     from service.files.options import ScoreOptions
     from training.worlds.own import write

@@ -11,7 +11,7 @@ import pytest
 from features.manifest.fields import FIELDS
 from features.reference import class_definitions
 from features.substances.match import KINDS
-from models.scoring.settings import DEFAULT_BASE_RATES
+from models.scoring import DEFAULT_BASE_RATES
 from service.app import create_app
 from service.files.score_columns import ALL_SCORE_COLUMNS
 from service.settings import Settings

@@ -16,9 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from models.bundle import BundleInfo, BundleRefused
+from models.bundle import BundleInfo, BundleRefused, verify
 from models.bundle.audit import MANIFEST, audit, features_digest, seal, sha256
-from models.bundle.bundle import verify
 from models.bundle.files import json_bytes
 
 #: Feature names up to version 0.4.3 and since.

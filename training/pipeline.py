@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from features.readers import ColumnMapping
 from features.substances.read.opsin import opsin
-from models.bundle.bundle import load, save
-from models.calibration.percentile import ReferenceScores
+from models.bundle import load, save
+from models.calibration import ReferenceScores
 from models.lanes import Lanes
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import DEFAULT_BASE_RATES, RISK
-from models.trees.predictor import StoredRows
+from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
+from models.trees import StoredRows
 from training.data.dataset import BadData, Dataset, from_file, simulated
 from training.data.feature_cache import FeatureCache
 from training.data.stream import Kept, Stream, Unlearned, base_rate_weights, fitted, part_of, plan, replayed, sampled

@@ -29,7 +29,7 @@ def save(bundle: Path, folder: Path) -> None:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        from models.bundle.bundle import load
+        from models.bundle import load
         from training.registry.tracking import model_signature
 
         model = load(bundle)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from features.manifest.records import read_record
 from features.table.table import Coded, ManifestTable
-from models.bundle.bundle import load
-from models.calibration.calibration import combine, probability
+from models.bundle import load
+from models.calibration import combine, probability
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.reason_codes import OwnReasonCode, ReasonCode
 from features.groups.text_cache import GroupInput, TextCache
 from features.table.table import ManifestTable
 
@@ -31,25 +32,25 @@ class Feature:
     name: str
     group: str
     meaning: str
-    reason: str
+    reason: ReasonCode | OwnReasonCode
     monotone: int = 0
 
 
 class Column(IntEnum):
     """Base of the enums that hold one group's columns.
 
-    A member is the position of a column in the group's matrix and declares its feature: reason code, meaning and, if the
-    feature is monotone, +1 or -1. Positions count from 0 in the order of declaration. The feature's name is the member's
-    name in lower case. Code that writes a column refers to its member and never to a number.
+    A member is the position of a column in the group's matrix and declares its feature: reason code (a `ReasonCode`), meaning
+    and, if the feature is monotone, +1 or -1. Positions count from 0 in the order of declaration. The feature's name is the
+    member's name in lower case. Code that writes a column refers to its member and never to a number.
 
     >>> class Size(Column):
     ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms"
-    ...     PIECES = "QUANTITY", "Number of pieces", 1
-    >>> int(Size.PIECES), Size.PIECES.reason, Size.PIECES.feature
-    (1, 'QUANTITY', 'pieces')
+    ...     PIECES = "CONSIGNMENT_SIZE", "Number of pieces", 1
+    >>> int(Size.PIECES), str(Size.PIECES.reason), Size.PIECES.feature
+    (1, 'CONSIGNMENT_SIZE', 'pieces')
     """
 
-    reason: str
+    reason: ReasonCode
     meaning: str
     monotone: int
 
@@ -57,7 +58,7 @@ class Column(IntEnum):
         position = len(cls.__members__)
         column = int.__new__(cls, position)
         column._value_ = position
-        column.reason, column.meaning, column.monotone = reason, meaning, monotone
+        column.reason, column.meaning, column.monotone = ReasonCode(reason), meaning, monotone
         return column
 
     @property

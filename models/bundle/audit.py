@@ -1,4 +1,4 @@
-"""What may be wrong with a bundle, found before anything is constructed from it."""
+"""Audit a bundle before anything is constructed from it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.bundle.files import json_bytes, parse_json
-from models.calibration.calibration import Calibrator
+from models.calibration import Calibrator
 from models.lanes import Lanes
-from models.scoring.settings import RISK, check_base_rate
+from models.scoring import RISK, check_base_rate
 
-#: Version of the bundle's form. Raise it by one whenever a bundle of the old form would be misread, or could not be
-#: read, by the new code: a file that it needs is added, dropped or renamed, a key of ``bundle.json`` changes its name, type or
-#: meaning, a calibrator or a history array is computed differently. A new list of features needs no raise, it is
-#: compared by itself. To raise it: 1. keep a small bundle of the old protocol under ``tests/models/bundles/`` and
-#: assert that it is refused by name; 2. change the writer and the reader here; 3. retrain the champion; 4. write the
-#: change into the changelog.
+#: Version of the bundle format. Raise it by one if new code could not read an old bundle, or would misread it: a required file is
+#: added, dropped or renamed; a key of ``bundle.json`` changes its name, type or meaning; a calibrator or a history array is
+#: computed differently. A new list of features does not count, because the names are compared. To raise it: 1. change the
+#: writer and the reader; 2. add a test that a bundle of the old protocol is refused with a message that names both protocols;
+#: 3. retrain or convert the champion; 4. describe the change in the changelog.
 PROTOCOL: Final = 1
 
 MANIFEST: Final = "bundle.json"
-#: The one file that a bundle may lack.
+#: The only optional file.
 CHECK: Final = "check.npz"
-#: A manifest beyond this is not one of ours; reading stops before memory is spent.
+#: No bundle needs a larger manifest. The limit protects memory.
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
 
@@ -50,11 +49,11 @@ _KEYS: Final[Mapping[str, type]] = {
 
 
 class BundleRefused(ValueError):
-    """A bundle is not what it says it is, or not for this code.
+    """A bundle is damaged or altered, or does not fit this code.
 
     Attributes:
-        folder: the folder.
-        problems: every problem found, sorted; each begins with the file it is about.
+        folder: the bundle.
+        problems: all problems, sorted; each starts with the name of the file.
     """
 
     def __init__(self, folder: Path, problems: list[str]) -> None:
@@ -65,7 +64,7 @@ class BundleRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BundleInfo:
-    """What a bundle says it is."""
+    """The identity that a bundle states."""
 
     folder: Path
     name: str
@@ -77,7 +76,7 @@ class BundleInfo:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """A bundle whose files are all there and unaltered: its manifest, and the bytes of every other file by name."""
+    """A complete and unaltered bundle: its manifest, and the bytes of every other file by name."""
 
     info: BundleInfo
     manifest: dict[str, Any]
@@ -85,22 +84,22 @@ class Audited:
 
 
 def features_digest(names: Sequence[str]) -> str:
-    """SHA-256 of ordered feature names, one a line."""
+    """Return the SHA-256 of ordered feature names, one per line."""
     return sha256("".join(f"{name}\n" for name in names).encode())
 
 
 def booster_file(head: str) -> str:
-    """Name of a head's booster in a bundle."""
+    """Return the file name of a head's booster."""
     return f"booster_{head}.txt"
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 in 64 small hexadecimal digits."""
+    """Return the SHA-256 in 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest's one spelling, without its own seal."""
+    """Return the SHA-256 of a manifest's canonical JSON, without its own seal."""
     return sha256(json_bytes({key: value for key, value in manifest.items() if key != "seal"}))
 
 
@@ -108,7 +107,7 @@ def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo
     """Read and check ``bundle.json`` alone.
 
     Raises:
-        BundleRefused: it is missing, altered, of another protocol, or has not the expected (beginning of a) digest.
+        BundleRefused: it is missing or altered, has another protocol, or its digest does not start with the expected one.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
@@ -123,18 +122,21 @@ def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo
     except (OSError, ValueError) as error:
         raise BundleRefused(folder, [f"{MANIFEST}: cannot be read: {error}"]) from None
     if not isinstance(manifest, dict):
-        raise BundleRefused(folder, [f"{MANIFEST}: an object is needed"])
-    # Before anything else: another protocol may have other keys, and its own kind of seal.
+        raise BundleRefused(folder, [f"{MANIFEST}: it must be an object"])
+    # Checked first, because another protocol may have other keys and another seal.
     protocol = manifest.get("protocol")
     if isinstance(protocol, bool) or protocol != PROTOCOL:
         raise BundleRefused(
             folder,
-            [f"{MANIFEST}: protocol {protocol!r}, but this code reads protocol {PROTOCOL}; retrain or pull anew"],
+            [
+                f"{MANIFEST}: protocol {protocol!r}, but this code reads protocol {PROTOCOL}; "
+                "retrain, or install a bundle of this protocol"
+            ],
         )
     problems = [f"{MANIFEST}: missing key {key!r}" for key in _KEYS if key not in manifest]
     problems += [f"{MANIFEST}: unknown key {key!r}" for key in manifest if key not in _KEYS]
     problems += [
-        f"{MANIFEST}: {key!r} is of another type"
+        f"{MANIFEST}: {key!r} must be of type {kind.__name__}"
         for key, kind in _KEYS.items()
         if not isinstance(manifest.get(key, kind()), kind)
     ]
@@ -164,20 +166,22 @@ def _identity_problems(manifest: dict[str, Any]) -> list[str]:
     try:
         dt.datetime.fromisoformat(manifest["created_at"])
     except ValueError:
-        problems.append(f"{MANIFEST}: created_at {manifest['created_at']!r} is no ISO 8601 time")
+        problems.append(f"{MANIFEST}: created_at {manifest['created_at']!r} is not an ISO 8601 time")
     heads = manifest["heads"]
     if not heads or not all(isinstance(head, str) and _HEAD.fullmatch(head) for head in heads):
-        problems.append(f"{MANIFEST}: heads {heads!r}; one or more names of small letters, digits and '_' are needed")
+        problems.append(
+            f"{MANIFEST}: heads {heads!r}; one or more names of lower-case letters, digits and '_' are required"
+        )
     elif len(set(heads)) < len(heads) or (RISK in heads and len(heads) > 1):
-        problems.append(f"{MANIFEST}: heads {heads!r}; names must differ, and {RISK!r} stands alone")
+        problems.append(f"{MANIFEST}: heads {heads!r}; names must differ, and {RISK!r} must be the only one")
     return problems
 
 
 def audit(folder: Path, expected_digest: str | None) -> Audited:
-    """Read every file once and check all that can be checked without constructing anything.
+    """Read every file once and run all checks that construct nothing.
 
     Raises:
-        BundleRefused: with every problem found.
+        BundleRefused: with all problems.
     """
     info, manifest = read_manifest(folder, expected_digest)
     listed: dict[str, Any] = manifest["files"]
@@ -196,7 +200,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
         if not (
             isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
         ):
-            problems.append(f"{name}: {MANIFEST} gives no size and sum of it")
+            problems.append(f"{name}: {MANIFEST} gives no size and SHA-256 of it")
             continue
         data, problem = _read(folder / name, entry["size"])
         if problem is None and sha256(data) != entry["sha256"]:
@@ -208,9 +212,9 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
     problems += _number_problems(manifest, info.heads)
     names = manifest["features"].get("names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        problems.append(f"{MANIFEST}: features need a list of names")
+        problems.append(f"{MANIFEST}: features must have a list of names")
     elif manifest["features"] != {"names": names, "sha256": features_digest(names)}:
-        problems.append(f"{MANIFEST}: the digest of the feature names does not belong to them")
+        problems.append(f"{MANIFEST}: the digest of the feature names does not match the names")
     else:
         for head in info.heads:
             if booster_file(head) in files:
@@ -221,14 +225,14 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
 
 
 def _read(path: Path, size: int) -> tuple[bytes, str | None]:
-    """The file's bytes, or what is wrong with it."""
+    """Return the file's bytes, or a problem."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return b"", "not a plain file"
     if not path.exists():
         return b"", "missing"
-    found = path.stat().st_size
-    if found != size or size > MAX_FILE_BYTES:
-        return b"", f"{found} bytes, {MANIFEST} says {size}" + (" (truncated)" if found < size else "")
+    actual = path.stat().st_size
+    if actual != size or size > MAX_FILE_BYTES:
+        return b"", f"{actual} bytes, {MANIFEST} says {size}" + (" (truncated)" if actual < size else "")
     try:
         return path.read_bytes(), None
     except OSError as error:
@@ -239,13 +243,13 @@ def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[s
     problems = []
     for key, wanted in (("prevalence", {*heads, RISK}), ("base_rates", set(heads)), ("calibrators", {*heads, RISK})):
         if set(manifest[key]) != wanted:
-            problems.append(f"{MANIFEST}: {key} are needed for {sorted(wanted)}, there are {sorted(manifest[key])}")
+            problems.append(f"{MANIFEST}: {key} must be given for {sorted(wanted)}, not for {sorted(manifest[key])}")
     for key in ("prevalence", "base_rates"):
         for head, rate in manifest[key].items():
             try:
                 check_base_rate(head, rate)
             except ValueError:
-                problems.append(f"{MANIFEST}: {key} of {head} is {rate!r}; a share between 0 and 1 is needed")
+                problems.append(f"{MANIFEST}: {key} of {head} is {rate!r}; it must be a share between 0 and 1")
     for head, data in manifest["calibrators"].items():
         try:
             Calibrator.from_json(data)
@@ -259,11 +263,11 @@ def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[s
 
 
 def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
-    """What a booster's text says against it, before LightGBM is given any of it."""
+    """Return the problems of a booster's text, before LightGBM parses any of it."""
     try:
         lines = data.decode("utf-8").splitlines()
     except UnicodeDecodeError:
-        return [f"{file}: not text"]
+        return [f"{file}: not UTF-8 text"]
     header: dict[str, str] = {}
     for line in lines:
         if line.startswith("Tree="):
@@ -272,7 +276,7 @@ def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
         header.setdefault(key, value)
     problems = []
     if lines[:1] != ["tree"] or header.get("num_class") != "1" or header.get("num_tree_per_iteration") != "1":
-        problems.append(f"{file}: no LightGBM model of one class")
+        problems.append(f"{file}: not a LightGBM model of one class")
     if header.get("max_feature_idx") != str(len(names) - 1):
         problems.append(f"{file}: its last feature has index {header.get('max_feature_idx')}, not {len(names) - 1}")
     if header.get("feature_names", "").split(" ") != names:
@@ -281,6 +285,6 @@ def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
         if line.startswith(("leaf_value=", "threshold=", "internal_value=")) and re.search(
             r"nan|inf", line, re.IGNORECASE
         ):
-            problems.append(f"{file}: {line.partition('=')[0]} holds a number that is not finite")
+            problems.append(f"{file}: {line.partition('=')[0]} contains a number that is not finite")
             break
     return problems

@@ -1,4 +1,4 @@
-"""A model as a folder of text and arrays: saved the same to the byte, loaded only when nothing is wrong with it.
+"""Save a model as a bundle, a folder of text and arrays, and load it after an audit.
 
 Files of a bundle::
 
@@ -11,10 +11,10 @@ Files of a bundle::
     history.npz           the history that scoring starts from
     card.json CARD.md     the model card
     check.npz             up to 256 feature rows with LightGBM's raw log-odds, which loading must reproduce to the last
-                          bit; optional, bundles written before it was introduced lack it
+                          bit; optional, because older bundles lack it
 
-Nothing in it can be executed. Loading reads each file once, audits the bytes, and only then constructs anything from
-those same bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which through the sums covers every byte.
+Nothing in a bundle can be executed. Loading reads each file once, audits the bytes, and only then constructs objects from those
+same bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which contains the SHA-256 of every other file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from features.groups.history.history import History
+from features.space import FeatureSpace
 from models.bundle.audit import (
     CHECK,
     MANIFEST,
@@ -42,14 +44,13 @@ from models.bundle.audit import (
 )
 from models.bundle.card import card_markdown
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
-from models.calibration.calibration import Calibrator
-from models.calibration.percentile import ReferenceScores
+from models.calibration import Calibrator, ReferenceScores
 from models.lanes import Lanes
-from models.scoring.risk_model import RiskModel
-from models.trees.lightgbm_import import lightgbm
-from models.trees.predictor import StoredRows
+from models.scoring import RiskModel
+from models.trees import StoredRows, lightgbm
 
 if TYPE_CHECKING:
+    # `lightgbm` imports the package when a model is loaded.
     from lightgbm import Booster
 
 T = TypeVar("T")
@@ -60,15 +61,15 @@ __all__ = ["PROTOCOL", "BundleInfo", "BundleRefused", "describe", "load", "save"
 def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     """Write a model as a bundle and return its digest. Equal models give equal bytes.
 
-    The folder appears whole or not at all: it is written beside its place, verified, and moved there.
+    The bundle is written to a folder beside the target, verified, and moved to the target in one step.
 
     Raises:
-        FileExistsError: the folder exists and is not empty, and ``replace`` is not set.
-        ValueError: the model holds a number that is not finite, or a name that no bundle may have.
+        FileExistsError: the folder exists, is not empty, and ``replace`` is not set.
+        ValueError: the model contains a number that is not finite, or a name that bundles do not allow.
     """
     target = Path(folder)
     if not replace and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(f"{target} exists and is not empty; give a new folder for the bundle.")
+        raise FileExistsError(f"{target} exists and is not empty; choose a new folder for the bundle.")
     files = _content(model)
     manifest: dict[str, Any] = {
         "protocol": PROTOCOL,
@@ -86,7 +87,7 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     manifest["seal"] = seal(manifest)
     files[MANIFEST] = json_bytes(manifest)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # No dot in front: were it left behind by a power cut, it should be seen.
+    # The folder is not hidden, because a power cut may leave it behind.
     written = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=target.parent))
     try:
         for name, data in files.items():
@@ -110,19 +111,19 @@ def load(folder: str | Path, *, expected_digest: str | None = None, kernels: boo
     """Load a bundle.
 
     Args:
-        expected_digest: the digest it must have, or the beginning of it.
-        kernels: see `models.scoring.risk_model.RiskModel`.
+        expected_digest: the digest that the bundle must have, or its first characters.
+        kernels: see `RiskModel`.
 
     Raises:
-        BundleRefused: anything is missing, extra, altered, truncated, not finite, of another protocol or of other
-        features.
+        BundleRefused: something is missing, unexpected, altered, truncated or not finite, or the protocol or the features are not
+            those of this code.
     """
     audited = audit(Path(folder), expected_digest)
     return _construct(audited, kernels=kernels)
 
 
 def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleInfo:
-    """Do all that `load` does and keep only what the bundle is.
+    """Check a bundle as `load` does, and return its identity.
 
     Raises:
         BundleRefused: `load` would refuse it.
@@ -133,15 +134,16 @@ def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleI
 
 
 def describe(folder: str | Path) -> BundleInfo:
-    """What a bundle says it is, from a sealed ``bundle.json`` alone; its other files are not looked at.
+    """Return a bundle's identity from its sealed ``bundle.json``. The other files are not read.
 
     Raises:
-        BundleRefused: ``bundle.json`` is missing, altered, or of another protocol.
+        BundleRefused: ``bundle.json`` is missing or altered, or has another protocol.
     """
     return read_manifest(Path(folder), None)[0]
 
 
 def _content(model: RiskModel) -> dict[str, bytes]:
+    """Return the bytes of all files but ``bundle.json``."""
     space, space_arrays = model.space.to_state()
     files = {
         booster_file(head): model.boosters[head].model_to_string(num_iteration=-1).encode() for head in model.heads
@@ -153,23 +155,20 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     files["card.json"] = json_bytes(model.card, sort_keys=False)
     if model.check is not None:
         files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
-    # From the card as a reader of card.json sees it, so that number types cannot differ.
+    # From the parsed card.json, so that CARD.md shows the same number types.
     files["CARD.md"] = card_markdown(model.name, model.version, parse_json(files["card.json"])).encode()
     return files
 
 
 def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
-    """The model, from audited bytes only."""
-    from features.groups.history.history import History
-    from features.space import FeatureSpace
-
+    """Return the model, from audited bytes only."""
     library = lightgbm()
     info, manifest, files = audited.info, audited.manifest, audited.files
 
-    def attempt(name: str, build: Callable[..., T], *given: object) -> T:
-        # State that passed its sums but does not fit this code fails in the constructors, each in its own way.
+    def attempt(name: str, build: Callable[..., T], *arguments: object) -> T:
+        # A file may have the right digest and still not fit this code. Then constructors raise errors of several types.
         try:
-            return build(*given)
+            return build(*arguments)
         except BundleRefused:
             raise
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, library.basic.LightGBMError) as error:
@@ -180,9 +179,9 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
 
     arrays = {name: attempt(name, parse_npz, files[name]) for name in files if name.endswith(".npz")}
     documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}
-    # Before the state: a space of other features would fail on it, and say less clearly why.
-    bare = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
-    problems = _feature_problems(list(bare.names), manifest["features"]["names"])
+    # Compared before the fitted state is read, because that fails with less clear messages if the features differ.
+    unfitted = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
+    problems = _feature_problems(list(unfitted.names), manifest["features"]["names"])
     if problems:
         raise BundleRefused(info.folder, problems)
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
@@ -213,7 +212,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    """A JSON document that is an object."""
+    """Return a JSON document that is an object."""
     document = parse_json(data)
     if isinstance(document, dict):
         return document
@@ -221,7 +220,7 @@ def _object(data: bytes) -> dict[str, Any]:
 
 
 def _feature_problems(code: list[str], bundle: list[str]) -> list[str]:
-    """How the bundle's ordered feature names differ from the code's."""
+    """Return how the bundle's ordered feature names differ from the code's."""
     missing, unexpected = sorted(set(code) - set(bundle)), sorted(set(bundle) - set(code))
     problems = []
     if missing:
@@ -229,7 +228,7 @@ def _feature_problems(code: list[str], bundle: list[str]) -> list[str]:
     if unexpected:
         problems.append(f"{MANIFEST}: features the bundle has and this code lacks: {', '.join(unexpected)}")
     if not problems and code != bundle:
-        # Equal sets in two orders; a name that repeats would make the lengths differ.
+        # The sets are equal, so the orders differ, or a name repeats and the lengths differ.
         pairs = zip(code, bundle, strict=False)
         first = next((i for i, (ours, theirs) in enumerate(pairs) if ours != theirs), min(len(code), len(bundle)))
         problems.append(f"{MANIFEST}: features in another order than the code's, from position {first} on")

@@ -1,22 +1,24 @@
-"""The model card as text a person reads; the facts are those of ``card.json``."""
+"""The model card in Markdown, with the facts of ``card.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-#: Keys that the sections of a card put into sentences and tables.
-_TOLD: Final = ("sections", "description", "limits", "metrics")
+#: Keys whose content the sections of a card already present.
+_IN_SECTIONS: Final = ("sections", "description", "limits", "metrics")
 
 
 def card_markdown(name: str, version: str, card: Mapping[str, Any]) -> str:
-    """Markdown of a card: its ``sections`` as they are, then a section per further top-level key, nested objects as
-    lists, lists of equal objects as tables. What the sections tell already is not repeated.
+    """Return the Markdown of a card.
+
+    First come its ``sections``, then a section per further top-level key. Nested objects become lists, and lists of objects with
+    equal keys become tables.
     """
     lines = [f"# {name} {version}", ""]
     sections = card.get("sections")
     if isinstance(sections, list) and sections:
-        card = {key: value for key, value in card.items() if key not in _TOLD}
+        card = {key: value for key, value in card.items() if key not in _IN_SECTIONS}
         for section in sections:
             lines += [f"## {_cell(section['heading'])}", "", *_section(section)]
     plain = {key: value for key, value in card.items() if not _nested(value)}
@@ -58,7 +60,7 @@ def _cell(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, Mapping | list | tuple):
         return ", ".join(_cell(part) for part in (value.values() if isinstance(value, Mapping) else value)) or "none"
-    # A bar or a line break inside a cell would break the table, and what looks like a tag may be read as one.
+    # A bar or a line break would break the table, and `<` could start an HTML tag.
     return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a bundle's files: the same model always gives the same bytes, and reading never runs anything."""
+"""Write and read the files of a bundle. Equal models give equal bytes, and reading executes nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: The earliest time a zip archive can state; a real one would make equal arrays differ in bytes.
+#: The earliest time that a zip archive can state. A real time would make archives of equal arrays differ.
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def json_bytes(data: Any, *, sort_keys: bool = True) -> bytes:
-    """The one spelling of a JSON document: sorted keys (unless their order is meant), two spaces, ASCII.
+    """Return canonical JSON: ASCII, indented by two spaces, with sorted keys unless their order has a meaning.
 
     Raises:
         ValueError: a number is not finite.
@@ -28,10 +28,10 @@ def json_bytes(data: Any, *, sort_keys: bool = True) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """A JSON document from a file; numbers must be finite and keys must not repeat.
+    """Return a JSON document. Numbers must be finite and keys must not repeat.
 
     Raises:
-        ValueError: it is no such document.
+        ValueError: it is not such a document.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,17 +54,17 @@ def parse_json(data: bytes) -> Any:
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays as an ``.npz`` archive, in order of their names, without times.
+    """Return arrays as an ``.npz`` archive, ordered by name, without times.
 
     Raises:
-        ValueError: an array holds objects.
+        ValueError: an array contains objects.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f"{name}.npy", _NO_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Otherwise these two would tell the system and the umask it was written on.
+            # Otherwise both would depend on the operating system and the umask.
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
@@ -73,10 +73,10 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def parse_npz(data: bytes) -> dict[str, NDArray[Any]]:
-    """Arrays of an ``.npz`` archive.
+    """Return the arrays of an ``.npz`` archive.
 
     Raises:
-        ValueError: it is no such archive, or an array holds objects or infinities.
+        ValueError: it is not such an archive, or an array contains objects or infinities.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
@@ -84,14 +84,14 @@ def parse_npz(data: bytes) -> dict[str, NDArray[Any]]:
     except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"it cannot be read as arrays: {error}") from None
     for name, array in sorted(arrays.items()):
-        # NaN stands for a statistic that was never observed; an infinity is always a mistake.
+        # NaN means that a statistic was never observed. An infinity is always an error.
         if array.dtype.kind == "f" and np.isinf(array).any():
-            raise ValueError(f"the array {name!r} holds infinite numbers")
+            raise ValueError(f"the array {name!r} contains infinite numbers")
     return arrays
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
+    """Write a file and flush it to disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -99,7 +99,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk."""
+    """Flush a folder's directory entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

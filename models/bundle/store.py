@@ -1,13 +1,13 @@
-"""Where bundles live on a machine: one folder per version, and a pointer that is switched in one step.
+"""The model store of a machine: one folder per version, and a pointer to the current one.
 
 ::
 
     <root>/versions/<version>-<digest12>/   installed bundles; never changed once there
-    <root>/current                          the pointer: a version's folder name; below it those it pointed to before
-    <root>/.lock                            held while something is installed or rolled back
+    <root>/current                          the pointer: the current version's folder name, then earlier ones, one per line
+    <root>/.lock                            held during an installation or a rollback
 
-Pointer and past are one file, so that one `os.replace` switches both: whoever reads sees the old or the new, never
-half. Without a pointer, the champion bundled with the code is in use.
+The pointer and the earlier versions are one file, so that one `os.replace` switches both atomically. Without a pointer, the
+champion that comes with the code is in use.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from typing import Final
 
 from models.bundle.bundle import BundleInfo, BundleRefused, load, verify
 from models.bundle.files import sync_folder, write_durably
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 
-#: How far back the pointer remembers.
+#: Number of versions that the pointer file keeps.
 MAX_PAST: Final = 100
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}-(?P<digest>[0-9a-f]{12})")
 
 
 class StoreError(RuntimeError):
-    """The store cannot do what was asked; nothing was changed."""
+    """An operation on the store failed and changed nothing."""
 
 
 def champion_dir() -> Path:
-    """The champion that comes with the code and works on first start."""
+    """Return the folder of the champion, the bundle that comes with the code."""
     return Path(__file__).resolve().parents[1] / "champion"
 
 
 def resolve(root: str | Path) -> Path:
-    """The bundle folder to serve: what the store's pointer names, else the bundled champion.
+    """Return the bundle folder to serve: the store's current version, or the champion if there is none.
 
     Raises:
         StoreError: the pointer is unreadable.
@@ -50,9 +50,9 @@ def resolve(root: str | Path) -> Path:
 
 
 class ModelStore:
-    """A store under ``root``; the folder is made when something is first installed. Reading takes no lock.
+    """A store under ``root``. The first installation creates the folder. Reading takes no lock.
 
-    Its models use compiled kernels unless ``kernels`` is False, see `models.scoring.risk_model.RiskModel`.
+    Loaded models use compiled kernels unless ``kernels`` is False, see `RiskModel`.
     """
 
     def __init__(self, root: str | Path, *, kernels: bool = True) -> None:
@@ -62,7 +62,7 @@ class ModelStore:
         self._pointer = self.root / "current"
 
     def current(self) -> Path | None:
-        """The folder the pointer names (it may be gone: loading then refuses), or None without a pointer.
+        """Return the current version's folder, which may be missing, or None without a pointer.
 
         Raises:
             StoreError: the pointer is unreadable.
@@ -71,11 +71,10 @@ class ModelStore:
         return self._versions / names[0] if names else None
 
     def load(self) -> RiskModel:
-        """The model to serve: the current version, whose digest must be the one it was installed with, else the
-        champion.
+        """Return the model to serve: the current version, or the champion if there is none.
 
         Raises:
-            BundleRefused: the bundle is not what it says.
+            BundleRefused: the bundle is damaged, or its digest differs from that at installation.
             StoreError: the pointer is unreadable.
         """
         folder = self.current()
@@ -84,20 +83,19 @@ class ModelStore:
         return load(folder, expected_digest=_digest_of(folder.name), kernels=self._kernels)
 
     def versions(self) -> list[Path]:
-        """Folders of all installed versions, by name."""
+        """Return the folders of all installed versions, sorted by name."""
         if not self._versions.is_dir():
             return []
         return sorted(path for path in self._versions.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name))
 
     def install(self, folder: str | Path) -> Path:
-        """Copy a bundle into the store and point to it; returns where it is now. Installing the current one changes
-        nothing.
+        """Copy a bundle into the store, point to the copy and return its folder. Installing the current version changes nothing.
 
-        The source and the copy are verified before the pointer moves; on any failure the old version stays in use.
+        The source and the copy are verified before the pointer changes. After any failure the old version stays in use.
 
         Raises:
-            BundleRefused: the source, or the copy of it, is not a sound bundle.
-            OSError: the disk refuses.
+            BundleRefused: the source or the copy is not a sound bundle.
+            OSError: the copy could not be written.
         """
         source = Path(folder)
         info = verify(source)
@@ -114,15 +112,14 @@ class ModelStore:
         return target
 
     def rollback(self) -> Path:
-        """Point to what was in use before; returns it. Before the first installed version that was the bundled
-        champion.
+        """Point to the previous version and return its folder. Before the first installed version, that is the champion.
 
         Raises:
-            StoreError: there is nothing to go back to.
-            BundleRefused: what was in use before is no longer sound.
+            StoreError: there is no previous version.
+            BundleRefused: the previous version is no longer sound.
         """
         if not self._pointer.exists():
-            raise StoreError(f"Nothing to roll back: no version was ever put in place under {self.root}.")
+            raise StoreError(f"Nothing to roll back: no version was ever installed under {self.root}.")
         with self._locked():
             names = self._pointed()
             if not names:
@@ -137,7 +134,7 @@ class ModelStore:
             return previous
 
     def _pointed(self) -> list[str]:
-        """Names in the pointer file, the current one first."""
+        """Return the folder names in the pointer file, the current one first."""
         try:
             text = self._pointer.read_text(encoding="ascii")
         except FileNotFoundError:
@@ -145,11 +142,10 @@ class ModelStore:
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"The pointer {self._pointer} cannot be read: {error}") from None
         names = text.split("\n")
-        # The final newline tells a whole pointer from a torn one. A name is a plain folder name: it cannot leave the
-        # store.
+        # A complete pointer file ends with a newline. A plain folder name cannot lead out of the store.
         if names.pop() != "" or not all(_FOLDER.fullmatch(name) for name in names):
             raise StoreError(
-                f"The pointer {self._pointer} is damaged: one folder name of versions/ per line is needed."
+                f"The pointer {self._pointer} is damaged: it must have one folder name of versions/ per line."
             )
         return names
 
@@ -164,12 +160,12 @@ class ModelStore:
         try:
             for path in sorted(source.iterdir()):
                 write_durably(copy / path.name, path.read_bytes())
-            # The service may run as another user than the one who promotes.
+            # The service may run as another user than the one who installs.
             copy.chmod(0o755)
             verify(copy, expected_digest=info.digest)
             sync_folder(copy)
             if target.exists():
-                # It was installed before and is damaged now; the sound copy takes its place.
+                # The installed version is damaged, so the sound copy replaces it.
                 os.replace(target, Path(tempfile.mkdtemp(prefix=".retired-", dir=self.root)) / target.name)
             os.replace(copy, target)
             sync_folder(self._versions)
@@ -177,14 +173,14 @@ class ModelStore:
             shutil.rmtree(copy, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what an interrupted installation left; only under the lock, so it is nobody's."""
+        """Remove the files of interrupted installations. Under the lock, no running installation owns them."""
         for pattern in (".incoming-*", ".retired-*"):
-            for left in self.root.glob(pattern):
-                shutil.rmtree(left, ignore_errors=True)
+            for folder in self.root.glob(pattern):
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        # The kernel releases the lock when its holder ends, however it ends: there is no stale lock to clear.
+        # The kernel releases the lock when the process ends, so no lock becomes stale.
         with (self.root / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -193,7 +189,7 @@ class ModelStore:
 def _digest_of(name: str) -> str:
     match = _FOLDER.fullmatch(name)
     if match is None:
-        raise StoreError(f"{name!r} is no folder name of an installed version.")
+        raise StoreError(f"{name!r} is not a folder name of an installed version.")
     return match["digest"]
 
 

@@ -1,1 +1,17 @@
-"""Calibration of raw log-odds, base rates and percentiles."""
+"""Calibration: raw log-odds become probabilities, one risk and a percentile."""
+
+from models.calibration.calibrator import Calibrator, CalibratorKind, Calibrators, is_number
+from models.calibration.log_odds import combine, logit, probability, shift
+from models.calibration.percentile import ReferenceScores
+
+__all__ = [
+    "Calibrator",
+    "CalibratorKind",
+    "Calibrators",
+    "ReferenceScores",
+    "combine",
+    "is_number",
+    "logit",
+    "probability",
+    "shift",
+]

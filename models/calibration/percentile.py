@@ -1,4 +1,4 @@
-"""Where a score stands among reference traffic."""
+"""Percentiles of scores among reference traffic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
-#: Reference points kept: half spread evenly over traffic, half ever denser towards the top, where percentiles are read.
+#: Reference points: some spread evenly over traffic, the others denser towards the top, where percentiles are read.
 EVEN_POINTS: Final = 1000
 TOP_POINTS: Final = 3000
-#: The finest upper tail that points are placed for: one in ten million.
+#: The smallest upper tail with points of its own: one in ten million.
 FINEST_TAIL: Final = 1e-7
 
 
@@ -31,7 +31,7 @@ class ReferenceScores:
 
     def __post_init__(self) -> None:
         if self.log_odds.ndim != 1 or self.log_odds.shape != self.below.shape or self.log_odds.size == 0:
-            raise ValueError("Reference scores need two arrays of one length, at least 1.")
+            raise ValueError("Reference scores must be two arrays of one length, at least 1.")
         if not (np.isfinite(self.log_odds).all() and np.isfinite(self.below).all()):
             raise ValueError("Reference scores must be finite.")
         if (np.diff(self.log_odds) <= 0.0).any() or (np.diff(self.below) < 0.0).any():
@@ -41,16 +41,21 @@ class ReferenceScores:
 
     @classmethod
     def from_scores(cls, risk_log_odds: ArrayLike, weight: ArrayLike | None = None) -> ReferenceScores:
-        """From shipments' uncorrected risk log-odds (n,) and how many shipments of base-rate traffic each stands for
-        (n,).
+        """Return the quantiles of shipments' scores.
+
+        Args:
+            risk_log_odds: (n,) uncorrected risk log-odds.
+            weight: (n,) number of shipments of base-rate traffic that each stands for; default 1.
 
         Raises:
-            ValueError: no shipments, unequal lengths, or values that are not finite.
+            ValueError: there are no shipments, lengths differ, or a value is not finite.
         """
         scores = np.asarray(risk_log_odds, dtype=np.float64)
         weights = np.ones_like(scores) if weight is None else np.asarray(weight, dtype=np.float64)
         if scores.ndim != 1 or scores.size == 0 or scores.shape != weights.shape:
-            raise ValueError(f"Scores and weights of one length are needed, got {scores.shape} and {weights.shape}.")
+            raise ValueError(
+                f"Scores and weights must have one length, at least 1; got shapes {scores.shape} and {weights.shape}."
+            )
         if not (
             np.isfinite(scores).all() and np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0
         ):
@@ -64,11 +69,16 @@ class ReferenceScores:
             wanted = np.concatenate(
                 [np.linspace(0.0, 1.0, EVEN_POINTS), 1.0 - np.geomspace(FINEST_TAIL, 1.0, TOP_POINTS)]
             )
-            kept = np.unique(np.clip(np.searchsorted(below, wanted), 0, len(values) - 1))
-            values, below = values[kept], below[kept]
+            points = np.unique(np.clip(np.searchsorted(below, wanted), 0, len(values) - 1))
+            values, below = values[points], below[points]
         return cls(np.ascontiguousarray(values), np.ascontiguousarray(np.clip(below, 0.0, np.nextafter(1.0, 0.0))))
 
     def percentile(self, risk_log_odds: ArrayLike) -> FloatArray:
-        """Share of reference traffic, 0 to 1, that scores lower than each uncorrected risk log-odds."""
+        """Return the share of reference traffic, 0 to 1, that scores lower than each uncorrected risk log-odds."""
         x = np.asarray(risk_log_odds, dtype=np.float64)
-        return np.asarray(np.interp(x, self.log_odds, self.below, left=0.0, right=1.0), dtype=np.float64)
+        interpolated = np.interp(x, self.log_odds, self.below, left=0.0, right=1.0)
+        # Just below a reference point, interpolation may round to more than the share at that point. Without this bound the
+        # percentile could fall as the score rises.
+        next_point = self.log_odds.searchsorted(x, side="right")
+        bounded: FloatArray = np.minimum(interpolated, np.append(self.below, 1.0)[next_point])
+        return bounded

@@ -1,1 +1,16 @@
-"""Reasons: contributions grouped by code and put into words."""
+"""Reasons: the contributions of features, grouped by code and put into words."""
+
+from models.reasons.by_reason import FeaturesByReason
+from models.reasons.explanations import Explanation, Explanations, Reason
+from models.reasons.items import ScoredTable, day_of
+from models.reasons.substance_texts import substance_json
+
+__all__ = [
+    "Explanation",
+    "Explanations",
+    "FeaturesByReason",
+    "Reason",
+    "ScoredTable",
+    "day_of",
+    "substance_json",
+]

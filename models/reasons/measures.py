@@ -1,7 +1,7 @@
-"""A feature's value in plain words.
+"""Feature values in words.
 
-A feature's `meaning` is a sentence for a person, yet some values are stored as a model likes them: logarithms, shares, codes,
-distances in spreads. Here they are turned back into what an officer would write.
+Features store logarithms, shares, codes and distances in spreads. These functions convert such values back to the numbers and
+words that an officer would write. The wording follows from how the feature's `meaning` is phrased.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from features.groups.base import Feature
+from features.groups.base import Feature
 
-#: Features whose value is the number of a code: what is declared says more than the number.
+#: Features whose value is the number of a code. The declared facts say more than the number.
 CODED: Final = frozenset({"channel", "filing_type", "transport_mode", "hs_chapter", "hs_digits"})
 
-#: Texts that are kept of each feature.
-_REMEMBERED: Final = 32
+#: Texts that are cached per feature.
+_MAX_CACHED: Final = 32
 
 _CONTACTS: Final = ("none", "telephone or e-mail", "telephone and e-mail")
 _NAMED: Final = ("not named", "mentioned", "declared")
@@ -26,19 +25,19 @@ _ROUND: Final = ("no", "a whole number", "whole tens", "whole hundreds")
 
 
 def number_text(value: float) -> str:
-    """A number as an officer would write it: whole numbers with thousands, small ones with three significant digits."""
+    """Return a number with thousands separators if it is whole or large, otherwise with three significant digits."""
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:
-    """A share from 0 to 1 in percent; never a rounded 0 or 100 % where it is neither."""
+    """Return a share from 0 to 1 in percent. Only exact shares of 0 and 1 become 0 % and 100 %."""
     if 0.0 < share < 0.0001:
         return "under 0.01 %"
     if 0.9999 < share < 1.0:
         return "over 99.99 %"
-    # The sum, for a share of minus zero.
+    # Adding zero turns minus zero into zero.
     return f"{100.0 * share + 0.0:.3g} %"
 
 
@@ -52,8 +51,8 @@ def _spreads(value: float) -> str:
     return f"{abs(value):.1f} times the usual spread {'above' if value > 0 else 'below'}"
 
 
-#: Wordings of features that a rule for their meaning would not make plain: the label, and the value in words.
-_OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
+#: Features whose meaning does not give plain words by a rule: the label, and the value in words.
+_BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
     {
         "consignor_contact": ("Contacts given for the consignor", _word(_CONTACTS)),
         "consignee_contact": ("Contacts given for the consignee", _word(_CONTACTS)),
@@ -62,7 +61,7 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType
         "value_round": ("Declared value is round", _word(_ROUND)),
         "description_stop_word": (
             "Description is a term that customs reject as vague",
-            lambda value: "yes" if value >= 1.0 else "it holds one" if value > 0.0 else "no",
+            lambda value: "yes" if value >= 1.0 else "it contains one" if value > 0.0 else "no",
         ),
         "hs_text_contradiction": (
             "Probability of the declared HS chapter, given these words",
@@ -78,35 +77,35 @@ _OWN: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType
 )
 
 
-class Measure(dict[float, str]):
-    """What a feature measured, as it stands behind what is declared: value -> text; NaN is missing.
+class MeasuredText(dict[float, str]):
+    """The values of one feature in words, to stand after the declared facts: value -> text; NaN is missing.
 
-    Counts, and what is or is not, repeat from item to item: three texts of four are at hand.
+    Counts and yes or no repeat from item to item, so three texts of four come from this cache.
     """
 
     def __init__(self, feature: Feature) -> None:
         super().__init__()
-        own = _OWN.get(feature.name)
-        label, self._words = _by_meaning(feature.meaning.rstrip(".")) if own is None else own
+        by_name = _BY_NAME.get(feature.name)
+        label, self._words = _by_meaning(feature.meaning.rstrip(".")) if by_name is None else by_name
         self._label = label[:1].upper() + label[1:]
         self._coded = feature.name in CODED
-        self._unknown = self._behind("not known")
+        self._missing = self._text("not known")
 
     def __missing__(self, value: float) -> str:
-        # What is missing equals nothing, so it is never found.
+        # NaN equals nothing, so a lookup never finds it.
         if math.isnan(value):
-            return self._unknown
-        if len(self) >= _REMEMBERED:
+            return self._missing
+        if len(self) >= _MAX_CACHED:
             self.clear()
-        text = self[value] = self._behind(self._words(value))
+        text = self[value] = self._text(self._words(value))
         return text
 
-    def _behind(self, words: str) -> str:
+    def _text(self, words: str) -> str:
         return "" if self._coded else f". {self._label}: {words}"
 
 
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
-    """Label and wording from how the meaning is phrased."""
+    """Return the label of a feature and the function that puts its values into words."""
     if meaning.startswith("Whether "):
         return meaning.removeprefix("Whether "), lambda value: {0.0: "no", 1.0: "yes"}.get(value, number_text(value))
     if meaning.startswith("Log share of "):
@@ -120,7 +119,7 @@ def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     if meaning.endswith(" (log)"):
         return meaning.removesuffix(" (log)"), lambda value: number_text(_exp(value))
     if meaning.endswith(" (log of one more)"):
-        # What was counted is whole; the logarithm and back leave a rounding error.
+        # Counts are whole; exponentiation of a logarithm leaves a rounding error.
         return meaning.removesuffix(" (log of one more)"), lambda value: number_text(round(_exp(value) - 1.0))
     return meaning, number_text
 

@@ -1,25 +1,20 @@
-"""How reasons about the declared substance are told: what is named, and what the law of the day says of it."""
+"""The wording of the reasons about substances: the name that was declared, and its legal status on the day of declaration."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from features.substances import BENIGN
-from features.substances.law import era, status
-from models.reasons.source import Evidence, quote
+from features.reference import Listing
+from features.substances import BENIGN, Match
+from features.substances.law import ClassControl, era, status
+from models.reasons.items import Evidence, quote
 from models.reasons.texts import hs
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from features.reference import Listing
-    from features.substances import Match
-    from features.substances.law import ClassControl
-
-_LISTINGS_SHOWN: Final = 3
-#: Where a substance may be named, the most telling first.
+_MAX_LISTINGS: Final = 3
+#: Fields that may name a substance, the most specific first.
 _NAMED_IN: Final = {
     "cas_number": "as CAS number",
     "declared_chemical": "as declared chemical",
@@ -28,19 +23,19 @@ _NAMED_IN: Final = {
 
 
 def listing_text(listing: Listing) -> str:
-    """One listing: jurisdiction, list, since when, and whether nobody has verified it."""
+    """Return the jurisdiction, list and first day of a listing, and whether the entry is unverified."""
     since = ""
     if listing.effective_from is not None:
         day = listing.effective_from
         since = f" since {day.year if listing.date_precision == 'year' else day.isoformat()}"
-    doubt = " (unverified)" if listing.verified == "unverified" else ""
-    return f"{listing.jurisdiction} {listing.listing}{since}{doubt}"
+    unverified = " (unverified)" if listing.verified == "unverified" else ""
+    return f"{listing.jurisdiction} {listing.listing}{since}{unverified}"
 
 
 def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
-    """A resolved substance as an answer carries it, with its listings and the class definitions in force on ``on``.
+    """Return a resolved substance as plain JSON values, with the listings and class definitions in force on ``on``.
 
-    Answers share it: the same goods are declared again and again, nearly always under the same law.
+    Answers share the object: the same goods are declared again and again, nearly always under the same law.
     """
     return _substance_json(match, era(on))
 
@@ -88,7 +83,7 @@ def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
 
 
 def substance(evidence: Evidence) -> list[str]:
-    """Which substance is named, where, and what the law of the day says of it."""
+    """Write which substance is named, in which field, and its legal status."""
     items = evidence.items
     declared = zip(*map(items.text, _NAMED_IN), strict=True)
     return [
@@ -100,68 +95,67 @@ def substance(evidence: Evidence) -> list[str]:
 
 
 def _substance(match: Match, declared: Sequence[str | None], on: dt.date) -> str:
-    # What the matched text does not say itself: the substance's name, and what kind of substance it is.
-    said = match.matched_text.casefold()
-    more = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in said]
-    meaning = f" ({', '.join(more)})" if more and match.group != BENIGN else ""
-    named = "mentioned" if match.kind == "mention" else "declared"
-    labels = [
-        label
-        for label, text in zip(_NAMED_IN.values(), declared, strict=True)
-        if text is not None and said in text.casefold()
+    matched = match.matched_text.casefold()
+    # The matched text may already contain the substance's name or its group.
+    details = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in matched]
+    meaning = f" ({', '.join(details)})" if details and match.group != BENIGN else ""
+    verb = "mentioned" if match.kind == "mention" else "declared"
+    places = [
+        place
+        for place, text in zip(_NAMED_IN.values(), declared, strict=True)
+        if text is not None and matched in text.casefold()
     ]
-    where = labels[0] if labels else "on the manifest"
-    return f"{quote(match.matched_text)}{meaning} is {named} {where}: {_legal(match, on)}"
+    place = places[0] if places else "on the manifest"
+    return f"{quote(match.matched_text)}{meaning} is {verb} {place}: {_legal_status(match, on)}"
 
 
-def _legal(match: Match, on: dt.date) -> str:
-    """What the law of the day says about a substance."""
+def _legal_status(match: Match, on: dt.date) -> str:
+    """Return the legal status of a substance on a day."""
     if match.group == BENIGN:
         return "a common chemical that is not watched"
     legal = status(match, on)
-    listings = sorted(legal.listings, key=_well_known)
+    listings = sorted(legal.listings, key=_listing_order)
     if not listings:
         controls = [control for control in legal.classes if control.controls]
-        return class_text(controls) if controls else f"no listing known on {on}"
-    more = f" and {len(listings) - _LISTINGS_SHOWN} more" if len(listings) > _LISTINGS_SHOWN else ""
-    return "listed: " + ", ".join(map(listing_text, listings[:_LISTINGS_SHOWN])) + more
+        return class_text(controls) if controls else f"no known listing on {on}"
+    more = f" and {len(listings) - _MAX_LISTINGS} more" if len(listings) > _MAX_LISTINGS else ""
+    return "listed in " + ", ".join(map(listing_text, listings[:_MAX_LISTINGS])) + more
 
 
 def class_text(controls: Sequence[ClassControl]) -> str:
-    """By which class definitions a substance is under control, since when, and by which limbs."""
-    told = []
-    for control in controls[:_LISTINGS_SHOWN]:
+    """Return the class definitions that control a substance, each with its first day and limbs."""
+    texts = []
+    for control in controls[:_MAX_LISTINGS]:
         limbs = ", ".join(control.match.limbs)
         word = "limb" if len(control.match.limbs) == 1 else "limbs"
-        told.append(
-            f"{listing_text(control.listings[0])}, {word} {limbs}" if limbs else listing_text(control.listings[0])
-        )
-    return "on no list by name, controlled as a class: " + "; ".join(told)
+        listing = listing_text(control.listings[0])
+        texts.append(f"{listing}, {word} {limbs}" if limbs else listing)
+    return "not listed by name, controlled as a class: " + "; ".join(texts)
 
 
 def substance_class(evidence: Evidence) -> list[str]:
-    """Which class definitions the structure of a substance on no list meets."""
+    """Write which class definitions the structure of an unlisted substance meets."""
     items = evidence.items
     return [
-        f"{quote(match.matched_text)}: {_legal(match, on)}"
+        f"{quote(match.matched_text)}: {_legal_status(match, on)}"
         if match is not None and match.classes
         else "No substance is named whose structure meets a class definition"
         for match, on in zip(items.substances(), items.declared_on(), strict=True)
     ]
 
 
-def substance_similar(evidence: Evidence) -> list[str]:
-    """Which listed substance the structure is most like; likeness is not a legal result."""
+def similar_substance(evidence: Evidence) -> list[str]:
+    """Write which listed substance the structure is most similar to. Similarity is not a legal result."""
     return [
-        f"{quote(match.matched_text)} is like {match.nearest} (similarity {match.similarity:.2f}), which is no legal match"
+        f"{quote(match.matched_text)} resembles {match.nearest} (similarity {match.similarity:.2f}), not a legal match"
         if match is not None and match.similarity is not None
         else "No substance is named whose structure only resembles a listed one"
         for match in evidence.items.substances()
     ]
 
 
-def substance_otherwise(evidence: Evidence) -> list[str]:
-    """How a name that is misspelt or in another language was understood."""
+def name_variant(evidence: Evidence) -> list[str]:
+    """Write how a misspelt or foreign name was read."""
     how = {"misspelt": "a misspelling of", "translated": "a name in another language for"}
     return [
         "No known substance is named"
@@ -172,16 +166,16 @@ def substance_otherwise(evidence: Evidence) -> list[str]:
 
 
 def substance_and_hs(evidence: Evidence) -> list[str]:
-    """Whether the declared HS code is that of the named substance."""
+    """Write the declared HS code and the substance that is named."""
     items = evidence.items
     return [
         "No known substance is named that the HS code could agree with"
         if match is None
         else f"{declared} for {match.substance}{measured}"
-        for match, declared, measured in zip(items.substances(), items.facts(hs), evidence.measured, strict=True)
+        for match, declared, measured in zip(items.substances(), items.declared(hs), evidence.measured, strict=True)
     ]
 
 
-def _well_known(listing: Listing) -> tuple[bool, bool, str]:
-    # The conventions bind nearly everyone, and what was verified can be acted on.
+def _listing_order(listing: Listing) -> tuple[bool, bool, str]:
+    # The UN conventions bind nearly every country, and an officer can act on a verified entry.
     return listing.jurisdiction != "UN", listing.verified == "unverified", listing.jurisdiction

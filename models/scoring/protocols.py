@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from features.groups.history.history import HistoryRows
-    from features.table.table import ManifestTable
+from features.groups.history.history import HistoryRows
+from features.table.table import ManifestTable
 
 
 class AdvancingHistory(Protocol):

@@ -1,4 +1,4 @@
-"""The scores of a table: arrays for files and jobs, one JSON answer for a request."""
+"""The scores of a table, as arrays for files and as JSON answers for requests."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.reasons.reasons import Explanations
-from models.reasons.source import day_of
-from models.reasons.substance_texts import substance_json
+from features.substances import Match
+from features.table.table import ManifestTable
+from models.reasons import Explanations, day_of, substance_json
 
-if TYPE_CHECKING:
-    from features.substances import Match
-    from features.table.table import ManifestTable
+FloatArray: TypeAlias = NDArray[np.float64]
 
-FloatArray = NDArray[np.float64]
-
+#: Up to this many rows are searched for warnings one by one. For more, all rows with warnings are found in one pass.
 _FEW_ROWS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which model scored."""
+    """The model that scored."""
 
     name: str
     version: str
@@ -42,14 +39,14 @@ class Scores:
         percentile: (S,) share of reference traffic that scores lower.
         heads: head -> (S,) probability at the base rate in use, of the shipment's largest item for that head.
         item_risk: (n,), item_heads: (n, K) the same per goods item, heads in the model's order.
-        risk_log_odds: (S,) uncorrected risk log-odds, on which lanes and percentile are decided.
+        risk_log_odds: (S,) uncorrected risk log-odds, which decide lane and percentile.
         lane: (S,) ``red``, ``yellow`` or ``green``.
-        selected_by: (S,) ``score``, ``random`` or None. Every member of the random share says ``random``, also one
-            whose score alone is red, so that the random share is a fair sample of all traffic.
-        riskiest_row: (S,) row of the riskiest item; of equal ones the first.
-        explained: shipment -> explanation, of those asked for.
-        substances: (n,) what each row's declared chemical, CAS or description resolved to.
-        late: (S,) whether the shipment came after later ones and was scored with the present state of history.
+        selected_by: (S,) ``score``, ``random`` or None. It is ``random`` for the whole random share, even where the score alone
+            is red, so that the random share is a fair sample of all traffic.
+        riskiest_row: (S,) row of the riskiest item; the first of equal ones.
+        explained: shipment -> explanation, for the shipments that were to be explained.
+        substances: (n,) the substance that each row's declared chemical, CAS number or description names.
+        late: (S,) whether the shipment arrived after later ones and was scored with the present state of history.
         base_rates: the base rates in use, per head.
     """
 
@@ -73,12 +70,12 @@ class Scores:
         return len(self.risk)
 
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:
-        """Texts of the ``count`` strongest reasons for; empty when the shipment was not explained."""
+        """Return the texts of the ``count`` strongest reasons for illicit content; none if the shipment is not explained."""
         explanation = self.explained.get(shipment)
         return explanation.texts(count) if explanation else []
 
     def shipment(self, index: int) -> dict[str, Any]:
-        """The answer for one shipment; see `answers`.
+        """Return the answer for one shipment; see `answers`.
 
         Raises:
             IndexError: there is no such shipment.
@@ -90,17 +87,17 @@ class Scores:
     def answers(
         self, start: int = 0, end: int | None = None, decision_ids: Iterable[str] | None = None
     ) -> list[dict[str, Any]]:
-        """The answers for all shipments, or for those from ``start`` to before ``end``, as plain JSON values.
+        """Return the answers for shipments from ``start`` to before ``end``, by default all, as plain JSON values.
 
-        ``explains`` names the head and the item that ``reasons`` speak of; it is None, and ``reasons`` empty, when a
-        shipment was not explained. Listings of a substance are those in force on the day of ``declared_at``.
-        ``decision_id`` is None unless the caller names the decisions.
+        ``explains`` names the head and the item that ``reasons`` are about. If a shipment is not explained, it is None and
+        ``reasons`` is empty. Listings of a substance are those in force on the day of ``declared_at``. ``decision_id`` is None
+        unless the caller gives ``decision_ids``.
         """
         count, table = len(self), self.table
         end = count if end is None else min(end, count)
         if start >= end:
             return []
-        # Arrays become lists once: a value taken from an array by itself costs more than all else about it.
+        # Arrays become lists once, because taking single values from an array is slow.
         rows = [*table.first_row[start:end].tolist(), int(table.first_row[end]) if end < count else table.n_rows]
         first, last = rows[0], rows[-1]
         items = self._items(rows, start)
@@ -141,12 +138,16 @@ class Scores:
         return answers
 
     def _items(self, rows: list[int], start: int) -> list[dict[str, Any]]:
-        """The answers, without reasons, for all goods items of the shipments from ``start`` on whose first rows, and their
-        end, are ``rows``."""
+        """Return the answers, without reasons, for all goods items of consecutive shipments.
+
+        Args:
+            rows: first row of each shipment, and the end of the last.
+            start: the first shipment.
+        """
         first, last = rows[0], rows[-1]
         return [
             {
-                # Undeclared item numbers are counted, so that an answer can always name its item.
+                # Without a declared item number, an answer names the item by its position.
                 "item_number": number or str(row - rows[shipment - start] + 1),
                 "risk": risk,
                 "content": content,
@@ -165,8 +166,12 @@ class Scores:
         ]
 
     def _add_reasons(self, answers: list[dict[str, Any]], items: list[dict[str, Any]], start: int, first: int) -> None:
-        """Explain, where they were asked for, the answers for the shipments from ``start`` on, and for their items from row
-        ``first`` on."""
+        """Write the reasons of explained shipments into their answers and items.
+
+        Args:
+            answers: answers of shipments from ``start`` on.
+            items: their goods items, from row ``first`` on.
+        """
         explained = self.explained.between(start, start + len(answers))
         for shipment, row, head, base_value, raw_score, reasons in zip(
             explained.shipments,
@@ -187,19 +192,18 @@ class Scores:
             }
 
     def _warnings(self, rows: list[int]) -> dict[int, list[dict[str, str]]]:
-        """Position in ``rows`` (first rows of neighbouring shipments, and their end) -> warnings, where there are any."""
+        """Return warnings by position in ``rows``: first rows of consecutive shipments, and the end of the last."""
         first, last = rows[0], rows[-1]
-        # Which rows of a table have a warning is found for all at once; a few are asked one by one.
-        asked = range(first, last) if last - first <= _FEW_ROWS else self.table.warned_rows().tolist()
-        # A shipment's own fields stand on each of its rows: their warnings are told once.
-        found: dict[int, dict[tuple[str, str], None]] = {}
-        for row in asked:
+        candidates = range(first, last) if last - first <= _FEW_ROWS else self.table.warned_rows().tolist()
+        # A shipment's own fields are repeated on each of its rows. A dict drops repeated warnings and keeps their order.
+        by_position: dict[int, dict[tuple[str, str], None]] = {}
+        for row in candidates:
             if first <= row < last and (problems := self.table.warnings_of_row(row)):
-                told = found.setdefault(bisect_right(rows, row) - 1, {})
-                told.update({(problem.field, problem.problem): None for problem in problems})
+                warnings = by_position.setdefault(bisect_right(rows, row) - 1, {})
+                warnings.update({(problem.field, problem.problem): None for problem in problems})
         return {
-            position: [{"field": field, "problem": problem} for field, problem in told]
-            for position, told in found.items()
+            position: [{"field": field, "problem": problem} for field, problem in warnings]
+            for position, warnings in by_position.items()
         }
 
     def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
@@ -207,16 +211,16 @@ class Scores:
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:
-    """Probabilities of each head, one list after the other, become a mapping for each shipment or item."""
-    told: list[dict[str, float]] = [{} for _ in columns[0]]
+    """Return a mapping head -> probability per shipment or item, from one list of probabilities per head."""
+    mappings: list[dict[str, float]] = [{} for _ in columns[0]]
     for head, column in zip(heads, columns, strict=True):
-        for of_one, probability in zip(told, column, strict=True):
-            of_one[head] = probability
-    return told
+        for mapping, probability in zip(mappings, column, strict=True):
+            mapping[head] = probability
+    return mappings
 
 
 def _declared(table: ManifestTable, name: str, start: int, end: int) -> list[str | None]:
-    """An identifier as it was declared, of rows from ``start`` to before ``end``: its owner must recognise it."""
+    """Return an identifier exactly as declared, so that its owner recognises it, for rows from ``start`` to before ``end``."""
     column = table.declared(name)
     values = column.values
     return [values[code] if code >= 0 else None for code in column.codes[start:end].tolist()]

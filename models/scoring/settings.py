@@ -1,4 +1,4 @@
-"""What an office sets about scores: base rates, the random share, how much is explained."""
+"""Settings of scores: base rates, the random share, and the number of explanations."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from models.calibration.calibration import is_number
+from models.calibration import is_number
 
-#: The name of the head of a model trained on an office's own binary label, and of the combined risk.
+#: Name of the combined risk, and of the only head of a model that is trained on an office's own binary label.
 RISK: Final = "risk"
 
-#: ASSUMED share of shipments with illicit content, per head, where an office has not set its own.
+#: ASSUMED share of shipments with illicit content per head, used where an office sets none.
 #:
 #: ``fentanyl_or_analogue`` is rounded up from two derived figures of the reference data (`statistics.csv`): id 95,
 #: about 0.7 fentanyl finds per million express parcels (131 finds among some 200 million, United States, 2022), and id
-#: 96, about 0.4 per million mail pieces (227 among some 600 million, 2017). Their denominators are assumed there, and
-#: finds are a lower bound of content. For ``precursor`` and ``equipment`` no rate per shipment is published; a third of
-#: the first is assumed.
+#: 96, about 0.4 per million mail pieces (227 among some 600 million, 2017). Their denominators are assumptions, and finds are a
+#: lower bound of content. No rate per shipment is published for ``precursor`` and ``equipment``; a third of the first is
+#: assumed.
 DEFAULT_BASE_RATES: Final[Mapping[str, float]] = MappingProxyType(
     {"fentanyl_or_analogue": 1e-6, "precursor": 3e-7, "equipment": 3e-7}
 )
 
 
 def check_base_rate(head: str, rate: float) -> float:
-    """``rate`` as a float when it is a share strictly between 0 and 1.
+    """Return ``rate`` as a float.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not a number strictly between 0 and 1.
     """
     if not is_number(rate) or not 0.0 < rate < 1.0:
         raise ValueError(f"The base rate of {head} must be a share between 0 and 1, for example 1e-6; got {rate!r}.")
@@ -37,15 +37,15 @@ def check_base_rate(head: str, rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """How scores are expressed; none of this changes the order of shipments.
+    """How scores are expressed. No setting changes the order of shipments.
 
     Attributes:
-        base_rates: share of shipments with illicit content per head. A head not named keeps the bundle's own, which
-            `DEFAULT_BASE_RATES` gave it (assumed) or, for a model of an office's own label, the prevalence of its data.
+        base_rates: share of shipments with illicit content per head. Other heads keep the bundle's base rate: that of
+            `DEFAULT_BASE_RATES` (assumed) or, for a model of an office's own label, the prevalence of its data.
         random_share: share of shipments raised to red at random, 0 to 1.
-        random_key: secret key of that choice; needed as soon as the share is above 0.
-        max_explained: at most this many shipments of one call are explained, the riskiest first; None: no limit.
-            Explaining costs about a hundred times a score.
+        random_key: secret key of the random selection; required if the share is above 0.
+        max_explained: the largest number of shipments that one call explains, the riskiest first; None for no limit. An
+            explanation costs about a hundred times as much as a score.
     """
 
     base_rates: Mapping[str, float] | None = None
@@ -59,15 +59,17 @@ class ScoreSettings:
         if not 0.0 <= self.random_share <= 1.0:
             raise ValueError(f"The random share must lie in [0, 1], got {self.random_share!r}.")
         if self.random_share > 0.0 and not self.random_key:
-            raise ValueError("A random share above 0 needs a random key: without one, anyone can tell who is selected.")
+            raise ValueError(
+                "A random share above 0 needs a random key: without one, anyone can compute the selection."
+            )
         if self.max_explained is not None and self.max_explained < 0:
             raise ValueError(f"max_explained must be 0 or more, got {self.max_explained!r}.")
 
     def rates_for(self, heads: tuple[str, ...], bundled: Mapping[str, float]) -> dict[str, float]:
-        """The base rate of each head: this office's, else the bundle's.
+        """Return the base rate of each head, from these settings or otherwise from the bundle.
 
         Raises:
-            ValueError: a rate is set for a head that the model does not have, or all rates add up to 1 or more.
+            ValueError: a rate is set for a head that the model does not have, or the rates add up to 1 or more.
         """
         own = self.base_rates or {}
         unknown = sorted(set(own) - set(heads))

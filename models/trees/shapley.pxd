@@ -2,16 +2,6 @@
 
 cimport cython
 
-cdef extern from *:
-    """
-    #ifdef __GNUC__
-    #define prefetch(values, at) __builtin_prefetch((const double *) (values).data + (at))
-    #else
-    #define prefetch(values, at) ((void) 0)
-    #endif
-    """
-    void prefetch(const double[::1] values, Py_ssize_t at) noexcept nogil
-
 cdef double TINY
 cdef Py_ssize_t AREA, ABOVE, BELOW, RATIO, GAIN, SUMS
 
@@ -25,21 +15,14 @@ cdef class Shapley:
     cdef bint tabulated
 
     @cython.locals(
-        first_tree=Py_ssize_t, n_trees=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, i=Py_ssize_t, tree=Py_ssize_t,
-        first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, s=Py_ssize_t, x=double, outcomes=cython.ulonglong,
-        goes_left=cython.ulonglong, entry=cython.longlong, cells="double[::1]", found="long long[::1]", room="double[::1]",
+        first_tree=Py_ssize_t, last_tree=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, tree=Py_ssize_t, first=Py_ssize_t,
+        width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t, x=double, outcomes=cython.ulonglong, goes_left=cython.ulonglong,
+        entry=cython.longlong, cells="double[::1]", room="double[::1]",
     )
     cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 
     @cython.locals(tree=Py_ssize_t, width=Py_ssize_t, entry=cython.longlong, pattern=Py_ssize_t, j=Py_ssize_t)
     cdef void _tabulate(self, double[::1] room) noexcept nogil
-
-    @cython.locals(
-        first=Py_ssize_t, splits=Py_ssize_t, leaves=Py_ssize_t, at=Py_ssize_t, j=Py_ssize_t, k=Py_ssize_t, edge=Py_ssize_t,
-        split=Py_ssize_t, node=Py_ssize_t, p=Py_ssize_t, u=Py_ssize_t, a=Py_ssize_t, z=double, hot=double, value=double,
-        factor="double[4]", inverse="double[4]", part="double[4]",
-    )
-    cdef void _by_nodes(self, Py_ssize_t tree, unsigned long long outcomes, double[::1] room) noexcept nogil
 
     @cython.locals(at=Py_ssize_t, left=Py_ssize_t, j=Py_ssize_t)
     cdef void _by_splits(self, Py_ssize_t tree, unsigned long long outcomes, double[::1] room) noexcept nogil

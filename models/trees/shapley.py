@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import fsum
 from typing import TYPE_CHECKING, Final
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.addition import added
-
-if not cython.compiled:
-    from models.trees.caches import prefetch
 if TYPE_CHECKING:
     from models.trees.trees import Tree
 
@@ -44,7 +41,7 @@ class Shapley:
             for tree in head:
                 layout.add(tree)
         self.first_tree = _starts([len(head) for head in heads])
-        self.base = np.array([added(map(_mean, head)) for head in heads], dtype=np.float64)
+        self.base = np.array([fsum(map(_mean, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
         # Up to every threshold, or to none: so a missing value goes the way it is to go, without being asked for.
         self.missing = np.array([-np.inf if left else np.nan for _, _, left in layout.columns])
@@ -79,10 +76,8 @@ class Shapley:
     def explain(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
         """Write the contributions of feature rows (n, F), C-ordered, to one head's raw log-odds into ``out`` (n, F + 1); the last
         column is the base value."""
-        first_tree = self.first_tree[head]
-        n_trees = self.first_tree[head + 1] - first_tree
+        first_tree, last_tree = self.first_tree[head], self.first_tree[head + 1]
         cells = np.empty(self.feature.shape[0])
-        found = np.empty(n_trees, dtype=np.int64)
         room = cells if self.tabulated else np.empty(ROOM)
         with cython.nogil:
             for row in range(matrix.shape[0]):
@@ -96,33 +91,23 @@ class Shapley:
                         cells[c] = self.missing[c]
                     else:
                         cells[c] = self.zero[c] if -TINY <= x <= TINY else x
-                # What the tables have for this row is far from the processor, unless the row before was much the same. It comes
-                # nearer while further trees are asked; to read it here would be to wait for it, tree by tree.
-                for i in range(n_trees):
-                    tree = first_tree + i
+                for tree in range(first_tree, last_tree):
                     first = self.first_split[tree]
                     outcomes = 0
-                    for s in range(self.first_split[tree + 1] - first):
-                        goes_left = cells[self.column[first + s]] <= self.threshold[first + s]
-                        outcomes |= goes_left << s
+                    for split in range(self.first_split[tree + 1] - first):
+                        goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
+                        outcomes |= goes_left << split
                     first = self.first_slot[tree]
                     width = self.first_slot[tree + 1] - first
                     entry = self.first_entry[tree]
                     if entry >= 0:
                         entry += outcomes * width
-                        prefetch(self.entries, entry)
-                        prefetch(self.entries, entry + width - 1)
+                        for j in range(width):
+                            out[row, self.slot_feature[first + j]] += self.entries[entry + j]
                     else:
                         self._by_splits(tree, outcomes, room)
                         for j in range(width):
                             out[row, self.slot_feature[first + j]] += room[SUMS + 2 * j] + room[SUMS + 2 * j + 1]
-                    found[i] = entry
-                for i in range(n_trees):
-                    entry = found[i]
-                    if entry >= 0:
-                        first = self.first_slot[first_tree + i]
-                        for j in range(self.first_slot[first_tree + i + 1] - first):
-                            out[row, self.slot_feature[first + j]] += self.entries[entry + j]
 
     def _tabulate(self, room: FloatArray) -> None:
         """Fill the tables: contributions by what every split of a tree may answer."""
@@ -131,58 +116,10 @@ class Shapley:
             if entry >= 0:
                 width = self.first_slot[tree + 1] - self.first_slot[tree]
                 for pattern in range(1 << (self.first_split[tree + 1] - self.first_split[tree])):
-                    self._by_nodes(tree, pattern, room)
+                    self._by_splits(tree, pattern, room)
                     for j in range(width):
-                        self.entries[entry + j] = room[SUMS + j]
+                        self.entries[entry + j] = room[SUMS + 2 * j] + room[SUMS + 2 * j + 1]
                     entry += width
-
-    def _by_nodes(self, tree: int, outcomes: int, room: FloatArray) -> None:
-        """Sum up the contributions of a small tree's features; ``outcomes`` has a bit for each split, set when the row goes left.
-
-        The room holds of each node the product of the factors down to it, what the leaves below add up to, and of its feature the
-        factor's inverse and (o - z) times that. Split by split it would be quicker, but round otherwise: of small trees the weights
-        have been the same to the last bit as long as there have been tables."""
-        first = self.first_split[tree]
-        splits = self.first_split[tree + 1] - first
-        leaves = self.first_leaf[tree] - splits
-        at = self.first_point[tree]
-        factor, inverse, part = [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
-        for j in range(self.first_slot[tree + 1] - self.first_slot[tree]):
-            room[SUMS + j] = 0.0
-        for k in range(4):
-            room[ABOVE + k] = room[RATIO + k] = 1.0
-            room[GAIN + k] = 0.0
-        for edge in range(2 * splits):
-            split = edge // 2
-            node = self.child[2 * first + edge]
-            p, u, a = 4 * split, 4 * node, 4 * self.asked[first + split]
-            z = self.share[2 * first + edge]
-            # Where an earlier condition on the feature was not met, knowing the feature was a loss.
-            hot = 1.0 if (outcomes >> split) & 1 == edge & 1 and room[GAIN + a] >= 0.0 else 0.0
-            value = self.value[leaves + node] if node >= splits else 0.0
-            # Four points at a time: what is read and worked out first and written last is done two by two.
-            for k in range(4):
-                factor[k] = z + self.point[at + k] * (hot - z)
-                inverse[k] = 1.0 / factor[k]
-                factor[k] = room[ABOVE + p + k] * factor[k] * room[RATIO + a + k]
-            for k in range(4):
-                room[ABOVE + u + k] = factor[k]
-            for k in range(4):
-                room[RATIO + u + k] = inverse[k]
-            for k in range(4):
-                room[GAIN + u + k] = (hot - z) * inverse[k]
-            for k in range(4):
-                room[BELOW + u + k] = factor[k] * value
-        for edge in range(2 * splits - 1, -1, -1):
-            split = edge // 2
-            p, u, a = 4 * split, 4 * self.child[2 * first + edge], 4 * self.asked[first + split]
-            for k in range(4):
-                part[k] = room[BELOW + u + k]
-                factor[k] = room[BELOW + p + k] + part[k]
-                part[k] = part[k] * (room[GAIN + u + k] - room[GAIN + a + k]) * self.weight[at + k]
-            for k in range(4):
-                room[BELOW + p + k] = factor[k]
-            room[SUMS + self.slot[first + split]] += (part[0] + part[1]) + (part[2] + part[3])
 
     def _by_splits(self, tree: int, outcomes: int, room: FloatArray) -> None:
         """Sum up the contributions of a larger tree's features, split by split, each in two halves."""
@@ -305,8 +242,8 @@ class _Layout:
         # A split, the edge that leads to it, and the last edge above it that answers about each feature.
         waiting: deque[tuple[int, int, dict[int, int]]] = deque([(0, -1, {})] if splits else [])
         while waiting:
-            # Large trees go level by level, so that splits that follow one another need not wait for one another.
-            old, entrance, above = waiting.pop() if tabulated else waiting.popleft()
+            # Level by level, so that neighbouring splits do not depend on each other.
+            old, entrance, above = waiting.popleft()
             if entrance >= 0:
                 self.child[edges + entrance] = split
             feature = tree.feature[old]
@@ -336,7 +273,7 @@ class _Layout:
         self.n_slots.append(len(slots))
         self.slot_feature += slots
         self.value += tree.value
-        self._rule(4 if tabulated else deepest)
+        self._rule(deepest)
         self.first_entry.append(self.n_entries if tabulated else -1)
         self.n_entries += len(slots) << splits if tabulated else 0
 
@@ -362,4 +299,4 @@ def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
 def _mean(tree: Tree) -> float:
     """Mean leaf value of the training rows."""
     total = tree.split_count[0] if tree.split_count else tree.leaf_count[0]
-    return added(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))
+    return fsum(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))

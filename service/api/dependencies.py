@@ -10,7 +10,7 @@ import orjson
 from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
 
-from models.scoring.settings import ScoreSettings
+from models.scoring import ScoreSettings
 from service.metrics import Metrics
 from service.scoring.answers import Explain, Options
 from service.scoring.model_host import ModelHost

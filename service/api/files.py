@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from features.groups.history.history import HistoryRows
     from features.table.table import ManifestTable
-    from models.scoring.protocols import AdvancingHistory
-    from models.scoring.scores import Scores
+    from models.scoring import AdvancingHistory, Scores
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
 

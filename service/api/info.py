@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
-from models.scoring.settings import DEFAULT_BASE_RATES
+from models.scoring import DEFAULT_BASE_RATES
 from service.api.dependencies import PlainJson, state_of
 from service.api.openapi import DESCRIBING, problems
 from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.scoring.risk_model import RiskModel
+    from models.scoring import RiskModel
     from service.settings import Settings
 
 
@@ -42,8 +42,7 @@ def load_model(bundle: Path | None) -> RiskModel:
         BundleRefused: the bundle is missing or altered, or has another feature list or protocol.
         StoreError: the store's pointer is damaged.
     """
-    from models.bundle.bundle import load
-    from models.bundle.store import ModelStore
+    from models.bundle import ModelStore, load
 
     settings = environment()
     if bundle is None:

@@ -59,7 +59,7 @@ def show(
     ] = None,
 ) -> None:
     """Verify a bundle and print the card of its model."""
-    from models.bundle.card import card_markdown
+    from models.bundle import card_markdown
     from service.cli.common import load_model
 
     model = load_model(folder)

@@ -20,8 +20,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C; its documentation is at /docs."""
-    from models.bundle.bundle import verify
-    from models.bundle.store import ModelStore, resolve
+    from models.bundle import ModelStore, resolve, verify
     from service.cli.common import environment
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse

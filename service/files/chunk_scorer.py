@@ -19,10 +19,7 @@ from features.readers import Chunk, TableReader
 from features.readers.further import further_columns, missing_note
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.scoring.protocols import AdvancingHistory
-from models.scoring.risk_model import Explain
-from models.scoring.scores import Scores
-from models.scoring.settings import ScoreSettings
+from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
 from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
 from service.files.score_columns import N_REASONS, columns_of, empty_columns, score_columns

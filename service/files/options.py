@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from features.readers import ColumnMapping
-from models.scoring.risk_model import Explain
-from models.scoring.settings import ScoreSettings
+from models.scoring import Explain, ScoreSettings
 
 #: Called after each chunk with the bytes of the input read so far, its size in bytes (0: unknown) and the rows read so far.
 Progress = Callable[[int, int, int], None]

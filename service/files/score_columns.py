@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.manifest.fields import HEADS
 from features.table.table import ManifestTable
-from models.scoring.scores import Scores
+from models.scoring import Scores
 
 N_REASONS: Final = 3
 _BEFORE_HEADS: Final = ("risk", "percentile")

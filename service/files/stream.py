@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from features.readers import TableReader, open_table
 from features.readers.as_text import text_column
-from models.scoring.protocols import AdvancingHistory
+from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
 from service.files.csv_lines import delimited, header_line
 from service.files.layout import OutputLayout

@@ -16,9 +16,7 @@ from features.manifest.records import Record, read_record
 from features.table.table import ManifestTable
 
 if TYPE_CHECKING:
-    from models.scoring.protocols import AdvancingHistory
-    from models.scoring.scores import Scores
-    from models.scoring.settings import ScoreSettings
+    from models.scoring import AdvancingHistory, Scores, ScoreSettings
     from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]

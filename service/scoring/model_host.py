@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.bundle.bundle import BundleRefused
-from models.bundle.store import ModelStore, StoreError, champion_dir
+from models.bundle import BundleRefused, ModelStore, StoreError, champion_dir
 from service.errors import NotReady
 from service.logs import logger
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
-    from models.scoring.risk_model import RiskModel
+    from models.scoring import RiskModel
     from service.metrics import Metrics
 
 

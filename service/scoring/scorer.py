@@ -21,7 +21,7 @@ from service.substances.chemistry import reads_names
 
 if TYPE_CHECKING:
     from features.manifest.problems import Problem
-    from models.scoring.settings import ScoreSettings
+    from models.scoring import ScoreSettings
     from service.metrics import Metrics
     from service.scoring.model_host import ModelHost, ServedModel
 

@@ -14,7 +14,7 @@ from service.scoring.answers import Options, score
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
-    from models.scoring.settings import ScoreSettings
+    from models.scoring import ScoreSettings
     from service.scoring.model_host import ServedModel
 
 #: Unusual spellings of codes, places, names and chemicals. No systematic name: OPSIN may not run yet.

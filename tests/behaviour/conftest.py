@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle import bundle
-from models.bundle.store import champion_dir
-from models.scoring.risk_model import RiskModel
+from models.bundle import bundle, champion_dir
+from models.scoring import RiskModel
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 from training.worlds.own import sample
 
 NOW = 1_790_000_000

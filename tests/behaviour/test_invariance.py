@@ -18,8 +18,8 @@ import pytest
 from features.manifest.fields import FIELD, MANIFEST_NAMES, Level
 from features.manifest.shipment import Shipment, shipment_from_json, shipment_to_json
 from features.table.table import Coded, ManifestTable
-from models.bundle.store import ModelStore
-from models.scoring.risk_model import RiskModel
+from models.bundle import ModelStore
+from models.scoring import RiskModel
 from service.app import create_app
 from service.files.batch import score_file
 from service.settings import Settings

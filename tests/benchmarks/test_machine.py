@@ -8,8 +8,7 @@ import re
 from importlib.metadata import version
 
 from benchmarks.machine import champion, describe
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir, load
 
 
 def test_the_machine_is_described_with_day_cores_and_versions() -> None:

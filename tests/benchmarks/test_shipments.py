@@ -14,8 +14,7 @@ from features.manifest.fields import MANIFEST_NAMES
 from features.manifest.records import read_record
 from features.manifest.shipment import shipment_to_json
 from features.table.table import Coded, ManifestTable
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir, load
 from service.substances.chemistry import reads_names
 
 SHIPMENTS = simulated(60, 3)

@@ -13,8 +13,7 @@ from pydantic_core import to_json
 from benchmarks import stages
 from benchmarks.shipments import simulated
 from benchmarks.stages import STAGES, Stopwatch, answered, find, scored_file, watched
-from models.bundle.bundle import load
-from models.bundle.store import champion_dir
+from models.bundle import champion_dir, load
 
 
 class Clock:

@@ -22,8 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from models.bundle.bundle import save
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, save
 from service.app import create_app
 from service.settings import Settings
 from tests.models.small_model import train

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from features.table.table import ManifestTable
-from models.bundle import bundle
-from models.bundle.store import champion_dir
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK
+from models.bundle import bundle, champion_dir
+from models.scoring import RISK, RiskModel
 from tests.models.small_model import manifest, table_of, train
 
 

@@ -11,12 +11,10 @@ import numpy as np
 from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
-from models.calibration.calibration import Calibrator, combine
-from models.calibration.percentile import ReferenceScores
+from models.calibration import Calibrator, ReferenceScores, combine
 from models.lanes import Lanes
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import DEFAULT_BASE_RATES, RISK
-from models.trees.predictor import StoredRows
+from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
+from models.trees import StoredRows
 
 HEADS = tuple(DEFAULT_BASE_RATES)
 GOODS = ("silicone phone case", "parts", "cotton t-shirt with print", "sample", "ceramic mug", "chemical raw material")

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from models.bundle.bundle import save
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, save
 from service.app import create_app
 from service.examples import EXAMPLE_SHIPMENT
 from service.logs import configure

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore
 from service.cli.main import run
 from service.demo import SAMPLE, show_riskiest
 from service.files.batch import score_file
@@ -64,7 +64,7 @@ def test_the_demo_scores_the_sample_and_shows_the_riskiest(
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_table_fits_the_width_of_the_terminal(tmp_path: Path, bundle: Path, width: int) -> None:
-    from models.bundle.bundle import load
+    from models.bundle import load
 
     out = tmp_path / "scores.csv"
     report = score_file(SAMPLE, out, load(bundle), ScoreOptions(explain="all"), rejects_path=tmp_path / "rejects.csv")

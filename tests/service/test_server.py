@@ -20,8 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from features.readers import Unreadable
-from models.bundle.bundle import load
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, load
 from service.app import create_app
 from service.settings import Settings
 from tests.service.api.test_score_csv import CSV, csv_of

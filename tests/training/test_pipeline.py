@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle.bundle import load
+from models.bundle import load
 from tests.training.conftest import QUICK
 from tests.training.small_data import Row, iso, rows, write
 from training.data.dataset import BadData, from_file

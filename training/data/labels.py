@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.manifest.fields import CONTENT_LEVELS, CONTENTS, HEADS, INSPECTIONS
 from features.table import normalise
 from features.table.table import Coded, ManifestTable
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.data.windows import MOST_GAP_OF_SPAN, NEVER
 
 Ints = NDArray[np.int64]

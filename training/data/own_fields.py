@@ -15,7 +15,7 @@ from features.readers import ColumnMapping
 from features.readers.further import FurtherField, Kind, position_of
 from features.table import normalise
 from features.table.table import Coded, ManifestTable
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.data.labels import Labels
 
 Ints = NDArray[np.int64]

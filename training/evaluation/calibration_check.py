@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.calibration import probability
+from models.calibration import probability
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, ReliabilityBin, interval, poisson_times
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.data.dataset import rows_of, simulated
 from training.data.labels import any_of_shipment
 from training.data.stream import Stream, replayed, transform

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.table.table import ManifestTable
-from models.calibration.calibration import logit, probability
+from models.calibration import logit, probability
 from models.lanes import LANE_NAMES
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK, ScoreSettings
+from models.scoring import RISK, RiskModel, ScoreSettings
 from training.data.dataset import Dataset, rows_of
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
 

@@ -16,8 +16,7 @@ from features.readers import ColumnMapping, open_table
 from features.readers.chunk import Chunk
 from features.readers.further import further_columns
 from features.table.table import ManifestTable
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK
+from models.scoring import RISK, RiskModel
 from training.data.dataset import manifest_columns
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from features.readers import ColumnMapping, open_table
 from features.table.table import Coded, ManifestTable
 from models.lanes import LANE_NAMES
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import DEFAULT_BASE_RATES, RISK, ScoreSettings
+from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
 from training.data.dataset import BadData, ColumnsBuilder, Dataset, build, from_file
 from training.data.stream import Part, Stream
 from training.data.truth_file import read_truth

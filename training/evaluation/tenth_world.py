@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 from training.data.dataset import Progress, simulated
 from training.data.stream import replayed, transform
 from training.data.windows import NEVER, Window

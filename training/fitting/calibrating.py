@@ -15,8 +15,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration.calibration import Calibrator, combine, probability
-from models.scoring.settings import RISK
+from models.calibration import Calibrator, combine, probability
+from models.scoring import RISK
 from training.data.stream import Part
 from training.fitting.boosting import HeadFit
 

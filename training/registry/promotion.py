@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.bundle.bundle import BundleInfo, BundleRefused, describe, verify
-from models.bundle.store import ModelStore, StoreError
+from models.bundle import BundleInfo, BundleRefused, ModelStore, StoreError, describe, verify
 from training.registry.tracking import (
     BUNDLE_ARTIFACT,
     CHAMPION,

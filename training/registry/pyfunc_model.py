@@ -17,9 +17,8 @@ from mlflow.pyfunc.model import PythonModel
 from features.manifest.fields import MANIFEST_NAMES
 from features.readers.as_text import text_column
 from features.table.table import Coded, ManifestTable
-from models.bundle.bundle import load
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import ScoreSettings
+from models.bundle import load
+from models.scoring import RiskModel, ScoreSettings
 
 
 class TidewaiterModel(PythonModel):

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from features.manifest.fields import MANIFEST_NAMES
-from models.bundle.card import card_markdown
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK
+from models.bundle import card_markdown
+from models.scoring import RISK, RiskModel
 from training.data.dataset import Dataset
 from training.fitting.boosting import importances
 from training.reports.card import code_version, run_document

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from models.lanes import RED_SHARE, YELLOW_SHARE
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK
+from models.scoring import RISK, RiskModel
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
 from training.data.windows import Windows

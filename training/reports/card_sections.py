@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.evaluation.bars import bars
 from training.reports.flat import labels_of, part
 from training.reports.words import estimate_text, labels_text, name_text, number_text, one_in, share_text

@@ -69,7 +69,7 @@ def _checked(document: Any, where: str) -> Mapping[str, Any]:
 
 
 def _of_bundle(folder: Path) -> Mapping[str, Any]:
-    from models.bundle.bundle import verify
+    from models.bundle import verify
 
     info = verify(folder)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))

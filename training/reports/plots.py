@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.evaluation.evaluation import Outcome, Scored
 from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Ranking
 from training.reports.plots_metrics import metric_figures, new_figure

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.reports.flat import labels_of, part
 from training.reports.words import labels_text, name_text, slice_text
 

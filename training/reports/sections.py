@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.evaluation.bars import bars
 from training.reports.blocks import BAD, GOOD, Cell, Picture, Section, Table
 from training.reports.flat import labels_of, part

@@ -16,6 +16,7 @@ from features.groups.base import Feature, FloatArray, Group, GroupInput, State, 
 from features.groups.own.counts import Counts, Results, Seen, by_fold, first_results, in_time
 from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
 from features.groups.own.rows import smoothed
+from features.groups.reason_codes import OwnReasonCode
 from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
@@ -213,7 +214,7 @@ def _features(own: OwnFields, keys: tuple[Key, ...]) -> list[Feature]:
     found: list[Feature] = []
 
     def add(name: str, meaning: str, reason: str) -> None:
-        found.append(Feature(f"own_{name}", "own", meaning, f"OWN_{reason.upper()}"))
+        found.append(Feature(f"own_{name}", "own", meaning, OwnReasonCode.of(reason)))
 
     for key in keys:
         add(f"{key.name}_seen", f"Goods items with this {key.meaning} seen before (log of one more)", key.name)

@@ -13,12 +13,11 @@ import pytest
 
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
-from models.bundle import bundle
+from models.bundle import BundleRefused, bundle
 from models.bundle.audit import features_digest, seal, sha256
-from models.bundle.bundle import BundleRefused
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz
 from models.lanes import Lanes
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 from tests.models.small_model import HEADS, answers
 
 FILES = sorted(
@@ -157,7 +156,7 @@ class TestSaving:
         [
             ({"card": {"recall": float("nan")}}, "not JSON compliant"),
             ({"version": "../up"}, "version '../up'"),
-            ({"created_at": "yesterday"}, "no ISO 8601 time"),
+            ({"created_at": "yesterday"}, "not an ISO 8601 time"),
         ],
     )
     def test_what_could_not_be_loaded_is_not_saved(
@@ -253,7 +252,7 @@ class TestForgery:
         forge(copy, protocol=bundle.PROTOCOL + 1, something_new=1)
         assert problems(copy) == [
             f"bundle.json: protocol {bundle.PROTOCOL + 1}, but this code reads protocol {bundle.PROTOCOL}; "
-            "retrain or pull anew"
+            "retrain, or install a bundle of this protocol"
         ]
 
     @pytest.mark.parametrize("protocol", [True, "1", None])
@@ -311,12 +310,12 @@ class TestForgery:
         text = (copy / name).read_text()
         leaves = next(line for line in text.splitlines() if line.startswith("leaf_value="))
         forge_file(copy, name, text.replace(leaves, f"leaf_value={value} " + leaves.split(" ", 1)[1]).encode())
-        assert problems(copy) == [f"{name}: leaf_value holds a number that is not finite"]
+        assert problems(copy) == [f"{name}: leaf_value contains a number that is not finite"]
 
     @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
     def test_a_threshold_that_is_not_finite_is_refused(self, copy: Path, value: str) -> None:
         self.with_first_threshold(copy, value)
-        assert problems(copy) == [f"booster_{HEADS[0]}.txt: threshold holds a number that is not finite"]
+        assert problems(copy) == [f"booster_{HEADS[0]}.txt: threshold contains a number that is not finite"]
 
     @staticmethod
     def with_first_threshold(folder: Path, value: str) -> None:
@@ -340,20 +339,20 @@ class TestForgery:
         ("change", "message"),
         [
             (lambda m: m["prevalence"].update(risk=0.0), "prevalence of risk is 0.0"),
-            (lambda m: m["prevalence"].pop("risk"), "prevalence are needed for"),
+            (lambda m: m["prevalence"].pop("risk"), "prevalence must be given for"),
             (lambda m: m["base_rates"].update(precursor=1.5), "base_rates of precursor is 1.5"),
-            (lambda m: m["base_rates"].update(cocaine=0.1), "base_rates are needed for"),
+            (lambda m: m["base_rates"].update(cocaine=0.1), "base_rates must be given for"),
             (lambda m: m["calibrators"]["risk"].update(slopes=[1, -1]), "calibrator of risk"),
             (lambda m: m["lanes"].update(yellow=1e9), "lanes: The red threshold"),
             (lambda m: m.update(heads=["precursor", "precursor"]), "names must differ"),
             (lambda m: m.update(heads=["../x"]), "heads ['../x']"),
             (lambda m: m.update(version="a/b"), "version 'a/b'"),
-            (lambda m: m.update(created_at="soon"), "no ISO 8601 time"),
-            (lambda m: m.update(name=7), "'name' is of another type"),
+            (lambda m: m.update(created_at="soon"), "not an ISO 8601 time"),
+            (lambda m: m.update(name=7), "'name' must be of type str"),
             (lambda m: m.pop("lanes"), "missing key 'lanes'"),
             (lambda m: m.update(code="x"), "unknown key 'code'"),
             (lambda m: m["features"].update(sha256="0"), "digest of the feature names"),
-            (lambda m: m["files"].update({"card.json": 1}), "gives no size and sum"),
+            (lambda m: m["files"].update({"card.json": 1}), "gives no size and SHA-256"),
             (lambda m: m["files"].pop("card.json"), "card.json: not listed"),
         ],
     )
@@ -382,7 +381,7 @@ class TestForgery:
         ("name", "arrays", "message"),
         [
             ("reference.npz", {"log_odds": [1.0, 0.0], "below": [0.0, 0.5]}, "must increase"),
-            ("reference.npz", {"log_odds": [0.0, np.inf], "below": [0.0, 0.5]}, "holds infinite numbers"),
+            ("reference.npz", {"log_odds": [0.0, np.inf], "below": [0.0, 0.5]}, "contains infinite numbers"),
             ("reference.npz", {"log_odds": [0.0, np.nan], "below": [0.0, 0.5]}, "must be finite"),
             ("reference.npz", {"log_odds": [0.0]}, "reference.npz"),
             ("history.npz", {}, "history.npz"),
@@ -392,7 +391,7 @@ class TestForgery:
             ("check.npz", {"rows": [[1.0]] * 2, "raw": [[1.0]]}, "must be equally many"),
             ("check.npz", {"rows": [[1.0]] * 257, "raw": [[1.0]] * 257}, "must be equally many, 1 to 256"),
             ("check.npz", {"rows": np.empty((0, 9)), "raw": np.empty((0, 3))}, "must be equally many, 1 to 256"),
-            ("check.npz", {"rows": [[np.inf]], "raw": [[1.0]]}, "holds infinite numbers"),
+            ("check.npz", {"rows": [[np.inf]], "raw": [[1.0]]}, "contains infinite numbers"),
             ("check.npz", {"rows": [[1.0]], "raw": [[np.nan]]}, "raw finite"),
             ("check.npz", {"rows": [[np.nan]], "raw": [[1.0] * 3]}, "features and 3 boosters are needed, got 1 and 3"),
             ("space.npz", {}, "space.json"),

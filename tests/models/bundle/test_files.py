@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.bundle.card import card_markdown
+from models.bundle import card_markdown
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz
 
 documents = st.recursive(

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle import bundle, store
-from models.bundle.bundle import BundleRefused
+from models.bundle import BundleRefused, ModelStore, StoreError, bundle, champion_dir, resolve, store
 from models.bundle.files import write_durably
-from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
-from models.scoring.risk_model import RiskModel
+from models.scoring import RiskModel
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +91,7 @@ def test_a_version_can_be_put_back_after_a_rollback(shop: ModelStore, releases: 
 
 
 def test_nothing_to_roll_back_is_said(shop: ModelStore) -> None:
-    with pytest.raises(StoreError, match="no version was ever put in place"):
+    with pytest.raises(StoreError, match="no version was ever installed"):
         shop.rollback()
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.calibration.calibration import MAX_SLOPE, MIN_SLOPE, Calibrator, combine, logit, probability, shift
+from models.calibration import Calibrator, combine, logit, probability, shift
+from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 
 log_odds = st.floats(-40.0, 40.0)
 rates = st.floats(1e-9, 1.0 - 1e-9)
@@ -116,11 +117,11 @@ class TestCalibrator:
             ({"slopes": [1.0, 0.0]}, "slopes of a calibrator must lie in"),
             ({"knots": [1.0, 1.0], "slopes": [1.0, 1.0, 1.0]}, "must increase strictly"),
             ({"knots": []}, "0 knots need 1 slopes"),
-            ({"anchor": "0"}, "are numbers"),
+            ({"anchor": "0"}, "must be numbers"),
             ({"kind": "isotonic"}, "'isotonic' is unknown"),
             ({"prevalence": 0.0}, r"prevalence must lie in \(0, 1\)"),
             ({"n_positive": 1.5}, "whole numbers"),
-            ({"extra": 1}, "has the keys"),
+            ({"extra": 1}, "must have the keys"),
         ],
     )
     def test_refuses_json_that_is_no_increasing_map(self, change: dict[str, object], message: str) -> None:

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from features.table.table import ManifestTable
-from models.calibration.calibration import Calibrator, combine, logit, probability, shift
+from models.calibration import Calibrator, combine, logit, probability, shift
 from models.lanes import random_share
-from models.scoring.risk_model import RiskModel
-from models.scoring.scores import Scores
-from models.scoring.settings import DEFAULT_BASE_RATES, ScoreSettings
+from models.scoring import DEFAULT_BASE_RATES, RiskModel, Scores, ScoreSettings
 from tests.models.small_model import HEADS, answers, manifest, table_of
 
 
@@ -124,7 +122,7 @@ class TestScore:
             model.score(table_of(columns), model.history.copy())
 
     def test_a_matrix_of_other_width_is_refused(self, model: RiskModel) -> None:
-        with pytest.raises(ValueError, match="features is needed, got shape"):
+        with pytest.raises(ValueError, match="columns, one per feature; got shape"):
             model.predict_raw(np.zeros((2, len(model.space.names) - 1)))
 
     def test_no_rate_for_a_head_it_does_not_have(self, model: RiskModel, table: ManifestTable) -> None:
@@ -303,7 +301,7 @@ class TestConstruction:
             names = ("something", *model.space.names[1:])
             features = model.space.features
 
-        with pytest.raises(ValueError, match="not trained on the features of this space"):
+        with pytest.raises(ValueError, match="trained on other features than this space has"):
             replace(model, space=cast(Any, Other()))
 
     def test_a_combined_risk_cannot_be_a_head_among_others(self, model: RiskModel) -> None:
@@ -311,5 +309,5 @@ class TestConstruction:
         calibrators = dict.fromkeys(heads, Calibrator.identity())
         rates = dict.fromkeys(heads, 0.1)
         boosters = dict.fromkeys(heads, model.boosters["precursor"])
-        with pytest.raises(ValueError, match="only when it is the only one"):
+        with pytest.raises(ValueError, match="only if it is the only one"):
             replace(model, heads=heads, boosters=boosters, calibrators=calibrators, prevalence=rates, base_rates=rates)

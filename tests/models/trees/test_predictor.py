@@ -11,11 +11,10 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from models.scoring.risk_model import RiskModel
-from models.trees import predictor
+from models.scoring import RiskModel
+from models.trees import Predictor, StoredRows, predictor
 from models.trees.contributions import TreeContributions
 from models.trees.forest import COMPILED, Forest
-from models.trees.predictor import Predictor, StoredRows
 from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, read_trees
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
 

@@ -13,7 +13,7 @@ import pytest
 from features.groups.history.history import History
 from features.manifest.shipment import shipment_from_json
 from features.table.table import ManifestTable
-from models.bundle.bundle import load
+from models.bundle import load
 from service.api.schemas import Score
 from service.app import create_app
 from service.examples import EXAMPLE_PRECURSOR

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from models.bundle.bundle import load
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, load
 from service.cli.errors import status_and_message
 from service.cli.main import run
 from tests.service.api.test_score_csv import csv_of, rows_of

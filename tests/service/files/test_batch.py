@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from features.readers import ColumnMapping, Unreadable
 from features.table.table import Coded, ManifestTable
-from models.scoring.risk_model import RiskModel
-from models.scoring.settings import RISK, ScoreSettings
+from models.scoring import RISK, RiskModel, ScoreSettings
 from service.files.batch import BatchReport, score_file
 from service.files.chunk_scorer import LATE, RETURNED
 from service.files.options import ScoreOptions

@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.bundle.bundle import load
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, load
 from service.app import create_app
 from service.scoring.model_host import load_current
 from service.settings import Settings

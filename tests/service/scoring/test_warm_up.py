@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from features.substances.read.opsin import opsin
-from models.bundle.bundle import load
-from models.scoring.settings import ScoreSettings
+from models.bundle import load
+from models.scoring import ScoreSettings
 from service.app import create_app
 from service.examples import EXAMPLE_SHIPMENT
 from service.scoring.live_history import LiveHistory

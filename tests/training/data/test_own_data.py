@@ -16,7 +16,7 @@ from features.groups.own.keys import declarations
 from features.manifest.shipment import shipment_from_json
 from features.readers import ColumnMapping, MappingError
 from features.table.table import ManifestTable
-from models.bundle.bundle import load
+from models.bundle import load
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from tests.training.conftest import QUICK

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from features.manifest.fields import HEADS
-from models.scoring.settings import DEFAULT_BASE_RATES
+from models.scoring import DEFAULT_BASE_RATES
 from tests.training.small_data import Row, write
 from tests.training.small_data import rows as small_rows
 from training.data.dataset import BadData, from_file

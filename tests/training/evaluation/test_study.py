@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from features.groups.base import Feature
+from features.groups.reason_codes import ReasonCode
 from training.evaluation.evaluation import Outcome
 from training.evaluation.study import CLEAN_PER_FIND, Bench, Shown, ablation, left_out_typologies, thinned, trees_of
 from training.fitting.boosting import BoostingParams, Examples, HeadFit, constant
@@ -13,7 +14,7 @@ from training.worlds.own.networks.traces import TRACES, T
 
 PARAMS = BoostingParams(learning_rate=0.2, feature_fraction=1.0, bagging_freq=0, min_data_in_leaf=10)
 FEATURES = tuple(
-    Feature(name, group, "", "CODE")
+    Feature(name, group, "", ReasonCode.PERMIT)
     for name, group in (("a", "first"), ("b", "second"), ("c", "noise"), ("d", "noise"))
 )
 BASE_RATE = 1e-4

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.calibration.calibration import probability
+from models.calibration import probability
 from models.lanes import Lanes
-from models.scoring.settings import RISK
+from models.scoring import RISK
 from training.data.labels import AsOf
 from training.data.stream import Part, base_rate_weights
 from training.fitting.calibrating import HeldOut, fit_calibrators, illicit, risk_log_odds

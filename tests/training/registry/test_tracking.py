@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.bundle.bundle import describe, load
-from models.bundle.store import ModelStore
+from models.bundle import ModelStore, describe, load
 from tests.training.conftest import QUICK
 from tests.training.reports.test_report_html import Page
 from tests.training.small_data import rows, write

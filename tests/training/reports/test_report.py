@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from models.bundle.card import card_markdown
+from models.bundle import card_markdown
 from tests.training.metrics_example import estimate, example_card, example_metrics, nothing
 from training.evaluation.bars import bars
 from training.reports.card_sections import card_sections

@@ -1,0 +1,267 @@
+"""Calibration of raw log-odds.
+
+The steps for one goods item:
+
+1. Each head's raw log-odds pass through that head's calibrator and become p_head at the *training* prevalence.
+2. `combine` returns the item's log-odds of 1 - prod(1 - p_head).
+3. The calibrator named ``risk`` converts these to the risk log-odds, still at the training prevalence.
+4. A shipment has the risk of its largest item.
+5. Only then does `shift` move p_head and the risk to the office's base rates.
+
+Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate adds one constant to every shipment, so it may
+change the stated probability but never the lane of a shipment.
+
+Calibrators are fitted per shipment (largest item). They increase strictly, so they create no ties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.calibration.log_odds import FloatArray, probability
+
+CalibratorKind = Literal["piecewise", "slope", "intercept", "identity"]
+
+#: A slope outside these bounds means a broken head (flat, or a step), not a miscalibrated one.
+MIN_SLOPE: Final = 0.05
+MAX_SLOPE: Final = 5.0
+#: With fewer positives the shape cannot be estimated, only one slope.
+MIN_POSITIVES_PIECEWISE: Final = 50
+#: With fewer positives only the intercept is estimated.
+MIN_POSITIVES_SLOPE: Final = 10
+#: Each knot needs about this many positives. More knots than the maximum only fit noise.
+POSITIVES_PER_KNOT: Final = 25
+MAX_KNOTS: Final = 8
+#: Weight of (slope - 1)^2 relative to the log-likelihood of one positive: a prior of slope 1 +- 0.5.
+RIDGE: Final = 2.0
+#: The optimiser's last digits depend on the number of BLAS threads. Rounding makes a refit reproducible.
+_DECIMALS: Final = 6
+
+
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A strictly increasing, piecewise-linear map of log-odds.
+
+    Attributes:
+        knots: (k,) strictly increasing raw log-odds where the slope changes; k >= 1.
+        anchor: value of the map at ``knots[0]``.
+        slopes: (k + 1,) slopes: left of the first knot, between knots, right of the last knot; each in [0.05, 5].
+        kind: ``piecewise``, or the simpler map for few positives: ``slope`` (under 50), ``intercept`` (under 10), ``identity``
+            (no positives or no negatives).
+        n_positive: shipments with a find in the fit window.
+        n: shipments in the fit window.
+        prevalence: weighted share of finds in the fit window, at which the output is calibrated. For ``identity``: the mean of
+            the uncalibrated probabilities.
+    """
+
+    knots: tuple[float, ...]
+    anchor: float
+    slopes: tuple[float, ...]
+    kind: CalibratorKind
+    n_positive: int
+    n: int
+    prevalence: float
+
+    def __post_init__(self) -> None:
+        numbers = (*self.knots, self.anchor, *self.slopes, self.prevalence)
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError("A calibrator needs finite numbers.")
+        if not self.knots or len(self.slopes) != len(self.knots) + 1:
+            raise ValueError(f"{len(self.knots)} knots need {len(self.knots) + 1} slopes, got {len(self.slopes)}.")
+        if any(right <= left for left, right in zip(self.knots, self.knots[1:], strict=False)):
+            raise ValueError("The knots of a calibrator must increase strictly.")
+        if not all(MIN_SLOPE <= slope <= MAX_SLOPE for slope in self.slopes):
+            raise ValueError(f"The slopes of a calibrator must lie in [{MIN_SLOPE}, {MAX_SLOPE}].")
+        if not 0.0 < self.prevalence < 1.0:
+            raise ValueError(f"A calibrator's prevalence must lie in (0, 1), got {self.prevalence!r}.")
+
+    @classmethod
+    def identity(cls, prevalence: float = 0.5) -> Calibrator:
+        """Return the map that changes nothing."""
+        return cls((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, prevalence)
+
+    @classmethod
+    def fit(cls, raw_log_odds: ArrayLike, positive: ArrayLike, weight: ArrayLike | None = None) -> Calibrator:
+        """Fit on one row per shipment by penalised maximum likelihood of a weighted logistic model.
+
+        The penalty pulls slopes towards 1. The calibrated probability holds at the *weighted* prevalence.
+
+        Args:
+            raw_log_odds: (n,) of each shipment's largest item.
+            positive: (n,) whether the shipment was a find.
+            weight: (n,) number of shipments that an uninspected or sampled shipment stands for; default 1.
+
+        Raises:
+            ValueError: shapes differ, a log-odds or a weight is not finite, a weight is negative, or all weights are zero.
+        """
+        x = np.asarray(raw_log_odds, dtype=np.float64)
+        y = np.asarray(positive).astype(np.float64)
+        w = np.ones_like(x) if weight is None else np.asarray(weight, dtype=np.float64)
+        if not (x.ndim == 1 and x.shape == y.shape == w.shape):
+            raise ValueError(f"The three arrays must have one length, got shapes {x.shape}, {y.shape} and {w.shape}.")
+        if not (np.isfinite(x).all() and np.isfinite(w).all() and (w >= 0.0).all() and w.sum() > 0.0):
+            raise ValueError("Raw log-odds and weights must be finite, weights not negative and not all zero.")
+        is_positive = (y > 0.0) & (w > 0.0)
+        n_positive = int(is_positive.sum())
+        if n_positive == 0 or not ((y <= 0.0) & (w > 0.0)).any():
+            mean = float(np.average(probability(x), weights=w))
+            return cls((0.0,), 0.0, (1.0, 1.0), "identity", n_positive, len(x), min(max(mean, 1e-12), 1.0 - 1e-12))
+        prevalence = float((w * y).sum() / w.sum())
+        # The penalty is relative to one positive, regardless of how negatives were sampled. So weights are scaled until those of
+        # the positives add up to their effective number (Kish).
+        scaled = w * (w[is_positive].sum() / np.square(w[is_positive]).sum())
+        kind, knots = _shape(x[is_positive], n_positive)
+        anchor, slopes = _maximise(x, y, scaled, knots, kind)
+        return cls(tuple(float(knot) for knot in knots), anchor, slopes, kind, n_positive, len(x), prevalence)
+
+    def __call__(self, raw_log_odds: ArrayLike) -> FloatArray:
+        """Return the calibrated log-odds of raw log-odds, any shape."""
+        x = np.asarray(raw_log_odds, dtype=np.float64)
+        return Calibrators([self])(x.reshape(-1, 1)).reshape(x.shape)
+
+    def values_at_knots(self) -> list[float]:
+        """Return the value of the map at each knot."""
+        # The arithmetic is that between knots. So the value just left of a knot never rounds to more than the value at the knot,
+        # and the map increases in floating point too.
+        values = [self.anchor]
+        for i in range(1, len(self.knots)):
+            values.append(values[-1] + self.slopes[i] * (self.knots[i] - self.knots[i - 1]))
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, from which `from_json` makes an equal calibrator."""
+        return {
+            "kind": self.kind,
+            "n_positive": self.n_positive,
+            "n": self.n,
+            "prevalence": self.prevalence,
+            "knots": list(self.knots),
+            "anchor": self.anchor,
+            "slopes": list(self.slopes),
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> Calibrator:
+        """Return the calibrator that `to_json` wrote.
+
+        Raises:
+            ValueError: a key is missing or unknown, a value has another type, or the map would not increase.
+        """
+        keys = {"kind", "n_positive", "n", "prevalence", "knots", "anchor", "slopes"}
+        if not isinstance(data, dict) or set(data) != keys:
+            raise ValueError(f"A calibrator must have the keys {sorted(keys)}.")
+        if data["kind"] not in ("piecewise", "slope", "intercept", "identity"):
+            raise ValueError(f"A calibrator of kind {data['kind']!r} is unknown.")
+        if not all(isinstance(data[key], int) and not isinstance(data[key], bool) for key in ("n_positive", "n")):
+            raise ValueError("n_positive and n of a calibrator must be whole numbers.")
+        if not all(isinstance(data[key], list) for key in ("knots", "slopes")):
+            raise ValueError("knots and slopes of a calibrator must be lists.")
+        if not all(map(is_number, (data["prevalence"], data["anchor"], *data["knots"], *data["slopes"]))):
+            raise ValueError("prevalence, anchor, knots and slopes of a calibrator must be numbers.")
+        return cls(
+            tuple(float(knot) for knot in data["knots"]),
+            float(data["anchor"]),
+            tuple(float(slope) for slope in data["slopes"]),
+            cast(CalibratorKind, data["kind"]),
+            data["n_positive"],
+            data["n"],
+            float(data["prevalence"]),
+        )
+
+
+class Calibrators:
+    """Several calibrators, one per column."""
+
+    def __init__(self, calibrators: Sequence[Calibrator]) -> None:
+        self._segments = [_Segments(calibrator) for calibrator in calibrators]
+
+    def __call__(self, raw_log_odds: FloatArray) -> FloatArray:
+        """Return the calibrated log-odds of raw log-odds (n, calibrators)."""
+        out = np.empty(raw_log_odds.shape)
+        for column, segments in enumerate(self._segments):
+            out[:, column] = segments.map(raw_log_odds[:, column])
+        return out
+
+
+class _Segments:
+    """The k + 1 straight pieces of a calibrator: left of the first knot, between knots, right of the last knot."""
+
+    def __init__(self, calibrator: Calibrator) -> None:
+        knots, values = np.array(calibrator.knots), np.array(calibrator.values_at_knots())
+        self._knots = knots
+        # The piece left of all knots starts from the first knot.
+        self._start = np.concatenate([knots[:1], knots])
+        self._value = np.concatenate([values[:1], values])
+        self._slope = np.array(calibrator.slopes)
+
+    def map(self, x: FloatArray) -> FloatArray:
+        piece = self._knots.searchsorted(x, side="right")
+        return np.asarray(self._value[piece] + self._slope[piece] * (x - self._start[piece]), dtype=np.float64)
+
+
+def _shape(positives: FloatArray, n_positive: int) -> tuple[CalibratorKind, FloatArray]:
+    """Return the kind of map that so many positives support, and its knots: quantiles of the positives' scores."""
+    middle = np.array([round(float(np.median(positives)), _DECIMALS)])
+    if n_positive < MIN_POSITIVES_SLOPE:
+        return "intercept", middle
+    if n_positive < MIN_POSITIVES_PIECEWISE:
+        return "slope", middle
+    count = min(max(n_positive // POSITIVES_PER_KNOT, 2), MAX_KNOTS)
+    quantiles = np.quantile(positives, (np.arange(count) + 0.5) / count)
+    knots = np.unique(np.round(quantiles, _DECIMALS))
+    # Closer knots would leave a segment's slope to a handful of shipments.
+    spaced = [float(knots[0])]
+    for knot in knots[1:]:
+        if knot - spaced[-1] >= 0.05:
+            spaced.append(float(knot))
+    return "piecewise", np.array(spaced)
+
+
+def _maximise(
+    x: FloatArray, y: FloatArray, weight: FloatArray, knots: FloatArray, kind: CalibratorKind
+) -> tuple[float, tuple[float, ...]]:
+    """Return the anchor and slopes that maximise the penalised likelihood."""
+    # Only training fits, and only the training extra installs scipy.
+    from scipy.optimize import minimize
+
+    tied = kind != "piecewise"
+    # Column j: the distance from the first knot to x that lies within segment j (negative to the left of it).
+    edges = np.concatenate([[-np.inf], knots, [np.inf]])
+    columns = [np.minimum(x - knots[0], 0.0)]
+    columns += [np.clip(x, edges[j], edges[j + 1]) - edges[j] for j in range(1, len(edges) - 1)]
+    basis = np.stack([x - knots[0]] if tied else columns, axis=1)
+    n_slopes = basis.shape[1]
+    bounds = [(MIN_SLOPE, MAX_SLOPE)] * n_slopes if kind != "intercept" else [(1.0, 1.0)]
+
+    def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+        z = theta[0] + basis @ theta[1:]
+        residual = weight * (probability(z) - y)
+        value = (weight * (np.logaddexp(0.0, z) - y * z)).sum() + RIDGE * np.square(theta[1:] - 1.0).sum()
+        gradient = np.concatenate([[residual.sum()], basis.T @ residual + 2.0 * RIDGE * (theta[1:] - 1.0)])
+        return float(value), gradient
+
+    start = np.concatenate([[knots[0]], np.ones(n_slopes)])
+    result = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(None, None), *bounds],
+        options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-8},
+    )
+    theta = np.round(np.asarray(result.x, dtype=np.float64), _DECIMALS)
+    slopes = np.clip(theta[1:], MIN_SLOPE, MAX_SLOPE)
+    if tied:
+        slopes = np.repeat(slopes, 2)
+    return float(theta[0]), tuple(float(slope) for slope in slopes)

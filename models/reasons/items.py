@@ -1,0 +1,168 @@
+"""The goods items that are explained, as the functions that write reasons see them.
+
+Reasons are written code by code, each for all items that have it, so that columns, words and usual ranges are looked up once
+per code. Every list here is in the order of the items.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import add
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.space import FeatureSpace
+from features.substances import Match
+from features.table.table import ManifestTable
+
+FloatArray = NDArray[np.float64]
+
+#: A reason is one line on a screen, so longer declared texts are cut.
+_MAX_QUOTED: Final = 60
+_FIRST_DAY: Final = dt.date(1970, 1, 1).toordinal()
+
+
+def day_of(seconds: int) -> dt.date:
+    """Return the UTC day of a time in seconds since 1970."""
+    return dt.date.fromordinal(_FIRST_DAY + seconds // 86400)
+
+
+def quote(text: str | None) -> str:
+    """Return a declared text as a reason shows it."""
+    if text is None:
+        return "`-`"
+    return f"`{text}`" if len(text) <= _MAX_QUOTED else f"`{text[: _MAX_QUOTED - 3]}...`"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTable:
+    """A scored table, the substance match of each row (n_rows,), and the feature space that was used."""
+
+    table: ManifestTable
+    substances: Sequence[Match | None]
+    space: FeatureSpace
+
+
+class ExplainedItems:
+    """The declared fields and the features of goods items. Each column is read once and kept."""
+
+    def __init__(
+        self,
+        scored: ScoredTable,
+        rows: Sequence[int],
+        columns: Mapping[str, int],
+        features: FloatArray,
+        feature_rows: Sequence[int],
+    ) -> None:
+        """
+        Args:
+            rows: rows of the items in the table.
+            columns: feature name -> column of ``features``.
+            features: (m, F) feature values.
+            feature_rows: rows of the items in ``features``.
+        """
+        self.scored = scored
+        self._rows = rows
+        self._columns = columns
+        self._features = features
+        self._feature_rows = feature_rows
+        self._texts: dict[str, list[str | None]] = {}
+        self._quoted: dict[str, list[str]] = {}
+        self._declared: dict[DeclaredText, list[str]] = {}
+
+    def take(self, positions: Sequence[int]) -> ExplainedItems:
+        """Return the items at some positions."""
+        return ExplainedItems(
+            self.scored,
+            [self._rows[position] for position in positions],
+            self._columns,
+            self._features,
+            [self._feature_rows[position] for position in positions],
+        )
+
+    def text(self, name: str) -> list[str | None]:
+        """Return a text or code field as normalised; None where it is missing."""
+        texts = self._texts.get(name)
+        if texts is None:
+            column = self.scored.table.text(name)
+            values, code_of = column.values, column.codes.item
+            texts = [values[code] if (code := code_of(row)) >= 0 else None for row in self._rows]
+            self._texts[name] = texts
+        return texts
+
+    def quoted(self, name: str) -> list[str]:
+        """Return a text field as reasons show it."""
+        quoted = self._quoted.get(name)
+        if quoted is None:
+            quoted = self._quoted[name] = list(map(quote, self.text(name)))
+        return quoted
+
+    def number(self, name: str) -> list[float | None]:
+        """Return a number field in its own unit; None where it is missing."""
+        return _none_for_nan(map(self.scored.table.number(name).item, self._rows))
+
+    def usd(self, name: str) -> list[float | None]:
+        """Return an amount in United States dollars; None where it is missing or has no exchange rate."""
+        return _none_for_nan(map(self.scored.table.usd(name).item, self._rows))
+
+    def seconds(self, name: str) -> list[int]:
+        """Return a time in seconds since 1970, UTC; `TIME_MISSING` where it is missing."""
+        return list(map(self.scored.table.seconds(name).item, self._rows))
+
+    def declared_on(self) -> list[dt.date]:
+        """Return the UTC day of declaration, whose law applies."""
+        table = self.scored.table
+        shipment_of, declared = table.shipment.item, table.declared_s.item
+        return [day_of(declared(shipment_of(row))) for row in self._rows]
+
+    def substances(self) -> list[Match | None]:
+        """Return the substance that the declared chemical, CAS number or description names."""
+        return [self.scored.substances[row] for row in self._rows]
+
+    def feature(self, name: str) -> list[float | None]:
+        """Return the values of a feature; None where it is missing or the model does not use it."""
+        column = self._columns.get(name)
+        if column is None:
+            return [None] * len(self._rows)
+        return _none_for_nan(self._features[self._feature_rows, column].tolist())
+
+    def declared(self, write: DeclaredText) -> list[str]:
+        """Return the texts of a writer of declared facts. Several codes share a writer, so its texts are kept."""
+        texts = self._declared.get(write)
+        if texts is None:
+            texts = self._declared[write] = write(self)
+        return texts
+
+
+def _none_for_nan(values: Iterable[float]) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in values]
+
+
+@dataclass(slots=True, eq=False)
+class Evidence:
+    """Input of a renderer: the items that have one reason.
+
+    Attributes:
+        items: the items.
+        leading: per item the name of the reason's leading feature, which moved the score most in the direction of the weight.
+        measured: per item the value of the leading feature in words, to stand behind the declared facts.
+    """
+
+    items: ExplainedItems
+    leading: list[str]
+    measured: Sequence[str]
+
+    def after(self, declared: list[str]) -> list[str]:
+        """Return declared facts, each followed by the value of the leading feature."""
+        return list(map(add, declared, self.measured))
+
+
+#: Writes the declared facts of goods items, one text per item.
+DeclaredText = Callable[[ExplainedItems], list[str]]
+#: Writes the whole texts of one reason, one per item.
+Renderer = Callable[[Evidence], list[str]]

@@ -1,0 +1,95 @@
+"""Explain the riskiest items of selected shipments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.lanes import GREEN
+from models.reasons import Explanations, FeaturesByReason, ScoredTable
+from models.trees import Predictor
+
+FloatArray: TypeAlias = NDArray[np.float64]
+#: Which shipments are explained: none, those with a red or yellow lane, or all.
+Explain: TypeAlias = Literal["none", "shown", "all"]
+
+#: Contributions are computed for this many items at a time: F + 1 doubles each, some megabytes in all.
+_BATCH: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredItems:
+    """What scoring computed for n goods items; F features, K heads.
+
+    Attributes:
+        matrix: (n, F) features.
+        raw: (n, K) raw log-odds.
+        heads: (n, K) probabilities at the base rates in use.
+    """
+
+    matrix: FloatArray
+    raw: FloatArray
+    heads: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explainer:
+    """Explains goods items of one model."""
+
+    heads: tuple[str, ...]
+    predictor: Predictor
+    by_reason: FeaturesByReason
+
+    def explain(
+        self, shipments: NDArray[np.int64], rows: NDArray[np.int64], items: ScoredItems, scored: ScoredTable
+    ) -> Explanations:
+        """Return the explanation of each shipment.
+
+        Args:
+            shipments: (m,) shipments to explain, in ascending order.
+            rows: (m,) rows of their riskiest items. Each is explained for its head of the highest probability.
+            items: all items of the scored table.
+        """
+        if not len(shipments):
+            return Explanations.none(scored, self.by_reason)
+        # argmax takes the first of equal ones.
+        heads = items.heads[rows].argmax(axis=1)
+        # A copy: a view would keep the whole matrix alive for a few rows.
+        features = items.matrix[rows]
+        shape = len(rows), len(self.by_reason.codes)
+        weights, leading, base_values = np.empty(shape), np.empty(shape, dtype=np.int32), np.empty(len(rows))
+        for k in range(len(self.heads)):
+            of_head = np.flatnonzero(heads == k)
+            for start in range(0, len(of_head), _BATCH):
+                batch = of_head[start : start + _BATCH]
+                contributions = self.predictor.contributions(features[batch], k)
+                weights[batch], leading[batch] = self.by_reason.weigh(contributions)
+                base_values[batch] = contributions[:, -1]
+        return Explanations(
+            scored=scored,
+            by_reason=self.by_reason,
+            shipments=shipments.tolist(),
+            rows=rows.tolist(),
+            heads=[self.heads[k] for k in heads.tolist()],
+            base_values=base_values.tolist(),
+            raw_scores=items.raw[rows, heads].tolist(),
+            features=features,
+            weights=weights,
+            leading=leading,
+        )
+
+
+def shipments_to_explain(
+    explain: Explain, lane_codes: NDArray[np.int8], risk_log_odds: FloatArray, limit: int | None
+) -> NDArray[np.int64]:
+    """Return the shipments to explain, in ascending order; under a limit, those of the highest risk."""
+    if explain == "none":
+        return np.empty(0, dtype=np.int64)
+    shipments = np.arange(len(lane_codes)) if explain == "all" else np.flatnonzero(lane_codes > GREEN)
+    if limit is not None and len(shipments) > limit:
+        by_risk = np.argsort(-risk_log_odds[shipments], kind="stable")[:limit]
+        shipments = np.sort(shipments[by_risk])
+    return shipments.astype(np.int64)
