@@ -198,6 +198,16 @@ class Typology:
 
 
 @dataclass(frozen=True, slots=True)
+class DiallingCode:
+    """An international dialling code and its countries."""
+
+    code: str
+    countries: tuple[str, ...]
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
 class Carrier:
     """An airline that carries parcels, with its air waybill prefix."""
 

@@ -19,6 +19,7 @@ from features.reference.rows import (
     Carrier,
     CasNumber,
     CharacterRule,
+    DiallingCode,
     EcommerceGood,
     Group,
     HsOfInterest,
@@ -300,6 +301,20 @@ def _channel(value: str) -> str:
     if value not in CHANNELS:
         raise ValueError(f"channel is {value!r}, expected one of {', '.join(CHANNELS)}")
     return value
+
+
+@cache
+def dialling_codes() -> MappingProxyType[str, tuple[str, ...]]:
+    """Return ITU-T E.164 country codes of the countries that ship most, with their countries (ISO alpha-2)."""
+    rows = read(
+        "dialling_codes.csv",
+        ("code", "countries", "source", "verified"),
+        lambda row: DiallingCode(
+            row.text("code"), row.many("countries"), row.text("source"), row.one_of("verified", Verified)
+        ),
+        key=lambda row: row.code,
+    )
+    return MappingProxyType({row.code: row.countries for row in rows})
 
 
 @cache

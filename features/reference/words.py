@@ -1,34 +1,80 @@
-"""Word lists of ``chemical_words.toml``, by section and key."""
+"""Word lists and patterns of the bundled TOML files."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
 
-FILE: Final = "chemical_words.toml"
+CHEMICAL_WORDS: Final = "chemical_words.toml"
+PARTY_WORDS: Final = "party_words.toml"
+DESCRIPTION_PATTERNS: Final = "description_patterns.toml"
+
+WordLists = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 @cache
-def chemical_words() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Return section -> key -> words, in the order of the file.
+def chemical_words() -> WordLists:
+    """Return section -> key -> words of the search for names of substances, in the order of the file.
 
     Raises:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.
     """
-    with open_data(FILE) as file:
-        try:
-            document = tomllib.loads(file.read())
-        except tomllib.TOMLDecodeError as error:
-            raise ReferenceDataError(FILE, None, str(error)) from None
     sections: dict[str, dict[str, tuple[str, ...]]] = {}
+    for section, key, words in _entries(CHEMICAL_WORDS):
+        if not isinstance(words, str) or not words.split():
+            reason = f"[{section}] {key} must be a text of words separated by blanks"
+            raise ReferenceDataError(CHEMICAL_WORDS, None, reason)
+        sections.setdefault(section, {})[key] = tuple(words.split())
+    return MappingProxyType(sections)
+
+
+@cache
+def party_words() -> WordLists:
+    """Return section -> key -> phrases in names and addresses of parties, and domains of free e-mail providers.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a list of texts.
+    """
+    sections: dict[str, dict[str, tuple[str, ...]]] = {}
+    for section, key, phrases in _entries(PARTY_WORDS):
+        if not isinstance(phrases, list) or not phrases or not all(isinstance(phrase, str) for phrase in phrases):
+            raise ReferenceDataError(PARTY_WORDS, None, f"[{section}] {key} must be a list of texts")
+        sections.setdefault(section, {})[key] = tuple(phrases)
+    return MappingProxyType(sections)
+
+
+@cache
+def description_patterns() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
+    """Return section -> ``pattern`` and, for costly searches, ``token`` -> compiled pattern.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is no regular expression.
+    """
+    sections: dict[str, dict[str, re.Pattern[str]]] = {}
+    for section, key, pattern in _entries(DESCRIPTION_PATTERNS):
+        try:
+            sections.setdefault(section, {})[key] = re.compile(pattern)
+        except (TypeError, re.error) as error:
+            reason = f"[{section}] {key} must be a regular expression: {error}"
+            raise ReferenceDataError(DESCRIPTION_PATTERNS, None, reason) from None
+    return MappingProxyType(sections)
+
+
+def _entries(file: str) -> list[tuple[str, str, Any]]:
+    """Return (section, key, value) of a bundled TOML file whose top level consists of tables."""
+    with open_data(file) as handle:
+        try:
+            document = tomllib.loads(handle.read())
+        except tomllib.TOMLDecodeError as error:
+            raise ReferenceDataError(file, None, str(error)) from None
     for section, entries in document.items():
-        for key, words in entries.items():
-            if not isinstance(words, str) or not words.split():
-                raise ReferenceDataError(FILE, None, f"[{section}] {key} must be a text of words separated by blanks")
-            sections.setdefault(section, {})[key] = tuple(words.split())
-    return sections
+        if not isinstance(entries, dict):
+            raise ReferenceDataError(file, None, f"{section} must be a table")
+    return [(section, key, value) for section, entries in document.items() for key, value in entries.items()]

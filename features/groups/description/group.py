@@ -13,40 +13,24 @@ from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.description.columns import FEATURES, DescriptionColumn, WordFlag
 from features.groups.description.rows import fill_words
 from features.reference import character_rules, stop_words
+from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.folding import folded, words
 from features.texts.words import TokenisedTexts
 
-# Endings and stems of systematic names (IUPAC Blue Book P-1 and P-6). The second pattern lists ordinary words that share them.
-_CHEMICAL: Final = re.compile(
-    r"piperid|pyrid|benz[oy]|phen[yo]|fluoro|chloro|bromo|methyl|ethyl|propyl|butyl|acetyl|propion|anilin|amid[eo]\b|"
-    r"amine\b|oxide\b|chlorid|bromid|sulfat|sulphat|phosphat|carbonat|hydroxid|nitrat|stearat|citrat|ketone\b|idone\b|anhydrid"
-)
-_NOT_CHEMICAL: Final = re.compile(r"polyamid\w*|phone\w*|phenom\w*|propaganda|benzin\w*|vitamin\w*|ceramid\w*")
-_MEDICINE: Final = re.compile(
-    r"tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*"
-)
+_PATTERNS: Final = description_patterns()
+_CHEMICAL: Final = _PATTERNS["chemical"]["pattern"]
+_NOT_CHEMICAL: Final = _PATTERNS["not_chemical"]["pattern"]
+_MEDICINE: Final = _PATTERNS["medicine"]["pattern"]
 _CAS: Final = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
-_GRADE: Final = re.compile(
-    r"\b(?:9[0-9](?:\.\d+)? ?%|reagent|intermediate|r&d|research|lab(?:oratory)?|analytical|standard|purity|crystal\w*|powder|"
-    r"raw material|sample)\b|9[0-9](?:\.\d+)?%"
-)
-_EQUIPMENT: Final = re.compile(
-    r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}"
-    r"\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
-    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
-    r"\bencapsulat\w*|\bpunch(?:es)? (?:and|&) dies?\b"
-)
-_TOOLING: Final = re.compile(
-    r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b"
-)
-# The searches above are costly. They find nothing in a text without a token that matches below, or a percentage for grades.
-_OF_GRADE: Final = re.compile(
-    "reagent|intermediate|r|research|lab|laboratory|analytical|standard|purity|crystal.*|powder|raw|sample"
-)
-_OF_EQUIPMENT: Final = re.compile("(?:tablet|pill|capsule|tdp|encapsulat|punch).*")
-_OF_TOOLING: Final = re.compile("press|punch.*|dies?|mou?lds?|tooling|stamp.*|candy|milk|spare|machine")
+_GRADE: Final = _PATTERNS["grade"]["pattern"]
+_EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
+_TOOLING: Final = _PATTERNS["tooling"]["pattern"]
+# These searches are costly. They find nothing in a text without a token that matches below, or a percentage for grades.
+_OF_GRADE: Final = _PATTERNS["grade"]["token"]
+_OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
+_OF_TOOLING: Final = _PATTERNS["tooling"]["token"]
 #: Number of words of the fit window, the most frequent first, whose share is learned.
 _VOCABULARY: Final = 4000
 #: Flags that a text may have without any search finding something in it.

@@ -13,48 +13,16 @@ from features.groups.party.rows import (
     kind_columns,
     same_name_column,
 )
+from features.reference import dialling_codes
+from features.reference.words import party_words
 from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
 from features.texts.phrases import Phrases, at_domains, decimals, numbered
 
-#: Words and phrases of names and addresses by their mark, in the notation of `features.texts.phrases.Phrases`.
-_WORDS: Final = {
-    Mark.COMPANY: (
-        "co", "company", "corp*", "inc", "llc", "ltd", "limited", "gmbh", "ag", "sa", "s.a", "srl", "bv", "pty", "plc", "trading",
-        "import*", "export*", "industr*", "technolog*", "group", "holding*", "international", "enterprise", "enterprises",
-        "factory", "manufactur*", "supply", "supplies", "store", "shop", "lab", "labs", "pharma*", "logistics", "university",
-        "hospital", "clinic", "institute",
-    ),
-    Mark.CHEMICAL: (
-        "chem*", "pharm*", "bio*", "new material", "new materials", "fine", "reagent*", "peptide*", "ingredient", "ingredients",
-        "api",
-    ),
-    Mark.LABORATORY: (
-        "lab*", "hospital*", "universit*", "pharm*", "clinic*", "institut*", "research", "analyt*", "toxicolog*",
-    ),
-    Mark.FORWARDER: (
-        "forward*", "logistic*", "freight", "warehous*", "storage", "mailbox", "mailboxes", "mail box", "mail boxes", "po box",
-        "pobox", "p.o.box", "p.o. box", "fulfil*", "parcel", "locker", "reship*", "postfach", "apartado", "consolidat*",
-        "pickup", "pick up", "cargo",
-    ),
-    Mark.UNIT: ("unit", "suite", "ste", "apt", "flat", "room", "rm", "locker", "box"),
-}  # fmt: skip
 #: Codes of ``transaction_nature``.
 _CLAIMS: Final[dict[str, int]] = {"21": Claim.RETURN, "31": Claim.GIFT, "32": Claim.SAMPLE}
-_FREE_MAIL: Final = frozenset(
-    {
-        "gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "proton.me", "protonmail.com", "gmx.de",
-        "gmx.net", "mail.ru", "yandex.ru", "qq.com", "163.com", "126.com", "aol.com",
-    }
-)  # fmt: skip
-
-
-# ITU-T E.164 country codes of the countries that ship most. Other codes are not compared.
-_DIALLING: Final = {
-    "1": ("US", "CA"), "7": ("RU", "KZ"), "31": ("NL",), "32": ("BE",), "33": ("FR",), "34": ("ES",), "39": ("IT",),
-    "44": ("GB",), "48": ("PL",), "49": ("DE",), "52": ("MX",), "61": ("AU",), "81": ("JP",), "82": ("KR",), "84": ("VN",),
-    "86": ("CN",), "90": ("TR",), "91": ("IN",), "852": ("HK",), "853": ("MO",), "886": ("TW",), "65": ("SG",), "66": ("TH",),
-}  # fmt: skip
+_FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
+_DIALLING: Final = dialling_codes()
 _DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
 _DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
 #: Country -> bits of the numbers of its dialling codes.
@@ -66,9 +34,9 @@ _DIALLED_IN: Final = {
 
 def _phrases() -> Phrases:
     marks: dict[str, int] = {}
-    for mark, phrases in _WORDS.items():
+    for name, phrases in party_words()["phrases"].items():
         for phrase in phrases:
-            marks[phrase] = marks.get(phrase, 0) | mark
+            marks[phrase] = marks.get(phrase, 0) | Mark[name.upper()]
     # "flat 5" and "#5" name a unit, "flat" alone does not.
     return Phrases(marks, followed=Mark.UNIT, digit=Mark.DIGIT)
 

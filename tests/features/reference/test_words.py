@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from features.reference import files
 from features.reference.errors import ReferenceDataError
-from features.reference.words import FILE, chemical_words
+from features.reference.words import (
+    CHEMICAL_WORDS,
+    DESCRIPTION_PATTERNS,
+    PARTY_WORDS,
+    chemical_words,
+    description_patterns,
+    party_words,
+)
 
 
 def test_each_section_lists_distinct_words() -> None:
@@ -20,9 +28,40 @@ def test_each_section_lists_distinct_words() -> None:
     assert set(words["locants"]["significant"]) <= set(words["locants"]["words"])
 
 
-@pytest.mark.parametrize("content", ["[blocks]\ncore = 1\n", '[blocks]\ncore = " "\n', "[blocks\n"])
-def test_an_invalid_word_list_is_named(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / FILE).write_text(content, encoding="utf-8")
+@pytest.mark.parametrize(
+    ("file", "load", "content"),
+    [
+        (CHEMICAL_WORDS, chemical_words, "[blocks]\ncore = 1\n"),
+        (CHEMICAL_WORDS, chemical_words, '[blocks]\ncore = " "\n'),
+        (CHEMICAL_WORDS, chemical_words, "[blocks\n"),
+        (CHEMICAL_WORDS, chemical_words, 'blocks = "core"\n'),
+        (PARTY_WORDS, party_words, '[phrases]\nunit = "flat"\n'),
+        (PARTY_WORDS, party_words, "[phrases]\nunit = [1]\n"),
+        (DESCRIPTION_PATTERNS, description_patterns, '[grade]\npattern = "("\n'),
+        (DESCRIPTION_PATTERNS, description_patterns, "[grade]\npattern = 1\n"),
+    ],
+)
+def test_an_invalid_word_list_is_named(
+    file: str, load: Any, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).write_text(content, encoding="utf-8")
     monkeypatch.setattr(files, "DATA", tmp_path)
-    with pytest.raises(ReferenceDataError, match="chemical_words"):
-        chemical_words.__wrapped__()
+    with pytest.raises(ReferenceDataError, match=file):
+        load.__wrapped__()
+
+
+def test_a_pattern_finds_nothing_in_a_description_without_its_token() -> None:
+    for name, patterns in description_patterns().items():
+        if "token" not in patterns:
+            continue
+        for text in (
+            "tablet press",
+            "punch and dies",
+            "candy mould",
+            "reagent grade",
+            "lab sample",
+            "cotton dress",
+            "spare part",
+        ):
+            if patterns["pattern"].search(text):
+                assert any(patterns["token"].fullmatch(word) for word in text.split()), (name, text)
