@@ -1,1 +1,1 @@
-"""Answers to questions about chemicals."""
+"""Questions about chemicals, and their answers."""

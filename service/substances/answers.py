@@ -1,6 +1,6 @@
-"""Questions about chemicals and their answers: what a text declares, which law covers it, under which words, since when.
+"""Answers to questions about chemicals: the substance, the laws that list it, their wording, and the dates.
 
-The HTTP interface and the command line answer with the same values; how they are carried is theirs.
+The HTTP interface and the command line return the same values.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from features.substances.law import ClassControl
     from features.substances.match import ClassMatch
 
-#: Characters of a text that is asked about. Longer names than this exist, but none that a person would send.
+#: Longest accepted text, in characters. Longer chemical names exist, but users do not send them.
 MAX_QUERY: Final = 1000
 
-#: What a file gets per row, in this order, after its own columns.
+#: Columns appended to a file of names, in this order.
 COLUMNS: Final = (
     "kind",
     "hit",
@@ -52,25 +52,26 @@ COLUMNS: Final = (
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FORMS: Final = {"smiles": "SMILES", "inchi": "InChI"}
-#: A match of these kinds would be no other if systematic names were read.
-_SURE: Final = ("exact", "identifier", "translated")
+#: Kinds of match that do not depend on reading systematic names.
+_INDEPENDENT_OF_OPSIN: Final = ("exact", "identifier", "translated")
 _AS: Final = {"name": "named", "class": "class", "exempt": "exempt", "possible": "possible"}
 
 
 class CannotDraw(RuntimeError):
-    """RDKit's drawing lacks a system library that slim images leave out; nothing else needs it."""
+    """Drawing a structure failed, because RDKit needs a system library that slim images do not include."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked.
+    """A question about a text.
 
     Attributes:
         text: a name, an identifier, a structure or a description.
-        on: the day whose law is asked for.
-        jurisdiction: whose law, see `read_jurisdiction`; ``None``: everywhere.
-        chemical: the text is meant as a chemical; False: it is a goods description, in which an abbreviation needs
-            chemical words beside it.
+        on: the day whose law applies.
+        jurisdiction: the jurisdiction whose law applies, see `read_jurisdiction`; None: all.
+        chemical: the text names a chemical. If False, the text is a goods description, in which an abbreviation
+            counts only
+            beside chemical words.
         drawing: draw the structure.
     """
 
@@ -82,15 +83,15 @@ class Question:
 
 
 def today() -> date:
-    """The day in UTC."""
+    """Return the current day in UTC."""
     return datetime.now(UTC).date()
 
 
 def read_day(text: str) -> date:
-    """A day as people give it.
+    """Return the day that a text in the form YYYY-MM-DD states.
 
     Raises:
-        ValueError: it is none; says what is right.
+        ValueError: the text has another form or the day does not exist.
     """
     try:
         if _DAY.fullmatch(text.strip()):
@@ -102,7 +103,10 @@ def read_day(text: str) -> date:
 
 @cache
 def jurisdictions() -> tuple[str, ...]:
-    """`UN`, `EU`, the countries, and the subdivisions that have listings of their own; others are understood as well."""
+    """Return `UN`, `EU`, the countries, and the subdivisions with listings of their own.
+
+    `read_jurisdiction` accepts all other subdivisions too.
+    """
     import pycountry
 
     subdivisions = {row.jurisdiction for row in control_listings() if "-" in row.jurisdiction}
@@ -117,32 +121,34 @@ def _subdivisions() -> frozenset[str]:
 
 
 def read_jurisdiction(text: str) -> str:
-    """The code of a jurisdiction in capitals: `UN`, `EU`, ISO 3166-1 alpha-2 or ISO 3166-2.
+    """Return a jurisdiction's code in capitals: `UN`, `EU`, ISO 3166-1 alpha-2 or ISO 3166-2.
 
     Raises:
-        ValueError: there is no such code; says what is right.
+        ValueError: there is no such code. The message lists the accepted forms.
     """
     code = text.strip().upper()
     if code in ("UN", "EU"):
         return code
-    found = country(code) if len(code) == 2 else None
-    if found is not None:
-        return found
+    alpha_2 = country(code) if len(code) == 2 else None
+    if alpha_2 is not None:
+        return alpha_2
     if code in _subdivisions():
         return code
     raise ValueError("UN, EU or an ISO 3166 code such as US, CN or US-SD is needed")
 
 
 def ask(question: Question) -> tuple[Match | None, LegalStatus | None]:
-    """What a text was found to declare, and what the law of the day says of it."""
+    """Return the substance that a text declares and its legal status on the day of the question; (None, None) without a
+    match.
+    """
     match = SubstanceIndex.load().resolve(question.text, chemical=question.chemical)
     return match, None if match is None else status(match, question.on, question.jurisdiction)
 
 
 def answer(question: Question) -> dict[str, Any]:
-    """The answer to a question as plain values, with the same members whether anything was found or not."""
+    """Return the answer as plain values. The members are the same with and without a match."""
     match, legal = ask(question)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "query": question.text,
         "kind": None,
         "hit": False,
@@ -170,10 +176,10 @@ def answer(question: Question) -> dict[str, Any]:
         "jurisdiction": question.jurisdiction,
     }
     if match is None or legal is None:
-        attempt = tried(question.text)
-        found |= {"evidence": list(attempt.said), "inchikey": attempt.inchikey, "smiles": attempt.smiles}
+        attempt = describe_attempt(question.text)
+        result |= {"evidence": list(attempt.sentences), "inchikey": attempt.inchikey, "smiles": attempt.smiles}
     else:
-        found |= {
+        result |= {
             "kind": match.kind,
             "hit": match.hit,
             "substance": match.substance or None,
@@ -198,22 +204,22 @@ def answer(question: Question) -> dict[str, Any]:
             "nearest": match.nearest or None,
             "similarity": _rounded(match.similarity),
         }
-    if question.drawing and found["smiles"]:
+    if question.drawing and result["smiles"]:
         try:
-            found["drawing"] = _drawn(found["smiles"])
+            result["drawing"] = _drawn(result["smiles"])
         except CannotDraw as error:
-            found["warnings"].append(str(error))
-    return found
+            result["warnings"].append(str(error))
+    return result
 
 
 def drawing_of(text: str) -> str | None:
-    """The structure of what a text declares or mentions, as SVG; ``None`` where none is known.
+    """Return the structure of the substance that a text declares or mentions, as SVG; None if no structure is known.
 
     Raises:
-        CannotDraw: this machine lacks a library.
+        CannotDraw: a system library is missing.
     """
     match = SubstanceIndex.load().resolve(text, chemical=True)
-    smiles = tried(text).smiles if match is None else match.smiles
+    smiles = describe_attempt(text).smiles if match is None else match.smiles
     return _drawn(smiles) if smiles else None
 
 
@@ -228,14 +234,15 @@ def _drawn(smiles: str) -> str:
 
 
 def columns(question: Question) -> tuple[Any, ...]:
-    """The answer to a question as values of `COLUMNS`: text, truth values and numbers, ``None`` where nothing is known.
+    """Return the answer as values of `COLUMNS`: text, truth values and numbers, or None where nothing is known.
 
-    ``us_class`` and ``cn_class`` say whether the structure meets the wording, whatever the day, and are ``None`` where no
-    structure is known; limbs that it only may meet end with a question mark.
+    ``us_class`` and ``cn_class`` state whether the structure meets the wording, independent of the day. They are None
+    if no
+    structure is known. A question mark behind a limb means that the structure possibly meets it.
     """
     match, legal = ask(question)
     if match is None or legal is None:
-        meets = None if tried(question.text).smiles is None else False
+        meets = None if describe_attempt(question.text).smiles is None else False
         return (None, False, *[None] * 7, False, None, meets, meets, *[None] * 4)
     wide = [one for one in match.classes if not _of_precursors(one)]
     limbs = [
@@ -266,7 +273,7 @@ def columns(question: Question) -> tuple[Any, ...]:
 
 
 def listing_json(listing: Listing) -> dict[str, Any]:
-    """A listing with all that is recorded of it."""
+    """Return all fields of a listing."""
     return {
         "jurisdiction": listing.jurisdiction,
         "instrument": listing.instrument,
@@ -282,7 +289,7 @@ def listing_json(listing: Listing) -> dict[str, Any]:
 
 
 def class_json(control: ClassControl) -> dict[str, Any]:
-    """A class definition that a structure answers to, limb by limb in words, and what the law of the day makes of it."""
+    """Return a class definition that a structure meets, with its limbs in words and its legal status on the day."""
     one, exemption = control.match, control.exemption
     return {
         "definition": one.definition,
@@ -328,52 +335,61 @@ def _of_precursors(one: ClassMatch) -> bool:
 
 
 def _wording_verified(one: ClassMatch) -> Verified:
-    """The least verified of the limbs that count here."""
+    """Return the least verified status of the limbs that the structure meets."""
     return max((row.verified for row in _limbs(one)), key=list(Verified).index)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was tried with a text in which nothing was found, in sentences, and the structure that could be read."""
+    """The attempts to recognise a text without a match.
 
-    said: tuple[str, ...]
+    Attributes:
+        sentences: one sentence for each attempt.
+        smiles, inchikey: the structure in the text, if one could be read.
+    """
+
+    sentences: tuple[str, ...]
     smiles: str | None = None
     inchikey: str | None = None
 
 
-def tried(text: str) -> Attempt:
-    """What a text without a match was tried as."""
+def describe_attempt(text: str) -> Attempt:
+    """Describe how a text without a match was read."""
     from features.substances.read.opsin import opsin
     from features.substances.read.spotting import structures_in
     from features.substances.structures import from_inchi, from_smiles
 
-    said = ["No name, synonym, abbreviation or translation in it, also with typing errors, of a substance known here."]
+    sentences = [
+        "The text contains no name, synonym, abbreviation or translation of a known substance, even with typing errors."
+    ]
     for number in CAS.finditer(fold(text)):
         cas = "-".join(number.groups())
         right = casrn.is_valid(cas)
-        said.append(
-            f"{cas} is the CAS number of none." if right else f"{cas} is no CAS number: its check digit is wrong."
+        sentences.append(
+            f"{cas} is the CAS number of no known substance."
+            if right
+            else f"{cas} is not a CAS number: its check digit is wrong."
         )
     structure = None
     for piece in structures_in(text, chemical=True):
         smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
         read = from_inchi(piece.reading) if piece.form == "inchi" else from_smiles(smiles) if smiles else None
         if piece.form == "inchikey":
-            said.append(f"{piece.text} is the InChIKey of none.")
+            sentences.append(f"{piece.text} is the InChIKey of no known substance.")
         elif read is not None:
             structure = structure or read
             how = "systematic name" if piece.form == "systematic" else _FORMS[piece.form]
-            said.append(
+            sentences.append(
                 f"{piece.text} was read as {how}: its structure is on no list, in no class and near no listed one."
             )
     if structure is None:
-        return Attempt(tuple(said))
-    return Attempt(tuple(said), structure.smiles, structure.inchikey)
+        return Attempt(tuple(sentences))
+    return Attempt(tuple(sentences), structure.smiles, structure.inchikey)
 
 
 def _warnings(match: Match | None, legal: LegalStatus | None) -> Iterator[str]:
     problem = chemistry()["problem"]
-    if problem and (match is None or match.kind not in _SURE):
+    if problem and (match is None or match.kind not in _INDEPENDENT_OF_OPSIN):
         yield problem
     if match is None or legal is None:
         return

@@ -1,6 +1,6 @@
-"""The reader of systematic names beside the service: set up, warmed, and told of when it is missing.
+"""Start OPSIN, which reads systematic names, and report whether it runs.
 
-Everything else about chemicals is answered without it.
+All other questions about chemicals are answered without OPSIN.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def set_up(settings: Settings) -> None:
-    """Let this process read systematic names, or not, as the settings say; nothing is started yet."""
+    """Enable or disable reading systematic names in this process, as the settings say. Nothing is started yet."""
     from features.substances.read.opsin import configure
 
     configure(enabled=settings.opsin, time_limit_s=settings.opsin_seconds)
 
 
 def start() -> None:
-    """Start the reader and say in the log whether it runs. Half a second, most of it waiting; blocks."""
+    """Start OPSIN and log whether it runs. Blocks for about half a second, mostly waiting."""
     from features.substances.read.opsin import opsin
     from service.logs import logger
 
@@ -32,7 +32,10 @@ def start() -> None:
 
 
 def reads_names(records: Iterable[object]) -> bool:
-    """Whether scoring these parsed JSON shipments may ask the reader for a name: milliseconds as a rule, a second at worst."""
+    """Return whether scoring these parsed JSON shipments may ask OPSIN for a name.
+
+    OPSIN usually takes milliseconds, at most a second.
+    """
     from features.substances.read.spotting import structures_in
     from features.substances.read.spotting_names import flatten, hints_at_a_name
 
@@ -55,7 +58,7 @@ def _texts(records: Iterable[object]) -> Iterator[str]:
 
 
 def chemistry() -> dict[str, Any]:
-    """Whether systematic names are read: ``systematic_names`` and, where they are not, the ``problem``."""
+    """Return the state of OPSIN: ``systematic_names`` and, if names are not read, the ``problem``."""
     from features.substances.read.opsin import opsin
 
     reader = opsin()

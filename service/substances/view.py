@@ -1,4 +1,4 @@
-"""An answer about a chemical as a person at a terminal reads it, within 80 columns."""
+"""Shows an answer about a chemical on a terminal, within 80 columns."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def _law(answer: Mapping[str, Any]) -> str:
     by: dict[str, list[str]] = {}
     for one in answer["controlled_as"]:
         by.setdefault(one["as"], []).append(one["jurisdiction"])
-    said = "; ".join(f"{_AS[how]} in {', '.join(places)}" for how, places in by.items())
+    controls = "; ".join(f"{_AS[how]} in {', '.join(places)}" for how, places in by.items())
     months = answer["months_since_listing"]
     since = f"; control began {_age(months)} before" if months is not None else ""
-    return f"on {answer['as_of']} ({where}): {said}{since}"
+    return f"on {answer['as_of']} ({where}): {controls}{since}"
 
 
 def _age(months: float) -> str:
@@ -142,9 +142,9 @@ def _listings(answer: Mapping[str, Any]) -> Table:
 def _classes(answer: Mapping[str, Any]) -> Table:
     table = _table("Class definitions", "law", "definition", "result", "limb, where: change allowed")
     for one in answer["classes"]:
-        told = [_limb(limb) for limb in one["limbs"]]
+        lines = [_limb(limb) for limb in one["limbs"]]
         if one["exemption"]:
-            told.append(f"But: {one['exemption']['reason']}")
+            lines.append(f"But: {one['exemption']['reason']}")
         force = "" if one["in_force"] else ", not in force"
         exempt = f", {_EXEMPT[one['exemption']['effect']]}" if one["exemption"] else ""
         doubt = "" if one["wording_verified"] == "yes" else f" (wording {one['wording_verified']})"
@@ -152,7 +152,7 @@ def _classes(answer: Mapping[str, Any]) -> Table:
             one["jurisdiction"],
             Text(f"{one['name']}{doubt}"),
             Text(f"{one['result']}{force}{exempt}"),
-            Text("\n".join(told)),
+            Text("\n".join(lines)),
         )
     return table
 

@@ -1,4 +1,4 @@
-"""First lookups of chemicals, made at start-up so that no request pays for loading."""
+"""First lookups of chemicals at start-up, so that no request pays for loading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.substances.answers import Question, answer, today
 
 #: A name and a structure.
 _NAMED: Final = ("4-piperidone", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
-#: A systematic name that is on no list, so that OPSIN reads it.
+#: A systematic name on no list, which only OPSIN can read.
 _SYSTEMATIC: Final = ("N-(4-methylphenyl)-2-oxocyclohexanecarboxamide",)
 
 

@@ -112,7 +112,7 @@ def test_a_text_without_a_substance_reports_what_was_tried(shared_client: Client
     result = look_up(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
     assert (result.kind, result.substance, result.confidence) == (None, None, None)
     evidence = " ".join(result.evidence)
-    assert "12345-67-9 is no CAS number: its check digit is wrong." in evidence
+    assert "12345-67-9 is not a CAS number: its check digit is wrong." in evidence
     assert "CC(=O)NCCC(=O)NCCCCCC was read as SMILES" in evidence
     assert result.smiles == "CCCCCCNC(=O)CCNC(C)=O"
 

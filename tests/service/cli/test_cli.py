@@ -1,4 +1,4 @@
-"""The command line: what it does, what it says, and with which status it ends."""
+"""Effects, messages and exit statuses of the command line."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ HEADER = "shipment_id,goods_description,net_mass_kg\n"
 
 
 @pytest.fixture(autouse=True)
-def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands look for the store where they are called."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, because commands look for the model store in the current folder."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -50,8 +50,8 @@ def manifests(tmp_path: Path) -> Path:
 
 def test_help_names_every_command() -> None:
     code = "from service.cli import main; main(['--help'])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(f"\n  {command} " in result.stdout for command in COMMANDS)
 
 
 def test_help_answers_at_once_as_it_loads_the_command_line_and_nothing_else_of_ours() -> None:
@@ -62,8 +62,8 @@ with contextlib.redirect_stdout(io.StringIO()):
     assert run(["--help"]) == 0
 print(*sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = {".".join(name.split(".")[:2]) for name in done.stdout.split()}
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {".".join(name.split(".")[:2]) for name in result.stdout.split()}
     ours = {name for name in loaded if name.partition(".")[0] in ("features", "models", "service", "training")}
     assert ours == {"service", "service.cli"}
     assert loaded.isdisjoint({"jinja2", "pydantic", "pydantic_settings", "structlog"})
@@ -79,8 +79,8 @@ for command in {["", *COMMANDS]!r}:
         assert run([*command.split(), "--help"]) == 0
 print([name for name in {heavy!r} if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_score_writes_the_rows_with_their_risk(
@@ -91,9 +91,9 @@ def test_score_writes_the_rows_with_their_risk(
     sent, got = rows_of(manifests.read_bytes()), rows_of(out.read_bytes())
     assert [row["shipment_id"] for row in got] == [row["shipment_id"] for row in sent]
     assert {row["bundle_digest"] for row in got} == {load(bundle).digest}
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert f"{len(sent)} rows in, {len(sent)} out, 0 rejected" in output.err
 
 
 @pytest.mark.parametrize("names", [[], ["features.loops"]])
@@ -102,9 +102,9 @@ def test_score_says_that_modules_run_uncompiled(
 ) -> None:
     monkeypatch.setattr("features.compiled.uncompiled", lambda: names)
     assert run(["score", str(manifests), "out.csv", "--bundle", str(bundle)]) == 0
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("Note: 1 modules run uncompiled, many times slower: features.loops.") == len(names)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("Note: 1 modules run uncompiled, many times slower: features.loops.") == len(names)
 
 
 def test_the_version_in_service_scores_unless_another_is_named(
@@ -172,9 +172,9 @@ def test_what_goes_wrong_is_one_line_with_its_status(
     if arguments[0] == "score" and len(arguments) > 1 and "--bundle" not in arguments:
         arguments = [*arguments, "--bundle", str(bundle)]
     assert run(arguments) == status
-    said = capsys.readouterr()
-    assert words in said.err
-    assert "Traceback" not in said.err
+    output = capsys.readouterr()
+    assert words in output.err
+    assert "Traceback" not in output.err
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -212,16 +212,16 @@ def test_validate_says_what_a_file_would_be_read_as(tmp_path: Path, capsys: pyte
     source = tmp_path / "m.csv"
     source.write_text("HAWB,Goods Description,colour\nHB-1,phone case,red\n,mug,blue\n", encoding="utf-8")
     assert run(["validate", str(source)]) == 0
-    said = capsys.readouterr().out
-    assert "goods_description" in said
-    assert "colour" in said
+    output = capsys.readouterr().out
+    assert "goods_description" in output
+    assert "colour" in output
 
 
 def test_model_show_prints_the_card_and_the_digest(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["model", "show", str(bundle)]) == 0
-    said = capsys.readouterr().out
-    assert "trained on invented shipments" in said
-    assert load(bundle).digest in said
+    output = capsys.readouterr().out
+    assert "trained on invented shipments" in output
+    assert load(bundle).digest in output
 
 
 def test_model_show_names_what_computes_scores(

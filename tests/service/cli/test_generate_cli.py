@@ -1,4 +1,4 @@
-"""``tidewaiter generate``: the calendar it is told, and what it refuses."""
+"""The command ``tidewaiter generate``: its calendar and its report."""
 
 from __future__ import annotations
 

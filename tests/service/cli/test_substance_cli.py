@@ -1,4 +1,4 @@
-"""``tidewaiter substance``: one text for a person, one file for a program."""
+"""The command ``tidewaiter substance`` for one text and for files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DAY = ["--as-of", "2026-11-04"]
 
 
 @pytest.fixture(autouse=True)
-def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal of 80 columns."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder at a terminal of 80 columns."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -42,7 +42,7 @@ def write(name: str, *rows: list[str]) -> None:
 
 
 def resolved(*rows: list[str], **options: str) -> list[dict[str, str]]:
-    """The rows of a file after ``--file``."""
+    """Return the rows of a file resolved with ``--file``."""
     write("in.csv", *rows)
     given = [part for name, value in options.items() for part in (f"--{name}", value)]
     assert run(["substance", "--file", "in.csv", "out.csv", *DAY, *given]) == 0
@@ -52,30 +52,30 @@ def resolved(*rows: list[str], **options: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("text", ["fentanyl", UNLISTED, "fentanyl test strips", "2-piperidone", "silicone phone case"])
 def test_an_answer_fits_a_terminal_of_80_columns(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["substance", text, *DAY]) == 0
-    said = capsys.readouterr()
-    assert max(map(len, said.out.splitlines())) <= 80
-    assert text[:30] in said.out.replace("\n", "")
-    assert said.err == ""
+    output = capsys.readouterr()
+    assert max(map(len, output.out.splitlines())) <= 80
+    assert text[:30] in output.out.replace("\n", "")
+    assert output.err == ""
 
 
 def test_a_listed_substance_is_shown_with_law_list_day_and_how_far_it_is_verified(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["substance", "437-38-7", *DAY]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for words in (
         "Fentanyl fentanyl: HIT",
         "by an identifier or structure (identifier), confidence 1.00",
         "UN",
         "1964",
     ):
-        assert words in said
-    assert "unverified" in said
+        assert words in output
+    assert "unverified" in output
 
 
 def test_a_class_match_is_shown_with_its_limbs_and_their_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["substance", UNLISTED, *DAY, "--jurisdiction", "US"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for words in (
         "Class definitions",
         "met",
@@ -84,7 +84,7 @@ def test_a_class_match_is_shown_with_its_limbs_and_their_words(capsys: pytest.Ca
         "as a member of a class in US",
         "Nearest",
     ):
-        assert words in said
+        assert words in output
 
 
 def test_json_is_the_answer_of_the_api(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_a_class_match_fills_limbs_and_classes() -> None:
 
 
 def test_what_only_may_meet_a_limb_ends_with_a_question_mark() -> None:
-    # A cyano group on the piperidine ring is none of those that China's open-ended limb names.
+    # China's open-ended limb does not name a cyano group on the piperidine ring.
     [row] = resolved(["query"], ["CCC(=O)N(c1ccccc1)C1(C#N)CCN(CCc2ccccc2)CC1"])
     assert "CN:3?" in row["limbs"].split(";")
     assert row["cn_class"] == "false"
@@ -159,7 +159,7 @@ def test_another_column_can_be_named_also_in_another_spelling() -> None:
     rows = [["Chemical name", "cas"], ["fentanyl", "50-00-0"]]
     [by_name] = resolved(*rows, column="chemical_name")
     assert by_name["substance"] == "Fentanyl"
-    # The answer has a column of that name itself, so the input's is kept under another.
+    # The answer has a column `cas`, so the input's column gets another name.
     assert (by_name["input_cas"], by_name["cas"]) == ("50-00-0", "437-38-7")
     [by_cas] = resolved(*rows, column="cas")
     assert by_cas["hit"] == "false"
@@ -182,9 +182,9 @@ def test_a_row_that_does_not_fit_stays_in_its_place_without_an_answer(capsys: py
     assert run(["substance", "--file", "in.csv", "out.csv"]) == 0
     rows = rows_of("out.csv")
     assert [(row["id"], row["hit"]) for row in rows] == [("1", "true"), ("2", ""), ("3", "true")]
-    said = capsys.readouterr().err
-    assert "Line 3 has no answer: 4 cells where the header has 2." in said
-    assert "3 rows in and out" in said
+    output = capsys.readouterr().err
+    assert "Line 3 has no answer: 4 cells where the header has 2." in output
+    assert "3 rows in and out" in output
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.csv.gz", "out.jsonl", "out.parquet"])
@@ -270,7 +270,7 @@ def test_what_goes_wrong_is_one_line_with_its_status(
     write("one.csv", ["Substance"], ["fentanyl"])
     Path("empty.csv").touch()
     assert run(["substance", *arguments]) == status
-    said = capsys.readouterr()
-    assert words in said.err
-    assert "Traceback" not in said.err
+    output = capsys.readouterr()
+    assert words in output.err
+    assert "Traceback" not in output.err
     assert not Path("out.csv").exists()

@@ -49,7 +49,7 @@ def one_head() -> RiskModel:
 
 
 def goods(shipments: int, seed: int = 7) -> dict[str, list[str | None]]:
-    """Invented shipments, later than the model's own, whose rows agree on their shipment's fields."""
+    """Return invented shipments, later than those of the model, with consistent fields within a shipment."""
     columns = manifest(shipments, seed)
     ids = columns["shipment_id"]
     for row in range(1, len(ids)):
@@ -363,7 +363,7 @@ class Failing:
         return self._model.score_rows(*args, **options)
 
 
-def workers() -> list[threading.Thread]:
+def stage_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
 
 
@@ -373,18 +373,18 @@ def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
 ) -> None:
     source = write(tmp_path / "in.csv", as_csv(goods(100), ["", "x"]))
     failing = Failing(three_heads, problem)
-    told: list[int] = []
+    reported: list[int] = []
     with pytest.raises(type(problem)) as raised:
         score_file(
             source,
             tmp_path / "out.csv",
             failing,
             ScoreOptions(rows_per_chunk=10),
-            progress=lambda *done: told.append(done[2]),
+            progress=lambda *done: reported.append(done[2]),
         )
     assert raised.value is problem
-    assert len(told) == 2
-    assert workers() == []
+    assert len(reported) == 2
+    assert stage_threads() == []
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -396,9 +396,9 @@ def test_a_stream_that_nobody_reads_to_its_end_leaves_no_thread(three_heads: Ris
     )
     assert next(stream).startswith(b"shipment_id,")
     assert next(stream).count(b"\n") == 5
-    assert workers()
+    assert stage_threads()
     stream.close()
-    assert workers() == []
+    assert stage_threads() == []
 
 
 def test_a_file_is_not_read_much_further_than_it_is_written(three_heads: RiskModel) -> None:
@@ -408,7 +408,7 @@ def test_a_file_is_not_read_much_further_than_it_is_written(three_heads: RiskMod
     begin = history.sequence
     for chunks in range(1, 6):
         next(stream)
-        # The chunk that is sent, those that wait for it, and those in work.
+        # The chunk that was sent, the finished chunks and those in progress.
         assert history.sequence - begin <= 10 * (chunks + 4)
     assert sum(part.count(b"\n") for part in stream) > 200
     assert history.sequence - begin == 400

@@ -102,7 +102,7 @@ def test_returning_shipments_are_remembered_across_calls_and_within_one(exact: i
 @pytest.mark.parametrize("exact", [0, 30_000, 1 << 20])
 def test_many_different_shipments_are_not_mistaken_for_each_other(exact: int) -> None:
     hashes = np.random.default_rng(1).integers(-(2**63), 2**63, 50_000)
-    # Neighbours must not be alike either.
+    # Adjacent hashes must not be confused either.
     hashes[:25_000] = np.arange(25_000)
     seen = SeenShipments(1 << 26, exact=exact)
     assert not seen.add(hashes[:20_000]).any()
@@ -111,7 +111,7 @@ def test_many_different_shipments_are_not_mistaken_for_each_other(exact: int) ->
 
 
 def plainly(columns: list[list[str | None]], delimiter: str) -> bytes:
-    """The lines, cell by cell."""
+    """Return the expected CSV lines, built cell by cell."""
 
     def cell(text: str) -> str:
         quoted = any(mark in text for mark in f'{delimiter}"\r\n')
