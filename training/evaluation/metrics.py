@@ -31,6 +31,11 @@ RESAMPLES: Final = 200
 _RESAMPLES_AT_ONCE: Final = 10  # Keeps the resampling matrices of a million shipments under 200 MB.
 
 
+def percent(share: str | float) -> str:
+    """Return the form in which metric names state a share: ``0.5pct`` for ``0.005``."""
+    return f"{100 * float(share):g}pct"
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """An estimate with its 95 % interval, or ``value=None`` and the reason."""
@@ -209,20 +214,6 @@ class RankingFigures:
             },
             "recall_at_false_positive_rate": {f"{rate:g}": e.to_json() for rate, e in self.recall_at_fpr.items()},
         }
-
-    def flat(self) -> dict[str, float]:
-        """Return the metrics that have a value, under names that a tracking server accepts."""
-        named = {"pr_auc": self.pr_auc, "roc_auc": self.roc_auc}
-        for prevalence, estimate in self.pr_auc_at.items():
-            named[f"pr_auc_at_{prevalence:.0e}".replace("-0", "-")] = estimate
-        for share in self.recall_at_share:
-            percent = f"{100 * share:g}pct".replace(".", "_")
-            named[f"recall_at_{percent}"] = self.recall_at_share[share]
-            named[f"precision_at_{percent}"] = self.precision_at_share[share]
-        for rate, estimate in self.recall_at_fpr.items():
-            named[f"recall_at_fpr_{rate:.0e}".replace("-0", "-")] = estimate
-        values = {name: e.value for name, e in named.items() if e.value is not None}
-        return {"finds": float(self.finds), "prevalence": self.prevalence, **values}
 
 
 def ranking_figures(

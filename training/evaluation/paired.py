@@ -18,8 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.evaluation.evaluation import Outcome, Scored
-from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate
-from training.reports.flat import percent
+from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate, percent
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

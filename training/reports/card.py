@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 _LIBRARIES: Final = ("lightgbm", "numpy", "scipy")
 
 _LIMITS: Final = (
-    "It ranks shipments for a person to decide on; a lane is a recommendation and no finding.",
-    "It knows what a manifest states. What is declared flawlessly by an inconspicuous party stays out of its reach.",
-    "Probabilities rest on the base rate in use. The default base rates are assumed; an office sets its own.",
-    "Uninspected shipments are presumed clean while training: patterns that nobody inspected are learned as harmless.",
+    "It ranks shipments for a person who decides; a lane is a recommendation, not a finding.",
+    "It knows only the manifest. It cannot detect a flawless declaration by an inconspicuous party.",
+    "Probabilities depend on the base rate in use. The default base rates are assumed; an office should set its own.",
+    "Uninspected shipments are assumed to be clean in training, so patterns that were never inspected count as harmless.",
     "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
     "Trade and concealment change: compare scores with the results of random inspections, and retrain.",
 )
 _SIMULATED: Final = (
-    "It was trained on simulated trade, whose priors are partly assumed: the figures below hold in that world. "
-    "Retrain on an office's own data before relying on them."
+    "It was trained on simulated trade, whose priors are partly assumed. The figures below hold for that world. "
+    "Retrain on an office's own data before relying on it."
 )
 
 
@@ -113,7 +113,7 @@ def build_card(
             "base_rate_is": "the share of finds in its data" if own else "assumed",
             "calibrator": model.calibrators[head].kind,
             **(
-                {"constant": f"fewer than {MIN_HEAD_FINDS} finds in the fit window: it answers its prior"}
+                {"constant": f"fewer than {MIN_HEAD_FINDS} finds in the fit window: it returns its prior"}
                 if fit.constant
                 else {}
             ),
@@ -122,8 +122,8 @@ def build_card(
     }
     card: dict[str, Any] = {
         "description": (
-            f"Probability that the column {config.label!r} says yes" if own
-            else "Probability, from the manifest alone, that a shipment holds fentanyl or an analogue, a precursor, "
+            f"Probability that the column {config.label!r} marks a find" if own
+            else "Probability, from the manifest alone, that a shipment contains fentanyl or an analogue, a precursor, "
             "or press equipment"
         ),
         "limits": [*((_SIMULATED,) if data.truth is not None else ()), *_LIMITS],

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.scoring import RISK
-from training.evaluation.bars import bars
+from training.reports.bars import bars
 from training.reports.flat import labels_of, part
 from training.reports.words import estimate_text, labels_text, name_text, number_text, one_in, share_text
 
@@ -63,9 +63,9 @@ def _details(name: str, version: str, card: Mapping[str, Any]) -> CardSection:
     return _section(
         "Model details",
         [
-            f"{name} {version}, made by tidewaiter {code.get('tidewaiter', '')} ({libraries}).",
-            f"{card.get('description', '')}. Gradient-boosted trees over features of the manifest and of what was known "
-            f"of its parties on that day, one set of trees per head ({heads}), calibrated and corrected to a base rate.",
+            f"{name} {version}, created by tidewaiter {code.get('tidewaiter', '')} ({libraries}).",
+            f"{card.get('description', '')}. Gradient-boosted trees on features of the manifest and of the history of its "
+            f"parties up to that day, one set of trees per head ({heads}), calibrated and corrected to a base rate.",
         ],
     )
 
@@ -74,23 +74,23 @@ def _use(card: Mapping[str, Any]) -> CardSection:
     return _section(
         "Intended use",
         [
-            "For: putting shipments in an order in which a customs office, a postal operator or a carrier with a fixed "
-            "capacity looks at them, with reasons to read; and for choosing what is inspected further.",
+            "For: ranking shipments, with readable reasons, for a customs office, a postal operator or a carrier that can "
+            "inspect a fixed number of them; and for choosing shipments to inspect further.",
             "Users: targeting analysts, and the engineers and data scientists who support them.",
-            "Not for: deciding anything about a person or a company by itself, detaining a shipment without a person's "
-            "decision, ranking parties or countries, or traffic unlike that of its data.",
+            "Not for: automatic decisions about a person or a company, detaining a shipment without a person's decision, "
+            "ranking parties or countries, or traffic unlike that of its data.",
         ],
     )
 
 
 def _factors(metrics: Mapping[str, Any]) -> CardSection:
     named = ", ".join(name_text(name) for name in part(metrics, "slices"))
-    tried = f"Measured apart in the run's report: {named}." if named else "No slices were measured in this run."
+    tried = f"Measured separately in the run's report: {named}." if named else "No slices were measured in this run."
     return _section(
         "Factors",
         [
-            "What changes how well it does: the channel and how much a manifest states, the language of descriptions, "
-            "whether the parties were seen before, the origin, the number of goods items, and the law of the day.",
+            "The quality depends on the channel, the completeness of the manifest, the language of descriptions, whether "
+            "the parties were seen before, the origin, the number of goods items, and the law of the day.",
             tried,
         ],
     )
@@ -100,9 +100,9 @@ def _measures(metrics: Mapping[str, Any]) -> CardSection:
     return _section(
         "Metrics",
         [
-            "Recall and precision when a share of traffic is opened, traffic weighted to the base rate; PR-AUC with its "
-            "prevalence; predicted over observed finds; rate of clean shipments in the red lane by origin.",
-            "Intervals are 95 % bootstrap intervals over shipments. A figure with too few finds is not given.",
+            "Recall and precision if a share of traffic is opened, with traffic weighted to the base rate; PR-AUC with its "
+            "prevalence; predicted over observed finds; share of clean shipments in the red lane by origin.",
+            "Intervals are 95 % bootstrap intervals over shipments. Figures with too few finds are left out.",
         ],
     )
 
@@ -117,13 +117,13 @@ def _evaluation_data(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> Car
     test = part(card, "windows", "windows", "test")
     when = f", {str(test['from'])[:10]} to {str(test['to'])[:10]}" if "from" in test else ""
     if not labels:
-        return _section("Evaluation data", ["Nothing was evaluated."])
+        return _section("Evaluation data", ["There are no evaluation results."])
     return _section(
         "Evaluation data",
         [
             f"{str(metrics.get('evaluated_on', 'A labelled file'))[:1].upper()}{str(metrics.get('evaluated_on', ''))[1:]}"
-            f"{when}: {number_text(shipments)} shipments, {counts}. It lies after everything that the model was fitted, "
-            "stopped and calibrated on, with a gap as long as results take to come in."
+            f"{when}: {number_text(shipments)} shipments, {counts}. It is later than all data that the model was "
+            "fitted, stopped and calibrated on, with a gap as long as results take to become known."
             if when
             else f"{metrics.get('evaluated_on', 'A labelled file')}: {number_text(shipments)} shipments, {counts}."
         ],
@@ -138,7 +138,7 @@ def _training_data(card: Mapping[str, Any]) -> CardSection:
         f"{about.get('source')}{span}: {number_text(about.get('shipments'))} shipments with "
         f"{number_text(about.get('goods_items'))} goods items, {number_text(about.get('inspected_shipments'))} inspected, "
         f"finds: {finds}. SHA-256 {about.get('sha256')}.",
-        "Shipments that nobody inspected are presumed clean while training.",
+        "Uninspected shipments are assumed to be clean in training.",
     ]
     return _section("Training data", [*text, *(str(note) for note in about.get("notes", ()))])
 
@@ -159,12 +159,12 @@ def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:
                 ]
             )
     columns = ["Score", "Against", "Finds", "PR-AUC at prevalence", "Recall, 0.5 % opened", "Precision at base rate"]
-    sections = [_section("Quantitative analyses", ["Each score by itself, with 95 % intervals."], columns, rows)]
+    sections = [_section("Quantitative analyses", ["Each score separately, with 95 % intervals."], columns, rows)]
     checked = bars(metrics)
     if checked:
         verdict = {True: "met", False: "missed", None: "not measured"}
         judged = [[bar.name, bar.measured, bar.wanted, verdict[bar.met]] for bar in checked]
-        text = ["Set before the run, for the simulated world."]
+        text = ["Acceptance bars for the simulated world, set before the run."]
         sections.append(_section("Bars", text, ["Bar", "Measured", "Wanted", "Verdict"], judged))
     return sections
 
@@ -173,11 +173,11 @@ def _ethics(metrics: Mapping[str, Any]) -> CardSection:
     origins = part(metrics, "false_positives_by_origin")
     ratio = origins.get("ratio")
     text = [
-        "A clean shipment that is opened costs its sender and receiver time. A person decides; origin alone must not "
-        "carry a shipment into the red lane.",
-        f"Rate of clean shipments in red, largest to smallest origin: {ratio:.2f}."
+        "Opening a clean shipment costs its sender and receiver time. A person decides; origin alone must not put a "
+        "shipment into the red lane.",
+        f"Share of clean shipments in red, ratio of the highest to the lowest origin: {ratio:.2f}."
         if isinstance(ratio, float)
-        else f"No ratio of false alarms between origins can be given: {origins.get('reason', 'not measured')}.",
+        else f"The ratio of false alarms between origins cannot be given: {origins.get('reason', 'not measured')}.",
     ]
     rows = [
         [origin, number_text(one.get("clean_shipments")), share_text(one.get("red_rate"))]

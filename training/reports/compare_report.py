@@ -36,7 +36,7 @@ def print_comparison(comparison: Mapping[str, Any], console: Console) -> None:
     for section, rows in comparison["differs"].items():
         if not rows:
             continue
-        table = _table(f"{_SECTIONS[section]} that differ", ("what", "A", "B"))
+        table = _table(f"{_SECTIONS[section]} that differ", ("item", "A", "B"))
         for row in rows:
             table.add_row(Text(row["name"]), Text(number_text(row["a"])), Text(number_text(row["b"])))
         console.print(table)
@@ -102,12 +102,12 @@ def _side_text(estimate: Any) -> str:
 def _pairing(comparison: Mapping[str, Any]) -> str:
     if comparison["paired"]:
         return (
-            "Both ranked the same shipments: the interval of a difference is from resampling them together. "
-            "Where it leaves out 0, the two differ."
+            "Both runs scored the same shipments, so the intervals of differences come from a paired bootstrap. "
+            "The runs differ if the interval does not contain 0."
         )
     return (
-        f"Only the separate intervals are given: {comparison['not_paired_because']}. Apart means that the two 95 % "
-        "intervals do not touch."
+        f"Only separate intervals can be given: {comparison['not_paired_because']}. Apart means that the two 95 % "
+        "intervals do not overlap."
     )
 
 
@@ -124,13 +124,13 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     facts |= {f"Digest of {side.upper()}": comparison[side]["digest"] or "not known" for side in ("a", "b")}
     sections = []
     if comparison["warnings"]:
-        sections.append(Section("warnings", "Read this first", (), (Points(comparison["warnings"]),)))
+        sections.append(Section("warnings", "Warnings", (), (Points(comparison["warnings"]),)))
     tables = [_page_table(title, rows) for title, rows in _grouped(comparison["figures"])]
     sections.append(Section("figures", "Figures", (_pairing(comparison),), tables))
     differing = [
         Table(
             f"{_SECTIONS[section]} that differ",
-            ("What", "A", "B"),
+            ("Item", "A", "B"),
             [(row["name"], number_text(row["a"]), number_text(row["b"])) for row in rows],
             words=3,
         )
@@ -139,8 +139,8 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     ]
     equal = [_SECTIONS[section].lower() for section, rows in comparison["differs"].items() if not rows]
     words = (f"Equal in both: {', '.join(equal)}.",) if equal else ()
-    sections.append(Section("differs", "What differs", words, differing))
-    return page("Two runs compared", "A against B; a difference is B - A", facts, sections)
+    sections.append(Section("differs", "Differences", words, differing))
+    return page("Comparison of two runs", "A against B; differences are B - A", facts, sections)
 
 
 def _page_table(title: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> Table:

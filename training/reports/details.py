@@ -30,11 +30,11 @@ def ablation(run: Run) -> Section | None:
         return None
     columns = ("Left out", "Features", "Change of PR-AUC", "PR-AUC without", "Recall at 0.5 % without")
     words = (
-        "Each group of features is left out in turn and the model trained again. Groups stand in for each other, so the "
-        "losses do not add up.",
+        "The model is retrained without each group of features in turn. Groups partly replace each other, so the losses "
+        "do not add up.",
     )
     table = Table("Without a group of features", columns, rows)
-    return Section("ablation", "What the evidence is worth", words, (*run.drawn("ablation"), table))
+    return Section("ablation", "Contribution of feature groups", words, (*run.drawn("ablation"), table))
 
 
 def left_out(run: Run) -> Section | None:
@@ -54,12 +54,12 @@ def left_out(run: Run) -> Section | None:
     if not rows:
         return None
     words = (
-        "Traffickers change their ways. Each typology is left out of training in turn; recall at 1 % inspected on its "
-        "shipments is then compared with that of the model which knew it. On average "
-        f"{estimate_text(found.get('average_ratio'))} of the recall is kept.",
+        "Traffickers change their methods. Each typology is left out of training in turn. Its recall at 1 % inspected is "
+        "then compared with that of a model trained with it. The average ratio of the two recalls is "
+        f"{estimate_text(found.get('average_ratio'))}.",
     )
-    columns = ("Typology", "Finds", "Recall when trained on", "Recall when left out", "Kept")
-    return Section("left-out", "Ways of working it never saw", words, (Table("Left-out typologies", columns, rows),))
+    columns = ("Typology", "Finds", "Recall if trained on", "Recall if left out", "Ratio")
+    return Section("left-out", "Typologies left out of training", words, (Table("Left-out typologies", columns, rows),))
 
 
 def ceiling(run: Run) -> Section | None:
@@ -68,9 +68,10 @@ def ceiling(run: Run) -> Section | None:
     if not top:
         return None
     words = (
-        f"The ceiling is the same model trained on the truth and on {number_text(top.get('rows'))} rows. Trained on what "
-        f"an office knows, this model reaches {estimate_text(top.get('share'), percent=True)} of its PR-AUC. Recall of "
-        "the ceiling says whether the world is hopeless, recall of a tree of two questions whether it is too easy.",
+        f"The ceiling is the same model trained on the truth of {number_text(top.get('rows'))} rows. This model was "
+        f"trained on office labels and reaches {estimate_text(top.get('share'), percent=True)} of the ceiling's PR-AUC. "
+        "Low recall of the ceiling means that the world is too hard; high recall of a depth-2 tree means that it is too "
+        "easy.",
     )
     rows = [
         ("ceiling", estimate_text(top.get("pr_auc")), estimate_text(top.get("recall_0.005"), percent=True)),
@@ -87,7 +88,7 @@ def ceiling(run: Run) -> Section | None:
         )
     note = f"PR-AUC at a prevalence of {number_text(top['prevalence'])}." if "prevalence" in top else ""
     table = Table("Ceiling", ("Model", "PR-AUC", "Recall at 0.5 %"), rows, note)
-    return Section("ceiling", "How far it is from the best that is possible", words, (table,))
+    return Section("ceiling", "Distance from the ceiling", words, (table,))
 
 
 def too_easy(run: Run) -> Section | None:
@@ -96,8 +97,8 @@ def too_easy(run: Run) -> Section | None:
     if not found:
         return None
     words = (
-        "A simulator can give itself away: by one telling field, by lengths and digits, by texts that only its illicit "
-        "shipments use. Each way is tried on the truth, with a bar set beforehand. "
+        "A simulator can reveal its illicit shipments by a single field, by lengths and digits, or by texts that only they "
+        "use. Each way is tested on the truth against a bar that was set before the run. "
         f"{number_text(found.get('illicit_shipments'))} illicit shipments among {number_text(found.get('rows'))} rows.",
     )
     rows = [
@@ -111,8 +112,8 @@ def too_easy(run: Run) -> Section | None:
     ]
     tables = [Table("Bars of the world", ("Check", "Value (95 % interval)", "Limit", "Verdict"), rows)] if rows else []
     behind = {key: value for key, value in found.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
-    tables += nested_tables(behind, "What stands behind the bars")
-    return Section("too-easy", "Is the simulated world too easy", words, tables)
+    tables += nested_tables(behind, "Figures behind the bars")
+    return Section("too-easy", "Difficulty of the simulated world", words, tables)
 
 
 def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
@@ -175,17 +176,17 @@ def margins(run: Run) -> Section | None:
             number_text(one.get("published")),
             number_text(one.get("simulated")),
             f"{number_text(one.get('low'))} to {number_text(one.get('high'))}",
-            mark(None if one.get("simulated") is None else one.get("ok"), "inside", "outside", "too few to say"),
+            mark(None if one.get("simulated") is None else one.get("ok"), "inside", "outside", "too few"),
             str(one.get("source") or ""),
         )
         for one in found
     ]
     inside = sum(one.get("ok") is True for one in found)
     words = (
-        f"Of {len(found)} published figures that the simulator was held to, {inside} come out inside their range.",
+        f"{inside} of the {len(found)} published figures that the simulator should reproduce lie within their range.",
     )
     columns = ("Figure", "Published", "Simulated", "Range", "Verdict", "Source")
-    return Section("margins", "Simulated against published", words, (Table("Margins", columns, rows),))
+    return Section("margins", "Simulated and published figures", words, (Table("Margins", columns, rows),))
 
 
 def data(run: Run) -> Section | None:
@@ -197,7 +198,7 @@ def data(run: Run) -> Section | None:
     facts = [(name_text(key), number_text(value)) for key, value in about.items() if not isinstance(value, dict | list)]
     facts += [(f"finds, {name_text(head)}", number_text(n)) for head, n in part(about, "finds").items()]
     facts += [(f"label, {name_text(key)}", number_text(value)) for key, value in part(run.card, "label").items()]
-    blocks.append(Table("Data", ("What", "Value"), facts, words=2))
+    blocks.append(Table("Data", ("Item", "Value"), facts, words=2))
     rows = [
         (
             name,
@@ -207,7 +208,7 @@ def data(run: Run) -> Section | None:
         for name, one in part(windows, "windows").items()
     ]
     if rows:
-        note = f"Between two windows lies a label delay of {number_text(windows.get('label_delay_days'))} days."
+        note = f"Windows are separated by a label delay of {number_text(windows.get('label_delay_days'))} days."
         blocks.append(Table("Windows", ("Window", "Shipments", "Finds", "From", "To", "Results known by"), rows, note))
     heads = [
         (
@@ -218,11 +219,11 @@ def data(run: Run) -> Section | None:
         for head, one in part(run.card, "heads").items()
     ]
     if heads:
-        columns = ("Head", "Finds", "Trees", "Training prevalence", "Base rate", "Which is", "Calibrator")
+        columns = ("Head", "Finds", "Trees", "Training prevalence", "Base rate", "Source of base rate", "Calibrator")
         blocks.append(Table("Heads", columns, heads))
     words = (
-        "A row sees only what was known on its day, and a result counts from the day on which it was known. Shipments "
-        "that nobody inspected are presumed clean while training.",
+        "The features of a row use only information from before its declaration, and a result counts from the day on "
+        "which it was known. Uninspected shipments are assumed to be clean in training.",
     )
     return Section("data", "Data, windows and labels", words, blocks)
 
@@ -235,7 +236,7 @@ def parameters(run: Run) -> Section | None:
         rows += [(f"{name_text(key)}: {name_text(k)}", number_text(v)) for k, v in part({key: value}, key).items()]
     libraries = part(run.card, "code", "libraries")
     rows += [(f"version of {name}", str(version)) for name, version in libraries.items()]
-    blocks = [Table("Parameters", ("What", "Value"), rows, words=1)] if rows else []
+    blocks = [Table("Parameters", ("Item", "Value"), rows, words=1)] if rows else []
     took = [(stage, f"{seconds:.1f}") for stage, seconds in run.seconds.items()]
     if took:
         blocks.append(Table("Time", ("Stage", "Seconds"), took))
@@ -253,11 +254,11 @@ def features(run: Run) -> Section | None:
         for one in first
     ]
     words = (
-        f"The {len(first)} of {len(known)} features with the largest share of the boosters' gain, all heads alike. Gain "
-        "says what the trees used, not what causes anything.",
+        f"The {len(first)} of {len(known)} features with the largest share of the boosters' gain, with equal weight per "
+        "head. Gain measures what the trees use, not causes.",
     )
     table = Table("Features", ("Feature", "Group", "Meaning", "Share of gain"), rows, words=3)
-    return Section("features", "What the model looks at", words, (*run.drawn("feature_importance"), table))
+    return Section("features", "Most important features", words, (*run.drawn("feature_importance"), table))
 
 
 def limits(run: Run) -> Section | None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from training.evaluation.metrics import percent
+
 #: MLflow accepts letters, digits, underscores, hyphens, dots, spaces, colons and slashes in a name.
 _UNUSUAL: Final = re.compile(r"[^\w.-]+", re.ASCII)
 
@@ -25,11 +27,6 @@ def part(source: Any, *keys: str) -> Mapping[str, Any]:
 def labels_of(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return metrics per kind of label, from a run (``labels``) or from `evaluate` (``metrics``)."""
     return part(metrics, "labels") or part(metrics, "metrics")
-
-
-def percent(share: str | float) -> str:
-    """Format ``0.005`` as ``0.5pct``."""
-    return f"{100 * float(share):g}pct"
 
 
 def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -34,8 +34,8 @@ _SECTIONS: Final = (
 )
 
 _SAYS: Final = {
-    "feature_importance": "Share of gain by group of features and of the first thirty features.",
-    "baselines": "Recall of this model and of simpler means, with intervals.",
+    "feature_importance": "Share of gain by group of features, and of the thirty most important features.",
+    "baselines": "Recall of this model and of the baselines, with intervals.",
     "slices": "Recall of each slice with its interval; the same figures are in the tables below.",
     "ablation": "Change of PR-AUC without each group of features.",
     "cost_of_ratio": "Recall against the largest ratio of false alarms between two origins.",
@@ -71,8 +71,8 @@ def run_report(run: Run) -> str:
     data = run.card.get("data")
     if isinstance(data, Mapping):
         about["Data"] = data.get("source", "")
-    about["Made"] = run.created_at
-    subtitle = "How good this model is, on what it was tried, and how far that carries"
+    about["Created"] = run.created_at
+    subtitle = "Evaluation results of this model, the data behind them, and their limits"
     return page(f"{run.name} {run.version}", subtitle, about, made)
 
 
@@ -83,5 +83,5 @@ def _card(card: Mapping[str, Any]) -> Section | None:
         table = one.get("table")
         if table:
             blocks.append(Table("", tuple(table["columns"]), table["rows"], words=len(table["columns"])))
-    words = ("The same model in short, as it travels with the bundle.",)
+    words = ("The short description of the model that its bundle contains.",)
     return Section("card", "Model card", words, blocks) if blocks else None

@@ -134,11 +134,11 @@ def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
         by_group[groups[name]] = by_group.get(groups[name], 0.0) + share
     ordered = sorted(by_group.items(), key=lambda pair: pair[1])
     left.barh([name for name, _ in ordered], [share for _, share in ordered])
-    left.set_xlabel("share of gain, heads alike")
+    left.set_xlabel("share of gain, equal weight per head")
     top = sorted(gain.items(), key=lambda pair: pair[1])[-_TOP_FEATURES:]
     right.barh([name for name, _ in top], [share for _, share in top])
     right.tick_params(axis="y", labelsize=7)
-    right.set_xlabel("share of gain, heads alike")
+    right.set_xlabel("share of gain, equal weight per head")
     figure.suptitle("Feature importance")
     return figure
 
@@ -162,7 +162,7 @@ def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
             for j in range(2):
                 colour = "white" if shares[i, j] > 0.5 else "black"
                 axis.text(j, i, f"{cells[i, j]:,}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
-        axis.set_xticks([0, 1], ["inspected", "passed"])
+        axis.set_xticks([0, 1], ["inspected", "not inspected"])
         axis.set_yticks([0, 1], ["find", "clean"])
         axis.set_title(f"capacity {capacity:.1%}")
     figure.suptitle(f"Confusion at capacity (against {labels_text(kind)})")

@@ -120,14 +120,14 @@ def _recall(name: str, figures: Mapping[str, Any]) -> Row | None:
 
 
 def _baselines(metrics: Mapping[str, Any], kind: str) -> Figure | None:
-    simpler = part(metrics, "baselines")
+    of_baselines = part(metrics, "baselines")
     rows = [_recall("this model", part(labels_of(metrics), kind, RISK))]
-    rows += [_recall(name_text(name), part(kinds, kind)) for name, kinds in simpler.items()]
+    rows += [_recall(name_text(name), part(kinds, kind)) for name, kinds in of_baselines.items()]
     known = [row for row in rows if row is not None]
-    if not simpler or len(known) < 2:
+    if not of_baselines or len(known) < 2:
         return None
     label = f"recall in % at 0.5 % inspected, against {labels_text(kind)}"
-    return forest({"": known}, label, "This model and simpler means on the same split")
+    return forest({"": known}, label, "This model and baselines on the same split")
 
 
 def _slices(metrics: Mapping[str, Any]) -> Figure | None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from training.evaluation.bars import bars
+from training.reports.bars import bars
 from training.reports.flat import labels_of, part
 from training.reports.words import labels_text, name_text, number_text, share_text, short_estimate
 
@@ -21,13 +21,13 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
     """Print the metrics of a run or an evaluation, three tables per kind of label."""
     labels = labels_of(metrics)
     if not labels:
-        console.print("Nothing was evaluated.")
+        console.print("There are no evaluation results.")
         return
     if "evaluated_on" in metrics:
         console.print(f"Evaluated on {metrics['evaluated_on']}.")
     for kind, scores in labels.items():
-        simpler = [(name, kinds[kind]) for name, kinds in part(metrics, "baselines").items() if kind in kinds]
-        rows: Rows = [*scores.items(), *simpler]
+        baselines = [(name, kinds[kind]) for name, kinds in part(metrics, "baselines").items() if kind in kinds]
+        rows: Rows = [*scores.items(), *baselines]
         console.print(_recall_table(kind, rows))
         console.print(_area_table(kind, rows))
         console.print(_rate_table(kind, list(scores.items())))
@@ -36,7 +36,7 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
     _print_origins(part(metrics, "false_positives_by_origin"), console)
     checked = bars(metrics)
     if checked:
-        table = _table("Bars (95 % intervals)", ("bar", "measured", "wanted", "met"), words=1)
+        table = _table("Acceptance bars (95 % intervals)", ("bar", "measured", "wanted", "met"), words=1)
         for bar in checked:
             met = {True: "yes", False: "NO", None: "-"}[bar.met]
             table.add_row(bar.name, bar.measured, bar.wanted, met)
@@ -52,7 +52,7 @@ def _table(title: str, columns: Iterable[str], *, words: int = 1) -> Table:
 
 def _recall_table(kind: str, rows: Rows) -> Table:
     shares = list(dict.fromkeys(share for _, one in rows for share in part(one, "at_inspected_share")))
-    title = f"Recall in % when a share of traffic is opened, against {labels_text(kind)} (95 % intervals)"
+    title = f"Recall in % if a share of traffic is opened, against {labels_text(kind)} (95 % intervals)"
     table = _table(title, ("score", "finds", *(f"{100 * float(share):g} %" for share in shares)))
     for name, one in rows:
         at = part(one, "at_inspected_share")
@@ -62,7 +62,7 @@ def _recall_table(kind: str, rows: Rows) -> Table:
 
 
 def _area_table(kind: str, rows: Rows) -> Table:
-    title = f"Order of the shipments, against {labels_text(kind)}"
+    title = f"Ranking of the shipments, against {labels_text(kind)}"
     table = _table(title, ("score", "prevalence", "PR-AUC", "ROC-AUC"))
     for name, one in rows:
         areas = (short_estimate(one.get(figure)) for figure in ("pr_auc", "roc_auc"))
@@ -102,4 +102,6 @@ def _print_origins(by_origin: Mapping[str, Any], console: Console) -> None:
         table.add_row(Text(origin), f"{one['clean_shipments']:,}", share_text(one["red_rate"]))
     console.print(table)
     ratio = by_origin.get("ratio")
-    console.print(f"Largest to smallest: {ratio:.2f}" if ratio is not None else f"No ratio: {by_origin.get('reason')}")
+    console.print(
+        f"Ratio of highest to lowest: {ratio:.2f}" if ratio is not None else f"No ratio: {by_origin.get('reason')}"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from models.scoring import RISK
-from training.evaluation.bars import bars
+from training.reports.bars import bars
 from training.reports.blocks import BAD, GOOD, Cell, Picture, Section, Table
 from training.reports.flat import labels_of, part
 from training.reports.words import (
@@ -57,7 +57,7 @@ def summary(run: Run) -> Section | None:
     """Return the section that summarises the run in one paragraph."""
     kind = run.best_known
     if kind is None:
-        return Section("short", "In short", ("Nothing was evaluated: this run has no figures.",))
+        return Section("short", "Summary", ("This run has no evaluation results.",))
     risk = part(labels_of(run.metrics), kind, RISK)
     at = part(risk, "at_inspected_share", _SPOKEN)
     on = (
@@ -65,27 +65,27 @@ def summary(run: Run) -> Section | None:
         f"({run.metrics.get('evaluated_on', 'a file')})."
     )
     if part(at, "recall").get("value") is None:
-        words = [f"Nothing can be said of what opening {share_text(0.005)} of the traffic finds: measured against {on}"]
+        words = [f"Recall with {share_text(0.005)} of the traffic opened could not be measured against {on}"]
     else:
         words = [
             f"Opening {share_text(0.005)} of the traffic in this model's order reaches "
             f"{estimate_text(at.get('recall'), percent=True)} of the shipments with watched content; opening as many at "
-            f"random reaches {share_text(0.005)}. This is measured against {on}",
-            f"At the base rate of {rate_text(risk.get('base_rate'))}, one opened shipment in that share holds such content "
-            f"with a chance of {one_in(at.get('precision_at_base_rate'))}: most of what is opened is clean, however good "
-            "the order is.",
+            f"random reaches {share_text(0.005)}. Measured against {on}",
+            f"At the base rate of {rate_text(risk.get('base_rate'))}, an opened shipment in that share holds watched content "
+            f"with a probability of {one_in(at.get('precision_at_base_rate'))}. Most opened shipments are clean, however "
+            "good the ranking is.",
         ]
     if kind == "truth":
         words.append(
-            "The truth is known because the trade is simulated. It says how good the order is in that world, and no more."
+            "The truth is known because the trade is simulated. The figures hold for the simulated world only."
         )
     checked = bars(run.metrics)
     rows = [(b.name, b.measured, b.wanted, mark(b.met)) for b in checked]
     met = sum(b.met is True for b in checked)
     if checked:
-        words.append(f"Of {len(checked)} bars that were set beforehand, {met} are met.")
-    table = Table("Bars", ("Bar", "Measured (95 % interval)", "Wanted", "Verdict"), rows, words=4)
-    return Section("short", "In short", words, (table,) if rows else ())
+        words.append(f"{met} of {len(checked)} acceptance bars, set before the run, are met.")
+    table = Table("Acceptance bars", ("Bar", "Measured (95 % interval)", "Wanted", "Verdict"), rows, words=4)
+    return Section("short", "Summary", words, (table,) if rows else ())
 
 
 def inspected(run: Run) -> Section | None:
@@ -100,7 +100,7 @@ def inspected(run: Run) -> Section | None:
         recall = [_by_share(name, one, shares, "recall") for name, one in scores.items()]
         blocks.append(
             Table(
-                f"Share of finds that are reached, against {labels_text(kind)}", ("Score", "Finds", *heads), recall,
+                f"Recall of finds, against {labels_text(kind)}", ("Score", "Finds", *heads), recall,
                 "Recall in percent with its 95 % bootstrap interval. The share is of traffic at the base rate.",
             )
         )  # fmt: skip
@@ -119,19 +119,19 @@ def inspected(run: Run) -> Section | None:
         window = tuple(f"In this window, {share_text(float(s))} opened" for s in shares[1:2])
         blocks.append(
             Table(
-                f"How often an opened shipment holds a find, against {labels_text(kind)}", ("Score", *heads, *window),
-                precision, "At the base rate; the last column at the window's own, far higher prevalence.",
+                f"Precision of opened shipments, against {labels_text(kind)}", ("Score", *heads, *window),
+                precision, "At the base rate; the last column is at the window's own prevalence, which is far higher.",
             )
         )  # fmt: skip
         blocks += run.drawn(f"confusion_at_capacity_{kind}")
     if not blocks:
         return None
     words = (
-        "An office opens a fixed share of its traffic. These tables say what it finds when it opens the shipments that "
-        "the model ranks first. The office's labels hold only what was inspected and found; the truth, where the trade "
-        "is simulated, holds everything.",
+        "An office opens a fixed share of its traffic. These tables show the finds if it opens the shipments that the "
+        "model ranks first. Office labels contain only finds of inspections. The truth is known for simulated trade and "
+        "contains all illicit shipments.",
     )
-    return Section("inspected", "Found per inspected share", words, blocks)
+    return Section("inspected", "Finds per inspected share", words, blocks)
 
 
 def _by_share(name: str, one: Mapping[str, Any], shares: Sequence[str], key: str) -> tuple[str, ...]:
@@ -170,23 +170,23 @@ def ranking(run: Run) -> Section | None:
         columns = ("Score", *(f"False-positive rate {float(r):g}" for r in rates))
         blocks.append(Table(f"Recall at a false-positive rate, against {labels_text(kind)}", columns, recall))
     words = (
-        "A PR-AUC is only comparable at one prevalence, so each stands beside its own and is given again reweighted to "
-        "common ones. ROC-AUC hardly moves at such rare finds and is here for completeness.",
+        "PR-AUCs can be compared only at the same prevalence. Each is therefore given with its own prevalence, and again "
+        "reweighted to common ones. ROC-AUC hardly changes when finds are this rare; it is given for completeness.",
     )
-    return Section("ranking", "Order of the shipments", words, blocks)
+    return Section("ranking", "Ranking of the shipments", words, blocks)
 
 
 def baselines(run: Run) -> Section | None:
     """Return the section on baselines on the same split, and the ratio of misses."""
-    simpler, misses = part(run.metrics, "baselines"), part(run.metrics, "misses_against")
-    if not simpler and not misses:
+    of_baselines, misses = part(run.metrics, "baselines"), part(run.metrics, "misses_against")
+    if not of_baselines and not misses:
         return None
     kind = run.best_known or "office"
     ours = part(labels_of(run.metrics), kind, RISK)
     shares = list(part(ours, "at_inspected_share"))
     named: Iterable[tuple[str, Mapping[str, Any]]] = (
         ("this model", ours),
-        *((name_text(name), part(kinds, kind)) for name, kinds in simpler.items()),
+        *((name_text(name), part(kinds, kind)) for name, kinds in of_baselines.items()),
     )
     rows = [
         (
@@ -197,9 +197,9 @@ def baselines(run: Run) -> Section | None:
         for name, one in named
     ]
     blocks: list[Table | Picture] = list(run.drawn("baselines"))
-    if simpler:
-        columns = ("Means", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares))
-        blocks.append(Table(f"Simpler means on the same split, against {labels_text(kind)}", columns, rows))
+    if of_baselines:
+        columns = ("Baseline", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares))
+        blocks.append(Table(f"Baselines on the same split, against {labels_text(kind)}", columns, rows))
     ratios = [
         (
             name_text(name),
@@ -212,11 +212,11 @@ def baselines(run: Run) -> Section | None:
         for share, one in by_share.items()
     ]
     if ratios:
-        columns = ("Means", "Opened", "We miss", "It misses", "Ratio")
-        note = "Below 1 the model misses less; an interval that holds 1 shows no difference."
-        blocks.append(Table("Finds missed", columns, ratios, note))
-    words = ("A model that does not clearly beat simpler means is not worth its complexity.",)
-    return Section("baselines", "Against simpler means", words, blocks)
+        columns = ("Baseline", "Opened", "Model misses", "Baseline misses", "Ratio")
+        note = "Below 1, the model misses fewer finds. An interval that contains 1 shows no difference."
+        blocks.append(Table("Missed finds", columns, ratios, note))
+    words = ("A model that does not clearly beat these baselines is not worth its complexity.",)
+    return Section("baselines", "Comparison with baselines", words, blocks)
 
 
 def calibration(run: Run) -> Section | None:
@@ -262,12 +262,12 @@ def calibration(run: Run) -> Section | None:
     if not blocks:
         return None
     words = (
-        "A ratio of 1 means that as many finds came as the model said. Log-odds are shown because nearly all "
-        "probabilities are small; both axes are at the base rate. The world with a tenth of the illicit traffic asks "
-        "whether the correction to another base rate holds without fitting anything again.",
+        "A ratio of 1 means that the model predicted the observed number of finds. Log-odds are shown because nearly all "
+        "probabilities are small; both axes are at the base rate. The world with a tenth of the illicit traffic tests "
+        "whether the correction to another base rate holds without refitting.",
         *missing,
     )
-    return Section("calibration", "Do the probabilities hold", words, blocks)
+    return Section("calibration", "Calibration of the probabilities", words, blocks)
 
 
 def slices(run: Run) -> Section | None:
@@ -289,7 +289,7 @@ def slices(run: Run) -> Section | None:
             if one.get("finds")
         ]
         without = len(values) - len(rows)
-        note = f"{without} more without a find." if without else ""
+        note = f"Left out: {without} more without a find." if without else ""
         columns = (
             "Value", "Shipments", "Finds", "PR-AUC", *(f"Recall, {share_text(float(s))}" for s in shares),
             "Clean in red",
@@ -299,11 +299,11 @@ def slices(run: Run) -> Section | None:
     if not by_slice:
         return None
     words = (
-        "Each slice is a part of the same window, ranked with all the others. Parties and networks that the model never "
-        "met say whether it learned ways of working or names. Wide intervals come from few finds: compare them, not the "
-        "points alone.",
+        "Each slice is a part of the same window and is ranked together with all others. Recall for unseen parties and "
+        "networks shows whether the model learned patterns or names. Few finds give wide intervals: compare intervals, "
+        "not points.",
     )
-    return Section("slices", "Where it does better and worse", words, blocks)
+    return Section("slices", "Results by slice", words, blocks)
 
 
 def false_alarms(run: Run) -> Section | None:
@@ -311,7 +311,7 @@ def false_alarms(run: Run) -> Section | None:
     blocks: list[Table | Picture] = []
     origins = part(run.metrics, "false_positives_by_origin")
     words = [
-        "Origin alone must not carry a shipment into the red lane. The rate of clean shipments in red is therefore "
+        "Origin alone must not put a shipment into the red lane. The share of clean shipments in red is therefore "
         "published for every major origin, with the largest ratio between two of them."
     ]
     if part(origins, "origins"):
@@ -324,9 +324,9 @@ def false_alarms(run: Run) -> Section | None:
     if origins:
         ratio = origins.get("ratio")
         words.append(
-            f"Between the origins with the highest and the lowest rate the ratio is {number_text(float(ratio))}."
+            f"The ratio between the origins with the highest and the lowest rate is {number_text(float(ratio))}."
             if ratio is not None
-            else f"No ratio can be given: {origins.get('reason', 'nothing was measured')}."
+            else f"The ratio cannot be given: {origins.get('reason', 'nothing was measured')}."
         )
     cost = origins.get("cost") or []
     if cost:
@@ -335,9 +335,9 @@ def false_alarms(run: Run) -> Section | None:
             (number_text(one.get("max_ratio")), *(estimate_text(one["recall"].get(s), percent=True) for s in shares))
             for one in cost
         ]
-        columns: tuple[str, ...] = ("Ratio held to", *(f"Recall, {share_text(float(s))}" for s in shares))
+        columns: tuple[str, ...] = ("Highest ratio allowed", *(f"Recall, {share_text(float(s))}" for s in shares))
         blocks += run.drawn("cost_of_ratio")
-        blocks.append(Table("What holding the ratio costs in recall", columns, held, words=0))
+        blocks.append(Table("Recall if the ratio is limited", columns, held, words=0))
     by_items = part(run.metrics, "false_positives_by_items")
     if by_items:
         raised = [
@@ -345,14 +345,14 @@ def false_alarms(run: Run) -> Section | None:
             for items, one in by_items.items()
         ]
         columns = ("Goods items", "Clean shipments", "In red", "In yellow")
-        note = "A shipment has the risk of its riskiest item, so more items give more chances of a false alarm."
-        blocks.append(Table("Clean shipments raised, by number of goods items", columns, raised, note))
+        note = "The risk of a shipment is that of its riskiest item, so more items make a false alarm more likely."
+        blocks.append(Table("Clean shipments in red and yellow, by number of goods items", columns, raised, note))
     lanes = part(run.metrics, "lanes")
     if lanes:
         shared = [
             (lane, *(_rate(one, key) for key in ("shipments", "clean_traffic", "finds"))) for lane, one in lanes.items()
         ]
-        blocks.append(Table("Lanes", ("Lane", "Shipments", "Of clean traffic", "Of finds"), shared))
+        blocks.append(Table("Lanes", ("Lane", "Shipments", "Share of clean traffic", "Share of finds"), shared))
     return Section("alarms", "False alarms", words, blocks) if blocks or origins else None
 
 

@@ -135,7 +135,6 @@ def test_the_area_at_another_prevalence_equals_that_of_a_window_with_this_preval
     figures = ranking_figures(score, find, base_rate=1e-6, resamples=0)
     assert figures.pr_auc_at[1e-3].value == pytest.approx(Ranking(score, find).curve().pr_auc(1e-3))
     assert set(figures.to_json()["pr_auc_at"]) == {"0.001", "1e-05"}  # type: ignore[call-overload]
-    assert figures.flat()["pr_auc_at_1e-5"] == figures.pr_auc_at[1e-5].value
 
 
 def test_bootstrap_counts_are_poisson_with_mean_one_and_repeat_with_the_seed() -> None:

@@ -131,7 +131,7 @@ def test_a_run_holds_its_report_its_card_its_figures_and_its_scores(tracked: Tra
 
 def test_runs_on_different_data_are_compared_with_a_warning(tracked: Tracked) -> None:
     compared = compare(load_side("1", tracked.uri), load_side("challenger", tracked.uri))
-    assert "come from different data" in compared["warnings"][0]
+    assert "use different data" in compared["warnings"][0]
     assert compared["paired"] is False
     assert [compared[side]["digest"] for side in "ab"] == [tracked.first.digest, tracked.second.digest]
     differing = {one["name"] for one in compared["differs"]["training"]}

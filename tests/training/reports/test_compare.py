@@ -161,13 +161,13 @@ def test_other_data_another_window_and_other_parameters_are_reported() -> None:
     other["training"]["parameters"]["num_leaves"] = 16
     compared = compare(Side("a", document()), Side("b", other))
     assert any("different windows of the same data" in warning for warning in compared["warnings"])
-    assert any("the other on a file" in warning for warning in compared["warnings"])
+    assert any("B on a file" in warning for warning in compared["warnings"])
     assert compared["differs"]["windows"] == [{"name": "windows.test.finds", "a": 20, "b": 21}]
     assert compared["differs"]["training"] == [{"name": "parameters.num_leaves", "a": 8, "b": 16}]
     other["data"]["sha256"] = "0" * 64
-    assert "come from different data" in compare(Side("a", document()), Side("b", other))["warnings"][0]
+    assert "use different data" in compare(Side("a", document()), Side("b", other))["warnings"][0]
     del other["data"]
-    assert "does not say what data" in compare(Side("a", document()), Side("b", other))["warnings"][0]
+    assert "does not name its data" in compare(Side("a", document()), Side("b", other))["warnings"][0]
 
 
 def test_the_table_fits_eighty_columns_and_the_page_has_every_figure() -> None:
@@ -227,8 +227,8 @@ def test_two_runs_of_a_real_store_on_one_window_are_paired(
     assert [compared[side]["run"] for side in "ab"] == ["version 1", "version 2 (challenger)"]
     auc = row(compared, "office.risk.pr_auc")["difference"]
     assert auc["low"] < auc["high"]
-    assert "resampling them together" in capsys.readouterr().out
-    assert "Two runs compared" in Page((tmp_path / "c.html").read_text()).text
+    assert "paired bootstrap" in capsys.readouterr().out
+    assert "Comparison of two runs" in Page((tmp_path / "c.html").read_text()).text
 
 
 def test_a_run_can_be_named_by_its_id(store: str) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from models.bundle import card_markdown
 from tests.training.metrics_example import estimate, example_card, example_metrics, nothing
-from training.evaluation.bars import bars
+from training.reports.bars import bars
 from training.reports.card_sections import card_sections
 from training.reports.flat import flat_estimates, flat_metrics
 from training.reports.report import print_metrics
@@ -41,7 +41,7 @@ def test_tables_fit_eighty_columns_and_cut_nothing() -> None:
 def test_the_output_of_evaluate_is_printed_and_empty_metrics_are_reported() -> None:
     metrics = example_metrics()
     assert "55 (50-61)" in printed({"metrics": {"truth": metrics["labels"]["truth"]}})
-    assert printed({}) == "Nothing was evaluated.\n"
+    assert printed({}) == "There are no evaluation results.\n"
 
 
 def test_markup_in_a_name_is_printed_literally() -> None:
@@ -166,4 +166,4 @@ def test_the_card_follows_its_headings_and_names_the_error_rates_by_origin() -> 
 
 def test_a_card_is_written_for_a_run_without_evaluation() -> None:
     sections = card_sections("tidewaiter", "7", copy.deepcopy(example_card()), {})
-    assert "Nothing was evaluated." in str(sections)
+    assert "There are no evaluation results." in str(sections)

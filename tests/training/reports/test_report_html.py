@@ -112,19 +112,19 @@ def test_the_contents_link_to_every_section(whole: str) -> None:
         "By seen network",
         "never seen 9,000 60",
         f"P1 {typologies()['P1'].name} 9,000 60",
-        "zh 9,000 60 0.336 (0.302 to 0.370) 48 % (43.2 to 52.8) 57.6 % (51.8 to 63.4) 0.52 % 1 more without a find.",
-        "Between the origins with the highest and the lowest rate the ratio is 2.454.",
-        "Ratio held to Recall, 0.5 % 3.000 55 % (49.5 to 60.5)",
+        "zh 9,000 60 0.336 (0.302 to 0.370) 48 % (43.2 to 52.8) 57.6 % (51.8 to 63.4) 0.52 % Left out: 1 more without a find.",
+        "The ratio between the origins with the highest and the lowest rate is 2.454.",
+        "Highest ratio allowed Recall, 0.5 % 3.000 55 % (49.5 to 60.5)",
         "10+ 900 0.91 % 3.4 %",
         "red 500 0.51 % 52 %",
         "history 33 -0.130 (-0.160 to -0.100)",
         "Split consignment 31",
-        "On average 0.698 (0.647 to 0.748) of the recall is kept.",
-        "this model reaches 93.6 % (91.6 to 95.6) of its PR-AUC",
+        "The average ratio of the two recalls is 0.698 (0.647 to 0.748).",
+        "reaches 93.6 % (91.6 to 95.6) of the ceiling's PR-AUC",
         "artefacts alone, express 0.581 (0.561 to 0.601) at most 0.550 broken",
         "length of the name",
-        "share of rail 0.100 not measured 0.050 to 0.150 too few to say statistics.csv 7",
-        "Simulated figures as published 1 of 2 hold all missed",
+        "share of rail 0.100 not measured 0.050 to 0.150 too few statistics.csv 7",
+        "Simulated figures match published ones 1 of 2 hold all missed",
         "this model 0.440 (0.396 to 0.484) 55 % (49.5 to 60.5)",
         "parcels per consignee 1.400 1.900 1.200 to 1.600 outside statistics.csv 12",
         "f66ef66dd85349de0f5c5136c64ca019bdb608eceb53df15268d9ef1dfdeb547",
@@ -187,7 +187,7 @@ def test_a_section_without_figures_is_left_out_and_the_rest_stays(whole: str, ab
 
 def test_a_run_without_any_figure_is_reported() -> None:
     page = Page(written({}))
-    assert "Nothing was evaluated" in page.text
+    assert "This run has no evaluation results." in page.text
     assert "Data, windows and labels" in page.text
 
 
@@ -201,7 +201,7 @@ def test_figures_without_a_value_show_the_reason() -> None:
 
     metrics = emptied(copy.deepcopy(example_metrics()))
     page = Page(written(metrics, drawn=pictures(metric_figures(metrics))))
-    assert "Nothing can be said of what opening 0.5 % of the traffic finds" in page.text
+    assert "Recall with 0.5 % of the traffic opened could not be measured" in page.text
     assert "too few finds" in page.text
 
 

@@ -36,17 +36,22 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
     found = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
     left_out = part(metrics, "left_out_typologies", "average_ratio")
     if left_out:
-        found.append(_bar("Left-out typologies: share of recall at 1 % that is kept", left_out, least=LEFT_OUT))
+        found.append(
+            _bar("Left-out typologies: recall at 1 % without over with training on them", left_out, least=LEFT_OUT)
+        )
     origins = part(metrics, "false_positives_by_origin")
     if origins:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
-        found.append(_bar("False alarms in red, largest to smallest origin", ratio, most=ORIGINS))
+        found.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
     easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]
     judged = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]
     published = [one.get("ok") is True for one in judged]
-    for name, held in (("The world is not too easy", easy), ("Simulated figures as published", published)):
-        if held:
-            found.append(Bar(name, f"{sum(held)} of {len(held)} hold", "all", all(held)))
+    for name, holds in (
+        ("The simulated world is not too easy", easy),
+        ("Simulated figures match published ones", published),
+    ):
+        if holds:
+            found.append(Bar(name, f"{sum(holds)} of {len(holds)} hold", "all", all(holds)))
     return found
 
 
@@ -79,7 +84,7 @@ def _ceiling(ceiling: Mapping[str, Any]) -> list[Bar]:
     tree = part(ceiling, "depth_2_tree", "recall_0.005")
     if tree.get("value") is not None and recall.get("value"):
         share = {"value": float(tree["value"]) / float(recall["value"])}
-        found.append(_bar("Ceiling: share of that recall that a depth-2 tree reaches", share, most=TREE_OF_CEILING))
+        found.append(_bar("Ceiling: recall of a depth-2 tree over that of the ceiling", share, most=TREE_OF_CEILING))
     return [
         *found,
         _bar("PR-AUC from office labels over the ceiling's", part(ceiling, "share"), least=SHARE_OF_CEILING),
