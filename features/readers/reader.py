@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from features.manifest.fields import FIELD, FIELDS, Kind
 from features.readers.as_text import Texts, characters, text_column
 from features.readers.chunk import Chunk, Piece, Pieces
-from features.readers.csv import CsvPieces
 from features.readers.decimals import find_decimal
 from features.readers.errors import Unreadable
+from features.readers.formats import STREAM_FORMAT, OpenOptions, detect
 from features.readers.headers import Recognition, recognise
-from features.readers.jsonl import JsonlPieces
 from features.readers.mapping import BoundMapping, ColumnMapping
-from features.readers.source import PARQUET_MAGIC, ByteSource
+from features.readers.source import ByteSource
 from features.table import normalise
 from features.table.table import Coded
 
@@ -37,7 +36,6 @@ MAX_SHIPMENT_ROWS: Final = 100_000
 _DECIMAL_SAMPLE: Final = 20_000
 #: The normal form of a text of these bytes is the text itself: none is or resembles white space.
 _PLAIN: Final = bytes(range(0x21, 0x7F))
-_JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 
 
 class TableReader:
@@ -322,43 +320,15 @@ def open_pieces(
         Unreadable: the whole file cannot be read.
     """
     source = ByteSource(file, name)
-    if not isinstance(file, str | os.PathLike):
-        return Opened(_csv(source, delimiter, encoding, expected), source.name, 0)
+    options = OpenOptions(expected, encoding, delimiter)
     try:
-        kind = _kind(source, Path(file))
+        if isinstance(file, str | os.PathLike):
+            size = source.size
+            pieces = detect(source, Path(file)).open(source, file, options)
+        else:
+            size = 0
+            pieces = STREAM_FORMAT.open(source, file, options)
     except BaseException:
         source.close()
         raise
-    if kind == "csv":
-        return Opened(_csv(source, delimiter, encoding, expected), source.name, source.size)
-    source.close()
-    if kind == "jsonl":
-        return Opened(JsonlPieces(file, encoding=encoding), source.name, source.size)
-    # Imported only for such files.
-    from features.readers.parquet import ParquetPieces
-
-    return Opened(ParquetPieces(file), source.name, source.size)
-
-
-def _csv(source: ByteSource, delimiter: str | None, encoding: str | None, expected: Sequence[str]) -> CsvPieces:
-    try:
-        return CsvPieces(source, delimiter=delimiter, encoding=encoding, expected=expected)
-    except BaseException:
-        source.close()
-        raise
-
-
-def _kind(source: ByteSource, path: Path) -> str:
-    head = source.peek(64)
-    if head.startswith(PARQUET_MAGIC):
-        return "parquet"
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    if suffixes and suffixes[-1] in _JSON_SUFFIXES:
-        return "jsonl"
-    if suffixes and suffixes[-1] == ".parquet":
-        source.refuse_other_kinds()
-        raise Unreadable(source.name, "This is no Parquet file, or its beginning is lost.", "Write or copy it again.")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return "jsonl" if text.startswith(b'{"') or text.startswith(b"{ ") else "csv"
+    return Opened(pieces, source.name, size)

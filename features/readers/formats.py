@@ -1,0 +1,112 @@
+"""The registry of input formats: how each is recognised, and the reader that opens it.
+
+To add a format, write a class with the methods of `features.readers.chunk.Pieces` and add an entry to `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from features.readers.chunk import Pieces
+from features.readers.csv import CsvPieces
+from features.readers.errors import Unreadable
+from features.readers.jsonl import JsonlPieces
+from features.readers.source import PARQUET_MAGIC, ByteSource
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """Knowledge about a file that overrides detection.
+
+    Attributes:
+        expected: column names that help to detect the delimiter; they need not be present.
+        encoding, delimiter: None for detection.
+    """
+
+    expected: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputFormat:
+    """A format that `open_pieces` reads.
+
+    Attributes:
+        suffixes: file name endings, without ``.gz``, that decide for this format.
+        magic: first bytes that every file of the format has; they decide before any ending. Empty for text formats.
+        begins: whether a text that begins with these bytes looks like the format.
+        open: opens a file. The source was read to detect the format; the reader uses or closes it.
+    """
+
+    name: str
+    suffixes: frozenset[str]
+    magic: bytes
+    begins: Callable[[bytes], bool]
+    open: Callable[[ByteSource, str | os.PathLike[str] | BinaryIO, OpenOptions], Pieces]
+
+
+def _open_csv(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
+    return CsvPieces(source, delimiter=options.delimiter, encoding=options.encoding, expected=options.expected)
+
+
+def _open_jsonl(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
+    # The reader passes over the file twice, so it opens the path itself.
+    source.close()
+    return JsonlPieces(_path(file), encoding=options.encoding)
+
+
+def _open_parquet(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
+    # pyarrow.parquet takes time to import, which other formats should not pay.
+    from features.readers.parquet import ParquetPieces
+
+    source.close()
+    return ParquetPieces(_path(file))
+
+
+def _path(file: str | os.PathLike[str] | BinaryIO) -> Path:
+    if not isinstance(file, str | os.PathLike):
+        raise TypeError("this format is read from a path, got an open file")
+    return Path(file)
+
+
+def _begins_like_json(head: bytes) -> bool:
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return text.startswith((b'{"', b"{ "))
+
+
+#: In order of precedence. Delimited text is the format of every file that no other one claims.
+FORMATS: Final = (
+    InputFormat("parquet", frozenset({".parquet"}), PARQUET_MAGIC, lambda head: False, _open_parquet),
+    InputFormat("jsonl", frozenset({".jsonl", ".ndjson", ".json"}), b"", _begins_like_json, _open_jsonl),
+    InputFormat("csv", frozenset(), b"", lambda head: True, _open_csv),
+)
+#: The format of an open file, which has no name and need not be seekable.
+STREAM_FORMAT: Final = FORMATS[-1]
+
+
+def detect(source: ByteSource, path: Path) -> InputFormat:
+    """Return the format of a file: by magic bytes, then by its ending, then by how its text begins.
+
+    Raises:
+        Unreadable: the ending names a format whose magic bytes are missing.
+    """
+    head = source.peek(64)
+    for candidate in FORMATS:
+        if candidate.magic and head.startswith(candidate.magic):
+            return candidate
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    for candidate in FORMATS:
+        if suffixes and suffixes[-1] in candidate.suffixes:
+            if candidate.magic:
+                source.refuse_other_kinds()
+                problem = f"This is no {candidate.name.capitalize()} file, or its beginning is lost."
+                raise Unreadable(source.name, problem, "Write or copy it again.")
+            return candidate
+    return next(candidate for candidate in FORMATS if candidate.begins(head))
