@@ -1,4 +1,4 @@
-"""Which shipments of a file came before: in fixed memory, however long the file."""
+"""The shipments of a file that were seen before, in bounded memory however long the file."""
 
 from __future__ import annotations
 
@@ -8,65 +8,96 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.store import Store
-from service.files.bloom import remember
 
-#: Shipments whose hashes are kept as they are, in at most 24 MiB.
-_EXACT: Final = 1 << 20
-#: 2**29 bits are 64 MiB. A shipment sets 16 of the 512 bits of one block: among ten million shipments the last is wrongly
-#: called seen with a chance of 6e-8 (Putze, Sanders and Singler 2007).
-_BITS: Final = 1 << 29
-_BLOCK: Final = 512
-_INSTEAD_OF_ZERO: Final = -(2**63)
 U64Array = NDArray[np.uint64]
+
+#: Shipments whose hashes are stored exactly, in at most 24 MiB.
+_EXACT: Final = 1 << 20
+#: 2**29 bits are 64 MiB. A shipment sets 16 of the 512 bits of one block. The last of ten million shipments is wrongly found
+#: seen with a probability of 6e-8 (Putze, Sanders and Singler 2007).
+_BITS: Final = 1 << 29
+_BLOCK_BITS: Final = 512
+_WORDS: Final = _BLOCK_BITS // 64
+#: Bits of a hash that choose one of the 64 bits of a word.
+_BITS_PER_CHOICE: Final = 6
+#: Shipments marked at a time: keeps the working memory within the processor's cache.
+_CHUNK: Final = 4096
+#: A store has no key 0.
+_ZERO_KEY: Final = -(2**63)
 
 
 class SeenShipments:
-    """The references of up to ``exact`` shipments, and a Bloom filter in their place when there are more.
+    """The references of the shipments seen so far.
 
-    ``bits`` of the filter are rounded up to whole blocks.
+    Up to ``exact`` references are stored as they are. Beyond that, a blocked Bloom filter replaces the store; all bits of a
+    reference are in one block of it, which is one line of the processor's cache.
     """
 
     def __init__(self, bits: int = _BITS, *, exact: int = _EXACT) -> None:
-        self._bits, self._exact = bits, exact
-        self._known: Store | None = Store(0, 0)
-        self._words: U64Array = np.empty((0, 8), dtype=np.uint64)
+        """
+        Args:
+            bits: size of the filter, rounded up to whole blocks.
+            exact: number of references stored as they are.
+        """
+        self._blocks, self._exact = -(-bits // _BLOCK_BITS), exact
+        self._store: Store | None = Store(0, 0)
+        self._filter: U64Array = np.empty((0, _WORDS), dtype=np.uint64)
 
     def add(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Remember shipments in order; (n,) whether each was there before, also earlier in this call.
+        """Add shipments in order, and return for each (n,) whether it was seen before, also earlier in this call.
 
         Args:
             references: (n,) 64-bit hashes of shipment references.
         """
-        # A store knows no key 0.
-        references = np.where(references == 0, _INSTEAD_OF_ZERO, references)
-        if self._known is None:
-            return self._marked(references)
-        if self._known.count + len(references) <= self._exact:
-            return self._added(self._known, references)
-        known, self._known = self._known, None
-        self._words = np.zeros((-(-self._bits // _BLOCK), 8), dtype=np.uint64)
-        self._marked(np.asarray(known.keys)[: known.count])
-        return self._marked(references)
+        references = np.where(references == 0, _ZERO_KEY, references)
+        store = self._store
+        if store is None:
+            return self._add_to_filter(references)
+        if store.count + len(references) <= self._exact:
+            return self._add_to_store(store, references)
+        self._store = None
+        self._filter = np.zeros((self._blocks, _WORDS), dtype=np.uint64)
+        self._add_to_filter(np.asarray(store.keys)[: store.count])
+        return self._add_to_filter(references)
 
-    def _added(self, known: Store, references: NDArray[np.int64]) -> NDArray[np.bool_]:
-        newest = known.count - 1
-        known.reserve(len(references), self._exact)
-        slots = known.find(references, add=True)
-        # A new one has a place behind all before it.
-        behind = np.maximum.accumulate(np.concatenate([[newest], slots]))[:-1]
-        seen: NDArray[np.bool_] = slots <= behind
+    def _add_to_store(self, store: Store, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        last_slot = store.count - 1
+        store.reserve(len(references), self._exact)
+        slots = store.find(references, add=True)
+        # The slot of a new reference is higher than all slots before it.
+        highest = np.maximum.accumulate(np.concatenate([[last_slot], slots]))[:-1]
+        seen: NDArray[np.bool_] = slots <= highest
         return seen
 
-    def _marked(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
-        hashes = references.view(np.uint64)
-        blocks = (_mixed(hashes, 1) % np.uint64(len(self._words))).astype(np.int64)
-        seen = np.empty(len(hashes), dtype=np.uint8)
-        remember(self._words, blocks, _mixed(hashes, 2), _mixed(hashes, 3), seen)
-        return seen.view(bool)
+    def _add_to_filter(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        chunks = [references[start : start + _CHUNK] for start in range(0, len(references), _CHUNK)]
+        return np.concatenate([np.empty(0, dtype=np.bool_), *map(self._mark, chunks)])
+
+    def _mark(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Set the bits of references (n,), and return for each whether all of its bits were set before."""
+        distinct, first, inverse = np.unique(references, return_index=True, return_inverse=True)
+        hashes = distinct.view(np.uint64)
+        block = (_mixed(hashes, 1) % np.uint64(self._blocks)).astype(np.int64)
+        marks = _word_bits(_mixed(hashes, 2)) | _word_bits(_mixed(hashes, 3))
+        known = ((self._filter[block] & marks) == marks).all(axis=1)
+        # Several references may share a block; on a flat array `at` takes a fast path.
+        words = block[:, None] * _WORDS + np.arange(_WORDS)
+        np.bitwise_or.at(self._filter.reshape(-1), words.ravel(), marks.ravel())
+        repeated = np.arange(len(references)) != first[inverse]
+        seen: NDArray[np.bool_] = known[inverse] | repeated
+        return seen
+
+
+def _word_bits(hashes: U64Array) -> U64Array:
+    """Return for each hash (n,) one bit per word of a block, (n, words)."""
+    shifts = np.arange(_WORDS, dtype=np.uint64) * np.uint64(_BITS_PER_CHOICE)
+    choice = (hashes[:, None] >> shifts) & np.uint64(63)
+    bits: U64Array = np.uint64(1) << choice
+    return bits
 
 
 def _mixed(hashes: U64Array, stream: int) -> U64Array:
-    """One of several hashes made of one: the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Return hashes (n,) derived from others, a different one per stream: SplitMix64 (Steele, Lea and Flood 2014)."""
     mixed = hashes + np.uint64(stream * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,8 +1,8 @@
-"""What an office's own data adds: its further fields, and what is known of values, pairs and whole declarations.
+"""The feature group "own": an office's further fields, and what its results say of values, pairs and declarations.
 
-Only models that are trained on an office's data have this group. Per key of `own_keys` it says how often the value was
-seen and how its find rate compares with that of all, as known at the time; per number how far it is from what is usual for the
-goods. Nothing here is monotone: what a find is, only the office's label says.
+Only models that are trained on an office's data have this group. For each key of `features.groups.own.keys` it gives how
+often the value was seen, and how its find rate compares with that of all rows, as known at the time. For each number it gives
+the distance from what is usual for the goods. No feature is monotone, because only the office's label defines a find.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.base import Feature, FloatArray, Group, GroupInput, State, TextCache, log_or_nan
-from features.groups.own.counts import Counts, Results, Seen, by_fold, first_results, in_time
+from features.groups.base import FloatArray, Group, GroupInput, State, TextCache, log_or_nan
+from features.groups.own.columns import Measure, NumberColumn, Statistic, key_columns, number_columns
+from features.groups.own.counts import Count, Counts, KeyCounts, Results, by_fold, first_results, in_time
 from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
-from features.groups.own.rows import smoothed
-from features.groups.reason_codes import OwnReasonCode
 from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
@@ -24,19 +23,12 @@ IntArray = NDArray[np.int64]
 
 #: Folds of learned rates where there are no times.
 FOLDS: Final = 5
-#: The rate of all is drawn towards one half as by this many results.
+#: The rate of all rows is drawn towards one half as by this many results.
 _PRIOR_WEIGHT: Final = 2.0
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.05
+#: Distances from what is usual are cut off here.
 _FURTHEST: Final = 20.0
-
-#: Amounts of the manifest in their own units: they count where no currency or rate is known, too.
-_AMOUNTS: Final = (
-    ("value", "declared value"),
-    ("mass", "mass"),
-    ("value_per_kg", "value per kilogram"),
-    ("value_per_unit", "value per unit"),
-)
 
 
 class OwnGroup(Group):
@@ -49,37 +41,30 @@ class OwnGroup(Group):
         super().__init__(texts)
         self.own = own
         self.keys: tuple[Key, ...] = own.counted()
-        self.features = tuple(_features(own, self.keys))
-        number = {key.name: place for place, key in enumerate(self.keys)}
-        self._parents = np.array(
-            [-1 if key.parent is None else number[key.parent] for key in self.keys], dtype=np.int32
-        )
-        self._weights = np.array([key.weight for key in self.keys], dtype=np.float64)
-        #: Where among the rows, the rates and the known results of all keys each column is.
-        self._numbered = [
-            place + len(self.keys) * part
-            for place, key in enumerate(self.keys)
-            for part in ((0, 1, 2) if key.repeats else (0, 1))
-        ]
+        self._key_columns, self._number_columns = key_columns(self.keys), number_columns(own)
+        of_keys = tuple(column.feature for column in self._key_columns)
+        self.features = of_keys + tuple(column.feature for column in self._number_columns)
         self.counts_: dict[str, Counts] = {key.name: Counts.empty() for key in self.keys}
+        #: Known results, and finds among them.
         self.all_ = (0, 0)
         #: quantity -> HS code (6, 4 or 2 digits, or "") -> (median, spread)
         self.usual_: dict[str, dict[str, tuple[float, float]]] = {}
 
     def fit(self, table: ManifestTable) -> None:
-        """Frequencies and usual amounts, without results."""
+        """Learn frequencies and usual amounts, without results."""
         self.learn(table, Results.none(table.n_rows))
 
     def learn(self, table: ManifestTable, results: Results, *, seed: int = 0) -> FloatArray:
-        """Learn from rows and their results, and answer these rows' features (n_rows, F) without their own results.
+        """Learn from rows and their results, and return the features (n_rows, F) of these rows without their own results.
 
-        With times each row sees what was known before its moment, without them what other folds say (`own_counts`).
+        With times, each row sees the results known before its moment; without times, those of the other folds
+        (`features.groups.own.counts`).
         """
         self._fit_usual(table)
         keys = hashed(table, self.own)
         n = table.n_rows
         signature = keys.get(DECLARATION, np.zeros(n, dtype=np.int64))
-        # A row of which nothing is known repeats nothing.
+        # A row without any known value repeats no other.
         signature = np.where(signature == 0, np.arange(1, n + 1), signature)
         shuffled = np.random.default_rng(seed).permutation(n).astype(np.int64)
         if results.timed:
@@ -89,76 +74,97 @@ class OwnGroup(Group):
         counted = results.known.astype(np.int64)
         self.all_ = (int(counted.sum()), int((results.find & results.known).sum()))
         fold = _folds(signature, seed)
-        everything = np.ones(n, dtype=np.int64)
-        seen: dict[str, Seen] = {}
+        per_key: list[KeyCounts] = []
         for key in self.keys:
             values = keys[key.name]
             weight = counted if key.repeats else first_results(values, signature, results, known_at)
             self.counts_[key.name] = Counts.of(values, weight, results.find)
             if results.timed or key.name == DECLARATION:
-                seen[key.name] = in_time(values, moment, weight, results.find, known_at)
+                per_key.append(in_time(values, moment, weight, results.find, known_at))
             else:
-                seen[key.name] = by_fold(values, fold, FOLDS, weight, results.find)
+                per_key.append(by_fold(values, fold, FOLDS, weight, results.find))
         if results.timed:
-            total = in_time(everything, moment, counted, results.find, known_at)
+            total = in_time(np.ones(n, dtype=np.int64), moment, counted, results.find, known_at)
             overall = _smoothed(total.finds, total.known, 0.5, _PRIOR_WEIGHT)
         else:
             overall = np.full(n, self._overall())
+        counts = np.empty((len(Count), len(self.keys), n))
+        for position, of_key in enumerate(per_key):
+            counts[Count.ROWS, position] = of_key.rows
+            counts[Count.KNOWN, position] = of_key.known
+            counts[Count.FINDS, position] = of_key.finds
         matrix = np.empty((n, len(self.features)))
-        found = [(seen[key.name].rows, seen[key.name].known, seen[key.name].finds) for key in self.keys]
-        stacked = np.array(found, dtype=np.float64).reshape(len(self.keys), 3, n).transpose(1, 0, 2)
-        self._write(table, np.ascontiguousarray(stacked), keys, overall, matrix)
+        self._write(table, counts, keys, overall, matrix)
         return matrix
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
+        """Write the features of later rows, with the counts as learned."""
         table = source.table
         keys = hashed(table, self.own)
-        seen = np.empty((3, len(self.keys), table.n_rows))
-        for number, key in enumerate(self.keys):
-            self.counts_[key.name].look_up(keys[key.name], seen[:, number])
-        self._write(table, seen, keys, np.full(table.n_rows, self._overall()), out)
+        counts = np.empty((len(Count), len(self.keys), table.n_rows))
+        for position, key in enumerate(self.keys):
+            self.counts_[key.name].look_up(keys[key.name], counts[:, position])
+        self._write(table, counts, keys, np.full(table.n_rows, self._overall()), out)
 
     def _overall(self) -> float:
         known, finds = self.all_
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
     def _write(
-        self, table: ManifestTable, seen: FloatArray, keys: dict[str, IntArray], overall: FloatArray, out: FloatArray
+        self, table: ManifestTable, counts: FloatArray, keys: dict[str, IntArray], overall: FloatArray, out: FloatArray
     ) -> None:
-        """Columns of ``out`` (n, F) from what was ``seen``: rows, known results and finds (3, keys, n)."""
-        rows, known, finds = seen
-        rates = smoothed(known, finds, overall, self._parents, self._weights)
-        missing = np.array([keys[key.name] for key in self.keys], dtype=np.int64).reshape(rows.shape) == 0
-        above = _log_odds(rates) - _log_odds(overall)
-        logs = np.log1p(seen[:2])
-        above[missing], logs[:, missing] = np.nan, np.nan
-        at = len(self._numbered)
-        out[:, :at] = np.concatenate([logs[0], above, logs[1]])[self._numbered].T
-        for number, column in enumerate(self._numbers(table), at):
-            out[:, number] = column
+        """Write all columns of ``out`` (n, F).
+
+        Args:
+            counts: (len(Count), keys, n) what was counted for each row's value of each key.
+            keys: (n,) hash of each row's value per key.
+            overall: (n,) find rate of all rows.
+        """
+        rates = self._rates(counts[Count.KNOWN], counts[Count.FINDS], overall)
+        statistics = np.empty((len(Statistic), len(self.keys), table.n_rows))
+        statistics[Statistic.SEEN] = np.log1p(counts[Count.ROWS])
+        statistics[Statistic.RATE] = _log_odds(rates) - _log_odds(overall)
+        statistics[Statistic.KNOWN] = np.log1p(counts[Count.KNOWN])
+        for position, key in enumerate(self.keys):
+            statistics[:, position, keys[key.name] == 0] = np.nan
+        for number, column in enumerate(self._key_columns):
+            out[:, number] = statistics[column.statistic, column.key]
+        for number, values in enumerate(self._numbers(table), len(self._key_columns)):
+            out[:, number] = values
+
+    def _rates(self, known: FloatArray, finds: FloatArray, overall: FloatArray) -> FloatArray:
+        """Return find rates (keys, n), each drawn towards that of the key's parent, or of all rows without a parent."""
+        rates = np.empty(known.shape)
+        position = {key.name: number for number, key in enumerate(self.keys)}
+        for number, key in enumerate(self.keys):
+            towards = overall if key.parent is None else rates[position[key.parent]]
+            rates[number] = _smoothed(finds[number], known[number], towards, key.weight)
+        return rates
 
     def _numbers(self, table: ManifestTable) -> list[FloatArray]:
-        columns: list[FloatArray] = []
-        if "hs_code" in self.own.columns:
-            digits = table.text("hs_code")
-            number = np.array([float(code[:6].ljust(6, "0")) for code in digits.values], dtype=np.float64)
-            columns.append(np.asarray(digits.lookup(number, np.nan), dtype=np.float64))
-        amounts = _amounts(table)
-        for name, _ in _AMOUNTS:
-            columns += [amounts[name], self._distance(name, table, amounts[name])]
+        """Return the values (n,) of the columns of numbers."""
+        amounts, fields = _amounts(table), self.own.slugs()
         mass, value = table.amounts.mass, table.number("customs_value")
-        for slug, field in self.own.slugs().items():
-            if field.kind == "numeric":
-                numbers = table.further_number(field.name)
-                columns += [
-                    numbers,
-                    self._distance(slug, table, _signed_log(numbers)),
-                    numbers / np.where(mass > 0, mass, np.nan),
-                    numbers / np.where(value > 0, value, np.nan),
-                ]
-            else:
-                columns.append(table.further_number(field.name))
-        return columns
+
+        def values(column: NumberColumn) -> FloatArray:
+            match column.measure:
+                case Measure.HS_NUMBER:
+                    return _hs_number(table)
+                case Measure.AMOUNT:
+                    return amounts[column.of]
+                case Measure.AMOUNT_UNUSUAL:
+                    return self._distance(column.of, table, amounts[column.of])
+            numbers = table.further_number(fields[column.of].name)
+            match column.measure:
+                case Measure.FIELD_UNUSUAL:
+                    return self._distance(column.of, table, _signed_log(numbers))
+                case Measure.FIELD_PER_KG:
+                    return numbers / np.where(mass > 0, mass, np.nan)
+                case Measure.FIELD_PER_VALUE:
+                    return numbers / np.where(value > 0, value, np.nan)
+            return numbers
+
+        return [values(column) for column in self._number_columns]
 
     # -- what is usual ------------------------------------------------------------------------------------------------
 
@@ -176,20 +182,21 @@ class OwnGroup(Group):
             self.usual_[name] = {key: (round(median, 6), round(spread, 6)) for key, (median, spread) in usual.items()}
 
     def _distance(self, quantity: str, table: ManifestTable, values: FloatArray) -> FloatArray:
+        """Return the distances (n,) of values from the median for the HS code, in spreads."""
         usual = self.usual_.get(quantity, {})
         default = usual.get("", (np.nan, np.nan))
         hs = table.text("hs_code")
-        found = np.array(
-            [next((usual[code[:k]] for k in reversed(HS_DIGITS) if code[:k] in usual), default) for code in hs.values],
-            dtype=np.float64,
-        ).reshape(-1, 2)
-        of_row = np.concatenate([found, [default]])[hs.codes]
-        distance: FloatArray = np.clip((values - of_row[:, 0]) / of_row[:, 1], -_FURTHEST, _FURTHEST)
+        of_code = [
+            next((usual[code[:k]] for k in reversed(HS_DIGITS) if code[:k] in usual), default) for code in hs.values
+        ]
+        median, spread = np.array([*of_code, default], dtype=np.float64).T[:, hs.codes]
+        distance: FloatArray = np.clip((values - median) / spread, -_FURTHEST, _FURTHEST)
         return distance
 
     # -- state --------------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
+        """Return what was learned, as plain JSON and arrays."""
         data = {
             **self.own.to_json(),
             "all": list(self.all_),
@@ -201,6 +208,11 @@ class OwnGroup(Group):
         return data, arrays
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            KeyError, ValueError: data or an array is missing, or does not fit.
+        """
         known, finds = data["all"]
         self.all_ = (int(known), int(finds))
         self.usual_ = {
@@ -210,39 +222,15 @@ class OwnGroup(Group):
         self.counts_ = {key.name: Counts.from_arrays(arrays, key.name) for key in self.keys}
 
 
-def _features(own: OwnFields, keys: tuple[Key, ...]) -> list[Feature]:
-    found: list[Feature] = []
-
-    def add(name: str, meaning: str, reason: str) -> None:
-        found.append(Feature(f"own_{name}", "own", meaning, OwnReasonCode.of(reason)))
-
-    for key in keys:
-        add(f"{key.name}_seen", f"Goods items with this {key.meaning} seen before (log of one more)", key.name)
-        add(
-            f"{key.name}_rate",
-            f"Log of the odds of a find for this {key.meaning}, as known by then, over those of all",
-            key.name,
-        )
-        if key.repeats:
-            add(f"{key.name}_known", f"Results known by then for the {key.meaning} (log of one more)", key.name)
-    if "hs_code" in own.columns:
-        add("hs_number", "The HS code's first six digits as a number", "hs_number")
-    for name, what in _AMOUNTS:
-        add(name, f"The {what}, as declared (log)", name)
-        add(f"{name}_unusual", f"Distance of the {what} from what is usual for the HS code", name)
-    for slug, field in own.slugs().items():
-        what, name = repr(field.name), f"field_{slug}"
-        if field.kind == "numeric":
-            add(f"{name}_value", f"The number in {what}", name)
-            add(f"{name}_unusual", f"Distance of {what} from what is usual for the HS code", name)
-            add(f"{name}_per_kg", f"The number in {what} per kilogram", name)
-            add(f"{name}_per_value", f"The number in {what} over the declared value", name)
-        else:
-            add(f"{name}_number", f"The code in {what}, where it is a number", name)
-    return found
+def _hs_number(table: ManifestTable) -> FloatArray:
+    """Return the first six digits of the HS codes (n,) as numbers, shorter codes filled up with zeros."""
+    hs = table.text("hs_code")
+    number = np.array([float(code[:6].ljust(6, "0")) for code in hs.values], dtype=np.float64)
+    return np.asarray(hs.lookup(number, np.nan), dtype=np.float64)
 
 
 def _amounts(table: ManifestTable) -> dict[str, FloatArray]:
+    """Return the amounts of `features.groups.own.columns.AMOUNTS` (n,), as logarithms."""
     value, mass = log_or_nan(table.number("customs_value")), log_or_nan(table.amounts.mass)
     return {
         "value": value,
@@ -253,13 +241,13 @@ def _amounts(table: ManifestTable) -> dict[str, FloatArray]:
 
 
 def _folds(signature: IntArray, seed: int) -> IntArray:
-    """(n,) fold of each row; rows of one signature share theirs."""
+    """Return the fold (n,) of each row; rows with equal signatures share one."""
     distinct, group = np.unique(signature, return_inverse=True)
     return np.random.default_rng(seed).permutation(len(distinct))[group].astype(np.int64) % FOLDS
 
 
 def _smoothed(finds: FloatArray, known: FloatArray, towards: FloatArray | float, weight: float) -> FloatArray:
-    """Find rate drawn towards another rate as by ``weight`` results."""
+    """Return find rates drawn towards another rate as by ``weight`` results."""
     return np.asarray((finds + weight * towards) / (known + weight), dtype=np.float64)
 
 

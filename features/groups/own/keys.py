@@ -1,11 +1,11 @@
-"""By what an office's own data is counted: parties, goods, routes, its further fields, some pairs, and whole declarations."""
+"""Keys by which an office's data is counted: parties, goods, places, further fields, pairs of these, and declarations."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,13 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.own.rows import mixed
 from features.readers.further import FurtherField, slugs
 from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Manifest columns whose values are counted, each with what a person calls it.
+#: Manifest columns whose values are counted -> their name in meanings of features.
 COUNTED: Final[Mapping[str, str]] = {
     "consignor_name": "consignor",
     "consignee_name": "consignee",
@@ -38,7 +37,7 @@ COUNTED: Final[Mapping[str, str]] = {
 }
 #: Digits of the HS code that are counted, coarse to fine.
 HS_DIGITS: Final = (2, 4, 6)
-#: Columns that say which goods and from where; with mass, value and quantity they make a declaration.
+#: Columns of goods and their origin. With mass, value and quantity they identify a declaration.
 _GOODS: Final = ("goods_description", "hs_code", "origin_country", "export_country")
 _AMOUNTS: Final = ("net_mass_kg", "gross_mass_kg", "customs_value", "quantity")
 _PAIRS: Final = (
@@ -50,29 +49,33 @@ _PAIRS: Final = (
     ("consignor_name", "consignee_name"),
     ("agent_name", "origin_country"),
 )
-#: Keys that say where and nothing else.
+#: Keys of places.
 PLACES: Final = ("consignor_country", "origin_country", "export_country", "loading_location", "unloading_location")
-#: Key of goods from a place, and of identical declarations.
+#: Name of the key of goods from a place, and of that of identical declarations.
 GOODS: Final = "goods"
 DECLARATION: Final = "declaration"
 
-#: A value's rate is drawn towards its parent's as by this many results.
+#: The rate of a value is drawn towards that of the parent as by this many results.
 _USUAL_WEIGHT: Final = 5.0
 #: Identical declarations nearly always share their result.
 _DECLARATION_WEIGHT: Final = 0.5
 
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_FIRST_FACTOR: Final = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND_FACTOR: Final = np.uint64(0x94D049BB133111EB)
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One way to count.
+    """A key by which rows are counted.
 
     Attributes:
-        name: of its features, behind ``own_``.
-        meaning: what is counted, for a person.
-        parts: names of simple keys that it joins.
-        parent: the key towards whose rate its own is drawn; None: the rate of all.
-        weight: how strongly, in results.
-        repeats: whether each repetition of a declaration counts (`own_counts.first_results`).
+        name: its name in names of features, after ``own_``.
+        meaning: its name in meanings of features.
+        parts: names of the simple keys that it joins.
+        parent: name of the key towards whose rate its own is drawn; None for the rate of all rows.
+        weight: strength of that, in results.
+        repeats: whether each repetition of a declaration counts (`features.groups.own.counts.first_results`).
     """
 
     name: str
@@ -83,11 +86,14 @@ class Key:
     repeats: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OwnFields:
-    """What an office's data has: further ``fields``, and the manifest ``columns`` that are not blank throughout.
+    """The fields of an office's data.
 
-    ``known_label``: whether its labels are the manifest's, so that what can only raise the risk of a find is known.
+    Attributes:
+        fields: further fields.
+        columns: manifest columns that have values.
+        known_label: whether the labels are those of the manifest, so that the directions of features are known.
     """
 
     fields: tuple[FurtherField, ...]
@@ -95,6 +101,7 @@ class OwnFields:
     known_label: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON."""
         return {
             "fields": [field.to_json() for field in self.fields],
             "columns": list(self.columns),
@@ -103,8 +110,10 @@ class OwnFields:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> OwnFields:
-        """Raises:
-        KeyError, TypeError, ValueError: it is not what `to_json` gave.
+        """Return the fields that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: the data does not come from `to_json`.
         """
         return cls(
             tuple(FurtherField.from_json(field) for field in data["fields"]),
@@ -113,50 +122,66 @@ class OwnFields:
         )
 
     def slugs(self) -> Mapping[str, FurtherField]:
-        """The fields by the part of feature names that stands for them."""
-        return _slugs(self.fields)
+        """Return the further fields by their part of feature names."""
+        return self._slugs
 
     def counted(self) -> tuple[Key, ...]:
-        """All keys, each behind its parent."""
-        return _counted(self)
+        """Return all keys, each after its parent."""
+        return self._keys
 
-    def _counted(self) -> tuple[Key, ...]:
-        found = [Key(name, COUNTED[name], (name,)) for name in COUNTED if name in self.columns]
+    @cached_property
+    def _slugs(self) -> Mapping[str, FurtherField]:
+        names = slugs([field.name for field in self.fields])
+        return MappingProxyType(dict(zip(names, self.fields, strict=True)))
+
+    @cached_property
+    def _keys(self) -> tuple[Key, ...]:
+        keys = self._simple_keys()
+        keys += self._pairs({key.name: key for key in keys})
+        goods, declared = self._goods(), self._declaration()
+        names = {key.name for key in keys}
+        parent = "hs6_x_origin_country" if "hs6_x_origin_country" in names else None
+        if len(goods) > 1:
+            keys.append(Key(GOODS, "goods, origin and what goes with them", goods, parent))
+        if declared:
+            above = GOODS if len(goods) > 1 else None
+            keys.append(Key(DECLARATION, "same goods, mass and value", declared, above, _DECLARATION_WEIGHT, True))
+        return tuple(keys)
+
+    def _simple_keys(self) -> list[Key]:
+        keys = [Key(name, COUNTED[name], (name,)) for name in COUNTED if name in self.columns]
         if "hs_code" in self.columns:
-            found += [
+            keys += [
                 Key(f"hs{digits}", f"HS code at {digits} digits", (f"hs{digits}",), f"hs{before}" if before else None)
                 for before, digits in zip((0, *HS_DIGITS), HS_DIGITS, strict=False)
             ]
-        found += [
+        keys += [
             Key(f"field_{slug}", f"value of {field.name!r}", (f"field_{slug}",))
             for slug, field in self.slugs().items()
             if field.kind == "categorical" or field.of_goods
         ]
-        simple = {key.name: key for key in found}
+        return keys
+
+    def _pairs(self, simple: Mapping[str, Key]) -> list[Key]:
+        """Return the keys that join two simple keys."""
+        pairs: list[Key] = []
         for pair in _PAIRS:
             if all(part in simple for part in pair):
                 meaning = " and ".join(simple[part].meaning for part in pair)
-                found.append(Key("_x_".join(pair), meaning, pair, pair[0]))
+                pairs.append(Key("_x_".join(pair), meaning, pair, pair[0]))
         if "hs6" in simple:
             for slug, field in self.slugs().items():
                 if not field.of_goods and field.kind == "categorical":
                     pair = ("hs4", f"field_{slug}")
-                    found.append(Key("_x_".join(pair), f"HS heading and value of {field.name!r}", pair, "hs4"))
-        goods, declared = self._goods(), self._declaration()
-        parent = "hs6_x_origin_country" if "hs6_x_origin_country" in {key.name for key in found} else None
-        if len(goods) > 1:
-            found.append(Key(GOODS, "goods, origin and what goes with them", goods, parent))
-        if declared:
-            above = GOODS if len(goods) > 1 else None
-            found.append(Key(DECLARATION, "same goods, mass and value", declared, above, _DECLARATION_WEIGHT, True))
-        return tuple(found)
+                    pairs.append(Key("_x_".join(pair), f"HS heading and value of {field.name!r}", pair, "hs4"))
+        return pairs
 
     def _goods(self) -> tuple[str, ...]:
         own = (f"field_{slug}" for slug, field in self.slugs().items() if field.of_goods)
         return (*(name for name in _GOODS if name in self.columns), *own)
 
     def _declaration(self) -> tuple[str, ...]:
-        """Parts of the key of identical declarations: goods and amounts, or without amounts all there is."""
+        """Return the parts of the key of identical declarations: goods and amounts, or without amounts all columns."""
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
         numeric = tuple(f"field_{slug}" for slug, f in self.slugs().items() if f.kind == "numeric" and not f.of_goods)
         if not amounts:
@@ -165,20 +190,10 @@ class OwnFields:
         return (*self._goods(), *amounts, *(numeric if "hs_code" not in self.columns else ()))
 
 
-@lru_cache(maxsize=256)
-def _slugs(fields: tuple[FurtherField, ...]) -> Mapping[str, FurtherField]:
-    return MappingProxyType(dict(zip(slugs([field.name for field in fields]), fields, strict=True)))
-
-
-@lru_cache(maxsize=256)
-def _counted(own: OwnFields) -> tuple[Key, ...]:
-    return own._counted()
-
-
 def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
-    """Per key of `OwnFields.counted` a 64-bit hash (n_rows,) of the row's value; 0: missing.
+    """Return for each key of `OwnFields.counted` a 64-bit hash (n_rows,) of the row's value; 0 where missing.
 
-    A joined key is missing where all its parts are, a pair where any is.
+    A joined key is missing where all its parts are, a pair where one of its parts is.
     """
     by_slug = own.slugs()
 
@@ -196,21 +211,21 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
         return _of_text(table.text(name))
 
     parts: dict[str, IntArray] = {}
-    found: dict[str, IntArray] = {}
+    hashes: dict[str, IntArray] = {}
     for key in own.counted():
         for part in key.parts:
             if part not in parts:
                 parts[part] = simple(part)
         values = [parts[part] for part in key.parts]
         if len(values) == 1 and key.name != DECLARATION:
-            found[key.name] = values[0]
+            hashes[key.name] = values[0]
         else:
-            found[key.name] = mixed(values, len(values) if "_x_" in key.name else 1)
-    return found
+            hashes[key.name] = mixed(values, len(values) if "_x_" in key.name else 1)
+    return hashes
 
 
 def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
-    """(n_rows,) equal numbers for identical declarations; rows of which nothing is known are each their own."""
+    """Return equal numbers (n_rows,) for identical declarations; a row without any known value has its own number."""
     keys = hashed(table, own).get(DECLARATION, np.zeros(table.n_rows, dtype=np.int64))
     number = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     return np.where(keys == 0, len(number) + np.arange(table.n_rows), number)
@@ -224,9 +239,8 @@ def _of_values(column: Coded, hashes: list[int]) -> IntArray:
     return np.array([*hashes, 0], dtype=np.int64)[column.codes]
 
 
-@lru_cache(maxsize=65536)
 def _hash(text: str) -> int:
-    """64 bits of a text; case, accents and white space do not count. Never 0."""
+    """Return 64 bits of a text, never 0; case, compatibility forms and white space do not count."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     plain = " ".join(folded.casefold().split())
     return (
@@ -239,3 +253,21 @@ def _of_number(values: NDArray[np.float64]) -> IntArray:
     missing = np.isnan(values)
     bits = (np.where(missing, 0.0, values) + 0.0).view(np.int64)
     return np.where(missing, 0, mixed([bits], 0))
+
+
+def mixed(parts: list[IntArray], needed: int) -> IntArray:
+    """Return one 64-bit key (n,) from several (n,) with the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+
+    A part that is 0 is missing. The key is 0 where fewer than ``needed`` parts are there, and nowhere else.
+    """
+    key = np.full(len(parts[0]), _GOLDEN, dtype=np.uint64)
+    there = np.zeros(len(key), dtype=np.int64)
+    for part in parts:
+        there += part != 0
+        key = key ^ part.view(np.uint64)
+        key = (key ^ (key >> np.uint64(30))) * _FIRST_FACTOR
+        key = (key ^ (key >> np.uint64(27))) * _SECOND_FACTOR
+        key = key ^ (key >> np.uint64(31))
+    key[key == 0] = 1
+    key[there < needed] = 0
+    return key.view(np.int64)

@@ -1,4 +1,4 @@
-"""The group of an office's own data: what each row may know of results, and what stays the same."""
+"""The feature group of an office's own data: which results each row sees, and what is reproducible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.groups.own import group as own_module
-from features.groups.own.counts import Counts, Results, by_fold, first_results, in_time
+from features.groups.own.counts import Count, Counts, Results, by_fold, first_results, in_time
 from features.groups.own.group import FOLDS, OwnGroup, _folds
 from features.groups.own.keys import DECLARATION, OwnFields, declarations, hashed
 from features.readers.further import FurtherField, missing_note, slugs
@@ -31,7 +31,7 @@ NO_HISTORY = np.empty((0, 0))
 
 
 def table(n: int = 200, seed: int = 0, *, kinds: int = 30, per_day: int = 5, times: bool = True) -> ManifestTable:
-    """``n`` declarations of ``kinds`` kinds of goods, so that most of them come again."""
+    """Return ``n`` declarations of ``kinds`` kinds of goods, so that most of them are repeated."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, kinds, n)
     columns = {
@@ -70,11 +70,11 @@ def find_of(n: int, seed: int) -> np.ndarray:
 
 @given(st.integers(0, 10_000), st.integers(0, 3))
 @settings(max_examples=30)
-def test_identical_declarations_are_never_parted_by_folds(seed: int, fold_seed: int) -> None:
+def test_identical_declarations_share_a_fold(seed: int, fold_seed: int) -> None:
     rows = table(120, seed, kinds=15, times=False)
     keys = hashed(rows, OWN)[DECLARATION]
     fold = _folds(keys, fold_seed)
-    # Identical as a person would compare them, without the keys.
+    # Compare the declared values, not the keys.
     same: dict[tuple[object, ...], set[int]] = {}
     texts = [
         rows.raw[name].to_list()
@@ -89,8 +89,10 @@ def test_identical_declarations_are_never_parted_by_folds(seed: int, fold_seed: 
     assert len(np.unique(declarations(rows, OWN))) == len(same)
 
 
-def test_without_times_a_rate_is_not_told_by_identical_declarations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each kind of goods is all finds or all clean by chance, and has its own importer: nothing general can be learned."""
+def test_without_times_a_rate_does_not_reveal_results_of_identical_declarations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Results are random per kind of goods, and each kind has its own importer, so nothing general can be learned."""
     kinds = np.repeat(np.arange(120), 6)
     n = len(kinds)
     find = (np.random.default_rng(0).random(120) < 0.5)[kinds]
@@ -105,21 +107,21 @@ def test_without_times_a_rate_is_not_told_by_identical_declarations(monkeypatch:
         {name: Coded.from_list(v) for name, v in columns.items()}, n, receipt=1_780_000_000
     )
 
-    def told() -> float:
+    def correlation() -> float:
         group = OwnGroup(OwnFields((), ("consignee_name", "hs_code", "net_mass_kg", "customs_value")))
         matrix = group.learn(rows, Results(find, np.ones(n, dtype=bool), np.zeros(n, dtype=np.int64), False))
         rate = matrix[:, [f.name for f in group.features].index("own_consignee_name_rate")]
         return float(np.abs(np.corrcoef(rate, find)[0, 1])) if rate.std() else 0.0
 
-    assert told() < 0.1
-    # The check bites: with rows dealt one by one, the importer's rate gives the answer away.
+    assert correlation() < 0.1
+    # With rows assigned to folds one by one, the importer's rate reveals the result.
     monkeypatch.setattr(own_module, "_folds", lambda signature, seed: np.arange(len(signature)) % FOLDS)
-    assert told() > 0.7
+    assert correlation() > 0.7
 
 
 @given(st.integers(0, 10_000), st.integers(0, 199))
 @settings(max_examples=25)
-def test_a_row_knows_only_results_of_before_its_moment(seed: int, row: int) -> None:
+def test_a_row_sees_only_results_known_before_its_moment(seed: int, row: int) -> None:
     rows = table(200, seed)
     find = find_of(200, seed)
     group = OwnGroup(OWN)
@@ -140,7 +142,7 @@ def test_rows_of_one_day_do_not_see_each_other() -> None:
     assert np.all(matrix[:, names.index("own_declaration_known")] == 0.0)
 
 
-def test_earlier_results_are_used() -> None:
+def test_rates_follow_earlier_results() -> None:
     rows = table(400, kinds=8)
     find = np.isin(np.unique(hashed(rows, OWN)[DECLARATION], return_inverse=True)[1], [0, 3])
     names = [f.name for f in OwnGroup(OWN).features]
@@ -155,7 +157,7 @@ def test_earlier_results_are_used() -> None:
     )
 )
 @settings(max_examples=60)
-def test_counts_in_time_are_what_counting_one_by_one_gives(entries: list[tuple[int, int, int, bool, bool]]) -> None:
+def test_counts_in_time_equal_counting_one_by_one(entries: list[tuple[int, int, int, bool, bool]]) -> None:
     keys = np.array([e[0] for e in entries], dtype=np.int64)
     moment = np.array([e[1] for e in entries], dtype=np.int64)
     known_at = moment + np.array([e[2] for e in entries], dtype=np.int64)
@@ -169,7 +171,7 @@ def test_counts_in_time_are_what_counting_one_by_one_gives(entries: list[tuple[i
         assert (seen.known[i], seen.finds[i]) == (np.sum(known), np.sum(known & find))
 
 
-def test_counts_by_fold_leave_the_own_fold_out() -> None:
+def test_counts_by_fold_exclude_the_own_fold() -> None:
     keys = np.array([5, 5, 5, 7, 7, 0])
     fold = np.array([0, 0, 1, 1, 2, 0])
     ones = np.ones(6, dtype=np.int64)
@@ -185,7 +187,7 @@ def test_a_repeated_declaration_counts_once_for_its_values() -> None:
     assert first_results(keys, signature, known, known.known_s).tolist() == [0, 1, 1, 1]
 
 
-def test_later_rows_meet_the_counts_as_learned_whatever_the_chunks() -> None:
+def test_features_of_later_rows_do_not_depend_on_the_chunks() -> None:
     rows = table(300)
     group = OwnGroup(OWN)
     group.learn(rows, results(rows, find_of(300, 2)))
@@ -195,7 +197,7 @@ def test_later_rows_meet_the_counts_as_learned_whatever_the_chunks() -> None:
     np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
-def test_the_state_comes_back_to_the_last_bit() -> None:
+def test_a_restored_state_gives_equal_features_to_the_last_bit() -> None:
     rows = table(300)
     group = OwnGroup(OWN)
     group.learn(rows, results(rows, find_of(300, 2)))
@@ -208,7 +210,7 @@ def test_the_state_comes_back_to_the_last_bit() -> None:
         Counts.from_arrays({"x.keys": np.array([2, 1]), "x.counts": np.zeros((2, 3))}, "x")
 
 
-def test_a_value_never_seen_is_new_and_has_the_rate_of_what_is_above_it() -> None:
+def test_an_unknown_value_has_no_rows_and_the_rate_of_its_parent() -> None:
     rows = table(300)
     group = OwnGroup(OWN)
     group.learn(rows, results(rows, find_of(300, 2)))
@@ -233,7 +235,7 @@ def test_a_value_never_seen_is_new_and_has_the_rate_of_what_is_above_it() -> Non
 
 
 @pytest.mark.parametrize("columns", [(), ("goods_description",), ("consignee_name",), ("hs_code",)])
-def test_groups_of_columns_may_be_missing_altogether(columns: tuple[str, ...]) -> None:
+def test_any_columns_may_be_missing(columns: tuple[str, ...]) -> None:
     n = 80
     text = {
         "shipment_id": [f"S{i}" for i in range(n)],
@@ -250,7 +252,7 @@ def test_groups_of_columns_may_be_missing_altogether(columns: tuple[str, ...]) -
     assert group.transform(rows.take(np.arange(0)), NO_HISTORY).shape == (0, len(group.features))
 
 
-def test_the_standard_space_has_no_columns_of_it_and_an_own_one_no_directions() -> None:
+def test_only_a_space_of_own_data_has_the_columns_and_no_directions() -> None:
     standard, own = FeatureSpace(), FeatureSpace(OWN)
     assert not any(name.startswith("own_") for name in standard.names)
     assert own.names[: len(standard.names)] == standard.names
@@ -264,10 +266,35 @@ def test_the_standard_space_has_no_columns_of_it_and_an_own_one_no_directions() 
     assert len(set(own.names)) == len(own.names)
 
 
-def test_names_of_fields_become_names_of_features() -> None:
+def test_names_of_fields_become_unique_parts_of_feature_names() -> None:
     assert slugs(["Tax.Rate", "tax rate", "Größe (cm)", "%"]) == ["tax_rate", "tax_rate_2", "gr_sse_cm", "field"]
 
 
-def test_a_file_that_lacks_fields_is_told_of() -> None:
+def test_a_note_lists_the_fields_that_a_file_lacks() -> None:
     assert missing_note(FIELDS, ["tax_rate", "OFFICE", "Duty Paid"]) is None
     assert "'Office', 'Duty paid'" in str(missing_note(FIELDS, ["Tax Rate"]))
+
+
+def test_columns_of_keys_and_numbers_hold_the_statistic_of_their_name() -> None:
+    rows = table(300)
+    group = OwnGroup(OWN)
+    group.learn(rows, results(rows, find_of(300, 2)))
+    later = table(40, seed=9)
+    values = dict(zip((f.name for f in group.features), group.transform(later, NO_HISTORY).T, strict=True))
+    counts = np.empty((len(Count), 40))
+    group.counts_["agent_name"].look_up(hashed(later, OWN)["agent_name"], counts)
+    assert counts[Count.ROWS].min() > 0
+    np.testing.assert_array_equal(values["own_agent_name_seen"], np.log1p(counts[Count.ROWS]))
+    np.testing.assert_array_equal(values["own_value"], np.log(later.number("customs_value")))
+    np.testing.assert_array_equal(values["own_field_duty_paid_value"], later.further_number("Duty paid"))
+    assert "own_declaration_known" in values
+    assert "own_agent_name_known" not in values
+
+
+def test_lookups_return_zero_for_unknown_keys() -> None:
+    counts = Counts.of(np.array([5, 5, 7, 0]), np.array([1, 0, 1, 1]), np.array([True, False, False, True]))
+    out = np.full((len(Count), 5), np.nan)
+    counts.look_up(np.array([7, 5, 0, 6, 9]), out)
+    assert out.tolist() == [[1, 2, 0, 0, 0], [1, 1, 0, 0, 0], [0, 1, 0, 0, 0]]
+    Counts.empty().look_up(np.array([7]), out[:, :1])
+    assert out[:, 0].tolist() == [0, 0, 0]

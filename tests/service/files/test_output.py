@@ -14,7 +14,6 @@ from pydantic_core import to_json
 from service.files.csv_lines import delimited, header_line
 from service.files.json_lines import json_lines
 from service.files.score_columns import round_significant
-from service.files.seen import SeenShipments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.none()
 
@@ -90,26 +89,6 @@ def test_small_risks_are_not_written_as_zero() -> None:
     assert [float(text) for text in written.decode().split()] == [1e-6, 1.23456789e-12, 4.2e-200, 0.0, 1.0]
 
 
-@pytest.mark.parametrize("exact", [0, 2, 3, 5, 1000])
-def test_returning_shipments_are_remembered_across_calls_and_within_one(exact: int) -> None:
-    seen = SeenShipments(1 << 20, exact=exact)
-    assert seen.add(np.array([1, 2, 1])).tolist() == [False, False, True]
-    assert seen.add(np.array([3, 2, -1])).tolist() == [False, True, False]
-    assert seen.add(np.array([], dtype=np.int64)).tolist() == []
-    assert seen.add(np.array([0, 1, 4, -1, 0])).tolist() == [False, True, False, True, True]
-
-
-@pytest.mark.parametrize("exact", [0, 30_000, 1 << 20])
-def test_many_different_shipments_are_not_mistaken_for_each_other(exact: int) -> None:
-    hashes = np.random.default_rng(1).integers(-(2**63), 2**63, 50_000)
-    # Adjacent hashes must not be confused either.
-    hashes[:25_000] = np.arange(25_000)
-    seen = SeenShipments(1 << 26, exact=exact)
-    assert not seen.add(hashes[:20_000]).any()
-    assert not seen.add(hashes[20_000:]).any()
-    assert seen.add(hashes[::7].copy()).all()
-
-
 def plainly(columns: list[list[str | None]], delimiter: str) -> bytes:
     """Return the expected CSV lines, built cell by cell."""
 
@@ -158,10 +137,3 @@ def test_values_of_other_types_are_written_like_their_texts() -> None:
         }
     )
     assert delimited(table) == b"1,0.25,true,,\n,,false,2,\n3,1e-7,,0.1,\n"
-
-
-def test_a_filter_of_any_size_remembers() -> None:
-    for bits in (1, 512, 5_000):
-        seen = SeenShipments(bits, exact=0)
-        assert not seen.add(np.array([5])).any()
-        assert seen.add(np.array([5])).all()

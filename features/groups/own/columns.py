@@ -1,0 +1,116 @@
+"""Columns of the group "own": which features an office's data has, and what each is computed from.
+
+The columns depend on the office's fields, so there is no fixed enum. One ordered list serves as declaration and as plan for
+computing them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
+from typing import Final
+
+from features.groups.base import Feature
+from features.groups.own.keys import Key, OwnFields
+from features.groups.reason_codes import OwnReasonCode
+
+
+class Statistic(IntEnum):
+    """What a feature gives for a key, in the order of a key's features."""
+
+    #: Logarithm of one more than the rows seen.
+    SEEN = 0
+    #: Log-odds of the find rate, less those of all rows.
+    RATE = auto()
+    #: Logarithm of one more than the known results.
+    KNOWN = auto()
+
+
+class Measure(Enum):
+    """What a feature gives for a number of a row."""
+
+    HS_NUMBER = auto()
+    #: Logarithm of an amount of the manifest.
+    AMOUNT = auto()
+    #: Distance of an amount of the manifest from what is usual for the HS code.
+    AMOUNT_UNUSUAL = auto()
+    #: A further field, as declared.
+    FIELD = auto()
+    #: Distance of a further field from what is usual for the HS code.
+    FIELD_UNUSUAL = auto()
+    FIELD_PER_KG = auto()
+    FIELD_PER_VALUE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """A column with a statistic of the key at a position among the group's keys."""
+
+    feature: Feature
+    key: int
+    statistic: Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """A column with a measure of an amount of the manifest, or of the further field with this slug."""
+
+    feature: Feature
+    measure: Measure
+    of: str = ""
+
+
+#: Amounts of the manifest in their declared units. They count where no currency or rate is known, too.
+AMOUNTS: Final = {
+    "value": "declared value",
+    "mass": "mass",
+    "value_per_kg": "value per kilogram",
+    "value_per_unit": "value per unit",
+}
+
+
+def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
+    """Return the columns of all keys, in their order in the matrix."""
+    columns: list[KeyColumn] = []
+    for position, key in enumerate(keys):
+        meanings = {
+            Statistic.SEEN: f"Goods items with this {key.meaning} seen before (log of one more)",
+            Statistic.RATE: f"Log of the odds of a find for this {key.meaning}, as known by then, over those of all",
+        }
+        if key.repeats:
+            meanings[Statistic.KNOWN] = f"Results known by then for the {key.meaning} (log of one more)"
+        for statistic, meaning in meanings.items():
+            feature = _feature(f"{key.name}_{statistic.name.lower()}", meaning, key.name)
+            columns.append(KeyColumn(feature, position, statistic))
+    return tuple(columns)
+
+
+def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
+    """Return the columns of numbers, which follow the keys, in their order in the matrix."""
+    columns: list[NumberColumn] = []
+
+    def add(name: str, meaning: str, reason: str, measure: Measure, of: str = "") -> None:
+        columns.append(NumberColumn(_feature(name, meaning, reason), measure, of))
+
+    if "hs_code" in own.columns:
+        add("hs_number", "The HS code's first six digits as a number", "hs_number", Measure.HS_NUMBER)
+    for name, what in AMOUNTS.items():
+        add(name, f"The {what}, as declared (log)", name, Measure.AMOUNT, name)
+        unusual = f"Distance of the {what} from what is usual for the HS code"
+        add(f"{name}_unusual", unusual, name, Measure.AMOUNT_UNUSUAL, name)
+    for slug, field in own.slugs().items():
+        what, name = repr(field.name), f"field_{slug}"
+        if field.kind == "numeric":
+            add(f"{name}_value", f"The number in {what}", name, Measure.FIELD, slug)
+            unusual = f"Distance of {what} from what is usual for the HS code"
+            add(f"{name}_unusual", unusual, name, Measure.FIELD_UNUSUAL, slug)
+            add(f"{name}_per_kg", f"The number in {what} per kilogram", name, Measure.FIELD_PER_KG, slug)
+            per_value = f"The number in {what} over the declared value"
+            add(f"{name}_per_value", per_value, name, Measure.FIELD_PER_VALUE, slug)
+        else:
+            add(f"{name}_number", f"The code in {what}, where it is a number", name, Measure.FIELD, slug)
+    return tuple(columns)
+
+
+def _feature(name: str, meaning: str, reason: str) -> Feature:
+    return Feature(f"own_{name}", "own", meaning, OwnReasonCode.of(reason))
