@@ -145,7 +145,7 @@ def default_lightgbm(
     Raw columns are those of the manifest and the ``further`` ones. Numbers stay numbers, times become days before the
     declaration, and everything else is categorical.
     """
-    columns = [column for column in _raw_columns(further) if column.tells(train)]
+    columns = [column for column in _raw_columns(further) if column.is_informative(train)]
     codes = {column.name: column.codes(train) for column in columns if column.kind == "category"}
     # Only logging, repeatability and the number of threads differ from the defaults.
     settings = {"objective": "binary", "verbosity": -1, "seed": seed, "deterministic": True, "num_threads": threads}
@@ -162,7 +162,7 @@ def default_lightgbm(
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
+class _RawColumn:
     """A raw column. ``kind`` is number, days or category.
 
     A ``free`` column holds free text or a reference; it is used as a category only if it has few values.
@@ -176,7 +176,7 @@ class _Raw:
     def _text(self, table: ManifestTable) -> Coded:
         return (table.further(self.name) if self.further else table.text(self.name)).compact()
 
-    def tells(self, table: ManifestTable) -> bool:
+    def is_informative(self, table: ManifestTable) -> bool:
         """Return whether the column can distinguish rows of the table."""
         if self.kind != "category":
             return self.further or self.name in table.raw
@@ -200,15 +200,15 @@ class _Raw:
         return table.further_number(self.name) if self.further else table.number(self.name)
 
 
-def _raw_columns(further: Sequence[FurtherField]) -> list[_Raw]:
+def _raw_columns(further: Sequence[FurtherField]) -> list[_RawColumn]:
     kinds = {Kind.NUMBER: "number", Kind.TIME: "days"}
     manifest = [
-        _Raw(field.name, kinds.get(field.kind, "category"), free=field.kind in (Kind.TEXT, Kind.ID))
+        _RawColumn(field.name, kinds.get(field.kind, "category"), free=field.kind in (Kind.TEXT, Kind.ID))
         for field in FIELDS
         if field.level is not Level.LABEL and field.name != "declared_at"
     ]
     kind_of = {"numeric": "number", "categorical": "category"}
-    return manifest + [_Raw(field.name, kind_of[field.kind], further=True) for field in further]
+    return manifest + [_RawColumn(field.name, kind_of[field.kind], further=True) for field in further]
 
 
 def misses_against(
@@ -242,7 +242,7 @@ def misses_against(
         ratio = (
             interval(value[""] / value[name], (draws[""][whole] / draws[name][whole]).tolist())
             if value[name] > 0
-            else Estimate(None, reason="they miss no find")
+            else Estimate(None, reason="the baseline misses no find")
         )
         out[name] = {
             key: {

@@ -106,7 +106,7 @@ def red_by_origin(
     out: dict[str, Any] = {"origins": rates, "all_clean_red_rate": _mean(red[clean])}
     compared = {name: float(r["red_rate"]) for name, r in rates.items() if r["clean_shipments"] >= RATIO_SHIPMENTS}
     if len(compared) < 2:
-        reason = f"{len(compared)} major origins have {RATIO_SHIPMENTS} clean shipments; two are needed"
+        reason = f"{len(compared)} major origins with {RATIO_SHIPMENTS} clean shipments or more; at least 2 are needed"
         return out | {"ratio": None, "reason": reason}
     least, most = min(compared.values()), max(compared.values())
     if least == 0.0:

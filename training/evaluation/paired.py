@@ -107,9 +107,9 @@ class KeptScores:
 def why_unpaired(one: KeptScores | None, other: KeptScores | None) -> str | None:
     """Return the reason why two runs cannot be compared shipment by shipment, or None if they can."""
     if one is None or other is None:
-        return "the scores of the test window were not kept by both"
+        return "at least one run has no stored scores of its test window"
     if not np.array_equal(one.key, other.key):
-        return "the two were tried on different shipments"
+        return "they were tested on different shipments"
     if one.base_rate != other.base_rate:
         return "their base rates differ"
     shared = one.find.keys() & other.find.keys()

@@ -331,13 +331,13 @@ def false_alarms(run: Run) -> Section | None:
     cost = origins.get("cost") or []
     if cost:
         shares = list(part(cost[0], "recall"))
-        held = [
+        limited = [
             (number_text(one.get("max_ratio")), *(estimate_text(one["recall"].get(s), percent=True) for s in shares))
             for one in cost
         ]
         columns: tuple[str, ...] = ("Highest ratio allowed", *(f"Recall, {share_text(float(s))}" for s in shares))
         blocks += run.drawn("cost_of_ratio")
-        blocks.append(Table("Recall if the ratio is limited", columns, held, words=0))
+        blocks.append(Table("Recall if the ratio is limited", columns, limited, words=0))
     by_items = part(run.metrics, "false_positives_by_items")
     if by_items:
         raised = [

@@ -179,4 +179,4 @@ def test_misses_need_enough_finds_and_at_least_one_missed() -> None:
     few = misses_against(score, {"x": score}, _outcome(1000, 9), base_rate=1e-6)
     assert few["x"]["0.005"]["ratio"] == {"value": None, "reason": "9 finds; at least 10 are needed"}
     none = misses_against(score, {"x": score}, _outcome(1000, 50), base_rate=1e-6)
-    assert none["x"]["0.005"]["ratio"] == {"value": None, "reason": "they miss no find"}
+    assert none["x"]["0.005"]["ratio"] == {"value": None, "reason": "the baseline misses no find"}

@@ -51,7 +51,7 @@ def test_a_single_origin_gives_a_reason_instead_of_a_ratio() -> None:
         _scored(lane), Outcome(np.zeros((3900, 1), bool), np.ones(3900)), ["CN"] * 2000 + ["DE"] * 1900
     )
     assert found["ratio"] is None
-    assert found["reason"] == "1 major origins have 2000 clean shipments; two are needed"
+    assert found["reason"] == "1 major origins with 2000 clean shipments or more; at least 2 are needed"
 
 
 def test_limiting_the_ratio_costs_the_finds_between_the_old_and_the_new_threshold() -> None:
