@@ -1,4 +1,4 @@
-"""The words around a name: whether the substance is what the goods are, and what else they say."""
+"""Tests of the words around a name: whether the goods are the substance, and the context code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = (
 
 
 def context(text: str) -> tuple[str, bool]:
-    """The context of the first watched name in the text."""
+    """Return the context code of the first watched name in the text, and whether it is a mention."""
     spelled = spell(fold(text))
     for name in NAMES:
         folded = spell(fold(name))
@@ -216,23 +216,23 @@ DECLARED = [
 
 
 @pytest.mark.parametrize(("text", "code"), MENTIONS)
-def test_a_name_that_is_not_what_the_goods_are_is_a_mention_and_says_of_what_kind(text: str, code: str) -> None:
+def test_a_name_that_does_not_describe_the_goods_is_a_mention_with_its_context_code(text: str, code: str) -> None:
     assert context(text) == (code, True)
 
 
 @pytest.mark.parametrize(("text", "code"), DECLARED)
-def test_a_declared_substance_stays_declared_whatever_stands_elsewhere_in_the_text(text: str, code: str) -> None:
+def test_unrelated_words_do_not_turn_a_declared_substance_into_a_mention(text: str, code: str) -> None:
     assert context(text) == (code, False)
 
 
 @pytest.mark.parametrize(("text", "code"), MENTIONS)
-def test_a_mention_is_no_hit_in_a_field_for_chemicals(text: str, code: str) -> None:
+def test_a_mention_is_no_hit_in_a_chemical_field(text: str, code: str) -> None:
     match = INDEX.resolve(text, chemical=True)
     assert match is None or (match.kind, match.hit) == ("mention", False), code
 
 
 @pytest.mark.parametrize(("text", "code"), DECLARED)
-def test_what_is_declared_is_a_hit_in_a_field_for_chemicals(text: str, code: str) -> None:
+def test_a_declared_substance_is_a_hit_in_a_chemical_field(text: str, code: str) -> None:
     match = INDEX.resolve(text, chemical=True)
     assert match is not None
     assert match.hit, code
@@ -245,7 +245,7 @@ def test_goods_beside_an_amount_of_the_substance_do_not_make_it_a_mention(text: 
     assert context(text)[1] is False
 
 
-def test_a_book_at_the_end_of_a_long_list_of_goods_is_not_about_the_powder_at_its_beginning() -> None:
+def test_context_words_far_from_the_name_are_ignored() -> None:
     between = "; ".join(f"ceramic cup number {count}" for count in range(14))
     text = f"fentanyl powder 500 g; {between}; book"
     assert len(text) > 300
@@ -253,7 +253,7 @@ def test_a_book_at_the_end_of_a_long_list_of_goods_is_not_about_the_powder_at_it
 
 
 @pytest.mark.parametrize("separator", ["; ", ". ", "\n", " / ", " | "])
-def test_a_word_in_another_clause_says_nothing_of_the_name(separator: str) -> None:
+def test_context_words_in_another_clause_are_ignored(separator: str) -> None:
     assert context(f"fentanyl{separator}books and posters") == ("", False)
     assert context(f"books and posters{separator}fentanyl") == ("", False)
 
@@ -265,7 +265,7 @@ def abbreviation(text: str, *, cas: str = "39742-60-4", chemical: bool = False) 
     )
 
 
-def test_an_abbreviation_is_believed_beside_chemical_words_only() -> None:
+def test_an_abbreviation_is_accepted_only_beside_chemical_words() -> None:
     assert abbreviation("NPP intermediate")
     assert abbreviation("NPP 99% powder")
     assert abbreviation("NPP", chemical=True)
@@ -277,7 +277,7 @@ def test_an_abbreviation_is_believed_beside_chemical_words_only() -> None:
     assert not abbreviation("fluoro-NPP powder")
 
 
-def test_a_code_name_may_be_written_with_a_blank_and_letters_alone_may_not() -> None:
+def test_a_code_name_may_contain_a_space_but_bare_letters_may_not() -> None:
     around = Surroundings("r 30730 reagent, n pp reagent")
     assert around.admits_abbreviation(0, 7, "")
     assert not around.admits_abbreviation(17, 21, "")
@@ -303,7 +303,7 @@ def test_a_code_name_may_be_written_with_a_blank_and_letters_alone_may_not() -> 
         ("4-哌啶酮-3-羧酸", "4-哌啶酮"),
     ],
 )
-def test_a_name_goes_on_into_that_of_another_substance(text: str, name: str) -> None:
+def test_a_name_that_is_part_of_another_chemical_name_continues(text: str, name: str) -> None:
     assert Surroundings(text).continue_name(text.index(name), text.index(name) + len(name))
 
 
@@ -320,12 +320,12 @@ def test_a_name_goes_on_into_that_of_another_substance(text: str, name: str) -> 
         ("高纯度丙酰氯", "丙酰氯"),
     ],
 )
-def test_a_name_beside_other_words_is_whole(text: str, name: str) -> None:
+def test_a_name_beside_separate_words_does_not_continue(text: str, name: str) -> None:
     assert not Surroundings(text).continue_name(text.index(name), text.index(name) + len(name))
 
 
 @given(st.text(max_size=120), st.integers(0, 120), st.integers(0, 120))
-def test_any_place_in_any_text_has_a_context(text: str, start: int, end: int) -> None:
+def test_any_span_of_any_text_has_a_context(text: str, start: int, end: int) -> None:
     spelled = spell(fold(text))
     code, mention = Surroundings(spelled).context(min(start, end), max(start, end))
     assert code in {"", "denied", "standard", "antibody", "test", "antidote", "publication", "permit"}

@@ -1,4 +1,4 @@
-"""However a name is written, it comes to one form, and what was declared can be shown again."""
+"""Tests of name normalisation: all spellings of a name share one key, and the declared text can be recovered."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ WORDS = {
         ("فنتـانيل", "فنتانيل"),
         ("フエンタニル", "フェンタニル"),
         ("ﾌｪﾝﾀﾆﾙ", "フェンタニル"),
-        ("펜타닐", "펜타닐"),  # in jamo
+        ("펜타닐", "펜타닐"),  # as decomposed jamo
         ("丙醯氯", "丙酰氯"),
     ],
 )
-def test_two_ways_to_write_a_name_have_one_key(one: str, other: str) -> None:
+def test_spellings_of_one_name_share_a_key(one: str, other: str) -> None:
     assert compact(one) == compact(other)
 
 
@@ -83,11 +83,11 @@ def test_two_ways_to_write_a_name_have_one_key(one: str, other: str) -> None:
         ("pentanyl", "fentanyl"),
     ],
 )
-def test_names_of_two_substances_keep_two_keys(one: str, other: str) -> None:
+def test_names_of_different_substances_have_different_keys(one: str, other: str) -> None:
     assert compact(one) != compact(other)
 
 
-def test_each_character_of_a_script_without_blanks_is_a_token() -> None:
+def test_each_character_of_a_script_without_spaces_is_a_token() -> None:
     assert tokens(fold("高纯度芬太尼500g fentanyl")) == ["高", "纯", "度", "芬", "太", "尼", "500", "g", "fentanyl"]
     assert tokens(fold("펜타닐은")) == ["펜", "타", "닐", "은"]
     assert tokens(fold("фентанил")) == [fold("фентанил")]
@@ -99,7 +99,7 @@ def test_each_character_of_a_script_without_blanks_is_a_token() -> None:
 @example("n-phenyl ethyl")
 @example("ß- ゛ｶﾞ ꙁ")
 @example("\U00010879")
-def test_normalising_twice_is_normalising_once(text: str) -> None:
+def test_normalisation_is_idempotent(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     assert all(part.isalpha() or part.isdecimal() for part in once.split())
@@ -123,7 +123,7 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
         "clorhidrato 4-piperidone",
     ],
 )
-def test_salt_hydrate_form_grade_purity_and_amount_are_not_part_of_the_core(text: str) -> None:
+def test_the_core_excludes_salt_hydrate_form_grade_purity_and_amount(text: str) -> None:
     assert core(text) == "4piperidone"
 
 
@@ -143,7 +143,7 @@ def test_salt_hydrate_form_grade_purity_and_amount_are_not_part_of_the_core(text
         ("p-f1uorofentany1", "p-fluorofentanyl"),
     ],
 )
-def test_figures_that_imitate_letters_are_read_as_letters_where_that_gives_a_name(text: str, read: str) -> None:
+def test_digits_that_imitate_letters_are_read_as_letters_if_that_gives_a_name(text: str, read: str) -> None:
     revealed = reveal(text, WORDS)
     assert revealed == read
     assert len(revealed) == len(text)
@@ -152,11 +152,11 @@ def test_figures_that_imitate_letters_are_read_as_letters_where_that_gives_a_nam
 @pytest.mark.parametrize(
     "text", ["4-piperidone", "A-piperidone", "size 2xl c18 column", "hb2025a1 model", "piperidone", "l0v3 p0w3r", "4"]
 )
-def test_nothing_is_made_of_figures_that_only_stand_beside_letters(text: str) -> None:
+def test_other_digits_beside_letters_stay_unchanged(text: str) -> None:
     assert reveal(text.lower(), WORDS) is None
 
 
-def test_spellings_leave_up_to_two_fragments_as_written() -> None:
+def test_spellings_include_up_to_two_unabbreviated_fragments() -> None:
     assert spellings("4-(phenylamino)piperidinone") == [
         "4-(anilino)piperidone",
         "4-(phenylamino)piperidone",
@@ -177,19 +177,19 @@ def test_spellings_leave_up_to_two_fragments_as_written() -> None:
         ("Straße 5, 펜타닐은", "펜타닐", "펜타닐"),
     ],
 )
-def test_the_declared_piece_is_found_again_though_positions_have_moved(text: str, name: str, declared: str) -> None:
+def test_the_declared_text_is_recovered_after_positions_move(text: str, name: str, declared: str) -> None:
     spelled = spell(fold(text))
     start = spelled.index(fold(name))
     assert original(text, spelled, start, start + len(fold(name))) == declared
 
 
-def test_a_piece_that_cannot_be_found_again_is_given_as_spelled() -> None:
+def test_a_match_that_cannot_be_located_is_returned_as_normalised() -> None:
     text = "ﬃ f3ntanyl"
     assert original(text, "ffi fentanyl", 4, 12) == "fentanyl"
 
 
 @given(st.text(max_size=50), st.integers(0, 60), st.integers(0, 60))
-def test_any_piece_can_be_asked_for(text: str, start: int, end: int) -> None:
+def test_any_span_has_an_original_text(text: str, start: int, end: int) -> None:
     spelled = spell(fold(text))
     piece = original(text, spelled, min(start, end), max(start, end))
     assert isinstance(piece, str)

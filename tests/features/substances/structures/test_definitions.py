@@ -1,6 +1,6 @@
-"""Which class-wide definitions a structure meets, limb by limb.
+"""Tests of class definitions: which definitions a structure meets, limb by limb.
 
-The expectations are derived by hand from the wordings, not from the program.
+The expected limbs were derived by hand from the legal texts, not from the program.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ PIPERIDONE = "us-4-piperidone"
 
 
 def classes(smiles: str) -> dict[str, str]:
-    """Limbs by definition, with ``possible`` before them where it is only that."""
+    """Return the limbs met per definition, prefixed with ``possible`` where the result is uncertain."""
     structure = from_smiles(smiles)
     assert structure is not None, smiles
     return {
-        found.definition: ("" if found.result == "met" else "possible ") + " ".join(found.limbs)
-        for found in class_matches(structure)
+        match.definition: ("" if match.result == "met" else "possible ") + " ".join(match.limbs)
+        for match in class_matches(structure)
     }
 
 
@@ -48,8 +48,8 @@ def fentanyl(us: str, cn: str, gb: str) -> dict[str, str]:
     return {name: limbs for name, limbs in ((US, us), (CN, cn), (GB, gb)) if limbs}
 
 
-# Every structure of the reference data is held to its definitions. Limbs by hand: for the fentanyls those of the United
-# States, of China and of the United Kingdom; an empty one is outside, and why is said above it.
+# Limbs of each fentanyl of the reference data in the United States, China and the United Kingdom, derived by hand. An
+# empty entry is outside the definition, for the reason in the comment above it.
 FENTANYLS = {
     "Fentanyl": ("parent", "parent", "parent"),
     "Sufentanil": ("A C", "3 4", "i v"),
@@ -115,7 +115,8 @@ FENTANYLS = {
     "Tetrahydrothiofuranylfentanyl": ("E", "1", "vi"),
     "para-Fluoro valerylfentanyl": ("D E", "1 2", "iv vi"),
     "Lofentanil": ("C", "3", "iii v"),
-    # One carbon between nitrogen and ring: no phenethyl group, so outside in the United States and the United Kingdom.
+    # One carbon between nitrogen and ring, so no phenethyl group: outside in the United States and the United
+    # Kingdom.
     "Thenylfentanyl": ("", "4", ""),
     "Benzylfentanyl": ("", "4", ""),
 }
@@ -140,7 +141,7 @@ NITAZENES = {
     "N,N-Dimethylamino etonitazene": "i ii benzimidazole",
     "Ethyleneoxynitazene": "i fused benzimidazole",
     "Methylenedioxynitazene": "i fused benzimidazole",
-    # Methyl on the benzimidazole: the sub-paragraph on that ring was not read.
+    # Methyl on the benzimidazole. The legal text of the sub-paragraph on that ring has not been checked.
     "5-Methyl etodesnitazene": "possible i ii rest",
 }
 PRECURSORS = {
@@ -154,14 +155,14 @@ PRECURSORS = {
     "4-Piperidone hydrochloride": {PIPERIDONE: "parent"},
     "4-Piperidone monohydrate hydrochloride": {PIPERIDONE: "parent"},
     "1-boc-4-piperidone": {PIPERIDONE: "carbamate"},
-    # A carbon chain on the ring nitrogen is no amide or carbamate: these are listed by name.
+    # An alkyl chain on the ring nitrogen is no amide or carbamate. These are listed by name.
     "4-Anilino-N-phenethylpiperidine": {},
     "N-Phenethyl-4-piperidone": {},
     "1-Benzyl-4-piperidone": {},
-    # Methyl on the ring, or an imine for the ketone.
+    # Methyl on the ring, or an imine instead of the ketone.
     "3-Methyl-4-piperidone": {},
     "1-Phenethylpiperidin-4-ylidenephenylamine": {},
-    # No piperidine at all.
+    # No piperidine.
     "Propionyl chloride": {},
     "Propionic anhydride": {},
     "Phenethyl bromide": {},
@@ -179,22 +180,22 @@ def by_hand(name: str) -> dict[str, str] | None:
 
 
 @pytest.mark.parametrize("row", [row for row in substances() if row.smiles], ids=lambda row: row.name)
-def test_every_structure_of_the_reference_data_is_held_to_its_definitions(row: Substance) -> None:
+def test_structures_of_the_reference_data_meet_the_expected_definitions(row: Substance) -> None:
     expected = by_hand(row.name)
-    found = classes(row.smiles)
+    met = classes(row.smiles)
     if expected is not None:
-        assert found == expected
+        assert met == expected
     elif row.group is Group.FENTANYL:
-        # A fentanyl that joined the list after the table above: at least both wide classes must know it.
-        assert {US, CN} <= found.keys()
+        # A fentanyl that was added after the table above must at least meet both broad classes.
+        assert {US, CN} <= met.keys()
     elif row.group is Group.NITAZENE:
-        assert {GB_NITAZENE, CN_NITAZENE} <= found.keys()
+        assert {GB_NITAZENE, CN_NITAZENE} <= met.keys()
     elif row.group is not Group.PRECURSOR:
-        # Brorphine and other opioids of other families, adulterants, piperidine and benzyl chloride.
-        assert found == {}
+        # Brorphine and opioids of other families, adulterants, piperidine and benzyl chloride.
+        assert met == {}
 
 
-# Invented near misses: what each limb just admits, and what it just does not.
+# Invented cases just inside and just outside each limb.
 
 ON_CHAIN = [
     # Limb A, i: another ring at the end of the chain.
@@ -213,7 +214,7 @@ ON_CHAIN = [
     ("benzodioxole is two rings", "CCc2ccc3OCOc3c2", "", "4", ""),
     ("spiro ring is two rings", "CCC2CCC3(CC2)CC3", "", "4", ""),
     ("adamantyl", "CCC23CC4CC(CC(C4)C2)C3", "", "4", ""),
-    # The chain: two carbon atoms, neither more nor fewer, and nothing else.
+    # The chain must be exactly two carbon atoms: no hetero atom, double bond or ring.
     ("one carbon less", "Cc2ccccc2", "", "4", ""),
     ("one carbon less, branched", "C(C)c2ccccc2", "", "4", ""),
     ("one carbon more", "CCCc2ccccc2", "", "4", ""),
@@ -226,7 +227,7 @@ ON_CHAIN = [
     ("double bond in the chain", "C=Cc2ccccc2", "", "4", ""),
     ("chain closed to a ring", "C2CC2c2ccccc2", "", "4", ""),
     ("chain closed to the phenyl", "C2Cc3ccccc3C2", "", "4", ""),
-    # Limb B, ii: on the chain.
+    # Limb B, ii: substituents on the chain.
     ("alpha-ethyl", "C(CC)Cc2ccccc2", "B", "4", "ii"),
     ("alpha,alpha-dimethyl", "C(C)(C)Cc2ccccc2", "B", "4", "ii"),
     ("alpha-vinyl", "C(C=C)Cc2ccccc2", "B", "4", "ii"),
@@ -246,7 +247,7 @@ ON_CHAIN = [
     ("alpha-hydroxymethyl", "C(CO)Cc2ccccc2", "", "4", ""),
     ("beta-ethynyl", "CC(C#C)c2ccccc2", "", "4", ""),
     ("beta-cyclopropyl", "CC(C2CC2)c2ccccc2", "", "4", ""),
-    # Limb B, ii: on the ring.
+    # Limb B, ii: substituents on the phenyl ring.
     ("4-methyl", "CCc2ccc(C)cc2", "B", "4", "ii"),
     ("4-vinyl", "CCc2ccc(C=C)cc2", "B", "4", "ii"),
     ("3,4-dimethoxy", "CCc2ccc(OC)c(OC)c2", "B", "4", "ii"),
@@ -263,18 +264,18 @@ ON_CHAIN = [
 
 
 @pytest.mark.parametrize(("what", "chain", "us", "cn", "gb"), ON_CHAIN, ids=[case[0] for case in ON_CHAIN])
-def test_the_group_on_the_piperidine_nitrogen(what: str, chain: str, us: str, cn: str, gb: str) -> None:
+def test_groups_on_the_piperidine_nitrogen(what: str, chain: str, us: str, cn: str, gb: str) -> None:
     first, rest = ("C", chain[1:]) if chain[0] == "C" else ("", chain)
     assert classes(f"CCC(=O)N(c1ccccc1)C1CCN({first}{rest})CC1") == fentanyl(us, cn, gb), what
 
 
-def test_hydrogen_on_the_piperidine_nitrogen_is_excepted() -> None:
+def test_hydrogen_on_the_piperidine_nitrogen_is_excluded() -> None:
     assert classes("CCC(=O)N(c1ccccc1)C1CCNCC1") == {AP: "amide"}
 
 
 PHENETHYL = "CCc2ccccc2"
 ON_PIPERIDINE = [
-    # Limb C, 3, iii: {a} stands at position 4, {b} at 3.
+    # Limb C, 3, iii: substituent {a} is at position 4, {b} at position 3.
     ("3-fluoro", "", "(F)", "C", "3", ""),
     ("3-bromo", "", "(Br)", "C", "3", ""),
     ("3-hydroxy", "", "(O)", "C", "3", ""),
@@ -314,13 +315,13 @@ ON_PIPERIDINE = [
 @pytest.mark.parametrize(
     ("what", "at_4", "at_3", "us", "cn", "gb"), ON_PIPERIDINE, ids=[case[0] for case in ON_PIPERIDINE]
 )
-def test_what_stands_on_the_piperidine_ring(what: str, at_4: str, at_3: str, us: str, cn: str, gb: str) -> None:
+def test_groups_on_the_piperidine_ring(what: str, at_4: str, at_3: str, us: str, cn: str, gb: str) -> None:
     assert classes(f"CCC(=O)N(c1ccccc1)C1{at_4}CCN({PHENETHYL})CC1{at_3}") == fentanyl(us, cn, gb), what
 
 
 OTHER_RINGS = [
-    # The ring must stay a piperidine; a bridge, a fused ring or a double bond on it is no group that the laws name, but
-    # China's list is open.
+    # The ring must stay a piperidine. The laws name no bridge, fused ring or double bond, but the list of China is
+    # open-ended.
     ("3-oxo", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1=O", "", "possible 3", ""),
     ("3-methylidene", "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1=C", "", "possible 3", ""),
     ("double bond in the ring", "CCC(=O)N(c1ccccc1)C1=CCN(CCc2ccccc2)CC1", "", "", ""),
@@ -341,7 +342,7 @@ OTHER_RINGS = [
 
 
 @pytest.mark.parametrize(("what", "smiles", "us", "cn", "gb"), OTHER_RINGS, ids=[case[0] for case in OTHER_RINGS])
-def test_the_piperidine_ring_itself(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
+def test_changes_of_the_piperidine_ring(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
     assert classes(smiles) == fentanyl(us, cn, gb), what
 
 
@@ -369,12 +370,12 @@ ON_AMIDE = [
 
 
 @pytest.mark.parametrize(("what", "ring", "us", "cn", "gb"), ON_AMIDE, ids=[case[0] for case in ON_AMIDE])
-def test_the_ring_on_the_amide_nitrogen(what: str, ring: str, us: str, cn: str, gb: str) -> None:
+def test_rings_on_the_amide_nitrogen(what: str, ring: str, us: str, cn: str, gb: str) -> None:
     assert classes(f"CCC(=O)N({ring})C1CCN({PHENETHYL})CC1") == fentanyl(us, cn, gb), what
 
 
 ACYL = [
-    # Limb E, 1, vi.
+    # Limb E, 1, vi: the acyl group.
     ("formyl", "C=O", True),
     ("acetyl", "C(C)=O", True),
     ("octanoyl", "C(=O)CCCCCCC", True),
@@ -394,7 +395,7 @@ ACYL = [
 
 
 @pytest.mark.parametrize(("what", "acyl", "met"), ACYL, ids=[case[0] for case in ACYL])
-def test_the_acyl_group(what: str, acyl: str, met: bool) -> None:
+def test_acyl_groups(what: str, acyl: str, met: bool) -> None:
     smiles = f"c1ccccc1N({acyl})C1CCN({PHENETHYL})CC1" if acyl else f"c1ccccc1NC1CCN({PHENETHYL})CC1"
     assert classes(smiles) == (fentanyl("E", "1", "vi") if met else {}), what
 
@@ -410,12 +411,12 @@ CLOSED = [
 
 
 @pytest.mark.parametrize(("what", "smiles"), CLOSED, ids=[case[0] for case in CLOSED])
-def test_an_amide_nitrogen_within_a_ring_is_none_of_fentanyls(what: str, smiles: str) -> None:
+def test_an_amide_nitrogen_within_a_ring_meets_no_fentanyl_definition(what: str, smiles: str) -> None:
     assert classes(smiles) == {}, what
 
 
 COMBINED = [
-    # International nonproprietary names and other invented combinations of limbs.
+    # International nonproprietary names and other combinations of limbs.
     ("lofentanil", "CCC(=O)N(c1ccccc1)C1(C(=O)OC)CCN(CCc2ccccc2)CC1C", "C", "3", "iii v"),
     ("mirfentanil", "O=C(c1ccco1)N(c1cnccn1)C1CCN(CCc2ccccc2)CC1", "D E", "1 2", ""),
     ("brifentanil", "COCC(=O)N(c1ccccc1F)C1CCN(CCn2nnn(CC)c2=O)CC1C", "A C D E", "1 2 3 4", "i iii iv vi"),
@@ -426,19 +427,19 @@ COMBINED = [
 
 
 @pytest.mark.parametrize(("what", "smiles", "us", "cn", "gb"), COMBINED, ids=[case[0] for case in COMBINED])
-def test_limbs_add_up_and_every_difference_must_be_covered(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
+def test_every_difference_must_be_covered_by_a_limb(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
     assert classes(smiles) == fentanyl(us, cn, gb), what
 
 
-def test_a_molecule_that_can_be_read_in_two_ways_is_read_in_the_way_that_meets() -> None:
-    # Two piperidines, each with an acylated aniline; only one of them bears a phenethyl group.
-    twice = "CCC(=O)N(c1ccccc1)C1CCN(CC(C)c2ccc(CCN3CCC(N(C(C)=O)c4ccccc4)CC3)cc2)CC1"
-    assert classes(twice)[US] == "A B"
-    # Seen from either end of the chain a ring stands two carbons from the nitrogen; the plain phenyl needs fewer limbs.
+def test_the_reading_of_a_molecule_that_meets_the_definition_wins() -> None:
+    # Two piperidines, each with an acylated aniline. Only one of them has a phenethyl group.
+    two_piperidines = "CCC(=O)N(c1ccccc1)C1CCN(CC(C)c2ccc(CCN3CCC(N(C(C)=O)c4ccccc4)CC3)cc2)CC1"
+    assert classes(two_piperidines)[US] == "A B"
+    # A ring is two carbons from the nitrogen at either end of the chain. The plain phenyl ring needs fewer limbs.
     assert classes("CCC(=O)N(c1ccccc1)C1CCN(CC(C)c2ccccc2)CC1")[US] == "B"
 
 
-def test_stereochemistry_salts_and_isotopes_change_no_answer() -> None:
+def test_stereochemistry_salts_and_isotopes_do_not_change_the_result() -> None:
     cis, trans = "CCC(=O)N(c1ccccc1)[C@H]1CCN(CCc2ccccc2)C[C@H]1C", "CCC(=O)N(c1ccccc1)[C@@H]1CCN(CCc2ccccc2)C[C@H]1C"
     assert classes(cis) == classes(trans) == fentanyl("C", "3", "iii")
     assert classes(f"{cis}.Cl") == classes(cis)
@@ -496,7 +497,7 @@ OF_PRECURSORS = [
 @pytest.mark.parametrize(
     ("what", "smiles", "expected"), OF_PRECURSORS, ids=[f"{case[0]}: {case[1]}" for case in OF_PRECURSORS]
 )
-def test_the_precursor_wordings_of_the_united_states(what: str, smiles: str, expected: dict[str, str]) -> None:
+def test_precursor_definitions_of_the_united_states(what: str, smiles: str, expected: dict[str, str]) -> None:
     assert classes(smiles) == expected, what
 
 
@@ -542,7 +543,7 @@ OF_NITAZENES = [
 
 
 @pytest.mark.parametrize(("what", "smiles", "gb"), OF_NITAZENES, ids=[case[0] for case in OF_NITAZENES])
-def test_nitazenes(what: str, smiles: str, gb: str) -> None:
+def test_nitazene_definitions(what: str, smiles: str, gb: str) -> None:
     assert classes(smiles) == ({GB_NITAZENE: gb} if gb else {}) | {CN_NITAZENE: "possible core"}, what
 
 
@@ -561,7 +562,7 @@ NO_NITAZENES = [
 
 
 @pytest.mark.parametrize(("what", "smiles"), NO_NITAZENES, ids=[case[0] for case in NO_NITAZENES])
-def test_what_only_looks_like_a_nitazene(what: str, smiles: str) -> None:
+def test_near_misses_of_nitazenes_meet_no_definition(what: str, smiles: str) -> None:
     assert classes(smiles) == {}, what
 
 
@@ -658,11 +659,11 @@ BENIGN = {
 
 
 @pytest.mark.parametrize("name", BENIGN)
-def test_no_ordinary_medicine_meets_a_definition(name: str) -> None:
+def test_ordinary_medicines_meet_no_definition(name: str) -> None:
     assert classes(BENIGN[name]) == {}
 
 
-def test_lorcainide_meets_the_letter_in_china_and_an_exemption_row_says_so() -> None:
+def test_lorcainide_meets_the_wording_of_china_and_has_an_exemption_row() -> None:
     assert classes("CC(C)N1CCC(N(C(=O)Cc2ccccc2)c2ccc(Cl)cc2)CC1") == {CN: "1 2 4"}
     (row,) = [row for row in class_exemptions() if row.substance == "Lorcainide"]
     assert (row.definition, row.effect, row.verified) == (CN, Effect.REVIEW, Verified.UNVERIFIED)
@@ -671,31 +672,33 @@ def test_lorcainide_meets_the_letter_in_china_and_an_exemption_row_says_so() -> 
 # The tables
 
 
-def test_the_rules_and_the_table_name_the_same_definitions_and_limbs() -> None:
+def test_rules_and_table_have_the_same_definitions_and_limbs() -> None:
     rows = class_definitions()
     assert {row.definition for row in rows} == RULES.keys()
-    told = {(row.definition, row.limb) for row in rows}
+    rows_of_table = {(row.definition, row.limb) for row in rows}
     for case in (*ON_CHAIN, *ON_PIPERIDINE, *ON_AMIDE, *COMBINED):
         for definition, limbs in zip((US, CN, GB), case[-3:], strict=True):
-            assert {(definition, limb) for limb in limbs.removeprefix("possible ").split()} <= told
-    seen = {
+            assert {(definition, limb) for limb in limbs.removeprefix("possible ").split()} <= rows_of_table
+    tested = {
         (name, limb) for name in FENTANYLS for name, limbs in (by_hand(name) or {}).items() for limb in limbs.split()
     }
-    seen |= {(name, limb) for _, _, found in OF_PRECURSORS for name, limbs in found.items() for limb in limbs.split()}
-    seen |= {(name, limb) for row in PRECURSORS.values() for name, limbs in row.items() for limb in limbs.split()}
-    seen |= {(GB_NITAZENE, limb) for _, _, limbs in OF_NITAZENES for limb in limbs.split()} | {(CN_NITAZENE, "core")}
-    # Nothing in the table that no test reaches, and no limb of a test without its row.
-    assert {pair for pair in seen if pair[1] != "possible"} == told
+    tested |= {
+        (name, limb) for _, _, expected in OF_PRECURSORS for name, limbs in expected.items() for limb in limbs.split()
+    }
+    tested |= {(name, limb) for row in PRECURSORS.values() for name, limbs in row.items() for limb in limbs.split()}
+    tested |= {(GB_NITAZENE, limb) for _, _, limbs in OF_NITAZENES for limb in limbs.split()} | {(CN_NITAZENE, "core")}
+    # Each row of the table is covered by a test, and each limb in a test has a row.
+    assert {pair for pair in tested if pair[1] != "possible"} == rows_of_table
 
 
-def test_each_definition_hangs_on_a_listing_that_is_in_the_data_and_names_a_watched_group() -> None:
+def test_each_definition_refers_to_a_listing_and_a_watched_group() -> None:
     listed = {(row.substance, row.jurisdiction) for row in control_listings() if row.counts}
     for row in class_definitions():
         assert (row.listing, row.jurisdiction) in listed
         assert row.group in WATCHED
 
 
-def test_only_what_was_read_is_called_verified() -> None:
+def test_only_checked_definitions_are_marked_as_verified() -> None:
     state = {(row.definition, row.limb): row.verified for row in class_definitions()}
     assert {verified for (name, _), verified in state.items() if name in (US, CN, AP, PIPERIDONE)} == {Verified.YES}
     assert {verified for (name, _), verified in state.items() if name in (GB, CN_NITAZENE)} == {Verified.UNVERIFIED}
@@ -703,12 +706,12 @@ def test_only_what_was_read_is_called_verified() -> None:
     assert state[GB_NITAZENE, "rest"] == Verified.UNVERIFIED
 
 
-def test_the_halides_of_4_anilinopiperidine_came_later_than_the_rest() -> None:
+def test_halides_of_4_anilinopiperidine_have_a_later_first_day() -> None:
     later = {(row.definition, row.limb): row.effective_from for row in class_definitions() if row.effective_from}
     assert {key: day.isoformat() for key, day in later.items()} == {(AP, "halide"): "2023-11-30"}
 
 
-def test_every_exempt_structure_is_the_parent_of_itself_and_meets_the_class_or_is_said_not_to() -> None:
+def test_exempt_structures_are_their_own_parents_and_meet_the_class_unless_the_reason_denies_it() -> None:
     for row in class_exemptions():
         structure = from_smiles(row.smiles)
         assert structure is not None
@@ -741,11 +744,11 @@ GOOD = "d,fentanyl,US,Fentanyl-related substances (class),A,there,that,false,,ye
         ([GOOD.replace("false,,", "false,2023,")], "row 2: effective_from is '2023', expected a day as YYYY-MM-DD"),
     ],
 )
-def test_a_wrong_definition_is_refused_with_file_row_and_reason(
+def test_an_invalid_definition_is_refused_with_file_row_and_reason(
     rows: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "open_data", lambda _: io.StringIO("\n".join((HEADER, *rows))))
-    control_listings()  # kept, so that only the table at hand is replaced
+    control_listings()  # fills the cache, so that only the table under test is replaced
     with pytest.raises(ReferenceDataError) as caught:
         class_definitions.__wrapped__()
     assert str(caught.value).startswith(f"class_definitions.csv, {message}")
@@ -767,7 +770,7 @@ EXEMPTION = "us-4-piperidone,Ethanol,CCO,LFQSCWFLJHTTHZ-UHFFFAOYSA-N,outside,bec
         (EXEMPTION.replace("us-4-piperidone", "us-5"), "definition is 'us-5', expected one of class_definitions.csv"),
     ],
 )
-def test_a_wrong_exemption_is_refused_with_file_row_and_reason(
+def test_an_invalid_exemption_is_refused_with_file_row_and_reason(
     row: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class_definitions()

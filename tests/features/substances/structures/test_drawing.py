@@ -1,4 +1,4 @@
-"""A structure as a picture."""
+"""Tests of drawing a structure as an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from features.substances.structures.drawing import drawing
 FENTANYL = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
 
 
-def test_a_drawing_is_one_svg_of_the_asked_size_that_refers_to_nothing_outside() -> None:
+def test_a_drawing_is_a_self_contained_svg_of_the_requested_size() -> None:
     text = drawing(FENTANYL, width=400, height=300)
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -21,12 +21,12 @@ def test_a_drawing_is_one_svg_of_the_asked_size_that_refers_to_nothing_outside()
     assert len(root.findall(".//{http://www.w3.org/2000/svg}path")) > 20
 
 
-def test_the_same_structure_gives_the_same_text_however_it_was_written() -> None:
+def test_different_smiles_of_one_structure_give_the_same_drawing() -> None:
     assert drawing(FENTANYL) == drawing(FENTANYL) == drawing(f"{FENTANYL}.Cl")
     assert drawing(FENTANYL) != drawing("CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
 
 
-def test_what_cannot_be_drawn_is_refused_with_what_would_be_right() -> None:
+def test_an_invalid_structure_or_size_is_refused_with_the_expected_value() -> None:
     with pytest.raises(ValueError, match="smiles is 'C1CC', expected the SMILES of a molecule"):
         drawing("C1CC")
     with pytest.raises(ValueError, match="width is 5, expected 50 to 2000 pixels"):

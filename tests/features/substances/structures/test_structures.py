@@ -1,4 +1,4 @@
-"""A declared structure becomes the parent that laws speak of, whatever salt, hydrate or isotope it was declared as."""
+"""Tests of parent structures: salts, hydrates and isotopes of a substance lead to the parent that laws name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(smiles: str) -> Structure:
         "[CH3:7]CC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1",
     ],
 )
-def test_salt_hydrate_charge_isotope_and_spelling_lead_to_the_same_parent(declared: str) -> None:
+def test_salts_hydrates_charges_isotopes_and_spellings_share_one_parent(declared: str) -> None:
     structure = read(declared)
     assert (structure.smiles, structure.inchikey) == (FENTANYL, FENTANYL_KEY)
     assert structure.skeleton == FENTANYL_KEY[:14]
@@ -61,28 +61,28 @@ def test_salt_hydrate_charge_isotope_and_spelling_lead_to_the_same_parent(declar
         "O.Cl.O=C1CCNCC1",
         "[Cl-].OC1(O)CC[NH2+]CC1",
         "[OH]C1([OH])CCNCC1",
-        # Here the acid is the larger part; it is still only the acid.
+        # The acid is the larger component here, but not the parent.
         "O=C1CCNCC1.Cc1ccc(S(=O)(=O)O)cc1",
         "O=C1CC[NH2+]CC1.O=C([O-])C(F)(F)F",
         f"O=C1CCNCC1.{CITRATE}",
         "O=C1CCNCC1.CN(C)C=O",
     ],
 )
-def test_4_piperidone_is_found_in_its_salts_and_in_its_hydrate(declared: str) -> None:
+def test_salts_and_hydrate_of_4_piperidone_have_4_piperidone_as_their_parent(declared: str) -> None:
     assert read(declared).inchikey == PIPERIDONE_KEY
 
 
-def test_only_the_hydrate_of_a_cyclic_ketone_becomes_a_ketone() -> None:
+def test_only_hydrates_of_cyclic_ketones_become_ketones() -> None:
     assert read("OC1(O)CCN(CCc2ccccc2)CC1").smiles == read("O=C1CCN(CCc2ccccc2)CC1").smiles
     assert read("CC(O)(O)C").smiles == "CC(C)(O)O"
     assert read("OC1CCNCC1O").smiles == "OC1CCNCC1O"
 
 
-def test_of_two_substances_the_larger_is_the_parent() -> None:
+def test_the_larger_of_two_substances_is_the_parent() -> None:
     assert read(f"O=C1CCN(CCc2ccccc2)CC1.{FENTANYL}").smiles == FENTANYL
 
 
-def test_an_imidic_acid_is_the_amide_whichever_way_it_came() -> None:
+def test_an_imidic_acid_becomes_its_amide_from_smiles_and_inchi() -> None:
     amide = read("CC(=O)Nc1ccccc1")
     assert (
         read("CC(O)=Nc1ccccc1").smiles
@@ -95,25 +95,25 @@ def test_an_imidic_acid_is_the_amide_whichever_way_it_came() -> None:
     assert (from_text.smiles, from_text.inchikey) == (amide.smiles, amide.inchikey)
 
 
-def test_an_acid_alone_is_its_own_parent_and_so_is_an_inorganic_salt() -> None:
+def test_a_single_acid_and_an_inorganic_salt_are_their_own_parents() -> None:
     assert read("[Na+].CC(=O)[O-]").smiles == "CC(=O)O"
     assert read("CC(=O)O[Na]").smiles == "CC(=O)O"
     assert read("[Na+].[Cl-]").inchikey == "FAPWRFPIFSIZLT-UHFFFAOYSA-M"
 
 
-def test_stereochemistry_stays_in_the_key_but_not_in_the_skeleton() -> None:
+def test_stereochemistry_changes_the_inchikey_but_not_the_skeleton() -> None:
     trans, cis = read("C/C=C/C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"), read("C/C=C\\C(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1")
     assert trans.inchikey != cis.inchikey
     assert trans.skeleton == cis.skeleton
     assert "/" in trans.smiles
 
 
-def test_deuterium_makes_no_stereocentre() -> None:
+def test_deuterium_creates_no_stereocentre() -> None:
     assert read("[2H][C@H](C)O").smiles == "CCO"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_structure_of_the_reference_data_is_read_and_is_its_own_parent(row: Substance) -> None:
+def test_every_structure_of_the_reference_data_is_its_own_parent(row: Substance) -> None:
     smiles = row.smiles
     structure = read(smiles)
     again = read(structure.smiles)
@@ -122,7 +122,7 @@ def test_every_structure_of_the_reference_data_is_read_and_is_its_own_parent(row
         assert structure.inchikey == row.inchikey
 
 
-def test_an_inchi_leads_to_the_same_parent_as_the_smiles() -> None:
+def test_an_inchi_has_the_same_parent_as_its_smiles() -> None:
     structure = from_inchi(FENTANYL_INCHI)
     assert structure is not None
     assert (structure.smiles, structure.inchikey) == (FENTANYL, FENTANYL_KEY)
@@ -142,7 +142,7 @@ def test_an_inchi_leads_to_the_same_parent_as_the_smiles() -> None:
         "C(C)(C)(C)(C)C",
         "C*",
         "[#0]C",
-        ".".join(["C1CC1"] * 41),  # more rings than a substance has
+        ".".join(["C1CC1"] * 41),  # more rings than allowed
         "[H][H]",
         "[H+]",
         "CC>>CC",
@@ -152,7 +152,7 @@ def test_an_inchi_leads_to_the_same_parent_as_the_smiles() -> None:
         "\x00C",
     ],
 )
-def test_what_is_no_whole_molecule_is_no_structure(text: str) -> None:
+def test_an_invalid_or_incomplete_molecule_has_no_structure(text: str) -> None:
     assert from_smiles(text) is None
 
 
@@ -168,11 +168,11 @@ def test_what_is_no_whole_molecule_is_no_structure(text: str) -> None:
         FENTANYL,
     ],
 )
-def test_what_is_no_inchi_is_no_structure(text: str) -> None:
+def test_an_invalid_inchi_has_no_structure(text: str) -> None:
     assert from_inchi(text) is None
 
 
-def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_reading_structures_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("C1CC", "C(C)(C)(C)(C)C", "c1cccc1", FENTANYL, "F[Kr]F", "[Na+].[Cl-]"):
         from_smiles(text)
     for text in ("InChI=1S/C2H6O/c9-9", "InChI=1S/C2H6O/c1", FENTANYL_INCHI):
@@ -193,7 +193,7 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         "C1" * 400,
     ],
 )
-def test_the_largest_and_oddest_texts_are_read_or_refused_and_read_the_same_again(smiles: str) -> None:
+def test_extreme_texts_are_refused_or_round_trip(smiles: str) -> None:
     structure = from_smiles(smiles)
     if structure is not None:
         assert read(structure.smiles).inchikey == structure.inchikey
@@ -206,31 +206,31 @@ def test_the_largest_and_oddest_texts_are_read_or_refused_and_read_the_same_agai
         ".".join(["C"] * (MAX_HEAVY_ATOMS + 1)),
         "C1CC1" * 41,
         "C1CC1." * 40 + "C1CC1",
-        "".join(f"C%{number}" for number in range(11, 61)) * 2,  # a chain, bound to itself over and over
+        "".join(f"C%{number}" for number in range(11, 61)) * 2,  # a chain with many ring closures
     ],
 )
-def test_what_could_take_for_ever_is_refused_by_its_size_before_its_rings_are_looked_for(
+def test_structures_above_the_size_limits_are_refused_before_ring_perception(
     monkeypatch: pytest.MonkeyPatch, smiles: str
 ) -> None:
     def never(*_: object) -> NoReturn:
-        pytest.fail("it was looked at")
+        pytest.fail("the molecule was sanitised")
 
     monkeypatch.setattr(Chem, "SanitizeMol", never)
     assert from_smiles(smiles) is None
 
 
-def test_the_inchi_library_is_told_when_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+def test_the_inchi_library_receives_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[str] = []
     make = rdinchi.MolToInchiKey
 
-    def noted(mol: Chem.Mol, options: str = "") -> str:
-        told.append(options)
+    def recording(mol: Chem.Mol, options: str = "") -> str:
+        received.append(options)
         return str(make(mol, options))
 
-    monkeypatch.setattr(rdinchi, "MolToInchiKey", noted)
+    monkeypatch.setattr(rdinchi, "MolToInchiKey", recording)
     assert from_smiles(FENTANYL) is not None
-    assert told
-    assert all(options.startswith("/WM") for options in told)
+    assert received
+    assert all(options.startswith("/WM") for options in received)
 
 
 SMILES_LIKE = st.text(alphabet="CNOSPFIclnosBr123()=#[]+-@/\\.%H", max_size=40)
@@ -244,7 +244,7 @@ PARTS = st.sampled_from(
 @example("[nH]1cccc1.[O-][N+](=O)c1ccccc1")
 @example("C[N+](C)(C)[O-]")
 @example("O[C@H]1CC[C@@](O)(O)CC1")
-def test_any_text_is_a_structure_or_none_and_the_parent_of_a_parent_is_itself(text: str) -> None:
+def test_reading_any_text_is_idempotent(text: str) -> None:
     from_inchi(text)
     from_inchi(f"InChI=1S/{text}")
     structure = from_smiles(text)
@@ -255,7 +255,7 @@ def test_any_text_is_a_structure_or_none_and_the_parent_of_a_parent_is_itself(te
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4))
-def test_the_order_of_the_parts_does_not_matter(parts: list[str]) -> None:
+def test_the_order_of_components_does_not_matter(parts: list[str]) -> None:
     assert read(".".join(parts)).smiles == read(".".join(reversed(parts))).smiles
 
 
@@ -268,7 +268,7 @@ def test_a_watched_substance_is_nearest_to_itself(row: Substance) -> None:
     assert (name, likeness) == (row.name, 1.0)
 
 
-def test_a_near_miss_is_near_and_an_everyday_chemical_is_far() -> None:
+def test_a_near_miss_is_similar_and_an_everyday_chemical_is_not() -> None:
     name, likeness = nearest(read("CCC(=O)N(c1ccccc1)C1CCN(CCCc2ccccc2)CC1"))
     assert name == "Fentanyl"
     assert 0.7 < likeness < 1
