@@ -263,10 +263,10 @@ ON_CHAIN = [
 ]
 
 
-@pytest.mark.parametrize(("what", "chain", "us", "cn", "gb"), ON_CHAIN, ids=[case[0] for case in ON_CHAIN])
-def test_groups_on_the_piperidine_nitrogen(what: str, chain: str, us: str, cn: str, gb: str) -> None:
+@pytest.mark.parametrize(("case_name", "chain", "us", "cn", "gb"), ON_CHAIN, ids=[case[0] for case in ON_CHAIN])
+def test_groups_on_the_piperidine_nitrogen(case_name: str, chain: str, us: str, cn: str, gb: str) -> None:
     first, rest = ("C", chain[1:]) if chain[0] == "C" else ("", chain)
-    assert classes(f"CCC(=O)N(c1ccccc1)C1CCN({first}{rest})CC1") == fentanyl(us, cn, gb), what
+    assert classes(f"CCC(=O)N(c1ccccc1)C1CCN({first}{rest})CC1") == fentanyl(us, cn, gb), case_name
 
 
 def test_hydrogen_on_the_piperidine_nitrogen_is_excluded() -> None:
@@ -313,10 +313,10 @@ ON_PIPERIDINE = [
 
 
 @pytest.mark.parametrize(
-    ("what", "at_4", "at_3", "us", "cn", "gb"), ON_PIPERIDINE, ids=[case[0] for case in ON_PIPERIDINE]
+    ("case_name", "at_4", "at_3", "us", "cn", "gb"), ON_PIPERIDINE, ids=[case[0] for case in ON_PIPERIDINE]
 )
-def test_groups_on_the_piperidine_ring(what: str, at_4: str, at_3: str, us: str, cn: str, gb: str) -> None:
-    assert classes(f"CCC(=O)N(c1ccccc1)C1{at_4}CCN({PHENETHYL})CC1{at_3}") == fentanyl(us, cn, gb), what
+def test_groups_on_the_piperidine_ring(case_name: str, at_4: str, at_3: str, us: str, cn: str, gb: str) -> None:
+    assert classes(f"CCC(=O)N(c1ccccc1)C1{at_4}CCN({PHENETHYL})CC1{at_3}") == fentanyl(us, cn, gb), case_name
 
 
 OTHER_RINGS = [
@@ -341,9 +341,9 @@ OTHER_RINGS = [
 ]
 
 
-@pytest.mark.parametrize(("what", "smiles", "us", "cn", "gb"), OTHER_RINGS, ids=[case[0] for case in OTHER_RINGS])
-def test_changes_of_the_piperidine_ring(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
-    assert classes(smiles) == fentanyl(us, cn, gb), what
+@pytest.mark.parametrize(("case_name", "smiles", "us", "cn", "gb"), OTHER_RINGS, ids=[case[0] for case in OTHER_RINGS])
+def test_changes_of_the_piperidine_ring(case_name: str, smiles: str, us: str, cn: str, gb: str) -> None:
+    assert classes(smiles) == fentanyl(us, cn, gb), case_name
 
 
 ON_AMIDE = [
@@ -369,9 +369,9 @@ ON_AMIDE = [
 ]
 
 
-@pytest.mark.parametrize(("what", "ring", "us", "cn", "gb"), ON_AMIDE, ids=[case[0] for case in ON_AMIDE])
-def test_rings_on_the_amide_nitrogen(what: str, ring: str, us: str, cn: str, gb: str) -> None:
-    assert classes(f"CCC(=O)N({ring})C1CCN({PHENETHYL})CC1") == fentanyl(us, cn, gb), what
+@pytest.mark.parametrize(("case_name", "ring", "us", "cn", "gb"), ON_AMIDE, ids=[case[0] for case in ON_AMIDE])
+def test_rings_on_the_amide_nitrogen(case_name: str, ring: str, us: str, cn: str, gb: str) -> None:
+    assert classes(f"CCC(=O)N({ring})C1CCN({PHENETHYL})CC1") == fentanyl(us, cn, gb), case_name
 
 
 ACYL = [
@@ -394,10 +394,10 @@ ACYL = [
 ]
 
 
-@pytest.mark.parametrize(("what", "acyl", "met"), ACYL, ids=[case[0] for case in ACYL])
-def test_acyl_groups(what: str, acyl: str, met: bool) -> None:
+@pytest.mark.parametrize(("case_name", "acyl", "met"), ACYL, ids=[case[0] for case in ACYL])
+def test_acyl_groups(case_name: str, acyl: str, met: bool) -> None:
     smiles = f"c1ccccc1N({acyl})C1CCN({PHENETHYL})CC1" if acyl else f"c1ccccc1NC1CCN({PHENETHYL})CC1"
-    assert classes(smiles) == (fentanyl("E", "1", "vi") if met else {}), what
+    assert classes(smiles) == (fentanyl("E", "1", "vi") if met else {}), case_name
 
 
 CLOSED = [
@@ -410,9 +410,9 @@ CLOSED = [
 ]
 
 
-@pytest.mark.parametrize(("what", "smiles"), CLOSED, ids=[case[0] for case in CLOSED])
-def test_an_amide_nitrogen_within_a_ring_meets_no_fentanyl_definition(what: str, smiles: str) -> None:
-    assert classes(smiles) == {}, what
+@pytest.mark.parametrize(("case_name", "smiles"), CLOSED, ids=[case[0] for case in CLOSED])
+def test_an_amide_nitrogen_within_a_ring_meets_no_fentanyl_definition(case_name: str, smiles: str) -> None:
+    assert classes(smiles) == {}, case_name
 
 
 COMBINED = [
@@ -426,9 +426,9 @@ COMBINED = [
 ]
 
 
-@pytest.mark.parametrize(("what", "smiles", "us", "cn", "gb"), COMBINED, ids=[case[0] for case in COMBINED])
-def test_every_difference_must_be_covered_by_a_limb(what: str, smiles: str, us: str, cn: str, gb: str) -> None:
-    assert classes(smiles) == fentanyl(us, cn, gb), what
+@pytest.mark.parametrize(("case_name", "smiles", "us", "cn", "gb"), COMBINED, ids=[case[0] for case in COMBINED])
+def test_every_difference_must_be_covered_by_a_limb(case_name: str, smiles: str, us: str, cn: str, gb: str) -> None:
+    assert classes(smiles) == fentanyl(us, cn, gb), case_name
 
 
 def test_the_reading_of_a_molecule_that_meets_the_definition_wins() -> None:
@@ -495,10 +495,10 @@ OF_PRECURSORS = [
 
 
 @pytest.mark.parametrize(
-    ("what", "smiles", "expected"), OF_PRECURSORS, ids=[f"{case[0]}: {case[1]}" for case in OF_PRECURSORS]
+    ("case_name", "smiles", "expected"), OF_PRECURSORS, ids=[f"{case[0]}: {case[1]}" for case in OF_PRECURSORS]
 )
-def test_precursor_definitions_of_the_united_states(what: str, smiles: str, expected: dict[str, str]) -> None:
-    assert classes(smiles) == expected, what
+def test_precursor_definitions_of_the_united_states(case_name: str, smiles: str, expected: dict[str, str]) -> None:
+    assert classes(smiles) == expected, case_name
 
 
 # Nitazenes
@@ -542,9 +542,9 @@ OF_NITAZENES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "smiles", "gb"), OF_NITAZENES, ids=[case[0] for case in OF_NITAZENES])
-def test_nitazene_definitions(what: str, smiles: str, gb: str) -> None:
-    assert classes(smiles) == ({GB_NITAZENE: gb} if gb else {}) | {CN_NITAZENE: "possible core"}, what
+@pytest.mark.parametrize(("case_name", "smiles", "gb"), OF_NITAZENES, ids=[case[0] for case in OF_NITAZENES])
+def test_nitazene_definitions(case_name: str, smiles: str, gb: str) -> None:
+    assert classes(smiles) == ({GB_NITAZENE: gb} if gb else {}) | {CN_NITAZENE: "possible core"}, case_name
 
 
 NO_NITAZENES = [
@@ -561,9 +561,9 @@ NO_NITAZENES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "smiles"), NO_NITAZENES, ids=[case[0] for case in NO_NITAZENES])
-def test_near_misses_of_nitazenes_meet_no_definition(what: str, smiles: str) -> None:
-    assert classes(smiles) == {}, what
+@pytest.mark.parametrize(("case_name", "smiles"), NO_NITAZENES, ids=[case[0] for case in NO_NITAZENES])
+def test_near_misses_of_nitazenes_meet_no_definition(case_name: str, smiles: str) -> None:
+    assert classes(smiles) == {}, case_name
 
 
 # Medicines and everyday chemicals
