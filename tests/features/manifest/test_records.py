@@ -1,4 +1,4 @@
-"""Flat records: one reading for scoring and for the domain types, whatever the JSON holds."""
+"""Tests of flat records: scoring and the domain types read JSON in the same way."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ _shipments = st.builds(
 
 
 def records_of(data: list[Any]) -> list[Record]:
-    found = []
+    records = []
     for one in data:
         try:
-            found.append(read_record(one))
+            records.append(read_record(one))
         except Refused:
             continue
-    return found
+    return records
 
 
 def rows(table: ManifestTable) -> list[tuple[Any, ...]]:
-    """Everything a table says of its rows, comparable between tables of other rows."""
+    """Return all values of each row, comparable between tables."""
     texts = [table.text(f.name).to_list() for f in FIELDS if f.kind not in (Kind.NUMBER, Kind.TIME)]
     numbers = [table.number(f.name).tolist() for f in FIELDS if f.kind is Kind.NUMBER]
     numbers += [table.usd(name).tolist() for name in ("customs_value", "freight_charge")]
     times = [table.seconds(f.name).tolist() for f in FIELDS if f.kind is Kind.TIME]
     others = [table.declared_s[table.shipment].tolist(), table.refused.tolist(), table.warning_texts()]
-    told = [table.refusals().get(row) for row in range(table.n_rows)]
+    refusals = [table.refusals().get(row) for row in range(table.n_rows)]
     return [
         tuple("missing" if value != value else value for value in row)
-        for row in zip(*texts, *numbers, *times, *others, told, strict=True)
+        for row in zip(*texts, *numbers, *times, *others, refusals, strict=True)
     ]
 
 
 @given(st.lists(_shipments, max_size=4))
-def test_one_record_at_a_time_reads_as_all_at_once(data: list[Any]) -> None:
+def test_reading_one_record_or_many_gives_the_same_rows(data: list[Any]) -> None:
     records = records_of(data)
     for number, record in enumerate(records):
         record.texts[0] = f"S{number}"
@@ -76,7 +76,7 @@ def test_one_record_at_a_time_reads_as_all_at_once(data: list[Any]) -> None:
 
 
 @given(st.lists(_shipments, max_size=4))
-def test_records_and_domain_shipments_give_one_table(data: list[Any]) -> None:
+def test_records_and_domain_shipments_give_the_same_table(data: list[Any]) -> None:
     records = records_of(data)
     again = [record_of(shipment_of(record)) for record in records]
     flat, domain = (ManifestTable.from_records(some, receipt=RECEIPT) for some in (records, again))
@@ -90,16 +90,16 @@ def test_records_and_domain_shipments_give_one_table(data: list[Any]) -> None:
 
 
 @given(st.lists(_shipments, min_size=1, max_size=4))
-def test_a_table_of_records_is_the_table_of_their_columns(data: list[Any]) -> None:
+def test_records_and_their_columns_give_the_same_table(data: list[Any]) -> None:
     table = ManifestTable.from_records(records_of(data), receipt=RECEIPT)
     columns = ManifestTable.from_columns(table.raw, table.n_rows, receipt=RECEIPT)
     assert columns.shipment.tolist() == table.shipment.tolist()
-    # A record's notes are all that columns do not have.
+    # Columns carry everything except the notes of a record.
     assert [(*row[:-2], row[-1]) for row in rows(columns)] == [(*row[:-2], row[-1]) for row in rows(table)]
 
 
 @pytest.mark.parametrize("kind", [OrderedDict, MappingProxyType])
-def test_any_mapping_is_an_object(kind: Any) -> None:
+def test_any_mapping_type_is_read_as_an_object(kind: Any) -> None:
     item = kind({"goods_description": np.str_(" mug "), FURTHER: kind({"Duty": 5})})
     record = read_record(kind({"shipment_id": "S1", "consignee": kind({"name": "Dana"}), "items": [item]}))
     table = ManifestTable.from_records([record], receipt=RECEIPT)
@@ -109,7 +109,7 @@ def test_any_mapping_is_an_object(kind: Any) -> None:
     assert table.warning_texts() == [""]
 
 
-def test_a_declared_text_is_as_it_was_written_and_an_absent_one_is_none() -> None:
+def test_declared_texts_stay_as_written_and_absent_ones_are_none() -> None:
     record = read_record({"shipment_id": " A  1 ", "items": [{"goods_description": "mug"}, {"hs_code": "6911.10"}]})
     table = ManifestTable.from_records([record], receipt=RECEIPT)
     assert table.declared("shipment_id").to_list() == ["A  1", "A  1"]

@@ -1,4 +1,4 @@
-"""JSON becomes a shipment; little is refused, everything odd is noted."""
+"""Tests of reading shipments from JSON: few values are refused, and unusual ones get a note."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _text = st.text(
 _maybe = st.none() | _text
 
 
-def test_domain_types_hold_every_field_of_the_manifest() -> None:
-    held = {
+def test_domain_types_have_every_field_of_the_manifest() -> None:
+    names = {
         Level.SHIPMENT: set(Shipment.__slots__),
         Level.ITEM: set(GoodsItem.__slots__),
         Level.CONSIGNOR: set(Party.__slots__),
     }
     for field in FIELDS:
-        if field.level in held:
-            assert field.key in held[field.level], field.name
+        if field.level in names:
+            assert field.key in names[field.level], field.name
 
 
-def test_nested_and_flat_json_read_the_same() -> None:
+def test_nested_and_flat_json_give_the_same_shipment() -> None:
     nested = shipment_from_json({"shipment_id": "S1", "consignor": {"name": "Acme Example"}, "items": [ITEM]})
     flat = shipment_from_json({"shipment_id": "S1", "consignor_name": "Acme Example", **ITEM})
     assert nested == flat
@@ -52,7 +52,7 @@ def test_nested_and_flat_json_read_the_same() -> None:
         ({"shipment_id": "S1", "items": [ITEM | {"customs_value": float("nan")}]}, "items[0].customs_value", "finite"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_field(data: Any, field: str, words: str) -> None:
+def test_an_unreadable_shipment_is_refused_with_its_field(data: Any, field: str, words: str) -> None:
     with pytest.raises(Refused) as caught:
         shipment_from_json(data)
     assert any(problem.field == field and words in problem.problem for problem in caught.value.problems)
@@ -69,13 +69,13 @@ def test_what_cannot_be_read_is_refused_by_field(data: Any, field: str, words: s
         ({"items": [ITEM, None]}, "items[1]"),
     ],
 )
-def test_everything_else_is_kept_with_a_note_that_names_the_field(change: dict[str, Any], field: str) -> None:
+def test_other_deviations_are_kept_with_a_note_on_the_field(change: dict[str, Any], field: str) -> None:
     shipment = shipment_from_json({"shipment_id": "S1", "items": [ITEM]} | change)
     assert [note.field for note in shipment.notes] == [field]
     assert len(shipment.items) == 1
 
 
-def test_blank_extra_fields_leave_no_trace() -> None:
+def test_blank_extra_fields_are_ignored() -> None:
     plain = shipment_from_json({"shipment_id": "S1", "items": [ITEM]})
     padded = shipment_from_json(
         {"shipment_id": "S1", "extra": "", "master_id": " ", "consignor": {}, "items": [ITEM | {"other": None}]}
@@ -98,7 +98,7 @@ def shipments(draw: st.DrawFn) -> Shipment:
 
 
 @given(st.lists(shipments(), min_size=1, max_size=4, unique_by=lambda s: s.shipment_id))
-def test_shipments_survive_the_table_and_json_both_ways(given_shipments: list[Shipment]) -> None:
+def test_shipments_round_trip_through_table_and_json(given_shipments: list[Shipment]) -> None:
     table = ManifestTable.from_shipments(given_shipments, receipt=0)
     assert table.to_shipments() == given_shipments
     assert [shipment_from_json(shipment_to_json(shipment)) for shipment in given_shipments] == given_shipments

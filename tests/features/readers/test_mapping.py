@@ -10,7 +10,7 @@ from features.readers import Chunk, ColumnMapping, MappingError, open_table
 MAPPINGS = Path(__file__).parents[3] / "docs" / "mappings"
 SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "kcs_import_declarations.csv"
 
-# The layout of the published sample with invented rows.
+# Invented rows in the layout of the published sample.
 DECLARATIONS = """\
 Declaration ID,Date,Office ID,Process Type,Import Type,Import Use,Payment Type,Mode of Transport,Declarant ID,\
 Importer ID,Seller ID,Courier ID,HS6 Code,Country of Departure,Country of Origin,Tax Rate,Tax Type,\
@@ -38,7 +38,7 @@ def refused(toml: str, columns: str | None = None) -> str:
     return str(caught.value)
 
 
-def test_the_documented_example_reads_its_layout() -> None:
+def test_the_documented_mapping_reads_its_layout() -> None:
     mapping = ColumnMapping.load(MAPPINGS / "kcs.toml")
     with open_table(io.BytesIO(DECLARATIONS.encode()), mapping=mapping) as reader:
         (chunk,) = reader
@@ -59,7 +59,7 @@ def test_the_documented_example_reads_its_layout() -> None:
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the published sample is not part of this repository")
-def test_the_published_sample_is_read_whole() -> None:
+def test_every_row_of_the_published_sample_is_read() -> None:
     with open_table(SAMPLE, mapping=ColumnMapping.load(MAPPINGS / "kcs.toml")) as reader:
         assert sum(chunk.n_rows for chunk in reader) == 8481
 
@@ -82,7 +82,7 @@ def test_units_dates_and_codes_are_converted() -> None:
     assert got["consignor_known"] == ["true"] * 3
 
 
-def test_a_zone_in_a_date_format_is_honoured() -> None:
+def test_a_time_zone_in_a_date_format_is_applied() -> None:
     chunk = read(
         "id2,t\nA,2026-05-04 01:00 +0900\n",
         '[columns]\nshipment_id = "id2"\ndeclared_at = "t"\n[dates]\ndeclared_at = "%Y-%m-%d %H:%M %z"\n',
@@ -98,7 +98,7 @@ def test_scaling_is_exact_in_decimal() -> None:
     assert chunk.columns["net_mass_kg"].to_list() == ["1.1", "0.003", "0.0001"]
 
 
-def test_other_columns_keep_their_own_names_but_aliases_are_not_guessed() -> None:
+def test_unmapped_columns_are_recognised_by_field_name_but_not_by_alias() -> None:
     chunk = read(
         "Ref,HS Code,Weight,channel\nA,1,2,postal\n",
         '[columns]\nshipment_id = "Ref"\n[constants]\nchannel = "express"\n',
@@ -107,7 +107,7 @@ def test_other_columns_keep_their_own_names_but_aliases_are_not_guessed() -> Non
     assert chunk.columns["channel"].to_list() == ["express"]
 
 
-def test_a_label_column_may_be_mapped() -> None:
+def test_a_label_column_can_be_mapped() -> None:
     chunk = read(
         "Ref,Result\nA,CLEAN\nB,FEN\n",
         '[columns]\nshipment_id="Ref"\ncontent="Result"\n[values.content]\nCLEAN="none"\nFEN="fentanyl"\n',
@@ -116,7 +116,7 @@ def test_a_label_column_may_be_mapped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("toml", "columns", "says"),
+    ("toml", "columns", "problem"),
     [
         ("[columns", None, "m.toml: TOML: "),
         ("[colums]\nx = 1", None, "colums: there is no such key; valid ones are files, columns"),
@@ -147,12 +147,12 @@ def test_a_label_column_may_be_mapped() -> None:
         ),
     ],
 )
-def test_a_mapping_that_does_not_fit_names_file_key_and_remedy(toml: str, columns: str | None, says: str) -> None:
+def test_an_invalid_mapping_is_refused_with_file_key_and_remedy(toml: str, columns: str | None, problem: str) -> None:
     message = refused(toml, columns)
     assert message.startswith("m.toml: ")
-    assert says in message
+    assert problem in message
 
 
-def test_a_missing_mapping_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_mapping_file_is_refused_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"none\.toml: file: it cannot be read"):
         ColumnMapping.load(tmp_path / "none.toml")

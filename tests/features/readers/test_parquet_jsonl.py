@@ -31,7 +31,7 @@ def jsonl(path: Path, *lines: object) -> Path:
     return path
 
 
-def test_parquet_values_become_the_text_a_person_would_write(tmp_path: Path) -> None:
+def test_parquet_values_are_converted_to_the_usual_text(tmp_path: Path) -> None:
     utc = dt.UTC
     table = pa.table(
         {
@@ -74,7 +74,7 @@ def test_parquet_values_become_the_text_a_person_would_write(tmp_path: Path) -> 
     assert chunk.lines.tolist() == [1, 2, 3]
 
 
-def test_a_pandas_frame_is_read_from_parquet(tmp_path: Path) -> None:
+def test_a_parquet_file_of_a_pandas_frame_is_read(tmp_path: Path) -> None:
     frame = pd.DataFrame({"Shipment ID": ["A", "A", "B"], "HS Code": ["01", None, "02"], "Weight": [1.0, None, 2.5]})
     frame.to_parquet(tmp_path / "m.bin")
     (chunk,) = read(tmp_path / "m.bin")
@@ -82,7 +82,7 @@ def test_a_pandas_frame_is_read_from_parquet(tmp_path: Path) -> None:
     assert chunk.columns["gross_mass_kg"].to_list() == ["1", None, "2.5"]
 
 
-def test_damaged_parquet_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_damaged_parquet_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = parquet(tmp_path / "m.parquet", pa.table({"shipment_id": ["A"], "hs_code": ["1"]}))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(Unreadable, match="The Parquet file cannot be opened"):
@@ -94,7 +94,7 @@ def test_damaged_parquet_is_refused_in_words(tmp_path: Path) -> None:
         read(parquet(tmp_path / "e.parquet", pa.table({"shipment_id": pa.array([], pa.string())})))
 
 
-def test_nested_shipments_become_one_row_per_item(tmp_path: Path) -> None:
+def test_a_nested_shipment_becomes_one_row_per_item(tmp_path: Path) -> None:
     path = jsonl(
         tmp_path / "m.jsonl",
         {
@@ -122,7 +122,7 @@ def test_nested_shipments_become_one_row_per_item(tmp_path: Path) -> None:
     assert (chunk.own["gross_mass_kg"] or [])[0] == 1.5
 
 
-def test_numbers_of_json_lines_keep_their_digits(tmp_path: Path) -> None:
+def test_json_numbers_keep_their_digits(tmp_path: Path) -> None:
     path = jsonl(
         tmp_path / "m.jsonl", '{"shipment_id": 12345678901234567890123, "customs_value": 1.10, "hs_code": "0101"}'
     )
@@ -131,7 +131,7 @@ def test_numbers_of_json_lines_keep_their_digits(tmp_path: Path) -> None:
     assert chunk.columns["customs_value"].to_list() == ["1.10"]
 
 
-def test_a_bad_line_is_rejected_with_its_number_and_the_others_go_on(tmp_path: Path) -> None:
+def test_an_invalid_line_is_rejected_with_its_number_and_reading_continues(tmp_path: Path) -> None:
     path = jsonl(
         tmp_path / "m.ndjson",
         {"shipment_id": "A", "hs_code": "1"},
@@ -150,39 +150,39 @@ def test_a_bad_line_is_rejected_with_its_number_and_the_others_go_on(tmp_path: P
     assert chunk.rejected[0].row == '{"shipment_id": "B",'
 
 
-def test_json_lines_are_told_by_their_content_and_may_be_gzipped(tmp_path: Path) -> None:
+def test_json_lines_are_detected_by_content_and_may_be_compressed(tmp_path: Path) -> None:
     (tmp_path / "upload.txt").write_bytes(gzip.compress(b'{"shipment_id": "A", "hs_code": "1"}\n'))
     (chunk,) = read(tmp_path / "upload.txt")
     assert chunk.columns["shipment_id"].to_list() == ["A"]
 
 
-def test_a_jsonl_file_without_any_object_is_refused(tmp_path: Path) -> None:
+def test_a_jsonl_file_without_objects_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"No line is a JSON object \(not JSON"):
         read(jsonl(tmp_path / "m.jsonl", "nonsense", "more"))
 
 
-def test_an_items_field_beside_the_items_belongs_to_none_of_them(tmp_path: Path) -> None:
+def test_an_item_field_beside_the_items_is_not_applied_to_them(tmp_path: Path) -> None:
     (chunk,) = read(
         jsonl(tmp_path / "m.jsonl", {"shipment_id": "A", "hs_code": "99", "items": [{"goods_description": "cup"}]})
     )
     assert "hs_code" not in chunk.columns
 
 
-def test_half_a_surrogate_pair_is_no_text(tmp_path: Path) -> None:
+def test_half_of_a_surrogate_pair_is_rejected(tmp_path: Path) -> None:
     whole, half = '{"shipment_id": "A", "hs_code": "\\ud83d\\ude00"}', '{"shipment_id": "B", "x": [{"\\uDC00": 1}]}'
     (chunk,) = read(jsonl(tmp_path / "m.jsonl", whole, half))
     assert chunk.columns["hs_code"].to_list() == ["😀"]
     assert [(reject.line, reject.reason) for reject in chunk.rejected] == [(2, "not text: half of a surrogate pair")]
 
 
-def test_lines_of_joined_files_may_begin_with_a_mark(tmp_path: Path) -> None:
+def test_each_line_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
     lines = b'\xef\xbb\xbf{"shipment_id": "A"}\n\xef\xbb\xbf{"shipment_id": "B"}\n'
     (tmp_path / "m.jsonl").write_bytes(lines)
     (chunk,) = read(tmp_path / "m.jsonl")
     assert chunk.columns["shipment_id"].to_list() == ["A", "B"]
 
 
-def test_values_of_one_key_may_differ_in_type(tmp_path: Path) -> None:
+def test_values_of_one_key_may_have_different_types(tmp_path: Path) -> None:
     values = ["cup", 1.50, 7, True, None, ["a", 2, None], {"x": 1}, [[1]]]
     lines = [json.dumps({"shipment_id": str(n), "more": value}) for n, value in enumerate(values * 100)]
     (chunk,) = read(jsonl(tmp_path / "m.jsonl", *lines))
@@ -192,7 +192,7 @@ def test_values_of_one_key_may_differ_in_type(tmp_path: Path) -> None:
     assert chunk.own["more"] == values * 100
 
 
-def test_a_column_of_texts_and_one_of_numbers_are_joined_and_parted_again() -> None:
+def test_text_and_number_columns_keep_their_values_when_joined_and_split() -> None:
     texts = Piece(pa.table({"a": ["x", None], "b": ["y", ""]}), np.array([1, 2]), 10, own={"a": None, "b": None})
     numbers = Piece(pa.table({"a": ["3"], "b": ["z"]}), np.array([3]), 5, own={"a": [3], "b": None})
     joined = texts + numbers

@@ -1,4 +1,4 @@
-"""Currency rates: what a unit was worth in US dollars, and when nobody can say."""
+"""Tests of currency rates in US dollars per unit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.build_rates import monthly_usd_per_unit
 JUNE_2021 = date(2021, 6, 15)
 
 
-def test_the_us_dollar_is_one_on_any_day() -> None:
+def test_the_rate_of_the_us_dollar_is_always_one() -> None:
     assert usd_per_unit("USD", date(1970, 1, 1)) == 1.0
 
 
@@ -25,43 +25,41 @@ def test_the_us_dollar_is_one_on_any_day() -> None:
     ("code", "low", "high"),
     [("EUR", 1.15, 1.25), ("GBP", 1.35, 1.45), ("CNY", 0.14, 0.17), ("JPY", 0.0085, 0.0097), ("KRW", 0.0008, 0.001)],
 )
-def test_rates_of_june_2021_are_dollars_per_unit_and_not_the_other_way_round(
-    code: str, low: float, high: float
-) -> None:
+def test_rates_are_us_dollars_per_unit(code: str, low: float, high: float) -> None:
     rate = usd_per_unit(code, JUNE_2021)
     assert rate is not None
     assert low < rate < high
 
 
 @pytest.mark.parametrize("code", ["VND", "XXX", "", "usd", "BTC"])
-def test_a_currency_without_a_published_rate_has_none(code: str) -> None:
+def test_a_currency_without_a_published_rate_has_no_rate(code: str) -> None:
     assert usd_per_unit(code, JUNE_2021) is None
 
 
-def test_nothing_is_known_before_the_first_month() -> None:
+def test_there_is_no_rate_before_the_first_month() -> None:
     assert usd_per_unit("EUR", date(2014, 12, 31)) is None
     assert usd_per_unit("EUR", date(2015, 1, 1)) is not None
 
 
-def test_every_day_of_a_month_has_the_same_rate() -> None:
+def test_all_days_of_a_month_have_the_same_rate() -> None:
     assert usd_per_unit("GBP", date(2022, 9, 1)) == usd_per_unit("GBP", date(2022, 9, 30))
     assert usd_per_unit("GBP", date(2022, 9, 30)) != usd_per_unit("GBP", date(2022, 10, 1))
 
 
-def test_an_ended_series_stands_in_for_eighteen_months_and_then_runs_out() -> None:
-    # The kuna's last rate is of December 2022: Croatia joined the euro.
+def test_the_last_rate_of_an_ended_series_is_used_for_eighteen_months() -> None:
+    # The last rate of the kuna is of December 2022, before Croatia joined the euro.
     last = usd_per_unit("HRK", date(2022, 12, 1))
     assert usd_per_unit("HRK", date(2024, 6, 30)) == last
     assert usd_per_unit("HRK", date(2024, 7, 1)) is None
 
 
-def test_the_newest_month_serves_later_days_for_a_while() -> None:
+def test_the_newest_rate_is_used_for_later_days_up_to_its_maximum_age() -> None:
     newest = rates.newest_month()
     assert usd_per_unit("EUR", date(newest.year + 1, newest.month, 28)) == usd_per_unit("EUR", newest)
     assert usd_per_unit("EUR", date(newest.year + 2, newest.month, 28)) is None
 
 
-def test_the_table_is_sorted_and_holds_iso_currencies_with_positive_rates() -> None:
+def test_the_table_is_sorted_and_has_positive_rates_of_iso_currencies() -> None:
     for code, (months, values) in rate_table().items():
         assert currency(code) == code
         assert len(months) == len(values)
@@ -99,7 +97,7 @@ def test_a_monthly_rate_is_the_mean_of_the_daily_cross_rates() -> None:
         (["2021-01", "EUR", "1.2"], "already has a rate"),
     ],
 )
-def test_a_broken_rate_is_refused_with_its_row(
+def test_an_invalid_rate_is_refused_with_its_row(
     row: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / rates.FILE).open("w", newline="") as file:

@@ -1,4 +1,4 @@
-"""The bundled facts: each with its source, each checked, each refused with file and row when it is wrong."""
+"""Tests of the bundled reference data: each row has a source and passes its checks, and errors name file and row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TABLES: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("file", TABLES)
-def test_every_row_names_its_source_and_says_whether_it_is_verified(file: str) -> None:
+def test_every_row_has_a_source_and_a_verification_status(file: str) -> None:
     rows = TABLES[file]()
     assert isinstance(rows, tuple)
     assert rows
@@ -44,18 +44,18 @@ def test_every_row_names_its_source_and_says_whether_it_is_verified(file: str) -
         assert isinstance(row.verified, Verified), row
 
 
-def test_every_data_file_is_explained_in_the_readme() -> None:
+def test_the_readme_explains_every_data_file() -> None:
     readme = (files.DATA / "README.md").read_text(encoding="utf-8")
     assert all(f"`{path.name}`" in readme for path in files.DATA.iterdir() if path.name != "README.md")
 
 
-def test_no_recalled_fact_is_presented_as_settled() -> None:
-    unsettled = [row for row in tables.control_listings() if "not checked" in row.source]
-    assert unsettled
-    assert {row.verified for row in unsettled} <= {Verified.UNVERIFIED, Verified.SECONDARY}
+def test_no_unchecked_listing_is_marked_as_verified() -> None:
+    unchecked = [row for row in tables.control_listings() if "not checked" in row.source]
+    assert unchecked
+    assert {row.verified for row in unchecked} <= {Verified.UNVERIFIED, Verified.SECONDARY}
 
 
-def test_cas_numbers_have_right_check_digits_and_no_two_owners() -> None:
+def test_cas_numbers_are_valid_and_unique() -> None:
     numbers = [row.cas for row in tables.substances() if row.cas]
     numbers += [row.cas for row in tables.benign_chemicals()]
     assert all(casrn.is_valid(number) for number in numbers)
@@ -69,39 +69,39 @@ def test_hs_codes_of_all_tables_are_in_the_nomenclature() -> None:
     assert {code for code in used if not codes.hs_exists(code)} == set()
 
 
-def test_jurisdictions_are_real() -> None:
+def test_jurisdictions_are_iso_countries_the_un_or_the_eu() -> None:
     named = {row.jurisdiction.partition("-")[0] for row in tables.control_listings()} - {"UN", "EU"}
     assert all(codes.country(code) == code for code in named)
 
 
-def test_every_substance_has_a_listing_or_an_explicit_word_that_it_has_none() -> None:
+def test_every_substance_has_a_listing_or_an_entry_that_it_has_none() -> None:
     listed = {row.substance for row in tables.control_listings()}
     assert [row.name for row in tables.substances() if row.name not in listed] == []
 
 
-def test_policy_dates_come_in_order() -> None:
+def test_policy_dates_are_sorted() -> None:
     days = [row.date for row in tables.policy_dates()]
     assert days == sorted(days)
 
 
-def test_every_character_rule_matches_what_it_is_for() -> None:
+def test_character_rules_match_their_examples() -> None:
     patterns = {row.rule: re.compile(row.pattern, re.IGNORECASE) for row in tables.character_rules()}
     assert patterns["digits only"].search("123 456")
     assert patterns["three or more identical characters only"].search("xxxx")
     assert not any(pattern.search("silicone phone case") for pattern in patterns.values())
 
 
-def test_stop_words_are_lower_case_terms() -> None:
+def test_stop_words_are_lower_case() -> None:
     assert {"gift", "general cargo", "parts"} <= reference.stop_words()
     assert all(term == term.lower() for term in reference.stop_words())
 
 
-# What is wrong is said with file, row and reason
+# Invalid data is refused with file, row and reason
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A private copy of the data folder that the loaders read afresh."""
+    """A copy of the data folder that the loaders read without their caches."""
     folder = tmp_path / "data"
     shutil.copytree(files.DATA, folder)
     monkeypatch.setattr(files, "DATA", folder)
@@ -159,7 +159,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("character_rules.csv", 2, "^[0-9", "[0-9", "expected a regular expression that begins with ^"),
     ],
 )
-def test_a_broken_row_is_refused_with_file_row_and_reason(
+def test_an_invalid_row_is_refused_with_file_row_and_reason(
     data: Path, file: str, line: int, old: str, new: str, reason: str
 ) -> None:
     edit(data / file, line, old, new)
@@ -185,14 +185,14 @@ def add_substance(folder: Path, name: str, smiles: str, inchikey: str) -> None:
 
 
 def listing_of(folder: Path, substance: str, status: str) -> tuple[int, str]:
-    """The first United States listing of a substance with that status: line number and text."""
+    """Return line number and text of the first United States listing of the substance with the given status."""
     lines = (folder / "control_listings.csv").read_text(encoding="utf-8").split("\n")
-    found = (
+    numbered_lines = (
         (number, line)
         for number, line in enumerate(lines, start=1)
         if line.startswith(f"{substance},US,") and f",{status}," in line
     )
-    return next(found)
+    return next(numbered_lines)
 
 
 @pytest.mark.parametrize(
@@ -220,19 +220,19 @@ def test_stereoisomers_under_two_names_are_refused(data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Fentanyl hydrochloride", "Hydrochloride of fentanyl"])
-def test_a_salt_has_its_own_row_under_its_parents_name(data: Path, name: str) -> None:
+def test_a_salt_may_have_a_row_if_its_name_contains_the_name_of_its_parent(data: Path, name: str) -> None:
     add_substance(data, name, f"Cl.{FENTANYL}", "LHCBOXPPRUIAQT-UHFFFAOYSA-N")
     assert reference.substances()[-1].name == name
 
 
-def test_a_salt_is_declared_as_one_in_the_bundled_list() -> None:
+def test_names_of_bundled_salts_start_with_the_name_of_their_parent() -> None:
     names = {row.name for row in tables.substances()}
     salts = [row for row in tables.substances() if "." in row.smiles]
     assert salts
     assert all(any(row.name != name and row.name.startswith(name) for name in names) for row in salts)
 
 
-def test_a_temporary_listing_without_an_end_is_refused(data: Path) -> None:
+def test_a_temporary_listing_without_a_last_day_is_refused(data: Path) -> None:
     number, _ = listing_of(data, "Isotonitazene", "temporary")
     edit(data / "control_listings.csv", number, "2020-08-20,2021-12-05", "2020-08-20,")
     with pytest.raises(
@@ -242,7 +242,7 @@ def test_a_temporary_listing_without_an_end_is_refused(data: Path) -> None:
     assert refused.value.row == number
 
 
-def test_a_temporary_listing_that_runs_into_the_permanent_one_is_refused(data: Path) -> None:
+def test_a_temporary_listing_that_overlaps_the_permanent_one_is_refused(data: Path) -> None:
     number, _ = listing_of(data, "Isotonitazene", "temporary")
     follows, _ = listing_of(data, "Isotonitazene", "listed")
     edit(data / "control_listings.csv", number, "2021-12-05", "2021-12-06")
@@ -262,7 +262,7 @@ def test_one_listing_with_two_first_days_is_refused(data: Path) -> None:
         reference.control_listings()
 
 
-def test_every_temporary_listing_ends_and_what_follows_begins_the_day_after() -> None:
+def test_a_permanent_listing_starts_the_day_after_the_temporary_one() -> None:
     rows = [row for row in tables.control_listings() if row.jurisdiction == "US"]
     temporary = [row for row in rows if row.status is Status.TEMPORARY]
     assert all(row.effective_from and row.effective_to for row in temporary)
@@ -277,7 +277,7 @@ def test_every_temporary_listing_ends_and_what_follows_begins_the_day_after() ->
     assert followed > 20
 
 
-def test_a_missing_file_is_refused_by_name(data: Path) -> None:
+def test_a_missing_file_is_refused_with_its_name(data: Path) -> None:
     (data / "carriers.csv").unlink()
     with pytest.raises(reference.ReferenceDataError, match=r"carriers\.csv: is missing"):
         reference.carriers()
@@ -291,23 +291,23 @@ def listing(status: Status = Status.LISTED, begin: date | None = None, end: date
 
 
 @pytest.mark.parametrize(("status", "counts"), [(status, status in ("listed", "temporary")) for status in Status])
-def test_only_listed_and_temporary_count(status: Status, counts: bool) -> None:
+def test_only_listed_and_temporary_entries_count(status: Status, counts: bool) -> None:
     assert listing(status).in_force(date(2026, 1, 1)) is counts
 
 
-def test_a_listing_holds_from_its_first_day_to_its_last() -> None:
+def test_a_listing_is_in_force_from_its_first_to_its_last_day() -> None:
     row = listing(begin=date(2020, 3, 1), end=date(2021, 3, 1))
     days = [date(2020, 2, 29), date(2020, 3, 1), date(2021, 3, 1), date(2021, 3, 2)]
     assert [row.in_force(day) for day in days] == [False, True, True, False]
 
 
-def test_a_year_counts_from_its_last_day() -> None:
+def test_a_listing_known_only_by_year_is_in_force_from_the_last_day_of_that_year() -> None:
     (row,) = [row for row in tables.control_listings() if (row.substance, row.jurisdiction) == ("Butonitazene", "UN")]
     assert row.date_precision is Precision.YEAR
     assert [row.in_force(day) for day in (date(2024, 12, 30), date(2024, 12, 31))] == [False, True]
 
 
-def test_an_unknown_day_means_listed_whenever_asked() -> None:
+def test_a_listing_with_an_unknown_first_day_is_in_force_on_any_day() -> None:
     rows = [row for row in tables.control_listings() if row.date_precision is Precision.UNKNOWN and row.counts]
     assert rows
     assert all(row.effective_from is None and row.in_force(date(1990, 1, 1)) for row in rows)
@@ -321,7 +321,7 @@ def test_temporary_and_permanent_listings_of_one_substance_do_not_overlap() -> N
         assert sum(row.in_force(day) for row in furanyl) == 1
 
 
-def test_groups_that_are_no_substances_need_no_structure() -> None:
+def test_only_equipment_and_legal_classes_have_no_structure() -> None:
     without = {row.group for row in tables.substances() if not row.smiles}
     assert without == {Group.EQUIPMENT, Group.LEGAL_CLASS}
 
@@ -340,16 +340,16 @@ def test_groups_that_are_no_substances_need_no_structure() -> None:
         ("", None), ("ZZ", None), ("EU", None), ("Utopia", None), ("12", None), ("-", None),
     ],
 )  # fmt: skip
-def test_countries_are_known_by_codes_and_common_names(text: str, code: str | None) -> None:
+def test_countries_are_recognised_by_codes_and_common_names(text: str, code: str | None) -> None:
     assert codes.country(text) == code
 
 
-def test_every_iso_code_means_itself() -> None:
+def test_iso_codes_and_names_of_a_country_agree() -> None:
     import pycountry
 
     for country in pycountry.countries:
-        found = {codes.country(text) for text in (country.alpha_2, country.alpha_3, country.numeric, country.name)}
-        assert found == {country.alpha_2}
+        recognised = {codes.country(text) for text in (country.alpha_2, country.alpha_3, country.numeric, country.name)}
+        assert recognised == {country.alpha_2}
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_every_iso_code_means_itself() -> None:
         ("US$", None),
     ],
 )
-def test_currencies_are_known_by_code_number_and_name(text: str, code: str | None) -> None:
+def test_currencies_are_recognised_by_code_number_and_name(text: str, code: str | None) -> None:
     assert codes.currency(text) == code
 
 
@@ -378,11 +378,11 @@ def test_currencies_are_known_by_code_number_and_name(text: str, code: str | Non
         ("2933.34", False),
     ],
 )  # fmt: skip
-def test_hs_codes_exist_at_two_four_or_six_digits(digits: str, known: bool) -> None:
+def test_hs_codes_are_checked_at_two_four_and_six_digits(digits: str, known: bool) -> None:
     assert codes.hs_exists(digits) is known
 
 
-def test_hs_texts_come_from_the_nomenclature() -> None:
+def test_hs_texts_are_those_of_the_nomenclature() -> None:
     text = codes.hs_text("293336")
     assert text is not None
     assert "ANPP" in text
@@ -406,21 +406,21 @@ def test_hs_codes_of_a_level_have_that_many_digits(digits: int) -> None:
         ("", None), ("12345", None), ("US1AX", None),
     ],
 )  # fmt: skip
-def test_places_are_un_locodes_or_iata_codes(text: str, place: str | None) -> None:
+def test_places_are_recognised_by_un_locode_and_iata_code(text: str, place: str | None) -> None:
     assert codes.location(text) == place
     assert codes.location_country(text) == (place[:2] if place else None)
 
 
 @given(st.text(max_size=12))
-def test_no_text_makes_a_code_look_up_fail(text: str) -> None:
+def test_code_lookups_accept_any_text(text: str) -> None:
     for look_up in (codes.country, codes.currency, codes.location, codes.location_country, codes.hs_text):
-        found = look_up(text)
-        assert found is None or isinstance(found, str)
+        value = look_up(text)
+        assert value is None or isinstance(value, str)
     assert codes.hs_exists(text) in (True, False)
 
 
 @given(st.sampled_from(["china", "usd", "lax", "gb-lon", "hong kong", "türkiye", "euro"]))
-def test_letter_case_and_surrounding_blanks_do_not_matter(text: str) -> None:
+def test_letter_case_and_surrounding_spaces_do_not_matter(text: str) -> None:
     for look_up in (codes.country, codes.currency, codes.location):
         assert look_up(text) == look_up(text.upper()) == look_up(f"  {text} ")
 

@@ -1,4 +1,4 @@
-"""Word lists of the reference data."""
+"""Tests of the word lists of the reference data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from features.reference.words import (
 )
 
 
-def test_each_section_lists_distinct_words() -> None:
+def test_words_of_a_list_are_distinct() -> None:
     words = chemical_words()
     assert set(words) == {"morphemes", "joints", "locants", "reserved", "blocks"}
     for section, entries in words.items():
@@ -41,7 +41,7 @@ def test_each_section_lists_distinct_words() -> None:
         (DESCRIPTION_PATTERNS, description_patterns, "[grade]\npattern = 1\n"),
     ],
 )
-def test_an_invalid_word_list_is_named(
+def test_an_invalid_word_list_is_refused_with_its_file(
     file: str, load: Any, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / file).write_text(content, encoding="utf-8")
@@ -50,7 +50,7 @@ def test_an_invalid_word_list_is_named(
         load.__wrapped__()
 
 
-def test_a_pattern_finds_nothing_in_a_description_without_its_token() -> None:
+def test_a_pattern_matches_only_descriptions_with_its_token() -> None:
     for name, patterns in description_patterns().items():
         if "token" not in patterns:
             continue
