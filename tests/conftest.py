@@ -1,4 +1,4 @@
-"""No test depends on how fast or how busy the machine is: speed is measured in benchmarks/."""
+"""Settings that make all tests independent of machine speed. Speed is measured in benchmarks/."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, settings
 
 from features.substances.read.opsin import Limits, opsin
 
-# An example that waits for a processor is no finding. The rest stays as Hypothesis has it here or on a build server.
+# A slow example on a busy machine is no failure. All other settings stay at the Hypothesis defaults.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _patience_with_opsin() -> Iterator[None]:
-    """A name that waits for a processor is still read; how one is given up is told to a reader of a test's own."""
+def _long_time_limits_of_opsin() -> Iterator[None]:
+    """Give the shared OPSIN reader enough time on a busy machine. Tests of time limits use readers of their own."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TIDEWAITER_OPSIN_SECONDS", "60")
         opsin().limits = Limits(name_s=60.0, start_s=300.0)

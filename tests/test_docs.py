@@ -1,4 +1,4 @@
-"""The tables of the documentation say what the code does."""
+"""Check that tables of the documentation agree with the code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def first_cells(page: str) -> list[str]:
-    """The first cell of every row of every table of a page, as it is written."""
+    """Return the first cell of each row of all tables of a page, as Markdown."""
     return re.findall(r"^\| ([^|]+) \|", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def code_words(page: str) -> list[str]:
-    """What stands in backquotes in first cells."""
+    """Return the texts in backquotes of all first cells."""
     return [word for cell in first_cells(page) for word in re.findall(r"`([^`]+)`", cell)]
 
 
@@ -48,12 +48,12 @@ def test_every_setting_is_documented_with_its_default() -> None:
         assert shown == ("none" if default is None else f"`{default}`"), name
 
 
-def test_every_column_of_a_scored_file_is_documented_in_its_order() -> None:
+def test_columns_of_a_scored_file_are_documented_in_order() -> None:
     words = [word for word in code_words("scoring.md") if word in ALL_SCORE_COLUMNS]
     assert tuple(words) == ALL_SCORE_COLUMNS
 
 
-def test_every_column_of_a_resolved_file_is_documented_in_its_order() -> None:
+def test_columns_of_a_resolved_file_are_documented_in_order() -> None:
     words = [word for word in code_words("substances.md") if word in COLUMNS]
     assert tuple(words) == COLUMNS
 

@@ -1,4 +1,4 @@
-"""Requirements, the Makefile, the Dockerfile and compose.yaml agree with pyproject.toml and with each other."""
+"""Check that requirements, Makefile, Dockerfile and compose.yaml agree with pyproject.toml and with each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Name -> exact version of a requirements file."""
+    """Return the exact version by package name of a requirements file."""
     text = path.read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", text, flags=re.MULTILINE))
 
@@ -32,7 +32,7 @@ def named(requirements: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
-def test_every_requirement_is_pinned_by_hash_and_names_no_registry(path: Path) -> None:
+def test_every_requirement_is_pinned_by_hash_without_a_registry_address(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "://" not in text
     entries = re.split(r"^(?=[^\s#])", text, flags=re.MULTILINE)
@@ -41,16 +41,17 @@ def test_every_requirement_is_pinned_by_hash_and_names_no_registry(path: Path) -
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
-def test_files_installed_side_by_side_agree_on_every_version(path: Path) -> None:
+def test_files_installed_together_pin_the_same_versions(path: Path) -> None:
     everything = pins(ROOT / "requirements" / "dev.txt")
     differing = {name: version for name, version in pins(path).items() if everything.get(name, version) != version}
     if path.name == "bench.txt":
-        # In an environment of its own, where BentoML holds these back; figures are of the libraries that serve.
+        # The benchmarks have a separate environment, in which BentoML needs other versions. They measure no
+        # telemetry.
         differing = {name: version for name, version in differing.items() if not name.startswith("opentelemetry-")}
     assert not differing
 
 
-def test_requirements_hold_what_pyproject_declares() -> None:
+def test_requirements_include_the_dependencies_of_pyproject() -> None:
     extras = PROJECT["optional-dependencies"]
     serve, train, dev = (set(pins(ROOT / "requirements" / f"{name}.txt")) for name in ("serve", "train", "dev"))
     assert named(PROJECT["dependencies"]) <= serve
@@ -58,19 +59,19 @@ def test_requirements_hold_what_pyproject_declares() -> None:
     assert named([text for extra in extras.values() for text in extra]) | train <= dev
 
 
-def test_serving_installs_no_training_library() -> None:
+def test_the_serving_requirements_contain_no_training_library() -> None:
     serve = set(pins(ROOT / "requirements" / "serve.txt"))
     assert serve.isdisjoint({"mlflow", "mlflow-skinny", "scikit-learn", "matplotlib", "pandera", "faker", "pytest"})
 
 
-def test_the_makefile_admits_the_pythons_that_pyproject_admits() -> None:
+def test_the_makefile_accepts_the_same_python_versions_as_pyproject() -> None:
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()  # type: ignore[union-attr]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"(3, {low}) <= sys.version_info < (3, {high})" in makefile
     assert f"--python-version 3.{low}" in makefile
 
 
-def test_make_says_what_is_wrong_with_a_python_that_is_too_old(tmp_path: Path) -> None:
+def test_make_reports_an_unsupported_python_version(tmp_path: Path) -> None:
     make = shutil.which("make")
     assert make is not None
     old = tmp_path / "python3"
@@ -85,21 +86,21 @@ def test_make_says_what_is_wrong_with_a_python_that_is_too_old(tmp_path: Path) -
     assert not (tmp_path / "venv").exists()
 
 
-def test_the_wheel_holds_every_module_and_every_data_file_of_the_packages() -> None:
+def test_the_wheel_contains_every_module_and_data_file() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     packages = setuptools.find_packages(str(ROOT), include=settings["packages"]["find"]["include"])
     folders = {ROOT / name.replace(".", "/") for name in packages}
     suffixes = {Path(pattern).suffix for pattern in settings["package-data"]["*"]} | {".py"}
     for top in ("features", "models", "training", "service"):
         for path in (ROOT / top).rglob("*"):
-            # What is compiled from a module here is compiled anew for the wheel.
+            # The wheel build compiles its own extension modules.
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so":
-                # A module needs a package of its own; data may lie in a folder below one.
+                # A module must be directly in a package. Data may be in a subfolder of one.
                 assert path.suffix in suffixes, path
                 assert path.parent in folders if path.suffix == ".py" else folders & set(path.parents), path
 
 
-def test_the_dockerfile_copies_only_what_is_there_and_what_dockerignore_lets_through() -> None:
+def test_the_dockerfile_copies_only_existing_files_that_dockerignore_admits() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line[1:] for line in ignored if line.startswith("!")}
     copied = [
@@ -113,7 +114,7 @@ def test_the_dockerfile_copies_only_what_is_there_and_what_dockerignore_lets_thr
         assert source in allowed or f"{Path(source).parent}/*{Path(source).suffix}" in allowed, source
 
 
-def test_the_serving_image_comes_last_and_runs_as_nobody_in_particular() -> None:
+def test_the_last_stage_serves_as_an_unprivileged_user() -> None:
     stages = re.split(r"^(?=FROM )", DOCKERFILE, flags=re.MULTILINE)
     assert re.match(r"FROM base AS service\n", stages[-1])
     assert "\nUSER 10001:10001\n" in stages[-1]
@@ -122,13 +123,13 @@ def test_the_serving_image_comes_last_and_runs_as_nobody_in_particular() -> None
     assert "pip" not in stages[-1]
 
 
-def test_compose_publishes_to_this_machine_only() -> None:
+def test_compose_publishes_ports_only_on_the_loopback_interface() -> None:
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert len(ports) == 2
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_compose_holds_no_secret_and_keeps_the_database_to_itself() -> None:
+def test_compose_contains_no_secret_and_isolates_the_database() -> None:
     postgres = COMPOSE["services"]["postgres"]
     assert "POSTGRES_PASSWORD" not in postgres["environment"]
     assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
@@ -137,7 +138,7 @@ def test_compose_holds_no_secret_and_keeps_the_database_to_itself() -> None:
     assert COMPOSE["secrets"] == {"postgres_password": {"file": "./var/secrets/postgres_password"}}
 
 
-def test_compose_builds_stages_that_exist_and_waits_for_health() -> None:
+def test_compose_builds_existing_stages_and_waits_for_health_checks() -> None:
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE))
     checked = {"service"} | {name for name, service in COMPOSE["services"].items() if "healthcheck" in service}
     for service in COMPOSE["services"].values():
@@ -148,6 +149,6 @@ def test_compose_builds_stages_that_exist_and_waits_for_health() -> None:
             assert name in checked
 
 
-def test_the_changelog_begins_with_the_version_of_pyproject() -> None:
+def test_the_changelog_starts_with_the_version_of_pyproject() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert headings[0] == PROJECT["version"]

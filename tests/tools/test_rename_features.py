@@ -1,4 +1,4 @@
-"""A bundle saved under older feature names is converted without a change of its scores."""
+"""Tests of renaming features: a bundle with old feature names is converted without a change of its scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEW_TO_OLD = {new: old for old, new in RENAMED.items()}
 
 @pytest.fixture
 def old_bundle(tmp_path: Path) -> Path:
-    """The champion as it was saved before its features were renamed."""
+    """The champion with its features under their old names."""
     folder = tmp_path / "old"
     folder.mkdir()
     manifest = parse_json((champion_dir() / MANIFEST).read_bytes())

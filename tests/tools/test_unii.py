@@ -1,4 +1,4 @@
-"""The FDA's list of names, reduced: names of listed substances, of covered ones with their structure, and look-alikes."""
+"""Tests of the table from the FDA's list of names: names of listed substances, of class members, and look-alikes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_salts_isomers_and_brands_belong_to_the_listed_substance(name: str, subs
 @pytest.mark.parametrize(
     "name", ["BRIFENTANIL", "MIRFENTANIL", "TREFENTANIL", "DIMETONITAZENE", "FENTRANYL", "PHENARIDINE"]
 )
-def test_a_trivial_name_of_a_covered_substance_has_its_structure(name: str) -> None:
+def test_a_trivial_name_of_a_class_member_has_its_structure(name: str) -> None:
     row = named(name)
     structure = from_smiles(row.smiles)
     assert row.kind == "class"
@@ -65,7 +65,7 @@ def test_a_trivial_name_of_a_covered_substance_has_its_structure(name: str) -> N
 @pytest.mark.parametrize(
     "name", ["DETOMIDINE", "TIOPERIDONE", "PHENETHYL ALCOHOL", "MEPERIDINE", "PHENIRAMINE", "PIPERINE"]
 )
-def test_medicines_and_flavours_that_look_like_a_watched_name_are_told_apart(name: str) -> None:
+def test_medicines_and_flavours_with_similar_names_are_of_kind_other(name: str) -> None:
     assert named(name).kind == "other"
 
 
@@ -78,27 +78,27 @@ def test_medicines_and_flavours_that_look_like_a_watched_name_are_told_apart(nam
         *("INNOVAR COMPONENT FENTANYL CITRATE", "CARFENTANIL C-11", "11C-CARFENTANIL"),
     ],
 )
-def test_names_with_another_meaning_numbers_of_registries_and_tracers_are_not_in_it(name: str) -> None:
+def test_ambiguous_names_registry_numbers_and_tracers_are_excluded(name: str) -> None:
     assert name not in {row.name for row in unii_names() if row.kind != "other"}
 
 
 @pytest.mark.parametrize("name", ["R-30490", "R-4129", "KW-2246", "PARA-FIBF", "RTI 4614-4"])
-def test_numbers_of_developers_and_short_letters_need_chemical_words_beside_them(name: str) -> None:
+def test_developer_codes_and_short_letter_codes_are_abbreviations(name: str) -> None:
     assert named(name).abbreviation
 
 
-def test_listed_names_are_of_rows_of_the_substance_table() -> None:
+def test_substances_of_listed_names_are_in_the_substance_table() -> None:
     rows = {row.name for row in substances()}
     assert {row.substance for row in unii_names() if row.kind == "listed"} <= rows
 
 
-def test_most_listed_substances_gain_names() -> None:
+def test_most_listed_substances_have_additional_names() -> None:
     with_structure = {row.name for row in substances() if row.smiles}
     gained = {row.substance for row in unii_names() if row.kind == "listed"}
     assert len(gained) > 0.7 * len(with_structure)
 
 
-def test_each_structure_is_covered_by_a_class_or_of_no_interest_as_its_kind_says() -> None:
+def test_the_kind_of_a_structure_agrees_with_its_classes() -> None:
     listed = {structure.skeleton for row in substances() if (structure := from_smiles(row.smiles)) is not None}
     for smiles, kind, group in sorted({(row.smiles, row.kind, row.group) for row in unii_names() if row.smiles}):
         assert group == (class_group(smiles) if kind == "class" else ""), smiles
@@ -115,10 +115,10 @@ def test_no_name_stands_for_two_substances() -> None:
             owners[compact(name)].add(substance.name)
     for row in unii_names():
         owners[compact(row.name)].add(row.substance)
-    assert {name: found for name, found in owners.items() if len(found) > 1} == {}
+    assert {name: names for name, names in owners.items() if len(names) > 1} == {}
 
 
-def test_rows_are_sorted_so_that_a_rebuild_shows_what_changed() -> None:
+def test_rows_are_sorted_for_readable_diffs() -> None:
     rows = unii_names()
     keys = [(KINDS.index(row.kind), row.substance.casefold(), row.substance, row.name, row.unii) for row in rows]
     assert keys == sorted(keys)
@@ -129,25 +129,25 @@ packaged = pytest.mark.skipif(table_path() is None, reason="drugname_standardize
 
 @packaged
 @needs_opsin
-def test_names_of_listed_and_covered_substances_are_what_the_builder_makes_of_the_packaged_list() -> None:
-    # Of their entries alone: the whole list takes half a minute, see the next test.
+def test_committed_names_of_listed_substances_and_class_members_agree_with_the_builder() -> None:
+    # Build only the entries needed, because the whole list takes half a minute (see the next test).
     path = table_path()
     assert path is not None
     committed = {row for row in unii_names() if row.kind != "other"}
     wanted = {row.unii for row in committed}
     everything = read_entries(path)
     rows = build_unii.build({one: everything[one] for one in wanted}, known(), build_unii.Sorting())
-    made = {unii._row(list(row.cells())) for row in rows if row.kind != "other"}
-    assert committed - made == set()
-    # Names that other entries have too are only known to be ambiguous beside these.
+    rebuilt = {unii._row(list(row.cells())) for row in rows if row.kind != "other"}
+    assert committed - rebuilt == set()
+    # Names shared with other entries are only recognised as ambiguous when those entries are included.
     elsewhere = {name for entry in everything.values() if entry.unii not in wanted for name, _ in entry.names}
-    assert {row.name for row in made - committed} <= elsewhere
+    assert {row.name for row in rebuilt - committed} <= elsewhere
 
 
 @packaged
 @needs_opsin
 @pytest.mark.skipif(os.environ.get("CHECK_UNII") != "1", reason="takes half a minute; CHECK_UNII=1 asks for it")
-def test_the_committed_table_is_what_the_builder_makes_of_the_whole_packaged_list() -> None:
+def test_the_committed_table_agrees_with_the_builder_on_the_whole_list() -> None:
     path = table_path()
     assert path is not None
     text = build_unii.as_text(build_unii.build(read_entries(path), known(), build_unii.Sorting()))
@@ -156,7 +156,7 @@ def test_the_committed_table_is_what_the_builder_makes_of_the_whole_packaged_lis
     assert committed == text
 
 
-# The builder, on a list of a few lines.
+# The builder, on a list of a few lines
 
 _N = "N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)"
 LINES = f"""\
@@ -197,19 +197,19 @@ Built = tuple[dict[str, UniiName], build_unii.Sorting]
 
 
 @needs_opsin
-def test_an_entry_is_listed_by_its_structure_whatever_it_is_called(built: Built) -> None:
+def test_an_entry_is_listed_by_its_structure_under_any_name(built: Built) -> None:
     row = built[0]["SALTYL"]
     assert (row.kind, row.substance, row.type) == ("listed", "Fentanyl", "of")
 
 
 @needs_opsin
-def test_an_entry_without_a_structure_is_listed_by_its_name_without_salt(built: Built) -> None:
+def test_an_entry_without_a_structure_is_listed_by_its_name_without_the_salt(built: Built) -> None:
     row = built[0]["SUFENTANIL MESYLATE"]
     assert (row.kind, row.substance) == ("listed", "Sufentanil")
 
 
 @needs_opsin
-def test_the_structure_is_what_most_names_say_and_a_contradicting_name_is_left_out(built: Built) -> None:
+def test_the_structure_of_most_names_wins_and_contradicting_names_are_excluded(built: Built) -> None:
     rows, sorting = built
     assert rows["TRIVIAL FENTANYL"].smiles == "CCCCCCCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1"
     assert not any(name.startswith("NONANAMIDE") for name in rows)
@@ -217,21 +217,21 @@ def test_the_structure_is_what_most_names_say_and_a_contradicting_name_is_left_o
 
 
 @needs_opsin
-def test_names_that_contradict_each_other_evenly_give_no_structure(built: Built) -> None:
+def test_equally_many_contradicting_names_give_no_structure(built: Built) -> None:
     rows, sorting = built
     assert "DOUBTFUL FENTANYL" not in rows
     assert "DOUBTFUL FENTANYL (AAAAAAAAA3)" in sorting.dropped["no structure could be read"]
 
 
 @needs_opsin
-def test_a_name_that_another_entry_has_too_is_left_out_and_reported(built: Built) -> None:
+def test_a_name_shared_with_another_entry_is_excluded_and_reported(built: Built) -> None:
     rows, sorting = built
     assert "EVERYWHERE" not in rows
     assert sorting.dropped["name of another substance"] == ["EVERYWHERE (Dodecanoyl fentanyl; also CORN OIL)"]
 
 
 @needs_opsin
-def test_of_two_covered_substances_the_one_without_a_prime_keeps_the_name(built: Built) -> None:
+def test_an_unprimed_name_takes_precedence_over_the_same_name_with_a_prime(built: Built) -> None:
     rows, sorting = built
     assert rows["2-ETHYL FENTANYL"].substance == "2-Ethyl fentanyl"
     assert "2'-ETHYL FENTANYL" not in rows
@@ -239,7 +239,7 @@ def test_of_two_covered_substances_the_one_without_a_prime_keeps_the_name(built:
 
 
 @needs_opsin
-def test_deuterium_is_marked_and_a_tracer_is_left_out(built: Built) -> None:
+def test_deuterated_substances_are_marked_and_tracers_are_excluded(built: Built) -> None:
     rows, sorting = built
     assert rows["HEAVY FENTANYL-D5"].deuterated
     assert not rows["SALTYL"].deuterated
@@ -248,11 +248,11 @@ def test_deuterium_is_marked_and_a_tracer_is_left_out(built: Built) -> None:
 
 
 @needs_opsin
-def test_opsin_reads_names_in_capitals_once_they_are_mended() -> None:
+def test_opsin_reads_repaired_names_in_capitals() -> None:
     para = "N-(1-PHENETHYLPIPERIDIN-4-YL)-N-(P-TOLYL)BUTYRAMIDE"
     torn = "2-PROPENAMIDE, N-(4-METHYLPHENYL)-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)"
-    found = smiles_of_names([para, "NOT A NAME", torn])
-    assert found.keys() == {para, torn}
+    structures = smiles_of_names([para, "NOT A NAME", torn])
+    assert structures.keys() == {para, torn}
 
 
 @pytest.mark.parametrize(
@@ -262,21 +262,21 @@ def test_opsin_reads_names_in_capitals_once_they_are_mended() -> None:
         ("FENTANYL\txx\tUF599785JZ\tFENTANYL", "expected name, type"),
     ],
 )
-def test_a_line_that_is_no_name_is_refused_with_its_number(tmp_path: Path, line: str, reason: str) -> None:
+def test_an_invalid_line_is_refused_with_its_number(tmp_path: Path, line: str, reason: str) -> None:
     path = tmp_path / "names.txt"
     path.write_text(f"{HEADER}FENTANYL\tof\tUF599785JZ\tFENTANYL\n{line}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=f"line 3: .*{reason}"):
         read_entries(path)
 
 
-def test_a_file_that_is_not_the_list_is_refused(tmp_path: Path) -> None:
+def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_text("a,b\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 1: header is 'a,b', expected 'Name"):
         read_entries(path)
 
 
-def test_a_name_on_many_lists_counts_once_with_its_most_telling_type(tmp_path: Path) -> None:
+def test_a_name_on_several_lists_counts_once_with_its_most_specific_type(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     lines = ("FENTANYL [INN]\tcn", "FENTANYL\tof", "FENTANYL [MI]\tcn", "ALFENTANIL IMPURITY B [EP IMPURITY]\tcn")
     path.write_text(HEADER + "".join(f"{line}\tUF599785JZ\tFENTANYL\n" for line in lines), encoding="utf-8")
@@ -292,17 +292,17 @@ def test_a_name_on_many_lists_counts_once_with_its_most_telling_type(tmp_path: P
         ("PROPANAMIDE, N-PHENYL-", "PROPANAMIDE, N-PHENYL-"),
     ],
 )
-def test_a_name_is_cleaned_of_the_lists_it_stands_on(listed: str, name: str) -> None:
+def test_list_markers_are_removed_from_a_name(listed: str, name: str) -> None:
     assert clean(listed) == name
 
 
 @given(st.text(st.sampled_from("AB-, "), max_size=12), st.lists(st.sampled_from(["[INN]", "[WHO-DD]", "[MART.]"])))
-def test_a_name_is_the_same_on_any_list(name: str, lists: list[str]) -> None:
+def test_list_markers_do_not_change_a_name(name: str, lists: list[str]) -> None:
     assert clean(" ".join((name, *lists))) == clean(name)
 
 
 @given(st.text(st.sampled_from("APRL(),- 1"), max_size=20))
-def test_mending_leaves_no_bracket_open(name: str) -> None:
+def test_repairing_a_name_leaves_no_bracket_open(name: str) -> None:
     whole = mended(name)
     assert whole.count("(") <= whole.count(")")
 
@@ -320,11 +320,11 @@ def test_mending_leaves_no_bracket_open(name: str) -> None:
         ("NFEPP", "NFEPP"),
     ],
 )
-def test_a_display_name_is_written_as_people_write_it(display: str, name: str) -> None:
+def test_a_display_name_is_written_in_mixed_case_without_its_salt(display: str, name: str) -> None:
     assert spoken(display) == name
 
 
-def test_why_a_name_is_not_used_is_said() -> None:
+def test_an_unusable_name_has_a_reason() -> None:
     assert unusable("NSC-33926", "nsc33926") == "number of a registry"
     assert unusable("TONI", "toni") == "has another meaning"
     assert unusable("VF", "vf") == "too short"
@@ -343,17 +343,17 @@ def test_part_numbers_are_abbreviations_and_words_are_not() -> None:
     assert abbreviates("METHYL-AP-237", "cd")
 
 
-def test_look_alikes_are_within_typing_errors_or_share_a_stem() -> None:
+def test_look_alikes_are_within_the_edit_distance_or_share_a_stem() -> None:
     names = {name: name for name in ("detomidine", "ketamine", "piperidolate", "carfentil", "cat")}
     assert look_alikes(names, ["medetomidine", "carfentanyl"]) == {"detomidine", "piperidolate", "carfentil"}
 
 
-# The loader.
+# The loader
 
 ROW = ("FENTANYL CITRATE", "of", "MUN5LYG46H", "listed", "Fentanyl", "", "false", "false", "")
 
 
-def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes) -> tuple[UniiName, ...]:
+def load_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | bytes) -> tuple[UniiName, ...]:
     content = text if isinstance(text, bytes) else gzip.compress(text.encode("utf-8"))
     (tmp_path / FILE).write_bytes(content)
     monkeypatch.setattr(files, "DATA", tmp_path)
@@ -366,7 +366,7 @@ def table(**changed: str) -> str:
 
 
 def test_a_row_is_read_with_its_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (row,) = loaded(monkeypatch, tmp_path, table(abbreviation="true"))
+    (row,) = load_table(monkeypatch, tmp_path, table(abbreviation="true"))
     assert row == UniiName("FENTANYL CITRATE", "of", "MUN5LYG46H", "listed", "Fentanyl", "", True, False)
 
 
@@ -385,15 +385,15 @@ def test_a_row_is_read_with_its_flags(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ({"group": "fentanyl"}, "group is 'fentanyl', expected a group for a class that is met and none otherwise"),
     ],
 )
-def test_a_wrong_value_is_refused_with_file_row_and_reason(
+def test_an_invalid_value_is_refused_with_file_row_and_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(ReferenceDataError) as caught:
-        loaded(monkeypatch, tmp_path, table(**changed))
+        load_table(monkeypatch, tmp_path, table(**changed))
     assert str(caught.value).startswith(f"{FILE}, row 2: {reason}")
 
 
-def test_other_files_in_its_place_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_in_another_format_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for content, reason in (
         ("name,unii\n", "row 1: header is name,unii"),
         (",".join(COLUMNS) + "\n", "has no rows"),
@@ -403,17 +403,17 @@ def test_other_files_in_its_place_are_refused(monkeypatch: pytest.MonkeyPatch, t
         (gzip.compress(b"name")[:-3], "is no gzip file of UTF-8 text"),
     ):
         with pytest.raises(ReferenceDataError, match=reason):
-            loaded(monkeypatch, tmp_path, content)
+            load_table(monkeypatch, tmp_path, content)
 
 
-def test_a_missing_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(files, "DATA", tmp_path)
     with pytest.raises(ReferenceDataError, match="is missing from the installation"):
         unii_names.__wrapped__()
 
 
 @given(st.lists(st.text(st.sampled_from('a,"\n\r|AB12')), max_size=4))
-def test_any_text_is_read_or_refused_as_reference_data(lines: list[str]) -> None:
+def test_any_text_raises_only_reference_data_errors(lines: list[str]) -> None:
     text = "\n".join((",".join(COLUMNS), *lines))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unii, "_text", lambda: text)
