@@ -1,4 +1,4 @@
-"""Names of analogues that nobody has listed, and the structures that are written from them."""
+"""Tests of reading names of unlisted analogues and composing their structures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.translations import translated_names
 
 OPIOIDS = [row for row in substances() if row.group in (Group.FENTANYL, Group.NITAZENE, Group.PRECURSOR)]
-# A synonym that counts from another compound, and a stem for a structure that is no composition.
+# A synonym that numbers another compound, and a stem whose structure cannot be composed.
 NOT_COMPOSED = {"desmethylfentanyl", "N-piperidino etonitazene"}
 
 
@@ -33,15 +33,15 @@ def canonical(smiles: str) -> str:
 
 
 @pytest.mark.parametrize("row", OPIOIDS, ids=lambda row: row.name)
-def test_the_composed_structure_of_every_listed_name_is_that_of_its_row(row: Substance) -> None:
+def test_the_composed_structure_of_a_listed_name_is_that_of_its_row(row: Substance) -> None:
     for name in (row.name, *row.synonyms):
-        found = read(name)
-        if found is not None and name not in NOT_COMPOSED:
-            assert canonical(found.smiles) == canonical(row.smiles), name
-            assert found.certain, name
+        result = read(name)
+        if result is not None and name not in NOT_COMPOSED:
+            assert canonical(result.smiles) == canonical(row.smiles), name
+            assert result.certain, name
 
 
-def test_most_listed_fentanyls_and_nitazenes_are_read_as_composed() -> None:
+def test_most_listed_fentanyls_and_nitazenes_can_be_composed() -> None:
     rows = [row for row in OPIOIDS if row.group in (Group.FENTANYL, Group.NITAZENE)]
     composed = [row.name for row in rows if read(row.name) is not None]
     assert len(composed) >= 0.85 * len(rows), sorted({row.name for row in rows} - set(composed))
@@ -54,12 +54,12 @@ def test_names_in_other_languages_give_the_same_structures() -> None:
     for name in translated_names():
         if groups.get(name.substance) not in (Group.FENTANYL, Group.NITAZENE) or len(name.name) > 40:
             continue
-        found = read(name.name)
-        if found is not None and found.smiles and found.certain:
-            agrees = canonical(found.smiles) == smiles[name.substance]
+        result = read(name.name)
+        if result is not None and result.smiles and result.certain:
+            agrees = canonical(result.smiles) == smiles[name.substance]
             right, wrong = right + agrees, wrong + (not agrees)
     assert right > 4_000
-    # Those left name Norfentanyl's kin by words that are also others' (去甲, desmethyl).
+    # The exceptions name relatives of norfentanyl with ambiguous words (去甲, desmethyl).
     assert wrong <= 0.01 * right, wrong
 
 
@@ -86,35 +86,35 @@ def test_names_in_other_languages_give_the_same_structures() -> None:
         ("protodesnitazene", "CCCOc1ccc(Cc2nc3ccccc3n2CCN(CC)CC)cc1"),
     ],
 )
-def test_an_analogue_on_no_list_gets_its_structure_from_its_name(text: str, smiles: str) -> None:
-    found = read(text)
-    assert found is not None
-    assert canonical(found.smiles) == canonical(smiles)
-    assert found.certain
+def test_the_structure_of_an_unlisted_analogue_is_composed_from_its_name(text: str, smiles: str) -> None:
+    result = read(text)
+    assert result is not None
+    assert canonical(result.smiles) == canonical(smiles)
+    assert result.certain
 
 
-def test_the_position_and_the_parts_of_the_name_are_told() -> None:
+def test_an_analogue_has_its_position_in_the_text_and_its_name_parts() -> None:
     text = "5 kg 4-methoxyvalerylfentanyl hcl, lab reagent"
-    found = analogue(text)
-    assert found is not None
-    assert text[found.start : found.end] == "4-methoxyvalerylfentanyl"
-    assert found.parts == ("4", "methoxy", "valeryl", "fentanyl")
+    result = analogue(text)
+    assert result is not None
+    assert text[result.start : result.end] == "4-methoxyvalerylfentanyl"
+    assert result.parts == ("4", "methoxy", "valeryl", "fentanyl")
 
 
-def test_a_position_that_the_name_leaves_open_is_taken_and_said_to_be_uncertain() -> None:
-    found = read("fluorofentanyl")
-    assert found is not None
-    assert canonical(found.smiles) == canonical("CCC(=O)N(c1ccc(F)cc1)C1CCN(CCc2ccccc2)CC1")
-    assert not found.certain
+def test_an_unstated_position_is_assumed_and_the_result_is_uncertain() -> None:
+    result = read("fluorofentanyl")
+    assert result is not None
+    assert canonical(result.smiles) == canonical("CCC(=O)N(c1ccc(F)cc1)C1CCN(CCc2ccccc2)CC1")
+    assert not result.certain
 
 
-def test_parts_that_give_no_structure_are_reported_without_one() -> None:
-    found = read("4-methylphenethyl acetyl fentanyl")
-    assert found is not None
-    assert (found.parts, found.certain) == (("acetyl", "fentanyl"), False)
-    found = read("脱甲基芬太尼")
-    assert found is not None
-    assert (found.smiles, found.certain) == ("", False)
+def test_parts_without_a_structure_are_reported_as_uncertain() -> None:
+    result = read("4-methylphenethyl acetyl fentanyl")
+    assert result is not None
+    assert (result.parts, result.certain) == (("acetyl", "fentanyl"), False)
+    result = read("脱甲基芬太尼")
+    assert result is not None
+    assert (result.smiles, result.certain) == ("", False)
 
 
 @pytest.mark.parametrize(
@@ -133,23 +133,23 @@ def test_parts_that_give_no_structure_are_reported_without_one() -> None:
         "",
     ],
 )
-def test_a_bare_stem_a_longer_unknown_word_and_other_goods_name_no_analogue(text: str) -> None:
+def test_bare_stems_unknown_words_and_other_goods_are_no_analogues(text: str) -> None:
     assert read(text) is None
 
 
-def test_the_normal_form_without_punctuation_is_read_too() -> None:
-    found = analogue(normalise("para-Methoxy-(valeryl) Fentanyl"))
-    assert found is not None
-    assert found.parts == ("para", "methoxy", "valeryl", "fentanyl")
+def test_a_normalised_name_without_punctuation_is_read() -> None:
+    result = analogue(normalise("para-Methoxy-(valeryl) Fentanyl"))
+    assert result is not None
+    assert result.parts == ("para", "methoxy", "valeryl", "fentanyl")
 
 
-def test_every_fragment_is_a_structure_that_rdkit_reads() -> None:
+def test_rdkit_reads_every_fragment() -> None:
     for fragment in fragments():
         smiles = f"N{fragment.smiles}" if fragment.role is Role.ACYL else f"C{fragment.smiles}"
         assert Chem.MolFromSmiles(smiles) is not None, fragment
 
 
-def test_parts_in_conflict_are_no_structure() -> None:
+def test_contradictory_parts_raise_an_error() -> None:
     for parts in (
         ("acetyl", "butyryl", "fentanyl"),
         ("para", "fluoro", "para", "chloro", "fentanyl"),
@@ -184,21 +184,21 @@ _WORDS = st.sampled_from([*_PREFIXES, *_GROUPS, "carbomethoxy"])
 
 
 @given(st.lists(_WORDS, max_size=7), st.sampled_from(["fentanyl", "carfentanil", "sufentanil", "nitazene", "芬太尼"]))
-def test_whatever_is_composed_is_a_molecule_and_lies_in_the_text(words: list[str], stem: str) -> None:
+def test_a_composed_structure_is_a_molecule_and_lies_within_the_text(words: list[str], stem: str) -> None:
     text = spell(fold("".join(words) + stem))
-    found = analogue(text)
-    if found is not None:
-        assert 0 <= found.start < found.end <= len(text)
-        assert found.parts[-1] in STEMS
-        assert found.smiles or not found.certain
-        if found.smiles:
-            assert Chem.MolFromSmiles(found.smiles) is not None
+    result = analogue(text)
+    if result is not None:
+        assert 0 <= result.start < result.end <= len(text)
+        assert result.parts[-1] in STEMS
+        assert result.smiles or not result.certain
+        if result.smiles:
+            assert Chem.MolFromSmiles(result.smiles) is not None
 
 
 @given(st.text(max_size=200))
-def test_what_is_read_of_any_text_lies_within_it(text: str) -> None:
-    found = read(text)
-    assert found is None or 0 <= found.start < found.end <= len(spell(fold(text)))
+def test_an_analogue_in_any_text_lies_within_it(text: str) -> None:
+    result = read(text)
+    assert result is None or 0 <= result.start < result.end <= len(spell(fold(text)))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_is_read_of_any_text_lies_within_it(text: str) -> None:
         ("芬太尼", ""),
     ],
 )
-def test_no_more_steps_are_taken_back_from_a_stem_the_more_stands_before_it(
+def test_the_number_of_steps_grows_linearly_with_text_length(
     monkeypatch: pytest.MonkeyPatch, repeated: str, end: str
 ) -> None:
     steps = analogues._steps

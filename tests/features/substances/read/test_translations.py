@@ -1,4 +1,4 @@
-"""Names of the listed substances in other languages, put together from parts, and names that are given."""
+"""Tests of names in other languages: those composed from parts and those listed in full."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LANGUAGES = {"zh", "es", "pt", "fr", "de", "ru", "ja", "ko", "ar"}
 
 
 def owner(name: str) -> str | None:
-    """The substance that a name stands for, among the names in other languages and the English ones."""
+    """Return the substance with the given name in English or another language."""
     key = compact(name)
     return OWNER.get(key) or ENGLISH.get(key)
 
@@ -73,7 +73,7 @@ def owner(name: str) -> str | None:
         ("异托尼他秦", "Isotonitazene"),
         ("依托尼秦", "Etonitazene"),
         ("美托尼秦", "Metonitazene"),
-        ("溴啡", None),  # two characters are too few to be looked for
+        ("溴啡", None),  # two characters are below the minimum length
         ("丙酐", None),
         ("美托咪定", "Medetomidine"),
         ("fentanilo", "Fentanyl"),
@@ -123,7 +123,7 @@ def owner(name: str) -> str | None:
         ("الفنتانيل", "Fentanyl"),
     ],
 )
-def test_a_name_in_another_language_stands_for_its_substance(name: str, substance: str | None) -> None:
+def test_a_name_in_another_language_identifies_its_substance(name: str, substance: str | None) -> None:
     assert owner(name) == substance
 
 
@@ -216,16 +216,18 @@ def test_a_name_in_another_language_stands_for_its_substance(name: str, substanc
         ("アセチルフェンタニール", "Acetylfentanyl"),
     ],
 )
-def test_a_name_with_the_locant_inside_reordered_or_spelled_by_ear_is_recognised(name: str, substance: str) -> None:
+def test_names_with_moved_locants_other_word_order_or_phonetic_spelling_are_recognised(
+    name: str, substance: str
+) -> None:
     match = SubstanceIndex.load().resolve(name, chemical=True)
     assert match is not None
     assert match.hit
     assert match.substance == substance
 
 
-def test_every_watched_substance_whose_name_is_made_of_parts_can_be_named_in_every_language() -> None:
+def test_every_watched_substance_with_a_composed_name_has_a_name_in_every_language() -> None:
     unnamed = [row.name for row in LISTED if row.group in WATCHED and decompose(row.name) is None]
-    # Names of class members after their makers, or systematic ones of other families, have no parts here.
+    # There are no parts for class members named after their makers and for systematic names of other families.
     assert len(unnamed) <= 0.05 * len(LISTED), unnamed
     for row in LISTED:
         composition = decompose(row.name)
@@ -234,25 +236,25 @@ def test_every_watched_substance_whose_name_is_made_of_parts_can_be_named_in_eve
         for language in module._LANGUAGES:
             names = list(module._spelled(composition, language))
             assert names, (row.name, language)
-            # The usual name is found, unless it is too short to be looked for.
+            # The usual name is found unless it is below the minimum length.
             assert owner(names[0]) == row.name or not module._long_enough(module._key(names[0]), language), names[0]
 
 
-# What must hold of all of them
+# Properties of all names
 
 
-def test_hardly_two_names_are_matched_alike_and_none_stands_for_two_substances() -> None:
+def test_nearly_all_names_have_distinct_keys_and_none_has_two_substances() -> None:
     names = translated_names()
     assert len(set(names)) == len(names)
     keys = Counter(compact(name.name) for name in names)
-    # The names are compared without the whole of folding, which costs more than a repetition does.
+    # Deduplication skips full folding because folding costs more than keeping the duplicates.
     assert len(names) - len(keys) <= 0.01 * len(names)
     for name in names:
         assert OWNER[compact(name.name)] == name.substance, name
         assert ENGLISH.get(compact(name.name), name.substance) == name.substance, name
 
 
-def test_none_is_short_or_a_common_chemical_or_a_vague_description() -> None:
+def test_no_name_is_short_a_common_chemical_or_a_vague_description() -> None:
     benign = {compact(name) for row in benign_chemicals() for name in (row.name, *row.synonyms)}
     vague = {compact(term) for term in stop_words()}
     for name in translated_names():
@@ -273,30 +275,30 @@ def test_none_is_short_or_a_common_chemical_or_a_vague_description() -> None:
         "2-piperidona",
         "пропионовая кислота",
         "乙酐",
-        "2-溴乙苯",  # an ethyl group and bromine on the ring
+        "2-溴乙苯",  # an ethyl group, and bromine on the ring
         "2-氯乙苯",
         "1-甲基哌啶-4-酮",
         "哌啶-4-胺",
-        "N-苯乙基-N-苯基哌啶-4-胺",  # the phenethyl group on the nitrogen outside the ring
+        "N-苯乙基-N-苯基哌啶-4-胺",  # the phenethyl group is on the nitrogen outside the ring
         "N-fenetil-N-fenilpiperidin-4-amina",
     ],
 )
-def test_a_harmless_or_too_short_name_is_not_among_them(name: str) -> None:
+def test_harmless_and_short_names_are_not_included(name: str) -> None:
     assert owner(name) is None
 
 
 @pytest.mark.parametrize("text", ["1-溴乙基苯", "4-溴乙基苯", "对氯乙基苯", "哌啶-2-酮", "1-甲基哌啶-4-酮"])
-def test_another_chemical_that_holds_such_a_name_is_not_taken_for_it(text: str) -> None:
+def test_a_chemical_whose_name_contains_a_watched_name_is_no_hit(text: str) -> None:
     match = SubstanceIndex.load().resolve(text, chemical=True)
     assert match is None or not match.hit
 
 
-def test_arabic_alfentanil_without_its_vowel_stays_the_article_and_fentanyl() -> None:
+def test_arabic_alfentanil_without_its_vowel_is_read_as_fentanyl_with_the_article() -> None:
     assert owner("ألفنتانيل") == "Fentanyl"
     assert owner("ألفينتانيل") == "Alfentanil"
 
 
-def test_they_are_the_same_every_time_and_not_too_many() -> None:
+def test_names_are_reproducible_and_their_number_is_bounded() -> None:
     first = translated_names()
     translated_names.cache_clear()
     assert translated_names() == first
@@ -304,22 +306,22 @@ def test_they_are_the_same_every_time_and_not_too_many() -> None:
     assert {name.language for name in first} == LANGUAGES | {"zh-Hant", "zh-Latn"}
 
 
-def test_little_more_is_made_of_them_than_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = len(translated_names())
-    done: Counter[str] = Counter()
+def test_few_candidates_are_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    number_of_names = len(translated_names())
+    calls: Counter[str] = Counter()
     key = module._key
 
     def counted_product(*sizes: range) -> Iterator[tuple[int, ...]]:
         for choice in product(*sizes):
-            done["choices"] += 1
+            calls["choices"] += 1
             yield choice
 
     def counted_key(name: str) -> str:
-        done["compared"] += 1
+        calls["compared"] += 1
         return key(name)
 
     def counted_fold(text: str) -> str:
-        done["folded"] += 1
+        calls["folded"] += 1
         return fold(text)
 
     monkeypatch.setattr(module, "product", counted_product)
@@ -328,29 +330,29 @@ def test_little_more_is_made_of_them_than_is_kept(monkeypatch: pytest.MonkeyPatc
     module._choices.cache_clear()
     translated_names.cache_clear()
     translated_names()
-    assert 0 < done["choices"] < kept
-    assert kept < done["compared"] < 2 * kept
-    # Folding is far dearer than `_key`.
-    assert done["folded"] < kept / 10
+    assert 0 < calls["choices"] < number_of_names
+    assert number_of_names < calls["compared"] < 2 * number_of_names
+    # Folding costs far more than `_key`.
+    assert calls["folded"] < number_of_names / 10
 
 
-def test_what_says_nothing_of_two_substances_is_left_out() -> None:
-    # Without tone marks the two prefixes are the same: the name is of neither.
+def test_a_name_shared_by_two_substances_is_excluded() -> None:
+    # Without tone marks the two prefixes are equal, so the name identifies neither substance.
     assert pinyin("依托尼秦")[0] != pinyin("异托尼秦")[0]
     assert owner("yi tuo ni qin") is None
     assert owner("依托尼秦") != owner("异托尼秦")
 
 
-# Taking names apart
+# Decomposing names
 
 
-def test_a_name_is_cut_into_the_fewest_parts() -> None:
+def test_a_name_is_split_into_the_fewest_parts() -> None:
     assert segment("fluoroisobutyrylfentanyl") == ("fluoro", "isobutyryl", "fentanyl")
     assert segment("isobutyrylfentanyl") == ("isobutyryl", "fentanyl")
     assert segment("ibuprofen") is None
 
 
-def test_a_frame_is_taken_off_the_name_and_may_stand_around_it() -> None:
+def test_a_frame_may_precede_follow_or_surround_a_name() -> None:
     composition = decompose("Propionyl chloride")
     assert composition is not None
     assert (composition.frames, composition.pieces) == (("chloride",), (("propionyl", True),))
@@ -362,7 +364,7 @@ def test_a_frame_is_taken_off_the_name_and_may_stand_around_it() -> None:
 
 
 @given(st.text(max_size=60))
-def test_taking_apart_any_text_gives_pieces_of_it_or_nothing(text: str) -> None:
+def test_decomposing_any_text_gives_parts_and_single_characters_or_nothing(text: str) -> None:
     composition = decompose(text)
     if composition is not None and not composition.frames:
         plain = [piece for piece, is_part in composition.pieces if not is_part]
@@ -370,15 +372,15 @@ def test_taking_apart_any_text_gives_pieces_of_it_or_nothing(text: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("对氟异丁酰芬太尼4-α"), max_size=30))
-def test_chinese_is_rewritten_character_by_character(name: str) -> None:
+def test_chinese_is_converted_character_by_character(name: str) -> None:
     assert all(len(written) == len(name) for written in traditional(name))
     assert all(not "\u4e00" <= char <= "\u9fff" for written in pinyin(name) for char in written)
 
 
-# Every row says where it is from, and a broken one is refused
+# Sources of the data, and invalid data
 
 
-def test_every_row_names_its_source_and_says_whether_it_is_verified() -> None:
+def test_every_row_has_a_source_and_a_verification_status() -> None:
     parts = [row for languages in loaders.name_parts().values() for row in languages.values()]
     facts = [(row.source, row.verified) for row in parts]
     facts += [(row.source, row.verified) for row in loaders.names_elsewhere()]
@@ -387,13 +389,13 @@ def test_every_row_names_its_source_and_says_whether_it_is_verified() -> None:
     for source, verified in facts:
         assert source.strip()
         assert isinstance(verified, Verified)
-    # What was read somewhere and what is our own knowledge of a language are kept apart.
+    # Published names and names from our own knowledge of a language are distinguished.
     assert {row.verified for row in parts} == {Verified.SECONDARY, Verified.ASSUMED}
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A private copy of the data folder that the loaders of names read afresh."""
+    """A copy of the data folder that the loaders of names read without their caches."""
     folder = tmp_path / "data"
     shutil.copytree(files.DATA, folder)
     monkeypatch.setattr(files, "DATA", folder)
@@ -448,7 +450,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("name_fragments.csv", "acetyl,acyl,", "acetyl,acid,", "role is 'acid', expected one of acyl, substituent"),
     ],
 )
-def test_a_broken_table_is_refused_with_file_and_reason(data: Path, file: str, old: str, new: str, reason: str) -> None:
+def test_an_invalid_table_is_refused_with_file_and_reason(
+    data: Path, file: str, old: str, new: str, reason: str
+) -> None:
     path = data / file
     text = path.read_text(encoding="utf-8")
     assert f"\n{old}" in text
@@ -465,7 +469,7 @@ def test_a_broken_table_is_refused_with_file_and_reason(data: Path, file: str, o
     assert str(raised.value).startswith(("name_", "translated_"))
 
 
-def test_a_new_substance_has_its_names_in_all_languages_by_its_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_row_gives_its_substance_names_in_all_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     new = replace(substances()[0], name="meta-Bromo pivaloylfentanyl", synonyms=(), systematic_name="")
     rows = (*substances(), new)
     monkeypatch.setattr(module, "substances", lambda: rows)
