@@ -1,6 +1,6 @@
-"""The README is run: every command in it, and its answers are the real ones.
+"""Run every command of the README and compare the answers that it shows.
 
-`make readme` (UPDATE_README=1) writes the answers of the present champion into the README instead of comparing them.
+`make readme` (UPDATE_README=1) writes the answers of the current champion into the README instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 UPDATE = os.environ.get("UPDATE_README") == "1"
 BIN = Path(sys.executable).parent
 
-#: Beginnings of the README's commands, each run by a test below.
+#: Prefixes of the README's commands. A test below runs each of them.
 RUN_HERE = (
     "make demo",
     "make test",
@@ -40,7 +40,7 @@ RUN_HERE = (
     ".venv/bin/tidewaiter promote ",
     ".venv/bin/tidewaiter rollback",
 )
-#: What the README shows of an answer, and how many of its reasons.
+#: Fields of the answer that the README shows, and the number of its reasons.
 SHOWN = (
     "shipment_id",
     "risk",
@@ -63,17 +63,17 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """The commands of the README; one over several lines is one command."""
-    found: list[str] = []
+    """Return the commands of the README. A command may have several lines."""
+    complete_commands: list[str] = []
     for block in blocks("sh"):
         pending = ""
         for line in block.splitlines():
             pending = f"{pending}\n{line}" if pending else line
             if pending.count("'") % 2 == 0:
-                found.append(pending)
+                complete_commands.append(pending)
                 pending = ""
         assert not pending
-    return found
+    return complete_commands
 
 
 def command(beginning: str) -> str:
@@ -82,8 +82,8 @@ def command(beginning: str) -> str:
     return matching[0]
 
 
-def here(text: str) -> str:
-    """The command with this environment's programs in place of the checkout's."""
+def with_installed_programs(text: str) -> str:
+    """Return the command with the programs of this environment instead of those of the checkout."""
     return text.replace(".venv/bin/", f"{BIN}/")
 
 
@@ -94,9 +94,9 @@ def update(old: str, new: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like the checkout; what the commands write stays in it."""
-    folder = tmp_path_factory.mktemp("desk")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of links to the checkout that receives the files written by the commands."""
+    folder = tmp_path_factory.mktemp("checkout")
     for path in ROOT.iterdir():
         if not path.name.startswith((".", "out", "var", "ml")):
             (folder / path.name).symlink_to(path)
@@ -105,27 +105,33 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """As on a fresh machine: no settings of ours, and a terminal of ordinary width."""
+    """Return the environment variables of a fresh machine with a terminal of 120 columns."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("TIDEWAITER_", "MLFLOW_", "PYTEST_"))
     }
     return kept | {"COLUMNS": "120", "MLFLOW_DISABLE_TELEMETRY": "true", "MPLBACKEND": "agg"}
 
 
-def run(text: str, desk: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(text: str, checkout: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        ["sh", "-c", here(text)], cwd=desk, env=environment, capture_output=True, text=True, check=False, timeout=600
+        ["sh", "-c", with_installed_programs(text)],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return done
 
 
 @contextlib.contextmanager
-def running(text: str, until: str, desk: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A server started by a command; yields its output up to the line that holds ``until``."""
+def running(text: str, until: str, checkout: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Start a server by a command. Yields its output up to the line that contains ``until``."""
     with subprocess.Popen(
-        ["sh", "-c", f"exec {here(text)}"],
-        cwd=desk, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        ["sh", "-c", f"exec {with_installed_programs(text)}"],
+        cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
@@ -144,7 +150,7 @@ def _read_until(output: IO[str], until: str) -> str:
         read += line
         if until in line:
             return read
-    raise AssertionError(f"The server ended before it said {until!r}:\n{read}")
+    raise AssertionError(f"The server ended before printing {until!r}:\n{read}")
 
 
 def free_port() -> int:
@@ -153,60 +159,64 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_every_command_of_the_readme_is_run_below() -> None:
+def test_a_test_runs_every_command_of_the_readme() -> None:
     for one in commands():
         assert one.startswith(RUN_HERE), one
     for beginning in RUN_HERE:
         command(beginning)
 
 
-def test_every_link_of_the_readme_and_the_docs_leads_somewhere() -> None:
+def test_every_link_in_the_readme_and_the_docs_has_a_target() -> None:
     pages = [README, *(ROOT / "docs").rglob("*.md")]
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_make_demo_scores_the_sample_and_shows_the_riskiest(desk: Path, environment: dict[str, str]) -> None:
-    # Into this environment, which is set up already.
-    done = run(f"{command('make demo')} SERVE=0 VENV={BIN.parent} SERVE_STAMP= DEV_STAMP=", desk, environment)
+def test_make_demo_scores_the_sample_and_shows_the_riskiest_shipments(
+    checkout: Path, environment: dict[str, str]
+) -> None:
+    # Use this environment, which is already installed.
+    done = run(f"{command('make demo')} SERVE=0 VENV={BIN.parent} SERVE_STAMP= DEV_STAMP=", checkout, environment)
     assert "Riskiest shipments" in done.stdout
     assert "out/scores.csv" in done.stdout
-    header = (desk / "out" / "scores.csv").read_text(encoding="utf-8").split("\n", 1)[0]
+    header = (checkout / "out" / "scores.csv").read_text(encoding="utf-8").split("\n", 1)[0]
     assert ",risk,percentile," in header
 
 
-def test_make_test_is_the_whole_gate_and_what_ci_runs(desk: Path, environment: dict[str, str]) -> None:
-    plan = run(f"{command('make test')} --dry-run VENV={BIN.parent}", desk, environment).stdout
+def test_make_test_runs_every_check_and_ci_runs_make_test(checkout: Path, environment: dict[str, str]) -> None:
+    plan = run(f"{command('make test')} --dry-run VENV={BIN.parent}", checkout, environment).stdout
     for step in ("ruff check", "ruff format --check", "mypy", "lint-imports", "-m pytest"):
         assert step in plan
     assert re.search(r"^exec make test\b", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
-def test_make_dev_installs_the_requirements_of_the_tests(desk: Path, environment: dict[str, str]) -> None:
-    plan = run(f"{command('make dev')} --dry-run DEV_STAMP=unmade", desk, environment).stdout
+def test_make_dev_installs_the_development_requirements(checkout: Path, environment: dict[str, str]) -> None:
+    plan = run(f"{command('make dev')} --dry-run DEV_STAMP=unmade", checkout, environment).stdout
     assert "--require-hashes --only-binary :all: -r requirements/build.txt -r requirements/dev.txt" in plan
     assert "--no-build-isolation --no-deps --editable ." in plan
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_the_served_answer_is_the_one_shown(desk: Path, environment: dict[str, str]) -> None:
-    # Port 0: the system's choice, which the server then names.
-    with running(f"{command('.venv/bin/tidewaiter serve')} --port 0", "Uvicorn running", desk, environment) as told:
-        port = re.findall(r"http://127\.0\.0\.1:(\d+)", told)[-1]
-        asked = command("curl ").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-        answer = json.loads(run(asked, desk, environment).stdout)
+def test_the_readme_shows_the_answer_of_the_service(checkout: Path, environment: dict[str, str]) -> None:
+    # With port 0 the system chooses a free port, which the server prints.
+    with running(
+        f"{command('.venv/bin/tidewaiter serve')} --port 0", "Uvicorn running", checkout, environment
+    ) as output:
+        port = re.findall(r"http://127\.0\.0\.1:(\d+)", output)[-1]
+        request = command("curl ").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        answer = json.loads(run(request, checkout, environment).stdout)
     assert answer["late"] is False
     answer = {name: answer[name] for name in SHOWN} | {"reasons": answer["reasons"][:REASONS_SHOWN]}
     [shown] = blocks("json")
     if UPDATE:
-        update(f"```json\n{shown}```", f"```json\n{laid_out(answer)}\n```")
+        update(f"```json\n{shown}```", f"```json\n{format_json(answer)}\n```")
         return
     assert json.loads(shown) == approximately(answer)
 
 
-def test_the_answer_about_a_chemical_is_the_one_shown(desk: Path, environment: dict[str, str]) -> None:
-    done = run(command(".venv/bin/tidewaiter substance "), desk, environment | {"COLUMNS": "80"})
+def test_the_readme_shows_the_answer_about_a_chemical(checkout: Path, environment: dict[str, str]) -> None:
+    done = run(command(".venv/bin/tidewaiter substance "), checkout, environment | {"COLUMNS": "80"})
     answer = "\n".join(line.rstrip() for line in done.stdout.splitlines())
     [shown] = blocks("plain")
     if UPDATE:
@@ -215,51 +225,54 @@ def test_the_answer_about_a_chemical_is_the_one_shown(desk: Path, environment: d
     assert shown == f"{answer}\n"
 
 
-def test_the_scored_file_is_the_one_described(desk: Path, environment: dict[str, str]) -> None:
-    (desk / "out").mkdir(exist_ok=True)
-    told = run(command(".venv/bin/tidewaiter validate "), desk, environment)
-    assert "goods_description" in told.stdout + told.stderr
-    done = run(command(".venv/bin/tidewaiter score "), desk, environment)
+def test_the_readme_shows_the_report_on_the_scored_file(checkout: Path, environment: dict[str, str]) -> None:
+    (checkout / "out").mkdir(exist_ok=True)
+    validated = run(command(".venv/bin/tidewaiter validate "), checkout, environment)
+    assert "goods_description" in validated.stdout + validated.stderr
+    done = run(command(".venv/bin/tidewaiter score "), checkout, environment)
     [shown] = blocks("text")
     if UPDATE:
         update(f"```text\n{shown}```", f"```text\n{done.stderr}```")
         return
-    assert steady(shown) == steady(done.stderr)
+    assert without_speed(shown) == without_speed(done.stderr)
 
 
-# For the free port that MLflow is told to take.
+# `free_port` opens a socket.
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_small_training_ends_in_mlflow_and_in_service(desk: Path, environment: dict[str, str]) -> None:
-    # One thread: beside other tests, two that wait for each other take five times as long. And fewer rows, for the way is the same.
+def test_a_small_training_run_is_registered_promoted_and_rolled_back(
+    checkout: Path, environment: dict[str, str]
+) -> None:
+    # One thread, because two that wait for each other beside other tests take five times as long. Fewer rows, because
+    # they run the same code.
     train = re.sub(r"--rows \d+", "--rows 60000", command(".venv/bin/tidewaiter train "))
-    done = run(f"{train} --threads 1", desk, environment)
+    done = run(f"{train} --threads 1", checkout, environment)
     assert "Registered as version 1" in done.stdout
-    assert (desk / "out" / "bundle" / "bundle.json").exists()
-    figures = json.loads((desk / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert (checkout / "out" / "bundle" / "bundle.json").exists()
+    figures = json.loads((checkout / "out" / "metrics.json").read_text(encoding="utf-8"))
     assert figures["labels"]
 
-    promoted = run(command(".venv/bin/tidewaiter promote "), desk, environment).stdout
+    promoted = run(command(".venv/bin/tidewaiter promote "), checkout, environment).stdout
     assert promoted.startswith("In service: version 1,")
-    assert (desk / "var" / "models" / "current").exists()
-    assert run(command(".venv/bin/tidewaiter rollback"), desk, environment).stdout.startswith("In service again:")
+    assert (checkout / "var" / "models" / "current").exists()
+    assert run(command(".venv/bin/tidewaiter rollback"), checkout, environment).stdout.startswith("In service again:")
 
     port = free_port()
     show = f"{command('.venv/bin/mlflow ui ')} --port {port} --workers 1"
-    with running(show, "Application startup complete", desk, environment):
-        found = asked_of_mlflow(port, "registered-models/get?name=tidewaiter")
-    assert {"alias": "challenger", "version": "1"} in found["registered_model"]["aliases"]
+    with running(show, "Application startup complete_commands", checkout, environment):
+        answer = query_mlflow(port, "registered-models/get?name=tidewaiter")
+    assert {"alias": "challenger", "version": "1"} in answer["registered_model"]["aliases"]
 
 
-def asked_of_mlflow(port: int, what: str) -> Any:
-    # Another process asks: in this one, sockets are closed.
+def query_mlflow(port: int, path: str) -> Any:
+    # Send the request from another process, because sockets are disabled in this one.
     code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=60).read().decode())"
-    address = f"http://127.0.0.1:{port}/api/2.0/mlflow/{what}"
+    address = f"http://127.0.0.1:{port}/api/2.0/mlflow/{path}"
     done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, check=True, timeout=90)
     return json.loads(done.stdout)
 
 
 def approximately(value: Any) -> Any:
-    """Equal but for the last digits of floats, which another processor's rounding may change."""
+    """Return the value for a comparison that tolerates rounding differences between processors."""
     if isinstance(value, dict):
         return {name: approximately(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -267,20 +280,20 @@ def approximately(value: Any) -> Any:
     return pytest.approx(value, rel=1e-6) if isinstance(value, float) else value
 
 
-def laid_out(value: Any, indent: int = 0, width: int = 130) -> str:
-    """JSON as a person would lay it out: what fits on a line is on a line."""
+def format_json(value: Any, indent: int = 0, width: int = 130) -> str:
+    """Return the value as JSON, with each part that fits on a line on one line."""
     flat = json.dumps(value, ensure_ascii=False)
     if len(flat) + indent <= width or not isinstance(value, dict | list) or not value:
         return flat
     inner = " " * (indent + 2)
     if isinstance(value, dict):
-        parts = [f"{json.dumps(name)}: {laid_out(part, indent + 2, width)}" for name, part in value.items()]
+        parts = [f"{json.dumps(name)}: {format_json(part, indent + 2, width)}" for name, part in value.items()]
     else:
-        parts = [laid_out(part, indent + 2, width) for part in value]
+        parts = [format_json(part, indent + 2, width) for part in value]
     opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
     return f"{opening}\n{inner}" + f",\n{inner}".join(parts) + f"\n{' ' * indent}{closing}"
 
 
-def steady(text: str) -> str:
-    """Without the speed, which is another one every time."""
+def without_speed(text: str) -> str:
+    """Return the text without the speed, which varies between runs."""
     return re.sub(r"[\d,]+ rows/s", "N rows/s", text)
