@@ -12,11 +12,22 @@ from typing import Any, Final
 from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
 
+ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
 PARTY_WORDS: Final = "party_words.toml"
 DESCRIPTION_PATTERNS: Final = "description_patterns.toml"
 
 WordLists = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+@cache
+def address_words() -> WordLists:
+    """Return section -> key -> words of street lines: short forms of street types, and words before units.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(ADDRESS_WORDS)
 
 
 @cache
@@ -26,13 +37,7 @@ def chemical_words() -> WordLists:
     Raises:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.
     """
-    sections: dict[str, dict[str, tuple[str, ...]]] = {}
-    for section, key, words in _entries(CHEMICAL_WORDS):
-        if not isinstance(words, str) or not words.split():
-            reason = f"[{section}] {key} must be a text of words separated by blanks"
-            raise ReferenceDataError(CHEMICAL_WORDS, None, reason)
-        sections.setdefault(section, {})[key] = tuple(words.split())
-    return MappingProxyType(sections)
+    return _words(CHEMICAL_WORDS)
 
 
 @cache
@@ -64,6 +69,16 @@ def description_patterns() -> Mapping[str, Mapping[str, re.Pattern[str]]]:
         except (TypeError, re.error) as error:
             reason = f"[{section}] {key} must be a regular expression: {error}"
             raise ReferenceDataError(DESCRIPTION_PATTERNS, None, reason) from None
+    return MappingProxyType(sections)
+
+
+def _words(file: str) -> WordLists:
+    """Return section -> key -> words of a file whose entries are texts of words."""
+    sections: dict[str, dict[str, tuple[str, ...]]] = {}
+    for section, key, words in _entries(file):
+        if not isinstance(words, str) or not words.split():
+            raise ReferenceDataError(file, None, f"[{section}] {key} must be a text of words separated by blanks")
+        sections.setdefault(section, {})[key] = tuple(words.split())
     return MappingProxyType(sections)
 
 

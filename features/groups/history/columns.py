@@ -8,9 +8,9 @@ from features.groups.base import Column, declare
 
 
 class HistoryColumn(Column):
-    """Columns of the group, in order."""
+    """Columns of the group, in order. `features.groups.history.reads` lists how each is read."""
 
-    CONSIGNOR_SHIPMENTS = "HISTORY_VOLUME", "Shipments of the consignor seen before (log of one more)"
+    CONSIGNOR_SHIPMENTS = "HISTORY_VOLUME", "Shipments of the consignor so far (log of one more)"
     CONSIGNOR_RECENT_1 = "HISTORY_VOLUME", "Shipments of the consignor within a day"
     CONSIGNOR_RECENT_7 = "HISTORY_VOLUME", "Shipments of the consignor within 7 days"
     CONSIGNOR_RECENT_30 = "HISTORY_VOLUME", "Shipments of the consignor within 30 days"
@@ -33,15 +33,15 @@ class HistoryColumn(Column):
     )
     CONSIGNOR_VALUE_RATIO = "VALUE_HISTORY", "Log of the shipment's value over the consignor's mean value so far"
     CONSIGNOR_MASS_RATIO = "VALUE_HISTORY", "Log of the shipment's mass over the consignor's mean mass so far"
-    CONSIGNOR_VALUE_REPEATS = "VALUE_HISTORY", "Share of the consignor's shipments that repeated the value before"
-    CONSIGNOR_VALUE_SAME = "VALUE_HISTORY", "Whether the value is that of the consignor's shipment before"
-    CONSIGNOR_FINDS = "EARLIER_FINDS", "Finds known by then in shipments of the consignor", 1
-    CONSIGNOR_CLEAN = "EARLIER_FINDS", "Clean inspections known by then of the consignor"
+    CONSIGNOR_VALUE_REPEATS = "VALUE_HISTORY", "Share of the consignor's shipments with the value of the previous one"
+    CONSIGNOR_VALUE_SAME = "VALUE_HISTORY", "Whether the value equals that of the consignor's previous shipment"
+    CONSIGNOR_FINDS = "EARLIER_FINDS", "Finds in shipments of the consignor, as known at the time", 1
+    CONSIGNOR_CLEAN = "EARLIER_FINDS", "Clean inspections of the consignor, as known at the time"
     CONSIGNOR_LINKED_SHIPMENTS = (
         "LINKED_FINDS",
         "Earlier shipments of the consignor to a consignee or address with known finds",
     )
-    CONSIGNEE_SHIPMENTS = "HISTORY_VOLUME", "Shipments to the consignee seen before (log of one more)"
+    CONSIGNEE_SHIPMENTS = "HISTORY_VOLUME", "Shipments to the consignee so far (log of one more)"
     CONSIGNEE_RECENT_30 = "HISTORY_VOLUME", "Shipments to the consignee within 30 days"
     CONSIGNEE_RECENT_365 = "HISTORY_VOLUME", "Shipments to the consignee within 365 days"
     CONSIGNEE_VALUE_30 = "VALUE_HISTORY", "US dollars sent to the consignee within 30 days (log of one more)"
@@ -51,10 +51,10 @@ class HistoryColumn(Column):
         "ADDRESS_SHARED",
         "Consignors that have sent to the consignee for the first time within 30 days",
     )
-    CONSIGNEE_FINDS = "EARLIER_FINDS", "Finds known by then in shipments to the consignee", 1
-    CONSIGNEE_CLEAN = "EARLIER_FINDS", "Clean inspections known by then of shipments to the consignee"
+    CONSIGNEE_FINDS = "EARLIER_FINDS", "Finds in shipments to the consignee, as known at the time", 1
+    CONSIGNEE_CLEAN = "EARLIER_FINDS", "Clean inspections of shipments to the consignee, as known at the time"
     CONSIGNEE_LINKED_SHIPMENTS = "LINKED_FINDS", "Earlier shipments to the consignee from a consignor with known finds"
-    ADDRESS_SHIPMENTS = "ADDRESS_SHARED", "Shipments to the address seen before (log of one more)"
+    ADDRESS_SHIPMENTS = "ADDRESS_SHARED", "Shipments to the address so far (log of one more)"
     ADDRESS_RECENT_1 = "ADDRESS_SHARED", "Shipments to the address within a day"
     ADDRESS_RECENT_7 = "ADDRESS_SHARED", "Shipments to the address within 7 days"
     ADDRESS_RECENT_30 = "ADDRESS_SHARED", "Shipments to the address within 30 days"
@@ -67,19 +67,19 @@ class HistoryColumn(Column):
         "EQUIPMENT_DECLARED",
         "Goods items of press, filling and packing machinery to the address within 30 days",
     )
-    ADDRESS_FINDS = "EARLIER_FINDS", "Finds known by then at the address", 1
-    ADDRESS_CLEAN = "EARLIER_FINDS", "Clean inspections known by then at the address"
+    ADDRESS_FINDS = "EARLIER_FINDS", "Finds at the address, as known at the time", 1
+    ADDRESS_CLEAN = "EARLIER_FINDS", "Clean inspections at the address, as known at the time"
     ADDRESS_LINKED_SHIPMENTS = "LINKED_FINDS", "Earlier shipments to the address from a consignor with known finds"
-    BUILDING_SHIPMENTS = "ADDRESS_SHARED", "Shipments to the building, whatever the unit, seen before (log of one more)"
-    OCCUPANT_SHIPMENTS = "ADDRESS_SHARED", "Shipments to this name at the address seen before (log of one more)"
-    PAIR_SHIPMENTS = "HISTORY_VOLUME", "Shipments from this consignor to this consignee seen before (log of one more)"
+    BUILDING_SHIPMENTS = "ADDRESS_SHARED", "Shipments to the building, in any unit, so far (log of one more)"
+    OCCUPANT_SHIPMENTS = "ADDRESS_SHARED", "Shipments to this name at the address so far (log of one more)"
+    PAIR_SHIPMENTS = "HISTORY_VOLUME", "Shipments from this consignor to this consignee so far (log of one more)"
     PAIR_RECENT_7 = "SPLIT_CONSIGNMENT", "Shipments between the two parties within 7 days"
     PAIR_RECENT_30 = "SPLIT_CONSIGNMENT", "Shipments between the two parties within 30 days"
     PAIR_VALUE_30 = "SPLIT_CONSIGNMENT", "US dollars sent between the two parties within 30 days (log of one more)"
-    PAIR_FINDS = "EARLIER_FINDS", "Finds known by then in shipments between the two parties", 1
+    PAIR_FINDS = "EARLIER_FINDS", "Finds in shipments between the two parties, as known at the time", 1
     PAIR_SPLIT = (
         "SPLIT_CONSIGNMENT",
-        "Other shipments of the day between the parties, each below the duty threshold, that pass it with this one",
+        "Other shipments of the day between the parties, each below the duty threshold, that reach it together with this one",
     )
     PAIR_SPLIT_VALUE = (
         "SPLIT_CONSIGNMENT",
@@ -87,7 +87,7 @@ class HistoryColumn(Column):
     )
     DELIVERY_SPLIT = (
         "SPLIT_CONSIGNMENT",
-        "Other shipments of the day to the consignee or address, each below the duty threshold, that pass it with this one",
+        "Other shipments of the day to the consignee or address, each below the duty threshold, that reach it with this one",
     )
     DELIVERY_SPLIT_VALUE = (
         "SPLIT_CONSIGNMENT",
@@ -95,24 +95,22 @@ class HistoryColumn(Column):
     )
     TRADE_LANE_GROWTH = (
         "ROUTE_RARE",
-        "Log of the trade lane's shipments within 30 days over what is usual for it in a year",
+        "Log of the trade lane's shipments within 30 days over the usual number in 30 days of its year",
     )
     TRADE_LANE_FIND_RATIO = (
         "TRADE_LANE_FINDS",
-        "Log of the trade lane's finds per inspection known by then over those of all trade lanes",
+        "Log of the trade lane's finds per inspection over those of all trade lanes, as known at the time",
     )
     CONSIGNOR_TRADE_LANE_SHIPMENTS = (
         "ROUTE_RARE",
-        "Shipments of the consignor on this trade lane seen before (log of one more)",
+        "Shipments of the consignor on this trade lane so far (log of one more)",
     )
     CONSIGNOR_CONTACT_NAMES = "CONTACT_SHARED", "Times another name came with the consignor's telephone or e-mail"
     CONSIGNEE_CONTACT_NAMES = "CONTACT_SHARED", "Times another name came with the consignee's telephone or e-mail"
-    CONSIGNOR_CONTACT_FINDS = "LINKED_FINDS", "Finds known by then at the consignor's telephone or e-mail", 1
-    CONSIGNEE_CONTACT_FINDS = "LINKED_FINDS", "Finds known by then at the consignee's telephone or e-mail", 1
-    CONTACT_CLEAN = "LINKED_FINDS", "Clean inspections known by then at telephones and e-mails of both parties"
+    CONSIGNOR_CONTACT_FINDS = "LINKED_FINDS", "Finds at the consignor's telephone or e-mail, as known at the time", 1
+    CONSIGNEE_CONTACT_FINDS = "LINKED_FINDS", "Finds at the consignee's telephone or e-mail, as known at the time", 1
+    CONTACT_CLEAN = "LINKED_FINDS", "Clean inspections at telephones and e-mails of both parties, as known at the time"
 
 
 FEATURES: Final = declare("history", HistoryColumn)
 WIDTH: Final = len(FEATURES)
-#: Their columns by name.
-AT: Final = {feature.name: position for position, feature in enumerate(FEATURES)}

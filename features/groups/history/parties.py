@@ -251,7 +251,7 @@ class PartyStore(Store):
             batch.log[row, _MASS_RATIO] = float(grams) * float(shipments) / float(past)
 
     def _write_split(self, batch: Batch, row: int) -> None:
-        """Write whether small shipments of one day pass the limit only together."""
+        """Write whether small shipments of one day reach the limit only together."""
         cents, limit = batch.keys[_CENTS_ROW, row], batch.keys[_LIMIT_ROW, row]
         count = batch.state[self.plan.column[_SMALL_TODAY]]
         together = batch.state[self.plan.column[_SMALL_CENTS_TODAY]] + cents

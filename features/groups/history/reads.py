@@ -127,7 +127,7 @@ FIRST_SEEN: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNEE: Feature.CONSIGNEE_FIRST_SEEN_DAYS,
     Entity.ADDRESS: Feature.ADDRESS_FIRST_SEEN_DAYS,
 }
-#: Small shipments of one day that pass the limit of duty only together. Consignee and address share a feature: the larger.
+#: Small shipments of one day that reach the limit of duty only together. Consignee and address share a feature: the larger.
 SPLIT: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNEE: Feature.DELIVERY_SPLIT,
     Entity.ADDRESS: Feature.DELIVERY_SPLIT,

@@ -28,7 +28,7 @@ class Amount(IntEnum):
     GRAMS = 0
     #: 1 if finds are known at a party on the other side.
     LINKED_SHIPMENTS = auto()
-    #: 1 if the value is that of the shipment before.
+    #: 1 if the value equals that of the previous shipment.
     REPEATS = auto()
     #: Goods items with HS headings of presses.
     PRESS = auto()

@@ -74,11 +74,11 @@ def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
     columns: list[KeyColumn] = []
     for position, key in enumerate(keys):
         meanings = {
-            Statistic.SEEN: f"Goods items with this {key.meaning} seen before (log of one more)",
-            Statistic.RATE: f"Log of the odds of a find for this {key.meaning}, as known by then, over those of all",
+            Statistic.SEEN: f"Goods items with this {key.meaning} seen so far (log of one more)",
+            Statistic.RATE: f"Log of the odds of a find for this {key.meaning} over those of all, as known at the time",
         }
         if key.repeats:
-            meanings[Statistic.KNOWN] = f"Results known by then for the {key.meaning} (log of one more)"
+            meanings[Statistic.KNOWN] = f"Results for the {key.meaning}, as known at the time (log of one more)"
         for statistic, meaning in meanings.items():
             feature = _feature(f"{key.name}_{statistic.name.lower()}", meaning, key.name)
             columns.append(KeyColumn(feature, position, statistic))

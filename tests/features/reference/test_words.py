@@ -10,9 +10,11 @@ import pytest
 from features.reference import files
 from features.reference.errors import ReferenceDataError
 from features.reference.words import (
+    ADDRESS_WORDS,
     CHEMICAL_WORDS,
     DESCRIPTION_PATTERNS,
     PARTY_WORDS,
+    address_words,
     chemical_words,
     description_patterns,
     party_words,
@@ -28,9 +30,16 @@ def test_words_of_a_list_are_distinct() -> None:
     assert set(words["locants"]["significant"]) <= set(words["locants"]["words"])
 
 
+def test_no_word_of_addresses_has_two_short_forms() -> None:
+    longs = [long for words in address_words()["short_forms"].values() for long in words]
+    assert len(set(longs)) == len(longs)
+    assert not set(longs) & set(address_words()["short_forms"])
+
+
 @pytest.mark.parametrize(
     ("file", "load", "content"),
     [
+        (ADDRESS_WORDS, address_words, "[units]\nwords = []\n"),
         (CHEMICAL_WORDS, chemical_words, "[blocks]\ncore = 1\n"),
         (CHEMICAL_WORDS, chemical_words, '[blocks]\ncore = " "\n'),
         (CHEMICAL_WORDS, chemical_words, "[blocks\n"),
