@@ -43,34 +43,26 @@ class TextCache:
 
 
 class GroupInput:
-    """A table with what several feature groups read from it, each computed once.
+    """A table with what several feature groups read from it.
 
     Args:
         table: the table.
         texts: the cache that its texts are looked up in.
+
+    Attributes:
+        descriptions: the texts of ``goods_description``.
+        described: the texts of `ManifestTable.description_or_chemical`.
+        hs_codes: the texts of ``hs_code``, with national digits masked.
     """
 
     def __init__(self, table: ManifestTable, texts: TextCache) -> None:
         self.table = table
         self._texts = texts
-
-    @cached_property
-    def descriptions(self) -> TextSlots:
-        """The texts of ``goods_description``."""
-        return self._texts.descriptions.look_up(self.table.text("goods_description").values)
-
-    @cached_property
-    def described(self) -> TextSlots:
-        """The texts of `ManifestTable.description_or_chemical`."""
-        column = self.table.description_or_chemical
-        if column is self.table.text("goods_description"):
-            return self.descriptions
-        return self._texts.descriptions.look_up(column.values)
-
-    @cached_property
-    def hs_codes(self) -> TextSlots:
-        """The texts of ``hs_code``, with national digits masked."""
-        return self._texts.hs_codes.look_up(national_digits_masked(self.table.text("hs_code").values))
+        description, described = table.text("goods_description"), table.description_or_chemical
+        look_up = texts.descriptions.look_up
+        self.descriptions: TextSlots = look_up(description.values)
+        self.described: TextSlots = self.descriptions if described is description else look_up(described.values)
+        self.hs_codes: TextSlots = texts.hs_codes.look_up(national_digits_masked(table.text("hs_code").values))
 
     @cached_property
     def substances(self) -> Resolution:

@@ -176,7 +176,9 @@ class ClassificationGroup(Group):
         probabilities = normalise(odds, len(codes), self._classes)
         # A text without known words says nothing. The last entry is that of a missing text.
         number = np.full(len(texts) + 1, -1, dtype=np.int32)
-        number[codes] = np.where(length > 0, np.arange(len(codes)), -1)
+        for at, (code, words_known) in enumerate(zip(codes, length.tolist(), strict=True)):
+            if words_known:
+                number[code] = at
         fill_agreement(number[pairs.codes], pairs.classes, probabilities, self._classes, rows)
 
     def state(self) -> State:

@@ -6,23 +6,24 @@ not move a shipment into the red lane.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
-from features.groups.route.columns import FEATURES, RouteColumn
-from features.groups.route.rows import country_columns, pair_keys
+from features.groups.route.columns import FEATURES
+from features.groups.route.rows import country_columns, fill_keys, fill_shares
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.phrases import numbered
 
-#: Name in the state -> the two fields whose pairs are counted, and the column of their share.
+#: Name in the state -> the two fields whose pairs are counted, in the order of `fill_shares`.
 _SHARES: Final = {
-    "lane": ("loading_location", "unloading_location", RouteColumn.TRADE_LANE_SHARE),
-    "goods": ("export_country", "hs_code", RouteColumn.EXPORT_CHAPTER_SHARE),
-    "carrier": ("channel", "carrier_id", RouteColumn.CHANNEL_CARRIER_SHARE),
+    "lane": ("loading_location", "unloading_location"),
+    "goods": ("export_country", "hs_code"),
+    "carrier": ("channel", "carrier_id"),
 }
 #: A pair with fewer rows has no share.
 _LEAST_ROWS: Final = 3
@@ -32,28 +33,44 @@ _RAREST: Final = np.log(1e-4)
 _LAST_KEY: Final = np.iinfo(np.int64).max
 
 
-class _PairShares:
-    """Log shares of pairs of texts, for lookup by key.
+class _PairNumbers:
+    """Numbers of the texts in one kind of pairs. A pair's key is ``first_key`` + left number * ``width`` + right number.
 
     Attributes:
         lefts, rights: numbers of the texts, from 1.
-        width: a pair's key is its left number * ``width`` + its right number.
+        end_key: above every key of these pairs.
     """
 
-    def __init__(self, pairs: dict[tuple[str, str], float]) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]], first_key: int) -> None:
+        pairs = list(pairs)
         self.lefts = {text: number for number, text in enumerate(dict.fromkeys(left for left, _ in pairs), 1)}
         self.rights = {text: number for number, text in enumerate(dict.fromkeys(right for _, right in pairs), 1)}
-        self.width = len(self.rights) + 1
-        keys = np.array([self.lefts[a] * self.width + self.rights[b] for a, b in pairs], dtype=np.int64)
-        order = np.argsort(keys)
-        # A last key behind all others keeps every search within the array.
-        self._keys = np.append(keys[order], _LAST_KEY)
-        self._shares = np.append(np.array(list(pairs.values()), dtype=np.float64)[order], np.nan)
+        self.first_key, self.width = first_key, len(self.rights) + 1
+        self.end_key = first_key + (len(self.lefts) + 1) * self.width
+        self.keys = [first_key + self.lefts[left] * self.width + self.rights[right] for left, right in pairs]
 
-    def look_up(self, keys: NDArray[np.int64]) -> FloatArray:
-        """Return the log share of each key (n,), NaN for an unknown one."""
-        at = np.searchsorted(self._keys, keys)
-        return np.where(self._keys[at] == keys, self._shares[at], np.nan)
+
+class _PairShares:
+    """Log shares of pairs of texts of several kinds, for lookup by key in a single search."""
+
+    def __init__(self, shares: dict[str, dict[str, float]]) -> None:
+        self.numbers: dict[str, _PairNumbers] = {}
+        keys: list[int] = []
+        values: list[float] = []
+        end = 0
+        for name, pairs in shares.items():
+            numbers = self.numbers[name] = _PairNumbers([pair.partition("|")[::2] for pair in pairs], end)
+            end = numbers.end_key
+            keys += numbers.keys
+            values += pairs.values()
+        order = np.argsort(keys)
+        # A last key above all others keeps every search within the array.
+        self._keys = np.append(np.array(keys, dtype=np.int64)[order], _LAST_KEY)
+        self._shares = np.append(np.array(values, dtype=np.float64)[order], np.nan)
+
+    def fill(self, keys: NDArray[np.int64], out: FloatArray) -> None:
+        """Write the log shares of ``keys`` (kinds, n) into their columns of ``out`` (n, F), NaN for an unknown key."""
+        fill_shares(keys, self._keys.searchsorted(keys), self._keys, self._shares, out)
 
 
 class RouteGroup(Group):
@@ -69,7 +86,7 @@ class RouteGroup(Group):
 
     def fit(self, table: ManifestTable) -> None:
         shares: dict[str, dict[str, float]] = {}
-        for name, (left, right, _) in _SHARES.items():
+        for name, (left, right) in _SHARES.items():
             a, b = _column(table, left), _column(table, right)
             rows = (a.codes >= 0) & (b.codes >= 0)
             within = np.bincount(a.codes[rows], minlength=len(a.values))
@@ -90,15 +107,12 @@ class RouteGroup(Group):
     def _keep(self, shares: dict[str, dict[str, float]]) -> None:
         #: Name in `_SHARES` -> "left|right" -> log share.
         self.log_share_ = shares
-        self._shares = {
-            name: _PairShares({pair.partition("|")[::2]: share for pair, share in pairs.items()})
-            for name, pairs in shares.items()
-        }
+        self._shares = _PairShares(shares)
         self._chapter_number = TextRows(self._chapter_numbers, np.zeros(1))
 
     def _chapter_numbers(self, codes: list[str]) -> list[float]:
         """Return the numbers of the chapters of HS codes among the learned ones, 0 for an unknown chapter."""
-        numbers = self._shares["goods"].rights
+        numbers = self._shares.numbers["goods"].rights
         return [numbers.get(code[:2], 0) for code in codes]
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
@@ -108,15 +122,17 @@ class RouteGroup(Group):
             [place[:2] for place in table.text(name).values] for name in ("loading_location", "unloading_location")
         )
         country_columns(table, loading, unloading, out)
-        for name, (left_name, right_name, column) in _SHARES.items():
-            left, right, shares = table.text(left_name), table.text(right_name), self._shares[name]
+        keys = np.empty((len(_SHARES), table.n_rows), dtype=np.int64)
+        for of_pair, (name, (left_name, right_name)) in zip(keys, _SHARES.items(), strict=True):
+            left, right, numbers = table.text(left_name), table.text(right_name), self._shares.numbers[name]
             rights = (
                 self._chapter_number.numbers(source.hs_codes)
                 if right_name == "hs_code"
-                else numbered(right.values, shares.rights)
+                else numbered(right.values, numbers.rights)
             )
-            keys = pair_keys(left.codes, right.codes, numbered(left.values, shares.lefts), rights, shares.width)
-            out[:, column] = shares.look_up(keys)
+            lefts = numbered(left.values, numbers.lefts)
+            fill_keys(left.codes, right.codes, lefts, rights, numbers.first_key, numbers.width, of_pair)
+        self._shares.fill(keys, out)
 
     def state(self) -> State:
         return {"log_share": self.log_share_}, {}

@@ -15,7 +15,14 @@ cdef _number_countries(list columns)
 cpdef country_columns(table, list loading_countries, list unloading_countries, out)
 cdef double _agree(int left, int right) noexcept nogil
 
-@cython.locals(n=Py_ssize_t, keys="long long[::1]", row=Py_ssize_t, first="long long", second="long long")
-cpdef pair_keys(
-    const int[::1] left, const int[::1] right, const int[::1] left_numbers, const int[::1] right_numbers, long long width
+@cython.locals(row=Py_ssize_t, first="long long", second="long long")
+cpdef void fill_keys(
+    const int[::1] left, const int[::1] right, const int[::1] left_numbers, const int[::1] right_numbers,
+    long long first_key, long long width, long long[::1] keys,
+)
+
+@cython.locals(row=Py_ssize_t)
+cpdef void fill_shares(
+    const long long[:, ::1] keys, const long long[:, ::1] at, const long long[::1] known, const double[::1] shares,
+    double[:, :] out,
 )

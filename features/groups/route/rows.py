@@ -18,6 +18,9 @@ _LOADING_IS_EXPORT = cython.declare(cython.Py_ssize_t, RouteColumn.LOADING_IS_EX
 _UNLOADING_IS_CONSIGNEE = cython.declare(cython.Py_ssize_t, RouteColumn.UNLOADING_IS_CONSIGNEE)
 _ROUTING_COUNTRIES = cython.declare(cython.Py_ssize_t, RouteColumn.ROUTING_COUNTRIES)
 _ROUTING_THIRD_COUNTRY = cython.declare(cython.Py_ssize_t, RouteColumn.ROUTING_THIRD_COUNTRY)
+_TRADE_LANE_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.TRADE_LANE_SHARE)
+_EXPORT_CHAPTER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.EXPORT_CHAPTER_SHARE)
+_CHANNEL_CARRIER_SHARE = cython.declare(cython.Py_ssize_t, RouteColumn.CHANNEL_CARRIER_SHARE)
 _ORIGIN_MISSING = cython.declare(cython.Py_ssize_t, RouteColumn.ORIGIN_MISSING)
 
 _NAN = cython.declare(cython.double, float("nan"))
@@ -117,28 +120,44 @@ def _agree(left: int, right: int) -> float:
     return _NAN if left < 0 or right < 0 else 1.0 if left == right else 0.0
 
 
-def pair_keys(
+def fill_keys(
     left: NDArray[np.int32],
     right: NDArray[np.int32],
     left_numbers: NDArray[np.int32],
     right_numbers: NDArray[np.int32],
+    first_key: int,
     width: int,
-) -> NDArray[np.int64]:
-    """Return one key per row, left number * ``width`` + right number; -1 where a text is missing or has no number.
+    keys: NDArray[np.int64],
+) -> None:
+    """Write ``first_key`` + left number * ``width`` + right number per row, -1 where a text is missing or has no number.
 
     Args:
         left, right: (n,) codes of two text columns.
         left_numbers, right_numbers: number of each distinct text, 0 for a text without one.
+        keys: (n,) to be written.
     """
-    n = left.shape[0]
-    found = np.empty(n, dtype=np.int64)
-    keys = found
     with cython.nogil:
-        for row in range(n):
+        for row in range(left.shape[0]):
             keys[row] = -1
             if left[row] >= 0 and right[row] >= 0:
                 first = left_numbers[left[row]]
                 second = right_numbers[right[row]]
                 if first > 0 and second > 0:
-                    keys[row] = first * width + second
-    return found
+                    keys[row] = first_key + first * width + second
+
+
+def fill_shares(
+    keys: NDArray[np.int64], at: NDArray[np.int64], known: NDArray[np.int64], shares: FloatArray, out: FloatArray
+) -> None:
+    """Write the shares of pairs into ``out`` (n, F), NaN for a pair without one.
+
+    Args:
+        keys: (3, n) keys of the pairs of trade lanes, of exports and of carriers.
+        at: (3, n) where each key is or would be in ``known``.
+        known, shares: (m,) keys, ascending, and their shares.
+    """
+    with cython.nogil:
+        for row in range(keys.shape[1]):
+            out[row, _TRADE_LANE_SHARE] = shares[at[0, row]] if known[at[0, row]] == keys[0, row] else _NAN
+            out[row, _EXPORT_CHAPTER_SHARE] = shares[at[1, row]] if known[at[1, row]] == keys[1, row] else _NAN
+            out[row, _CHANNEL_CARRIER_SHARE] = shares[at[2, row]] if known[at[2, row]] == keys[2, row] else _NAN

@@ -27,9 +27,9 @@ _LISTED_IN: Final = {
 }
 #: Columns of fields -> whether the field is filled.
 _FILLED: Final = {
-    "declared_chemical": SubstanceColumn.SUBSTANCE_CHEMICAL_DECLARED,
-    "cas_number": SubstanceColumn.SUBSTANCE_CAS_DECLARED,
-    "permit_number": SubstanceColumn.PERMIT_PRESENT,
+    "declared_chemical": int(SubstanceColumn.SUBSTANCE_CHEMICAL_DECLARED),
+    "cas_number": int(SubstanceColumn.SUBSTANCE_CAS_DECLARED),
+    "permit_number": int(SubstanceColumn.PERMIT_PRESENT),
 }
 #: The row of a goods item that names no substance: 0, and NaN in these columns.
 _NOTHING_NAMED: Final = np.zeros(len(FEATURES))

@@ -58,6 +58,8 @@ class SubstanceResolver:
         best = np.zeros(table.n_rows, dtype=np.int32)
         for name in ("declared_chemical", "cas_number", "goods_description"):
             column = table.text(name)
+            if not column.values:
+                continue
             at: Sequence[int] = range(len(column.values))
             if name == "cas_number":
                 found = [index.resolve_cas(text) for text in column.values]
@@ -66,14 +68,14 @@ class SubstanceResolver:
             else:
                 at = self._names[opsin().available].nonzero(descriptions)
                 found = index.resolve_all([column.values[i] for i in at])
-            numbers = np.full(len(column.values) + 1, -1, dtype=np.int32)
-            ranks = np.zeros(len(column.values) + 1, dtype=np.int32)
-            for i, match in zip(at, found, strict=True):
-                if match is not None:
-                    numbers[i], ranks[i] = len(matches), _rank(match)
-                    matches.append(match)
-            if ranks.any():
-                choose(column.codes, numbers, ranks, chosen, best)
+            named = [(i, match) for i, match in zip(at, found, strict=True) if match is not None]
+            if not named:
+                continue
+            numbers, ranks = np.zeros((2, len(column.values) + 1), dtype=np.int32)
+            for i, match in named:
+                numbers[i], ranks[i] = len(matches), _rank(match)
+                matches.append(match)
+            choose(column.codes, numbers, ranks, chosen, best)
         return Resolution(chosen, matches)
 
 
