@@ -34,11 +34,15 @@ from features.space import FeatureSpace
 from features.substances import WATCHED, Match, SubstanceIndex
 from models.calibration import combine
 from models.scoring import DEFAULT_BASE_RATES
-from training.data.dataset import simulated
-from training.data.stream import Part, Stream, part_of, plan, replayed
+from training.data.dataset import Dataset
+from training.data.planning import plan
+from training.data.sources import simulated
+from training.data.window_features import FeatureSource, WindowFeatures, replay_history
 from training.data.windows import Window, Windows
 from training.evaluation.metrics import SHARES, Ranking
-from training.fitting.boosting import BoostingParams, Examples, fit_heads, keep_for_prevalence, refit_heads
+from training.fitting.boosting import fit_heads, refit_heads
+from training.fitting.examples import Examples, examples_of, keep_for_prevalence
+from training.fitting.params import BoosterSpec, BoostingParams
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -76,9 +80,9 @@ def fold_of(substance: str) -> int:
     return crc32(substance.encode()) % FOLDS
 
 
-def named_fold(stream: Stream, window: Window) -> NDArray[np.int64]:
+def named_fold(data: Dataset, window: Window) -> NDArray[np.int64]:
     """Return the fold of the watched substance that a shipment of the window names, -1 for none, shape (n_shipments,)."""
-    table = stream.table(window)
+    table = data.window_table(window)
     folds = np.full(table.n_shipments, -1, dtype=np.int64)
     for row, match in enumerate(resolve(table)):
         if match is not None and match.group in WATCHED:
@@ -86,11 +90,11 @@ def named_fold(stream: Stream, window: Window) -> NDArray[np.int64]:
     return folds
 
 
-def examples(part: Part, left_out: Bools, seed: int) -> Examples:
+def examples(part: WindowFeatures, left_out: Bools, seed: int) -> Examples:
     """Return rows to learn from, with clean shipments sampled as in training."""
     outcome = part.outcome
     keep, _ = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
-    return part.examples(keep & ~left_out)
+    return examples_of(part, keep & ~left_out)
 
 
 def without(fold: int) -> SubstanceIndex:
@@ -103,21 +107,21 @@ def without(fold: int) -> SubstanceIndex:
 class Parts:
     """The windows' features for one index, with the names and monotone constraints of the features."""
 
-    fit: Part
-    stop: Part
-    refit: Part
-    test: Part
+    fit: WindowFeatures
+    stop: WindowFeatures
+    refit: WindowFeatures
+    test: WindowFeatures
     space: FeatureSpace
 
 
-def parts(stream: Stream, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
+def parts(source: FeatureSource, windows: Windows, index: SubstanceIndex | ExactOnly) -> Parts:
     """Return the features of all windows with that index in place of the bundled one."""
     assert windows.test is not None
     with patch.object(SubstanceIndex, "load", staticmethod(lambda: index)):
-        space = FeatureSpace().fit(stream.table(windows.fit))
-        fit, stop = (part_of(stream, window, space) for window in (windows.fit, windows.stop))
-        space = FeatureSpace().fit(stream.table(windows.refit))
-        refit, test = (part_of(stream, window, space) for window in (windows.refit, windows.test))
+        space = FeatureSpace().fit(source.data.window_table(windows.fit))
+        fit, stop = (source.transform(window, space, windows.fit) for window in (windows.fit, windows.stop))
+        space = FeatureSpace().fit(source.data.window_table(windows.refit))
+        refit, test = (source.transform(window, space, windows.refit) for window in (windows.refit, windows.test))
     return Parts(fit, stop, refit, test, space)
 
 
@@ -126,11 +130,11 @@ def scores(seen: Parts, heads: tuple[str, ...], left_out: Callable[[str], Bools]
 
     ``left_out`` contains, by window name, the shipments excluded from learning.
     """
-    names, monotone, params = seen.space.names, seen.space.monotone, BoostingParams()
+    spec = BoosterSpec(heads, seen.space.names, seen.space.monotone, BoostingParams(), seed, threads)
     fit, stop = examples(seen.fit, left_out("fit"), seed), examples(seen.stop, left_out("stop"), seed + 1)
-    first = fit_heads(heads, fit, stop, names, monotone, params, seed=seed, threads=threads)
+    first = fit_heads(spec, fit, stop)
     refit = examples(seen.refit, left_out("refit"), seed)
-    final = refit_heads(heads, refit, first, names, monotone, params, seed=seed, threads=threads)
+    final = refit_heads(spec, refit, first)
     raw = [
         np.asarray(final[head].booster.predict(seen.test.matrix, raw_score=True, num_threads=threads), dtype=np.float64)
         for head in heads
@@ -152,9 +156,9 @@ def main() -> None:
         data = simulated(options.rows, options.seed)
         windows = plan(data, with_test=True, seed=options.seed)
         assert windows.test is not None
-        stream, _ = replayed(data)
+        source = FeatureSource(data, replay_history(data)[0])
         planned = {"fit": windows.fit, "stop": windows.stop, "refit": windows.refit, "test": windows.test}
-        folds = {name: named_fold(stream, window) for name, window in planned.items()}
+        folds = {name: named_fold(data, window) for name, window in planned.items()}
         full = SubstanceIndex.load()
 
         def run(model: str, seen: Parts, fold: int) -> Trial:
@@ -162,7 +166,7 @@ def main() -> None:
             held = fold if model in ("unseen", "unlisted") else -2
             score = scores(
                 seen,
-                stream.data.labels.heads,
+                data.labels.heads,
                 lambda window: folds[window] == held,
                 seed=options.seed,
                 threads=options.threads,
@@ -170,11 +174,11 @@ def main() -> None:
             progress.advance(task)
             return Trial(model, fold, score)
 
-        trials = [run("exact names", parts(stream, windows, ExactOnly(full)), 0)]
-        seen = parts(stream, windows, full)
+        trials = [run("exact names", parts(source, windows, ExactOnly(full)), 0)]
+        seen = parts(source, windows, full)
         trials += [run("all features", seen, 0), *(run("unseen", seen, fold) for fold in range(FOLDS))]
         for fold in range(FOLDS):
-            trials.append(run("unlisted", parts(stream, windows, without(fold)), fold))
+            trials.append(run("unlisted", parts(source, windows, without(fold)), fold))
     truth = data.truth_of_shipment()
     assert truth is not None
     report(console, trials, np.asarray(truth[windows.test.shipments].any(axis=1)), folds["test"])

@@ -13,7 +13,8 @@ from features.groups.history.entities import KEY_ROWS, KeyRow
 from features.groups.history.history import History
 from features.groups.history.keys import history_keys
 from features.table.table import ManifestTable
-from training.data.dataset import rows_of, simulated
+from training.data.dataset import rows_of
+from training.data.sources import simulated
 from training.data.windows import NEVER
 
 _CHUNK = 16_384
@@ -45,7 +46,7 @@ def main() -> None:
     history, table = History.empty(), afresh()
     known = np.where(data.labels.known_s == NEVER, -1, data.labels.known_s)
     began = time.process_time()
-    history.replay(table, data.found(), known)
+    history.replay(table, data.shipment_has_find(), known)
     print(f"replay with keys: {n / (time.process_time() - began):,.0f} shipments a second")
     singles = [data.table.take(rows_of(data.table, np.array([i]))) for i in range(min(options.singles, n))]
     seconds = []

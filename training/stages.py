@@ -1,57 +1,385 @@
-"""What a training run tells while it goes: one line per stage with its time."""
+"""The stages of a training run.
+
+Names of stages are public: MLflow logs their times as ``seconds.<name>``.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import time
-from collections.abc import Callable, Iterator
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
-from rich.console import Console
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history.history import History
+from features.readers import ColumnMapping
+from features.space import FeatureSpace
+from features.substances.read.opsin import opsin
+from models.bundle import load as load_bundle
+from models.bundle import save as save_bundle
+from models.calibration import Calibrator, ReferenceScores
+from models.lanes import Lanes
+from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
+from models.trees import StoredRows
+from training.config import Run, TrainConfig
+from training.data.dataset import Dataset
+from training.data.feature_cache import FeatureCache
+from training.data.planning import plan
+from training.data.sources import from_file, simulated
+from training.data.window_features import FeatureSource, WindowFeatures, replay_history
+from training.data.windows import Window
+from training.evaluation.ceiling import RiskScores, ceiling, truth_world
+from training.evaluation.evaluation import WindowScores
+from training.evaluation.predictions import predict_file
+from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
+from training.evaluation.study import run_study
+from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth
+from training.fitting.boosting import HeadFit, fit_heads, refit_heads
+from training.fitting.calibrating import (
+    DETECTION,
+    HeldOutScores,
+    base_rate_weights,
+    fit_calibrators,
+    illicit_probability,
+    raw_scores,
+    risk_log_odds,
+)
+from training.fitting.examples import Examples, sample_examples
+from training.fitting.params import BoostingParams
+from training.fitting.search import fit_searched
+from training.progress import Progress, StageLog
+from training.registry.tracking import log_run
+from training.reports.card import created_at, model_version, run_document
+from training.results import TrainResult
+from training.worlds.own import TooEasy
+from training.worlds.own.checks import margins
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+MODEL_NAME: Final = "tidewaiter"
+#: Metrics of a window, and the scores behind them.
+Evaluation = tuple[dict[str, Any], WindowScores]
 
 
-def give_back() -> None:
-    """Let glibc return the memory that is free between what is in use: of a million rows some hundred megabytes a stage.
+@dataclass(frozen=True, slots=True)
+class LoadedData:
+    """Training data, the mapping of its file, and the check of a simulated world that is to be studied."""
 
-    Other C libraries are left alone.
+    data: Dataset
+    mapping: ColumnMapping | None
+    easiness: TooEasy | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFit:
+    """Boosters stopped early, the parameters they were fitted with, and the share of clean shipments kept."""
+
+    fits: dict[str, HeadFit]
+    params: BoostingParams
+    clean_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Calibrators, and the lanes and reference scores that follow from them at the base rates."""
+
+    calibrators: dict[str, Calibrator]
+    base_rates: dict[str, float]
+    lanes: Lanes
+    reference: ReferenceScores
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """What the final model consists of besides its boosters.
+
+    ``examples`` are all rows before the test window, ``clean_share`` the share of clean shipments kept among them.
+    ``evaluation`` is that of the lanes window if there is no test window.
     """
-    if "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}):
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+
+    space: FeatureSpace
+    examples: Examples
+    clean_share: float
+    calibration: Calibration
+    history: History
+    evaluation: Evaluation | None
 
 
-class Stages:
-    """Reports stages on a console; without one it only keeps the times. A run is minutes long, so a stage says when
-    it starts.
+def load(config: TrainConfig, log: StageLog) -> LoadedData:
+    """Simulate or read the data."""
+    easiness = TooEasy(seed=config.seed) if config.study and config.data is None else None
+    mapping = ColumnMapping.load(config.mapping) if config.mapping is not None else None
+    with log.stage("Data") as progress:
+
+        def rows_done(n: int) -> None:
+            progress(f"{n:,} rows")
+
+        if config.data is None:
+            watch = easiness.add if easiness is not None else None
+            data = simulated(config.rows, config.seed, watch=watch, progress=rows_done)
+        else:
+            data = from_file(
+                config.data, mapping=mapping, label=config.label, positive=config.positive, progress=rows_done
+            )
+        finds = int(data.shipment_has_find().sum())
+        progress(f"{data.table.n_rows:,} goods items, {data.table.n_shipments:,} shipments, {finds:,} with a find")
+    return LoadedData(data, mapping, easiness)
+
+
+def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
+    """Plan the windows, and print all notes."""
+    windows = plan(data, with_test=config.holdout is None, seed=config.seed)
+    opsin_problem = opsin().problem
+    for note in (*data.notes, *windows.notes, *([opsin_problem] if opsin_problem else [])):
+        log.note(note)
+    return Run(config, data, windows)
+
+
+def replay(run: Run, log: StageLog) -> tuple[FeatureSource, History]:
+    """Replay the history of all shipments; return the source of features, and the history after the last shipment."""
+    with log.stage("History"):
+        folder = run.config.cache
+        cache = FeatureCache(folder, run.data, run.seed) if folder is not None else None
+        features, history = replay_history(run.data, cache)
+    # The windows before the refit are parts of the refit's.
+    return FeatureSource(run.data, features, reuse=run.windows.refit, cache=cache), history
+
+
+def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
+    """Fit boosters on the fit window, stopped early on the stop window."""
+    windows = run.windows
+    with log.stage("Features of the fit window") as progress:
+        space, fit = source.fit(windows.fit, run.seed)
+        examples, clean_share = sample_examples(fit, run.seed)
+        progress(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
+        stop = source.transform(windows.stop, space, fitted_on=windows.fit)
+    with log.stage("Boosters, stopped early") as progress:
+        on_stop, _ = sample_examples(stop, run.seed + 1)
+        spec, params = run.booster_spec(space.names, space.monotone), run.config.params
+        if run.data.own is None:
+            fits = fit_heads(spec, examples, on_stop)
+        else:
+            searched = fit_searched(spec, examples, on_stop)
+            fits, params = searched.fits, searched.params
+            log.note(searched.note)
+        progress(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in fits.items()))
+    return FirstFit(fits, params, clean_share)
+
+
+def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, log: StageLog) -> Refit:
+    """Compute the features of everything before the test window, and calibrate on boosters cross-fitted on it."""
+    with log.stage("Features of all before the test window") as progress:
+        space, features = source.fit(run.windows.refit, run.seed)
+        examples, clean_share = sample_examples(features, run.seed)
+        progress(f"{len(examples.matrix):,} rows to learn from")
+    cross = _cross_fit(run, source, space, features, examples, first, log)
+    with log.stage("Calibration") as progress:
+        calibration = _calibrate(run, cross)
+        progress(", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items()))
+    result = Refit(space, examples, clean_share, calibration, history, None)
+    if run.windows.test is not None:
+        return result
+    with log.stage("Evaluation on the lanes window") as progress:
+        evaluation = _evaluate_lanes(run, assemble(run, result, cross.lanes_fits), cross.lanes_features, progress)
+    return Refit(space, examples, clean_share, calibration, history, evaluation)
+
+
+@dataclass(frozen=True, slots=True)
+class _CrossFit:
+    """Scores of the calibrate and the lanes window, by name, from boosters refitted without the window.
+
+    The boosters refitted without the lanes window and the features of that window are kept to evaluate on it.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console
-        self.seconds: dict[str, float] = {}
+    scores: dict[str, HeldOutScores]
+    lanes_fits: dict[str, HeadFit]
+    lanes_features: WindowFeatures
 
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Iterator[Callable[[str], None]]:
-        """Time one stage; what is yielded takes a short text to show as the stage's progress or result."""
-        started = time.perf_counter()
-        last = ""
 
-        def say(text: str) -> None:
-            nonlocal last
-            last = text
-            if status is not None:
-                status.update(f"{name}: {text}")
+def _cross_fit(
+    run: Run,
+    source: FeatureSource,
+    space: FeatureSpace,
+    features: WindowFeatures,
+    examples: Examples,
+    first: FirstFit,
+    log: StageLog,
+) -> _CrossFit:
+    windows, spec = run.windows, run.booster_spec(space.names, space.monotone)
+    assert examples.shipment is not None
 
-        status = self._console.status(name) if self._console is not None else None
-        with status or contextlib.nullcontext():
-            yield say
-        give_back()
-        self.seconds[name] = time.perf_counter() - started
-        if self._console is not None:
-            detail = f"  [dim]{last}[/dim]" if last else ""
-            self._console.print(f"{name:<28}{self.seconds[name]:>8.1f} s{detail}", highlight=False)
+    def without(window: Window) -> tuple[dict[str, HeadFit], WindowFeatures]:
+        inside: Bools = np.isin(windows.refit.shipments, window.shipments)
+        fits = refit_heads(spec, examples, first.fits, np.flatnonzero(~inside[examples.shipment]))
+        # Without a test window, the refit leaves out the last shipments, whose results are still arriving.
+        if inside.sum() == len(window.shipments):
+            return fits, features.select(inside)
+        return fits, source.transform(window, space, fitted_on=windows.refit)
 
-    def note(self, text: str) -> None:
-        if self._console is not None:
-            self._console.print(f"[yellow]Note:[/yellow] {text}", highlight=False)
+    scores: dict[str, HeldOutScores] = {}
+    with log.stage("Boosters without the calibrate and the lanes window") as progress:
+        progress(windows.calibrate.name)
+        if windows.calibrate is not windows.lanes:
+            scores[windows.calibrate.name] = _held_out(*without(windows.calibrate), run.threads)
+            progress(windows.lanes.name)
+        fits, lanes_features = without(windows.lanes)
+        scores[windows.lanes.name] = _held_out(fits, lanes_features, run.threads)
+    return _CrossFit(scores, fits, lanes_features)
+
+
+def _held_out(fits: dict[str, HeadFit], features: WindowFeatures, threads: int) -> HeldOutScores:
+    return HeldOutScores.of(raw_scores(fits, features.matrix, threads), features)
+
+
+def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
+    """Fit calibrators on both windows, then lanes and reference scores on the lanes window at the base rates."""
+    heads = run.heads
+    # The meaning of an office's own label is unknown, and so is the share of finds that inspections miss.
+    detection = DETECTION if heads != (RISK,) else 1.0
+    every = HeldOutScores.concatenate(list(cross.scores.values()))
+    calibrators = fit_calibrators(every, heads, detection=detection)
+    base_rates = _base_rates(heads, run.data)
+    on_lanes = cross.scores[run.windows.lanes.name]
+    risk = risk_log_odds(on_lanes, calibrators, heads)
+    traffic = base_rate_weights(illicit_probability(on_lanes, risk), sum(base_rates.values()))
+    lanes, reference = Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
+    return Calibration(calibrators, base_rates, lanes, reference)
+
+
+def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
+    """The documented assumed rates; for an office's own label, the prevalence of its data."""
+    if heads != (RISK,):
+        return {head: DEFAULT_BASE_RATES[head] for head in heads}
+    find = data.labels.shipment_find(data.table)[:, 0]
+    rate = float(np.average(find, weights=data.labels.weight))
+    return {RISK: min(max(rate, 1e-9), 0.999)}
+
+
+def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progress: Progress) -> Evaluation:
+    """Evaluate boosters that had not seen the lanes window on it: without a test window, no later data is left."""
+    description = (
+        "the lanes window, by boosters refitted without it: there is no test window. "
+        "Calibrators were fitted on it too, so its calibration figures flatter the model"
+    )
+    tested = EvaluatedWindow(run.windows.lanes, features, description)
+    return evaluate_run(run, model, tested, LearnedFrom(run.windows.fit, None), progress)
+
+
+def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict[str, HeadFit]:
+    """Refit the boosters on everything before the test window."""
+    with log.stage("Boosters of the final model"):
+        spec = run.booster_spec(refitted.space.names, refitted.space.monotone)
+        final = refit_heads(spec, refitted.examples, first.fits)
+        refitted.examples.drop_bins()
+    return final
+
+
+def assemble(run: Run, refitted: Refit, fits: dict[str, HeadFit]) -> RiskModel:
+    """Return the model of these boosters, without a card."""
+    boosters = {head: fits[head].booster for head in run.heads}
+    calibration = refitted.calibration
+    return RiskModel(
+        name=MODEL_NAME,
+        version=model_version(run),
+        created_at=created_at(run.data),
+        heads=run.heads,
+        space=refitted.space,
+        boosters=boosters,
+        calibrators=calibration.calibrators,
+        prevalence={name: calibrator.prevalence for name, calibrator in calibration.calibrators.items()},
+        base_rates=calibration.base_rates,
+        lanes=calibration.lanes,
+        reference=calibration.reference,
+        history=refitted.history,
+        card={},
+        check=StoredRows.of(list(boosters.values()), refitted.examples.matrix),
+    )
+
+
+def evaluate_test(
+    run: Run,
+    source: FeatureSource,
+    model: RiskModel,
+    examples: Examples,
+    fits: dict[str, HeadFit],
+    easiness: TooEasy | None,
+    log: StageLog,
+) -> Evaluation:
+    """Evaluate the final model on the test window, and study it if that was asked for."""
+    windows = run.windows
+    assert windows.test is not None
+    with log.stage("Test window") as progress:
+        features = source.transform(windows.test, model.space, fitted_on=windows.refit)
+        # No other window is left to compute.
+        source.release()
+        tested = EvaluatedWindow(windows.test, features, "the test window, by the final model")
+        metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, examples), progress)
+    if run.config.study:
+        with log.stage("Study") as progress:
+            metrics |= run_study(run, model, tested, examples, fits, progress)
+            if easiness is not None:
+                progress("how easy the world is")
+                metrics["too_easy"] = easiness.report(threads=run.threads).to_json()
+                progress("how close to published figures the world is")
+                metrics["margins"] = margins.to_json(margins.compare(run.seed))
+    return metrics, evaluated
+
+
+def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, log: StageLog) -> dict[str, Any]:
+    """Compare a model of simulated data with other worlds: a tenth of the illicit traffic, and the ceiling."""
+    config, test = run.config, run.windows.test
+    metrics: dict[str, Any] = {}
+    if test is not None and config.data is None:
+        with log.stage("A tenth of the illicit traffic") as progress:
+            metrics["calibration_tenth"] = calibration_in_tenth(
+                model,
+                TenthWorld(config.rows, run.seed),
+                test,
+                threads=run.threads,
+                progress=lambda n: progress(f"{n:,} rows"),
+            )
+    if test is not None and config.ceiling_rows is not None:
+        with log.stage("Ceiling") as progress:
+            ours = RiskScores(evaluated.scored.risk, evaluated.outcomes["truth"], sum(model.base_rates.values()))
+            world = truth_world(config.ceiling_rows, run.seed + 1, progress=progress)
+            metrics["ceiling"] = ceiling(world, ours, seed=run.seed, threads=run.threads, progress=progress)
+    return metrics
+
+
+def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:
+    """Write the bundle; return the model as loaded from it, which is what will be served, and its digest."""
+    with log.stage("Bundle") as progress:
+        digest = save_bundle(model, folder)
+        model = load_bundle(folder, expected_digest=digest)
+        progress(f"digest {digest[:12]}")
+    return model, digest
+
+
+def score_holdout(run: Run, model: RiskModel, mapping: ColumnMapping | None, log: StageLog) -> None:
+    """Score the holdout into the predictions, if there is one."""
+    config = run.config
+    if config.holdout is not None and config.predictions is not None:
+        with log.stage("Holdout"):
+            predict_file(
+                model, config.holdout, config.predictions, mapping=mapping, label=config.label, threads=run.threads
+            )
+
+
+def write_metrics(run: Run, result: TrainResult) -> None:
+    """Write the metrics file, if it was asked for."""
+    if run.config.metrics is not None:
+        document = run_document(result.model, result.digest, result.metrics)
+        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+        run.config.metrics.write_text(text, encoding="utf-8")
+
+
+def track(run: Run, result: TrainResult, folder: Path, log: StageLog) -> None:
+    """Log the run to MLflow and register the model, unless tracking is off."""
+    if not run.config.track:
+        return
+    with log.stage("MLflow") as progress:
+        result.run_id, result.registered_version = log_run(result, folder, run.data, run.config)
+        progress(f"run {result.run_id}, version {result.registered_version} (challenger)")

@@ -79,5 +79,5 @@ _STATUSES: Final = (
     (UNREADABLE, "training.data.windows", "TooLittleData"),
     (WRONG_USE, "training.worlds.own.priors", "BadPrior"),
     (WRONG_USE, "training.registry.promotion", "PromotionRefused"),
-    (WRONG_USE, "training.reports.compare", "UnknownRun"),
+    (WRONG_USE, "training.registry.runs", "UnknownRun"),
 )

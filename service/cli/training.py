@@ -124,8 +124,8 @@ def train(
     from service.memory import keep_memory_small
 
     keep_memory_small()
+    from training.config import DEFAULT_ROWS, TrainConfig
     from training.data.dataset import BadData
-    from training.pipeline import DEFAULT_ROWS, TrainConfig
     from training.pipeline import train as train_model
     from training.reports.report import print_metrics
 
@@ -186,7 +186,7 @@ def evaluate(
     from service.cli.common import environment, load_model
     from service.cli.console import to_stdout
     from service.cli.errors import WrongUse
-    from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
+    from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
     from training.reports.report import print_metrics
 
     if predictions is not None:
@@ -199,10 +199,9 @@ def evaluate(
         report = evaluate_file(
             load_model(bundle),
             data,
-            mapping=ColumnMapping.load(mapping) if mapping else None,
-            label=label,
-            positive=positive,
-            truth=truth,
+            FileLabels(
+                mapping=ColumnMapping.load(mapping) if mapping else None, label=label, positive=positive, truth=truth
+            ),
             settings=environment().score_settings(),
             threads=threads,
             seed=seed,

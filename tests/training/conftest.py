@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.training.small_data import rows, write
-from training.fitting.boosting import BoostingParams
-from training.pipeline import TrainConfig, TrainResult, train
+from training.config import TrainConfig
+from training.fitting.params import BoostingParams
+from training.pipeline import train
+from training.results import TrainResult
 
 #: Small data needs few trees, and the tests' time is short.
 QUICK = BoostingParams(learning_rate=0.15, num_leaves=7, most_trees=60, patience=10)

@@ -14,12 +14,15 @@ import pytest
 from models.bundle import load
 from tests.training.conftest import QUICK
 from tests.training.small_data import Row, iso, rows, write
-from training.data.dataset import BadData, from_file
+from training.config import TrainConfig
+from training.data.dataset import BadData
+from training.data.sources import from_file
 from training.data.windows import TooLittleData
 from training.evaluation.baselines import BASELINES
 from training.evaluation.evaluation import score_dataset
 from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions
-from training.pipeline import TrainConfig, TrainResult, train
+from training.pipeline import train
+from training.results import TrainResult
 
 
 def _train(folder: Path, data: list[Row], **options: object) -> TrainResult:

@@ -1,8 +1,7 @@
-"""Features kept from one run to the next, by the digest of what they were computed from.
+"""Cache of features on disk, for runs that try other parameters on the same data.
 
-A data scientist who tries other parameters on the same data would else wait for the same history and the same features again.
-An entry is named by the digest of the data, its labels, the window, the seed and the code of `features`, so that an entry that is
-found is the right one; nothing is ever changed in place, and a folder may be shared or emptied at any time.
+The key of an entry is a digest of the data, its labels, the window, the seed and the code of `features`. Entries are never
+changed in place, so several runs may share a folder, and it may be emptied at any time.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,16 +22,16 @@ import features
 from training.data.dataset import Dataset
 from training.data.windows import Window
 
-#: Plain JSON, and arrays by name.
+#: JSON values, and arrays by name.
 Entry = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 _STATE: Final = "state.json"
 
 
 class FeatureCache:
-    """Entries of one data set and seed in ``folder``, which is made when the first is written.
+    """Entries of one data set and seed in ``folder``, which is created with the first entry.
 
-    ``used`` counts entries that were found, ``made`` those that had to be made.
+    ``hits`` counts entries that were read, ``misses`` entries that were computed.
     """
 
     def __init__(self, folder: Path, data: Dataset, seed: int) -> None:
@@ -42,54 +40,53 @@ class FeatureCache:
         for array in (data.labels.find, data.labels.known_s, data.labels.weight):
             labels.update(np.ascontiguousarray(array).tobytes())
         self._key = (data.digest, data.table.n_rows, labels.hexdigest(), seed, code_digest())
-        self.used = self.made = 0
+        self.hits = self.misses = 0
 
-    def get(self, name: str, make: Callable[[], Entry], *windows: Window) -> Entry:
-        """The entry ``name`` of one or more windows, or of the whole stream; made and kept where it is not there.
+    def get(self, name: str, compute: Callable[[], Entry], *windows: Window) -> Entry:
+        """Return the entry ``name`` of some windows, or of the whole data; compute and store it if it is missing.
 
-        Arrays of an entry that was found are read from disk as they are used, and cannot be written to.
+        Arrays of a stored entry are read-only memory maps.
         """
         spans = [(hashlib.sha256(window.shipments.tobytes()).hexdigest(), window.cut_s) for window in windows]
         digest = hashlib.sha256(repr((name, self._key, spans)).encode()).hexdigest()
-        place = self._folder / digest[:32]
-        if (place / _STATE).is_file():
-            self.used += 1
-            return _read(place)
-        entry = make()
-        self.made += 1
+        folder = self._folder / digest[:32]
+        if (folder / _STATE).is_file():
+            self.hits += 1
+            return _read(folder)
+        entry = compute()
+        self.misses += 1
         self._folder.mkdir(parents=True, exist_ok=True)
-        beside = self._folder / f".{digest[:32]}-{secrets.token_hex(4)}"
+        partial = self._folder / f".{digest[:32]}-{secrets.token_hex(4)}"
         try:
-            _write(beside, entry)
-            # Another run may have been quicker with the same entry: one of the two stays.
-            if not place.exists():
-                os.replace(beside, place)
+            _write(partial, entry)
+            # If another run stored the same entry in the meantime, keep that one.
+            if not folder.exists():
+                os.replace(partial, folder)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
         return entry
 
 
-def _write(place: Path, entry: Entry) -> None:
+def _write(folder: Path, entry: Entry) -> None:
     state, arrays = entry
-    place.mkdir()
+    folder.mkdir()
     names = list(arrays)
     for number, name in enumerate(names):
-        np.save(place / f"{number}.npy", arrays[name], allow_pickle=False)
-    (place / _STATE).write_text(json.dumps({"arrays": names, "state": state}), encoding="utf-8")
+        np.save(folder / f"{number}.npy", arrays[name], allow_pickle=False)
+    (folder / _STATE).write_text(json.dumps({"arrays": names, "state": state}), encoding="utf-8")
 
 
-def _read(place: Path) -> Entry:
-    kept = json.loads((place / _STATE).read_text(encoding="utf-8"))
+def _read(folder: Path) -> Entry:
+    stored = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     arrays = {
-        name: np.load(place / f"{number}.npy", mmap_mode="r", allow_pickle=False)
-        for number, name in enumerate(kept["arrays"])
+        name: np.load(folder / f"{number}.npy", mmap_mode="r", allow_pickle=False)
+        for number, name in enumerate(stored["arrays"])
     }
-    return kept["state"], arrays
+    return stored["state"], arrays
 
 
-@cache
 def code_digest() -> str:
-    """SHA-256 over the code and the reference data that features are computed with."""
+    """Return the SHA-256 of the code and the reference data of `features`."""
     digest = hashlib.sha256()
     root = Path(features.__path__[0])
     for path in sorted(root.rglob("*")):

@@ -1,7 +1,7 @@
-"""Labels: what inspections found, when it was known, and how much each shipment counts.
+"""Labels: the finds of inspections, the times their results were known, and the weights of shipments.
 
-Two forms are read: the manifest's own label columns (``content`` and its companions), checked with pandera, and a
-binary column of the office's own, which trains one head named ``risk``.
+There are two forms: the label columns of the manifest (``content`` and its companions), checked with pandera, and a binary
+column of an office's own, which trains one head named ``risk``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-#: A shipment selected with probability p stands for 1/p like it, but for no more than this: one find made at p = 0.002
-#: would otherwise weigh as much as five hundred others, and the model would learn that one find.
+#: A shipment that was selected with probability p has the weight 1/p, capped at this. Without a cap, one find at p = 0.002
+#: would weigh as much as five hundred others, and the model would learn that one find.
 MOST_WEIGHT: Final = 25.0
-#: While boosters learn the order of shipments, a smaller cap holds. Measured on 250,000 simulated goods items (200 finds to
-#: learn from): caps of 25, 5 and 3 gave a PR-AUC on the truth of 0.17, 0.23 and 0.26. Calibration and figures keep the full
-#: weights, so probabilities stay those of the traffic the labels stand for.
+#: Boosters learn with a smaller cap. On 250,000 simulated goods items with 200 finds to learn from, caps of 25, 5 and 3 gave a
+#: PR-AUC on the truth of 0.17, 0.23 and 0.26. Calibration and metrics keep the full weights, so that probabilities apply to
+#: the traffic that the labels represent.
 MOST_LEARNING_WEIGHT: Final = 3.0
-#: What a shipment that nobody opened counts while boosters learn. Most of the illicit ones are among these, so as clean examples
-#: they are worth less than an inspected one. Measured on 600,000 simulated goods items (650 finds to learn from, 568 to test on):
+#: Weight of a shipment without an inspection while boosters learn. Most illicit shipments are among these, so they are worse
+#: examples of clean traffic than inspected ones. On 600,000 simulated goods items (650 finds to learn from, 568 to test on),
 #: weights of 1 and 0.2 gave a PR-AUC on the truth of 0.323 and 0.334 in one world, 0.314 and 0.333 in another.
 PRESUMED_WEIGHT: Final = 0.2
-#: How long a result is assumed to take where a label comes without the time it was known (but see `assumed_delay`).
+#: Assumed time from declaration to result if a label has no time (but see `assumed_delay`).
 ASSUMED_DELAY_S: Final = 14 * 86400
 
 _YES: Final = frozenset({"1", "1.0", "true", "t", "yes", "y", "positive"})
@@ -45,16 +45,18 @@ _LISTED_PROBLEMS: Final = 5
 
 
 class BadLabels(ValueError):
-    """Label columns that cannot be used; the message names file, row, field, value and what would be right."""
+    """Label columns cannot be used; the message names file, row, field, value and the expected values."""
 
 
 @dataclass(frozen=True, slots=True)
-class AsOf:
-    """Labels as an office would have had them at one moment.
+class KnownLabels:
+    """Labels that an office had at one moment.
 
-    ``find`` (n_rows, heads) per goods item; ``presumed`` (n_shipments,): not inspected, or the result was not known
-    yet, and so presumed clean; ``weight`` (n_shipments,): 1/selection probability where a result is known, else 1;
-    ``stated`` (n_shipments,): a result is known, and so is the probability of having been selected for it.
+    Attributes:
+        find: (n_rows, heads) finds per goods item.
+        presumed: (n_shipments,) presumed clean, because there was no inspection or no result yet.
+        weight: (n_shipments,) 1/selection probability for a known result, 1 for all others.
+        stated: (n_shipments,) both the result and the selection probability are known.
     """
 
     find: Bools
@@ -62,17 +64,23 @@ class AsOf:
     weight: Floats
     stated: Bools
 
-    def take(self, rows: Ints, shipments: Ints) -> AsOf:
-        """Those of chosen shipments and of their rows."""
-        return AsOf(self.find[rows], self.presumed[shipments], self.weight[shipments], self.stated[shipments])
+    def take(self, rows: Ints, shipments: Ints) -> KnownLabels:
+        """Return the labels of some shipments and of their rows."""
+        return KnownLabels(self.find[rows], self.presumed[shipments], self.weight[shipments], self.stated[shipments])
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Labels of a table.
+    """All labels of a table.
 
-    ``find`` (n_rows, heads); ``inspected`` (n_shipments,): a result exists; ``known_s`` (n_shipments,): seconds since
-    epoch at which it was known, `NEVER` without one; ``weight`` and ``stated`` (n_shipments,) as in `AsOf`.
+    Attributes:
+        heads: Names of the heads.
+        find: (n_rows, heads) finds per goods item.
+        inspected: (n_shipments,) a result exists.
+        known_s: (n_shipments,) time of the result in seconds since 1970, `NEVER` without a result.
+        weight: (n_shipments,) as in `KnownLabels`.
+        stated: (n_shipments,) as in `KnownLabels`.
+        notes: Remarks for the user.
     """
 
     heads: tuple[str, ...]
@@ -83,28 +91,58 @@ class Labels:
     stated: Bools
     notes: tuple[str, ...] = ()
 
-    def as_of(self, table: ManifestTable, cut_s: int) -> AsOf:
-        """Labels whose result was known at ``cut_s``; a later find is not a find yet."""
+    def known_at(self, table: ManifestTable, cut_s: int) -> KnownLabels:
+        """Return the labels whose result was known at ``cut_s``; later finds do not count as finds."""
         known = self.inspected & (self.known_s <= cut_s)
         find, weight = self.find & known[table.shipment][:, None], np.where(known, self.weight, 1.0)
-        return AsOf(find, ~known, weight, known & self.stated)
+        return KnownLabels(find, ~known, weight, known & self.stated)
 
     def shipment_find(self, table: ManifestTable) -> Bools:
-        """(n_shipments, heads): whether any item of the shipment is a find."""
+        """(n_shipments, heads) whether any item of the shipment is a find."""
         return any_of_shipment(table, self.find)
 
 
+@dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """Raw label columns ``by_name``, aligned with the rows of a table.
+
+    ``source`` and ``row_number`` (n_rows,), from 1, locate a bad value in error messages.
+    """
+
+    by_name: Mapping[str, Coded]
+    source: str
+    row_number: Ints
+
+    def optional(self, *names: str) -> LabelColumns:
+        """Return those of the named columns that exist."""
+        present = {name: column for name, column in self.by_name.items() if name in names}
+        return LabelColumns(present, self.source, self.row_number)
+
+    def first_row_with(self, column: Coded, code: int) -> int:
+        """Number of the first row with a value of a column."""
+        return int(self.row_number[int(np.argmax(column.codes == code))])
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLabel:
+    """A binary label column of an office's own: its name, and the value that marks a find.
+
+    Without ``positive``, yes and no are recognised in their usual spellings.
+    """
+
+    name: str
+    positive: str | None = None
+
+
 def any_of_shipment(table: ManifestTable, of_row: Bools) -> Bools:
-    """(n_shipments, k) from (n_rows, k): true where any row of the shipment is."""
+    """Reduce flags of rows (n_rows, k) to flags of shipments (n_shipments, k): true if any row of the shipment is true."""
     if table.n_rows == 0:
         return np.zeros((0, of_row.shape[1]), dtype=np.bool_)
     return np.asarray(np.logical_or.reduceat(of_row, table.first_row, axis=0))
 
 
 def assumed_delay(declared_s: Ints) -> int:
-    """Seconds a result is assumed to take where no time is given: two weeks, or 6 % of the data's span if that is
-    less.
-    """
+    """Return the assumed seconds from declaration to result: two weeks, or 6 % of the data's span if that is less."""
     span = int(declared_s.max() - declared_s.min()) if len(declared_s) else 0
     return int(min(ASSUMED_DELAY_S, MOST_GAP_OF_SPAN * span))
 
@@ -115,7 +153,7 @@ def _code_check(codes: Mapping[str, str]) -> pa.Check:
 
 
 def seconds_of(text: str) -> int | None:
-    """Seconds since epoch of a time as manifests state it (ISO 8601, UTC unless it says otherwise), or None."""
+    """Parse a manifest time (ISO 8601, UTC by default) to seconds since 1970; None if it cannot be parsed."""
     return normalise.time(text)[0]
 
 
@@ -152,14 +190,11 @@ def _distinct(column: Coded, *, lower: bool) -> list[str]:
     return [value.strip().lower() if lower else value.strip() for value in column.values]
 
 
-def check_label_columns(columns: Mapping[str, Coded], source: str, row_number: Ints) -> None:
-    """Raise `BadLabels` unless every label value is one the contract knows.
-
-    Distinct values are checked, each once; ``row_number`` (n_rows,) gives the data row to name in the message.
-    """
+def check_label_columns(columns: LabelColumns) -> None:
+    """Check each distinct label value once; raise `BadLabels` for values that the manifest does not allow."""
     problems: list[str] = []
     for name in _SCHEMA.columns:
-        column = columns.get(name)
+        column = columns.by_name.get(name)
         if column is None:
             continue
         texts = _distinct(column, lower=name in _CODES)
@@ -168,13 +203,12 @@ def check_label_columns(columns: Mapping[str, Coded], source: str, row_number: I
             _SCHEMA.select_columns([name]).validate(frame, lazy=True)
         except pa.errors.SchemaErrors as error:
             for case in error.failure_cases.itertuples():
-                index = int(str(case.index)) if case.index is not None else 0
-                row = int(row_number[int(np.argmax(column.codes == index))])
-                expected = str(case.check)
-                problems.append(f"row {row}, field {name}: got {column.values[index]!r}, but expected {expected}")
+                code = int(str(case.index)) if case.index is not None else 0
+                row = columns.first_row_with(column, code)
+                problems.append(f"row {row}, field {name}: got {column.values[code]!r}, but expected {case.check}")
     if problems:
         more = f"; and {len(problems) - _LISTED_PROBLEMS} more values" if len(problems) > _LISTED_PROBLEMS else ""
-        raise BadLabels(f"{source}: " + "; ".join(problems[:_LISTED_PROBLEMS]) + more)
+        raise BadLabels(f"{columns.source}: " + "; ".join(problems[:_LISTED_PROBLEMS]) + more)
 
 
 def _number_of(column: Coded | None, n: int) -> Floats:
@@ -190,87 +224,80 @@ def _seconds_column(column: Coded | None, n: int) -> Ints:
     return np.asarray(column.lookup(values, NEVER), dtype=np.int64)
 
 
-def manifest_labels(
-    table: ManifestTable, columns: Mapping[str, Coded], source: str, row_number: Ints, *, has_times: bool
-) -> Labels:
-    """Labels from ``content``, ``content_level``, ``inspected_at``, ``inspection`` and ``selection_probability``.
+def manifest_labels(table: ManifestTable, columns: LabelColumns, *, has_times: bool) -> Labels:
+    """Read labels from ``content``, ``content_level``, ``inspected_at``, ``inspection`` and ``selection_probability``.
 
-    ``columns`` are the raw label columns, aligned with the table's rows. Raises `BadLabels`.
+    Raises:
+        BadLabels: There is no ``content`` column, or a value is not allowed.
     """
-    if "content" not in columns:
+    if "content" not in columns.by_name:
         raise BadLabels(
-            f"{source}: no column `content`; label the rows with it, or name a label column of your own (--label)"
+            f"{columns.source}: no column `content`; label the rows with it, or name a label column of your own (--label)"
         )
-    check_label_columns(columns, source, row_number)
-    n = table.n_rows
-    content = columns["content"]
-    texts = _distinct(content, lower=True)
+    check_label_columns(columns)
+    content = columns.by_name["content"]
     heads = tuple(HEADS)
-    per_value = np.array([[text in HEADS[head] for head in heads] for text in texts], dtype=np.bool_).reshape(
-        -1, len(heads)
-    )
-    find = np.asarray(content.lookup(per_value, False), dtype=np.bool_)
-    level = columns.get("content_level")
+    of_value = [[text in HEADS[head] for head in heads] for text in _distinct(content, lower=True)]
+    find_of_value = np.array(of_value, dtype=np.bool_).reshape(-1, len(heads))
+    find = np.asarray(content.lookup(find_of_value, False), dtype=np.bool_)
+    level = columns.by_name.get("content_level")
     if level is not None:
-        whole = np.asarray(
-            level.lookup(np.array([text == "shipment" for text in _distinct(level, lower=True)], dtype=np.bool_), False)
-        )
-        spread = any_of_shipment(table, find & whole[:, None])
-        find = find | spread[table.shipment]
-    inspected = any_of_shipment(table, (content.codes >= 0)[:, None])[:, 0]
-    known_row = np.where(content.codes >= 0, _seconds_column(columns.get("inspected_at"), n), NEVER)
-    known_s, notes = _known(table, known_row, inspected, has_times=has_times)
-    return Labels(heads, find, inspected, known_s, *_selection(table, columns, inspected), notes)
+        is_shipment = np.array([text == "shipment" for text in _distinct(level, lower=True)], dtype=np.bool_)
+        of_shipment = np.asarray(level.lookup(is_shipment, False))
+        find = find | any_of_shipment(table, find & of_shipment[:, None])[table.shipment]
+    return _labels(table, heads, find, content, columns, has_times=has_times)
 
 
 def own_labels(
-    table: ManifestTable,
-    column: Coded,
-    columns: Mapping[str, Coded],
-    source: str,
-    row_number: Ints,
-    *,
-    name: str,
-    positive: str | None,
-    has_times: bool,
+    table: ManifestTable, columns: LabelColumns, column: Coded, label: OwnLabel, *, has_times: bool
 ) -> Labels:
-    """Labels from a binary column of the office's own: one head, ``risk``.
+    """Read the labels of one head, ``risk``, from a binary ``column`` of an office's own.
 
-    With ``positive`` that value (as text or as an equal number) is a find and any other is clean; without, yes and no
-    are read in their usual spellings. Blank is not known. ``inspected_at`` and ``selection_probability`` are used where
-    present.
+    The positive value of ``label`` (the same text, or an equal number) is a find and every other value is clean. A blank
+    is an unknown result. ``inspected_at`` and ``selection_probability`` are used if present.
+
+    Raises:
+        BadLabels: No row has the positive value, or a value is neither yes nor no.
     """
     texts = _distinct(column, lower=False)
-    if positive is not None:
-        is_find = [_same(text, positive) for text in texts]
+    if label.positive is not None:
+        is_find = [_same(text, label.positive) for text in texts]
         if not any(is_find):
             seen = ", ".join(repr(text) for text in texts[:_LISTED_PROBLEMS])
-            raise BadLabels(f"{source}, field {name}: no row has the positive value {positive!r}; values seen: {seen}")
+            raise BadLabels(
+                f"{columns.source}, field {label.name}: no row has the positive value {label.positive!r}; "
+                f"values seen: {seen}"
+            )
     else:
-        is_find = []
+        is_find = [text.lower() in _YES for text in texts]
         for code, text in enumerate(texts):
             if text.lower() not in _YES | _NO:
-                row = int(row_number[int(np.argmax(column.codes == code))])
+                row = columns.first_row_with(column, code)
                 raise BadLabels(
-                    f"{source}: row {row}, field {name}: got {text!r}, but expected 1/0, true/false or yes/no; "
-                    "or say which value is a find (--positive)"
+                    f"{columns.source}: row {row}, field {label.name}: got {text!r}, but expected 1/0, true/false or "
+                    "yes/no; or say which value is a find (--positive)"
                 )
-            is_find.append(text.lower() in _YES)
-    check_label_columns(
-        {k: v for k, v in columns.items() if k in ("inspected_at", "selection_probability")}, source, row_number
-    )
+    check_label_columns(columns.optional("inspected_at", "selection_probability"))
     find = np.asarray(column.lookup(np.array(is_find, dtype=np.bool_), False), dtype=np.bool_)[:, None]
-    inspected = any_of_shipment(table, (column.codes >= 0)[:, None])[:, 0]
-    known_row = np.where(column.codes >= 0, _seconds_column(columns.get("inspected_at"), table.n_rows), NEVER)
-    known_s, notes = _known(table, known_row, inspected, has_times=has_times)
-    return Labels((RISK,), find, inspected, known_s, *_selection(table, columns, inspected), notes)
+    return _labels(table, (RISK,), find, column, columns, has_times=has_times)
 
 
-def _selection(table: ManifestTable, columns: Mapping[str, Coded], inspected: Bools) -> tuple[Floats, Bools]:
-    """(n_shipments,) 1/selection probability of inspected shipments, capped; 1 where it is not known. And where it is."""
-    probability = _number_of(columns.get("selection_probability"), table.n_rows)[table.first_row]
-    known = inspected & ~np.isnan(probability)
-    return np.where(known, np.minimum(1.0 / np.where(known, probability, 1.0), MOST_WEIGHT), 1.0), known
+def _labels(
+    table: ManifestTable, heads: tuple[str, ...], find: Bools, result: Coded, columns: LabelColumns, *, has_times: bool
+) -> Labels:
+    """Labels from finds (n_rows, heads); a row has a result if ``result`` is not blank."""
+    has_result = result.codes >= 0
+    inspected = any_of_shipment(table, has_result[:, None])[:, 0]
+    known_row = np.where(has_result, _seconds_column(columns.by_name.get("inspected_at"), table.n_rows), NEVER)
+    known_s, notes = _known_s(table, known_row, inspected, has_times=has_times)
+    return Labels(heads, find, inspected, known_s, *_weights(table, columns, inspected), notes)
+
+
+def _weights(table: ManifestTable, columns: LabelColumns, inspected: Bools) -> tuple[Floats, Bools]:
+    """Return the weights of shipments (n_shipments,) and whether a shipment's selection probability is known."""
+    probability = _number_of(columns.by_name.get("selection_probability"), table.n_rows)[table.first_row]
+    stated = inspected & ~np.isnan(probability)
+    return np.where(stated, np.minimum(1.0 / np.where(stated, probability, 1.0), MOST_WEIGHT), 1.0), stated
 
 
 def _same(text: str, positive: str) -> bool:
@@ -282,19 +309,25 @@ def _same(text: str, positive: str) -> bool:
         return False
 
 
-def _known(table: ManifestTable, known_row: Ints, inspected: Bools, *, has_times: bool) -> tuple[Ints, tuple[str, ...]]:
-    """When each shipment's result was known: the last of its items', after its declaration; assumed where not given."""
+def _known_s(
+    table: ManifestTable, known_row: Ints, inspected: Bools, *, has_times: bool
+) -> tuple[Ints, tuple[str, ...]]:
+    """Return the time of each shipment's result, and notes.
+
+    It is the latest time of its items (``known_row``), but later than the declaration; assumed if no item has one.
+    """
     if not has_times:
         return np.full(table.n_shipments, NEVER, dtype=np.int64), ()
-    given = np.where(known_row == NEVER, np.iinfo(np.int64).min, known_row)
-    last = np.maximum.reduceat(given, table.first_row) if table.n_rows else np.zeros(0, dtype=np.int64)
-    without = inspected & (last == np.iinfo(np.int64).min)
+    missing = np.iinfo(np.int64).min
+    times = np.where(known_row == NEVER, missing, known_row)
+    latest = np.maximum.reduceat(times, table.first_row) if table.n_rows else np.zeros(0, dtype=np.int64)
+    without_time = inspected & (latest == missing)
     delay = assumed_delay(table.declared_s)
-    known = np.where(without, table.declared_s + delay, np.maximum(last, table.declared_s + 1))
+    known = np.where(without_time, table.declared_s + delay, np.maximum(latest, table.declared_s + 1))
     notes: tuple[str, ...] = ()
-    if without.any():
-        days = delay / 86400
+    if without_time.any():
         notes = (
-            f"{int(without.sum())} results have no inspected_at: taken as known {days:.1f} days after declared_at.",
+            f"{int(without_time.sum())} results have no inspected_at: "
+            f"taken as known {delay / 86400:.1f} days after declared_at.",
         )
     return np.where(inspected, known, NEVER).astype(np.int64), notes

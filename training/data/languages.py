@@ -1,6 +1,6 @@
-"""In what language a goods description is, cheaply: by its script, else by everyday words of the trade.
+"""Approximate language of a goods description, by its script or by common words of trade.
 
-Enough to see whether a model serves one language worse than another; no language identification.
+This suffices to compare a model's quality between languages; it is not language identification.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from features.table.table import Coded
 FILE: Final = Path(__file__).with_name("languages.toml")
 
 NONE: Final = "no text"
-#: Neither another script nor a word of another language: English, or names and numbers only.
+#: No other script and no word of another language: English, or only names and numbers.
 ENGLISH: Final = "English or not told"
-#: A text is of another script when so many of its letters are.
+#: A text has another script if at least this share of its letters has.
 _SHARE_OF_LETTERS: Final = 0.3
 _SCRIPTS: Final = {
     "CJK": "Chinese characters",
@@ -55,7 +55,7 @@ _PLAIN: Final = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o"})
 
 @cache
 def _lexicon() -> Mapping[str, str]:
-    """Word -> language; a word of two languages tells neither."""
+    """Map words to languages, without the words that two languages share."""
     with FILE.open("rb") as file:
         words = tomllib.load(file)
     of_word: dict[str, str] = {}
@@ -68,21 +68,21 @@ def _lexicon() -> Mapping[str, str]:
 
 
 def language_of(text: str) -> str:
-    """The language or script of one text, as it is named in figures."""
+    """Return the language or script of a text, as metrics name it."""
     if not text.isascii():
         letters = [letter for letter in text if letter.isalpha()]
         named = [_SCRIPTS.get(unicodedata.name(letter, "").partition(" ")[0], "") for letter in letters]
         scripts = Counter(name for name in named if name)
         if scripts.total() >= _SHARE_OF_LETTERS * max(1, len(letters)):
-            # Japanese is written with Chinese characters too.
+            # Japanese texts contain Chinese characters too.
             return "Japanese" if scripts["Japanese"] else scripts.most_common(1)[0][0]
     folded = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN)).encode("ascii", "ignore").decode()
-    told = Counter(language for word in _WORD.findall(folded) if (language := _lexicon().get(word)))
-    return told.most_common(1)[0][0] if told else ENGLISH
+    counts = Counter(language for word in _WORD.findall(folded) if (language := _lexicon().get(word)))
+    return counts.most_common(1)[0][0] if counts else ENGLISH
 
 
 def languages_of(descriptions: Coded) -> NDArray[np.object_]:
-    """(n,) of a text column; each distinct text that occurs is read once."""
+    """(n,) languages of a text column; each distinct text is examined once."""
     used = descriptions.compact()
     values = np.array([language_of(text) for text in used.values], dtype=object)
     return np.asarray(used.lookup(values, NONE), dtype=object)

@@ -1,4 +1,4 @@
-"""Which columns of an office's own data become further fields, and which are left out: said in notes, one each."""
+"""Choice of further fields among the columns of an office's own data, with a note on each choice."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from training.data.labels import Labels
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: Share of a column's values that must be numbers, and how many different ones, to take it as numeric: office numbers,
-#: codes of procedures and the like are numbers by their looks only.
+#: A numeric column needs this share of numbers among its values, and this many distinct numbers. Office numbers and procedure
+#: codes look like numbers, but are categories.
 _NUMBERS_SHARE: Final = 0.95
 _LEAST_NUMBERS: Final = 20
 _LEAST_WHOLE_NUMBERS: Final = 200
-#: A column of texts with more different values than this share of its rows names each row.
+#: A text column with more distinct values than this share of its rows identifies rows.
 _ID_SHARE: Final = 0.9
 _ID_LEAST_ROWS: Final = 50
-#: A value settles the label when this share of the rows has it and so many finds (or clean rows) would be expected of them,
-#: but there is none: by chance that happens once in 10^13 times.
-_SETTLING_SHARE: Final = 0.01
-_SETTLING_EXPECTED: Final = 30.0
-#: A field goes with the goods when it makes fewer combinations with them than this share of what chance would make.
+#: A value determines the label if at least this share of the rows has it, and so many finds (or clean rows) are expected
+#: among them, but there is none: by chance, that happens once in 10^13 times.
+_DETERMINING_SHARE: Final = 0.01
+_DETERMINING_EXPECTED: Final = 30.0
+#: A field describes the goods if it forms fewer combinations with them than this share of what a random order forms.
 _OF_GOODS_SHARE: Final = 0.75
-_LOOKED_AT: Final = 200_000
-#: What `tidewaiter score` and `--predictions` append: outcomes of a model, no evidence.
-_SCORED: Final = frozenset(
+_COMPARED_ROWS: Final = 200_000
+#: Columns that `tidewaiter score` and `--predictions` append: outputs of a model, not evidence.
+_MODEL_OUTPUTS: Final = frozenset(
     [
         "risk",
         "percentile",
@@ -61,8 +61,8 @@ _SCORED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Columns that may become further fields. ``named`` gives the kind of those that the mapping names."""
+class FieldCandidates:
+    """Columns that may become further fields; ``named`` maps those that the mapping names to their kinds."""
 
     columns: tuple[str, ...]
     named: Mapping[str, Kind]
@@ -70,17 +70,19 @@ class Candidates:
 
     @property
     def fields(self) -> tuple[FurtherField, ...]:
-        """All of them, to be read as text."""
+        """All candidates, as text fields."""
         return tuple(FurtherField(name, "categorical") for name in self.columns)
 
 
-def candidates(recognised: Mapping[str, str | None], mapping: ColumnMapping | None, label: str | None) -> Candidates:
-    """Columns that no manifest field is made of, less the label and those the mapping ignores, and those it names.
+def find_candidates(
+    recognised: Mapping[str, str | None], mapping: ColumnMapping | None, label: str | None
+) -> FieldCandidates:
+    """Return the columns that the mapping names, and all others except manifest fields, the label and ignored columns.
 
-    ``recognised``: input column -> manifest field, or None (`TableReader.recognised`).
+    ``recognised`` maps input columns to manifest fields, or to None (`TableReader.recognised`).
 
     Raises:
-        ValueError: the mapping names a column that the file does not have, or the label.
+        ValueError: The mapping names the label or a column that the file does not have.
     """
     columns = list(recognised)
     named: dict[str, Kind] = {}
@@ -89,7 +91,7 @@ def candidates(recognised: Mapping[str, str | None], mapping: ColumnMapping | No
         if place is None:
             raise ValueError(f"no column {name!r}, which [fields] of the mapping names; there are {', '.join(columns)}")
         if columns[place] == label:
-            raise ValueError(f"[fields] of the mapping names the label {label!r}; a label is no evidence of itself")
+            raise ValueError(f"[fields] of the mapping names the label {label!r}; a label cannot be its own evidence")
         named[columns[place]] = "numeric" if kind == "numeric" else "categorical"
     ignored = set()
     for name in mapping.ignored if mapping is not None else ():
@@ -98,38 +100,38 @@ def candidates(recognised: Mapping[str, str | None], mapping: ColumnMapping | No
             raise ValueError(f"no column {name!r}, which [fields] ignore of the mapping names")
         ignored.add(columns[place])
     notes = []
-    found = []
+    accepted = []
     for name in columns:
         if name in named:
-            found.append(name)
+            accepted.append(name)
         elif name == label or recognised[name] is not None:
             continue
         elif name in ignored:
             notes.append(f"Column {name!r} is left out: the mapping ignores it.")
-        elif name in _SCORED:
-            notes.append(f"Column {name!r} is left out: it holds what a model said.")
+        elif name in _MODEL_OUTPUTS:
+            notes.append(f"Column {name!r} is left out: it holds the output of a model.")
         else:
-            found.append(name)
-    return Candidates(tuple(found), named, tuple(notes))
+            accepted.append(name)
+    return FieldCandidates(tuple(accepted), named, tuple(notes))
 
 
-def choose(table: ManifestTable, offered: Candidates, labels: Labels) -> tuple[OwnFields, list[str]]:
-    """The further fields among the offered columns, and notes on what was taken as what and what was left out why."""
-    notes = list(offered.notes)
+def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Labels) -> tuple[OwnFields, list[str]]:
+    """Choose further fields; return them, and notes on their kinds and on the reasons for leaving others out."""
+    notes = list(candidates.notes)
     known = labels.inspected[table.shipment]
     find = np.asarray(labels.find.any(axis=1), dtype=np.bool_)
     fields: list[FurtherField] = []
-    for name in offered.columns:
+    for name in candidates.columns:
         column = table.further(name).compact()
         numbers = table.further_number(name)
-        kind = offered.named.get(name)
+        kind = candidates.named.get(name)
         if kind is None:
-            reason = _unfit(column, numbers) or _settles(column, find, known)
+            reason = _unusable(column, numbers) or _determines_label(column, find, known)
             if reason is not None:
                 notes.append(f"Column {name!r} is left out: {reason}")
                 continue
             kind = _kind(column, numbers)
-        of_goods = _goes_with_goods(table, column)
+        of_goods = _describes_goods(table, column)
         fields.append(FurtherField(name, kind, of_goods))
     for kind in ("numeric", "categorical"):
         taken = [repr(field.name) for field in fields if field.kind == kind]
@@ -137,7 +139,7 @@ def choose(table: ManifestTable, offered: Candidates, labels: Labels) -> tuple[O
             notes.append(f"Further {kind} fields: {', '.join(taken)}.")
     tied = [repr(field.name) for field in fields if field.of_goods]
     if tied:
-        notes.append(f"They go with the goods: {', '.join(tied)}.")
+        notes.append(f"They describe the goods: {', '.join(tied)}.")
     return OwnFields(tuple(fields), _filled_columns(table), labels.heads != (RISK,)), notes
 
 
@@ -147,8 +149,8 @@ def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
     )
 
 
-def _unfit(column: Coded, numbers: NDArray[np.float64]) -> str | None:
-    """Why a column cannot be evidence, whatever the label."""
+def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
+    """Return why a column cannot be evidence for any label; None if it can."""
     there = column.codes >= 0
     n, distinct = int(there.sum()), len(column.values)
     if distinct == 0:
@@ -167,8 +169,8 @@ def _unfit(column: Coded, numbers: NDArray[np.float64]) -> str | None:
     return None
 
 
-def _settles(column: Coded, find: Bools, known: Bools) -> str | None:
-    """Why the column seems to say what was found rather than what was declared."""
+def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
+    """Return why the column seems to hold a result rather than declared data; None if it does not."""
     rows = int(known.sum())
     if not rows:
         return None
@@ -176,15 +178,15 @@ def _settles(column: Coded, find: Bools, known: Bools) -> str | None:
     count = np.bincount(codes, minlength=len(column.values) + 1)
     finds = np.bincount(codes, find[known], minlength=len(column.values) + 1)
     rate = finds.sum() / rows
-    large = count >= _SETTLING_SHARE * rows
-    none = large & (count * rate >= _SETTLING_EXPECTED) & (finds == 0)
-    every = large & (count * (1.0 - rate) >= _SETTLING_EXPECTED) & (finds == count)
+    large = count >= _DETERMINING_SHARE * rows
+    none = large & (count * rate >= _DETERMINING_EXPECTED) & (finds == 0)
+    every = large & (count * (1.0 - rate) >= _DETERMINING_EXPECTED) & (finds == count)
     if not (none | every).any():
         return None
     code = int(np.argmax(np.where(none | every, count, 0)))
     value = repr(column.values[code - 1][:40]) if code else "blank"
     return (
-        f"IT SETTLES THE LABEL. All {int(count[code])} rows where it is {value} are "
+        f"IT DETERMINES THE LABEL. All {int(count[code])} rows where it is {value} are "
         f"{'finds' if every[code] else 'clean'}, though {rate:.1%} of all rows are finds; it looks like another label. "
         "Name it under fields in the mapping if it is known when goods are declared."
     )
@@ -199,7 +201,7 @@ def _kind(column: Coded, numbers: NDArray[np.float64]) -> Kind:
 
 
 def _mostly_numbers(column: Coded) -> bool:
-    """Whether nearly all values are numbers, and none is a code with zeros in front."""
+    """Whether nearly all values are numbers, and none is a code with leading zeros."""
     coded = any(text[0] == "0" and text[1:].isdigit() for text in column.values if len(text) > 1)
     numbers = sum(not np.isnan(normalise.signed_number(text)) for text in column.values)
     return not coded and numbers >= _NUMBERS_SHARE * len(column.values)
@@ -217,18 +219,18 @@ def _mostly_dates(column: Coded) -> bool:
     return dates >= _NUMBERS_SHARE * len(column.values)
 
 
-def _goes_with_goods(table: ManifestTable, column: Coded) -> bool:
-    """Whether the column makes far fewer combinations with the goods than it would if dealt at random."""
+def _describes_goods(table: ManifestTable, column: Coded) -> bool:
+    """Whether the column forms far fewer combinations with the goods than in a random order."""
     code = table.text("hs_code" if "hs_code" in table.raw else "goods_description")
-    rows = np.flatnonzero((column.codes >= 0) & (code.codes >= 0))[:_LOOKED_AT]
+    rows = np.flatnonzero((column.codes >= 0) & (code.codes >= 0))[:_COMPARED_ROWS]
     if not len(rows) or len(column.values) < 2:
         return False
     goods, values = code.codes[rows].astype(np.int64), column.codes[rows].astype(np.int64)
-    dealt = np.random.default_rng(0).permutation(values)
+    shuffled = np.random.default_rng(0).permutation(values)
 
     def pairs(other: Ints) -> int:
         return len(np.unique(goods * len(column.values) + other))
 
-    found, chance, least = pairs(values), pairs(dealt), len(np.unique(goods))
-    # With the fewest combinations possible, one per kind of goods, the share is 0; with those of chance it is 1.
-    return chance > least and (found - least) < _OF_GOODS_SHARE * (chance - least)
+    actual, chance, least = pairs(values), pairs(shuffled), len(np.unique(goods))
+    # The share is 0 for the fewest possible combinations, one per kind of goods, and 1 for those of a random order.
+    return chance > least and (actual - least) < _OF_GOODS_SHARE * (chance - least)

@@ -1,4 +1,4 @@
-"""The truth as `tidewaiter generate --truth` writes it, joined to a labelled file by shipment and item."""
+"""Truth files of `tidewaiter generate --truth`, joined to a labelled file by shipment and item."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _READ: Final = (*_NEEDED, "reaction")
 
 
 def read_truth(path: Path, table: ManifestTable) -> WorldTruth:
-    """The truth of a table's rows, which may be some of the file's and in another order.
+    """Read the truth of a table's rows, which may be a part of the file in another order.
 
-    Raises `BadData`, which names the file and what is wrong: another kind of file, a column that is not there, an item
-    that stands in it twice or not at all.
+    Raises:
+        BadData: The file is of another kind, lacks a column, or has an item twice or not at all.
     """
     collected = TruthColumns()
     keys: list[tuple[str, str]] = []
@@ -47,7 +47,7 @@ def _rows(path: Path, keys: list[tuple[str, str]], table: ManifestTable) -> Ints
     row_of = {key: row for row, key in enumerate(keys)}
     if len(row_of) < len(keys):
         twice = next(key for row, key in enumerate(keys) if row_of[key] != row)
-        raise BadData(f"{path}: item {twice[1]!r} of shipment {twice[0]!r} stands in it twice")
+        raise BadData(f"{path}: item {twice[1]!r} of shipment {twice[0]!r} is listed twice")
     ids, numbers = (
         table.raw[name].to_list() if name in table.raw else [None] * table.n_rows for name in _KEYS
     )  # fmt: skip
@@ -55,7 +55,7 @@ def _rows(path: Path, keys: list[tuple[str, str]], table: ManifestTable) -> Ints
         return np.array([row_of[(i or "", n or "")] for i, n in zip(ids, numbers, strict=True)], dtype=np.int64)
     except KeyError as error:
         shipment, number = error.args[0]
-        raise BadData(f"{path}: it has no item {number!r} of shipment {shipment!r}, which the data has") from None
+        raise BadData(f"{path}: no item {number!r} of shipment {shipment!r}, which is in the data") from None
 
 
 def _chunks(path: Path) -> Iterator[dict[str, list[str]]]:
@@ -67,7 +67,7 @@ def _chunks(path: Path) -> Iterator[dict[str, list[str]]]:
         try:
             batches = iter(pa.csv.open_csv(path, convert_options=texts))
         except pa.ArrowInvalid as error:
-            raise BadData(f"{path}: it cannot be read as a table: {error}") from None
+            raise BadData(f"{path}: cannot be read as a table: {error}") from None
     for batch in batches:
         names = batch.schema.names
         lacking = [name for name in _NEEDED if name not in names]

@@ -1,4 +1,4 @@
-"""What was really inside simulated shipments and who sent them: codes, kept apart from anything a model learns from."""
+"""Real contents and senders of simulated shipments, as codes; models never learn from them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ Bools = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 Texts = Sequence[str] | NDArray[np.object_]
 
-#: A shipment of honest trade, where a network or a strength would stand.
+#: Code of lawful shipments instead of a network or a strength.
 HONEST: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class WorldTruth:
-    """The truth of a table: n shipments, m goods items.
+    """The truth of a table of n shipments and m goods items.
 
-    ``network`` (n,) is the network's number, `HONEST` for honest trade; ``typologies`` (n, len(`TRACES`)); ``strength``
-    (n,) into `STRENGTHS`, or `HONEST`; ``violation`` (n,): the filing breaks some rule, drugs apart; ``reaction`` (n,) into
-    ``reactions``, -1 where the network went on as before; ``content`` (m,) into `CONTENTS`.
+    Attributes:
+        network: (n,) number of the network, `HONEST` for lawful trade.
+        typologies: (n, len(`TRACES`)) whether a typology shows.
+        strength: (n,) index into `STRENGTHS`, or `HONEST`.
+        violation: (n,) whether the filing breaks a rule other than on drugs.
+        content: (m,) index into `CONTENTS`.
+        reaction: (n,) index into ``reactions``, -1 if the network did not change its behaviour.
+        reactions: Names of reactions.
     """
 
     network: Ints
@@ -40,12 +45,12 @@ class WorldTruth:
     reactions: tuple[str, ...] = ()
 
     def heads(self) -> Bools:
-        """(m, heads): whether each goods item holds what a head looks for."""
+        """(m, heads) whether each goods item has a content that a head detects."""
         of_content = np.array([[name in HEADS[head] for head in HEADS] for name in CONTENTS], dtype=np.bool_)
         return np.asarray(of_content[self.content])
 
     def take(self, shipments: Ints, rows: Ints) -> WorldTruth:
-        """The truth of some shipments, whose goods items are ``rows``."""
+        """Return the truth of some shipments, whose goods items are ``rows``."""
         return WorldTruth(
             self.network[shipments],
             self.typologies[shipments],
@@ -58,45 +63,46 @@ class WorldTruth:
 
 
 class TruthColumns:
-    """Collects chunks of the columns `training.worlds.own.world.TRUTH` as codes: some 15 bytes a row."""
+    """Collects chunks of the columns `training.worlds.own.world.TRUTH` as codes, about 15 bytes a row."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, int]] = {name: {"": 0} for name in ("typologies", "reaction", "network_id")}
+        self._code_of: dict[str, dict[str, int]] = {name: {"": 0} for name in ("typologies", "reaction", "network_id")}
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self.n_rows = 0
 
     def add(self, truth: Mapping[str, Texts]) -> None:
-        """Add a chunk, '' for what is missing. Raises `ValueError` for a content or strength that the world does not know."""
+        """Add a chunk, in which '' is missing. Raises `ValueError` for an unknown content or strength."""
         n = len(truth["content"])
         for name, codes in (("content", CONTENTS), ("strength", ("", *STRENGTHS))):
-            known = {value: code for code, value in enumerate(codes)}
-            self._add(name, self._coded(name, truth[name], known).astype(np.int8))
-        for name, known in self._known.items():
+            fixed = {value: code for code, value in enumerate(codes)}
+            self._add(name, self._coded(name, truth[name], fixed).astype(np.int8))
+        for name, code_of in self._code_of.items():
             texts = truth[name] if name in truth else [""] * n
             for text in dict.fromkeys(texts):
-                known.setdefault(text, len(known))
-            self._add(name, self._coded(name, texts, known))
+                code_of.setdefault(text, len(code_of))
+            self._add(name, self._coded(name, texts, code_of))
         self._add("violation", np.fromiter(map(bool, truth["violation"]), dtype=np.bool_, count=n))
         self.n_rows += n
 
-    def _coded(self, name: str, texts: Texts, known: Mapping[str, int]) -> NDArray[np.int32]:
+    def _coded(self, name: str, texts: Texts, code_of: Mapping[str, int]) -> NDArray[np.int32]:
         try:
-            return np.fromiter(map(known.__getitem__, texts), dtype=np.int32, count=len(texts))
+            return np.fromiter(map(code_of.__getitem__, texts), dtype=np.int32, count=len(texts))
         except KeyError as error:
-            raise ValueError(f"Got {name} {error}, but expected one of {', '.join(sorted(known))}") from None
+            raise ValueError(f"Got {name} {error}, but expected one of {', '.join(sorted(code_of))}") from None
 
     def _add(self, name: str, codes: NDArray[Any]) -> None:
         self._parts.setdefault(name, []).append(codes)
 
     def of(self, rows: Ints, first_row: Ints) -> WorldTruth:
-        """The truth of a table that consists of ``rows`` (m,) of what was collected, in their order, its shipments
-        starting at ``first_row`` (n,). Raises `ValueError` for a typology that the world does not know.
+        """Return the truth of a table with the collected ``rows`` (m,), in their order.
+
+        ``first_row`` (n,) is the first row of each shipment. Raises `ValueError` for an unknown typology.
         """
         column = {name: np.concatenate(parts)[rows] for name, parts in self._parts.items()}
-        shown = np.zeros((len(self._known["typologies"]), len(TRACES)), dtype=np.bool_)
-        for text, code in self._known["typologies"].items():
+        shown = np.zeros((len(self._code_of["typologies"]), len(TRACES)), dtype=np.bool_)
+        for text, code in self._code_of["typologies"].items():
             shown[code, [_trace(name) for name in text.split(";") if name]] = True
-        numbers = [_network(text) for text in self._known["network_id"]]
+        numbers = [_network(text) for text in self._code_of["network_id"]]
         return WorldTruth(
             np.array(numbers, dtype=np.int64)[column["network_id"][first_row]],
             shown[column["typologies"][first_row]],
@@ -104,7 +110,7 @@ class TruthColumns:
             column["violation"][first_row],
             column["content"],
             (column["reaction"][first_row] - 1).astype(np.int8),
-            tuple(self._known["reaction"])[1:],
+            tuple(self._code_of["reaction"])[1:],
         )
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from features.manifest.fields import FIELDS, Kind, Level
 from features.readers.further import FurtherField
 from features.table.table import TIME_MISSING, Coded, ManifestTable
-from training.evaluation.evaluation import Outcome
+from training.data.outcome import Outcome
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
 from training.evaluation.rules import price_rule, watch_list_rules
-from training.fitting.boosting import Examples
+from training.fitting.examples import Examples
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

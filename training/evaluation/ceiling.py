@@ -17,18 +17,21 @@ from numpy.typing import NDArray
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.scoring import RISK
-from training.data.dataset import rows_of, simulated
+from training.data.dataset import Dataset, rows_of
 from training.data.labels import any_of_shipment
-from training.data.stream import Stream, replayed, transform
+from training.data.outcome import Outcome
+from training.data.sources import simulated
+from training.data.window_features import replay_history, transform
 from training.evaluation.baselines import depth_2_tree
-from training.evaluation.evaluation import Outcome
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval
-from training.fitting.boosting import BoostingParams, Examples, fit_heads
+from training.fitting.boosting import fit_heads
+from training.fitting.examples import Examples
+from training.fitting.params import BoosterSpec, BoostingParams
+from training.progress import Progress
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Say = Callable[[str], None]
 
 #: With many thousands of finds trees may be larger and more; of these the one that does best on the stop rows is taken.
 CANDIDATES: Final = (
@@ -56,11 +59,11 @@ class TruthWorld:
     rows: int
 
 
-def truth_world(rows: int, seed: int, *, say: Say) -> TruthWorld:
+def truth_world(rows: int, seed: int, *, progress: Progress) -> TruthWorld:
     """A simulated world of its own, the last part of which is to test on."""
-    data = simulated(rows, seed, progress=lambda n: say(f"{n:,} rows"))
-    say("history")
-    stream, _ = replayed(data)
+    data = simulated(rows, seed, progress=lambda n: progress(f"{n:,} rows"))
+    progress("history")
+    all_history, _ = replay_history(data)
     every = np.arange(data.table.n_shipments)
     learn, stop_on, test_on = np.split(every, [int(share * len(every)) for share in (_STOP_FROM, _TEST_FROM)])
     rng = np.random.default_rng(seed)
@@ -72,59 +75,72 @@ def truth_world(rows: int, seed: int, *, say: Say) -> TruthWorld:
     def seen(table: ManifestTable, history: Floats) -> Floats:
         return transform(space, table, history)
 
-    say("features")
-    train, _ = _examples(stream, learn, rng, learned)
-    stop, _ = _examples(stream, stop_on, rng, seen)
-    test, first_row = _examples(stream, test_on, rng, seen)
+    progress("features")
+    train, _ = _examples(data, all_history, learn, rng, learned)
+    stop, _ = _examples(data, all_history, stop_on, rng, seen)
+    test, first_row = _examples(data, all_history, test_on, rng, seen)
     return TruthWorld(space.names, space.monotone, train, stop, test, first_row, data.table.n_rows)
 
 
 def _examples(
-    stream: Stream, shipments: Ints, rng: np.random.Generator, features: Callable[[ManifestTable, Floats], Floats]
+    data: Dataset,
+    history: Floats,
+    shipments: Ints,
+    rng: np.random.Generator,
+    features: Callable[[ManifestTable, Floats], Floats],
 ) -> tuple[Examples, Ints]:
-    truth = stream.data.truth
+    truth = data.truth
     assert truth is not None  # a simulated world has it
-    illicit = np.asarray(any_of_shipment(stream.data.table, truth).any(axis=1))[shipments]
+    illicit = np.asarray(any_of_shipment(data.table, truth).any(axis=1))[shipments]
     share = min(1.0, _CLEAN_PER_FIND * int(illicit.sum()) / max(1, int((~illicit).sum())))
     chosen = illicit | (rng.random(len(shipments)) < share)
-    rows = rows_of(stream.data.table, shipments[chosen])
-    table = stream.data.table.take(rows)
+    rows = rows_of(data.table, shipments[chosen])
+    table = data.table.take(rows)
     find = np.asarray(truth[rows].any(axis=1)).reshape(-1, 1)
     weight = np.where(illicit[chosen], 1.0, 1.0 / share)[table.shipment]
-    return Examples(features(table, stream.history[shipments[chosen]]), find, weight), table.first_row
+    return Examples(features(table, history[shipments[chosen]]), find, weight), table.first_row
+
+
+@dataclass(frozen=True, slots=True)
+class RiskScores:
+    """Risk scores ``risk`` (n,) of the model under test, the outcome of the same shipments, and the base rate."""
+
+    risk: Floats
+    outcome: Outcome
+    base_rate: float
 
 
 def ceiling(
-    world: TruthWorld, ours: Floats, outcome: Outcome, *, base_rate: float, seed: int, threads: int,
-    candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, say: Say,
+    world: TruthWorld, ours: RiskScores, *, seed: int, threads: int,
+    candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours``
-    (n,) of another world's test shipments reach on their ``outcome``.
+    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours`` of
+    another world's test shipments reach on their outcome.
 
     Each is tried where its own words and parties are at home, so the two windows differ; PR-AUCs are compared at the
     prevalence of ours. Too few finds give a reason.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
     found = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
-    fewest = min(int(found.sum()), int(outcome.any.sum()), int(world.train.find.sum()))
+    fewest = min(int(found.sum()), int(ours.outcome.any.sum()), int(world.train.find.sum()))
     if fewest < MIN_FINDS:
         none = Estimate(None, reason=f"{fewest} finds; at least {MIN_FINDS} are needed").to_json()
         return out | {"pr_auc": none, "recall_0.005": none, "ours_pr_auc": none, "share": none}
-    score, params = _best(world, candidates, seed, threads, say)
-    say("a tree of depth 2")
+    score, params = _best(world, candidates, seed, threads, progress)
+    progress("a tree of depth 2")
     train = world.train
     tree, used = depth_2_tree(train.matrix, train.find[:, 0], train.weight, world.test.matrix, world.names, seed=seed)
     weight = world.test.weight[world.first_row]
-    prevalence = Ranking(ours, outcome.any, outcome.weight).prevalence
+    prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
     tried = {
         "ceiling": _Tried.of(Ranking(score, found, weight), resamples, seed),
         # Other shipments, so other luck.
-        "ours": _Tried.of(Ranking(ours, outcome.any, outcome.weight), resamples, seed + 1),
+        "ours": _Tried.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
         "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), found, weight), resamples, seed),
     }
     aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in tried.items()}
     recalls = {
-        name: interval(*one.values(lambda curve: curve.at_share(SHARE, base_rate)[0])).to_json()
+        name: interval(*one.values(lambda curve: curve.at_share(SHARE, ours.base_rate)[0])).to_json()
         for name, one in tried.items()
     }
     share = interval(
@@ -148,15 +164,14 @@ def ceiling(
 
 
 def _best(
-    world: TruthWorld, candidates: Sequence[BoostingParams], seed: int, threads: int, say: Say
+    world: TruthWorld, candidates: Sequence[BoostingParams], seed: int, threads: int, progress: Progress
 ) -> tuple[Floats, BoostingParams]:
     """Scores of the test shipments by the candidate with the largest PR-AUC on the stop rows, and that candidate."""
     best: tuple[float, lgb.Booster, BoostingParams] | None = None
     for number, params in enumerate(candidates, 1):
-        say(f"boosters, {number} of {len(candidates)}")
-        fits = fit_heads(
-            (RISK,), world.train, world.stop, world.names, world.monotone, params, seed=seed, threads=threads
-        )  # fmt: skip
+        progress(f"boosters, {number} of {len(candidates)}")
+        spec = BoosterSpec((RISK,), world.names, world.monotone, params, seed, threads)
+        fits = fit_heads(spec, world.train, world.stop)
         booster = fits[RISK].booster
         held = np.asarray(booster.predict(world.stop.matrix, raw_score=True, num_threads=threads))
         find = world.stop.find[:, 0]

@@ -14,6 +14,7 @@ from models.calibration import logit, probability
 from models.lanes import LANE_NAMES
 from models.scoring import RISK, RiskModel, ScoreSettings
 from training.data.dataset import Dataset, rows_of
+from training.data.outcome import Outcome
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, ranking_figures, reliability
 
 Floats = NDArray[np.float64]
@@ -39,15 +40,11 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the shipments turned out to be: ``find`` (n, K) per head and ``weight`` (n,)."""
+class WindowScores:
+    """Scores of a window's shipments, and their outcomes by kind of label (``office``, ``truth``)."""
 
-    find: Bools
-    weight: Floats
-
-    @property
-    def any(self) -> Bools:
-        return np.asarray(self.find.any(axis=1))
+    scored: Scored
+    outcomes: dict[str, Outcome]
 
 
 def evaluate(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from features.table.table import ManifestTable
 from models.lanes import GREEN, LANE_NAMES, RED, RED_SHARE, YELLOW
-from training.evaluation.evaluation import Outcome, Scored
+from training.data.outcome import Outcome
+from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, interval, poisson_times
 
 Floats = NDArray[np.float64]

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.evaluation.evaluation import Outcome, Scored
+from training.data.outcome import Outcome
+from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Estimate, percent
 
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ from features.readers.chunk import Chunk
 from features.readers.further import further_columns
 from features.table.table import ManifestTable
 from models.scoring import RISK, RiskModel
-from training.data.dataset import manifest_columns
+from training.data.sources import manifest_columns
 
 Floats = NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,15 +14,20 @@ from features.readers import ColumnMapping, open_table
 from features.table.table import Coded, ManifestTable
 from models.lanes import LANE_NAMES
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel, ScoreSettings
-from training.data.dataset import BadData, ColumnsBuilder, Dataset, build, from_file
-from training.data.stream import Part, Stream
+from training.config import Run
+from training.data.columns import ColumnsBuilder
+from training.data.dataset import BadData, Dataset
+from training.data.labels import OwnLabel
+from training.data.outcome import Outcome
+from training.data.sources import RawData, build, from_file
 from training.data.truth_file import read_truth
+from training.data.window_features import WindowFeatures
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES, baseline_scores, misses_against
 from training.evaluation.calibration_check import calibration_check
 from training.evaluation.evaluation import (
-    Outcome,
     Scored,
+    WindowScores,
     evaluate,
     log_odds,
     score_dataset,
@@ -31,68 +36,86 @@ from training.evaluation.evaluation import (
 )
 from training.evaluation.lane_errors import items_of, lane_shares, origin_of, red_by_items, red_by_origin
 from training.evaluation.slices import evaluate_slices, slicings
-from training.fitting.boosting import Examples, keep_for_prevalence
+from training.fitting.examples import Examples, sampled_rows
+from training.progress import Progress, no_progress
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Say = Callable[[str], None]
 
 #: Baselines are compared, not tuned: fewer resamples do.
 _BASELINE_RESAMPLES: Final = 50
 
 
-def evaluate_run(
-    model: RiskModel,
-    stream: Stream,
-    window: Window,
-    part: Part,
-    *,
-    what: str,
-    learned: Window,
-    examples: Examples | None,
-    seed: int,
-    threads: int,
-    say: Say | None = None,
-) -> tuple[dict[str, Any], Scored, dict[str, Outcome]]:
-    """Figures of a model on a ``window``, whose features are ``part``, with the scores and outcomes they are of.
+@dataclass(frozen=True, slots=True)
+class EvaluatedWindow:
+    """A window to evaluate a model on, with its features and a description for the report."""
 
-    ``learned`` is the window that the model was fitted on and ``examples`` the rows it learned from; without those
-    there are no baselines.
-    """
-    say = say or _silent
-    data, table = stream.data, stream.table(window)
-    say("scores")
-    scored = scored_of_model(model, part.matrix, table, threads=threads)
-    outcomes = {"office": part.outcome}
+    window: Window
+    features: WindowFeatures
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedFrom:
+    """The window that a model was fitted on, and the examples of it; without examples, no baselines are fitted."""
+
+    window: Window
+    examples: Examples | None
+
+
+def evaluate_run(
+    run: Run, model: RiskModel, tested: EvaluatedWindow, learned: LearnedFrom, progress: Progress = no_progress
+) -> tuple[dict[str, Any], WindowScores]:
+    """Evaluate a model on a window; return the metrics as JSON values, and the scores and outcomes behind them."""
+    data, window, features = run.data, tested.window, tested.features
+    table = data.window_table(window)
+    progress("scores")
+    scored = scored_of_model(model, features.matrix, table, threads=run.threads)
+    outcomes = {"office": features.outcome}
     truth = data.truth_of_shipment()
     if truth is not None:
         outcomes["truth"] = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
-    metrics: dict[str, Any] = {"evaluated_on": what, **_sections(scored, outcomes, table, seed, say)}
+    metrics: dict[str, Any] = {
+        "evaluated_on": tested.description,
+        **_sections(scored, outcomes, table, run.seed, progress),
+    }
     best_known = outcomes.get("truth", outcomes["office"])
-    say("slices")
-    cuts = slicings(data, window.shipments, learned.shipments, table)
-    metrics["slices"] = evaluate_slices(scored, best_known, cuts, seed=seed)
-    if examples is not None and examples.find.any():
-        say("baselines")
-        # The table of the rows learned from is nobody's but theirs, who let go of it soon.
-        rows, chosen = baseline_scores(
-            examples, data.table.take(learned_rows(stream, learned, seed)), part.matrix, table, model.space.names,
-            seed=seed, threads=threads, further=model.space.further_fields,
-        )  # fmt: skip
-        scores = {name: np.maximum.reduceat(rows[name], part.first_row) for name in BASELINES}
-        rate = sum(model.base_rates.values())
-        metrics["baselines"] = {
-            name: {kind: _baseline(score, outcome, rate, seed) for kind, outcome in outcomes.items()}
+    progress("slices")
+    cuts = slicings(data, window.shipments, learned.window.shipments, table)
+    metrics["slices"] = evaluate_slices(scored, best_known, cuts, seed=run.seed)
+    if learned.examples is not None and learned.examples.find.any():
+        progress("baselines")
+        metrics |= _baselines(run, model, tested, learned, table, WindowScores(scored, outcomes))
+    return metrics, WindowScores(scored, outcomes)
+
+
+def _baselines(
+    run: Run,
+    model: RiskModel,
+    tested: EvaluatedWindow,
+    learned: LearnedFrom,
+    table: ManifestTable,
+    ours: WindowScores,
+) -> dict[str, Any]:
+    """Sections on baselines that learn from the same examples; ``table`` holds the rows of the tested window."""
+    assert learned.examples is not None
+    # No name is bound to the table of the learned rows, so that `baseline_scores` can free it early.
+    rows, chosen = baseline_scores(
+        learned.examples, run.data.table.take(sampled_rows(run.data, learned.window, run.seed)), tested.features.matrix,
+        table, model.space.names, seed=run.seed, threads=run.threads, further=model.space.further_fields,
+    )  # fmt: skip
+    scores = {name: np.maximum.reduceat(rows[name], tested.features.first_row) for name in BASELINES}
+    rate = sum(model.base_rates.values())
+    best_known = ours.outcomes.get("truth", ours.outcomes["office"])
+    return {
+        "baselines": {
+            name: {kind: _baseline(score, outcome, rate, run.seed) for kind, outcome in ours.outcomes.items()}
             for name, score in scores.items()
-        }
-        metrics["baselines_chose"] = chosen
-        metrics["misses_against"] = misses_against(scored.risk, scores, best_known, base_rate=rate, seed=seed)
-    return metrics, scored, outcomes
-
-
-def _silent(_: str) -> None:
-    pass
+        },
+        "baselines_chose": chosen,
+        "misses_against": misses_against(ours.scored.risk, scores, best_known, base_rate=rate, seed=run.seed),
+    }
 
 
 def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> dict[str, Any]:
@@ -103,22 +126,11 @@ def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> d
     return {key: value for key, value in figures.items() if not key.startswith("reliability")}
 
 
-def learned_rows(stream: Stream, window: Window, seed: int) -> Ints:
-    """Rows of the data that `training.data.stream.sampled` takes from a window with this seed."""
-    rows = stream.rows(window)
-    of_row = np.searchsorted(window.shipments, stream.data.table.shipment[rows])
-    labels = stream.labels(window)
-    found = np.zeros(len(window.shipments), dtype=np.bool_)
-    found[of_row[labels.find.any(axis=1)]] = True
-    keep, _ = keep_for_prevalence(found, labels.weight, seed=seed)
-    return rows[keep[of_row]]
-
-
 def _sections(
-    scored: Scored, outcomes: Mapping[str, Outcome], table: ManifestTable, seed: int, say: Say
+    scored: Scored, outcomes: Mapping[str, Outcome], table: ManifestTable, seed: int, progress: Progress
 ) -> dict[str, Any]:
     """What can be said of any scored shipments: ranking, calibration, and errors of the lanes where there are lanes."""
-    say("ranking and calibration")
+    progress("ranking and calibration")
     rate = sum(scored.base_rates.values())
     best_known = outcomes.get("truth", outcomes["office"])
     out: dict[str, Any] = {
@@ -137,34 +149,55 @@ def _sections(
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class FileLabels:
+    """How to read the labels of a file.
+
+    Attributes:
+        mapping: Renames and converts its columns.
+        label: A binary label column of its own.
+        positive: The value of that column that marks a find.
+        truth: The truth as `tidewaiter generate --truth` wrote it.
+    """
+
+    mapping: ColumnMapping | None = None
+    label: str | None = None
+    positive: str | None = None
+    truth: Path | None = None
+
+
 def evaluate_file(
     model: RiskModel,
     path: Path,
+    labels: FileLabels | None = None,
     *,
-    mapping: ColumnMapping | None = None,
-    label: str | None = None,
-    positive: str | None = None,
-    truth: Path | None = None,
     settings: ScoreSettings | None = None,
     threads: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Score a labelled file in its own order and compare with its labels, and with the ``truth`` where there is one.
+    """Score a labelled file in its own order and compare the scores with its labels, and with the truth if it is given.
 
-    A model of an office's own label reads that label's column, which its card names, unless told otherwise.
+    For a model of an office's own label, the label column defaults to the one that its card names.
     """
+    labels = labels or FileLabels()
+    label, positive = labels.label, labels.positive
     if label is None and model.heads == (RISK,):
         own = model.card.get("label", {})
         label, positive = own.get("column"), positive or own.get("positive")
     data = from_file(
-        path, mapping=mapping, label=label, positive=positive, in_order=False, fields=model.space.further_fields
+        path,
+        mapping=labels.mapping,
+        label=label,
+        positive=positive,
+        in_order=False,
+        fields=model.space.further_fields,
     )
     if data.labels.heads != model.heads:
         raise BadData(
             f"{path}: its labels are for {', '.join(data.labels.heads)}, "
             f"but this model's heads are {', '.join(model.heads)}"
         )
-    data = _with_truth(data, truth)
+    data = _with_truth(data, labels.truth)
     scored = score_dataset(model, data, settings=settings, threads=threads)
     return {
         "data": {"source": data.source, "sha256": data.digest, "rows": data.table.n_rows, "notes": list(data.notes)},
@@ -190,7 +223,7 @@ def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[
         outcomes["truth"] = Outcome(truth[shipments], np.ones(len(shipments)))
     every = len(shipments) == data.table.n_shipments
     table = data.table if every else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
-    out = _sections(scored, outcomes, table, seed, _silent)
+    out = _sections(scored, outcomes, table, seed, no_progress)
     cuts = slicings(data, shipments, None, table)
     return {**out, "slices": evaluate_slices(scored, outcomes.get("truth", outcomes["office"]), cuts, seed=seed)}
 
@@ -225,9 +258,8 @@ def evaluate_predictions(
         )
     if label is not None and f"label:{label}" not in columns:
         raise BadData(f"{path}: no column {label!r}")
-    data = build(
-        columns, builder.n_rows, str(path), "", label=label, positive=positive, decimal=reader.decimal, in_order=False
-    )
+    raw = RawData(columns, builder.n_rows, str(path), "", decimal=reader.decimal)
+    data = build(raw, OwnLabel(label, positive) if label is not None else None, in_order=False)
     data = _with_truth(data, truth)
     rows = data.data_row - 1
     first = data.table.first_row

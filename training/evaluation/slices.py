@@ -22,8 +22,9 @@ from features.table.table import ManifestTable
 from models.lanes import RED
 from training.data.dataset import Dataset
 from training.data.languages import languages_of
+from training.data.outcome import Outcome
 from training.data.world_truth import HONEST, WorldTruth
-from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, poisson_times
 from training.worlds.own.networks.plan import STRENGTHS

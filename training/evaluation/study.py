@@ -6,7 +6,7 @@ is a refit on a part of the columns or of the rows of the same bins. What is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 
 from features.groups.base import Feature
 from features.reference import typologies
-from training.data.dataset import Dataset
-from training.data.stream import Part
-from training.data.windows import Window
-from training.evaluation.evaluation import Outcome
+from models.scoring import RiskModel
+from training.config import Run
+from training.data.outcome import Outcome
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Curve, Estimate, Ranking, interval, poisson_times
+from training.evaluation.run_evaluation import EvaluatedWindow
 from training.evaluation.slices import taken_at
-from training.fitting.boosting import BoostingParams, Examples, HeadFit, any_head
+from training.fitting.boosting import HeadFit
+from training.fitting.examples import Examples, any_head, sampled_rows
+from training.fitting.params import BoosterSpec
+from training.progress import Progress
 from training.worlds.own.networks.traces import TRACES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Say = Callable[[str], None]
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01
@@ -45,14 +47,12 @@ class Bench:
     """
 
     def __init__(
-        self, train: Examples, test: Floats, first_row: Ints, features: Sequence[Feature], params: BoostingParams, *,
-        trees: int, seed: int, threads: int,
+        self, spec: BoosterSpec, train: Examples, test: Floats, first_row: Ints, features: Sequence[Feature], *, trees: int
     ) -> None:  # fmt: skip
         self.features = tuple(features)
         self.find = any_head(train.find)
-        self._test, self._first_row, self._trees, self._threads = test, first_row, trees, threads
-        monotone = [feature.monotone for feature in features]
-        self._settings = params.lightgbm(seed=seed, threads=threads, monotone=monotone)
+        self._test, self._first_row, self._trees, self._threads = test, first_row, trees, spec.threads
+        self._settings = spec.lightgbm()
         self._binned = lgb.Dataset(
             train.matrix, self.find.astype(np.float64), weight=train.weight, params=self._settings, free_raw_data=True
         ).construct()
@@ -85,7 +85,7 @@ def trees_of(fits: Mapping[str, HeadFit]) -> int:
 
 
 def ablation(
-    bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, say: Say
+    bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, progress: Progress
 ) -> dict[str, Any]:  # fmt: skip
     """Per group of features what a refit without it reaches on ``outcome`` (n,), and by how much the PR-AUC changes from that
     of the scores ``full`` (n,) of a refit with all; too few finds give a reason."""
@@ -102,7 +102,7 @@ def ablation(
     before = [curve for part in times for curve in with_all.curves(part)]
     out: dict[str, Any] = {}
     for number, group in enumerate(groups, 1):
-        say(f"without {group} ({number} of {len(groups)})")
+        progress(f"without {group} ({number} of {len(groups)})")
         columns = _columns(bench, group)
         ranking = Ranking(bench.scores(without_columns=columns), find, weight)
         after = [curve for part in times for curve in ranking.curves(part)]
@@ -140,7 +140,7 @@ class Shown:
 
 def left_out_typologies(
     bench: Bench, full: Floats, outcome: Outcome, shown: Shown, *, base_rate: float, resamples: int = RESAMPLES,
-    seed: int = 0, say: Say,
+    seed: int = 0, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
     """Recall at `LEFT_OUT_SHARE` of the finds that show a typology, with it in training (scores ``full``) and without:
     the finds that show it are taken out of the rows learned from, none of them stands in as clean.
@@ -167,7 +167,7 @@ def left_out_typologies(
         if lacking is not None:
             one |= dict.fromkeys(("recall_with", "recall_without", "ratio"), Estimate(None, reason=lacking).to_json())
             continue
-        say(f"without {typology} {known[typology].name} ({k + 1} of {len(TRACES)})")
+        progress(f"without {typology} {known[typology].name} ({k + 1} of {len(TRACES)})")
         without = taken_at(bench.scores(without_rows=rows), find, weight, LEFT_OUT_SHARE, base_rate)[find]
         drawn = times[:, own].sum(axis=1)
         pair = tuple((times[:, own] @ part[own]) / np.where(drawn > 0, drawn, np.nan) for part in (with_all, without))
@@ -215,30 +215,32 @@ def thinned(examples: Examples, seed: int) -> tuple[Examples, Ints]:
 
 
 def run_study(
-    features: Sequence[Feature], data: Dataset, window: Window, part: Part, examples: Examples, learned: Ints,
-    fits: Mapping[str, HeadFit], params: BoostingParams, *, base_rate: float, seed: int, threads: int, say: Say,
+    run: Run, model: RiskModel, tested: EvaluatedWindow, examples: Examples, fits: Mapping[str, HeadFit], progress: Progress
 ) -> dict[str, Any]:  # fmt: skip
-    """Sections ``ablation`` and, in a simulated world, ``left_out_typologies``: on the truth where it is known, else
-    on the office's labels.
+    """Return the sections ``ablation`` and, in a simulated world, ``left_out_typologies``.
 
-    ``window`` and ``part`` are what is tested on; ``learned`` (n,) are the rows of the data that ``examples`` (n
-    rows) were taken from, and ``fits`` what the model became of them.
+    Both use the truth if it is known, and the office's labels otherwise. ``examples`` are those of the refit window, and
+    ``fits`` the boosters that were fitted on them.
     """
+    data, space, shipments = run.data, model.space, tested.window.shipments
+    base_rate = sum(model.base_rates.values())
     truth = data.truth_of_shipment()
-    outcome = part.outcome
+    outcome = tested.features.outcome
     if truth is not None:
-        outcome = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
-    say("all features")
-    sample, kept = thinned(examples, seed)
+        outcome = Outcome(truth[shipments], np.ones(len(shipments)))
+    progress("all features")
+    sample, kept = thinned(examples, run.seed)
     bench = Bench(
-        sample, part.matrix, part.first_row, features, params, trees=trees_of(fits), seed=seed, threads=threads
+        run.booster_spec(space.names, space.monotone), sample, tested.features.matrix, tested.features.first_row,
+        space.features, trees=trees_of(fits),
     )  # fmt: skip
     full = bench.scores()
-    out = {"ablation": ablation(bench, full, outcome, base_rate=base_rate, seed=seed, say=say)}
+    out = {"ablation": ablation(bench, full, outcome, base_rate=base_rate, seed=run.seed, progress=progress)}
     if data.world is not None:
         shows = data.world.typologies
-        shown = Shown(shows[data.table.shipment[learned[kept]]], shows[window.shipments])
+        learned = sampled_rows(data, run.windows.refit, run.seed)
+        shown = Shown(shows[data.table.shipment[learned[kept]]], shows[shipments])
         out["left_out_typologies"] = left_out_typologies(
-            bench, full, outcome, shown, base_rate=base_rate, seed=seed, say=say
+            bench, full, outcome, shown, base_rate=base_rate, seed=run.seed, progress=progress
         )
     return out

@@ -14,12 +14,14 @@ from typing import Any, Final
 import numpy as np
 
 from models.scoring import RiskModel
-from training.data.dataset import Progress, simulated
-from training.data.stream import replayed, transform
+from training.data.outcome import Outcome
+from training.data.sources import simulated
+from training.data.window_features import replay_history, transform
 from training.data.windows import NEVER, Window
 from training.evaluation.calibration_check import calibration_check
-from training.evaluation.evaluation import Outcome, scored_of_model
+from training.evaluation.evaluation import scored_of_model
 from training.evaluation.metrics import RESAMPLES
+from training.progress import RowProgress
 from training.worlds.own.priors import Priors, load_priors
 
 FACTOR: Final = 0.1
@@ -43,21 +45,27 @@ def scaled_priors(factors: Mapping[str, float], priors: Priors | None = None) ->
 
 
 def calibration_in_tenth(
-    model: RiskModel, world: TenthWorld, window: Window, *, threads: int, resamples: int = RESAMPLES, say: Progress | None = None
-) -> dict[str, Any]:  # fmt: skip
+    model: RiskModel,
+    world: TenthWorld,
+    window: Window,
+    *,
+    threads: int,
+    resamples: int = RESAMPLES,
+    progress: RowProgress | None = None,
+) -> dict[str, Any]:
     """`calibration_check` on truth and office labels of the same days as ``window``, at a tenth of the base rates.
 
     The other world's history is replayed from its first day; features are computed for those days alone.
     """
-    data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=say)
-    stream, _ = replayed(data)
+    data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=progress)
+    history, _ = replay_history(data)
     inside = np.flatnonzero((data.table.declared_s >= window.start_s) & (data.table.declared_s < window.end_s))
     same_days = Window("test", window.start_s, window.end_s, NEVER - 1, inside)
-    table = stream.table(same_days)
-    matrix = transform(model.space, table, stream.history[inside])
+    table = data.window_table(same_days)
+    matrix = transform(model.space, table, history[inside])
     rates = {head: FACTOR * rate for head, rate in model.base_rates.items()}
     scored = scored_of_model(model, matrix, table, threads=threads, base_rates=rates)
-    labels = stream.labels(same_days)
+    labels = data.window_labels(same_days)
     found = np.logical_or.reduceat(labels.find, table.first_row, axis=0)
     outcomes = {"office": Outcome(found, labels.weight)}
     truth = data.truth_of_shipment()

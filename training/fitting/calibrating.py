@@ -1,9 +1,9 @@
-"""Calibrators and lanes of the final model, from shipments that boosters like it were not shown.
+"""Calibrators and lanes of the final model, fitted on scores of boosters that had not seen the shipments.
 
-The final boosters learn from everything before the test window, so nothing is left on which their scores are those of new
-shipments. Boosters refitted without one of the later windows (calibrate, lanes) differ from them by little, and that window
-is new to them: their scores of it stand for the final model's (cross-fitting). A map fitted to the scores of the first
-boosters, which learned from half the data, would not fit the sharper ones of the last.
+The final boosters learn from everything before the test window, so no shipment is left that is new to them. Boosters that
+are refitted without one of the later windows (calibrate, lanes) differ from them little, and that window is new to them.
+Their scores of it stand for the final model's scores of new shipments (cross-fitting). The scores of the first boosters would
+not do: they learned from half the data, and the scores of the final boosters spread more.
 """
 
 from __future__ import annotations
@@ -17,32 +17,38 @@ from numpy.typing import NDArray
 
 from models.calibration import Calibrator, combine, probability
 from models.scoring import RISK
-from training.data.stream import Part
-from training.fitting.boosting import HeadFit
+from training.data.window_features import WindowFeatures
+from training.fitting.boosting import HeadFit, raw_score
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: An inspected shipment that was selected with probability p counts as 1/p of its like, but as no more than this: a few finds
-#: of the random sample would else decide. Measured in a world of 300,000 goods items: predicted over observed finds in the
-#: top 1 % were 1.05, 1.03, 0.92 and 0.81 with caps of 1, 3, 8 and 25.
+#: An inspected shipment that was selected with probability p has the weight 1/p, capped at this, so that a few finds of the
+#: random sample do not decide. In a world of 300,000 goods items, predicted over observed finds in the top 1 % were 1.05,
+#: 1.03, 0.92 and 0.81 with caps of 1, 3, 8 and 25.
 MOST_CALIBRATING_WEIGHT: Final = 5.0
-#: Inspected clean shipments per find, and finds, from which on others are left out.
-_CLEAN_PER_FIND: Final = 3
+#: Calibrators learn from a part of the shipments if it has this many finds, and this many clean inspections per find.
 _LEAST_FINDS: Final = 20
+_CLEAN_PER_FIND: Final = 3
 #: Share of inspections that find what is there: 93 % of holds succeeded in April 2019 (statistics of the reference data, 61).
 DETECTION: Final = 0.93
 _ROUNDS: Final = 4
+#: Smaller probabilities of a missed find are treated as 0.
 _LEAST_MISSED: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Shipments (n,) of windows and raw log-odds of their goods items (m, K) by boosters that had not seen them.
+class HeldOutScores:
+    """Scores of n shipments with m goods items by boosters that had not seen them.
 
-    ``first_row`` (n,) is where each shipment starts, ``find`` (n, K), ``weight``, ``presumed`` and ``stated`` (n,) as in
-    `training.data.labels.AsOf`.
+    Attributes:
+        raw: (m, K) raw log-odds of goods items.
+        first_row: (n,) first item of each shipment.
+        find: (n, K).
+        weight: (n,) as in `training.data.labels.KnownLabels`.
+        presumed: (n,) likewise.
+        stated: (n,) likewise.
     """
 
     raw: Floats
@@ -53,14 +59,16 @@ class HeldOut:
     stated: Bools
 
     @classmethod
-    def of(cls, raw: Floats, part: Part) -> Self:
-        outcome = part.outcome
-        return cls(raw, part.first_row, outcome.find, outcome.weight, part.labels.presumed, part.labels.stated)
+    def of(cls, raw: Floats, features: WindowFeatures) -> Self:
+        """Combine raw scores with the labels of their window."""
+        outcome, labels = features.outcome, features.labels
+        return cls(raw, features.first_row, outcome.find, outcome.weight, labels.presumed, labels.stated)
 
     @classmethod
-    def joined(cls, parts: Sequence[HeldOut]) -> HeldOut:
+    def concatenate(cls, parts: Sequence[HeldOutScores]) -> HeldOutScores:
+        """Return the shipments of all parts, in order."""
         starts = np.cumsum([0, *(len(part.raw) for part in parts[:-1])])
-        return HeldOut(
+        return HeldOutScores(
             np.concatenate([part.raw for part in parts]),
             np.concatenate([part.first_row + start for part, start in zip(parts, starts, strict=True)]),
             np.concatenate([part.find for part in parts]),
@@ -70,36 +78,36 @@ class HeldOut:
         )
 
     @property
-    def found(self) -> Bools:
-        """(n,) whether anything was found."""
+    def has_find(self) -> Bools:
+        """(n,) whether there is a find for any head."""
         return np.asarray(self.find.any(axis=1))
 
     def largest(self, of_row: Floats) -> Floats:
-        """Shipments' values, (n,) or (n, K): those of their largest item."""
+        """Reduce values of items, (m,) or (m, K), to their maxima per shipment, (n,) or (n, K)."""
         return np.asarray(np.maximum.reduceat(of_row, self.first_row, axis=0))
 
 
-def raw_scores(fits: Mapping[str, HeadFit], heads: Sequence[str], matrix: Floats, threads: int) -> Floats:
-    """(m, K) raw log-odds of goods items."""
-    raw = [fits[head].booster.predict(matrix, raw_score=True, num_threads=threads) for head in heads]
-    return np.stack([np.asarray(values, dtype=np.float64) for values in raw], axis=1)
+def raw_scores(fits: Mapping[str, HeadFit], matrix: Floats, threads: int) -> Floats:
+    """(m, K) raw log-odds of the rows of a matrix (m, F), with the heads in the order of ``fits``."""
+    return np.stack([raw_score(fit.booster, matrix, threads) for fit in fits.values()], axis=1)
 
 
-def fit_calibrators(held: HeldOut, heads: Sequence[str], *, detection: float = 1.0) -> dict[str, Calibrator]:
-    """Calibrators of each head and of ``risk``, fitted per shipment: its largest item.
+def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection: float = 1.0) -> dict[str, Calibrator]:
+    """Fit a calibrator for each head and for ``risk``, on the largest item of each shipment.
 
-    They are fitted on the shipments that `learnable` names. The prevalence is the mean probability that they then give to all
-    shipments: those opened are not like the rest, but what a score means is taken to be the same for both.
+    Calibrators learn from the shipments of `learnable`. Their prevalence is the mean probability that they give to all
+    shipments: inspected shipments differ from the others, but a score is assumed to mean the same for both.
 
-    An inspection finds what is there with probability ``detection``. With d below 1 an inspected clean shipment of probability p
-    counts as a find by p (1 - d) / (1 - p d), what is missed, and as clean by the rest, a few rounds of expectation maximisation;
-    else no score could mean more than d, and after the correction to a base rate the highest would say far too little.
+    An inspection finds what is there with probability d = ``detection``. If d < 1, a clean inspection of probability p counts
+    as a find with weight p (1 - d) / (1 - p d), the probability of a missed find, and as clean with the rest, in a few rounds
+    of expectation maximisation. Otherwise no score could mean more than d, and after the correction to a base rate the highest
+    scores would be far too low.
     """
-    known = learnable(held)
-    weight = np.minimum(held.weight[known], MOST_CALIBRATING_WEIGHT)
+    known = learnable(held_out)
+    weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)
 
-    def fitted(scores: Floats, found: Bools) -> Calibrator:
-        x, y = scores[known], found[known]
+    def fit(scores: Floats, find: Bools) -> Calibrator:
+        x, y = scores[known], find[known]
         first = calibrator = Calibrator.fit(x, y, weight)
         for _ in range(_ROUNDS if detection < 1.0 else 0):
             p = probability(calibrator(x))
@@ -115,37 +123,51 @@ def fit_calibrators(held: HeldOut, heads: Sequence[str], *, detection: float = 1
         prevalence = min(max(mean, 1e-12), 1.0 - 1e-12)
         return replace(calibrator, n_positive=first.n_positive, n=first.n, prevalence=prevalence)
 
-    largest = held.largest(held.raw)
-    calibrators = {head: fitted(largest[:, k], held.find[:, k]) for k, head in enumerate(heads)}
+    largest = held_out.largest(held_out.raw)
+    calibrators = {head: fit(largest[:, k], held_out.find[:, k]) for k, head in enumerate(heads)}
     if RISK not in heads:
-        calibrators[RISK] = fitted(held.largest(_combined(held.raw, calibrators, heads)), held.found)
+        combined = _combined(held_out.raw, calibrators, heads)
+        calibrators[RISK] = fit(held_out.largest(combined), held_out.has_find)
     return calibrators
 
 
-def learnable(held: HeldOut) -> Bools:
-    """(n,) shipments that calibrators learn from: those inspected with a stated probability, where finds are among them;
-    leads opened for another reason than what the score sees are nearly all finds, and would say that everything is. Else all
-    inspected, and where an office records finds alone, all.
+def learnable(held_out: HeldOutScores) -> Bools:
+    """(n,) shipments that calibrators learn from.
+
+    These are the inspected shipments with a stated selection probability, if there are enough finds and clean inspections
+    among them. Shipments inspected on a tip are nearly all finds for reasons that the score does not see, and would raise all
+    probabilities. The fallback is all inspected shipments, and all shipments if an office records only finds.
     """
-    inspected = ~held.presumed
-    for known in (held.stated, inspected):
-        finds = int((known & held.found).sum())
-        if finds >= _LEAST_FINDS and (known & ~held.found).sum() >= _CLEAN_PER_FIND * finds:
+    inspected = ~held_out.presumed
+    for known in (held_out.stated, inspected):
+        finds = int((known & held_out.has_find).sum())
+        if finds >= _LEAST_FINDS and (known & ~held_out.has_find).sum() >= _CLEAN_PER_FIND * finds:
             return known
     return np.ones(len(inspected), dtype=np.bool_)
 
 
-def illicit(held: HeldOut, risk: Floats) -> Floats:
-    """(n,) probability that a shipment of risk log-odds ``risk`` (n,) holds something: 1 for finds, 0 for what was inspected and
-    clean, and for the rest what the risk says. Of what nobody opened, the highest scores are mostly illicit."""
-    return np.where(held.found, 1.0, np.where(held.presumed, probability(risk), 0.0))
+def illicit_probability(held_out: HeldOutScores, risk: Floats) -> Floats:
+    """(n,) probability that a shipment with the risk log-odds ``risk`` (n,) is illicit.
+
+    It is 1 for finds, 0 for clean inspections, and that of ``risk`` for uninspected shipments: among these, the highest
+    scores are mostly illicit.
+    """
+    return np.where(held_out.has_find, 1.0, np.where(held_out.presumed, probability(risk), 0.0))
 
 
-def risk_log_odds(held: HeldOut, calibrators: Mapping[str, Calibrator], heads: Sequence[str]) -> Floats:
+def risk_log_odds(held_out: HeldOutScores, calibrators: Mapping[str, Calibrator], heads: Sequence[str]) -> Floats:
     """(n,) risk log-odds at the training prevalence."""
-    items = held.raw[:, 0] if RISK in heads else _combined(held.raw, calibrators, heads)
-    return np.asarray(held.largest(calibrators[RISK](items)))
+    items = held_out.raw[:, 0] if RISK in heads else _combined(held_out.raw, calibrators, heads)
+    return np.asarray(held_out.largest(calibrators[RISK](items)))
 
 
 def _combined(raw: Floats, calibrators: Mapping[str, Calibrator], heads: Sequence[str]) -> Floats:
     return combine(np.stack([calibrators[head](raw[:, k]) for k, head in enumerate(heads)], axis=1))
+
+
+def base_rate_weights(illicit: Floats, base_rate: float) -> Floats:
+    """(n,) weights at which illicit shipments, of probability ``illicit`` (n,), make up ``base_rate`` of the traffic."""
+    total = float(illicit.sum())
+    if total <= 0.0 or total >= len(illicit):
+        return np.ones(len(illicit))
+    return base_rate * illicit / total + (1.0 - base_rate) * (1.0 - illicit) / (len(illicit) - total)

@@ -1,65 +1,64 @@
-"""Parameters of boosters for an office's own label, chosen on the stop window.
+"""Choice of boosting parameters for an office's own label.
 
-The parameters of the simulated trade suit some hundred finds among a million rows. An office's data may hold one find in
-five rows or one in a thousand, ten thousand rows or a million, so a few settings are tried: what fits best on the stop window
-stays. Nothing later is looked at.
+The default parameters suit simulated trade: some hundred finds among a million rows. An office's data may have one find in
+five rows or one in a thousand, ten thousand rows or a million. A few settings are compared on the stop window; later windows
+are not used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from training.fitting.boosting import BoostingParams, Examples, Floats, HeadFit, fit_heads
+from training.fitting.boosting import HeadFit, fit_heads, raw_score
+from training.fitting.examples import Examples, any_head
+from training.fitting.params import BoosterSpec, BoostingParams
 
-#: What is tried besides the given parameters, leaves, rows per leaf, features per tree, ridge.
-_TRIED: Final = (
+#: Alternatives to the given parameters.
+_ALTERNATIVES: Final = (
     {"num_leaves": 31, "min_data_in_leaf": 20, "feature_fraction": 0.5, "lambda_l2": 1.0},
     {"num_leaves": 15, "min_data_in_leaf": 100, "feature_fraction": 0.5, "lambda_l2": 20.0},
 )
-#: With fewer finds than this supple trees only memorise.
+#: With fewer finds than this, larger trees only memorise them.
 _LEAST_FINDS: Final = 200
-#: Rows that the comparison is made on; the setting that wins is fitted to all.
+#: Rows to compare settings on; the best setting is then fitted to all rows.
 _COMPARED_ROWS: Final = 60_000
 
 
-def fit_searched(
-    heads: Sequence[str],
-    train: Examples,
-    stop: Examples,
-    names: Sequence[str],
-    monotone: Sequence[int],
-    params: BoostingParams,
-    *,
-    seed: int,
-    threads: int,
-) -> tuple[dict[str, HeadFit], BoostingParams, str]:
-    """`training.fitting.boosting.fit_heads` under the best of a few parameters, these parameters, and what was compared.
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Boosters under the best parameters, these parameters, and a note on the comparison."""
 
-    Best is the smallest weighted logarithmic loss on ``stop``, summed over heads; of equal ones the first.
+    fits: dict[str, HeadFit]
+    params: BoostingParams
+    note: str
+
+
+def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples) -> SearchResult:
+    """Fit heads (`training.fitting.boosting.fit_heads`) with the best of a few parameters.
+
+    The best has the smallest weighted logarithmic loss on ``stop``, summed over heads; ties go to the first.
     """
-
-    def fitted(examples: Examples, tried: BoostingParams) -> dict[str, HeadFit]:
-        return fit_heads(heads, examples, stop, names, monotone, tried, seed=seed, threads=threads)
-
-    few = train.find.any(axis=1).sum() < _LEAST_FINDS or not stop.find.any()
-    settings = [params] if few else [params, *(replace(params, **setting) for setting in _TRIED)]  # type: ignore[arg-type]
-    if len(settings) == 1:
-        return fitted(train, params), params, "one setting: there are too few finds to choose"
-    part = _part(train, seed)
-    fits = [fitted(part, tried) for tried in settings]
-    losses = [sum(_loss(fit[head], stop, k, threads) for k, head in enumerate(heads)) for fit in fits]
+    if any_head(train.find).sum() < _LEAST_FINDS or not stop.find.any():
+        note = "one setting: there are too few finds to choose"
+        return SearchResult(fit_heads(spec, train, stop), spec.params, note)
+    settings = [spec.params, *(replace(spec.params, **changes) for changes in _ALTERNATIVES)]  # type: ignore[arg-type]
+    specs = [replace(spec, params=params) for params in settings]
+    sample = _sample(train, spec.seed)
+    fits = [fit_heads(one, sample, stop) for one in specs]
+    losses = [
+        sum(_loss(fit[head], stop, k, spec.threads) for k, head in enumerate(spec.heads)) for fit in fits
+    ]  # fmt: skip
     best = int(np.argmin(losses))
-    told = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
-    chosen = fits[best] if part is train else fitted(train, settings[best])
-    return chosen, settings[best], f"loss on the stop window: {told}"
+    compared = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
+    chosen = fits[best] if sample is train else fit_heads(specs[best], train, stop)
+    return SearchResult(chosen, settings[best], f"loss on the stop window: {compared}")
 
 
-def _part(examples: Examples, seed: int) -> Examples:
-    """The examples, or of many a random part, in their order."""
+def _sample(examples: Examples, seed: int) -> Examples:
+    """Return a random sample of many examples, in their order, or all of few."""
     n = len(examples.matrix)
     if n <= _COMPARED_ROWS:
         return examples
@@ -68,7 +67,7 @@ def _part(examples: Examples, seed: int) -> Examples:
 
 
 def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:
-    raw: Floats = np.asarray(fit.booster.predict(stop.matrix, raw_score=True, num_threads=threads), dtype=np.float64)
-    # log(1 + exp(x)) without overflow.
+    raw = raw_score(fit.booster, stop.matrix, threads)
+    # log(1 + exp(x)) without overflow, which a loss of probabilities could not avoid.
     loss = np.logaddexp(0.0, np.where(stop.find[:, k], -raw, raw))
     return float(np.average(loss, weights=stop.weight))

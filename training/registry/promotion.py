@@ -1,7 +1,7 @@
-"""A registered version goes into service, comes out again, or is only fetched.
+"""Promotion, rollback and download of registered versions.
 
-`promote` and `pull` download the bundle, verify it, and compare its digest with the one the registry states for the
-version; only then is anything put in place. The service follows the pointer of the model store, never the registry.
+`promote` and `pull` download the bundle, verify it, and compare its digest with the digest in the registry before they
+change anything. The service follows the pointer of the model store, never the registry.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class PromotionRefused(RuntimeError):
-    """A gate is closed; nothing was changed. The message says which and what would open it."""
+    """A check failed and nothing was changed; the message says which check, and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What is in service now. ``version`` is the registry's number, None for a bundle the registry does not have."""
+    """A bundle in service, or downloaded; ``version`` is None if the registry does not have the bundle."""
 
     version: str | None
     model_version: str
@@ -47,24 +47,24 @@ class Promotion:
 def promote(version: str, store_root: Path, tracking_uri: str | None = None) -> Promotion:
     """Put a registered version into service and move the alias ``champion`` to it.
 
-    Raises `PromotionRefused` when the version is unknown, its bundle is refused, or its digest is not the registry's.
+    Raises `PromotionRefused` if the version is unknown, its bundle is refused, or its digest differs from the registry's.
     """
     registry = _registry(tracking_uri)
     with _downloaded(registry, version, tracking_uri) as (folder, info):
         try:
-            placed = ModelStore(store_root).install(folder)
+            installed = ModelStore(store_root).install(folder)
         except (OSError, StoreError) as error:
-            raise PromotionRefused(f"Version {version} was not put in place under {store_root}: {error}") from error
-    # The service comes first: an alias that runs ahead of it would state what is not so.
+            raise PromotionRefused(f"Version {version} could not be installed in {store_root}: {error}") from error
+    # Move the alias last, so that it never names a version that is not in service.
     registry.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version)
-    return Promotion(version, info.version, info.digest, placed)
+    return Promotion(version, info.version, info.digest, installed)
 
 
 def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
-    """Put the last version back into service, and the alias with it.
+    """Put the previous version back into service, and move the alias back to it.
 
-    Before the first promotion the bundled champion was in service; then no registered version carries the alias.
-    Raises `PromotionRefused` when there is nothing to go back to, or what was there is damaged.
+    Before the first promotion, the bundled champion was in service; no registered version has the alias then.
+    Raises `PromotionRefused` if there is no previous version, or if it is damaged.
     """
     registry = _registry(tracking_uri)
     try:
@@ -81,18 +81,18 @@ def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
 
 
 def pull(alias: str, to: Path, tracking_uri: str | None = None) -> Promotion:
-    """Fetch the bundle of the version that carries ``alias`` into the new folder ``to``; nothing is put into service.
+    """Download the bundle of the version with ``alias`` into the new folder ``to``, without putting it into service.
 
-    Raises `PromotionRefused` when no version carries it, its bundle is refused, or ``to`` is not empty.
+    Raises `PromotionRefused` if no version has the alias, its bundle is refused, or ``to`` is not empty.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise PromotionRefused(f"{to} exists and is not empty; give a new folder")
     registry = _registry(tracking_uri)
     version = _aliased(registry, alias)
     if version is None:
-        raise PromotionRefused(f"No version of {REGISTERED_NAME} carries the alias {alias!r} in {_where(tracking_uri)}")
+        raise PromotionRefused(f"No version of {REGISTERED_NAME} has the alias {alias!r} in {_where(tracking_uri)}")
     to.parent.mkdir(parents=True, exist_ok=True)
-    # Downloaded beside its place, so that the last step is a rename.
+    # Download beside the target, so that the last step is a rename.
     with _downloaded(registry, version, tracking_uri, beside=to.parent) as (folder, info):
         if to.exists():
             to.rmdir()
@@ -123,28 +123,28 @@ def _aliased(registry: MlflowClient, alias: str) -> str | None:
 
 
 def _version_of(registry: MlflowClient, digest: str) -> str | None:
-    """The newest registered version with this bundle."""
-    found = [
+    """Return the newest registered version with this bundle."""
+    versions = [
         str(one.version)
         for one in registry.search_model_versions(f"name = '{REGISTERED_NAME}'")
         if one.tags.get(DIGEST_TAG) == digest
     ]
-    return max(found, key=int, default=None)
+    return max(versions, key=int, default=None)
 
 
 @contextmanager
 def _downloaded(
     registry: MlflowClient, version: str, tracking_uri: str | None, beside: Path | None = None
 ) -> Iterator[tuple[Path, BundleInfo]]:
-    """The verified bundle of a version in a temporary folder."""
+    """Download and verify the bundle of a version; yield its temporary folder."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
         registered = registry.get_model_version(REGISTERED_NAME, version)
     except MlflowException as error:
-        known = sorted(int(v.version) for v in registry.search_model_versions(f"name = '{REGISTERED_NAME}'"))
-        names = ", ".join(str(v) for v in known) or "none"
+        versions = sorted(int(v.version) for v in registry.search_model_versions(f"name = '{REGISTERED_NAME}'"))
+        names = ", ".join(str(v) for v in versions) or "none"
         raise PromotionRefused(
             f"{REGISTERED_NAME} has no version {version!r} in {_where(tracking_uri)}; versions there: {names}"
         ) from error
@@ -155,12 +155,12 @@ def _downloaded(
         )
     with tempfile.TemporaryDirectory(prefix=".tidewaiter-", dir=beside) as scratch:
         try:
-            got = mlflow.artifacts.download_artifacts(
+            downloaded = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"models:/{REGISTERED_NAME}/{version}/artifacts/{BUNDLE_ARTIFACT}", dst_path=scratch
             )
         except (MlflowException, OSError) as error:
             raise PromotionRefused(f"The bundle of version {version} cannot be downloaded: {error}") from error
-        folder = Path(got)
+        folder = Path(downloaded)
         try:
             info = verify(folder)
         except BundleRefused as error:

@@ -1,7 +1,7 @@
-"""The registered model as MLflow's pyfunc, from code: a table of flat columns in, the scores of the service out.
+"""The registered model as an MLflow pyfunc model from code: a data frame of manifest columns in, scores out.
 
-MLflow runs this file when the model is loaded. What it adds to the bundle is only the way in and out: the bundle is
-read by `models.bundle.bundle` and scored by `models.scoring.risk_model`, as in the service.
+MLflow executes this file when it loads the model. The code only converts input and output: `models.bundle.bundle` reads the
+bundle and `models.scoring.risk_model` scores it, as in the service.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from models.scoring import RiskModel, ScoreSettings
 
 
 class TidewaiterModel(PythonModel):
-    """Scores goods items, one row each; the rows of a shipment are adjacent.
+    """Scores goods items, one per row; the rows of a shipment are adjacent.
 
-    Each call starts from the history in the bundle and goes along with the rows in their order, as a file would.
+    Each call starts from the history in the bundle and updates it row by row, as for a file.
     """
 
     def __init__(self) -> None:
@@ -34,9 +34,10 @@ class TidewaiterModel(PythonModel):
         self._model = load(context.artifacts["bundle"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """(n rows): ``risk percentile risk_<head>... item_risk lane selected_by model_version bundle_digest error``.
+        """Score a frame of n rows.
 
-        A row that cannot be read has an empty risk, and ``error`` says why. There are no ``params``.
+        Returns n rows with the columns ``risk percentile risk_<head>... item_risk lane selected_by model_version
+        bundle_digest error``. A row that cannot be read has an empty risk and the reason in ``error``. ``params`` is unused.
         """
         if self._model is None:
             raise RuntimeError("The model was not loaded")
@@ -44,28 +45,26 @@ class TidewaiterModel(PythonModel):
 
 
 def frame_columns(frame: pd.DataFrame) -> dict[str, Coded]:
-    """The manifest columns of a frame as declared text: whole numbers without ``.0``, missing values of any kind as
-    missing.
-    """
+    """Convert the manifest columns of a frame to text: whole numbers without ``.0``, every kind of missing value as None."""
     return {name: column_of(frame, name) for name in MANIFEST_NAMES if name in frame.columns}
 
 
 def column_of(frame: pd.DataFrame, name: str) -> Coded:
-    """One column of a frame as declared text."""
+    """Convert one column of a frame to text."""
     series = frame[name]
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        # Plain UTC text: Arrow's way to these columns is one that pandas deprecates.
+        # Convert to UTC text here: Arrow's conversion of these columns uses a deprecated function of pandas.
         series = series.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     if series.dtype == object:
         array = pa.chunked_array([pa.array([_text(value) for value in series.tolist()], pa.string())])
     else:
-        # A string column of pandas comes as a chunked array, a column of numbers as a plain one.
+        # Via a table, because string columns convert to chunked arrays and numeric columns to plain ones.
         array = pa.Table.from_pandas(series.to_frame(name), preserve_index=False).column(0)
     return Coded.from_arrow(text_column(array))
 
 
 def _text(value: Any) -> str | None:
-    """One value of a column of mixed kinds."""
+    """Convert one value of a column of mixed types."""
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, str):
@@ -77,7 +76,7 @@ def _text(value: Any) -> str | None:
 
 
 def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings | None = None) -> pd.DataFrame:
-    """Scores of a frame's rows, with the frame's index."""
+    """Score the rows of a frame; the result has the frame's index."""
     further = {field.name: column_of(frame, field.name) for field in model.space.further_fields if field.name in frame}
     table = ManifestTable.from_columns(frame_columns(frame), len(frame), further=further)
     accepted = table.accepted()

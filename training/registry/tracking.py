@@ -1,7 +1,6 @@
-"""MLflow: one run per training, with parameters, figures, data, plots and bundle; the model registered as a challenger.
+"""MLflow: one run per training, with parameters, metrics, data, plots and bundle; the model is registered as challenger.
 
-MLflow is imported here and in `training.registry.promotion` only, and only when one of them is used: it takes seconds, and the
-serving image has none.
+Functions of this package import MLflow when they are called: the import takes seconds, and the serving image has no MLflow.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Mapping
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -20,32 +20,36 @@ from urllib.parse import urlsplit
 from features.manifest.fields import MANIFEST_NAMES
 from models.bundle import card_markdown
 from models.scoring import RISK, RiskModel
+from training.config import TrainConfig
 from training.data.dataset import Dataset
+from training.evaluation.paired import FILE_NAME, KeptScores
 from training.fitting.boosting import importances
 from training.reports.card import code_version, run_document
 from training.reports.flat import flat_metrics
+from training.reports.html_page import pictures, run_report
+from training.reports.plots import run_figures, write_png
+from training.reports.sections import Run as ReportedRun
+from training.results import TrainResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-    from training.pipeline import TrainConfig, TrainResult
-
 EXPERIMENT: Final = "tidewaiter"
 REGISTERED_NAME: Final = "tidewaiter"
 CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
-#: Tags of a registered version.
+#: Names of the tags of a registered version.
 DIGEST_TAG: Final = "bundle_digest"
 MODEL_VERSION_TAG: Final = "model_version"
-#: Folder of the bundle within a registered model's files, and within a run's.
+#: Folder of the bundle among the files of a registered model, and of a run.
 BUNDLE_ARTIFACT: Final = "bundle"
 
 #: MLflow takes at most 1,000 metrics in one call.
 _METRICS_AT_ONCE: Final = 500
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-#: What the registered model needs to be loaded elsewhere: the dependencies of features/ and models/, no more.
+#: Dependencies of features/ and models/: all that is needed to load the registered model elsewhere.
 _REQUIREMENTS: Final = (
     "airportsdata",
     "lightgbm",
@@ -60,14 +64,12 @@ _REQUIREMENTS: Final = (
 
 
 def default_tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where it is set, else a SQLite store in the working directory: nothing to install, nothing
-    to start.
-    """
+    """Return ``MLFLOW_TRACKING_URI``; the default is a SQLite file in the working directory, which needs no server."""
     return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 def missing_store(uri: str) -> str | None:
-    """What is wrong when the SQLite file of ``uri`` is not there; MLflow would make an empty one and then know nothing."""
+    """Return a message if the SQLite file of ``uri`` does not exist; MLflow would silently create an empty one."""
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///").split("?")[0]).exists():
         return (
             f"There is no MLflow store at {uri_in_words(uri)}; train a model first, or name the store (--tracking-uri)"
@@ -76,16 +78,16 @@ def missing_store(uri: str) -> str | None:
 
 
 def client(tracking_uri: str | None = None) -> MlflowClient:
-    """A client of the tracking server and its registry; without a URI, of the default one."""
-    # MLflow reports its use to its makers unless told not to; shipments' models are nobody's business.
+    """Connect to a tracking server and its registry, by default those of `default_tracking_uri`."""
+    # MLflow sends usage data to its makers by default; models of shipments are confidential.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # Its own deprecations, and advice about type hints and examples, are nothing that who trains a model can act on.
+    # MLflow warns of its own deprecations, type hints and examples; users cannot act on these warnings.
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
     uri = tracking_uri or default_tracking_uri()
-    # The migrations of a new SQLite file print a hundred lines.
+    # The migrations of a new SQLite file log a hundred lines.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri)
@@ -94,7 +96,7 @@ def client(tracking_uri: str | None = None) -> MlflowClient:
 
 
 def _artifact_location(uri: str) -> str | None:
-    """Where a SQLite store keeps its files: ``mlartifacts`` beside the database. A server decides for itself."""
+    """Return the folder for artifacts, ``mlartifacts`` beside a SQLite file; None for a server, which has its own."""
     if not uri.startswith("sqlite:///"):
         return None
     database = Path(uri.removeprefix("sqlite:///").split("?")[0]).absolute()
@@ -102,15 +104,15 @@ def _artifact_location(uri: str) -> str | None:
 
 
 def experiment_id(tracking: MlflowClient, uri: str) -> str:
-    """Number of the experiment, which is made when it is not there yet."""
-    found = tracking.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return str(found.experiment_id)
+    """Return the id of the experiment; create it if it does not exist."""
+    experiment = tracking.get_experiment_by_name(EXPERIMENT)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(tracking.create_experiment(EXPERIMENT, artifact_location=_artifact_location(uri)))
 
 
 def git_revision() -> str | None:
-    """The checkout's commit, with ``+`` where files differ from it; None outside a checkout."""
+    """Return the commit of the checkout, with ``+`` appended if files differ from it; None outside a checkout."""
     try:
         commit = _git("rev-parse", "HEAD")
         return f"{commit}+" if _git("status", "--porcelain", "--untracked-files=no") else commit
@@ -140,9 +142,7 @@ def _parameters(result: TrainResult, data: Dataset, config: TrainConfig) -> dict
 
 
 def code_folder(scratch: Path) -> list[str]:
-    """Copies of the two packages that scoring needs, without the bundled champion, to travel with the registered
-    model.
-    """
+    """Copy the two packages that scoring needs into ``scratch``, without the bundled champion; return their folders."""
     copies: list[str] = []
     for name in ("features", "models"):
         target = scratch / name
@@ -152,7 +152,7 @@ def code_folder(scratch: Path) -> list[str]:
 
 
 def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfig) -> tuple[str, str]:
-    """Log a finished training and register its model; returns the run's id and the registered version.
+    """Log a finished training run and register its model; return the id of the run and the registered version.
 
     The version gets the alias ``challenger`` and the tags ``bundle_digest`` and ``model_version``.
     """
@@ -197,7 +197,7 @@ def _log_metrics(values: Mapping[str, float]) -> None:
 
 
 def _metric_name(name: str) -> str:
-    """MLflow takes letters, digits, ``_ - . / space :``; nothing else is in our names but the plus of an exponent."""
+    """Remove the plus of exponents: MLflow allows letters, digits and ``_ - . / space :``."""
     return name.replace("+", "")
 
 
@@ -205,7 +205,7 @@ def _log_input(model: RiskModel, data: Dataset, run_id: str, tracking: MlflowCli
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    # MLflow holds at most 36 characters of a digest; the whole one is a tag of the run.
+    # MLflow allows at most 36 characters; a tag of the run holds the whole digest.
     logged = LoggedDataset(
         name=str(model.card["data"]["source"])[:500],
         digest=data.digest[:36],
@@ -217,28 +217,20 @@ def _log_input(model: RiskModel, data: Dataset, run_id: str, tracking: MlflowCli
 
 
 def _log_report(result: TrainResult, data: Dataset, scratch: Path) -> None:
-    """The report of the run, its plots, and the scores of the window it was evaluated on."""
+    """Log the report, its plots, and the scores of the evaluated window."""
     import mlflow
 
-    from training.evaluation.paired import FILE_NAME, KeptScores
-    from training.reports.html_page import pictures, run_report
-    from training.reports.plots import run_figures, write_png
-    from training.reports.plots_metrics import metric_figures
-    from training.reports.sections import Run
-
-    model, curves = result.model, result.curves
-    figures = metric_figures(result.metrics)
-    if curves is not None:
-        gain = importances(dict(model.boosters), model.space.names)
-        groups = {feature.name: feature.group for feature in model.space.features}
-        figures = run_figures(curves.scored, curves.outcomes, result.metrics, gain, groups)
-        window = result.windows.test or result.windows.lanes
-        ids = data.table.text("shipment_id").take(data.table.first_row[window.shipments]).to_list()
-        KeptScores.of(ids, curves.scored, curves.outcomes).write(scratch / FILE_NAME)
-        mlflow.log_artifact(str(scratch / FILE_NAME))
+    model, scores = result.model, result.evaluated
+    gain = importances(dict(model.boosters), model.space.names)
+    groups = {feature.name: feature.group for feature in model.space.features}
+    figures = run_figures(scores.scored, scores.outcomes, result.metrics, gain, groups)
+    window = result.windows.test or result.windows.lanes
+    ids = data.table.text("shipment_id").take(data.table.first_row[window.shipments]).to_list()
+    KeptScores.of(ids, scores.scored, scores.outcomes).write(scratch / FILE_NAME)
+    mlflow.log_artifact(str(scratch / FILE_NAME))
     write_png(figures, scratch / "plots")
     mlflow.log_artifacts(str(scratch / "plots"), "plots")
-    run = Run(
+    run = ReportedRun(
         model.name, model.version, result.digest, model.created_at, result.metrics, model.card, pictures(figures),
         result.seconds,
     )  # fmt: skip
@@ -246,16 +238,16 @@ def _log_report(result: TrainResult, data: Dataset, scratch: Path) -> None:
 
 
 def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
-    """Log the bundle as a pyfunc from code and register it; returns the new version's number."""
+    """Log the bundle as a pyfunc model from code and register it; return the new version number."""
     import mlflow
 
     # MLflow names an artifact after its folder.
-    named = scratch / BUNDLE_ARTIFACT
-    shutil.copytree(bundle, named)
+    folder = scratch / BUNDLE_ARTIFACT
+    shutil.copytree(bundle, folder)
     info = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-        artifacts={BUNDLE_ARTIFACT: str(named)},
+        artifacts={BUNDLE_ARTIFACT: str(folder)},
         signature=model_signature(model),
         code_paths=code_folder(scratch),
         pip_requirements=_pinned(),
@@ -266,8 +258,9 @@ def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
 
 
 def model_signature(model: RiskModel) -> ModelSignature:
-    """Every manifest column and further field, all optional and of any type: bad data is scored, and only what is known
-    is listed.
+    """Return a signature with every manifest column and further field, all optional and of any type.
+
+    The model handles bad values itself, so MLflow must not refuse them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -289,13 +282,12 @@ def model_signature(model: RiskModel) -> ModelSignature:
 
 
 def _pinned() -> list[str]:
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name)}" for name in _REQUIREMENTS]
+    """Requirements with the installed versions."""
+    return [f"{name}=={installed_version(name)}" for name in _REQUIREMENTS]
 
 
 def uri_in_words(uri: str) -> str:
-    """A tracking URI without a password, for messages."""
+    """Return a tracking URI for messages, with its password masked."""
     parts = urlsplit(uri)
     if parts.password is None:
         return uri

@@ -9,18 +9,15 @@ import os
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from models.lanes import RED_SHARE, YELLOW_SHARE
 from models.scoring import RISK, RiskModel
+from training.config import Run
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
-from training.data.windows import Windows
 from training.fitting.boosting import MIN_HEAD_FINDS, HeadFit, importances
 from training.reports.card_sections import card_sections, short_metrics
-
-if TYPE_CHECKING:
-    from training.pipeline import TrainConfig
 
 #: Libraries whose versions affect the bytes of a bundle.
 _LIBRARIES: Final = ("lightgbm", "numpy", "scipy")
@@ -54,8 +51,9 @@ def created_at(data: Dataset) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def model_version(data: Dataset, config: TrainConfig) -> str:
-    """Last day of the data and eight digits that stand for data, label, seed and parameters."""
+def model_version(run: Run) -> str:
+    """Return the last day of the data, and eight hexadecimal digits derived from data, label, seed and parameters."""
+    data, config = run.data, run.config
     what = json.dumps(
         [data.digest, config.label, config.positive, config.seed, config.threads, config.params.to_json()]
     )
@@ -92,15 +90,14 @@ def data_card(data: Dataset) -> dict[str, Any]:
 
 def build_card(
     model: RiskModel,
-    data: Dataset,
-    config: TrainConfig,
-    windows: Windows,
+    run: Run,
     metrics: dict[str, Any],
     first: dict[str, HeadFit],
     final: dict[str, HeadFit],
     clean_kept: dict[str, float],
 ) -> dict[str, Any]:
     """Return the card of a model as JSON values: facts for programs, and ``sections`` for readers."""
+    data, config, windows = run.data, run.config, run.windows
     gain = importances(dict(model.boosters), model.space.names)
     own = model.heads == (RISK,)
     heads = {
@@ -129,7 +126,7 @@ def build_card(
         "limits": [*((_SIMULATED,) if data.truth is not None else ()), *_LIMITS],
         "data": data_card(data),
         **({"label": {"column": config.label, "positive": config.positive}} if own else {}),
-        "windows": windows.to_json(data.found(), data.labels.known_s),
+        "windows": windows.to_json(data.shipment_has_find(), data.labels.known_s),
         "heads": heads,
         "training": {
             "seed": config.seed,

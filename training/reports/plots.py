@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scoring import RISK
-from training.evaluation.evaluation import Outcome, Scored
+from training.data.outcome import Outcome
+from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import MIN_FINDS, SHARES, Curve, Ranking
 from training.reports.plots_metrics import metric_figures, new_figure
 from training.reports.words import labels_text, name_text

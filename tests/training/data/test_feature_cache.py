@@ -1,4 +1,4 @@
-"""Features kept for later runs are those that would be computed, and are never taken for others'."""
+"""Cached features equal computed ones, and an entry is used only for the data it was computed from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from training.data import feature_cache
-from training.data.dataset import Dataset, simulated
+from training.data.dataset import Dataset
 from training.data.feature_cache import FeatureCache
-from training.data.stream import Kept, fitted, part_of, replayed
+from training.data.sources import simulated
+from training.data.window_features import FeatureSource, replay_history
 from training.data.windows import NEVER, Window
 
 
@@ -27,42 +28,44 @@ def window(name: str, start: int, end: int) -> Window:
 FIT, LATER = window("fit", 0, 600), window("stop", 600, 900)
 
 
-def test_what_is_kept_is_what_would_be_computed(data: Dataset, tmp_path: Path) -> None:
-    plain_stream, plain_history = replayed(data)
-    plain_space, plain_fit = fitted(plain_stream, FIT, 1)
-    plain_later = part_of(plain_stream, LATER, plain_space)
-    for used in (0, 3):
-        cache = FeatureCache(tmp_path / "kept", data, 1)
-        stream, history = replayed(data, cache)
-        space, fit = fitted(stream, FIT, 1, cache)
-        later = part_of(stream, LATER, space, Kept(cache, FIT))
-        assert (cache.used, cache.made) == (used, 3 - used)
-        np.testing.assert_array_equal(stream.history, plain_stream.history)
+def test_cached_features_equal_computed_ones(data: Dataset, tmp_path: Path) -> None:
+    plain_values, plain_history = replay_history(data)
+    plain = FeatureSource(data, plain_values)
+    plain_space, plain_fit = plain.fit(FIT, 1)
+    plain_later = plain.transform(LATER, plain_space, FIT)
+    for hits in (0, 3):
+        cache = FeatureCache(tmp_path / "cache", data, 1)
+        values, history = replay_history(data, cache)
+        source = FeatureSource(data, values, cache=cache)
+        space, fit = source.fit(FIT, 1)
+        later = source.transform(LATER, space, FIT)
+        assert (cache.hits, cache.misses) == (hits, 3 - hits)
+        np.testing.assert_array_equal(values, plain_values)
         np.testing.assert_array_equal(fit.matrix, plain_fit.matrix)
         np.testing.assert_array_equal(later.matrix, plain_later.matrix)
-        np.testing.assert_array_equal(part_of(stream, LATER, space).matrix, plain_later.matrix)
+        np.testing.assert_array_equal(plain.transform(LATER, space, FIT).matrix, plain_later.matrix)
         for name, array in plain_history.to_arrays().items():
             np.testing.assert_array_equal(history.to_arrays()[name], array)
 
 
-def test_other_labels_windows_seeds_and_code_have_entries_of_their_own(
+def test_other_labels_windows_seeds_and_code_use_other_entries(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream, _ = replayed(data, FeatureCache(tmp_path, data, 1))
+    values, _ = replay_history(data)
     cache = FeatureCache(tmp_path, data, 1)
-    fitted(stream, FIT, 1, cache)
+    FeatureSource(data, values, cache=cache).fit(FIT, 1)
     relabelled = replace(data, labels=replace(data.labels, known_s=data.labels.known_s + 1))
     others = [FeatureCache(tmp_path, relabelled, 1), FeatureCache(tmp_path, data, 2)]
     monkeypatch.setattr(feature_cache, "code_digest", lambda: "changed")
     others.append(FeatureCache(tmp_path, data, 1))
     for other in others:
-        fitted(stream, FIT, 1, other)
-        assert (other.used, other.made) == (0, 1)
-    fitted(stream, window("fit", 0, 599), 1, cache)
-    assert (cache.used, cache.made) == (0, 2)
+        FeatureSource(data, values, cache=other).fit(FIT, 1)
+        assert (other.hits, other.misses) == (0, 1)
+    FeatureSource(data, values, cache=cache).fit(window("fit", 0, 599), 1)
+    assert (cache.hits, cache.misses) == (0, 2)
 
 
-def test_an_entry_that_was_broken_off_is_made_again_and_leaves_nothing_behind(data: Dataset, tmp_path: Path) -> None:
+def test_an_interrupted_entry_is_computed_again_and_leaves_no_files(data: Dataset, tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path, data, 1)
 
     def failing() -> feature_cache.Entry:

@@ -1,4 +1,4 @@
-"""A simulated month, once replayed as training does and once lived through as a service does."""
+"""The history of a simulated month: replayed at once for training equals updated day by day in the service."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from features.groups.history.history import DAY, FEATURES, History
-from training.data.dataset import Dataset, rows_of, simulated
-from training.data.stream import replayed
+from training.data.dataset import Dataset, rows_of
+from training.data.sources import simulated
+from training.data.window_features import replay_history
 from training.data.windows import NEVER
 
 
@@ -16,9 +17,9 @@ def world() -> Dataset:
     return simulated(12_000, 5)
 
 
-def test_a_simulated_month_is_the_same_replayed_and_lived_through(world: Dataset) -> None:
-    stream, after = replayed(world)
-    table, find, known = world.table, world.found(), world.labels.known_s
+def test_a_replayed_month_equals_a_month_of_daily_updates(world: Dataset) -> None:
+    replayed, after = replay_history(world)
+    table, find, known = world.table, world.shipment_has_find(), world.labels.known_s
     day = table.declared_s // DAY
     begin = int(np.searchsorted(day, day[-1] - 30))
     history, values, learned = History.empty(), [], np.zeros(table.n_shipments, dtype=bool)
@@ -33,15 +34,15 @@ def test_a_simulated_month_is_the_same_replayed_and_lived_through(world: Dataset
     for today in np.unique(day).tolist():
         learn(today)
         shipments = np.flatnonzero(day == today)
-        # The month is lived through a shipment at a time, what was before it a day at a time.
+        # The last month is updated shipment by shipment, the time before it day by day.
         pieces = np.split(shipments, len(shipments)) if shipments[0] >= begin else [shipments]
         values += [history.advance(table.take(rows_of(table, piece))).values for piece in pieces]
     learn(int(day[-1]) + 10_000)
-    lived = np.concatenate(values)
+    updated = np.concatenate(values)
     month = slice(begin, None)
     finds = [feature.name for feature in FEATURES].index("consignor_clean")
-    assert len(lived[month]) > 100
-    assert np.nansum(lived[month, finds]) > 0
-    assert np.array_equal(lived, stream.history, equal_nan=True)
+    assert len(updated[month]) > 100
+    assert np.nansum(updated[month, finds]) > 0
+    assert np.array_equal(updated, replayed, equal_nan=True)
     mine, theirs = history.to_arrays(), after.to_arrays()
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)

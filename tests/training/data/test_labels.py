@@ -1,4 +1,4 @@
-"""Labels: finds, clean inspections and presumed clean; weights; when a result is known; messages for what is wrong."""
+"""Labels: finds, clean and presumed clean shipments, weights, times of results, and error messages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.dataset import BadData, Dataset, from_file
+from training.data.dataset import BadData, Dataset
 from training.data.labels import MOST_WEIGHT, BadLabels
+from training.data.sources import from_file
 from training.data.windows import NEVER
 
 HEADER = "shipment_id,declared_at,goods_description,content,content_level,inspected_at,inspection,selection_probability"
@@ -53,7 +54,7 @@ def test_contents_become_finds_of_their_heads(tmp_path: Path) -> None:
     assert data.labels.known_s.tolist()[-1] == NEVER
 
 
-def test_a_find_that_belongs_to_no_single_item_stands_on_all_of_them(tmp_path: Path) -> None:
+def test_a_find_of_the_whole_shipment_labels_all_its_items(tmp_path: Path) -> None:
     rows = ["A,2026-01-01,lamp,none,,2026-01-05,targeted,", "A,2026-01-01,cup,fentanyl,{},2026-01-05,targeted,"]
     item = _read(tmp_path, [row.format("item") for row in rows])
     assert item.labels.find[:, 0].tolist() == [False, True]
@@ -62,7 +63,7 @@ def test_a_find_that_belongs_to_no_single_item_stands_on_all_of_them(tmp_path: P
     assert shipment.labels.shipment_find(shipment.table)[:, 0].tolist() == [True]
 
 
-def test_an_inspected_shipment_stands_for_one_over_its_selection_probability(tmp_path: Path) -> None:
+def test_an_inspected_shipment_has_the_inverse_of_its_selection_probability_as_weight(tmp_path: Path) -> None:
     data = _read(
         tmp_path,
         [
@@ -75,7 +76,7 @@ def test_an_inspected_shipment_stands_for_one_over_its_selection_probability(tmp
     assert data.labels.weight.tolist() == [2.0, MOST_WEIGHT, 1.0, 1.0]
 
 
-def test_a_result_counts_only_from_when_it_was_known(tmp_path: Path) -> None:
+def test_a_result_counts_only_from_the_moment_it_was_known(tmp_path: Path) -> None:
     data = _read(
         tmp_path,
         [
@@ -83,21 +84,21 @@ def test_a_result_counts_only_from_when_it_was_known(tmp_path: Path) -> None:
             "B,2026-01-02,lamp,none,,2026-01-03,random,0.1",
         ],
     )
-    before = data.labels.as_of(data.table, _seconds("2026-01-05T11:59:59"))
+    before = data.labels.known_at(data.table, _seconds("2026-01-05T11:59:59"))
     assert not before.find.any()
     assert before.presumed.tolist() == [True, False]
     assert before.weight.tolist() == [1.0, 10.0]
-    after = data.labels.as_of(data.table, _seconds("2026-01-05T12:00:00"))
+    after = data.labels.known_at(data.table, _seconds("2026-01-05T12:00:00"))
     assert after.find[:, 0].tolist() == [True, False]
     assert after.weight.tolist() == [2.0, 10.0]
 
 
-def test_a_result_dated_before_its_declaration_is_never_known_to_its_own_shipment(tmp_path: Path) -> None:
+def test_a_result_dated_before_its_declaration_counts_from_just_after_it(tmp_path: Path) -> None:
     data = _read(tmp_path, ["A,2026-01-10,lamp,fentanyl,item,2026-01-01,targeted,"])
     assert data.labels.known_s[0] == data.table.declared_s[0] + 1
 
 
-def test_results_without_a_time_are_assumed_to_take_a_while_and_the_run_says_so(tmp_path: Path) -> None:
+def test_results_without_a_time_get_an_assumed_delay_and_a_note(tmp_path: Path) -> None:
     rows = [f"S{i},2026-0{1 + i % 6}-01,lamp,{'fentanyl' if i == 2 else 'none'},,,," for i in range(6)]
     data = _read(tmp_path, rows)
     span_days = (data.table.declared_s[-1] - data.table.declared_s[0]) / 86400
@@ -138,19 +139,21 @@ def test_rows_are_sorted_by_time_and_ties_keep_the_file_order(tmp_path: Path) ->
         ),
     ],
 )
-def test_a_label_that_is_none_is_refused_with_file_row_field_and_value(tmp_path: Path, row: str, message: str) -> None:
+def test_an_unknown_label_value_is_refused_with_file_row_field_and_value(
+    tmp_path: Path, row: str, message: str
+) -> None:
     with pytest.raises(BadLabels) as caught:
         _read(tmp_path, ["Z,2026-01-01,lamp,none,item,2026-01-02,random,0.5", row])
     assert str(caught.value).startswith(f"{tmp_path / 'data.csv'}: {message}")
 
 
-def test_all_bad_labels_are_told_at_once(tmp_path: Path) -> None:
+def test_all_bad_labels_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadLabels) as caught:
         _read(tmp_path, ["A,2026-01-01,lamp,heroin,,,,", "B,2026-01-01,lamp,none,,,maybe,2"])
     assert all(text in str(caught.value) for text in ("'heroin'", "'maybe'", "'2'"))
 
 
-def test_a_file_without_labels_says_what_to_do(tmp_path: Path) -> None:
+def test_a_file_without_labels_is_refused_with_advice(tmp_path: Path) -> None:
     path = _file(tmp_path, ["A,lamp"], "shipment_id,goods_description")
     with pytest.raises(BadLabels, match=r"no column `content`; label the rows with it, or name a label column"):
         from_file(path)
@@ -159,7 +162,7 @@ def test_a_file_without_labels_says_what_to_do(tmp_path: Path) -> None:
 OWN = "shipment_id,declared_at,goods_description,Fraud?"
 
 
-def test_a_binary_column_of_ones_own_becomes_the_head_risk(tmp_path: Path) -> None:
+def test_an_own_binary_column_becomes_the_head_risk(tmp_path: Path) -> None:
     path = _file(
         tmp_path, ["A,2026-01-01,lamp,Yes", "B,2026-02-02,lamp,no", "C,2026-03-03,lamp,", "D,2026-03-04,cup,1"], OWN
     )
@@ -169,13 +172,13 @@ def test_a_binary_column_of_ones_own_becomes_the_head_risk(tmp_path: Path) -> No
     assert data.labels.inspected.tolist() == [True, True, False, True]
 
 
-def test_the_positive_value_may_be_named_and_numbers_compare_as_numbers(tmp_path: Path) -> None:
+def test_the_positive_value_can_be_chosen_and_numbers_compare_as_numbers(tmp_path: Path) -> None:
     path = _file(tmp_path, ["A,2026-01-01,lamp,2", "B,2026-02-02,lamp,2.0", "C,2026-03-03,lamp,seizure"], OWN)
     assert from_file(path, label="Fraud?", positive="2").labels.find[:, 0].tolist() == [True, True, False]
     assert from_file(path, label="Fraud?", positive="seizure").labels.find[:, 0].tolist() == [False, False, True]
 
 
-def test_an_unclear_value_of_ones_own_label_is_refused(tmp_path: Path) -> None:
+def test_an_ambiguous_value_of_an_own_label_is_refused(tmp_path: Path) -> None:
     path = _file(tmp_path, ["A,2026-01-01,lamp,yes", "B,2026-02-02,lamp,perhaps"], OWN)
     with pytest.raises(BadLabels, match=r"row 2, field Fraud\?: got 'perhaps', but expected 1/0, true/false or yes/no"):
         from_file(path, label="Fraud?")
@@ -185,7 +188,7 @@ def test_an_unclear_value_of_ones_own_label_is_refused(tmp_path: Path) -> None:
         from_file(path, label="fraud")
 
 
-def test_a_label_column_never_comes_back_as_evidence(tmp_path: Path) -> None:
+def test_a_label_column_is_never_a_feature(tmp_path: Path) -> None:
     path = _file(
         tmp_path,
         ["A,2026-01-01,lamp,1", "B,2026-02-02,cup,0"],
@@ -196,14 +199,14 @@ def test_a_label_column_never_comes_back_as_evidence(tmp_path: Path) -> None:
     assert data.labels.find[:, 0].tolist() == [True, False]
 
 
-def test_rows_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_unreadable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     data = _read(tmp_path, ["A,2026-01-01,lamp,none,,2026-01-02,random,", ",2026-01-01,lamp,none,,,,"])
     assert data.table.n_rows == 1
     assert data.rows_refused == 1
     assert "1 rows could not be read and were left out." in data.notes
 
 
-def test_a_file_of_which_nothing_can_be_read_asks_for_a_mapping(tmp_path: Path) -> None:
+def test_a_file_without_any_readable_row_is_refused_with_a_hint_at_mappings(tmp_path: Path) -> None:
     path = _file(tmp_path, ["lamp,none", "cup,none"], "goods_description,content")
     with pytest.raises(
         BadData, match=r"none of its 2 rows can be read \(shipment_id: .*\); name its columns in a mapping"

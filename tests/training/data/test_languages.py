@@ -1,4 +1,4 @@
-"""Languages of descriptions, told by script or by everyday words."""
+"""Languages of descriptions, by script or by common words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.data.languages import ENGLISH, FILE, NONE, language_of, languages_
         ("suliao zhipin", "pinyin"),
     ],
 )
-def test_a_text_is_of_the_language_that_its_script_or_words_tell(text: str, language: str) -> None:
+def test_a_language_is_recognised_by_script_or_by_words(text: str, language: str) -> None:
     assert language_of(text) == language
 
 
@@ -36,7 +36,7 @@ def test_each_row_gets_the_language_of_its_text() -> None:
     assert languages_of(column).tolist() == ["Spanish", NONE, ENGLISH, "Spanish", "German"]
 
 
-def test_the_lexicon_is_folded_and_names_no_word_twice_within_a_language() -> None:
+def test_the_word_list_is_plain_ascii_without_duplicates() -> None:
     with FILE.open("rb") as file:
         words = tomllib.load(file)
     for language, texts in words.items():

@@ -20,12 +20,15 @@ from models.bundle import load
 from service.files.batch import score_file
 from service.files.options import ScoreOptions
 from tests.training.conftest import QUICK
-from training.data.dataset import BadData, Dataset, from_file
-from training.data.stream import Stream, plan
+from training.config import TrainConfig
+from training.data.dataset import BadData, Dataset
+from training.data.planning import plan
+from training.data.sources import from_file
 from training.evaluation.predictions import predict_file
-from training.evaluation.run_evaluation import evaluate_file
-from training.pipeline import TrainConfig, TrainResult, train
+from training.evaluation.run_evaluation import FileLabels, evaluate_file
+from training.pipeline import train
 from training.registry.pyfunc_model import score_frame
+from training.results import TrainResult
 
 MAPPING = """
 [columns]
@@ -44,7 +47,7 @@ Rows = list[dict[str, str]]
 
 
 def declared(n: int = 4000, seed: int = 0) -> Rows:
-    """Declarations in which the office's regime and the duty per value alone say what is a find; the manifest is noise."""
+    """Declarations in which the office's regime and the duty per value alone determine the finds; the manifest is noise."""
     rng = np.random.default_rng(seed)
     regime = rng.integers(0, 12, n)
     duty = rng.lognormal(2.0, 0.6, n)
@@ -126,21 +129,21 @@ def auc(score: np.ndarray, find: np.ndarray) -> float:
     return float((rank[find].sum() - n * (n + 1) / 2) / (n * (len(find) - n)))
 
 
-# -- which columns ----------------------------------------------------------------------------------------------------
+# -- choice of columns ----------------------------------------------------------------------------------------------------
 
 
-def test_columns_become_fields_or_are_left_out_and_notes_say_why(folder: Path) -> None:
+def test_columns_become_fields_or_are_left_out_with_a_note(folder: Path) -> None:
     data = read(folder)
     assert kinds(data) == {"Regime": "categorical", "Duty": "numeric"}
     notes = "\n".join(data.notes)
     assert "'Our ref' is left out: nearly every row has its own value" in notes
     assert "'Form' is left out: it is 'SAD' on every row" in notes
-    assert "'Officer note' is left out: IT SETTLES THE LABEL" in notes
-    assert "'Outcome' is left out: IT SETTLES THE LABEL" in notes
+    assert "'Officer note' is left out: IT DETERMINES THE LABEL" in notes
+    assert "'Outcome' is left out: IT DETERMINES THE LABEL" in notes
     assert "Further numeric fields: 'Duty'" in notes
 
 
-def test_a_sibling_label_is_kept_when_the_mapping_names_it_and_fields_can_be_ignored(folder: Path) -> None:
+def test_a_mapping_can_add_a_second_label_as_a_field_and_ignore_fields(folder: Path) -> None:
     mapping = MAPPING + '\n[fields]\n"Outcome" = "categorical"\n"regime" = "numeric"\nignore = ["Duty"]\n'
     data = read(folder, mapping=mapping)
     assert kinds(data) == {"Outcome": "categorical", "Regime": "numeric"}
@@ -152,10 +155,10 @@ def test_a_sibling_label_is_kept_when_the_mapping_names_it_and_fields_can_be_ign
     [
         ('"Nothing" = "numeric"', "no column 'Nothing'"),
         ('ignore = ["Nothing"]', "no column 'Nothing'"),
-        ('"Illicit" = "numeric"', "no evidence of itself"),
+        ('"Illicit" = "numeric"', "cannot be its own evidence"),
     ],
 )
-def test_a_mapping_that_names_what_is_not_there_is_refused(folder: Path, fields: str, message: str) -> None:
+def test_a_mapping_that_names_a_missing_column_or_the_label_is_refused(folder: Path, fields: str, message: str) -> None:
     with pytest.raises(BadData, match=message):
         read(folder, mapping=f"{MAPPING}\n[fields]\n{fields}\n")
 
@@ -166,7 +169,7 @@ def test_a_mapping_with_another_kind_of_field_is_refused(fields: str) -> None:
         ColumnMapping.from_text(f"[fields]\n{fields}\n")
 
 
-def test_goods_and_what_goes_with_them_are_found(folder: Path, tmp_path: Path) -> None:
+def test_fields_that_describe_the_goods_are_detected(folder: Path, tmp_path: Path) -> None:
     rows = declared(1000)
     for row in rows:
         row["Duty rate"] = {"847989": "0.0", "392690": "6.5", "610910": "12.0", "940520": "2.7"}[row["Tariff"]]
@@ -176,7 +179,7 @@ def test_goods_and_what_goes_with_them_are_found(folder: Path, tmp_path: Path) -
     assert {field.name for field in data.own.fields if field.of_goods} == {"Duty rate"}
 
 
-def test_the_formats_of_a_file_make_no_difference(folder: Path, tmp_path: Path) -> None:
+def test_all_file_formats_give_the_same_fields_and_labels(folder: Path, tmp_path: Path) -> None:
     rows = declared(600)
     write(tmp_path / "plain.csv", rows)
     write(tmp_path / "comma.csv", rows, delimiter=";", decimal=",")
@@ -188,7 +191,7 @@ def test_the_formats_of_a_file_make_no_difference(folder: Path, tmp_path: Path) 
         np.testing.assert_array_equal(plain.labels.find, other.labels.find)
 
 
-def test_a_third_value_and_blanks_are_labels_too(folder: Path, tmp_path: Path) -> None:
+def test_a_label_may_have_a_third_value_and_blanks(folder: Path, tmp_path: Path) -> None:
     rows = declared(600)
     for row in rows[::5]:
         row["Outcome"] = ""
@@ -199,19 +202,19 @@ def test_a_third_value_and_blanks_are_labels_too(folder: Path, tmp_path: Path) -
     assert "Outcome" not in kinds(data)
 
 
-# -- what is learned --------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------------------
 
 
-def test_further_fields_carry_the_signal_and_predictions_keep_the_order(folder: Path, result: TrainResult) -> None:
+def test_a_model_learns_from_further_fields_and_predictions_keep_the_order(folder: Path, result: TrainResult) -> None:
     assert column(folder / "scored.csv", "Decl No") == column(folder / "holdout.csv", "Decl No")
     find = np.array(column(folder / "holdout.csv", "Illicit")) == "1"
     risk = np.array(column(folder / "scored.csv", "risk"), dtype=float)
     assert auc(risk, find) > 0.75
-    # With --holdout the refit takes in everything up to the last row.
+    # With --holdout, the refit includes everything up to the last row.
     assert len(result.windows.refit.shipments) == 3000
 
 
-def test_without_its_further_fields_a_file_is_scored_with_a_warning(folder: Path, result: TrainResult) -> None:
+def test_a_file_without_further_fields_is_scored_with_a_warning(folder: Path, result: TrainResult) -> None:
     rows = [{k: v for k, v in row.items() if k not in ("Regime",)} for row in declared()[3000:3200]]
     with (folder / "less.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
@@ -219,11 +222,11 @@ def test_without_its_further_fields_a_file_is_scored_with_a_warning(folder: Path
         writer.writerows(rows)
     mapping = ColumnMapping.from_text(MAPPING)
     assert predict_file(result.model, folder / "less.csv", folder / "less_scored.csv", mapping=mapping) == 200
-    report = evaluate_file(result.model, folder / "less.csv", mapping=mapping)
+    report = evaluate_file(result.model, folder / "less.csv", FileLabels(mapping=mapping))
     assert any("lacks: 'Regime'" in note for note in report["data"]["notes"])
 
 
-def test_a_bundle_read_again_predicts_the_same_to_the_last_digit(folder: Path, result: TrainResult) -> None:
+def test_a_loaded_bundle_predicts_the_same_to_the_last_digit(folder: Path, result: TrainResult) -> None:
     model = load(folder / "bundle", expected_digest=result.digest)
     assert model.space.further_fields == result.model.space.further_fields
     mapping = ColumnMapping.from_text(MAPPING)
@@ -231,7 +234,7 @@ def test_a_bundle_read_again_predicts_the_same_to_the_last_digit(folder: Path, r
     assert (folder / "again.csv").read_bytes() == (folder / "scored.csv").read_bytes()
 
 
-def test_the_label_is_not_looked_at_while_scoring(folder: Path, result: TrainResult) -> None:
+def test_labels_do_not_change_scores(folder: Path, result: TrainResult) -> None:
     rows = [row | {"Illicit": "1", "Outcome": "2", "Officer note": "ok"} for row in declared()[3000:]]
     write(folder / "relabelled.csv", rows)
     predict_file(
@@ -244,7 +247,7 @@ def test_the_label_is_not_looked_at_while_scoring(folder: Path, result: TrainRes
     assert column(folder / "r.csv", "risk") == column(folder / "scored.csv", "risk")
 
 
-def test_score_reads_the_same_fields_and_says_what_a_file_lacks(folder: Path, result: TrainResult) -> None:
+def test_score_reads_the_same_fields_and_reports_missing_ones(folder: Path, result: TrainResult) -> None:
     mapping = ColumnMapping.from_text(MAPPING)
     report = score_file(folder / "holdout.csv", folder / "out.csv", result.model, ScoreOptions(mapping, "none"))
     assert not any("lacks" in note for note in report.notes)
@@ -258,7 +261,7 @@ def test_score_reads_the_same_fields_and_says_what_a_file_lacks(folder: Path, re
     assert not any("Regime" in other for other in others)
 
 
-def test_a_frame_brings_further_fields_as_columns(folder: Path, result: TrainResult) -> None:
+def test_a_frame_has_further_fields_as_columns(folder: Path, result: TrainResult) -> None:
     names = {
         "Decl No": "shipment_id", "Day": "declared_at", "Importer": "consignee_name", "Tariff": "hs_code",
         "Origin": "origin_country", "Weight kg": "net_mass_kg", "Invoice": "customs_value",
@@ -268,7 +271,7 @@ def test_a_frame_brings_further_fields_as_columns(folder: Path, result: TrainRes
     np.testing.assert_allclose(risk, np.array(column(folder / "scored.csv", "risk"), dtype=float), rtol=1e-8)
 
 
-def test_json_brings_further_fields_under_their_own_key(result: TrainResult) -> None:
+def test_json_has_further_fields_under_their_own_key(result: TrainResult) -> None:
     def raw(further: dict[str, object], of_item: dict[str, object]) -> tuple[float, list[str]]:
         record = {
             "shipment_id": "J1", "declared_at": "2023-12-01", "currency": "EUR", "further": further,
@@ -321,7 +324,7 @@ def test_data_without_times_trains(folder: Path, tmp_path: Path) -> None:
 def test_results_of_a_window_are_those_known_at_its_cut(folder: Path) -> None:
     data = read(folder)
     windows = plan(data, with_test=True, seed=0)
-    results = Stream(data, np.empty((data.table.n_shipments, 0))).results(windows.fit)
+    results = data.window_results(windows.fit)
     late = data.labels.known_s[windows.fit.shipments] > windows.fit.cut_s
     assert results.timed
     np.testing.assert_array_equal(results.known, ~late)

@@ -1,17 +1,18 @@
-"""Windows in time: order, gaps, what is known when, and what happens when data is short."""
+"""Plans of windows: order, gaps, known results, and the fallbacks for short data."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from training.data.windows import NEVER, TooLittleData, label_delay, plan_random, plan_windows
+from training.data.planning import label_delay, plan_random, plan_windows
+from training.data.windows import NEVER, TooLittleData
 
 DAY = 86400
 START = 1_700_000_000
 
 
-def _stream(
+def _shipments(
     n: int = 20_000, find_rate: float = 0.02, delay_days: float = 5.0, days: int = 400
 ) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(0)
@@ -23,7 +24,7 @@ def _stream(
 
 
 def test_windows_follow_each_other_a_label_delay_apart() -> None:
-    declared, find, known = _stream()
+    declared, find, known = _shipments()
     windows = plan_windows(declared, find, known)
     names = [w.name for w in windows.each()]
     assert names == ["fit", "stop", "calibrate", "lanes", "test"]
@@ -35,14 +36,14 @@ def test_windows_follow_each_other_a_label_delay_apart() -> None:
     assert windows.each()[-1].shipments[-1] == len(declared) - 1
 
 
-def test_shares_of_traffic_are_those_stated() -> None:
-    windows = plan_windows(*_stream())
+def test_windows_have_the_documented_shares_of_traffic() -> None:
+    windows = plan_windows(*_shipments())
     sizes = np.array([len(w.shipments) for w in windows.each()])
     assert sizes / sizes.sum() == pytest.approx([0.50, 0.10, 0.12, 0.10, 0.18], abs=0.01)
 
 
-def test_a_result_that_comes_after_the_cut_is_not_known() -> None:
-    declared, find, known = _stream()
+def test_a_result_after_the_cut_is_not_known() -> None:
+    declared, find, known = _shipments()
     windows = plan_windows(declared, find, known)
     late = known.copy()
     shipment = windows.fit.shipments[find[windows.fit.shipments]][0]
@@ -53,8 +54,8 @@ def test_a_result_that_comes_after_the_cut_is_not_known() -> None:
     assert windows.fit.finds(find, late) == before
 
 
-def test_the_refit_ends_before_the_last_gap_and_knows_what_is_known_when_the_test_starts() -> None:
-    declared, find, known = _stream()
+def test_the_refit_ends_before_the_last_gap_and_uses_results_known_when_the_test_starts() -> None:
+    declared, find, known = _shipments()
     windows = plan_windows(declared, find, known)
     assert windows.test is not None
     assert windows.refit.cut_s == windows.test.start_s
@@ -62,8 +63,8 @@ def test_the_refit_ends_before_the_last_gap_and_knows_what_is_known_when_the_tes
     assert set(windows.lanes.shipments) <= set(windows.refit.shipments)
 
 
-def test_shipments_of_one_instant_stay_in_one_window() -> None:
-    declared, find, known = _stream()
+def test_shipments_of_the_same_second_stay_in_one_window() -> None:
+    declared, find, known = _shipments()
     declared = declared // DAY * DAY
     known = np.where(known == NEVER, NEVER, np.maximum(known, declared + 1))
     windows = plan_windows(declared, find, known)
@@ -71,24 +72,24 @@ def test_shipments_of_one_instant_stay_in_one_window() -> None:
         assert declared[earlier.shipments[-1]] < declared[later.shipments[0]]
 
 
-def test_short_data_shares_one_window_and_says_so() -> None:
-    windows = plan_windows(*_stream(n=2500, find_rate=0.03))
+def test_short_data_shares_one_window_and_a_note_mentions_it() -> None:
+    windows = plan_windows(*_shipments(n=2500, find_rate=0.03))
     assert windows.stop is windows.calibrate is windows.lanes
     assert windows.test is not None
     assert windows.notes == ("Data is short: one window serves for stopping, calibrating and lanes.",)
 
 
-def test_impossible_data_is_refused_with_what_each_window_has_and_needs() -> None:
+def test_too_little_data_is_refused_with_the_counts_and_needs_of_each_window() -> None:
     with pytest.raises(TooLittleData) as caught:
-        plan_windows(*_stream(n=3000, find_rate=0.001))
+        plan_windows(*_shipments(n=3000, find_rate=0.001))
     message = str(caught.value)
     assert "Too little data to train on" in message
     assert "fit has" in message
     assert "finds and needs 20" in message
 
 
-def test_a_separate_holdout_leaves_no_test_window_and_refits_on_what_had_time_to_be_inspected() -> None:
-    declared, find, known = _stream()
+def test_with_a_holdout_there_is_no_test_window_and_the_refit_leaves_out_the_last_gap() -> None:
+    declared, find, known = _shipments()
     windows = plan_windows(declared, find, known, with_test=False)
     assert windows.test is None
     assert [w.name for w in windows.each()] == ["fit", "stop", "calibrate", "lanes"]
@@ -98,12 +99,12 @@ def test_a_separate_holdout_leaves_no_test_window_and_refits_on_what_had_time_to
 
 
 def test_unsorted_shipments_are_refused() -> None:
-    declared, find, known = _stream(n=1000)
+    declared, find, known = _shipments(n=1000)
     with pytest.raises(ValueError, match="sorted by declared_at"):
         plan_windows(declared[::-1], find, known)
 
 
-def test_without_times_groups_are_dealt_to_windows_and_never_torn() -> None:
+def test_without_times_whole_groups_are_assigned_to_windows_at_random() -> None:
     rng = np.random.default_rng(3)
     groups = rng.integers(0, 500, 10_000)
     find = rng.random(10_000) < 0.05

@@ -1,4 +1,4 @@
-"""The truth of a simulated world: as codes beside the data, and joined from a file."""
+"""The truth of a simulated world, as codes and joined from a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data.dataset import BadData, Dataset, from_file, simulated
+from training.data.dataset import BadData, Dataset
+from training.data.sources import from_file, simulated
 from training.data.truth_file import read_truth
 from training.data.world_truth import HONEST, TruthColumns, WorldTruth
 from training.worlds.own import generate, write
@@ -35,7 +36,7 @@ def _truth(data: Dataset) -> WorldTruth:
     return data.world
 
 
-def test_codes_say_what_the_texts_of_the_world_say(data: Dataset) -> None:
+def test_codes_stand_for_the_texts_of_the_world(data: Dataset) -> None:
     chunks = list(generate(ROWS, SEED))
     truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
     world, rows = _truth(data), data.data_row - 1
@@ -51,7 +52,7 @@ def test_codes_say_what_the_texts_of_the_world_say(data: Dataset) -> None:
     assert np.array_equal(world.heads(), data.truth)
 
 
-def test_a_part_of_the_truth_is_that_of_its_shipments(data: Dataset) -> None:
+def test_a_part_of_the_truth_belongs_to_its_shipments(data: Dataset) -> None:
     world = _truth(data)
     part = world.take(np.arange(5, 9), np.arange(20, 26))
     assert np.array_equal(part.network, world.network[5:9])
@@ -60,7 +61,7 @@ def test_a_part_of_the_truth_is_that_of_its_shipments(data: Dataset) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_truth_file_is_joined_by_shipment_and_item_whatever_its_order(
+def test_a_truth_file_in_any_order_is_joined_by_shipment_and_item(
     data: Dataset, files: tuple[Path, Path], tmp_path: Path, suffix: str
 ) -> None:
     frame = pd.read_csv(files[1], dtype=str, keep_default_na=False).sample(frac=1.0, random_state=0)
@@ -88,14 +89,14 @@ def _changed(files: tuple[Path, Path], tmp_path: Path, **columns: str) -> Path:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"shipment_id": "ELSEWHERE"}, "it has no item "),
+        ({"shipment_id": "ELSEWHERE"}, ": no item "),
         ({"content": "gold"}, "Got content 'gold', but expected one of analogue"),
         ({"typologies": "P1;XX"}, "Got typology 'XX', but expected one of P1"),
         ({"network_id": "many"}, "Got network_id 'many', but expected a letter and a number"),
         ({"strength": "mighty"}, "Got strength 'mighty'"),
     ],
 )
-def test_a_truth_file_that_does_not_fit_is_refused_by_name(
+def test_a_truth_file_that_does_not_fit_is_refused_with_its_name(
     files: tuple[Path, Path], tmp_path: Path, columns: dict[str, str], message: str
 ) -> None:
     path = _changed(files, tmp_path, **columns)
@@ -112,11 +113,11 @@ def test_a_truth_file_without_its_columns_or_with_an_item_twice_is_refused(
         read_truth(files[0], table)
     frame = pd.read_csv(files[1], dtype=str, keep_default_na=False)
     pd.concat([frame, frame.head(1)]).to_csv(tmp_path / "twice.csv", index=False)
-    with pytest.raises(BadData, match="stands in it twice"):
+    with pytest.raises(BadData, match="is listed twice"):
         read_truth(tmp_path / "twice.csv", table)
 
 
-def test_chunks_may_know_different_words() -> None:
+def test_chunks_may_have_different_values_and_columns() -> None:
     columns = TruthColumns()
     plain = {"violation": ["", "x"], "content": ["none", "precursor"], "strength": ["", "faint"]}
     columns.add({**plain, "network_id": ["", "N00007"], "typologies": ["", "P1;D9"]})

@@ -10,6 +10,7 @@ import pytest
 from features.readers.further import FurtherField
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
+from training.data.outcome import Outcome
 from training.evaluation.baselines import (
     BASELINES,
     _part,
@@ -18,9 +19,8 @@ from training.evaluation.baselines import (
     depth_2_tree,
     misses_against,
 )
-from training.evaluation.evaluation import Outcome
 from training.evaluation.rules import _TRUST, WATCH_LIST, price_rule, watch_list_rules
-from training.fitting.boosting import Examples
+from training.fitting.examples import Examples
 
 NAMES = FeatureSpace().names
 

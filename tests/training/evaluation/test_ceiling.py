@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.evaluation.ceiling import TruthWorld, ceiling, truth_world
-from training.evaluation.evaluation import Outcome
-from training.fitting.boosting import BoostingParams, Examples
+from training.data.outcome import Outcome
+from training.evaluation.ceiling import RiskScores, TruthWorld, ceiling, truth_world
+from training.fitting.examples import Examples
+from training.fitting.params import BoostingParams
 
 QUICK = BoostingParams(learning_rate=0.2, most_trees=40, patience=8, feature_fraction=1.0, bagging_freq=0)
 #: Cannot split at all, so it is never the better candidate.
@@ -46,7 +47,8 @@ def _ours(noise: float, n: int = 3000) -> tuple[np.ndarray, Outcome]:
 def _ceiling(world: TruthWorld, noise: float, **options: Any) -> dict[str, Any]:
     told: list[str] = []
     ours, outcome = _ours(noise)
-    return ceiling(world, ours, outcome, base_rate=1e-4, seed=0, threads=1, resamples=40, say=told.append, **options)
+    scores = RiskScores(ours, outcome, base_rate=1e-4)
+    return ceiling(world, scores, seed=0, threads=1, resamples=40, progress=told.append, **options)
 
 
 def test_it_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
@@ -72,13 +74,13 @@ def test_a_worse_model_has_a_smaller_share(world: TruthWorld) -> None:
 def test_too_few_finds_on_either_side_give_a_reason(world: TruthWorld) -> None:
     score = np.zeros(100)
     few = Outcome((np.arange(100) < 4)[:, None], np.ones(100))
-    found = ceiling(world, score, few, base_rate=1e-4, seed=0, threads=1, say=lambda _: None)
+    found = ceiling(world, RiskScores(score, few, 1e-4), seed=0, threads=1, progress=lambda _: None)
     assert found["share"] == {"value": None, "reason": "4 finds; at least 10 are needed"}
 
 
 def test_a_truth_world_keeps_all_illicit_shipments_and_weights_the_honest_sample() -> None:
     told: list[str] = []
-    world = truth_world(8_000, 0, say=told.append)
+    world = truth_world(8_000, 0, progress=told.append)
     assert world.rows == 8_000
     for part in (world.train, world.stop, world.test):
         assert part.matrix.shape[1] == len(world.names)

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.data.stream import base_rate_weights
-from training.evaluation.evaluation import Outcome, Scored, evaluate
-from training.fitting.boosting import BoostingParams, Examples, fit_heads, keep_for_prevalence, refit_heads
-from training.pipeline import TrainResult
+from training.data.outcome import Outcome
+from training.evaluation.evaluation import Scored, evaluate
+from training.fitting.boosting import fit_heads, refit_heads
+from training.fitting.calibrating import base_rate_weights
+from training.fitting.examples import Examples, keep_for_prevalence
+from training.fitting.params import BoosterSpec, BoostingParams
 from training.reports.report import print_metrics
+from training.results import TrainResult
 
 
 def test_negatives_are_sampled_down_to_a_prevalence_and_all_finds_stay() -> None:
@@ -63,9 +66,8 @@ def test_a_split_on_missing_alone_is_saved_as_a_finite_threshold_and_scores_the_
     find = (np.isnan(matrix[:, 0]) & (rng.random(2000) < 0.4))[:, None]
     data = Examples(matrix, find, np.ones(2000))
     params = BoostingParams(most_trees=5, feature_fraction=1.0, bagging_freq=0)
-    names, rising = ("a", "b"), (0, 0)
-    first = fit_heads(("risk",), data, data, names, rising, params, seed=0, threads=1)
-    again = refit_heads(("risk",), data, first, names, rising, params, seed=0, threads=1)["risk"].booster
+    spec = BoosterSpec(("risk",), ("a", "b"), (0, 0), params, seed=0, threads=1)
+    again = refit_heads(spec, data, fit_heads(spec, data, data))["risk"].booster
     text = again.model_to_string()
     assert "inf" not in text.split("parameters:")[0].replace("feature_infos", "")
     assert "1.0000000000000001e+300" in text

@@ -14,13 +14,16 @@ from features.manifest.fields import HEADS
 from models.scoring import DEFAULT_BASE_RATES
 from tests.training.small_data import Row, write
 from tests.training.small_data import rows as small_rows
-from training.data.dataset import BadData, from_file
-from training.data.stream import fitted, plan, replayed, sampled
+from training.data.dataset import BadData
+from training.data.planning import plan
+from training.data.sources import from_file
+from training.data.window_features import FeatureSource, replay_history
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES
-from training.evaluation.run_evaluation import evaluate_file, evaluate_predictions, learned_rows
+from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
 from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth, scaled_priors
-from training.pipeline import TrainResult
+from training.fitting.examples import sample_examples, sampled_rows
+from training.results import TrainResult
 from training.worlds.own.priors import BadPrior, load_priors
 
 
@@ -59,20 +62,19 @@ def test_the_model_beats_chance_and_every_figure_names_its_prevalence(trained: T
     assert set(metrics["labels"]["office"]["risk"]["pr_auc_at"]) == {"0.001", "1e-05"}
 
 
-def test_learned_rows_are_those_that_were_sampled(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_rows_are_the_rows_of_the_sampled_examples(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Forces sampling.
-    monkeypatch.setattr("training.fitting.boosting.LOWEST_PREVALENCE", 0.9)
-    monkeypatch.setattr("training.fitting.boosting.TARGET_PREVALENCE", 0.3)
+    monkeypatch.setattr("training.fitting.examples.LOWEST_PREVALENCE", 0.9)
+    monkeypatch.setattr("training.fitting.examples.TARGET_PREVALENCE", 0.3)
     data = from_file(data_file)
-    stream, _ = replayed(data)
     windows = plan(data, with_test=True, seed=0)
-    _, part = fitted(stream, windows.refit, 0)
-    examples, share = sampled(part, 4)
+    _, part = FeatureSource(data, replay_history(data)[0]).fit(windows.refit, 0)
+    examples, share = sample_examples(part, 4)
     assert share < 0.8
-    rows = learned_rows(stream, windows.refit, 4)
-    inside = np.searchsorted(stream.rows(windows.refit), rows)
+    rows = sampled_rows(data, windows.refit, 4)
+    inside = np.searchsorted(data.window_rows(windows.refit), rows)
     assert np.array_equal(part.matrix[inside], examples.matrix, equal_nan=True)
-    assert np.array_equal(data.labels.as_of(data.table, windows.refit.cut_s).find[rows], examples.find)
+    assert np.array_equal(data.labels.known_at(data.table, windows.refit.cut_s).find[rows], examples.find)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def test_a_file_gives_the_same_sections_and_more_with_the_truth(trained: TrainRe
     }  # fmt: skip
     assert set(known["labels"]) == set(known["calibration"]) == {"office"}
     assert "seen_consignor" not in known["slices"]
-    full = evaluate_file(trained.model, data, truth=truth)
+    full = evaluate_file(trained.model, data, FileLabels(truth=truth))
     assert set(full["labels"]) == set(full["calibration"]) == {"office", "truth"}
     assert full["labels"]["office"] == known["labels"]["office"]
     assert full["labels"]["truth"]["risk"]["finds"] > full["labels"]["office"]["risk"]["finds"] + 200
@@ -115,7 +117,7 @@ def test_predictions_with_lanes_agree_with_scoring_the_file(
     trained: TrainResult, later: tuple[Path, Path], tmp_path: Path
 ) -> None:
     data, truth = later
-    by_file = evaluate_file(trained.model, data, truth=truth)
+    by_file = evaluate_file(trained.model, data, FileLabels(truth=truth))
     table = from_file(data, in_order=False).table
     scores = trained.model.score(table, trained.model.history.copy())
     with data.open(newline="", encoding="utf-8") as stream:
@@ -157,7 +159,9 @@ def test_a_world_with_a_tenth_of_the_illicit_traffic_is_scored_without_refitting
     window = Window("test", first + (last - first) // 4, last, last, np.zeros(0, dtype=np.int64))
     told: list[int] = []
     before = {head: booster.model_to_string() for head, booster in trained.model.boosters.items()}
-    found = calibration_in_tenth(trained.model, TenthWorld(12_000, 1), window, threads=1, resamples=5, say=told.append)
+    found = calibration_in_tenth(
+        trained.model, TenthWorld(12_000, 1), window, threads=1, resamples=5, progress=told.append
+    )
     assert 0 < found["prevalence"] < 0.4 * load_priors().number("illicit.prevalence")
     assert 1000 < found["rows"] < 12_000
     assert told[-1] == 12_000

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from models.lanes import GREEN, RED
 from tests.training.small_data import Row, iso, rows, write
-from training.data.dataset import Dataset, from_file
+from training.data.dataset import Dataset
+from training.data.outcome import Outcome
+from training.data.sources import from_file
 from training.data.world_truth import HONEST, WorldTruth
-from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.evaluation import Scored
 from training.evaluation.metrics import Ranking
 from training.evaluation.slices import NONE_NAMED, SEEN, UNSEEN, Slicing, evaluate_slices, slicings, taken_at
 from training.worlds.own.networks.traces import TRACES, T

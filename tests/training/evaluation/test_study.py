@@ -7,9 +7,11 @@ import pytest
 
 from features.groups.base import Feature
 from features.groups.reason_codes import ReasonCode
-from training.evaluation.evaluation import Outcome
+from training.data.outcome import Outcome
 from training.evaluation.study import CLEAN_PER_FIND, Bench, Shown, ablation, left_out_typologies, thinned, trees_of
-from training.fitting.boosting import BoostingParams, Examples, HeadFit, constant
+from training.fitting.boosting import HeadFit, constant
+from training.fitting.examples import Examples
+from training.fitting.params import BoosterSpec, BoostingParams
 from training.worlds.own.networks.traces import TRACES, T
 
 PARAMS = BoostingParams(learning_rate=0.2, feature_fraction=1.0, bagging_freq=0, min_data_in_leaf=10)
@@ -17,6 +19,7 @@ FEATURES = tuple(
     Feature(name, group, "", ReasonCode.PERMIT)
     for name, group in (("a", "first"), ("b", "second"), ("c", "noise"), ("d", "noise"))
 )
+SPEC = BoosterSpec(("any",), tuple(f.name for f in FEATURES), (0,) * len(FEATURES), PARAMS, seed=0, threads=1)
 BASE_RATE = 1e-4
 P5, D9 = T["P5"], T["D9"]
 
@@ -38,7 +41,7 @@ def planted() -> tuple[Bench, Outcome, Shown]:
     train, find, learned = _sample(6000, 0)
     test, tested_find, tested = _sample(6000, 1)
     examples = Examples(train, find[:, None], np.ones(6000))
-    bench = Bench(examples, test, np.arange(6000), FEATURES, PARAMS, trees=25, seed=0, threads=1)
+    bench = Bench(SPEC, examples, test, np.arange(6000), FEATURES, trees=25)
     return bench, Outcome(tested_find[:, None], np.ones(6000)), Shown(learned, tested)
 
 
@@ -64,7 +67,7 @@ def test_a_typology_left_out_of_training_is_not_recognised_and_the_other_still_i
     bench, outcome, shown = planted
     told: list[str] = []
     found = left_out_typologies(
-        bench, bench.scores(), outcome, shown, base_rate=BASE_RATE, resamples=40, say=told.append
+        bench, bench.scores(), outcome, shown, base_rate=BASE_RATE, resamples=40, progress=told.append
     )
     p5 = found["P5"]
     assert p5["name"] == "Many shippers to one consignee, or many consignees at one address"
@@ -93,18 +96,18 @@ def test_a_left_out_typology_is_found_by_evidence_it_shares_with_another() -> No
         shown[:, D9] = False
         shown[moved, D9], shown[moved, P5] = True, False
     bench = Bench(
-        Examples(train, find[:, None], np.ones(6000)), test, np.arange(6000), FEATURES, PARAMS, trees=25, seed=0, threads=1
+        SPEC, Examples(train, find[:, None], np.ones(6000)), test, np.arange(6000), FEATURES, trees=25
     )  # fmt: skip
     outcome = Outcome(tested_find[:, None], np.ones(6000))
     found = left_out_typologies(
-        bench, bench.scores(), outcome, Shown(learned, tested), base_rate=BASE_RATE, resamples=20, say=_silent
+        bench, bench.scores(), outcome, Shown(learned, tested), base_rate=BASE_RATE, resamples=20, progress=_silent
     )
     assert found["average_ratio"]["value"] > 0.9
 
 
 def test_ablation_reports_the_contribution_of_each_group(planted: tuple[Bench, Outcome, Shown]) -> None:
     bench, outcome, _ = planted
-    found = ablation(bench, bench.scores(), outcome, base_rate=BASE_RATE, resamples=40, say=_silent)
+    found = ablation(bench, bench.scores(), outcome, base_rate=BASE_RATE, resamples=40, progress=_silent)
     assert {group: one["features"] for group, one in found.items()} == {"first": 1, "second": 1, "noise": 2}
     for group in ("first", "second"):
         assert found[group]["pr_auc_change"]["high"] < -0.3
@@ -117,9 +120,9 @@ def test_a_window_without_finds_gives_reasons(planted: tuple[Bench, Outcome, Sho
     bench, _, shown = planted
     nothing = Outcome(np.zeros((6000, 1), dtype=bool), np.ones(6000))
     full = np.zeros(6000)
-    found = ablation(bench, full, nothing, base_rate=BASE_RATE, say=_silent)
+    found = ablation(bench, full, nothing, base_rate=BASE_RATE, progress=_silent)
     assert found["first"]["pr_auc"] == {"value": None, "reason": "0 finds; at least 10 are needed"}
-    left = left_out_typologies(bench, full, nothing, shown, base_rate=BASE_RATE, say=_silent)
+    left = left_out_typologies(bench, full, nothing, shown, base_rate=BASE_RATE, progress=_silent)
     assert left == {"average_ratio": {"value": None, "reason": "0 finds; at least 10 are needed"}}
 
 

@@ -16,14 +16,18 @@ from models.bundle import ModelStore, describe, load
 from tests.training.conftest import QUICK
 from tests.training.reports.test_report_html import Page
 from tests.training.small_data import rows, write
-from training.data.dataset import Dataset, from_file
+from training.config import TrainConfig
+from training.data.dataset import Dataset
+from training.data.sources import from_file
 from training.evaluation.paired import KeptScores
-from training.pipeline import TrainConfig, TrainResult, train
+from training.pipeline import train
 from training.registry.promotion import PromotionRefused, promote, pull, rollback
+from training.registry.runs import load_side
 from training.registry.tracking import client, default_tracking_uri, git_revision, log_run, uri_in_words
-from training.reports.compare import compare, load_side
+from training.reports.compare import compare
 from training.reports.flat import flat_metrics
 from training.reports.words import estimate_text
+from training.results import TrainResult
 
 
 @dataclass(frozen=True)
@@ -283,7 +287,7 @@ def test_pull_fetches_the_bundle_of_an_alias_and_puts_nothing_into_service(track
     assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
     with pytest.raises(PromotionRefused, match="exists and is not empty"):
         pull("challenger", tmp_path / "fetched", tracked.uri)
-    with pytest.raises(PromotionRefused, match="No version of tidewaiter carries the alias 'nobody'"):
+    with pytest.raises(PromotionRefused, match="No version of tidewaiter has the alias 'nobody'"):
         pull("nobody", tmp_path / "other", tracked.uri)
 
 

@@ -18,14 +18,18 @@ from rich.console import Console
 from service.cli.main import run
 from tests.training.metrics_example import example_card, example_metrics, figures, nothing
 from tests.training.reports.test_report_html import Page
-from training.data.dataset import BadData, from_file
+from training.config import TrainConfig
+from training.data.dataset import BadData
+from training.data.outcome import Outcome
+from training.data.sources import from_file
 from training.evaluation import paired
-from training.evaluation.evaluation import Outcome, Scored
+from training.evaluation.evaluation import Scored, WindowScores
 from training.evaluation.paired import BadScores, KeptScores, paired_differences, why_unpaired
-from training.pipeline import Curves, TrainConfig, TrainResult
+from training.registry.runs import UnknownRun, load_side
 from training.registry.tracking import client, log_run
-from training.reports.compare import Side, UnknownRun, compare, load_side
+from training.reports.compare import Side, compare
 from training.reports.compare_report import comparison_page, print_comparison
+from training.results import TrainResult
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -206,11 +210,10 @@ def store(trained: TrainResult, data_file: Path, tmp_path_factory: pytest.TempPa
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     data, config = from_file(data_file), TrainConfig(data=data_file, tracking_uri=uri)
     assert trained.bundle is not None
-    assert trained.curves is not None
     log_run(trained, trained.bundle, data, config)
-    scored = trained.curves.scored
+    scored = trained.evaluated.scored
     noisy = scored.risk + np.random.default_rng(0).normal(0.0, 3.0, len(scored.risk))
-    worse = replace(trained, curves=Curves(replace(scored, risk=noisy), trained.curves.outcomes))
+    worse = replace(trained, evaluated=WindowScores(replace(scored, risk=noisy), trained.evaluated.outcomes))
     log_run(worse, trained.bundle, data, config)
     return uri
 
@@ -257,7 +260,7 @@ def test_exit_status_distinguishes_wrong_use_from_unreadable_input(
         ("missing.json", 2, "no such file"),
         ("7", 2, "There is no MLflow store"),
         ("empty.json", 3, "holds no figures"),
-        ("broken.json", 3, "is no JSON"),
+        ("broken.json", 3, "is not JSON"),
         ("folder", 4, "bundle.json"),
     ):
         capsys.readouterr()

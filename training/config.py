@@ -1,0 +1,111 @@
+"""Options of a training run, and the run itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from training.data.dataset import BadData, Dataset
+from training.data.windows import Windows
+from training.fitting.params import BoosterSpec, BoostingParams
+
+DEFAULT_ROWS: Final = 600_000
+DEFAULT_THREADS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Options of `tidewaiter train`.
+
+    Attributes:
+        data: A labelled file; by default ``rows`` goods items are simulated.
+        mapping: A mapping file for its columns.
+        label: A binary label column of its own.
+        positive: The value of that column that marks a find.
+        holdout: A file that is scored into ``predictions`` at the end and not used before.
+        predictions: See ``holdout``.
+        bundle: A new folder for the bundle.
+        metrics: A JSON file for the metrics.
+        rows: Goods items to simulate.
+        seed: The same seed gives the same bundle.
+        threads: Number of threads; part of what makes a run repeatable.
+        tracking_uri: MLflow's tracking URI.
+        study: Add the studies that need many refits: ablation, typologies left out and, for simulated data, how easy the
+            world is and how close it is to published figures.
+        ceiling_rows: Compare with a model that learns from the truth of so many simulated rows.
+        cache: A folder that keeps features for later runs on the same data.
+        track: Log the run to MLflow.
+        params: Parameters of the boosters.
+    """
+
+    data: Path | None = None
+    mapping: Path | None = None
+    label: str | None = None
+    positive: str | None = None
+    holdout: Path | None = None
+    predictions: Path | None = None
+    bundle: Path | None = None
+    metrics: Path | None = None
+    rows: int = DEFAULT_ROWS
+    seed: int = 0
+    threads: int = DEFAULT_THREADS
+    tracking_uri: str | None = None
+    study: bool = False
+    ceiling_rows: int | None = None
+    cache: Path | None = None
+    track: bool = True
+    params: BoostingParams = field(default_factory=BoostingParams)
+
+    def check(self) -> None:
+        """Raise `BadData` for missing files and contradictory options, before any work is done."""
+        if self.data is None:
+            for name in ("mapping", "label", "positive"):
+                if getattr(self, name) is not None:
+                    raise BadData(f"--{name} describes a file, but no --data FILE was given")
+        if self.positive is not None and self.label is None:
+            raise BadData("--positive says which value of a label column is a find, but no --label COLUMN was given")
+        if (self.holdout is None) != (self.predictions is None):
+            raise BadData("--holdout FILE and --predictions FILE go together: one is scored into the other")
+        for path in (self.data, self.mapping, self.holdout):
+            if path is not None and not path.is_file():
+                raise BadData(f"{path}: no such file")
+        if self.ceiling_rows is not None and self.data is not None:
+            raise BadData("--ceiling-rows compares with the truth, which only simulated data has: leave out --data")
+        if self.rows < 1 or self.threads < 1 or not 0 <= self.seed < 2**31 - 1000:
+            raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
+        bundle = self.bundle
+        if bundle is not None and bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
+            raise BadData(f"{bundle}: exists and is not empty; give a new folder for the bundle")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training run: its options, its data and its windows."""
+
+    config: TrainConfig
+    data: Dataset
+    windows: Windows
+
+    @property
+    def seed(self) -> int:
+        """The random seed of the run."""
+        return self.config.seed
+
+    @property
+    def threads(self) -> int:
+        """The number of threads of the run."""
+        return self.config.threads
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads that the labels are for."""
+        return self.data.labels.heads
+
+    def with_params(self, params: BoostingParams) -> Run:
+        """Return the run with other parameters of the boosters."""
+        return replace(self, config=replace(self.config, params=params))
+
+    def booster_spec(self, names: tuple[str, ...], monotone: tuple[int, ...]) -> BoosterSpec:
+        """Return the settings of boosters on features with these names and monotone constraints."""
+        return BoosterSpec(self.heads, names, monotone, self.config.params, self.seed, self.threads)

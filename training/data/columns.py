@@ -1,0 +1,84 @@
+"""Columns of a data set, collected from chunks, and digests of columns and files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table.table import Coded
+
+
+class ColumnsBuilder:
+    """Concatenates chunks of coded columns. A column that is missing from a chunk is blank there."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, list[NDArray[np.int32]]] = {}
+        self._code_of: dict[str, dict[str, int]] = {}
+        self.n_rows = 0
+
+    def add(self, columns: Mapping[str, Coded], n_rows: int) -> None:
+        """Append a chunk of ``n_rows`` rows."""
+        for name, column in columns.items():
+            code_of = self._code_of.setdefault(name, {})
+            codes = self._codes.setdefault(name, [_blank(self.n_rows)] if self.n_rows else [])
+            new_codes = np.array([code_of.setdefault(value, len(code_of)) for value in column.values], dtype=np.int32)
+            recoded = new_codes[column.codes] if len(new_codes) else _blank(n_rows)
+            codes.append(np.where(column.codes < 0, np.int32(-1), recoded).astype(np.int32))
+        self.n_rows += n_rows
+        for name, codes in self._codes.items():
+            if name not in columns:
+                codes.append(_blank(n_rows))
+
+    def columns(self) -> dict[str, Coded]:
+        """Return the whole columns and empty the builder: the chunks of a million rows take as much memory again."""
+        return {
+            name: Coded(np.concatenate(self._codes.pop(name)), list(self._code_of.pop(name)), True)
+            for name in list(self._codes)
+        }
+
+
+def _blank(n: int) -> NDArray[np.int32]:
+    return np.full(n, -1, dtype=np.int32)
+
+
+def as_text(values: Iterable[Any]) -> list[str | None]:
+    """Convert values to the text of a manifest: numbers in their shortest form, None for a missing value."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    out: list[str | None] = []
+    for value in values:
+        if value is None or isinstance(value, str):
+            out.append(value or None)
+        elif isinstance(value, bool):
+            out.append("true" if value else "false")
+        elif isinstance(value, float):
+            out.append(None if value != value else repr(value))
+        elif isinstance(value, datetime):
+            # pandas.NaT is a datetime that does not equal itself.
+            out.append(None if value != value else value.isoformat())
+        else:
+            out.append(str(value))
+    return out
+
+
+def columns_digest(columns: Mapping[str, Coded]) -> str:
+    """Return the SHA-256 of the names, values and codes of columns, independent of the order of the columns."""
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        column = columns[name]
+        digest.update(f"{name}\x1f{len(column.values)}\x1f".encode())
+        digest.update("\x1e".join(column.values).encode("utf-8", "surrogatepass"))
+        digest.update(np.ascontiguousarray(column.codes, dtype="<i4").tobytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, like `sha256sum`."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,213 @@
+"""Plans of windows: consecutive in time, each a label delay after the one before, or a random split without times.
+
+The delay is the 95th percentile of the time between declaration and result. With this gap, nearly all results of a window
+are known when the next one starts, as they are for an office that trains at that moment. Results that are not known by then
+are not used (`training.data.windows.Window.cut_s`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features.groups.own.keys import declarations
+from training.data.dataset import Dataset
+from training.data.windows import MOST_GAP_OF_SPAN, NEVER, Bools, Ints, TooLittleData, Window, Windows
+
+#: Shares of the traffic in windows, not counting the gaps. "held" stands for stop, calibrate and lanes.
+FIVE: Final = {"fit": 0.50, "stop": 0.10, "calibrate": 0.12, "lanes": 0.10, "test": 0.18}
+FOUR: Final = {"fit": 0.60, "stop": 0.12, "calibrate": 0.15, "lanes": 0.13}
+THREE: Final = {"fit": 0.55, "held": 0.25, "test": 0.20}
+TWO: Final = {"fit": 0.65, "held": 0.35}
+
+#: Finds that a window needs. Fit: a head with fewer than 20 is not trained. Calibrate: two parameters and a margin. Stop: the
+#: loss on fewer is noise.
+FINDS_NEEDED: Final = {"fit": 20, "stop": 5, "calibrate": 10, "lanes": 0, "held": 10, "test": 0}
+#: Shipments that a window needs: the red lane is 0.5 % of traffic and must be at least one shipment.
+SHIPMENTS_NEEDED: Final = {"fit": 100, "stop": 20, "calibrate": 40, "lanes": 200, "held": 200, "test": 1}
+
+DELAY_QUANTILE: Final = 0.95
+#: Halvings of the search for the largest windows.
+_HALVINGS: Final = 40
+
+
+def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
+    """Plan windows in time, or at random for data without any time.
+
+    ``with_test=False`` plans no test window, because there is a separate holdout. Raises `TooLittleData`.
+    """
+    find = data.shipment_has_find()
+    if data.has_times:
+        # An office that hands over its results has waited for them, unless it left some shipments uninspected.
+        complete = data.own is not None and bool(data.labels.inspected.all())
+        return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test, complete=complete)
+    if data.own is not None:
+        # Identical declarations stay in one window; otherwise one of them would reveal the label of the others.
+        first_items = declarations(data.table, data.own)[data.table.first_row]
+        return plan_random(_numbered(first_items), find, seed=seed, with_test=with_test, by="identical declarations")
+    consignor = data.table.text("consignor_name")
+    codes = consignor.codes[data.table.first_row].astype(np.int64)
+    # A shipment without a consignor forms its own group.
+    groups = np.where(codes >= 0, codes, len(consignor.values) + np.arange(len(codes)))
+    return plan_random(_numbered(groups), find, seed=seed, with_test=with_test)
+
+
+def _numbered(values: Ints) -> Ints:
+    """Replace values (n,) by their ranks among the distinct values."""
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def label_delay(declared_s: Ints, known_s: Ints) -> int:
+    """Return the seconds within which 95 % of the results arrived, at most 6 % of the data's span; 0 without results."""
+    labelled = known_s != NEVER
+    if not labelled.any():
+        return 0
+    delay = float(np.quantile(np.maximum(known_s[labelled] - declared_s[labelled], 0), DELAY_QUANTILE))
+    span = int(declared_s.max() - declared_s.min())
+    return int(min(delay, MOST_GAP_OF_SPAN * span))
+
+
+def plan_windows(
+    declared_s: Ints, find: Bools, known_s: Ints, *, with_test: bool = True, complete: bool = False
+) -> Windows:
+    """Plan windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and result times ``known_s`` (n,).
+
+    Short data falls back to one window for stop, calibrate and lanes, and then to no test window; the notes mention it.
+    ``with_test=False`` never plans a test window. ``complete``: every shipment has its result, so the refit may use the
+    last of them.
+
+    Raises:
+        TooLittleData: The data is too short for all plans.
+        ValueError: The shipments are not sorted.
+    """
+    if np.any(np.diff(declared_s) < 0):
+        raise ValueError("Got shipments out of order, but expected them sorted by declared_at")
+    times = _Times(declared_s, known_s, label_delay(declared_s, known_s))
+    plans: list[tuple[dict[str, float], str | None]] = [(FIVE, None)] if with_test else [(FOUR, None)]
+    short = "Data is short: one window serves for stopping, calibrating and lanes"
+    if with_test:
+        plans.append((THREE, f"{short}."))
+    plans.append((TWO, f"{short}, and none is left for a test." if with_test else f"{short}."))
+    complaints: list[str] = []
+    for shares, note in plans:
+        windows = _consecutive(times, shares)
+        lacking = _lacking(windows, find, known_s)
+        if not lacking:
+            return _windows_in_time(windows, times, note, complete=complete)
+        complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
+    raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
+
+
+def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True, by: str = "consignor") -> Windows:
+    """Assign groups of shipments, such as those of a consignor, to windows at random: a fallback for data without times.
+
+    ``groups`` (n,) holds a group number per shipment, and ``by`` names the groups in the note. A random split says nothing
+    about the future. Raises `TooLittleData`.
+    """
+    never = np.full(len(groups), NEVER, dtype=np.int64)
+    rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
+    note = f"No row has a time: windows are a random split by {by}, which flatters a model that will be used later."
+    complaints: list[str] = []
+    for shares in (FIVE, THREE, TWO) if with_test else (FOUR, TWO):
+        edges = np.concatenate(([0.0], np.cumsum(list(shares.values())))) * (rank.max() + 1 if len(rank) else 1)
+        edges[-1] = np.inf
+        windows = [
+            Window(name, 0, 0, NEVER, np.flatnonzero((rank >= low) & (rank < high)))
+            for name, low, high in zip(shares, edges[:-1], edges[1:], strict=True)
+        ]
+        lacking = _lacking(windows, find, never)
+        if not lacking:
+            by_name = {w.name: w for w in windows}
+            before_test = np.sort(np.concatenate([w.shipments for w in windows if w.name != "test"]))
+            refit = Window("refit", 0, 0, NEVER, before_test)
+            return Windows(
+                by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=(note,)
+            )
+        complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
+    raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Declaration and result times (n,) of sorted shipments, and the gap between windows, all in seconds."""
+
+    declared_s: Ints
+    known_s: Ints
+    gap_s: int
+
+    def spans(self, shares: Sequence[float], scale: float) -> list[tuple[int, int]] | None:
+        """Return [start, end) of consecutive windows of ``share * scale`` shipments; None if they do not fit."""
+        spans: list[tuple[int, int]] = []
+        start = 0
+        for share in shares:
+            end = start + max(1, round(share * scale))
+            if end > len(self.declared_s):
+                return None
+            # Shipments of the same second stay together.
+            end = int(np.searchsorted(self.declared_s, self.declared_s[end - 1], side="right"))
+            spans.append((start, end))
+            next_s = int(self.declared_s[end - 1]) + 1 + self.gap_s
+            start = int(np.searchsorted(self.declared_s, next_s, side="left"))
+        return spans
+
+    def last_result_s(self) -> int:
+        known = self.known_s[self.known_s != NEVER]
+        return int(known.max()) if len(known) else 0
+
+
+def _consecutive(times: _Times, shares: Mapping[str, float]) -> list[Window]:
+    """Return windows in the given shares with gaps between them, as large as the data allows."""
+    parts = list(shares.values())
+    # The scale is a real number and the spans jump where seconds are shared, so no closed form exists.
+    low, high = 0.0, float(len(times.declared_s))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if times.spans(parts, middle) is not None else (low, middle)
+    spans = times.spans(parts, low)
+    if not spans:
+        return [Window(name, 0, 0, NEVER, np.zeros(0, dtype=np.int64)) for name in shares]
+    declared_s = times.declared_s
+    spans[-1] = (spans[-1][0], len(declared_s))
+    ends_s = [int(declared_s[end - 1]) + 1 for _, end in spans]
+    cuts_s = [int(declared_s[start]) for start, _ in spans[1:]] + [max(times.last_result_s(), ends_s[-1])]
+    return [
+        Window(name, int(declared_s[start]), end_s, cut_s, np.arange(start, end, dtype=np.int64))
+        for name, (start, end), end_s, cut_s in zip(shares, spans, ends_s, cuts_s, strict=True)
+    ]
+
+
+def _lacking(windows: Sequence[Window], find: Bools, known_s: Ints) -> list[str]:
+    """Describe what each window lacks."""
+    lacking: list[str] = []
+    for window in windows:
+        finds = window.finds(find, known_s)
+        if finds < FINDS_NEEDED[window.name]:
+            lacking.append(f"{window.name} has {finds} finds and needs {FINDS_NEEDED[window.name]}")
+        if len(window.shipments) < SHIPMENTS_NEEDED[window.name]:
+            needed = SHIPMENTS_NEEDED[window.name]
+            lacking.append(f"{window.name} has {len(window.shipments)} shipments and needs {needed}")
+    return lacking
+
+
+def _after_fit(by_name: Mapping[str, Window]) -> tuple[Window, Window, Window]:
+    """Return the windows to stop on, to calibrate on and to set lanes on: three, or ``held`` for all."""
+    stop, calibrate, lanes = (by_name.get("held") or by_name[name] for name in ("stop", "calibrate", "lanes"))
+    return stop, calibrate, lanes
+
+
+def _windows_in_time(windows: Sequence[Window], times: _Times, note: str | None, *, complete: bool) -> Windows:
+    by_name = {w.name: w for w in windows}
+    fit, test = by_name["fit"], by_name.get("test")
+    stop, calibrate, lanes = _after_fit(by_name)
+    cut_s = test.start_s if test is not None else lanes.cut_s
+    end_s = lanes.end_s
+    if test is None and not complete:
+        # Leave out the last gap before the cut: finds in it that are not known yet would be learned as clean.
+        end_s = max(fit.end_s, min(end_s, cut_s - times.gap_s + 1))
+    end = int(np.searchsorted(times.declared_s, end_s, side="left"))
+    refit = Window("refit", windows[0].start_s, end_s, cut_s, np.arange(0, end, dtype=np.int64))
+    notes = (note,) if note else ()
+    return Windows(fit, stop, calibrate, lanes, test, refit, times.gap_s, True, notes)

@@ -1,0 +1,227 @@
+"""Sources of training data: the simulator, and an office's labelled file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from features.groups.own.keys import OwnFields
+from features.manifest.fields import LABEL_NAMES, MANIFEST_NAMES
+from features.readers import ColumnMapping, TableReader, open_table
+from features.readers.further import FurtherField, further_columns, missing_note
+from features.table.table import Coded, ManifestTable
+from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest
+from training.data.dataset import BadData, Bools, Dataset, Ints, rows_of
+from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
+from training.data.own_fields import FieldCandidates, choose_fields, find_candidates
+from training.data.world_truth import TruthColumns
+from training.progress import RowProgress
+from training.worlds.own import WorldChunk, generate
+from training.worlds.own.priors import Priors
+
+#: Manifest columns are features and label columns are labels; the model uses no other column of a file by default.
+_USED_NAMES: Final = frozenset(MANIFEST_NAMES) | frozenset(LABEL_NAMES)
+#: Prefixes keep columns of an office apart from manifest columns, whatever they are called.
+_FURTHER: Final = "further:"
+_LABEL: Final = "label:"
+
+
+@dataclass(frozen=True, slots=True)
+class RawData:
+    """Coded columns of a source of ``n_rows`` rows, before any row is refused.
+
+    Names of further fields start with ``further:``, the name of an office's own label column with ``label:``.
+    ``rows_rejected`` counts the rows that the reader rejected.
+    """
+
+    columns: Mapping[str, Coded]
+    n_rows: int
+    source: str
+    digest: str
+    decimal: str | None = None
+    rows_rejected: int = 0
+    truth: TruthColumns | None = None
+    candidates: FieldCandidates | None = None
+
+
+def simulated(
+    rows: int,
+    seed: int,
+    *,
+    priors: Priors | None = None,
+    watch: Callable[[WorldChunk], None] | None = None,
+    progress: RowProgress | None = None,
+) -> Dataset:
+    """Simulate ``rows`` goods items, with an office's labels and the truth.
+
+    ``priors`` replace those of `training.worlds.own`; ``watch`` is called with each chunk of the world.
+    """
+    builder, truth = ColumnsBuilder(), TruthColumns()
+    for chunk in generate(rows=rows, seed=seed, priors=priors):
+        office = {
+            name: Coded.from_list(as_text(values)) for name, values in chunk.office.items() if name in _USED_NAMES
+        }
+        truth.add(chunk.truth)
+        if watch is not None:
+            watch(chunk)
+        builder.add(office, truth.n_rows - builder.n_rows)
+        if progress is not None:
+            progress(builder.n_rows)
+    columns = builder.columns()
+    source = f"simulated: {rows} goods items, seed {seed}" + ("" if priors is None else ", other priors")
+    return build(RawData(columns, builder.n_rows, source, columns_digest(columns), truth=truth))
+
+
+def from_file(
+    path: Path,
+    *,
+    mapping: ColumnMapping | None = None,
+    label: str | None = None,
+    positive: str | None = None,
+    in_order: bool = True,
+    fields: tuple[FurtherField, ...] | None = None,
+    progress: RowProgress | None = None,
+) -> Dataset:
+    """Read a labelled file.
+
+    Args:
+        path: The file.
+        mapping: Renames and converts its columns.
+        label: A binary label column of its own; by default the column ``content`` holds the labels.
+        positive: The value of that column that marks a find.
+        in_order: Sort the rows by time. False keeps the order of the file, as `tidewaiter score` does.
+        fields: The further fields of a model. By default they are chosen (`training.data.own_fields`), provided that the
+            file has a label column of its own or the mapping names further fields.
+        progress: Called with the number of rows read so far.
+
+    Raises:
+        BadData: The file has no rows or lacks a column.
+        BadLabels: Its labels cannot be used.
+    """
+    builder = ColumnsBuilder()
+    rejected = 0
+    with open_table(path, mapping=mapping) as reader:
+        candidates = _candidates(reader, mapping, label, path) if fields is None else None
+        wanted = fields if candidates is None else candidates.fields
+        for chunk in reader:
+            columns = manifest_columns(chunk.columns, reader.recognised, label)
+            if label is not None:
+                if label not in chunk.raw.column_names:
+                    raise BadData(f"{path}: no column {label!r}; the columns are {', '.join(chunk.raw.column_names)}")
+                columns[f"{_LABEL}{label}"] = Coded.from_arrow(chunk.raw.column(label))
+            further = further_columns(chunk.native, wanted or ())
+            columns |= {f"{_FURTHER}{name}": column for name, column in further.items()}
+            builder.add(columns, chunk.n_rows)
+            rejected += len(chunk.rejected)
+            if progress is not None:
+                progress(builder.n_rows)
+    if builder.n_rows == 0:
+        raise BadData(f"{path}: no rows; a header line and at least one goods item are expected")
+    raw = RawData(
+        builder.columns(),
+        builder.n_rows,
+        str(path),
+        file_digest(path),
+        decimal=reader.decimal,
+        rows_rejected=rejected,
+        candidates=candidates,
+    )
+    data = build(raw, OwnLabel(label, positive) if label is not None else None, in_order=in_order)
+    missing = missing_note(fields or (), reader.names)
+    return replace(data, notes=(*data.notes, missing)) if missing else data
+
+
+def _candidates(
+    reader: TableReader, mapping: ColumnMapping | None, label: str | None, path: Path
+) -> FieldCandidates | None:
+    """Columns of the file that may become further fields; None if the label is the manifest's and none are named."""
+    if label is None and (mapping is None or not mapping.further):
+        return None
+    try:
+        return find_candidates(reader.recognised, mapping, label)
+    except ValueError as error:
+        raise BadData(f"{path}: {error}") from error
+
+
+def manifest_columns(
+    columns: Mapping[str, Coded], recognised: Mapping[str, str | None], label: str | None
+) -> dict[str, Coded]:
+    """Return the manifest and label columns of a chunk.
+
+    The field that the office's own ``label`` column was recognised as is left out, so that a label never becomes a
+    feature.
+    """
+    hidden = recognised.get(label) if label is not None else None
+    return {name: column for name, column in columns.items() if name in _USED_NAMES and name != hidden}
+
+
+def build(raw: RawData, label: OwnLabel | None = None, *, in_order: bool = True) -> Dataset:
+    """Build a data set: leave out refused rows, sort shipments by time if ``in_order``, check and read the labels.
+
+    ``label`` is the office's own label column; by default the manifest's label columns are read.
+
+    Raises:
+        BadData: No row can be read.
+        BadLabels: The labels cannot be used.
+    """
+    others = {name: column for name, column in raw.columns.items() if name not in MANIFEST_NAMES}
+    table, row, has_times = _accepted_table(raw, others)
+    if in_order and np.any(np.diff(table.declared_s) < 0):
+        table, row = _sorted_by_time(table, row, raw, others)
+    columns = LabelColumns({name: column.take(row - 1) for name, column in others.items()}, raw.source, row)
+    labels = _labels(table, columns, label, has_times=has_times)
+    notes = list(labels.notes)
+    refused = raw.n_rows - table.n_rows + raw.rows_rejected
+    if refused:
+        notes.append(f"{refused} rows could not be read and were left out.")
+    own_fields: OwnFields | None = None
+    if raw.candidates is not None:
+        own_fields, field_notes = choose_fields(table, raw.candidates, labels)
+        notes += field_notes
+    world = None if raw.truth is None else raw.truth.of(row - 1, table.first_row)
+    truth: Bools | None = None if world is None else world.heads()
+    return Dataset(
+        raw.source, raw.digest, table, labels, truth, row, has_times, refused, tuple(notes), world, own_fields
+    )
+
+
+def _accepted_table(raw: RawData, others: Mapping[str, Coded]) -> tuple[ManifestTable, Ints, bool]:
+    """Return the accepted rows, their numbers from 1, and whether any row has a time."""
+    manifest = {name: column for name, column in raw.columns.items() if name in MANIFEST_NAMES}
+    table = ManifestTable.from_columns(manifest, raw.n_rows, decimal=raw.decimal, further=_further(others))
+    accepted = ~table.refused
+    if not accepted.any():
+        first = "; ".join(f"{p.field}: {p.problem}" for p in next(iter(table.refusals().values()), []))
+        raise BadData(
+            f"{raw.source}: none of its {raw.n_rows} rows can be read ({first}); "
+            "name its columns in a mapping file (--mapping)"
+        )
+    has_times = "declared_at" in manifest and bool(
+        (table.seconds("declared_at")[accepted] > np.iinfo(np.int64).min).any()
+    )
+    return table.accepted(), np.flatnonzero(accepted) + 1, has_times
+
+
+def _sorted_by_time(
+    table: ManifestTable, row: Ints, raw: RawData, others: Mapping[str, Coded]
+) -> tuple[ManifestTable, Ints]:
+    """Return the table and its row numbers with shipments in order of time."""
+    order = rows_of(table, np.argsort(table.declared_s, kind="stable"))
+    manifest = {name: column.take(order) for name, column in table.raw.items()}
+    further = {name: table.further(name).take(order) for name in _further(others)}
+    return ManifestTable.from_columns(manifest, len(order), decimal=raw.decimal, further=further), row[order]
+
+
+def _labels(table: ManifestTable, columns: LabelColumns, label: OwnLabel | None, *, has_times: bool) -> Labels:
+    if label is None:
+        return manifest_labels(table, columns, has_times=has_times)
+    return own_labels(table, columns, columns.by_name[f"{_LABEL}{label.name}"], label, has_times=has_times)
+
+
+def _further(others: Mapping[str, Coded]) -> dict[str, Coded]:
+    """Columns of further fields, by their own names."""
+    return {name.removeprefix(_FURTHER): column for name, column in others.items() if name.startswith(_FURTHER)}

@@ -1,0 +1,190 @@
+"""History features of a data set, and the feature matrices of its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history.history import History
+from features.space import FeatureSpace
+from features.table.table import ManifestTable
+from training.data.dataset import Dataset, rows_of
+from training.data.feature_cache import Entry, FeatureCache
+from training.data.labels import KnownLabels
+from training.data.outcome import Outcome
+from training.data.windows import NEVER, Window
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Features are computed for this many rows at a time: 150 doubles each, about 60 MB.
+_ROWS_AT_A_TIME: Final = 50_000
+#: Key of the feature matrix among the arrays of a cache entry.
+_MATRIX: Final = "features"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFeatures:
+    """A window of n shipments and m rows, ready for a model.
+
+    Attributes:
+        matrix: (m, F) features.
+        labels: Labels as known at the window's cut.
+        first_row: (n,) first row of each shipment.
+        row_shipment: (m,) shipment of each row, counted within the window.
+    """
+
+    matrix: Floats
+    labels: KnownLabels
+    first_row: Ints
+    row_shipment: Ints
+
+    @property
+    def outcome(self) -> Outcome:
+        """Results of the window's shipments."""
+        return Outcome(np.logical_or.reduceat(self.labels.find, self.first_row, axis=0), self.labels.weight)
+
+    def select(self, shipments: Bools) -> WindowFeatures:
+        """Return the part with the chosen shipments (n,)."""
+        rows = np.flatnonzero(shipments[self.row_shipment])
+        labels = self.labels.take(rows, np.flatnonzero(shipments))
+        row_shipment = (np.cumsum(shipments) - 1)[self.row_shipment[rows]]
+        first_row = np.flatnonzero(np.diff(row_shipment, prepend=-1))
+        return WindowFeatures(self.matrix[rows], labels, first_row, row_shipment)
+
+
+def replay_history(data: Dataset, cache: FeatureCache | None = None) -> tuple[Floats, History]:
+    """Replay all shipments in order; a find counts from the moment its result was known.
+
+    Returns the history features (n_shipments, H) and the state after the last shipment, which a bundle stores.
+    """
+    known_s = data.labels.known_s
+    data.table.read_texts()
+
+    def replay() -> tuple[Floats, History]:
+        history = History.empty()
+        rows = history.replay(data.table, data.shipment_has_find(), np.where(known_s == NEVER, -1, known_s))
+        return rows.values, history
+
+    def entry() -> Entry:
+        values, history = replay()
+        return {}, history.to_arrays() | {_MATRIX: values}
+
+    if cache is None:
+        return replay()
+    _, arrays = cache.get("history", entry)
+    state = {name: np.array(array) for name, array in arrays.items() if name != _MATRIX}
+    return arrays[_MATRIX], History.from_arrays(state)
+
+
+def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
+    """Compute the features (n_rows, F) of a large table in parts, to limit memory."""
+    out = np.empty((table.n_rows, len(space.names)))
+    for rows, part, shipments in _parts(table):
+        out[rows] = space.transform(part, history[shipments])
+    return out
+
+
+def _parts(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
+    """Split a large table; yield the rows, the table and the shipments of each part."""
+    per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
+    done = 0
+    for start in range(0, table.n_shipments, per_part):
+        shipments = np.arange(start, min(start + per_part, table.n_shipments), dtype=np.int64)
+        part = table.take(rows_of(table, shipments)).compact()
+        yield slice(done, done + part.n_rows), part, shipments
+        done += part.n_rows
+
+
+class FeatureSource:
+    """Computes feature matrices of the windows of a data set.
+
+    Most groups of features learn nothing from the data, so their columns are the same for every fit. They are computed once
+    for the rows of ``reuse``, which covers the windows to come, and copied for each window. The matrix of ``reuse`` itself is
+    handed over when that window is fitted, because a million rows take more than a gigabyte.
+    """
+
+    def __init__(
+        self, data: Dataset, history: Floats, *, reuse: Window | None = None, cache: FeatureCache | None = None
+    ) -> None:
+        self.data = data
+        self._history = history
+        self._cache = cache
+        self._reuse = reuse
+        self._matrix: Floats | None = None
+
+    def fit(self, window: Window, seed: int) -> tuple[FeatureSpace, WindowFeatures]:
+        """Fit a feature space on a window, and return it with the window's features; encodings are out of fold."""
+        table = self.data.window_table(window)
+
+        def compute() -> tuple[FeatureSpace, Floats]:
+            space = FeatureSpace(self.data.own)
+            results = self.data.window_results(window) if self.data.own is not None else None
+            matrix = self._unfitted(window)
+            if matrix is None:
+                matrix = self._unfitted_columns(window)
+            history = self._history[window.shipments]
+            return space, space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
+
+        def entry() -> Entry:
+            space, matrix = compute()
+            state, arrays = space.to_state()
+            return state, arrays | {_MATRIX: matrix}
+
+        if self._cache is None:
+            space, matrix = compute()
+        else:
+            state, cached = self._cache.get("fitted", entry, window)
+            arrays = {name: np.array(array) for name, array in cached.items() if name != _MATRIX}
+            space, matrix = FeatureSpace.from_state(state, arrays), cached[_MATRIX]
+        if window is self._reuse:
+            self._reuse = self._matrix = None
+        return space, self._labelled(matrix, window, table)
+
+    def transform(self, window: Window, space: FeatureSpace, fitted_on: Window) -> WindowFeatures:
+        """Compute a window's features with a space that was fitted on ``fitted_on``, which is part of the cache key."""
+        table = self.data.window_table(window)
+
+        def entry() -> Entry:
+            history = self._history[window.shipments]
+            matrix = self._unfitted(window)
+            if matrix is None:
+                return {}, {"matrix": transform(space, table, history)}
+            for rows, part, shipments in _parts(table):
+                space.fill(part, history[shipments], matrix[rows], learned=True)
+            return {}, {"matrix": matrix}
+
+        _, arrays = entry() if self._cache is None else self._cache.get("part", entry, fitted_on, window)
+        return self._labelled(arrays["matrix"], window, table)
+
+    def release(self) -> None:
+        """Drop the history features once no window is left to compute."""
+        self._history = np.empty((0, 0))
+        self._reuse = self._matrix = None
+
+    def _labelled(self, matrix: Floats, window: Window, table: ManifestTable) -> WindowFeatures:
+        return WindowFeatures(matrix, self.data.window_labels(window), table.first_row, table.shipment)
+
+    def _unfitted(self, window: Window) -> Floats | None:
+        """Return a matrix (m, F) of which only the unfitted columns have values; None if the window is not in ``reuse``."""
+        reuse = self._reuse
+        if reuse is None or not np.isin(window.shipments, reuse.shipments, assume_unique=True).all():
+            return None
+        matrix = self._unfitted_columns(reuse) if self._matrix is None else self._matrix
+        if len(window.shipments) == len(reuse.shipments):
+            self._matrix = None
+            return matrix
+        self._matrix = matrix
+        return matrix[np.searchsorted(self.data.window_rows(reuse), self.data.window_rows(window))]
+
+    def _unfitted_columns(self, window: Window) -> Floats:
+        space, table = FeatureSpace(self.data.own), self.data.window_table(window)
+        matrix = np.empty((table.n_rows, len(space.names)))
+        for rows, part, shipments in _parts(table):
+            space.fill(part, self._history[window.shipments[shipments]], matrix[rows], learned=False)
+        return matrix

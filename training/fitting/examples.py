@@ -1,0 +1,116 @@
+"""Training examples: rows with features, finds and weights, in which clean shipments are sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.dataset import Dataset
+from training.data.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT
+from training.data.window_features import WindowFeatures
+from training.data.windows import Window
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Range of the prevalence that boosters are trained at. Below the first value, a million clean rows cost time, improve nothing
+#: and push all raw scores to one end. Above the second, the sampled clean traffic no longer covers unusual but harmless cases.
+LOWEST_PREVALENCE: Final = 1e-3
+TARGET_PREVALENCE: Final = 5e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Goods items to learn from.
+
+    Attributes:
+        matrix: (n, F) features.
+        find: (n, heads) or (n,).
+        weight: (n,).
+        shipment: (n,) shipment of each item, counted within the window; optional.
+
+    Features that were binned for one booster are reused by the next.
+    """
+
+    matrix: Floats
+    find: Bools
+    weight: Floats
+    shipment: Ints | None = None
+    _binned: dict[object, tuple[lgb.Dataset, lgb.Dataset | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def binned(
+        self, names: Sequence[str], settings: dict[str, Any], reference: lgb.Dataset | None = None
+    ) -> lgb.Dataset:
+        """Return the features in the bins of ``reference``, or in their own bins."""
+        # The entry holds the reference too, so that its id stays unique.
+        key = settings["max_bin"] if reference is None else f"by {id(reference)}"
+        if key not in self._binned:
+            data = lgb.Dataset(
+                self.matrix,
+                np.zeros(len(self.matrix)),
+                reference=reference,
+                feature_name=list(names),
+                params=settings,
+            )
+            self._binned[key] = data.construct(), reference
+        return self._binned[key][0]
+
+    def drop_bins(self) -> None:
+        """Free the binned features after the last booster."""
+        self._binned.clear()
+
+
+def any_head(find: Bools) -> Bools:
+    """(n,) whether there is a find for any head, from (n, heads)."""
+    return np.asarray(find.any(axis=1))
+
+
+def keep_for_prevalence(find: Bools, weight: Floats, *, seed: int) -> tuple[Bools, float]:
+    """Choose the shipments (n,) to train on so that finds reach `TARGET_PREVALENCE`.
+
+    All finds are kept, and clean shipments are sampled uniformly with unchanged weights. Everything is kept if the
+    prevalence is at least `LOWEST_PREVALENCE`. Returns the choice (n,) and the share of clean shipments kept.
+    """
+    finds, clean = float(weight[find].sum()), float(weight[~find].sum())
+    if finds == 0.0 or finds / (finds + clean) >= LOWEST_PREVALENCE:
+        return np.ones(len(find), dtype=np.bool_), 1.0
+    share = min(1.0, finds * (1.0 - TARGET_PREVALENCE) / TARGET_PREVALENCE / clean)
+    return find | (np.random.default_rng(seed).random(len(find)) < share), share
+
+
+def examples_of(features: WindowFeatures, keep: Bools | None = None) -> Examples:
+    """Return the rows of a window as examples; ``keep`` (n_shipments,) chooses shipments.
+
+    Shares the matrix if all rows are kept: a million rows take a gigabyte.
+    """
+    labels, row_shipment = features.labels, features.row_shipment
+    rows = slice(None) if keep is None or keep.all() else np.flatnonzero(keep[row_shipment])
+    capped = np.minimum(labels.weight, MOST_LEARNING_WEIGHT)
+    weight = np.where(labels.presumed, PRESUMED_WEIGHT, capped)[row_shipment]
+    return Examples(features.matrix[rows], labels.find[rows], weight[rows], row_shipment[rows])
+
+
+def sample_examples(features: WindowFeatures, seed: int) -> tuple[Examples, float]:
+    """Return the examples of a window, clean shipments sampled, and the share of clean shipments kept."""
+    outcome = features.outcome
+    keep, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
+    return examples_of(features, keep), share
+
+
+def sampled_rows(data: Dataset, window: Window, seed: int) -> Ints:
+    """Return the rows of the data that `sample_examples` takes from a window with this seed."""
+    rows = data.window_rows(window)
+    row_shipment = np.searchsorted(window.shipments, data.table.shipment[rows])
+    labels = data.window_labels(window)
+    has_find = np.zeros(len(window.shipments), dtype=np.bool_)
+    has_find[row_shipment[labels.find.any(axis=1)]] = True
+    keep, _ = keep_for_prevalence(has_find, labels.weight, seed=seed)
+    return rows[keep[row_shipment]]

@@ -1,0 +1,70 @@
+"""Parameters of the boosters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BoostingParams:
+    """Tuned parameters of the boosters; all others are LightGBM's defaults or fixed for reproducibility.
+
+    Finds are few (hundreds), so trees are small, see a third of the features each, and have heavy leaves.
+    ``most_trees`` limits the number of trees; ``patience`` is the number of trees without improvement before stopping.
+    """
+
+    learning_rate: float = 0.06
+    num_leaves: int = 8
+    min_data_in_leaf: int = 60
+    min_sum_hessian_in_leaf: float = 1.0
+    feature_fraction: float = 0.3
+    bagging_fraction: float = 0.8
+    bagging_freq: int = 1
+    lambda_l2: float = 5.0
+    max_bin: int = 127
+    most_trees: int = 800
+    patience: int = 60
+
+    def to_json(self) -> dict[str, float | int]:
+        """Return the parameters as JSON values."""
+        return asdict(self)
+
+    def lightgbm(self, *, seed: int, threads: int, monotone: Sequence[int]) -> dict[str, Any]:
+        """Return parameters for LightGBM. The same seed, data and number of threads give the same trees to the byte."""
+        tuned = {k: v for k, v in self.to_json().items() if k not in ("most_trees", "patience")}
+        return tuned | {
+            "objective": "binary",
+            # On the few finds of a stop window, the loss is steadier than average precision.
+            "metric": "binary_logloss",
+            "monotone_constraints": list(monotone),
+            "monotone_constraints_method": "basic",
+            "seed": seed,
+            # Boosters with different seeds share their bins.
+            "data_random_seed": 1,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": threads,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BoosterSpec:
+    """Settings that all boosters of a model share.
+
+    ``names`` and ``monotone`` (-1, 0 or 1) describe the F columns of the feature matrix.
+    """
+
+    heads: tuple[str, ...]
+    names: tuple[str, ...]
+    monotone: tuple[int, ...]
+    params: BoostingParams
+    seed: int
+    threads: int
+
+    def lightgbm(self, number: int = 0) -> dict[str, Any]:
+        """Return LightGBM's parameters for booster ``number``: each booster has its own random seed."""
+        return self.params.lightgbm(seed=self.seed + number, threads=self.threads, monotone=self.monotone)
