@@ -1,7 +1,7 @@
-"""The ceiling: what the model's family reaches when it learns from the truth and from ten times the data.
+"""The ceiling: results of the same kind of model trained on the truth and on ten times the data.
 
-How much of that a model reaches that has an office's labels only says how far labels and data hold it back; how much
-the ceiling itself misses is what no manifest shows.
+The share of it that a model with office labels reaches shows how far labels and data limit the model. The misses of
+the ceiling itself cannot be seen in any manifest.
 """
 
 from __future__ import annotations
@@ -33,22 +33,25 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: With many thousands of finds trees may be larger and more; of these the one that does best on the stop rows is taken.
+#: With many thousands of finds, more and larger trees pay. The candidate that does best on the stop rows is used.
 CANDIDATES: Final = (
     BoostingParams(learning_rate=0.05, num_leaves=15, min_data_in_leaf=40, most_trees=3000, patience=100),
     BoostingParams(learning_rate=0.05, num_leaves=48, min_data_in_leaf=80, most_trees=3000, patience=100),
 )
 SHARE: Final = 0.005
-#: Clean shipments kept per illicit one: more of them change little and cost memory.
+#: Clean shipments kept per illicit one; more of them change little and cost memory.
 _CLEAN_PER_FIND: Final = 25
-#: Where the shipments to stop on and those to test on begin, in time. The truth comes without delay, so there is no gap.
+#: Shares of time at which the stop and test shipments begin. The truth is known without delay, so there is no gap.
 _STOP_FROM, _TEST_FROM = 0.70, 0.82
 
 
 @dataclass(frozen=True, slots=True)
 class TruthWorld:
-    """Goods items of a world of ``rows``, labelled with the truth, one find column: to learn from, to stop on and to test
-    on, with ``first_row`` (n,) of the test shipments. Honest shipments are a sample, weighted for those left out."""
+    """Goods items of a simulated world of ``rows`` rows, labelled with the truth in one find column.
+
+    The parts are for training, early stopping and testing. ``first_row`` (n,) are the first rows of the test
+    shipments. Honest shipments are a sample, weighted for those left out.
+    """
 
     names: tuple[str, ...]
     monotone: tuple[int, ...]
@@ -60,7 +63,7 @@ class TruthWorld:
 
 
 def truth_world(rows: int, seed: int, *, progress: Progress) -> TruthWorld:
-    """A simulated world of its own, the last part of which is to test on."""
+    """Simulate a separate world and split off its last part for testing."""
     data = simulated(rows, seed, progress=lambda n: progress(f"{n:,} rows"))
     progress("history")
     all_history, _ = replay_history(data)
@@ -114,11 +117,10 @@ def ceiling(
     world: TruthWorld, ours: RiskScores, *, seed: int, threads: int,
     candidates: Sequence[BoostingParams] = CANDIDATES, resamples: int = RESAMPLES, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """What boosters reach that learn from ``world``, on its test window, and what share of that the scores ``ours`` of
-    another world's test shipments reach on their outcome.
+    """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``ours`` reaches.
 
-    Each is tried where its own words and parties are at home, so the two windows differ; PR-AUCs are compared at the
-    prevalence of ours. Too few finds give a reason.
+    Both are tested in their own world, where their words and parties occur, so the two windows differ. PR-AUCs are
+    compared at the prevalence of ours. Too few finds give a reason.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
     found = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
@@ -134,7 +136,7 @@ def ceiling(
     prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
     tried = {
         "ceiling": _Tried.of(Ranking(score, found, weight), resamples, seed),
-        # Other shipments, so other luck.
+        # These are other shipments, so the samples must be independent.
         "ours": _Tried.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
         "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), found, weight), resamples, seed),
     }
@@ -166,7 +168,7 @@ def ceiling(
 def _best(
     world: TruthWorld, candidates: Sequence[BoostingParams], seed: int, threads: int, progress: Progress
 ) -> tuple[Floats, BoostingParams]:
-    """Scores of the test shipments by the candidate with the largest PR-AUC on the stop rows, and that candidate."""
+    """Return the test scores of the candidate with the largest PR-AUC on the stop rows, and that candidate."""
     best: tuple[float, lgb.Booster, BoostingParams] | None = None
     for number, params in enumerate(candidates, 1):
         progress(f"boosters, {number} of {len(candidates)}")

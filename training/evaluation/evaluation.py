@@ -1,4 +1,4 @@
-"""Scores of shipments and what they turned out to be, and how good the one is at the other."""
+"""Scores and outcomes of shipments, and metrics that compare them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROWS_AT_A_TIME: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of n shipments: log-odds at the base rate, for ``risk`` (n,) and per head (n, K), and lane codes (n,)."""
+    """Scores of n shipments: log-odds at the base rate of ``risk`` (n,) and per head (n, K), and lane codes (n,)."""
 
     heads: tuple[str, ...]
     risk: Floats
@@ -50,7 +50,7 @@ class WindowScores:
 def evaluate(
     scored: Scored, outcomes: Mapping[str, Outcome], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Figures per kind of label (``office``, ``truth``) and score (``risk``, then each head), as JSON values."""
+    """Return metrics as JSON values per kind of label (``office``, ``truth``) and score (``risk``, then each head)."""
     return {
         kind: {
             name: score_figures(score, find, outcome.weight, base_rate=rate, resamples=resamples, seed=seed)
@@ -74,7 +74,7 @@ def _targets(scored: Scored, outcome: Outcome) -> list[tuple[str, Floats, Bools,
 def score_figures(
     score: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Ranking figures and reliability of one ``score`` (n,) in log-odds, as JSON values."""
+    """Return ranking metrics and reliability of one ``score`` (n,) in log-odds, as JSON values."""
     figures = ranking_figures(score, find, weight, base_rate=base_rate, resamples=resamples, seed=seed).to_json()
     bins = reliability(probability(score), find, weight, base_rate=base_rate)
     out: dict[str, Any] = {**figures, "reliability": [b.to_json() for b in bins]}
@@ -91,9 +91,9 @@ def scored_of_model(
     threads: int,
     base_rates: Mapping[str, float] | None = None,
 ) -> Scored:
-    """Scores of a table's shipments from the features of its goods items, with the lanes they would be served with.
+    """Score a table's shipments from the features of its goods items, with the lanes that the service would return.
 
-    ``base_rates`` per head, unless they are the model's own.
+    ``base_rates`` per head default to those of the model.
     """
     raw = model.predict_raw(matrix, threads)
     of_head, risk = model.calibrate(raw)
@@ -109,9 +109,9 @@ def scored_of_model(
 def score_dataset(
     model: RiskModel, data: Dataset, *, settings: ScoreSettings | None = None, threads: int = 1
 ) -> Scored:
-    """Scores of a dataset's shipments by the very code that serves, on a private copy of the model's history.
+    """Score a dataset's shipments with the code that serves requests, on a private copy of the model's history.
 
-    Nobody is drawn at random: lanes are those of the scores.
+    No shipments are drawn for random inspection: lanes follow the scores.
     """
     settings = replace(settings or ScoreSettings(), random_share=0.0)
     history = model.history.copy()
@@ -132,6 +132,6 @@ def score_dataset(
 
 
 def log_odds(p: Floats) -> Floats:
-    """Log-odds of probabilities, finite for 0 and 1 too."""
+    """Return the log-odds of probabilities, finite for 0 and 1 too."""
     p = np.clip(p, 1e-300, 1 - 1e-16)
     return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,4 +1,4 @@
-"""The evaluation as one document: of a training run's test window, of a labelled file, or of a file of predictions."""
+"""The evaluation document of a training run, of a labelled file, or of a file of predictions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Baselines are compared, not tuned: fewer resamples do.
+#: Baselines are only compared, so fewer resamples suffice.
 _BASELINE_RESAMPLES: Final = 50
 
 
@@ -122,14 +122,14 @@ def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> d
     figures = score_figures(
         score, outcome.any, outcome.weight, base_rate=base_rate, resamples=_BASELINE_RESAMPLES, seed=seed
     )
-    # A baseline's score is no probability.
+    # The score of a baseline is not a probability.
     return {key: value for key, value in figures.items() if not key.startswith("reliability")}
 
 
 def _sections(
     scored: Scored, outcomes: Mapping[str, Outcome], table: ManifestTable, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """What can be said of any scored shipments: ranking, calibration, and errors of the lanes where there are lanes."""
+    """Return the sections for scored shipments: ranking, calibration, and errors of the lanes if there are any."""
     progress("ranking and calibration")
     rate = sum(scored.base_rates.values())
     best_known = outcomes.get("truth", outcomes["office"])
@@ -175,7 +175,8 @@ def evaluate_file(
     threads: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Score a labelled file in its own order and compare the scores with its labels, and with the truth if it is given.
+    """Score a labelled file in its own order and compare the scores with its labels, and with the truth if it is
+    given.
 
     For a model of an office's own label, the label column defaults to the one that its card names.
     """
@@ -210,13 +211,13 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
     if truth is None:
         return data
     if data.labels.heads == (RISK,):
-        raise BadData(f"{truth}: the truth is about simulated content, but the labels are an office's own")
+        raise BadData(f"{truth}: the truth describes simulated content, but the labels are an office's own")
     world = read_truth(truth, data.table)
     return replace(data, world=world, truth=world.heads())
 
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
-    """Sections of a file's ``shipments``, of which ``scored`` holds the scores."""
+    """Return the sections for a file's ``shipments``, which ``scored`` holds the scores of."""
     outcomes = {"office": Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])}
     truth = data.truth_of_shipment()
     if truth is not None:
@@ -237,11 +238,11 @@ def evaluate_predictions(
     base_rate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Evaluate a file that already holds ``risk`` (and ``risk_<head>``, ``lane``) beside its labels, as `score` or
-    `train` wrote it.
+    """Evaluate a file with its own column ``risk`` (and ``risk_<head>``, ``lane``) and labels, from `score` or
+    `train`.
 
-    ``base_rate`` defaults to the sum of the assumed ones, and for a label column of one's own to the share of finds
-    in the file. Rows without a risk were refused when scored and are left out.
+    ``base_rate`` defaults to the sum of the assumed rates, or to the share of finds in the file if it has its own
+    label column. Rows without a risk were refused when scored and are left out.
     """
     builder = ColumnsBuilder()
     with open_table(path) as reader:
@@ -288,7 +289,7 @@ def evaluate_predictions(
 
 
 def _lanes(column: Coded) -> NDArray[np.int8] | None:
-    """Lane codes (n,), or None where the column holds anything else than lanes."""
+    """Return lane codes (n,), or None if the column holds anything but lanes."""
     if (column.codes < 0).any() or not set(column.compact().values) <= set(LANE_NAMES):
         return None
     codes = np.array([LANE_NAMES.index(name) if name in LANE_NAMES else 0 for name in column.values], dtype=np.int8)

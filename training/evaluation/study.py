@@ -1,7 +1,7 @@
-"""What a run's figures rest on: each group of features left out in turn, and each typology never shown in training.
+"""Studies of a model: ablation of each group of features, and training without each typology.
 
-One booster that learns any content against none stands for the model: its features are binned once, and each variant
-is a refit on a part of the columns or of the rows of the same bins. What is compared is refit with refit.
+A single booster that separates any content from none stands for the model. Its features are binned once, and each
+variant is a refit on some of the columns or rows. Only refits are compared with each other.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ Ints = NDArray[np.int64]
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01
-#: A study fits some thirty boosters. More clean rows than this for each find cost time and hardly change an order of
-#: variants that all learn from the same ones.
+#: A study fits about thirty boosters. More clean rows per find than this cost time and hardly change the order of
+#: variants, because all of them learn from the same rows.
 CLEAN_PER_FIND: Final = 150
 
 
 class Bench:
-    """A booster on ``train``, refitted at will without some columns or rows, and its scores of a test window.
+    """A booster on ``train`` that can be refitted without some columns or rows, and its scores of a test window.
 
-    ``test`` (m, F) are the features of the test window's goods items and ``first_row`` (n,) where its shipments
-    start; ``trees`` is how many trees every refit has.
+    ``test`` (m, F) are the features of the test window's goods items; ``first_row`` (n,) are the first rows of its
+    shipments; ``trees`` is the number of trees of every refit.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class Bench:
         ).construct()
 
     def scores(self, *, without_columns: Ints | None = None, without_rows: Ints | None = None) -> Floats:
-        """(n,) raw log-odds of the test shipments by a refit without some columns, or some rows, of the training data.
+        """Return raw log-odds (n,) of the test shipments by a refit without some columns or rows of the training data.
 
-        Raises `ValueError` where nothing is left to learn from.
+        Raises `ValueError` if nothing is left to learn from.
         """
         settings, data = dict(self._settings), self._binned
         if without_columns is not None:
             allowed = np.setdiff1d(np.arange(len(self.features)), without_columns)
             if not len(allowed):
                 raise ValueError("no feature is left to learn from")
-            # What stands in no set of features that may meet in a tree is never used, and the bins stay as they are.
+            # A feature in no interaction set is never used, so the bins need not be computed again.
             settings["interaction_constraints"] = [allowed.tolist()]
         if without_rows is not None and len(without_rows):
             kept = np.setdiff1d(np.arange(len(self.find)), without_rows)
@@ -80,15 +80,18 @@ class Bench:
 
 
 def trees_of(fits: Mapping[str, HeadFit]) -> int:
-    """How many trees a booster of any content has: those common to all heads, or those of an only head."""
+    """Return the number of trees of a booster for any content: those common to all heads, or those of the only head."""
     return max(fit.common or fit.trees for fit in fits.values())
 
 
 def ablation(
     bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, progress: Progress
 ) -> dict[str, Any]:  # fmt: skip
-    """Per group of features what a refit without it reaches on ``outcome`` (n,), and by how much the PR-AUC changes from that
-    of the scores ``full`` (n,) of a refit with all; too few finds give a reason."""
+    """Return the metrics of a refit without each group of features, on ``outcome`` (n,).
+
+    ``full`` (n,) are the scores of a refit with all features, from which the change of PR-AUC is measured. Too few
+    finds give a reason.
+    """
     groups = list(dict.fromkeys(feature.group for feature in bench.features))
     find, weight = outcome.any, outcome.weight
     if len(groups) < 2:
@@ -131,8 +134,11 @@ def _recall(curve: Curve, base_rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Which typologies show: ``learned`` (rows, TRACES) in the shipment of each row learned from, ``tested`` (n, TRACES) in
-    each test shipment."""
+    """Typologies shown by shipments.
+
+    ``learned`` (rows, TRACES) are those of the shipment of each training row, ``tested`` (n, TRACES) those of each
+    test shipment.
+    """
 
     learned: Bools
     tested: Bools
@@ -142,11 +148,11 @@ def left_out_typologies(
     bench: Bench, full: Floats, outcome: Outcome, shown: Shown, *, base_rate: float, resamples: int = RESAMPLES,
     seed: int = 0, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Recall at `LEFT_OUT_SHARE` of the finds that show a typology, with it in training (scores ``full``) and without:
-    the finds that show it are taken out of the rows learned from, none of them stands in as clean.
+    """Return the recall at `LEFT_OUT_SHARE` of finds with each typology, with it in training and without it.
 
-    ``average_ratio`` is the mean recall without over the mean recall with, each typology counting alike. Intervals
-    resample the finds; thresholds stay. Too few finds give a reason.
+    ``full`` are the scores with it in training. Without it, finds that show the typology are removed from the
+    training rows; they do not count as clean. ``average_ratio`` is the mean recall without over the mean recall with,
+    with equal weight per typology. Intervals resample the finds and keep the thresholds. Too few finds give a reason.
     """
     find, weight = outcome.any, outcome.weight
     known = typologies()
@@ -185,7 +191,7 @@ def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
     if finds < MIN_FINDS:
         return f"{finds} finds show it in this window; at least {MIN_FINDS} are needed"
     if learned == 0:
-        return "no find that shows it was learned from"
+        return "no find in the training rows shows it"
     if all_learned - learned < MIN_FINDS:
         return f"{all_learned - learned} finds are left to learn from; at least {MIN_FINDS} are needed"
     return None
@@ -194,19 +200,19 @@ def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
 def _ratio(
     recalls: Sequence[tuple[float, float] | tuple[float, ...]], draws: Sequence[tuple[Floats, Floats]]
 ) -> Estimate:
-    """Mean recall without over mean recall with."""
+    """Return the mean recall without the typology over the mean recall with it."""
     if not recalls:
         return Estimate(None, reason="no typology has enough finds")
     with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
     if with_all == 0.0:
-        return Estimate(None, reason="no find that shows it is found even with it in training")
+        return Estimate(None, reason="no find that shows it is reached even with it in training")
     drawn_with, drawn_without = (np.nanmean(np.array([pair[i] for pair in draws]), axis=0) for i in (0, 1))
     usable = np.isfinite(drawn_with) & (drawn_with > 0)
     return interval(without / with_all, (drawn_without[usable] / drawn_with[usable]).tolist())
 
 
 def thinned(examples: Examples, seed: int) -> tuple[Examples, Ints]:
-    """All finds and at most `CLEAN_PER_FIND` clean rows for each, weighted for those left out, and which rows they are."""
+    """Return all finds with at most `CLEAN_PER_FIND` clean rows for each, reweighted, and the indices of these rows."""
     find = any_head(examples.find)
     share = min(1.0, CLEAN_PER_FIND * int(find.sum()) / max(1, int((~find).sum())))
     kept = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))
@@ -219,8 +225,8 @@ def run_study(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the sections ``ablation`` and, in a simulated world, ``left_out_typologies``.
 
-    Both use the truth if it is known, and the office's labels otherwise. ``examples`` are those of the refit window, and
-    ``fits`` the boosters that were fitted on them.
+    Both use the truth if it is known, and the office's labels otherwise. ``examples`` are those of the refit window,
+    and ``fits`` the boosters that were fitted on them.
     """
     data, space, shipments = run.data, model.space, tested.window.shipments
     base_rate = sum(model.base_rates.values())

@@ -1,7 +1,7 @@
-"""Calibration once more in a world with a tenth of the illicit traffic, by the same model and without refitting.
+"""Calibration of the same model, without refitting, in a world with a tenth of the illicit traffic.
 
-Illicit traffic is far rarer than any world that can be trained on. If predicted and observed finds still agree when
-it is ten times rarer and the base rate says so, there is reason to trust the correction further down.
+Illicit traffic is far rarer than any world that can be trained on. If predictions still agree with observations at a
+tenth of the rate, the correction to even lower base rates is more credible.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ _ILLICIT: Final = "illicit.prevalence"
 
 @dataclass(frozen=True, slots=True)
 class TenthWorld:
-    """The world that the model was trained in, as `training.data.dataset.simulated` makes it."""
+    """Parameters of the world that the model was trained in."""
 
     rows: int
     seed: int
 
 
 def scaled_priors(factors: Mapping[str, float], priors: Priors | None = None) -> Priors:
-    """Priors with some numbers multiplied; raises `training.worlds.own.priors.BadPrior` for a name that is no number."""
+    """Return priors with some numbers multiplied.
+
+    Raises `training.worlds.own.priors.BadPrior` for a name that is not a number.
+    """
     priors = priors or load_priors()
     values = {name: priors.number(name) * factor for name, factor in factors.items()}
     changed = {name: replace(priors.by_name[name], value=value) for name, value in values.items()}
@@ -53,9 +56,9 @@ def calibration_in_tenth(
     resamples: int = RESAMPLES,
     progress: RowProgress | None = None,
 ) -> dict[str, Any]:
-    """`calibration_check` on truth and office labels of the same days as ``window``, at a tenth of the base rates.
+    """Return `calibration_check` on truth and office labels of the days of ``window``, at a tenth of the base rates.
 
-    The other world's history is replayed from its first day; features are computed for those days alone.
+    The history of the other world is replayed from its first day; features are computed for those days only.
     """
     data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=progress)
     history, _ = replay_history(data)

@@ -12,7 +12,7 @@ from training.reports.flat import flat_estimates, part
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two runs: what it is called, its document (figures and what they come from), and its kept scores."""
+    """One of two compared runs: its name, its document (metrics and their origin), and its stored scores."""
 
     name: str
     document: Mapping[str, Any]
@@ -24,11 +24,11 @@ class Side:
 
 
 def compare(one: Side, other: Side, *, seed: int = 0) -> dict[str, Any]:
-    """Two runs side by side, as JSON values.
+    """Compare two runs; return JSON values.
 
-    ``figures`` holds per flat name ``a``, ``b``, their ``difference`` (b - a, with an interval where the two are
-    paired) and whether the two intervals lie ``apart`` (None where one has none). ``differs`` lists what is not equal
-    in data, windows and parameters; ``warnings`` what forbids to read a difference as the model's doing.
+    ``figures`` holds per flat name the values ``a`` and ``b``, their ``difference`` (b - a, with an interval if the
+    runs are paired), and whether the two intervals lie ``apart`` (None without two intervals). ``differs`` lists
+    differences in data, windows and parameters. ``warnings`` are reasons not to attribute a difference to the model.
     """
     unpaired = why_unpaired(one.scores, other.scores)
     paired = {}
