@@ -1,4 +1,4 @@
-"""What holds for all of the code. import-linter holds the layers (see pyproject.toml); here is what it cannot see."""
+"""Rules for all of the code. import-linter enforces the layers (pyproject.toml); these tests check what it cannot see."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from features.compiled import compiled_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("features", "models", "training", "service")
-MOST_LINES = 450
+MAX_MODULE_LINES = 450
+MAX_FUNCTION_LINES = 80
 TRAINING_LIBRARIES = ("training", "mlflow", "sklearn", "matplotlib", "pandera", "faker")
 
 
@@ -27,7 +30,7 @@ def shown(path: Path) -> str:
 
 
 def modules_after(statement: str) -> set[str]:
-    """Top-level names of what is loaded once a fresh interpreter has run ``statement``."""
+    """Return the top-level names of the modules loaded after a fresh interpreter ran ``statement``."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
@@ -36,18 +39,18 @@ def modules_after(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("statement", ["import service.app", "import service.cli"])
-def test_what_serves_loads_nothing_that_only_training_needs(statement: str) -> None:
+def test_the_service_loads_no_training_library(statement: str) -> None:
     assert modules_after(statement).isdisjoint(TRAINING_LIBRARIES)
 
 
-def test_a_loaded_model_brings_neither_scikit_learn_nor_pandas_and_leaves_both_importable() -> None:
+def test_loading_a_model_imports_neither_scikit_learn_nor_pandas_and_both_stay_importable() -> None:
     load = "from models.bundle import champion_dir, load; load(champion_dir())"
     assert {"lightgbm", "numpy"} <= modules_after(load)
     assert modules_after(load).isdisjoint({"sklearn", "pandas"})
     assert {"sklearn", "pandas"} <= modules_after(f"{load}; import sklearn.base, pandas")
 
 
-def test_requests_bring_neither_training_nor_data_frames() -> None:
+def test_requests_import_neither_training_libraries_nor_pandas() -> None:
     served = """
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
 from service.app import create_app
@@ -65,20 +68,66 @@ with serving(create_app(Settings(opsin=False))) as client:
     assert modules_after(served).isdisjoint({*TRAINING_LIBRARIES, "pandas"})
 
 
-def test_a_module_is_small_enough_to_read_in_one_go() -> None:
-    # "About 400 lines wants to be two": some leave, because a rule that cuts a thought in half is no help.
+def test_a_module_is_short_enough_to_read_at_once() -> None:
+    # A file over about 400 lines should be two. The limit leaves some room, because a split in the middle of a topic does not help.
     lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
-    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+    assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}
 
 
-def test_an_init_shows_public_names_and_nothing_else() -> None:
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_a_function_is_short_enough_to_read_at_a_glance() -> None:
+    lengths = {
+        f"{shown(path)}:{node.name}": (node.end_lineno or 0) - node.body[0].lineno + 1
+        for path in python_files(*PACKAGES, "tools", "benchmarks")
+        for node in functions(path)
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """Return the modules of ours that a file imports anywhere: at its top, inside functions, or for type checks only."""
+    module = module_of(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*parts, *([node.module] if node.module else [])])
+            for alias in node.names:
+                submodule = f"{origin}.{alias.name}"
+                found.add(submodule if submodule in modules else origin)
+    return (found & modules) - {module}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_cycle() -> None:
+    # import-linter sees imports at the top of modules; a cycle can also hide in a function or behind TYPE_CHECKING.
+    files = {module_of(path): path for path in python_files(*PACKAGES, "tools")}
+    graph = {module: imported_modules(path, set(files)) for module, path in files.items()}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"modules import each other: {' -> '.join(error.args[1])}")
+
+
+def test_an_init_contains_only_public_names() -> None:
     for path in python_files(*PACKAGES):
         if path.name != "__init__.py":
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             is_all = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-            # How a package shows a name whose import costs seconds.
+            # A package may defer the import of a name that takes seconds.
             is_lazy = (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING") or (
                 isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
             )
@@ -86,7 +135,7 @@ def test_an_init_shows_public_names_and_nothing_else() -> None:
             assert is_docstring or is_all or is_lazy or is_import, f"{shown(path)}, line {node.lineno}"
 
 
-def test_nothing_that_runs_code_on_loading_lies_in_the_packages() -> None:
+def test_the_packages_contain_no_executable_data() -> None:
     executable = {".joblib", ".pickle", ".pkl", ".pt", ".so"}
     found = [path for folder in PACKAGES for path in (ROOT / folder).rglob("*") if path.suffix in executable]
     # Extensions compiled here from our own modules, and Cython's shared utilities, are no part of the repository.
