@@ -124,7 +124,7 @@ def test_swapping_the_runs_changes_the_sign_of_the_difference(seed: int, noise: 
 @pytest.mark.parametrize(
     ("other", "why"),
     [
-        (None, "not kept by both"),
+        (None, "no stored scores"),
         (kept(3999), "different shipments"),
         (kept(seed=3), "different labels"),
         (kept(base_rate=1e-4), "base rates differ"),
