@@ -21,3 +21,30 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
         patched.setenv("TIDEWAITER_OPSIN_SECONDS", "60")
         opsin().limits = Limits(name_s=60.0, start_s=300.0)
         yield
+
+
+#: Folders and modules below tests/ that start processes, train models, simulate worlds or run thousands of searches.
+SLOW = (
+    "behaviour",
+    "benchmarks",
+    "features/substances",
+    "fuzz",
+    "models/trees",
+    "service/cli",
+    "service/files",
+    "service/test_memory.py",
+    "service/test_server.py",
+    "test_compiled.py",
+    "test_packaging.py",
+    "test_readme.py",
+    "tools",
+    "training",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow folders and modules, which `make check` leaves out."""
+    folder = config.rootpath / "tests"
+    for item in items:
+        if item.path.is_relative_to(folder) and item.path.relative_to(folder).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
