@@ -1,9 +1,8 @@
 """A load generator with a number of connections, each of which sends its next request after the last answer.
 
 It runs in its own process, so that it takes only a core from the server, and does little work: requests are prepared
-beforehand, and of an answer only the status and the end are read. Every result includes the client's processor time:
-a client that
-is always busy measures itself.
+beforehand, and of an answer only the status and the end are read. Every result includes the client's processor time: a
+client that is always busy measures itself.
 """
 
 from __future__ import annotations
@@ -149,8 +148,7 @@ def drive(
     port: int, requests: Sequence[bytes], *, connections: int, seconds: float, start: int = 0, at_most: int = 0
 ) -> Driven:
     """Load a server for ``seconds``, or until ``at_most`` requests were sent. Begin with request ``start`` of the list
-    and
-    continue with the first after the last.
+    and continue with the first after the last.
 
     Raises:
         BadAnswer: see `Answer.feed`; also if the server closes a connection.

@@ -2,10 +2,8 @@
 
 ``ours`` is `service.files.batch.score_file` as ``tidewaiter score`` calls it. ``floor`` is the lower bound: parsing,
 predicting precomputed features with all heads, and contributions for as many rows as are explained, with the model's
-own predictor.
-``lightgbm`` is the same with LightGBM's predictor. ``plain`` is a straightforward script: pandas, the library's
-features of the
-whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
+own predictor. ``lightgbm`` is the same with LightGBM's predictor. ``plain`` is a straightforward script: pandas, the
+library's features of the whole frame, LightGBM head by head, ``to_csv``. The model is loaded before the clock starts.
 """
 
 from __future__ import annotations

@@ -41,8 +41,7 @@ PLANS: Final = {
 
 def measure(size: Size) -> Result:
     """Return ``formats``: a list of ``name``, ``rows``, and for each way the seconds of each round; and ``scaling``:
-    ``rows``,
-    ``seconds``, ``peak_mb`` of each round.
+    ``rows``, ``seconds``, ``peak_mb`` of each round.
     """
     plan = PLANS[size]
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:

@@ -1,10 +1,8 @@
 """Contribution of the substance features, also for substances that the model, or the watch list, never saw.
 
 Simulated traffic is split in time as in training. Every watched substance belongs to one of three folds. For each
-fold,
-a model learns from data without any shipment that names one of its substances and is evaluated on the later shipments
-that
-do. Four models see the same rows:
+fold, a model learns from data without any shipment that names one of its substances and is evaluated on the later
+shipments that do. Four models see the same rows:
 
 - ``exact names``: substances are known by exact name and CAS number only;
 - ``all features``: as trained;

@@ -3,10 +3,8 @@
     python -m benchmarks.reasons [--repeats 5]
 
 The boosters are the first head of the bundled champion, and one of 500 trees of 63 leaves trained here on invented
-numbers. All
-compute the same values (`models.trees.contributions`). Repetitions alternate between the ways. The figures are
-medians of the
-processor time of one thread; single rows are a hundred different ones in turn.
+numbers. All compute the same values (`models.trees.contributions`). Repetitions alternate between the ways. The
+figures are medians of the processor time of one thread; single rows are a hundred different ones in turn.
 """
 
 from __future__ import annotations

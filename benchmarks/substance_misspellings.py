@@ -1,10 +1,8 @@
 """Generated typing errors in names of watched substances.
 
-A name of at least seven letters gets one or two errors: a letter deleted, doubled, inserted, swapped with the next,
-or
+A name of at least seven letters gets one or two errors: a letter deleted, doubled, inserted, swapped with the next, or
 replaced by a neighbour on the keyboard. Digits and locants stay unchanged, because an error there gives another
-substance.
-A result is left out if it may reasonably be read as something else:
+substance. A result is left out if it may reasonably be read as something else:
 
 * its letters are those of a name of another watched substance, of a benign chemical of the reference tables, of a
 hard negative, or

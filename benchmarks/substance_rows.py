@@ -42,8 +42,7 @@ class Row:
         expected: name of the substance, or `CLASS`, `NONE`, `MENTION`.
         note: origin of the text or reason for the expectation.
         classes: for `CLASS`, the expected result of each definition (``us``, ``cn``, ``gb``, ``precursor`` -> ``met``
-            or
-            ``no``); absent ones are not judged.
+            or ``no``); absent ones are not judged.
     """
 
     text: str

@@ -56,10 +56,8 @@ def gather(count: int, seed: int) -> dict[str, tuple[bool, list[str]]]:
 def measure(kinds: dict[str, tuple[bool, list[str]]]) -> dict[str, Any]:
     """Return times in microseconds, memory in megabytes, start-up in seconds.
 
-    Returns:
-        ``start_s`` (stage -> seconds), ``times`` (kind of text, with those that use OPSIN apart -> texts, p50, p90,
-        p99),
-        ``resident_mb`` (Python with the index, Python after all texts, java).
+    Returns: ``start_s`` (stage -> seconds), ``times`` (kind of text, with those that use OPSIN apart -> texts, p50,
+        p90, p99), ``resident_mb`` (Python with the index, Python after all texts, java).
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

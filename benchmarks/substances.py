@@ -1,8 +1,7 @@
 """Prints how well declared chemicals are recognised: recall, false hits, speed and memory, with the misses.
 
 ``python -m benchmarks.substances`` measures everything. ``--only recall`` and ``--only speed`` take seconds, ``--only
-false-hits``
-takes minutes (``--part 20`` queries every twentieth chemical).
+false-hits`` takes minutes (``--part 20`` queries every twentieth chemical).
 """
 
 from __future__ import annotations

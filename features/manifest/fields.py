@@ -43,8 +43,7 @@ class Kind(StrEnum):
 class Field:
     """One manifest field.
 
-    ``name`` is the flat column name, ``key`` the name inside its JSON object, ``codes`` the accepted values with
-    their
+    ``name`` is the flat column name, ``key`` the name inside its JSON object, ``codes`` the accepted values with their
     meaning if the list is closed.
     """
 

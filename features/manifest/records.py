@@ -1,8 +1,7 @@
 """Flat declared texts from parsed JSON: the rules of reading a record, for scoring and for the domain types.
 
 Reading is tolerant: a record is refused only if it cannot be read at all, every other problem becomes a note that
-names the
-field.
+names the field.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Delimited text (CSV, TSV and variants), read in blocks, with exact line numbers.
 
-Arrow parses each block. Only if a block contains quotation marks, blank lines or rows with a different number of
-cells than the
-header is its layout computed (`features.readers.quotes`), so that normal rows cost nothing extra.
+Arrow parses each block. Only if a block contains quotation marks, blank lines or rows with a different number of cells
+than the header is its layout computed (`features.readers.quotes`), so that normal rows cost nothing extra.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """JSON lines: one object per line, either a nested shipment as in the API or a flat row.
 
-A shipment with several items becomes one row per item, with the shipment's own values on each. The file is read
-twice, first
-for its keys: a table has the same columns from its first row to its last, and a key may first occur in
-the last line.
+A shipment with several items becomes one row per item, with the shipment's own values on each. The file is read twice,
+first for its keys: a table has the same columns from its first row to its last, and a key may first occur in the last
+line.
 """
 
 from __future__ import annotations

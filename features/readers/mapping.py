@@ -11,8 +11,7 @@
                  ignore = ["Their column"]                 columns that training ignores
 
 Fields are those of the manifest. Columns that the mapping does not name are still recognised by the manifest's own
-names;
-aliases are not. Codes are never padded and blanks never filled. A value that cannot be converted stays
+names; aliases are not. Codes are never padded and blanks never filled. A value that cannot be converted stays
 unchanged and causes a warning like any other odd value.
 """
 

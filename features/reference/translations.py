@@ -1,10 +1,9 @@
 """Parts of substance names in several languages, and names that are not composed of parts.
 
 `name_parts.csv` contains the forms of a part of an English name (``fluoro``, ``isobutyryl``, ``fentanyl``) in other
-languages,
-`translated_names.csv` names that do not follow from parts, `name_characters.csv` the traditional form and the
-syllable of a Chinese character, `name_fragments.csv` the structure of a part.
-All loaders raise `ReferenceDataError`, which names file, row and reason.
+languages, `translated_names.csv` names that do not follow from parts, `name_characters.csv` the traditional form and
+the syllable of a Chinese character, `name_fragments.csv` the structure of a part. All loaders raise
+`ReferenceDataError`, which names file, row and reason.
 """
 
 from __future__ import annotations
@@ -60,10 +59,9 @@ class Role(StrEnum):
 class NamePart:
     """The forms of one part of a name in one language.
 
-    ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de
-    {r}``).
-    ``radical`` is the form in the radical slot of a frame (``propionilo``); empty if it equals ``forms``.
-    ``source`` and ``verified`` refer to the usual form; the alternatives are our own knowledge of the language.
+    ``forms`` are alternatives, the usual one first; those with a slot frame the rest of the name (``cloruro de {r}``).
+    ``radical`` is the form in the radical slot of a frame (``propionilo``); empty if it equals ``forms``. ``source``
+    and ``verified`` refer to the usual form; the alternatives are our own knowledge of the language.
     """
 
     part: str

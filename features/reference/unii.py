@@ -39,15 +39,13 @@ class UniiName:
         type: ``of`` official, ``cn`` common, ``bn`` brand, ``sys`` systematic, ``cd`` code.
         unii: identifier of the salt, hydrate or isomer with the name.
         kind: ``listed`` for a row of the substance table; ``class`` for an unlisted substance that a class definition
-            covers or may
-            cover; ``other`` for a name that only resembles a watched one.
+            covers or may cover; ``other`` for a name that only resembles a watched one.
         substance: name of the row of the substance table, otherwise the name of the substance in the list.
         smiles: canonical structure of the parent; empty for listed substances, whose row has it, and if unknown.
         abbreviation: so short, or so similar to a part number, that it needs chemical words next to it.
         deuterated: the name is of a form with deuterium in place of hydrogen.
         group: for a ``class`` substance the group of what meets its definitions, ``other_controlled`` if it is exempt
-            from
-            them, empty if it only may meet them; empty for the other kinds.
+            from them, empty if it only may meet them; empty for the other kinds.
     """
 
     name: str

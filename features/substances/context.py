@@ -1,10 +1,8 @@
 """The context of a name: whether the text declares the substance, only mentions it, or contains it in another name.
 
 A text may list several goods, so a word applies to a name only within its clause and near it: semicolons, line breaks
-and
-full stops separate clauses, commas and "and" separate goods within one. If the substance is also declared in an
-amount or a
-form, the word is noted and the substance stays declared.
+and full stops separate clauses, commas and "and" separate goods within one. If the substance is also declared in an
+amount or a form, the word is noted and the substance stays declared.
 """
 
 from __future__ import annotations
@@ -152,12 +150,10 @@ class Surroundings:
     def context(self, start: int, end: int) -> tuple[str, bool]:
         """Return the context of the name at a position, and whether it is only mentioned.
 
-        Returns:
-            One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``, ``publication``
-            and
-            ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and the others may
-            accompany a
-            declared substance (a standard by the gram, a medicine that travels with its permit), which is no mention.
+        Returns: One of ``""`` (declared), ``denied``, ``standard``, ``antibody``, ``test``, ``antidote``,
+            ``publication`` and ``permit``; and whether the substance is only mentioned. ``standard``, ``permit`` and
+            the others may accompany a declared substance (a standard by the gram, a medicine that travels with its
+            permit), which is no mention.
         """
         text = self._spelled
         # A denial is close to its object; eighty characters fit "does not contain any added" and a short list.

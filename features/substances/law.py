@@ -3,8 +3,8 @@
 A shipment is judged by the law on the day of its declaration. Jurisdictions are ISO 3166 codes, `UN` and `EU`.
 
 The definitions that a structure meets (`ClassMatch`) and the law's result are separate: a listing by name takes
-precedence over a
-class, an exemption removes a substance from a class, and a class controls only while a listing puts it in force.
+precedence over a class, an exemption removes a substance from a class, and a class controls only while a listing puts
+it in force.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Declared names differ in letter case, width, accents, Greek letters written as symbols or words, look-alike letters of
 other alphabets, and in hyphens, blanks, brackets and primes between their parts. Normalisation removes these
-differences.
-Runs of lower-case letters, runs of digits, and the single characters of scripts without blanks remain.
+differences. Runs of lower-case letters, runs of digits, and the single characters of scripts without blanks remain.
 """
 
 from __future__ import annotations

@@ -69,9 +69,8 @@ class Question:
         text: a name, an identifier, a structure or a description.
         on: the day whose law applies.
         jurisdiction: the jurisdiction whose law applies, see `read_jurisdiction`; None: all.
-        chemical: the text names a chemical. If False, the text is a goods description, in which an abbreviation
-            counts only
-            beside chemical words.
+        chemical: the text names a chemical. If False, the text is a goods description, in which an abbreviation counts
+            only beside chemical words.
         drawing: draw the structure.
     """
 
@@ -237,8 +236,7 @@ def columns(question: Question) -> tuple[Any, ...]:
     """Return the answer as values of `COLUMNS`: text, truth values and numbers, or None where nothing is known.
 
     ``us_class`` and ``cn_class`` state whether the structure meets the wording, independent of the day. They are None
-    if no
-    structure is known. A question mark behind a limb means that the structure possibly meets it.
+    if no structure is known. A question mark behind a limb means that the structure possibly meets it.
     """
     match, legal = ask(question)
     if match is None or legal is None:

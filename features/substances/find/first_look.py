@@ -1,8 +1,7 @@
 """A first scan of a text, which decides what to search it for. For most texts it is the last.
 
-For each stage of `index`, this module defines by which words the scan recognises that the stage will find nothing.
-The scan may
-find more candidates than the stage, but never fewer.
+For each stage of `index`, this module defines by which words the scan recognises that the stage will find nothing. The
+scan may find more candidates than the stage, but never fewer.
 """
 
 from __future__ import annotations

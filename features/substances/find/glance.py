@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 #: Flags of a text that `Glance` returns, one bit each. The text may contain: a name, a word close to a watched one, a
-#: piece of a
-#: systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure, letters
-#: written as digits
-#: or signs.
+#: piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
+#: letters written as digits or signs.
 _NAME = 1
 _NEAR = 2
 _HINT = 4
@@ -37,8 +35,7 @@ BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _
 _OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE
 _OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
 # Sizes: letters in the first part of an InChIKey, which letters outside a to z may precede; digits of a CAS number;
-# signs of a
-# disguised word, and letters in it.
+# signs of a disguised word, and letters in it.
 _KEY = 14
 _CAS_DIGITS = 5
 _DISGUISED = 5
@@ -276,8 +273,7 @@ class Alike:
         """Return the candidate words, one list for each length, in the order of insertion; no list is empty.
 
         An error replaces a letter, which changes at most two letters of the set, or inserts or deletes one, which
-        changes
-        at most one.
+        changes at most one.
         """
         found: list[list[str]] = []
         words, reach, letters = self._words, self._reach, self._letters

@@ -1,8 +1,7 @@
 """The substance that a text declares: by name, identifier, structure, composition of its name, or similar spelling.
 
-The stages are ordered from certain and cheap to doubtful and expensive, and end with the first decisive one. A first
-scan tells
-which of them can find anything: most texts name nothing and cost a dictionary lookup per word.
+The stages are ordered from certain and cheap to doubtful and expensive, and end with the first decisive one. A scan
+decides which of them run: most texts name nothing and cost a dictionary lookup per word.
 """
 
 from __future__ import annotations
@@ -309,7 +308,6 @@ class SubstanceIndex:
         entry, errors = near
         return replace(found, entry=replace(entry, kind="misspelt"), distance=errors, confidence=0.7)
 
-    # -- matches
 
     @property
     def _structures(self) -> StructureIndex:

@@ -1,9 +1,7 @@
 """Names of substances in text: on token boundaries, with their positions, in any number of languages.
 
-Names are keyed by their letters and digits only. At each token of a text, the joined rest of the
-text is compared with the names that begin with the same characters: two dictionary lookups per token, for any number
-of
-names.
+Names are keyed by their letters and digits only. At each token of a text, the joined rest of the text is compared with
+the names that begin with the same characters: two dictionary lookups per token, for any number of names.
 """
 
 from __future__ import annotations
@@ -359,9 +357,8 @@ class NameIndex:
             return None
         longer = around.continue_name(start, end)
         if longer and (entry.group not in _KIN or entry.abbreviation or entry.kind in _SYSTEMATIC):
-            # A derivative of a precursor is another chemical; one of an opioid still counts as that opioid's
-            # relative. A
-            # longer systematic name is read as a whole or not at all.
+            # A derivative of a precursor is another chemical; one of an opioid still counts as that opioid's relative.
+            # A longer systematic name is read as a whole or not at all.
             return None
         # A primed locant is on the other ring: 3'-methylfentanyl is not 3-methylfentanyl.
         primed = _PRIMED.search(around.text, start, end) is not None

@@ -2,10 +2,8 @@
 
 ``para-methoxyvalerylfentanyl`` is fentanyl with another acyl group and a substituent on the aniline ring. Such names
 follow rules in every language of the part tables. The parts before the stem are read from right to left, each is
-assigned
-its position in the molecule, and the structure pieces of `name_fragments.csv` form a SMILES on which class
-definitions
-are tested (`analogue_structures`).
+assigned its position in the molecule, and the structure pieces of `name_fragments.csv` form a SMILES on which class
+definitions are tested (`analogue_structures`).
 """
 
 from __future__ import annotations

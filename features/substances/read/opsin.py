@@ -1,11 +1,9 @@
 """Systematic chemical names read as structures by OPSIN, one persistent java process per Python process.
 
-OPSIN's command line reads one name per line and writes one line with a SMILES, empty if it cannot read the name.
-A start takes half a second and a name well under a millisecond, so the process starts once, at the first name, and is
-queried
-through its pipes. A check with a known answer follows each name, so that answers out of step are detected and never
-assigned
-to another name. The process ends when its pipes close, even if Python is killed.
+OPSIN's command line reads one name per line and writes one line with a SMILES, empty if it cannot read the name. A
+start takes half a second and a name well under a millisecond, so the process starts once, at the first name, and is
+queried through its pipes. A check with a known answer follows each name, so that answers out of step are detected and
+never assigned to another name. The process ends when its pipes close, even if Python is killed.
 """
 
 from __future__ import annotations
@@ -53,8 +51,7 @@ class Limits:
         window_s: see ``deaths``.
         pause_s: see ``deaths``.
         bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not tried again. It is
-            tried
-            later because the machine may have been the cause.
+            tried later because the machine may have been the cause.
     """
 
     name_s: float = 1.0

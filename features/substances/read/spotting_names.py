@@ -1,9 +1,8 @@
 """Candidate systematic names in a text, and their readings.
 
 A word counts as part of a name if nearly all its letters belong to the building blocks of such names (methyl, oxo,
-piperidin ...).
-Adjacent words of that kind form one candidate, however it is written: with blanks, inverted as in the index of
-Chemical Abstracts, in capitals, with a salt, between purity and amount.
+piperidin ...). Adjacent words of that kind form one candidate, however it is written: with blanks, inverted as in the
+index of Chemical Abstracts, in capitals, with a salt, between purity and amount.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Names of the listed substances in Chinese, Spanish, Portuguese, French, German, Russian, Japanese, Korean and Arabic.
 
 An English name is split into parts (``para | fluoro | isobutyryl | fentanyl``), and each language combines its own
-forms of the
-parts, so that a new row of `substances.csv` gets names in all languages. Text around the rest of a name
+forms of the parts, so that a new row of `substances.csv` gets names in all languages. Text around the rest of a name
 (``... chloride``) is a frame, because many languages put it in front (``cloruro de ...``). `translated_names.csv`
-contains
-names that do not follow from parts.
+contains names that do not follow from parts.
 """
 
 from __future__ import annotations
@@ -386,8 +384,7 @@ def translated_names() -> tuple[TranslatedName, ...]:
     """Return every name of every listed substance in the other languages, computed once, in a fixed order.
 
     No two differ only in letter case, accents, blanks or hyphens. A spelling that could mean two substances, or that
-    is the
-    English name of a substance or a common chemical, is left out.
+    is the English name of a substance or a common chemical, is left out.
 
     Raises:
         ReferenceDataError: a file is invalid, or two substances have the same usual name.

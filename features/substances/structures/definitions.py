@@ -1,8 +1,7 @@
 """Class definitions that a structure meets or may meet.
 
 This module only compares a structure with the wording (`meets_definition`). `features.substances.law` decides whether
-the class
-is in force on a day, whether the substance is listed by name instead, and what is exempt.
+the class is in force on a day, whether the substance is listed by name instead, and what is exempt.
 """
 
 from __future__ import annotations

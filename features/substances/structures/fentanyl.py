@@ -2,11 +2,9 @@
 
 Each compares a structure with fentanyl, N-phenyl-N-[1-(2-phenylethyl)piperidin-4-yl]propanamide, and admits certain
 changes (limbs). A molecule is therefore divided at the sites of fentanyl: the piperidine ring, the group on its
-nitrogen,
-the ring on the amide nitrogen, and the acyl group. It meets a definition if a limb admits every difference at every
-site. If a molecule can be divided in several ways, each is tried. ``class_definitions.csv`` contains the wording of
-the limbs
-with their sources; the limb names here are those of that table.
+nitrogen, the ring on the amide nitrogen, and the acyl group. It meets a definition if a limb admits every difference
+at every site. If a molecule can be divided in several ways, each is tried. ``class_definitions.csv`` contains the
+wording of the limbs with their sources; the limb names here are those of that table.
 """
 
 from __future__ import annotations

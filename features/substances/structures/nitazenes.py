@@ -1,11 +1,10 @@
 """Class definitions of nitazenes: United Kingdom, and China, whose wording is unknown.
 
 Both are based on 2-(2-benzylbenzimidazol-1-yl)ethanamine. The beginning of the British clause was read in the
-published
-text (limbs i and ii). Of the rest it is known that it covers nitazenes with a nitro group on the benzimidazole and
-those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Only the name of the
-Chinese
-class is known: the whole scaffold counts as covered, and its row in ``class_definitions.csv`` says so.
+published text (limbs i and ii). Of the rest it is known that it covers nitazenes with a nitro group on the
+benzimidazole and those with a dioxole or dihydrofuran ring on the benzyl group. Anything else is ``possible``. Only
+the name of the Chinese class is known: the whole scaffold counts as covered, and its row in ``class_definitions.csv``
+says so.
 """
 
 from __future__ import annotations

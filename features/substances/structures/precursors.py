@@ -1,8 +1,7 @@
 """Class wordings of the United States for precursors of fentanyl, 21 CFR 1310.02(a).
 
 4-Anilinopiperidine with its amides, carbamates and halides, and 4-piperidone with its acetals, amides and carbamates,
-in
-any combination (salts are already removed). Nothing else may differ: with a carbon chain on the ring nitrogen
+in any combination (salts are already removed). Nothing else may differ: with a carbon chain on the ring nitrogen
 (4-anilino-N-phenethylpiperidine, N-phenethyl-4-piperidone) it is another substance with its own listing.
 """
 
@@ -26,9 +25,8 @@ _PIPERIDONE_LIMBS: Final = ("acetal", "amide", "carbamate")
 
 
 def anilinopiperidine(near: Neighbours) -> Verdict | None:
-    """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off the
-    aniline ring,
-    a urea and a sulphonamide.
+    """Return the verdict for 4-anilinopiperidine, its amides, carbamates and halides; ``possible`` for a halogen off
+    the aniline ring, a urea and a sulphonamide.
     """
     return best(_anilinopiperidine(near, found) for found in near.mol.GetSubstructMatches(_query(_ANILINOPIPERIDINE)))
 

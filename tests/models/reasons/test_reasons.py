@@ -354,7 +354,7 @@ class TestTexts:
             ("hs_missing", 0.0, "The HS code is missing: no"),
             ("hs_text_contradiction", 0.98, "Probability of the declared HS chapter, given these words: 2 %"),
             ("hs_text_surprise", float(np.log(50.0)), "Probability of the declared HS heading, given these words: 2 %"),
-            ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor seen before: 14"),
+            ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
             ("value_round", 2.0, "Declared value is round: whole tens"),
             ("mass_unusual", -3.2, "Distance of the mass from what is usual for the HS heading: 3.2 times the usual spread below"),

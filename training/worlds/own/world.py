@@ -1,7 +1,6 @@
 """The world, generated in blocks of days, each from its own random stream.
 
-The blocks depend on the calendar and the number of rows only, so that a seed gives the same rows whatever is
-requested
+The blocks depend on the calendar and the number of rows only, so that a seed gives the same rows whatever is requested
 at a time. Memory holds the pools of names and wordings, the networks, and one block.
 """
 
@@ -57,9 +56,8 @@ _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 @dataclass(frozen=True, slots=True)
 class WorldChunk:
     """Consecutive rows (goods items). ``office`` contains the office's data: a column for each of
-    `features.manifest.fields.FIELDS`, in
-    that order, as texts with '' for missing. ``truth`` contains the true content, columns `TRUTH`; 'none' for lawful
-    goods.
+    `features.manifest.fields.FIELDS`, in that order, as texts with '' for missing. ``truth`` contains the true
+    content, columns `TRUTH`; 'none' for lawful goods.
     """
 
     n_rows: int
@@ -242,9 +240,8 @@ def generate(
     """Yield a simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
 
     The same ``rows`` and ``seed`` give the same rows to the last bit for any ``rows_per_chunk`` (default: as
-    generated).
-    ``priors`` replace those of the file, ``first_day`` and ``last_day`` replace their calendar.
-    Raises `ValueError` for rows < 1, seed < 0, rows_per_chunk < 1, or a calendar that is empty or begins before 2017.
+    generated). ``priors`` replace those of the file, ``first_day`` and ``last_day`` replace their calendar. Raises
+    `ValueError` for rows < 1, seed < 0, rows_per_chunk < 1, or a calendar that is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
     told = {name: day.isoformat() for name, day in days.items() if day is not None}

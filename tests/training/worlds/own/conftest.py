@@ -20,8 +20,7 @@ def world() -> Whole:
 @pytest.fixture(scope="session")
 def large_world() -> Whole:
     """A world large enough for tests that depend on the number of networks: a network keeps its content, and its
-    shipments are
-    inspected together.
+    shipments are inspected together.
     """
     return _whole(3 * ROWS)
 

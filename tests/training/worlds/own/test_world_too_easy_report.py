@@ -1,8 +1,7 @@
 """The report on how easy the world is detects what a careless simulator would leave behind.
 
 The world here has no illicit trade at all. Marks are put on shipments drawn at random, so that nothing can separate
-them from
-the others until a leak is planted.
+them from the others until a leak is planted.
 """
 
 from __future__ import annotations

@@ -20,8 +20,7 @@ from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
 #: Columns with common values: a value that only illicit rows have gives them away. Parties' own texts are not
-#: included,
-#: because a network's own shipper occurs nowhere else.
+#: included, because a network's own shipper occurs nowhere else.
 COMMON: Final = (
     "filing_type",
     "channel",
@@ -118,8 +117,7 @@ class Sample:
 
 class Keeper:
     """Reads a world row by row, in order. ``n_rows``: rows so far. ``honest``: the values of lawful shipments in
-    `COMMON`
-    columns. ``templates``: those of all descriptions.
+    `COMMON` columns. ``templates``: those of all descriptions.
     """
 
     def __init__(self, honest_rows: int) -> None:

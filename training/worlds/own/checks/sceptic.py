@@ -162,8 +162,8 @@ def boosted(
     """Return scores (n,) of a booster that saw only earlier rows, which rows have one, and the gain of each column.
 
     ``when`` (n,) in 0..1. One booster learns on the first half and scores the third quarter, the next learns on three
-    quarters and
-    scores the last. A score is the share of the lawful records of the same ``group`` (n,) and window below it.
+    quarters and scores the last. A score is the share of the lawful records of the same ``group`` (n,) and window
+    below it.
     """
     settings = dict(SETTINGS[setting])
     rounds = settings.pop("rounds")

@@ -1,8 +1,7 @@
 """Whether the world is too easy: the first attempts of a sceptic, measured on the truth, with limits.
 
-`TooEasy` reads a world while it is generated. It retains all illicit shipments, an even sample of the lawful ones,
-and hashes of
-all texts, in bounded memory. `TooEasy.report` then does the work.
+`TooEasy` reads a world while it is generated. It retains all illicit shipments, an even sample of the lawful ones, and
+hashes of all texts, in bounded memory. `TooEasy.report` then does the work.
 """
 
 from __future__ import annotations
@@ -96,8 +95,7 @@ class TooEasy:
 
     def report(self, *, thorough: bool = False, threads: int = 1) -> TooEasyReport:
         """Return all measurements after the last row. ``thorough`` tries further settings of the booster, on shipments
-        and
-        on goods items. Raises `ValueError` if no row was illicit.
+        and on goods items. Raises `ValueError` if no row was illicit.
         """
         sample = self._keeper.sample()
         if not sample.dark.any():

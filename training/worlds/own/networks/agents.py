@@ -1,13 +1,10 @@
 """A trafficking network as an agent: its parties, its shipments, and its reactions to seizures and to law.
 
 Its behaviour follows the published typologies only: new or established shippers (P1), several of them at one office
-(P3),
-many parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country on
-the
-route (R1), press parts one after the other (E2), cover goods that do not fit mass, number, value or heading (V1, V3,
-D4),
-neighbours of listed substances (T1). A shipment starts as a lawful one, its `Host`, and differs only in what is
-planned here.
+(P3), many parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country
+on the route (R1), press parts one after the other (E2), cover goods that do not fit mass, number, value or heading
+(V1, V3, D4), neighbours of listed substances (T1). A shipment starts as a lawful one, its `Host`, and differs only in
+what is planned here.
 """
 
 from __future__ import annotations
@@ -327,8 +324,7 @@ class Craft:
     # ------------------------------------------------------------------------------------------------------
     def after_seizure(self, network: Network, seizure: Seizure, rng: np.random.Generator) -> str:
         """Change ``network`` after a seizure that it learned of. Returns one of `REACTIONS`; the caller carries out
-        pause, channel
-        and restart.
+        pause, channel and restart.
         """
         reaction = str(REACTIONS[int(np.searchsorted(np.cumsum(self._reactions), rng.random(), side="right"))])
         if reaction == "nothing":

@@ -29,10 +29,9 @@ INSPECTIONS: Final = ("none", "random", "targeted")
 
 @dataclass(slots=True)
 class Outcome:
-    """Per shipment (n,): ``inspection`` (index of INSPECTIONS), ``probability`` NaN where unknown, ``known_s`` when the
-    result was known. Per item (m,): ``found``, index of CONTENTS. ``whole`` (n,): the find is recorded for the
-    shipment;
-    ``seized`` (n,): there was a find.
+    """Per shipment (n,): ``inspection`` (index of INSPECTIONS), ``probability`` NaN where unknown, ``known_s`` when
+    the result was known. Per item (m,): ``found``, index of CONTENTS. ``whole`` (n,): the find is recorded for the
+    shipment; ``seized`` (n,): there was a find.
     """
 
     inspection: Ints

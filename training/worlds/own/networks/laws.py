@@ -1,12 +1,9 @@
 """Law changes within the calendar to which networks react, from the reference tables.
 
 The reference data determine which networks a change affects and how: a listing (`control_listings`, effect "listing"
-of
-`policy_dates`) moves dealers in the listed substance to unlisted neighbours (T1), and dealers in finished opioids to
-their
-precursors. The end of an exemption moves small parcels to other channels. Required account dates make old and
-borrowed
-accounts more valuable. An export licence makes third countries more valuable (R1).
+of `policy_dates`) moves dealers in the listed substance to unlisted neighbours (T1), and dealers in finished opioids
+to their precursors. The end of an exemption moves small parcels to other channels. Required account dates make old and
+borrowed accounts more valuable. An export licence makes third countries more valuable (R1).
 """
 
 from __future__ import annotations

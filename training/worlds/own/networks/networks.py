@@ -1,9 +1,8 @@
 """All trafficking networks of a world: their active periods, their shipments, and what they learn in between.
 
 A network's shipment replaces a lawful one that was drawn like any other, so that trade lanes, kinds of party, items
-and hours
-are those of lawful trade. The networks' locations decide which of them takes it. Networks act block after block of
-days. They learn of seizures some weeks after the office made them, and of law changes on their day (`agents`,
+and hours are those of lawful trade. The networks' locations decide which of them takes it. Networks act block after
+block of days. They learn of seizures some weeks after the office made them, and of law changes on their day (`agents`,
 `laws`).
 """
 
@@ -111,9 +110,8 @@ class Underworld:
     # -- blocks
     # ---------------------------------------------------------------------------------------------------------
     def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-        """Return which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may belong
-        to the
-        previous one (split).
+        """Return which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may
+        belong to the previous one (split).
         """
         n = len(origin)
         count = min(int(rng.binomial(n, self._prevalence)), n)
@@ -135,8 +133,7 @@ class Underworld:
 
     def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
         """Return the plan, and for each shipment the index of the one whose parties and trade lane it repeats: itself,
-        or the previous
-        one (split).
+        or the previous one (split).
         """
         rows: list[Consignment] = []
         source: list[int] = []
@@ -159,9 +156,8 @@ class Underworld:
         return collect(rows), np.array(source, dtype=np.int64)
 
     def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
-        """Record the results of a plan's shipments (n,), in days since the calendar's first: ``found`` on ``known_day``.
-        Each network
-        learns of them later.
+        """Record the results of a plan's shipments (n,), in days since the calendar's first: ``found`` on
+        ``known_day``. Each network learns of them later.
         """
         slots = {int(self._number[slot]): slot for slot in self._networks}
         least, most = self._learning

@@ -1,8 +1,7 @@
 """Traces that typologies leave on a manifest, and their base rate in lawful traffic.
 
 Each trace is a switch of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the
-same
-base rate, or because the network works that way. A switch has the same effect on the record in both cases.
+same base rate, or because the network works that way. A switch has the same effect on the record in both cases.
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ BASE_RATE: Final = {
     "V6": "habit.drum",
     "D9": "habit.gift",
 }
-#: Traces of a plan that the shipment's switch carries out. The others act through parties, goods and figures. A
-#: switch for them
-#: would change their frequency: missing contacts (P2) and round values (V5) stay as common as in lawful trade.
+#: Traces of a plan that the shipment's switch carries out. The others act through parties, goods and figures. A switch
+#: for them would change their frequency: missing contacts (P2) and round values (V5) stay as common as in lawful
+#: trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
 #: Traces that change single fields of a record. Each has its own probability in the networks that use it, so
 #: that it stays rare. All other traces show only in relations between fields, parties and days.

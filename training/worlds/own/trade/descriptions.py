@@ -1,10 +1,8 @@
 """Goods descriptions, drawn by one function for lawful trade and covers alike.
 
 Every declarant of a good draws from the same finite set of wordings of that good, so that no wording belongs to one
-side.
-The sets grow with the world and contain makers, sizes, aliases and truncations. Wordings appear one after the other
-over
-the calendar, so that part of a later month's wordings is new.
+side. The sets grow with the world and contain makers, sizes, aliases and truncations. Wordings appear one after the
+other over the calendar, so that part of a later month's wordings is new.
 """
 
 from __future__ import annotations
@@ -25,9 +23,8 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
 
 FILE: Final = Path(__file__).parents[1] / "words.toml"
 
-#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and
-#: cut to
-#: 20 (Cargo-IMP nature of goods). The first column of the array contains the text as typed.
+#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and cut
+#: to 20 (Cargo-IMP nature of goods). The first column of the array contains the text as typed.
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
 _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
 #: Chapters of clothing and footwear, whose goods have sizes.

@@ -33,9 +33,8 @@ class Geography:
     """Arrays over countries (c,) and places (p,).
 
     ``first_place`` and ``n_places`` (c,) delimit a country's places. ``postcode`` (p, k) contains str. ``ports``
-    (flat, str) is
-    delimited by ``first_port`` and ``n_ports`` (c, 3): airports, seaports, crossings. ``port_cumulative`` contains
-    their shares.
+    (flat, str) is delimited by ``first_port`` and ``n_ports`` (c, 3): airports, seaports, crossings.
+    ``port_cumulative`` contains their shares.
     """
 
     codes: NDArray[np.object_]

@@ -185,8 +185,8 @@ class Packer:
 
     def _unlike(self, real: Ints, declared: Ints, traces: Bools, rng: np.random.Generator) -> Ints:
         """Return ``declared`` (n,), replaced where mass (V3) or value for the mass (V1) must not fit by goods of the
-        same family as
-        ``real`` from the other half of its trade by that figure. Goods of another family differ already.
+        same family as ``real`` from the other half of its trade by that figure. Goods of another family differ
+        already.
         """
         u, v = rng.random((2, len(real)))
         other = np.where(traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))

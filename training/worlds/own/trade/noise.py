@@ -1,8 +1,7 @@
 """Non-compliance of lawful traders at the published rates. Networks' records pass through the same process.
 
 A shipment has a violation of one kind. The same functions carry out what a network does on purpose (a vague text,
-another
-heading, a low value, an invalid identifier), so that its result looks like a lawful trader's.
+another heading, a low value, an invalid identifier), so that its result looks like a lawful trader's.
 """
 
 from __future__ import annotations

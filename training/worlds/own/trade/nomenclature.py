@@ -1,8 +1,8 @@
 """Goods of business trade and of e-commerce, derived from the texts of the Harmonized System.
 
 The nomenclature's wording is legal, not commercial: a trader writes "mens shirts cotton", not the text with its
-exceptions.
-A text is reduced to its head and up to two plain properties. Subheadings without such a text are not traded.
+exceptions. A text is reduced to its head and up to two plain properties. Subheadings without such a text are not
+traded.
 """
 
 from __future__ import annotations

@@ -83,8 +83,7 @@ class Parties:
     """Parties as parallel arrays (n,). ``address`` is the number of their place, which some share.
 
     ``opened_on``: the day (since epoch) on which the carrier opened the account; 0 for consignees. ``contact``: the
-    number
-    of the party whose telephone and e-mail are given, usually the party itself.
+    number of the party whose telephone and e-mail are given, usually the party itself.
     """
 
     kind: Ints
@@ -185,8 +184,7 @@ class Register:
         """Return ``draws`` (k, n), which choose a consignee, with those of regular customers inserted.
 
         A consignor's regular customers at a destination are a list derived from its number. For a shipment to one of
-        them
-        (``u`` decides whether, and to which), the draws are that customer's, so that they give the same consignee
+        them (``u`` decides whether, and to which), the draws are that customer's, so that they give the same consignee
         every time.
         """
         share, number = self._standing[consignor.kind], consignor.number

@@ -30,8 +30,8 @@ class TradeLanes:
 
     A period is a month, or the part of a month under one regime. ``first_day`` is in days since epoch.
     ``regime_of_day`` (0 before, 1 after the end of the exemption for China and Hong Kong, 2 for all),
-    ``period_of_day``,
-    ``year_of_day`` (2020.5 is the middle of 2020) and ``volume_of_day``, all (days,), cover the calendar.
+    ``period_of_day``, ``year_of_day`` (2020.5 is the middle of 2020) and ``volume_of_day``, all (days,), cover the
+    calendar.
     """
 
     origin: Ints
@@ -99,9 +99,8 @@ def _volume(priors: Priors, name: str, middle: float, years: Floats) -> Floats:
     """Return traffic relative to 2024 (periods,), from a table of yearly sums.
 
     The volume is piecewise linear between the middles of the years, with values chosen so that each year has its
-    published
-    sum. ``middle`` is the middle as a fraction of the calendar year. Before the first and after the last year it is
-    constant.
+    published sum. ``middle`` is the middle as a fraction of the calendar year. Before the first and after the last
+    year it is constant.
     """
     table = priors.table(name)
     known = sorted(int(key) for key in table)
