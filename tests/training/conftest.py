@@ -1,4 +1,4 @@
-"""One trained model per session; tests that need another one train it themselves, on less."""
+"""One trained model per session; tests of other models train them on less data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.fitting.params import BoostingParams
 from training.pipeline import train
 from training.results import TrainResult
 
-#: Small data needs few trees, and the tests' time is short.
+#: Few trees suffice for small data, and keep the tests fast.
 QUICK = BoostingParams(learning_rate=0.15, num_leaves=7, most_trees=60, patience=10)
 
 

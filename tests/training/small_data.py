@@ -1,4 +1,4 @@
-"""A small labelled file of invented trade: a few bad consignors, telling masses and values, everything else noise."""
+"""A small labelled file of invented trade: a few consignors, masses and values indicate finds; all other data is noise."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ COUNTRIES = ("CN", "IN", "DE", "US")
 
 @dataclass
 class Row:
-    """One goods item; `values` are its columns, `find` what is inside."""
+    """One goods item with its columns ``values``."""
 
     declared_s: int
     values: dict[str, str]
 
 
 def rows(n: int = 8000, seed: int = 0, *, contents: tuple[str, ...] = CONTENTS, shuffled: bool = False) -> list[Row]:
-    """``n`` shipments of one item over 500 days, about one in twenty with content, half of them inspected.
+    """Return ``n`` shipments of one item over 500 days: about one in twenty has content, and half are inspected.
 
-    ``shuffled`` deals the contents out at random, so that there is nothing to learn.
+    ``shuffled`` assigns contents at random, so that there is nothing to learn.
     """
     rng = np.random.default_rng(seed)
     declared = START + np.sort(rng.integers(0, 500 * DAY, n))
@@ -42,11 +42,11 @@ def rows(n: int = 8000, seed: int = 0, *, contents: tuple[str, ...] = CONTENTS, 
         content = rng.permutation(content)
     inspected = rng.random(n) < 0.5
     delay = rng.integers(1, 8, n) * DAY
-    made: list[Row] = []
+    data: list[Row] = []
     for i in range(n):
         country = COUNTRIES[consignor[i] % len(COUNTRIES)]
-        seen = bool(inspected[i])
-        made.append(
+        is_inspected = bool(inspected[i])
+        data.append(
             Row(
                 int(declared[i]),
                 {
@@ -65,14 +65,14 @@ def rows(n: int = 8000, seed: int = 0, *, contents: tuple[str, ...] = CONTENTS, 
                     "gross_mass_kg": f"{mass[i] * 1.1:.3f}",
                     "customs_value": f"{value[i]:.2f}",
                     "currency": "USD",
-                    "content": str(content[i]) if seen else "",
-                    "inspected_at": iso(int(declared[i] + delay[i])) if seen else "",
-                    "inspection": "random" if seen else "none",
-                    "selection_probability": "0.5" if seen else "",
+                    "content": str(content[i]) if is_inspected else "",
+                    "inspected_at": iso(int(declared[i] + delay[i])) if is_inspected else "",
+                    "inspection": "random" if is_inspected else "none",
+                    "selection_probability": "0.5" if is_inspected else "",
                 },
             )
         )
-    return made
+    return data
 
 
 def iso(seconds: int) -> str:

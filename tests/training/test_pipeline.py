@@ -1,4 +1,4 @@
-"""The whole of `train`: nothing from the future, the same bytes again, and figures that tell skill from luck."""
+"""The whole of `train`: no data from the future, reproducible bytes, and metrics that separate skill from luck."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def _trees(result: TrainResult) -> dict[str, str]:
     return {head: booster.model_to_string() for head, booster in result.model.boosters.items()}
 
 
-def test_it_learns_what_is_there_to_learn(trained: TrainResult) -> None:
+def test_a_model_learns_the_planted_patterns(trained: TrainResult) -> None:
     risk = trained.metrics["labels"]["office"]["risk"]
     assert trained.metrics["evaluated_on"] == "the test window, by the final model"
     assert risk["roc_auc"]["value"] > 0.8
     assert risk["pr_auc"]["low"] > 3 * risk["prevalence"]
 
 
-def test_labels_dealt_out_at_random_give_no_skill(tmp_path: Path) -> None:
+def test_random_labels_give_no_skill(tmp_path: Path) -> None:
     result = _train(tmp_path, rows(shuffled=True))
     risk = result.metrics["labels"]["office"]["risk"]
     assert risk["finds"] > 30
@@ -60,7 +60,7 @@ def test_the_same_data_and_seed_give_the_same_bundle_to_the_byte(
     assert other.digest != trained.digest
 
 
-def test_labels_of_the_test_window_change_nothing_but_the_figures(trained: TrainResult, tmp_path: Path) -> None:
+def test_labels_of_the_test_window_change_only_the_metrics(trained: TrainResult, tmp_path: Path) -> None:
     data = rows()
     assert trained.windows.test is not None
     changed = 0
@@ -82,7 +82,7 @@ def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_lear
     assert first.windows.test is not None
     late = iso(first.windows.test.start_s + 86400)
     finds = [row for row in data if row.values["content"] not in ("", "none")]
-    # A handful: more of them would stretch the label delay and with it the windows.
+    # Only a few: more would lengthen the label delay, and with it the gaps between windows.
     for row in finds[10:60:10]:
         row.values["inspected_at"] = late
     as_find = _train(tmp_path / "find", data)
@@ -95,8 +95,8 @@ def test_a_find_that_becomes_known_only_after_the_test_window_begins_is_not_lear
     assert _trees(as_find) != _trees(first)
 
 
-def test_later_shipments_do_not_change_what_earlier_ones_teach(tmp_path: Path) -> None:
-    # The features of the rows learned from may not depend on goods, parties or values of the test window.
+def test_later_shipments_do_not_change_the_trees(tmp_path: Path) -> None:
+    # Features of training rows must not depend on goods, parties or values of the test window.
     data = rows()
     first = _train(tmp_path / "first", data)
     assert first.windows.test is not None
@@ -120,7 +120,7 @@ def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, dat
     assert _trees(trained) == {head: booster.model_to_string() for head, booster in model.boosters.items()}
     for name, calibrator in model.calibrators.items():
         assert model.prevalence[name] == calibrator.prevalence
-    # With rows it learned from, and LightGBM's own scores of them.
+    # The bundle stores training rows with LightGBM's own scores of them.
     assert model.check is not None
     assert model.check.rows.shape == (256, len(model.space.names))
     for k, head in enumerate(model.heads):
@@ -128,7 +128,7 @@ def test_the_bundle_holds_the_model_that_was_evaluated(trained: TrainResult, dat
         np.testing.assert_array_equal(again, model.check.raw[:, k])
 
 
-def test_heads_share_their_first_trees_and_go_on_by_themselves(trained: TrainResult) -> None:
+def test_heads_share_their_first_trees_and_differ_in_the_others(trained: TrainResult) -> None:
     heads = trained.model.card["heads"]
     (shared,) = {one["trees_common_to_all_heads"] for one in heads.values()}
     assert shared > 0
@@ -138,7 +138,7 @@ def test_heads_share_their_first_trees_and_go_on_by_themselves(trained: TrainRes
         assert booster.num_trees() == heads[head]["trees"] > shared
 
 
-def test_contributions_of_grown_on_boosters_add_up_to_the_raw_score(trained: TrainResult, data_file: Path) -> None:
+def test_contributions_of_joined_boosters_add_up_to_the_raw_score(trained: TrainResult, data_file: Path) -> None:
     table = from_file(data_file).table.take(np.arange(200))
     model = trained.model
     matrix = model.space.transform(table, model.history.copy().advance(table).values)
@@ -147,7 +147,7 @@ def test_contributions_of_grown_on_boosters_add_up_to_the_raw_score(trained: Tra
         np.testing.assert_allclose(model.explain_rows(matrix, head).sum(axis=1), raw[:, k], atol=1e-9, rtol=0)
 
 
-def test_the_card_says_where_the_model_comes_from_and_what_it_cannot_do(trained: TrainResult, data_file: Path) -> None:
+def test_the_card_states_the_origin_and_the_limits_of_the_model(trained: TrainResult, data_file: Path) -> None:
     card = trained.model.card
     assert card["data"]["source"] == "labelled.csv"
     assert len(card["data"]["sha256"]) == 64
@@ -163,7 +163,7 @@ def test_the_card_says_where_the_model_comes_from_and_what_it_cannot_do(trained:
     assert card["heads"]["precursor"]["base_rate_is"] == "assumed"
 
 
-def test_the_lanes_hold_about_the_traffic_they_were_set_for(trained: TrainResult) -> None:
+def test_lanes_hold_about_their_intended_share_of_traffic(trained: TrainResult) -> None:
     lanes = trained.metrics["lanes"]
     # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow.
     assert lanes["red"]["clean_traffic"] < 0.02
@@ -171,7 +171,7 @@ def test_the_lanes_hold_about_the_traffic_they_were_set_for(trained: TrainResult
     assert lanes["red"]["finds"] > 3 * lanes["red"]["clean_traffic"]
 
 
-def test_figures_go_into_the_metrics_file_beside_those_of_simpler_means(trained: TrainResult) -> None:
+def test_the_metrics_file_compares_the_model_with_baselines(trained: TrainResult) -> None:
     assert trained.bundle is not None
     report = json.loads((trained.bundle.parent / "metrics.json").read_text())
     assert report["model"]["digest"] == trained.digest
@@ -182,10 +182,10 @@ def test_figures_go_into_the_metrics_file_beside_those_of_simpler_means(trained:
     assert set(report["false_positives_by_origin"]) >= {"origins", "ratio"}
 
 
-def test_a_head_with_too_few_finds_answers_its_prior_and_the_card_says_so(tmp_path: Path) -> None:
+def test_a_head_with_too_few_finds_returns_its_prior_and_the_card_mentions_it(tmp_path: Path) -> None:
     result = _train(tmp_path, rows(contents=("fentanyl", "fentanyl", "precursor")))
     head = result.model.card["heads"]["equipment"]
-    assert head["constant"] == "fewer than 20 finds in the fit window: it answers its prior"
+    assert head["constant"] == "fewer than 20 finds in the fit window: it returns its prior"
     assert "constant" not in result.model.card["heads"]["precursor"]
     scored = score_dataset(result.model, from_file(tmp_path / "labelled.csv"))
     assert np.ptp(scored.of_head[:, 2]) == pytest.approx(0.0, abs=1e-9)
@@ -215,7 +215,7 @@ def own_label(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Pa
     return result, folder
 
 
-def test_a_label_of_ones_own_trains_one_head_at_the_base_rate_of_its_data(own_label: tuple[TrainResult, Path]) -> None:
+def test_an_own_label_trains_one_head_at_the_base_rate_of_its_data(own_label: tuple[TrainResult, Path]) -> None:
     result, _ = own_label
     assert result.model.heads == ("risk",)
     assert result.model.card["label"] == {"column": "seized", "positive": "Y"}
@@ -226,7 +226,7 @@ def test_a_label_of_ones_own_trains_one_head_at_the_base_rate_of_its_data(own_la
     assert result.metrics["evaluated_on"].startswith("the lanes window, by boosters refitted without it")
 
 
-def test_predictions_hold_the_holdout_rows_untouched_and_in_order(own_label: tuple[TrainResult, Path]) -> None:
+def test_predictions_hold_the_unchanged_holdout_rows_in_order(own_label: tuple[TrainResult, Path]) -> None:
     _, folder = own_label
     given, got = (list(csv.reader((folder / name).read_text().splitlines())) for name in ("holdout.csv", "out.csv"))
     assert got[0] == [*given[0], "risk"]
@@ -247,7 +247,7 @@ def test_predictions_are_the_scores_of_the_bundle(own_label: tuple[TrainResult, 
     assert one["roc_auc"]["value"] > 0.75
 
 
-def test_the_holdout_is_not_seen_while_training(own_label: tuple[TrainResult, Path], tmp_path: Path) -> None:
+def test_the_holdout_does_not_change_the_model(own_label: tuple[TrainResult, Path], tmp_path: Path) -> None:
     result, folder = own_label
     holdout = write(tmp_path / "other.csv", rows(50, seed=77))
     again = train(
@@ -262,7 +262,7 @@ def test_the_holdout_is_not_seen_while_training(own_label: tuple[TrainResult, Pa
     assert pq.read_table(tmp_path / "p.parquet").column_names[-1] == "risk"
 
 
-def test_predictions_without_a_risk_or_with_a_strange_one_are_refused(tmp_path: Path) -> None:
+def test_predictions_with_a_missing_or_invalid_risk_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("shipment_id,goods_description,content\nA,lamp,none\n")
     with pytest.raises(BadData, match="no column `risk`"):
@@ -272,7 +272,7 @@ def test_predictions_without_a_risk_or_with_a_strange_one_are_refused(tmp_path: 
         evaluate_predictions(path)
 
 
-def test_data_without_any_time_is_split_at_random_and_says_so(tmp_path: Path) -> None:
+def test_data_without_any_time_is_split_at_random_and_a_note_mentions_it(tmp_path: Path) -> None:
     path = write(tmp_path / "timeless.csv", rows(4000), without=("declared_at", "inspected_at"))
     result = train(TrainConfig(data=path, bundle=tmp_path / "b", track=False, threads=1, params=QUICK))
     assert not result.windows.in_time
@@ -281,7 +281,7 @@ def test_data_without_any_time_is_split_at_random_and_says_so(tmp_path: Path) ->
     assert result.metrics["labels"]["office"]["risk"]["roc_auc"]["value"] > 0.6
 
 
-def test_too_little_data_is_refused_with_what_is_there_and_what_is_needed(tmp_path: Path) -> None:
+def test_too_little_data_is_refused_with_the_counts_and_the_minimum(tmp_path: Path) -> None:
     with pytest.raises(TooLittleData, match=r"fit has \d+ finds and needs 20"):
         _train(tmp_path, rows(300))
 
@@ -296,9 +296,7 @@ def test_too_little_data_is_refused_with_what_is_there_and_what_is_needed(tmp_pa
         ({"rows": 0}, "--rows and --threads are at least 1"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused_before_any_work(
-    options: dict[str, object], message: str
-) -> None:
+def test_contradictory_options_are_refused_before_any_work(options: dict[str, object], message: str) -> None:
     with pytest.raises(BadData, match=message):
         train(TrainConfig(**options))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""MLflow on a real SQLite store: what a run holds, the registered model's scores, promotion and its gates."""
+"""MLflow on a real SQLite store: contents of a run, scores of the registered model, promotion and its checks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tracked:
 
 @pytest.fixture(scope="module")
 def tracked(trained: TrainResult, data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Tracked:
-    """Version 1 by a whole `train`, version 2 a second model logged beside it."""
+    """Version 1 from a complete `train`, and version 2 from a second model."""
     folder = tmp_path_factory.mktemp("mlflow")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     config = TrainConfig(
@@ -64,7 +64,7 @@ def _file_lines(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_a_run_holds_parameters_figures_data_code_plots_and_bundle(tracked: Tracked) -> None:
+def test_a_run_holds_parameters_metrics_data_code_plots_and_bundle(tracked: Tracked) -> None:
     server = client(tracked.uri)
     assert tracked.second.run_id is not None
     run = server.get_run(tracked.second.run_id)
@@ -98,7 +98,7 @@ def test_a_run_holds_parameters_figures_data_code_plots_and_bundle(tracked: Trac
     assert (tracked.folder / "mlartifacts").is_dir()
 
 
-def test_a_run_holds_its_report_its_card_its_figures_and_its_scores(tracked: Tracked, tmp_path: Path) -> None:
+def test_a_run_holds_its_report_card_metrics_and_scores(tracked: Tracked, tmp_path: Path) -> None:
     import mlflow
 
     client(tracked.uri)
@@ -152,7 +152,7 @@ def test_the_store_of_the_environment_is_the_default(tracked: Tracked, monkeypat
     assert default_tracking_uri() == "sqlite:///mlflow.db"
 
 
-def test_the_newest_version_is_the_challenger_and_names_its_bundle(tracked: Tracked) -> None:
+def test_the_newest_version_is_the_challenger_and_has_the_digest_of_its_bundle(tracked: Tracked) -> None:
     server = client(tracked.uri)
     version = server.get_model_version_by_alias("tidewaiter", "challenger")
     assert str(version.version) == "2"
@@ -183,7 +183,7 @@ def test_the_registered_model_gives_exactly_the_scores_of_the_service(tracked: T
     np.testing.assert_array_equal(registered.predict(frame)["risk"].to_numpy(), got["risk"].to_numpy())
 
 
-def test_a_frame_may_hold_numbers_missing_values_and_rows_that_cannot_be_read(trained: TrainResult) -> None:
+def test_a_frame_may_hold_numbers_missing_values_and_unreadable_rows(trained: TrainResult) -> None:
     from training.registry.pyfunc_model import score_frame
 
     text = pd.DataFrame(
@@ -223,7 +223,7 @@ def _champion(uri: str) -> str | None:
     return None if "champion" not in aliases else str(aliases["champion"])
 
 
-def test_promotion_puts_the_bundle_into_service_and_rollback_the_last_one_back(
+def test_promotion_puts_a_bundle_into_service_and_rollback_restores_the_previous_one(
     tracked: Tracked, tmp_path: Path
 ) -> None:
     root, store = _store(tmp_path)
@@ -241,7 +241,7 @@ def test_promotion_puts_the_bundle_into_service_and_rollback_the_last_one_back(
     assert _champion(tracked.uri) == "1"
 
 
-def test_a_bundle_that_is_not_what_the_registry_states_stays_out(tracked: Tracked, tmp_path: Path) -> None:
+def test_a_bundle_with_another_digest_than_the_registry_is_refused(tracked: Tracked, tmp_path: Path) -> None:
     root, store = _store(tmp_path)
     server = client(tracked.uri)
     server.set_model_version_tag("tidewaiter", "1", "bundle_digest", "0" * 64)
@@ -255,7 +255,7 @@ def test_a_bundle_that_is_not_what_the_registry_states_stays_out(tracked: Tracke
     assert store.current() is None
 
 
-def test_an_altered_bundle_stays_out(tracked: Tracked, tmp_path: Path) -> None:
+def test_an_altered_bundle_is_refused(tracked: Tracked, tmp_path: Path) -> None:
     root, store = _store(tmp_path)
     before = _champion(tracked.uri)
     (path,) = (
@@ -274,13 +274,15 @@ def test_an_altered_bundle_stays_out(tracked: Tracked, tmp_path: Path) -> None:
     assert _champion(tracked.uri) == before
 
 
-def test_an_unknown_version_is_refused_with_the_known_ones(tracked: Tracked, tmp_path: Path) -> None:
+def test_an_unknown_version_is_refused_with_a_list_of_known_ones(tracked: Tracked, tmp_path: Path) -> None:
     with pytest.raises(PromotionRefused, match=r"has no version '7' in sqlite:.*; versions there: 1, 2"):
         promote("7", tmp_path / "models", tracked.uri)
     assert not (tmp_path / "models").exists()
 
 
-def test_pull_fetches_the_bundle_of_an_alias_and_puts_nothing_into_service(tracked: Tracked, tmp_path: Path) -> None:
+def test_pull_downloads_the_bundle_of_an_alias_without_putting_it_into_service(
+    tracked: Tracked, tmp_path: Path
+) -> None:
     got = pull("challenger", tmp_path / "fetched", tracked.uri)
     assert (got.version, got.folder) == ("2", tmp_path / "fetched")
     assert load(tmp_path / "fetched").digest == tracked.second.digest
@@ -291,7 +293,7 @@ def test_pull_fetches_the_bundle_of_an_alias_and_puts_nothing_into_service(track
         pull("nobody", tmp_path / "other", tracked.uri)
 
 
-def test_without_a_store_nothing_is_made_up(tmp_path: Path) -> None:
+def test_without_a_store_nothing_is_created(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'none.db'}"
     with pytest.raises(PromotionRefused, match=r"There is no MLflow store at sqlite:.*none\.db; train a model first"):
         promote("1", tmp_path / "models", uri)
@@ -305,7 +307,7 @@ def test_rollback_without_a_promotion_changes_nothing(tracked: Tracked, tmp_path
     assert _champion(tracked.uri) == before
 
 
-def test_figures_without_a_value_are_not_logged() -> None:
+def test_metrics_without_a_value_are_not_logged() -> None:
     none = {"value": None, "reason": "3 finds"}
     figures = {
         "finds": 3,
@@ -322,12 +324,12 @@ def test_figures_without_a_value_are_not_logged() -> None:
     }
 
 
-def test_a_password_in_a_tracking_uri_is_not_repeated() -> None:
+def test_the_password_of_a_tracking_uri_is_masked() -> None:
     assert uri_in_words("https://ana:secret@mlflow.example/x") == "https://ana:***@mlflow.example/x"
     assert uri_in_words("sqlite:///mlflow.db") == "sqlite:///mlflow.db"
 
 
-def test_the_pipeline_itself_needs_no_mlflow() -> None:
+def test_importing_the_pipeline_does_not_import_mlflow() -> None:
     import subprocess
     import sys
 
