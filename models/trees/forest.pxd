@@ -1,4 +1,4 @@
-"""C types of `models.trees.forest`."""
+"""C types of `models.trees.forest`: attributes of compiled classes cannot have inline types for memory views."""
 
 cimport cython
 
@@ -11,12 +11,12 @@ cdef unsigned long long lowest(unsigned long long bits) noexcept nogil
 @cython.final
 cdef class Forest:
     cdef const int[::1] first_tree, feature, first_split, column, first_leaf
-    cdef const double[::1] blank, threshold, value
+    cdef const double[::1] zero, threshold, value
     cdef const unsigned char[::1] default_left, leaf_of
     cdef const unsigned long long[::1] right_leaves
 
     @cython.locals(
-        feature="const int[::1]", blank="const double[::1]", c=Py_ssize_t, row=Py_ssize_t, x=double, instead=double,
+        feature="const int[::1]", zero="const double[::1]", c=Py_ssize_t, row=Py_ssize_t, x=double, zero_value=double,
     )
     cdef void _fill(
         self, const double[:, ::1] matrix, Py_ssize_t start, Py_ssize_t rows, double[:, ::1] cells

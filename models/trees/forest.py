@@ -1,47 +1,44 @@
-"""Raw log-odds of rows by all trees of several heads at once.
+"""Raw log-odds of feature rows by the trees of several heads.
 
-Each split knows which leaves of its tree are still possible for a row that goes right: all but those below its left child. The
-leaf a row ends in is the first one possible after every split of the tree was asked, in any order and without a branch
-(QuickScorer: Lucchese, Nardini, Orlando, Perego, Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733; for blocks of
-rows: the same 2016, doi:10.1145/2911451.2914758). Leaf values are added tree by tree, as LightGBM adds them, so the sums are its
-sums to the last bit.
+A split excludes the leaves below its left child for every row that goes right. After all splits of a tree, evaluated in any order
+and without branches, a row's leaf is the first one that is not excluded (QuickScorer: Lucchese, Nardini, Orlando, Perego,
+Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733; for blocks of rows: the same authors 2016,
+doi:10.1145/2911451.2914758). Leaf values are added tree by tree as LightGBM adds them, so the sums are equal to the last bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from models.trees.trees import Tree
+from models.trees.trees import Tree
 
 FloatArray = NDArray[np.float64]
 
-#: Whether this module is compiled. LightGBM is faster than these loops in Python.
+#: Whether this module is compiled. LightGBM is faster than these loops in plain Python.
 COMPILED = bool(cython.compiled)
-#: Every leaf is possible.
+#: One bit per leaf: no leaf is excluded.
 ALL = 0xFFFFFFFFFFFFFFFF
-#: A de Bruijn sequence: shifted to the left by 0 to 63 it begins with 64 different groups of six bits (Leiserson, Prokop and
-#: Randall 1998, Using de Bruijn sequences to index a 1 in a computer word).
+#: A de Bruijn sequence. Its first six bits differ for each shift by 0 to 63 (Leiserson, Prokop and Randall 1998, "Using de Bruijn
+#: sequences to index a 1 in a computer word").
 SEQUENCE = 0x03F79D71B4CB0A89
-#: LightGBM's ``kZeroThreshold``: a value this near to zero is zero.
+#: LightGBM's ``kZeroThreshold``: values of at most this size count as zero.
 TINY = float(np.float32(1e-35))
-#: Rows at a time: their cells stay in the nearest caches.
+#: Number of rows that are scored together, so that their cells fit the first-level cache.
 BLOCK = 64
-#: Fewer rows than this are faster one by one.
+#: Blocks of fewer rows are scored faster row by row.
 FEW = 3
 
 
 class Forest:
-    """The trees of several heads, ready to score."""
+    """The trees of several heads as flat arrays. The splits of a tree, and its leaves, follow one another."""
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         trees = [tree for head in heads for tree in head]
-        # One column of cells for each feature and each reading of its zeros.
+        # One column of cells per feature and treatment of its zeros.
         columns: dict[tuple[int, bool], int] = {}
         column = [
             columns.setdefault(key, len(columns))
@@ -50,24 +47,25 @@ class Forest:
         ]
         self.first_tree = _starts([len(head) for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
-        self.blank = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
+        #: The value that replaces zeros: NaN where zero counts as missing.
+        self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
         self.first_split = _starts([len(tree.feature) for tree in trees])
         self.column = np.array(column, dtype=np.int32)
         self.threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
-        # In numpy's arithmetic what says which way to go must be as wide as the bits of the leaves.
+        # Uncompiled, numpy needs flags of the same width as the bits of the leaves.
         flag = np.uint8 if cython.compiled else np.uint64
         self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=flag)
         self.right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
         self.first_leaf = _starts([len(tree.value) for tree in trees])
         self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
-        # Of numpy: a shift may be one of 32 bits where this is compiled.
+        # Shifted by numpy, because compiled code may shift 32 bits only.
         bits: list[int] = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).tolist()
         leaf_of[[lowest(bit) for bit in bits]] = range(64)
         self.leaf_of = leaf_of
 
     def scores(self, matrix: FloatArray, out: FloatArray) -> None:
-        """Write the raw log-odds of feature rows (n, F), C-ordered, into ``out`` (n, heads)."""
+        """Write the raw log-odds of C-ordered feature rows (n, F) into ``out`` (n, heads)."""
         n = matrix.shape[0]
         cells = np.empty((self.feature.shape[0], min(n, BLOCK)))
         leaves = np.empty(BLOCK, dtype=np.uint64)
@@ -84,15 +82,15 @@ class Forest:
                     self._score_block(cells, rows, leaves, totals, out, start)
 
     def _fill(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray) -> None:
-        """Copy the columns that are asked for, with values that count as zero made what their splits take zero for."""
-        feature, blank = self.feature, self.blank
+        """Copy the columns that trees use, and replace the values that count as zero."""
+        feature, zero = self.feature, self.zero
         for c in range(feature.shape[0]):
-            instead = blank[c]
+            zero_value = zero[c]
             for row in range(rows):
                 x = matrix[start + row, feature[c]]
-                cells[c, row] = instead if -TINY <= x <= TINY else x
+                cells[c, row] = zero_value if -TINY <= x <= TINY else x
 
-    # NaN is not itself, and any other comparison with it is false.
+    # Below, `x != x` is true for NaN only, and NaN <= threshold and NaN > threshold are false.
 
     def _score_row(self, cells: FloatArray, row: int, out: FloatArray, out_row: int) -> None:
         column, threshold, default_left = self.column, self.threshold, self.default_left
@@ -103,7 +101,7 @@ class Forest:
                 leaves = ALL
                 for split in range(self.first_split[tree], self.first_split[tree + 1]):
                     x = cells[column[split], row]
-                    # No branch: which way a row goes is what a processor cannot guess.
+                    # Arithmetic instead of a branch, which a processor would often predict wrongly.
                     goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
                     leaves = leaves & (right_leaves[split] | (ALL * goes_left))
                 total += self.value[self.first_leaf[tree] + leaf_of[lowest(leaves)]]
@@ -143,20 +141,20 @@ class Forest:
 
 
 def lowest(bits: int) -> int:
-    """A number below 64 for each lowest bit that is set, without looking for it."""
+    """Return a number below 64 that identifies the lowest set bit. It is a hash of the bit, not its position."""
     if not cython.compiled:
-        # Numpy's whole numbers warn where they are to overflow.
+        # Numpy integers warn of the intended overflow.
         bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
 
 
 def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Where each of consecutive parts of these sizes starts, and where the last ends."""
+    """Return the start of each of consecutive parts with these sizes, and the end of the last."""
     return np.cumsum([0, *sizes], dtype=np.int32)
 
 
 def _right_leaves(tree: Tree) -> list[int]:
-    """For each split the leaves that a row going right may still reach, as bits: all but those below its left child."""
+    """Return for each split, as bits, the leaves that it does not exclude for a row that goes right."""
     below = [0] * len(tree.left)
     right = [0] * len(tree.left)
     for split in reversed(range(len(tree.left))):

@@ -1,7 +1,7 @@
-"""The trees of a LightGBM booster, read from its text into one plain form that the kernels of `models.kernels` compute with.
+"""Read the trees of a LightGBM booster from its text form.
 
-What is read is what LightGBM itself writes of a booster it has loaded. Everything is checked all the same, because a kernel
-indexes with it: children form one tree, features lie in the matrix, numbers are finite.
+LightGBM writes the text of a booster that it has loaded. The trees are checked all the same, because compiled code uses their
+numbers as indices: children form one tree, features are columns of the matrix, numbers are finite.
 """
 
 from __future__ import annotations
@@ -11,31 +11,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    # `lightgbm` imports the package when a model is loaded.
     import lightgbm as lgb
 
-#: Leaves of a tree must fit the bits of one machine word.
+#: The leaves of a tree are bits of one machine word.
 MAX_LEAVES: Final = 64
-#: LightGBM's ``decision_type``: whether the split is by category, where a missing value goes, and what counts as missing.
+#: Bits of LightGBM's ``decision_type``: split by category, direction of a missing value, and which value counts as missing.
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING_NONE, _MISSING_ZERO, _MISSING_NAN = range(3)
 
 
 class UnsupportedTrees(ValueError):
-    """A booster has trees that only LightGBM computes: categorical, linear, averaged or very large ones."""
+    """A booster has trees that only LightGBM evaluates: categorical, linear, averaged or very large ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One tree. Splits are numbered from the root down, left before right; leaves from left to right.
+    """One tree. Splits are numbered in depth-first order, left before right; leaves are numbered from left to right.
 
     Attributes:
         feature: (splits,) column of the feature matrix.
-        threshold: (splits,) a value up to it goes left; infinite where only the missing go right.
+        threshold: (splits,) values up to and including it go left; infinite where only missing values go right.
         default_left: (splits,) whether a missing value goes left.
-        zero_missing: (splits,) whether zero is missing too.
+        zero_missing: (splits,) whether zero counts as missing.
         left, right: (splits,) child: a split, or ``~leaf``.
         value: (leaves,) raw log-odds.
-        split_count, leaf_count: training rows that came through each.
+        split_count, leaf_count: number of training rows that reached each.
     """
 
     feature: list[int]
@@ -50,10 +51,10 @@ class Tree:
 
 
 def read_trees(booster: lgb.Booster) -> list[Tree]:
-    """The trees of a booster in their order, as many as its ``predict`` uses.
+    """Return the trees of a booster in order, as many as its ``predict`` uses.
 
     Raises:
-        UnsupportedTrees: they are of a kind that `Tree` does not describe, or not sound.
+        UnsupportedTrees: `Tree` cannot describe them, or they are damaged.
     """
     header, *blocks = booster.model_to_string().split("\nTree=")
     lines = header.split("\n")
@@ -77,10 +78,10 @@ def _tree(block: str, n_features: int) -> Tree:
     splits = leaves - 1
 
     def words(name: str, count: int) -> list[str]:
-        found = fields[name].split()
-        if len(found) != count:
-            raise UnsupportedTrees(f"A tree has {len(found)} numbers as {name}; {count} are needed.")
-        return found
+        values = fields[name].split()
+        if len(values) != count:
+            raise UnsupportedTrees(f"A tree has {len(values)} values of {name}; there must be {count}.")
+        return values
 
     value = [float(word) for word in words("leaf_value", leaves)]
     if not all(map(math.isfinite, value)):
@@ -96,30 +97,30 @@ def _tree(block: str, n_features: int) -> Tree:
     )
     leaf_count = [int(word) for word in words("leaf_count", leaves)]
     tree = Tree([], [], [], [], [0] * splits, [0] * splits, [], [], [])
-    # Children still to visit: the number in the text, and where its new number is to be written.
-    waiting: list[tuple[int, list[int], int]] = [(0, [0], 0)]
-    while waiting:
-        old, links, place = waiting.pop()
+    # Children to visit: the number in the text, and the list and index to which the new number is written.
+    pending: list[tuple[int, list[int], int]] = [(0, [0], 0)]
+    while pending:
+        old, links, index = pending.pop()
         if old < 0:
-            links[place] = ~len(tree.value)
+            links[index] = ~len(tree.value)
             tree.value.append(value[~old])
             tree.leaf_count.append(leaf_count[~old])
             continue
-        new = links[place] = len(tree.feature)
+        new = links[index] = len(tree.feature)
         missing = (decision[old] >> 2) & 3
         if new == splits:
             raise UnsupportedTrees("A split of a tree has two parents.")
         if decision[old] & _CATEGORICAL or missing > _MISSING_NAN or not 0 <= feature[old] < n_features:
-            raise UnsupportedTrees("A split of a tree is of an unknown kind.")
+            raise UnsupportedTrees("A split of a tree has an unsupported type or an unknown feature.")
         tree.feature.append(feature[old])
         tree.threshold.append(threshold[old])
-        # Where nothing is missing, NaN counts as zero.
+        # If no value counts as missing, LightGBM treats NaN as zero.
         goes_left = threshold[old] >= 0.0 if missing == _MISSING_NONE else bool(decision[old] & _DEFAULT_LEFT)
         tree.default_left.append(goes_left)
         tree.zero_missing.append(missing == _MISSING_ZERO)
         tree.split_count.append(split_count[old])
-        waiting.append((right[old], tree.right, new))
-        waiting.append((left[old], tree.left, new))
+        pending.append((right[old], tree.right, new))
+        pending.append((left[old], tree.left, new))
     if len(tree.value) != leaves:
-        raise UnsupportedTrees("A leaf of a tree has no parent, or two.")
+        raise UnsupportedTrees("A leaf of a tree has no parent or two parents.")
     return tree

@@ -221,12 +221,12 @@ class TestReading:
             ("^left_child=1 ", "left_child=0 ", "two parents"),
             ("^left_child=1 ", "left_child=99 ", "cannot be read"),
             ("^right_child=-?[0-9]+ ", "right_child=-99 ", "cannot be read"),
-            ("^split_feature=[0-9]+", "split_feature=12", "unknown kind"),
-            ("^split_feature=[0-9]+", "split_feature=-1", "unknown kind"),
-            ("^decision_type=[0-9]+", "decision_type=1", "unknown kind"),
-            ("^decision_type=[0-9]+", "decision_type=14", "unknown kind"),
+            ("^split_feature=[0-9]+", "split_feature=12", "unsupported type"),
+            ("^split_feature=[0-9]+", "split_feature=-1", "unsupported type"),
+            ("^decision_type=[0-9]+", "decision_type=1", "unsupported type"),
+            ("^decision_type=[0-9]+", "decision_type=14", "unsupported type"),
             ("^threshold=[^ ]+", "threshold=nan", "not a number"),
-            ("^threshold=[^ ]+ ", "threshold=", "6 numbers as threshold; 7 are needed"),
+            ("^threshold=[^ ]+ ", "threshold=", "6 values of threshold; there must be 7"),
             ("^leaf_value=[^ ]+", "leaf_value=1e999", "finite"),
             ("^num_leaves=8", "num_leaves=0", "0 leaves"),
             ("^num_leaves=8", "num_leaves=eight", "cannot be read"),
@@ -361,7 +361,7 @@ class TestPredictor:
         with caplog.at_level(logging.WARNING):
             assert Predictor([booster], stored=stored).name == "lightgbm"
         assert "do not reproduce its scores" in caplog.text
-        assert "LightGBM does not give here" not in caplog.text
+        assert "LightGBM does not reproduce the scores" not in caplog.text
 
     @pytest.mark.parametrize("kernels", [True, False])
     def test_says_when_lightgbm_itself_gives_other_scores_than_those_stored(
@@ -375,7 +375,7 @@ class TestPredictor:
         with caplog.at_level(logging.WARNING):
             used = Predictor([booster], kernels=kernels, stored=StoredRows(stored.rows, other))
         assert used.name == "lightgbm"
-        assert "LightGBM does not give here" in caplog.text
+        assert "LightGBM does not reproduce the scores" in caplog.text
 
     def test_stores_rows_spread_over_all_without_infinite_ones(self) -> None:
         booster = grow()
