@@ -185,17 +185,17 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
     """
     info, manifest = read_manifest(folder, expected_digest)
     listed: dict[str, Any] = manifest["files"]
-    wanted = {booster_file(head) for head in info.heads}
-    wanted |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
-    problems = [f"{name}: not listed in {MANIFEST}" for name in wanted - set(listed)]
-    wanted.add(CHECK)
-    for name in sorted(set(listed) - wanted):
+    expected = {booster_file(head) for head in info.heads}
+    expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
+    problems = [f"{name}: not listed in {MANIFEST}" for name in expected - set(listed)]
+    expected.add(CHECK)
+    for name in sorted(set(listed) - expected):
         reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
         problems.append(f"{name}: {reason} {MANIFEST}")
     present = {entry.name for entry in os.scandir(folder)}
     problems += [f"{name}: unexpected file in the folder" for name in present - set(listed) - {MANIFEST}]
     files: dict[str, bytes] = {}
-    for name in sorted(wanted & set(listed)):
+    for name in sorted(expected & set(listed)):
         entry = listed[name]
         if not (
             isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
@@ -241,9 +241,9 @@ def _read(path: Path, size: int) -> tuple[bytes, str | None]:
 
 def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[str]:
     problems = []
-    for key, wanted in (("prevalence", {*heads, RISK}), ("base_rates", set(heads)), ("calibrators", {*heads, RISK})):
-        if set(manifest[key]) != wanted:
-            problems.append(f"{MANIFEST}: {key} must be given for {sorted(wanted)}, not for {sorted(manifest[key])}")
+    for key, expected in (("prevalence", {*heads, RISK}), ("base_rates", set(heads)), ("calibrators", {*heads, RISK})):
+        if set(manifest[key]) != expected:
+            problems.append(f"{MANIFEST}: {key} must be given for {sorted(expected)}, not for {sorted(manifest[key])}")
     for key in ("prevalence", "base_rates"):
         for head, rate in manifest[key].items():
             try:

@@ -1,4 +1,4 @@
-"""What the bundled champion must do, whatever it was trained on."""
+"""Fixtures for the required behaviour of the champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence that may only raise the risk never lowers it, everything else equal."""
+"""Evidence that may only raise the risk never lowers it, all else being equal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LADDERS = {
 }
 
 
-def test_every_monotone_feature_has_its_ladder(champion: RiskModel) -> None:
+def test_every_monotone_feature_has_a_ladder(champion: RiskModel) -> None:
     assert set(champion.monotone_features) == set(LADDERS)
 
 
@@ -109,7 +109,7 @@ WATCHED = [
 
 
 @pytest.mark.parametrize("text", WATCHED)
-def test_however_a_watched_substance_is_named_the_risk_rises(champion: RiskModel, text: str) -> None:
+def test_naming_a_watched_substance_raises_the_risk(champion: RiskModel, text: str) -> None:
     assert risk(champion, declared_chemical=text) > risk(champion, declared_chemical="citric acid")
 
 
@@ -118,7 +118,7 @@ def test_however_a_watched_substance_is_named_the_risk_rises(champion: RiskModel
     reason="known shortfall: the champion learned from few openly declared finds and raises the risk 1.6 to 5.4 times",
 )
 @pytest.mark.parametrize("text", WATCHED)
-def test_however_a_watched_substance_is_named_the_risk_rises_tenfold(champion: RiskModel, text: str) -> None:
+def test_naming_a_watched_substance_raises_the_risk_tenfold(champion: RiskModel, text: str) -> None:
     assert risk(champion, declared_chemical=text) > 10 * risk(champion, declared_chemical="citric acid")
 
 
@@ -128,8 +128,8 @@ def test_a_newer_account_never_lowers_the_risk(champion: RiskModel) -> None:
     assert risks == sorted(risks)
 
 
-def test_a_find_at_the_address_never_lowers_the_risk_and_some_find_raises_it(champion: RiskModel) -> None:
-    found = {
+def test_a_find_at_the_address_never_lowers_the_risk_and_raises_it_for_some(champion: RiskModel) -> None:
+    shipment = {
         "shipment_id": "OLD",
         "declared_at": "2026-08-01",
         "consignor": {"name": "Beispiel Haushaltswaren GmbH", "country": "DE"},
@@ -137,7 +137,7 @@ def test_a_find_at_the_address_never_lowers_the_risk_and_some_find_raises_it(cha
         "items": [{"goods_description": "toys"}],
     }
     clean, known = History.empty(), History.empty()
-    table = ManifestTable.from_shipments([shipment_from_json(found)], receipt=NOW)
+    table = ManifestTable.from_shipments([shipment_from_json(shipment)], receipt=NOW)
     for history in (clean, known):
         history.advance(table)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What must not matter does not: order of items, letter case, blank fields, the way in, and a country alone."""
+"""Changes that must not affect scores: order of items, letter case, blank fields, the interface, and countries alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COUNTRY_FIELDS = ("export_country", "consignor_country", "consignee_country", "o
 
 @pytest.fixture(scope="module")
 def world() -> list[Shipment]:
-    """Simulated shipments, whole, of many kinds, some of which the champion puts into red."""
+    """Return whole simulated shipments of many kinds, some of them red."""
     columns = sample(1500, seed=77)
     coded = {name: Coded.from_list(columns[name]) for name in MANIFEST_NAMES}
     shipments = ManifestTable.from_columns(coded, 1500).accepted().to_shipments()
@@ -62,7 +62,7 @@ def test_letter_case_changes_nothing(champion: RiskModel, world: list[Shipment])
         for data in texts:
             for part in (data, data.get("consignor", {}), data.get("consignee", {}), *data["items"]):
                 for key, value in part.items():
-                    # ASCII only: a few other letters have no way back from capitals.
+                    # ASCII only, because some other letters change when they are upper-cased and lower-cased again.
                     if isinstance(value, str) and value.isascii() and key not in ("shipment_id", "item_number"):
                         part[key] = getattr(value, change)()
         return [shipment_from_json(data) for data in texts]
@@ -83,7 +83,9 @@ def test_blank_extra_fields_change_nothing(champion: RiskModel, world: list[Ship
 
 
 def consumer_parcels(count: int) -> list[dict[str, Any]]:
-    """Ordinary parcels: known goods with their own HS code, usual value and weight, an old account, a full address."""
+    """Return ordinary parcels: known goods with their own HS code, usual value and weight, an old account, a full
+    address.
+    """
     from features.reference import ecommerce_goods
 
     goods = ecommerce_goods()
@@ -136,7 +138,7 @@ def consumer_parcels(count: int) -> list[dict[str, Any]]:
     return parcels
 
 
-def test_clean_consumer_parcels_stay_out_of_red_whatever_country_stands_everywhere(champion: RiskModel) -> None:
+def test_clean_consumer_parcels_are_not_red_for_any_country(champion: RiskModel) -> None:
     codes = sorted(country.alpha_2 for country in pycountry.countries)
     assert len(codes) > 240
     parcels = consumer_parcels(1000)
@@ -171,7 +173,7 @@ def serve(folder: Path, bundle: Path) -> Any:
     return serving(create_app(Settings(models_dir=folder)))
 
 
-def test_the_same_scores_by_post_batch_csv_parquet_and_pyfunc(
+def test_json_batch_csv_parquet_and_pyfunc_give_equal_scores(
     champion: RiskModel, champion_folder: Path, world: list[Shipment], tmp_path: Path
 ) -> None:
     shipments = world[:400]
@@ -189,30 +191,30 @@ def test_the_same_scores_by_post_batch_csv_parquet_and_pyfunc(
     strings = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(MANIFEST_NAMES, pyarrow.string()))
     pyarrow.parquet.write_table(pyarrow.csv.read_csv(source, convert_options=strings), tmp_path / "in.parquet")
 
-    found: dict[str, dict[str, float]] = {}
+    by_interface: dict[str, dict[str, float]] = {}
     with serve(tmp_path / "one", champion_folder) as client:
         answers = [client.post("/v1/score", json=shipment_to_json(shipment)).json() for shipment in shipments]
-        found["post"] = {answer["shipment_id"]: answer["risk"] for answer in answers}
+        by_interface["post"] = {answer["shipment_id"]: answer["risk"] for answer in answers}
     with serve(tmp_path / "two", champion_folder) as client:
         answer = client.post(
             "/v1/score/batch", json={"shipments": [shipment_to_json(shipment) for shipment in shipments]}
         )
-        found["batch"] = {one["shipment_id"]: one["risk"] for one in answer.json()["results"]}
+        by_interface["batch"] = {one["shipment_id"]: one["risk"] for one in answer.json()["results"]}
     with serve(tmp_path / "three", champion_folder) as client:
-        found["csv endpoint"] = risks_of(posted_csv(client, text.getvalue()))
+        by_interface["csv endpoint"] = risks_of(posted_csv(client, text.getvalue()))
     for name in ("in.csv", "in.parquet"):
         score_file(tmp_path / name, tmp_path / f"{name}.out.csv", champion)
-        found[name] = risks_of((tmp_path / f"{name}.out.csv").read_text(encoding="utf-8"))
+        by_interface[name] = risks_of((tmp_path / f"{name}.out.csv").read_text(encoding="utf-8"))
     frame = score_frame(champion, pd.DataFrame(rows))
-    found["pyfunc"] = dict(zip([row["shipment_id"] for row in rows], frame["risk"].tolist(), strict=True))
+    by_interface["pyfunc"] = dict(zip([row["shipment_id"] for row in rows], frame["risk"].tolist(), strict=True))
 
-    for way, risks in found.items():
-        assert risks.keys() == by_shipment.keys(), way
-        exact = way in ("post", "batch", "pyfunc")
+    for interface, risks in by_interface.items():
+        assert risks.keys() == by_shipment.keys(), interface
+        exact = interface in ("post", "batch", "pyfunc")
         for shipment_id, risk in risks.items():
-            # Files carry nine significant digits.
-            wanted = by_shipment[shipment_id] if exact else float(f"{by_shipment[shipment_id]:.9g}")
-            assert risk == wanted, (way, shipment_id)
+            # Files have nine significant digits.
+            expected = by_shipment[shipment_id] if exact else float(f"{by_shipment[shipment_id]:.9g}")
+            assert risk == expected, (interface, shipment_id)
 
 
 def posted_csv(client: Client, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Boosters of many kinds, and rows that find the edges of their splits."""
+"""Boosters of several kinds, and feature rows at the edges of their splits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def grow(
     categorical: Sequence[int] = (),
     **parameters: Any,
 ) -> lgb.Booster:
-    """A booster of random data with missing values, zeros and ties; ``chain`` grows each tree along one side."""
+    """Return a booster trained on random data with missing values, zeros and ties. ``chain`` makes each tree as deep as
+    it has leaves.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 12))
     x[:, 2:5] = np.round(x[:, 2:5])
@@ -32,7 +34,7 @@ def grow(
     x[:, 6] = rng.exponential(size=n)
     signal = np.nan_to_num(x[:, 0]) * np.nan_to_num(x[:, 1]) + np.isnan(x[:, 3]) - 0.5 * x[:, 5] + rng.normal(size=n)
     if chain:
-        # Ever smaller bites off one end of one feature: as deep as there are leaves.
+        # Each split cuts a small part off one end of one feature, so the tree is as deep as it has leaves.
         x[:, 0] = rng.exponential(size=n)
         signal = 2.0 ** np.ceil(np.minimum(x[:, 0] * 4.0, 20.0))
     settings = {"num_leaves": leaves, "verbosity": -1, "num_threads": 1, "seed": seed, "min_data_in_leaf": 2,
@@ -43,10 +45,10 @@ def grow(
 
 
 def edge_rows(boosters: list[lgb.Booster], limit: int = 200) -> np.ndarray:
-    """Rows at, above and below the thresholds, with missing, infinite and nearly zero values."""
+    """Return rows at, above and below the thresholds, with missing, infinite and nearly zero values."""
     return check_rows([read_trees(booster) for booster in boosters], boosters[0].num_feature(), limit)
 
 
 def lightgbm_raw(boosters: list[lgb.Booster], matrix: np.ndarray) -> np.ndarray:
-    """(n, boosters) raw scores by LightGBM."""
+    """Return LightGBM's raw scores (n, boosters)."""
     return np.stack([np.asarray(b.predict(matrix, raw_score=True, num_threads=1)) for b in boosters], axis=1)

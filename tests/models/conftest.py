@@ -1,4 +1,4 @@
-"""Models are trained and saved once per session; tests that change a bundle copy it first."""
+"""Models that are trained and saved once per session. Tests that change a bundle copy it first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def single() -> RiskModel:
 
 @pytest.fixture(scope="session")
 def saved(trained: RiskModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle on disk; tests that change it copy it first."""
+    """A bundle on disk. Tests that change it copy it first."""
     folder = tmp_path_factory.mktemp("bundles") / "one"
     bundle.save(trained, folder)
     return folder

@@ -1,4 +1,4 @@
-"""A small real model over invented shipments: real boosters, calibrators, space and history."""
+"""A small model of invented shipments with real boosters, calibrators, feature space and history."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOODS = ("silicone phone case", "parts", "cotton t-shirt with print", "sample", 
 
 
 def manifest(shipments: int, seed: int = 0) -> dict[str, list[str | None]]:
-    """Flat columns of invented shipments, one to three items each."""
+    """Return columns of invented shipments, one to three items each."""
     rng = np.random.default_rng(seed)
     names = ("shipment_id", "declared_at", "channel", "consignor_name", "consignor_country", "consignee_name",
              "consignee_country", "item_number", "goods_description", "cas_number", "hs_code", "net_mass_kg",
@@ -48,7 +48,7 @@ def table_of(columns: dict[str, list[str | None]]) -> ManifestTable:
 
 
 def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
-    """Boosters that learn a made-up rule from 1,500 shipments; only the machinery matters here."""
+    """Return a model of an invented rule, trained on 1,500 shipments."""
     table = table_of(manifest(1_500, seed))
     space, history = FeatureSpace().fit(table), History.empty()
     matrix = space.transform(table, history.advance(table).values)
@@ -56,11 +56,11 @@ def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
     value, mass = table.number("customs_value"), table.number("net_mass_kg")
     chemical = table.text("cas_number").codes >= 0
     boosters, raw = {}, np.empty((table.n_rows, len(heads)))
-    found = np.empty((table.n_rows, len(heads)), dtype=bool)
+    is_find = np.empty((table.n_rows, len(heads)), dtype=bool)
     for k, head in enumerate(heads):
         signal = -1.5 + 1.2 * chemical - 0.5 * np.log(value / mass) + 0.3 * k * np.log(mass)
-        found[:, k] = rng.random(table.n_rows) < 1 / (1 + np.exp(-signal))
-        data = lgb.Dataset(matrix, found[:, k].astype(float), feature_name=list(space.names))
+        is_find[:, k] = rng.random(table.n_rows) < 1 / (1 + np.exp(-signal))
+        data = lgb.Dataset(matrix, is_find[:, k].astype(float), feature_name=list(space.names))
         parameters = {"objective": "binary", "num_leaves": 7, "verbosity": -1, "num_threads": 1, "seed": seed,
                       "deterministic": True, "force_row_wise": True, "min_data_in_leaf": 20}  # fmt: skip
         boosters[head] = lgb.train(parameters, data, num_boost_round=12)
@@ -70,11 +70,11 @@ def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
         return np.maximum.reduceat(values, table.first_row)
 
     calibrators = {
-        head: Calibrator.fit(per_shipment(raw[:, k]), per_shipment(found[:, k])) for k, head in enumerate(heads)
+        head: Calibrator.fit(per_shipment(raw[:, k]), per_shipment(is_find[:, k])) for k, head in enumerate(heads)
     }
     if heads != (RISK,):
         item = combine(np.stack([calibrators[head](raw[:, k]) for k, head in enumerate(heads)], axis=1))
-        calibrators[RISK] = Calibrator.fit(per_shipment(item), per_shipment(np.asarray(found.any(axis=1))))
+        calibrators[RISK] = Calibrator.fit(per_shipment(item), per_shipment(np.asarray(is_find.any(axis=1))))
     else:
         item = raw[:, 0]
     risk = calibrators[RISK](per_shipment(item))
@@ -98,5 +98,5 @@ def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
 
 
 def answers(scores: Any) -> list[dict[str, Any]]:
-    """All JSON answers of a table's scores."""
+    """Return the JSON answers of all shipments."""
     return [scores.shipment(i) for i in range(len(scores))]

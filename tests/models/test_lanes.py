@@ -15,33 +15,33 @@ from models.scoring import DEFAULT_BASE_RATES, ScoreSettings
 
 
 class TestLanes:
-    def test_hold_half_a_percent_red_and_two_percent_yellow(self) -> None:
+    def test_red_holds_half_a_percent_and_yellow_two_percent(self) -> None:
         scores = np.random.default_rng(0).normal(size=100_000)
         counts = np.bincount(Lanes.from_scores(scores).assign(scores), minlength=3)
         assert counts.tolist() == [97_500, 2_000, 500]
 
-    def test_count_traffic_by_weight(self) -> None:
+    def test_shares_count_traffic_by_weight(self) -> None:
         rng = np.random.default_rng(1)
         scores, weight = rng.normal(size=50_000), rng.choice([1.0, 40.0], 50_000)
         codes = Lanes.from_scores(scores, weight).assign(scores)
         assert weight[codes == RED].sum() / weight.sum() == pytest.approx(0.005, abs=2e-4)
         assert weight[codes == YELLOW].sum() / weight.sum() == pytest.approx(0.02, abs=2e-4)
 
-    def test_keep_equal_scores_together(self) -> None:
+    def test_equal_scores_share_a_lane(self) -> None:
         scores = np.repeat([3.0, 2.0, 1.0, 0.0], [4, 21, 100, 875])
         codes = Lanes.from_scores(scores).assign(scores)
         assert [LANE_NAMES[codes[scores == value][0]] for value in (3.0, 2.0, 1.0)] == ["red", "yellow", "green"]
         assert (codes == RED).sum() == 4
 
-    def test_a_constant_model_fills_no_lane(self) -> None:
+    def test_a_constant_model_has_empty_lanes(self) -> None:
         assert (Lanes.from_scores(np.zeros(1_000)).assign(np.zeros(1_000)) == GREEN).all()
 
     @given(st.lists(st.floats(-50, 50), min_size=1, max_size=200), st.floats(0, 0.4), st.floats(0, 0.4))
-    def test_a_higher_score_never_stands_in_a_lower_lane(self, scores: list[float], red: float, yellow: float) -> None:
+    def test_a_higher_score_never_has_a_lower_lane(self, scores: list[float], red: float, yellow: float) -> None:
         lanes = Lanes.from_scores(scores, red_share=red, yellow_share=yellow)
         assert (np.diff(lanes.assign(np.sort(scores))) >= 0).all()
 
-    def test_come_back_equal_from_their_json(self) -> None:
+    def test_json_gives_equal_lanes(self) -> None:
         lanes = Lanes(-1.25, -3.5)
         assert Lanes.from_json(json.loads(json.dumps(lanes.to_json()))) == lanes
 
@@ -55,11 +55,11 @@ class TestLanes:
             ({"red_share": 0.99, "yellow_share": 0.5}, "add up to no more than 1"),
         ],
     )
-    def test_refuse_json_that_is_no_pair_of_thresholds(self, change: dict[str, object], message: str) -> None:
+    def test_impossible_thresholds_are_refused(self, change: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             Lanes.from_json({**Lanes(1.0, 0.0).to_json(), **change})
 
-    def test_refuse_an_empty_window(self) -> None:
+    def test_an_empty_window_is_refused(self) -> None:
         with pytest.raises(ValueError, match="must have one length, at least 1"):
             Lanes.from_scores([])
 
@@ -67,15 +67,15 @@ class TestLanes:
 class TestRandomShare:
     ids: ClassVar = [f"HB-2026-{n:06d}" for n in range(20_000)]
 
-    def test_is_about_as_large_as_asked(self) -> None:
+    def test_the_random_share_has_about_the_configured_size(self) -> None:
         assert random_share(self.ids, "a key", 0.05).mean() == pytest.approx(0.05, abs=0.006)
 
-    def test_chooses_the_same_shipments_in_any_order_and_company(self) -> None:
+    def test_the_selection_does_not_depend_on_other_shipments_or_their_order(self) -> None:
         chosen = random_share(self.ids, "a key", 0.05)
         assert (random_share(self.ids[::-1], "a key", 0.05)[::-1] == chosen).all()
         assert random_share([self.ids[7]], "a key", 0.05)[0] == chosen[7]
 
-    def test_another_key_chooses_others(self) -> None:
+    def test_another_key_selects_other_shipments(self) -> None:
         one, other = random_share(self.ids, "a key", 0.05), random_share(self.ids, "another", 0.05)
         assert (one & other).mean() < 0.01
 
@@ -83,20 +83,20 @@ class TestRandomShare:
         small, large = random_share(self.ids, b"k", 0.02), random_share(self.ids, b"k", 0.1)
         assert (large | ~small).all()
 
-    def test_none_and_all_are_exactly_that(self) -> None:
+    def test_shares_of_zero_and_one_are_exact(self) -> None:
         assert not random_share(self.ids, "k", 0.0).any()
         assert random_share(self.ids, "k", 1.0).all()
 
-    def test_a_key_longer_than_the_hash_takes_still_counts_whole(self) -> None:
+    def test_all_characters_of_a_long_key_count(self) -> None:
         one, other = random_share(self.ids, "k" * 100, 0.5), random_share(self.ids, "k" * 99 + "j", 0.5)
         assert (one != other).any()
 
-    def test_stays_what_it_was_in_earlier_versions(self) -> None:
-        # A change here would silently draw another sample in every office.
+    def test_the_selection_is_the_same_as_in_earlier_versions(self) -> None:
+        # A change would draw another sample in every office without notice.
         assert np.flatnonzero(random_share(self.ids[:200], "a key", 0.05)).tolist() == [42, 72, 81, 109, 131, 139, 144]
 
     @pytest.mark.parametrize(("key", "share"), [("", 0.1), ("k", 1.5), ("k", -0.1), ("k", math.nan)])
-    def test_refuses_an_empty_key_and_an_impossible_share(self, key: str, share: float) -> None:
+    def test_an_empty_key_and_an_impossible_share_are_refused(self, key: str, share: float) -> None:
         with pytest.raises(ValueError, match="random share"):
             random_share(["a"], key, share)
 
@@ -104,7 +104,7 @@ class TestRandomShare:
 class TestScoreSettings:
     heads = tuple(DEFAULT_BASE_RATES)
 
-    def test_keep_the_bundles_rate_of_every_head_not_named(self) -> None:
+    def test_other_heads_keep_the_bundles_base_rate(self) -> None:
         settings = ScoreSettings(base_rates={"precursor": 2e-5})
         assert settings.rates_for(self.heads, DEFAULT_BASE_RATES) == {
             "fentanyl_or_analogue": 1e-6,
@@ -113,20 +113,20 @@ class TestScoreSettings:
         }
 
     @pytest.mark.parametrize("rate", [0.0, 1.0, -1e-6, math.nan, "1e-6", True])
-    def test_refuse_a_rate_that_is_no_share(self, rate: object) -> None:
+    def test_a_base_rate_outside_zero_to_one_is_refused(self, rate: object) -> None:
         with pytest.raises(ValueError, match="base rate of precursor must be a share between 0 and 1"):
             ScoreSettings(base_rates={"precursor": rate})  # type: ignore[dict-item]
 
-    def test_refuse_a_rate_for_a_head_the_model_lacks(self) -> None:
+    def test_a_base_rate_for_an_unknown_head_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"unknown heads \['cocaine'\]"):
             ScoreSettings(base_rates={"cocaine": 1e-6}).rates_for(self.heads, DEFAULT_BASE_RATES)
 
-    def test_refuse_rates_that_add_up_to_certainty(self) -> None:
+    def test_base_rates_that_add_up_to_one_are_refused(self) -> None:
         with pytest.raises(ValueError, match="add up to"):
             ScoreSettings(base_rates=dict.fromkeys(self.heads, 0.4)).rates_for(self.heads, DEFAULT_BASE_RATES)
 
     @pytest.mark.parametrize("key", [None, "", b""])
-    def test_refuse_a_random_share_without_a_key(self, key: str | bytes | None) -> None:
+    def test_a_random_share_without_a_key_is_refused(self, key: str | bytes | None) -> None:
         with pytest.raises(ValueError, match="needs a random key"):
             ScoreSettings(random_share=0.01, random_key=key)
 
@@ -136,11 +136,11 @@ class TestReferenceScores:
         reference = ReferenceScores.from_scores([1.0, 2.0, 2.0, 3.0])
         assert reference.percentile([0.0, 1.0, 2.0, 3.0, 4.0]).tolist() == [0.0, 0.0, 0.25, 0.75, 1.0]
 
-    def test_counts_weights(self) -> None:
+    def test_percentiles_count_weights(self) -> None:
         reference = ReferenceScores.from_scores([1.0, 2.0, 3.0], [1.0, 0.0, 3.0])
         assert reference.percentile([2.0, 3.0]).tolist() == pytest.approx([0.125, 0.25])
 
-    def test_thins_large_traffic_and_stays_dense_at_the_top(self) -> None:
+    def test_large_traffic_is_thinned_but_dense_at_the_top(self) -> None:
         scores = np.random.default_rng(0).normal(size=300_000)
         reference = ReferenceScores.from_scores(scores)
         assert len(reference.log_odds) <= 4_000
@@ -154,11 +154,11 @@ class TestReferenceScores:
     )
     # Interpolation alone gives the lower score the higher percentile: 0.33333333333333337 and 0.3333333333333333.
     @example([-16.5, 3.4, 7.7], [3.3999999999999995, 3.4])
-    def test_never_falls_as_the_score_rises(self, traffic: list[float], scores: list[float]) -> None:
+    def test_percentile_never_falls_as_the_score_rises(self, traffic: list[float], scores: list[float]) -> None:
         percentiles = ReferenceScores.from_scores(traffic).percentile(np.sort(scores))
         assert (np.diff(percentiles) >= 0.0).all()
         assert ((percentiles >= 0.0) & (percentiles <= 1.0)).all()
 
-    def test_refuses_numbers_that_do_not_increase(self) -> None:
+    def test_reference_scores_that_do_not_increase_are_refused(self) -> None:
         with pytest.raises(ValueError, match="must increase"):
             ReferenceScores(np.array([1.0, 1.0]), np.array([0.0, 0.5]))

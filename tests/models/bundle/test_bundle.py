@@ -42,7 +42,7 @@ def problems(folder: Path, **kw: Any) -> list[str]:
 
 
 def forge(folder: Path, **changes: Any) -> None:
-    """Change bundle.json and seal it again, as somebody would who knows how."""
+    """Change bundle.json and seal it again, as an attacker would."""
     manifest = json.loads((folder / "bundle.json").read_bytes())
     manifest.update(changes)
     manifest["seal"] = seal(manifest)
@@ -50,7 +50,7 @@ def forge(folder: Path, **changes: Any) -> None:
 
 
 def forge_file(folder: Path, name: str, data: bytes) -> None:
-    """Change a file and all sums that cover it."""
+    """Change a file and every digest that covers it."""
     (folder / name).write_bytes(data)
     files = json.loads((folder / "bundle.json").read_bytes())["files"]
     files[name] = {"sha256": sha256(data), "size": len(data)}
@@ -58,10 +58,10 @@ def forge_file(folder: Path, name: str, data: bytes) -> None:
 
 
 class TestRoundTrip:
-    def test_holds_exactly_the_files_it_documents(self, saved: Path) -> None:
+    def test_a_bundle_has_exactly_the_documented_files(self, saved: Path) -> None:
         assert sorted(path.name for path in saved.iterdir()) == FILES
 
-    def test_loaded_scores_and_explains_to_the_last_bit_as_trained(
+    def test_a_loaded_model_scores_and_explains_as_trained_to_the_last_bit(
         self, trained: RiskModel, model: RiskModel, table: ManifestTable
     ) -> None:
         before = trained.score(table, trained.history.copy(), explain="all")
@@ -74,22 +74,18 @@ class TestRoundTrip:
             assert other.pop("model")["digest"] == model.digest
             assert one == other
 
-    def test_the_same_model_gives_the_same_bytes_every_time(
-        self, trained: RiskModel, saved: Path, tmp_path: Path
-    ) -> None:
+    def test_equal_models_give_equal_bytes(self, trained: RiskModel, saved: Path, tmp_path: Path) -> None:
         digest = bundle.save(trained, tmp_path / "again")
         for name in FILES:
             assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
         assert digest == sha256((saved / "bundle.json").read_bytes())
 
-    def test_a_loaded_model_saves_to_the_bytes_it_came_from(
-        self, model: RiskModel, saved: Path, tmp_path: Path
-    ) -> None:
+    def test_a_loaded_model_saves_to_the_same_bytes(self, model: RiskModel, saved: Path, tmp_path: Path) -> None:
         assert bundle.save(model, tmp_path / "again") == model.digest
         for name in FILES:
             assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes(), name
 
-    def test_rows_to_check_scores_by_come_back_as_they_were(self, trained: RiskModel, model: RiskModel) -> None:
+    def test_check_rows_are_loaded_unchanged(self, trained: RiskModel, model: RiskModel) -> None:
         assert trained.check is not None
         assert model.check is not None
         assert model.check.rows.shape == (256, len(model.space.names))
@@ -100,7 +96,7 @@ class TestRoundTrip:
             == trained.predict_raw(trained.check.rows).tobytes()
         )
 
-    def test_without_such_rows_it_has_no_file_of_them_and_loads(self, trained: RiskModel, tmp_path: Path) -> None:
+    def test_a_bundle_without_check_rows_lacks_their_file_and_loads(self, trained: RiskModel, tmp_path: Path) -> None:
         bundle.save(replace(trained, check=None), tmp_path / "old")
         assert sorted(path.name for path in (tmp_path / "old").iterdir()) == [
             name for name in FILES if name != "check.npz"
@@ -109,15 +105,15 @@ class TestRoundTrip:
         assert old.check is None
         assert old.predictor == trained.predictor
 
-    def test_loads_for_lightgbm_alone(self, saved: Path) -> None:
+    def test_kernels_can_be_turned_off(self, saved: Path) -> None:
         assert bundle.load(saved, kernels=False).predictor == "lightgbm"
 
-    def test_says_what_it_is(self, saved: Path, model: RiskModel) -> None:
+    def test_verify_and_describe_return_the_identity(self, saved: Path, model: RiskModel) -> None:
         info = bundle.describe(saved)
         assert (info.name, info.version, info.heads, info.digest) == ("tidewaiter", "1", HEADS, model.digest)
         assert bundle.verify(saved, expected_digest=info.digest[:12]) == info
 
-    def test_a_one_headed_model_of_an_own_label_comes_back(
+    def test_a_one_headed_model_of_an_own_label_loads_unchanged(
         self, single: RiskModel, tmp_path: Path, table: ManifestTable
     ) -> None:
         bundle.save(single, tmp_path / "own")
@@ -126,27 +122,27 @@ class TestRoundTrip:
         expected = single.score(table, single.history.copy()).risk
         assert (again.score(table, again.history.copy()).risk == expected).all()
 
-    def test_nothing_in_it_is_executable(self, saved: Path) -> None:
+    def test_nothing_in_a_bundle_is_executable(self, saved: Path) -> None:
         for path in saved.glob("*.npz"):
             with np.load(path, allow_pickle=False) as archive:
                 assert all(archive[name].dtype.kind in "biufUS" for name in archive.files)
             with zipfile.ZipFile(path) as archive_file:
                 assert {entry.date_time for entry in archive_file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
-    def test_the_card_is_there_to_read(self, saved: Path) -> None:
+    def test_the_card_is_readable_text(self, saved: Path) -> None:
         text = (saved / "CARD.md").read_text()
         assert text.startswith("# tidewaiter 1\n")
         assert "| precursor | 3 |" in text
 
 
 class TestSaving:
-    def test_does_not_write_over_something_else(self, trained: RiskModel, tmp_path: Path) -> None:
+    def test_saving_does_not_overwrite_other_files(self, trained: RiskModel, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("mine")
         with pytest.raises(FileExistsError, match="not empty"):
             bundle.save(trained, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
-    def test_replaces_an_old_bundle_only_when_told(self, trained: RiskModel, copy: Path) -> None:
+    def test_saving_replaces_a_bundle_only_on_request(self, trained: RiskModel, copy: Path) -> None:
         digest = bundle.save(replace(trained, version="2"), copy, replace=True)
         assert bundle.verify(copy).digest == digest
         assert [path.name for path in copy.parent.iterdir()] == [copy.name]
@@ -159,7 +155,7 @@ class TestSaving:
             ({"created_at": "yesterday"}, "not an ISO 8601 time"),
         ],
     )
-    def test_what_could_not_be_loaded_is_not_saved(
+    def test_a_model_that_could_not_be_loaded_is_not_saved(
         self, trained: RiskModel, tmp_path: Path, change: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(ValueError, match=message):
@@ -177,7 +173,7 @@ class TestTampering:
         (copy / name).write_bytes(data)
         assert any(name in problem for problem in problems(copy))
 
-    def test_every_kind_of_byte_of_the_manifest_counts(self, copy: Path, saved: Path) -> None:
+    def test_a_change_of_any_kind_of_manifest_byte_is_refused(self, copy: Path, saved: Path) -> None:
         data = (saved / "bundle.json").read_bytes()
         seen: set[int] = set()
         for position, byte in enumerate(data):
@@ -185,7 +181,7 @@ class TestTampering:
                 continue
             seen.add(byte)
             changed = bytearray(data)
-            # A neighbouring character of the same class: another digit, another letter.
+            # The next character of the same class: another digit or another letter.
             changed[position] = byte + 1 if chr(byte + 1).isalnum() else byte - 1 if byte > 33 else 9
             (copy / "bundle.json").write_bytes(changed)
             assert problems(copy)
@@ -196,10 +192,10 @@ class TestTampering:
     def test_a_truncated_file_is_refused(self, copy: Path, name: str, kept: int) -> None:
         data = (copy / name).read_bytes()
         (copy / name).write_bytes(data[: min(kept, len(data) - 1)])
-        found = problems(copy)
-        assert any(name in problem for problem in found)
+        reported = problems(copy)
+        assert any(name in problem for problem in reported)
         if name != "bundle.json":
-            assert any("(truncated)" in problem for problem in found)
+            assert any("(truncated)" in problem for problem in reported)
 
     @pytest.mark.parametrize("name", FILES)
     def test_a_lengthened_file_is_refused(self, copy: Path, name: str) -> None:
@@ -234,19 +230,19 @@ class TestTampering:
         (copy / "card.json").symlink_to(saved / "card.json")
         assert problems(copy) == ["card.json: not a plain file"]
 
-    def test_all_problems_are_told_at_once(self, copy: Path) -> None:
+    def test_all_problems_are_reported_at_once(self, copy: Path) -> None:
         (copy / "card.json").unlink()
         (copy / "space.json").write_bytes(b"{}")
         (copy / "more").mkdir()
         assert [problem.split(":")[0] for problem in problems(copy)] == ["card.json", "more", "space.json"]
 
-    def test_a_folder_that_is_none_is_refused(self, tmp_path: Path) -> None:
+    def test_a_path_that_is_not_a_folder_is_refused(self, tmp_path: Path) -> None:
         assert problems(tmp_path / "nowhere") == ["it is not a folder"]
         assert problems(tmp_path) == ["bundle.json: missing"]
 
 
 class TestForgery:
-    """Sums and seal are right, and the content is still wrong."""
+    """Bundles whose digests and seal are right but whose content is wrong."""
 
     def test_another_protocol_is_refused_first(self, copy: Path) -> None:
         forge(copy, protocol=bundle.PROTOCOL + 1, something_new=1)
@@ -256,7 +252,7 @@ class TestForgery:
         ]
 
     @pytest.mark.parametrize("protocol", [True, "1", None])
-    def test_a_protocol_that_is_no_whole_number_is_refused(self, copy: Path, protocol: object) -> None:
+    def test_a_protocol_that_is_not_an_integer_is_refused(self, copy: Path, protocol: object) -> None:
         forge(copy, protocol=protocol)
         assert "protocol" in problems(copy)[0]
 
@@ -270,12 +266,12 @@ class TestForgery:
         forge(copy, files=files)
         assert f"{name}: not a plain file name, listed in bundle.json" in problems(copy)
 
-    def test_a_file_nobody_asked_for_is_refused_though_listed(self, copy: Path) -> None:
+    def test_an_unexpected_file_is_refused_even_if_it_is_listed(self, copy: Path) -> None:
         (copy / "code.py").write_bytes(b"")
         forge_file(copy, "code.py", b"print()")
         assert problems(copy) == ["code.py: unexpected file in bundle.json"]
 
-    def test_other_features_are_listed_sorted(self, copy: Path) -> None:
+    def test_other_features_are_listed_in_order(self, copy: Path) -> None:
         names = list(FeatureSpace.from_state(*_state(copy)).names)
         changed = [*(name for name in names if name not in (names[3], names[1])), "zebra", "aardvark"]
         _rename_features(copy, names, changed)
@@ -325,13 +321,13 @@ class TestForgery:
         old = next(line for line in lines if line.startswith("threshold="))
         new = f"threshold={value} " + old.split(" ", 1)[1]
         sizes = next(line for line in lines if line.startswith("tree_sizes="))
-        # The header tells LightGBM how long the text of each tree is.
+        # The header states the length of each tree's text.
         first, rest = sizes.removeprefix("tree_sizes=").split(" ", 1)
         longer = f"tree_sizes={int(first) + len(new) - len(old)} {rest}"
         forge_file(folder, name, text.replace(old, new, 1).replace(sizes, longer, 1).encode())
 
     @pytest.mark.parametrize("data", [b"", b"tree\n", b"\xff\xfe", b"import os"])
-    def test_a_booster_that_is_none_is_refused(self, copy: Path, data: bytes) -> None:
+    def test_a_booster_that_is_not_a_model_is_refused(self, copy: Path, data: bytes) -> None:
         forge_file(copy, f"booster_{HEADS[2]}.txt", data)
         assert all(problem.startswith(f"booster_{HEADS[2]}.txt: ") for problem in problems(copy))
 
@@ -356,7 +352,7 @@ class TestForgery:
             (lambda m: m["files"].pop("card.json"), "card.json: not listed"),
         ],
     )
-    def test_a_manifest_that_makes_no_sense_is_refused(
+    def test_a_manifest_with_impossible_values_is_refused(
         self, copy: Path, change: Callable[[dict[str, Any]], object], message: str
     ) -> None:
         manifest = json.loads((copy / "bundle.json").read_bytes())
@@ -405,17 +401,17 @@ class TestForgery:
 
     @pytest.mark.parametrize("name", ["card.json", "space.json"])
     @pytest.mark.parametrize("data", [b"[]\n", b"{\n", b'{"a": NaN}\n', b"\xff"])
-    def test_documents_that_are_no_finite_objects_are_refused(self, copy: Path, name: str, data: bytes) -> None:
+    def test_documents_that_are_not_finite_objects_are_refused(self, copy: Path, name: str, data: bytes) -> None:
         forge_file(copy, name, data)
         assert [problem.split(":")[0] for problem in problems(copy)] == [name]
 
-    def test_pickled_objects_are_refused_unopened(self, copy: Path, tmp_path: Path) -> None:
+    def test_pickled_objects_are_refused_without_loading_them(self, copy: Path, tmp_path: Path) -> None:
         np.savez(tmp_path / "evil.npz", allow_pickle=True, log_odds=np.array([_Loud()], dtype=object))
         forge_file(copy, "reference.npz", (tmp_path / "evil.npz").read_bytes())
         assert any("reference.npz" in problem for problem in problems(copy))
 
     @pytest.mark.parametrize("data", [b"", b"not a zip", b"PK\x03\x04 cut"])
-    def test_arrays_that_are_no_archive_are_refused(self, copy: Path, data: bytes) -> None:
+    def test_a_file_that_is_not_an_archive_is_refused(self, copy: Path, data: bytes) -> None:
         forge_file(copy, "history.npz", data)
         assert any(problem.startswith("history.npz: ") for problem in problems(copy))
 
@@ -430,7 +426,7 @@ def _state(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _rename_features(folder: Path, names: list[str], changed: list[str]) -> None:
-    """A bundle of a version of the code with other features, sound in itself."""
+    """Turn a bundle into one of another code version, with other features and valid digests."""
     for head in HEADS:
         file = f"booster_{head}.txt"
         text = (
@@ -442,5 +438,5 @@ def _rename_features(folder: Path, names: list[str], changed: list[str]) -> None
     forge(folder, features={"names": changed, "sha256": features_digest(changed)})
 
 
-def test_lanes_of_a_bundle_are_those_of_the_model(saved: Path, trained: RiskModel) -> None:
+def test_a_bundle_keeps_the_lanes_of_the_model(saved: Path, trained: RiskModel) -> None:
     assert Lanes.from_json(json.loads((saved / "bundle.json").read_bytes())["lanes"]) == trained.lanes

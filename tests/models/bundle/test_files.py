@@ -23,19 +23,19 @@ documents = st.recursive(
 
 
 @given(documents)
-def test_a_document_comes_back_equal_and_is_spelled_one_way(document: object) -> None:
+def test_a_document_is_read_back_equal_and_has_one_canonical_form(document: object) -> None:
     spelled = json_bytes(document)
     assert parse_json(spelled) == document
     assert json_bytes(parse_json(spelled)) == spelled
 
 
 @pytest.mark.parametrize("text", ["[NaN]", "[Infinity]", "[-Infinity]", "[1e999]"])
-def test_a_number_that_is_not_finite_is_no_json(text: str) -> None:
+def test_a_number_that_is_not_finite_is_not_written(text: str) -> None:
     with pytest.raises(ValueError, match="is not finite"):
         parse_json(text.encode())
 
 
-def test_endless_nesting_is_refused_and_not_fatal() -> None:
+def test_deep_nesting_is_refused() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         parse_json(b"[" * 200_000)
 
@@ -49,7 +49,7 @@ def test_endless_nesting_is_refused_and_not_fatal() -> None:
         max_size=5,
     )
 )
-def test_arrays_come_back_equal_whatever_their_order(arrays: dict[str, np.ndarray]) -> None:
+def test_arrays_are_read_back_equal_in_any_order(arrays: dict[str, np.ndarray]) -> None:
     arrays = {k: np.nan_to_num(v) if v.dtype.kind == "f" else v for k, v in arrays.items()}
     written = npz_bytes(arrays)
     assert npz_bytes(dict(reversed(arrays.items()))) == written
@@ -60,7 +60,7 @@ def test_arrays_come_back_equal_whatever_their_order(arrays: dict[str, np.ndarra
         assert (again[name] == array).all()
 
 
-def test_missing_statistics_survive_as_nan() -> None:
+def test_nan_is_kept() -> None:
     assert np.isnan(parse_npz(npz_bytes({"a": np.array([np.nan, 1.0])}))["a"]).tolist() == [True, False]
 
 
@@ -69,7 +69,7 @@ def test_objects_are_not_written() -> None:
         npz_bytes({"a": np.array([{}], dtype=object)})
 
 
-def test_a_card_reads_as_sections_tables_and_lists() -> None:
+def test_a_card_has_sections_tables_and_lists() -> None:
     card = {
         "data": "simulated trade",
         "windows": {"fit": {"from": "2025-01-01", "rows": 1000}, "test": {"rows": None}},

@@ -28,7 +28,7 @@ def shop(tmp_path: Path) -> ModelStore:
 
 @pytest.fixture
 def champion(releases: list[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Version 3 stands in for the champion that comes with the code."""
+    """Version 3 replaces the champion that comes with the code."""
     monkeypatch.setattr(store, "champion_dir", lambda: releases[2])
     return releases[2]
 
@@ -37,12 +37,12 @@ def litter(shop: ModelStore) -> list[str]:
     return sorted(path.name for path in shop.root.iterdir() if path.name not in ("versions", "current", ".lock"))
 
 
-def test_the_champion_lies_beside_the_code() -> None:
+def test_the_champion_is_in_the_package() -> None:
     assert champion_dir().name == "champion"
     assert champion_dir().parent.name == "models"
 
 
-def test_without_a_pointer_the_champion_is_in_use(shop: ModelStore, champion: Path) -> None:
+def test_the_champion_is_in_use_without_a_pointer(shop: ModelStore, champion: Path) -> None:
     assert shop.current() is None
     assert resolve(shop.root) == champion
     assert shop.load().version == "3"
@@ -50,7 +50,7 @@ def test_without_a_pointer_the_champion_is_in_use(shop: ModelStore, champion: Pa
     assert not shop.root.exists()
 
 
-def test_an_installed_bundle_is_in_use_and_equal_to_its_source(shop: ModelStore, releases: list[Path]) -> None:
+def test_an_installed_bundle_is_in_use_and_equals_its_source(shop: ModelStore, releases: list[Path]) -> None:
     place = shop.install(releases[0])
     digest = bundle.describe(releases[0]).digest
     assert place == shop.root / "versions" / f"1-{digest[:12]}"
@@ -71,7 +71,7 @@ def test_installing_the_current_version_again_changes_nothing(shop: ModelStore, 
     assert len(shop.versions()) == 1
 
 
-def test_rollback_goes_back_one_by_one_to_the_champion(shop: ModelStore, releases: list[Path], champion: Path) -> None:
+def test_rollback_steps_back_to_the_champion(shop: ModelStore, releases: list[Path], champion: Path) -> None:
     first, second = shop.install(releases[0]), shop.install(releases[1])
     assert shop.current() == second
     assert shop.rollback() == first
@@ -83,14 +83,14 @@ def test_rollback_goes_back_one_by_one_to_the_champion(shop: ModelStore, release
     assert shop.versions() == sorted([first, second])
 
 
-def test_a_version_can_be_put_back_after_a_rollback(shop: ModelStore, releases: list[Path]) -> None:
+def test_a_version_can_be_installed_again_after_a_rollback(shop: ModelStore, releases: list[Path]) -> None:
     shop.install(releases[0])
     second = shop.install(releases[1])
     shop.rollback()
     assert shop.install(releases[1]) == second == shop.current()
 
 
-def test_nothing_to_roll_back_is_said(shop: ModelStore) -> None:
+def test_rollback_without_earlier_versions_is_an_error(shop: ModelStore) -> None:
     with pytest.raises(StoreError, match="no version was ever installed"):
         shop.rollback()
 
@@ -106,7 +106,7 @@ def test_a_refused_bundle_leaves_the_old_one_in_use(shop: ModelStore, releases: 
     assert litter(shop) == []
 
 
-def test_a_copy_that_went_wrong_leaves_the_old_one_in_use(
+def test_a_failed_copy_leaves_the_old_one_in_use(
     shop: ModelStore, releases: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = shop.install(releases[0])
@@ -139,7 +139,7 @@ def test_a_crash_before_the_switch_leaves_the_old_one_in_use(
     assert shop.install(releases[1]) == shop.current()
 
 
-def test_what_an_interrupted_installation_left_is_swept_by_the_next(shop: ModelStore, releases: list[Path]) -> None:
+def test_the_next_installation_removes_files_of_an_interrupted_one(shop: ModelStore, releases: list[Path]) -> None:
     shop.install(releases[0])
     (shop.root / ".incoming-dead").mkdir()
     (shop.root / ".incoming-dead" / "bundle.json").write_bytes(b"half")
@@ -147,7 +147,7 @@ def test_what_an_interrupted_installation_left_is_swept_by_the_next(shop: ModelS
     assert litter(shop) == []
 
 
-def test_a_damaged_installation_is_refused_and_mended_by_installing_again(
+def test_a_damaged_installation_is_refused_and_repaired_by_installing_again(
     shop: ModelStore, releases: list[Path]
 ) -> None:
     place = shop.install(releases[0])
@@ -179,7 +179,7 @@ def test_another_sound_bundle_under_an_installed_name_is_refused(shop: ModelStor
     "pointer",
     [b"../../etc-0123456789ab\n", b"1-0123456789ab", b"\n", b"1\n", b"/1-0123456789ab\n", b"\xff\n"],
 )
-def test_a_damaged_pointer_is_refused_and_not_followed(shop: ModelStore, releases: list[Path], pointer: bytes) -> None:
+def test_a_damaged_pointer_is_refused(shop: ModelStore, releases: list[Path], pointer: bytes) -> None:
     shop.install(releases[0])
     (shop.root / "current").write_bytes(pointer)
     with pytest.raises(StoreError, match="pointer"):
@@ -188,9 +188,7 @@ def test_a_damaged_pointer_is_refused_and_not_followed(shop: ModelStore, release
         resolve(shop.root)
 
 
-def test_readers_never_see_less_than_a_whole_version_while_others_install(
-    shop: ModelStore, releases: list[Path]
-) -> None:
+def test_readers_see_only_whole_versions_during_installations(shop: ModelStore, releases: list[Path]) -> None:
     shop.install(releases[0])
     failures: list[BaseException] = []
 

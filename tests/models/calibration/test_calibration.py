@@ -17,7 +17,7 @@ rates = st.floats(1e-9, 1.0 - 1e-9)
 
 
 def sample(n: int, slope: float, intercept: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Raw log-odds of a head that is off by a known slope and intercept, and what was found."""
+    """Return raw log-odds of a head with a known slope and intercept, and which shipments are finds."""
     rng = np.random.default_rng(seed)
     raw = rng.normal(-3.0, 2.0, n)
     return raw, rng.random(n) < probability(intercept + slope * raw)
@@ -51,32 +51,32 @@ class TestCalibrator:
         assert (np.diff(calibrator(np.array([*below[::-1], *above[1:]]))) >= 0.0).all()
 
     @given(calibrators())
-    def test_comes_back_equal_from_its_json(self, calibrator: Calibrator) -> None:
+    def test_json_gives_an_equal_calibrator(self, calibrator: Calibrator) -> None:
         again = Calibrator.from_json(json.loads(json.dumps(calibrator.to_json())))
         assert again == calibrator
         assert (again(np.linspace(-9, 9, 99)) == calibrator(np.linspace(-9, 9, 99))).all()
 
     @pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.5, 1.0), (2.0, -1.0)])
     def test_recovers_a_known_miscalibration(self, slope: float, intercept: float) -> None:
-        raw, found = sample(40_000, slope, intercept)
-        fitted = Calibrator.fit(raw, found)
+        raw, is_find = sample(40_000, slope, intercept)
+        fitted = Calibrator.fit(raw, is_find)
         assert fitted.kind == "piecewise"
-        assert fitted.n_positive == found.sum()
-        bulk = np.quantile(raw[found], [0.1, 0.5, 0.9])
+        assert fitted.n_positive == is_find.sum()
+        bulk = np.quantile(raw[is_find], [0.1, 0.5, 0.9])
         assert fitted(bulk) == pytest.approx(intercept + slope * bulk, abs=0.3)
 
     def test_is_calibrated_at_the_weighted_prevalence(self) -> None:
-        raw, found = sample(40_000, 1.0, 0.0)
-        weight = np.where(found, 1.0, 50.0)
-        fitted = Calibrator.fit(raw, found, weight)
-        assert fitted.prevalence == pytest.approx((weight * found).sum() / weight.sum())
+        raw, is_find = sample(40_000, 1.0, 0.0)
+        weight = np.where(is_find, 1.0, 50.0)
+        fitted = Calibrator.fit(raw, is_find, weight)
+        assert fitted.prevalence == pytest.approx((weight * is_find).sum() / weight.sum())
         assert np.average(probability(fitted(raw)), weights=weight) == pytest.approx(fitted.prevalence, rel=1e-3)
 
     def test_a_weight_counts_like_repeated_rows(self) -> None:
-        raw, found = sample(4_000, 0.7, 0.5)
-        times = np.where(found, 1, 3)
-        weighted = Calibrator.fit(raw, found, times)
-        repeated = Calibrator.fit(np.repeat(raw, times), np.repeat(found, times))
+        raw, is_find = sample(4_000, 0.7, 0.5)
+        times = np.where(is_find, 1, 3)
+        weighted = Calibrator.fit(raw, is_find, times)
+        repeated = Calibrator.fit(np.repeat(raw, times), np.repeat(is_find, times))
         x = np.linspace(-6, 4, 50)
         assert weighted(x) == pytest.approx(repeated(x), abs=1e-3)
 
@@ -84,10 +84,10 @@ class TestCalibrator:
         ("positives", "kind"),
         [(0, "identity"), (1, "intercept"), (9, "intercept"), (10, "slope"), (49, "slope"), (50, "piecewise")],
     )
-    def test_says_what_few_positives_made_it_fall_back_to(self, positives: int, kind: str) -> None:
+    def test_few_positives_give_a_simpler_kind(self, positives: int, kind: str) -> None:
         rng = np.random.default_rng(1)
-        found = np.arange(2_000) < positives
-        fitted = Calibrator.fit(rng.normal(np.where(found, 0.0, -3.0), 1.0), found)
+        is_find = np.arange(2_000) < positives
+        fitted = Calibrator.fit(rng.normal(np.where(is_find, 0.0, -3.0), 1.0), is_find)
         assert fitted.to_json()["kind"] == kind
         assert fitted.to_json()["n_positive"] == positives
         if kind == "intercept":
@@ -96,18 +96,18 @@ class TestCalibrator:
             assert fitted(np.array([-3.0, 2.5])).tolist() == [-3.0, 2.5]
 
     def test_keeps_its_slopes_within_bounds_when_classes_separate(self) -> None:
-        found = np.arange(1_000) < 100
-        fitted = Calibrator.fit(np.where(found, 5.0, -5.0) + np.linspace(-1, 1, 1_000), found)
+        is_find = np.arange(1_000) < 100
+        fitted = Calibrator.fit(np.where(is_find, 5.0, -5.0) + np.linspace(-1, 1, 1_000), is_find)
         assert all(MIN_SLOPE <= slope <= MAX_SLOPE for slope in fitted.slopes)
         assert np.isfinite(fitted(np.array([-1e3, 1e3]))).all()
 
-    def test_a_head_that_knows_nothing_still_increases(self) -> None:
+    def test_a_head_without_information_still_increases(self) -> None:
         rng = np.random.default_rng(3)
         raw = rng.normal(size=5_000)
         fitted = Calibrator.fit(raw, rng.random(5_000) < 0.05)
         assert (np.diff(fitted(np.sort(raw))) > 0.0).all()
 
-    def test_all_equal_scores_are_no_obstacle(self) -> None:
+    def test_equal_scores_can_be_calibrated(self) -> None:
         fitted = Calibrator.fit(np.full(1_000, -2.0), np.arange(1_000) < 100)
         assert probability(fitted(-2.0)) == pytest.approx(0.1, abs=1e-3)
 
@@ -124,7 +124,7 @@ class TestCalibrator:
             ({"extra": 1}, "must have the keys"),
         ],
     )
-    def test_refuses_json_that_is_no_increasing_map(self, change: dict[str, object], message: str) -> None:
+    def test_refuses_json_of_a_map_that_does_not_increase(self, change: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             Calibrator.from_json({**Calibrator.identity().to_json(), **change})
 
@@ -135,7 +135,7 @@ class TestCalibrator:
 
 class TestCombine:
     @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(-12.0, 12.0)))
-    def test_equals_the_naive_formula_where_that_is_accurate(self, heads: np.ndarray) -> None:
+    def test_equals_the_direct_formula_where_that_is_accurate(self, heads: np.ndarray) -> None:
         naive = 1.0 - np.prod(1.0 - probability(heads), axis=1)
         accurate = (naive > 1e-6) & (naive < 1.0 - 1e-6)
         assert probability(combine(heads))[accurate] == pytest.approx(naive[accurate], rel=1e-8)
@@ -150,8 +150,8 @@ class TestCombine:
     def test_adds_tiny_probabilities(self, p: float) -> None:
         assert combine(np.full((1, 3), logit(p)))[0] == pytest.approx(math.log(3 * p), abs=1e-5)
 
-    def test_multiplies_what_is_left_of_certainty(self) -> None:
-        # 1 - p = 1e-9 twice leaves 1e-18, which no float next to 1 can hold.
+    def test_is_exact_for_probabilities_next_to_one(self) -> None:
+        # The product of two 1 - p = 1e-9 is 1e-18, and no float near 1 can represent 1 - 1e-18.
         almost = -logit(1e-9)
         assert combine(np.array([[almost, almost]]))[0] == pytest.approx(18 * math.log(10), rel=1e-9)
 
@@ -163,13 +163,13 @@ class TestCombine:
         assert after >= before
 
     @given(log_odds)
-    def test_one_head_is_left_as_it_is(self, value: float) -> None:
+    def test_one_head_is_unchanged(self, value: float) -> None:
         assert combine(np.array([[value]]))[0] == value
 
 
 class TestShift:
     @given(log_odds, rates, rates)
-    def test_there_and_back_is_where_it_was(self, value: float, train: float, office: float) -> None:
+    def test_a_shift_and_its_inverse_cancel(self, value: float, train: float, office: float) -> None:
         assert shift(shift(value, train, office), office, train) == pytest.approx(value, abs=1e-12)
 
     @given(rates, rates)
@@ -182,17 +182,17 @@ class TestShift:
         assert (np.diff(moved) >= 0.0).all()
 
     @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
-    def test_refuses_a_rate_that_is_no_share(self, rate: float) -> None:
+    def test_refuses_a_rate_outside_zero_to_one(self, rate: float) -> None:
         with pytest.raises(ValueError, match="strictly between 0 and 1"):
             shift(0.0, 0.5, rate)
 
 
 @given(st.floats(-700.0, 15.0))
-def test_probability_and_logit_undo_each_other(value: float) -> None:
+def test_probability_and_logit_are_inverse(value: float) -> None:
     assert logit(float(probability(value))) == pytest.approx(value, rel=1e-12, abs=1e-9)
 
 
-def test_probability_neither_overflows_nor_loses_small_values() -> None:
+def test_probability_does_not_overflow_and_keeps_small_values() -> None:
     assert probability([-1e4, -690.0, 0.0, 690.0, 1e4]).tolist() == pytest.approx(
         [0.0, 2.1e-300, 0.5, 1.0, 1.0], rel=0.1
     )

@@ -50,7 +50,7 @@ ITEM = {
 def _space() -> FeatureSpace:
     space = FeatureSpace()
     group = next(group for group in space.groups if isinstance(group, ValueGroup))
-    # Middle two thirds: 8 to 40 per kg under 3926, 1 to 100 over all goods.
+    # The middle two thirds: 8 to 40 per kg under 3926, 1 to 100 for all goods.
     group.usual_["value_per_kg"] = {"3926": (np.log(320**0.5), np.log(5**0.5)), "": (np.log(10.0), np.log(10.0))}
     group.usual_["mass"] = {"39": (np.log(2.0), np.log(2.0))}
     return space
@@ -60,7 +60,7 @@ SPACE = _space()
 
 
 def context(substance: Any = None, **changes: str | None) -> ScoredTable:
-    """A table of one goods item."""
+    """Return a table of one goods item."""
     columns = {name: Coded.from_list([value]) for name, value in {**ITEM, **changes}.items()}
     return ScoredTable(ManifestTable.from_columns(columns, 1), [substance], SPACE)
 
@@ -68,7 +68,7 @@ def context(substance: Any = None, **changes: str | None) -> ScoredTable:
 def explanations(
     features: list[Feature], contributions: list[list[float]], values: list[list[float]], scored: ScoredTable
 ) -> Explanations:
-    """Explain shipments 0, 10, 20 ... by the rows of a table; the last row stands for the rows that it lacks."""
+    """Explain shipments 0, 10, 20 ... by the rows of a table. The last row stands in for missing rows."""
     by_reason, count = FeaturesByReason(features), len(contributions)
     weights, leading = by_reason.weigh(np.array(contributions))
     return Explanations(
@@ -98,17 +98,17 @@ def explanation(
 def text_of(
     code: ReasonCode | OwnReasonCode, row: ScoredTable, value: float = 1.0, meaning: str = "What was measured"
 ) -> str:
-    """The text of one reason."""
+    """Return the text of one reason."""
     return explanation([Feature("f", "g", meaning, code)], [1.0], [value], row).reasons[0].text
 
 
 def measured(feature: Feature, *values: float | None) -> list[str]:
-    """What a feature measured in one item after the other, as it is told behind what is declared; None is missing."""
+    """Return the values of a feature in words, as they follow the declared facts; None is missing."""
     measure = MeasuredText(feature)
     return [measure[math.nan if value is None else value].removeprefix(". ") for value in values]
 
 
-#: Codes of an office's own fields, whose texts are the values of their leading features alone.
+#: Codes of an office's own fields. Their texts consist of the value of the leading feature.
 CODES = [OwnReasonCode.of(letter) for letter in "abcde"]
 
 
@@ -126,7 +126,7 @@ class TestCodes:
             class Unknown(Column):
                 SOMETHING = text, "Something"
 
-    def test_own_codes_are_generated_from_names_and_have_no_wording_of_their_own(self) -> None:
+    def test_own_codes_are_generated_from_names_and_have_no_wording(self) -> None:
         code = OwnReasonCode.of("hs_number")
         assert code == "OWN_HS_NUMBER"
         assert reason_kind(code).declared is None
@@ -142,7 +142,7 @@ class TestWeights:
     @given(
         st.lists(st.tuples(st.sampled_from(CODES), st.floats(-5, 5)), min_size=1, max_size=40),
     )
-    def test_a_reason_weighs_what_its_features_contribute_together(
+    def test_the_weight_of_a_reason_is_the_sum_of_its_features_contributions(
         self, parts: list[tuple[OwnReasonCode, float]]
     ) -> None:
         features = [Feature(f"f{i}", "g", "Something", code) for i, (code, _) in enumerate(parts)]
@@ -153,7 +153,7 @@ class TestWeights:
             assert weights.get(code, 0.0) == pytest.approx(expected, abs=1e-12)
         assert explained.base_value + sum(weights.values()) == pytest.approx(explained.raw_score, abs=1e-9)
 
-    def test_reasons_stand_in_order_of_weight_and_keep_both_sides(self) -> None:
+    def test_reasons_are_sorted_by_weight_and_include_both_sides(self) -> None:
         features = [Feature(f"f{i}", "g", "Something", code) for i, code in enumerate(CODES[:4])]
         explained = explanation(features, [0.5, -2.0, 1.0, 0.0])
         assert [(reason.code, reason.weight) for reason in explained.reasons] == [
@@ -164,13 +164,13 @@ class TestWeights:
         assert [reason.code for reason in explained.strongest(9)] == ["OWN_C", "OWN_A"]
         assert [reason.code for reason in explained.strongest(1)] == ["OWN_C"]
 
-    def test_the_feature_that_moved_the_reason_its_way_is_told(self) -> None:
+    def test_the_text_describes_the_feature_that_moved_the_score_most_in_the_reasons_direction(self) -> None:
         features = [Feature("a", "g", "Count of one thing", CODES[0]), Feature("b", "g", "Count of another", CODES[0])]
         assert explanation(features, [2.0, -1.5], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
         assert explanation(features, [1.5, -2.0], [3.0, 4.0]).reasons[0].text == "Count of another: 4"
         assert explanation(features, [1.0, 1.0], [3.0, 4.0]).reasons[0].text == "Count of one thing: 3"
 
-    def test_each_of_several_items_has_its_own_reasons(self) -> None:
+    def test_each_item_has_its_own_reasons(self) -> None:
         features = [Feature(f"f{i}", "g", f"Count {i}", code) for i, code in enumerate(CODES[:2] * 2)]
         contributions = [[1.0, -2.0, 0.5, 0.25], [-1.0, 0.0, -3.0, 0.0], [0.0, 1.0, 2.0, 4.0]]
         explained = explanations(features, contributions, np.arange(12.0).reshape(3, 4).tolist(), context())
@@ -181,7 +181,7 @@ class TestWeights:
             [("OWN_B", 5.0, "Count 3: 11"), ("OWN_A", 2.0, "Count 2: 10")],
         ]
 
-    def test_shipments_without_an_explanation_are_not_there(self) -> None:
+    def test_only_explained_shipments_are_in_the_mapping(self) -> None:
         explained = explanations(
             [Feature("f", "g", "Count", CODES[0])], [[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.0]], context()
         )
@@ -196,7 +196,7 @@ class TestWeights:
             [],
         ]
 
-    def test_reasons_as_json_are_the_reasons(self) -> None:
+    def test_json_has_the_same_reasons(self) -> None:
         explained = explanation(list(SPACE.features), list(np.linspace(-1.0, 1.0, len(SPACE.features))))
         assert len(explained.reasons) > 30
         assert explained.to_json() == [
@@ -206,13 +206,13 @@ class TestWeights:
 
 
 class TestTexts:
-    def test_an_own_code_is_worded_by_the_features_meaning(self) -> None:
+    def test_the_text_of_an_own_code_is_the_features_meaning_and_value(self) -> None:
         reason = explanation([Feature("f", "g", "share of letters.", CODES[0])], [1.0], [0.12345]).reasons[0]
         assert reason.text == "Share of letters: 0.123"
         assert reason.fields == ()
         assert reason.source == "model: learned from the inspection results of the training window"
 
-    def test_a_missing_value_is_said_to_be_missing(self) -> None:
+    def test_a_missing_value_is_not_known(self) -> None:
         assert text_of(CODES[0], context(), np.nan) == "What was measured: not known"
 
     @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ class TestTexts:
             (-0.00012345, "-0.000123"),
         ],
     )
-    def test_numbers_read_as_a_person_writes_them(self, value: float, text: str) -> None:
+    def test_numbers_have_thousands_separators_or_three_digits(self, value: float, text: str) -> None:
         assert number_text(value) == text
 
     @pytest.mark.parametrize(
@@ -239,19 +239,19 @@ class TestTexts:
             (2.1, None, "Declared value of USD 2.10 per kg is usual for all goods (usual: 1 to 100)"),
         ],
     )
-    def test_a_value_per_kilogram_stands_beside_what_is_usual_for_the_goods(
+    def test_a_value_per_kilogram_comes_with_the_usual_range_for_the_goods(
         self, per_kg: float, hs: str | None, text: str
     ) -> None:
         feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
         explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
         assert explained.reasons[0].text == text
 
-    def test_a_mass_stands_beside_what_is_usual_for_the_chapter(self) -> None:
+    def test_a_mass_comes_with_the_usual_range_for_the_chapter(self) -> None:
         feature = Feature("mass_kg", "value", "Mass of the item in kilograms (log)", ReasonCode.MASS_UNUSUAL)
         explained = explanation([feature], [1.0], [np.log(9.75)], context())
         assert explained.reasons[0].text == "Mass of 9.75 kg is high for HS chapter 39 (usual: 1 to 4)"
 
-    def test_value_without_currency_is_not_given_one(self) -> None:
+    def test_a_value_without_currency_is_shown_without_one(self) -> None:
         text = text_of(ReasonCode.VALUE_THRESHOLD, context(currency=None))
         assert text.startswith("Declared value is 4.20 without a currency. ")
 
@@ -275,7 +275,7 @@ class TestTexts:
         row = context(consignor_account_opened_on=opened)
         assert explanation([feature], [1.0], [6.0], row).reasons[0].text == text
 
-    def test_an_account_without_a_day_is_said_to_have_none(self) -> None:
+    def test_a_missing_opening_day_of_an_account_is_stated(self) -> None:
         text = text_of(ReasonCode.ACCOUNT_AGE_MISSING, context(consignor_account_opened_on=None))
         assert text.startswith(
             "The day on which the consignor's account was opened is not declared (`Lianhe Novelty Trading`)"
@@ -293,14 +293,14 @@ class TestTexts:
         everything = context(consignor_email="a@b.example", consignee_phone="1", consignee_email="c@d.example")
         assert text_of(ReasonCode.CONTACT_MISSING, everything).startswith("All telephones and e-mails are declared. ")
 
-    def test_codes_are_told_in_words(self) -> None:
+    def test_codes_are_shown_as_words(self) -> None:
         assert text_of(ReasonCode.NATURE_CLAIM, context()).startswith("Declared as gift by `Lianhe Novelty Trading`. ")
         assert text_of(ReasonCode.FILING_KIND, context()).startswith("Filed as ACAS, e-commerce, channel express. ")
         assert text_of(ReasonCode.KNOWN_CONSIGNOR, context(consignor_known="no")) == (
             "Consignor `Lianhe Novelty Trading` is not a verified known consignor"
         )
 
-    def test_a_declared_substance_comes_with_its_listings_of_the_day(self) -> None:
+    def test_a_declared_substance_comes_with_the_listings_in_force_on_the_day(self) -> None:
         index = SubstanceIndex.load()
         precursor = index.resolve("4-ANPP")
         row = context(precursor, goods_description="4-ANPP, 98 percent")
@@ -315,13 +315,13 @@ class TestTexts:
             " in the goods description: no known listing on 1999-05-04"
         )
 
-    def test_a_common_chemical_is_called_that(self) -> None:
+    def test_a_common_chemical_is_described_as_one(self) -> None:
         row = context(SubstanceIndex.load().resolve_cas("77-92-9"), cas_number="77-92-9")
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, row) == (
             "`77-92-9` is declared as CAS number: a common chemical that is not watched"
         )
 
-    def test_no_substance_is_said_to_be_none(self) -> None:
+    def test_the_absence_of_a_substance_is_stated(self) -> None:
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, context()).startswith("No known substance is named")
 
     def test_long_texts_are_cut(self) -> None:
@@ -329,7 +329,7 @@ class TestTexts:
         assert "...`" in text
         assert len(text) < 130
 
-    def test_an_empty_manifest_breaks_no_text(self) -> None:
+    def test_every_text_works_for_an_empty_manifest(self) -> None:
         bare = {name: None for name in ITEM if name not in ("shipment_id", "goods_description")}
         for code in REASON_KINDS:
             text = text_of(code, context(**bare), np.nan)
@@ -338,7 +338,7 @@ class TestTexts:
             assert "nan" not in text
 
     @pytest.mark.parametrize("value", [0.0, 1.0, 0.37, 2.0, 7.25, -3.1, None])
-    def test_every_feature_is_measured_in_plain_words(self, value: float | None) -> None:
+    def test_every_feature_value_has_plain_words(self, value: float | None) -> None:
         for feature in SPACE.features:
             (text,) = measured(feature, value)
             if feature.name in CODED:
@@ -362,11 +362,11 @@ class TestTexts:
             ("trade_lane_share", float(np.log(0.002)), "Share of traffic on the trade lane of loading and unloading place: 0.2 %"),
         ],
     )  # fmt: skip
-    def test_stored_values_are_turned_back_into_what_a_person_writes(self, name: str, value: float, text: str) -> None:
+    def test_stored_values_are_converted_to_readable_numbers(self, name: str, value: float, text: str) -> None:
         feature = next(feature for feature in SPACE.features if feature.name == name)
         assert measured(feature, value) == [text]
 
-    def test_what_was_measured_does_not_depend_on_what_was_told_before(self) -> None:
+    def test_the_words_for_a_value_do_not_depend_on_earlier_values(self) -> None:
         feature = Feature("some_share", "g", "Share of something", CODES[0])
         values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
         assert measured(feature, *values) == [
@@ -375,12 +375,12 @@ class TestTexts:
         ]
         assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == ["Share of another: 25 %"]
 
-    def test_what_was_measured_is_told_however_many_values_there_are(self) -> None:
+    def test_values_beyond_the_cache_have_words(self) -> None:
         values = [*range(200), 3, 199]
         texts = measured(Feature("items", "g", "Items", CODES[0]), *map(float, values))
         assert texts == [f"Items: {value}" for value in values]
 
-    def test_a_share_is_never_rounded_to_none_or_all(self) -> None:
+    def test_a_share_is_rounded_neither_to_zero_nor_to_all(self) -> None:
         assert [percent(share) for share in (0.0, 1e-7, 0.0123, 0.99999999, 1.0)] == [
             "0 %", "under 0.01 %", "1.23 %", "over 99.99 %", "100 %",
         ]  # fmt: skip

@@ -34,7 +34,7 @@ class TestScore:
             for k, head in enumerate(HEADS):
                 assert scores.heads[head][index] == scores.item_heads[rows, k].max()
 
-    def test_heads_are_calibrated_combined_calibrated_again_and_then_moved_to_the_base_rate(
+    def test_risk_is_calibrated_per_head_combined_calibrated_again_and_shifted_to_the_base_rate(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         raw = raw_of(model, table)
@@ -47,7 +47,7 @@ class TestScore:
         assert scores.item_risk == pytest.approx(moved, rel=1e-12)
         assert scores.percentile == pytest.approx(model.reference.percentile(scores.risk_log_odds))
 
-    def test_a_base_rate_moves_the_risk_and_neither_order_lane_nor_percentile(
+    def test_a_base_rate_changes_the_risk_but_neither_order_nor_lane_nor_percentile(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         settings = ScoreSettings(base_rates={"fentanyl_or_analogue": 2e-3, "precursor": 1e-3})
@@ -65,7 +65,9 @@ class TestScore:
         assert len(np.unique(scores.risk)) == len(np.unique(scores.risk_log_odds))
         assert (scores.risk > 0.0).all()
 
-    def test_one_at_a_time_and_together_are_equal_to_the_last_bit(self, model: RiskModel, scores: Scores) -> None:
+    def test_scores_of_single_shipments_equal_those_of_a_table_to_the_last_bit(
+        self, model: RiskModel, scores: Scores
+    ) -> None:
         columns = manifest(600, seed=5)
         history = model.history.copy()
         ids = columns["shipment_id"]
@@ -78,11 +80,13 @@ class TestScore:
             assert one.lane[0] == scores.lane[index]
             start = end
 
-    def test_threads_do_not_change_a_bit(self, model: RiskModel, scores: Scores, table: ManifestTable) -> None:
+    def test_the_number_of_threads_does_not_change_scores(
+        self, model: RiskModel, scores: Scores, table: ManifestTable
+    ) -> None:
         assert table.n_rows > 512
         assert (model.score(table, model.history.copy(), threads=2).risk == scores.risk).all()
 
-    def test_may_be_read_by_many_threads_at_once(self, model: RiskModel, scores: Scores, table: ManifestTable) -> None:
+    def test_threads_may_share_a_model(self, model: RiskModel, scores: Scores, table: ManifestTable) -> None:
         different: list[int] = []
 
         def work() -> None:
@@ -98,7 +102,7 @@ class TestScore:
             worker.join()
         assert different == []
 
-    def test_history_is_left_alone_when_told(self, model: RiskModel, table: ManifestTable) -> None:
+    def test_history_is_unchanged_on_request(self, model: RiskModel, table: ManifestTable) -> None:
         history = model.history.copy()
         before = {name: array.copy() for name, array in history.to_arrays().items()}
         model.score(table, history, update_history=False)
@@ -106,7 +110,7 @@ class TestScore:
         model.score(table, history)
         assert not all(np.array_equal(array, before[name]) for name, array in history.to_arrays().items())
 
-    def test_no_shipments_give_no_scores(self, model: RiskModel) -> None:
+    def test_an_empty_table_has_no_scores(self, model: RiskModel) -> None:
         empty = table_of({name: [] for name in manifest(1)})
         scores = model.score(
             empty, model.history.copy(), explain="all", settings=ScoreSettings(random_share=0.5, random_key="k")
@@ -115,30 +119,30 @@ class TestScore:
         assert scores.item_heads.shape == (0, 3)
         assert dict(scores.explained) == {}
 
-    def test_refused_rows_must_be_taken_out_first(self, model: RiskModel) -> None:
+    def test_a_table_with_refused_rows_is_an_error(self, model: RiskModel) -> None:
         columns = manifest(3)
         columns["shipment_id"][1] = None
         with pytest.raises(ValueError, match=r"1 rows of the table are refused; score table\.accepted\(\)"):
             model.score(table_of(columns), model.history.copy())
 
-    def test_a_matrix_of_other_width_is_refused(self, model: RiskModel) -> None:
+    def test_a_matrix_of_another_width_is_refused(self, model: RiskModel) -> None:
         with pytest.raises(ValueError, match="columns, one per feature; got shape"):
             model.predict_raw(np.zeros((2, len(model.space.names) - 1)))
 
-    def test_no_rate_for_a_head_it_does_not_have(self, model: RiskModel, table: ManifestTable) -> None:
+    def test_a_base_rate_for_an_unknown_head_is_refused(self, model: RiskModel, table: ManifestTable) -> None:
         with pytest.raises(ValueError, match="unknown heads"):
             model.score(table, model.history.copy(), settings=ScoreSettings(base_rates={"risk": 0.1}))
 
 
 class TestLanesAndTheRandomShare:
-    def test_red_and_yellow_are_selected_by_score_and_green_by_nothing(self, scores: Scores) -> None:
+    def test_red_and_yellow_are_selected_by_score_and_green_is_not_selected(self, scores: Scores) -> None:
         assert set(scores.lane) == {"red", "yellow", "green"}
         assert set(scores.selected_by[scores.lane != "green"]) == {"score"}
         assert set(scores.selected_by[scores.lane == "green"]) == {None}
         assert scores.risk[scores.lane == "red"].min() > scores.risk[scores.lane == "yellow"].max()
         assert scores.risk[scores.lane == "yellow"].min() > scores.risk[scores.lane == "green"].max()
 
-    def test_the_random_share_is_raised_to_red_and_never_hidden(
+    def test_the_random_share_becomes_red_and_is_marked(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         settings = ScoreSettings(random_share=0.2, random_key="invented key")
@@ -154,7 +158,7 @@ class TestLanesAndTheRandomShare:
 
 
 class TestExplanations:
-    def test_base_value_and_all_weights_add_up_to_the_raw_score(
+    def test_base_value_and_weights_add_up_to_the_raw_score(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         raw = raw_of(model, table)
@@ -163,13 +167,13 @@ class TestExplanations:
             assert total == pytest.approx(explanation.raw_score, abs=1e-9)
             assert explanation.raw_score == raw[scores.riskiest_row[index], HEADS.index(explanation.head)]
 
-    def test_explain_the_likeliest_head_of_the_riskiest_item(self, scores: Scores) -> None:
+    def test_the_head_of_the_highest_probability_of_the_riskiest_item_is_explained(self, scores: Scores) -> None:
         assert len({explanation.head for explanation in scores.explained.values()}) > 1
         for index, explanation in scores.explained.items():
             assert explanation.item_row == scores.riskiest_row[index]
             assert explanation.head == HEADS[scores.item_heads[explanation.item_row].argmax()]
 
-    def test_keep_evidence_for_and_against_the_weightiest_first(self, scores: Scores) -> None:
+    def test_reasons_for_and_against_are_sorted_by_weight(self, scores: Scores) -> None:
         both = 0
         for explanation in scores.explained.values():
             weights = [reason.weight for reason in explanation.reasons]
@@ -180,13 +184,13 @@ class TestExplanations:
             both += min(weights) < 0.0 < max(weights)
         assert both > len(scores) / 2
 
-    def test_files_get_the_three_strongest_for(self, scores: Scores) -> None:
+    def test_files_get_the_three_strongest_reasons_for(self, scores: Scores) -> None:
         for index, explanation in scores.explained.items():
             positive = [reason.text for reason in explanation.reasons if reason.weight > 0.0][:3]
             assert scores.reason_texts(index) == positive
         assert scores.explained.texts() == [scores.reason_texts(index) for index in scores.explained]
 
-    def test_only_what_is_shown_is_explained(self, model: RiskModel, table: ManifestTable, scores: Scores) -> None:
+    def test_shown_explains_red_and_yellow_only(self, model: RiskModel, table: ManifestTable, scores: Scores) -> None:
         shown = model.score(table, model.history.copy(), explain="shown")
         assert list(shown.explained) == np.flatnonzero(scores.lane != "green").tolist()
         assert dict(model.score(table, model.history.copy()).explained) == {}
@@ -202,7 +206,7 @@ class TestExplanations:
             table, model.history.copy(), explain="all", settings=ScoreSettings(max_explained=0)
         ).explained
 
-    def test_of_equal_items_the_first_is_explained(self, model: RiskModel) -> None:
+    def test_the_first_of_equal_items_is_explained(self, model: RiskModel) -> None:
         columns = manifest(1, seed=3)
         twice = {name: [values[0], values[0]] for name, values in columns.items()}
         scores = model.score(table_of(twice), model.history.copy(), explain="all")
@@ -211,7 +215,7 @@ class TestExplanations:
 
 
 class TestAnswer:
-    def test_is_plain_json_with_everything_an_officer_needs(
+    def test_an_answer_is_plain_json_with_all_that_an_officer_needs(
         self, model: RiskModel, scores: Scores, table: ManifestTable
     ) -> None:
         index = int(np.argmax(scores.risk))
@@ -232,7 +236,7 @@ class TestAnswer:
         assert explained[0]["reasons"] == answer["reasons"] != []
         assert set(answer["reasons"][0]) == {"code", "text", "weight", "fields", "source"}
 
-    def test_names_items_that_have_no_number(self, model: RiskModel) -> None:
+    def test_items_without_a_number_are_named_by_position(self, model: RiskModel) -> None:
         columns = manifest(3, seed=8)
         columns["item_number"] = [None] * len(columns["item_number"])
         for answer in answers(model.score(table_of(columns), model.history.copy())):
@@ -240,7 +244,7 @@ class TestAnswer:
                 str(n + 1) for n in range(len(answer["items"]))
             ]
 
-    def test_tells_a_shipments_warning_once(self, model: RiskModel) -> None:
+    def test_a_warning_of_a_shipment_appears_once(self, model: RiskModel) -> None:
         columns = {name: values[:1] * 3 for name, values in manifest(1).items()}
         columns["item_number"] = ["1", "2", "3"]
         columns["channel"] = ["pigeon"] * 3
@@ -248,7 +252,7 @@ class TestAnswer:
         answer = model.score(table_of(columns), model.history.copy()).shipment(0)
         assert [warning["field"] for warning in answer["warnings"]] == ["channel", "hs_code"]
 
-    def test_of_many_shipments_are_those_of_each(self, model: RiskModel) -> None:
+    def test_answers_of_many_shipments_equal_those_of_each(self, model: RiskModel) -> None:
         columns = manifest(40, seed=4)
         for n in range(0, len(columns["channel"]), 3):
             columns["channel"][n], columns["hs_code"][n] = "pigeon", "12"
@@ -262,14 +266,14 @@ class TestAnswer:
         assert named == [{**each[3], "decision_id": "one"}, {**each[4], "decision_id": "another"}]
         assert 0 < sum(bool(answer["warnings"]) for answer in each) < len(each)
 
-    def test_of_a_shipment_that_is_not_there_is_refused(self, scores: Scores) -> None:
+    def test_an_unknown_shipment_is_an_error(self, scores: Scores) -> None:
         for index in (-1, len(scores)):
             with pytest.raises(IndexError, match="does not exist"):
                 scores.shipment(index)
 
 
 class TestOneHead:
-    def test_goes_through_one_calibrator_alone(self, single: RiskModel, table: ManifestTable) -> None:
+    def test_a_one_headed_model_uses_one_calibrator(self, single: RiskModel, table: ManifestTable) -> None:
         scores = single.score(table, single.history.copy(), explain="all")
         risk = single.calibrators["risk"](raw_of(single, table)[:, 0])
         assert scores.item_risk == pytest.approx(probability(risk), rel=1e-12)
@@ -277,7 +281,7 @@ class TestOneHead:
         assert scores.shipment(0)["content"] == {"risk": scores.risk[0]}
         assert {explanation.head for explanation in scores.explained.values()} == {"risk"}
 
-    def test_takes_its_own_base_rate(self, single: RiskModel, table: ManifestTable) -> None:
+    def test_a_one_headed_model_uses_its_own_base_rate(self, single: RiskModel, table: ManifestTable) -> None:
         plain = single.score(table, single.history.copy())
         rare = single.score(table, single.history.copy(), settings=ScoreSettings(base_rates={"risk": 1e-5}))
         assert (rare.risk < plain.risk).all()
@@ -285,18 +289,18 @@ class TestOneHead:
 
 
 class TestConstruction:
-    def test_lists_its_monotone_features(self, model: RiskModel) -> None:
+    def test_monotone_features_are_listed(self, model: RiskModel) -> None:
         assert model.monotone_features == {
             name: sign for name, sign in zip(model.space.names, model.space.monotone, strict=True) if sign
         }
         assert set(model.monotone_features.values()) <= {-1, 1}
 
     @pytest.mark.parametrize("part", ["boosters", "calibrators", "prevalence", "base_rates"])
-    def test_needs_every_part_for_every_head(self, model: RiskModel, part: str) -> None:
+    def test_every_head_needs_all_parts(self, model: RiskModel, part: str) -> None:
         with pytest.raises(ValueError, match="of a model with heads"):
             replace(model, **cast(Any, {part: {}}))
 
-    def test_refuses_a_booster_of_other_features(self, model: RiskModel) -> None:
+    def test_a_booster_of_other_features_is_refused(self, model: RiskModel) -> None:
         class Other:
             names = ("something", *model.space.names[1:])
             features = model.space.features
@@ -304,7 +308,7 @@ class TestConstruction:
         with pytest.raises(ValueError, match="trained on other features than this space has"):
             replace(model, space=cast(Any, Other()))
 
-    def test_a_combined_risk_cannot_be_a_head_among_others(self, model: RiskModel) -> None:
+    def test_the_combined_risk_is_not_a_head_among_others(self, model: RiskModel) -> None:
         heads = ("risk", "precursor")
         calibrators = dict.fromkeys(heads, Calibrator.identity())
         rates = dict.fromkeys(heads, 0.1)

@@ -44,16 +44,16 @@ def booster(request: pytest.FixtureRequest) -> lgb.Booster:
 
 
 def changed(booster: lgb.Booster, pattern: str, text: str) -> lgb.Booster:
-    """The booster whose text has the first match of a pattern replaced."""
+    """Return the booster with the first match of a pattern in its text replaced."""
     before = booster.model_to_string()
     after = re.sub(pattern, text, before, count=1, flags=re.MULTILINE)
     assert before != after
-    # Without the sizes of its trees, LightGBM reads the text as it stands.
+    # Without the sizes of the trees, LightGBM reads a text of changed length.
     return lgb.Booster(model_str=re.sub(r"^tree_sizes=.*$\n", "", after, flags=re.MULTILINE))
 
 
 def known_mean(tree: Tree, row: np.ndarray, known: Collection[int], node: int = 0) -> float:
-    """Mean leaf value below a node when only some features of a row are known, as the definition has it."""
+    """Return the mean leaf value below a node when only some features of a row are known, directly from the definition."""
     if node < 0 or not tree.feature:
         return tree.value[~node if node < 0 else 0]
     left, right = tree.left[node], tree.right[node]
@@ -68,7 +68,9 @@ def known_mean(tree: Tree, row: np.ndarray, known: Collection[int], node: int = 
 
 
 def by_leaves(tree: Tree, row: np.ndarray) -> np.ndarray:
-    """Contributions of features none of which is missing, leaf by leaf: the formula as `models.trees.contributions` has it."""
+    """Return contributions for a row without missing values, leaf by leaf, by the formula in
+    `models.trees.contributions`.
+    """
     points, weights = np.polynomial.legendre.leggauss(40)
     t, total = (points + 1.0) / 2.0, np.zeros(len(row))
     waiting: list[tuple[int, dict[int, tuple[bool, float]]]] = [(0, {})]
@@ -90,7 +92,7 @@ def by_leaves(tree: Tree, row: np.ndarray) -> np.ndarray:
 
 
 class TestForest:
-    def test_gives_the_sums_of_lightgbm_to_the_last_bit(self, booster: lgb.Booster) -> None:
+    def test_scores_equal_those_of_lightgbm_to_the_last_bit(self, booster: lgb.Booster) -> None:
         other = grow(5, 7, seed=3)
         rows = edge_rows([booster, other])
         out = np.empty((len(rows), 2))
@@ -98,7 +100,7 @@ class TestForest:
         assert out.tobytes() == lightgbm_raw([booster, other], rows).tobytes()
 
     @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 63, 64, 65, 66, 130])
-    def test_one_row_and_any_number_of_rows_are_the_same(self, n: int) -> None:
+    def test_one_row_and_many_rows_have_equal_scores(self, n: int) -> None:
         boosters = [grow(8, 5), grow(40, 3, seed=1)]
         rows = np.resize(edge_rows(boosters), (n, 12))
         forest = Forest([read_trees(booster) for booster in boosters])
@@ -110,7 +112,7 @@ class TestForest:
         if n:
             assert together.tobytes() == lightgbm_raw(boosters, rows).tobytes()
 
-    def test_reads_rows_that_must_not_be_written(self) -> None:
+    def test_read_only_rows_can_be_scored(self) -> None:
         booster = grow()
         rows = edge_rows([booster])
         rows.flags.writeable = False
@@ -120,15 +122,15 @@ class TestForest:
 
 
 class TestContributions:
-    def test_are_those_of_lightgbm(self, booster: lgb.Booster) -> None:
+    def test_contributions_equal_those_of_lightgbm(self, booster: lgb.Booster) -> None:
         rows = edge_rows([booster], 60)
         expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
         scale = max(1.0, float(np.abs(expected).max()))
-        found = TreeContributions([read_trees(booster)])(rows, 0)
-        np.testing.assert_allclose(found / scale, expected / scale, rtol=0.0, atol=1e-12)
-        np.testing.assert_allclose(found.sum(axis=1) / scale, lightgbm_raw([booster], rows)[:, 0] / scale, atol=1e-12)
+        contributions = TreeContributions([read_trees(booster)])(rows, 0)
+        np.testing.assert_allclose(contributions / scale, expected / scale, rtol=0.0, atol=1e-12)
+        np.testing.assert_allclose(contributions.sum(axis=1) / scale, lightgbm_raw([booster], rows)[:, 0] / scale, atol=1e-12)
 
-    def test_of_a_head_are_its_own_and_those_of_one_row_those_of_many(self) -> None:
+    def test_contributions_of_one_row_and_of_many_are_equal_for_each_head(self) -> None:
         boosters = [grow(8, 5), grow(40, 3, seed=1)]
         rows = edge_rows(boosters, 40)
         contributions = TreeContributions([read_trees(booster) for booster in boosters])
@@ -139,7 +141,7 @@ class TestContributions:
             assert b"".join(contributions(row[None, :], k).tobytes() for row in rows) == together.tobytes()
 
     @pytest.mark.parametrize("kind", ["9 leaves", "16 leaves", "40 leaves", "zero is missing"])
-    def test_follow_from_their_definition(self, kind: str) -> None:
+    def test_contributions_follow_from_their_definition(self, kind: str) -> None:
         rng = np.random.default_rng(0)
         x = np.round(rng.normal(size=(2000, 5)) * 4.0)
         x[rng.random(x.shape) < 0.1] = np.nan
@@ -148,8 +150,8 @@ class TestContributions:
         settings |= {"zero_as_missing": True} if kind == "zero is missing" else {"num_leaves": int(kind.split()[0])}
         tree = read_trees(lgb.train(settings, lgb.Dataset(x, y), num_boost_round=1))[0]
         rows = np.ascontiguousarray(x[:12])
-        found = TreeContributions([[tree]])(rows, 0)
-        for row, contributions in zip(rows, found, strict=True):
+        all_contributions = TreeContributions([[tree]])(rows, 0)
+        for row, contributions in zip(rows, all_contributions, strict=True):
             assert contributions[5] == pytest.approx(known_mean(tree, row, ()), abs=1e-12)
             for feature in range(5):
                 others = [other for other in range(5) if other != feature]
@@ -162,8 +164,10 @@ class TestContributions:
                 assert contributions[feature] == pytest.approx(expected, abs=1e-12)
 
     @pytest.mark.parametrize("leaves", [10, 13, 17, 18, 21, 26, 33, 41, 57, 64])
-    def test_of_ever_longer_paths_are_what_the_leaves_add_up_to(self, leaves: int) -> None:
-        """A leaf for the first feature that is low: a path asks for nearly as many features as there are splits."""
+    def test_contributions_of_long_paths_equal_the_sum_over_leaves(self, leaves: int) -> None:
+        """The path to each leaf is one split longer, so the longest path has nearly as many features as there are
+        splits.
+        """
         rng = np.random.default_rng(0)
         x = rng.normal(size=(4000, leaves - 1))
         low = np.concatenate([x < -1.6, np.ones((len(x), 1), dtype=bool)], axis=1)
@@ -173,26 +177,26 @@ class TestContributions:
         trees = read_trees(booster)
         assert len(set(trees[0].feature)) > 0.7 * leaves
         rows = np.ascontiguousarray(x[:5])
-        found = TreeContributions([trees])(rows, 0)
-        np.testing.assert_allclose(found[:, :-1], [by_leaves(trees[0], row) for row in rows], rtol=0.0, atol=1e-11)
-        np.testing.assert_allclose(found.sum(axis=1), lightgbm_raw([booster], rows)[:, 0], rtol=0.0, atol=1e-11)
+        contributions = TreeContributions([trees])(rows, 0)
+        np.testing.assert_allclose(contributions[:, :-1], [by_leaves(trees[0], row) for row in rows], rtol=0.0, atol=1e-11)
+        np.testing.assert_allclose(contributions.sum(axis=1), lightgbm_raw([booster], rows)[:, 0], rtol=0.0, atol=1e-11)
         if leaves < 20:
-            # Of longer paths LightGBM itself has few digits left: of 63 features its contributions miss their sum by 1.
+            # LightGBM loses precision on longer paths: with 63 features, its contributions miss their sum by 1.
             expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
-            np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-9)
+            np.testing.assert_allclose(contributions, expected, rtol=0.0, atol=1e-9)
 
-    def test_of_trees_of_all_sizes_add_up(self) -> None:
+    def test_contributions_of_trees_of_all_sizes_add_up(self) -> None:
         boosters = [grow(64, 2), grow(min_data_in_leaf=10_000), grow(8, 5), grow(2, 3), grow(12, 4, seed=1), grow(9, 2)]
         rows = edge_rows(boosters, 40)
-        found = TreeContributions([[tree for booster in boosters for tree in read_trees(booster)]])(rows, 0)
+        contributions = TreeContributions([[tree for booster in boosters for tree in read_trees(booster)]])(rows, 0)
         expected = sum(np.asarray(b.predict(rows, pred_contrib=True, num_threads=1)) for b in boosters)
-        np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-11)
+        np.testing.assert_allclose(contributions, expected, rtol=0.0, atol=1e-11)
 
-    def test_of_no_rows_are_none(self) -> None:
+    def test_an_empty_matrix_has_no_contributions(self) -> None:
         assert TreeContributions([read_trees(grow())])(np.empty((0, 12)), 0).shape == (0, 13)
 
-    def test_of_a_feature_asked_twice_on_a_path_follow_from_their_definition(self) -> None:
-        """Leaves 1, 5 and 9 of 10, 30 and 60 rows: x <= 0, x <= 1, above; y decides below the root's right child."""
+    def test_contributions_of_a_feature_that_a_path_splits_on_twice_follow_from_their_definition(self) -> None:
+        """Leaves 1, 5 and 9 of 10, 30 and 60 rows: x <= 0, x <= 1, above; y splits below the root's right child."""
         text = (
             "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n"
             "objective=regression\nfeature_names=x y\nfeature_infos=[0:1] [0:1]\n\n"
@@ -202,15 +206,15 @@ class TestContributions:
             "internal_count=100 90 60\nis_linear=0\nshrinkage=1\n\n\nend of trees\n"
         )
         booster = lgb.Booster(model_str=text)
-        # v of nothing, of x alone, of y alone and of both, for x = 2 and y = 1, by hand.
+        # Calculated by hand for x = 2 and y = 1: v of nothing, of x, of y, and of both.
         nothing = 0.1 * 1 + 0.3 * 5 + 0.4 * 9 + 0.2 * 2
         x_alone = 5 / 3 + 2 * 2 / 3
         y_alone = 0.1 * 1 + 0.9 * (9 * 2 / 3 + 2 / 3)
         both = 2.0
         of_x = ((x_alone - nothing) + (both - y_alone)) / 2
         of_y = ((y_alone - nothing) + (both - x_alone)) / 2
-        found = TreeContributions([read_trees(booster)])(np.array([[2.0, 1.0]]), 0)
-        np.testing.assert_allclose(found, [[of_x, of_y, nothing]], atol=1e-14)
+        contributions = TreeContributions([read_trees(booster)])(np.array([[2.0, 1.0]]), 0)
+        np.testing.assert_allclose(contributions, [[of_x, of_y, nothing]], atol=1e-14)
 
 
 class TestReading:
@@ -235,7 +239,7 @@ class TestReading:
             ("^num_tree_per_iteration=1", "num_tree_per_iteration=2", "several classes"),
         ],
     )
-    def test_refuses_trees_that_are_not_sound(self, pattern: str, text: str, why: str) -> None:
+    def test_damaged_trees_are_refused(self, pattern: str, text: str, why: str) -> None:
         before = grow().model_to_string()
         after = re.sub(pattern, text, before, count=1, flags=re.MULTILINE)
         assert before != after
@@ -252,7 +256,7 @@ class TestReading:
         ],
         ids=["large", "categorical", "linear", "averaged"],
     )
-    def test_leaves_other_kinds_of_trees_to_lightgbm(self, booster: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def test_lightgbm_scores_unsupported_trees(self, booster: Any, caplog: pytest.LogCaptureFixture) -> None:
         grown = booster()
         with pytest.raises(UnsupportedTrees):
             read_trees(grown)
@@ -265,7 +269,7 @@ class TestReading:
 
 
 class Text(lgb.Booster):
-    """A booster of twelve features with a text of its own."""
+    """A booster of twelve features with a given text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -281,13 +285,13 @@ class Text(lgb.Booster):
 
 
 class TestPredictor:
-    def test_uses_the_kernels_where_they_are_compiled(self) -> None:
+    def test_the_kernels_are_used_if_they_are_compiled(self) -> None:
         assert Predictor([grow()]).name == ("kernels" if COMPILED else "lightgbm")
         assert Predictor([grow()], kernels=False).name == "lightgbm"
 
     @pytest.mark.parametrize("n", [0, 1, 100, 10_000])
     @pytest.mark.parametrize("kernels", [True, False])
-    def test_gives_the_same_with_any_number_of_threads(self, n: int, kernels: bool) -> None:
+    def test_the_number_of_threads_does_not_change_scores(self, n: int, kernels: bool) -> None:
         boosters = [grow(8, 5), grow(20, 5, seed=1)]
         rows = np.resize(edge_rows(boosters), (n, 12))
         used = Predictor(boosters, kernels=kernels)
@@ -297,7 +301,7 @@ class TestPredictor:
         if n:
             assert once.tobytes() == lightgbm_raw(boosters, rows).tobytes()
 
-    def test_explains_with_and_without_kernels(self) -> None:
+    def test_contributions_with_and_without_kernels_are_equal(self) -> None:
         boosters = [grow(8, 5), grow(20, 5, seed=1)]
         rows = edge_rows(boosters, 30)
         for k in range(2):
@@ -306,7 +310,7 @@ class TestPredictor:
                 with_kernels, Predictor(boosters, kernels=False).contributions(rows, k), rtol=0.0, atol=1e-11
             )
 
-    def test_uses_as_many_trees_as_lightgbm_does(self) -> None:
+    def test_the_kernels_use_as_many_trees_as_lightgbm(self) -> None:
         booster = grow(8, 10)
         booster.best_iteration = 4
         rows = edge_rows([booster])
@@ -314,7 +318,7 @@ class TestPredictor:
 
     @needs_kernels
     @pytest.mark.parametrize("wrong", ["value", "threshold", "default_left"])
-    def test_leaves_the_kernels_aside_when_they_do_not_reproduce_lightgbm(
+    def test_lightgbm_scores_if_the_kernels_do_not_reproduce_it(
         self, wrong: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         def misread(booster: lgb.Booster) -> Any:
@@ -339,7 +343,7 @@ class TestPredictor:
         assert used.raw(rows).tobytes() == lightgbm_raw([booster], rows).tobytes()
 
     @needs_kernels
-    def test_tries_the_rows_that_are_stored(
+    def test_the_kernels_are_compared_on_stored_rows(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = grow()
@@ -356,7 +360,7 @@ class TestPredictor:
         monkeypatch.setattr(predictor, "check_rows", lambda *_: np.zeros((1, 12)))
         assert Predictor([booster], stored=stored).name == "kernels"
         monkeypatch.setattr(predictor, "read_trees", misread)
-        # A leaf that the other rows do not reach.
+        # The generated rows do not reach this leaf.
         assert Predictor([booster]).name == "kernels"
         with caplog.at_level(logging.WARNING):
             assert Predictor([booster], stored=stored).name == "lightgbm"
@@ -364,7 +368,7 @@ class TestPredictor:
         assert "LightGBM does not reproduce the scores" not in caplog.text
 
     @pytest.mark.parametrize("kernels", [True, False])
-    def test_says_when_lightgbm_itself_gives_other_scores_than_those_stored(
+    def test_another_lightgbm_than_at_training_is_reported(
         self, kernels: bool, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = grow()
@@ -377,7 +381,7 @@ class TestPredictor:
         assert used.name == "lightgbm"
         assert "LightGBM does not reproduce the scores" in caplog.text
 
-    def test_stores_rows_spread_over_all_without_infinite_ones(self) -> None:
+    def test_stored_rows_are_spread_over_the_matrix_and_finite(self) -> None:
         booster = grow()
         matrix = np.tile(np.arange(1000.0)[:, None], 12)
         matrix[0, 3], matrix[-1, 5] = np.inf, np.nan
@@ -390,14 +394,14 @@ class TestPredictor:
         assert StoredRows.of([booster], np.full((3, 12), np.inf)) is None
 
     @needs_kernels
-    def test_leaves_explanations_to_lightgbm_when_trees_do_not_say_how_many_rows_made_them(
+    def test_lightgbm_explains_if_trees_lack_the_counts_of_training_rows(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = changed(grow(), r"^leaf_count=[0-9]+", "leaf_count=0")
         rows = edge_rows([booster])
         with caplog.at_level(logging.WARNING):
             used = Predictor([booster])
-        assert "how many rows" in caplog.text
+        assert "counts of training rows" in caplog.text
         assert used.name == "kernels"
         assert used.raw(rows).tobytes() == lightgbm_raw([booster], rows).tobytes()
         expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
@@ -405,7 +409,7 @@ class TestPredictor:
 
     @needs_kernels
     @pytest.mark.parametrize("leaves", [8, 20])
-    def test_leaves_explanations_to_lightgbm_when_rows_do_not_add_up(
+    def test_lightgbm_explains_if_the_counts_of_training_rows_do_not_add_up(
         self, leaves: int, caplog: pytest.LogCaptureFixture
     ) -> None:
         booster = changed(grow(leaves), r"^leaf_count=[0-9]+", "leaf_count=3000")
@@ -415,7 +419,7 @@ class TestPredictor:
         expected = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
         np.testing.assert_allclose(used.contributions(rows, 0), expected, rtol=0.0, atol=1e-9)
 
-    def test_of_the_champion_are_the_kernels_and_explain_as_lightgbm(self, champion: RiskModel) -> None:
+    def test_the_kernels_score_and_explain_the_champion(self, champion: RiskModel) -> None:
         boosters = [champion.boosters[head] for head in champion.heads]
         rows = edge_rows(boosters, 100)
         assert champion.predictor == ("kernels" if COMPILED else "lightgbm")
