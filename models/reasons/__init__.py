@@ -3,7 +3,7 @@
 from models.reasons.by_reason import FeaturesByReason
 from models.reasons.explanations import Explanation, Explanations, Reason
 from models.reasons.items import ScoredTable, day_of
-from models.reasons.substance_texts import substance_json
+from models.reasons.substance_texts import SubstanceAnswers
 
 __all__ = [
     "Explanation",
@@ -11,6 +11,6 @@ __all__ = [
     "FeaturesByReason",
     "Reason",
     "ScoredTable",
+    "SubstanceAnswers",
     "day_of",
-    "substance_json",
 ]

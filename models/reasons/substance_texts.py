@@ -32,15 +32,20 @@ def listing_text(listing: Listing) -> str:
     return f"{listing.jurisdiction} {listing.listing}{since}{unverified}"
 
 
-def substance_json(match: Match, on: dt.date) -> dict[str, Any]:
-    """Return a resolved substance as plain JSON values, with the listings and class definitions in force on ``on``.
+class SubstanceAnswers:
+    """Resolved substances as plain JSON values. Equal answers are one shared object.
 
-    Answers share the object: the same goods are declared again and again, nearly always under the same law.
+    Answers are cached, because the same goods are declared again and again, nearly always under the same law.
     """
-    return _substance_json(match, era(on))
+
+    def __init__(self, size: int = 512) -> None:
+        self._answer = lru_cache(maxsize=size)(_substance_json)
+
+    def answer(self, match: Match, on: dt.date) -> dict[str, Any]:
+        """Return a substance with the listings and class definitions in force on the day ``on``."""
+        return self._answer(match, era(on))
 
 
-@lru_cache(maxsize=512)
 def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
     legal = status(match, on)
     return {

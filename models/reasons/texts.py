@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from functools import lru_cache
 from typing import Final
 
 from features.groups.value.group import ValueGroup
@@ -76,24 +75,27 @@ class _UsualRange:
     def __init__(self, items: ExplainedItems, quantity: str) -> None:
         group = next((group for group in items.scored.space.groups if isinstance(group, ValueGroup)), None)
         self._usual = group.usual_[quantity] if group else {}
+        self._ranges: dict[str, tuple[float, float, str]] = {}
 
     def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
         """Return a fact and how its value compares, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
             key = (hs_code or "")[:digits]
             if key in self._usual and (key or not digits):
-                low, high, usual = _range(*self._usual[key])
+                low, high, usual = self._range(key)
                 value = math.exp(log_value)
                 level = "low" if value < low else "high" if value > high else "usual"
                 return f"{fact} is {level} for {label}{key} ({usual})"
         return f"{fact} is declared"
 
-
-@lru_cache(maxsize=512)
-def _range(median: float, spread: float) -> tuple[float, float, str]:
-    """Return both ends of the range around the median of a logarithm, and the range in words."""
-    low, high = math.exp(median - spread), math.exp(median + spread)
-    return low, high, f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
+    def _range(self, key: str) -> tuple[float, float, str]:
+        """Return both ends of the usual range for an HS code, and the range in words."""
+        if key not in self._ranges:
+            median, spread = self._usual[key]
+            low, high = math.exp(median - spread), math.exp(median + spread)
+            words = f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
+            self._ranges[key] = low, high, words
+        return self._ranges[key]
 
 
 def _two_digits(value: float) -> float:

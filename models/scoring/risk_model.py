@@ -15,7 +15,7 @@ from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, probability, shift
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
-from models.reasons import FeaturesByReason, ScoredTable
+from models.reasons import FeaturesByReason, ScoredTable, SubstanceAnswers
 from models.scoring.explaining import Explain, Explainer, ScoredItems, shipments_to_explain
 from models.scoring.largest import largest_items, largest_per_shipment
 from models.scoring.protocols import AdvancingHistory
@@ -93,6 +93,7 @@ class RiskModel:
     _explainer: Explainer = field(init=False, repr=False)
     _calibrate_heads: Calibrators = field(init=False, repr=False)
     _calibrate_risk: Calibrators = field(init=False, repr=False)
+    _substance_answers: SubstanceAnswers = field(init=False, repr=False)
     _last_shifts: _BaseRateShifts | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -103,6 +104,7 @@ class RiskModel:
         self._explainer = Explainer(self.heads, self._predictor, FeaturesByReason(self.space.features))
         self._calibrate_heads = Calibrators([self.calibrators[head] for head in self.heads])
         self._calibrate_risk = Calibrators([self.calibrators[RISK]])
+        self._substance_answers = SubstanceAnswers()
 
     def _check_heads(self) -> None:
         """Raise a ValueError unless all parts have the heads of the model and the boosters its features."""
@@ -235,6 +237,7 @@ class RiskModel:
             substances=substances,
             late=rows.late,
             base_rates=shifts.rates,
+            substance_answers=self._substance_answers,
         )
 
     def _shifts(self, settings: ScoreSettings | None) -> _BaseRateShifts:

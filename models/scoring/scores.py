@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.substances import Match
 from features.table.table import ManifestTable
-from models.reasons import Explanations, day_of, substance_json
+from models.reasons import Explanations, SubstanceAnswers, day_of
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -48,6 +48,7 @@ class Scores:
         substances: (n,) the substance that each row's declared chemical, CAS number or description names.
         late: (S,) whether the shipment arrived after later ones and was scored with the present state of history.
         base_rates: the base rates in use, per head.
+        substance_answers: the model's cache of substances as JSON values.
     """
 
     table: ManifestTable
@@ -65,6 +66,7 @@ class Scores:
     substances: list[Match | None]
     late: NDArray[np.bool_]
     base_rates: Mapping[str, float]
+    substance_answers: SubstanceAnswers
 
     def __len__(self) -> int:
         return len(self.risk)
@@ -207,7 +209,7 @@ class Scores:
         }
 
     def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
-        return substance_json(match, day_of(int(self.table.declared_s[shipment])))
+        return self.substance_answers.answer(match, day_of(int(self.table.declared_s[shipment])))
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:
