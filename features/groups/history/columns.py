@@ -95,7 +95,7 @@ class HistoryColumn(Column):
     )
     TRADE_LANE_GROWTH = (
         "ROUTE_RARE",
-        "Log of the trade lane's shipments within 30 days over the usual number in 30 days of its year",
+        "Log of the trade lane's shipments within 30 days over its average in the past year",
     )
     TRADE_LANE_FIND_RATIO = (
         "TRADE_LANE_FINDS",
