@@ -148,7 +148,9 @@ $(BENCH_STAMP): | $(BIN)/python
 
 # The installation compiles too, but not again when a source changes. Without a compiler the modules run as Python.
 $(COMPILED_STAMP): | $(BIN)/python
-	@$(BIN)/python setup.py --quiet build_ext --build-lib . || true
+	@$(BIN)/python setup.py --quiet build_ext --build-lib . || { \
+		echo "Compilation failed; the old extension modules are removed, and the sources run as Python." >&2; \
+		find features models service \( -name '*.so' -o -name '*.pyd' \) -exec rm -f {} +; }
 	@$(BIN)/python -m features.compiled
 	@rm -f $(VENV)/.compiled-* && touch $@
 

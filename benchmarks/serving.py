@@ -408,7 +408,7 @@ def _starts_table(found: dict[str, list[float]]) -> Table:
         "Starting",
         ("what", "median", "longest"),
         tuple((name, show(median(found[key])), show(max(found[key]))) for name, key, show in rows),
-        "The service goes every way of a request before it says that it is ready. The first request and the thousandth each come "
+        "The service scores a few shipments before it reports ready. The first request and the thousandth each come "
         "after a pause of some milliseconds, over a new connection; those of a stream follow one another at once.",
     )
 

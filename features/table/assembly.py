@@ -32,7 +32,7 @@ _ROUNDING = cython.declare(cython.double, 6755399441055744.0)
 
 
 def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
-    """Number the shipments, and return how many there are. Adjacent rows with the same id are one shipment.
+    """Write each row's shipment index and return the number of shipments. Adjacent rows with the same id are one shipment.
 
     Args:
         ids: (n,) code of each row's id. A row without an id (-1) is a shipment of its own.
@@ -175,7 +175,7 @@ def usd_rates(
         amounts: rows of ``numbers`` (fields, n_rows) that hold amounts.
 
     Returns:
-        The number of rows with an amount and without a rate.
+        The number of rows that state an amount but have no exchange rate.
     """
     memory: dict[int, float] = {}
     without = 0

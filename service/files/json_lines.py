@@ -61,7 +61,7 @@ def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint
     positions += 1
     for member in members:
         place(member.texts, member.before, member.behind, member.missing, positions, lines)
-    # Every member ends with a comma; the end of the object replaces the last one.
+    # Every member ends with a comma; the closing brace overwrites the last one.
     lines[positions - 1] = ord("}")
     lines[positions] = ord("\n")
     return lines
@@ -96,7 +96,7 @@ def _plain_json(array: Any) -> Any:
     if pa.types.is_dictionary(array.type):
         return pa.DictionaryArray.from_arrays(array.indices, _plain_json(array.dictionary))
     finite = [None if isinstance(value, float) and not isfinite(value) else value for value in array.to_pylist()]
-    # The only commas are those between the values.
+    # No number or truth value contains a comma, so splitting at commas is safe.
     return pa.array(to_json(finite)[1:-1].decode().split(",") if finite else [], pa.string())
 
 

@@ -135,7 +135,7 @@ class Scorer:
             answers = _answers(outcome, served)
         except Exception as error:
             if len(pending) > 1:
-                # Only the faulty shipment should fail. If the history was updated already, it counts the others twice.
+                # Retry one by one, so that only the faulty shipment fails. If the failed attempt already updated the history, the others are counted twice.
                 for shipment in pending:
                     self._answer([shipment], options)
             elif not pending[0].answer.done():

@@ -50,7 +50,7 @@ _SAMPLE = cython.declare(cython.int, Claim.SAMPLE)
 
 _NAN = cython.declare(cython.double, float("nan"))
 _DAY = cython.declare(cython.longlong, 86400)
-#: `TIME_MISSING` is below this, every other time above it.
+#: Separates `TIME_MISSING`, which is lower, from all real times.
 _NEVER = cython.declare(cython.longlong, -(2**62))
 #: Earlier openings count as this moment, so that differences of times stay within 64 bits.
 _EARLIEST = cython.declare(cython.longlong, -(10**11))
@@ -76,7 +76,7 @@ def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: Floa
                 matrix[row, _ACCOUNT_AGE_MISSING] = 1.0
             else:
                 age = declared[shipment[row]] - (since if since > _EARLIEST else _EARLIEST)
-                # An account opened after the shipment counts as opened that day.
+                # An account opened after the declaration has age 0.
                 matrix[row, _ACCOUNT_AGE_DAYS] = age // _DAY if age > 0 else 0.0
                 matrix[row, _ACCOUNT_AGE_MISSING] = 0.0
             code = known[row]
@@ -90,7 +90,7 @@ def kind_columns(
     address: NDArray[np.uint8],
     out: FloatArray,
 ) -> None:
-    """Write the columns that names and addresses decide.
+    """Write the columns computed from names and addresses of the parties.
 
     Args:
         consignor, consignee, address: `Mark` bits of each distinct name and of each distinct address of consignees.
@@ -98,7 +98,7 @@ def kind_columns(
     sender = table.text("consignor_name").codes
     receiver = table.text("consignee_name").codes
     place = table.text("consignee_address").codes
-    # No group reads the normal form of this address; whether it is declared shows without it.
+    # Only the presence of this address matters, so it need not be normalised.
     origin = table.declared("consignor_address").codes
     of_sender = consignor
     of_receiver = consignee

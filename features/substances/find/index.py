@@ -308,7 +308,6 @@ class SubstanceIndex:
         entry, errors = near
         return replace(found, entry=replace(entry, kind="misspelt"), distance=errors, confidence=0.7)
 
-
     @property
     def _structures(self) -> StructureIndex:
         # Built when the first structure is read, because it imports RDKit.

@@ -1,4 +1,4 @@
-"""Names of watched substances with one or two typing errors, without real words and other chemicals.
+"""Search for watched names written with one or two typing errors, which rejects real words and other chemicals.
 
 An error is an inserted, deleted, replaced or transposed letter (optimal string alignment, by RapidFuzz).
 The search uses the *anchors* of the names, their long words. For each word of the text, the anchors within reach
@@ -34,7 +34,7 @@ from features.texts.scan import near_words
 #: Minimum letters of a name for one and for two errors. Among shorter names, too many real words are as close.
 ONE_ERROR: Final = 8
 TWO_ERRORS: Final = 9
-# The most wanted word may have two errors at eight letters.
+# Exception: fentanyl and fentanil, eight letters long, may have two errors.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
 # Names in other scripts are not searched with typing errors, and none in pinyin, because its syllables are too
 # similar.
@@ -50,9 +50,9 @@ _ANCHOR: Final = 5
 #: Minimum and maximum letters of two pieces that are read as one.
 FEWEST_LETTERS: Final = _ANCHOR
 MOST_LETTERS: Final = 40
-# With two errors, one of three words is intact; the fourth is for two words written as one.
+# Two errors leave one of three words intact. A fourth anchor covers two words written as one.
 _ANCHORS: Final = 4
-# Queried only if a word of a text is close to a watched one.
+# Cache sizes, in words. The second cache serves only words close to a watched one.
 _REMEMBERED_WORDS: Final = 16_384
 _REMEMBERED_ANCHORS: Final = 2_048
 # Pieces of words are joined if one of them begins or ends a name exactly, with at least this many letters.
@@ -64,12 +64,12 @@ _LITTLE: Final = (
     " pin por pre pro pure ring sem set sin size sur tan ten the tin to top two un una und use van von was with you your"
 )
 _LITTLE_WORDS: Final = frozenset(_LITTLE.split())
-# Letters that one error costs when two names are compared.
+# When rival names are ranked, one error weighs as much as this many correct letters.
 _COST: Final = 3
 # A name without any of these is a trade name. Minimum letters of a trade name with two errors.
 _CHEMICAL: Final = re.compile(f"{MORPHEME.pattern}|nitaz|[^a-z]")
 _TRADE: Final = 10
-# Minimum letters of a word on a stem in which two may be wrong.
+# Minimum letters of a word that ends in a family stem for two errors to be allowed.
 _MEMBER: Final = 14
 _INITIALS: Final = re.compile(r"\b[A-Z]{2,4}\b")
 _JOINED: Final = re.compile(r"[^\W_][-,'()\[\]{}]+$")
@@ -281,7 +281,7 @@ class MisspeltNames:
         if (len(tokens[0]) < _ANCHOR and "".join(tokens[1:]) in self._keys) or (
             len(tokens[-1]) < _ANCHOR and "".join(tokens[:-1]) in self._keys
         ):
-            # A complete name next to a short word: or fentanyl is not norfentanyl.
+            # A complete name after a short word is not a longer name: or fentanyl is not norfentanyl.
             return False
         text = "".join(tokens)
         return self._nearest_other(text) >= errors
@@ -337,7 +337,7 @@ def _parts(words: tuple[str, ...]) -> frozenset[str]:
         pieces += made_of if "".join(made_of) == word else [word]
     runs = range(1, len(pieces) + 1)
     parts = {"".join(pieces[at : at + count]) for count in runs for at in range(len(pieces) - count + 1)}
-    # Many omit or add the last e of piperidine and chloride; that alone makes no other word.
+    # Many omit or add the last e of piperidine and chloride; so the form with or without it is the same word.
     parts |= {part.removesuffix("e") for part in parts if len(part) > _ANCHOR}
     return frozenset(parts)
 
@@ -382,7 +382,7 @@ def _window(cut: _Cut, begin: int, name: _Name) -> tuple[int, int, int] | None:
             if tuple(token for token in cut.tokens[first : last + 1] if token.isdigit()) == name.figures:
                 piece = cut.joined[cut.begins[first] : cut.ends[last]]
                 errors = OSA.distance(piece, name.key, score_cutoff=allowed)
-                # Without an error, it was found or rejected earlier.
+                # Skip exact matches: the exact search has already handled them.
                 if 0 < errors <= allowed and (nearest is None or errors < nearest[0]):
                     nearest = errors, first, last
             last += 1
@@ -436,7 +436,7 @@ def _match_of(
         return None
     context, mention = around.context(start, end)
     text = "".join(tokens)
-    # A capital I for an l or a digit for a letter is meant to be read as the name.
+    # Look-alike characters (I for l, digits for letters) are deliberate, so confidence is high.
     confidence = 0.95 if skeleton(text) == skeleton(key) else round(max(0.5, 1.0 - 1.5 * errors / len(key)), 2)
     return Found(
         replace(entry, kind="misspelt"),

@@ -128,7 +128,9 @@ class TestContributions:
         scale = max(1.0, float(np.abs(expected).max()))
         contributions = TreeContributions([read_trees(booster)])(rows, 0)
         np.testing.assert_allclose(contributions / scale, expected / scale, rtol=0.0, atol=1e-12)
-        np.testing.assert_allclose(contributions.sum(axis=1) / scale, lightgbm_raw([booster], rows)[:, 0] / scale, atol=1e-12)
+        np.testing.assert_allclose(
+            contributions.sum(axis=1) / scale, lightgbm_raw([booster], rows)[:, 0] / scale, atol=1e-12
+        )
 
     def test_contributions_of_one_row_and_of_many_are_equal_for_each_head(self) -> None:
         boosters = [grow(8, 5), grow(40, 3, seed=1)]
@@ -178,7 +180,9 @@ class TestContributions:
         assert len(set(trees[0].feature)) > 0.7 * leaves
         rows = np.ascontiguousarray(x[:5])
         contributions = TreeContributions([trees])(rows, 0)
-        np.testing.assert_allclose(contributions[:, :-1], [by_leaves(trees[0], row) for row in rows], rtol=0.0, atol=1e-11)
+        np.testing.assert_allclose(
+            contributions[:, :-1], [by_leaves(trees[0], row) for row in rows], rtol=0.0, atol=1e-11
+        )
         np.testing.assert_allclose(contributions.sum(axis=1), lightgbm_raw([booster], rows)[:, 0], rtol=0.0, atol=1e-11)
         if leaves < 20:
             # LightGBM loses precision on longer paths: with 63 features, its contributions miss their sum by 1.
