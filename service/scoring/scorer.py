@@ -135,7 +135,8 @@ class Scorer:
             answers = _answers(outcome, served)
         except Exception as error:
             if len(pending) > 1:
-                # Retry one by one, so that only the faulty shipment fails. If the failed attempt already updated the history, the others are counted twice.
+                # Retry one by one, so that only the faulty shipment fails. If the failed attempt already updated the
+                # history, the others are counted twice.
                 for shipment in pending:
                     self._answer([shipment], options)
             elif not pending[0].answer.done():
