@@ -202,7 +202,7 @@ def tables(result: Result) -> list[Table]:
     return [
         growth("Goods items of a shipment", "items", "items", "Microseconds of a whole shipment, JSON in, JSON out."),
         growth(
-            "Length of a description that nobody has seen",
+            "Length of a description that is new",
             "letters",
             "letters",
             "Microseconds of a shipment of one item. A text is read once; when it comes again its readings are "

@@ -388,7 +388,7 @@ def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_a_stream_that_nobody_reads_to_its_end_leaves_no_thread(three_heads: RiskModel) -> None:
+def test_an_abandoned_stream_leaves_no_thread(three_heads: RiskModel) -> None:
     data = io.BytesIO(as_csv(goods(300)).encode())
     stream = cast(
         "Generator[bytes]",
