@@ -188,7 +188,7 @@ def test_make_test_runs_every_check_and_ci_runs_make_test(checkout: Path, enviro
     plan = run(f"{command('make test')} --dry-run VENV={BIN.parent}", checkout, environment).stdout
     for step in ("ruff check", "ruff format --check", "mypy", "lint-imports", "-m pytest"):
         assert step in plan
-    assert re.search(r"^exec make test\b", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert re.search(r"^make test\b", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def test_make_dev_installs_the_development_requirements(checkout: Path, environment: dict[str, str]) -> None:
@@ -258,7 +258,7 @@ def test_a_small_training_run_is_registered_promoted_and_rolled_back(
 
     port = free_port()
     show = f"{command('.venv/bin/mlflow ui ')} --port {port} --workers 1"
-    with running(show, "Application startup complete_commands", checkout, environment):
+    with running(show, "Application startup complete", checkout, environment):
         answer = query_mlflow(port, "registered-models/get?name=tidewaiter")
     assert {"alias": "challenger", "version": "1"} in answer["registered_model"]["aliases"]
 
