@@ -26,7 +26,7 @@ class Result:
         name: name of the set.
         rows: number of texts.
         hits: texts with a hit; for a silent set, texts with a false hit.
-        right: texts answered as expected: the hit names the expected substance, or there is none.
+        right: texts whose hit names the expected substance, or that have no hit and should have none.
         bar: required share of right answers.
         wrong: rows answered wrongly, with the problem.
     """

@@ -37,7 +37,7 @@ class FurtherField:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FurtherField:
         """Raises:
-        KeyError, ValueError: a part is missing, or the kind is none.
+        KeyError, ValueError: a part is missing, or the kind is unknown.
         """
         if data["kind"] not in KINDS:
             raise ValueError(f"The kind of field {data['name']!r} is {data['kind']!r}; one of {', '.join(KINDS)} is.")

@@ -45,7 +45,7 @@ class DescriptionColumn(Column):
 
 
 class WordFlag(IntEnum):
-    """What a token says by itself, and which pattern searches could find something in a text that has it."""
+    """Flags of a single token, and of the pattern searches that can succeed in a text with this token."""
 
     CHEMICAL = 1
     MEDICINE = 2

@@ -1,4 +1,4 @@
-"""What history keeps of an entity: amounts, windows, and the columns of its state.
+"""The state of an entity in history: amounts, windows, and the columns of its state.
 
 **Windows.** A sum over the last 1, 7, 30 or 365 days is two integers: the sum in the present calendar block of that length
 (blocks begin at 1970-01-01 00:00 UTC) and the sum in the previous block. If a fraction r of the present block is still to
@@ -18,7 +18,7 @@ from typing import Final
 
 
 class Amount(IntEnum):
-    """What one shipment adds to its parties.
+    """Amounts that one shipment adds to its parties.
 
     PARTNERS and PLACES count those that are met for the first time. Partners of a consignor are consignees, of a consignee
     consignors, and of an address the names at it. Places of a consignor are addresses. Of an address, PLACES counts the

@@ -16,7 +16,7 @@ from features.groups.reason_codes import OwnReasonCode
 
 
 class Statistic(IntEnum):
-    """What a feature gives for a key, in the order of a key's features."""
+    """Statistic of a key that a feature contains, in the order of a key's features."""
 
     #: Logarithm of one more than the rows seen.
     SEEN = 0
@@ -27,7 +27,7 @@ class Statistic(IntEnum):
 
 
 class Measure(Enum):
-    """What a feature gives for a number of a row."""
+    """Measure of a row's number that a feature contains."""
 
     HS_NUMBER = auto()
     #: Logarithm of an amount of the manifest.

@@ -32,7 +32,7 @@ _PAIR_FACTOR: Final = np.int64(-7046029254386353131)
 
 
 class Count(IntEnum):
-    """What is counted of the rows with one value of a key."""
+    """Counts of the rows with one value of a key."""
 
     ROWS = 0
     KNOWN = auto()
@@ -67,7 +67,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class KeyCounts:
-    """What was counted for the key of each row of a table, (n,) each: rows, known results, and finds among these."""
+    """Counts for the key of each row of a table, (n,) each: rows, known results, and finds among these."""
 
     rows: FloatArray
     known: FloatArray

@@ -43,7 +43,7 @@ class PartyColumn(Column):
 
 
 class Mark(IntEnum):
-    """What the words of a name or an address speak of, one bit each."""
+    """Subjects of the words of a name or an address, one bit each."""
 
     COMPANY = 1
     CHEMICAL = 2

@@ -53,7 +53,7 @@ _CLASS_HS: Final = {"fentanyl": ("293333", "293334", "293491", "293492"), "nitaz
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _MatchEvidence:
-    """What follows from a match alone.
+    """Values derived from a match alone.
 
     Attributes:
         row: (F,) the columns of a goods item that names it, NaN where they depend on the declaration.

@@ -19,7 +19,7 @@ _CAPACITY: Final = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the legal status of a match depends on. ``similar``: the substance only resembles a listed one."""
+    """Attributes of a match that determine its legal status. ``similar``: the substance only resembles a listed one."""
 
     substance: str
     inchikey: str
