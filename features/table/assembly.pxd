@@ -5,7 +5,7 @@ cpdef long long group(const int[::1] ids, long long[::1] shipment, long long[::1
 
 @cython.locals(
     differing=list, index=Py_ssize_t, n=Py_ssize_t, n_shipments=Py_ssize_t, column=Py_ssize_t, shipment=Py_ssize_t, row=Py_ssize_t,
-    end=Py_ssize_t, kept=int, k=Py_ssize_t, code=int,
+    end=Py_ssize_t, first=int, k=Py_ssize_t, code=int,
 )
 cpdef list first_wins(int[:, ::1] codes, list columns, const long long[::1] first_row)
 
@@ -25,8 +25,8 @@ cpdef list fill_times(
 )
 
 @cython.locals(
-    memory=dict, without=cython.longlong, last=cython.longlong, key=cython.longlong, rate=double, row=Py_ssize_t,
-    k=Py_ssize_t, code=int, found=object,
+    cache=dict, without_rate=cython.longlong, last=cython.longlong, key=cython.longlong, rate=double, row=Py_ssize_t,
+    k=Py_ssize_t, code=int, cached=object,
 )
 cpdef long long usd_rates(
     const int[::1] currency, const long long[::1] shipment, const long long[::1] declared, object rate_of,

@@ -1,4 +1,4 @@
-"""Loops over the rows of a table under construction."""
+"""Compiled loops that fill the columns of a new table row by row."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _TOTAL = cython.declare(cython.Py_ssize_t, Amount.TOTAL)
 _PACKAGES = cython.declare(cython.Py_ssize_t, Amount.PACKAGES)
 
 _NAN = cython.declare(cython.double, float("nan"))
-#: Cents and grams count at most this much, so that their sums stay within 64 bits.
+#: Upper bound of a number of cents or grams, so that sums stay within 64 bits.
 _LARGEST = cython.declare(cython.double, 1e15)
-#: Adding and subtracting 1.5 * 2 ** 52 rounds a number below 2 ** 51 to the nearest whole number, and halves to even.
+#: 1.5 * 2 ** 52. Adding and then subtracting it rounds a number below 2 ** 51 to the nearest integer, ties to even.
 _ROUNDING = cython.declare(cython.double, 6755399441055744.0)
 
 
 def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
-    """Write each row's shipment index and return the number of shipments. Adjacent rows with the same id are one shipment.
+    """Group adjacent rows with the same id into shipments and return the number of shipments.
 
     Args:
         ids: (n,) code of each row's id. A row without an id (-1) is a shipment of its own.
-        shipment: (n,) to be written: row -> shipment.
-        first_row: (n,) to be written, as far as there are shipments: the first row of each.
+        shipment: (n,) output: shipment of each row.
+        first_row: (n,) output: first row of each shipment. Entries after the last shipment stay unchanged.
     """
     count = 0
     with cython.nogil:
@@ -50,10 +50,14 @@ def group(ids: CodeArray, shipment: IntArray, first_row: IntArray) -> int:
 
 
 def first_wins(codes: CodeArray, columns: list[int], first_row: IntArray) -> list[tuple[int, int, int, int]]:
-    """Give all rows of a shipment its first code that is not missing, in some rows of ``codes`` (fields, n).
+    """Set shipment-level fields on all rows of a shipment to the first value that is not missing.
+
+    Args:
+        codes: (fields, n) value codes, -1 where missing; modified in place.
+        columns: rows of ``codes`` to process.
 
     Returns:
-        (index in ``columns``, row, first code, other code) of each row that had another code, sorted.
+        (index in ``columns``, row, first code, replaced code) of each row with a conflicting value, sorted.
     """
     differing = []
     n = codes.shape[1]
@@ -64,24 +68,24 @@ def first_wins(codes: CodeArray, columns: list[int], first_row: IntArray) -> lis
             end = first_row[shipment + 1] if shipment + 1 < n_shipments else n
             if end == row + 1:
                 continue
-            kept = -1
+            first = -1
             for k in range(row, end):
                 code = codes[column, k]
-                if kept < 0:
-                    kept = code
-                elif code >= 0 and code != kept:
-                    differing.append((index, k, kept, code))
+                if first < 0:
+                    first = code
+                elif code >= 0 and code != first:
+                    differing.append((index, k, first, code))
             for k in range(row, end):
-                codes[column, k] = kept
+                codes[column, k] = first
     return differing
 
 
 def gather_numbers(values: list[list[float] | None], codes: CodeArray, columns: list[int], out: FloatArray) -> None:
-    """Write the numbers of several fields into ``out`` (fields, n), NaN where missing.
+    """Write the numbers of several fields into ``out`` (fields, n); NaN where missing.
 
     Args:
-        values: per field the number of each code, None for an absent field.
-        columns: row of ``codes`` (fields, n) of each field.
+        values: per field the number of each code; None for an absent field.
+        columns: per field its row in ``codes`` (fields, n).
     """
     n = codes.shape[1]
     missing = float("nan")
@@ -98,7 +102,7 @@ def gather_numbers(values: list[list[float] | None], codes: CodeArray, columns: 
 
 
 def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list[int], out: IntArray) -> None:
-    """Write the times of several fields as `gather_numbers` writes numbers, `TIME_MISSING` where missing."""
+    """Write the times of several fields into ``out`` (fields, n); `TIME_MISSING` where missing. See `gather_numbers`."""
     n = codes.shape[1]
     missing = TIME_MISSING
     for k in range(len(values)):
@@ -114,7 +118,12 @@ def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list
 
 
 def unreadable(ids: CodeArray, codes: CodeArray, describing: list[int]) -> tuple[list[int], list[int]]:
-    """Return the rows without an id, and the rows without a text in any of the rows ``describing`` of ``codes`` (fields, n)."""
+    """Return the rows without an id, and the rows in which all of some fields are missing.
+
+    Args:
+        ids: (n,) code of each row's id, -1 where missing.
+        describing: rows of ``codes`` (fields, n) of the fields of which a readable row has at least one.
+    """
     nameless: list[int] = []
     undescribed: list[int] = []
     for row in range(ids.shape[0]):
@@ -133,16 +142,16 @@ def unreadable(ids: CodeArray, codes: CodeArray, describing: list[int]) -> tuple
 def fill_times(
     times: IntArray, first_row: IntArray, latest: int, known: int, carry: bool, declared: IntArray
 ) -> list[int]:
-    """Write each shipment's time into ``declared``.
+    """Write the time of each shipment's first row into ``declared`` and fill in missing times.
 
     Args:
         times: (n_rows,) declared times.
-        latest: a later time counts as missing.
-        known: replaces a missing time.
-        carry: whether a time replaces the missing times after it.
+        latest: latest plausible time; a later one counts as missing.
+        known: replacement for a missing time.
+        carry: whether each time becomes the replacement for the missing times after it.
 
     Returns:
-        The shipments whose time is after ``latest``.
+        The shipments with a time after ``latest``.
     """
     late: list[int] = []
     missing = TIME_MISSING
@@ -168,17 +177,17 @@ def usd_rates(
     amounts: list[int],
     out: FloatArray,
 ) -> int:
-    """Write the US dollars per unit of each row's currency in the month of its declaration, NaN where unknown.
+    """Write each row's exchange rate in US dollars per unit of its currency; NaN where unknown.
 
     Args:
-        rate_of: returns the rate of a currency's code in a month, counted from year 0.
-        amounts: rows of ``numbers`` (fields, n_rows) that hold amounts.
+        rate_of: returns the rate for a currency's code and a month of declaration, counted from year 0.
+        amounts: rows of ``numbers`` (fields, n_rows) that contain amounts.
 
     Returns:
-        The number of rows that state an amount but have no exchange rate.
+        The number of rows that declare an amount but have no exchange rate.
     """
-    memory: dict[int, float] = {}
-    without = 0
+    cache: dict[int, float] = {}
+    without_rate = 0
     last = -1
     rate = float("nan")
     for row in range(currency.shape[0]):
@@ -189,28 +198,28 @@ def usd_rates(
             key = _month(declared[shipment[row]]) * 1024 + code
             if key != last:
                 last = key
-                found = memory.get(key)
-                if found is None:
-                    found = rate_of(code, key // 1024)
-                    memory[key] = found
-                rate = found
+                cached = cache.get(key)
+                if cached is None:
+                    cached = rate_of(code, key // 1024)
+                    cache[key] = cached
+                rate = cached
             out[row] = rate
         if out[row] != out[row]:
             for k in amounts:
                 if numbers[k, row] == numbers[k, row]:
-                    without += 1
+                    without_rate += 1
                     break
-    return without
+    return without_rate
 
 
 def _month(seconds: int) -> int:
     """Return the month of a time in seconds since 1970, counted from year 0."""
-    # Days since a 1 March 8 million years before 0000-03-01, because division rounds positive and negative numbers differently.
+    # Count days from 1 March 8 million years before year 0. Division in C rounds towards zero, so numbers must be positive.
     days = (seconds + 86400 * 2_922_659_468) // 86400
     era = days // 146097
     of_era = days - era * 146097
     year = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
-    # Months since the March that begins the year.
+    # Months since March, the first month of the computed year.
     month = (5 * (of_era - (365 * year + year // 4 - year // 100)) + 2) // 153
     return (era * 400 + year - 8_000_000) * 12 + month + 2
 
@@ -218,13 +227,13 @@ def _month(seconds: int) -> int:
 def fill_amounts(
     declared: tuple[FloatArray, ...], first_row: IntArray, amounts: FloatArray, mass: FloatArray, total: FloatArray
 ) -> None:
-    """Write masses and amounts of items and shipments, NaN where missing or not above 0.
+    """Write masses and amounts of items and shipments; NaN where missing or not positive.
 
     Args:
-        declared: (n,) each: value and freight charge in US dollars, net mass, gross mass, quantity, and packages.
-        amounts: (len(Amount), n) to be written; the net mass and the total are sums over the shipment.
-        mass: (n,) to be written: kilograms of each item, which may be 0.
-        total: (n,) to be written: value of the row's shipment, 0 where no value is known.
+        declared: six arrays (n,): value and freight charge in US dollars, net mass, gross mass, quantity and packages.
+        amounts: (len(Amount), n) output. ``NET`` and ``TOTAL`` are sums over the shipment.
+        mass: (n,) output: mass of each item in kilograms; may be 0.
+        total: (n,) output: value of the row's shipment; 0 if no value is known.
     """
     usd, freight, net_mass, gross_mass, quantity, packages = declared
     n = usd.shape[0]
@@ -258,7 +267,7 @@ def fill_amounts(
 
 
 def _whole(amount: float) -> int:
-    """Return the nearest whole number, halves to even, at most `_LARGEST`; 0 where missing."""
+    """Round to the nearest integer, ties to even, and cap at `_LARGEST`; return 0 for NaN."""
     if amount != amount:
         return 0
     if amount > _LARGEST:

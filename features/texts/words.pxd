@@ -10,7 +10,7 @@ cdef class TokenisedTexts:
     cdef public int[::1] tokens, words, token_ends, word_ends, counts
     cdef Py_ssize_t _tokens, _words
 
-    @cython.locals(n=Py_ssize_t, room=Py_ssize_t, view='int[::1]', row=Py_ssize_t)
+    @cython.locals(n=Py_ssize_t, capacity=Py_ssize_t, view='int[::1]', row=Py_ssize_t)
     cdef _tokenise_all(self, list texts)
     @cython.locals(first=Py_ssize_t, letters=int, latin=int, digits=int, numbers=int, seen=set, begin=Py_ssize_t, plain=bint, part=int,
                    size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4, letter=bint, decimal=bint)

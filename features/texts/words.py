@@ -1,4 +1,4 @@
-"""Texts split into tokens and words, with slots for the words and counts of characters."""
+"""Tokenisation of texts: tokens, distinct words with their cache slots, and character counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Codes = NDArray[np.int32]
 
 
 class Count(IntEnum):
-    """What is counted in a text. A number is a match of ``\\d+(?:[.,]\\d+)?``."""
+    """Columns of `TokenisedTexts.counts`. A number is a match of ``\\d+(?:[.,]\\d+)?``."""
 
     LETTERS = 0
     LATIN = 1
@@ -39,17 +39,19 @@ class TokenisedTexts:
     """Folded texts and their tokens (matches of ``\\w+``) and words (matches of ``[^\\W\\d_]{2,}``).
 
     Args:
-        texts: the texts, in any case.
-        fold: folds a text that is not ASCII.
-        index: gives the tokens and words their slots.
+        texts: n texts in any case.
+        fold: folds a text that is not ASCII. ASCII texts become lower case.
+        index: assigns slots to tokens and words.
 
     Attributes:
-        folded: the n texts, folded.
-        pieces: tokens and words of all texts; a token that is a word is one piece. ``slots`` are those of the pieces.
-        tokens: indices of the pieces that are tokens, text after text; ``token_ends`` (n,) where those of each text end.
-        words: indices of the pieces that are words, of each text the distinct ones in order of appearance; ``word_ends``
-            (n,) as above.
-        counts: (n * len(Count),) the counts of each text.
+        folded: the n folded texts.
+        pieces: tokens and words of all texts. A token that is also a word is one piece.
+        slots: slots of the pieces.
+        tokens: indices in ``pieces`` of the tokens, text by text.
+        token_ends: (n,) end of each text's part of ``tokens``.
+        words: indices in ``pieces`` of each text's distinct words in order of appearance, text by text.
+        word_ends: (n,) end of each text's part of ``words``.
+        counts: (n * len(Count),) counts of each text, text by text.
     """
 
     def __init__(self, texts: list[str], fold: Callable[[str], str], index: TextIndex) -> None:
@@ -58,14 +60,15 @@ class TokenisedTexts:
         self.slots = index.look_up(self.pieces)
 
     def _tokenise_all(self, texts: list[str]) -> None:
-        n, room = len(texts), prefetch(texts)
-        # Slice five arrays from one allocation, which is cheaper.
-        numbers: Codes = np.empty(2 * room + (2 + _COUNTS) * n, dtype=np.int32)
-        view = numbers
+        n, capacity = len(texts), prefetch(texts)
+        # One allocation is cheaper than five.
+        buffer: Codes = np.empty(2 * capacity + (2 + _COUNTS) * n, dtype=np.int32)
+        view = buffer
         self.pieces: list[str] = []
-        self.tokens, self.words = view[:room], view[room : 2 * room]
-        self.token_ends, self.word_ends = view[2 * room : 2 * room + n], view[2 * room + n : 2 * room + 2 * n]
-        self.counts = view[2 * room + 2 * n :]
+        self.tokens, self.words = view[:capacity], view[capacity : 2 * capacity]
+        self.token_ends = view[2 * capacity : 2 * capacity + n]
+        self.word_ends = view[2 * capacity + n : 2 * capacity + 2 * n]
+        self.counts = view[2 * capacity + 2 * n :]
         self._tokens = self._words = 0
         for row in range(n):
             self._tokenise(row, texts[row])
@@ -76,7 +79,7 @@ class TokenisedTexts:
         seen: set[str] = set()
         begin = -1
         plain = True
-        # Part of a number: 0 none, 1 whole part, 2 decimal sign, 3 fraction.
+        # State of the number scanner: 0 outside a number, 1 integer part, 2 decimal separator, 3 fraction.
         part = 0
         size = len(text)
         for at in range(size + 1):
@@ -127,7 +130,12 @@ class TokenisedTexts:
         self.counts[first + _NUMBERS], self.counts[first + _CHARACTERS] = numbers, size
 
     def _add(self, token: str, plain: bool, seen: set[str]) -> None:
-        """Add a token and its words that the text did not have before (``seen``); ``plain`` if it has letters only."""
+        """Add a token, and those of its words that are new in the text.
+
+        Args:
+            plain: whether the token consists of letters only.
+            seen: words of the text so far; updated.
+        """
         self.tokens[self._tokens] = len(self.pieces)
         self._tokens += 1
         self.pieces.append(token)
@@ -158,12 +166,12 @@ class TokenisedTexts:
 def numbers_of_words(
     texts: TokenisedTexts, number_of: FloatArray, numbers: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> int:
-    """Write the numbers of the texts' words, text after text, and return how many there are.
+    """Map the words of all texts to numbers and return the count of numbers written.
 
     Args:
-        number_of: (slots, 1) number of each word, below 0 for a word without one.
-        numbers: (at least the number of words,) to be written.
-        lengths: (n,) to be written: how many words of each text have a number.
+        number_of: (slots, 1) number of each slot's word; negative for words without a number, which are skipped.
+        numbers: output, text by text; must have room for all words.
+        lengths: (n,) output: count of numbers per text.
     """
     slots = texts.slots.slots
     word = count = 0

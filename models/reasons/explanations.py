@@ -1,12 +1,12 @@
-"""Explanations: the contributions of features, grouped into reasons that an officer can act on.
+"""Explanations of scores: feature contributions grouped into reasons that an officer can act on.
 
-A reason collects the features that bear on one question, for example whether the declared value is usual for the goods. Its
-weight is the sum of their contributions to the raw log-odds of the explained head, by exact TreeSHAP (Lundberg, Erion and Lee
-2018, arXiv:1802.03888). The base value and all weights add up to the raw score. Reasons against are kept beside reasons for: an
-officer who sees only one side is misled.
+A reason groups the features that answer one question, for example whether the declared value is usual for the goods. Its
+weight is the sum of their contributions to the raw log-odds of the explained head, computed by exact TreeSHAP (Lundberg,
+Erion and Lee 2018, arXiv:1802.03888). The base value plus all weights equals the raw score. Explanations contain the reasons
+against illicit content as well as those for it, because one side alone would mislead the officer.
 
-Texts state declared facts and usual ranges; the sign of the weight says for which side they count. They are built when they are
-read, because most scores are never looked at.
+Texts state declared facts and usual ranges. The sign of the weight says whether they count for or against. Texts are built on
+demand, because most scores are never read.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Reason:
     """One reason of one goods item.
 
     Attributes:
-        code: the question that it answers, for example ``VALUE_DENSITY``.
+        code: code of the reason, for example ``VALUE_DENSITY``.
         text: the evidence in plain words.
-        weight: change in the explained head's raw log-odds; above 0 counts for illicit content, below 0 against.
-        fields: the manifest fields that it is about.
-        source: the published typologies behind it, or the statement that the model learned the relation.
+        weight: change in the explained head's raw log-odds; positive for illicit content, negative against it.
+        fields: manifest fields that contain the evidence.
+        source: published typologies that support the reason, or a note that the model learned the relation.
     """
 
     code: str
@@ -50,19 +50,21 @@ class Reason:
 
 @dataclass(slots=True, eq=False)
 class Explanations(Mapping[int, "Explanation"]):
-    """Explanations of m shipments by their riskiest items: shipment -> explanation. F features, R reasons.
+    """Mapping from shipment index to `Explanation`. The riskiest item of each of the m shipments is explained.
+
+    F is the number of features and R the number of reasons.
 
     Attributes:
         scored: the scored table.
-        by_reason: the features of the model, grouped by reason.
-        shipments: explained shipments in ascending order.
-        rows: rows of the explained items in the scored table.
-        heads: explained heads.
-        base_values: raw log-odds of the heads before any evidence.
-        raw_scores: raw log-odds of the heads for the items.
+        by_reason: the model's features grouped by reason.
+        shipments: indices of the explained shipments, ascending.
+        rows: row of each explained item in the scored table.
+        heads: explained head of each item.
+        base_values: raw log-odds of each explained head before any evidence.
+        raw_scores: raw log-odds of each explained head for its item.
         features: (m, F) feature values of the items; NaN is missing.
-        weights: (m, R) weights of the reasons.
-        leading: (m, R) columns of the leading features of the reasons.
+        weights: (m, R) weight of each reason.
+        leading: (m, R) column of each reason's leading feature.
     """
 
     scored: ScoredTable
@@ -84,7 +86,7 @@ class Explanations(Mapping[int, "Explanation"]):
 
     @classmethod
     def none(cls, scored: ScoredTable, by_reason: FeaturesByReason) -> Explanations:
-        """Return explanations of no shipment."""
+        """Return an empty mapping."""
         return cls(scored, by_reason, (), (), (), (), (), _NO_NUMBERS, _NO_NUMBERS, _NO_COLUMNS)
 
     def __getitem__(self, shipment: int) -> Explanation:
@@ -94,7 +96,7 @@ class Explanations(Mapping[int, "Explanation"]):
         return Explanation(explained)
 
     def between(self, start: int, end: int) -> Explanations:
-        """Return the explanations of shipments from ``start`` to before ``end``."""
+        """Return the explanations of the shipments in the half-open range [``start``, ``end``)."""
         part = slice(bisect_left(self.shipments, start), bisect_left(self.shipments, end))
         if len(self.shipments[part]) == len(self):
             return self
@@ -112,8 +114,8 @@ class Explanations(Mapping[int, "Explanation"]):
         )
 
     def to_json(self) -> list[list[dict[str, Any]]]:
-        """Return per shipment all reasons that moved the score, for and against, as plain JSON values, the largest weight first."""
-        # Exact strings, so that no encoder sees an enum.
+        """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first."""
+        # Plain strings, because some JSON encoders treat enum members differently.
         codes = [str(code) for code in self.by_reason.codes]
         fields, sources = self.by_reason.fields, self.by_reason.sources
         return [
@@ -136,64 +138,67 @@ class Explanations(Mapping[int, "Explanation"]):
     def texts(self, count: int = 3) -> list[list[str]]:
         """Return per shipment the texts of the ``count`` strongest reasons for illicit content."""
         order = self._order()
-        each = np.arange(len(self))[:, None]
-        is_for = self.weights[each, order] > 0.0
-        wanted = np.zeros(self.weights.shape, dtype=bool)
-        wanted[each, order] = is_for & (is_for.cumsum(axis=1) <= count)
+        shipments = np.arange(len(self))[:, None]
+        is_positive = self.weights[shipments, order] > 0.0
+        selected = np.zeros(self.weights.shape, dtype=bool)
+        selected[shipments, order] = is_positive & (is_positive.cumsum(axis=1) <= count)
         return [
             [text for reason in reasons if (text := texts[reason]) is not None]
-            for reasons, texts in zip(order.tolist(), self._texts(wanted), strict=True)
+            for reasons, texts in zip(order.tolist(), self._texts(selected), strict=True)
         ]
 
     def _order(self) -> NDArray[np.intp]:
-        """Return positions (m, R) of the reasons by descending absolute weight; the first of equal ones comes first."""
+        """Return the indices (m, R) that sort each shipment's reasons by descending absolute weight; ties keep their order."""
         return (-np.abs(self.weights)).argsort(axis=1, kind="stable")
 
-    def _texts(self, wanted: BoolArray) -> list[tuple[str | None, ...]]:
-        """Return texts (m, R) of the reasons that are ``wanted`` (m, R), and None for the others."""
-        by_reason, each = self.by_reason, range(len(self))
-        wanted_rows, leading_rows = wanted.tolist(), self.leading.tolist()
+    def _texts(self, selected: BoolArray) -> list[tuple[str | None, ...]]:
+        """Return the texts (m, R) of the ``selected`` (m, R) reasons, and None for the others."""
+        by_reason, positions = self.by_reason, range(len(self))
+        selected_rows, leading_rows = selected.tolist(), self.leading.tolist()
         values = self.features[np.arange(len(self))[:, None], self.leading].tolist()
         measured_rows = [
             [
-                by_reason.measured[column][value] if is_wanted else ""
-                for is_wanted, column, value in zip(*row, strict=True)
+                by_reason.measured[column][value] if is_selected else ""
+                for is_selected, column, value in zip(*row, strict=True)
             ]
-            for row in zip(wanted_rows, leading_rows, values, strict=True)
+            for row in zip(selected_rows, leading_rows, values, strict=True)
         ]
-        items = ExplainedItems(self.scored, self.rows, by_reason.columns, self.features, each)
-        # Transposed: from one row per item to one row per reason.
-        per_reason = [zip(*rows, strict=True) for rows in (wanted_rows, leading_rows, measured_rows)]
+        items = ExplainedItems(self.scored, self.rows, by_reason.columns, self.features, positions)
+        # Transpose from one row per item to one row per reason.
+        per_reason = [zip(*rows, strict=True) for rows in (selected_rows, leading_rows, measured_rows)]
         columns: list[Sequence[str | None]] = []
-        for reason, (is_wanted, leading, measured) in enumerate(zip(*per_reason, strict=True)):
-            if all(is_wanted):
+        for reason, (is_selected, leading, measured) in enumerate(zip(*per_reason, strict=True)):
+            if all(is_selected):
                 columns.append(by_reason.texts(reason, items, leading, measured))
                 continue
             column: list[str | None] = [None] * len(self)
-            if some := list(compress(each, is_wanted)):
+            if chosen := list(compress(positions, is_selected)):
                 texts = by_reason.texts(
-                    reason, items.take(some), [leading[k] for k in some], [measured[k] for k in some]
+                    reason, items.take(chosen), [leading[k] for k in chosen], [measured[k] for k in chosen]
                 )
-                for position, text in zip(some, texts, strict=True):
+                for position, text in zip(chosen, texts, strict=True):
                     column[position] = text
             columns.append(column)
         return list(zip(*columns, strict=True))
 
 
 class Explanation:
-    """The explanation of one goods item for one head.
+    """Explanation of one goods item's score for one head.
 
     Attributes:
         head: the explained head.
         item_row: row of the explained item in the scored table.
         base_value: raw log-odds of the head before any evidence.
-        raw_score: raw log-odds of the head for this item; ``base_value`` plus all reasons' weights, within 1e-9.
+        raw_score: raw log-odds of the head for this item: ``base_value`` plus the weights of all reasons, within 1e-9.
     """
 
     __slots__ = ("_explanations", "base_value", "head", "item_row", "raw_score")
 
     def __init__(self, explanations: Explanations) -> None:
-        """``explanations``: of this shipment alone."""
+        """
+        Args:
+            explanations: contains this shipment only.
+        """
         self._explanations = explanations
         self.head = explanations.heads[0]
         self.item_row = explanations.rows[0]
@@ -202,7 +207,7 @@ class Explanation:
 
     @property
     def reasons(self) -> list[Reason]:
-        """All reasons that moved the score, for and against, the largest weight first."""
+        """Reasons with a nonzero weight, the largest absolute weight first."""
         return [Reason(**{**reason, "fields": tuple(reason["fields"])}) for reason in self.to_json()]
 
     def strongest(self, count: int = 3) -> list[Reason]:
@@ -214,5 +219,5 @@ class Explanation:
         return self._explanations.texts(count)[0]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return all reasons as plain JSON values, the largest weight first."""
+        """Return the reasons with a nonzero weight as plain JSON values, the largest absolute weight first."""
         return self._explanations.to_json()[0]

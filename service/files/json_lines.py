@@ -1,4 +1,4 @@
-"""Rows of Arrow tables as JSON lines."""
+"""Conversion of Arrow tables to JSON lines."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from features.readers.as_text import characters, text_array
 from service.files.lines import measure, place
 from service.files.text_columns import TextColumn, Texts, text_column, unchanged
 
-#: Characters that JSON escapes within a text.
+#: Characters that JSON escapes in a string.
 _ESCAPED: Final = re.compile(rb'[\x00-\x1f"\\]')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Member:
-    """One member of every object.
+    """One member of the JSON objects.
 
     Attributes:
-        texts: the values in JSON; texts without their quotation marks.
-        before, behind: bytes written before and behind each value.
-        missing: bytes written instead of the value where the row is null.
+        texts: values as JSON; strings without their quotation marks.
+        before: bytes before each value.
+        behind: bytes after each value.
+        missing: bytes that replace the member in rows without a value.
     """
 
     texts: TextColumn
@@ -40,13 +41,13 @@ class _Member:
 
 
 def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint8]:
-    """Return the rows of a table as JSON objects in UTF-8, one per line, with all columns in their order.
+    """Return the rows of a table as UTF-8 JSON objects, one per line, with the columns in the table's order.
 
-    Numbers and truth values are JSON numbers and truth values. Other values are written as `features.readers.as_text` writes
-    them. A missing value and an empty text are null.
+    Numbers and booleans become JSON numbers and booleans. Other values become strings, written by `features.readers.as_text`.
+    Missing values and empty strings become null.
 
     Args:
-        own: column -> JSON values of the input, which are written unchanged, also an empty text.
+        own: column -> JSON values from the input. They are written unchanged, including empty strings.
     """
     n_rows = table.num_rows
     if not n_rows:
@@ -61,7 +62,7 @@ def json_lines(table: pa.Table, own: OwnValues | None = None) -> NDArray[np.uint
     positions += 1
     for member in members:
         place(member.texts, member.before, member.behind, member.missing, positions, lines)
-    # Every member ends with a comma; the closing brace overwrites the last one.
+    # Every member ends with a comma. The closing brace overwrites the last comma.
     lines[positions - 1] = ord("}")
     lines[positions] = ord("\n")
     return lines
@@ -85,34 +86,34 @@ def _member(name: str, column: Any, own: OwnValues | None) -> _Member:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Return whether JSON has values of an Arrow type: numbers and truth values."""
+    """Return whether an Arrow type maps to JSON numbers or booleans."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
 def _plain_json(array: Any) -> Any:
-    """Return numbers and truth values as JSON texts; NaN and infinities are null."""
+    """Return numbers and booleans as JSON texts; NaN and infinities become null."""
     if pa.types.is_dictionary(array.type):
         return pa.DictionaryArray.from_arrays(array.indices, _plain_json(array.dictionary))
     finite = [None if isinstance(value, float) and not isfinite(value) else value for value in array.to_pylist()]
-    # No number or truth value contains a comma, so splitting at commas is safe.
+    # Numbers and booleans contain no comma, so splitting at commas is safe.
     return pa.array(to_json(finite)[1:-1].decode().split(",") if finite else [], pa.string())
 
 
 def _empty_to_null(array: Any) -> Any:
-    """Return a column in which empty texts are null."""
+    """Return a column with empty strings replaced by null."""
     if pa.types.is_dictionary(array.type):
         if array.dictionary.null_count == 0 and "" not in array.dictionary.to_pylist():
             return array
-        # `text_column` writes a null value of a dictionary as an empty text, so decode the column first.
+        # `text_column` writes a null in the dictionary as an empty string, so decode the column first.
         array = text_array(array)
     text, empty, missing = text_array(array), pa.scalar(""), pa.scalar(None, pa.string())
     return pc.if_else(pc.equal(text, empty), missing, text)
 
 
 def _escaped_where_needed(values: Any) -> Texts:
-    """Return the offsets and bytes of a string array as JSON, without the quotation marks around each text."""
+    """Return the offsets and bytes of a string array as JSON strings without their quotation marks."""
     if _ESCAPED.search(characters(values)):
         values = pa.array([text and encode_basestring(text)[1:-1] for text in values.to_pylist()], pa.string())
     return unchanged(values)

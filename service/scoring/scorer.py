@@ -1,9 +1,10 @@
-"""Scheduling of scoring: which shipments are scored together, and on which thread.
+"""Scheduling of scoring requests: batching of single shipments, and choice of event loop or worker thread.
 
-The event loop scores single shipments, because handing one to a thread takes longer than scoring it. It scores those that
-arrive together as one table: a table of eight costs three times as much as a table of one. It waits until two turns
-bring no further shipment, which takes microseconds, and each shipment gets the answer that it would get alone. Threads score
-large batches, and shipments with a systematic chemical name, because they wait for OPSIN.
+Single shipments are scored on the event loop, because handing one to a thread takes longer than scoring it. Shipments that
+arrive together are scored as one table: eight shipments in one table cost three times as much as one. The event loop waits for
+two turns without a new shipment, which takes microseconds. Batching does not change the answer of any shipment.
+
+Large batches run in a worker thread. So do shipments with a systematic chemical name, because reading it waits for OPSIN.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ if TYPE_CHECKING:
     from service.metrics import Metrics
     from service.scoring.model_host import ModelHost, ServedModel
 
-#: Largest batch that the event loop scores itself, in shipments: about 10 ms of work.
+#: Largest batch that runs on the event loop, in shipments: about 10 ms of work.
 _MAX_BATCH_ON_LOOP: Final = 32
-#: Most single shipments in one table: about 3 ms, during which the event loop does nothing else.
+#: Largest number of single shipments in one table: about 3 ms of work, which blocks the event loop.
 _MAX_TOGETHER: Final = 32
-#: Turns of the event loop without a further shipment before the pending ones are scored. A request needs two turns from its
-#: arrival to this queue. Clients just answered usually send again at once. With fewer turns, eight clients split into
-#: groups that stay apart, and scoring takes twice as many tables.
+#: Turns of the event loop without a new shipment before the pending ones are scored. A request needs two turns from its arrival
+#: to this queue, and clients that just got an answer usually send the next request at once. With fewer turns, eight clients
+#: split into lasting groups, and scoring needs twice as many tables.
 _IDLE_TURNS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of one shipment.
+    """Result of one shipment.
 
     Attributes:
         result: the answer as plain values; None if the shipment was refused.
-        problems: why it was refused.
+        problems: the reasons for a refusal.
         digest: digest of the model.
     """
 
@@ -58,19 +59,19 @@ class _Pending:
 
 
 class Scorer:
-    """Scores the shipments of requests with the model in service, and counts them. For use on the event loop only."""
+    """Scorer of requests with the model in service. It updates the metrics. Use it on the event loop only."""
 
     def __init__(self, host: ModelHost, metrics: Metrics, settings: ScoreSettings, *, max_items: int) -> None:
         """
         Args:
-            max_items: limit of goods items per shipment; larger shipments are refused.
+            max_items: largest number of goods items per shipment; larger shipments are refused.
         """
         self._host = host
         self._metrics = metrics
         self._settings = settings
         self._max_items = max_items
         self._pending: list[_Pending] = []
-        # A batch holds the interpreter lock most of the time, so parallel batches would only slow each other down.
+        # A batch holds the global interpreter lock most of the time, so parallel batches would slow each other down.
         self._batches = CapacityLimiter(1)
 
     async def one(self, record: object, options: Options) -> Answer:
@@ -91,7 +92,7 @@ class Scorer:
         return await answer
 
     async def batch(self, records: list[Any], options: Options) -> tuple[Outcome, str]:
-        """Score parsed JSON records, each with the earlier ones as history; also return the model's digest.
+        """Score parsed JSON records in order, each with the earlier ones as history, and return the model's digest.
 
         Raises:
             NotReady: no model is loaded.
@@ -107,7 +108,7 @@ class Scorer:
         return outcome, served.model.digest
 
     def _gather(self, previous: int, idle: int) -> None:
-        """Score the pending shipments if they are many or if their number has not grown for some turns.
+        """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
 
         Args:
             previous: number of pending shipments one turn ago.
@@ -121,7 +122,7 @@ class Scorer:
             self._score_pending()
 
     def _score_pending(self) -> None:
-        """Score pending shipments in the order of their arrival."""
+        """Score up to `_MAX_TOGETHER` pending shipments in order of arrival."""
         group, self._pending = self._pending[:_MAX_TOGETHER], self._pending[_MAX_TOGETHER:]
         if self._pending:
             asyncio.get_running_loop().call_soon(self._gather, 0, 0)
@@ -135,15 +136,15 @@ class Scorer:
             answers = _answers(outcome, served)
         except Exception as error:
             if len(pending) > 1:
-                # Retry one by one, so that only the faulty shipment fails. If the failed attempt already updated the
-                # history, the others are counted twice.
+                # Retry one by one, so that only the faulty shipment fails. The history counts the other shipments twice
+                # if the failed attempt has already updated it.
                 for shipment in pending:
                     self._answer([shipment], options)
             elif not pending[0].answer.done():
                 pending[0].answer.set_exception(error)
             return
         for shipment, answer in zip(pending, answers, strict=True):
-            # The request may have been cancelled meanwhile.
+            # A cancelled request has cancelled its future.
             if not shipment.answer.done():
                 shipment.answer.set_result(answer)
 

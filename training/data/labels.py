@@ -1,7 +1,7 @@
-"""Labels: the finds of inspections, the times their results were known, and the weights of shipments.
+"""Training labels: finds per goods item, times at which results became known, and sample weights of shipments.
 
-There are two forms: the label columns of the manifest (``content`` and its companions), checked with pandera, and a binary
-column of an office's own, which trains one head named ``risk``.
+Labels come in one of two forms. The manifest's label columns (``content`` and its companions) train one head per kind of
+content; pandera checks them. An office's own binary column trains a single head named ``risk``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-#: A shipment that was selected with probability p has the weight 1/p, capped at this. Without a cap, one find at p = 0.002
-#: would weigh as much as five hundred others, and the model would learn that one find.
+#: Cap on the weight 1/p of a shipment that was selected with probability p. Without a cap, one find at p = 0.002 would weigh
+#: as much as 500 others, and the model would overfit to it.
 MOST_WEIGHT: Final = 25.0
-#: Boosters learn with a smaller cap. On 250,000 simulated goods items with 200 finds to learn from, caps of 25, 5 and 3 gave a
-#: PR-AUC on the truth of 0.17, 0.23 and 0.26. Calibration and metrics keep the full weights, so that probabilities apply to
-#: the traffic that the labels represent.
+#: Smaller cap for fitting the boosters. On 250,000 simulated goods items with 200 training finds, caps of 25, 5 and 3 gave a
+#: PR-AUC against the true contents of 0.17, 0.23 and 0.26. Calibration and metrics use the larger cap, because their results
+#: must hold for the traffic that the labels represent.
 MOST_LEARNING_WEIGHT: Final = 3.0
-#: Weight of a shipment without an inspection while boosters learn. Most illicit shipments are among these, so they are worse
-#: examples of clean traffic than inspected ones. On 600,000 simulated goods items (650 finds to learn from, 568 to test on),
-#: weights of 1 and 0.2 gave a PR-AUC on the truth of 0.323 and 0.334 in one world, 0.314 and 0.333 in another.
+#: Weight of an uninspected shipment when fitting the boosters. Most illicit shipments are never inspected, so uninspected
+#: shipments are less reliable examples of clean traffic than inspected ones. On 600,000 simulated goods items (650 finds for
+#: training, 568 for testing), weights of 1 and 0.2 gave a PR-AUC against the true contents of 0.323 and 0.334 in one world,
+#: and of 0.314 and 0.333 in another.
 PRESUMED_WEIGHT: Final = 0.2
-#: Assumed time from declaration to result if a label has no time (but see `assumed_delay`).
+#: Assumed delay from declaration to result for labels without a time; `assumed_delay` shortens it for short data.
 ASSUMED_DELAY_S: Final = 14 * 86400
 
 _YES: Final = frozenset({"1", "1.0", "true", "t", "yes", "y", "positive"})
@@ -45,18 +46,18 @@ _LISTED_PROBLEMS: Final = 5
 
 
 class BadLabels(ValueError):
-    """Label columns cannot be used; the message names file, row, field, value and the expected values."""
+    """Error for unusable label columns; the message names file, row, field, value and the expected values."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownLabels:
-    """Labels that an office had at one moment.
+    """Labels that an office knew at one moment.
 
     Attributes:
-        find: (n_rows, heads) finds per goods item.
-        presumed: (n_shipments,) presumed clean, because there was no inspection or no result yet.
-        weight: (n_shipments,) 1/selection probability for a known result, 1 for all others.
-        stated: (n_shipments,) both the result and the selection probability are known.
+        find: (n_rows, heads) whether the goods item is a find.
+        presumed: (n_shipments,) whether the shipment is presumed clean because no result was known.
+        weight: (n_shipments,) capped inverse of the selection probability for a known result; 1 for other shipments.
+        stated: (n_shipments,) whether both the result and the selection probability are known.
     """
 
     find: Bools
@@ -65,7 +66,7 @@ class KnownLabels:
     stated: Bools
 
     def take(self, rows: Ints, shipments: Ints) -> KnownLabels:
-        """Return the labels of some shipments and of their rows."""
+        """Return the labels of the given shipments and rows."""
         return KnownLabels(self.find[rows], self.presumed[shipments], self.weight[shipments], self.stated[shipments])
 
 
@@ -75,9 +76,9 @@ class Labels:
 
     Attributes:
         heads: Names of the heads.
-        find: (n_rows, heads) finds per goods item.
-        inspected: (n_shipments,) a result exists.
-        known_s: (n_shipments,) time of the result in seconds since 1970, `NEVER` without a result.
+        find: (n_rows, heads) whether the goods item is a find.
+        inspected: (n_shipments,) whether a result exists.
+        known_s: (n_shipments,) time of the result in seconds since 1970; `NEVER` without a result.
         weight: (n_shipments,) as in `KnownLabels`.
         stated: (n_shipments,) as in `KnownLabels`.
         notes: Remarks for the user.
@@ -92,21 +93,24 @@ class Labels:
     notes: tuple[str, ...] = ()
 
     def known_at(self, table: ManifestTable, cut_s: int) -> KnownLabels:
-        """Return the labels whose result was known at ``cut_s``; later finds do not count as finds."""
+        """Return the labels known at ``cut_s``. Shipments with a later result are presumed clean."""
         known = self.inspected & (self.known_s <= cut_s)
         find, weight = self.find & known[table.shipment][:, None], np.where(known, self.weight, 1.0)
         return KnownLabels(find, ~known, weight, known & self.stated)
 
     def shipment_find(self, table: ManifestTable) -> Bools:
-        """(n_shipments, heads) whether any item of the shipment is a find."""
+        """Return whether any item of each shipment is a find, shape (n_shipments, heads)."""
         return any_of_shipment(table, self.find)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelColumns:
-    """Raw label columns ``by_name``, aligned with the rows of a table.
+    """Raw label columns of a table.
 
-    ``source`` and ``row_number`` (n_rows,), from 1, locate a bad value in error messages.
+    Attributes:
+        by_name: Column name -> values, aligned with the rows of the table.
+        source: Name of the file, for error messages.
+        row_number: (n_rows,) row numbers in the file, from 1, for error messages.
     """
 
     by_name: Mapping[str, Coded]
@@ -114,20 +118,20 @@ class LabelColumns:
     row_number: Ints
 
     def optional(self, *names: str) -> LabelColumns:
-        """Return those of the named columns that exist."""
+        """Return the named columns, without those that do not exist."""
         present = {name: column for name, column in self.by_name.items() if name in names}
         return LabelColumns(present, self.source, self.row_number)
 
     def first_row_with(self, column: Coded, code: int) -> int:
-        """Number of the first row with a value of a column."""
+        """Return the number of the first row that has the value ``code`` in ``column``."""
         return int(self.row_number[int(np.argmax(column.codes == code))])
 
 
 @dataclass(frozen=True, slots=True)
 class OwnLabel:
-    """A binary label column of an office's own: its name, and the value that marks a find.
+    """Name of an office's own binary label column, and the value ``positive`` that marks a find.
 
-    Without ``positive``, yes and no are recognised in their usual spellings.
+    Without ``positive``, the usual spellings of yes and no are recognised.
     """
 
     name: str
@@ -135,14 +139,14 @@ class OwnLabel:
 
 
 def any_of_shipment(table: ManifestTable, of_row: Bools) -> Bools:
-    """Reduce flags of rows (n_rows, k) to flags of shipments (n_shipments, k): true if any row of the shipment is true."""
+    """Return per shipment (n_shipments, k) whether any of its rows has the flag set in ``of_row`` (n_rows, k)."""
     if table.n_rows == 0:
         return np.zeros((0, of_row.shape[1]), dtype=np.bool_)
     return np.asarray(np.logical_or.reduceat(of_row, table.first_row, axis=0))
 
 
 def assumed_delay(declared_s: Ints) -> int:
-    """Return the assumed seconds from declaration to result: two weeks, or 6 % of the data's span if that is less."""
+    """Return the assumed delay from declaration to result in seconds: two weeks or 6 % of the data's span, the shorter."""
     span = int(declared_s.max() - declared_s.min()) if len(declared_s) else 0
     return int(min(ASSUMED_DELAY_S, MOST_GAP_OF_SPAN * span))
 
@@ -191,7 +195,11 @@ def _distinct(column: Coded, *, lower: bool) -> list[str]:
 
 
 def check_label_columns(columns: LabelColumns) -> None:
-    """Check each distinct label value once; raise `BadLabels` for values that the manifest does not allow."""
+    """Check each distinct value of the label columns.
+
+    Raises:
+        BadLabels: A value is not allowed.
+    """
     problems: list[str] = []
     for name in _SCHEMA.columns:
         column = columns.by_name.get(name)
@@ -253,8 +261,8 @@ def own_labels(
 ) -> Labels:
     """Read the labels of one head, ``risk``, from a binary ``column`` of an office's own.
 
-    The positive value of ``label`` (the same text, or an equal number) is a find and every other value is clean. A blank
-    is an unknown result. ``inspected_at`` and ``selection_probability`` are used if present.
+    A row with the positive value of ``label`` (the same text or an equal number) is a find. Every other value means clean,
+    and a blank means that the result is unknown. ``inspected_at`` and ``selection_probability`` are used if present.
 
     Raises:
         BadLabels: No row has the positive value, or a value is neither yes nor no.
@@ -285,7 +293,7 @@ def own_labels(
 def _labels(
     table: ManifestTable, heads: tuple[str, ...], find: Bools, result: Coded, columns: LabelColumns, *, has_times: bool
 ) -> Labels:
-    """Labels from finds (n_rows, heads); a row has a result if ``result`` is not blank."""
+    """Build labels from finds (n_rows, heads). A row has a result where ``result`` is not blank."""
     has_result = result.codes >= 0
     inspected = any_of_shipment(table, has_result[:, None])[:, 0]
     known_row = np.where(has_result, _seconds_column(columns.by_name.get("inspected_at"), table.n_rows), NEVER)
@@ -294,7 +302,7 @@ def _labels(
 
 
 def _weights(table: ManifestTable, columns: LabelColumns, inspected: Bools) -> tuple[Floats, Bools]:
-    """Return the weights of shipments (n_shipments,) and whether a shipment's selection probability is known."""
+    """Return each shipment's weight, and whether its result and selection probability are known, both (n_shipments,)."""
     probability = _number_of(columns.by_name.get("selection_probability"), table.n_rows)[table.first_row]
     stated = inspected & ~np.isnan(probability)
     return np.where(stated, np.minimum(1.0 / np.where(stated, probability, 1.0), MOST_WEIGHT), 1.0), stated
@@ -312,9 +320,10 @@ def _same(text: str, positive: str) -> bool:
 def _known_s(
     table: ManifestTable, known_row: Ints, inspected: Bools, *, has_times: bool
 ) -> tuple[Ints, tuple[str, ...]]:
-    """Return the time of each shipment's result, and notes.
+    """Return the time of each shipment's result, and notes for the user.
 
-    It is the latest time of its items (``known_row``), but later than the declaration; assumed if no item has one.
+    The time is the latest of the shipment's rows (``known_row``), and at least one second after the declaration. It is
+    assumed if no row has one.
     """
     if not has_times:
         return np.full(table.n_shipments, NEVER, dtype=np.int64), ()

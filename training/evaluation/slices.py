@@ -1,7 +1,8 @@
-"""Quality of the scores for parts of the traffic: unseen parties, typologies, channels, languages, origins and others.
+"""Metrics of the scores per slice of the traffic: seen and unseen parties, typologies, channels, languages, origins and others.
 
-Slices by a stated property include clean shipments. Slices by a property known only of finds (network, typologies)
-are compared with all clean shipments. Recall assumes that an office inspects the whole window by one threshold.
+A slice by a declared property contains finds and clean shipments. A slice by a property that only finds have (network,
+typology) contains finds alone and is evaluated against all clean shipments. Recall assumes one inspection threshold for the
+whole window.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ Texts = NDArray[np.object_]
 SHARES: Final = (0.005, 0.01)
 SEEN, UNSEEN, NO_KEY = "seen", "never seen", "not stated"
 NONE_NAMED: Final = "none named"
-#: Number of days for which a change of regime counts as recent.
+#: Days after a change of policy during which shipments belong to its slice.
 AFTER_DAYS: Final = 30
-#: Origins with a smaller share of shipments are grouped together.
+#: Origins with a smaller share of shipments are grouped as "others".
 _LEAST_ORIGIN: Final = 0.01
 #: A false-positive rate in the red lane (about 0.5 %) needs at least this many clean shipments.
 _LEAST_CLEAN: Final = 500
@@ -49,9 +50,11 @@ _AUC_RESAMPLES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """One partition of a window of n shipments: ``of_value[v]`` (n,) marks those with value v; values may overlap.
+    """Slices of n shipments by the values of one property. Slices may overlap.
 
-    With ``of_finds``, the value is known for finds alone, and all clean shipments count for every value.
+    Attributes:
+        of_value: Value -> (n,) whether the shipment has the value.
+        of_finds: Whether only finds have the property. All clean shipments then count towards every slice.
     """
 
     of_value: Mapping[str, Bools]
@@ -59,16 +62,19 @@ class Slicing:
 
     @classmethod
     def by(cls, values: Texts) -> Slicing:
-        """Build the slicing from the value (n,) of each shipment."""
+        """Return the slicing for the value (n,) of each shipment."""
         return cls({str(value): values == value for value in sorted(set(values.tolist()), key=str)})
 
 
 def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: ManifestTable) -> dict[str, Slicing]:
     """Return all slicings of a window that the data supports.
 
-    ``shipments`` (n,) index the data and ``table`` holds them; ``learned`` are the shipments that the model was
-    fitted on. Real traffic has no networks, and for a model from elsewhere the training shipments are unknown; those
-    slicings are left out.
+    Args:
+        data: The whole data set.
+        shipments: (n,) indices of the window's shipments in ``data``.
+        learned: Indices of the shipments that the model was trained on. None leaves out the slicings by seen and unseen
+            values.
+        table: The window's shipments.
     """
     first = table.first_row
     channel = table.text("channel")
@@ -93,7 +99,10 @@ def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: Manife
 
 
 def _key(table: ManifestTable, *names: str) -> Ints:
-    """Return a key per shipment (n_shipments,) for the named party or place, whatever its spelling; 0 if unnamed."""
+    """Return a key per shipment (n_shipments,) for the party or place in the named columns; 0 if the first one is blank.
+
+    Case, accents and punctuation do not change the key.
+    """
     columns = [table.text(name).take(table.first_row).compact().mapped(_plain) for name in names]
     key = np.zeros(table.n_shipments, dtype=np.int64)
     for column in columns:
@@ -112,7 +121,7 @@ def _seen(key: Ints, shipments: Ints, learned: Ints) -> Texts:
 
 
 def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Texts:
-    """Return whether the model learned from a shipment with the same watched substance."""
+    """Return per shipment whether the training data contains its watched substance."""
     number: dict[str, int] = {}
     of_row = np.array(
         [
@@ -121,9 +130,9 @@ def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Tex
         ],
         dtype=np.int64,
     )
-    # If the items of a shipment name several substances, one of them represents it.
-    named = _seen(np.maximum.reduceat(of_row, table.first_row), shipments, learned)
-    return np.where(named == NO_KEY, NONE_NAMED, named).astype(object)
+    # A shipment with several substances is represented by one of them.
+    seen = _seen(np.maximum.reduceat(of_row, table.first_row), shipments, learned)
+    return np.where(seen == NO_KEY, NONE_NAMED, seen).astype(object)
 
 
 def _missing_data(table: ManifestTable) -> Texts:
@@ -147,7 +156,7 @@ def _origins(table: ManifestTable) -> Texts:
 
 
 def _after_change(declared_s: Ints) -> Texts:
-    """Return the latest policy date within the `AFTER_DAYS` before the declaration, if any."""
+    """Return per shipment the latest policy date in the `AFTER_DAYS` before its declaration, or "other days"."""
     day = declared_s // 86400
     out = np.full(len(day), "other days", dtype=object)
     for change in sorted(policy_dates(), key=lambda row: row.date):
@@ -157,7 +166,7 @@ def _after_change(declared_s: Ints) -> Texts:
 
 
 def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[str, Slicing]:
-    """Return slicings by what the simulator knows of finds; honest shipments have none of the values."""
+    """Return slicings by the simulator's ground truth about illicit networks; honest shipments belong to no slice."""
     network = world.network[shipments]
     of_network = network != HONEST
     shown, strength = world.typologies[shipments], world.strength[shipments]
@@ -176,16 +185,19 @@ def _of_world(world: WorldTruth, shipments: Ints, learned: Ints | None) -> dict[
 
 
 def _reactions(world: WorldTruth, reaction: NDArray[np.int8], of_network: Bools) -> dict[str, Bools]:
-    """Group networks by their latest reaction; a reaction is named ``cause:change``, and causes stay separate."""
+    """Return slices by the cause of the network's latest reaction. Names of reactions have the form ``cause:change``."""
     cause = np.array([*(name.partition(":")[0] for name in world.reactions), "none"], dtype=object)[reaction]
     return {name: of_network & (cause == name) for name in dict.fromkeys([*sorted(set(cause.tolist())), "none"])}
 
 
 def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate: float) -> Floats:
-    """Return the inspected part (n,) of each shipment, from 0 to 1, if this share of traffic at the base rate is
-    inspected.
+    """Return the probability (n,) that each shipment is inspected if an office inspects the highest scores.
 
-    The highest scores come first; shipments tied at the threshold are all inspected in part.
+    Shipments tied at the threshold share the remaining capacity equally.
+
+    Args:
+        share: Share of the traffic that is inspected.
+        base_rate: Share of finds in the traffic.
     """
     traffic = np.where(
         find, weight * (base_rate / weight[find].sum()), weight * ((1 - base_rate) / weight[~find].sum())
@@ -201,7 +213,7 @@ def taken_at(score: Floats, find: Bools, weight: Floats, share: float, base_rate
 def evaluate_slices(
     scored: Scored, outcome: Outcome, cuts: Mapping[str, Slicing], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Return metrics of the risk per slicing and value, as JSON values; too few finds give a reason."""
+    """Return metrics of the risk per slicing and value, as JSON values. A slice with too few finds gets a reason instead."""
     find, weight = outcome.any, outcome.weight
     if not find.any() or find.all():
         return {}
@@ -221,8 +233,8 @@ def _figures(
     scored: Scored, outcome: Outcome, inside: Bools, of_finds: bool, taken: Mapping[float, Floats], times: Floats, seed: int
 ) -> dict[str, Any]:  # fmt: skip
     find, weight = outcome.any, outcome.weight
-    own = inside[find]
-    finds = int(own.sum())
+    in_slice = inside[find]
+    finds = int(in_slice.sum())
     members = (inside & find) | ~find if of_finds else inside
     clean = members & ~find
     out: dict[str, Any] = {"shipments": int(inside.sum()), "finds": finds}
@@ -236,12 +248,12 @@ def _figures(
         return out | {"pr_auc": none, "recall": recall, "false_positive_rate_red": red}
     ranking = Ranking(scored.risk[members], find[members], weight[members])
     curves = ranking.resampled(_AUC_RESAMPLES, seed)
-    total = times[:, own].sum(axis=1)
+    total = times[:, in_slice].sum(axis=1)
     drawn = total > 0
     recalls = {}
     for share, part in taken.items():
-        value = float(np.average(part[own], weights=weight[find][own]))
-        draws = (times[:, own] @ part[own])[drawn] / total[drawn]
+        value = float(np.average(part[in_slice], weights=weight[find][in_slice]))
+        draws = (times[:, in_slice] @ part[in_slice])[drawn] / total[drawn]
         recalls[f"{share:g}"] = interval(value, draws.tolist()).to_json()
     return out | {
         "prevalence": ranking.prevalence,

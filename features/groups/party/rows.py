@@ -1,4 +1,7 @@
-"""Compute the party columns row by row."""
+"""Compiled loops that compute the party columns row by row.
+
+Each function assigns its array arguments to locals that the `.pxd` declares as memory views.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +53,9 @@ _SAMPLE = cython.declare(cython.int, Claim.SAMPLE)
 
 _NAN = cython.declare(cython.double, float("nan"))
 _DAY = cython.declare(cython.longlong, 86400)
-#: Separates `TIME_MISSING`, which is lower, from all real times.
+#: Lower bound of real times. `TIME_MISSING` lies below it.
 _NEVER = cython.declare(cython.longlong, -(2**62))
-#: Earlier openings count as this moment, so that differences of times stay within 64 bits.
+#: Lower bound applied to opening times, so that differences of times stay within 64 bits.
 _EARLIEST = cython.declare(cython.longlong, -(10**11))
 
 
@@ -60,7 +63,7 @@ def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: Floa
     """Write the columns of the consignor's account into ``out`` (n, F).
 
     Args:
-        known_of: 1 for each distinct text of ``consignor_known`` that means yes, otherwise 0.
+        known_of: 1 for each distinct value of ``consignor_known`` that means yes, otherwise 0.
     """
     known = table.text("consignor_known").codes
     known_of_text = known_of
@@ -93,7 +96,9 @@ def kind_columns(
     """Write the columns computed from names and addresses of the parties.
 
     Args:
-        consignor, consignee, address: `Mark` bits of each distinct name and of each distinct address of consignees.
+        consignor: `Mark` bits of each distinct consignor name.
+        consignee: `Mark` bits of each distinct consignee name.
+        address: `Mark` bits of each distinct consignee address.
     """
     sender = table.text("consignor_name").codes
     receiver = table.text("consignee_name").codes
@@ -115,13 +120,13 @@ def kind_columns(
                 matrix[row, _CONSIGNOR_COMPANY] = 1.0 if bits & _COMPANY else 0.0
                 matrix[row, _CONSIGNOR_CHEMICAL] = 1.0 if bits & _CHEMICAL else 0.0
             code = receiver[row]
-            known = False
+            has_consignee = False
             forwarder = 0
             if code < 0:
                 matrix[row, _CONSIGNEE_COMPANY] = _NAN
                 matrix[row, _CONSIGNEE_LABORATORY] = _NAN
             else:
-                known = True
+                has_consignee = True
                 bits = of_receiver[code]
                 forwarder = bits & _FORWARDER
                 matrix[row, _CONSIGNEE_COMPANY] = 1.0 if bits & _COMPANY else 0.0
@@ -132,13 +137,13 @@ def kind_columns(
                 matrix[row, _CONSIGNEE_ADDRESS_NUMBER] = _NAN
                 matrix[row, _CONSIGNEE_UNIT] = _NAN
             else:
-                known = True
+                has_consignee = True
                 bits = of_place[code]
                 forwarder |= bits & _FORWARDER
                 matrix[row, _CONSIGNEE_ADDRESS_MISSING] = 0.0
                 matrix[row, _CONSIGNEE_ADDRESS_NUMBER] = 1.0 if bits & _DIGIT else 0.0
                 matrix[row, _CONSIGNEE_UNIT] = 1.0 if bits & _UNIT else 0.0
-            matrix[row, _CONSIGNEE_FORWARDER] = _NAN if not known else 1.0 if forwarder else 0.0
+            matrix[row, _CONSIGNEE_FORWARDER] = _NAN if not has_consignee else 1.0 if forwarder else 0.0
             matrix[row, _CONSIGNOR_ADDRESS_MISSING] = 0.0 if origin[row] >= 0 else 1.0
 
 
@@ -151,14 +156,16 @@ def contact_columns(
     in_united_states: NDArray[np.int32],
     out: FloatArray,
 ) -> None:
-    """Write the columns of contacts, dialling codes and postcodes. Arguments hold one entry per distinct text.
+    """Write the columns of contacts, dialling codes and postcodes.
+
+    Each array argument has one entry per distinct value of its field.
 
     Args:
-        free_mail: 1 for a consignor's e-mail address at a free provider, otherwise 0.
-        dialled: number of the dialling code of a consignor's telephone, -1 without one.
-        dialled_in: bits of the numbers of the dialling codes used in a consignor's country.
-        digits: number of digits in a consignee's postcode.
-        in_united_states: 1 for a consignee's country that is the United States, otherwise 0.
+        free_mail: 1 if the consignor's e-mail address is at a free provider, otherwise 0.
+        dialled: index of the dialling code of the consignor's telephone; -1 without one.
+        dialled_in: bit set of the indices of the dialling codes used in the consignor's country.
+        digits: number of digits in the consignee's postcode.
+        in_united_states: 1 if the consignee's country is the United States, otherwise 0.
     """
     phone = table.text("consignor_phone").codes
     email = table.text("consignor_email").codes
@@ -191,10 +198,10 @@ def contact_columns(
 
 
 def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: FloatArray) -> None:
-    """Write the columns of claims and of the agent. `kind_columns` must have run before.
+    """Write the columns of claims and of the agent. Call `kind_columns` first, because one column uses its result.
 
     Args:
-        nature_of: `Claim` of each distinct nature of transaction, otherwise 0.
+        nature_of: `Claim` of each distinct nature of transaction; 0 for other natures.
     """
     nature = table.text("transaction_nature").codes
     agent = table.text("agent_name").codes
@@ -211,10 +218,10 @@ def claim_columns(table: ManifestTable, nature_of: NDArray[np.int32], out: Float
 
 
 def same_name_column(table: ManifestTable, fold: Callable[[str], str], out: FloatArray) -> None:
-    """Write whether consignor and consignee have the same name, NaN where either has none.
+    """Write whether consignor and consignee have the same name; NaN if either name is missing.
 
     Args:
-        fold: folds a name that is not ASCII. ASCII names are compared in lower case.
+        fold: folds the names if either is not ASCII. ASCII names are compared in lower case.
     """
     senders = table.text("consignor_name").values
     receivers = table.text("consignee_name").values
