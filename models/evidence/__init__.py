@@ -1,0 +1,17 @@
+"""Evidence: what is known of illicit shipments, as documented weights."""
+
+from models.evidence.entries import Entry, Evidence, EvidenceGroup, Term
+from models.evidence.prior import Prior
+from models.evidence.reading import DEFAULT, EvidenceFault, parse_evidence, read_evidence
+
+__all__ = [
+    "DEFAULT",
+    "Entry",
+    "Evidence",
+    "EvidenceFault",
+    "EvidenceGroup",
+    "Prior",
+    "Term",
+    "parse_evidence",
+    "read_evidence",
+]

@@ -1,0 +1,127 @@
+"""Entries of evidence: what an office knows, each with a weight, a basis and a source."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from features.groups.reason_codes import ReasonCode
+from features.groups.source_fields import measured_fields
+
+Direction = Literal["base", "for", "against"]
+Basis = Literal["published", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A condition on one feature.
+
+    Attributes:
+        feature: its name.
+        low, high: a step holds from ``low`` to ``high`` inclusive; a ramp rises from 0 at ``low`` to 1 at ``high``, or falls where
+            ``low`` lies above ``high``.
+        is_ramp: whether it is a ramp.
+    """
+
+    feature: str
+    low: float
+    high: float
+    is_ramp: bool = False
+
+
+#: Terms of which the strongest counts.
+Clause = tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceGroup:
+    """Entries that are not independent of each other.
+
+    Attributes:
+        id: its name.
+        d: share of the evidence beyond the strongest entry that counts, 0 to 1.
+        text: what the entries have in common.
+    """
+
+    id: str
+    d: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One piece of evidence.
+
+    Attributes:
+        id: its name.
+        direction: ``for`` illicit content, ``against`` it, or ``base`` for the log-odds of a head without any evidence.
+        group: id of its group; empty for ``base``.
+        heads: the heads that it concerns.
+        log_odds: change of a head's log-odds at full strength; the log-odds themselves for ``base``.
+        low, high: the range in which a fit may move ``log_odds``.
+        when: clauses that are the evidence. All must hold; the strength is that of the weakest.
+        where: further clauses that limit the entry. They must hold too, but the entry does not rest on their fields.
+        one_of: entries of a group with the same name are alternatives, of which only the strongest counts; empty for none.
+        basis: ``published`` if a published figure or law gives the weight, otherwise ``assumed``.
+        source: the publication, or the reason of the assumption.
+        dated: the day on which weight and wording were last reviewed.
+        reason: code of the reason that its share counts towards; None for ``base``.
+        text: the reason in an officer's words, with places in braces (`models.evidence.wording`).
+    """
+
+    id: str
+    direction: Direction
+    group: str
+    heads: tuple[str, ...]
+    log_odds: float
+    low: float
+    high: float
+    when: tuple[Clause, ...]
+    where: tuple[Clause, ...]
+    one_of: str
+    basis: Basis
+    source: str
+    dated: dt.date
+    reason: ReasonCode | None
+    text: str
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features of all conditions, in order, each once."""
+        return tuple(dict.fromkeys(term.feature for clause in (*self.when, *self.where) for term in clause))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The manifest fields that the entry rests on: those that the features of ``when`` measure."""
+        features = [term.feature for clause in self.when for term in clause]
+        return tuple(dict.fromkeys(field for feature in features for field in measured_fields(feature)))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A file of evidence.
+
+    Attributes:
+        title, dated, author: what the file is, its day, and who answers for it.
+        groups: by id, in the order of the file.
+        entries: in the order of the file.
+        source: the bytes of the file.
+    """
+
+    title: str
+    dated: dt.date
+    author: str
+    groups: dict[str, EvidenceGroup]
+    entries: tuple[Entry, ...]
+    source: bytes
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file, which an office can sign."""
+        return hashlib.sha256(self.source).hexdigest()
+
+    def for_heads(self, heads: tuple[str, ...]) -> tuple[Entry, ...]:
+        """Return the entries that concern one of the heads."""
+        return tuple(entry for entry in self.entries if not set(heads).isdisjoint(entry.heads))

@@ -1,0 +1,110 @@
+"""The prior: entries of evidence, ready to weigh feature rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evidence.entries import Entry, Evidence, Term
+from models.evidence.weigh import Weigher
+
+FloatArray = NDArray[np.float64]
+
+
+class Prior:
+    """Weighs feature rows by the entries of evidence. Threads may share a prior.
+
+    Attributes:
+        evidence: the file.
+        heads: (K,) names of the heads.
+        entries: (E,) the entries in the order of shares: group by group, alternatives side by side. Base entries are not among
+            them.
+        base: (K,) log-odds of each head without any evidence.
+    """
+
+    def __init__(self, evidence: Evidence, heads: Sequence[str], features: Sequence[str]) -> None:
+        """
+        Args:
+            heads: heads of the model, in order. A head that no entry concerns has the prior 0.
+            features: names of the feature matrix's columns, in order.
+
+        Raises:
+            ValueError: an entry names a feature that is no column.
+        """
+        self.evidence = evidence
+        self.heads = tuple(heads)
+        concerned = evidence.for_heads(self.heads)
+        self.base = np.zeros(len(self.heads))
+        for entry in concerned:
+            if entry.direction == "base":
+                self.base[[self.heads.index(head) for head in entry.heads if head in self.heads]] = entry.log_odds
+        order = {group: position for position, group in enumerate(evidence.groups)}
+        entries = [entry for entry in concerned if entry.direction != "base"]
+        entries.sort(key=lambda entry: (order[entry.group], entry.one_of))
+        self.entries: tuple[Entry, ...] = tuple(entries)
+        column_of = {name: column for column, name in enumerate(features)}
+        missing = {feature: entry.id for entry in entries for feature in entry.features if feature not in column_of}
+        if missing:
+            raise ValueError(
+                "Entries of evidence name features that the model lacks: "
+                + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
+            )
+        self._weigher = _weigher(self.entries, self.base, self.heads, evidence, column_of)
+
+    def log_odds(self, matrix: FloatArray) -> FloatArray:
+        """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
+        out = np.empty((len(matrix), len(self.heads)))
+        self._weigher.totals(matrix, out)
+        return out
+
+    def shares(self, matrix: FloatArray, head: int) -> FloatArray:
+        """Return the share (n, E) of each entry in the prior log-odds of the head at position ``head``.
+
+        ``base[head]`` plus the shares of a row is its prior log-odds.
+        """
+        out = np.empty((len(matrix), len(self.entries)))
+        self._weigher.shares(matrix, head, out)
+        return out
+
+
+def _weigher(
+    entries: Sequence[Entry],
+    base: FloatArray,
+    heads: Sequence[str],
+    evidence: Evidence,
+    column_of: dict[str, int],
+) -> Weigher:
+    clauses = [[*entry.when, *entry.where] for entry in entries]
+    terms: list[Term] = [term for of_entry in clauses for clause in of_entry for term in clause]
+    # An entry without alternatives is a set of its own.
+    sets = [
+        (group, len(list(members)))
+        for (group, _), members in groupby(
+            entries, key=lambda entry: (entry.group, entry.one_of or f"entry {entry.id}")
+        )
+    ]
+    groups = [(group, len(list(members))) for group, members in groupby(group for group, _ in sets)]
+    weights = [[entry.log_odds if head in entry.heads else 0.0 for head in heads] for entry in entries]
+    return Weigher(
+        (
+            np.array([column_of[term.feature] for term in terms], dtype=np.int32),
+            np.array([term.low for term in terms], dtype=np.float64),
+            np.array([term.high for term in terms], dtype=np.float64),
+            np.array([term.is_ramp for term in terms], dtype=np.uint8),
+        ),
+        _starts([len(clause) for of_entry in clauses for clause in of_entry]),
+        _starts([len(of_entry) for of_entry in clauses]),
+        _starts([size for _, size in sets]),
+        _starts([size for _, size in groups]),
+        np.array([evidence.groups[group].d for group, _ in groups], dtype=np.float64),
+        base,
+        np.array(weights, dtype=np.float64).reshape(len(entries), len(heads)),
+    )
+
+
+def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
+    """Return the start of each of consecutive parts with these sizes, and the end of the last."""
+    return np.cumsum([0, *sizes], dtype=np.int32)

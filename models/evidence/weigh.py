@@ -1,0 +1,137 @@
+"""Weigh the evidence of feature rows.
+
+The strength of an entry lies between 0 and 1: the smallest of its clauses, each the largest of its terms. A missing value gives
+a term the strength 0. An entry's weight is its strength times its log-odds. Of alternative entries only the strongest counts.
+Within a group the strongest weight counts in full and every other one times the group's `d`, for and against separately. Groups
+add up.
+
+Each row is computed by itself in one order of operations, so one row and many rows give equal results to the last bit.
+"""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+
+
+class Weigher:
+    """The entries of a prior as flat arrays. Entries of a set of alternatives, and sets of a group, follow one another.
+
+    Args:
+        terms: (column, low, high, is_ramp) arrays (T,). A step holds from low to high inclusive; a ramp rises from 0 at low to 1 at
+            high, or falls where low lies above high.
+        first_term: (C + 1,) first term of each clause.
+        first_clause: (E + 1,) first clause of each entry.
+        first_entry: (S + 1,) first entry of each set of alternatives.
+        first_set: (G + 1,) first set of each group.
+        d: (G,) share of a group's evidence beyond the strongest, 0 to 1.
+        base: (K,) log-odds of each head without any evidence.
+        log_odds: (E, K) log-odds of each entry at full strength; 0 for heads that it does not concern.
+    """
+
+    def __init__(
+        self,
+        terms: tuple[IntArray, FloatArray, FloatArray, NDArray[np.uint8]],
+        first_term: IntArray,
+        first_clause: IntArray,
+        first_entry: IntArray,
+        first_set: IntArray,
+        d: FloatArray,
+        base: FloatArray,
+        log_odds: FloatArray,
+    ) -> None:
+        self.column, self.low, self.high, self.is_ramp = terms
+        self.first_term = first_term
+        self.first_clause = first_clause
+        self.first_entry = first_entry
+        self.first_set = first_set
+        self.d = d
+        self.base = base
+        self.weight = log_odds
+
+    def totals(self, matrix: FloatArray, out: FloatArray) -> None:
+        """Write the prior log-odds of C-ordered feature rows (n, F) into ``out`` (n, K)."""
+        strength = np.empty(self.weight.shape[0])
+        shares = np.empty(self.weight.shape[0])
+        with cython.nogil:
+            for row in range(matrix.shape[0]):
+                self._measure(matrix, row, strength)
+                for head in range(self.weight.shape[1]):
+                    out[row, head] = self._share(strength, head, shares)
+
+    def shares(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
+        """Write the share of each entry in one head's prior log-odds of C-ordered feature rows (n, F) into ``out`` (n, E)."""
+        strength = np.empty(self.weight.shape[0])
+        with cython.nogil:
+            for row in range(matrix.shape[0]):
+                self._measure(matrix, row, strength)
+                self._share(strength, head, out[row])
+
+    # Below, all comparisons with NaN are false, so a missing value leaves a term at 0.
+
+    def _measure(self, matrix: FloatArray, row: int, strength: FloatArray) -> None:
+        """Write the strength (E,) of each entry."""
+        for entry in range(strength.shape[0]):
+            smallest = 1.0
+            for clause in range(self.first_clause[entry], self.first_clause[entry + 1]):
+                largest = 0.0
+                for term in range(self.first_term[clause], self.first_term[clause + 1]):
+                    x = matrix[row, self.column[term]]
+                    low = self.low[term]
+                    high = self.high[term]
+                    if self.is_ramp[term]:
+                        x = (x - low) / (high - low)
+                        if x > largest:
+                            largest = x if x < 1.0 else 1.0
+                    elif low <= x and x <= high:
+                        largest = 1.0
+                if largest < smallest:
+                    smallest = largest
+                if smallest == 0.0:
+                    break
+            strength[entry] = smallest
+
+    def _share(self, strength: FloatArray, head: int, shares: FloatArray) -> float:
+        """Write the share (E,) of each entry and return the head's log-odds."""
+        total: float = self.base[head]
+        for group in range(self.d.shape[0]):
+            d = self.d[group]
+            most_for = -1
+            most_against = -1
+            highest = 0.0
+            lowest = 0.0
+            for alternatives in range(self.first_set[group], self.first_set[group + 1]):
+                best = -1
+                worst = -1
+                top = 0.0
+                bottom = 0.0
+                for entry in range(self.first_entry[alternatives], self.first_entry[alternatives + 1]):
+                    shares[entry] = 0.0
+                    weight = strength[entry] * self.weight[entry, head]
+                    if weight > top:
+                        top = weight
+                        best = entry
+                    elif weight < bottom:
+                        bottom = weight
+                        worst = entry
+                if best >= 0:
+                    shares[best] = d * top
+                    if top > highest:
+                        highest = top
+                        most_for = best
+                if worst >= 0:
+                    shares[worst] = d * bottom
+                    if bottom < lowest:
+                        lowest = bottom
+                        most_against = worst
+            if most_for >= 0:
+                shares[most_for] = highest
+            if most_against >= 0:
+                shares[most_against] = lowest
+            for entry in range(self.first_entry[self.first_set[group]], self.first_entry[self.first_set[group + 1]]):
+                total += shares[entry]
+        return total
