@@ -17,6 +17,7 @@ Calibrators are fitted per shipment (largest item). They increase strictly, so t
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -42,6 +43,8 @@ MAX_KNOTS: Final = 8
 RIDGE: Final = 2.0
 #: The optimiser's last digits depend on the number of BLAS threads. Rounding makes a refit reproducible.
 _DECIMALS: Final = 6
+#: Up to this many rows, Python numbers are faster than arrays: one row takes 4 us instead of 20.
+_FEW_ROWS: Final = 4
 
 
 def is_number(value: object) -> bool:
@@ -188,6 +191,10 @@ class Calibrators:
 
     def __call__(self, raw_log_odds: FloatArray) -> FloatArray:
         """Return the calibrated log-odds of raw log-odds (n, calibrators)."""
+        if len(raw_log_odds) <= _FEW_ROWS:
+            rows = raw_log_odds.tolist()
+            values = [[part.value(x) for part, x in zip(self._segments, row, strict=True)] for row in rows]
+            return np.array(values, dtype=np.float64).reshape(raw_log_odds.shape)
         out = np.empty(raw_log_odds.shape)
         for column, segments in enumerate(self._segments):
             out[:, column] = segments.map(raw_log_odds[:, column])
@@ -204,8 +211,17 @@ class _Segments:
         self._start = np.concatenate([knots[:1], knots])
         self._value = np.concatenate([values[:1], values])
         self._slope = np.array(calibrator.slopes)
+        # The same pieces as Python numbers, for `value`.
+        self._numbers = knots.tolist(), self._start.tolist(), self._value.tolist(), self._slope.tolist()
+
+    def value(self, x: float) -> float:
+        """Return what `map` returns for one number, to the last bit."""
+        knots, start, value, slope = self._numbers
+        piece = bisect_right(knots, x)
+        return float(value[piece] + slope[piece] * (x - start[piece]))
 
     def map(self, x: FloatArray) -> FloatArray:
+        """Return the value of the map at each number of ``x`` (n,)."""
         piece = self._knots.searchsorted(x, side="right")
         return np.asarray(self._value[piece] + self._slope[piece] * (x - self._start[piece]), dtype=np.float64)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.calibration import Calibrator, combine, logit, probability, shift
+from models.calibration import Calibrator, Calibrators, combine, logit, probability, shift
 from models.calibration.calibrator import MAX_SLOPE, MIN_SLOPE
 
 log_odds = st.floats(-40.0, 40.0)
@@ -49,6 +49,16 @@ class TestCalibrator:
             below.append(float(np.nextafter(below[-1], -np.inf)))
             above.append(float(np.nextafter(above[-1], np.inf)))
         assert (np.diff(calibrator(np.array([*below[::-1], *above[1:]]))) >= 0.0).all()
+
+    @given(st.lists(calibrators(), min_size=1, max_size=3), st.data())
+    def test_one_row_equals_that_row_among_many(self, columns: list[Calibrator], data: st.DataObject) -> None:
+        knots = [knot for calibrator in columns for knot in calibrator.knots]
+        values = st.sampled_from(knots) | st.floats(-200.0, 200.0)
+        rows = data.draw(hnp.arrays(np.float64, (9, len(columns)), elements=values))
+        together = Calibrators(columns)(rows)
+        alone = [Calibrators(columns)(rows[row : row + 1]) for row in range(9)]
+        assert together.tobytes() == np.concatenate(alone).tobytes()
+        assert Calibrators(columns)(rows[:0]).shape == (0, len(columns))
 
     @given(calibrators())
     def test_json_gives_an_equal_calibrator(self, calibrator: Calibrator) -> None:
