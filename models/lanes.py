@@ -1,7 +1,7 @@
-"""Triage lanes: thresholds on the risk, and the random share, which gives labels without selection bias.
+"""Triage lanes by thresholds on the risk, and random selection of shipments for labels without selection bias.
 
 Thresholds apply to the *uncorrected* risk log-odds (see `models.calibration.calibrator`), so a change of base rate does not move
-shipments between lanes. They are part of the bundle and the same for one row and for a file.
+shipments between lanes. The bundle stores the thresholds, so single requests and files use the same ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.calibration import is_number
 
-#: Lane names by the code that `Lanes.assign` returns.
+#: Lane names, indexed by the codes that `Lanes.assign` returns.
 LANE_NAMES: Final = ("green", "yellow", "red")
 GREEN, YELLOW, RED = range(3)
 
@@ -31,9 +31,10 @@ class Lanes:
     """Two thresholds on the uncorrected risk log-odds.
 
     Attributes:
-        red: a shipment at or above it is red.
-        yellow: a shipment at or above it, and below ``red``, is yellow.
-        red_share, yellow_share: the share of base-rate traffic that each threshold was chosen for.
+        red: lower bound of the red lane.
+        yellow: lower bound of the yellow lane, which ends below ``red``.
+        red_share: share of base-rate traffic that the red lane was set for.
+        yellow_share: share of base-rate traffic that the yellow lane was set for.
     """
 
     red: float
@@ -60,12 +61,12 @@ class Lanes:
     ) -> Lanes:
         """Return thresholds at weighted quantiles of the calibration window's scores.
 
-        Equal scores stay in one lane: the threshold is the possible one whose share is nearest. The lane stays empty if that is
-        nearer still (a constant model).
+        Equal scores stay in one lane, so only some shares are possible. The threshold gives the possible share that is nearest to
+        the requested one. That may be an empty lane, for example for a model with constant scores.
 
         Args:
             risk_log_odds: (shipments,) uncorrected risk log-odds.
-            weight: (shipments,) number of shipments of base-rate traffic that each stands for; default 1.
+            weight: (shipments,) number of shipments of base-rate traffic that each one represents; default 1.
 
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
@@ -88,7 +89,7 @@ class Lanes:
 
         def threshold(share: float) -> float:
             distance = np.abs(at_or_above - share)
-            # Of equally near thresholds the higher one, which gives the smaller lane.
+            # Resolve ties towards the higher threshold, which gives the smaller lane.
             return float(thresholds[len(thresholds) - 1 - int(np.argmin(distance[::-1]))])
 
         red = threshold(red_share)
@@ -120,13 +121,13 @@ class Lanes:
 
 
 def random_share(shipment_ids: Sequence[str], key: str | bytes, share: float) -> NDArray[np.bool_]:
-    """Return whether each shipment (n,) belongs to the random share.
+    """Return whether each shipment (n,) is selected at random.
 
-    The selection is a keyed hash of ``shipment_id``. It does not depend on the file, order or process, and cannot be predicted
-    without the key. A larger share contains the smaller one.
+    The selection depends on a keyed hash of ``shipment_id`` only, not on file, order or process. It cannot be predicted without
+    the key. The selection for a larger share contains that for a smaller one.
 
     Raises:
-        ValueError: the share is not in [0, 1], or the key is empty, so that anyone could compute the selection.
+        ValueError: the share is not in [0, 1], or the key is empty.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"The random share must lie in [0, 1], got {share!r}.")

@@ -1,4 +1,4 @@
-"""Model bundles: saved, audited, loaded and stored."""
+"""Model bundles: saving, audit, loading and storage."""
 
 from models.bundle.audit import BundleInfo, BundleRefused
 from models.bundle.bundle import describe, load, save, verify

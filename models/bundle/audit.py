@@ -1,4 +1,4 @@
-"""Audit a bundle before anything is constructed from it."""
+"""Checks of a bundle that run before any object is constructed from it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from models.calibration import Calibrator
 from models.lanes import Lanes
 from models.scoring import RISK, check_base_rate
 
-#: Version of the bundle format. Raise it by one if new code could not read an old bundle, or would misread it: a required file is
-#: added, dropped or renamed; a key of ``bundle.json`` changes its name, type or meaning; a calibrator or a history array is
-#: computed differently. A new list of features does not count, because the names are compared. To raise it: 1. change the
-#: writer and the reader; 2. add a test that a bundle of the old protocol is refused with a message that names both protocols;
-#: 3. retrain or convert the champion; 4. describe the change in the changelog.
+#: Version of the bundle format. Raise it by one if the new code cannot read old bundles or would misread them. Examples: a
+#: required file is added, dropped or renamed; a key of ``bundle.json`` changes its name, type or meaning; a calibrator or a
+#: history array is computed differently. A new list of features needs no new version, because loading compares the names.
+#: To raise it: 1. change the writer and the reader; 2. test that a bundle of the old protocol is refused with a message that
+#: names both protocols; 3. retrain or convert the champion; 4. describe the change in the changelog.
 PROTOCOL: Final = 1
 
 MANIFEST: Final = "bundle.json"
 #: The only optional file.
 CHECK: Final = "check.npz"
-#: No bundle needs a larger manifest. The limit protects memory.
+#: Size limits protect memory. No bundle needs a larger manifest.
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
 
@@ -49,11 +49,11 @@ _KEYS: Final[Mapping[str, type]] = {
 
 
 class BundleRefused(ValueError):
-    """A bundle is damaged or altered, or does not fit this code.
+    """Error for a bundle that is damaged, altered or incompatible with this code.
 
     Attributes:
-        folder: the bundle.
-        problems: all problems, sorted; each starts with the name of the file.
+        folder: folder of the bundle.
+        problems: all problems, sorted; each starts with a file name.
     """
 
     def __init__(self, folder: Path, problems: list[str]) -> None:
@@ -64,7 +64,7 @@ class BundleRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BundleInfo:
-    """The identity that a bundle states."""
+    """Identity of a bundle."""
 
     folder: Path
     name: str
@@ -76,7 +76,7 @@ class BundleInfo:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """A complete and unaltered bundle: its manifest, and the bytes of every other file by name."""
+    """Content of a bundle that passed the audit: its manifest, and the bytes of every other file by name."""
 
     info: BundleInfo
     manifest: dict[str, Any]
@@ -94,20 +94,20 @@ def booster_file(head: str) -> str:
 
 
 def sha256(data: bytes) -> str:
-    """Return the SHA-256 in 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a manifest's canonical JSON, without its own seal."""
+    """Return the SHA-256 of a manifest's canonical JSON without the key ``seal``."""
     return sha256(json_bytes({key: value for key, value in manifest.items() if key != "seal"}))
 
 
 def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo, dict[str, Any]]:
-    """Read and check ``bundle.json`` alone.
+    """Read and check ``bundle.json``, without the other files.
 
     Raises:
-        BundleRefused: it is missing or altered, has another protocol, or its digest does not start with the expected one.
+        BundleRefused: the file is missing or altered, has another protocol, or its digest does not start with the expected one.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
@@ -123,7 +123,7 @@ def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo
         raise BundleRefused(folder, [f"{MANIFEST}: cannot be read: {error}"]) from None
     if not isinstance(manifest, dict):
         raise BundleRefused(folder, [f"{MANIFEST}: it must be an object"])
-    # Checked first, because another protocol may have other keys and another seal.
+    # Check the protocol first, because another protocol may have other keys and another seal.
     protocol = manifest.get("protocol")
     if isinstance(protocol, bool) or protocol != PROTOCOL:
         raise BundleRefused(
@@ -178,10 +178,10 @@ def _identity_problems(manifest: dict[str, Any]) -> list[str]:
 
 
 def audit(folder: Path, expected_digest: str | None) -> Audited:
-    """Read every file once and run all checks that construct nothing.
+    """Read every file once and run all checks that need no constructed object.
 
     Raises:
-        BundleRefused: with all problems.
+        BundleRefused: a check failed; the error lists all problems.
     """
     info, manifest = read_manifest(folder, expected_digest)
     listed: dict[str, Any] = manifest["files"]
@@ -225,7 +225,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
 
 
 def _read(path: Path, size: int) -> tuple[bytes, str | None]:
-    """Return the file's bytes, or a problem."""
+    """Return the file's bytes, and a problem or None."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return b"", "not a plain file"
     if not path.exists():
@@ -263,7 +263,7 @@ def _number_problems(manifest: dict[str, Any], heads: tuple[str, ...]) -> list[s
 
 
 def _booster_problems(file: str, data: bytes, names: list[str]) -> list[str]:
-    """Return the problems of a booster's text, before LightGBM parses any of it."""
+    """Check a booster's text before LightGBM parses it, and return the problems."""
     try:
         lines = data.decode("utf-8").splitlines()
     except UnicodeDecodeError:

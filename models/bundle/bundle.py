@@ -1,20 +1,19 @@
-"""Save a model as a bundle, a folder of text and arrays, and load it after an audit.
+"""Saving and loading of bundles: folders that store a model as text and arrays.
 
 Files of a bundle::
 
     bundle.json           protocol, identity, heads, ordered feature names, prevalence, calibrators, lanes, base rates,
-                          and size and SHA-256 of every other file; its own seal is the SHA-256 of itself without the
-                          seal
+                          size and SHA-256 of every other file, and a seal: the SHA-256 of this file without the seal
     booster_<head>.txt    LightGBM's text form, one per head
     space.json space.npz  the fitted feature space
     reference.npz         quantiles of reference traffic
-    history.npz           the history that scoring starts from
+    history.npz           the initial history for scoring
     card.json CARD.md     the model card
-    check.npz             up to 256 feature rows with LightGBM's raw log-odds, which loading must reproduce to the last
-                          bit; optional, because older bundles lack it
+    check.npz             up to 256 feature rows with LightGBM's raw log-odds, which the loaded model must reproduce to the
+                          last bit; optional, because older bundles lack it
 
-Nothing in a bundle can be executed. Loading reads each file once, audits the bytes, and only then constructs objects from those
-same bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which contains the SHA-256 of every other file.
+A bundle contains nothing executable. Loading reads each file once, audits the bytes, and constructs objects only from audited
+bytes. The digest of a bundle is the SHA-256 of ``bundle.json``, which contains the SHA-256 of every other file.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ from models.scoring import RiskModel
 from models.trees import StoredRows, lightgbm
 
 if TYPE_CHECKING:
-    # `lightgbm` imports the package when a model is loaded.
+    # For types only: `models.trees.lightgbm` imports the package when a model is loaded.
     from lightgbm import Booster
 
 T = TypeVar("T")
@@ -61,7 +60,7 @@ __all__ = ["PROTOCOL", "BundleInfo", "BundleRefused", "describe", "load", "save"
 def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     """Write a model as a bundle and return its digest. Equal models give equal bytes.
 
-    The bundle is written to a folder beside the target, verified, and moved to the target in one step.
+    The bundle is written to a temporary folder beside the target, verified, and then renamed to the target.
 
     Raises:
         FileExistsError: the folder exists, is not empty, and ``replace`` is not set.
@@ -87,7 +86,7 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     manifest["seal"] = seal(manifest)
     files[MANIFEST] = json_bytes(manifest)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # The folder is not hidden, because a power cut may leave it behind.
+    # A crash may leave this folder behind. A visible name helps users find and delete it.
     written = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=target.parent))
     try:
         for name, data in files.items():
@@ -111,12 +110,12 @@ def load(folder: str | Path, *, expected_digest: str | None = None, kernels: boo
     """Load a bundle.
 
     Args:
-        expected_digest: the digest that the bundle must have, or its first characters.
+        expected_digest: required digest, or the first characters of it.
         kernels: see `RiskModel`.
 
     Raises:
-        BundleRefused: something is missing, unexpected, altered, truncated or not finite, or the protocol or the features are not
-            those of this code.
+        BundleRefused: a file is missing, unexpected, altered or truncated, a number is not finite, or the protocol or the
+            features differ from those of this code.
     """
     audited = audit(Path(folder), expected_digest)
     return _construct(audited, kernels=kernels)
@@ -134,7 +133,7 @@ def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleI
 
 
 def describe(folder: str | Path) -> BundleInfo:
-    """Return a bundle's identity from its sealed ``bundle.json``. The other files are not read.
+    """Return a bundle's identity from ``bundle.json``, without reading the other files.
 
     Raises:
         BundleRefused: ``bundle.json`` is missing or altered, or has another protocol.
@@ -143,7 +142,7 @@ def describe(folder: str | Path) -> BundleInfo:
 
 
 def _content(model: RiskModel) -> dict[str, bytes]:
-    """Return the bytes of all files but ``bundle.json``."""
+    """Return the bytes of all files except ``bundle.json``."""
     space, space_arrays = model.space.to_state()
     files = {
         booster_file(head): model.boosters[head].model_to_string(num_iteration=-1).encode() for head in model.heads
@@ -155,18 +154,18 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     files["card.json"] = json_bytes(model.card, sort_keys=False)
     if model.check is not None:
         files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
-    # From the parsed card.json, so that CARD.md shows the same number types.
+    # Render the parsed card.json, so that CARD.md shows the same number types.
     files["CARD.md"] = card_markdown(model.name, model.version, parse_json(files["card.json"])).encode()
     return files
 
 
 def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
-    """Return the model, from audited bytes only."""
+    """Construct the model from audited bytes."""
     library = lightgbm()
     info, manifest, files = audited.info, audited.manifest, audited.files
 
     def attempt(name: str, build: Callable[..., T], *arguments: object) -> T:
-        # A file may have the right digest and still not fit this code. Then constructors raise errors of several types.
+        # A file with the right digest may still be incompatible with this code. Constructors then raise errors of several types.
         try:
             return build(*arguments)
         except BundleRefused:
@@ -179,7 +178,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
 
     arrays = {name: attempt(name, parse_npz, files[name]) for name in files if name.endswith(".npz")}
     documents = {name: attempt(name, _object, files[name]) for name in files if name.endswith(".json")}
-    # Compared before the fitted state is read, because that fails with less clear messages if the features differ.
+    # Compare feature names first. If they differ, reading the fitted state fails with a less clear message.
     unfitted = attempt("space.json", FeatureSpace.of_state, documents["space.json"])
     problems = _feature_problems(list(unfitted.names), manifest["features"]["names"])
     if problems:
@@ -212,7 +211,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    """Return a JSON document that is an object."""
+    """Parse a JSON document that must be an object."""
     document = parse_json(data)
     if isinstance(document, dict):
         return document
@@ -220,7 +219,7 @@ def _object(data: bytes) -> dict[str, Any]:
 
 
 def _feature_problems(code: list[str], bundle: list[str]) -> list[str]:
-    """Return how the bundle's ordered feature names differ from the code's."""
+    """Describe how the bundle's ordered feature names differ from those of the code."""
     missing, unexpected = sorted(set(code) - set(bundle)), sorted(set(bundle) - set(code))
     problems = []
     if missing:

@@ -1,19 +1,19 @@
-"""The model card in Markdown, with the facts of ``card.json``."""
+"""Rendering of the model card ``card.json`` as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-#: Keys whose content the sections of a card already present.
+#: Keys to skip if the card has sections, which present the same content.
 _IN_SECTIONS: Final = ("sections", "description", "limits", "metrics")
 
 
 def card_markdown(name: str, version: str, card: Mapping[str, Any]) -> str:
-    """Return the Markdown of a card.
+    """Return a model card as Markdown.
 
-    First come its ``sections``, then a section per further top-level key. Nested objects become lists, and lists of objects with
-    equal keys become tables.
+    The card's ``sections`` come first, followed by one section per other top-level key. Nested objects become lists. Lists of
+    objects with equal keys become tables.
     """
     lines = [f"# {name} {version}", ""]
     sections = card.get("sections")
@@ -60,7 +60,7 @@ def _cell(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, Mapping | list | tuple):
         return ", ".join(_cell(part) for part in (value.values() if isinstance(value, Mapping) else value)) or "none"
-    # A bar or a line break would break the table, and `<` could start an HTML tag.
+    # Escape bars and line breaks, which would break a table, and `<`, which could start an HTML tag.
     return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 

@@ -1,4 +1,4 @@
-"""Write and read the files of a bundle. Equal models give equal bytes, and reading executes nothing."""
+"""Serialisation of bundle files. Equal content gives equal bytes, and reading executes nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: The earliest time that a zip archive can state. A real time would make archives of equal arrays differ.
+#: Fixed file time, the earliest that zip allows. A real time would make archives of equal arrays differ.
 _NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def json_bytes(data: Any, *, sort_keys: bool = True) -> bytes:
-    """Return canonical JSON: ASCII, indented by two spaces, with sorted keys unless their order has a meaning.
+    """Return canonical JSON: ASCII, indented by two spaces, keys sorted unless ``sort_keys`` is False.
 
     Raises:
         ValueError: a number is not finite.
@@ -28,10 +28,10 @@ def json_bytes(data: Any, *, sort_keys: bool = True) -> bytes:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return a JSON document. Numbers must be finite and keys must not repeat.
+    """Parse a JSON document.
 
     Raises:
-        ValueError: it is not such a document.
+        ValueError: the document is not valid JSON, a number is not finite, or a key repeats.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return arrays as an ``.npz`` archive, ordered by name, without times.
+    """Return arrays as an ``.npz`` archive, sorted by name, with a fixed file time.
 
     Raises:
         ValueError: an array contains objects.
@@ -64,7 +64,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f"{name}.npy", _NO_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            # Otherwise both would depend on the operating system and the umask.
+            # Fix both, because the defaults depend on the operating system and the umask.
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
@@ -73,10 +73,10 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def parse_npz(data: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz`` archive.
+    """Read the arrays of an ``.npz`` archive.
 
     Raises:
-        ValueError: it is not such an archive, or an array contains objects or infinities.
+        ValueError: the archive cannot be read, or an array contains objects or infinities.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
@@ -84,7 +84,7 @@ def parse_npz(data: bytes) -> dict[str, NDArray[Any]]:
     except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"it cannot be read as arrays: {error}") from None
     for name, array in sorted(arrays.items()):
-        # NaN means that a statistic was never observed. An infinity is always an error.
+        # NaN marks a statistic without observations. Infinities are always errors.
         if array.dtype.kind == "f" and np.isinf(array).any():
             raise ValueError(f"the array {name!r} contains infinite numbers")
     return arrays

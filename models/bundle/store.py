@@ -1,13 +1,13 @@
-"""The model store of a machine: one folder per version, and a pointer to the current one.
+"""Store of installed model versions: one folder per version, and a pointer file that names the current one.
 
 ::
 
-    <root>/versions/<version>-<digest12>/   installed bundles; never changed once there
-    <root>/current                          the pointer: the current version's folder name, then earlier ones, one per line
-    <root>/.lock                            held during an installation or a rollback
+    <root>/versions/<version>-<digest12>/   installed bundles, which are never changed
+    <root>/current                          pointer file: folder names of the current and earlier versions, one per line
+    <root>/.lock                            lock file for installation and rollback
 
-The pointer and the earlier versions are one file, so that one `os.replace` switches both atomically. Without a pointer, the
-champion that comes with the code is in use.
+One file lists the current and the earlier versions, so that one `os.replace` updates both atomically. Without a pointer file,
+the bundled champion is in use.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from models.bundle.bundle import BundleInfo, BundleRefused, load, verify
 from models.bundle.files import sync_folder, write_durably
 from models.scoring import RiskModel
 
-#: Number of versions that the pointer file keeps.
+#: Maximum number of versions in the pointer file.
 MAX_PAST: Final = 100
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}-(?P<digest>[0-9a-f]{12})")
 
 
 class StoreError(RuntimeError):
-    """An operation on the store failed and changed nothing."""
+    """Error of an operation that left the store unchanged."""
 
 
 def champion_dir() -> Path:
-    """Return the folder of the champion, the bundle that comes with the code."""
+    """Return the folder of the champion, the bundle that is part of the code."""
     return Path(__file__).resolve().parents[1] / "champion"
 
 
@@ -50,9 +50,9 @@ def resolve(root: str | Path) -> Path:
 
 
 class ModelStore:
-    """A store under ``root``. The first installation creates the folder. Reading takes no lock.
+    """Model store in the folder ``root``, which the first installation creates. Reading takes no lock.
 
-    Loaded models use compiled kernels unless ``kernels`` is False, see `RiskModel`.
+    Loaded models use compiled kernels unless ``kernels`` is False; see `RiskModel`.
     """
 
     def __init__(self, root: str | Path, *, kernels: bool = True) -> None:
@@ -62,7 +62,7 @@ class ModelStore:
         self._pointer = self.root / "current"
 
     def current(self) -> Path | None:
-        """Return the current version's folder, which may be missing, or None without a pointer.
+        """Return the current version's folder, or None without a pointer file. The folder may not exist.
 
         Raises:
             StoreError: the pointer is unreadable.
@@ -89,12 +89,13 @@ class ModelStore:
         return sorted(path for path in self._versions.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name))
 
     def install(self, folder: str | Path) -> Path:
-        """Copy a bundle into the store, point to the copy and return its folder. Installing the current version changes nothing.
+        """Copy a bundle into the store, make it the current version and return its folder.
 
-        The source and the copy are verified before the pointer changes. After any failure the old version stays in use.
+        The source and the copy are verified before the pointer changes. After any failure the old version stays current.
+        Installing the current version again changes nothing.
 
         Raises:
-            BundleRefused: the source or the copy is not a sound bundle.
+            BundleRefused: the source or the copy is not a valid bundle.
             OSError: the copy could not be written.
         """
         source = Path(folder)
@@ -112,11 +113,11 @@ class ModelStore:
         return target
 
     def rollback(self) -> Path:
-        """Point to the previous version and return its folder. Before the first installed version, that is the champion.
+        """Make the previous version current and return its folder. The champion precedes the first installed version.
 
         Raises:
             StoreError: there is no previous version.
-            BundleRefused: the previous version is no longer sound.
+            BundleRefused: the previous version is damaged.
         """
         if not self._pointer.exists():
             raise StoreError(f"Nothing to roll back: no version was ever installed under {self.root}.")
@@ -142,7 +143,7 @@ class ModelStore:
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"The pointer {self._pointer} cannot be read: {error}") from None
         names = text.split("\n")
-        # A complete pointer file ends with a newline. A plain folder name cannot lead out of the store.
+        # A file without a final newline is incomplete. The pattern excludes paths that lead out of the store.
         if names.pop() != "" or not all(_FOLDER.fullmatch(name) for name in names):
             raise StoreError(
                 f"The pointer {self._pointer} is damaged: it must have one folder name of versions/ per line."
@@ -160,12 +161,12 @@ class ModelStore:
         try:
             for path in sorted(source.iterdir()):
                 write_durably(copy / path.name, path.read_bytes())
-            # The service may run as another user than the one who installs.
+            # The service may run as a different user than the installation.
             copy.chmod(0o755)
             verify(copy, expected_digest=info.digest)
             sync_folder(copy)
             if target.exists():
-                # The installed version is damaged, so the sound copy replaces it.
+                # The installed version is damaged: replace it with the verified copy.
                 os.replace(target, Path(tempfile.mkdtemp(prefix=".retired-", dir=self.root)) / target.name)
             os.replace(copy, target)
             sync_folder(self._versions)
@@ -173,14 +174,14 @@ class ModelStore:
             shutil.rmtree(copy, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove the files of interrupted installations. Under the lock, no running installation owns them."""
+        """Remove the files of interrupted installations. The caller has the lock, so no installation is running."""
         for pattern in (".incoming-*", ".retired-*"):
             for folder in self.root.glob(pattern):
                 shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        # The kernel releases the lock when the process ends, so no lock becomes stale.
+        # The operating system releases the lock when the process ends, so locks cannot become stale.
         with (self.root / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -1,4 +1,4 @@
-"""Calibration: raw log-odds become probabilities, one risk and a percentile."""
+"""Calibration: conversion of raw log-odds into probabilities, risks and percentiles."""
 
 from models.calibration.calibrator import Calibrator, CalibratorKind, Calibrators, is_number
 from models.calibration.log_odds import combine, logit, probability, shift

@@ -1,17 +1,17 @@
 """Calibration of raw log-odds.
 
-The steps for one goods item:
+Steps from raw log-odds to the risk of a shipment:
 
-1. Each head's raw log-odds pass through that head's calibrator and become p_head at the *training* prevalence.
+1. Each head's calibrator maps the head's raw log-odds to p_head at the *training* prevalence.
 2. `combine` returns the item's log-odds of 1 - prod(1 - p_head).
-3. The calibrator named ``risk`` converts these to the risk log-odds, still at the training prevalence.
-4. A shipment has the risk of its largest item.
-5. Only then does `shift` move p_head and the risk to the office's base rates.
+3. The calibrator named ``risk`` maps these to the item's risk log-odds, still at the training prevalence.
+4. The shipment's risk log-odds are the largest of its items.
+5. `shift` adjusts p_head and the risk to the office's base rates.
 
-Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate adds one constant to every shipment, so it may
-change the stated probability but never the lane of a shipment.
+Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate adds the same constant to every shipment, so it
+changes the reported probability but never the lane.
 
-Calibrators are fitted per shipment (largest item). They increase strictly, so they create no ties.
+Calibrators are fitted on one item per shipment, the largest. They are strictly increasing, so they create no ties.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from models.calibration.log_odds import FloatArray, probability
 
 CalibratorKind = Literal["piecewise", "slope", "intercept", "identity"]
 
-#: A slope outside these bounds means a broken head (flat, or a step), not a miscalibrated one.
+#: Bounds of slopes. A slope outside them indicates a broken head (flat, or a step) rather than a miscalibrated one.
 MIN_SLOPE: Final = 0.05
 MAX_SLOPE: Final = 5.0
-#: With fewer positives the shape cannot be estimated, only one slope.
+#: Fewer positives than this support one slope only.
 MIN_POSITIVES_PIECEWISE: Final = 50
-#: With fewer positives only the intercept is estimated.
+#: Fewer positives than this support the intercept only.
 MIN_POSITIVES_SLOPE: Final = 10
-#: Each knot needs about this many positives. More knots than the maximum only fit noise.
+#: Number of positives per knot. More than `MAX_KNOTS` knots would fit noise.
 POSITIVES_PER_KNOT: Final = 25
 MAX_KNOTS: Final = 8
 #: Weight of (slope - 1)^2 relative to the log-likelihood of one positive: a prior of slope 1 +- 0.5.
 RIDGE: Final = 2.0
-#: The optimiser's last digits depend on the number of BLAS threads. Rounding makes a refit reproducible.
+#: Fitted numbers are rounded, because their last digits depend on the number of BLAS threads.
 _DECIMALS: Final = 6
 #: Up to this many rows, Python numbers are faster than arrays: one row takes 4 us instead of 20.
 _FEW_ROWS: Final = 4
 
 
 def is_number(value: object) -> bool:
-    """Return whether a JSON value is a number; true and false are not."""
+    """Return whether a JSON value is a number. Booleans are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -59,13 +59,13 @@ class Calibrator:
     Attributes:
         knots: (k,) strictly increasing raw log-odds where the slope changes; k >= 1.
         anchor: value of the map at ``knots[0]``.
-        slopes: (k + 1,) slopes: left of the first knot, between knots, right of the last knot; each in [0.05, 5].
-        kind: ``piecewise``, or the simpler map for few positives: ``slope`` (under 50), ``intercept`` (under 10), ``identity``
-            (no positives or no negatives).
-        n_positive: shipments with a find in the fit window.
-        n: shipments in the fit window.
-        prevalence: weighted share of finds in the fit window, at which the output is calibrated. For ``identity``: the mean of
-            the uncalibrated probabilities.
+        slopes: (k + 1,) slopes left of the first knot, between knots, and right of the last knot; each in [0.05, 5].
+        kind: ``piecewise``, or a simpler map for few positives: ``slope`` (fewer than 50), ``intercept`` (fewer than 10) or
+            ``identity`` (no positives or no negatives).
+        n_positive: number of shipments with a find in the fit window.
+        n: number of shipments in the fit window.
+        prevalence: weighted share of finds in the fit window; the output is calibrated at this prevalence. For ``identity`` it is
+            the mean uncalibrated probability.
     """
 
     knots: tuple[float, ...]
@@ -91,7 +91,7 @@ class Calibrator:
 
     @classmethod
     def identity(cls, prevalence: float = 0.5) -> Calibrator:
-        """Return the map that changes nothing."""
+        """Return the identity map."""
         return cls((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, prevalence)
 
     @classmethod
@@ -101,9 +101,9 @@ class Calibrator:
         The penalty pulls slopes towards 1. The calibrated probability holds at the *weighted* prevalence.
 
         Args:
-            raw_log_odds: (n,) of each shipment's largest item.
+            raw_log_odds: (n,) raw log-odds of each shipment's largest item.
             positive: (n,) whether the shipment was a find.
-            weight: (n,) number of shipments that an uninspected or sampled shipment stands for; default 1.
+            weight: (n,) number of shipments that each one represents; default 1.
 
         Raises:
             ValueError: shapes differ, a log-odds or a weight is not finite, a weight is negative, or all weights are zero.
@@ -121,29 +121,29 @@ class Calibrator:
             mean = float(np.average(probability(x), weights=w))
             return cls((0.0,), 0.0, (1.0, 1.0), "identity", n_positive, len(x), min(max(mean, 1e-12), 1.0 - 1e-12))
         prevalence = float((w * y).sum() / w.sum())
-        # The penalty is relative to one positive, regardless of how negatives were sampled. So weights are scaled until those of
-        # the positives add up to their effective number (Kish).
+        # Scale the weights so that those of the positives add up to their effective number (Kish). The strength of the penalty
+        # then does not depend on how negatives were sampled.
         scaled = w * (w[is_positive].sum() / np.square(w[is_positive]).sum())
         kind, knots = _shape(x[is_positive], n_positive)
         anchor, slopes = _maximise(x, y, scaled, knots, kind)
         return cls(tuple(float(knot) for knot in knots), anchor, slopes, kind, n_positive, len(x), prevalence)
 
     def __call__(self, raw_log_odds: ArrayLike) -> FloatArray:
-        """Return the calibrated log-odds of raw log-odds, any shape."""
+        """Return calibrated log-odds for raw log-odds of any shape."""
         x = np.asarray(raw_log_odds, dtype=np.float64)
         return Calibrators([self])(x.reshape(-1, 1)).reshape(x.shape)
 
     def values_at_knots(self) -> list[float]:
         """Return the value of the map at each knot."""
-        # The arithmetic is that between knots. So the value just left of a knot never rounds to more than the value at the knot,
-        # and the map increases in floating point too.
+        # Use the same arithmetic as between knots. The value just left of a knot then never rounds to more than the value at the
+        # knot, so the map also increases in floating point.
         values = [self.anchor]
         for i in range(1, len(self.knots)):
             values.append(values[-1] + self.slopes[i] * (self.knots[i] - self.knots[i - 1]))
         return values
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, from which `from_json` makes an equal calibrator."""
+        """Return plain JSON values for `from_json`."""
         return {
             "kind": self.kind,
             "n_positive": self.n_positive,
@@ -190,7 +190,7 @@ class Calibrators:
         self._segments = [_Segments(calibrator) for calibrator in calibrators]
 
     def __call__(self, raw_log_odds: FloatArray) -> FloatArray:
-        """Return the calibrated log-odds of raw log-odds (n, calibrators)."""
+        """Return calibrated log-odds for raw log-odds, both (n, calibrators)."""
         if len(raw_log_odds) <= _FEW_ROWS:
             rows = raw_log_odds.tolist()
             values = [[part.value(x) for part, x in zip(self._segments, row, strict=True)] for row in rows]
@@ -202,12 +202,12 @@ class Calibrators:
 
 
 class _Segments:
-    """The k + 1 straight pieces of a calibrator: left of the first knot, between knots, right of the last knot."""
+    """Linear segments of a calibrator: left of the first knot, between knots, and right of the last knot."""
 
     def __init__(self, calibrator: Calibrator) -> None:
         knots, values = np.array(calibrator.knots), np.array(calibrator.values_at_knots())
         self._knots = knots
-        # The piece left of all knots starts from the first knot.
+        # The segment left of all knots is anchored at the first knot.
         self._start = np.concatenate([knots[:1], knots])
         self._value = np.concatenate([values[:1], values])
         self._slope = np.array(calibrator.slopes)
@@ -227,7 +227,7 @@ class _Segments:
 
 
 def _shape(positives: FloatArray, n_positive: int) -> tuple[CalibratorKind, FloatArray]:
-    """Return the kind of map that so many positives support, and its knots: quantiles of the positives' scores."""
+    """Return the kind of map for a number of positives, and its knots at quantiles of the positives' scores."""
     middle = np.array([round(float(np.median(positives)), _DECIMALS)])
     if n_positive < MIN_POSITIVES_SLOPE:
         return "intercept", middle
@@ -236,7 +236,7 @@ def _shape(positives: FloatArray, n_positive: int) -> tuple[CalibratorKind, Floa
     count = min(max(n_positive // POSITIVES_PER_KNOT, 2), MAX_KNOTS)
     quantiles = np.quantile(positives, (np.arange(count) + 0.5) / count)
     knots = np.unique(np.round(quantiles, _DECIMALS))
-    # Closer knots would leave a segment's slope to a handful of shipments.
+    # Drop knots that are too close: a handful of shipments would determine the slope between them.
     spaced = [float(knots[0])]
     for knot in knots[1:]:
         if knot - spaced[-1] >= 0.05:
@@ -248,11 +248,11 @@ def _maximise(
     x: FloatArray, y: FloatArray, weight: FloatArray, knots: FloatArray, kind: CalibratorKind
 ) -> tuple[float, tuple[float, ...]]:
     """Return the anchor and slopes that maximise the penalised likelihood."""
-    # Only training fits, and only the training extra installs scipy.
+    # Imported here because only the training extra installs scipy.
     from scipy.optimize import minimize
 
     tied = kind != "piecewise"
-    # Column j: the distance from the first knot to x that lies within segment j (negative to the left of it).
+    # Column j is the part of the distance from the first knot to x that lies in segment j, negative left of the first knot.
     edges = np.concatenate([[-np.inf], knots, [np.inf]])
     columns = [np.minimum(x - knots[0], 0.0)]
     columns += [np.clip(x, edges[j], edges[j + 1]) - edges[j] for j in range(1, len(edges) - 1)]

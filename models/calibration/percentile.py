@@ -1,4 +1,4 @@
-"""Percentiles of scores among reference traffic."""
+"""Percentiles of scores relative to reference traffic."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
-#: Reference points: some spread evenly over traffic, the others denser towards the top, where percentiles are read.
+#: Number of reference points spread evenly over traffic, and of points that become denser towards the highest scores, where
+#: percentiles matter most.
 EVEN_POINTS: Final = 1000
 TOP_POINTS: Final = 3000
-#: The smallest upper tail with points of its own: one in ten million.
+#: Smallest share of highest scores that has its own reference point: one in ten million.
 FINEST_TAIL: Final = 1e-7
 
 
@@ -22,8 +23,8 @@ class ReferenceScores:
     """Quantiles of the uncorrected risk log-odds of base-rate traffic.
 
     Attributes:
-        log_odds: (m,) strictly increasing.
-        below: (m,) share of traffic that scores strictly lower than each; increasing, in [0, 1).
+        log_odds: (m,) reference points, strictly increasing.
+        below: (m,) share of traffic with a score below each reference point; increasing, in [0, 1).
     """
 
     log_odds: FloatArray
@@ -45,7 +46,7 @@ class ReferenceScores:
 
         Args:
             risk_log_odds: (n,) uncorrected risk log-odds.
-            weight: (n,) number of shipments of base-rate traffic that each stands for; default 1.
+            weight: (n,) number of shipments of base-rate traffic that each one represents; default 1.
 
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
@@ -74,11 +75,11 @@ class ReferenceScores:
         return cls(np.ascontiguousarray(values), np.ascontiguousarray(np.clip(below, 0.0, np.nextafter(1.0, 0.0))))
 
     def percentile(self, risk_log_odds: ArrayLike) -> FloatArray:
-        """Return the share of reference traffic, 0 to 1, that scores lower than each uncorrected risk log-odds."""
+        """Return the share of reference traffic, 0 to 1, with a score below each of the uncorrected risk log-odds."""
         x = np.asarray(risk_log_odds, dtype=np.float64)
         interpolated = np.interp(x, self.log_odds, self.below, left=0.0, right=1.0)
-        # Just below a reference point, interpolation may round to more than the share at that point. Without this bound the
-        # percentile could fall as the score rises.
+        # Just below a reference point, interpolation may round to more than the share at that point. The bound keeps the
+        # percentile from falling as the score rises.
         next_point = self.log_odds.searchsorted(x, side="right")
         bounded: FloatArray = np.minimum(interpolated, np.append(self.below, 1.0)[next_point])
         return bounded
