@@ -1,4 +1,4 @@
-"""Options of a training run, and the run itself."""
+"""Options of a training run, and the data and windows of a run."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class TrainConfig:
 
     Attributes:
         data: A labelled file; by default ``rows`` goods items are simulated.
-        mapping: A mapping file for its columns.
-        label: A binary label column of its own.
-        positive: The value of that column that marks a find.
-        holdout: A file that is scored into ``predictions`` at the end and not used before.
-        predictions: See ``holdout``.
+        mapping: A mapping file for the columns of ``data``.
+        label: An office's own binary label column in ``data``.
+        positive: The value of ``label`` that marks a find.
+        holdout: A file that is not used in training and is scored into ``predictions`` at the end.
+        predictions: Output file for the scores of ``holdout``.
         bundle: A new folder for the bundle.
-        metrics: A JSON file for the metrics.
-        rows: Goods items to simulate.
-        seed: The same seed gives the same bundle.
-        threads: Number of threads; part of what makes a run repeatable.
+        metrics: Output file for the metrics, in JSON.
+        rows: Number of goods items to simulate.
+        seed: Random seed; the same seed and number of threads give the same bundle.
+        threads: Number of threads.
         tracking_uri: MLflow's tracking URI.
-        study: Add the studies that need many refits: ablation, typologies left out and, for simulated data, how easy the
-            world is and how close it is to published figures.
-        ceiling_rows: Compare with a model that learns from the truth of so many simulated rows.
-        cache: A folder that keeps features for later runs on the same data.
+        study: Add the studies that need many refits: ablation, left-out typologies and, for simulated data, checks of whether
+            the world is too easy and agrees with published figures.
+        ceiling_rows: Number of simulated rows for a reference model that is trained on true contents; None for no such model.
+        cache: A folder in which features are cached for later runs on the same data.
         track: Log the run to MLflow.
         params: Parameters of the boosters.
     """
@@ -58,7 +58,7 @@ class TrainConfig:
     params: BoostingParams = field(default_factory=BoostingParams)
 
     def check(self) -> None:
-        """Raise `BadData` for missing files and contradictory options, before any work is done."""
+        """Raise `BadData` for missing files and contradictory options."""
         if self.data is None:
             for name in ("mapping", "label", "positive"):
                 if getattr(self, name) is not None:
@@ -81,7 +81,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A training run: its options, its data and its windows."""
+    """Options, data and windows of a training run."""
 
     config: TrainConfig
     data: Dataset
@@ -99,13 +99,13 @@ class Run:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The heads that the labels are for."""
+        """Names of the heads that the labels cover."""
         return self.data.labels.heads
 
     def with_params(self, params: BoostingParams) -> Run:
-        """Return the run with other parameters of the boosters."""
+        """Return a copy of the run with different boosting parameters."""
         return replace(self, config=replace(self.config, params=params))
 
     def booster_spec(self, names: tuple[str, ...], monotone: tuple[int, ...]) -> BoosterSpec:
-        """Return the settings of boosters on features with these names and monotone constraints."""
+        """Return the booster settings for features with these names and monotone constraints."""
         return BoosterSpec(self.heads, names, monotone, self.config.params, self.seed, self.threads)

@@ -48,7 +48,7 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """A fitted and evaluated model: all that remains once the feature matrices are freed."""
+    """Fitted and evaluated model, without the feature matrices."""
 
     run: Run
     model: RiskModel
@@ -62,8 +62,8 @@ class _Fitted:
 def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
     """Fit the model on everything before the test window, and evaluate it.
 
-    Each matrix of a million rows takes more than a gigabyte, so every stage frees its own on return, and this function frees
-    the last ones.
+    Matrices of a million rows take more than a gigabyte each. Every stage frees its own on return, and this function frees the
+    remaining ones.
     """
     source, history = stages.replay(run, log)
     first = stages.fit_first(run, source, log)

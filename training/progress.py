@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-#: Receives a short text on what is being done.
+#: Callback for a short description of the current step.
 Progress = Callable[[str], None]
-#: Receives the number of rows done so far.
+#: Callback for the number of rows processed so far.
 RowProgress = Callable[[int], None]
 
 
@@ -21,9 +21,9 @@ def no_progress(_: str) -> None:
 
 
 def release_free_memory() -> None:
-    """Return free heap memory to the operating system; only glibc does not do so by itself.
+    """Return free heap memory to the operating system. Only glibc needs this call.
 
-    With a million rows, freed arrays leave some hundred megabytes per stage between the allocations still in use.
+    With a million rows, each stage leaves some hundred megabytes of freed memory between allocations that are still in use.
     """
     if "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -32,7 +32,7 @@ def release_free_memory() -> None:
 
 
 class StageLog:
-    """Times the stages of a run, and prints a line per stage if there is a console.
+    """Log of the stages of a run with their times. It prints one line per stage if there is a console.
 
     ``seconds`` maps the name of each finished stage to its wall time.
     """
@@ -43,7 +43,7 @@ class StageLog:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Progress]:
-        """Time one stage. The yielded callback shows a text beside its name; the last text stays on its line."""
+        """Time one stage. The yielded callback shows a text beside the stage's name; the last text remains."""
         started = time.perf_counter()
         last = ""
 

@@ -19,7 +19,7 @@ class TrainResult:
         model: The model as its bundle stores it.
         metrics: All metrics, as JSON values.
         digest: Digest of the bundle.
-        bundle: Folder of the bundle, if it was asked for.
+        bundle: Folder of the bundle, if requested.
         evaluated: Scores and outcomes of the evaluated window, for plots.
         windows: The windows of the run.
         seconds: Wall time of each stage.

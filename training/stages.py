@@ -1,6 +1,6 @@
 """The stages of a training run.
 
-Names of stages are public: MLflow logs their times as ``seconds.<name>``.
+Names of stages are a public interface: MLflow logs their times as ``seconds.<name>``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ Evaluation = tuple[dict[str, Any], WindowScores]
 
 @dataclass(frozen=True, slots=True)
 class LoadedData:
-    """Training data, the mapping of its file, and the check of a simulated world that is to be studied."""
+    """Training data, the mapping of its file, and the check of a simulated world for the studies."""
 
     data: Dataset
     mapping: ColumnMapping | None
@@ -75,7 +75,7 @@ class LoadedData:
 
 @dataclass(frozen=True, slots=True)
 class FirstFit:
-    """Boosters stopped early, the parameters they were fitted with, and the share of clean shipments kept."""
+    """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept."""
 
     fits: dict[str, HeadFit]
     params: BoostingParams
@@ -84,7 +84,7 @@ class FirstFit:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Calibrators, and the lanes and reference scores that follow from them at the base rates."""
+    """Calibrators, and the resulting lanes and reference scores at the base rates."""
 
     calibrators: dict[str, Calibrator]
     base_rates: dict[str, float]
@@ -94,10 +94,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """What the final model consists of besides its boosters.
+    """Parts of the final model other than its boosters, and the data to fit these.
 
-    ``examples`` are all rows before the test window, ``clean_share`` the share of clean shipments kept among them.
-    ``evaluation`` is that of the lanes window if there is no test window.
+    ``examples`` contains all rows before the test window, and ``clean_share`` is the share of clean shipments kept among them.
+    ``evaluation`` is an evaluation on the lanes window if there is no test window.
     """
 
     space: FeatureSpace
@@ -144,7 +144,7 @@ def replay(run: Run, log: StageLog) -> tuple[FeatureSource, History]:
         folder = run.config.cache
         cache = FeatureCache(folder, run.data, run.seed) if folder is not None else None
         features, history = replay_history(run.data, cache)
-    # The windows before the refit are parts of the refit's.
+    # The refit window contains all earlier windows.
     return FeatureSource(run.data, features, reuse=run.windows.refit, cache=cache), history
 
 
@@ -170,7 +170,7 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
 
 
 def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, log: StageLog) -> Refit:
-    """Compute the features of everything before the test window, and calibrate on boosters cross-fitted on it."""
+    """Compute the features of everything before the test window, and calibrate by cross-fitting."""
     with log.stage("Features of all before the test window") as progress:
         space, features = source.fit(run.windows.refit, run.seed)
         examples, clean_share = sample_examples(features, run.seed)
@@ -191,7 +191,7 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
 class _CrossFit:
     """Scores of the calibrate and the lanes window, by name, from boosters refitted without the window.
 
-    The boosters refitted without the lanes window and the features of that window are kept to evaluate on it.
+    The boosters refitted without the lanes window, and that window's features, remain available for an evaluation.
     """
 
     scores: dict[str, HeldOutScores]
@@ -214,7 +214,7 @@ def _cross_fit(
     def without(window: Window) -> tuple[dict[str, HeadFit], WindowFeatures]:
         inside: Bools = np.isin(windows.refit.shipments, window.shipments)
         fits = refit_heads(spec, examples, first.fits, np.flatnonzero(~inside[examples.shipment]))
-        # Without a test window, the refit leaves out the last shipments, whose results are still arriving.
+        # Without a test window, the refit omits the last shipments, because many of their results are not known yet.
         if inside.sum() == len(window.shipments):
             return fits, features.select(inside)
         return fits, source.transform(window, space, fitted_on=windows.refit)
@@ -237,7 +237,7 @@ def _held_out(fits: dict[str, HeadFit], features: WindowFeatures, threads: int) 
 def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
     """Fit calibrators on both windows, then lanes and reference scores on the lanes window at the base rates."""
     heads = run.heads
-    # The meaning of an office's own label is unknown, and so is the share of finds that inspections miss.
+    # The share of missed finds is known for drugs only. The meaning of an office's own label is unknown.
     detection = DETECTION if heads != (RISK,) else 1.0
     every = HeldOutScores.concatenate(list(cross.scores.values()))
     calibrators = fit_calibrators(every, heads, detection=detection)
@@ -250,7 +250,7 @@ def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
 
 
 def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
-    """The documented assumed rates; for an office's own label, the prevalence of its data."""
+    """Return the documented assumed base rates, or the prevalence of the data for an office's own label."""
     if heads != (RISK,):
         return {head: DEFAULT_BASE_RATES[head] for head in heads}
     find = data.labels.shipment_find(data.table)[:, 0]
@@ -259,7 +259,7 @@ def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
 
 
 def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progress: Progress) -> Evaluation:
-    """Evaluate boosters that had not seen the lanes window on it: without a test window, no later data is left."""
+    """Evaluate the boosters refitted without the lanes window on that window. Used if there is no test window."""
     description = (
         "the lanes window, by boosters refitted without it: there is no test window. "
         "Calibrators were fitted on it too, so its calibration figures flatter the model"
@@ -278,7 +278,7 @@ def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict
 
 
 def assemble(run: Run, refitted: Refit, fits: dict[str, HeadFit]) -> RiskModel:
-    """Return the model of these boosters, without a card."""
+    """Return the model with the given boosters, without a card."""
     boosters = {head: fits[head].booster for head in run.heads}
     calibration = refitted.calibration
     return RiskModel(
@@ -308,12 +308,12 @@ def evaluate_test(
     easiness: TooEasy | None,
     log: StageLog,
 ) -> Evaluation:
-    """Evaluate the final model on the test window, and study it if that was asked for."""
+    """Evaluate the final model on the test window, and run the studies if requested."""
     windows = run.windows
     assert windows.test is not None
     with log.stage("Test window") as progress:
         features = source.transform(windows.test, model.space, fitted_on=windows.refit)
-        # No other window is left to compute.
+        # This is the last window.
         source.release()
         tested = EvaluatedWindow(windows.test, features, "the test window, by the final model")
         metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, examples), progress)
@@ -329,7 +329,7 @@ def evaluate_test(
 
 
 def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, log: StageLog) -> dict[str, Any]:
-    """Compare a model of simulated data with other worlds: a tenth of the illicit traffic, and the ceiling."""
+    """Evaluate a model of simulated data against other worlds: one with a tenth of the illicit traffic, and the ceiling."""
     config, test = run.config, run.windows.test
     metrics: dict[str, Any] = {}
     if test is not None and config.data is None:
@@ -350,7 +350,7 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
 
 
 def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:
-    """Write the bundle; return the model as loaded from it, which is what will be served, and its digest."""
+    """Write the bundle. Return the model loaded from it, which is the model that will be served, and the digest."""
     with log.stage("Bundle") as progress:
         digest = save_bundle(model, folder)
         model = load_bundle(folder, expected_digest=digest)
@@ -359,7 +359,7 @@ def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskMod
 
 
 def score_holdout(run: Run, model: RiskModel, mapping: ColumnMapping | None, log: StageLog) -> None:
-    """Score the holdout into the predictions, if there is one."""
+    """Score the holdout file, if any, and write the predictions."""
     config = run.config
     if config.holdout is not None and config.predictions is not None:
         with log.stage("Holdout"):
@@ -369,7 +369,7 @@ def score_holdout(run: Run, model: RiskModel, mapping: ColumnMapping | None, log
 
 
 def write_metrics(run: Run, result: TrainResult) -> None:
-    """Write the metrics file, if it was asked for."""
+    """Write the metrics file if requested."""
     if run.config.metrics is not None:
         document = run_document(result.model, result.digest, result.metrics)
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""Columns of a data set, collected from chunks, and digests of columns and files."""
+"""Concatenation of column chunks into a data set, and digests of columns and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.table.table import Coded
 
 
 class ColumnsBuilder:
-    """Concatenates chunks of coded columns. A column that is missing from a chunk is blank there."""
+    """Builder that concatenates chunks of coded columns. A chunk without a column gets blanks."""
 
     def __init__(self) -> None:
         self._codes: dict[str, list[NDArray[np.int32]]] = {}
@@ -36,7 +36,7 @@ class ColumnsBuilder:
                 codes.append(_blank(n_rows))
 
     def columns(self) -> dict[str, Coded]:
-        """Return the whole columns and empty the builder: the chunks of a million rows take as much memory again."""
+        """Return the concatenated columns and empty the builder, because its chunks take as much memory again."""
         return {
             name: Coded(np.concatenate(self._codes.pop(name)), list(self._code_of.pop(name)), True)
             for name in list(self._codes)
@@ -48,7 +48,7 @@ def _blank(n: int) -> NDArray[np.int32]:
 
 
 def as_text(values: Iterable[Any]) -> list[str | None]:
-    """Convert values to the text of a manifest: numbers in their shortest form, None for a missing value."""
+    """Convert values to manifest texts: numbers in their shortest form, missing values as None."""
     if isinstance(values, np.ndarray):
         values = values.tolist()
     out: list[str | None] = []
@@ -60,7 +60,7 @@ def as_text(values: Iterable[Any]) -> list[str | None]:
         elif isinstance(value, float):
             out.append(None if value != value else repr(value))
         elif isinstance(value, datetime):
-            # pandas.NaT is a datetime that does not equal itself.
+            # Only pandas.NaT differs from itself.
             out.append(None if value != value else value.isoformat())
         else:
             out.append(str(value))
@@ -68,7 +68,7 @@ def as_text(values: Iterable[Any]) -> list[str | None]:
 
 
 def columns_digest(columns: Mapping[str, Coded]) -> str:
-    """Return the SHA-256 of the names, values and codes of columns, independent of the order of the columns."""
+    """Return the SHA-256 of columns' names, values and codes. The order of the columns does not matter."""
     digest = hashlib.sha256()
     for name in sorted(columns):
         column = columns[name]
@@ -79,6 +79,6 @@ def columns_digest(columns: Mapping[str, Coded]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal, like `sha256sum`."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

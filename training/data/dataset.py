@@ -1,4 +1,4 @@
-"""Training data: a table in time order with its labels, and the rows of windows of it."""
+"""Training data: a table in time order, its labels, and access to its windows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Ints = NDArray[np.int64]
 
 
 class BadData(ValueError):
-    """A data file cannot be used for training or evaluation; the message names the file and what is expected."""
+    """Error for a data file that is unusable for training or evaluation; the message names the file and what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Accepted rows in order of (declared_at, arrival), with labels.
 
-    ``truth`` (n_rows, heads) is the real content and ``world`` the real sender, both for simulated data only; models never
-    train on them. ``own`` describes the further fields of an office's own data (`features.groups.own.group`).
-    ``data_row`` (n_rows,) is the number of each row in its source, from 1.
+    ``truth`` (n_rows, heads) contains the true contents and ``world`` the true senders of simulated data; models never train on
+    them. ``own`` describes the further fields of an office's own data (`features.groups.own.group`). ``data_row`` (n_rows,) is
+    the number of each row in its source, from 1.
     """
 
     source: str
@@ -45,33 +45,33 @@ class Dataset:
     own: OwnFields | None = None
 
     def shipment_has_find(self) -> Bools:
-        """(n_shipments,) whether any find was made, at any time."""
+        """Whether each shipment (n_shipments,) has a find, whenever it became known."""
         return np.asarray(self.labels.shipment_find(self.table).any(axis=1))
 
     def truth_of_shipment(self) -> Bools | None:
-        """(n_shipments, heads) the real content; None if it is unknown."""
+        """True contents per shipment (n_shipments, heads); None if they are unknown."""
         return None if self.truth is None else any_of_shipment(self.table, self.truth)
 
     def span(self) -> tuple[str, str]:
-        """Return the first and the last day in ISO 8601."""
+        """Return the first and last day of the data in ISO 8601."""
         first, last = (datetime.fromtimestamp(int(s), UTC).date().isoformat() for s in self.table.declared_s[[0, -1]])
         return first, last
 
     def window_rows(self, window: Window) -> Ints:
-        """Row indices of a window's shipments."""
+        """Return the row indices of a window's shipments."""
         return rows_of(self.table, window.shipments)
 
     def window_table(self, window: Window) -> ManifestTable:
-        """Table of a window's rows."""
+        """Return the table of a window's rows."""
         return self.table.take(self.window_rows(window))
 
     def window_labels(self, window: Window) -> KnownLabels:
-        """Labels of a window's rows and shipments, as known at its cut."""
+        """Return the labels of a window's rows and shipments, as known at its cut."""
         labels = self.labels.known_at(self.table, window.cut_s)
         return labels.take(self.window_rows(window), window.shipments)
 
     def window_results(self, window: Window) -> Results:
-        """Results of a window's rows as known at its cut, for the rates that are learned from an office's own data."""
+        """Return the results of a window's rows as known at its cut, for rates learned from an office's own data."""
         labels, rows = self.window_labels(window), self.window_rows(window)
         shipment = self.table.shipment[rows]
         has_result = ~labels.presumed[np.searchsorted(window.shipments, shipment)]

@@ -1,7 +1,7 @@
-"""Cache of features on disk, for runs that try other parameters on the same data.
+"""Disk cache of features for repeated runs on the same data, for example with other boosting parameters.
 
-The key of an entry is a digest of the data, its labels, the window, the seed and the code of `features`. Entries are never
-changed in place, so several runs may share a folder, and it may be emptied at any time.
+The key of an entry is a digest of the data, its labels, the window, the seed and the code of `features`. Entries are immutable,
+so several runs may share a folder, and users may empty it at any time.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _STATE: Final = "state.json"
 
 
 class FeatureCache:
-    """Entries of one data set and seed in ``folder``, which is created with the first entry.
+    """Cache of one data set and seed in ``folder``. The first entry creates the folder.
 
-    ``hits`` counts entries that were read, ``misses`` entries that were computed.
+    ``hits`` counts the entries read, ``misses`` the entries computed.
     """
 
     def __init__(self, folder: Path, data: Dataset, seed: int) -> None:
@@ -43,7 +43,7 @@ class FeatureCache:
         self.hits = self.misses = 0
 
     def get(self, name: str, compute: Callable[[], Entry], *windows: Window) -> Entry:
-        """Return the entry ``name`` of some windows, or of the whole data; compute and store it if it is missing.
+        """Return the entry ``name`` for the given windows, or for the whole data. Compute and store a missing entry.
 
         Arrays of a stored entry are read-only memory maps.
         """
@@ -59,7 +59,7 @@ class FeatureCache:
         partial = self._folder / f".{digest[:32]}-{secrets.token_hex(4)}"
         try:
             _write(partial, entry)
-            # If another run stored the same entry in the meantime, keep that one.
+            # Another run may have stored the same entry in the meantime.
             if not folder.exists():
                 os.replace(partial, folder)
         finally:

@@ -1,6 +1,6 @@
-"""Approximate language of a goods description, by its script or by common words of trade.
+"""Approximate language of a goods description, inferred from its script or from common trade words.
 
-This suffices to compare a model's quality between languages; it is not language identification.
+The result is accurate enough to compare metrics between languages, but not for language identification.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from features.table.table import Coded
 FILE: Final = Path(__file__).with_name("languages.toml")
 
 NONE: Final = "no text"
-#: No other script and no word of another language: English, or only names and numbers.
+#: Label of texts without another script or a word of another language: English, or only names and numbers.
 ENGLISH: Final = "English or not told"
-#: A text has another script if at least this share of its letters has.
+#: Minimum share of letters in a script for a text to count as written in it.
 _SHARE_OF_LETTERS: Final = 0.3
 _SCRIPTS: Final = {
     "CJK": "Chinese characters",
@@ -55,7 +55,7 @@ _PLAIN: Final = str.maketrans({"ß": "ss", "ł": "l", "ı": "i", "ø": "o"})
 
 @cache
 def _lexicon() -> Mapping[str, str]:
-    """Map words to languages, without the words that two languages share."""
+    """Return a mapping from words to languages. Words that two languages share are left out."""
     with FILE.open("rb") as file:
         words = tomllib.load(file)
     of_word: dict[str, str] = {}
@@ -68,13 +68,13 @@ def _lexicon() -> Mapping[str, str]:
 
 
 def language_of(text: str) -> str:
-    """Return the language or script of a text, as metrics name it."""
+    """Return the language or script of a text under the name used in metrics."""
     if not text.isascii():
         letters = [letter for letter in text if letter.isalpha()]
         named = [_SCRIPTS.get(unicodedata.name(letter, "").partition(" ")[0], "") for letter in letters]
         scripts = Counter(name for name in named if name)
         if scripts.total() >= _SHARE_OF_LETTERS * max(1, len(letters)):
-            # Japanese texts contain Chinese characters too.
+            # Japanese texts also contain Chinese characters.
             return "Japanese" if scripts["Japanese"] else scripts.most_common(1)[0][0]
     folded = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN)).encode("ascii", "ignore").decode()
     counts = Counter(language for word in _WORD.findall(folded) if (language := _lexicon().get(word)))
@@ -82,7 +82,7 @@ def language_of(text: str) -> str:
 
 
 def languages_of(descriptions: Coded) -> NDArray[np.object_]:
-    """(n,) languages of a text column; each distinct text is examined once."""
+    """Return the languages (n,) of a text column. Each distinct text is examined once."""
     used = descriptions.compact()
     values = np.array([language_of(text) for text in used.values], dtype=object)
     return np.asarray(used.lookup(values, NONE), dtype=object)

@@ -1,4 +1,4 @@
-"""What shipments turned out to contain."""
+"""Outcomes of shipments: finds and weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Results of n shipments: ``find`` (n, K) per head, and ``weight`` (n,)."""
+    """Outcomes of n shipments: ``find`` (n, K) per head, and ``weight`` (n,)."""
 
     find: NDArray[np.bool_]
     weight: NDArray[np.float64]
 
     @property
     def any(self) -> NDArray[np.bool_]:
-        """(n,) whether there is a find for any head."""
+        """Whether each shipment (n,) has a find for any head."""
         return np.asarray(self.find.any(axis=1))

@@ -1,4 +1,4 @@
-"""Choice of further fields among the columns of an office's own data, with a note on each choice."""
+"""Selection of further fields among the columns of an office's own data, with a note on each decision."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from training.data.labels import Labels
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: A numeric column needs this share of numbers among its values, and this many distinct numbers. Office numbers and procedure
-#: codes look like numbers, but are categories.
+#: Minimum share of numbers among the values of a numeric column, and minimum number of distinct numbers. Columns with fewer are
+#: categories that look like numbers, such as office numbers and procedure codes.
 _NUMBERS_SHARE: Final = 0.95
 _LEAST_NUMBERS: Final = 20
 _LEAST_WHOLE_NUMBERS: Final = 200
-#: A text column with more distinct values than this share of its rows identifies rows.
+#: A text column whose distinct values exceed this share of its rows is an identifier.
 _ID_SHARE: Final = 0.9
 _ID_LEAST_ROWS: Final = 50
-#: A value determines the label if at least this share of the rows has it, and so many finds (or clean rows) are expected
-#: among them, but there is none: by chance, that happens once in 10^13 times.
+#: A value determines the label if it occurs in at least this share of the rows, and those rows contain no find (or no clean row)
+#: although at least this many are expected. The probability of that by chance is about 1e-13.
 _DETERMINING_SHARE: Final = 0.01
 _DETERMINING_EXPECTED: Final = 30.0
-#: A field describes the goods if it forms fewer combinations with them than this share of what a random order forms.
+#: A field describes the goods if it forms fewer distinct combinations with them than this share of the number under random
+#: order.
 _OF_GOODS_SHARE: Final = 0.75
 _COMPARED_ROWS: Final = 200_000
-#: Columns that `tidewaiter score` and `--predictions` append: outputs of a model, not evidence.
+#: Output columns of `tidewaiter score` and `--predictions`, which are not evidence.
 _MODEL_OUTPUTS: Final = frozenset(
     [
         "risk",
@@ -62,7 +63,7 @@ _MODEL_OUTPUTS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldCandidates:
-    """Columns that may become further fields; ``named`` maps those that the mapping names to their kinds."""
+    """Columns that may become further fields; ``named`` maps the columns named in the mapping file to their kinds."""
 
     columns: tuple[str, ...]
     named: Mapping[str, Kind]
@@ -77,9 +78,9 @@ class FieldCandidates:
 def find_candidates(
     recognised: Mapping[str, str | None], mapping: ColumnMapping | None, label: str | None
 ) -> FieldCandidates:
-    """Return the columns that the mapping names, and all others except manifest fields, the label and ignored columns.
+    """Return the columns named in the mapping, and all others except manifest fields, the label and ignored columns.
 
-    ``recognised`` maps input columns to manifest fields, or to None (`TableReader.recognised`).
+    ``recognised`` maps input columns to manifest fields or None (`TableReader.recognised`).
 
     Raises:
         ValueError: The mapping names the label or a column that the file does not have.
@@ -116,7 +117,7 @@ def find_candidates(
 
 
 def choose_fields(table: ManifestTable, candidates: FieldCandidates, labels: Labels) -> tuple[OwnFields, list[str]]:
-    """Choose further fields; return them, and notes on their kinds and on the reasons for leaving others out."""
+    """Return the chosen further fields, and notes on their kinds and on why other columns are left out."""
     notes = list(candidates.notes)
     known = labels.inspected[table.shipment]
     find = np.asarray(labels.find.any(axis=1), dtype=np.bool_)
@@ -150,7 +151,7 @@ def _filled_columns(table: ManifestTable) -> tuple[str, ...]:
 
 
 def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
-    """Return why a column cannot be evidence for any label; None if it can."""
+    """Return the reason why a column cannot be evidence for any label, or None."""
     there = column.codes >= 0
     n, distinct = int(there.sum()), len(column.values)
     if distinct == 0:
@@ -170,7 +171,7 @@ def _unusable(column: Coded, numbers: NDArray[np.float64]) -> str | None:
 
 
 def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
-    """Return why the column seems to hold a result rather than declared data; None if it does not."""
+    """Return the reason why a column seems to contain results instead of declared data, or None."""
     rows = int(known.sum())
     if not rows:
         return None
@@ -201,7 +202,7 @@ def _kind(column: Coded, numbers: NDArray[np.float64]) -> Kind:
 
 
 def _mostly_numbers(column: Coded) -> bool:
-    """Whether nearly all values are numbers, and none is a code with leading zeros."""
+    """Return whether nearly all values are numbers, and none has leading zeros like a code."""
     coded = any(text[0] == "0" and text[1:].isdigit() for text in column.values if len(text) > 1)
     numbers = sum(not np.isnan(normalise.signed_number(text)) for text in column.values)
     return not coded and numbers >= _NUMBERS_SHARE * len(column.values)
@@ -220,7 +221,7 @@ def _mostly_dates(column: Coded) -> bool:
 
 
 def _describes_goods(table: ManifestTable, column: Coded) -> bool:
-    """Whether the column forms far fewer combinations with the goods than in a random order."""
+    """Return whether the column forms far fewer distinct combinations with the goods than in random order."""
     code = table.text("hs_code" if "hs_code" in table.raw else "goods_description")
     rows = np.flatnonzero((column.codes >= 0) & (code.codes >= 0))[:_COMPARED_ROWS]
     if not len(rows) or len(column.values) < 2:
@@ -232,5 +233,5 @@ def _describes_goods(table: ManifestTable, column: Coded) -> bool:
         return len(np.unique(goods * len(column.values) + other))
 
     actual, chance, least = pairs(values), pairs(shuffled), len(np.unique(goods))
-    # The share is 0 for the fewest possible combinations, one per kind of goods, and 1 for those of a random order.
+    # Compare on a scale from 0, one combination per kind of goods, to 1, the number of combinations in random order.
     return chance > least and (actual - least) < _OF_GOODS_SHARE * (chance - least)

@@ -1,8 +1,8 @@
-"""Plans of windows: consecutive in time, each a label delay after the one before, or a random split without times.
+"""Planning of windows: consecutive in time with a label delay between them, or a random split for data without times.
 
 The delay is the 95th percentile of the time between declaration and result. With this gap, nearly all results of a window
-are known when the next one starts, as they are for an office that trains at that moment. Results that are not known by then
-are not used (`training.data.windows.Window.cut_s`).
+are known when the next one starts. Results that become known later are not used (`training.data.windows.Window.cut_s`), because
+an office that trains at that moment would not have them either.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from features.groups.own.keys import declarations
 from training.data.dataset import Dataset
 from training.data.windows import MOST_GAP_OF_SPAN, NEVER, Bools, Ints, TooLittleData, Window, Windows
 
-#: Shares of the traffic in windows, not counting the gaps. "held" stands for stop, calibrate and lanes.
+#: Shares of the traffic per window, without the gaps. The window "held" replaces stop, calibrate and lanes.
 FIVE: Final = {"fit": 0.50, "stop": 0.10, "calibrate": 0.12, "lanes": 0.10, "test": 0.18}
 FOUR: Final = {"fit": 0.60, "stop": 0.12, "calibrate": 0.15, "lanes": 0.13}
 THREE: Final = {"fit": 0.55, "held": 0.25, "test": 0.20}
 TWO: Final = {"fit": 0.65, "held": 0.35}
 
-#: Finds that a window needs. Fit: a head with fewer than 20 is not trained. Calibrate: two parameters and a margin. Stop: the
-#: loss on fewer is noise.
+#: Minimum number of finds per window. Fit: heads with fewer than 20 finds are not trained. Stop: with fewer, the loss is noise.
+#: Calibrate: two parameters and a margin.
 FINDS_NEEDED: Final = {"fit": 20, "stop": 5, "calibrate": 10, "lanes": 0, "held": 10, "test": 0}
-#: Shipments that a window needs: the red lane is 0.5 % of traffic and must be at least one shipment.
+#: Minimum number of shipments per window. The red lane is 0.5 % of traffic and must contain at least one shipment.
 SHIPMENTS_NEEDED: Final = {"fit": 100, "stop": 20, "calibrate": 40, "lanes": 200, "held": 200, "test": 1}
 
 DELAY_QUANTILE: Final = 0.95
-#: Halvings of the search for the largest windows.
+#: Bisection steps in the search for the largest windows.
 _HALVINGS: Final = 40
 
 
 def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
-    """Plan windows in time, or at random for data without any time.
+    """Plan windows in time, or at random for data without times.
 
-    ``with_test=False`` plans no test window, because there is a separate holdout. Raises `TooLittleData`.
+    ``with_test=False`` plans no test window, for runs with a separate holdout file. Raises `TooLittleData`.
     """
     find = data.shipment_has_find()
     if data.has_times:
-        # An office that hands over its results has waited for them, unless it left some shipments uninspected.
+        # If every shipment has a result, the office waited for all results before it exported the data.
         complete = data.own is not None and bool(data.labels.inspected.all())
         return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test, complete=complete)
     if data.own is not None:
-        # Identical declarations stay in one window; otherwise one of them would reveal the label of the others.
+        # Keep identical declarations in one window; otherwise one of them would leak the label of the others.
         first_items = declarations(data.table, data.own)[data.table.first_row]
         return plan_random(_numbered(first_items), find, seed=seed, with_test=with_test, by="identical declarations")
     consignor = data.table.text("consignor_name")
     codes = consignor.codes[data.table.first_row].astype(np.int64)
-    # A shipment without a consignor forms its own group.
+    # Each shipment without a consignor is its own group.
     groups = np.where(codes >= 0, codes, len(consignor.values) + np.arange(len(codes)))
     return plan_random(_numbered(groups), find, seed=seed, with_test=with_test)
 
@@ -61,7 +61,7 @@ def _numbered(values: Ints) -> Ints:
 
 
 def label_delay(declared_s: Ints, known_s: Ints) -> int:
-    """Return the seconds within which 95 % of the results arrived, at most 6 % of the data's span; 0 without results."""
+    """Return the delay in seconds within which 95 % of results arrived, at most 6 % of the data's span; 0 without results."""
     labelled = known_s != NEVER
     if not labelled.any():
         return 0
@@ -75,12 +75,12 @@ def plan_windows(
 ) -> Windows:
     """Plan windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and result times ``known_s`` (n,).
 
-    Short data falls back to one window for stop, calibrate and lanes, and then to no test window; the notes mention it.
-    ``with_test=False`` never plans a test window. ``complete``: every shipment has its result, so the refit may use the
-    last of them.
+    If the data is too short, one window replaces stop, calibrate and lanes. If it is still too short, there is no test window.
+    The notes state both. ``with_test=False`` never plans a test window. ``complete`` states that every shipment has its
+    result, so that the refit may use the last shipments.
 
     Raises:
-        TooLittleData: The data is too short for all plans.
+        TooLittleData: The data is too short for every plan.
         ValueError: The shipments are not sorted.
     """
     if np.any(np.diff(declared_s) < 0):
@@ -102,10 +102,10 @@ def plan_windows(
 
 
 def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True, by: str = "consignor") -> Windows:
-    """Assign groups of shipments, such as those of a consignor, to windows at random: a fallback for data without times.
+    """Assign groups of shipments, such as those of one consignor, to windows at random. Used for data without times.
 
-    ``groups`` (n,) holds a group number per shipment, and ``by`` names the groups in the note. A random split says nothing
-    about the future. Raises `TooLittleData`.
+    ``groups`` (n,) contains each shipment's group number, and ``by`` names the groups in the note. Metrics on a random split do
+    not measure performance on future traffic. Raises `TooLittleData`.
     """
     never = np.full(len(groups), NEVER, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
@@ -146,7 +146,7 @@ class _Times:
             end = start + max(1, round(share * scale))
             if end > len(self.declared_s):
                 return None
-            # Shipments of the same second stay together.
+            # Keep shipments of the same second together.
             end = int(np.searchsorted(self.declared_s, self.declared_s[end - 1], side="right"))
             spans.append((start, end))
             next_s = int(self.declared_s[end - 1]) + 1 + self.gap_s
@@ -161,7 +161,7 @@ class _Times:
 def _consecutive(times: _Times, shares: Mapping[str, float]) -> list[Window]:
     """Return windows in the given shares with gaps between them, as large as the data allows."""
     parts = list(shares.values())
-    # The scale is a real number and the spans jump where seconds are shared, so no closed form exists.
+    # Search by bisection: the spans are not a continuous function of the scale, because shipments share seconds.
     low, high = 0.0, float(len(times.declared_s))
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -180,7 +180,7 @@ def _consecutive(times: _Times, shares: Mapping[str, float]) -> list[Window]:
 
 
 def _lacking(windows: Sequence[Window], find: Bools, known_s: Ints) -> list[str]:
-    """Describe what each window lacks."""
+    """Describe the finds and shipments that each window lacks."""
     lacking: list[str] = []
     for window in windows:
         finds = window.finds(find, known_s)
@@ -193,7 +193,7 @@ def _lacking(windows: Sequence[Window], find: Bools, known_s: Ints) -> list[str]
 
 
 def _after_fit(by_name: Mapping[str, Window]) -> tuple[Window, Window, Window]:
-    """Return the windows to stop on, to calibrate on and to set lanes on: three, or ``held`` for all."""
+    """Return the windows for stopping, calibration and lanes: three windows, or three times ``held``."""
     stop, calibrate, lanes = (by_name.get("held") or by_name[name] for name in ("stop", "calibrate", "lanes"))
     return stop, calibrate, lanes
 
@@ -205,7 +205,7 @@ def _windows_in_time(windows: Sequence[Window], times: _Times, note: str | None,
     cut_s = test.start_s if test is not None else lanes.cut_s
     end_s = lanes.end_s
     if test is None and not complete:
-        # Leave out the last gap before the cut: finds in it that are not known yet would be learned as clean.
+        # Leave out the last gap before the cut, because finds without a result would be learned as clean.
         end_s = max(fit.end_s, min(end_s, cut_s - times.gap_s + 1))
     end = int(np.searchsorted(times.declared_s, end_s, side="left"))
     refit = Window("refit", windows[0].start_s, end_s, cut_s, np.arange(0, end, dtype=np.int64))

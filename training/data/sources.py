@@ -23,18 +23,18 @@ from training.progress import RowProgress
 from training.worlds.own import WorldChunk, generate
 from training.worlds.own.priors import Priors
 
-#: Manifest columns are features and label columns are labels; the model uses no other column of a file by default.
+#: Manifest and label columns. The model uses no other column of a file by default.
 _USED_NAMES: Final = frozenset(MANIFEST_NAMES) | frozenset(LABEL_NAMES)
-#: Prefixes keep columns of an office apart from manifest columns, whatever they are called.
+#: Prefixes that keep an office's own columns distinct from manifest columns of the same name.
 _FURTHER: Final = "further:"
 _LABEL: Final = "label:"
 
 
 @dataclass(frozen=True, slots=True)
 class RawData:
-    """Coded columns of a source of ``n_rows`` rows, before any row is refused.
+    """Coded columns of a source with ``n_rows`` rows, including rows that will be refused.
 
-    Names of further fields start with ``further:``, the name of an office's own label column with ``label:``.
+    Names of further fields start with ``further:``; the name of an office's own label column starts with ``label:``.
     ``rows_rejected`` counts the rows that the reader rejected.
     """
 
@@ -56,9 +56,9 @@ def simulated(
     watch: Callable[[WorldChunk], None] | None = None,
     progress: RowProgress | None = None,
 ) -> Dataset:
-    """Simulate ``rows`` goods items, with an office's labels and the truth.
+    """Simulate ``rows`` goods items with an office's labels and the ground truth.
 
-    ``priors`` replace those of `training.worlds.own`; ``watch`` is called with each chunk of the world.
+    ``priors`` replace those of `training.worlds.own`. ``watch`` is called with each chunk of the world.
     """
     builder, truth = ColumnsBuilder(), TruthColumns()
     for chunk in generate(rows=rows, seed=seed, priors=priors):
@@ -90,12 +90,12 @@ def from_file(
 
     Args:
         path: The file.
-        mapping: Renames and converts its columns.
-        label: A binary label column of its own; by default the column ``content`` holds the labels.
-        positive: The value of that column that marks a find.
-        in_order: Sort the rows by time. False keeps the order of the file, as `tidewaiter score` does.
-        fields: The further fields of a model. By default they are chosen (`training.data.own_fields`), provided that the
-            file has a label column of its own or the mapping names further fields.
+        mapping: Mapping that renames and converts columns.
+        label: The office's own binary label column; by default the column ``content`` contains the labels.
+        positive: The value of ``label`` that marks a find.
+        in_order: Whether to sort the rows by time. False keeps the order of the file, as `tidewaiter score` does.
+        fields: The further fields of a model. By default `training.data.own_fields` chooses them if the file has its own label
+            column or the mapping names further fields.
         progress: Called with the number of rows read so far.
 
     Raises:
@@ -138,7 +138,10 @@ def from_file(
 def _candidates(
     reader: TableReader, mapping: ColumnMapping | None, label: str | None, path: Path
 ) -> FieldCandidates | None:
-    """Columns of the file that may become further fields; None if the label is the manifest's and none are named."""
+    """Return the columns that may become further fields, or None.
+
+    None is returned if the labels are the manifest's and the mapping names no further fields.
+    """
     if label is None and (mapping is None or not mapping.further):
         return None
     try:
@@ -152,17 +155,17 @@ def manifest_columns(
 ) -> dict[str, Coded]:
     """Return the manifest and label columns of a chunk.
 
-    The field that the office's own ``label`` column was recognised as is left out, so that a label never becomes a
-    feature.
+    If the office's own ``label`` column was recognised as a manifest field, that field is left out, so that the label cannot
+    become a feature.
     """
     hidden = recognised.get(label) if label is not None else None
     return {name: column for name, column in columns.items() if name in _USED_NAMES and name != hidden}
 
 
 def build(raw: RawData, label: OwnLabel | None = None, *, in_order: bool = True) -> Dataset:
-    """Build a data set: leave out refused rows, sort shipments by time if ``in_order``, check and read the labels.
+    """Build a data set: drop refused rows, sort shipments by time if ``in_order``, check and read the labels.
 
-    ``label`` is the office's own label column; by default the manifest's label columns are read.
+    ``label`` is the office's own label column; by default the manifest's label columns are used.
 
     Raises:
         BadData: No row can be read.
@@ -209,7 +212,7 @@ def _accepted_table(raw: RawData, others: Mapping[str, Coded]) -> tuple[Manifest
 def _sorted_by_time(
     table: ManifestTable, row: Ints, raw: RawData, others: Mapping[str, Coded]
 ) -> tuple[ManifestTable, Ints]:
-    """Return the table and its row numbers with shipments in order of time."""
+    """Return the table and its row numbers with the shipments sorted by time."""
     order = rows_of(table, np.argsort(table.declared_s, kind="stable"))
     manifest = {name: column.take(order) for name, column in table.raw.items()}
     further = {name: table.further(name).take(order) for name in _further(others)}
@@ -223,5 +226,5 @@ def _labels(table: ManifestTable, columns: LabelColumns, label: OwnLabel | None,
 
 
 def _further(others: Mapping[str, Coded]) -> dict[str, Coded]:
-    """Columns of further fields, by their own names."""
+    """Return the columns of further fields by their names without prefix."""
     return {name.removeprefix(_FURTHER): column for name, column in others.items() if name.startswith(_FURTHER)}

@@ -24,10 +24,10 @@ _READ: Final = (*_NEEDED, "reaction")
 
 
 def read_truth(path: Path, table: ManifestTable) -> WorldTruth:
-    """Read the truth of a table's rows, which may be a part of the file in another order.
+    """Read the truth of a table's rows. The file may contain further rows, in any order.
 
     Raises:
-        BadData: The file is of another kind, lacks a column, or has an item twice or not at all.
+        BadData: The file is not a truth file, lacks a column or an item, or contains an item twice.
     """
     collected = TruthColumns()
     keys: list[tuple[str, str]] = []

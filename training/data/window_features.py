@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Features are computed for this many rows at a time: 150 doubles each, about 60 MB.
+#: Number of rows per computation of features: about 60 MB at 150 doubles per row.
 _ROWS_AT_A_TIME: Final = 50_000
 #: Key of the feature matrix among the arrays of a cache entry.
 _MATRIX: Final = "features"
@@ -30,7 +30,7 @@ _MATRIX: Final = "features"
 
 @dataclass(frozen=True, slots=True)
 class WindowFeatures:
-    """A window of n shipments and m rows, ready for a model.
+    """Features and labels of a window of n shipments and m rows.
 
     Attributes:
         matrix: (m, F) features.
@@ -46,11 +46,11 @@ class WindowFeatures:
 
     @property
     def outcome(self) -> Outcome:
-        """Results of the window's shipments."""
+        """Outcome of the window's shipments."""
         return Outcome(np.logical_or.reduceat(self.labels.find, self.first_row, axis=0), self.labels.weight)
 
     def select(self, shipments: Bools) -> WindowFeatures:
-        """Return the part with the chosen shipments (n,)."""
+        """Return the features and labels of the shipments (n,) that are true in ``shipments``."""
         rows = np.flatnonzero(shipments[self.row_shipment])
         labels = self.labels.take(rows, np.flatnonzero(shipments))
         row_shipment = (np.cumsum(shipments) - 1)[self.row_shipment[rows]]
@@ -59,9 +59,9 @@ class WindowFeatures:
 
 
 def replay_history(data: Dataset, cache: FeatureCache | None = None) -> tuple[Floats, History]:
-    """Replay all shipments in order; a find counts from the moment its result was known.
+    """Replay all shipments in order. A find enters the history when its result becomes known.
 
-    Returns the history features (n_shipments, H) and the state after the last shipment, which a bundle stores.
+    Returns the history features (n_shipments, H) and the history after the last shipment, which a bundle stores.
     """
     known_s = data.labels.known_s
     data.table.read_texts()
@@ -83,7 +83,7 @@ def replay_history(data: Dataset, cache: FeatureCache | None = None) -> tuple[Fl
 
 
 def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
-    """Compute the features (n_rows, F) of a large table in parts, to limit memory."""
+    """Compute the features (n_rows, F) of a table in parts, to limit memory."""
     out = np.empty((table.n_rows, len(space.names)))
     for rows, part, shipments in _parts(table):
         out[rows] = space.transform(part, history[shipments])
@@ -102,11 +102,11 @@ def _parts(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
 
 
 class FeatureSource:
-    """Computes feature matrices of the windows of a data set.
+    """Source of feature matrices for the windows of a data set.
 
-    Most groups of features learn nothing from the data, so their columns are the same for every fit. They are computed once
-    for the rows of ``reuse``, which covers the windows to come, and copied for each window. The matrix of ``reuse`` itself is
-    handed over when that window is fitted, because a million rows take more than a gigabyte.
+    Most groups of features are not fitted to the data, so their columns are the same for every fit. They are computed once
+    for the rows of ``reuse``, a window that covers the other windows, and copied for each window. The fit of ``reuse`` itself
+    takes over its matrix without a copy, because a million rows take more than a gigabyte.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class FeatureSource:
         self._matrix: Floats | None = None
 
     def fit(self, window: Window, seed: int) -> tuple[FeatureSpace, WindowFeatures]:
-        """Fit a feature space on a window, and return it with the window's features; encodings are out of fold."""
+        """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold."""
         table = self.data.window_table(window)
 
         def compute() -> tuple[FeatureSpace, Floats]:
@@ -147,7 +147,7 @@ class FeatureSource:
         return space, self._labelled(matrix, window, table)
 
     def transform(self, window: Window, space: FeatureSpace, fitted_on: Window) -> WindowFeatures:
-        """Compute a window's features with a space that was fitted on ``fitted_on``, which is part of the cache key."""
+        """Compute a window's features with a space that was fitted on the window ``fitted_on``, part of the cache key."""
         table = self.data.window_table(window)
 
         def entry() -> Entry:
@@ -163,7 +163,7 @@ class FeatureSource:
         return self._labelled(arrays["matrix"], window, table)
 
     def release(self) -> None:
-        """Drop the history features once no window is left to compute."""
+        """Free the history features. Call it after the last window."""
         self._history = np.empty((0, 0))
         self._reuse = self._matrix = None
 
@@ -171,7 +171,7 @@ class FeatureSource:
         return WindowFeatures(matrix, self.data.window_labels(window), table.first_row, table.shipment)
 
     def _unfitted(self, window: Window) -> Floats | None:
-        """Return a matrix (m, F) of which only the unfitted columns have values; None if the window is not in ``reuse``."""
+        """Return a matrix (m, F) with values in the unfitted columns only; None if the window is not part of ``reuse``."""
         reuse = self._reuse
         if reuse is None or not np.isin(window.shipments, reuse.shipments, assume_unique=True).all():
             return None

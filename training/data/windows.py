@@ -1,4 +1,4 @@
-"""Windows of time: fit, stop, calibrate, lanes and test."""
+"""Time windows of a training run: fit, stop, calibrate, lanes and test."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: The result time of a shipment without a result.
+#: Result time of shipments without a result.
 NEVER: Final = int(np.iinfo(np.int64).max)
-#: Cap of the label delay, as a share of the data's span. Four gaps of 6 % leave three quarters of the span to the windows.
+#: Upper bound of the label delay as a share of the data's span. Four gaps of 6 % leave three quarters of the span for windows.
 MOST_GAP_OF_SPAN: Final = 0.06
 
 
 class TooLittleData(ValueError):
-    """No plan of windows has enough finds and shipments; the message lists what each window has and needs."""
+    """Error for data without enough finds and shipments for any plan; the message lists what each window has and needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window of time.
+    """A time window.
 
     Attributes:
         name: ``fit``, ``stop``, ``calibrate``, ``lanes``, ``held`` (stop, calibrate and lanes in one), ``test`` or ``refit``.
-        start_s: First second, since 1970.
-        end_s: Second after the last.
-        cut_s: Results up to this moment count: the start of the next window.
+        start_s: First second, in seconds since 1970.
+        end_s: Second after the last one.
+        cut_s: Start of the next window. Only results known by then count.
         shipments: (n,) indices into the table, in time order.
     """
 
@@ -41,11 +41,11 @@ class Window:
     shipments: Ints
 
     def has_result(self, known_s: Ints) -> Bools:
-        """(n,) whether the result of each shipment is known at the cut; ``known_s`` covers the whole table."""
+        """Return whether each shipment's result is known at the cut, shape (n,). ``known_s`` covers the whole table."""
         return np.asarray(known_s[self.shipments] <= self.cut_s)
 
     def finds(self, find: Bools, known_s: Ints) -> int:
-        """Count the finds that are known at the cut; ``find`` and ``known_s`` cover the whole table."""
+        """Return the number of finds known at the cut. ``find`` and ``known_s`` cover the whole table."""
         return int(np.sum(find[self.shipments] & self.has_result(known_s)))
 
 
@@ -53,9 +53,9 @@ class Window:
 class Windows:
     """All windows of a run.
 
-    With little data, one window serves as ``stop``, ``calibrate`` and ``lanes``, and there may be no ``test``. ``refit``
-    covers everything before the test window whose results had time to arrive. ``gap_s`` is the gap between two windows.
-    ``in_time`` is false for a random split.
+    With little data, one window serves as ``stop``, ``calibrate`` and ``lanes``, and ``test`` may be None. ``refit`` covers the
+    shipments before the test window whose results had time to arrive. ``gap_s`` is the gap between two windows. ``in_time`` is
+    False for a random split.
     """
 
     fit: Window

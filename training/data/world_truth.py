@@ -1,4 +1,4 @@
-"""Real contents and senders of simulated shipments, as codes; models never learn from them."""
+"""True contents and senders of simulated shipments, as codes. Models never train on them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Bools = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 Texts = Sequence[str] | NDArray[np.object_]
 
-#: Code of lawful shipments instead of a network or a strength.
+#: Code of the network and strength of lawful shipments.
 HONEST: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class WorldTruth:
-    """The truth of a table of n shipments and m goods items.
+    """Ground truth of a table with n shipments and m goods items.
 
     Attributes:
-        network: (n,) number of the network, `HONEST` for lawful trade.
-        typologies: (n, len(`TRACES`)) whether a typology shows.
+        network: (n,) number of the network; `HONEST` for lawful trade.
+        typologies: (n, len(`TRACES`)) whether the shipment shows the typology.
         strength: (n,) index into `STRENGTHS`, or `HONEST`.
-        violation: (n,) whether the filing breaks a rule other than on drugs.
+        violation: (n,) whether the filing breaks a rule that is unrelated to drugs.
         content: (m,) index into `CONTENTS`.
         reaction: (n,) index into ``reactions``, -1 if the network did not change its behaviour.
         reactions: Names of reactions.
@@ -45,12 +45,12 @@ class WorldTruth:
     reactions: tuple[str, ...] = ()
 
     def heads(self) -> Bools:
-        """(m, heads) whether each goods item has a content that a head detects."""
+        """Return whether each goods item has a content of the head, shape (m, heads)."""
         of_content = np.array([[name in HEADS[head] for head in HEADS] for name in CONTENTS], dtype=np.bool_)
         return np.asarray(of_content[self.content])
 
     def take(self, shipments: Ints, rows: Ints) -> WorldTruth:
-        """Return the truth of some shipments, whose goods items are ``rows``."""
+        """Return the truth of the given shipments, whose goods items are ``rows``."""
         return WorldTruth(
             self.network[shipments],
             self.typologies[shipments],
@@ -63,7 +63,7 @@ class WorldTruth:
 
 
 class TruthColumns:
-    """Collects chunks of the columns `training.worlds.own.world.TRUTH` as codes, about 15 bytes a row."""
+    """Builder that stores chunks of the columns `training.worlds.own.world.TRUTH` as codes, about 15 bytes per row."""
 
     def __init__(self) -> None:
         self._code_of: dict[str, dict[str, int]] = {name: {"": 0} for name in ("typologies", "reaction", "network_id")}
@@ -71,7 +71,7 @@ class TruthColumns:
         self.n_rows = 0
 
     def add(self, truth: Mapping[str, Texts]) -> None:
-        """Add a chunk, in which '' is missing. Raises `ValueError` for an unknown content or strength."""
+        """Append a chunk; '' means missing. Raises `ValueError` for an unknown content or strength."""
         n = len(truth["content"])
         for name, codes in (("content", CONTENTS), ("strength", ("", *STRENGTHS))):
             fixed = {value: code for code, value in enumerate(codes)}
@@ -94,7 +94,7 @@ class TruthColumns:
         self._parts.setdefault(name, []).append(codes)
 
     def of(self, rows: Ints, first_row: Ints) -> WorldTruth:
-        """Return the truth of a table with the collected ``rows`` (m,), in their order.
+        """Return the truth of a table that consists of the collected ``rows`` (m,), in that order.
 
         ``first_row`` (n,) is the first row of each shipment. Raises `ValueError` for an unknown typology.
         """

@@ -1,7 +1,7 @@
 """Baselines on the same split: chance, rules, a small tree, logistic regression, and LightGBM with default settings.
 
-Each baseline is fitted on the rows and labels that the model was fitted on. It returns one score per goods item; the
-score of a shipment is the largest of its items. A model that does not clearly beat them is not worth its complexity.
+Each baseline is fitted on the same rows and labels as the model and returns one score per goods item. The score of a shipment
+is the largest of its items. A model is worth its complexity only if it clearly beats the baselines.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BASELINES: Final = (
     "depth_2_tree",
     "default_lightgbm",
 )
-#: Misses are compared at this share of traffic inspected, which is that of the red lane.
+#: Inspected share of traffic at which misses are compared: that of the red lane.
 SHARE: Final = 0.005
-#: Standardised features are clipped here, so that outliers do not count as ever stronger evidence.
+#: Bound at which standardised features are clipped, so that outliers do not dominate the regression.
 _CLIP: Final = 8.0
-#: Row limit for the tree and the regression; all finds are among the rows. This suffices for some hundred parameters,
-#: and copies of a million rows would not fit into memory beside those of the model.
+#: Row limit for the tree and the regression. The sample contains all finds. It is large enough for a few hundred parameters, and
+#: copies of a million rows would not fit into memory beside the model's own.
 _MOST_ROWS: Final = 200_000
-#: Texts and references with more distinct values than this identify single shipments and are no categories.
+#: Largest number of distinct values for texts and references to serve as categories. With more, they identify single shipments.
 _MOST_VALUES: Final = 2000
 
 
@@ -49,10 +49,10 @@ def baseline_scores(
     train: Examples, train_table: ManifestTable, test: Floats, test_table: ManifestTable, names: Sequence[str], *,
     seed: int, threads: int, further: Sequence[FurtherField] = (),
 ) -> tuple[dict[str, Floats], dict[str, Any]]:  # fmt: skip
-    """Return the scores (n,) of the test rows per name in `BASELINES`, and the columns and features that were used.
+    """Return the scores (n,) of the test rows per name in `BASELINES`, and the columns and features used.
 
-    ``train_table`` holds the same rows as ``train``; ``names`` are the column names of both matrices; ``further`` are
-    table columns beyond those of the manifest.
+    ``train_table`` contains the same rows as ``train``. ``names`` are the column names of both matrices. ``further`` are table
+    columns beyond those of the manifest.
     """
     find: Bools = np.asarray(train.find.any(axis=1))
     raw, columns = default_lightgbm(
@@ -74,9 +74,9 @@ def baseline_scores(
 
 
 def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
-    """Return row indices to learn from, and their weights.
+    """Return the indices and weights of the training rows.
 
-    These are all rows, or all finds and a random sample of the others, weighted for those left out.
+    If there are too many rows, keep all finds and a random sample of the others, with weights for the omitted rows.
     """
     if len(find) <= _MOST_ROWS:
         return np.arange(len(find)), weight
@@ -88,7 +88,7 @@ def _part(find: Bools, weight: Floats, seed: int) -> tuple[Ints, Floats]:
 def depth_2_tree(
     matrix: Floats, find: Bools, weight: Floats, test: Floats, names: Sequence[str], *, seed: int
 ) -> tuple[Floats, list[str]]:
-    """Return scores (n,) of the test rows by a tree of depth 2, and the features it uses. Classes are balanced."""
+    """Return scores (n,) of the test rows by a decision tree of depth 2 with balanced classes, and the features it uses."""
     from sklearn.tree import DecisionTreeClassifier
 
     balance = np.where(find, 0.5 / weight[find].sum(), 0.5 / weight[~find].sum()) * weight * len(find)
@@ -142,8 +142,8 @@ def default_lightgbm(
 ) -> tuple[Floats, list[str]]:  # fmt: skip
     """Return scores (n,) of the test rows by LightGBM with default settings on raw columns, and the columns used.
 
-    Raw columns are those of the manifest and the ``further`` ones. Numbers stay numbers, times become days before the
-    declaration, and everything else is categorical.
+    Raw columns are manifest columns and ``further`` ones. Times become days before the declaration, and all columns except
+    numbers and times are categorical.
     """
     columns = [column for column in _raw_columns(further) if column.is_informative(train)]
     codes = {column.name: column.codes(train) for column in columns if column.kind == "category"}
@@ -165,7 +165,7 @@ def default_lightgbm(
 class _RawColumn:
     """A raw column. ``kind`` is number, days or category.
 
-    A ``free`` column holds free text or a reference; it is used as a category only if it has few values.
+    A ``free`` column contains free text or references. It is a category only if it has few distinct values.
     """
 
     name: str
@@ -214,11 +214,10 @@ def _raw_columns(further: Sequence[FurtherField]) -> list[_RawColumn]:
 def misses_against(
     ours: Floats, theirs: Mapping[str, Floats], outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:  # fmt: skip
-    """Return per baseline the share of finds missed when `SHARE` of traffic is inspected: ours, theirs, and their
-    ratio.
+    """Return per baseline the share of finds missed at `SHARE` inspected by the model and the baseline, and their ratio.
 
-    ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired bootstrap. Too few
-    finds give a reason instead of a figure.
+    ``ours`` and ``theirs`` are scores (n,) of the same shipments. Intervals come from a paired bootstrap. With too few finds,
+    the result is a reason instead of a figure.
     """
     find, weight = outcome.any, outcome.weight
     key = f"{SHARE:g}"

@@ -1,8 +1,7 @@
-"""Predicted against observed finds, in the top 1 % of traffic and in bins of the score.
+"""Comparison of predicted with observed finds, in the top 1 % of traffic and in score bins.
 
-Finds and clean shipments are weighted to the base rate, as in `training.evaluation.metrics`. The check therefore
-concerns the shape of the probabilities: how often they are right among shipments of equal score, at the base rate
-that they are stated for.
+Finds and clean shipments are weighted to the base rate, as in `training.evaluation.metrics`. The check therefore measures
+calibration at that base rate: the agreement of predictions and observations among shipments with similar scores.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 TOP_SHARE: Final = 0.01
-#: The ratio of a bin with 200 finds is known to within 14 %, so a bin that is off by a quarter stands out.
+#: Minimum number of finds per bin. Its ratio then has an interval of 14 %, so a deviation of a quarter is significant.
 BIN_FINDS: Final = 200
 MOST_BINS: Final = 10
 
@@ -29,11 +28,11 @@ MOST_BINS: Final = 10
 def calibration_check(
     log_odds: Floats, find: Bools, weight: Floats, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Return ratios of predicted to observed finds as JSON values, for n shipments with ``log_odds`` (n,) at
-    ``base_rate``.
+    """Return ratios of predicted to observed finds as JSON values.
 
-    ``top`` covers the `TOP_SHARE` of traffic with the highest scores. ``bins`` are at most `MOST_BINS`, from the
-    highest scores down; all have an equal share of the finds, at least `BIN_FINDS`. Too few finds give a reason.
+    ``log_odds`` (n,) are those of n shipments at ``base_rate``. ``top`` covers the `TOP_SHARE` of traffic with the highest
+    scores. ``bins`` has at most `MOST_BINS` bins in descending order of score, with equal shares of the finds and at least
+    `BIN_FINDS` finds each. With too few finds, the result is a reason.
     """
     finds = int(find.sum())
     top: dict[str, Any] = {"share": TOP_SHARE, "predicted": None, "observed": None}
@@ -53,11 +52,11 @@ def calibration_check(
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """Shipments sorted by falling score.
+    """Shipments sorted by descending score.
 
-    Probability ``p``, ``find``, and the weights as finds and as clean shipments have shape (n,) and are scaled to
-    traffic at the base rate. ``starts`` are the positions where the score changes. The first ``head`` shipments cover
-    twice the top share.
+    The probability ``p``, ``find``, and the weights of finds and of clean shipments have shape (n,). Weights are scaled to
+    traffic at the base rate. ``starts`` are the positions at which the score changes. The first ``head`` shipments cover twice
+    the top share.
     """
 
     p: Floats
@@ -78,8 +77,8 @@ class _Ranked:
         of_clean *= (1.0 - base_rate) / of_clean.sum()
         passed = np.cumsum(of_find + of_clean)
         enough = int(np.searchsorted(passed, 2.0 * TOP_SHARE)) + 1
-        # The head includes whole ties, and is twice as long as needed so that resampled shipments keep their top share
-        # in it.
+        # The head ends after a whole tie. It covers twice the top share, so that it also covers the top share of every
+        # bootstrap sample.
         head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
         return cls(probability(ranked), found, of_find, of_clean, starts.astype(np.int64), head, base_rate)
 
@@ -115,7 +114,7 @@ class _Ranked:
         return top, bins
 
     def _in_top(self, finds: Floats, clean: Floats) -> tuple[float, float]:
-        """Return the predicted and the observed finds in the top share, given the weights of the head.
+        """Return the predicted and the observed finds in the top share for given weights of the head.
 
         A tie that crosses the end of the share counts in proportion.
         """

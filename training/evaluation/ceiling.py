@@ -1,7 +1,7 @@
-"""The ceiling: results of the same kind of model trained on the truth and on ten times the data.
+"""The ceiling: metrics of the same kind of model trained on true contents and on ten times the data.
 
-The share of it that a model with office labels reaches shows how far labels and data limit the model. The misses of
-the ceiling itself cannot be seen in any manifest.
+The ratio of a model's metrics to the ceiling shows how much labels and data limit the model. The ceiling's own misses are
+shipments that the manifest alone does not reveal.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: With many thousands of finds, more and larger trees pay. The candidate that does best on the stop rows is used.
+#: Candidate parameters, of which the best on the stop rows is used. Many thousands of finds support more and larger trees.
 CANDIDATES: Final = (
     BoostingParams(learning_rate=0.05, num_leaves=15, min_data_in_leaf=40, most_trees=3000, patience=100),
     BoostingParams(learning_rate=0.05, num_leaves=48, min_data_in_leaf=80, most_trees=3000, patience=100),
 )
 SHARE: Final = 0.005
-#: Clean shipments kept per illicit one; more of them change little and cost memory.
+#: Number of clean shipments per illicit one. More of them change little and cost memory.
 _CLEAN_PER_FIND: Final = 25
-#: Shares of time at which the stop and test shipments begin. The truth is known without delay, so there is no gap.
+#: Positions in time at which the stop and test parts begin. There is no gap, because the truth is known without delay.
 _STOP_FROM, _TEST_FROM = 0.70, 0.82
 
 
@@ -49,8 +49,8 @@ _STOP_FROM, _TEST_FROM = 0.70, 0.82
 class TruthWorld:
     """Goods items of a simulated world of ``rows`` rows, labelled with the truth in one find column.
 
-    The parts are for training, early stopping and testing. ``first_row`` (n,) are the first rows of the test
-    shipments. Honest shipments are a sample, weighted for those left out.
+    The parts are for training, early stopping and testing. ``first_row`` (n,) are the first rows of the test shipments. Lawful
+    shipments are a sample, with weights for the omitted ones.
     """
 
     names: tuple[str, ...]
@@ -119,8 +119,8 @@ def ceiling(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the metrics of boosters trained on ``world``, and the share of their PR-AUC that ``ours`` reaches.
 
-    Both are tested in their own world, where their words and parties occur, so the two windows differ. PR-AUCs are
-    compared at the prevalence of ours. Too few finds give a reason.
+    Each model is tested in its own world, which contains the words and parties it was trained on, so the test windows differ.
+    PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
     found = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
@@ -136,7 +136,7 @@ def ceiling(
     prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
     tried = {
         "ceiling": _Tried.of(Ranking(score, found, weight), resamples, seed),
-        # These are other shipments, so the samples must be independent.
+        # The shipments differ, so use independent bootstrap samples.
         "ours": _Tried.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
         "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), found, weight), resamples, seed),
     }
@@ -188,7 +188,7 @@ def _best(
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """The curve of one ranking and its bootstrap samples."""
+    """Curve of one ranking and of its bootstrap samples."""
 
     curve: Curve
     draws: list[Curve]

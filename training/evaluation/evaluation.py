@@ -41,7 +41,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class WindowScores:
-    """Scores of a window's shipments, and their outcomes by kind of label (``office``, ``truth``)."""
+    """Scores of a window's shipments, and outcomes per kind of label (``office``, ``truth``)."""
 
     scored: Scored
     outcomes: dict[str, Outcome]
@@ -91,7 +91,7 @@ def scored_of_model(
     threads: int,
     base_rates: Mapping[str, float] | None = None,
 ) -> Scored:
-    """Score a table's shipments from the features of its goods items, with the lanes that the service would return.
+    """Score a table's shipments from the features of its goods items. Lanes are those that the service would return.
 
     ``base_rates`` per head default to those of the model.
     """
@@ -111,7 +111,7 @@ def score_dataset(
 ) -> Scored:
     """Score a dataset's shipments with the code that serves requests, on a private copy of the model's history.
 
-    No shipments are drawn for random inspection: lanes follow the scores.
+    Lanes depend on scores only, without random inspections.
     """
     settings = replace(settings or ScoreSettings(), random_share=0.0)
     history = model.history.copy()
@@ -132,6 +132,6 @@ def score_dataset(
 
 
 def log_odds(p: Floats) -> Floats:
-    """Return the log-odds of probabilities, finite for 0 and 1 too."""
+    """Return finite log-odds for probabilities from 0 to 1, inclusive."""
     p = np.clip(p, 1e-300, 1 - 1e-16)
     return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,4 +1,4 @@
-"""Errors of the triage lanes: clean shipments in red by origin and by number of items, and the cost of equal rates."""
+"""Errors of the triage lanes: clean shipments in red by origin and number of items, and the cost of equal rates."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
 
-#: An origin is major from this share of clean traffic. A rate needs at least this many clean shipments.
+#: Minimum share of clean traffic of a major origin, and minimum number of its clean shipments.
 MAJOR_SHARE: Final = 0.01
 MAJOR_SHIPMENTS: Final = 500
-#: At 0.5 % in red, ten of 2,000 clean shipments are expected there; with fewer, ratios of rates are mostly chance.
+#: Minimum number of clean shipments for a ratio of rates. Of 2,000 clean shipments, ten are expected in red; ratios of smaller
+#: counts are mostly noise.
 RATIO_SHIPMENTS: Final = 2000
-#: Ratios between origins to give the cost for: the acceptance bar, and two that are closer to even.
+#: Limits of the ratio between origins for which the cost is reported: the acceptance bar and two stricter ones.
 MAX_RATIOS: Final = (3.0, 2.0, 1.25)
-#: Target share of the red lane, in the form in which metrics name it.
+#: Target share of the red lane, as a metric key.
 _RED: Final = f"{RED_SHARE:g}"
 #: Classes of the number of goods items, and the smallest number of each class.
 _ITEMS: Final = {"1": 1, "2": 2, "3-5": 3, "6+": 6}
@@ -87,11 +88,10 @@ def red_by_items(scored: Scored, outcome: Outcome, items: Texts) -> dict[str, An
 def red_by_origin(
     scored: Scored, outcome: Outcome, origin: Sequence[str | None], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Return the false-positive rate of the red lane per major origin, and the ratio of the largest to the smallest
-    rate.
+    """Return the red lane's false-positive rate per major origin, and the ratio of the largest to the smallest rate.
 
-    The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` is the recall that is left if
-    thresholds per origin limit the ratio.
+    The ratio covers origins with at least `RATIO_SHIPMENTS` clean shipments. ``cost`` is the recall that remains if thresholds
+    per origin limit the ratio.
     """
     if scored.lane is None:
         return {}
@@ -125,7 +125,8 @@ def red_by_origin(
 def _ratio_interval(reds: Sequence[Bools], resamples: int, seed: int) -> list[float] | None:
     """Return the 95 % interval of the ratio of the largest to the smallest rate, or None.
 
-    Each bootstrap sample chooses both origins anew, so that chance alone keeps the ratio above 1.
+    Each bootstrap sample selects its own origins with the largest and smallest rates. Chance alone therefore makes the ratio
+    larger than 1.
     """
     rng = np.random.default_rng(seed)
     counts = np.stack([rng.poisson(own.sum(), resamples) / len(own) for own in reds])
@@ -148,10 +149,10 @@ def _major(clean_names: NDArray[np.str_]) -> list[str]:
 
 
 def capped_rates(rate: Floats, shipments: Ints, ratio: float) -> Floats:
-    """Return rates close to ``rate`` (k,) of which no two differ by more than the factor ``ratio``.
+    """Return rates close to ``rate`` (k,) that differ by at most the factor ``ratio``.
 
-    All rates are clipped to [low, ratio * low], where ``low`` keeps the total of the ``shipments`` (k,) that are
-    taken.
+    All rates are clipped to [low, ratio * low]. ``low`` is chosen so that the total number of selected ``shipments`` (k,) stays
+    the same.
     """
     wanted = float(rate @ shipments)
     low, high = 0.0, float(rate.max())
@@ -166,7 +167,7 @@ def _cost(
     score: Floats, red: Bools, outcome: Outcome, names: NDArray[np.str_], major: list[str], ratio: float,
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the recall in red with thresholds per origin; origins that are not major keep the common threshold."""
+    """Return the recall in red with one threshold per major origin. Other origins keep the common threshold."""
     found = outcome.any
     inside = [names == name for name in major]
     clean = [own & ~found for own in inside]
@@ -176,7 +177,7 @@ def _cost(
     for own, honest, wanted, before in zip(inside, clean, capped_rates(rate, shipments, ratio), rate, strict=True):
         if wanted == before:
             continue
-        # Set the threshold so that the wanted number of clean shipments score at or above it.
+        # Set the threshold so that the target number of clean shipments score at or above it.
         kept = round(float(wanted) * int(honest.sum()))
         ranked = -np.sort(-score[honest])
         threshold = ranked[kept - 1] if kept else np.inf

@@ -1,7 +1,6 @@
-"""Ranking and calibration metrics of scored shipments, with intervals, or a reason if a metric cannot be given.
+"""Ranking and calibration metrics of scored shipments with intervals, or with a reason if a metric is unavailable.
 
-All metrics are weighted. Within tied scores the order counts as random, so that a watch-list that answers only yes or
-no gets its average result.
+All metrics are weighted. Tied scores count as randomly ordered, so that a rule with a binary result gets its average metrics.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ Bools = NDArray[np.bool_]
 #: Shares of traffic that an office may be able to inspect; also used as false-positive rates.
 SHARES: Final = (0.001, 0.005, 0.01, 0.05)
 FALSE_POSITIVE_RATES: Final = (1e-2, 1e-3, 1e-4)
-#: Prevalences at which the PR-AUC is also given, because it depends on the prevalence and windows differ in theirs.
+#: Fixed prevalences at which the PR-AUC is also reported, because it depends on prevalence, which differs between windows.
 PREVALENCES: Final = (1e-3, 1e-5)
 
-#: Below ten finds, the 95 % interval of a recall of one half is wider than 0.3 to 0.7, too wide to act on.
+#: Minimum number of finds for an estimate. With fewer, the 95 % interval of a recall of 0.5 is wider than 0.3 to 0.7.
 MIN_FINDS: Final = 10
-#: A rate needs at least this many clean shipments beyond the threshold.
+#: Minimum number of clean shipments above a threshold for a rate.
 MIN_BEYOND: Final = 1.0
 RESAMPLES: Final = 200
-_RESAMPLES_AT_ONCE: Final = 10  # Keeps the resampling matrices of a million shipments under 200 MB.
+_RESAMPLES_AT_ONCE: Final = 10  # Limits the resampling matrices of a million shipments to 200 MB.
 
 
 def percent(share: str | float) -> str:
-    """Return the form in which metric names state a share: ``0.5pct`` for ``0.005``."""
+    """Return a share as it appears in metric names: ``0.5pct`` for ``0.005``."""
     return f"{100 * float(share):g}pct"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An estimate with its 95 % interval, or ``value=None`` and the reason."""
+    """Estimate with its 95 % interval, or ``value=None`` with a reason."""
 
     value: float | None
     low: float | None = None
@@ -53,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Cumulative weights of finds and of clean shipments down the ranking, one step per distinct score, from (0, 0)."""
+    """Cumulative weights of finds and clean shipments by descending score, one step per distinct score, from (0, 0)."""
 
     finds: Floats
     clean: Floats
@@ -84,11 +83,10 @@ class Curve:
         return float(np.interp(rate, self.clean / self.clean[-1], self.finds / self.finds[-1]))
 
     def at_share(self, share: float, base_rate: float) -> tuple[float, float, float]:
-        """Return recall, precision at the base rate, and precision in the window, if this share of traffic is
-        inspected.
+        """Return recall, precision at the base rate, and precision in the window, if ``share`` of the traffic is inspected.
 
-        Traffic consists of finds weighted to ``base_rate`` and clean shipments weighted to its complement. Finds are
-        far more frequent in a training set than at the border and would otherwise use up the capacity.
+        Finds are weighted to ``base_rate`` and clean shipments to its complement. Without weights the finds would use up the
+        capacity, because they are far more frequent in a training set than at the border.
         """
         recall_curve = self.finds / self.finds[-1]
         clean_curve = self.clean / self.clean[-1]
@@ -100,11 +98,10 @@ class Curve:
 
 
 class Ranking:
-    """Shipments sorted by falling score, from which curves are computed under any weights.
+    """Shipments sorted by descending score, for curves under different weights.
 
-    ``score`` (n,), ``find`` (n,) and ``weight`` (n,) describe the shipments. A NaN score ranks last. Neighbours
-    without a find between them are merged into one step: this changes no metric and limits the length of curves to
-    the number of finds.
+    ``score`` (n,), ``find`` (n,) and ``weight`` (n,) describe the shipments. NaN scores rank last. Consecutive clean shipments are
+    merged into one step, which changes no metric and limits the length of curves to the number of finds.
     """
 
     def __init__(self, score: Floats, find: Bools, weight: Floats | None = None) -> None:
@@ -134,9 +131,9 @@ class Ranking:
         )
 
     def curves(self, times: NDArray[np.uint8]) -> list[Curve | None]:
-        """Return a curve for each row of ``times`` (k, n), the number of times that each shipment counts.
+        """Return a curve for each row of ``times`` (k, n), the multiplicities of the shipments.
 
-        The curve is None if no find or no clean shipment counts.
+        The curve is None if all finds or all clean shipments have multiplicity 0.
         """
         taken = times[:, self._order].astype(np.float64)
         finds = np.add.reduceat(taken * self._find_weight, self._starts, axis=1)
@@ -150,7 +147,7 @@ class Ranking:
 
 
 def poisson_times(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield batches of bootstrap samples: how often each of ``n`` shipments counts, Poisson with mean 1.
+    """Yield batches of bootstrap samples: multiplicities of ``n`` shipments, Poisson-distributed with mean 1.
 
     Equal ``n`` and ``seed`` give equal samples, so that comparisons are paired.
     """
@@ -161,7 +158,7 @@ def poisson_times(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint
 
 
 def _poisson_table() -> NDArray[np.uint8]:
-    # A table lookup is ten times faster than drawing. Each probability is right to within 2**-16.
+    # A table lookup is ten times faster than sampling. The error of each probability is below 2**-16.
     of_count = np.array([math.exp(-1.0) / math.factorial(k) for k in range(10)])
     edges = np.rint(np.cumsum(of_count) * 2**16).astype(np.int64)
     return np.searchsorted(edges, np.arange(2**16), side="right").astype(np.uint8)
@@ -227,8 +224,8 @@ def ranking_figures(
 ) -> RankingFigures:
     """Return ranking metrics of ``score`` (n,) on ``find`` (n,), one entry per shipment, at ``base_rate`` in (0, 1).
 
-    Fewer than `MIN_FINDS` finds, or too little clean traffic beyond a threshold, give a reason instead of a value.
-    ``resamples=0`` leaves out the intervals.
+    With fewer than `MIN_FINDS` finds, or too few clean shipments above a threshold, the result is a reason instead of a value.
+    ``resamples=0`` omits the intervals.
     """
     ranking = Ranking(score, find, weight)
     n = ranking.n_finds + ranking.n_clean
@@ -317,9 +314,9 @@ def reliability(
 ) -> list[ReliabilityBin]:
     """Return predicted against observed probabilities, in bins with at least `MIN_FINDS` finds each.
 
-    ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins follow the
-    ranking and have equal shares of the finds, so that the observed log-odds of all bins are equally accurate. Fewer
-    than `MIN_FINDS` finds, or no clean shipment, give an empty list.
+    ``probability`` (n,) is at ``base_rate``; finds and clean shipments are weighted to that rate. Bins are consecutive in the
+    ranking and have equal shares of the finds, so that the observed log-odds of all bins are equally accurate. The list is empty
+    with fewer than `MIN_FINDS` finds or without clean shipments.
     """
     n_finds = int(find.sum())
     if n_finds < MIN_FINDS or n_finds == len(find):

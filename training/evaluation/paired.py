@@ -25,21 +25,21 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FILE_NAME: Final = "test_scores.npz"
-#: Above this number, clean shipments are sampled by key, equally in every run. The file stays below 2 MB.
+#: Maximum number of stored shipments, for files below 2 MB. Clean shipments are sampled by key, so every run has the same sample.
 MOST_SHIPMENTS: Final = 120_000
 RESAMPLES: Final = 200
 
 
 class BadScores(ValueError):
-    """A file of stored scores cannot be read; the message gives the reason."""
+    """Error for an unreadable file of stored scores; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptScores:
     """Stored scores of n shipments.
 
-    ``key`` (n,) uint64 is in rising order; ``score`` (n,) are log-odds; ``find`` and ``weight`` (n,) are per kind of
-    label. Each stored clean shipment stands for ``step`` of them.
+    ``key`` (n,) uint64 is ascending. ``score`` (n,) contains log-odds. ``find`` and ``weight`` (n,) exist per kind of label. Each
+    stored clean shipment represents ``step`` of them.
     """
 
     key: NDArray[np.uint64]
@@ -53,8 +53,8 @@ class KeptScores:
     def of(cls, shipment_ids: list[str | None], scored: Scored, outcomes: Mapping[str, Outcome]) -> KeptScores:
         """Select the scores to store, given the ids (n,) of the shipments in ``scored`` and ``outcomes``.
 
-        All finds of any kind of label are stored, and every ``step``-th of the other shipments by key, weighted for
-        those left out.
+        Finds under any kind of label are all stored. Of the other shipments, every ``step``-th by key is stored, with a weight
+        for the omitted ones.
         """
         key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
         found = np.zeros(len(key), dtype=np.bool_)
@@ -126,7 +126,7 @@ def paired_differences(
 ) -> dict[str, Estimate]:
     """Return ``other`` minus ``one`` per flat metric name, with 95 % intervals of a paired Poisson bootstrap.
 
-    Kinds of label with too few finds are left out.
+    Kinds of label with too few finds are omitted.
     """
     out: dict[str, Estimate] = {}
     for kind in sorted(one.find.keys() & other.find.keys()):
@@ -158,7 +158,7 @@ def _difference(one: Curve, other: Curve, base_rate: float) -> Floats:
 
 
 class _Order:
-    """The order of one score, sorted once for all resamples."""
+    """Sorted order of one score, computed once for all bootstrap samples."""
 
     def __init__(self, score: Floats, find: Bools, weight: Floats) -> None:
         self._order = np.argsort(-score, kind="stable")
@@ -168,7 +168,7 @@ class _Order:
         self._clean = np.where(find, 0.0, weight)[self._order]
 
     def curve(self, times: NDArray[np.int64] | None) -> Curve:
-        """Return the curve if each shipment counts ``times`` (n,), in the order of the input."""
+        """Return the curve for multiplicities ``times`` (n,) of the shipments, in the order of the input."""
         finds, clean = self._finds, self._clean
         if times is not None:
             counted = times[self._order]

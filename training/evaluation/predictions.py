@@ -1,4 +1,4 @@
-"""Predictions for a file that the model never saw: its own rows in order, with a column ``risk``."""
+"""Predictions for a holdout file: its rows in order, with an added column ``risk``."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ def predict_file(
     label: str | None = None,
     threads: int = 1,
 ) -> int:
-    """Write the rows of ``source``, unchanged and in order, with a column ``risk`` (nine significant digits) to
-    ``target``.
+    """Write the rows of ``source`` to ``target``, in order and with a column ``risk`` (nine significant digits).
 
-    The output is Parquet if the name says so, and CSV otherwise. The history starts from the model's snapshot and is
-    updated by the file. A row that cannot be read keeps its place with an empty risk. Label columns are not read.
-    Returns the number of rows.
+    The output is Parquet if ``target`` has that extension, and CSV otherwise. The history starts from the model's snapshot and
+    advances with the file. An unreadable row stays in the output with an empty risk. Label columns are not read. Returns the
+    number of rows.
     """
     history = model.history.copy()
     partial = target.with_name(f"{target.name}.partial")
@@ -90,7 +89,7 @@ class _Writer:
             self._csv.writerow([*own, RISK])
 
     def write(self, chunk: Chunk, risk: Floats) -> int:
-        """Write the rows of a chunk; a row that could not be aligned is left blank in its place."""
+        """Write the rows of a chunk. A row that cannot be aligned becomes a blank row."""
         columns: list[list[str | None]] = [chunk.raw.column(name).to_pylist() for name in self._own]
         risks: list[float | None] = [None if np.isnan(value) else float(value) for value in risk]
         for reject in sorted(chunk.rejected, key=lambda r: r.position, reverse=True):

@@ -1,7 +1,7 @@
-"""Baselines of an office without a model: watch-list rules with points, and a rule on prices.
+"""Baselines that need no training: watch-list rules with points, and a price rule.
 
-Both read features of goods items by name, so they know as much about parties, substances and earlier finds as the
-model does. They lack only what is learned from results.
+Both read the model's features by name, so they have the same information about parties, substances and earlier finds. Only the
+statistics learned from results are missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``points`` for a goods item whose feature fulfils ``holds``; a missing value never does."""
+    """Rule that gives ``points`` to goods items whose feature satisfies ``holds``. Missing values never satisfy it."""
 
     feature: str
     holds: Callable[[Floats], Bools]
@@ -34,8 +34,8 @@ def _at_most(most: float) -> Callable[[Floats], Bools]:
     return lambda values: values <= most
 
 
-#: Published red flags with assumed weights. A watched name outweighs all circumstances together, an earlier find comes
-#: next, and each circumstance alone is common in honest trade.
+#: Published red flags with assumed weights. A watched name outweighs all circumstances together, and an earlier find comes second.
+#: Circumstances weigh little, because each one alone is common in lawful trade.
 WATCH_LIST: Final = (
     Rule("substance_opioid", _at_least(2), 10.0),
     Rule("substance_precursor", _at_least(2), 10.0),
@@ -71,7 +71,7 @@ _TRUST: Final = (Rule("consignor_known", _at_least(1), -2.0), Rule("permit_prese
 def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
     """Return the watch-list points (n_rows,) of features ``matrix`` (n_rows, F) with the column names ``names``.
 
-    A rule gives no points if its feature is absent; the model of an office's own data may lack some.
+    A rule without its feature gives no points; models of an office's own data may lack some features.
     """
     at = {name: k for k, name in enumerate(names)}
     points = np.zeros(len(matrix))
@@ -82,10 +82,9 @@ def watch_list_rules(matrix: Floats, names: Sequence[str]) -> Floats:
 
 
 def price_rule(train: Floats, matrix: Floats, names: Sequence[str]) -> Floats:
-    """Return how unusual prices are (n_rows,): the value per kilogram for the goods in either direction, and high
-    freight.
+    """Return how unusual the prices are (n_rows,): the deviation of the value per kilogram, plus that of high freight.
 
-    Both are in median absolute deviations of the training rows ``train`` (m, F). Missing values add nothing.
+    Deviations are in median absolute deviations of the training rows ``train`` (m, F). Missing values count as 0.
     """
     at = {name: k for k, name in enumerate(names)}
     score = np.zeros(len(matrix))

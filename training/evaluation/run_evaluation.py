@@ -1,4 +1,4 @@
-"""The evaluation document of a training run, of a labelled file, or of a file of predictions."""
+"""Evaluation of a training run, a labelled file, or a file of predictions, as one document."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Baselines are only compared, so fewer resamples suffice.
+#: Number of bootstrap samples for baselines. Comparisons need fewer than the model's own metrics.
 _BASELINE_RESAMPLES: Final = 50
 
 
@@ -58,7 +58,7 @@ class EvaluatedWindow:
 
 @dataclass(frozen=True, slots=True)
 class LearnedFrom:
-    """The window that a model was fitted on, and the examples of it; without examples, no baselines are fitted."""
+    """Training window of a model, and its examples. Without examples, no baselines are fitted."""
 
     window: Window
     examples: Examples | None
@@ -98,9 +98,9 @@ def _baselines(
     table: ManifestTable,
     ours: WindowScores,
 ) -> dict[str, Any]:
-    """Sections on baselines that learn from the same examples; ``table`` holds the rows of the tested window."""
+    """Return the sections on baselines trained on the same examples. ``table`` contains the rows of the tested window."""
     assert learned.examples is not None
-    # No name is bound to the table of the learned rows, so that `baseline_scores` can free it early.
+    # Pass the table of the training rows without a local name, so that `baseline_scores` can free it early.
     rows, chosen = baseline_scores(
         learned.examples, run.data.table.take(sampled_rows(run.data, learned.window, run.seed)), tested.features.matrix,
         table, model.space.names, seed=run.seed, threads=run.threads, further=model.space.further_fields,
@@ -154,10 +154,10 @@ class FileLabels:
     """How to read the labels of a file.
 
     Attributes:
-        mapping: Renames and converts its columns.
-        label: A binary label column of its own.
-        positive: The value of that column that marks a find.
-        truth: The truth as `tidewaiter generate --truth` wrote it.
+        mapping: Mapping that renames and converts columns.
+        label: The office's own binary label column.
+        positive: The value of ``label`` that marks a find.
+        truth: A truth file of `tidewaiter generate --truth`.
     """
 
     mapping: ColumnMapping | None = None
@@ -175,10 +175,9 @@ def evaluate_file(
     threads: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Score a labelled file in its own order and compare the scores with its labels, and with the truth if it is
-    given.
+    """Score a labelled file in its own order and compare the scores with its labels, and with the truth if available.
 
-    For a model of an office's own label, the label column defaults to the one that its card names.
+    For a model of an office's own label, the label column defaults to the one named in the model card.
     """
     labels = labels or FileLabels()
     label, positive = labels.label, labels.positive
@@ -217,7 +216,7 @@ def _with_truth(data: Dataset, truth: Path | None) -> Dataset:
 
 
 def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[str, Any]:
-    """Return the sections for a file's ``shipments``, which ``scored`` holds the scores of."""
+    """Return the sections for a file's ``shipments``, which were scored as ``scored``."""
     outcomes = {"office": Outcome(data.labels.shipment_find(data.table)[shipments], data.labels.weight[shipments])}
     truth = data.truth_of_shipment()
     if truth is not None:
@@ -238,11 +237,10 @@ def evaluate_predictions(
     base_rate: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Evaluate a file with its own column ``risk`` (and ``risk_<head>``, ``lane``) and labels, from `score` or
-    `train`.
+    """Evaluate a labelled file that contains a column ``risk`` (and ``risk_<head>``, ``lane``), written by `score` or `train`.
 
-    ``base_rate`` defaults to the sum of the assumed rates, or to the share of finds in the file if it has its own
-    label column. Rows without a risk were refused when scored and are left out.
+    ``base_rate`` defaults to the sum of the assumed rates, or to the share of finds in a file with its own label column. Rows
+    without a risk are omitted, because scoring refused them.
     """
     builder = ColumnsBuilder()
     with open_table(path) as reader:
@@ -289,7 +287,7 @@ def evaluate_predictions(
 
 
 def _lanes(column: Coded) -> NDArray[np.int8] | None:
-    """Return lane codes (n,), or None if the column holds anything but lanes."""
+    """Return lane codes (n,), or None if the column contains other values than lanes."""
     if (column.codes < 0).any() or not set(column.compact().values) <= set(LANE_NAMES):
         return None
     codes = np.array([LANE_NAMES.index(name) if name in LANE_NAMES else 0 for name in column.values], dtype=np.int8)

@@ -1,7 +1,7 @@
-"""Studies of a model: ablation of each group of features, and training without each typology.
+"""Studies of a model: ablation of each feature group, and training without each typology.
 
-A single booster that separates any content from none stands for the model. Its features are binned once, and each
-variant is a refit on some of the columns or rows. Only refits are compared with each other.
+The studied model is a single booster for any illicit content. Its features are binned once, and each variant is a refit on a
+subset of the columns or rows. Refits are compared with refits only.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ Ints = NDArray[np.int64]
 
 ABLATION_SHARE: Final = 0.005
 LEFT_OUT_SHARE: Final = 0.01
-#: A study fits about thirty boosters. More clean rows per find than this cost time and hardly change the order of
-#: variants, because all of them learn from the same rows.
+#: Maximum number of clean rows per find. A study fits about thirty boosters on the same rows, so more clean rows would cost time
+#: and hardly change the order of the variants.
 CLEAN_PER_FIND: Final = 150
 
 
 class Bench:
-    """A booster on ``train`` that can be refitted without some columns or rows, and its scores of a test window.
+    """Test bench for a booster: refits on ``train`` without some columns or rows, and scores of a test window.
 
-    ``test`` (m, F) are the features of the test window's goods items; ``first_row`` (n,) are the first rows of its
-    shipments; ``trees`` is the number of trees of every refit.
+    ``test`` (m, F) contains the features of the test window's goods items, and ``first_row`` (n,) the first rows of its
+    shipments. Every refit has ``trees`` trees.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Bench:
             allowed = np.setdiff1d(np.arange(len(self.features)), without_columns)
             if not len(allowed):
                 raise ValueError("no feature is left to learn from")
-            # A feature in no interaction set is never used, so the bins need not be computed again.
+            # LightGBM ignores features outside all interaction sets, so the bins can be reused.
             settings["interaction_constraints"] = [allowed.tolist()]
         if without_rows is not None and len(without_rows):
             kept = np.setdiff1d(np.arange(len(self.find)), without_rows)
@@ -80,17 +80,17 @@ class Bench:
 
 
 def trees_of(fits: Mapping[str, HeadFit]) -> int:
-    """Return the number of trees of a booster for any content: those common to all heads, or those of the only head."""
+    """Return the number of trees for a booster of any content: the trees common to all heads, or those of a single head."""
     return max(fit.common or fit.trees for fit in fits.values())
 
 
 def ablation(
     bench: Bench, full: Floats, outcome: Outcome, *, base_rate: float, resamples: int = RESAMPLES, seed: int = 0, progress: Progress
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the metrics of a refit without each group of features, on ``outcome`` (n,).
+    """Return the metrics on ``outcome`` (n,) of a refit without each feature group.
 
-    ``full`` (n,) are the scores of a refit with all features, from which the change of PR-AUC is measured. Too few
-    finds give a reason.
+    ``full`` (n,) contains the scores of a refit with all features, the reference for changes of PR-AUC. With too few finds, the
+    result is a reason.
     """
     groups = list(dict.fromkeys(feature.group for feature in bench.features))
     find, weight = outcome.any, outcome.weight
@@ -136,8 +136,7 @@ def _recall(curve: Curve, base_rate: float) -> float:
 class Shown:
     """Typologies shown by shipments.
 
-    ``learned`` (rows, TRACES) are those of the shipment of each training row, ``tested`` (n, TRACES) those of each
-    test shipment.
+    ``learned`` (rows, TRACES) has one row per training row, ``tested`` (n, TRACES) one per test shipment.
     """
 
     learned: Bools
@@ -148,11 +147,11 @@ def left_out_typologies(
     bench: Bench, full: Floats, outcome: Outcome, shown: Shown, *, base_rate: float, resamples: int = RESAMPLES,
     seed: int = 0, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the recall at `LEFT_OUT_SHARE` of finds with each typology, with it in training and without it.
+    """Return per typology the recall of its finds at `LEFT_OUT_SHARE`, trained with and without the typology.
 
-    ``full`` are the scores with it in training. Without it, finds that show the typology are removed from the
-    training rows; they do not count as clean. ``average_ratio`` is the mean recall without over the mean recall with,
-    with equal weight per typology. Intervals resample the finds and keep the thresholds. Too few finds give a reason.
+    ``full`` contains the scores of training with all typologies. Training without a typology omits the finds that show it.
+    ``average_ratio`` is the mean recall without divided by the mean recall with, with equal weight per typology. Intervals
+    resample the finds at fixed thresholds. With too few finds, the result is a reason.
     """
     find, weight = outcome.any, outcome.weight
     known = typologies()
@@ -200,7 +199,7 @@ def _lacking(finds: int, learned: int, all_learned: int) -> str | None:
 def _ratio(
     recalls: Sequence[tuple[float, float] | tuple[float, ...]], draws: Sequence[tuple[Floats, Floats]]
 ) -> Estimate:
-    """Return the mean recall without the typology over the mean recall with it."""
+    """Return the mean recall without the typology divided by the mean recall with it."""
     if not recalls:
         return Estimate(None, reason="no typology has enough finds")
     with_all, without = (float(np.mean([pair[i] for pair in recalls])) for i in (0, 1))
@@ -212,7 +211,7 @@ def _ratio(
 
 
 def thinned(examples: Examples, seed: int) -> tuple[Examples, Ints]:
-    """Return all finds with at most `CLEAN_PER_FIND` clean rows for each, reweighted, and the indices of these rows."""
+    """Return all finds and a reweighted sample of at most `CLEAN_PER_FIND` clean rows per find, and the row indices."""
     find = any_head(examples.find)
     share = min(1.0, CLEAN_PER_FIND * int(find.sum()) / max(1, int((~find).sum())))
     kept = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))

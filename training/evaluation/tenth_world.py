@@ -1,6 +1,6 @@
-"""Calibration of the same model, without refitting, in a world with a tenth of the illicit traffic.
+"""Calibration check of the same model in a world with a tenth of the illicit traffic.
 
-Illicit traffic is far rarer than any world that can be trained on. If predictions still agree with observations at a
+Real illicit traffic is far rarer than in any world that supports training. If predictions still agree with observations at a
 tenth of the rate, the correction to even lower base rates is more credible.
 """
 
@@ -56,9 +56,9 @@ def calibration_in_tenth(
     resamples: int = RESAMPLES,
     progress: RowProgress | None = None,
 ) -> dict[str, Any]:
-    """Return `calibration_check` on truth and office labels of the days of ``window``, at a tenth of the base rates.
+    """Return `calibration_check` on truth and office labels, for the days of ``window``, at a tenth of the base rates.
 
-    The history of the other world is replayed from its first day; features are computed for those days only.
+    The history of the other world is replayed from its first day. Features are computed for the days of ``window`` only.
     """
     data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=progress)
     history, _ = replay_history(data)

@@ -1,4 +1,4 @@
-"""Boosters cut and joined through LightGBM's model text, so that a booster in memory equals the booster in its bundle."""
+"""Truncation and concatenation of boosters via LightGBM's model text, so that boosters in memory and in bundles are equal."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def join_trees(start: lgb.Booster, booster: lgb.Booster, trees: int) -> lgb.Boos
 def _text(booster: lgb.Booster, trees: int) -> str:
     """Return the first trees as text with finite thresholds.
 
-    LightGBM writes ``inf`` for a split that only separates missing values. A bundle stores finite numbers, and no feature
-    reaches 1e300, so that threshold splits in the same way.
+    LightGBM writes ``inf`` for a split that separates missing values only. Bundles must contain finite numbers. The replacement
+    1e300 splits in the same way, because no feature reaches it.
     """
     lines = booster.model_to_string(num_iteration=trees).splitlines()
     for i, line in enumerate(lines):
         if line.startswith("threshold=") and "inf" in line:
             words = line.removeprefix("threshold=").split(" ")
             lines[i] = "threshold=" + " ".join("1e300" if word == "inf" else word for word in words)
-    # The stated sizes of the trees are wrong now. Without them, LightGBM parses tree by tree and writes new ones.
+    # Drop the tree sizes, which are no longer correct. LightGBM then parses tree by tree and writes new ones.
     return "\n".join(line for line in lines if not line.startswith("tree_sizes=")) + "\n"

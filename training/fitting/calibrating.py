@@ -1,9 +1,9 @@
-"""Calibrators and lanes of the final model, fitted on scores of boosters that had not seen the shipments.
+"""Fitting of the final model's calibrators and lanes by cross-fitting.
 
-The final boosters learn from everything before the test window, so no shipment is left that is new to them. Boosters that
-are refitted without one of the later windows (calibrate, lanes) differ from them little, and that window is new to them.
-Their scores of it stand for the final model's scores of new shipments (cross-fitting). The scores of the first boosters would
-not do: they learned from half the data, and the scores of the final boosters spread more.
+The final boosters are trained on everything before the test window, so no unseen shipments remain for calibration. Boosters
+refitted without one of the later windows (calibrate, lanes) are nearly the same, and have not seen that window. Their scores of
+that window therefore replace the final model's scores of new shipments. The scores of the first boosters are unsuitable: they
+were trained on half the data, and the scores of the final boosters vary more.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: An inspected shipment that was selected with probability p has the weight 1/p, capped at this, so that a few finds of the
-#: random sample do not decide. In a world of 300,000 goods items, predicted over observed finds in the top 1 % were 1.05,
-#: 1.03, 0.92 and 0.81 with caps of 1, 3, 8 and 25.
+#: Cap on the weight 1/p of a shipment that was selected with probability p. Without a cap, a few finds among random inspections
+#: would dominate. In a world of 300,000 goods items, the ratio of predicted to observed finds in the top 1 % was 1.05, 1.03, 0.92
+#: and 0.81 with caps of 1, 3, 8 and 25.
 MOST_CALIBRATING_WEIGHT: Final = 5.0
-#: Calibrators learn from a part of the shipments if it has this many finds, and this many clean inspections per find.
+#: Minimum number of finds, and of clean inspections per find, for calibrators to be fitted on a subset of the shipments.
 _LEAST_FINDS: Final = 20
 _CLEAN_PER_FIND: Final = 3
-#: Share of inspections that find what is there: 93 % of holds succeeded in April 2019 (statistics of the reference data, 61).
+#: Probability that an inspection detects illicit content: 93 % of holds succeeded in April 2019 (statistics of the reference
+#: data, 61).
 DETECTION: Final = 0.93
 _ROUNDS: Final = 4
-#: Smaller probabilities of a missed find are treated as 0.
+#: Probabilities of a missed find below this are treated as 0.
 _LEAST_MISSED: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutScores:
-    """Scores of n shipments with m goods items by boosters that had not seen them.
+    """Scores of n shipments with m goods items by boosters that were not trained on them.
 
     Attributes:
         raw: (m, K) raw log-odds of goods items.
         first_row: (n,) first item of each shipment.
-        find: (n, K).
-        weight: (n,) as in `training.data.labels.KnownLabels`.
-        presumed: (n,) likewise.
-        stated: (n,) likewise.
+        find: (n, K) whether the shipment has a find for the head.
+        weight: (n,) see `training.data.labels.KnownLabels`.
+        presumed: (n,) see `training.data.labels.KnownLabels`.
+        stated: (n,) see `training.data.labels.KnownLabels`.
     """
 
     raw: Floats
@@ -66,7 +67,7 @@ class HeldOutScores:
 
     @classmethod
     def concatenate(cls, parts: Sequence[HeldOutScores]) -> HeldOutScores:
-        """Return the shipments of all parts, in order."""
+        """Concatenate the shipments of all parts."""
         starts = np.cumsum([0, *(len(part.raw) for part in parts[:-1])])
         return HeldOutScores(
             np.concatenate([part.raw for part in parts]),
@@ -79,29 +80,29 @@ class HeldOutScores:
 
     @property
     def has_find(self) -> Bools:
-        """(n,) whether there is a find for any head."""
+        """Return whether each shipment (n,) has a find for any head."""
         return np.asarray(self.find.any(axis=1))
 
     def largest(self, of_row: Floats) -> Floats:
-        """Reduce values of items, (m,) or (m, K), to their maxima per shipment, (n,) or (n, K)."""
+        """Return the maximum per shipment, (n,) or (n, K), of values of goods items, (m,) or (m, K)."""
         return np.asarray(np.maximum.reduceat(of_row, self.first_row, axis=0))
 
 
 def raw_scores(fits: Mapping[str, HeadFit], matrix: Floats, threads: int) -> Floats:
-    """(m, K) raw log-odds of the rows of a matrix (m, F), with the heads in the order of ``fits``."""
+    """Return the raw log-odds (m, K) of the rows of a matrix (m, F), with the heads in the order of ``fits``."""
     return np.stack([raw_score(fit.booster, matrix, threads) for fit in fits.values()], axis=1)
 
 
 def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection: float = 1.0) -> dict[str, Calibrator]:
     """Fit a calibrator for each head and for ``risk``, on the largest item of each shipment.
 
-    Calibrators learn from the shipments of `learnable`. Their prevalence is the mean probability that they give to all
-    shipments: inspected shipments differ from the others, but a score is assumed to mean the same for both.
+    Calibrators are fitted on the shipments of `learnable`. Their prevalence is the mean calibrated probability of all shipments.
+    This assumes that a score means the same for inspected and uninspected shipments, although the two differ.
 
-    An inspection finds what is there with probability d = ``detection``. If d < 1, a clean inspection of probability p counts
-    as a find with weight p (1 - d) / (1 - p d), the probability of a missed find, and as clean with the rest, in a few rounds
-    of expectation maximisation. Otherwise no score could mean more than d, and after the correction to a base rate the highest
-    scores would be far too low.
+    An inspection detects illicit content with probability d = ``detection``. If d < 1, a clean inspection of probability p is
+    a missed find with probability p (1 - d) / (1 - p d). It counts as a find with that weight and as clean with the remaining
+    weight, in a few rounds of expectation maximisation. Otherwise no calibrated probability could exceed d, and after the
+    correction to a base rate the highest probabilities would be far too low.
     """
     known = learnable(held_out)
     weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)
@@ -132,11 +133,11 @@ def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection:
 
 
 def learnable(held_out: HeldOutScores) -> Bools:
-    """(n,) shipments that calibrators learn from.
+    """Return which shipments (n,) calibrators are fitted on.
 
-    These are the inspected shipments with a stated selection probability, if there are enough finds and clean inspections
-    among them. Shipments inspected on a tip are nearly all finds for reasons that the score does not see, and would raise all
-    probabilities. The fallback is all inspected shipments, and all shipments if an office records only finds.
+    These are the inspected shipments with a known selection probability, if they contain enough finds and clean inspections.
+    Shipments inspected on a tip would raise all probabilities: nearly all are finds, for reasons that the score does not
+    measure. The fallback is all inspected shipments, or all shipments if an office records finds only.
     """
     inspected = ~held_out.presumed
     for known in (held_out.stated, inspected):
@@ -147,16 +148,16 @@ def learnable(held_out: HeldOutScores) -> Bools:
 
 
 def illicit_probability(held_out: HeldOutScores, risk: Floats) -> Floats:
-    """(n,) probability that a shipment with the risk log-odds ``risk`` (n,) is illicit.
+    """Return the probability (n,) that each shipment with risk log-odds ``risk`` (n,) is illicit.
 
-    It is 1 for finds, 0 for clean inspections, and that of ``risk`` for uninspected shipments: among these, the highest
-    scores are mostly illicit.
+    It is 1 for finds and 0 for clean inspections. Uninspected shipments have the probability of ``risk``, because the highest
+    scores among them are mostly illicit.
     """
     return np.where(held_out.has_find, 1.0, np.where(held_out.presumed, probability(risk), 0.0))
 
 
 def risk_log_odds(held_out: HeldOutScores, calibrators: Mapping[str, Calibrator], heads: Sequence[str]) -> Floats:
-    """(n,) risk log-odds at the training prevalence."""
+    """Return the risk log-odds (n,) at the training prevalence."""
     items = held_out.raw[:, 0] if RISK in heads else _combined(held_out.raw, calibrators, heads)
     return np.asarray(held_out.largest(calibrators[RISK](items)))
 
@@ -166,7 +167,10 @@ def _combined(raw: Floats, calibrators: Mapping[str, Calibrator], heads: Sequenc
 
 
 def base_rate_weights(illicit: Floats, base_rate: float) -> Floats:
-    """(n,) weights at which illicit shipments, of probability ``illicit`` (n,), make up ``base_rate`` of the traffic."""
+    """Return weights (n,) that scale the traffic to a share of ``base_rate`` of illicit shipments.
+
+    ``illicit`` (n,) is the probability that each shipment is illicit.
+    """
     total = float(illicit.sum())
     if total <= 0.0 or total >= len(illicit):
         return np.ones(len(illicit))

@@ -1,4 +1,4 @@
-"""Training examples: rows with features, finds and weights, in which clean shipments are sampled."""
+"""Training examples: features, finds and weights of all finds and of a sample of clean shipments."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: Range of the prevalence that boosters are trained at. Below the first value, a million clean rows cost time, improve nothing
-#: and push all raw scores to one end. Above the second, the sampled clean traffic no longer covers unusual but harmless cases.
+#: Range of the training prevalence. Below the first value, more clean rows cost time, improve nothing and push all raw scores to
+#: one end. Above the second, the sample of clean traffic lacks unusual but harmless cases.
 LOWEST_PREVALENCE: Final = 1e-3
 TARGET_PREVALENCE: Final = 5e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Goods items to learn from.
+    """Training rows, one per goods item.
 
     Attributes:
         matrix: (n, F) features.
-        find: (n, heads) or (n,).
-        weight: (n,).
-        shipment: (n,) shipment of each item, counted within the window; optional.
+        find: (n, heads) or (n,) whether the item is a find.
+        weight: (n,) sample weights.
+        shipment: (n,) index of each item's shipment within the window; optional.
 
-    Features that were binned for one booster are reused by the next.
+    All boosters share the binned features.
     """
 
     matrix: Floats
@@ -49,8 +49,8 @@ class Examples:
     def binned(
         self, names: Sequence[str], settings: dict[str, Any], reference: lgb.Dataset | None = None
     ) -> lgb.Dataset:
-        """Return the features in the bins of ``reference``, or in their own bins."""
-        # The entry holds the reference too, so that its id stays unique.
+        """Return the features binned like ``reference``, or in bins of their own."""
+        # The entry also stores the reference, so that its id stays unique.
         key = settings["max_bin"] if reference is None else f"by {id(reference)}"
         if key not in self._binned:
             data = lgb.Dataset(
@@ -64,20 +64,20 @@ class Examples:
         return self._binned[key][0]
 
     def drop_bins(self) -> None:
-        """Free the binned features after the last booster."""
+        """Free the binned features. Call it after the last booster."""
         self._binned.clear()
 
 
 def any_head(find: Bools) -> Bools:
-    """(n,) whether there is a find for any head, from (n, heads)."""
+    """Return whether each row (n,) of ``find`` (n, heads) has a find for any head."""
     return np.asarray(find.any(axis=1))
 
 
 def keep_for_prevalence(find: Bools, weight: Floats, *, seed: int) -> tuple[Bools, float]:
     """Choose the shipments (n,) to train on so that finds reach `TARGET_PREVALENCE`.
 
-    All finds are kept, and clean shipments are sampled uniformly with unchanged weights. Everything is kept if the
-    prevalence is at least `LOWEST_PREVALENCE`. Returns the choice (n,) and the share of clean shipments kept.
+    All finds are kept, and clean shipments are sampled uniformly with unchanged weights. If the prevalence is at least
+    `LOWEST_PREVALENCE`, all shipments are kept. Returns the selection (n,) and the share of clean shipments kept.
     """
     finds, clean = float(weight[find].sum()), float(weight[~find].sum())
     if finds == 0.0 or finds / (finds + clean) >= LOWEST_PREVALENCE:
@@ -87,9 +87,9 @@ def keep_for_prevalence(find: Bools, weight: Floats, *, seed: int) -> tuple[Bool
 
 
 def examples_of(features: WindowFeatures, keep: Bools | None = None) -> Examples:
-    """Return the rows of a window as examples; ``keep`` (n_shipments,) chooses shipments.
+    """Return the rows of a window as examples; ``keep`` (n_shipments,) selects shipments.
 
-    Shares the matrix if all rows are kept: a million rows take a gigabyte.
+    If all rows are kept, the result shares the matrix, because a million rows take a gigabyte.
     """
     labels, row_shipment = features.labels, features.row_shipment
     rows = slice(None) if keep is None or keep.all() else np.flatnonzero(keep[row_shipment])
@@ -99,14 +99,14 @@ def examples_of(features: WindowFeatures, keep: Bools | None = None) -> Examples
 
 
 def sample_examples(features: WindowFeatures, seed: int) -> tuple[Examples, float]:
-    """Return the examples of a window, clean shipments sampled, and the share of clean shipments kept."""
+    """Return the examples of a window with a sample of clean shipments, and the share of clean shipments kept."""
     outcome = features.outcome
     keep, share = keep_for_prevalence(outcome.any, outcome.weight, seed=seed)
     return examples_of(features, keep), share
 
 
 def sampled_rows(data: Dataset, window: Window, seed: int) -> Ints:
-    """Return the rows of the data that `sample_examples` takes from a window with this seed."""
+    """Return the rows of the data that `sample_examples` selects from a window with this seed."""
     rows = data.window_rows(window)
     row_shipment = np.searchsorted(window.shipments, data.table.shipment[rows])
     labels = data.window_labels(window)

@@ -11,7 +11,7 @@ from typing import Any
 class BoostingParams:
     """Tuned parameters of the boosters; all others are LightGBM's defaults or fixed for reproducibility.
 
-    Finds are few (hundreds), so trees are small, see a third of the features each, and have heavy leaves.
+    Trees are small, use a third of the features each, and have large leaves, because there are only hundreds of finds.
     ``most_trees`` limits the number of trees; ``patience`` is the number of trees without improvement before stopping.
     """
 
@@ -36,12 +36,12 @@ class BoostingParams:
         tuned = {k: v for k, v in self.to_json().items() if k not in ("most_trees", "patience")}
         return tuned | {
             "objective": "binary",
-            # On the few finds of a stop window, the loss is steadier than average precision.
+            # With the few finds of a stop window, the loss has less variance than average precision.
             "metric": "binary_logloss",
             "monotone_constraints": list(monotone),
             "monotone_constraints_method": "basic",
             "seed": seed,
-            # Boosters with different seeds share their bins.
+            # A fixed seed lets boosters with different seeds share their bins.
             "data_random_seed": 1,
             "deterministic": True,
             "force_row_wise": True,

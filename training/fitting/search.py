@@ -1,8 +1,8 @@
 """Choice of boosting parameters for an office's own label.
 
-The default parameters suit simulated trade: some hundred finds among a million rows. An office's data may have one find in
-five rows or one in a thousand, ten thousand rows or a million. A few settings are compared on the stop window; later windows
-are not used.
+The default parameters are tuned for simulated trade, with a few hundred finds in a million rows. An office's data may have ten
+thousand or a million rows, and one find per five or per thousand rows. Therefore a few settings are compared on the stop window.
+The comparison does not use later windows.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from training.fitting.boosting import HeadFit, fit_heads, raw_score
 from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec, BoostingParams
 
-#: Alternatives to the given parameters.
+#: Alternatives to the default parameters.
 _ALTERNATIVES: Final = (
     {"num_leaves": 31, "min_data_in_leaf": 20, "feature_fraction": 0.5, "lambda_l2": 1.0},
     {"num_leaves": 15, "min_data_in_leaf": 100, "feature_fraction": 0.5, "lambda_l2": 20.0},
 )
-#: With fewer finds than this, larger trees only memorise them.
+#: Minimum number of finds for larger trees. With fewer, they would memorise the finds.
 _LEAST_FINDS: Final = 200
-#: Rows to compare settings on; the best setting is then fitted to all rows.
+#: Number of rows for the comparison of settings. The best setting is then fitted to all rows.
 _COMPARED_ROWS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Boosters under the best parameters, these parameters, and a note on the comparison."""
+    """Boosters with the best parameters, these parameters, and a note on the comparison."""
 
     fits: dict[str, HeadFit]
     params: BoostingParams
@@ -58,7 +58,7 @@ def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples) -> SearchRe
 
 
 def _sample(examples: Examples, seed: int) -> Examples:
-    """Return a random sample of many examples, in their order, or all of few."""
+    """Return the examples, or an ordered random sample if there are more than `_COMPARED_ROWS`."""
     n = len(examples.matrix)
     if n <= _COMPARED_ROWS:
         return examples
@@ -68,6 +68,6 @@ def _sample(examples: Examples, seed: int) -> Examples:
 
 def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:
     raw = raw_score(fit.booster, stop.matrix, threads)
-    # log(1 + exp(x)) without overflow, which a loss of probabilities could not avoid.
+    # logaddexp computes log(1 + exp(x)) without overflow.
     loss = np.logaddexp(0.0, np.where(stop.find[:, k], -raw, raw))
     return float(np.average(loss, weights=stop.weight))

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class PromotionRefused(RuntimeError):
-    """A check failed and nothing was changed; the message says which check, and what is expected."""
+    """Error of a failed check, before any change; the message names the check and the expected result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A bundle in service, or downloaded; ``version`` is None if the registry does not have the bundle."""
+    """Result of a promotion, rollback or download; ``version`` is None if the registry does not contain the bundle."""
 
     version: str | None
     model_version: str
@@ -55,16 +55,16 @@ def promote(version: str, store_root: Path, tracking_uri: str | None = None) -> 
             installed = ModelStore(store_root).install(folder)
         except (OSError, StoreError) as error:
             raise PromotionRefused(f"Version {version} could not be installed in {store_root}: {error}") from error
-    # Move the alias last, so that it never names a version that is not in service.
+    # Move the alias last, so that it always names a version in service.
     registry.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version)
     return Promotion(version, info.version, info.digest, installed)
 
 
 def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
-    """Put the previous version back into service, and move the alias back to it.
+    """Put the previous version back into service and move the alias ``champion`` to it.
 
-    Before the first promotion, the bundled champion was in service; no registered version has the alias then.
-    Raises `PromotionRefused` if there is no previous version, or if it is damaged.
+    The bundled champion precedes the first promotion. After a rollback to it, no registered version has the alias.
+    Raises `PromotionRefused` if there is no previous version or if it is damaged.
     """
     registry = _registry(tracking_uri)
     try:
@@ -81,7 +81,7 @@ def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
 
 
 def pull(alias: str, to: Path, tracking_uri: str | None = None) -> Promotion:
-    """Download the bundle of the version with ``alias`` into the new folder ``to``, without putting it into service.
+    """Download the bundle of the version with ``alias`` into the new folder ``to``. The version in service does not change.
 
     Raises `PromotionRefused` if no version has the alias, its bundle is refused, or ``to`` is not empty.
     """

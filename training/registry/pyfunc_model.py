@@ -1,7 +1,7 @@
-"""The registered model as an MLflow pyfunc model from code: a data frame of manifest columns in, scores out.
+"""MLflow pyfunc model from code, which maps a data frame of manifest columns to scores.
 
-MLflow executes this file when it loads the model. The code only converts input and output: `models.bundle.bundle` reads the
-bundle and `models.scoring.risk_model` scores it, as in the service.
+MLflow executes this file when it loads the registered model. The code converts input and output. As in the service,
+`models.bundle.bundle` reads the bundle and `models.scoring.risk_model` computes the scores.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from models.scoring import RiskModel, ScoreSettings
 
 
 class TidewaiterModel(PythonModel):
-    """Scores goods items, one per row; the rows of a shipment are adjacent.
+    """Model that scores goods items, one per row. Rows of a shipment must be adjacent.
 
-    Each call starts from the history in the bundle and updates it row by row, as for a file.
+    Each call starts from the bundle's history and updates it row by row, like the scoring of a file.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class TidewaiterModel(PythonModel):
         """Score a frame of n rows.
 
         Returns n rows with the columns ``risk percentile risk_<head>... item_risk lane selected_by model_version
-        bundle_digest error``. A row that cannot be read has an empty risk and the reason in ``error``. ``params`` is unused.
+        bundle_digest error``. An unreadable row has an empty risk, and a reason in ``error``. ``params`` is unused.
         """
         if self._model is None:
             raise RuntimeError("The model was not loaded")
@@ -45,7 +45,7 @@ class TidewaiterModel(PythonModel):
 
 
 def frame_columns(frame: pd.DataFrame) -> dict[str, Coded]:
-    """Convert the manifest columns of a frame to text: whole numbers without ``.0``, every kind of missing value as None."""
+    """Convert the manifest columns of a frame to text. Integers have no ``.0``, and all missing values become None."""
     return {name: column_of(frame, name) for name in MANIFEST_NAMES if name in frame.columns}
 
 
@@ -53,12 +53,12 @@ def column_of(frame: pd.DataFrame, name: str) -> Coded:
     """Convert one column of a frame to text."""
     series = frame[name]
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        # Convert to UTC text here: Arrow's conversion of these columns uses a deprecated function of pandas.
+        # Convert to UTC text here, because Arrow's conversion of these columns uses a deprecated pandas function.
         series = series.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     if series.dtype == object:
         array = pa.chunked_array([pa.array([_text(value) for value in series.tolist()], pa.string())])
     else:
-        # Via a table, because string columns convert to chunked arrays and numeric columns to plain ones.
+        # Convert via a table, whose columns are always chunked arrays.
         array = pa.Table.from_pandas(series.to_frame(name), preserve_index=False).column(0)
     return Coded.from_arrow(text_column(array))
 
@@ -76,7 +76,7 @@ def _text(value: Any) -> str | None:
 
 
 def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings | None = None) -> pd.DataFrame:
-    """Score the rows of a frame; the result has the frame's index."""
+    """Score the rows of a frame. The result has the index of the frame."""
     further = {field.name: column_of(frame, field.name) for field in model.space.further_fields if field.name in frame}
     table = ManifestTable.from_columns(frame_columns(frame), len(frame), further=further)
     accepted = table.accepted()

@@ -1,4 +1,4 @@
-"""Runs by name, for comparison: an MLflow run id, a registered version or alias, a metrics file, or a bundle."""
+"""Loading of runs for comparison by MLflow run id, registered version, alias, metrics file or bundle."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class UnknownRun(ValueError):
-    """No run has this name; the message says where it was searched."""
+    """Error for an unknown run; the message says where it was searched."""
 
 
 def load_side(name: str, tracking_uri: str | None = None) -> Side:
-    """Load the run with this name.
+    """Load the run with the given name.
 
-    A decimal number is a registered version. An existing path is a metrics file or a bundle. 32 hexadecimal digits are an
-    MLflow run id. Every other name is an alias, such as ``champion``.
+    The name is a registered version (a decimal number), the path of a metrics file or bundle, an MLflow run id (32 hexadecimal
+    digits), or an alias such as ``champion``.
 
     Raises:
         UnknownRun: There is no such run.
@@ -98,7 +98,7 @@ def _tracked(name: str, tracking_uri: str | None) -> Side:
 
 
 def _download(run_id: str, artifact: str, folder: Path) -> Path | None:
-    """Download an artifact of a run; return None if the run has no artifact of that name."""
+    """Download an artifact of a run. Return None if the run has no such artifact."""
     import mlflow
 
     if artifact not in {one.path for one in mlflow.artifacts.list_artifacts(run_id=run_id)}:

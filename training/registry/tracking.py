@@ -1,6 +1,6 @@
-"""MLflow: one run per training, with parameters, metrics, data, plots and bundle; the model is registered as challenger.
+"""MLflow tracking: logs a run with parameters, metrics, data, plots and bundle, and registers the model as challenger.
 
-Functions of this package import MLflow when they are called: the import takes seconds, and the serving image has no MLflow.
+Functions of this package import MLflow when called, because the import takes seconds and the serving image has no MLflow.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ MODEL_VERSION_TAG: Final = "model_version"
 #: Folder of the bundle among the files of a registered model, and of a run.
 BUNDLE_ARTIFACT: Final = "bundle"
 
-#: MLflow takes at most 1,000 metrics in one call.
+#: Number of metrics per call. MLflow accepts at most 1,000.
 _METRICS_AT_ONCE: Final = 500
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-#: Dependencies of features/ and models/: all that is needed to load the registered model elsewhere.
+#: Dependencies of features/ and models/, which the registered model needs on another machine.
 _REQUIREMENTS: Final = (
     "airportsdata",
     "lightgbm",
@@ -64,12 +64,12 @@ _REQUIREMENTS: Final = (
 
 
 def default_tracking_uri() -> str:
-    """Return ``MLFLOW_TRACKING_URI``; the default is a SQLite file in the working directory, which needs no server."""
+    """Return ``MLFLOW_TRACKING_URI``, or by default a SQLite file in the working directory, which needs no server."""
     return os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 def missing_store(uri: str) -> str | None:
-    """Return a message if the SQLite file of ``uri`` does not exist; MLflow would silently create an empty one."""
+    """Return a message if the SQLite file of ``uri`` does not exist, because MLflow would silently create an empty one."""
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///").split("?")[0]).exists():
         return (
             f"There is no MLflow store at {uri_in_words(uri)}; train a model first, or name the store (--tracking-uri)"
@@ -79,15 +79,15 @@ def missing_store(uri: str) -> str | None:
 
 def client(tracking_uri: str | None = None) -> MlflowClient:
     """Connect to a tracking server and its registry, by default those of `default_tracking_uri`."""
-    # MLflow sends usage data to its makers by default; models of shipments are confidential.
+    # Models of shipments are confidential, and MLflow sends usage data by default.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # MLflow warns of its own deprecations, type hints and examples; users cannot act on these warnings.
+    # Hide MLflow's warnings about its own deprecations, type hints and examples, because users cannot act on them.
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
 
     uri = tracking_uri or default_tracking_uri()
-    # The migrations of a new SQLite file log a hundred lines.
+    # Migrations of a new SQLite file would log a hundred lines.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri)
@@ -96,7 +96,7 @@ def client(tracking_uri: str | None = None) -> MlflowClient:
 
 
 def _artifact_location(uri: str) -> str | None:
-    """Return the folder for artifacts, ``mlartifacts`` beside a SQLite file; None for a server, which has its own."""
+    """Return the artifact folder ``mlartifacts`` beside a SQLite file, or None for a server, which configures its own."""
     if not uri.startswith("sqlite:///"):
         return None
     database = Path(uri.removeprefix("sqlite:///").split("?")[0]).absolute()
@@ -104,7 +104,7 @@ def _artifact_location(uri: str) -> str | None:
 
 
 def experiment_id(tracking: MlflowClient, uri: str) -> str:
-    """Return the id of the experiment; create it if it does not exist."""
+    """Return the id of the experiment, which is created if necessary."""
     experiment = tracking.get_experiment_by_name(EXPERIMENT)
     if experiment is not None:
         return str(experiment.experiment_id)
@@ -112,7 +112,7 @@ def experiment_id(tracking: MlflowClient, uri: str) -> str:
 
 
 def git_revision() -> str | None:
-    """Return the commit of the checkout, with ``+`` appended if files differ from it; None outside a checkout."""
+    """Return the commit of the checkout, with ``+`` appended if files are modified; None outside a checkout."""
     try:
         commit = _git("rev-parse", "HEAD")
         return f"{commit}+" if _git("status", "--porcelain", "--untracked-files=no") else commit
@@ -142,7 +142,7 @@ def _parameters(result: TrainResult, data: Dataset, config: TrainConfig) -> dict
 
 
 def code_folder(scratch: Path) -> list[str]:
-    """Copy the two packages that scoring needs into ``scratch``, without the bundled champion; return their folders."""
+    """Copy the two packages that scoring needs, without the bundled champion, into ``scratch`` and return their folders."""
     copies: list[str] = []
     for name in ("features", "models"):
         target = scratch / name
@@ -197,7 +197,7 @@ def _log_metrics(values: Mapping[str, float]) -> None:
 
 
 def _metric_name(name: str) -> str:
-    """Remove the plus of exponents: MLflow allows letters, digits and ``_ - . / space :``."""
+    """Return a name without the plus of exponents. MLflow allows letters, digits and ``_ - . / space :``."""
     return name.replace("+", "")
 
 
@@ -205,7 +205,7 @@ def _log_input(model: RiskModel, data: Dataset, run_id: str, tracking: MlflowCli
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
 
-    # MLflow allows at most 36 characters; a tag of the run holds the whole digest.
+    # MLflow allows at most 36 characters. A tag of the run contains the whole digest.
     logged = LoggedDataset(
         name=str(model.card["data"]["source"])[:500],
         digest=data.digest[:36],
@@ -238,7 +238,7 @@ def _log_report(result: TrainResult, data: Dataset, scratch: Path) -> None:
 
 
 def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
-    """Log the bundle as a pyfunc model from code and register it; return the new version number."""
+    """Log the bundle as a pyfunc model from code, register it and return the new version number."""
     import mlflow
 
     # MLflow names an artifact after its folder.
@@ -258,9 +258,9 @@ def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
 
 
 def model_signature(model: RiskModel) -> ModelSignature:
-    """Return a signature with every manifest column and further field, all optional and of any type.
+    """Return a signature with all manifest columns and further fields, optional and of any type.
 
-    The model handles bad values itself, so MLflow must not refuse them.
+    MLflow must accept invalid values, because the model handles them.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -282,12 +282,12 @@ def model_signature(model: RiskModel) -> ModelSignature:
 
 
 def _pinned() -> list[str]:
-    """Requirements with the installed versions."""
+    """Return the requirements pinned to the installed versions."""
     return [f"{name}=={installed_version(name)}" for name in _REQUIREMENTS]
 
 
 def uri_in_words(uri: str) -> str:
-    """Return a tracking URI for messages, with its password masked."""
+    """Return a tracking URI with its password masked, for messages."""
     parts = urlsplit(uri)
     if parts.password is None:
         return uri

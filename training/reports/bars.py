@@ -1,4 +1,4 @@
-"""Acceptance bars for a model of the simulated world, and whether a run meets them."""
+"""Acceptance bars for models of simulated data, and the verdict on a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.reports.words import estimate_text, labels_text, name_text
 CEILING_RECALL: Final = 0.5
 TREE_OF_CEILING: Final = 0.5
 SHARE_OF_CEILING: Final = 0.90
-#: Highest ratio of misses at 0.5 % inspected, model over baseline. The key is a part of the baseline's name.
+#: Maximum ratio of the model's to the baseline's misses at 0.5 % inspected. Keys are parts of baseline names.
 MISSES: Final = {"lightgbm": 0.7, "watch_list": 0.5}
 TOP_RATIO: Final = (0.85, 1.18)
 BIN_RATIO: Final = (0.75, 1.33)
@@ -23,7 +23,7 @@ ORIGINS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One acceptance bar with its measured and wanted value as text. ``met`` is None if nothing could be measured."""
+    """Acceptance bar with its measured and required value as text. ``met`` is None if there is no measurement."""
 
     name: str
     measured: str
@@ -32,7 +32,7 @@ class Bar:
 
 
 def bars(metrics: Mapping[str, Any]) -> list[Bar]:
-    """Return the bars that the metrics allow to judge; without the sections they need, an empty list."""
+    """Return the bars whose metrics are available."""
     found = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
     left_out = part(metrics, "left_out_typologies", "average_ratio")
     if left_out:
@@ -63,7 +63,7 @@ def _bar(
     most: float | None = None,
     whole: bool = False,
 ) -> Bar:
-    """Compare an estimate with its limits; with ``whole``, its interval must lie within them too."""
+    """Compare an estimate with its limits. With ``whole``, its whole interval must lie within them."""
     if least is not None and most is not None:
         wanted = f"{least:g} to {most:g}" + (", with its interval" if whole else "")
     else:
@@ -99,7 +99,7 @@ def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
         if most is None or not ratio:
             continue
         bar = _bar(f"Misses at 0.5 % inspected over those of {name_text(name)}", ratio, most=most)
-        # The model is clearly better if the interval of the ratio lies below 1.
+        # The model is significantly better if the interval of the ratio lies below 1.
         apart = ratio.get("high") is None or float(ratio["high"]) < 1.0
         found.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
     return found

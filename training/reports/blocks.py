@@ -1,6 +1,6 @@
-"""Building blocks of a report (sections, tables, pictures, lists), and the template that renders them as one page.
+"""Building blocks of a report (sections, tables, pictures, lists), and their rendering as one page.
 
-The blocks hold text only. The template escapes all of it.
+Blocks contain plain text, which the template escapes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BAD: Final = "bad"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell with an optional mark, ``good`` or ``bad``. The text must express the verdict too."""
+    """Cell with an optional mark, ``good`` or ``bad``. The text must also express the verdict."""
 
     text: str
     mark: str = ""
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. The first ``words`` columns hold text, the others figures; every row has one cell per column."""
+    """Table with one cell per row and column. The first ``words`` columns contain text, the others figures."""
 
     title: str
     columns: tuple[str, ...]
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A plot as a ``data:`` URI, with its alternative text ``says``."""
+    """Plot as a ``data:`` URI, with the alternative text ``says``."""
 
     uri: str
     says: str
@@ -52,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """A list of sentences, under a heading if it has a title."""
+    """List of sentences with an optional title."""
 
     items: Sequence[str]
     title: str = ""
@@ -60,7 +60,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section with its anchor, title, opening sentences, and blocks in order."""
+    """Section with anchor, title, opening sentences and blocks."""
 
     anchor: str
     title: str
@@ -69,13 +69,13 @@ class Section:
 
 
 def _pieces(text: str) -> list[str]:
-    """Split a figure from its interval, because neither may be broken across lines; return other text whole."""
+    """Split a figure from its interval, so that lines break between them only. Other text is not split."""
     figure, bracket, interval = text.partition(" (")
     return [figure, f"({interval}"] if bracket and text[:1] in "+-0123456789" else [text]
 
 
 def page(title: str, subtitle: str, facts: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """Render one HTML document without scripts and without external resources."""
+    """Render one HTML document without scripts and external resources."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -1,4 +1,4 @@
-"""The model card: where a model comes from, how it was trained, how good it is, and its limits."""
+"""The model card: origin, training, quality and limits of a model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SIMULATED: Final = (
 def created_at(data: Dataset) -> str:
     """Return the creation time of a bundle: SOURCE_DATE_EPOCH if set, otherwise the last day of its data.
 
-    This way a rerun gives equal bytes. Data without times has no last day; the present time is returned then.
+    A rerun on the same data therefore gives equal bytes. For data without times, return the current time.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if epoch:
@@ -73,7 +73,7 @@ def data_card(data: Dataset) -> dict[str, Any]:
     """Return source, digest, size and time span of the data."""
     finds = data.labels.shipment_find(data.table)
     out: dict[str, Any] = {
-        # The path of a file is specific to a machine; its name and digest identify it anywhere.
+        # Paths are specific to a machine, so the card names the file and its digest only.
         "source": data.source if data.truth is not None else Path(data.source).name,
         "sha256": data.digest,
         "goods_items": data.table.n_rows,
@@ -96,7 +96,7 @@ def build_card(
     final: dict[str, HeadFit],
     clean_kept: dict[str, float],
 ) -> dict[str, Any]:
-    """Return the card of a model as JSON values: facts for programs, and ``sections`` for readers."""
+    """Return a model card as JSON values: facts for programs, and ``sections`` for readers."""
     data, config, windows = run.data, run.config, run.windows
     gain = importances(dict(model.boosters), model.space.names)
     own = model.heads == (RISK,)
@@ -151,16 +151,14 @@ def build_card(
 
 
 def run_document(model: RiskModel, digest: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a run's ``metrics.json``: all metrics, and the model, data, windows and parameters behind
-    them.
-    """
+    """Return the content of ``metrics.json``: all metrics of a run, and its model, data, windows and parameters."""
     about = {key: model.card[key] for key in ("data", "windows", "training")}
     document: dict[str, Any] = _finite({"model": {"version": model.version, "digest": digest}, **about, **metrics})
     return document
 
 
 def _finite(value: Any) -> Any:
-    """Replace every number that is not finite by None in JSON values."""
+    """Return JSON values with None in place of infinite numbers and NaN."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
 """Sections of the model card, under the usual headings (Mitchell et al., Model Cards for Model Reporting, 2019).
 
-The bundle's ``CARD.md``, the run's ``model_card.md`` and a section of its report are made from them.
+The bundle's ``CARD.md``, the run's ``model_card.md`` and a section of the report use these sections.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CardSection = dict[str, Any]
 
 
 def _section(heading: str, text: list[str], columns: list[str] | None = None, rows: Any = ()) -> CardSection:
-    """Return a section; ``text`` are paragraphs, and a table without rows is left out."""
+    """Return a section with the paragraphs ``text``, and a table if there are rows."""
     made = [[str(cell) for cell in row] for row in rows]
     return {"heading": heading, "text": text, **({"table": {"columns": columns, "rows": made}} if made else {})}
 
@@ -38,7 +38,7 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
 
 
 def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metrics that a bundle carries: those of its card. Slices, bins and margins stay with the run."""
+    """Return the metrics that a bundle stores: those of its card, without slices, bins and margins."""
     kept: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
     kept["labels"] = {
         kind: {name: {k: v for k, v in one.items() if k != "reliability"} for name, one in scores.items()}

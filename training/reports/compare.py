@@ -1,4 +1,4 @@
-"""`tidewaiter compare`: two runs side by side, with the differences between their data, windows and parameters."""
+"""Comparison of two runs for `tidewaiter compare`: metrics, and differences in data, windows and parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.reports.flat import flat_estimates, part
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of two compared runs: its name, its document (metrics and their origin), and its stored scores."""
+    """One of two compared runs: its name, its document (metrics and their origin) and its stored scores."""
 
     name: str
     document: Mapping[str, Any]
@@ -26,9 +26,9 @@ class Side:
 def compare(one: Side, other: Side, *, seed: int = 0) -> dict[str, Any]:
     """Compare two runs; return JSON values.
 
-    ``figures`` holds per flat name the values ``a`` and ``b``, their ``difference`` (b - a, with an interval if the
-    runs are paired), and whether the two intervals lie ``apart`` (None without two intervals). ``differs`` lists
-    differences in data, windows and parameters. ``warnings`` are reasons not to attribute a difference to the model.
+    ``figures`` contains per flat name the values ``a`` and ``b``, their ``difference`` (b - a, with an interval if the runs are
+    paired), and ``apart``, whether the intervals are disjoint (None without two intervals). ``differs`` lists differences in
+    data, windows and parameters. ``warnings`` lists reasons why a difference may not be due to the model.
     """
     unpaired = why_unpaired(one.scores, other.scores)
     paired = {}

@@ -1,4 +1,4 @@
-"""A comparison of two runs, as console tables of 80 columns and as a page."""
+"""Rendering of a comparison of two runs as console tables of 80 columns and as a page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _who(side: Mapping[str, Any]) -> str:
 
 
 def _on_console(figure: str) -> bool:
-    """Return whether the console shows this metric; files hold all of them."""
+    """Return whether the console shows this metric. Files contain all metrics."""
     section, _, rest = figure.partition(".")
     if section in ("baseline", "slice", "left_out"):
         return rest == "average_ratio"
@@ -57,12 +57,12 @@ def _on_console(figure: str) -> bool:
 
 
 def _grouped(figures: Iterable[Mapping[str, Any]]) -> list[tuple[tuple[str, ...], list[Mapping[str, Any]]]]:
-    """Group metrics by score: ``(labels, score)``, or ``(section,)`` for those that belong to no score."""
+    """Group metrics by score: ``(labels, score)``, or ``(section,)`` for metrics without a score."""
     ordered = sorted(figures, key=lambda row: _ORDER.get(row["figure"].split(".")[0], 2))
     return [(title, list(rows)) for title, rows in groupby(ordered, key=lambda row: _title(row["figure"]))]
 
 
-#: Dots separate the parts of a name, but are also decimal points.
+#: Dots that separate the parts of a name, as opposed to decimal points.
 _BETWEEN: Final = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _WORDS: Final = {"pct": " %", "recall_at_fpr_": "recall, FPR ", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC"}
 _ORDER: Final = {"truth": 0, "office": 1, "baseline": 8, "slice": 9}
@@ -119,7 +119,7 @@ def _table(title: str, columns: tuple[str, ...]) -> ConsoleTable:
 
 
 def comparison_page(comparison: Mapping[str, Any]) -> str:
-    """Return the comparison as one HTML document with every metric in it."""
+    """Return the comparison as one HTML document with all metrics."""
     facts = {f"{side.upper()}": _who(comparison[side]) for side in ("a", "b")}
     facts |= {f"Digest of {side.upper()}": comparison[side]["digest"] or "not known" for side in ("a", "b")}
     sections = []

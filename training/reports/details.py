@@ -38,7 +38,7 @@ def ablation(run: Run) -> Section | None:
 
 
 def left_out(run: Run) -> Section | None:
-    """Return the section on recall of typologies that were left out of training."""
+    """Return the section on recall for typologies that were left out of training."""
     found = part(run.metrics, "left_out_typologies")
     rows = [
         (
@@ -92,7 +92,7 @@ def ceiling(run: Run) -> Section | None:
 
 
 def too_easy(run: Run) -> Section | None:
-    """Return the section on whether the simulated world is too easy, in the structure that the check uses."""
+    """Return the section on whether the simulated world is too easy, structured like the result of the check."""
     found = part(run.metrics, "too_easy")
     if not found:
         return None
@@ -117,7 +117,7 @@ def too_easy(run: Run) -> Section | None:
 
 
 def nested_tables(value: Mapping[str, Any], title: str) -> list[Table]:
-    """Return tables for a JSON value of any structure: its plain values, then each list of objects and each object."""
+    """Return tables for a JSON value of any structure: plain values first, then one table per object or list of objects."""
     plain = [(name_text(key), _plain(one)) for key, one in value.items() if not _deep(one)]
     tables = [Table(title, ("Figure", "Value"), plain, words=1)] if plain else []
     for key, one in value.items():
@@ -143,7 +143,7 @@ def _deep(value: Any) -> bool:
 
 
 def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]] | None:
-    """Return named rows of a list of objects or of an object of flat objects; None for other values."""
+    """Return the named rows of a list of objects or an object of flat objects; None for other values."""
     if isinstance(value, Mapping):
         if not all(isinstance(one, Mapping) and not any(_deep(v) for v in one.values()) for one in value.values()):
             return None

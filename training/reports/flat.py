@@ -1,7 +1,7 @@
-"""Flat, stable metric names, used by the tracking server and to compare two runs.
+"""Flat, stable metric names for MLflow and for comparisons of runs.
 
-Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. All
-others start with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
+Names are ``<labels>.<score>.<metric>`` for the model and ``baseline.<name>.<labels>.<metric>`` for baselines. Other
+names start with their section: ``calibration.truth.top_ratio``, ``misses.<baseline>.0.5pct``, ``ceiling.share``,
 ``slice.<slice>.<value>.recall_at_1pct``, ``left_out.average_ratio``.
 """
 
@@ -18,7 +18,7 @@ _UNUSUAL: Final = re.compile(r"[^\w.-]+", re.ASCII)
 
 
 def part(source: Any, *keys: str) -> Mapping[str, Any]:
-    """Return the mapping below ``keys``, or an empty one if a key is absent or its value is no mapping."""
+    """Return the mapping below ``keys``, or an empty one if a key is missing or its value is not a mapping."""
     for key in keys:
         source = source.get(key) if isinstance(source, Mapping) else None
     return source if isinstance(source, Mapping) else {}
@@ -30,7 +30,7 @@ def labels_of(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return every metric that has a value under its flat name, as ``{"value"}`` or ``{"value", "low", "high"}``."""
+    """Return the metrics with a value by flat name, as ``{"value"}`` or ``{"value", "low", "high"}``."""
     named: dict[str, Any] = {}
     for kind, scores in labels_of(metrics).items():
         for name, figures in scores.items():
@@ -63,7 +63,7 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return the values alone, by flat name."""
+    """Return the values by flat name, without intervals."""
     return {name: float(estimate["value"]) for name, estimate in flat_estimates(metrics).items()}
 
 

@@ -13,7 +13,7 @@ from training.reports.words import labels_text, name_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: In order of importance to a reader.
+#: Sections in order of importance.
 _SECTIONS: Final = (
     sections.summary,
     sections.inspected,
@@ -60,7 +60,7 @@ def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
 
 
 def run_report(run: Run) -> str:
-    """Return the report of a run; sections without metrics are left out."""
+    """Return the report of a run without sections that lack metrics."""
     made = [section for build in _SECTIONS if (section := build(run)) is not None]
     card = _card(run.card)
     if card is not None:

@@ -35,9 +35,9 @@ def run_figures(
     gain: Mapping[str, float],
     groups: Mapping[str, str],
 ) -> dict[str, Figure]:
-    """Return by name every plot for which the window has enough finds.
+    """Return the plots by name, without those for which the window has too few finds.
 
-    ``gain`` is the share of gain per feature, ``groups`` the group of each feature.
+    ``gain`` is the share of gain per feature, and ``groups`` the group of each feature.
     """
     figures = {"feature_importance": importance(gain, groups)}
     for kind, outcome in outcomes.items():
@@ -55,17 +55,17 @@ def write_png(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        # Omit the software stamp, so that the same run gives the same bytes.
+        # Omit the software version, so that the same run gives the same bytes.
         figure.savefig(paths[-1], dpi=110, metadata={"Software": None})
     return paths
 
 
 def svg_uri(figure: Figure, name: str) -> str:
-    """Return a figure as a ``data:`` URI; equal figures of equal names give equal text."""
+    """Return a figure as a ``data:`` URI. Equal figures with equal names give equal text."""
     import matplotlib as mpl
 
     stream = io.StringIO()
-    # Draw letters as outlines, so that a page looks the same on a machine without the font.
+    # Draw letters as outlines, so that the page does not depend on installed fonts.
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue().encode()).decode()

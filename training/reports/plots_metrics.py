@@ -1,4 +1,4 @@
-"""Plots made from metrics alone: calibration, slices, baselines, ablation, and the cost of a limited ratio."""
+"""Plots that need metrics only: calibration, slices, baselines, ablation, and the cost of a limited ratio."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _INK: Final = "#0b5394"
 _OTHER: Final = "#b45f06"
 _GREY: Final = "#7a8694"
 _ROW_HEIGHT: Final = 0.24
-#: Longest row name in a plot, in characters; the tables hold the whole name.
+#: Maximum length of a row name in a plot, in characters. Tables contain the whole name.
 _LONGEST: Final = 40
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """Return a figure and its axes in a row, made without pyplot to avoid global state and a display."""
+    """Return a figure and its axes in a row. Pyplot is not used, because it has global state and needs a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -38,7 +38,7 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, A
 
 
 def metric_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
-    """Return by name every plot that the metrics allow."""
+    """Return the plots by name, without those that lack metrics."""
     figures: dict[str, Figure] = {}
     for section in ("calibration", "calibration_tenth"):
         for kind in part(metrics, section):
@@ -63,7 +63,7 @@ def calibration(bins: Sequence[Mapping[str, Any]], kind: str, *, tenth: bool) ->
         x, y = float(one["predicted_log_odds"]), float(one["observed_log_odds"])
         ratio = part(one, "ratio")
         if ratio.get("low") and ratio.get("high"):
-            # The ratio is predicted over observed. At these rates, odds are nearly equal to probabilities.
+            # The ratio is predicted divided by observed. At these rates, odds and probabilities are nearly equal.
             low, high = (x - math.log(max(float(ratio[end]), 1e-9)) for end in ("high", "low"))
             axis.plot([x, x], [low, high], color=_INK, linewidth=1.2)
         axis.plot(x, y, marker="o", color=_INK, markersize=5)
@@ -81,7 +81,7 @@ def calibration(bins: Sequence[Mapping[str, Any]], kind: str, *, tenth: bool) ->
 
 
 def forest(groups: Mapping[str, Sequence[Row]], label: str, title: str, *, zero: bool = False) -> Figure:
-    """Plot one point with its interval per row, grouped under headings; ``zero`` draws the line of no change."""
+    """Plot one point with its interval per row, grouped under headings. ``zero`` draws a line at 0, for changes."""
     n = sum(len(rows) + 1 for rows in groups.values())
     figure, (axis,) = new_figure(8.5, max(1.8, 0.9 + _ROW_HEIGHT * n))
     at, ticks, names = 0, [], []

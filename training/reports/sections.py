@@ -21,7 +21,7 @@ from training.reports.words import (
     slice_text,
 )
 
-#: The inspected share that sentences refer to.
+#: Inspected share for metrics quoted in sentences.
 _SPOKEN: Final = "0.005"
 
 
@@ -43,13 +43,13 @@ class Run:
 
     @property
     def best_known(self) -> str | None:
-        """The truth if it is known, otherwise the office's labels."""
+        """Kind of label for the summary: ``truth`` if available, then ``office``, then any other."""
         labels = labels_of(self.metrics)
         return next((kind for kind in ("truth", "office") if kind in labels), next(iter(labels), None))
 
 
 def mark(met: bool | None, yes: str = "met", no: str = "missed", unknown: str = "not measured") -> Cell:
-    """Return a verdict as a cell."""
+    """Return a cell with a verdict."""
     return Cell(unknown) if met is None else Cell(yes, GOOD) if met else Cell(no, BAD)
 
 
@@ -140,7 +140,7 @@ def _by_share(name: str, one: Mapping[str, Any], shares: Sequence[str], key: str
 
 
 def ranking(run: Run) -> Section | None:
-    """Return the section on areas under curves, each with its prevalence, and recall at false-positive rates."""
+    """Return the section on areas under curves with prevalences, and on recall at false-positive rates."""
     labels = labels_of(run.metrics)
     if not labels:
         return None

@@ -1,4 +1,4 @@
-"""Figures and names as text, in the same form on the console, in reports, cards and comparisons."""
+"""Formatting of figures and names, shared by console, reports, cards and comparisons."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def labels_text(kind: str) -> str:
 
 
 def number_text(value: Any) -> str:
-    """Format a number with three significant digits; counts keep all digits, with separators."""
+    """Format a number with three significant digits. Counts keep all digits, with thousands separators."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -71,7 +71,7 @@ def rate_text(rate: Any) -> str:
 
 
 def estimate_text(estimate: Any, *, percent: bool = False) -> str:
-    """Format an estimate as ``0.472 (0.335 to 0.685)``, in percent if asked, or return the reason for its absence."""
+    """Format an estimate as ``0.472 (0.335 to 0.685)``, optionally in percent, or return the reason for its absence."""
     if isinstance(estimate, int | float) and not isinstance(estimate, bool):
         estimate = {"value": float(estimate)}
     if not isinstance(estimate, Mapping) or "value" not in estimate:
@@ -88,7 +88,7 @@ def estimate_text(estimate: Any, *, percent: bool = False) -> str:
 
 
 def short_estimate(estimate: Any, *, percent: bool = False) -> str:
-    """Format an estimate in few characters: ``47 (33-68)``, ``0.472 (0.33-0.68)``."""
+    """Format an estimate in compact form: ``47 (33-68)``, ``0.472 (0.33-0.68)``."""
     if not isinstance(estimate, Mapping):
         return "-"
     value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
@@ -111,7 +111,7 @@ def why_none(estimate: Mapping[str, Any]) -> str:
 
 
 def one_in(estimate: Any) -> str:
-    """Format a small share as ``1 in 6,600 (4,700 to 9,300)``, and larger ones in percent."""
+    """Format a small share as ``1 in 6,600 (4,700 to 9,300)``, and a larger one in percent."""
     value = estimate.get("value") if isinstance(estimate, Mapping) else None
     if value is None or value >= 0.05:
         return estimate_text(estimate, percent=True)
