@@ -1,4 +1,4 @@
-"""Writes a world to CSV or Parquet files, by extension, and the truth to a separate file."""
+"""Output of a world to a CSV or Parquet file, and of its ground truth to a separate file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Writer(Protocol):
 
 
 class _Part:
-    """A file that gets its name only when it is complete."""
+    """Output file under a temporary name. It gets its final name when it is complete."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.part = path, path.with_name(path.name + ".part")
@@ -107,11 +107,13 @@ def write(
 ) -> int:
     """Write ``rows`` goods items of the world of ``seed`` to ``path``, and their true content to ``truth_path``.
 
-    The extension decides the format: ``.csv``, ``.parquet``. Missing values are blank in CSV and null in Parquet.
-    ``progress`` is called with the number of rows written so far, ``watch`` with each part of the world.
-    A file gets its name only when it is complete. ``first_day`` and ``last_day`` replace the calendar of the priors.
-    Returns the number of rows. Raises `ValueError` for another extension, one path for both, rows < 1, seed < 0 or a
-    calendar that is empty or begins before 2017.
+    The extension selects the format: ``.csv`` or ``.parquet``. Missing values are blank in CSV and null in Parquet. ``progress``
+    is called with the number of rows written so far, and ``watch`` with each chunk of the world. Files have temporary names until
+    they are complete. ``first_day`` and ``last_day`` replace the calendar of the priors. Returns the number of rows.
+
+    Raises:
+        ValueError: the extension is unknown, both paths are equal, rows < 1, seed < 0, or the calendar is empty or begins
+            before 2017.
     """
     path = Path(path)
     with ExitStack() as stack:

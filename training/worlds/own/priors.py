@@ -1,6 +1,6 @@
-"""Priors of the simulated trade: values with their basis and source, checked on reading.
+"""Priors of the simulated trade: values with their basis and source. Reading checks them.
 
-The head of the TOML file describes its format.
+The comment at the top of the TOML file describes the format.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ FILE: Final = Path(__file__).with_name("priors.toml")
 BASES: Final = ("published", "assumed")
 KINDS: Final = ("probability", "positive", "number", "shares", "weights", "probabilities", "numbers", "day")
 _TABLES: Final = ("shares", "weights", "probabilities", "numbers")
-#: Shares are written with two or three digits.
+#: Tolerance for sums of shares, which have two or three digits.
 _SUM_TOLERANCE: Final = 1e-9
 
 
 class BadPrior(ValueError):
-    """An invalid prior. The message names file, prior, the value found and the expected form."""
+    """Error for an invalid prior. The message names the file, the prior, its value and the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """One prior. ``value`` is a number, a mapping of numbers or a date, according to ``kind``."""
+    """Prior with a ``value`` that is a number, a mapping of numbers or a date, according to ``kind``."""
 
     name: str
     kind: str
@@ -43,7 +43,7 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """All priors by dotted name. Each accessor raises `BadPrior` for an unknown name or one of another kind."""
+    """All priors by dotted name. Accessors raise `BadPrior` if the name is unknown or the prior is of another kind."""
 
     by_name: Mapping[str, Prior]
 
@@ -66,28 +66,28 @@ class Priors:
         return value
 
     def row(self, name: str, keys: Sequence[str]) -> NDArray[np.float64]:
-        """Return the numbers of a table (keys,) in the order of ``keys``, which must be all of its keys."""
+        """Return the numbers (keys,) of a table in the order of ``keys``, which must be all keys of the table."""
         table = self.table(name)
         if set(table) != set(keys):
             raise BadPrior(f"{FILE.name}: {name} has the keys {sorted(table)}; expected {sorted(keys)}")
         return np.array([table[key] for key in keys], dtype=np.float64)
 
     def by_year(self, name: str, year: float) -> float:
-        """Return the value of a table keyed by years at ``year`` (2020.5, the middle of 2020, has the key 2020).
+        """Return the value of a table keyed by years at the time ``year``, for example 2020.5 for the middle of 2020.
 
-        Values between two middles are interpolated; outside, the nearest one applies.
+        A year's value applies to its middle. Values between two middles are interpolated, and values outside are constant.
         """
         table = self.table(name)
         years = sorted(table, key=int)
         return float(np.interp(year, [int(key) + 0.5 for key in years], [table[key] for key in years]))
 
     def replaced(self, values: Mapping[str, object]) -> Priors:
-        """Return these priors with other values for some names, checked like those of the file.
+        """Return a copy of the priors with other values for some names. The checks are those of the file.
 
         >>> load_priors().replaced({"illicit.prevalence": 0.0008}).number("illicit.prevalence")
         0.0008
 
-        Raises `BadPrior` for an unknown name or a value that its kind does not allow.
+        Raises `BadPrior` if a name is unknown or a value does not have the kind of its prior.
         """
         changed = dict(self.by_name)
         for name, value in values.items():

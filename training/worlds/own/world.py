@@ -1,7 +1,7 @@
-"""The world, generated in blocks of days, each from its own random stream.
+"""Generation of a world in blocks of days, each from its own random stream.
 
-The blocks depend on the calendar and the number of rows only, so that a seed gives the same rows whatever is requested
-at a time. Memory holds the pools of names and wordings, the networks, and one block.
+Blocks depend only on the calendar and the total number of rows, so a seed gives the same rows for any chunk size. Memory contains
+the pools of names and wordings, the networks, and one block.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments, Sh
 from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
 Texts = NDArray[np.object_]
-#: Minimum shipments of a block: enough for fast arrays, few enough for bounded memory.
+#: Minimum number of shipments per block: large enough for efficient arrays, small enough for bounded memory.
 BLOCK: Final = 16_384
-#: Maximum days of a block, so that networks and the office learn from recent days in a small world too.
+#: Maximum number of days per block, so that networks and the office also learn from recent days in a small world.
 BLOCK_DAYS: Final = 7
 _MOST_BLOCKS_BY_DAYS: Final = 90
 TRUTH: Final = (
@@ -55,9 +55,10 @@ _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class WorldChunk:
-    """Consecutive rows (goods items). ``office`` contains the office's data: a column for each of
-    `features.manifest.fields.FIELDS`, in that order, as texts with '' for missing. ``truth`` contains the true
-    content, columns `TRUTH`; 'none' for lawful goods.
+    """Consecutive rows, one per goods item.
+
+    ``office`` contains the office's data: the columns `features.manifest.fields.FIELDS`, in that order, as texts with '' for
+    missing. ``truth`` contains the ground truth: the columns `TRUTH`, with the content 'none' for lawful goods.
     """
 
     n_rows: int
@@ -66,7 +67,7 @@ class WorldChunk:
 
 
 class World:
-    """A world of ``rows`` goods items. Raises `ValueError` for fewer than one row or a negative seed."""
+    """World of ``rows`` goods items. Raises `ValueError` if rows < 1 or seed < 0."""
 
     def __init__(self, rows: int, seed: int, priors: Priors | None = None) -> None:
         if rows < 1:
@@ -104,7 +105,7 @@ class World:
             priors, geography, self._trade_lanes, goods, phrases, self._carelessness, money
         )
         self._office = Office(priors)
-        # In a long calendar with few rows, a week has too few shipments for fast arrays.
+        # Longer blocks for a long calendar with few rows, in which a week has too few shipments for efficient arrays.
         self._block_days = max(BLOCK_DAYS, len(self._trade_lanes.volume_of_day) // _MOST_BLOCKS_BY_DAYS)
         share = self._trade_lanes.volume_of_day / self._trade_lanes.volume_of_day.sum()
         self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
@@ -157,7 +158,7 @@ class World:
 
 
 def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
-    """Return the goods items of each shipment, adding up to ``rows``. The last shipment gets the remainder."""
+    """Return the number of goods items per shipment, with sum ``rows``. The last shipment gets the remainder."""
     shares = cumulate(np.array([priors.table("items.per_shipment")[str(n)] for n in range(1, MOST_ITEMS + 1)]))
     parts: list[NDArray[np.int8]] = []
     left = rows
@@ -237,11 +238,13 @@ def generate(
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> Iterator[WorldChunk]:
-    """Yield a simulated office's goods items, exactly ``rows`` of them, in the order of ``declared_at``.
+    """Yield exactly ``rows`` goods items of a simulated office in the order of ``declared_at``.
 
-    The same ``rows`` and ``seed`` give the same rows to the last bit for any ``rows_per_chunk`` (default: as
-    generated). ``priors`` replace those of the file, ``first_day`` and ``last_day`` replace their calendar. Raises
-    `ValueError` for rows < 1, seed < 0, rows_per_chunk < 1, or a calendar that is empty or begins before 2017.
+    Equal ``rows`` and ``seed`` give bit-identical rows for any ``rows_per_chunk`` (default: one chunk per block). ``priors``
+    replace those of the file, and ``first_day`` and ``last_day`` replace their calendar.
+
+    Raises:
+        ValueError: rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
     told = {name: day.isoformat() for name, day in days.items() if day is not None}
@@ -289,6 +292,6 @@ def _cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
 def sample(
     rows: int, seed: int, *, first_day: date | None = None, last_day: date | None = None
 ) -> dict[str, list[str]]:
-    """Return the office's table of a small world, column by column. The calendar is as for `generate`."""
+    """Return the office's data of a small world as columns. See `generate` for the calendar."""
     chunk = _joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
     return {name: column.tolist() for name, column in chunk.office.items()}

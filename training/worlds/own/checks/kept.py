@@ -1,6 +1,4 @@
-"""What a report on a world retains while the world is generated: illicit shipments, an even sample of the others, text
-hashes.
-"""
+"""Data retained for a report while a world is generated: illicit shipments, a uniform sample of others, and text hashes."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ from training.worlds.own.checks.seen import Seen
 from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
-#: Columns with common values: a value that only illicit rows have gives them away. Parties' own texts are not
-#: included, because a network's own shipper occurs nowhere else.
+#: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because a network's own
+#: shipper sends illicit shipments only.
 COMMON: Final = (
     "filing_type",
     "channel",
@@ -52,7 +50,7 @@ COMMON: Final = (
     "quantity_unit",
     "undg_number",
 )
-#: Position of a row among the others, and the step of its shipment number from the previous one.
+#: Columns for the position of a row, and for the difference between its shipment number and the previous one.
 ORDER: Final = (
     "row",
     "place in the day",
@@ -90,9 +88,10 @@ class Rows:
 
 @dataclass(slots=True)
 class Sample:
-    """Retained rows in the world's order. ``at``: each one's position in the world, ``order`` (n, ORDER), ``key``: the
-    hash of its
-    shipment, ``dark``: whether that shipment has illicit content.
+    """Retained rows in the order of the world.
+
+    ``at`` is the position of each row in the world, ``order`` has shape (n, ORDER), ``key`` is the hash of the row's shipment, and
+    ``dark`` states whether that shipment has illicit content.
     """
 
     rows: Rows
@@ -116,8 +115,10 @@ class Sample:
 
 
 class Keeper:
-    """Reads a world row by row, in order. ``n_rows``: rows so far. ``honest``: the values of lawful shipments in
-    `COMMON` columns. ``templates``: those of all descriptions.
+    """Collector of the retained data. It reads a world row by row, in order.
+
+    ``n_rows`` is the number of rows so far, ``honest`` contains the values of lawful shipments in `COMMON` columns, and
+    ``templates`` contains the templates of all descriptions.
     """
 
     def __init__(self, honest_rows: int) -> None:
@@ -143,7 +144,7 @@ class Keeper:
             self._take(rows.take(slice(0, cut)))
 
     def sample(self) -> Sample:
-        """Return what was retained of all rows so far. No rows can be added afterwards."""
+        """Return the retained rows. No rows can be added afterwards."""
         if self._held is not None:
             self._take(self._held)
             self._held = None
@@ -168,7 +169,7 @@ class Keeper:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep the lawful shipments with the lowest hashes: as even a sample as if the size of the world had been known."""
+        """Keep the lawful shipments with the lowest hashes. The sample is uniform without knowledge of the world's size."""
         whole = Sample.joined(self._parts)
         honest = np.sort(whole.key[~whole.dark])
         if len(honest) > self._honest_rows:

@@ -1,4 +1,4 @@
-"""Published figures of trade that the simulated trade can show, read from ``margin_figures.csv``."""
+"""Published figures of trade that can be measured on simulated trade, read from ``margin_figures.csv``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FILE: Final = Path(__file__).with_name("margin_figures.csv")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A published figure: its name, its period, and the range within which the simulated value must lie.
+    """Published figure with its name, its period, and the range required of the simulated value.
 
-    ``low`` and ``high`` allow for the publisher's rounding, for differences between the world's and the publisher's
-    population, and for a sample of some ten thousand shipments. ``measure`` is a name in `MEASURES`.
+    The range from ``low`` to ``high`` allows for the publisher's rounding, for differences between the simulated and the
+    published population, and for the sampling error of some ten thousand shipments. ``measure`` is a name in `MEASURES`.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Figure:
     source: str
 
     def measured(self, sample: Sample, priors: Priors) -> float:
-        """Return the figure's value on a sample; NaN where the sample has too few shipments."""
+        """Return the figure's value on a sample; NaN if the sample has too few shipments."""
         return MEASURES[self.measure](sample, sample.during(self.first, self.last), self.argument, priors)
 
 
@@ -41,7 +41,7 @@ def _read() -> tuple[Figure, ...]:
     """Read the figures.
 
     Raises:
-        ValueError: a row names an unknown measure, or its range excludes its published value. The message names the row.
+        ValueError: a row has an unknown measure, or a range without the published value. The message names the row.
     """
     with FILE.open(encoding="utf-8", newline="") as file:
         figures = tuple(_figure(row) for row in csv.DictReader(file))

@@ -1,7 +1,7 @@
 """Measures of published figures on a sample of simulated shipments.
 
-Each function in `MEASURES` takes the sample, the rows of the figure's period (n,) and the figure's argument, and returns
-the measured value: NaN where there are too few shipments.
+Each function in `MEASURES` takes the sample, the rows (n,) of the figure's period and the figure's argument. It returns the
+measured value, or NaN if there are too few shipments.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from training.worlds.own.checks.margin_sample import Bools, Sample
 from training.worlds.own.priors import Priors
 
-#: A figure needs at least this many shipments.
+#: Minimum number of shipments for a figure.
 MIN_SHIPMENTS: Final = 60
-#: Yearly means of US dollars per euro that the published thresholds and means are compared with.
+#: Yearly mean exchange rates in US dollars per euro, for published thresholds and means.
 _USD_PER_EUR_THRESHOLD: Final = 1.12
 _USD_PER_EUR_2024: Final = 1.08
 
@@ -45,14 +45,14 @@ def _us_small(sample: Sample) -> Bools:
 
 
 def us_volume_against_2024(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Low-value shipments to the United States in a fiscal year over those in 2024."""
+    """Low-value shipments to the United States in a fiscal year relative to 2024."""
     small = sample.to_us & sample.small
     year = small & sample.during(*_fiscal_year(int(argument)))
     return float(year.sum() / (small & sample.during(*_fiscal_year(2024))).sum())
 
 
 def eu_growth(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Low-value parcels to the EU in a second period over those in a first; the argument has the periods' four bounds."""
+    """Low-value parcels to the EU in a second period relative to a first; the argument has the four bounds of the periods."""
     first, first_end, second, second_end = argument.split()
     small = sample.in_eu & sample.small
     return float((small & sample.during(second, second_end)).sum() / (small & sample.during(first, first_end)).sum())
@@ -100,7 +100,7 @@ def us_mail_with_advance_data(sample: Sample, rows: Bools, argument: str, priors
     mail = rows & sample.to_us & (sample.channel == "postal")
     if argument:
         mail &= sample.origin == argument
-    # The consignor's city is always part of advance data, and known for some mail without them.
+    # The consignor's city is always part of advance data, and is also known for some mail without advance data.
     known_without = priors.table("mail.kept_without")["consignor_city"]
     return (_share(sample.has_city, mail) - known_without) / (1 - known_without)
 
@@ -182,20 +182,20 @@ def opened_with_find(sample: Sample, rows: Bools, argument: str, priors: Priors)
 
 
 def daily_us_from_china_after_against_before(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Daily shipments from China and Hong Kong to the US, sea and rail excluded, after the exemption's end over before."""
+    """Ratio of daily shipments from China and Hong Kong to the US, without sea and rail, after to before the exemption's end."""
     concerned = _from_china(sample) & sample.to_us & ~np.isin(sample.channel, ("ocean", "rail"))
     return _after_over_before(sample, concerned, argument)
 
 
 def daily_us_mail_after_against_before(sample: Sample, rows: Bools, argument: str, priors: Priors) -> float:
-    """Daily mail items to the United States after the exemption's end over before."""
+    """Ratio of daily mail items to the United States after to before the exemption's end."""
     return _after_over_before(sample, sample.to_us & (sample.channel == "postal"), argument)
 
 
 def _after_over_before(sample: Sample, concerned: Bools, argument: str) -> float:
-    """Return shipments per day after over before a change, corrected for the yearly rhythm of the rest of the world.
+    """Return the ratio of shipments per day after to before a change, corrected for the seasonality of other traffic.
 
-    The argument has three days: the start, the day of the change, and the end.
+    The argument consists of three days: the start, the day of the change, and the end.
     """
     start, change, end = argument.split()
     rest = ~sample.to_us & ~sample.in_eu

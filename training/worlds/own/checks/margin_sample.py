@@ -1,4 +1,4 @@
-"""Shipments of a simulated table as small arrays, on which the margins are measured."""
+"""Samples of simulated shipments as small arrays, for the comparison with published figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
-#: Words in the name of a consignee that imports for its business.
+#: Words in the names of consignees that import for their business.
 _FIRMS: Final = tuple(word for kind in ("business", "university", "hospital", "maker") for word in WORDS[kind])
 _TRADERS: Final = tuple(
     word for kind in ("trader", "chemical", "pharma", "machinery", "laboratory") for word in WORDS[kind]
@@ -29,9 +29,9 @@ _FORMAL: Final = ("T01", "T11", "CUSDEC", "SAD")
 
 @dataclass(slots=True)
 class Sample:
-    """Parallel arrays over shipments (n,). ``value_usd`` is NaN where some item has no value, or no exchange rate.
+    """Parallel arrays over shipments (n,). ``value_usd`` is NaN if an item lacks a value or an exchange rate.
 
-    ``importer`` and ``platform`` are hashes of texts, 0 for none. ``chapter`` is that of the first item, 0 for none.
+    ``importer`` and ``platform`` are hashes of texts, 0 if missing. ``chapter`` is that of the first item, 0 if missing.
     """
 
     day: NDArray[np.datetime64]
@@ -58,31 +58,31 @@ class Sample:
         return len(self.day)
 
     def during(self, first: str, last: str) -> Bools:
-        """Return the shipments from the day ``first`` up to before ``last``, shape (n,)."""
+        """Return which shipments (n,) are from the day ``first`` or later, but before ``last``."""
         return np.asarray((self.day >= np.datetime64(first)) & (self.day < np.datetime64(last)))
 
     def covers(self, first: str, last: str) -> bool:
-        """Return whether the sample has shipments from (nearly) the beginning to the end of a period."""
+        """Return whether the sample covers nearly all of a period."""
         day = np.timedelta64(4, "D")
         inside = self.day.min() <= np.datetime64(first) + day, self.day.max() >= np.datetime64(last) - day
         return len(self) > 0 and all(inside)
 
     @property
     def low_value(self) -> Bools:
-        """Shipments (n,) up to the threshold of their destination: USD 800, in the Union EUR 150; none by sea or rail."""
+        """Whether each shipment (n,), except by sea or rail, is within its threshold: USD 800, in the EU EUR 150."""
         limit = np.where(self.in_eu, 150 * 1.1, 800.0)
         small = ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(small & (np.nan_to_num(self.value_usd, nan=np.inf) <= limit))
 
     @property
     def small(self) -> Bools:
-        """Low-value shipments and those of unknown value, such as mail without advance data, shape (n,)."""
+        """Whether each shipment (n,) is low-value or of unknown value, such as mail without advance data."""
         unknown = np.isnan(self.value_usd) & ~np.isin(self.channel, ("ocean", "rail")) & (self.gross_kg <= 70)
         return np.asarray(self.low_value | unknown)
 
     @property
     def parcels(self) -> Bools:
-        """Low-value shipments that a post or an express carrier accepts as a parcel, shape (n,)."""
+        """Whether each shipment (n,) is low-value and acceptable to a post or express carrier as a parcel."""
         return np.asarray(self.low_value & (self.channel != "truck") & (self.gross_kg <= 31.5))
 
     @property
@@ -95,12 +95,12 @@ class Sample:
 
     @property
     def formal(self) -> Bools:
-        """Formal entries of goods above the threshold, shape (n,)."""
+        """Whether each shipment (n,) is a formal entry of goods above the threshold."""
         return np.asarray(np.isin(self.filing, _FORMAL) & ~self.low_value)
 
 
 class Observer:
-    """Builds a `Sample` from the chunks of a world. Memory: some hundred bytes per shipment."""
+    """Builder of a `Sample` from the chunks of a world. It needs about a hundred bytes of memory per shipment."""
 
     def __init__(self, priors: Priors) -> None:
         self.priors = priors
@@ -123,7 +123,7 @@ class Observer:
         )
         importer = np.zeros(n, dtype=np.int64)
         importer[business] = [zlib.crc32(text.encode()) | 1 << 32 for text in street[business]]
-        # The declared place shows the destination even if the consignee is unknown.
+        # The place of unloading identifies the destination even if the consignee is missing.
         place = np.array([text[:2] for text in head["unloading_location"]], dtype=object)
         self._parts.append(
             Sample(
@@ -150,7 +150,7 @@ class Observer:
         )
 
     def sample(self) -> Sample:
-        """Return all shipments so far. Raises `ValueError` if there are none."""
+        """Return the sample of all shipments so far. Raises `ValueError` if there are no shipments."""
         if not self._parts:
             raise ValueError("no rows were observed; expected at least one part of a world")
         return Sample(

@@ -1,7 +1,7 @@
-"""The simulated trade compared with each published figure that it can show.
+"""Comparison of the simulated trade with published figures.
 
-A figure is measured on the office's table (and on the truth, if it concerns the truth), never read from the
-priors. Assumed figures are not compared: a world that follows its own assumptions proves nothing.
+Figures are measured on the office's table, or on the ground truth if they concern it, and never read from the priors. Assumed
+figures are not compared, because a world always agrees with its own assumptions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from training.worlds.own.checks.margin_sample import Observer, Sample
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.world import generate
 
-#: Calendars on which all figures together can be measured: the years of growth, and the regimes since 2025.
+#: Calendars that together cover the periods of all figures: the years of growth, and the regimes since 2025.
 CALENDARS: Final = ((date(2017, 1, 1), date(2025, 8, 1)), (date(2025, 4, 14), date(2026, 10, 31)))
 ROWS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """A figure with its simulated value. ``simulated`` is None if there are too few shipments."""
+    """Published figure with its simulated value, which is None if there are too few shipments."""
 
     figure: str
     published: float
@@ -41,7 +41,7 @@ class Margin:
 
 
 def margins(sample: Sample, priors: Priors, figures: Sequence[Figure] = FIGURES) -> list[Margin]:
-    """Return the margins of the figures whose period the sample covers, in order."""
+    """Return the margins of the figures whose period the sample covers."""
     found = []
     for figure in figures:
         if sample.covers(figure.first, figure.last):
@@ -53,7 +53,7 @@ def margins(sample: Sample, priors: Priors, figures: Sequence[Figure] = FIGURES)
 
 
 def compare(seed: int, *, rows: int = ROWS, priors: Priors | None = None) -> list[Margin]:
-    """Measure every figure on a world of ``rows`` goods items for each of `CALENDARS`."""
+    """Measure all figures on worlds of ``rows`` goods items, one per calendar in `CALENDARS`."""
     priors = priors or load_priors()
     found: dict[str, Margin] = {}
     for first, last in CALENDARS:

@@ -1,4 +1,4 @@
-"""Models of a sceptic who tries to separate the simulated illicit shipments without understanding anything."""
+"""Simple models that try to separate simulated illicit shipments without domain knowledge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDS: Final = 5
 _SMOOTHING: Final = 20.0
 _BINS: Final = 32
 _RESAMPLES: Final = 200
-#: Boosters of the artefacts: a standard one, a deep one, and a long flat one.
+#: Settings of boosters on artefacts: a standard one, one with deep trees, and one with many shallow trees.
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "usual": {"num_leaves": 15, "min_data_in_leaf": 40, "learning_rate": 0.05, "rounds": 150},
     "deep": {"num_leaves": 63, "min_data_in_leaf": 15, "learning_rate": 0.05, "rounds": 200},
@@ -41,18 +41,18 @@ class Estimate:
 
 
 def ranks(score: Floats) -> Floats:
-    """Return places (n,) from 1 to n; ties share their mean place."""
+    """Return ranks (n,) from 1 to n; ties share their mean rank."""
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
 
 
 def auc(target: Bools, score: Floats) -> float:
-    """Return the ROC-AUC by ranks, with ties counted half; NaN where a class is missing."""
+    """Return the ROC-AUC, with ties counted half; NaN if a class is missing."""
     return _auc_of_ranks(target, ranks(score))
 
 
 def either_way(score: Floats, *targets: Bools) -> float:
-    """Return the best ROC-AUC, for any of the targets, of a score of unknown direction: at least 0.5."""
+    """Return the best ROC-AUC over the targets and both directions of the score, at least 0.5."""
     rank = ranks(score)
     values = (_auc_of_ranks(target, rank) for target in targets)
     return max((max(value, 1 - value) for value in values if value == value), default=0.5)
@@ -67,20 +67,20 @@ def _auc_of_ranks(target: Bools, rank: Floats) -> float:
 
 
 def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimate:
-    """Return the ROC-AUC with its interval. Positives are resampled by ``cluster`` (n,), the shipments of one network."""
+    """Return the ROC-AUC with its interval. Positives are resampled by ``cluster`` (n,), such as their network."""
     rng = np.random.default_rng([seed, 61])
     negative = np.sort(score[~target])
     below = np.searchsorted(negative, score[target], side="left") + np.searchsorted(
         negative, score[target], side="right"
     )
-    # Each positive's share of negatives below it: a mean of means, so that clusters can be resampled as sums.
+    # The share of negatives below each positive. The ROC-AUC is the mean share, so clusters can be resampled by their sums.
     share = below / (2 * len(negative))
     _, own = np.unique(cluster[target], return_inverse=True)
     n = int(own.max()) + 1
     total, size = np.bincount(own, share, n), np.bincount(own, minlength=n)
     drawn = rng.integers(n, size=(_RESAMPLES, n))
     means = total[drawn].sum(axis=1) / size[drawn].sum(axis=1)
-    # The negatives are many, so their part of the variance is that of their placements among the positives.
+    # Negatives are not resampled, because there are many: their variance is that of their ranks among the positives.
     other = 1 - np.searchsorted(np.sort(score[target]), negative, side="left") / max(1, len(share))
     spread = float(np.std(other)) / np.sqrt(len(negative))
     means = means + spread * rng.standard_normal(_RESAMPLES)
@@ -89,8 +89,9 @@ def bootstrap(target: Bools, score: Floats, cluster: Ints, seed: int) -> Estimat
 
 
 def out_of_fold_rate(codes: Ints, target: Bools, fold: Ints) -> Floats:
-    """Return the smoothed target rate of each code (n,): learned on the other folds, and on all folds for rows of fold
-    -1.
+    """Return the smoothed target rate of each row's code (n,), estimated on the other folds.
+
+    Rows of fold -1 get the rate of all folds.
     """
     size = int(codes.max()) + 1
     learn = fold >= 0
@@ -107,13 +108,13 @@ def out_of_fold_rate(codes: Ints, target: Bools, fold: Ints) -> Floats:
 
 
 def numbers(texts: Texts) -> Floats:
-    """Return a column as numbers (n,), NaN for other texts."""
+    """Return a column as numbers (n,); NaN for texts that are not numbers."""
     codes, values = pd.factorize(texts)
     return pd.to_numeric(pd.Series(values, dtype=str), errors="coerce").to_numpy(dtype=np.float64)[codes]
 
 
 def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dict[str, Floats]:
-    """Return one score (n,) per way to read each field: presence, length, number, and target rates of its values."""
+    """Return scores (n,) of single fields: presence, length, numeric value, and target rates of values."""
     scores: dict[str, Floats] = {}
     learn = fold >= 0
     for name in MANIFEST_NAMES:
@@ -137,13 +138,14 @@ def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dic
 
 
 def of_shipments(scores: Mapping[str, Floats], first: Ints) -> dict[str, Floats]:
-    """Return the maximum over the items of each shipment. ``first`` contains the shipments' first rows."""
+    """Return the maximum of each score per shipment. ``first`` contains the first row of each shipment."""
     return {name: np.maximum.reduceat(values, first) for name, values in scores.items()}
 
 
 def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> float:
-    """Return the best ROC-AUC on the late part of trees of depth two fitted on the early part; 0.5 if one of the parts
-    lacks a class.
+    """Return the best ROC-AUC of trees of depth two, fitted on the early part and tested on the late part.
+
+    Return 0.5 if a part lacks a class.
     """
     if not all(0 < target[part].sum() < part.sum() for part in (early, ~early)):
         return 0.5
@@ -159,11 +161,11 @@ def depth_two(scores: Mapping[str, Floats], target: Bools, early: Bools) -> floa
 def boosted(
     x: Floats, target: Bools, when: Floats, group: Ints, setting: str, *, seed: int, threads: int
 ) -> tuple[Floats, Bools, Floats]:
-    """Return scores (n,) of a booster that saw only earlier rows, which rows have one, and the gain of each column.
+    """Return out-of-time scores (n,) of boosters, which rows have a score, and the gain of each column.
 
-    ``when`` (n,) in 0..1. One booster learns on the first half and scores the third quarter, the next learns on three
-    quarters and scores the last. A score is the share of the lawful records of the same ``group`` (n,) and window
-    below it.
+    ``when`` (n,) is the position in time, 0 to 1. One booster is trained on the first half and scores the third quarter. Another is
+    trained on three quarters and scores the last one. A score is expressed as its rank among the lawful records of the same
+    ``group`` (n,) and quarter.
     """
     settings = dict(SETTINGS[setting])
     rounds = settings.pop("rounds")
@@ -193,7 +195,7 @@ def boosted(
 
 
 def _rank_in_group(raw: Floats, target: Bools, group: Ints) -> Floats:
-    """Return ranks among the lawful records of each group, because two boosters or channels have different levels."""
+    """Return ranks among the lawful records of each group. Raw scores are not comparable between boosters or channels."""
     out = np.full(len(raw), 0.5)
     for value in np.unique(group):
         rows = group == value

@@ -1,4 +1,4 @@
-"""Distinct texts with their count and first position, in 24 bytes per text."""
+"""Counts and first positions of distinct texts, in 24 bytes per text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Ints = NDArray[np.int64]
 
 
 class Seen:
-    """Texts by their 64-bit hash. Two of a million distinct texts share one with probability 3e-8."""
+    """Distinct texts by 64-bit hash. The probability of a collision among a million texts is 3e-8."""
 
     def __init__(self) -> None:
         self._keys = np.empty(0, dtype=np.uint64)
@@ -22,13 +22,13 @@ class Seen:
         return len(self._keys)
 
     def add(self, texts: Texts, at: Ints) -> None:
-        """Add texts (n,) at positions ``at`` (n,), ascending and above all earlier ones."""
+        """Add texts (n,) at positions ``at`` (n,), which ascend and exceed all earlier positions."""
         if not len(texts):
             return
         codes, values = pd.factorize(texts)
         count = np.bincount(codes)
         first = np.empty(len(values), dtype=np.int64)
-        # Written backwards, so that the first position of a text is written last.
+        # Assign in reverse order, so that the first position of each text is assigned last.
         first[codes[::-1]] = at[::-1]
         keys, place = np.unique(_hashes(values), return_index=True)
         count, first = count[place], first[place]
@@ -41,15 +41,15 @@ class Seen:
         self._count = np.insert(self._count, where[new], count[new])
 
     def known(self, texts: Texts) -> NDArray[np.bool_]:
-        """Return whether each text was seen, shape (n,)."""
+        """Return whether each text (n,) was added before."""
         return self.count(texts) > 0
 
     def count(self, texts: Texts) -> Ints:
-        """Return how often each text was seen, shape (n,)."""
+        """Return the count of each text (n,)."""
         return self._look_up(texts, self._count, 0)
 
     def first(self, texts: Texts) -> Ints:
-        """Return the first position of each text, -1 for an unseen one, shape (n,)."""
+        """Return the first position of each text (n,); -1 for unknown texts."""
         return self._look_up(texts, self._first, -1)
 
     def _look_up(self, texts: Texts, of: Ints, otherwise: int) -> Ints:

@@ -1,7 +1,7 @@
-"""Whether the world is too easy: the first attempts of a sceptic, measured on the truth, with limits.
+"""Check whether the simulated world is too easy: limits on how well simple models separate illicit shipments.
 
-`TooEasy` reads a world while it is generated. It retains all illicit shipments, an even sample of the lawful ones, and
-hashes of all texts, in bounded memory. `TooEasy.report` then does the work.
+`TooEasy` reads a world while it is generated. It retains all illicit shipments, a uniform sample of the lawful ones, and hashes
+of all texts, in bounded memory. `TooEasy.report` fits the models and measures them on the ground truth.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from training.worlds.own.checks.artefacts import Floats, Ints, Texts
 from training.worlds.own.checks.kept import ORDER, Bools, Keeper, Sample, templates
 from training.worlds.own.world import WorldChunk
 
-#: The limits, and the number of illicit shipments of a channel below which no booster is fitted.
+#: Limits of the check, and the minimum number of illicit shipments of a channel for fitting a booster.
 FIELD_LIMIT, TREE_LIMIT, ARTEFACT_LIMIT, HONEST_WORDING, CLOCK_LIMIT = 0.80, 0.80, 0.55, 0.90, 0.55
 ONLY_ILLICIT_LIMIT: Final = 0.02
 FEWEST: Final = 150
-#: Traces whose description names the content, or the listed substance's relative that replaces it.
+#: Traces whose description names the content, or the relative of a listed substance that replaces it.
 _OPEN: Final = frozenset({"D5", "E1", "T1"})
 _TOP: Final = 12
 _NOISE: Final = 1.96 * 0.29
@@ -33,8 +33,9 @@ _FIT, _TEST = 0.6, 0.8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One limit. ``sense``: 'at most', 'at least' or 'above'. A limit with a 95 % interval is exceeded only if the whole
-    interval lies beyond it.
+    """Limit with its measured value. ``sense`` is 'at most', 'at least' or 'above'.
+
+    A value with a 95 % interval violates the limit only if the whole interval lies beyond it.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class TooEasyReport:
-    """All limits with their values. ``details`` contains plain numbers and texts only."""
+    """Limits with their measured values. ``details`` contains numbers and texts only."""
 
     rows: int
     sampled_rows: int
@@ -61,7 +62,7 @@ class TooEasyReport:
         return all(bar.ok for bar in self.bars)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report for `json.dumps` with ``allow_nan=False``."""
+        """Return the report as JSON values without NaN."""
         return {
             "ok": self.ok,
             "rows": self.rows,
@@ -72,7 +73,7 @@ class TooEasyReport:
         }
 
     def table(self) -> Table:
-        """Return a table for the terminal with a line per limit."""
+        """Return a table for the terminal with one line per limit."""
         table = Table(title=f"Too easy? {self.rows:,} rows, {self.illicit_shipments:,} illicit shipments")
         for name in ("bar", "value", "95 % interval", "limit", ""):
             table.add_column(name, justify="left" if name in ("bar", "") else "right")
@@ -84,7 +85,7 @@ class TooEasyReport:
 
 
 class TooEasy:
-    """Reads a world while it is generated. ``honest_rows``: approximate number of lawful goods items to retain."""
+    """Check of a world while it is generated. ``honest_rows`` is the approximate number of lawful goods items to retain."""
 
     def __init__(self, *, honest_rows: int = 80_000, seed: int = 0) -> None:
         self._keeper, self._seed = Keeper(honest_rows), seed
@@ -94,8 +95,9 @@ class TooEasy:
         self._keeper.add(chunk)
 
     def report(self, *, thorough: bool = False, threads: int = 1) -> TooEasyReport:
-        """Return all measurements after the last row. ``thorough`` tries further settings of the booster, on shipments
-        and on goods items. Raises `ValueError` if no row was illicit.
+        """Return all measurements. Call it after the last row.
+
+        ``thorough`` adds further booster settings, on shipments and on goods items. Raises `ValueError` if no row is illicit.
         """
         sample = self._keeper.sample()
         if not sample.dark.any():
@@ -104,7 +106,7 @@ class TooEasy:
 
 
 class _Examination:
-    """The measurements on a sample."""
+    """Measurements on a sample."""
 
     def __init__(self, keeper: Keeper, sample: Sample, seed: int, threads: int) -> None:
         self._rows, self._honest, self._templates = keeper.n_rows, keeper.honest, keeper.templates
@@ -159,7 +161,7 @@ class _Examination:
         fold = np.where(early, self._folds(), -1)
         scores = sceptic.single_fields(self._office, self._illicit, fold)
         whole = sceptic.of_shipments(scores, self._first)
-        # Party rates learned early are worthless later, and a tree of depth two would waste its splits on them.
+        # Target rates of parties are not stable over time, and a tree of depth two would waste its splits on them.
         kinds = {"no rates": ": rate of", "no rates of texts": ": rate of the text", "all": "\0"}
         values = {}
         for kind, without in kinds.items():
@@ -172,7 +174,7 @@ class _Examination:
         return _most("tree of depth 2, out of time", max(values.values()), TREE_LIMIT)
 
     def _order(self) -> Iterable[Bar]:
-        """Yield order, clock and numbering one by one, and the position of the illicit item in its shipment."""
+        """Yield limits on order, clock time and numbering, and on the position of the illicit item in its shipment."""
         found: dict[str, Floats] = {name: self._sample.order[self._first, i] for i, name in enumerate(ORDER)}
         moment = artefacts.seconds(self._office["declared_at"])[self._first]
         found["second of the minute"] = (moment % 60).astype(np.float64)
@@ -186,7 +188,7 @@ class _Examination:
             illicit = self._illicit[several]
             chances["place in the shipment"] = (sceptic.either_way(place, illicit), illicit.sum())
         self._details["order"] = {name: value for name, (value, _) in chances.items()}
-        # The ROC-AUC of an uninformative score has a standard deviation of about 0.29 over the root of the positives.
+        # The standard deviation of an uninformative score's ROC-AUC is about 0.29 / sqrt(positives).
         noise = {name: float(_NOISE / np.sqrt(count)) for name, (_, count) in chances.items()}
         worst = max(chances, key=lambda name: chances[name][0] - noise[name])
         value = chances[worst][0]
@@ -268,7 +270,7 @@ class _Examination:
             yield Bar(f"text templates of the end not in the fit window, {name}", new, 0.0, "above", new > 0.0)
 
     def _only_illicit(self) -> Iterable[Bar]:
-        """Yield values of common columns that no lawful row of the world has, against lawful values that occur once."""
+        """Yield limits on values of common columns that occur in illicit rows only, relative to lawful values that occur once."""
         found: dict[str, dict[str, Any]] = {}
         excess: dict[str, tuple[float, float]] = {}
         for name, seen in self._honest.items():
@@ -301,7 +303,7 @@ class _Examination:
         )
 
     def _duplicates(self) -> Bar:
-        """Return the limit on identifiers that occur on several shipments, illicit against lawful."""
+        """Return the limit on identifiers shared by several shipments, illicit relative to lawful."""
         values = {}
         for name in ("house_id", "shipment_id"):
             codes, _ = pd.factorize(self._office[name][self._first])

@@ -1,10 +1,9 @@
-"""A trafficking network as an agent: its parties, its shipments, and its reactions to seizures and to law.
+"""Trafficking networks as agents: parties, shipments, and reactions to seizures and law changes.
 
-Its behaviour follows the published typologies only: new or established shippers (P1), several of them at one office
-(P3), many parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country
-on the route (R1), press parts one after the other (E2), cover goods that do not fit mass, number, value or heading
-(V1, V3, D4), neighbours of listed substances (T1). A shipment starts as a lawful one, its `Host`, and differs only in
-what is planned here.
+The behaviour follows published typologies only: new or established shippers (P1), several of them at one office (P3), many
+parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country on the route (R1),
+press parts in successive shipments (E2), cover goods that do not fit mass, number, value or heading (V1, V3, D4), and neighbours
+of listed substances (T1). A shipment starts as a lawful one, its `Host`. Only the attributes planned here differ.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from training.worlds.own.trade.goods import FAMILIES, Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
 
-#: Kinds of consignor whose goods belong to one family. All others sell almost only consumer goods.
+#: Kinds of consignor whose goods belong to one family. Other kinds sell consumer goods almost exclusively.
 _FAMILY: Final = {"chemical": "chemical", "pharma": "pharma", "machinery": "machinery", "laboratory": "laboratory"}
 #: Kinds of consignor, by trade, for whom an open declaration of such goods is plausible.
 _OPEN_KINDS: Final = {
@@ -31,7 +30,7 @@ _OPEN_KINDS: Final = {
     "equipment": ("machinery",),
 }
 _DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
-#: Number of own parties that a network keeps at a time.
+#: Number of its own parties that a network uses at a time.
 _SHIPPERS, _ADDRESSES = 5, 6
 #: Reactions of a network to a seizure, besides abandoning the parties that were seen.
 REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route", "split", "typology", "restart")
@@ -39,7 +38,7 @@ REACTIONS: Final = ("nothing", "parties", "covers", "pause", "channel", "route",
 
 @dataclass(slots=True)
 class Shipper:
-    """A network's own consignor. ``contact`` 0: its own telephone and e-mail."""
+    """Consignor of a network. ``contact`` is 0 if it has its own telephone and e-mail."""
 
     number: int
     kind: int
@@ -53,7 +52,7 @@ class Shipper:
 
 @dataclass(slots=True)
 class Door:
-    """A delivery address, and the first name used at it."""
+    """Delivery address with the first consignee name used there."""
 
     number: int
     kind: int
@@ -63,7 +62,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Seizure:
-    """A find in a network's shipment as the network learns of it on ``day``: the numbers of the parties involved."""
+    """Find in a network's shipment, with the day on which the network learns of it and the numbers of the parties."""
 
     day: int
     shipper: int
@@ -74,7 +73,7 @@ class Seizure:
 
 @dataclass(slots=True)
 class Network:
-    """State of one agent. ``repertoire``: weight of each of its traces. ``heard``: seizures that it has yet to react to."""
+    """State of one network. ``repertoire`` has the weight of each trace, ``heard`` the seizures with a pending reaction."""
 
     number: int
     content: str
@@ -99,7 +98,7 @@ class Network:
 
 
 class Craft:
-    """Planner of shipments and reactions, with the numbers of the priors."""
+    """Planner of shipments and reactions, parameterised by the priors."""
 
     def __init__(self, priors: Priors, catalogue: Catalogue, seed: int) -> None:
         self._goods, self._seed = catalogue, seed
@@ -142,8 +141,8 @@ class Craft:
         works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
         own, total = self._family["consumer"]
         covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
-        # Some networks never give a contact and the others nearly always do. Overall they do so as often as lawful
-        # declarants.
+        # Some networks never declare a contact, and the others nearly always do. Overall, contacts are as common as among
+        # lawful declarants.
         silent = rng.random() < self._no_contact
         return Network(
             number,
@@ -166,7 +165,7 @@ class Craft:
     # -- shipments
     # ------------------------------------------------------------------------------------------------------
     def consignment(self, network: Network, host: Host, rng: np.random.Generator) -> Consignment:
-        """Return the consignment that ``network`` makes of ``host``."""
+        """Return the consignment that ``network`` sends in place of ``host``."""
         strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
         chosen = self._chosen(network, host, STRENGTHS[min(strength, 3)], rng)
         kind = CONSIGNORS[host.kind]
@@ -208,7 +207,7 @@ class Craft:
         names = [name for name in possible if name not in BESIDE]
         if not names:
             return beside
-        # The largest of u ** (1 / weight): a weighted draw without replacement (Efraimidis and Spirakis 2006).
+        # Weighted sampling without replacement: the largest values of u ** (1 / weight) (Efraimidis and Spirakis 2006).
         key = np.log(rng.random(len(names))) / np.array([possible[name] for name in names])
         chosen = beside | {names[i] for i in np.argsort(-key)[: int(rng.integers(least, most + 1))].tolist()}
         if rng.random() < network.abroad:
@@ -254,10 +253,9 @@ class Craft:
     def _shipper(
         self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Shipper | None, int]:
-        """Return the consignor, None for the host's, and the number of the figures that it repeats."""
+        """Return the consignor (None for the host's) and the number of the figures that it repeats."""
         wanted = bool({"P1", "P3", "V5"} & chosen)
-        # Own parties replace only parties with little history, so that well-known ones keep their share of the
-        # traffic.
+        # Own parties replace only parties with little history, so that well-known parties keep their share of the traffic.
         if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
             return None, 0
         young, shared = "P1" in chosen, "P3" in chosen
@@ -287,7 +285,7 @@ class Craft:
         return shipper, self._new(54, shipper.number) if "V5" in chosen else 0
 
     def _move_on(self, network: Network, shared: bool, rng: np.random.Generator) -> None:
-        """Replace the office and telephone after some shippers."""
+        """Replace the office and telephone after a number of shippers."""
         network.office_uses -= shared
         if network.office_uses < 0:
             network.office = self._new(52, network.number, network.opened)
@@ -300,7 +298,7 @@ class Craft:
     def _door(
         self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
     ) -> tuple[Door | None, int]:
-        """Return the delivery address, None for the host's, and the number of the recipient."""
+        """Return the delivery address (None for the host's) and the number of the recipient."""
         if not host.seen_once or not {"P4", "P5", "E2"} & chosen:
             return None, 0
         kind = FORWARDER if "P4" in chosen else host.consignee_kind
@@ -313,7 +311,7 @@ class Craft:
         if known:
             door = known[int(rng.integers(len(known)))]
             door.uses -= 1
-            # The same name again, or another one at the same address.
+            # Reuse the name, or use another name at the same address.
             return door, door.number if rng.random() < self._names else self._new(42, network.number, network.opened)
         number = self._new(42, network.number, network.opened)
         door = Door(number, kind, host.destination, 1 + int(rng.exponential(self._door_uses)))
@@ -323,8 +321,9 @@ class Craft:
     # -- reactions
     # ------------------------------------------------------------------------------------------------------
     def after_seizure(self, network: Network, seizure: Seizure, rng: np.random.Generator) -> str:
-        """Change ``network`` after a seizure that it learned of. Returns one of `REACTIONS`; the caller carries out
-        pause, channel and restart.
+        """Change ``network`` in reaction to a seizure and return one of `REACTIONS`.
+
+        The caller carries out pause, channel and restart.
         """
         reaction = str(REACTIONS[int(np.searchsorted(np.cumsum(self._reactions), rng.random(), side="right"))])
         if reaction == "nothing":
@@ -361,7 +360,7 @@ class Craft:
         network.repertoire[taken] = weights[taken]
 
     def after_law(self, network: Network, change: LawChange, rng: np.random.Generator) -> None:
-        """Change ``network`` after a law change. The caller carries out a change of channel."""
+        """Change ``network`` in reaction to a law change. The caller carries out a change of channel."""
         if change.moves == "neighbours":
             network.neighbours = 0.85
         elif change.moves == "precursors":
@@ -380,7 +379,7 @@ class Craft:
 
 
 def _fits(trace: str, host: Host) -> bool:
-    """Return whether a trace is possible with such a shipment."""
+    """Return whether a trace is possible on a shipment like ``host``."""
     kind = CONSIGNORS[host.kind]
     if trace in ("P3", "V5"):
         return host.little_known and host.kind != PERSON

@@ -1,4 +1,4 @@
-"""Inspections: an incumbent rule set with a capacity, a random share, and the resulting labels."""
+"""Inspections by the simulated office: an incumbent rule set with a capacity, random inspections, and the labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.worlds.own.trade.items import Items
 from training.worlds.own.trade.parties import FORWARDER
 from training.worlds.own.trade.shipments import DAY_S, Bools, Shipments
 
-#: Words that the incumbent rules look for in descriptions: published names of the groups and kinds of equipment.
+#: Words in descriptions that the incumbent rules match: published names of substance groups and kinds of equipment.
 _WATCHED: Final = re.compile(
     r"fentan|nitazen|piperid|norfent|anpp|phenethyl|propionyl|pill press|tablet press|die set|punch and die|capsule fill|precursor"
 )
@@ -29,9 +29,11 @@ INSPECTIONS: Final = ("none", "random", "targeted")
 
 @dataclass(slots=True)
 class Outcome:
-    """Per shipment (n,): ``inspection`` (index of INSPECTIONS), ``probability`` NaN where unknown, ``known_s`` when
-    the result was known. Per item (m,): ``found``, index of CONTENTS. ``whole`` (n,): the find is recorded for the
-    shipment; ``seized`` (n,): there was a find.
+    """Results of inspections.
+
+    Per shipment (n,): ``inspection`` is an index of INSPECTIONS, ``probability`` is NaN if unknown, ``known_s`` is the time of the
+    result, ``whole`` states that the find is recorded for the whole shipment, and ``seized`` that there was a find. Per item
+    (m,): ``found`` is an index of CONTENTS.
     """
 
     inspection: Ints
@@ -43,7 +45,7 @@ class Outcome:
 
 
 class WatchList:
-    """Numbers of parties and places with finds, each with the second at which the office learned of them."""
+    """Numbers of parties and places with finds, with the times at which the office learned of them."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
@@ -53,7 +55,7 @@ class WatchList:
             self._known[number] = min(second, self._known.get(number, second))
 
     def holds(self, numbers: Hashes, time_s: Ints) -> Bools:
-        """Return whether a number was on the list at its time, shape (n,)."""
+        """Return whether each number (n,) was on the list at its time."""
         if not self._known:
             return np.zeros(len(numbers), dtype=np.bool_)
         listed = np.array(sorted(self._known), dtype=np.uint64)
@@ -63,7 +65,7 @@ class WatchList:
 
 
 class Office:
-    """The customs office of the world. It keeps a watch list of consignors, consignees and their addresses with finds."""
+    """Simulated customs office with a watch list of consignors, consignees and consignee addresses with finds."""
 
     def __init__(self, priors: Priors) -> None:
         self._capacity, self._random = priors.number("inspection.targeted"), priors.number("inspection.random")
@@ -85,8 +87,9 @@ class Office:
         account_shown: Bools,
         rng: np.random.Generator,
     ) -> Outcome:
-        """Select and inspect shipments. ``texts``, ``hs``, ``value_usd`` (m,) and ``gross_kg``, ``account_shown`` (n,)
-        are as declared.
+        """Select and inspect shipments.
+
+        ``texts``, ``hs`` and ``value_usd`` (m,), and ``gross_kg`` and ``account_shown`` (n,), are declared values.
         """
         n, s = len(shipments), items.shipment
         score = self._rules(shipments, s, texts, hs, value_usd, gross_kg, account_shown) + 0.55 * rng.random(n)
@@ -97,7 +100,7 @@ class Office:
         inspection = np.where(target | lead, TARGETED, np.where(drawn, RANDOM, NOT_INSPECTED))
         probability = np.where(target, 1.0, np.where(drawn, self._random, np.nan))
         days = 1 + (self._delay - 1) * rng.beta(1.6, 3.0, n)
-        # Leads come from investigations, which take longer than an inspection.
+        # Leads come from investigations, which take longer than inspections.
         days = np.where(lead, days + 10 * rng.random(n), days)
         seen = (inspection != NOT_INSPECTED) & (rng.random(n) < self._detection)
         whole = seen & illicit & (rng.random(n) < self._whole)
@@ -145,6 +148,6 @@ def _numbers(shipments: Shipments) -> tuple[Hashes, Hashes, Hashes, Hashes]:
 
 
 def content_texts(outcome: Outcome, s: Ints) -> NDArray[np.object_]:
-    """Return the labels (m,): '' where nothing is known, 'none' where the inspection found nothing in the item."""
+    """Return the labels (m,): '' without a result, and 'none' if the inspection found nothing in the item."""
     names = np.array(CONTENTS, dtype=object)
     return np.where((outcome.inspection != NOT_INSPECTED)[s], names[outcome.found], "")

@@ -1,9 +1,8 @@
-"""Law changes within the calendar to which networks react, from the reference tables.
+"""Law changes from the reference tables to which networks react.
 
-The reference data determine which networks a change affects and how: a listing (`control_listings`, effect "listing"
-of `policy_dates`) moves dealers in the listed substance to unlisted neighbours (T1), and dealers in finished opioids
-to their precursors. The end of an exemption moves small parcels to other channels. Required account dates make old and
-borrowed accounts more valuable. An export licence makes third countries more valuable (R1).
+A listing (`control_listings`, effect "listing" of `policy_dates`) moves dealers in the listed substance to unlisted neighbours
+(T1), and dealers in finished opioids to their precursors. The end of an exemption moves small parcels to other channels. Required
+account dates make old and borrowed accounts more valuable. An export licence makes third countries more valuable (R1).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _DATED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LawChange:
-    """A change in force from ``day``: it ``moves`` one of `MOVES` for networks whose content is among ``contents``."""
+    """Law change in force from ``day``, with the effect ``moves`` (see `MOVES`) on networks that deal in ``contents``."""
 
     day: date
     moves: str
@@ -44,9 +43,7 @@ class LawChange:
 
 
 def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
-    """Return the changes between two days, in order; each (day, move, contents) once. Changes without a recorded day are
-    left out.
-    """
+    """Return the distinct changes between two days in order. Changes without a recorded day are omitted."""
     found: set[LawChange] = set()
     group = {row.name: row.group for row in substances()}
     for listing in control_listings():

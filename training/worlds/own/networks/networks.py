@@ -1,9 +1,8 @@
-"""All trafficking networks of a world: their active periods, their shipments, and what they learn in between.
+"""All trafficking networks of a world: active periods, shipments, and reactions to seizures and law changes.
 
-A network's shipment replaces a lawful one that was drawn like any other, so that trade lanes, kinds of party, items
-and hours are those of lawful trade. The networks' locations decide which of them takes it. Networks act block after
-block of days. They learn of seizures some weeks after the office made them, and of law changes on their day (`agents`,
-`laws`).
+A network's shipment replaces a randomly drawn lawful one, so trade lanes, kinds of party, items and hours are those of lawful
+trade. The locations of the networks determine which of them sends it. Networks act in blocks of days. They learn of seizures
+some weeks after the office made them, and of law changes on the day they take effect (`agents`, `laws`).
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from training.worlds.own.trade.hashing import Ints
 from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, TradeLanes
 
-#: Shortest life of a network in days, and smallest number of networks in a world.
+#: Minimum lifetime of a network in days, and minimum number of networks in a world.
 _SHORTEST_LIFE, _FEWEST = 20, 8
-#: After this many shipments a network sends half as often, so that a network alone on its trade lanes does not send
-#: all of theirs.
+#: Number of shipments after which a network sends half as often, so that the only network on a trade lane does not send all of
+#: its illicit shipments.
 _TIRED: Final = 8.0
-#: Networks tried for one shipment before one of them sends it although it pauses.
+#: Number of networks tried for one shipment before a pausing network sends it anyway.
 _TRIES: Final = 4
-#: Kinds of consignor of a trade, which are more valuable to networks of that trade.
+#: Kinds of consignor that networks of a trade prefer.
 _TRADE_KINDS: Final = {
     "opioid": ("pharma", "laboratory"),
     "precursor": ("chemical", "laboratory"),
@@ -40,7 +39,7 @@ _PARCELS: Final = tuple(CHANNELS.index(name) for name in ("express", "postal"))
 
 
 class Underworld:
-    """All networks of a world of about ``shipments`` shipments."""
+    """All networks of a world with about ``shipments`` shipments."""
 
     def __init__(
         self, priors: Priors, trade_lanes: TradeLanes, catalogue: Catalogue, codes: list[str], shipments: int, seed: int
@@ -82,7 +81,7 @@ class Underworld:
         self._learning = priors.number("illicit.learns_after_days"), priors.number("illicit.learns_within_days")
 
     def _settle(self, slot: int, rng: np.random.Generator) -> None:
-        """Place the network in ``slot``: its home, and its preferred trade lanes, channels and kinds of consignor."""
+        """Set the home, and the preferred trade lanes, channels and kinds of consignor, of the network in ``slot``."""
         trade = TRADE_OF[str(self._content[slot])]
         home = int(np.searchsorted(self._share, rng.random(), side="right"))
         self._origin[slot] = self._by_content[trade] * (1 - self._home)
@@ -96,7 +95,7 @@ class Underworld:
     def _law_days(
         self, changes: tuple[LawChange, ...], count: int, rng: np.random.Generator
     ) -> list[list[tuple[int, LawChange]]]:
-        """Return, for each network, the days (since the calendar's first) on which it reacts to law changes, in order."""
+        """Return per network the law changes that it reacts to, with the days of the reactions since the calendar's first."""
         reacts = self._priors.number("illicit.reacts_to_law")
         before, after = self._priors.number("illicit.law_days_before"), self._priors.number("illicit.law_days_after")
         own: list[list[tuple[int, LawChange]]] = [[] for _ in range(count)]
@@ -110,8 +109,9 @@ class Underworld:
     # -- blocks
     # ---------------------------------------------------------------------------------------------------------
     def positions(self, origin: Ints, per_day: float, rng: np.random.Generator) -> tuple[Ints, NDArray[np.bool_]]:
-        """Return which of a block's shipments of ``origin`` (n,) are networks', ascending, and which of these may
-        belong to the previous one (split).
+        """Return the positions of networks' shipments among a block's shipments, and which of these may be split parcels.
+
+        ``origin`` (n,) is the origin of each shipment. Positions ascend. A split parcel belongs to the previous shipment.
         """
         n = len(origin)
         count = min(int(rng.binomial(n, self._prevalence)), n)
@@ -132,8 +132,9 @@ class Underworld:
         return np.array(order, dtype=np.int64), np.array([taken[at] for at in order], dtype=np.bool_)
 
     def plan(self, hosts: list[Host], sibling: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Plan, Ints]:
-        """Return the plan, and for each shipment the index of the one whose parties and trade lane it repeats: itself,
-        or the previous one (split).
+        """Return the plan, and per shipment the index of the shipment whose parties and trade lane it uses.
+
+        That is the shipment itself, or the previous one if the consignment is split.
         """
         rows: list[Consignment] = []
         source: list[int] = []
@@ -156,8 +157,9 @@ class Underworld:
         return collect(rows), np.array(source, dtype=np.int64)
 
     def learn(self, plan: Plan, day: Ints, channel: Ints, found: NDArray[np.bool_], known_day: Ints) -> None:
-        """Record the results of a plan's shipments (n,), in days since the calendar's first: ``found`` on
-        ``known_day``. Each network learns of them later.
+        """Record the results of a plan's shipments (n,): ``found``, and ``known_day`` since the calendar's first day.
+
+        Each network learns of its results later.
         """
         slots = {int(self._number[slot]): slot for slot in self._networks}
         least, most = self._learning
@@ -176,7 +178,7 @@ class Underworld:
         alive = (self._begin <= host.day) & (host.day < self._end) & (self._idle_until <= host.day)
         slots = np.flatnonzero(alive)
         if not len(slots):
-            # In a small world no network may be left. A new one then takes the place of the last.
+            # A small world may have no active network. A new one then replaces the latest.
             slot = int(np.argmax(np.where(self._begin <= host.day, self._end, -np.inf)))
             self._end[slot], self._idle_until[slot] = host.day + _SHORTEST_LIFE, -np.inf
             self._renew(slot, str(self._content[slot]), rng)
@@ -200,14 +202,14 @@ class Underworld:
         return self._networks[slot]
 
     def _forget(self, day: int) -> None:
-        """Discard networks that have ended."""
+        """Discard inactive networks."""
         for slot in [slot for slot in self._networks if self._end[slot] < day]:
             del self._networks[slot]
 
     # -- reactions
     # ------------------------------------------------------------------------------------------------------
     def _catch_up(self, slot: int, day: int, rng: np.random.Generator) -> None:
-        """React to everything learned by ``day``."""
+        """Carry out the reactions to all seizures and law changes known by ``day``."""
         network = self._network(slot)
         while self._laws[slot] and self._laws[slot][0][0] <= day:
             when, change = self._laws[slot].pop(0)
@@ -215,7 +217,7 @@ class Underworld:
                 before = network.reaction
                 self._craft.after_law(network, change, rng)
                 if when < self._begin[slot]:
-                    # The network began under the current law.
+                    # The law was in force before the network began.
                     network.reaction = before
                 if change.moves == "channel":
                     # Small parcels lose their advantage.
@@ -234,7 +236,7 @@ class Underworld:
                 return
 
     def _renew(self, slot: int, content: str, rng: np.random.Generator) -> None:
-        """Replace the network in ``slot`` by one with a new number, new trade lanes, parties and methods."""
+        """Replace the network in ``slot`` by a new one with another number and other trade lanes, parties and methods."""
         self._number[slot], self._next = self._next, self._next + 1
         self._sent[slot] = 0
         self._settle(slot, rng)

@@ -1,4 +1,4 @@
-"""Plans of networks for the shipments of a block, as records and as arrays."""
+"""Networks' plans for the shipments of a block, as records and as arrays."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ TRADE_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The lawful shipment that a network's shipment starts as: its day (since the calendar's first), trade lane and
-    kinds.
+    """Lawful shipment that a network's shipment replaces: day since the calendar's first, trade lane and kinds of party.
 
-    ``little_known``, ``seen_once``: whether its consignor sends little, and its consignee almost nothing else.
-    ``family`` of goods is not included, because the consignor determines the goods.
+    ``little_known`` states that its consignor sends little, ``seen_once`` that its consignee receives almost nothing else. The
+    family of goods is not included, because the consignor determines the goods.
     """
 
     day: int
@@ -44,17 +43,16 @@ class Host:
 
 @dataclass(slots=True)
 class Consignment:
-    """One shipment as planned by its network. Unplanned attributes stay those of the host.
+    """One shipment as planned by its network. Unplanned attributes remain those of the host.
 
-    ``shipper``, ``consignee``: numbers of the network's own parties, 0 for the host's. ``office``, ``address``:
-    numbers
-    from which the places of such parties are derived. ``contact`` and ``delivery_contact``: the party whose telephone
-    and e-mail
-    are given, 0 for the party itself. ``opened_ago``: age of the own shipper's account in days. ``good``: declared,
-    -1 for the
-    host's; where mass or value do not fit the goods (V1, V3), the figures are the host's. ``repeat``: number from
-    which the
-    figures are derived, so that they repeat, 0 for new figures. ``silent``: the shipper gives no contact.
+    Attributes:
+        shipper, consignee: numbers of the network's own parties; 0 for the host's.
+        office, address: numbers from which the places of the network's own parties are derived.
+        contact, delivery_contact: party whose telephone and e-mail are declared; 0 for the party itself.
+        opened_ago: age of the network's own shipper's account in days.
+        good: declared goods; -1 for the host's. If mass or value do not fit the goods (V1, V3), the figures are the host's.
+        repeat: number from which the figures are derived, so that they repeat; 0 for new figures.
+        silent: whether the shipper declares no contact.
     """
 
     network: int
@@ -83,7 +81,7 @@ class Consignment:
 
 @dataclass(slots=True)
 class Plan:
-    """`Consignment`s of one block as arrays (n,), ordered by position; ``traces`` (n, TRACES)."""
+    """`Consignment`s of one block as arrays (n,), ordered by position. ``traces`` has shape (n, TRACES)."""
 
     network: Ints
     content: Ints
@@ -109,7 +107,7 @@ class Plan:
 
 
 def collect(rows: list[Consignment]) -> Plan:
-    """Return the arrays of some consignments."""
+    """Convert consignments to arrays."""
     traces = np.zeros((len(rows), len(TRACES)), dtype=np.bool_)
     for i, row in enumerate(rows):
         traces[i, [T[name] for name in row.traces]] = True

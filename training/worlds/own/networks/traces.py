@@ -1,14 +1,14 @@
 """Traces that typologies leave on a manifest, and their base rate in lawful traffic.
 
-Each trace is a switch of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the
-same base rate, or because the network works that way. A switch has the same effect on the record in both cases.
+Each trace is a switch of the shipment. Lawful shipments have it at a base rate. A network's shipment has it at the same base
+rate, or because it belongs to the network's methods. Its effect on the record is the same in all cases.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Ids of the typologies of the reference tables that this world can show.
+#: Ids of the typologies of the reference tables that this world simulates.
 TRACES: Final = (
     "P1",
     "P2",
@@ -38,7 +38,7 @@ TRACES: Final = (
 )
 T: Final = {name: i for i, name in enumerate(TRACES)}
 
-#: Priors with the base rate of a switch. The other traces arise in the parties, goods and noise themselves.
+#: Priors with the base rate of a switch. The other traces result from parties, goods and noise.
 BASE_RATE: Final = {
     "P2": "habit.no_contact",
     "P7": "habit.phone_elsewhere",
@@ -50,14 +50,13 @@ BASE_RATE: Final = {
     "V6": "habit.drum",
     "D9": "habit.gift",
 }
-#: Traces of a plan that the shipment's switch carries out. The others act through parties, goods and figures. A switch
-#: for them would change their frequency: missing contacts (P2) and round values (V5) stay as common as in lawful
-#: trade.
+#: Planned traces that set the shipment's switch. Other traces act through parties, goods and figures. A switch would change their
+#: frequency: missing contacts (P2) and round values (V5) must stay as common as in lawful trade.
 SWITCHED: Final = ("P7", "R1", "V2", "V4", "V6", "D1", "D3", "D4", "D7", "D9", "M4", "M5")
-#: Traces that change single fields of a record. Each has its own probability in the networks that use it, so
-#: that it stays rare. All other traces show only in relations between fields, parties and days.
+#: Traces that change single fields of a record. Each has its own probability in the networks that use it, so that it stays rare.
+#: All other traces change only relations between fields, parties and days.
 BESIDE: Final = ("P4", "P7", "R1", "V2", "V4", "V6", "D1", "D9", "M5")
-#: Minimum and maximum number of the other traces of a shipment of each strength, and the factor on the frequency of
-#: those above.
+#: Minimum and maximum number of traces outside `BESIDE` per strength of a shipment, and the factor on the frequency of those in
+#: `BESIDE`.
 TRACES_OF_STRENGTH: Final = {"none": (0, 0), "faint": (1, 1), "combined": (3, 6), "strong": (6, 8)}
 BESIDE_OF_STRENGTH: Final = {"none": 0.0, "faint": 0.5, "combined": 1.0, "strong": 1.6}

@@ -1,4 +1,4 @@
-"""Electronic advance data of mail: their share by year and origin, and the fields that a record without them lacks."""
+"""Electronic advance data of mail: their share by year and origin, and the fields that are missing without them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ Columns = dict[str, NDArray[np.object_]]
 
 
 class AdvanceData:
-    """Which shipments have advance data. Channels other than mail always have them, because carriers require them."""
+    """Model of advance data. Shipments of other channels than mail always have them, because carriers require them."""
 
     def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes) -> None:
         missing = 1 - np.array([priors.by_year("mail.advance_data", year) for year in trade_lanes.year_of_day])
         eastern = np.isin(trade_lanes.origin, [geography.index[code] for code in ("CN", "HK")])
-        # The published shares refer to mail to the United States.
+        # Published shares refer to mail to the United States.
         mail = (trade_lanes.channel == POSTAL) & (trade_lanes.destination == geography.index["US"])
         share = trade_lanes.weight[:, mail & eastern].sum(axis=1) / trade_lanes.weight[:, mail].sum(axis=1)
         share = share[trade_lanes.period_of_day]
         gap = priors.number("mail.gap_of_cn_hk")
-        # (2, days): China and Hong Kong sent data earlier than the others. Weighted together they give the published
-        # share.
+        # (2, days): other origins, and China and Hong Kong, which sent data earlier. Their weighted mean is the published share.
         others = np.minimum(1.0, missing * (1 - gap * share) / (1 - share))
         self._missing = np.stack([others, (missing - others * (1 - share)) / share])
         self._eastern = np.isin(np.arange(len(geography.codes)), [geography.index[code] for code in ("CN", "HK")])
@@ -38,9 +37,7 @@ class AdvanceData:
         return np.asarray(~(without & (shipments.channel == POSTAL)))
 
     def leave_out(self, columns: Columns, sent: Bools, rng: np.random.Generator) -> None:
-        """Blank the fields that are unknown for rows without advance data. ``sent`` has one value per row of
-        ``columns``.
-        """
+        """Blank the fields that are missing without advance data. ``sent`` has one value per row of ``columns``."""
         without = np.flatnonzero(~sent)
         if not len(without):
             return

@@ -1,4 +1,4 @@
-"""Shipment and party columns of a manifest, written from arrays."""
+"""Rendering of shipment and party columns of a manifest from arrays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SHARED_CARRIERS: Final = ("TRKA", "TRKB", "TRKC", "OCNA", "OCNB", "RAIA")
 
 @dataclass(slots=True)
 class Declared:
-    """Facts about the declaration that labels and rules need, arrays (n,). ``advance``: data were sent before the goods."""
+    """Arrays (n,) on the declaration for labels and rules. ``advance`` states that there are advance data."""
 
     account_shown: Bools
     gross_kg: Floats
@@ -89,9 +89,7 @@ class ShipmentColumns:
         day_index: Ints,
         rng: np.random.Generator,
     ) -> tuple[Columns, Declared]:
-        """Return the shipment-level columns (n,). ``first_number`` is the world-wide number of the block's first
-        shipment.
-        """
+        """Return the shipment-level columns (n,). ``first_number`` is the number of the block's first shipment in the world."""
         n = len(shipments)
         codes, habit, channel = self._geography.codes, shipments.habit, shipments.channel
         key = mix(shipments.consignor.number, shipments.time_s, rng.integers(0, 1 << 40, n))
@@ -243,7 +241,7 @@ class ShipmentColumns:
     def _consignor(self, columns: Columns, shipments: Shipments, shown: Bools, rng: np.random.Generator) -> None:
         parties, n = shipments.consignor, len(shipments)
         self._party(columns, "consignor", parties, self._register.consignor_names(parties))
-        # A telephone number of another country: that of a branch or an agent in a country with trade.
+        # For trace P7, draw the telephone number of a branch or agent in another country.
         abroad = pick(self._abroad_shares, unit(parties.number, 18))
         dial = self._geography.dial[np.where(shipments.traces[:, T["P7"]], abroad, parties.country)]
         silent = shipments.traces[:, T["P2"]]
@@ -277,7 +275,7 @@ class ShipmentColumns:
 
 
 class _Choice:
-    """Texts drawn by the shares of a prior."""
+    """Sampler of texts by the shares of a prior."""
 
     def __init__(self, priors: Priors, name: str) -> None:
         table = priors.table(name)
@@ -290,7 +288,7 @@ class _Choice:
 
 
 def _masses(gross: Floats, shown: Texts) -> Texts:
-    """Return masses in kg, rounded to the decimals of the declarant's scale and never 0."""
+    """Return positive masses in kg as texts, rounded to the precision of the declarant's scale."""
     decimals = shown.astype(np.int64)
     least = 10.0**-decimals
     return np.array(
@@ -302,7 +300,7 @@ def _masses(gross: Floats, shown: Texts) -> Texts:
 def _blemish(
     columns: Columns, noise: Noise, geography: Geography, shipments: Shipments, rng: np.random.Generator
 ) -> None:
-    """Add typing errors, invalid codes and gaps to the shipment's own fields."""
+    """Add typing errors, invalid codes and missing values to the shipment-level fields."""
     slips = np.flatnonzero(noise.shows("mistyped", MISTYPED, "postcode"))
     elsewhere = geography.first_place[shipments.consignee.country[slips]]
     elsewhere = elsewhere + (rng.random(len(slips)) * geography.n_places[shipments.consignee.country[slips]]).astype(

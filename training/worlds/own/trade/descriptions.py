@@ -1,8 +1,8 @@
-"""Goods descriptions, drawn by one function for lawful trade and covers alike.
+"""Goods descriptions, drawn by the same function for lawful trade and for covers.
 
-Every declarant of a good draws from the same finite set of wordings of that good, so that no wording belongs to one
-side. The sets grow with the world and contain makers, sizes, aliases and truncations. Wordings appear one after the
-other over the calendar, so that part of a later month's wordings is new.
+All declarants of a good draw from the same finite set of wordings, so that no wording is specific to lawful or illicit trade. The
+sets grow with the world and contain makers, sizes, aliases and truncations. New wordings appear throughout the calendar, so that
+later months contain unseen ones.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate, pick
 
 FILE: Final = Path(__file__).parents[1] / "words.toml"
 
-#: How declarants' systems show a text: as typed, in capitals, cut to 35 characters (EDI segments), in capitals and cut
-#: to 20 (Cargo-IMP nature of goods). The first column of the array contains the text as typed.
+#: Forms of a text in declarants' systems: as typed, in capitals, cut to 35 characters (EDI segments), or in capitals and cut to
+#: 20 (Cargo-IMP nature of goods).
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
 _CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
 #: Chapters of clothing and footwear, whose goods have sizes.
@@ -35,7 +35,7 @@ _LETTERS: Final = "ABCDEFGHKLMNPRSTVX"
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A text form: alternating literals and slots, and the part of the calendar from which it is used."""
+    """Template of alternating literals and slots, with the position in the calendar from which it is used."""
 
     parts: tuple[str, ...]
     weight: float
@@ -43,7 +43,7 @@ class _Form:
 
 
 class _Writer:
-    """Writer of wordings from the forms and words of the table."""
+    """Writer of wordings from the templates and words of the table."""
 
     def __init__(self, words: dict[str, Any], rng: np.random.Generator) -> None:
         self._slots: dict[str, list[str]] = words["slots"]
@@ -54,7 +54,7 @@ class _Writer:
         }
         self._forms["worn"] += self._forms["consumer"]
         self._rng = rng
-        # Draw numbers in bulk: a call for each would dominate the run time.
+        # Draw random numbers in bulk, because one call per number would dominate the run time.
         self._pool: list[float] = []
 
     def number(self) -> float:
@@ -64,7 +64,7 @@ class _Writer:
         return self._pool.pop()
 
     def text(self, kind: str, names: Sequence[str], alias_share: float, since: float) -> str:
-        """Return one wording of goods called ``names`` (the first is their own name) that appears at ``since``, 0 to 1."""
+        """Return one wording for goods called ``names``, the plain name first. It appears at ``since``, 0 to 1."""
         forms = [form for form in self._forms[kind] if form.since <= since]
         left = self.number() * sum(form.weight for form in forms)
         chosen = forms[-1]
@@ -100,7 +100,7 @@ class _Writer:
 class Phrasebook:
     """Wordings of each good, in the order in which they appear.
 
-    ``texts`` is an array (wordings, FORMS) of str; goods with a CAS number have wordings with and without it.
+    ``texts`` is an array (wordings, FORMS) of str. Goods with a CAS number have wordings with and without it.
     """
 
     def __init__(
@@ -138,17 +138,15 @@ class Phrasebook:
         self._abroad = _Languages(priors, words, countries)
 
     def form(self, u: Floats) -> Ints:
-        """Return the text form of each declarant's system, shape (n,), for uniform draws."""
+        """Return the text form (n,) of each declarant's system for uniform draws."""
         return pick(self._form_shares, u)
 
     def describe(
         self, good: Ints, u: Floats, form: Ints, with_cas: NDArray[np.bool_], when: Floats
     ) -> NDArray[np.object_]:
-        """Return texts (n,) for goods (n,). ``u`` selects among the wordings in use at ``when`` (part of the calendar, 0
-        to 1).
+        """Return texts (n,) for goods (n,). ``u`` selects among the wordings in use at ``when``, 0 to 1 over the calendar.
 
-        The plain name stays the most frequent wording. Of the others, new ones are more frequent than those they
-        replace.
+        The plain name is always the most frequent wording. New wordings are more frequent than those they replace.
         """
         column = (with_cas & (self._size[good, 1] > 0)).astype(np.int64)
         size = self._size[good, column]
@@ -159,7 +157,7 @@ class Phrasebook:
         return np.asarray(self.texts[self._start[good, column] + rank, form])
 
     def abroad(self, text: NDArray[np.object_], good: Ints, country: Ints, u: Floats, v: Floats) -> None:
-        """Replace in place those texts (n,) whose declarants write in their own language."""
+        """Replace the texts (n,) of declarants who write in their own language. ``text`` is modified in place."""
         self._abroad.replace(text, self._name, self._chapter, good, country, u, v)
 
     def _wordings(self, kind: str, names: tuple[str, ...], most: int, writer: _Writer) -> list[str]:
@@ -191,7 +189,7 @@ class _Languages:
         self._share = np.array([own.get(code, 0.0) for code in countries])
         self._alone = priors.number("description.own_language_alone")
         spoken: dict[str, list[str]] = words["speaks"]
-        # (countries, chapters): the position of a country's words for a chapter, and their number.
+        # (countries, chapters): start and number of a country's words for a chapter.
         self._start, self._count = np.zeros((2, len(countries), 100), dtype=np.int64)
         flat: list[str] = []
         for c, code in enumerate(countries):

@@ -1,4 +1,4 @@
-"""Filings by destination, channel and day. Filings begin and end with the law."""
+"""Filing types by destination, channel and day. Laws determine when filing types begin and end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FILINGS: Final = (
     "ICS2_F50",
 )
 FILING: Final = {name: i for i, name in enumerate(FILINGS)}
-#: First day of each kind of filing (a prior), and the kinds filed before it.
+#: First day of each filing type (the name of a prior), and the types that it replaces.
 _BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "filing.acas_from": (("ACAS_STD", "ACAS_EXP", "ACAS_ECOM", "ACAS_POST"), "CUSCAR"),
     "filing.ics2_post_and_express_from": (("ICS2_F32", "ICS2_F43"), "CUSDEC"),
@@ -45,7 +45,7 @@ _BEGINNINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 
 
 class Filings:
-    """Draws filings, and states the share of entry type 86 in small traffic to the United States."""
+    """Sampler of filing types, and share of entry type 86 in small traffic to the United States."""
 
     def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes) -> None:
         self._us, self._in_eu = geography.index["US"], geography.in_eu
@@ -62,15 +62,13 @@ class Filings:
         self._day = trade_lanes.first_day + np.arange(len(trade_lanes.period_of_day))
         level = np.array([priors.by_year("hs.low_value_share", year) for year in trade_lanes.year_of_day])
         most = max(priors.table("hs.low_value_share").values())
-        #: (days,) progress of the classification of low-value goods; 1 is its maximum.
+        #: (days,) share of classified low-value goods relative to its maximum.
         self.progress: Floats = level / most
         open_ = (self._day >= self._t86_from) & (self._day < self._end)
         self._t86 = np.where(open_, priors.number("filing.t86_of_air") * self.progress, 0.0)
 
     def t86_share(self, small: float) -> float:
-        """Return the share of entry type 86 in all traffic. ``small`` is the share of traffic that is no business
-        consignment.
-        """
+        """Return the share of entry type 86 in all traffic. ``small`` is the share of traffic without business consignments."""
         trade_lanes = self._trade_lanes
         cells = (trade_lanes.destination == self._us) & np.isin(trade_lanes.channel, (AIR, TRUCK))
         of_period = trade_lanes.weight[:, cells].sum(axis=1) / trade_lanes.weight.sum(axis=1)
@@ -78,8 +76,9 @@ class Filings:
         return float((volume * of_period[trade_lanes.period_of_day] * self._t86).sum() * small)
 
     def draw(self, destination: Ints, channel: Ints, day_index: Ints, bulk: Bools, rng: np.random.Generator) -> Ints:
-        """Return filings (n,) as indices of `FILINGS`. ``bulk`` marks business consignments; ``day_index`` counts from
-        the first day.
+        """Return filing types (n,) as indices of `FILINGS`.
+
+        ``bulk`` marks business consignments. ``day_index`` counts from the first day.
         """
         n = len(channel)
         u, v = rng.random(n), rng.random(n)

@@ -18,7 +18,7 @@ COUNTRIES_FILE: Final = Path(__file__).with_name("countries.csv")
 PLACES_FILE: Final = Path(__file__).with_name("places.csv")
 
 EU: Final = frozenset({"DE", "FR", "NL", "IT", "ES", "PL", "BE", "SE", "IE"})
-#: Pairs of countries between which parcels travel by road.
+#: Pairs of countries (origin, destination) with parcel traffic by road.
 BY_LAND: Final = frozenset(
     {("CA", "US"), ("MX", "US"), ("US", "CA"), ("US", "MX"), *((c, e) for c in ("TR", "GB") for e in EU)}
 )
@@ -53,7 +53,7 @@ class Geography:
 
 
 def load_geography(priors: Priors, rng: np.random.Generator) -> Geography:
-    """Read the two tables. ``rng`` fills in postcodes from their patterns."""
+    """Read the tables of countries and places. ``rng`` generates postcodes from their patterns."""
     with COUNTRIES_FILE.open(encoding="utf-8", newline="") as file:
         countries = list(csv.DictReader(file))
     with PLACES_FILE.open(encoding="utf-8", newline="") as file:
@@ -88,7 +88,7 @@ def _ports(countries: list[dict[str, str]], us_airports: Mapping[str, float]) ->
     for c, row in enumerate(countries):
         airports = row["airports"].split()
         if row["country"] == "US":
-            # Repeat each airport by its share, so that a uniform draw follows the shares.
+            # Repeat each airport in proportion to its share, so that uniform draws follow the shares.
             airports = [code for code, share in us_airports.items() for _ in range(round(share * 100))]
         crossings = list(_CROSSINGS.get(row["country"], airports[:1]))
         for kind, names in enumerate((airports, row["seaports"].split(), crossings)):

@@ -1,4 +1,4 @@
-"""Goods of the world: consumer goods and chemicals of the reference tables, and trade that resembles illicit goods."""
+"""Goods of the world: consumer goods, chemicals of the reference tables, and lawful goods that resemble illicit ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
 
-#: Families of goods. The priors `goods.families_...` contain the families that each kind of consignor trades in.
+#: Families of goods. The priors `goods.families_...` list the families in which each kind of consignor trades.
 FAMILIES: Final = (
     "consumer",
     "chemical",
@@ -41,7 +41,7 @@ _ILLICIT_GROUPS: Final = {
     Group.OTHER_OPIOID: "other_opioid",
     Group.PRECURSOR: "precursor",
 }
-#: Maximum number of translations and further synonyms that declarants use for one listed good.
+#: Maximum number of translations of the name of a listed good.
 _MOST_ALIASES: Final = 12
 
 
@@ -49,9 +49,9 @@ _MOST_ALIASES: Final = 12
 class Catalogue:
     """Goods as parallel arrays (n,). ``kg`` and ``usd`` are those of one unit as sold.
 
-    ``content``: the content of a find of these goods without a licence, '' for unwatched goods. ``cumulative``
-    (families, n): cumulative shares of the goods within a family. ``aliases``: further names: synonyms,
-    systematic names, names in other languages.
+    ``content`` is the label of a find of these goods without a licence, '' for unwatched goods. ``cumulative`` (families, n)
+    contains cumulative shares of the goods within a family. ``aliases`` contains synonyms, systematic names and names in other
+    languages.
     """
 
     name: list[str]
@@ -72,7 +72,7 @@ class Catalogue:
         return np.flatnonzero(self.family == FAMILIES.index(family))
 
     def of_content(self, content: str) -> Ints:
-        """Return the goods that are this content when declared openly."""
+        """Return the goods with the label ``content``."""
         return np.array([i for i, own in enumerate(self.content) if own == content], dtype=np.int64)
 
 
@@ -92,7 +92,7 @@ class _Good:
 
 
 def load_catalogue(priors: Priors) -> Catalogue:
-    """Return all goods. Raises `ValueError` naming file and row if the trade table is invalid."""
+    """Return all goods. Raises `ValueError` with file and row if the trade table is invalid."""
     traded = subheadings(priors)
     goods = [
         *_consumer(priors, traded),
@@ -135,7 +135,7 @@ def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
 
 
 def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
-    """Return the e-commerce table, and other goods of its chapters that private persons order, from the nomenclature."""
+    """Return the goods of the e-commerce table, and goods from the nomenclature that private persons order."""
     rows = ecommerce_goods()
     chapters, wider = priors.table("goods.chapters"), priors.number("goods.nomenclature_share")
     count: dict[str, int] = {}
@@ -177,7 +177,7 @@ def _business(traded: Sequence[Subheading]) -> list[_Good]:
 
 
 def _chemicals(priors: Priors) -> list[_Good]:
-    # A pack of a chemical. The masses of packs then vary widely around it.
+    # Typical pack of a chemical. Masses of packs vary widely around it.
     kg, usd = (priors.table(f"goods.pack_{unit}")["chemical"] for unit in ("kg", "usd"))
     return [
         _Good(row.name, row.hs6, "chemical", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms)
@@ -197,7 +197,7 @@ def _listed(priors: Priors) -> list[_Good]:
         if content is None or not row.hs6:
             continue
         traded = trade.get(row.name, 0.0)
-        # Openly traded goods are sold by the pack. The others are reference standards.
+        # Openly traded chemicals are sold by the pack. Other chemicals are reference standards.
         pack = "traded" if traded else "standard"
         goods.append(
             _Good(
@@ -217,17 +217,16 @@ def _listed(priors: Priors) -> list[_Good]:
 
 
 def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
-    # Take translations at even steps, so that each language has some.
+    # Take evenly spaced translations, so that all languages are represented.
     some = translations[:: max(1, len(translations) // _MOST_ALIASES)][:_MOST_ALIASES]
     names = (*row.synonyms, *((row.systematic_name,) if row.systematic_name else ()), *some)
     return tuple(dict.fromkeys(name for name in names if name != row.name))
 
 
 def _unlisted(priors: Priors) -> list[_Good]:
-    """Return neighbours of the listed substances that no list names but a class definition covers, from the UNII table.
+    """Return unlisted substances of the UNII table that a class definition covers.
 
-    They are declared like listed substances: as reference standards by laboratories, and by networks that changed
-    goods.
+    Laboratories declare them as reference standards, like listed substances. Networks declare them after a change of goods.
     """
     kg, usd = (priors.table(f"goods.pack_{unit}")["standard"] for unit in ("kg", "usd"))
     weight = priors.table("goods.standard_weight")["unlisted"]

@@ -1,6 +1,6 @@
-"""Attributes without tables: a party's name, habits and address are functions of its number.
+"""Hash functions that derive a party's name, habits and address from its number.
 
-A world of millions of parties then needs no memory for them, and two blocks agree on every party that they share.
+A world of millions of parties therefore needs no memory for them, and all blocks agree on the attributes of a party.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ def mix(*parts: Hashes | Ints | int) -> Hashes:
 
 
 def unit(*parts: Hashes | Ints | int) -> Floats:
-    """Return uniform numbers in [0, 1): the upper 53 bits of `mix`."""
+    """Return uniform numbers in [0, 1) from the upper 53 bits of `mix`."""
     return np.asarray((mix(*parts) >> _S11).astype(np.float64) * 2.0**-53)
 
 
 def spread(u: Floats) -> Floats:
-    """Return values of mean 0 and standard deviation 1 from uniform ones. The logistic quantile is cheap and close to
-    the normal one.
+    """Map uniform numbers to approximately normal ones with mean 0 and standard deviation 1.
+
+    The logistic quantile is cheaper than the normal one and close to it.
     """
     clipped = np.clip(u, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(clipped / (1 - clipped)) * 0.5513288954217921)
 
 
 def pick(cumulative: Floats, u: Floats) -> Ints:
-    """Return the index that ``u`` selects from cumulative shares: (k,) for all, or (n, k) with one row each."""
+    """Return the indices that ``u`` (n,) selects from cumulative shares, (k,) for all or (n, k) with one row each."""
     if cumulative.ndim == 1:
         return np.asarray(np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1), dtype=np.int64)
     return np.asarray(np.minimum((u[:, None] >= cumulative).sum(axis=1), cumulative.shape[1] - 1), dtype=np.int64)

@@ -17,7 +17,7 @@ Texts = NDArray[np.object_]
 
 def padded(number: Ints, width: int) -> Texts:
     """Return decimal texts (n,) with leading zeros."""
-    # `zfill` determines the widest text and fails on an empty array.
+    # `zfill` fails on an empty array.
     return np.char.zfill(number.astype(np.str_), width).astype(object) if len(number) else np.empty(0, dtype=object)
 
 
@@ -35,7 +35,7 @@ def air_waybill(prefix: Texts, serial: Ints) -> Texts:
 
 
 def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.bool_]) -> Texts:
-    """Return house document numbers (n,) by channel. ``broken`` ones have a wrong check digit or a surplus letter."""
+    """Return house document numbers (n,) by channel. ``broken`` ones have a wrong check digit or an extra letter."""
     number = (unit(key, 1) * 99_999_999).astype(np.int64)
     service = np.array(["LX", "LK", "RR", "CP", "EE", "UA", "CY", "LZ"], dtype=object)[
         (unit(key, 2) * 8).astype(np.int64)
@@ -56,7 +56,7 @@ def house_ids(channel: Ints, key: Hashes, country: Texts, broken: NDArray[np.boo
 
 
 def master_ids(channel: Ints, prefix: Texts, key: Hashes, origin: Texts, destination: Texts, day: Ints) -> Texts:
-    """Return master document numbers (n,). Consignments with the same trade lane, day and carrier share one (``key``)."""
+    """Return master document numbers (n,). Consignments with the same trade lane, day and carrier have equal ``key``."""
     serial = (unit(key, 4) * 9_999_999).astype(np.int64)
     texts: Texts = np.asarray("TR" + padded(serial, 8), dtype=object)
     flown = (channel == AIR) | (channel == EXPRESS)

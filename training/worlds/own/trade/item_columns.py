@@ -1,4 +1,4 @@
-"""Goods item columns of a manifest, written from arrays."""
+"""Rendering of goods item columns of a manifest from arrays."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, Trade
 
 _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
-#: Dangerous goods number where the package says drum and the goods have none of their own: flammable liquid n.o.s.
+#: Dangerous goods number of drums whose goods have no number of their own: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
 _TARIFF_FILINGS: Final = tuple(FILING[name] for name in ("T86", "T01", "SAD", "CUSDEC"))
-#: Subheadings that are new in the nomenclature of 2022 and occur in this world, and their predecessors.
+#: Subheadings of this world that are new in the nomenclature of 2022, with their predecessors.
 _NEW_IN_2022: Final = date(2022, 1, 1)
 _BEFORE_2022: Final = {
     "293334": "293339",
@@ -100,7 +100,7 @@ class ItemColumns:
         """Return the columns (m,) of the items, and the declared value in USD (m,) without typing errors."""
         s, good, m = items.shipment, items.good, len(items.shipment)
         planned = shipments.plan_row[s] >= 0
-        # A trace applies to the item with the content. The other items of the shipment stay as they are.
+        # In networks' shipments, traces apply only to the items with illicit content.
         concerned = ~planned | (items.content > 0)
         value = self._carelessness.undervalue(items.value_usd, noise.of("undervalued")[s] & ~planned, rng)
         rate, currency = declared.rate[s], declared.currency[s]
@@ -146,7 +146,7 @@ class ItemColumns:
         return columns, value
 
     def _names(self, shipments: Shipments, s: Ints, good: Ints) -> Texts:
-        """Return each consignor's name (m,) for the good in the chemical field: always the same one."""
+        """Return the names (m,) for the chemical field. A consignor always uses the same name for a good."""
         number = shipments.consignor.number[s]
         other = unit(number, good, 302) < self._other_name
         count = self._alias_count[good]
@@ -160,7 +160,7 @@ class ItemColumns:
         number, day = shipments.consignor.number[s], shipments.day[s] - self._trade_lanes.first_day
         own = rng.random(m) < self._priors.number("description.own_wording")
         which = (rng.random(m) * self._priors.number("description.usual_wordings")).astype(np.int64)
-        # A consignor's usual wordings are those in use when it last wrote a list of its goods.
+        # Consignors use the wordings of the time at which they last updated their list of goods.
         renewed = int(self._priors.number("description.renewed_days"))
         turn = day + (unit(shipments.consignor.number, 304) * renewed).astype(np.int64)[s]
         u = np.where(own, unit(number, good, which, turn // renewed, 301), rng.random(m))
@@ -190,7 +190,7 @@ class ItemColumns:
         digits = self._digit_values[pick(self._digits, unit(shipments.habit, 43))][s]
         digits = np.where(tariff, 10, digits)
         digits = np.where((shipments.channel[s] == POSTAL), 6, digits)
-        # As in a tariff, national subdivisions depend on the subheading and the destination.
+        # National subdivisions depend on the subheading and the destination, as in a tariff.
         tail = padded(
             (unit(mix(coded, shipments.destination[s], (rng.random(m) * 2).astype(np.int64)), 44) * 10_000).astype(
                 np.int64
@@ -202,7 +202,7 @@ class ItemColumns:
         code = np.array(
             [a + b[: d - 6] for a, b, d in zip(six.tolist(), tail.tolist(), digits.tolist(), strict=True)], dtype=object
         )
-        # Small consignments were classified more and more over the years. Business consignments always were.
+        # The share of classified small consignments grows over the years. Business consignments are always classified.
         progress = np.where(shipments.bulk, 1.0, self._filings.progress[shipments.day - self._trade_lanes.first_day])
         seldom = unit(shipments.habit, 45) < self._priors.number("hs.seldom")
         chance = (
@@ -217,7 +217,7 @@ class ItemColumns:
 
     def _origins(self, shipments: Shipments, s: Ints, rng: np.random.Generator) -> Texts:
         m = len(s)
-        # Traders and fulfilment houses of other countries sell goods made in China.
+        # Traders and fulfilment houses in other countries also sell goods made in China.
         resold = rng.random(m) < self._resold[shipments.consignor.kind][s]
         origin = np.where(resold, self._geography.index["CN"], shipments.origin[s])
         return np.where(rng.random(m) < self._priors.number("shown.origin"), self._geography.codes[origin], "")
@@ -257,7 +257,7 @@ class ItemColumns:
             & (amount > 3)
         )
         amount = np.where(points, np.floor(amount) + 0.99, amount)
-        # The first item raises the shipment to just below the threshold.
+        # Trace V4: the value of the first item raises the shipment to just below the threshold.
         limit = np.where(self._geography.in_eu[shipments.destination[s]], self._eu_limit, self._us_limit)
         below = shipments.traces[s, T["V4"]] & (items.number == 1) & ~shipments.bulk[s]
         eur_or_usd = np.isin(np.array(self._money.codes, dtype=object)[currency], ("USD", "EUR"))

@@ -17,7 +17,7 @@ from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
-#: Distance from the opposite end of the scale within which a dissimilar good is chosen, as a share of the trade.
+#: Width, as a share of the trade, of the range around the opposite point of the scale from which a dissimilar good is drawn.
 _SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
 _MIXED: Final = CONSIGNORS.index("consolidator")
@@ -26,10 +26,9 @@ _CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", 
 
 @dataclass(slots=True)
 class Items:
-    """Parallel arrays over goods items (m,), and over shipments (n,) where stated.
+    """Parallel arrays over goods items (m,). ``gross_kg`` and ``freight_usd`` are per shipment (n,).
 
-    ``good`` is declared; ``content`` is inside (index of CONTENTS, 0 for none). Masses are in kg, values in USD.
-    ``gross_kg`` and ``freight_usd`` have shape (n,).
+    ``good`` is the declared good, ``content`` the true content (index of CONTENTS, 0 for none). Masses are in kg, values in USD.
     """
 
     shipment: Ints
@@ -47,21 +46,21 @@ class Items:
 
 
 class _Draws:
-    """Random draws for the figures of goods items (m,): standard normal, except ``few``, which is exponential."""
+    """Random draws for the figures of goods items (m,), standard normal except for the exponential ``few``."""
 
     def __init__(self, m: int, rng: np.random.Generator) -> None:
         self.few = rng.exponential(1.0, m)
         self.many, self.mass, self.pack, self.odd, self.price = rng.standard_normal((5, m))
 
     def repeat(self, rows: Ints, number: Hashes) -> None:
-        """Derive the figures of ``rows`` from ``number`` (rows,), so that they repeat."""
+        """Derive the draws of ``rows`` from ``number`` (rows,), so that equal numbers give equal figures."""
         self.few[rows] = -np.log(1 - unit(number, 211))
         for salt, draw in enumerate((self.many, self.mass, self.pack, self.odd, self.price), start=212):
             draw[rows] = spread(unit(number, salt))
 
 
 class _Scale:
-    """The goods of each family ordered by one of their figures (goods,). Each is as wide as its share of the trade."""
+    """Goods of each family ordered by one figure (goods,). The width of each good is its share of the trade."""
 
     def __init__(self, goods: Catalogue, figure: Floats) -> None:
         self._family = goods.family
@@ -72,9 +71,9 @@ class _Scale:
         self._lower[self._order] = self._upper - share[self._order]
 
     def across(self, good: Ints, u: Floats, v: Floats) -> Ints:
-        """Return goods (n,) that lie half of the family's trade away from ``good`` (n,), wrapping around the scale.
+        """Return goods (n,) at a distance of half the family's trade from ``good`` (n,), on a circular scale.
 
-        Each good then occurs as often as it is traded, and none resembles the one that it replaces.
+        Each good then occurs in proportion to its trade and differs from the one that it replaces.
         """
         family = self._family[good]
         place = (self._lower[good] - family + self._share[good] * u + 0.5 + _SLACK * (v - 0.5)) % 1.0
@@ -84,7 +83,7 @@ class _Scale:
 
 
 class Packer:
-    """Fills shipments with goods items."""
+    """Generator of the goods items of shipments."""
 
     def __init__(self, priors: Priors, goods: Catalogue, in_eu: NDArray[np.bool_], us: int) -> None:
         self._goods, self._in_eu, self._us = goods, in_eu, us
@@ -121,7 +120,7 @@ class Packer:
         self._lines = priors.number("illicit.lines")
 
     def rows_of_good(self, rows: int, kinds: Floats) -> Floats:
-        """Return the expected rows of each good (goods,). ``kinds`` (consignor kinds,) are shares of the traffic."""
+        """Return the expected number of rows per good (goods,). ``kinds`` (consignor kinds,) are shares of the traffic."""
         family = kinds @ np.diff(self._family, axis=1, prepend=0.0)
         share = np.diff(self._goods.cumulative, axis=1, prepend=0.0)
         return np.asarray(rows * (family @ share))
@@ -137,14 +136,14 @@ class Packer:
         measured = self._choose(shipments, s, inside[again], rng)
         content = np.zeros(len(s), dtype=np.int64)
         openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
-        # Illicit goods fill several lines of a consignment as often as one. Other items are packed with them.
+        # Illicit goods may occupy several lines of a consignment. The remaining lines are other goods.
         planned = shipments.plan_row[s]
         along = (planned >= 0) & (rng.random(len(s)) < self._lines)
         along[inside] = True
         content[along] = plan.content[planned[along]]
         good = measured.copy()
         good[inside] = self._cover(measured[inside], plan)
-        # The figures are those of goods that the consignor sends, whether or not these are the declared ones.
+        # Figures are those of the goods sent, which may differ from the declared ones.
         unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
         measured[inside] = np.where(unlike, measured[inside], good[inside])
         rows = np.flatnonzero(along)
@@ -167,7 +166,7 @@ class Packer:
         return Items(s, number, good, quantity, net, value, content, openly, permit, gross, packages, freight)
 
     def _choose(self, shipments: Shipments, s: Ints, first: Ints, rng: np.random.Generator) -> Ints:
-        """Return goods (m,) of the consignors. The rows ``first`` get the first goods of their assortment."""
+        """Return goods (m,) from the consignors' assortments. The rows ``first`` get the first good of the assortment."""
         number, kind = shipments.consignor.number[s], shipments.consignor.kind[s]
         slot = (rng.random(len(s)) ** self._slot_skew * self._slots[kind]).astype(np.int64)
         own = (rng.random(len(s)) < self._from_assortment) & (kind != _MIXED)
@@ -179,14 +178,15 @@ class Packer:
     def _cover(self, real: Ints, plan: Plan) -> Ints:
         """Return the goods that networks declare instead of their hosts' goods ``real`` (n,)."""
         declared = np.where(plan.good >= 0, plan.good, real)
-        # A consignor without consumer goods does not use them as a cover.
+        # Consignors without consumer goods do not use consumer goods as a cover.
         odd = (self._goods.family[declared] == _CONSUMER) & (self._goods.family[real] != _CONSUMER)
         return np.where(odd, real, declared)
 
     def _unlike(self, real: Ints, declared: Ints, traces: Bools, rng: np.random.Generator) -> Ints:
-        """Return ``declared`` (n,), replaced where mass (V3) or value for the mass (V1) must not fit by goods of the
-        same family as ``real`` from the other half of its trade by that figure. Goods of another family differ
-        already.
+        """Return ``declared`` (n,), with other goods where the mass (V3) or the value per kilogram (V1) must not fit.
+
+        Such goods come from the family of ``real``, from the other half of its trade by that figure. Declared goods of another
+        family stay, because they differ already.
         """
         u, v = rng.random((2, len(real)))
         other = np.where(traces[:, T["V3"]], self._by_mass.across(real, u, v), self._by_price.across(real, u, v))
@@ -204,7 +204,7 @@ class Packer:
         quantity = np.where(bulk, np.maximum(1, many), few).astype(np.int64)
         own = self._own * spread(unit(shipments.consignor.number[s], good, 203))
         unit_kg = kg * np.where(bulk, 1.0, self._parcel) * np.exp(own + self._sigma_kg * draws.mass)
-        # Chemicals are sold in packs from grams to drums.
+        # Packs of chemicals range from grams to drums.
         pack = np.exp(self._pack_sigma * draws.pack)
         unit_kg = np.where(np.isin(self._goods.family[good], _CHEMICALS), unit_kg * pack, unit_kg)
         odd = np.where(shipments.traces[s, T["V3"]], np.exp(self._odd_sigma * draws.odd), 1.0)
@@ -215,7 +215,7 @@ class Packer:
         level = self._level * spread(unit(number, 204)) + self._level_of_good * spread(unit(number, good, 205))
         chemical = np.isin(self._goods.family[good], _CHEMICALS)
         worth = np.where(chemical, net / self._goods.kg[good], quantity.astype(np.float64))
-        # A shop's price for a good is the same for everybody, a negotiated one is not.
+        # Shops have fixed prices per good. Other prices are negotiated.
         fixed = (unit(number, 206) < self._fixed_price) & ~shipments.bulk[s] & ~chemical
         price = np.where(fixed, spread(unit(number, good, 207)), draws.price)
         value = (

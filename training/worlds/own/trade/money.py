@@ -1,4 +1,4 @@
-"""Currencies in which declarants state amounts, at the bundled monthly rates."""
+"""Currencies of declared amounts, at the bundled monthly exchange rates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Money:
         self.whole = np.array([code in _WHOLE_UNITS for code in self.codes], dtype=np.bool_)
         days = calendar(priors)
         self._first_day = (days[0] - EPOCH).days
-        # Rates are monthly, so each month is looked up once.
+        # Rates are monthly, so look up each month once.
         rates: dict[tuple[str, int, int], float] = {}
         for day in days:
             for code in self.codes:
@@ -38,16 +38,14 @@ class Money:
         self._rate = np.array([[rates[code, day.year, day.month] for code in self.codes] for day in days])
 
     def choose(self, habit: Hashes, export: Ints, destination: Ints, day: Ints) -> tuple[Ints, Floats]:
-        """Return currencies (n,) (indices of ``codes``) by the consignor's habit, and their US dollars per unit on the
-        day.
-        """
+        """Return currencies (n,) by the consignor's habit, as indices of ``codes``, and their rates in US dollars."""
         whose = pick(self._whose, unit(habit, 31))
         currency = np.choose(
             whose, [np.full(len(habit), self._usd), self._of_country[export], self._of_country[destination]]
         )
         row = np.clip(day - self._first_day, 0, len(self._rate) - 1)
         rate = self._rate[row, currency]
-        # If no rate is published for the currency in that month, the declarant uses US dollars.
+        # Declarants use US dollars if there is no published rate for the currency in that month.
         currency = np.where(np.isnan(rate), self._usd, currency)
         return currency, np.asarray(np.where(np.isnan(rate), 1.0, rate))
 

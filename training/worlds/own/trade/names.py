@@ -1,6 +1,6 @@
 """Pools of invented names: given names, surnames and streets of each country from Faker, and stems of company names.
 
-Only this module calls Faker, a few thousand times per world. Parties combine the pools.
+Only this module calls Faker, a few thousand times per world. Names of parties are combinations from the pools.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE: Final = Path(__file__).parents[1] / "words.toml"
 
 _GIVEN, _SURNAMES, _STREETS = 140, 260, 110
 _DRAWS: Final = 420
-#: Locales whose names are romanised, and one for each country whose own Faker locale is not in Latin letters.
+#: Locales whose names are romanised, and substitutes for Faker locales without Latin letters.
 _ROMANISED: Final = {"zh_CN": "zh_CN", "zh_HK": "zh_CN", "zh_TW": "zh_CN", "zh_SG": "zh_CN", "ja_JP": "ja_JP"}
 _NEAREST: Final = {"zh_SG": "en_GB", "en_AE": "en_IN", "vi_VN": "vi_VN"}
 with FILE.open("rb") as _file:
@@ -73,7 +73,7 @@ class Pool:
     count: Ints
 
     def take(self, group: Ints, u: NDArray[np.float64]) -> NDArray[np.object_]:
-        """Return one text (n,) of each group, chosen by ``u`` in [0, 1)."""
+        """Return one text (n,) per entry of ``group`` (n,), selected by ``u`` in [0, 1)."""
         return np.asarray(self.texts[self.first[group] + (u * self.count[group]).astype(np.int64)])
 
 
@@ -91,7 +91,7 @@ class Names:
 
 
 def build_names(codes: list[str], locales: list[str], seed: int) -> Names:
-    """Return the pools for the countries, the same ones for the same seed."""
+    """Return the pools for the countries. Equal seeds give equal pools."""
     given, surname, street, stem = [], [], [], []
     for number, (code, locale) in enumerate(zip(codes, locales, strict=True)):
         persons = _persons(code, locale, seed + number)

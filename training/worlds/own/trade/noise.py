@@ -1,7 +1,7 @@
-"""Non-compliance of lawful traders at the published rates. Networks' records pass through the same process.
+"""Non-compliance of lawful traders at published rates. Networks' records pass through the same process.
 
-A shipment has a violation of one kind. The same functions carry out what a network does on purpose (a vague text,
-another heading, a low value, an invalid identifier), so that its result looks like a lawful trader's.
+A shipment has at most one kind of violation. The same functions produce the deliberate misdeclarations of networks (a vague text,
+another heading, a low value, an invalid identifier), so that these look like violations of lawful traders.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import EXPRESS, TradeLanes
 
 VIOLATIONS: Final = ("vague", "wrong_hs", "undervalued", "mistyped", "invalid_code", "missing")
-#: Violations by which a network carries out a trace.
+#: Violations that implement traces.
 _BY_TRACE: Final = {"D1": "vague", "D3": "wrong_hs", "D4": "wrong_hs", "M5": "invalid_code"}
-#: Fields that can be mistyped, coded invalidly or left out; the choice is uniform.
+#: Fields with typing errors, and fields with invalid codes. The choice among the entries is uniform.
 MISTYPED: Final = ("description", "description", "postcode", "name", "mass", "quantity")
 INVALID: Final = ("hs", "country", "currency", "house", "port", "package")
 MISSING: Final = ("hs", "value", "mass", "postcode", "origin", "address")
@@ -61,7 +61,7 @@ _NEAR: Final = {
 
 @dataclass(slots=True)
 class Noise:
-    """Per shipment (n,): ``violated`` (n, VIOLATIONS), and ``which`` variant of the violation it shows."""
+    """Violations of shipments: ``violated`` (n, VIOLATIONS), and ``which`` (n,), the variant of the violation."""
 
     violated: Bools
     which: Ints
@@ -70,13 +70,13 @@ class Noise:
         return np.asarray(self.violated[:, VIOLATIONS.index(violation)])
 
     def shows(self, violation: str, ways: tuple[str, ...], way: str) -> Bools:
-        """Return the shipments whose violation of that kind takes the given variant."""
+        """Return which shipments have the given variant of a violation."""
         hits = np.array([own == way for own in ways], dtype=np.bool_)
         return np.asarray(self.of(violation) & hits[self.which % len(ways)])
 
 
 class Carelessness:
-    """Draws violations and carries them out."""
+    """Generator of violations."""
 
     def __init__(self, priors: Priors, geography: Geography, trade_lanes: TradeLanes, goods: Catalogue) -> None:
         self._express, self._t86 = priors.number("noise.express"), priors.number("noise.type_86")
@@ -102,7 +102,7 @@ class Carelessness:
         return Noise(violated, rng.integers(0, 1 << 30, n))
 
     def vague_texts(self, n: int, rng: np.random.Generator) -> NDArray[np.object_]:
-        """Return stop words (n,). Upper-case ones are as common as among other texts."""
+        """Return vague descriptions (n,), in upper case as often as other texts."""
         texts = self._vague[(rng.random(n) ** self._vague_skew * len(self._vague)).astype(np.int64)]
         capitals = rng.random(n) < self._capitals
         return np.array(
@@ -111,11 +111,9 @@ class Carelessness:
         )
 
     def other_hs(self, good: Ints, rows: Ints, channel: Ints, rng: np.random.Generator) -> Ints:
-        """Return the goods whose classification is declared instead on ``rows`` of the items with ``good`` and
-        ``channel`` (m,).
+        """Return the goods whose classification is declared for ``rows`` of the items with ``good`` and ``channel`` (m,).
 
-        They are the goods of another item of the channel, if possible of another chapter, so that codes keep their
-        frequencies.
+        They are goods of another item of the channel, preferably of another chapter, so that code frequencies stay the same.
         """
         order = np.argsort(channel, kind="stable")
         sorted_channel = channel[order]
@@ -125,13 +123,13 @@ class Carelessness:
         return np.asarray(np.where(self._chapter[other] == self._chapter[good[rows]], again, other))
 
     def undervalue(self, value: Floats, rows: Bools, rng: np.random.Generator) -> Floats:
-        """Return the values with those of ``rows`` cut to about a quarter."""
+        """Return the values, with those of ``rows`` reduced to about a quarter."""
         part = self._part * np.exp(self._part_sigma * rng.standard_normal(len(value)))
         return np.asarray(np.where(rows, value * part, value))
 
 
 def _rate_of_the_rest(priors: Priors, trade_lanes: TradeLanes, filings: Filings) -> float:
-    """Return the rate in the other channels that gives the published overall rate."""
+    """Return the violation rate of the other channels that gives the published overall rate."""
     express = float(trade_lanes.expected()[trade_lanes.channel == EXPRESS].sum())
     t86 = filings.t86_share(priors.number("noise.small_share"))
     rest = priors.number("noise.all") - priors.number("noise.express") * express - priors.number("noise.type_86") * t86
@@ -139,7 +137,7 @@ def _rate_of_the_rest(priors: Priors, trade_lanes: TradeLanes, filings: Filings)
 
 
 def typo(text: str, u: float, v: float) -> str:
-    """Return the text with one typing error: letters swapped, one omitted, one doubled, or a neighbouring key."""
+    """Return the text with one typing error: swapped letters, an omitted or doubled letter, or a neighbouring key."""
     if len(text) < 3:
         return text
     at = int(v * (len(text) - 1))

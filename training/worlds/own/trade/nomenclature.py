@@ -1,8 +1,7 @@
 """Goods of business trade and of e-commerce, derived from the texts of the Harmonized System.
 
-The nomenclature's wording is legal, not commercial: a trader writes "mens shirts cotton", not the text with its
-exceptions. A text is reduced to its head and up to two plain properties. Subheadings without such a text are not
-traded.
+The nomenclature is worded in legal terms, but traders write "mens shirts cotton". Therefore each text is reduced to its head and
+up to two plain properties. Subheadings without such a text are not traded.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from training.worlds.own.trade.hashing import spread, unit
 FILE: Final = Path(__file__).with_name("chapters.csv")
 #: Alkaloids, most of which are controlled.
 _CONTROLLED: Final = "2939"
-#: A property with one of these words is an exception or a legal reference that declarants do not write.
+#: Words that mark a property as an exception or legal reference, which declarants do not write.
 _LEGAL: Final = re.compile(
     r"\d|n\.e\.c|n\.e\.s|\bother\b|\bnot\b|\bheading|\bsubheading|\bexcept|\bexclud|\bthan\b|\bwhether\b|\bexceed|\bitem no|"
     r"\bchapter|\bkinds? used\b|\bsimilar\b|\blike\b|\bincluding\b|\bspecified\b|\bpurposes\b|\bthereof\b|\bwithout\b|\bany\b"
 )
 _SHORTER: Final = (
     (re.compile(r"\([^)]*\)?"), " "),
-    # Nested parentheses leave a fragment.
+    # Remove the remains of nested parentheses.
     (re.compile(r"[()]|\bincl\."), " "),
     (re.compile(r"men's or boys'"), "mens"),
     (re.compile(r"women's or girls'"), "womens"),
@@ -49,9 +48,9 @@ _LONGEST: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Subheading:
-    """One traded subheading. ``kg`` and ``usd`` are those of one unit, ``weight`` is its share in its chapter.
+    """Traded subheading. ``kg`` and ``usd`` are those of one unit, and ``weight`` is its share in its chapter.
 
-    ``ordered``: private persons order such goods abroad.
+    ``ordered`` states that private persons order such goods abroad.
     """
 
     hs6: str
@@ -64,7 +63,7 @@ class Subheading:
 
 
 def commercial_name(text: str) -> str:
-    """Return a trader's wording of a legal text, '' if nothing plain is left of it.
+    """Return a trader's wording of a legal text, or '' if the text contains only legal terms.
 
     >>> commercial_name("Shirts; men's or boys', of cotton, knitted or crocheted")
     'mens cotton knitted shirts'
@@ -87,9 +86,9 @@ def commercial_name(text: str) -> str:
 
 
 def subheadings(priors: Priors) -> tuple[Subheading, ...]:
-    """Return the traded subheadings, except those watched for drugs, which are in the trade table.
+    """Return the traded subheadings without those watched for drugs, which are in the trade table.
 
-    Raises `ValueError` naming file and row if the table of chapters is invalid.
+    Raises `ValueError` with file and row if the table of chapters is invalid.
     """
     chapters = _chapters()
     kg_sigma, usd_sigma = priors.number("goods.unit_kg_sigma"), priors.number("goods.unit_usd_sigma")
@@ -103,7 +102,7 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
     found = []
     for chapter, rows in of_chapter.items():
         weight, kg, usd, ordered = chapters[chapter]
-        # Which goods of a chapter are traded most is an assumption. A few of them always make up most of it.
+        # Assumption: the ranking of goods within a chapter is random, and a few goods make up most of the trade.
         order = sorted(rows, key=lambda row: zlib.crc32(row[0].encode()))
         share = 1 / (np.arange(len(order)) + first)
         share /= share.sum()
@@ -118,7 +117,7 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
 
 
 def _chapters() -> dict[str, tuple[float, float, float, tuple[str, ...]]]:
-    """By chapter: weight in business trade, kilograms and dollars of one unit, and the code prefixes of ordered goods."""
+    """Return per chapter the weight in business trade, kg and USD of one unit, and the code prefixes of ordered goods."""
     chapters: dict[str, tuple[float, float, float, tuple[str, ...]]] = {}
     with FILE.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):

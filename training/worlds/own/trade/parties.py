@@ -1,4 +1,4 @@
-"""Consignors and consignees. Their attributes are functions of their number, so they persist without being stored."""
+"""Consignors and consignees. Attributes are functions of the party's number, so they persist without storage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONSIGNORS: Final = (
 CONSIGNEES: Final = ("house", "flat", "pickup", "business", "laboratory", "hospital", "maker", "forwarder")
 PERSON: Final = CONSIGNORS.index("person")
 FORWARDER: Final = CONSIGNEES.index("forwarder")
-#: The table of consignee kinds for each kind of consignor.
+#: Name of the table of consignee kinds per kind of consignor.
 _CONSIGNEES_OF: Final = dict.fromkeys(("marketplace", "shop", "person", "consolidator"), "consumer") | {
     "trader": "trade",
     "chemical": "chemical",
@@ -48,13 +48,13 @@ _WORD_OF_CONSIGNEE: Final = (
     "maker",
     "forwarder",
 )
-#: Minimum number of parties of a kind at a place, so that trade lanes with hardly any traffic have some.
+#: Minimum number of parties of a kind at a place, for trade lanes with little traffic.
 _FEWEST: Final = 3
-#: Ranks of parties that order once are above all others.
+#: Lower bound of the ranks of parties that order once.
 _ONCE: Final = 10**9
 _HOSTS: Final = ("mail.example", "post.example", "inbox.example", "letters.example")
 
-# Salts: one for each attribute, so that the attributes are independent.
+# One salt per attribute, so that attributes are independent.
 (
     _GIVEN,
     _SURNAME,
@@ -80,10 +80,10 @@ _AGENT = 501
 
 @dataclass(slots=True)
 class Parties:
-    """Parties as parallel arrays (n,). ``address`` is the number of their place, which some share.
+    """Parties as parallel arrays (n,). ``address`` is the number of the address, which several parties may share.
 
-    ``opened_on``: the day (since epoch) on which the carrier opened the account; 0 for consignees. ``contact``: the
-    number of the party whose telephone and e-mail are given, usually the party itself.
+    ``opened_on`` is the day (since epoch) on which the carrier opened the account, 0 for consignees. ``contact`` is the number of
+    the party whose telephone and e-mail are declared, usually the party itself.
     """
 
     kind: Ints
@@ -95,7 +95,7 @@ class Parties:
 
 
 class Register:
-    """Draws parties and derives their attributes."""
+    """Sampler of parties, and functions for their attributes."""
 
     def __init__(
         self, priors: Priors, geography: Geography, names: Names, trade_lanes: TradeLanes, shipments: int, seed: int
@@ -103,7 +103,7 @@ class Register:
         self._geography, self._names, self._seed = geography, names, seed
         self._origin, self._cells = trade_lanes.origin, len(trade_lanes.origin)
         of_channel = np.array([priors.row(f"consignor.{_group(c)}", CONSIGNORS) for c in CHANNELS])
-        # (kinds, cells): expected shipments of each kind of consignor on each trade lane.
+        # (kinds, cells): expected number of shipments per kind of consignor and trade lane.
         by_trade_lane = (trade_lanes.expected() * shipments)[None, :] * of_channel[trade_lanes.channel].T
         n = len(geography.codes)
         by_origin, by_destination = np.zeros((2, len(CONSIGNORS), n))
@@ -122,7 +122,7 @@ class Register:
         self._standing = priors.row("relation.standing", CONSIGNORS)
         self._customers = priors.row("relation.customers", CONSIGNORS)
         self._customer_skew = priors.number("relation.skew")
-        #: (consignor kinds, consignee kinds) shares of the recipients.
+        #: (consignor kinds, consignee kinds) shares of consignees.
         self.consignee_shares = np.array(
             [priors.row(f"consignee.{_CONSIGNEES_OF[kind]}", CONSIGNEES) for kind in CONSIGNORS]
         )
@@ -147,10 +147,9 @@ class Register:
     # -- drawing
     # --------------------------------------------------------------------------------------------------------
     def consignors(self, kind: Ints, cell: Ints, day: Ints, u: Floats) -> Parties:
-        """Return consignors (n,) of the given kinds on the given trade lanes that are in business on ``day``. Low ranks
-        send most.
+        """Return consignors (n,) of the given kinds on the given trade lanes that are in business on ``day``.
 
-        Some send on one trade lane only, the others wherever their country trades.
+        Consignors of low rank send most. Some send on one trade lane only, the others on all trade lanes of their country.
         """
         country, one = self._origin[cell], self._one_trade_lane[kind]
         keeps = u < one
@@ -158,7 +157,7 @@ class Register:
         pool = np.where(keeps, self._trade_lane_pool[kind, cell], self._pool[kind, country])
         rank = (pool * v ** self._skew[kind]).astype(np.int64)
         slot = mix(self._seed, kind * 1000 + country, np.where(keeps, cell + 1, 0), rank)
-        # Firms replace each other in a place in the trade. Each has its own number and account.
+        # A slot in the trade has successive firms, each with its own number and account.
         life = np.maximum(30, self._life[kind] * (1 + self._life_spread * (2 * unit(slot, _LIFE) - 1))).astype(np.int64)
         age_in_place = day + (unit(slot, _AGE) * life).astype(np.int64)
         number = mix(slot, age_in_place // life)
@@ -166,26 +165,26 @@ class Register:
         return Parties(kind, country, number, self.office(number, country), opened_on, self.contacts(number, country))
 
     def volume(self, kind: Ints, u: Floats) -> Floats:
-        """Return the expected shipments (n,) over the calendar of the consignors that `consignors` draws for ``u``."""
+        """Return the expected number of shipments (n,) over the calendar of the consignors drawn for ``u``."""
         one, skew = self._one_trade_lane[kind], self._skew[kind]
         v = np.where(u < one, u / np.maximum(one, 1e-9), (u - one) / np.maximum(1 - one, 1e-9))
         return np.asarray(self._of_each[kind] * np.maximum(v, 1e-9) ** (1 - skew) / skew)
 
     def is_seen_again(self, kind: Ints, v: Floats) -> NDArray[np.bool_]:
-        """Return whether the consignees that `consignees` draws for ``v`` order repeatedly, shape (n,)."""
+        """Return whether each consignee (n,) drawn for ``v`` orders repeatedly."""
         return np.asarray(v < self._repeat[kind])
 
     def contacts(self, number: Hashes, country: Ints) -> Hashes:
-        """Return the contact of consignors: their own, or that of an agent who files for several."""
+        """Return the contacts of consignors: their own, or those of agents who file for several consignors."""
         agent = mix(self._seed, 88, country, (unit(number, _AGENT) * self._offices[country]).astype(np.int64))
         return np.where(unit(number, _AGENT, 1) < self._shared_contact, agent, number)
 
     def relations(self, consignor: Parties, destination: Ints, u: Floats, draws: Floats) -> Floats:
-        """Return ``draws`` (k, n), which choose a consignee, with those of regular customers inserted.
+        """Return the ``draws`` (k, n) that select consignees, with the draws of regular customers inserted.
 
-        A consignor's regular customers at a destination are a list derived from its number. For a shipment to one of
-        them (``u`` decides whether, and to which), the draws are that customer's, so that they give the same consignee
-        every time.
+        The regular customers of a consignor at a destination are a list derived from its number. ``u`` determines whether a
+        shipment goes to a regular customer, and to which. Each customer has fixed draws, which always select the same
+        consignee.
         """
         share, number = self._standing[consignor.kind], consignor.number
         count = self._customers[consignor.kind] * np.exp(spread(unit(number, _CUSTOMERS)))
@@ -195,12 +194,12 @@ class Register:
         return np.where(u < share, np.stack(own), draws)
 
     def office(self, number: Hashes, country: Ints) -> Hashes:
-        """Return addresses of consignors: their own, or for some of them a building with many firms."""
+        """Return the addresses of consignors: their own, or for some of them a building with many firms."""
         building = mix(self._seed, 77, country, (unit(number, _BUILDING) * self._offices[country]).astype(np.int64))
         return np.where(unit(number, _OFFICE) < self._office, building, number)
 
     def consignees(self, kind: Ints, country: Ints, u: Floats, v: Floats) -> Parties:
-        """Return consignees (n,). ``v`` decides how often a consignee returns, and ``u`` which one it is."""
+        """Return consignees (n,). ``v`` determines how often a consignee orders, and ``u`` selects the consignee."""
         expected = self._to[kind, country]
         pool = np.maximum(_FEWEST, self._consignee_pool[kind] * expected)
         rank = (pool * u ** self._consignee_skew[kind]).astype(np.int64)
@@ -211,7 +210,7 @@ class Register:
         return Parties(kind, country, number, home, np.zeros(len(kind), dtype=np.int64), number.copy())
 
     def home(self, kind: Ints, country: Ints, number: Hashes) -> Hashes:
-        """Return addresses of consignees. Many share flats, pick-up points and forwarders."""
+        """Return the addresses of consignees. Many consignees share flats, pick-up points and forwarders."""
         many = self._buildings[kind] * self._to[kind, country]
         hall = (unit(number, _BUILDING) ** self._building_skew * np.maximum(_HALL, many)).astype(np.int64)
         building = mix(self._seed, 66, kind * 1000 + country, hall)
@@ -236,7 +235,7 @@ class Register:
     def consignee_names(self, parties: Parties) -> NDArray[np.object_]:
         person = self.person_names(parties.country, parties.number)
         company = self.company_names(self._consignee_words[parties.kind], parties.country, parties.number)
-        # Some shipments to forwarders name their customer.
+        # Some shipments to forwarders name the forwarder's customer.
         private = (parties.kind <= 2) | (
             (parties.kind == FORWARDER) & (unit(parties.number, _FORM) < self._customer_of_forwarder)
         )
@@ -255,7 +254,7 @@ class Register:
         return np.asarray(np.where(shown, text + label + inside, text), dtype=object)
 
     def places(self, parties: Parties) -> Ints:
-        """Return places (n,) as indices of the geography's. The first places of a country are the busiest."""
+        """Return places (n,) as indices of the geography's places. A country's first places have the most traffic."""
         count = self._geography.n_places[parties.country]
         rank = (unit(parties.address, _PLACE) ** self._place_skew * count).astype(np.int64)
         return np.asarray(self._geography.first_place[parties.country] + rank)
@@ -265,7 +264,7 @@ class Register:
         return np.asarray(codes[place, (unit(address, _CODE) * codes.shape[1]).astype(np.int64)])
 
     def phones(self, dial: NDArray[np.object_], number: Hashes) -> NDArray[np.object_]:
-        """Return telephone numbers. The leading 555 keeps them out of use in the North American plan."""
+        """Return telephone numbers. They start with 555, which is not in use in the North American plan."""
         digits = (unit(number, _PHONE) * 9_000_000 + 1_000_000).astype(np.int64).astype(str).astype(object)
         return np.asarray("+" + dial + " 555 " + digits, dtype=object)
 

@@ -28,9 +28,10 @@ _HOURS: Final = tuple(str(hour) for hour in range(24))
 
 @dataclass(slots=True)
 class Shipments:
-    """Parallel arrays (n,); ``time_s`` is ascending. ``plan_row``: row of the networks' plan, -1 for lawful shipments.
+    """Shipments as parallel arrays (n,) in ascending order of ``time_s``.
 
-    ``traces`` (n, TRACES): switches. ``habit``: a hash of the consignor from which its habits are derived.
+    ``plan_row`` is the row of the networks' plan, -1 for lawful shipments. ``traces`` (n, TRACES) contains switches. ``habit`` is a
+    hash of the consignor that determines its habits.
     """
 
     time_s: Ints
@@ -56,7 +57,7 @@ class Shipments:
 
 
 class Shipper:
-    """Builder of the shipments of blocks."""
+    """Generator of the shipments of a block."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Shipper:
         self._split_within = priors.number("habit.split_within_days")
 
     def block(self, first_day: int, per_day: Ints, items: Ints, rng: np.random.Generator) -> tuple[Shipments, Plan]:
-        """Return the shipments of consecutive days: ``per_day`` (days,) shipments with ``items`` (n,) goods items each."""
+        """Return the shipments of consecutive days, ``per_day`` (days,) per day, with ``items`` (n,) goods items each."""
         n = len(items)
         day_index = first_day + np.repeat(np.arange(len(per_day)), per_day)
         second = (pick(self._hours, rng.random(n)) * 3600 + rng.random(n) * 3600).astype(np.int64)
@@ -122,8 +123,7 @@ class Shipper:
         )
         consignee_kind = pick(self._consignee[kind], by_kind)
 
-        # Networks replace lawful shipments. Parcels of a split consignment share the first one's trade lane and
-        # parties.
+        # Networks replace lawful shipments. Parcels of a split consignment have the trade lane and parties of its first parcel.
         hosts = [
             Host(*row)
             for row in zip(
@@ -159,7 +159,7 @@ class Shipper:
         earlier = np.maximum(own - back, 0)
         follows = (rng.random(n) < self._split) & (plan_row < 0) & (plan_row[earlier] < 0)
         source = np.where(follows, earlier, own)
-        # Copy one step only: a copy of a copy would chain parties of different hours.
+        # Do not copy copies, because a chain would connect parties of different hours.
         return np.where(source[source] == source, source, own)
 
     def _consignor_kinds(self, cell: Ints, items: Ints, rng: np.random.Generator) -> Ints:
@@ -176,33 +176,33 @@ class Shipper:
         return traces
 
     def _replace_consignors(self, parties: Parties, day: Ints, at: Ints, plan: Plan) -> None:
-        """Replace the hosts' consignors by the networks' own shippers, of the same kind and country."""
+        """Replace the hosts' consignors by the networks' own shippers of the same kind and country."""
         own = plan.shipper > 0
         rows = at[own]
         number, country = plan.shipper[own], parties.country[rows]
         parties.number[rows] = number
         parties.opened_on[rows] = day[rows] - plan.opened_ago[own]
-        # An office with several shippers is in a shared building as often as any other.
+        # Offices with several shippers are in shared buildings as often as other offices.
         parties.address[rows] = self._register.office(np.where(plan.office[own] > 0, plan.office[own], number), country)
         usual = self._register.contacts(number, country)
         parties.contact[rows] = np.where(plan.contact[own] > 0, plan.contact[own], usual)
 
     def _consignees(self, cell: Ints, kind: Ints, who: Floats, again: Floats, u: Floats) -> Parties:
         parties = self._register.consignees(kind, self._trade_lanes.destination[cell], who, again)
-        # Another person of the household or firm receives the shipment.
+        # Some shipments name another person of the household or firm.
         other = u < self._other_name[kind]
         parties.number[other] = mix(parties.number[other], 9, (u[other] * 1e6).astype(np.int64) % 3)
         parties.contact[other] = parties.number[other]
         return parties
 
     def _replace_consignees(self, parties: Parties, at: Ints, plan: Plan) -> None:
-        """Replace the hosts' consignees by the networks' own recipients, of the same kind and country."""
+        """Replace the hosts' consignees by the networks' own recipients of the same kind and country."""
         held = plan.consignee > 0
         rows = at[held]
         parties.number[rows] = plan.consignee[held]
         contact = plan.delivery_contact[held]
         parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[held])
-        # A delivery address among flats, lockers or forwarders is in a shared building, too.
+        # Delivery addresses among flats, lockers or forwarders are also in shared buildings.
         parties.address[rows] = self._register.home(parties.kind[rows], parties.country[rows], plan.address[held])
 
     def _assemble(
@@ -224,7 +224,7 @@ class Shipper:
             self._trade_lanes.channel[cell],
         )
         habit = mix(consignor.number, 7)
-        # A third country on the route: dispatch from a hub that is neither destination nor origin.
+        # Trace R1: dispatch from a hub in a third country, neither destination nor origin.
         hub = self._hubs[pick(self._hub_shares, rng.random(n))]
         moved = traces[:, T["R1"]] & (hub != origin) & (hub != destination) & (channel != TRUCK)
         traces[:, T["R1"]] = moved
@@ -261,7 +261,7 @@ class Shipper:
 
 
 def _taken(parties: Parties, rows: Ints) -> Parties:
-    """Return the parties of some rows as new arrays."""
+    """Return copies of the parties of the given rows."""
     return Parties(
         parties.kind[rows],
         parties.country[rows],

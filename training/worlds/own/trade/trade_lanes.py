@@ -18,9 +18,9 @@ EXPRESS, AIR, POSTAL, TRUCK, OCEAN, RAIL = range(6)
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EPOCH: Final = date(1970, 1, 1)
-#: The priors contain no figure for an earlier day.
+#: First day that the priors cover.
 EARLIEST: Final = date(2017, 1, 1)
-#: The middle of a United States fiscal year, which begins in October, as a fraction of the calendar year of its name.
+#: Middle of a United States fiscal year, which begins in October, as a fraction of the calendar year of the same name.
 _FISCAL_MIDDLE: Final = 0.25
 
 
@@ -28,10 +28,9 @@ _FISCAL_MIDDLE: Final = 0.25
 class TradeLanes:
     """Cells (origin, destination, channel) as parallel arrays (cells,), and their ``weight`` (periods, cells).
 
-    A period is a month, or the part of a month under one regime. ``first_day`` is in days since epoch.
-    ``regime_of_day`` (0 before, 1 after the end of the exemption for China and Hong Kong, 2 for all),
-    ``period_of_day``, ``year_of_day`` (2020.5 is the middle of 2020) and ``volume_of_day``, all (days,), cover the
-    calendar.
+    A period is a month, or the part of a month under one regime. ``first_day`` is in days since epoch. ``regime_of_day`` (0 before
+    the end of the exemption, 1 after its end for China and Hong Kong, 2 after its end for all), ``period_of_day``, ``year_of_day``
+    (2020.5 is the middle of 2020) and ``volume_of_day`` have shape (days,).
     """
 
     origin: Ints
@@ -53,7 +52,7 @@ class TradeLanes:
 
 
 def calendar(priors: Priors) -> list[date]:
-    """Return every day of the world. Raises `BadPrior` for a calendar that is empty or begins before `EARLIEST`."""
+    """Return all days of the world. Raises `BadPrior` if the calendar is empty or begins before `EARLIEST`."""
     first, last = priors.day("calendar.first_day"), priors.day("calendar.last_day")
     if first < EARLIEST or last < first:
         raise BadPrior(
@@ -63,7 +62,7 @@ def calendar(priors: Priors) -> list[date]:
 
 
 def fraction_of_year(day: date) -> float:
-    """Return the day as a year with its fraction."""
+    """Return a day as a year with a fraction."""
     return day.year + (day.timetuple().tm_yday - 0.5) / 365.25
 
 
@@ -79,15 +78,16 @@ def _origins(destination: str, priors: Priors) -> dict[str, float]:
     rest = shares.pop("OTHER")
     for code, share in priors.table("trade_lanes.other_origins").items():
         shares[code] = shares.get(code, 0.0) + rest * share
-    # Trade inside the customs union crosses no customs border.
+    # Exclude trade within the customs union, which crosses no customs border.
     return {
         code: share for code, share in shares.items() if code != destination and not (code in EU and destination in EU)
     }
 
 
 def _us_channels(priors: Priors, years: Floats) -> Floats:
-    """Return the shares of the channels to the United States (periods, channels), interpolated geometrically between two
-    published years.
+    """Return the shares (periods, channels) of the channels to the United States.
+
+    They are interpolated geometrically between two published years.
     """
     early, late = (priors.row(f"channel.{name}", CHANNELS) for name in ("to_us_2018", "to_us_2024"))
     step = np.clip((years - 2018 - _FISCAL_MIDDLE) / 6, 0, 1)[:, None]
@@ -98,14 +98,14 @@ def _us_channels(priors: Priors, years: Floats) -> Floats:
 def _volume(priors: Priors, name: str, middle: float, years: Floats) -> Floats:
     """Return traffic relative to 2024 (periods,), from a table of yearly sums.
 
-    The volume is piecewise linear between the middles of the years, with values chosen so that each year has its
-    published sum. ``middle`` is the middle as a fraction of the calendar year. Before the first and after the last
-    year it is constant.
+    The volume is piecewise linear between the middles of the years, with values such that each year has its published sum.
+    ``middle`` is the middle of a year as a fraction of the calendar year. The volume is constant before the first and after the
+    last middle.
     """
     table = priors.table(name)
     known = sorted(int(key) for key in table)
     total = np.array([table[str(year)] for year in known])
-    # The yearly sum of lines through three middles is an eighth, six eighths and an eighth of their values.
+    # The integral over a year of the lines through three middles weights their values by 1/8, 6/8 and 1/8.
     n = len(known)
     parts = 0.75 * np.eye(n) + 0.125 * (np.eye(n, k=1) + np.eye(n, k=-1))
     parts[0, 0] += 0.125
@@ -115,7 +115,7 @@ def _volume(priors: Priors, name: str, middle: float, years: Floats) -> Floats:
 
 
 def build_trade_lanes(priors: Priors, geography: Geography) -> TradeLanes:
-    """Return the cells with their weights in each period. Raises `BadPrior` for a calendar outside the priors' range."""
+    """Return the cells with their weights per period. Raises `BadPrior` if the calendar is outside the priors' range."""
     days = calendar(priors)
     bounds = (priors.day("regime.cn_hk_to_us_from"), priors.day("regime.de_minimis_end"))
     regime = np.array([sum(day >= bound for bound in bounds) for day in days], dtype=np.int64)
@@ -131,7 +131,7 @@ def build_trade_lanes(priors: Priors, geography: Geography) -> TradeLanes:
     eu = geography.in_eu[destination]
     weight[:, us] *= _volume(priors, "volume.us_million", _FISCAL_MIDDLE, years)[:, None]
     weight[:, eu] *= _volume(priors, "volume.eu_to_2024", 0.5, years)[:, None]
-    # The exemption did not increase consignments by sea and rail.
+    # The exemption did not affect consignments by sea and rail.
     eastern = us & np.isin(origin, [geography.index[c] for c in ("CN", "HK")]) & ~np.isin(channel, (OCEAN, RAIL))
     weight[np.ix_(regimes >= 1, eastern)] *= priors.number("regime.cn_hk_to_us_multiplier")
     weight[np.ix_(regimes >= 2, us & (channel == POSTAL))] *= priors.number("regime.postal_to_us_multiplier")
