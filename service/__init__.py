@@ -1,4 +1,4 @@
-"""The model meets the world: the HTTP service, batch files and the command line."""
+"""HTTP service, scoring of files, and command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Settings", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: `tidewaiter --help` passes through here and must not wait for the web framework.
+    # Import on demand, because `tidewaiter --help` imports this package and must not wait for the web framework.
     if name == "create_app":
         from service.app import create_app
 

@@ -30,7 +30,7 @@ from service.settings import Settings
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
 
-#: Threads that look up chemicals. A lookup holds the interpreter lock, so more threads would not answer more requests.
+#: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
 
 _DESCRIPTION: Final = """\
@@ -43,11 +43,11 @@ reported as a warning; a record is refused only if it cannot be read at all. Eve
 
 
 def create_app(settings: Settings | None = None, loaded: LoadedModel | None = None) -> FastAPI:
-    """Return the ASGI application. At start-up it loads, verifies and warms its model; until then it answers 503.
+    """Return the ASGI application. It responds with 503 until its model is loaded, verified and warm.
 
     Args:
-        settings: default: those of the environment.
-        loaded: a model loaded earlier, which saves the first load.
+        settings: by default those of the environment.
+        loaded: an already loaded model, which replaces the first load.
     """
     settings = Settings() if settings is None else settings
     score_settings = settings.score_settings()
@@ -61,10 +61,10 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         if slow := slowness():
             logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
-        # OPSIN, a Java program, starts while the model loads; requests do not wait for it.
+        # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
         async with host.watching(settings.pointer_poll_seconds):
-            # After the model: in parallel, both would load the same tables.
+            # Warm up chemistry after the model, because in parallel both would load the same tables.
             await asyncio.to_thread(warm_up_chemistry, systematic=False)
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
@@ -104,7 +104,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:
-    """Resolve a systematic name once OPSIN runs."""
+    """Resolve a systematic name as soon as OPSIN runs."""
     await starting
     await asyncio.to_thread(warm_up_chemistry, systematic=True)
 
@@ -113,5 +113,5 @@ def _version() -> str:
     try:
         return version("tidewaiter")
     except PackageNotFoundError:
-        # A checkout that was never installed.
+        # The project is a checkout without an installation.
         return "0"

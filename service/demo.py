@@ -42,8 +42,8 @@ def show_riskiest(report: BatchReport, out: Path, console: Console | None = None
 
 
 def _top(percentile: float) -> str:
-    """Return the share of reference traffic with this score or a higher one.
+    """Return the share of reference traffic with this or a higher score.
 
-    The reference resolves shares down to one in ten million, so the result is never below that.
+    The result is at least one in ten million, the resolution of the reference.
     """
     return f"top {max(100 * (1 - percentile), 1e-5):.2g} %"

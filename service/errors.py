@@ -1,14 +1,14 @@
-"""Errors of the service, all answered as RFC 9457 problem details.
+"""Errors of the service. All responses are RFC 9457 problem details.
 
     ServiceError
     ├── NotFound           404  no such resource
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
-    ├── TooLarge           413  over a limit
-    ├── Unprocessable      422  cannot be read
+    ├── TooLarge           413  exceeds a limit
+    ├── Unprocessable      422  unreadable
     ├── Busy               503  too many requests of this kind; retry soon
     └── NotReady           503  no model is loaded
 
-Errors raised by the framework (404, 405, an invalid query parameter, an unexpected exception) take the same form.
+Errors of the framework (404, 405, invalid query parameters, unexpected exceptions) have the same form.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 PROBLEM_JSON: Final = "application/problem+json"
-#: Prefix of each problem's type. The URI is an identifier, not an address (RFC 9457 section 3.1.1 allows any URI).
+#: Prefix of problem types. A type is an identifier, not an address (RFC 9457 section 3.1.1 allows any URI).
 TYPE_PREFIX: Final = "urn:tidewaiter:problem:"
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetails:
-    """The content of a problem response.
+    """Content of a problem response.
 
     Attributes:
         slug: last part of the problem's type.
         errors: objects with the members ``field`` and ``problem``.
-        extra: further members of the response body.
+        extra: additional members of the response body.
     """
 
     status: int
@@ -51,7 +51,7 @@ class ProblemDetails:
 
 
 class ServiceError(Exception):
-    """An error that a client receives as problem details; see `ProblemDetails` for the arguments."""
+    """Error that clients receive as problem details; see `ProblemDetails` for the arguments."""
 
     status: int = 500
     slug: str = "internal"
@@ -84,7 +84,7 @@ class NotAcceptedMedia(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """The request is over a limit."""
+    """The request exceeds a limit."""
 
     status, slug, title = 413, "too-large", "Over a limit"
 
@@ -130,7 +130,7 @@ def problem_response(path: str, request_id: str | None, details: ProblemDetails)
 
 
 def internal_error_response(path: str, request_id: str | None) -> Response:
-    """Return the response to an unexpected exception. The log holds the traceback; the response shows none of it."""
+    """Return the response to an unexpected exception. The traceback appears in the log only."""
     details = ProblemDetails(
         ServiceError.status,
         ServiceError.slug,
@@ -146,7 +146,7 @@ def error_response(request: Request, error: ServiceError) -> Response:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Answer every error of ``app`` with problem details."""
+    """Install handlers that turn all errors of ``app`` into problem details."""
 
     async def service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)
@@ -196,6 +196,6 @@ def _request_id(request: Request) -> str | None:
 
 
 def shortened(value: object, limit: int = 80) -> str:
-    """Return the representation of ``value`` for an error message, cut to ``limit`` characters."""
+    """Return the representation of ``value`` for an error message, truncated to ``limit`` characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

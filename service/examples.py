@@ -1,4 +1,4 @@
-"""Invented shipments and chemicals: examples in the documentation, and the warm-up's input."""
+"""Invented shipments and chemicals, for the documentation and the warm-up."""
 
 from __future__ import annotations
 

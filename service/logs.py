@@ -1,6 +1,6 @@
-"""Structured logs: one JSON object per line on standard error, for the service's events and the server's.
+"""Structured logs of the service and the server: one JSON object per line on standard error.
 
-Logs never contain manifest data (names, addresses, goods). To find a decision, search for its ``request_id``.
+Logs contain no manifest data (names, addresses, goods). Use the ``request_id`` to find the log entry of a decision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 
 
 def configure(level: str = "info") -> None:
-    """Set up the logs of this process. A second call changes the level only."""
+    """Set up the logs of this process. Further calls change the level only."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,9 +41,9 @@ def configure(level: str = "info") -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    # It warns about every malformed byte that a client sends; the client gets an error response already.
+    # The parser warns about every malformed byte, but the client already gets an error response.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    # The middleware writes the access log, including the request id.
+    # The middleware writes an access log with request ids.
     logging.getLogger("uvicorn.access").disabled = True
 
 
@@ -56,12 +56,12 @@ def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 
 class _StderrFactory:
-    """Create loggers that look up `sys.stderr` when they write: test runners and Typer replace it."""
+    """Factory of loggers that look up `sys.stderr` on every write, because test runners and Typer replace it."""
 
     def __call__(self, *args: Any) -> structlog.WriteLogger:
         return structlog.WriteLogger(sys.stderr)
 
 
 def logger() -> Any:
-    """Return the service's logger; its methods take an event name and keyword values."""
+    """Return the service's logger. Its methods take an event name and keyword values."""
     return structlog.get_logger("tidewaiter")

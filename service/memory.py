@@ -14,22 +14,22 @@ import pyarrow as pa
 #: Parameters of glibc's ``mallopt``, from ``malloc.h``.
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-#: Arrays of this size or more return to the system when they are freed. By default glibc raises this threshold to up to
-#: 32 MiB when it frees such an array; growing arrays, such as those of the history, then leave holes in the heap.
+#: Minimum size of arrays whose memory returns to the system when freed. By default glibc raises this threshold up to 32 MiB when
+#: it frees such an array. Growing arrays, such as those of the history, then fragment the heap.
 _LARGE_BYTES: Final = 1 << 20
-#: Number of heaps that threads allocate small objects from. Each heap keeps the most memory that it ever used.
+#: Number of heaps from which threads allocate small objects. A heap never shrinks below its peak.
 _ARENAS: Final = 2
-#: Thresholds of the garbage collector: new objects before a collection of the youngest generation (Python's default is 700), and
-#: collections before those of the older generations. A batch and its answers are 100,000 objects without garbage.
+#: Thresholds of the garbage collector: number of new objects before a collection of the youngest generation (Python's default is
+#: 700), and numbers of collections before those of older generations. A batch and its answers are 100,000 objects without cycles.
 _THRESHOLDS: Final = (200_000, 10, 10)
 
 
 @contextlib.contextmanager
 def long_lived_objects() -> Iterator[None]:
-    """Exempt all present objects, such as the model and its tables, from garbage collection, and collect less often.
+    """Exempt all existing objects, such as the model and its tables, from garbage collection, and collect less often.
 
-    Measured in one run: without both, a batch of 1,000 shipments takes 14 % longer, and a full collection stops the process
-    for 113 ms instead of 0.01 ms.
+    Without both, a batch of 1,000 shipments takes 14 % longer, and a full collection pauses the process for 113 ms instead of
+    0.01 ms (measured in one run).
     """
     before = gc.get_threshold()
     gc.freeze()
@@ -44,11 +44,11 @@ def long_lived_objects() -> Iterator[None]:
 def keep_memory_small() -> bool:
     """Make glibc return freed memory to the system early. Call it before the process starts threads.
 
-    Arrow then allocates with glibc too, because its own allocators keep freed memory. Measured in one run: scoring a file of
-    120,000 rows takes at most 368 MB instead of 435 MB, for up to 5 % more processor time.
+    Arrow also uses glibc's allocator then, because its own allocators do not return freed memory. Scoring a file of 120,000 rows
+    needs at most 368 MB instead of 435 MB, for up to 5 % more processor time (measured in one run).
 
     Returns:
-        False if the C library is not glibc; nothing is changed then.
+        False, without any change, if the C library is not glibc.
     """
     if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
         return False

@@ -1,7 +1,7 @@
 """Prometheus metrics of one application.
 
-With several workers, metrics are summed over all of them through the files in ``PROMETHEUS_MULTIPROC_DIR``.
-`tidewaiter serve` sets this variable before it imports this module, because prometheus-client reads it at import.
+With several workers, metrics are summed over all workers by means of files in ``PROMETHEUS_MULTIPROC_DIR``. `tidewaiter serve`
+sets this variable before it imports this module, because prometheus-client reads it at import.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 if TYPE_CHECKING:
     from models.scoring import Scores
 
-#: Upper bounds of the histogram's buckets, in seconds. A POST takes fractions of a millisecond, a CSV minutes.
+#: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
 
 class Metrics:
-    """Counters and gauges of one application, in a registry of its own."""
+    """Counters and gauges of one application in its own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -71,7 +71,7 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-        # `labels` validates its arguments on every call, which costs more than counting.
+        # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
         self._counter_of_lane = cache(self.shipments.labels)
         self._counter_of_response = cache(self.requests.labels)
         self._histogram_of_route = cache(self.seconds.labels)
@@ -82,7 +82,7 @@ class Metrics:
         self._histogram_of_route(route).observe(seconds)
 
     def scored(self, scores: Scores) -> None:
-        """Count the shipments of ``scores`` by lane, and the late ones among them."""
+        """Count the shipments of ``scores`` by lane, and the late shipments."""
         lanes = scores.lane.tolist()
         for lane in set(lanes):
             self._counter_of_lane(lane).inc(lanes.count(lane))

@@ -1,4 +1,4 @@
-"""Middleware around every request: request id, access log, metrics, and the answer to an unexpected exception."""
+"""Middleware for all requests: request id, access log, metrics, and responses to unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADER: Final = b"x-request-id"
-#: Other characters, line breaks above all, could forge log lines.
+#: Allowed request ids. Other characters, such as line breaks, could forge log lines.
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Observed:
-    """ASGI middleware that gives each request an id, logs and counts it, and answers unexpected exceptions.
+    """ASGI middleware that assigns request ids, logs and counts requests, and handles unexpected exceptions.
 
-    ``X-Request-ID`` is echoed if it has 1 to 128 characters of ``A-Z a-z 0-9 . _ : / + = @ -``; otherwise a new id is
-    made. Endpoints add fields to the log line through ``scope["state"]["log_fields"]``.
+    ``X-Request-ID`` is echoed if it consists of 1 to 128 characters of ``A-Z a-z 0-9 . _ : / + = @ -``; otherwise a new id is
+    generated. Endpoints add fields to the log line in ``scope["state"]["log_fields"]``.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -58,14 +58,14 @@ class Observed:
         except Exception as error:
             self._log.error("request_failed", request_id=request_id, path=scope["path"], exc_info=error)
             if status:
-                # The response has begun. Breaking the connection is the only way to show that it is incomplete.
+                # The response has started. Only a closed connection can signal that it is incomplete.
                 log_fields["broken_off"] = True
                 raise
             await internal_error_response(scope["path"], request_id)(scope, receive, observed_send)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "unmatched")
-            # Each method is a time series, and clients can invent any number of methods.
+            # Limit the number of time series, because clients can send arbitrary methods.
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.answered(method, route, status, seconds)
             self._log.info(

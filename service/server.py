@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn, in one process or several."""
+"""Runs the application under uvicorn in one or more processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from service.scoring.model_host import LoadedModel
     from service.settings import Settings
 
-#: Seconds for open requests, such as a CSV, to finish when the service stops.
+#: Seconds that open requests, such as a CSV, have to finish when the service stops.
 _GRACE: Final = 30
-#: Seconds after which a thread that scores a batch or a file yields to others. Python's default of 5 ms makes single requests
-#: that arrive during a batch take 16 % longer (mean, measured in one run).
+#: Interval in seconds after which a thread that scores a batch or file yields to other threads. With Python's default of 5 ms,
+#: single requests during a batch take 16 % longer (mean, measured in one run).
 _SWITCH_INTERVAL: Final = 0.001
 
 
@@ -39,10 +39,10 @@ def worker_app() -> FastAPI:
 
 
 def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
-    """Serve until the process is told to stop.
+    """Serve until the process is stopped.
 
     Args:
-        loaded: a model loaded earlier, which saves the first load of a single worker.
+        loaded: an already loaded model, which replaces the first load of a single worker.
 
     Raises:
         PortTaken: the port is in use, or the address does not belong to this machine.
@@ -68,12 +68,12 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
             sys.setswitchinterval(_SWITCH_INTERVAL)
             uvicorn.run(create_app(settings, loaded), **options)
             return
-        # Worker processes read their settings from the environment, so options of the command line must be there.
+        # Export command-line options, because worker processes read their settings from the environment.
         os.environ |= {
             f"TIDEWAITER_{name.upper()}": str(getattr(settings, name))
             for name in ("host", "port", "workers", "log_level", "models_dir")
         }
-        # Workers share metrics through files; prometheus-client reads this variable at import.
+        # Workers share metrics in files. prometheus-client reads this variable at import.
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tidewaiter-metrics-"))
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run("service.server:worker_app", factory=True, workers=settings.workers, **options)
@@ -83,7 +83,7 @@ def _check_address(host: str, port: int) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # The server sets this option too, so a port whose last connections are still closing counts as free.
+            # Set the same option as the server, so that a port with connections in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:

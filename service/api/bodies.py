@@ -1,7 +1,7 @@
 """Request bodies: reading, gunzip and JSON parsing under a size limit.
 
-The limit applies to the received bytes and to the unpacked bytes, and is checked while reading. A false Content-Length
-or a few kilobytes that unpack to gigabytes therefore cannot exceed it.
+The limit applies to the received and to the decompressed bytes, and is checked while reading. It therefore also holds for a false
+Content-Length, and for a few kilobytes that decompress to gigabytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from service.errors import NotAcceptedMedia, TooLarge, Unprocessable
 
-#: Most bytes unpacked in one step, which bounds its allocation.
+#: Maximum number of bytes decompressed in one step, which limits the allocation.
 _STEP: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
 _ACCEPT_ENCODING: Final = {"Accept-Encoding": "gzip, identity"}
@@ -31,14 +31,14 @@ class Gunzip:
         self._inside = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield unpacked parts of ``data``, each at most 256 KiB. Unpacks no more than the caller consumes.
+        """Yield decompressed parts of ``data`` of at most 256 KiB each. Each part is decompressed on demand.
 
         Raises:
             Unprocessable: ``data`` is not gzip, or it is damaged.
         """
         while data:
             if self._inflater.eof:
-                # Another member follows, or zeros as padding.
+                # The rest is another member or zero padding.
                 data = data.lstrip(b"\0")
                 if not data:
                     return
@@ -54,7 +54,7 @@ class Gunzip:
         """Check that the last member is complete.
 
         Raises:
-            Unprocessable: it is cut off.
+            Unprocessable: the last member is incomplete.
         """
         if self._inside and not self._inflater.eof:
             raise Unprocessable("The gzip data is incomplete: the body was cut off.")
@@ -90,8 +90,8 @@ async def received(request: Request, limit: int, *, allowance: int = 0) -> Async
     """Yield the body in chunks as they arrive.
 
     Args:
-        limit: most bytes of content.
-        allowance: further bytes for what surrounds the content, such as the boundaries of a form.
+        limit: maximum number of bytes of content.
+        allowance: additional bytes for data around the content, such as the boundaries of a form.
 
     Raises:
         TooLarge: Content-Length or the received bytes exceed ``limit`` plus ``allowance``.
@@ -116,10 +116,10 @@ async def received(request: Request, limit: int, *, allowance: int = 0) -> Async
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the whole body, unpacked.
+    """Return the whole body, decompressed.
 
     Raises:
-        TooLarge: it has, or unpacks to, more than ``limit`` bytes.
+        TooLarge: the body has more than ``limit`` bytes, as received or decompressed.
         Unprocessable: the gzip data is damaged.
         NotAcceptedMedia: the content coding is neither gzip nor identity.
     """
@@ -140,10 +140,11 @@ async def read_body(request: Request, limit: int) -> bytes:
 async def read_json(request: Request, limit: int) -> Any:
     """Return the body parsed as JSON.
 
-    ``NaN``, ``Infinity`` and numbers too large for a double become floats, so that a later error can name the field.
+    ``NaN``, ``Infinity`` and numbers too large for a double become floats, so that later validation can name the field.
 
     Raises:
-        TooLarge, NotAcceptedMedia: see `read_body`; also if the media type is not JSON.
+        TooLarge: see `read_body`.
+        NotAcceptedMedia: see `read_body`, or the media type is not JSON.
         Unprocessable: the body is not JSON; the error gives line and column.
     """
     kind, parameters = media_type(request.headers)
@@ -155,7 +156,7 @@ async def read_json(request: Request, limit: int) -> Any:
     if not data or data.isspace():
         raise Unprocessable("The body is empty; a JSON object was expected.")
     try:
-        # Keys repeat from shipment to shipment; values seldom do.
+        # Cache keys only: they repeat in every shipment, but values rarely repeat.
         return from_json(data, allow_inf_nan=True, cache_strings="keys")
     except ValueError as error:
         raise Unprocessable(f"The body is not JSON: {error}.") from None
@@ -178,7 +179,7 @@ def _utf8(data: bytes, charset: str) -> bytes:
 
 
 def too_large(limit: int) -> TooLarge:
-    """Return the error for a body over ``limit`` bytes."""
+    """Return the error for a body of more than ``limit`` bytes."""
     return TooLarge(
         f"The body is larger than {limit:,} bytes, the limit of this endpoint.", extra={"limit_bytes": limit}
     )

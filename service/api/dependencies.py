@@ -19,12 +19,12 @@ from service.settings import Settings
 
 
 class QueryCache:
-    """Options that FastAPI parsed, by query string: most requests repeat the query string of an earlier one.
+    """Cache of the options that FastAPI parsed, by query string, because most requests repeat an earlier query string.
 
-    Holds only query strings that FastAPI accepted, so FastAPI itself answers every invalid one.
+    The cache contains only query strings that FastAPI accepted, so FastAPI handles all invalid ones.
     """
 
-    #: Bounds of the cache: entries, and bytes of a query string. Ordinary clients stay far below both.
+    #: Maximum number of entries, and maximum bytes of a query string. Ordinary clients stay far below both.
     _MAX_ENTRIES: Final = 256
     _MAX_BYTES: Final = 256
 
@@ -36,7 +36,7 @@ class QueryCache:
         return self._options.get(query)
 
     def put(self, query: bytes, options: Options) -> None:
-        """Cache the options of a query string, unless it is too long; a full cache is emptied first."""
+        """Cache the options of a query string unless it is too long. A full cache is cleared first."""
         if len(query) > self._MAX_BYTES:
             return
         if len(self._options) >= self._MAX_ENTRIES:
@@ -49,9 +49,9 @@ class State:
     """Objects that live as long as the application.
 
     Attributes:
-        csv_requests: limits the CSV files scored at once.
-        lookups: limits the threads that look up chemicals.
-        query_cache: options of requests that score shipments.
+        csv_requests: limit on concurrent CSV requests.
+        lookups: limit on threads that look up chemicals.
+        query_cache: cached options of scoring requests.
     """
 
     settings: Settings

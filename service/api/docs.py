@@ -1,7 +1,7 @@
-"""Documentation pages with scripts served by this service.
+"""Documentation pages with scripts from this service.
 
-FastAPI's own pages load scripts from a content delivery network. Customs networks seldom allow that, and the network would
-see who reads the pages. The package `fastapi-offline` ships the same files; only its files are used.
+FastAPI's pages load scripts from a content delivery network. Customs networks rarely allow that, and it would disclose the
+readers of the pages. The package `fastapi-offline` contains the same files, which this module serves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``POST /v1/score/csv``: score an uploaded CSV and stream the scored CSV back.
 
-A worker thread scores the upload chunk by chunk, and each chunk is sent once it is scored. A failure after the first byte
-breaks the connection, so that a client cannot take a partial response for a complete one.
+A worker thread scores the upload chunk by chunk, and each chunk is sent as soon as it is scored. An error after the first byte
+closes the connection, so that clients cannot mistake a partial response for a complete one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
 
-#: ``Retry-After`` of a response to a client that has to wait, in seconds: the time that scoring 100,000 rows takes.
+#: ``Retry-After`` in seconds for clients that exceed the limit: about the time to score 100,000 rows.
 _RETRY_AFTER: Final = 10
 #: Name of the upload in error messages.
 _UPLOAD: Final = "the uploaded file"
@@ -98,7 +98,7 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
 
     def release() -> None:
         slot.release()
-        # While a worker thread still runs the generator, `close` raises; closing the file then ends that thread.
+        # `close` raises while a worker thread runs the generator. Closing the file then ends that thread.
         with contextlib.suppress(ValueError):
             lines.close()  # type: ignore[attr-defined]
         file.close()
@@ -107,10 +107,10 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
 
 
 class _Slot:
-    """One of the places for CSV requests.
+    """One of the slots for concurrent CSV requests.
 
     Raises:
-        Busy: all places are taken.
+        Busy: all slots are taken.
     """
 
     def __init__(self, limiter: CapacityLimiter, places: int) -> None:
@@ -126,12 +126,12 @@ class _Slot:
 
 
 def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) -> tuple[Iterator[bytes], bytes]:
-    """Score the first chunk, so that an error in it is still answered as an error.
+    """Score the first chunk before the response starts, so that an error in it becomes an error response.
 
     Returns:
         The remaining chunks, and the header with the first chunk.
     """
-    # Without an update, a copy is advanced and dropped: later chunks see earlier ones either way.
+    # Later chunks must see earlier ones as history. Without an update, advance a copy.
     history: AdvancingHistory = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
@@ -149,7 +149,7 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
 
 
 class _CsvResponse(StreamingResponse):
-    """Streams chunks that a worker thread makes, and calls ``release`` at the end, however the request ends."""
+    """Streaming response of chunks from a worker thread. It calls ``release`` at the end, also after an error."""
 
     def __init__(self, first: bytes, lines: Iterator[bytes], release: Callable[[], None]) -> None:
         super().__init__(
@@ -174,7 +174,7 @@ class _CsvResponse(StreamingResponse):
 
 
 class _CountingModel:
-    """A model that counts its scores in the metrics."""
+    """Model that counts its scores in the metrics."""
 
     def __init__(self, model: FileModel, metrics: Metrics) -> None:
         self._model = model

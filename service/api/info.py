@@ -38,7 +38,7 @@ OUTPUT_MEANINGS: Final = {
     "bundle_digest": "SHA-256 of its bundle",
 }
 
-#: Limits of every model of this service; a model's card may add more.
+#: Limits that apply to every model. The model card may add more.
 LIMITS: Final = (
     "The model ranks and explains; a person decides. Lanes are recommendations.",
     "The model sees the manifest only: no images, scans or laboratory results.",
@@ -46,7 +46,7 @@ LIMITS: Final = (
     "Country of origin alone does not justify an inspection; the card reports error rates by origin.",
 )
 
-#: Parts of the card that have members of their own in the response.
+#: Parts of the card that are separate members of the response.
 _CARD_PARTS: Final = ("data", "features", "limits", "metrics")
 
 

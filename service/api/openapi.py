@@ -1,7 +1,7 @@
 """The OpenAPI document: request schemas, generated from the list of manifest fields, and error responses.
 
-Request schemas are as tolerant as the service: a number may be a text, and an unknown key gets a warning. Only a missing
-``required`` member makes a record unreadable.
+Request schemas are as tolerant as the service: numbers may be strings, and unknown keys are allowed. Only a missing ``required``
+member makes a record unreadable.
 """
 
 from __future__ import annotations
@@ -215,11 +215,11 @@ def install_openapi(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
-            # The service never sends FastAPI's own form of a validation error.
+            # The service does not send FastAPI's default validation errors.
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = document
         return app.openapi_schema
 
-    # FastAPI documents this way of replacing its method.
+    # FastAPI's documentation recommends replacing the method.
     app.openapi = openapi  # type: ignore[method-assign]

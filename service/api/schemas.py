@@ -1,4 +1,4 @@
-"""Pydantic models that document the responses. They validate nothing at run time: responses are made of plain values."""
+"""Pydantic models for the documentation of responses. At run time, responses consist of plain values without validation."""
 
 from __future__ import annotations
 

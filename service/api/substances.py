@@ -1,7 +1,7 @@
 """``GET /v1/substances``, its drawing, and ``POST /v1/substances/batch``: look up chemicals.
 
-A systematic name needs OPSIN, which takes milliseconds and reads one name at a time. Lookups therefore run in threads with a
-limit of their own, so that slow names delay other lookups but no score.
+Systematic names need OPSIN, which takes milliseconds per name and reads one name at a time. Lookups therefore run in a separate,
+limited set of threads, so that slow names delay other lookups but not scores.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/v1", tags=["substances"])
 
 
 def _checked(read: Callable[[str], object]) -> BeforeValidator:
-    """Return a validator that parses a text parameter with ``read`` and keeps the message of its ValueError."""
+    """Return a validator that parses a text parameter with ``read`` and reports the message of its ValueError."""
 
     def validate(value: object) -> object:
         try:
@@ -177,7 +177,7 @@ async def substances_batch(request: Request) -> Response:
 
 
 def _result(query: object, day: date, place: str | None, *, drawing: bool) -> dict[str, Any]:
-    """Return the result of one query of a batch, or its problem."""
+    """Return the result or the problem of one query of a batch."""
     members: Mapping[str, Any] = query if isinstance(query, dict) else {"q": query}
     text, chemical = members.get("q"), members.get("chemical", True)
     problem = ""

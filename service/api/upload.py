@@ -1,7 +1,7 @@
-"""Uploaded files, stored in an unnamed temporary file until they are scored.
+"""Uploaded files, stored in unnamed temporary files until they are scored.
 
-The file is unnamed (``O_TMPFILE`` where the system has it), so nothing is left behind if the request, the worker or the
-machine fails. Gzip, of the transfer or of the file, is unpacked on arrival; the size limit applies to the unpacked bytes.
+Unnamed files (``O_TMPFILE`` if the system supports it) leave nothing behind if the request, the worker or the machine fails.
+Gzip, of the transfer or of the file, is decompressed on arrival. The size limit applies to the decompressed bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.requests import Request
 from service.api.bodies import GZIP_MAGIC, Gunzip, content_coding, media_type, received, too_large
 from service.errors import NotAcceptedMedia, Unprocessable
 
-#: Bytes collected before a thread writes them; for smaller pieces the thread switch costs more than the write.
+#: Bytes buffered before a thread writes them. For smaller writes, the thread switch costs more than the write.
 _WRITE_BYTES: Final = 1024 * 1024
 _MAX_PART_HEADER: Final = 8192
-#: Bytes of a multipart form around the file in it.
+#: Maximum number of bytes of a multipart form outside its file.
 _FORM_ALLOWANCE: Final = 64 * 1024
 CSV_TYPES: Final = frozenset(
     {"text/csv", "application/csv", "text/tab-separated-values", "text/plain", "application/vnd.ms-excel"}
@@ -30,7 +30,7 @@ GZIP_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
 class _Spool:
-    """Writes the unpacked bytes of an upload to a file, up to a limit."""
+    """Writer of the decompressed bytes of an upload to a file, up to a limit."""
 
     def __init__(self, file: BinaryIO, limit: int, *, coded: bool) -> None:
         self._file = file
@@ -49,7 +49,7 @@ class _Spool:
         """Write the next bytes of the upload.
 
         Raises:
-            TooLarge: the upload is over the limit.
+            TooLarge: the upload exceeds the limit.
             Unprocessable: the gzip data or the multipart form is damaged.
         """
         for part in self._coding.feed(data) if self._coding else (data,):
@@ -63,14 +63,14 @@ class _Spool:
         """Check that the upload is complete and rewind the file.
 
         Raises:
-            Unprocessable: the upload is cut off or empty.
+            Unprocessable: the upload is incomplete or empty.
         """
         if self._coding:
             self._coding.finish()
         if self._form is not None:
             self._form.finish()
         if self._head:
-            # The whole upload is shorter than gzip's magic number.
+            # The upload is shorter than gzip's magic number.
             head, self._head = self._head, None
             self._write(head)
         if self._inner:
@@ -98,7 +98,7 @@ class _Spool:
 
 
 class _FilePart:
-    """Extracts the first part with a file name from a multipart form and skips the others."""
+    """Parser that extracts the first part with a file name from a multipart form."""
 
     def __init__(self, boundary: bytes) -> None:
         self._pieces: list[bytes] = []
@@ -167,18 +167,18 @@ class _FilePart:
 
 
 async def receive_file(request: Request, limit: int, folder: Path | None) -> BinaryIO:
-    """Receive an uploaded CSV into an unnamed temporary file and return the file, unpacked and rewound.
+    """Receive an uploaded CSV, decompress it into an unnamed temporary file, and return the file, rewound.
 
     The caller closes the file, which deletes it.
 
     Args:
-        limit: most bytes of the body and of the unpacked file.
-        folder: folder of the temporary file; None: the system's.
+        limit: maximum number of bytes of the body and of the decompressed file.
+        folder: folder of the temporary file; None for the system's.
 
     Raises:
-        TooLarge: the body or the unpacked file exceeds ``limit``.
+        TooLarge: the body or the decompressed file exceeds ``limit``.
         NotAcceptedMedia: the upload is neither CSV nor gzip nor a multipart form.
-        Unprocessable: the upload is empty or cut off, or the form contains no file.
+        Unprocessable: the upload is empty or incomplete, or the form contains no file.
     """
     kind, parameters = media_type(request.headers)
     coded = content_coding(request.headers) == "gzip"

@@ -1,4 +1,4 @@
-"""Settings and models for several commands."""
+"""Settings and models, shared by several commands."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def environment(**options: Any) -> Settings:
             messages.append(f"{origin}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"])
         raise WrongUse("; ".join(messages)) from None
     except ValueError as error:
-        # pydantic-settings reports values that it cannot parse (JSON, a list) with its own error type.
+        # pydantic-settings has its own error type for values that it cannot parse (JSON, lists).
         raise WrongUse(str(error)) from None
 
 
 def load_model(bundle: Path | None) -> RiskModel:
-    """Load the bundle of a folder; without a folder the version in service, or the bundled champion.
+    """Load the bundle in a folder. Without a folder, load the version in service or the bundled champion.
 
     Raises:
         BundleRefused: the bundle is missing or altered, or has another feature list or protocol.

@@ -1,4 +1,4 @@
-"""Consoles and progress bars; progress bars appear on a terminal only."""
+"""Consoles and progress bars. Progress bars appear on terminals only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def to_stderr() -> Console:
-    """Return a console for messages; results go to standard output."""
+    """Return a console for messages, on standard error."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def to_stdout() -> Console:
-    """Return a console for results; in a file or a pipe it is wide enough for a table of figures."""
+    """Return a console for results, on standard output. In a file or pipe it is wide enough for tables."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -27,10 +27,10 @@ def to_stdout() -> Console:
 
 @contextlib.contextmanager
 def row_progress(what: str, *, total: int | None = None) -> Iterator[Callable[[int, int, int], None]]:
-    """Show a progress bar with rows, rate and remaining time, on a terminal only.
+    """Show a progress bar with rows, rate and remaining time if the console is a terminal.
 
-    Yield a function that advances the bar, with the arguments bytes read, size in bytes (0: unknown) and rows so far. With a
-    ``total`` number of rows the bytes are ignored.
+    Yield a function that advances the bar. Its arguments are the bytes read so far, the size in bytes (0 if unknown) and the rows
+    so far. With a ``total`` number of rows, the bytes are ignored.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -31,13 +31,13 @@ _NO_OPENMP: Final = (
 
 
 class WrongUse(ValueError):
-    """The options of a command are invalid or contradict each other."""
+    """Error for options of a command that are invalid or contradict each other."""
 
 
 def status_and_message(error: BaseException) -> tuple[int, str]:
     """Return the exit status and the message of an error.
 
-    Error types are looked up in loaded modules only, because a module that is not loaded cannot raise an error.
+    Error types are looked up in loaded modules only, because only those can raise errors.
     """
     for status, module, name in _STATUSES:
         kind = getattr(sys.modules.get(module), name, None)
@@ -61,7 +61,7 @@ def status_and_message(error: BaseException) -> tuple[int, str]:
 
 
 def _status_of_cause(cause: Exception, default: int) -> int:
-    """Return the status of a refused bundle if that is the cause of the error."""
+    """Return the status for a refused bundle if that is the cause, otherwise ``default``."""
     refused = getattr(sys.modules.get("models.bundle.bundle"), "BundleRefused", None)
     return BUNDLE_REFUSED if isinstance(refused, type) and isinstance(cause, refused) else default
 

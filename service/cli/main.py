@@ -1,4 +1,4 @@
-"""The entry point: registers the commands, and reports errors as one line and an exit status.
+"""Entry point of the command line. It registers commands, and reports errors as one line and an exit status.
 
 Commands import their modules when they run, so that ``tidewaiter --help`` is fast.
 """
@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Rich would take longer to import than all other modules that the help needs.
+    # Importing Rich would take longer than all other imports for the help.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -55,14 +55,14 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run one command and return its exit status."""
     try:
         returned = app(arguments, standalone_mode=False, prog_name="tidewaiter")
-        # Typer returns this status after Ctrl-C, without a message.
+        # After Ctrl-C, Typer returns this status without a message.
         if returned == INTERRUPTED:
             return _interrupted()
         return returned if isinstance(returned, int) else 0
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except Exception as error:
-        # Usage errors of Click have a text and a status. Typer vendors Click, so detect them by their members.
+        # Detect Click's usage errors by their members, because Typer vendors Click.
         show, status = getattr(error, "show", None), getattr(error, "exit_code", None)
         if callable(show) and isinstance(status, int):
             show()
@@ -81,5 +81,5 @@ def _interrupted() -> int:
 
 
 def _print_error(message: str) -> None:
-    # Logs and scripts expect one line.
+    # Logs and scripts expect a single line.
     sys.stderr.write(f"tidewaiter: {' '.join(message.split())}\n")

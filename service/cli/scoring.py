@@ -85,7 +85,7 @@ def score_into(
     """Score a file with a progress bar and the settings of the environment.
 
     Args:
-        model: its history advances, so it must not score another file.
+        model: scores the file and advances its history, so do not reuse it for another file.
         top: number of riskiest shipments in the report.
 
     Raises:

@@ -31,7 +31,7 @@ def serve(
     settings = environment(host=host, port=port, workers=workers)
     for name in unknown_variables():
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
-    # Check the bundle before listening: a service without a valid bundle could only answer 503.
+    # Check the bundle before listening, because a service without a valid bundle responds with 503 only.
     loaded = None
     if settings.workers == 1:
         loaded = load_current(ModelStore(settings.models_dir, kernels=settings.kernels))

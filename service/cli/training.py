@@ -150,7 +150,7 @@ def train(
     try:
         config.check()
     except BadData as error:
-        # The files exist, so the error is about options that contradict each other.
+        # The files exist, so the cause is a contradiction between options.
         raise WrongUse(str(error)) from None
     result = train_model(config, console=to_stderr())
     print_metrics(result.metrics, to_stdout())
@@ -214,7 +214,7 @@ def evaluate(
 
 
 def _check_readable(*files: Path | None) -> None:
-    """Open the files that are given, so that a missing or unreadable file is reported before the work starts."""
+    """Open the files, so that a missing or unreadable file is reported before the work starts."""
     for file in files:
         if file is not None:
             file.open("rb").close()

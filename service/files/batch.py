@@ -1,7 +1,7 @@
-"""Scores a file into a file.
+"""Scoring of a file into another file.
 
-Rows keep their order and their own columns; the score columns are appended. Rows that cannot be read go to a rejects file.
-Memory use does not depend on the size of the file.
+Rows keep their order and columns, and the score columns are appended. Unreadable rows go to a rejects file. Memory use does not
+depend on the size of the file.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class BatchReport:
         by_lane: shipments per triage lane.
         rows_warned: scored rows with a text in ``warnings``.
         rejects_path: the rejects file; None if no row was rejected.
-        replaced: columns of the input that were replaced by score columns of the same name.
-        notes: remarks for the user: guessed columns, column names that occur twice, ...
+        replaced: columns of the input that score columns of the same name replaced.
+        notes: remarks for the user, for example on guessed columns and duplicate column names.
         riskiest: the riskiest shipments, highest risk first.
-        seconds: time taken.
+        seconds: wall time.
     """
 
     rows_in: int
@@ -63,7 +63,7 @@ class BatchReport:
 
 
 class ModelWithHistory(FileModel, Protocol):
-    """A model that contains the history to start from."""
+    """Model that contains an initial history."""
 
     @property
     def history(self) -> History: ...
@@ -79,10 +79,10 @@ def score_file(
     rejects_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> BatchReport:
-    """Score a file; the ending of the output's name determines its format.
+    """Score a file. The extension of the output path determines the format.
 
-    History starts as the model's snapshot and advances in the order of the file. The output and the rejects file appear when
-    the whole file is scored, or not at all. If no row is rejected, the rejects file of an earlier run is removed.
+    The history starts from the model's snapshot and advances in the order of the file. The output and the rejects file appear
+    only when the whole file is scored. If no row is rejected, the rejects file of an earlier run is removed.
 
     Args:
         history: the history to advance; by default a copy of the model's.
@@ -117,7 +117,7 @@ def score_file(
             totals.add(scored)
             if progress is not None:
                 progress(scored.chunk.bytes_read, reader.approx_bytes, totals.rows_in)
-            # Release the chunk before the next one arrives.
+            # Free the chunk before the next one arrives.
             del scored
     missing = missing_note(model.space.further_fields, reader.names)
     return BatchReport(

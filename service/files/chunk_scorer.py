@@ -1,4 +1,4 @@
-"""Scores the chunks of a file, in two steps that run in different threads."""
+"""Scoring of the chunks of a file in two steps, which run in different threads."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ScoredChunk:
         chunk: the chunk of the input.
         rows: (n,) indices of the accepted rows within the chunk.
         columns: name -> (n,) values, in the order in which they are appended.
-        refused: chunk row -> the reason why it cannot be read.
+        refused: chunk row -> reason for its refusal.
         shipments: number of accepted shipments.
         lanes: shipments per triage lane.
         warned: accepted rows with a warning.
@@ -89,15 +89,15 @@ class ScoredChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedChunk:
-    """A chunk with all values that depend on the order of the file.
+    """Chunk with all values that depend on the order of the file.
 
     Attributes:
         chunk: the chunk without its columns, which the table contains.
-        table: the accepted rows; None if there are no accepted rows.
+        table: the accepted rows, or None.
         rows: (n,) indices of the accepted rows within the chunk.
-        history: the history as it was when the rows arrived.
-        returned: (S,) whether the shipment occurred earlier in the file, separated by other shipments.
-        refused: chunk row -> the reason why it cannot be read.
+        history: history values of the rows at the time of their arrival.
+        returned: (S,) whether the shipment occurred earlier in the file, before other shipments.
+        refused: chunk row -> reason for its refusal.
     """
 
     chunk: Chunk
@@ -109,7 +109,7 @@ class PreparedChunk:
 
 
 class ChunkScorer:
-    """Scores the chunks of one file or upload: `prepare` in the order of the file, then `score` in any order.
+    """Scorer of the chunks of one file or upload. Call `prepare` in the order of the file, and `score` in any order.
 
     Attributes:
         columns: names of the score columns, in order.
@@ -121,8 +121,8 @@ class ChunkScorer:
         """Set up for one file.
 
         Args:
-            history: advanced by every chunk unless the options say otherwise; pass a copy where it must not change.
-            decimal: the decimal mark of the file, see `ManifestTable.from_columns`.
+            history: every chunk advances it unless the options disable that. Pass a copy if it must not change.
+            decimal: decimal mark of the file, see `ManifestTable.from_columns`.
         """
         self._model, self._history, self._options, self._decimal = model, history, options, decimal
         self._seen = SeenShipments()
@@ -153,7 +153,7 @@ class ChunkScorer:
             return _without_rows(chunk, refused)
         missing = missing_note(further, chunk.native.column_names)
         if missing is not None and not self._noted_missing:
-            # Warn once: the columns are missing in the whole file.
+            # Warn once per file, because the columns are missing in all chunks.
             accepted.warn(0, Problem(FURTHER, missing))
         self._noted_missing = True
         history = self._history.advance(accepted, update=self._options.update_history)
@@ -189,7 +189,7 @@ class ChunkScorer:
 def scored_chunks(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
     """Yield the chunks of a file, read, prepared and scored ahead of the code that writes them."""
     with (
-        # Two threads beside the caller's: most of the work needs Python's lock, so more threads would only wait for it.
+        # Use two threads beside the caller's. Most of the work holds the global interpreter lock, so more threads do not help.
         map_ahead(scorer.prepare, reader) as prepared,
         map_ahead(scorer.score, prepared) as scored,
     ):

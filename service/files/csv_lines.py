@@ -1,4 +1,4 @@
-"""Rows of Arrow tables as lines of CSV."""
+"""Conversion of Arrow tables to CSV lines."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _quoted(text: str, delimiter: str) -> str:
 def delimited(table: pa.Table, delimiter: str = ",") -> bytes:
     """Return the rows of a table as CSV in UTF-8 without a header.
 
-    Values are written as `features.readers.as_text` writes them; null is an empty cell. Only cells that need quotation marks
-    have them. (Arrow's own writer quotes every text.)
+    Values are written by `features.readers.as_text`, and nulls are empty cells. Cells are quoted only if necessary, unlike by
+    Arrow's writer, which quotes all texts.
     """
     return csv_lines(table, delimiter).tobytes()
 

@@ -1,4 +1,4 @@
-"""The registry of output formats: endings of file names, and a writer for each format.
+"""Registry of output formats by file extension, with their writers.
 
 To add a format, write a class with the methods of `TableWriter` and add an entry to `FORMATS`.
 """
@@ -21,15 +21,15 @@ from service.files.json_lines import json_lines
 from service.files.output import OutputRefused, whole_file
 
 if TYPE_CHECKING:
-    # Only one of the formats needs this module.
+    # For types only: just one of the formats needs this module.
     import pyarrow.parquet as pq
 
-#: Compresses text about as well as the default level 6, in two thirds of the time.
+#: Gzip level. It compresses text about as well as the default level 6, in two thirds of the time.
 _GZIP_LEVEL: Final = 4
 
 
 class TableWriter(Protocol):
-    """Writes tables of one schema, one after another."""
+    """Writer of successive tables with the same schema."""
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
         """Write the rows of a table.
@@ -39,11 +39,11 @@ class TableWriter(Protocol):
         """
 
     def close(self) -> None:
-        """Write the data that is still buffered."""
+        """Write buffered data."""
 
 
 class DelimitedWriter:
-    """Writes CSV or TSV: a header line, then one line per row."""
+    """Writer of CSV or TSV with a header line."""
 
     def __init__(self, file: IO[bytes], delimiter: str) -> None:
         self._file, self._delimiter, self._started = file, delimiter, False
@@ -55,11 +55,11 @@ class DelimitedWriter:
         self._file.write(csv_lines(table, self._delimiter).data)
 
     def close(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing, because no data is buffered."""
 
 
 class JsonLinesWriter:
-    """Writes one JSON object per line."""
+    """Writer of JSON objects, one per line."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -68,18 +68,18 @@ class JsonLinesWriter:
         self._file.write(json_lines(table, own).data)
 
     def close(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing, because no data is buffered."""
 
 
 class ParquetWriter:
-    """Writes Parquet, one row group per table."""
+    """Writer of Parquet with one row group per table."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
-        # Metadata of the input (for example pandas' index columns) does not describe the table with the scores.
+        # Drop metadata of the input, such as pandas' index columns, which does not describe the output.
         table = table.replace_schema_metadata(None)
         if self._writer is None:
             import pyarrow.parquet as pq
@@ -98,11 +98,11 @@ class OutputFormat:
     """A format of output files.
 
     Attributes:
-        writer: creates the writer of an open file.
-        endings: endings of the names of such files.
-        gzip_endings: endings of the names of such files when they are gzipped.
-        unique_names: columns must have different names.
-        dictionaries: the writer accepts dictionary-encoded columns.
+        writer: creates a writer for an open file.
+        endings: file extensions.
+        gzip_endings: file extensions of gzipped files.
+        unique_names: whether column names must be unique.
+        dictionaries: whether the writer accepts dictionary-encoded columns.
     """
 
     writer: Callable[[IO[bytes]], TableWriter]
@@ -121,10 +121,10 @@ FORMATS: Final = (
 
 
 def format_of(path: Path) -> OutputFormat:
-    """Return the format that belongs to the ending of a file name, in upper or lower case.
+    """Return the format for the extension of a path, in upper or lower case.
 
     Raises:
-        OutputRefused: no format has this ending.
+        OutputRefused: no format has this extension.
     """
     name = path.name.lower()
     for output in FORMATS:
@@ -136,7 +136,7 @@ def format_of(path: Path) -> OutputFormat:
 
 @contextlib.contextmanager
 def open_writer(path: Path) -> Iterator[TableWriter]:
-    """Yield a writer in the format of the path's ending; the file appears when the block ends without an exception.
+    """Yield a writer in the format of the path's extension. The file appears if the block ends without an exception.
 
     Raises:
         OutputRefused: see `format_of` and `whole_file`.
@@ -145,11 +145,11 @@ def open_writer(path: Path) -> Iterator[TableWriter]:
     with whole_file(path) as file, contextlib.ExitStack() as stack:
         target = file
         if path.name.lower().endswith(output.gzip_endings):
-            # The header contains no file name and no time, so equal content gives equal files.
+            # Leave file name and time out of the header, so that equal content gives equal files.
             target = cast(
                 "IO[bytes]",
                 stack.enter_context(gzip.GzipFile("", "wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0)),
             )
-        # Close the writer also after an error: Arrow warns about a Parquet file that is discarded open.
+        # Close the writer also after an error, because Arrow warns about open Parquet files.
         with contextlib.closing(output.writer(target)) as writer:
             yield writer

@@ -1,4 +1,4 @@
-"""Columns of a scored file: those of the input under unique names, then the score columns."""
+"""Columns of a scored file: input columns under unique names, followed by the score columns."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from service.files.score_columns import ALL_SCORE_COLUMNS
 
 
 class OutputLayout:
-    """The input columns to write and their names, before the score columns.
+    """Layout of the output: the copied input columns, their names, and the score columns.
 
     Attributes:
         names: names of all output columns, in order.
-        replaced: input columns that are not copied because scoring writes columns of the same name.
-        notes: one sentence for each renamed column.
+        replaced: input columns that score columns of the same name replace.
+        notes: one sentence per renamed column.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class OutputLayout:
         dictionaries: bool = True,
         drop: Sequence[str] = (),
     ) -> None:
-        """Choose and name the columns.
+        """Select and name the columns.
 
         Args:
-            names: columns of the input, in order.
-            score_columns: columns appended to them.
-            unique_names: rename further columns of the same name.
-            dictionaries: score columns may be dictionary-encoded.
-            drop: further input columns that are not copied.
+            names: input columns, in order.
+            score_columns: score columns, in order.
+            unique_names: whether to rename duplicate column names.
+            dictionaries: whether score columns may be dictionary-encoded.
+            drop: additional input columns to omit.
         """
         self._dictionaries = dictionaries
         replaced = {*ALL_SCORE_COLUMNS, *drop}
@@ -58,11 +58,11 @@ class OutputLayout:
         self.names = (*written, *score_columns)
 
     def copied_cells(self, cells: Sequence[str]) -> list[str]:
-        """Return those cells of an input row that are copied to the output."""
+        """Return the cells of an input row that are copied to the output."""
         return [cells[index] for index in self._copied]
 
     def accepted_rows(self, scored: ScoredChunk) -> tuple[pa.Table, OwnValues | None]:
-        """Return the accepted rows of a chunk with their scores, and the values that were JSON in the input."""
+        """Return the accepted rows of a chunk with their scores, and the JSON values of the input."""
         chunk = scored.chunk
         copied = self._input_columns(scored)
         own = chunk.own
@@ -72,7 +72,7 @@ class OutputLayout:
             rows = scored.rows.tolist()
             own = own and {name: values and [values[row] for row in rows] for name, values in own.items()}
         if own is not None and self.replaced:
-            # A file that was scored before contains old values of the score columns.
+            # Drop old values of the score columns in a file that was scored before.
             own = {name: values for name, values in own.items() if name not in self.replaced}
         return pa.table([*copied, *self._scores(scored)], names=list(self.names)), own
 

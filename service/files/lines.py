@@ -1,4 +1,4 @@
-"""Columns of UTF-8 text -> lines of CSV or of JSON."""
+"""Compiled loops that assemble lines of CSV or JSON from columns of UTF-8 text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LongArray = NDArray[np.int64]
 
 
 def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: IntArray, new_data: ByteArray) -> None:
-    """Copy m texts; a text with a mark is put between quotation marks, and quotation marks within it are doubled.
+    """Copy m texts, and quote the texts that contain special characters. Quotation marks within quoted texts are doubled.
 
     Args:
-        offsets: (m + 1,) start of each text in ``data``, and the end of the last one.
+        offsets: (m + 1,) start of each text in ``data``, and end of the last text.
         data: bytes of the texts.
-        marks: (256,) 1 for the bytes that make quotation marks necessary, otherwise 0.
-        new_offsets: (m + 1,) receives the offsets of the copies.
-        new_data: receives the copies; at least twice as long as the texts, plus two bytes for each text.
+        marks: (256,) 1 for bytes that require quotation, otherwise 0.
+        new_offsets: (m + 1,) output: offsets of the copies.
+        new_data: output: bytes of the copies; at least twice as long as the texts, plus two bytes per text.
     """
     at = 0
     new_offsets[0] = 0
@@ -53,11 +53,11 @@ def quote(offsets: IntArray, data: ByteArray, marks: ByteArray, new_offsets: Int
 
 
 def measure(texts: TextColumn, around: int, missing: int, widths: LongArray) -> None:
-    """Add the bytes of each row's text to ``widths``, shape (n,).
+    """Add the length of each row's text in bytes to ``widths`` (n,).
 
     Args:
-        around: bytes written around each text.
-        missing: bytes written where the row is null.
+        around: number of bytes written around each text.
+        missing: number of bytes written for a null.
     """
     offsets = texts.offsets
     codes = texts.codes
@@ -80,12 +80,13 @@ def place(
     positions: LongArray,
     lines: ByteArray,
 ) -> None:
-    """Write each row's text into ``lines`` at its position, and move the position behind it.
+    """Write each row's text into ``lines`` at the row's position, and advance the position.
 
     Args:
-        before, behind: bytes written before and behind each text.
-        missing: bytes written instead where the row is null.
-        positions: (n,) where each row continues in ``lines``.
+        before: bytes written before each text.
+        behind: bytes written after each text.
+        missing: bytes written for a null.
+        positions: (n,) position of each row in ``lines``; updated.
     """
     offsets = texts.offsets
     data = texts.data

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from features.readers import ColumnMapping
 from models.scoring import Explain, ScoreSettings
 
-#: Called after each chunk with the bytes of the input read so far, its size in bytes (0: unknown) and the rows read so far.
+#: Callback after each chunk. Arguments: bytes read so far, size of the input in bytes (0 if unknown), and rows read so far.
 Progress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreOptions:
-    """How to read, score and explain a file.
+    """Options for reading, scoring and explaining a file.
 
     Attributes:
-        mapping: renames and converts the columns of the input.
-        explain: which shipments get reasons: none, the shown ones (red and yellow lane) or all.
-        settings: settings of the score; by default those of the model.
-        threads: threads of LightGBM.
-        rows_per_chunk: rows per chunk; by default a number that suits a file or a stream.
+        mapping: mapping that renames and converts input columns.
+        explain: shipments that get reasons: none, shown (red and yellow lane) or all.
+        settings: score settings; by default those of the model.
+        threads: number of LightGBM threads.
+        rows_per_chunk: number of rows per chunk; the default depends on whether the output is a file or a stream.
         top: number of riskiest shipments in the report.
-        update_history: advance the history with the scored shipments.
+        update_history: whether scored shipments advance the history.
     """
 
     mapping: ColumnMapping | None = None

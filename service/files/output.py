@@ -1,4 +1,4 @@
-"""Output files that appear complete or not at all."""
+"""Atomic output files, which appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO
 
 
 class OutputRefused(ValueError):
-    """An output path cannot be used. The message contains the path and the remedy."""
+    """Error for an unusable output path. The message contains the path and the remedy."""
 
 
 def check_paths(named: Sequence[tuple[str, Path]]) -> None:
@@ -36,10 +36,10 @@ def check_paths(named: Sequence[tuple[str, Path]]) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file to write that replaces ``path`` only when the block ends without an exception.
+    """Yield a temporary file that replaces ``path`` if the block ends without an exception.
 
-    Until then the data is in a file beside ``path`` whose name starts with a dot and ends with ``.part``. An exception or
-    Ctrl-C removes that file and leaves ``path`` unchanged.
+    The temporary file is beside ``path``; its name starts with a dot and ends with ``.part``. An exception or Ctrl-C removes it and
+    leaves ``path`` unchanged.
 
     Raises:
         OutputRefused: the folder does not exist or cannot be written, or ``path`` is a folder.

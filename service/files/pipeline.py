@@ -1,6 +1,6 @@
-"""Pipeline stages that run ahead of their consumer, each in a thread of its own.
+"""Pipeline stages that run ahead of their consumer, each in its own thread.
 
-Arrow, NumPy and compiled modules release Python's lock while they work, so the stages overlap.
+Arrow, NumPy and compiled modules release the global interpreter lock, so the stages overlap.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 
-#: Prefix of the names of the threads.
+#: Prefix of thread names.
 THREAD_NAME: Final = "tidewaiter-stage"
 
 
@@ -21,8 +21,8 @@ THREAD_NAME: Final = "tidewaiter-stage"
 def map_ahead(work: Callable[[A], B], source: Iterable[A]) -> Iterator[Iterator[B]]:
     """Yield ``map(work, source)``, computed one item ahead of the consumer.
 
-    Results keep the order of the source. An error of the source or of ``work`` is raised in the place of its result. Leaving
-    the context waits for the item in progress and ends the thread. Stages can be chained; leave the last one first.
+    Results have the order of the source. An error of the source or of ``work`` is raised instead of the result. Leaving the
+    context waits for the current item and ends the thread. Stages can be chained; leave them in reverse order.
     """
     items = iter(source)
 
@@ -36,7 +36,7 @@ def map_ahead(work: Callable[[A], B], source: Iterable[A]) -> Iterator[Iterator[
         future = pool.submit(next_result)
         while result := future.result():
             future = pool.submit(next_result)
-            # Empty the list: a reference kept here would hold a whole chunk until the next one is ready.
+            # Remove the result from the list, because a reference here would keep the chunk alive until the next one is ready.
             yield result.pop()
 
     with ThreadPoolExecutor(1, thread_name_prefix=THREAD_NAME) as pool:

@@ -1,4 +1,4 @@
-"""The rejects file: rows that cannot be read, with their line and the reason."""
+"""The rejects file: unreadable rows with their lines and reasons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def default_rejects_path(in_path: str | os.PathLike[str]) -> Path:
 
 
 class RejectsFile:
-    """A context manager that writes the rejects file; the file is created with the first rejected row.
+    """Context manager that writes the rejects file. The first rejected row creates the file.
 
     Attributes:
         rows: number of rejected rows.
@@ -48,7 +48,7 @@ class RejectsFile:
             self._path.unlink(missing_ok=True)
 
     def write(self, scored: ScoredChunk) -> None:
-        """Write the rows of a chunk that could not be aligned with the header or read, ordered by line."""
+        """Write the rows of a chunk that do not match the header or are unreadable, ordered by line."""
         chunk = scored.chunk
         lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
         if scored.refused:
@@ -65,7 +65,7 @@ class RejectsFile:
 
 
 def csv_records(table: pa.Table, rows: Sequence[int]) -> list[str]:
-    """Return some rows of a table of text, each as one CSV record without a line end."""
+    """Return the given rows of a table of strings as CSV records without line ends."""
     selected = table.take(pa.array(rows))
     columns = [column.to_pylist() for column in selected.columns]
     return [

@@ -1,4 +1,4 @@
-"""The score columns of a scored file: their names, and their values as Arrow arrays."""
+"""Score columns of a scored file: names, and values as Arrow arrays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AFTER_HEADS: Final = (
     "model_version",
     "bundle_digest",
 )
-#: Every column that scoring may append, in order.
+#: All columns that scoring may append, in order.
 ALL_SCORE_COLUMNS: Final = (*_BEFORE_HEADS, *(f"risk_{head}" for head in HEADS), *_AFTER_HEADS)
 
 
@@ -56,7 +56,7 @@ def columns_of(
 ) -> dict[str, Any]:
     """Return the score columns of the n rows of a table: name -> Arrow array (n,).
 
-    Columns are dictionary-encoded where rows of a shipment share a value or most rows have none.
+    Columns are dictionary-encoded if the rows of a shipment share a value or most rows have no value.
 
     Args:
         names: the columns to return, in order.
@@ -103,25 +103,25 @@ def columns_of(
 
 
 def _codes(selected: Any, n: int) -> NDArray[np.int32]:
-    """Return codes (n,) that number the selected indices in order; -1 for all other indices."""
+    """Return codes (n,): the rank of each selected index, and -1 for other indices."""
     codes = np.full(n, -1, dtype=np.int32)
     codes[selected] = np.arange(len(selected), dtype=np.int32)
     return codes
 
 
 def _sparse(codes: NDArray[np.int32], texts: Sequence[str | None]) -> Any:
-    """Return a column of texts by their codes; null where the code is -1."""
+    """Return a column of texts by code; null if the code is -1."""
     indices: Any = pa.array(codes, mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()))
 
 
 def round_significant(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round values of 0..1 to 9 significant digits, as the float nearest to that decimal number; NaN stays NaN.
+    """Round values in [0, 1] to 9 significant digits. Each result is the float nearest to the decimal number; NaN stays NaN.
 
-    The shortest decimal number that reads back as such a float has at most 9 digits.
+    The shortest decimal representation of such a float has at most 9 digits.
     """
     rounded = np.asarray(values, dtype=np.float64).copy()
-    # Powers of ten up to 1e22 are exact floats, so scaling back is correctly rounded. Smaller values go one by one.
+    # Powers of ten up to 1e22 are exact floats, so the division is correctly rounded. Other values are rounded one by one.
     plain = np.isfinite(rounded) & (np.abs(rounded) >= 1e-13) & (np.abs(rounded) < 1e9)
     scale = 10.0 ** (8 - np.floor(np.log10(np.abs(rounded[plain]))))
     rounded[plain] = np.rint(rounded[plain] * scale) / scale

@@ -1,4 +1,4 @@
-"""The shipments of a file that were seen before, in bounded memory however long the file."""
+"""Detection of repeated shipments in a file, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from rbloom import Bloom
 
 from features.groups.history.store import Store
 
-#: Shipments whose hashes are stored exactly, in at most 24 MiB.
+#: Number of shipments whose hashes are stored exactly, in at most 24 MiB.
 _EXACT: Final = 1 << 20
-#: The last of this many shipments is wrongly found seen with this probability. The filter takes 41 MiB.
+#: Capacity of the Bloom filter, and its false-positive probability at that capacity. The filter takes 41 MiB.
 _SHIPMENTS: Final = 10_000_000
 _FALSE_POSITIVES: Final = 6e-8
-#: A store has no key 0.
+#: Replacement for the key 0, which stores do not support.
 _ZERO_KEY: Final = -(2**63)
 
 
 class SeenShipments:
-    """The references of the shipments seen so far.
+    """Set of the shipment references seen so far.
 
-    Up to ``exact`` references are stored as they are. Beyond that, a Bloom filter replaces the store.
+    Up to ``exact`` references are stored exactly. Beyond that, a Bloom filter replaces the store.
     """
 
     def __init__(self, *, exact: int = _EXACT) -> None:
@@ -31,7 +31,7 @@ class SeenShipments:
         self._filter: Bloom | None = None
 
     def add(self, references: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Add shipments in order, and return for each (n,) whether it was seen before, also earlier in this call.
+        """Add shipments in order and return whether each (n,) was added before, in an earlier call or in this one.
 
         Args:
             references: (n,) 64-bit hashes of shipment references.
@@ -53,7 +53,7 @@ class SeenShipments:
         last_slot = self._store.count - 1
         self._store.reserve(len(references), self._exact)
         slots = self._store.find(references, add=True)
-        # The slot of a new reference is higher than all slots before it.
+        # New references get slots above all earlier slots.
         highest = np.maximum.accumulate(np.concatenate([[last_slot], slots]))[:-1]
         seen: NDArray[np.bool_] = slots <= highest
         return seen

@@ -1,4 +1,4 @@
-"""Scores an uploaded CSV into a stream of CSV parts."""
+"""Scoring of an uploaded CSV into a stream of CSV parts."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def score_csv_stream(
 ) -> Iterator[bytes]:
     """Score a CSV (gzipped or not) into parts of a CSV: the header first, then whole lines in the order of the input.
 
-    A row that cannot be read stays in its place. Its score columns are empty, and the last column, ``error``, gives the
-    reason. The header of the upload is read before this function returns, so that the caller can still answer with an error.
+    An unreadable row stays in the output, with empty score columns and the reason in the last column, ``error``. The header of the
+    upload is read before this function returns, so that the caller can still respond with an error.
 
     Args:
-        history: advanced in place unless the options say otherwise.
+        history: advanced in place unless the options disable that.
         name: name of the file in messages.
 
     Raises:
-        Unreadable: the upload cannot be read; while iterating, the upload is cut short.
+        Unreadable: the upload cannot be read. During iteration: the upload is incomplete.
         MappingError: the mapping does not fit the file.
     """
     options = options or ScoreOptions()
@@ -63,7 +63,7 @@ def _parts(reader: TableReader, scorer: ChunkScorer) -> Iterator[bytes]:
 
 
 def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk) -> bytes:
-    """Return the CSV lines of a chunk, with the rows that could not be read in their places."""
+    """Return the CSV lines of a chunk, including unreadable rows, in the order of the input."""
     chunk = scored.chunk
     table = layout.all_rows(scored)
     errors = np.full(chunk.n_rows, None, dtype=object)
@@ -84,7 +84,7 @@ def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk) -> by
 
 
 def _cells(row: str, delimiter: str, width: int) -> list[str]:
-    """Return the first ``width`` cells of a row that does not fit the header; missing cells are empty."""
+    """Return the first ``width`` cells of a row that does not match the header; missing cells are empty."""
     try:
         cells = next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
     except csv.Error:

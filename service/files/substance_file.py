@@ -1,6 +1,6 @@
-"""Resolves a column of chemical names in a file and appends the columns `service.substances.answers.COLUMNS`.
+"""Resolution of a column of chemical names in a file. It appends the columns `service.substances.answers.COLUMNS`.
 
-Rows keep their number and order. A row that cannot be read stays in its place, without an answer.
+The output has the same number and order of rows. An unreadable row stays in its place, without an answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from service.files.options import Progress
 from service.files.output import check_paths
 from service.substances.answers import COLUMNS, Question, columns
 
-#: Cached answers, because lists of chemicals repeat names. They take some tens of megabytes.
+#: Number of cached answers, which take some tens of megabytes. Lists of chemicals repeat names.
 _CACHED: Final = 65_536
 _NOTES_SHOWN: Final = 5
 _BOOLEAN_COLUMNS: Final = ("hit", "listed", "us_class", "cn_class")
@@ -36,15 +36,15 @@ _BLANK: Final = (None,) * len(COLUMNS)
 
 @dataclass(slots=True)
 class FileReport:
-    """Counts and notes of a resolved file; every row of the input is a row of the output.
+    """Counts and notes of a resolved file. Every input row is also an output row.
 
     Attributes:
         by_kind: rows per kind of match.
         hits: rows that declare a watched substance.
         blank: rows without a query.
-        unread: rows that do not fit the header; they stay in their place without an answer.
+        unread: rows that do not match the header; they have no answer.
         notes: remarks for the user.
-        seconds: time taken.
+        seconds: wall time.
     """
 
     rows: int = 0
@@ -70,12 +70,12 @@ def resolve_file(
     jurisdiction: str | None = None,
     progress: Progress | None = None,
 ) -> FileReport:
-    """Resolve one column of a file; the ending of the output's name determines its format.
+    """Resolve one column of a file. The extension of the output path determines the format.
 
     Args:
-        column: name of the column to read; case and separators may differ from the file's.
-        on: the day whose law applies.
-        jurisdiction: the jurisdiction whose law applies; None: all.
+        column: name of the column to read; case and separators may differ from those in the file.
+        on: day whose law applies.
+        jurisdiction: jurisdiction whose law applies; None for all.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
@@ -129,7 +129,7 @@ def _count(report: FileReport, rows: _Rows, answers: Sequence[tuple[Any, ...]]) 
 
 
 def _index_of(column: str, names: Sequence[str], file: str) -> int:
-    """Return the index of a column: an exact match, or the only match if case and separators are ignored."""
+    """Return the index of a column: an exact match, or the only match without regard to case and separators."""
     if column in names:
         return names.index(column)
     alike = [index for index, name in enumerate(names) if squeeze(name) == squeeze(column)]
@@ -147,9 +147,9 @@ class _Rows:
     """The rows of a piece of the input, with misaligned rows in their places.
 
     Attributes:
-        table: the cells of the rows.
-        texts: the queries; None where there is no query.
-        own: the JSON values of a JSON input.
+        table: cells of the rows.
+        texts: queries; None for a row without a query.
+        own: JSON values of a JSON input.
         unread: (line, reason) of the misaligned rows.
     """
 
@@ -160,21 +160,21 @@ class _Rows:
 
 
 class _Layout:
-    """The columns of the output: those of the input, then the answers."""
+    """Layout of the output: input columns, followed by answers."""
 
     def __init__(
         self, names: Sequence[str], query: int, delimiter: str, notes: list[str], *, unique: bool = False
     ) -> None:
-        """Choose and name the columns.
+        """Select and name the columns.
 
         Args:
-            names: columns of the input.
+            names: input columns.
             query: index of the column to resolve.
-            notes: a sentence for each renamed column is appended.
-            unique: rename further columns of the same name.
+            notes: list to which a sentence per renamed column is appended.
+            unique: whether to rename duplicate column names.
         """
         self._width, self._query, self._delimiter = len(names), query, delimiter
-        # Answers in a file that was resolved before are replaced.
+        # Replace the answers in a file that was resolved before.
         own = names[: -len(COLUMNS)] if tuple(names[-len(COLUMNS) :]) == COLUMNS else names
         self._own: list[str] = []
         for name in own:
@@ -188,13 +188,13 @@ class _Layout:
         self._names = dict(zip(own, self._own, strict=True))
 
     def empty_table(self) -> pa.Table:
-        """Return the input's columns without rows."""
+        """Return a table of the input columns without rows."""
         return pa.table([pa.array([], pa.string())] * self._width, names=list(map(str, range(self._width))))
 
     def rows_of(self, piece: Piece) -> _Rows:
-        """Return the rows of a piece, with misaligned rows put back into their places.
+        """Return the rows of a piece, including misaligned rows, in the order of the input.
 
-        In a file of one column, a surplus cell is part of a name that contains the delimiter.
+        In a file with one column, surplus cells are parts of a name that contains the delimiter.
         """
         table, own = piece.table, piece.own
         unread: list[tuple[int, str]] = []
@@ -233,7 +233,7 @@ class _Layout:
 
 
 def _insert_none(values: list[Any], positions: Sequence[int]) -> list[Any]:
-    """Return the values with None inserted before each of the ascending positions."""
+    """Return the values with None inserted before each position; positions ascend."""
     parts = [values[start:end] for start, end in zip([0, *positions], [*positions, len(values)], strict=True)]
     return [value for part in parts for value in (*part, None)][:-1]
 
@@ -243,7 +243,7 @@ def _type(name: str) -> pa.DataType:
 
 
 def _cells(row: str, delimiter: str) -> list[str]:
-    """Return the cells of a row; the whole row as one cell if it is not CSV."""
+    """Return the cells of a row, or the whole row as one cell if it is not valid CSV."""
     try:
         return next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
     except csv.Error:

@@ -1,4 +1,4 @@
-"""Columns of text in the form that `service.files.lines` reads."""
+"""Text columns for `service.files.lines`: offsets, bytes and codes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Texts = tuple[NDArray[np.int32], NDArray[np.uint8]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextColumn:
-    """A column of n rows: distinct texts, and a code for each row.
+    """Column of n rows, as m distinct texts and a code per row.
 
     Attributes:
-        offsets: (m + 1,) start of each text in ``data``, and the end of the last one.
-        data: the bytes of the m texts, one after another.
+        offsets: (m + 1,) start of each text in ``data``, and end of the last text.
+        data: concatenated bytes of the m texts.
         codes: (n,) index of the row's text.
-        valid: bits, one per row: 0 if the row is null.
-        first: number of the first row's bit.
+        valid: one bit per row, 0 if the row is null.
+        first: index of the first row's bit.
     """
 
     offsets: NDArray[np.int32]
@@ -36,7 +36,7 @@ class TextColumn:
 
 
 def text_column(column: Any, encode: Callable[[Any], Texts]) -> TextColumn:
-    """Return an Arrow column as text.
+    """Convert an Arrow column to a text column.
 
     Args:
         column: a chunked array, dictionary-encoded or not.

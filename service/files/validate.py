@@ -1,4 +1,4 @@
-"""The report of `tidewaiter validate`: how scoring would read a file."""
+"""Report of `tidewaiter validate`: how scoring would read a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.readers import Chunk, ColumnMapping, TableReader, open_table
 from features.table.table import ManifestTable
 from service.files.options import Progress
 
-#: Examples per field, and refused rows in the report.
+#: Number of examples per field, and of refused rows, in the report.
 _EXAMPLES: Final = 3
 _SHOWN_REFUSALS: Final = 5
 #: Fields whose absence the report mentions, because most features need them.
@@ -30,7 +30,7 @@ _EXPECTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """A value with a warning, and its physical line (Parquet: row number)."""
+    """Value with a warning, and its physical line (in Parquet, its row number)."""
 
     line: int
     value: str
@@ -39,13 +39,14 @@ class BadValue:
 
 @dataclass(slots=True)
 class FieldReport:
-    """One recognised field.
+    """Recognised field.
 
     Attributes:
-        source: the input column or columns, or the mapping's constant.
+        source: input column or columns, or the mapping's constant.
         how: ``name``, ``alias`` (a guess), ``mapping`` or ``constant``.
-        filled, warned: rows with a value; rows with a warning about it.
-        examples: some of the values with a warning.
+        filled: number of rows with a value.
+        warned: number of rows with a warning about the field.
+        examples: examples of values with a warning.
     """
 
     name: str
@@ -76,7 +77,7 @@ class ValidationReport:
 
     @property
     def guessed(self) -> dict[str, str]:
-        """Field -> input column, for columns recognised by an alias only."""
+        """Field -> input column, for columns recognised by alias."""
         return {one.name: one.source for one in self.fields if one.how == "alias"}
 
     @property
@@ -115,7 +116,7 @@ class ValidationReport:
         }
 
     def print(self, console: Console) -> None:
-        """Print the report; it fits 80 columns."""
+        """Print the report within 80 columns."""
         console.print(self.renderable())
 
     def renderable(self) -> Group:
@@ -186,7 +187,7 @@ def validate_file(
     *,
     progress: Progress | None = None,
 ) -> ValidationReport:
-    """Read a file as `score` does, without a model, and report how it was read.
+    """Read a file as `score` does, but without a model, and report how it was read.
 
     Raises:
         Unreadable: the file as a whole cannot be read.
@@ -214,7 +215,7 @@ def validate_file(
 
 
 def _fields(reader: TableReader, mapping: ColumnMapping | None) -> list[FieldReport]:
-    """Return the recognised fields, in the order of the manifest."""
+    """Return the recognised fields in the order of the manifest."""
     sources: dict[str, list[str]] = {}
     for column, names in reader.recognised.items():
         for name in (names or "").split(", "):
@@ -231,7 +232,7 @@ def _fields(reader: TableReader, mapping: ColumnMapping | None) -> list[FieldRep
 
 
 def _add(report: ValidationReport, chunk: Chunk, decimal: str | None, previous_time: int | None) -> int | None:
-    """Add a chunk to the report and return the time of its last row, which the next chunk needs."""
+    """Add a chunk to the report and return the time of its last row for the next chunk."""
     report.rows += chunk.n_rows + len(chunk.rejected)
     report.refused += len(chunk.rejected)
     refusals = [(reject.line, reject.reason) for reject in chunk.rejected]
@@ -258,7 +259,7 @@ def _add(report: ValidationReport, chunk: Chunk, decimal: str | None, previous_t
 
 
 def _add_warnings(fields: Sequence[FieldReport], chunk: Chunk, table: ManifestTable, rows: Sequence[int]) -> None:
-    """Count the rows with a warning about each field, and keep examples of different problems."""
+    """Count the rows with a warning per field, and collect examples of different problems."""
     by_name = {one.name: one for one in fields}
     for row in rows:
         counted: set[str] = set()

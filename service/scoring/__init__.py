@@ -1,1 +1,1 @@
-"""Scoring of JSON requests by the model in service, and the exchange of that model."""
+"""Scoring of JSON requests by the model in service, and replacement of that model."""

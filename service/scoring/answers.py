@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Explain = Literal["none", "shown", "all"]
 
-#: ACAS referral by lane. DNL (6H, do not load) is a person's decision, so the service never proposes it.
+#: ACAS referral by lane. The service never proposes DNL (6H, do not load), which a person decides.
 ACAS_ACTIONS: Final[dict[str, dict[str, str] | None]] = {
     "red": {"code": "8H", "name": "RFS"},
     "yellow": {"code": "7H", "name": "RFI"},
@@ -34,7 +34,7 @@ class Options:
     """Options of a request.
 
     Attributes:
-        explain: shipments to explain: none, those shown (red and yellow), or all.
+        explain: shipments to explain: none, shown (red and yellow) or all.
         update_history: whether the shipments become part of the live history.
         actions: ``acas`` adds the ACAS referral of the lane.
     """
@@ -46,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RefusedShipment:
-    """A shipment that cannot be read; ``index`` is its position in the request."""
+    """Unreadable shipment. ``index`` is its position in the request."""
 
     index: int
     shipment_id: str | None
@@ -62,7 +62,7 @@ class RefusedShipment:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a request: answers in its order, refused shipments by index, and the scores of each table."""
+    """Result of a request: answers in the order of the request, refused shipments, and the scores of each table."""
 
     results: list[dict[str, Any]]
     refused: list[RefusedShipment]
@@ -81,8 +81,8 @@ def score(
     """Score parsed JSON records as one table. Each readable record is a shipment and gets its own answer.
 
     Args:
-        max_items: limit of goods items per shipment; larger shipments are refused.
-        receipt: time for a missing ``declared_at``, in seconds since the epoch; default: now.
+        max_items: largest number of goods items per shipment; larger shipments are refused.
+        receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time.
     """
     received = int(time.time()) if receipt is None else receipt
     refused: list[RefusedShipment] = []
@@ -112,7 +112,7 @@ def score(
     history: AdvancingHistory = served.history
     update = options.update_history
     if len(tables) > 1 and not update:
-        # Later tables must see earlier ones as history, so update a copy and drop it.
+        # Later tables must see earlier ones as history, so update a temporary copy.
         history, update = served.history.copy(), True
     for part in tables:
         served.model.space.warn_of_further(part)
@@ -134,7 +134,7 @@ def _first_rows(shipments: Sequence[Record]) -> list[int]:
 
 
 def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> dict[int, list[Problem]]:
-    """Return the problems of each refused shipment by its position; fields have the names of the request."""
+    """Return the problems of refused shipments by position. Fields have the names that the request uses."""
     first_rows = _first_rows(shipments)
     by_shipment: dict[int, list[Problem]] = {}
     for row, problems in sorted(table.refusals().items()):
@@ -143,17 +143,17 @@ def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> 
             is_item_field = problem.field in FIELD and FIELD[problem.field].level is Level.ITEM
             prefix = f"items[{row - first_rows[k]}]." if is_item_field else ""
             renamed = Problem(prefix + problem.field, problem.problem)
-            # A field of the shipment has the same problem on each of its rows.
+            # A shipment-level field has the same problem on each row.
             if renamed not in by_shipment.setdefault(k, []):
                 by_shipment[k].append(renamed)
     return by_shipment
 
 
 def _tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
-    """Split shipments into tables in which no neighbours share a ``shipment_id``.
+    """Split shipments into tables without adjacent shipments of the same ``shipment_id``.
 
-    In a table, neighbouring rows of one ``shipment_id`` form one shipment. In a request each record is a shipment, so a
-    record sent twice must not become one shipment with twice the goods.
+    Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment, so a
+    repeated record must not become one shipment with twice the goods.
     """
     parts: list[list[Record]] = []
     previous = -1

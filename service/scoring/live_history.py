@@ -1,7 +1,7 @@
 """The live history of a service: a history with a lock.
 
-Single requests advance it on the event loop, CSV files in threads. Each `advance` covers a whole table, so a request may
-come between two chunks of a file but never within one.
+The event loop advances it for single requests, and threads advance it for CSV files. Each `advance` covers a whole table, so
+requests are processed between the chunks of a file but never within a chunk.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ class LiveHistory:
         self._lock = threading.Lock()
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
-        """Call `History.advance` while holding the lock."""
+        """Call `History.advance` with the lock held."""
         with self._lock:
             return self._history.advance(table, update=update)
 
     def copy(self) -> History:
-        """Return a copy of the present state."""
+        """Return a copy of the current state."""
         with self._lock:
             return self._history.copy()
 
     def supersedes(self, snapshot: History) -> bool:
-        """Return whether to keep this history under a new model instead of that model's ``snapshot``.
+        """Return whether a new model should use this history instead of the model's ``snapshot``.
 
-        True if shipments were scored since this history began and its newest shipment is at least as late as the
-        snapshot's: the snapshot then lacks the newest traffic. Both have one version, because a bundle with another
-        version is refused. Inspection results that only the snapshot contains take effect at the next start.
+        True if shipments were scored since this history began, and its latest shipment is at least as late as that of the
+        snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are refused.
+        Inspection results that are only in the snapshot take effect at the next start.
         """
         with self._lock:
             return self._history.sequence != self._first_sequence and self._history.watermark >= snapshot.watermark

@@ -1,11 +1,11 @@
-"""The model in service, and its exchange while the service runs.
+"""The model in service, and its replacement while the service runs.
 
-Model and history form one immutable `ServedModel`, which one assignment exchanges. A request takes the reference once, so one
-model scores it from start to end. Each worker process watches the store's pointer itself.
+Model and history form an immutable `ServedModel`, which a single assignment replaces. A request reads the reference once, so the
+same model scores it from start to end. Each worker process watches the store's pointer.
 
-A thread loads and warms a new bundle beside the old one. If the new bundle is refused, the old one stays in service, and the
-log, the metrics, ``/readyz`` and ``/v1/model`` report the refusal. A service without a sound bundle at its start answers 503
-and keeps watching: serving a model that the office did not choose would be a silent failure.
+A thread loads and warms a new bundle while the old one serves. If the new bundle is refused, the old one stays in service, and
+the log, the metrics, ``/readyz`` and ``/v1/model`` report the refusal. A service that starts without a valid bundle responds with
+503 and keeps watching, because serving a model that the office did not choose would be a silent failure.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """The model and the history that score a request.
+    """Model and history for scoring requests.
 
     Attributes:
-        history: the live history; two models may share it during an exchange.
+        history: the live history; two models may share it during a replacement.
         folder: folder of the bundle.
-        since: start of its service, ISO 8601, UTC.
-        history_from: ``snapshot`` (the bundle's) or ``carried over`` (the live history of the previous model).
+        since: time at which the model entered service, ISO 8601, UTC.
+        history_from: ``snapshot`` (of the bundle) or ``carried over`` (from the previous model).
     """
 
     model: RiskModel
@@ -48,7 +48,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refused bundle that the store's pointer names, with its problems."""
+    """Refused bundle at the store's pointer, with its problems."""
 
     folder: str
     problems: tuple[str, ...]
@@ -60,14 +60,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model, and the signature of the bundle that it was loaded from."""
+    """Model with the signature of its bundle."""
 
     model: RiskModel
     signature: object
 
 
 def load_current(store: ModelStore) -> LoadedModel:
-    """Load the model that the store points at, or the bundled champion.
+    """Load the current model of the store, or the bundled champion.
 
     Raises:
         BundleRefused, StoreError: see `models.bundle.store.ModelStore.load`.
@@ -77,12 +77,12 @@ def load_current(store: ModelStore) -> LoadedModel:
 
 
 class ModelHost:
-    """Loads the model in service and watches the store for another.
+    """Host that loads the model in service and watches the store for a new one.
 
     Args:
-        store: the store that `promote`, `pull` and `rollback` write to. While it is empty, the bundled champion serves.
-        warm_up: scores shipments with a new model before it serves. An exception refuses the bundle.
-        loaded: a model loaded earlier, used at the first check if the store still points at its bundle.
+        store: store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
+        warm_up: scores shipments with a new model before the model enters service. An exception refuses the bundle.
+        loaded: an already loaded model for the first check, used if its bundle is still current.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ModelHost:
         """The model in service.
 
         Raises:
-            NotReady: no model is loaded; the error says why.
+            NotReady: no model is loaded; the error gives the reason.
         """
         if self._served is None:
             problems = self.refused.problems if self.refused else ("the model is still being loaded",)
@@ -118,9 +118,9 @@ class ModelHost:
         return self._served is not None
 
     def check(self) -> bool:
-        """Check the pointer once, exchange the model if it names another, and return whether the model was exchanged.
+        """Check the pointer once and return whether a new model entered service.
 
-        Blocks while a bundle loads. Requests see only the final exchange.
+        The call blocks while a bundle loads. Requests are not blocked.
         """
         try:
             folder = self._store.current() or champion_dir()
@@ -138,7 +138,7 @@ class ModelHost:
             self._refuse(str(folder), tuple(error.problems), signature)
             return False
         except Exception as error:
-            # A bundle that fails to load or to score for any reason must not replace one that works.
+            # A bundle that fails for any reason must not replace a working one.
             self._log.error("model_check_failed", folder=str(folder), exc_info=error)
             self._refuse(str(folder), (f"{type(error).__name__}: {error}",), signature)
             return False
@@ -153,7 +153,7 @@ class ModelHost:
 
     @contextlib.asynccontextmanager
     async def watching(self, every: float) -> AsyncIterator[None]:
-        """Check the pointer now, and then every ``every`` seconds until the context ends."""
+        """Check the pointer immediately and then every ``every`` seconds until the context ends."""
         await asyncio.to_thread(self.check)
         task = asyncio.create_task(self._watch(every), name="model-pointer")
         try:
@@ -169,11 +169,11 @@ class ModelHost:
             try:
                 await asyncio.to_thread(self.check)
             except Exception as error:
-                # If the watcher ended, the service could never be updated.
+                # The watcher must survive errors, because only it can update the service.
                 self._log.error("model_watch_failed", exc_info=error)
 
     def _load(self, folder: Path, signature: object) -> ServedModel | None:
-        """Load the bundle; return None if its model is in service already."""
+        """Load the bundle. Return None if its model is already in service."""
         loaded, self._loaded = self._loaded, None
         model = loaded.model if loaded is not None and loaded.signature == signature else self._store.load()
         before = self._served
@@ -222,7 +222,7 @@ def _identity(served: ServedModel) -> tuple[str, str, str]:
 
 
 def _signature(folder: Path) -> tuple[object, ...]:
-    """Return a value that changes with the folder that the pointer names and when its bundle is rewritten."""
+    """Return a value that changes if the folder changes or its bundle is rewritten."""
     try:
         state = (folder / "bundle.json").stat()
     except OSError:

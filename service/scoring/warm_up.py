@@ -1,7 +1,7 @@
-"""Warm-up of a model before it serves: checks that it can score, and spares the first request the loading of tables.
+"""Warm-up of a model before it enters service. It checks that the model can score, and loads tables before the first request.
 
-The shipments use the whole path between them. Without the warm-up, the first request takes 78 ms instead of 3 ms (measured in one
-run). They are scored with a copy of the history, and once with the history itself without updating it.
+Together, the shipments cover the whole scoring path. Without the warm-up, the first request takes 78 ms instead of 3 ms (measured
+in one run). The shipments are scored with a copy of the history, and once with the history itself, without an update.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.scoring import ScoreSettings
     from service.scoring.model_host import ServedModel
 
-#: Unusual spellings of codes, places, names and chemicals. No systematic name: OPSIN may not run yet.
+#: Shipment with unusual spellings of codes, places, names and chemicals. It has no systematic name, because OPSIN may still start.
 UNUSUAL: Final[dict[str, Any]] = {
     "shipment_id": "warm-up",
     "master_id": "235-12345675",
@@ -53,7 +53,7 @@ SHIPMENTS: Final = (EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR, UNUSUAL)
 
 
 def warm_up(served: ServedModel, settings: ScoreSettings) -> None:
-    """Score each of `SHIPMENTS` alone, and all of them as a batch, without changing the history.
+    """Score each of `SHIPMENTS` alone and all of them as a batch. The history does not change.
 
     Raises:
         ValueError: the model cannot score with these settings.
@@ -62,5 +62,5 @@ def warm_up(served: ServedModel, settings: ScoreSettings) -> None:
     max_items = len(UNUSUAL["items"])
     for records in (*([shipment] for shipment in SHIPMENTS), SHIPMENTS):
         score(scratch, records, Options(explain="all", actions="acas"), settings, max_items=max_items)
-    # The history allocates its buffers with the first shipments that it reads, even without an update.
+    # The history allocates its buffers on first use, even without an update.
     score(served, SHIPMENTS, Options(update_history=False), settings, max_items=max_items)
