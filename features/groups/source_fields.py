@@ -54,6 +54,7 @@ SOURCE_FIELDS: Final[dict[str, str]] = {
     # classification
     "hs_missing": "hs_code",
     "hs_unknown": "hs_code",
+    "hs_chapter": "hs_code",
     "hs_fentanyl": "hs_code",
     "hs_precursor": "hs_code",
     "hs_equipment": "hs_code",

@@ -2,10 +2,11 @@
 
 from models.evidence.entries import Entry, Evidence, EvidenceGroup, Term
 from models.evidence.prior import Prior
-from models.evidence.reading import DEFAULT, EvidenceFault, parse_evidence, read_evidence
+from models.evidence.reading import DEFAULT, PLACES, EvidenceFault, parse_evidence, read_evidence
 
 __all__ = [
     "DEFAULT",
+    "PLACES",
     "Entry",
     "Evidence",
     "EvidenceFault",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evidence.entries import Entry, Evidence, Term
+from models.evidence.entries import Entry, Evidence, EvidenceGroup, Term
 from models.evidence.weigh import Weigher
 
 FloatArray = NDArray[np.float64]
@@ -25,9 +25,10 @@ class Prior:
         base: (K,) log-odds of each head without any evidence.
     """
 
-    def __init__(self, evidence: Evidence, heads: Sequence[str], features: Sequence[str]) -> None:
+    def __init__(self, evidence: Evidence | None, heads: Sequence[str], features: Sequence[str]) -> None:
         """
         Args:
+            evidence: None for a prior of 0.
             heads: heads of the model, in order. A head that no entry concerns has the prior 0.
             features: names of the feature matrix's columns, in order.
 
@@ -36,12 +37,13 @@ class Prior:
         """
         self.evidence = evidence
         self.heads = tuple(heads)
-        concerned = evidence.for_heads(self.heads)
+        concerned = evidence.for_heads(self.heads) if evidence is not None else ()
         self.base = np.zeros(len(self.heads))
         for entry in concerned:
             if entry.direction == "base":
                 self.base[[self.heads.index(head) for head in entry.heads if head in self.heads]] = entry.log_odds
-        order = {group: position for position, group in enumerate(evidence.groups)}
+        groups = evidence.groups if evidence is not None else {}
+        order = {group: position for position, group in enumerate(groups)}
         entries = [entry for entry in concerned if entry.direction != "base"]
         entries.sort(key=lambda entry: (order[entry.group], entry.one_of))
         self.entries: tuple[Entry, ...] = tuple(entries)
@@ -52,7 +54,7 @@ class Prior:
                 "Entries of evidence name features that the model lacks: "
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
-        self._weigher = _weigher(self.entries, self.base, self.heads, evidence, column_of)
+        self._weigher = _weigher(self.entries, self.base, self.heads, groups, column_of)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
@@ -74,7 +76,7 @@ def _weigher(
     entries: Sequence[Entry],
     base: FloatArray,
     heads: Sequence[str],
-    evidence: Evidence,
+    of_id: Mapping[str, EvidenceGroup],
     column_of: dict[str, int],
 ) -> Weigher:
     clauses = [[*entry.when, *entry.where] for entry in entries]
@@ -99,7 +101,7 @@ def _weigher(
         _starts([len(of_entry) for of_entry in clauses]),
         _starts([size for _, size in sets]),
         _starts([size for _, size in groups]),
-        np.array([evidence.groups[group].d for group, _ in groups], dtype=np.float64),
+        np.array([of_id[group].d for group, _ in groups], dtype=np.float64),
         base,
         np.array(weights, dtype=np.float64).reshape(len(entries), len(heads)),
     )

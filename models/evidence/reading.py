@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,24 @@ DEFAULT: Final = Path(__file__).with_name("evidence.toml")
 #: No file of evidence is larger. The limit protects memory.
 MAX_BYTES: Final = 2**20
 _MOST_LOG_ODDS: Final = 30.0
+#: Places in braces that a text may have; `models.reasons.wording` fills them.
+PLACES: Final = frozenset(
+    {
+        "declared",
+        "law",
+        "permit",
+        "permit_number",
+        "similar",
+        "goods",
+        "hs",
+        "items",
+        "mass",
+        "gross_mass",
+        "value",
+        "freight",
+    }
+    | {"consignor", "consignor_country", "account", "consignee", "address", "route"}
+)
 _REQUIRED: Final = ("id", "direction", "heads", "log_odds", "range", "basis", "source", "dated")
 _OPTIONAL: Final = ("group", "when", "where", "one_of", "reason", "text")
 
@@ -126,6 +145,8 @@ def _entry(table: Mapping[str, Any]) -> Entry:
         raise ValueError("group, reason and text must be texts")
     if not is_base and table["reason"] not in set(ReasonCode):
         raise ValueError(f"unknown reason {table['reason']!r}")
+    if unknown := sorted(set(re.findall(r"\{(.*?)\}", str(table.get("text", "")))) - PLACES):
+        raise ValueError(f"text: unknown place {unknown[0]!r}; known are {sorted(PLACES)}")
     when, where = _clauses(table.get("when", []), "when"), _clauses(table.get("where", []), "where")
     if not is_base and not when:
         raise ValueError("when is missing: an entry needs a condition")

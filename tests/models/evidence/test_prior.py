@@ -237,6 +237,7 @@ GOOD = entry("a", 1.5, GRADE)
         (GOOD.replace('"goods"', '"bads"'), "entry a: unknown group 'bads'"),
         (GOOD.replace("dated = 2026-11-27", 'dated = "now"'), "dated must be a day"),
         (GOOD.replace(HEADS_LIST[0], "weapons"), "heads must be some of"),
+        (GOOD.replace("said", "{colour}"), "text: unknown place 'colour'"),
         (GOOD + "weight = 3\n", "unknown key 'weight'"),
         (GOOD + GOOD, "entry a: the id is used twice"),
         (BASES.replace("base_", "second_"), "needs one base entry, but has 2"),
