@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from features.manifest.fields import FIELDS
-from features.reference import class_definitions
+from features.reference import class_definitions, recorded_law
 from features.substances.match import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from service.app import create_app
@@ -63,6 +63,16 @@ def test_every_kind_of_match_and_every_class_definition_is_documented() -> None:
     assert tuple(word for word in words if word in KINDS) == KINDS
     definitions = list(dict.fromkeys(row.definition for row in class_definitions()))
     assert [word for word in words if word in definitions] == definitions
+
+
+def test_the_recorded_law_is_documented_with_its_groups_and_days() -> None:
+    page = (DOCS / "law.md").read_text(encoding="utf-8")
+    documented = {
+        (place, group, day)
+        for place, groups, day in re.findall(r"^\| [^|]+ \(`(\S+)`\) \| ([^|]+) \| (\S+) \|$", page, flags=re.MULTILINE)
+        for group in re.findall(r"`(\w+)`", groups)
+    }
+    assert documented == {(row.jurisdiction, row.group, row.recorded_until.isoformat()) for row in recorded_law()}
 
 
 def test_the_assumed_base_rates_are_documented() -> None:

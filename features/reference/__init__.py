@@ -10,6 +10,7 @@ from features.reference.classes import ClassDefinition, ClassExemption, Effect, 
 from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
 from features.reference.errors import ReferenceDataError
 from features.reference.rates import rate_table, usd_per_unit
+from features.reference.recorded import ConventionParty, RecordedLaw, convention_parties, recorded_law
 from features.reference.rows import (
     BenignChemical,
     Carrier,
@@ -53,6 +54,7 @@ __all__ = [
     "CharacterRule",
     "ClassDefinition",
     "ClassExemption",
+    "ConventionParty",
     "EcommerceGood",
     "Effect",
     "Group",
@@ -61,6 +63,7 @@ __all__ = [
     "Listing",
     "PolicyDate",
     "Precision",
+    "RecordedLaw",
     "ReferenceDataError",
     "Statistic",
     "Status",
@@ -75,6 +78,7 @@ __all__ = [
     "class_definitions",
     "class_exemptions",
     "control_listings",
+    "convention_parties",
     "country",
     "currency",
     "dialling_codes",
@@ -86,6 +90,7 @@ __all__ = [
     "location_country",
     "policy_dates",
     "rate_table",
+    "recorded_law",
     "statistics",
     "stop_word_rows",
     "stop_words",

@@ -43,6 +43,7 @@ class Precision(StrEnum):
     """Precision of the first day of a listing."""
 
     DAY = "day"
+    BY = "by"  # in force by this day; its first day is not known
     YEAR = "year"
     UNKNOWN = "unknown"
 
@@ -81,7 +82,8 @@ class CasNumber:
 class Listing:
     """One instrument's statement about one substance.
 
-    ``effective_from`` is the first day in force, 31 December if only the year is known, None if unknown.
+    ``effective_from`` is the first day in force, the first day seen in force, 31 December if only the year is known, None if
+    unknown.
     ``effective_to`` is the last day in force, None while there is no end.
     """
 

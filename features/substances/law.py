@@ -5,6 +5,8 @@ A shipment is judged by the law on the day of its declaration. Jurisdictions are
 The definitions that a structure meets (`ClassMatch`) and the law's result are separate: a listing by name takes
 precedence over a class, an exemption removes a substance from a class, and a class controls only while a listing puts
 it in force.
+
+A missing listing is an answer only where the law is recorded (`features.substances.coverage`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,15 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Final, Literal
 
-from features.reference import ClassExemption, Effect, Listing, class_definitions, class_exemptions, control_listings
+from features.reference import (
+    ClassExemption,
+    Effect,
+    Listing,
+    class_definitions,
+    class_exemptions,
+    control_listings,
+    recorded_law,
+)
 from features.substances.match import ClassMatch, Match
 
 _DAYS_PER_MONTH: Final = 365.2425 / 12
@@ -140,8 +150,11 @@ class LegalStatus:
 
     @property
     def listed(self) -> bool:
-        """Whether it is listed or temporarily listed there and then, by name or as a member of a class."""
-        return any(control.by in ("name", "class") for control in self.controlled)
+        """Whether a recorded law lists it there and then, temporarily too, by name or as a member of a class.
+
+        False also where the law is not recorded; `features.substances.coverage` tells the two apart.
+        """
+        return bool(self.listed_in)
 
     @property
     def listed_in(self) -> tuple[str, ...]:
@@ -158,7 +171,7 @@ def era(on: date) -> date:
     """Return the first day of the period between two law changes that contains a day: `date.min` before the first
     change.
 
-    All its days have one law. Of a `LegalStatus`, only the months differ from day to day.
+    All its days have one law, and the same laws are recorded. Of a `LegalStatus`, only the months differ from day to day.
     """
     changes = _changes()
     return changes[bisect_right(changes, on) - 1]
@@ -166,8 +179,9 @@ def era(on: date) -> date:
 
 @cache
 def _changes() -> tuple[date, ...]:
-    """Return the days on which some law may change, ascending."""
+    """Return the days on which some law may change or is no longer recorded, ascending."""
     days = {date.min, _EU_LAW_IN_UK_UNTIL + timedelta(days=1), *_limb_begins().values()}
+    days.update(row.recorded_until + timedelta(days=1) for row in recorded_law())
     for row in control_listings():
         if row.effective_from is not None:
             days.add(row.effective_from)
@@ -176,7 +190,9 @@ def _changes() -> tuple[date, ...]:
     return tuple(sorted(days))
 
 
-def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
+def status(
+    match: Match, on: date, jurisdiction: str | None = None, *, among: frozenset[str] | None = None
+) -> LegalStatus:
     """Return the legal status on a day of a substance that a text declares or mentions.
 
     Args:
@@ -184,14 +200,18 @@ def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStat
         on: the day of the declaration.
         jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. None means all
             jurisdictions.
+        among: use only the law of these jurisdictions; None means all recorded law.
     """
     # A substance that merely resembles a listed one is on no list.
     rows = _named(match) if match.kind != "similar" else ()
+    if among is not None:
+        rows = tuple(row for row in rows if row.jurisdiction in among)
     named = tuple(row for row in rows if row.in_force(on) and _applies(row, jurisdiction, on))
     classes = tuple(
         ClassControl(one, _in_force(one, on), _exemptions().get((one.definition, match.inchikey)))
         for one in match.classes
-        if jurisdiction is None or applies(one.jurisdiction, jurisdiction, on)
+        if (jurisdiction is None or applies(one.jurisdiction, jurisdiction, on))
+        and (among is None or one.jurisdiction in among)
     )
     by_place: dict[str, Control] = {}
     for row in named:

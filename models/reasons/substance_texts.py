@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from features.reference import Listing
 from features.substances import BENIGN, Match
-from features.substances.law import ClassControl, era, status
+from features.substances.coverage import listed_in_place
+from features.substances.law import ClassControl, applies, era, status
 from models.reasons.items import Evidence, quote
 from models.reasons.texts import hs
 
 _MAX_LISTINGS: Final = 3
+#: The field of the country whose law is shown first.
+_DESTINATION: Final = "consignee_country"
 #: Fields that may name a substance, the most specific first.
 _NAMED_IN: Final = {
     "cas_number": "as CAS number",
@@ -27,7 +30,8 @@ def listing_text(listing: Listing) -> str:
     since = ""
     if listing.effective_from is not None:
         day = listing.effective_from
-        since = f" since {day.year if listing.date_precision == 'year' else day.isoformat()}"
+        word = "by" if listing.date_precision == "by" else "since"
+        since = f" {word} {day.year if listing.date_precision == 'year' else day.isoformat()}"
     unverified = " (unverified)" if listing.verified == "unverified" else ""
     return f"{listing.jurisdiction} {listing.listing}{since}{unverified}"
 
@@ -94,37 +98,48 @@ def substance(evidence: Evidence) -> list[str]:
     return [
         "No known substance is named in description, declared chemical or CAS number"
         if match is None
-        else _substance(match, texts, on)
-        for match, texts, on in zip(items.substances(), declared, items.declared_on(), strict=True)
+        else _substance(match, texts, on, place)
+        for match, texts, on, place in zip(
+            items.substances(), declared, items.declared_on(), items.text(_DESTINATION), strict=True
+        )
     ]
 
 
-def _substance(match: Match, declared: Sequence[str | None], on: dt.date) -> str:
+def _substance(match: Match, declared: Sequence[str | None], on: dt.date, place: str | None) -> str:
     matched = match.matched_text.casefold()
     # The matched text may already contain the substance's name or its group.
     details = [word for word in (match.substance, str(match.group).replace("_", " ")) if word.casefold() not in matched]
     meaning = f" ({', '.join(details)})" if details and match.group != BENIGN else ""
     verb = "mentioned" if match.kind == "mention" else "declared"
-    places = [
-        place
-        for place, text in zip(_NAMED_IN.values(), declared, strict=True)
+    fields = [
+        field
+        for field, text in zip(_NAMED_IN.values(), declared, strict=True)
         if text is not None and matched in text.casefold()
     ]
-    place = places[0] if places else "on the manifest"
-    return f"{quote(match.matched_text)}{meaning} is {verb} {place}: {_legal_status(match, on)}"
+    field = fields[0] if fields else "on the manifest"
+    return f"{quote(match.matched_text)}{meaning} is {verb} {field}: {_legal_status(match, on, place)}"
 
 
-def _legal_status(match: Match, on: dt.date) -> str:
-    """Return the legal status of a substance on a day."""
+def _legal_status(match: Match, on: dt.date, place: str | None) -> str:
+    """Return the legal status of a substance on a day: of all recorded laws the most important, and whether that of the
+    destination is recorded.
+    """
     if match.group == BENIGN:
         return "a common chemical that is not watched"
     legal = status(match, on)
-    listings = sorted(legal.listings, key=_listing_order)
+    missing = f"; law of {place} is not recorded" if place and _unrecorded(match, era(on), place) else ""
+    listings = sorted(legal.listings, key=lambda listing: _listing_order(listing, on, place))
     if not listings:
         controls = [control for control in legal.classes if control.controls]
-        return class_text(controls) if controls else f"no known listing on {on}"
+        return (class_text(controls) if controls else f"no recorded law lists it on {on}") + missing
     more = f" and {len(listings) - _MAX_LISTINGS} more" if len(listings) > _MAX_LISTINGS else ""
-    return "listed in " + ", ".join(map(listing_text, listings[:_MAX_LISTINGS])) + more
+    return "listed in " + ", ".join(map(listing_text, listings[:_MAX_LISTINGS])) + more + missing
+
+
+@lru_cache(maxsize=4096)
+def _unrecorded(match: Match, since: dt.date, place: str) -> bool:
+    """Return whether it is unknown if a place lists a substance in the era that began on a day."""
+    return listed_in_place(match, since, place) is None
 
 
 def class_text(controls: Sequence[ClassControl]) -> str:
@@ -142,10 +157,10 @@ def substance_class(evidence: Evidence) -> list[str]:
     """Write which class definitions the structure of an unlisted substance meets."""
     items = evidence.items
     return [
-        f"{quote(match.matched_text)}: {_legal_status(match, on)}"
+        f"{quote(match.matched_text)}: {_legal_status(match, on, place)}"
         if match is not None and match.classes
         else "No substance is named whose structure meets a class definition"
-        for match, on in zip(items.substances(), items.declared_on(), strict=True)
+        for match, on, place in zip(items.substances(), items.declared_on(), items.text(_DESTINATION), strict=True)
     ]
 
 
@@ -181,6 +196,7 @@ def substance_and_hs(evidence: Evidence) -> list[str]:
     ]
 
 
-def _listing_order(listing: Listing) -> tuple[bool, bool, str]:
-    # The UN conventions bind nearly every country, and an officer can act on a verified entry.
-    return listing.jurisdiction != "UN", listing.verified == "unverified", listing.jurisdiction
+def _listing_order(listing: Listing, on: dt.date, place: str | None) -> tuple[bool, bool, bool, str]:
+    # The UN conventions bind nearly every country, the destination decides, and an officer can act on a verified entry.
+    abroad = place is None or not applies(listing.jurisdiction, place, on)
+    return listing.jurisdiction != "UN", abroad, listing.verified == "unverified", listing.jurisdiction

@@ -62,7 +62,9 @@ class Listing(Answer):
     listing: str = Field(description="Schedule or table of the instrument", examples=["Table I"])
     status: str = Field(description="listed or temporary", examples=["listed"])
     effective_from: str | None = Field(examples=["2017-10-18"])
-    date_precision: str = Field(examples=["day"])
+    date_precision: str = Field(
+        description="day; by: in force by that day; year: from 31 December of that year; unknown", examples=["day"]
+    )
     source: str
     verified: str = Field(description="Whether the row was checked against the instrument itself")
 
@@ -222,6 +224,34 @@ class ControlledAs(Answer):
     listing: str = Field(description="The list, or the class", examples=["Schedule I"])
 
 
+class LawOn(Answer):
+    """One jurisdiction's own law on the substance, and how far it is recorded."""
+
+    jurisdiction: str = Field(
+        description="ISO code, UN or EU; law of the Union has an entry of its own", examples=["MX"]
+    )
+    recorded_until: str | None = Field(
+        description="Last day for which this law is recorded for the substance's group; null: it is not recorded",
+        examples=["2026-01-12"],
+    )
+    groups: list[str] = Field(
+        description="All groups for which this law is recorded", examples=[["fentanyl", "nitazene", "precursor"]]
+    )
+    listed: bool | None = Field(
+        description="null: no listing is recorded, and the law is not recorded for that group and day", examples=[True]
+    )
+
+
+class Convention(Answer):
+    """A listing by the United Nations that binds the country of the question as a party to the convention."""
+
+    party: str = Field(description="ISO code of the country", examples=["MX"])
+    bound_from: str | None = Field(description="First day on which the convention binds it; null: not recorded")
+    party_verified: str = Field(description="Whether its accession was checked at the depositary")
+    party_source: str
+    listing: FullListing
+
+
 class SubstanceAnswer(Answer):
     """The substance that a text declares or mentions, and the law on it."""
 
@@ -248,10 +278,18 @@ class SubstanceAnswer(Answer):
     context: str | None = Field(description="Meaning of the words around it: test, publication, denied, ...")
     ambiguous: bool = Field(description="An abbreviation with other meanings, or a name inside a longer one")
     evidence: list[str] = Field(description="How it was recognised, or what was tried")
-    listed: bool = Field(
-        description="Listed or temporarily listed on that day in that jurisdiction, by name or as a member of a class"
+    listed: bool | None = Field(
+        description="Listed or temporarily listed on that day in that jurisdiction, by name or as a member of a class; null: "
+        "the law there is not recorded for that group and day, which is not the same as not listed",
+        examples=[True],
     )
     listed_in: list[str] = Field(examples=[["UN", "CA", "US"]])
+    law: list[LawOn] = Field(
+        description="The laws that apply in that jurisdiction, or all recorded ones without a jurisdiction"
+    )
+    conventions: list[Convention] = Field(
+        description="Listings by conventions of the United Nations to which the country is a party; its own law is in `law`"
+    )
     months_since_listing: float | None = Field(
         description="Months since control began; null if its first day is unknown"
     )

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stdnum import casrn
 
-from features.reference import Group, Verified, class_definitions, control_listings, country
+from features.reference import control_listings, country
 from features.substances import SubstanceIndex
+from features.substances.coverage import LawOn, law_on, listed, obligations
 from features.substances.law import LegalStatus, status
 from features.substances.normalise import CAS, fold
 from service.substances.chemistry import chemistry
+from service.substances.law import class_json, convention_json, law_json, law_warnings, listing_json, of_precursors
 
 if TYPE_CHECKING:
-    from features.reference import ClassDefinition, Listing
     from features.substances import Match
-    from features.substances.law import ClassControl
-    from features.substances.match import ClassMatch
 
 #: Longest accepted text, in characters. Longer chemical names exist, but users do not send them.
 MAX_QUERY: Final = 1000
@@ -147,6 +146,7 @@ def ask(question: Question) -> tuple[Match | None, LegalStatus | None]:
 def answer(question: Question) -> dict[str, Any]:
     """Return the answer as plain values. The members are the same with and without a match."""
     match, legal = ask(question)
+    laws = law_on(match, legal, question.on, question.jurisdiction)
     result: dict[str, Any] = {
         "query": question.text,
         "kind": None,
@@ -161,8 +161,10 @@ def answer(question: Question) -> dict[str, Any]:
         "context": None,
         "ambiguous": False,
         "evidence": [],
-        "listed": False,
+        "listed": listed(laws, question.jurisdiction),
         "listed_in": [],
+        "law": [law_json(law) for law in laws],
+        "conventions": [],
         "months_since_listing": None,
         "controlled_as": [],
         "listings": [],
@@ -170,7 +172,7 @@ def answer(question: Question) -> dict[str, Any]:
         "nearest": None,
         "similarity": None,
         "drawing": None,
-        "warnings": list(_warnings(match, legal)),
+        "warnings": list(_warnings(question, match, legal, laws)),
         "as_of": question.on.isoformat(),
         "jurisdiction": question.jurisdiction,
     }
@@ -191,8 +193,8 @@ def answer(question: Question) -> dict[str, Any]:
             "context": match.context or None,
             "ambiguous": match.ambiguous,
             "evidence": list(match.evidence),
-            "listed": legal.listed,
             "listed_in": list(legal.listed_in),
+            "conventions": [convention_json(one) for one in obligations(match, question.on, question.jurisdiction)],
             "months_since_listing": None if legal.months is None else round(legal.months, 1),
             "controlled_as": [
                 {"jurisdiction": one.jurisdiction, "as": _AS[one.by], "listing": one.listing}
@@ -236,17 +238,19 @@ def columns(question: Question) -> tuple[Any, ...]:
     """Return the answer as values of `COLUMNS`: text, truth values and numbers, or None where nothing is known.
 
     ``us_class`` and ``cn_class`` state whether the structure meets the wording, independent of the day. They are None
-    if no structure is known. A question mark behind a limb means that the structure possibly meets it.
+    if no structure is known. A question mark behind a limb means that the structure possibly meets it. ``listed`` is None
+    if the law is not recorded for the substance and the day.
     """
     match, legal = ask(question)
     if match is None or legal is None:
         meets = None if describe_attempt(question.text).smiles is None else False
-        return (None, False, *[None] * 7, False, None, meets, meets, *[None] * 4)
-    wide = [one for one in match.classes if not _of_precursors(one)]
+        return (None, False, *[None] * 9, meets, meets, *[None] * 4)
+    laws = law_on(match, legal, question.on, question.jurisdiction)
+    wide = [one for one in match.classes if not of_precursors(one)]
     limbs = [
         f"{one.jurisdiction}:{limb}{'?' if one.result == 'possible' else ''}" for one in wide for limb in one.limbs
     ]
-    wordings = [one.listing.lower() for one in match.classes if _of_precursors(one) and one.result == "met"]
+    wordings = [one.listing.lower() for one in match.classes if of_precursors(one) and one.result == "met"]
     met = {one.jurisdiction for one in wide if one.result == "met"}
     known = bool(match.smiles)
     return (
@@ -259,7 +263,7 @@ def columns(question: Question) -> tuple[Any, ...]:
         _rounded(match.confidence),
         match.matched_text or None,
         match.context or None,
-        legal.listed,
+        listed(laws, question.jurisdiction),
         ";".join(legal.listed_in) or None,
         "US" in met if known else None,
         "CN" in met if known else None,
@@ -268,73 +272,6 @@ def columns(question: Question) -> tuple[Any, ...]:
         _rounded(match.similarity),
         match.nearest or None,
     )
-
-
-def listing_json(listing: Listing) -> dict[str, Any]:
-    """Return all fields of a listing."""
-    return {
-        "jurisdiction": listing.jurisdiction,
-        "instrument": listing.instrument,
-        "listing": listing.listing,
-        "status": str(listing.status),
-        "effective_from": listing.effective_from.isoformat() if listing.effective_from else None,
-        "effective_to": listing.effective_to.isoformat() if listing.effective_to else None,
-        "date_precision": str(listing.date_precision),
-        "verified": str(listing.verified),
-        "source": listing.source,
-        "note": listing.note or None,
-    }
-
-
-def class_json(control: ClassControl) -> dict[str, Any]:
-    """Return a class definition that a structure meets, with its limbs in words and its legal status on the day."""
-    one, exemption = control.match, control.exemption
-    return {
-        "definition": one.definition,
-        "name": one.listing,
-        "jurisdiction": one.jurisdiction,
-        "result": one.result,
-        "limbs": [
-            {
-                "limb": row.limb,
-                "where": row.where,
-                "wording": row.change,
-                "verified": str(row.verified),
-                "source": row.source,
-            }
-            for row in _limbs(one)
-        ],
-        "wording_verified": str(_wording_verified(one)),
-        "in_force": bool(control.listings),
-        "listing": listing_json(control.listings[0]) if control.listings else None,
-        "exemption": None
-        if exemption is None
-        else {
-            "substance": exemption.substance,
-            "effect": str(exemption.effect),
-            "reason": exemption.reason,
-            "verified": str(exemption.verified),
-            "source": exemption.source,
-        },
-    }
-
-
-@cache
-def _limb_rows() -> dict[tuple[str, str], ClassDefinition]:
-    return {(row.definition, row.limb): row for row in class_definitions()}
-
-
-def _limbs(one: ClassMatch) -> list[ClassDefinition]:
-    return [_limb_rows()[one.definition, limb] for limb in one.limbs]
-
-
-def _of_precursors(one: ClassMatch) -> bool:
-    return any(row.group is Group.PRECURSOR for row in _limbs(one))
-
-
-def _wording_verified(one: ClassMatch) -> Verified:
-    """Return the least verified status of the limbs that the structure meets."""
-    return max((row.verified for row in _limbs(one)), key=list(Verified).index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,21 +322,13 @@ def describe_attempt(text: str) -> Attempt:
     return Attempt(tuple(sentences), structure.smiles, structure.inchikey)
 
 
-def _warnings(match: Match | None, legal: LegalStatus | None) -> Iterator[str]:
+def _warnings(
+    question: Question, match: Match | None, legal: LegalStatus | None, laws: tuple[LawOn, ...]
+) -> Iterator[str]:
     problem = chemistry()["problem"]
     if problem and (match is None or match.kind not in _INDEPENDENT_OF_OPSIN):
         yield problem
-    if match is None or legal is None:
-        return
-    for one in (control.match for control in legal.classes):
-        if _wording_verified(one) in (Verified.UNVERIFIED, Verified.ASSUMED):
-            yield (
-                f"{one.jurisdiction}, {one.listing}: the structure is compared with the wording as recorded here, "
-                "which was not verified."
-            )
-    unverified = sum(row.verified is Verified.UNVERIFIED for row in legal.listings)
-    if unverified:
-        yield f"Not checked at a publication: {unverified} of {len(legal.listings)} listings."
+    yield from law_warnings(question.jurisdiction, match, legal, laws)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -93,12 +93,14 @@ def _fact_rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Nearest", f"{answer['nearest']}, similarity {answer['similarity']:.2f} (not a legal match)"
     if kind is not None:
         yield "Law", _law(answer)
+        yield "UN", _conventions(answer)
 
 
 def _law(answer: Mapping[str, Any]) -> str:
     where = answer["jurisdiction"] or "everywhere"
     if not answer["controlled_as"]:
-        return f"on {answer['as_of']} ({where}): no listing known"
+        found = "not listed" if answer["listed"] is False else "no listing recorded; the law is not recorded here"
+        return f"on {answer['as_of']} ({where}): {found}"
     by: dict[str, list[str]] = {}
     for one in answer["controlled_as"]:
         by.setdefault(one["as"], []).append(one["jurisdiction"])
@@ -106,6 +108,13 @@ def _law(answer: Mapping[str, Any]) -> str:
     months = answer["months_since_listing"]
     since = f"; control began {_age(months)} before" if months is not None else ""
     return f"on {answer['as_of']} ({where}): {controls}{since}"
+
+
+def _conventions(answer: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{one['party']} is a party to the {one['listing']['instrument']}, {one['listing']['listing']}"
+        for one in answer["conventions"]
+    )
 
 
 def _age(months: float) -> str:
@@ -127,6 +136,8 @@ def _listings(answer: Mapping[str, Any]) -> Table:
         since = row["effective_from"] or "unknown"
         if row["date_precision"] == "year":
             since = since[:4]
+        elif row["date_precision"] == "by":
+            since = f"by {since}"
         until = f", until {row['effective_to']}" if row["effective_to"] else ""
         unsure = "" if row["verified"] == "yes" else "yellow"
         table.add_row(

@@ -1,4 +1,8 @@
-"""Whether a substance is listed where a shipment goes and comes from, on the day of its declaration."""
+"""Whether a substance is listed where a shipment goes and comes from, on the day of its declaration.
+
+A law that is not recorded counts as one that does not list the substance: the models in use were trained so. For the same
+reason only the law of the jurisdictions in `TRAINED_ON` counts.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from features.substances import BENIGN, Match
 from features.substances.law import era, months, status
 from features.substances.match import ClassMatch, Kind
 
+#: Jurisdictions whose law was recorded when the bundled model was trained. Law recorded since must not change its scores.
+TRAINED_ON: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
 #: Answers kept of each kind: most goods name nothing, and the rest names the same substances again.
 _CAPACITY: Final = 8_192
 
@@ -65,11 +71,11 @@ class LegalStatus:
 
 def _listed(subject: Subject, since: date, country: str) -> float:
     """Return 1 if a country lists the subject in the era that began on a day, otherwise 0."""
-    return float(bool(country) and status(subject.match(), since, country).listed)
+    return float(bool(country) and status(subject.match(), since, country, among=TRAINED_ON).listed)
 
 
 def _listed_anywhere(subject: Subject, since: date) -> tuple[float, int | None]:
     """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day under control, if any."""
-    everywhere = status(subject.match(), since)
+    everywhere = status(subject.match(), since, among=TRAINED_ON)
     first_day = None if everywhere.since is None else everywhere.since.toordinal()
     return float("UN" in everywhere.listed_in), first_day

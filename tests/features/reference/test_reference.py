@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features import reference
-from features.reference import codes, files, tables
+from features.reference import codes, files, recorded, tables
 from features.reference.rows import Group, Listing, Precision, Status, Verified
 
 TABLES: dict[str, Callable[[], object]] = {
@@ -29,6 +29,8 @@ TABLES: dict[str, Callable[[], object]] = {
     "ecommerce_goods.csv": tables.ecommerce_goods,
     "typologies.csv": lambda: tuple(tables.typologies().values()),
     "carriers.csv": tables.carriers,
+    "recorded_law.csv": recorded.recorded_law,
+    "convention_parties.csv": recorded.convention_parties,
     "policy_dates.csv": tables.policy_dates,
     "statistics.csv": tables.statistics,
 }
@@ -105,7 +107,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "data"
     shutil.copytree(files.DATA, folder)
     monkeypatch.setattr(files, "DATA", folder)
-    loaders = [loader for loader in vars(tables).values() if hasattr(loader, "cache_clear")]
+    loaders = [one for module in (tables, recorded) for one in vars(module).values() if hasattr(one, "cache_clear")]
     for loader in loaders:
         loader.cache_clear()
     yield folder
@@ -157,6 +159,12 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
         ("policy_dates.csv", 2, "2002-08-06", "06/08/2002", "date is '06/08/2002', expected a day as YYYY-MM-DD"),
         ("character_rules.csv", 2, "[0-9", "([0-9", "expected a regular expression"),
         ("character_rules.csv", 2, "^[0-9", "[0-9", "expected a regular expression that begins with ^"),
+        ("recorded_law.csv", 2, "precursor", "legal_class", "group is 'legal_class', expected one of fentanyl"),
+        ("recorded_law.csv", 3, "other_controlled", "precursor", "repeats row 2: ('UN'"),
+        ("recorded_law.csv", 2, "UN,", "FJ,", "FJ has no row in control_listings.csv"),
+        ("recorded_law.csv", 2, "2026-10-01", "2026", "recorded_until is '2026', expected a day"),
+        ("convention_parties.csv", 2, "Single Convention 1961", "Convention 1961", "expected one of Single Convention"),
+        ("convention_parties.csv", 2, ",AF,", ",Afghanistan,", "party is 'Afghanistan', expected an ISO 3166 code"),
     ],
 )
 def test_an_invalid_row_is_refused_with_file_row_and_reason(

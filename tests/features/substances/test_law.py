@@ -59,6 +59,7 @@ def test_hong_kong_and_macao_are_not_under_the_law_of_china() -> None:
     day = date(2026, 1, 1)
     assert instruments("Norfentanyl", day, "CN") == {"CN"}
     assert instruments("Norfentanyl", day, "HK") == set()
+    assert instruments("N-Phenethyl-4-piperidone", day, "HK") == {"HK"}
     assert instruments("Norfentanyl", day, "MO") == set()
 
 

@@ -92,6 +92,30 @@ def test_the_law_depends_on_day_and_jurisdiction(shared_client: Client) -> None:
     assert {row.jurisdiction for row in germany.listings} <= {"DE", "EU"}
 
 
+def test_an_unrecorded_law_is_null_and_the_convention_that_binds_the_country_is_named(shared_client: Client) -> None:
+    result = look_up(shared_client, "acetylfentanyl", as_of="2026-11-04", jurisdiction="MX")
+    assert (result.hit, result.listed, result.listed_in) == (True, None, [])
+    [law] = result.law
+    assert (law.jurisdiction, law.recorded_until, law.groups, law.listed) == ("MX", None, [], None)
+    [convention] = result.conventions
+    assert (convention.party, convention.listing.instrument) == ("MX", "Single Convention 1961")
+    assert convention.listing.jurisdiction == "UN"
+    assert convention.party_source
+    assert any("Not recorded" in warning and "MX" in warning for warning in result.warnings)
+
+
+def test_each_law_states_until_when_and_for_which_groups_it_is_recorded(shared_client: Client) -> None:
+    laws = {law.jurisdiction: law for law in look_up(shared_client, "fentanyl", as_of="2026-11-04").law}
+    united_states = laws["US"]
+    assert (united_states.listed, united_states.recorded_until) == (True, "2026-01-12")
+    assert {"fentanyl", "nitazene", "precursor"} <= set(united_states.groups)
+    assert (laws["EU"].listed, laws["EU"].recorded_until) == (None, None)
+    assert "precursor" in laws["EU"].groups
+    germany = look_up(shared_client, "NPP", as_of="2026-11-04", jurisdiction="DE")
+    assert {law.jurisdiction: law.listed for law in germany.law} == {"DE": None, "EU": True}
+    assert germany.listed
+
+
 def test_the_law_of_today_is_the_default(shared_client: Client) -> None:
     before, result, after = (
         dt.datetime.now(dt.UTC).date(),
@@ -104,7 +128,8 @@ def test_the_law_of_today_is_the_default(shared_client: Client) -> None:
 @pytest.mark.parametrize("text", ["2-piperidone", "phenethyl alcohol", "Fenty Beauty lipstick", "\N{SNOWMAN} \x00 %%%"])
 def test_an_unwatched_text_gets_a_result_without_a_hit(shared_client: Client, text: str) -> None:
     result = look_up(shared_client, text)
-    assert (result.hit, result.listed) == (False, False)
+    # The law on common chemicals and unknown words is not recorded: "not listed" would be a claim.
+    assert (result.hit, result.listed, result.listed_in) == (False, None, [])
     assert result.kind not in ("class", "systematic", "misspelt")
 
 
@@ -123,8 +148,9 @@ def test_a_mention_is_never_a_hit(shared_client: Client) -> None:
 
 
 def test_unverified_wording_and_listings_give_warnings(shared_client: Client) -> None:
-    result = look_up(shared_client, UNLISTED.replace("Cl", "C"), as_of="2026-11-04")
-    assert any("GB" in warning and "not verified" in warning for warning in result.warnings)
+    nitazene = "CCNCCn1c(Cc2ccc(OCCCC)cc2)nc2cc([N+](=O)[O-])ccc12"
+    result = look_up(shared_client, nitazene, as_of="2026-11-04")
+    assert any("CN, Nitazenes" in warning and "not verified" in warning for warning in result.warnings)
     named = look_up(shared_client, "fentanyl", as_of="2026-11-04")
     unverified = sum(row.verified == "unverified" for row in named.listings)
     assert unverified

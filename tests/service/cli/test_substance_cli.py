@@ -133,7 +133,8 @@ def test_a_class_match_fills_limbs_and_classes() -> None:
     assert len(unlisted["similarity"]) <= len("0.1234")
     assert precursor["precursor_class"] == "4-anilinopiperidine"
     assert (precursor["us_class"], precursor["limbs"]) == ("false", "")
-    assert (benign["hit"], benign["us_class"], benign["cn_class"], benign["listed"]) == ("false",) * 4
+    assert (benign["hit"], benign["us_class"], benign["cn_class"]) == ("false",) * 3
+    assert benign["listed"] == ""
 
 
 def test_what_only_may_meet_a_limb_ends_with_a_question_mark() -> None:
@@ -153,6 +154,20 @@ def test_the_law_of_a_file_is_that_of_the_day_and_place_given() -> None:
     for day, listed in (("2018-02-05", "false"), ("2018-02-06", "true")):
         assert run(["substance", "--file", "in.csv", "out.csv", "--as-of", day, "--jurisdiction", "US"]) == 0
         assert rows_of("out.csv")[0]["listed"] == listed
+
+
+def test_listed_is_empty_where_the_law_is_not_recorded() -> None:
+    names = [["query"], ["fentanyl"], ["acetylfentanyl"], ["no such thing"]]
+    assert [row["listed"] for row in resolved(*names, jurisdiction="NZ")] == ["true", "true", ""]
+    assert [row["listed"] for row in resolved(*names, jurisdiction="CH")] == ["", "", ""]
+    assert [row["listed"] for row in resolved(*names)] == ["true", "true", ""]
+
+
+def test_an_answer_on_an_unrecorded_law_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["substance", "fentanyl", *DAY, "--jurisdiction", "CH"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "the law is not recorded here" in output
+    assert "law of CH" in output
 
 
 def test_another_column_can_be_named_also_in_another_spelling() -> None:

@@ -22,6 +22,8 @@ _CONTENT: Final = {
     Group.OTHER_OPIOID: ("other_opioid",),
     Group.PRECURSOR: ("precursor",),
 }
+#: Places whose law the networks of this world react to. More recorded law does not change the world.
+_WATCHED: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
 _OPIOIDS: Final = ("fentanyl", "analogue", "other_opioid")
 #: Effects of the dated changes of trade and data, and the contents they affect ('' for all).
 _DATED: Final = {
@@ -49,6 +51,8 @@ def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
     for listing in control_listings():
         day = listing.effective_from
         if day is None or listing.date_precision is not Precision.DAY or not first <= day <= last:
+            continue
+        if listing.jurisdiction not in _WATCHED:
             continue
         contents = (
             _CONTENT.get(group[listing.substance], ()) if listing.substance in group else _of_class(listing.substance)

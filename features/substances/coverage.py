@@ -1,0 +1,150 @@
+"""What is known of the law on a substance: listed, not listed, or not recorded.
+
+A listing is known wherever it is recorded. That a law does not list a substance is known only up to the day until which that
+law is recorded for the substance's group. Everything else is unknown, which is not the same as not controlled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from features.reference import (
+    ConventionParty,
+    Listing,
+    RecordedLaw,
+    control_listings,
+    convention_parties,
+    recorded_law,
+)
+from features.substances.law import LegalStatus, applies, status
+from features.substances.match import BENIGN, Match
+
+
+@dataclass(frozen=True, slots=True)
+class LawOn:
+    """One jurisdiction's own law on a substance on one day.
+
+    Attributes:
+        jurisdiction: whose law it is; law of the Union has an entry of its own.
+        recorded_until: the last day for which its law on the substance's group is recorded, None if it is not.
+        groups: all groups for which its law is recorded.
+        listed: None if its law does not list the substance as far as recorded, but is not recorded for that group and day.
+    """
+
+    jurisdiction: str
+    recorded_until: date | None
+    groups: tuple[str, ...]
+    listed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A listing by a convention of the United Nations to which a country is a party."""
+
+    party: ConventionParty
+    listing: Listing
+
+
+@cache
+def _recorded() -> dict[str, dict[str, RecordedLaw]]:
+    """Return the recorded laws by jurisdiction and group."""
+    by_place: dict[str, dict[str, RecordedLaw]] = {}
+    for row in recorded_law():
+        by_place.setdefault(row.jurisdiction, {})[str(row.group)] = row
+    return by_place
+
+
+@cache
+def _known_jurisdictions() -> tuple[str, ...]:
+    """Return every jurisdiction with a listing or a recorded law: `UN`, `EU`, then by code."""
+    places = {row.jurisdiction for row in control_listings()} | set(_recorded())
+    return tuple(sorted(places, key=lambda place: (place != "UN", place != "EU", place)))
+
+
+def _applying(place: str, on: date) -> list[str]:
+    """Return the jurisdictions whose law applies in a place: its own, its country's, and the Union's."""
+    country = place.partition("-")[0]
+    return [code for code in dict.fromkeys((place, country, "EU")) if applies(code, place, on)]
+
+
+def law_on(match: Match | None, legal: LegalStatus | None, on: date, jurisdiction: str | None) -> tuple[LawOn, ...]:
+    """Return the law of each jurisdiction that applies in a place, or of all known ones if the place is None.
+
+    Args:
+        match: the recognised substance, None if nothing was recognised.
+        legal: its legal status on that day in that place, None without a match.
+        on: the day whose law applies.
+        jurisdiction: the place, as for `status`.
+    """
+    places = _known_jurisdictions() if jurisdiction is None else _applying(jurisdiction, on)
+    return tuple(_law_of(place, match, legal, on) for place in places)
+
+
+def _law_of(place: str, match: Match | None, legal: LegalStatus | None, on: date) -> LawOn:
+    groups = _recorded().get(place, {})
+    row = groups.get(match.group) if match is not None and _identified(match) else None
+    listed: bool | None = None
+    if legal is not None and place in legal.listed_in:
+        listed = True
+    elif row is not None and legal is not None and on <= row.recorded_until and not _open(legal, place):
+        listed = False
+    return LawOn(place, None if row is None else row.recorded_until, tuple(groups), listed)
+
+
+def _identified(match: Match) -> bool:
+    """Return whether the match is a substance whose group is known: not a common chemical, nor one that only resembles another."""
+    return match.kind != "similar" and match.group != BENIGN
+
+
+def _open(legal: LegalStatus, place: str) -> bool:
+    """Return whether an open-ended class, or a possible exemption, leaves the result in that jurisdiction open."""
+    return any(control.by == "possible" for control in legal.controlled if control.jurisdiction == place)
+
+
+def listed(laws: Iterable[LawOn], jurisdiction: str | None) -> bool | None:
+    """Return whether the substance is listed: None if that is not recorded.
+
+    In a place, a substance is not listed only if none of the laws that apply there lists it and all of them are recorded.
+    Without a place, it is not listed if no recorded law lists it and at least one is recorded for its group and day.
+    """
+    answers = [law.listed for law in laws]
+    if True in answers:
+        return True
+    if jurisdiction is None:
+        return False if False in answers else None
+    return None if None in answers else False
+
+
+def listed_in_place(match: Match, on: date, jurisdiction: str) -> bool | None:
+    """Return whether a substance is listed in a place on a day; None if the law there is not recorded for it."""
+    return listed(law_on(match, status(match, on, jurisdiction), on, jurisdiction), jurisdiction)
+
+
+@cache
+def _parties() -> dict[str, tuple[ConventionParty, ...]]:
+    by_country: dict[str, tuple[ConventionParty, ...]] = {}
+    for row in convention_parties():
+        by_country[row.party] = (*by_country.get(row.party, ()), row)
+    return by_country
+
+
+def obligations(match: Match, on: date, jurisdiction: str | None) -> tuple[Obligation, ...]:
+    """Return the listings by the United Nations of conventions to which the country of a place is a party on that day.
+
+    They oblige the country to control the substance. How its own law does so is a separate question.
+    """
+    if jurisdiction is None or jurisdiction == "UN":
+        return ()
+    parties = {
+        row.convention: row
+        for row in _parties().get(jurisdiction.partition("-")[0], ())
+        if row.bound_from is None or row.bound_from <= on
+    }
+    return tuple(
+        Obligation(parties[row.instrument], row)
+        for row in status(match, on, "UN").listings
+        if row.instrument in parties
+    )
