@@ -1,4 +1,4 @@
-"""Feature groups: the columns of a group, and the class that fits and fills them."""
+"""Base classes of feature groups and their columns."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Feature:
     """One input of the model.
 
     Attributes:
-        meaning: a sentence for a person.
-        reason: code of the reason that its contribution counts towards.
-        monotone: +1 if the risk may only rise with it, -1 if it may only fall, all else being equal; otherwise 0.
+        meaning: description for users.
+        reason: code of the reason to which its contribution belongs.
+        monotone: +1 if the risk must not fall with the feature, -1 if it must not rise, other features being equal; otherwise 0.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Feature:
 
 
 class Column(IntEnum):
-    """Base of the enums that hold one group's columns.
+    """Base of the enums of a group's columns.
 
-    A member is the position of a column in the group's matrix and declares its feature: reason code (a `ReasonCode`), meaning
-    and, if the feature is monotone, +1 or -1. Positions count from 0 in the order of declaration. The feature's name is the
-    member's name in lower case. Code that writes a column refers to its member and never to a number.
+    A member's value is the index of the column in the group's matrix, from 0 in the order of declaration. Its definition declares
+    the feature: reason code (a `ReasonCode`), meaning and, if the feature is monotone, +1 or -1. The feature's name is the
+    member's name in lower case. Code that writes a column must use the member, not a number.
 
     >>> class Size(Column):
     ...     MASS_KG = "MASS_UNUSUAL", "Mass in kilograms"
@@ -63,7 +63,7 @@ class Column(IntEnum):
 
     @property
     def feature(self) -> str:
-        """The name of the feature."""
+        """Name of the feature."""
         return self.name.lower()
 
 
@@ -76,9 +76,9 @@ class Group:
     """Base class of the feature groups.
 
     Attributes:
-        name: the group's name.
-        learns: whether `fit` learns anything.
-        features: the group's features, in the order of its columns.
+        name: name of the group.
+        learns: whether `fit` learns statistics.
+        features: features in the order of the columns.
         texts: the text cache.
     """
 
@@ -89,7 +89,7 @@ class Group:
     def __init__(self, texts: TextCache | None = None) -> None:
         """
         Args:
-            texts: the cache of the feature space; a group that stands alone has its own.
+            texts: cache of the feature space; by default a new cache.
         """
         self.texts = TextCache() if texts is None else texts
 
@@ -97,27 +97,27 @@ class Group:
         """Learn statistics from the rows of a fit window."""
 
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
-        """Return the features (n_rows, len(features)), NaN where missing.
+        """Return the features (n_rows, len(features)); NaN where missing.
 
         Args:
-            history: (n_shipments, H) as `features.groups.history.history` returns it for this table.
+            history: (n_shipments, H) history features of the table from `features.groups.history.history`.
         """
         out = np.empty((table.n_rows, len(self.features)))
         self.fill(GroupInput(table, self.texts), history, out)
         return out
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        """Write what `transform` returns for ``source.table`` into ``out``, every column of every row."""
+        """Write the features of ``source.table`` into ``out`` (n_rows, len(features)). All cells are overwritten."""
         raise NotImplementedError
 
     def state(self) -> State:
-        """Return what was learned, as plain JSON and arrays."""
+        """Return the learned statistics as plain JSON and arrays."""
         return {}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """Restore what `state` returned."""
+        """Restore the learned statistics from `state`."""
 
 
 def log_or_nan(values: FloatArray) -> FloatArray:
-    """Return the natural logarithm, NaN where a value is missing or not positive."""
+    """Return natural logarithms; NaN where a value is missing or not positive."""
     return np.asarray(np.log(np.where(values > 0, values, np.nan)), dtype=np.float64)

@@ -26,6 +26,6 @@ class ClassificationColumn(Column):
     TEXT_CHEMICAL_PROBABILITY = "HS_TEXT", "P(chemical chapters given the words of the description)"
 
 
-#: Columns from this one on depend on description and HS code together, or on the heading alone; those before, on the code.
+#: First column that depends on description and heading. Earlier columns depend on the HS code only.
 FIRST_OF_PAIR: Final = ClassificationColumn.HS_TEXT_CONTRADICTION
 FEATURES: Final = declare("classification", ClassificationColumn)

@@ -1,7 +1,7 @@
 """The HS code, and its agreement with the words of the description.
 
 The description-to-HS model is multinomial naive Bayes over words (Manning, Raghavan and Schuetze 2008, chapter 13): the
-probability of each HS heading given the words of the description, with Laplace smoothing. It knows the words and headings
+probability of each HS heading given the words of the description, with Laplace smoothing. Its vocabulary and headings are those
 that are frequent in the fit window.
 """
 
@@ -44,7 +44,7 @@ _ROLES: Final = {
     "cover": ClassificationColumn.HS_COVER,
     "lookalike": ClassificationColumn.HS_COVER,
 }
-#: The code columns of a missing HS code.
+#: Columns before `FIRST_OF_PAIR` of a missing HS code.
 _NO_HS_CODE: Final = np.zeros(FIRST_OF_PAIR)
 _NO_HS_CODE[ClassificationColumn.HS_MISSING] = 1.0
 _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, ClassificationColumn.HS_CHAPTER]] = np.nan
@@ -59,7 +59,7 @@ _SMOOTHING: Final = 0.1
 
 
 class ClassificationGroup(Group):
-    """The HS code and its agreement with the words; learns the description-to-HS model."""
+    """Features of the HS code and of its agreement with the description. The group learns the description-to-HS model."""
 
     name = "classification"
     learns = True
@@ -97,20 +97,20 @@ class ClassificationGroup(Group):
                     table_of_counts[position, column] += count
         rows = np.bincount(classes[classes >= 0], minlength=len(kept)).astype(np.float64)
         given = np.log(table_of_counts / (rows[None, :] + 2 * _SMOOTHING)) if len(kept) else table_of_counts
-        # A bundle stores half precision. Rounding now keeps a saved model equal to the fitted one.
+        # Bundles store half precision. Round now, so that a saved model equals the fitted one.
         self.log_given_ = given.astype(np.float16).astype(np.float32)
         self.log_prior_ = np.log(rows / max(rows.sum(), 1.0)).astype(np.float16).astype(np.float32)
         self._prepare()
 
     def _prepare(self) -> None:
-        """Number the classes of HS codes that the model distinguishes, and forget the rows of texts.
+        """Number the classes of HS codes, and clear the cached rows of texts.
 
-        Classes are the model's headings, then its chapters, then other chapters of chemicals, other chapters, and no code.
+        The classes are, in order, the model's headings, its chapters, other chapters of chemicals, other chapters, and no code.
         """
         chapters = sorted({heading[:2] for heading in self.headings_})
         self._heading_at = {heading: position for position, heading in enumerate(self.headings_)}
         self._chapter_at = {chapter: position for position, chapter in enumerate(chapters)}
-        # Headings are sorted, so those of a chapter are neighbours.
+        # Headings are sorted, so the headings of a chapter are adjacent.
         starts = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
         chapter_start = np.append(starts, len(self.headings_)).astype(np.int64)
         is_chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
@@ -152,11 +152,11 @@ class ClassificationGroup(Group):
         return self._others + (chapter not in _CHEMICAL)
 
     def _compute(self, pairs: TextPairs) -> FloatArray:
-        """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
+        """Return the columns from `FIRST_OF_PAIR` onwards, one row per pair."""
         rows = np.full((len(pairs), _PAIR_WIDTH), np.nan)
         rows[:, _CHEMICAL_CHAPTER] = self._class_is_chemical[pairs.classes]
         if self.headings_:
-            # Texts that are new to every group are compared together, because their tokens are then at hand.
+            # Process the new texts together, because their tokens are cached as one batch.
             for codes in pairs.distinct_texts():
                 if codes:
                     self._compare(pairs, codes, rows)
@@ -164,7 +164,10 @@ class ClassificationGroup(Group):
         return rows
 
     def _compare(self, pairs: TextPairs, codes: list[int], rows: FloatArray) -> None:
-        """Write what the words of some texts say of the pairs' HS codes into ``rows``, the surprise as a probability."""
+        """Write the agreement of the HS codes with the words of the texts ``codes`` into ``rows``.
+
+        The surprise is written as a probability.
+        """
         texts = pairs.texts.values
         tokenised = self.texts.tokenise([texts[code] for code in codes])
         place, length = np.empty(len(tokenised.pieces), dtype=np.int64), np.empty(len(codes), dtype=np.int64)
@@ -174,7 +177,7 @@ class ClassificationGroup(Group):
         log_scores(place, length, self.log_given_, self.log_prior_, column, odds)
         np.exp(odds, out=odds)
         probabilities = normalise(odds, len(codes), self._classes)
-        # A text without known words says nothing. The last entry is that of a missing text.
+        # Texts without known words have no number. The last entry is that of a missing text.
         number = np.full(len(texts) + 1, -1, dtype=np.int32)
         for at, (code, words_known) in enumerate(zip(codes, length.tolist(), strict=True)):
             if words_known:

@@ -1,7 +1,7 @@
-"""Compute how well HS headings agree with the words of a description.
+"""Compiled loops that compute the agreement of HS headings with the words of a description.
 
-Sums are pairwise in blocks of eight (Higham 1993), in single precision and in a fixed order, so that their last bits depend
-on the text alone.
+Sums are pairwise in blocks of eight (Higham 1993), in single precision and in a fixed order, so that their last bits do not
+depend on other texts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: In place of a heading or chapter: the model does not know it, or no HS code is declared.
+#: Codes that replace a heading or chapter that the model does not know, and a missing HS code.
 UNKNOWN: Final = -1
 NO_CODE: Final = -2
 
@@ -31,19 +31,20 @@ _CHEMICAL_PROBABILITY = cython.declare(
 )
 
 _NO_CODE = cython.declare(cython.Py_ssize_t, NO_CODE)
-#: Longer sums are split in two.
+#: Maximum length of a sum that is not split in two.
 _BLOCK = cython.declare(cython.Py_ssize_t, 128)
-#: A smaller probability of a heading counts as this: the largest surprise, that of an unknown heading, is 12.
+#: Lower bound of a heading's probability, so that the surprise is at most 12. Unknown headings have that surprise.
 _LEAST_PROBABILITY = cython.declare(cython.double, float(np.exp(-12.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classes:
-    """Headings and chapters of the classes of HS codes that the model distinguishes.
+    """Headings and chapters of the classes of HS codes.
 
     Attributes:
-        heading, chapter: (classes,) index of each class's heading and chapter, `UNKNOWN` or `NO_CODE`.
-        chapter_start: (chapters + 1,) first heading of each chapter, then the number of headings.
+        heading: (classes,) index of each class's heading, `UNKNOWN` or `NO_CODE`.
+        chapter: (classes,) index of each class's chapter, `UNKNOWN` or `NO_CODE`.
+        chapter_start: (chapters + 1,) index of each chapter's first heading, then the number of headings.
         chemical: (chapters,) 1 for a chapter of chemicals, otherwise 0.
     """
 
@@ -55,7 +56,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextProbabilities:
-    """Probabilities given the words of some texts.
+    """Probabilities of headings and chapters given the words of texts.
 
     Attributes:
         heading: (texts * headings,) P(heading).
@@ -71,7 +72,7 @@ class TextProbabilities:
 
 
 def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
-    """Return the sum of ``n`` values, at least one, from ``begin`` on, in their own precision."""
+    """Return the sum of ``n`` >= 1 values, starting at ``begin``, in their own precision."""
     if n > _BLOCK:
         half = n // 2
         half -= half % 8
@@ -99,14 +100,14 @@ def pairwise(values: Float32Array, begin: Any, n: Any) -> Any:
 def log_scores(
     place: IntArray, length: IntArray, given: Float32Array, prior: Float32Array, column: Float32Array, out: Float32Array
 ) -> None:
-    """Write log P(heading) + log P(words | heading), less the largest of the text, into ``out`` (texts * headings,).
+    """Write log P(heading) + log P(words | heading), minus the maximum of the text, into ``out`` (texts * headings,).
 
     Args:
-        place: rows of ``given`` for the known words of the texts, one text after another.
+        place: rows in ``given`` of the texts' known words, text by text.
         length: (texts,) number of known words of each text.
         given: (words, headings) log probabilities of words.
         prior: (headings,) log probabilities of headings.
-        column: (words of the longest text,) working memory, overwritten.
+        column: (words of the longest text,) work buffer.
     """
     n = length.shape[0]
     headings = prior.shape[0]
@@ -122,7 +123,7 @@ def log_scores(
                 for heading in range(headings):
                     out[first + heading] += given[row, heading]
             elif 1 < words <= 8:
-                # Up to 8 words are added row by row, which reads memory in order. The first comes last, as in the sum below.
+                # Add up to 8 words row by row, which reads memory sequentially. Add the first word last, like the sum below.
                 row = place[begin + 1]
                 for heading in range(headings):
                     out[first + heading] = given[row, heading]
@@ -152,7 +153,7 @@ def normalise(odds: Float32Array, texts: int, classes: Classes) -> TextProbabili
     """Return the probabilities of headings and chapters given each text's words.
 
     Args:
-        odds: (texts * headings,) exponentials of `log_scores`; becomes P(heading).
+        odds: (texts * headings,) exponentials of `log_scores`; overwritten with P(heading).
     """
     starts = classes.chapter_start
     is_chemical = classes.chemical
@@ -200,9 +201,9 @@ def fill_agreement(
     """Write the columns of pairs of a text and an HS code that depend on the text.
 
     Args:
-        text_of: (pairs,) index of each pair's text in ``probabilities``, -1 for a pair to leave alone.
+        text_of: (pairs,) index of each pair's text in ``probabilities``; -1 for pairs to skip.
         class_of: (pairs,) class of each pair's HS code.
-        out: (pairs, columns from `FIRST_OF_PAIR` on). The surprise is written as a probability, not as its logarithm.
+        out: (pairs, columns from `FIRST_OF_PAIR` onwards) output. The surprise is written as a probability, not a logarithm.
     """
     heading_of = classes.heading
     chapter_of = classes.chapter
@@ -224,7 +225,7 @@ def fill_agreement(
                 share = of_chapter[text, chapter] if chapter >= 0 else 0
                 if share > 1:
                     share = 1
-                # In single precision, like the probabilities.
+                # Keep single precision, like the probabilities.
                 rest = 1 - share
                 out[pair, _CONTRADICTION] = rest
                 likely = of_heading[text * headings + heading] if heading >= 0 else 0

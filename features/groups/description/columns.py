@@ -45,7 +45,7 @@ class DescriptionColumn(Column):
 
 
 class WordFlag(IntEnum):
-    """Flags of a single token, and of the pattern searches that can succeed in a text with this token."""
+    """Flags of a token, including the pattern searches that may succeed in a text with this token."""
 
     CHEMICAL = 1
     MEDICINE = 2

@@ -1,4 +1,4 @@
-"""Words of the goods description: vagueness, chemistry, equipment, and how usual they are."""
+"""Features of the words of the goods description: vagueness, chemistry, equipment, and word frequency."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _CAS: Final = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
 _GRADE: Final = _PATTERNS["grade"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
-# These searches are costly. They find nothing in a text without a token that matches below, or a percentage for grades.
+# Patterns of tokens that precede costly searches: without a matching token (or a percentage, for grades), a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
 _OF_TOOLING: Final = _PATTERNS["tooling"]["token"]
-#: Number of words of the fit window, the most frequent first, whose share is learned.
+#: Number of most frequent words of the fit window whose share is learned.
 _VOCABULARY: Final = 4000
-#: Flags that a text may have without any search finding something in it.
+#: Flags that require no search.
 _NO_SEARCH: Final = WordFlag.CHEMICAL | WordFlag.MEDICINE
 _MISSING: Final = np.full(len(FEATURES), np.nan)
 _MISSING[DescriptionColumn.DESCRIPTION_MISSING] = 1.0
@@ -41,7 +41,7 @@ _MISSING[DescriptionColumn.DESCRIPTION_MISSING] = 1.0
 
 @cache
 def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
-    """Return the stop words, and by first word how many words the stop words have that begin with it."""
+    """Return the stop words, and for each first word the numbers of words of the stop words that start with it."""
     terms = [tokens for term in stop_words() if (tokens := re.findall(r"\w+", folded(term)))]
     sizes: dict[str, set[int]] = {}
     for term in terms:
@@ -51,9 +51,9 @@ def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
 
 @cache
 def _faults() -> tuple[re.Pattern[str], ...]:
-    """Return patterns, one of which matches the beginning of any uninformative text."""
+    """Return patterns for uninformative texts. At least one matches the beginning of such a text."""
     patterns = [rule.pattern for rule in character_rules()]
-    # Joined patterns would renumber the groups that a backward reference counts.
+    # Do not join patterns with back-references, because joining renumbers the groups.
     apart = [pattern for pattern in patterns if re.search(r"\\\d", pattern) is not None]
     together = "|".join(f"(?:{pattern})" for pattern in patterns if pattern not in apart)
     return tuple(re.compile(pattern, re.IGNORECASE) for pattern in (*apart, together))
@@ -90,7 +90,7 @@ def _vagueness(tokens: list[str]) -> float:
 
 
 def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None:
-    """Write the columns of a text that need a search, if its flags show that the search can find something."""
+    """Write the columns of a text that need a pattern search. Searches that its flags exclude are skipped."""
     low = texts.folded[at]
     if flags & WordFlag.SEARCH_STOP_WORD:
         row[DescriptionColumn.DESCRIPTION_STOP_WORD] = _vagueness(texts.tokens_of(at))
@@ -105,7 +105,7 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
-    """Return the positions of the ``size`` most frequent words, by word, and the number of rows with each."""
+    """Return a mapping from the ``size`` most frequent words to positions, and the number of rows with each word."""
     counts: dict[str, int] = {}
     rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values)).tolist()
     for text, count in zip(column.values, rows, strict=True):
@@ -119,7 +119,7 @@ def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.
 
 
 class DescriptionGroup(Group):
-    """Words of the goods description; learns which words are usual."""
+    """Features of the goods description. The group learns word frequencies."""
 
     name = "description"
     learns = True
@@ -132,7 +132,7 @@ class DescriptionGroup(Group):
         self._clear()
 
     def _clear(self) -> None:
-        """Forget the rows of texts, which depend on what was learned."""
+        """Clear the cached rows of texts, which depend on the learned statistics."""
         self._rows = TextRows(self._compute, _MISSING)
         self._shares = TextRows(self._word_shares, np.full(1, np.nan))
 
@@ -146,7 +146,7 @@ class DescriptionGroup(Group):
         self._rows.fill(source.descriptions, source.table.text("goods_description").codes, out, 0)
 
     def _compute(self, texts: list[str]) -> FloatArray:
-        """Return the columns (texts, F) of some texts."""
+        """Return the columns (texts, F) of the texts."""
         rows = np.empty((len(texts), len(FEATURES)))
         tokenised = self.texts.tokenise(texts)
         slots = tokenised.slots
@@ -164,7 +164,7 @@ class DescriptionGroup(Group):
         return rows
 
     def _word_shares(self, words: list[str]) -> list[float]:
-        """Return the log share of each word, NaN for a word that past descriptions did not use."""
+        """Return the log share of each word; NaN for words outside the learned vocabulary."""
         return [self.log_share_.get(word, np.nan) for word in words]
 
     def state(self) -> State:

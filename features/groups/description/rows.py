@@ -1,4 +1,4 @@
-"""Compute the description columns that follow from tokens and words."""
+"""Compiled loop that computes the description columns that depend on tokens and words only."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _MEDICINE = cython.declare(cython.int, WordFlag.MEDICINE)
 def fill_words(
     texts: list[str], tokenised: TokenisedTexts, flags: FloatArray, shares: FloatArray, rows: FloatArray
 ) -> list[int]:
-    """Write the columns that need no pattern search; all other columns become 0.
+    """Write the columns that need no pattern search, and set all other columns to 0.
 
     Args:
-        tokenised: the texts, tokenised.
+        tokenised: tokens and words of the texts.
         flags: (slots, 1) `WordFlag` bits of each token.
-        shares: (slots, 1) log share of each word, NaN for an unknown word.
-        rows: (texts, F) to be written. The length is that of the text, not its logarithm.
+        shares: (slots, 1) log share of each word; NaN for an unknown word.
+        rows: (texts, F) output. The length column contains the length itself, not its logarithm.
 
     Returns:
-        Per text the flags of all its tokens together.
+        Per text the union of the flags of its tokens.
     """
     flags_of_texts: list[int] = []
     nan = float("nan")

@@ -1,4 +1,4 @@
-"""Features of mass and value against the description."""
+"""Features that compare mass and value with the description."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ExpectedColumn(Column):
 
 
 class Target(IntEnum):
-    """Quantities that a model expects, in the order of their columns; their names in lower case are keys of the state."""
+    """Quantities with a fitted model, in the order of their columns. Names in lower case are keys of the state."""
 
     MASS = 0
     VALUE = 1

@@ -1,10 +1,10 @@
-"""Mass and value of goods against what goods with such descriptions usually weigh and cost.
+"""Comparison of mass and value with those of goods with similar descriptions.
 
-An additive model of the log of a quantity, fitted without labels: an effect of the text, effects of channel, filing, unit and
-destination, and slopes by the log of the quantity and, for the price, of the mass. It is fitted by backfitting (Hastie and
-Tibshirani 1990, chapter 4). The effects of the texts are then regressed on their words by ridge regression, so that a new
-text has an effect too. A second regression on the words estimates the spread of honest declarations of such goods. HS codes
-are not part of the model: a false code must not make a false mass look right.
+The model is additive in the log of a quantity and fitted without labels: an effect of the text, effects of channel, filing, unit
+and destination, and slopes for the log of the quantity and, for the price, of the mass. It is fitted by backfitting (Hastie and
+Tibshirani 1990, chapter 4). Ridge regression of the text effects on words then gives an effect to new texts. A second regression
+on words estimates the spread of lawful declarations. HS codes are not part of the model, so that a false code cannot make a false
+mass look normal.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _COLUMNS: Final = ("channel", "filing_type", "quantity_unit", "consignee_country
 _SWEEPS: Final = 6
 _RIDGE: Final = 4.0
 _STEPS: Final = 40
-#: The effect of a column's value shrinks towards 0 as if this many more rows had no effect.
+#: Shrinkage of the effect of a column's value, in additional rows without an effect.
 _SHRINK: Final = 20.0
 _LEAST_ROWS: Final = 50
 
 
 @dataclass(slots=True)
 class _Additive:
-    """The fitted model of one target.
+    """Fitted model of one target.
 
     Attributes:
-        words: (BUCKETS,) effects.
-        spread: (BUCKETS,) effects on the log of the spread.
-        slopes: by the log of the quantity and, for the price, of the mass.
+        words: (BUCKETS,) effects of words.
+        spread: (BUCKETS,) effects of words on the log of the spread.
+        slopes: slopes for the log of the quantity and, for the price, of the mass.
         effects: column -> value -> effect.
     """
 
@@ -64,7 +64,7 @@ class _Additive:
 
 
 class ExpectedGroup(Group):
-    """Distances of mass and value from what is usual for the words; learns what is usual."""
+    """Distances of mass and value from their expected values. The group learns the expected values."""
 
     name = "expected"
     learns = True
@@ -72,18 +72,18 @@ class ExpectedGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        #: Target in lower case -> model. A target with too few rows has none.
+        #: Target in lower case -> model. Targets with too few rows are missing.
         self.fitted_: dict[str, _Additive] = {}
         self._prepare()
 
     def _prepare(self) -> None:
-        """Lay out the models as `fill_distances` reads them."""
+        """Arrange the models in arrays for `fill_distances`."""
         self._columns: dict[str, dict[str, int]] = {}
         targets = len(Target)
         constants = np.full((targets, len(Constant)), np.nan)
         bucket_effects = np.full((BUCKETS, 2 * targets), np.nan)
         spread_base = np.full(targets, np.nan)
-        # Row 0 is that of values without an effect.
+        # Row 0 is for values without an effect.
         effects = [[0.0] * targets]
         for target in Target:
             model = self.fitted_.get(target.name.lower())
@@ -106,7 +106,7 @@ class ExpectedGroup(Group):
     def fit(self, table: ManifestTable) -> None:
         text = table.description_or_chemical
         logs = table.amounts.log
-        # A missing quantity counts as one, because most parcels hold one piece.
+        # A missing quantity counts as one, because most parcels contain one piece.
         units, mass, value = np.nan_to_num(logs[Amount.UNITS]), logs[Amount.MASS], logs[Amount.VALUE]
         by_quantity = units[:, None]
         designs = {
@@ -137,7 +137,7 @@ class ExpectedGroup(Group):
         fill_distances(table.amounts.log, self._coefficients, positions, text_rows, texts.slots, codes, out)
 
     def _compute(self, texts: list[str]) -> FloatArray:
-        """Return the effects of some texts on the targets, and their spreads (texts, 2 * len(Target))."""
+        """Return the texts' effects on the targets, followed by the spreads, shape (texts, 2 * len(Target))."""
         length = np.empty(len(texts), dtype=np.int64)
         bucket = buckets_of_texts(texts, self.texts.tokenise(texts), length)
         rows = _TextBuckets(bucket, length).means(self._bucket_effects)
@@ -182,9 +182,9 @@ def _fit(
     """Fit one target.
 
     Args:
-        target: (n,) logs.
+        target: (n,) logs of the target.
         numbers: (n, slopes) logs of quantity and mass.
-        codes: (n,) text of each row, as its number in ``tokens``.
+        codes: (n,) index of each row's text in ``tokens``.
         tokens: buckets of the texts.
         columns: text columns (n,) whose values have effects.
     """
@@ -221,7 +221,7 @@ def _fit(
     return _Additive(
         base,
         spread_base + float(np.log(1.25)),
-        # A bundle stores single precision. Rounding now keeps a saved model equal to the fitted one.
+        # Bundles store single precision. Round now, so that a saved model equals the fitted one.
         effects.astype(np.float32).astype(np.float64),
         spreads.astype(np.float32).astype(np.float64),
         slopes,
@@ -233,10 +233,10 @@ def _fit(
 
 
 def _dot(left: FloatArray, right: FloatArray) -> float:
-    """Return the inner product of two arrays (BUCKETS,), summed in halves.
+    """Return the inner product of two arrays (BUCKETS,), as the sum of the products of their halves.
 
-    OpenBLAS uses all cores for vectors of more than 10,000 numbers. If the cores are busy, each product waits milliseconds, and
-    a regression needs eighty. The sum would also depend on the number of cores.
+    OpenBLAS uses all cores for vectors of more than 10,000 numbers. Each of the eighty products of a regression would then wait
+    milliseconds for busy cores, and the result would depend on the number of cores.
     """
     half = BUCKETS // 2
     return float(left[:half] @ right[:half]) + float(left[half:] @ right[half:])
@@ -244,31 +244,31 @@ def _dot(left: FloatArray, right: FloatArray) -> float:
 
 @dataclass(slots=True)
 class _TextBuckets:
-    """Buckets of texts, one text after another; text i has ``length[i]`` of them."""
+    """Concatenated buckets of texts. Text i has ``length[i]`` buckets."""
 
     bucket: IntArray
     length: IntArray
 
     @classmethod
     def of(cls, buckets: list[tuple[int, ...]]) -> _TextBuckets:
-        """Return the buckets of several texts."""
+        """Concatenate the buckets of texts."""
         bucket = np.fromiter(chain.from_iterable(buckets), dtype=np.int64)
         return cls(bucket, np.fromiter(map(len, buckets), dtype=np.int64, count=len(buckets)))
 
     def means(self, effects: FloatArray) -> FloatArray:
-        """Return the mean effects of each text (texts, k), of ``effects`` (BUCKETS, k); 0 for a text without buckets."""
+        """Return each text's mean of ``effects`` (BUCKETS, k), shape (texts, k); 0 for a text without buckets."""
         means = np.empty((len(self.length), effects.shape[1]))
         mean_effects(self.bucket, self.length, effects, means)
         return means
 
     def sums(self, effects: FloatArray) -> FloatArray:
-        """Return the mean effect of each text (texts,), of ``effects`` (BUCKETS,)."""
+        """Return each text's mean of ``effects`` (BUCKETS,), shape (texts,)."""
         return self.means(effects[:, None])[:, 0]
 
     def ridge(self, target: FloatArray, weight: FloatArray) -> FloatArray:
         """Return effects (BUCKETS,) whose means over each text's buckets approximate ``target``.
 
-        Ridge regression by conjugate gradients (Hestenes and Stiefel 1952) on the normal equations.
+        The method is ridge regression by conjugate gradients on the normal equations (Hestenes and Stiefel 1952).
         """
         text = np.repeat(np.arange(len(self.length)), self.length)
         share = 1.0 / self.length[text]

@@ -1,4 +1,4 @@
-"""Hash the words of descriptions, and compute the distances of declared amounts from an additive model."""
+"""Compiled loops that hash words of descriptions, and compute distances of declared amounts from an additive model."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-#: Number of buckets that words and pairs of neighbouring words are hashed into. A collision costs little accuracy, and a
-#: bundle stays small.
+#: Number of hash buckets for words and pairs of adjacent words. Collisions cost little accuracy and keep bundles small.
 BUCKETS: Final = 1 << 14
 
 
 class Constant(IntEnum):
-    """Constants of a target's model: the base, and slopes by the logs of the quantity and of the mass."""
+    """Constants of a target's model: the base, and slopes for the logs of quantity and mass."""
 
     BASE = 0
     BY_UNITS = 1
@@ -53,18 +52,18 @@ _BUCKETS = cython.declare(cython.ulong, BUCKETS)
 _NAN = cython.declare(cython.double, float("nan"))
 #: The largest double.
 _LARGEST = cython.declare(cython.double, 1.7976931348623157e308)
-#: The largest distance, in spreads.
+#: Upper bound of distances, in spreads.
 FARTHEST: Final = 12.0
 _FARTHEST = cython.declare(cython.double, FARTHEST)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coefficients:
-    """The models of all targets, NaN for a target whose model was not fitted.
+    """Models of all targets; NaN for a target without a fitted model.
 
     Attributes:
-        constants: (len(Target), len(Constant)).
-        effects: (values, len(Target)) effects of the values of other columns; row 0 is a value without an effect.
+        constants: (len(Target), len(Constant)) base and slopes.
+        effects: (values, len(Target)) effects of values of other columns; row 0 is for values without an effect.
     """
 
     constants: FloatArray
@@ -72,14 +71,14 @@ class Coefficients:
 
 
 def buckets_of(words: list[str], text: str) -> set[int]:
-    """Return the buckets of a text's words and pairs of neighbouring words.
+    """Return the buckets of a text's words and pairs of adjacent words.
 
-    A text that is not ASCII also has buckets for its pairs of characters, because some scripts write no spaces.
+    Texts that are not ASCII also have buckets for pairs of characters, because some scripts have no spaces.
     """
     sums = [crc32(word.encode()) for word in words]
     found = {checksum % _BUCKETS for checksum in sums}
     for at in range(1, len(words)):
-        # CRC-32 can be continued: this is the checksum of both words with a space between them.
+        # CRC-32 is incremental: this is the checksum of both words with a space between them.
         found.add(crc32(words[at].encode(), crc32(b" ", sums[at - 1])) % _BUCKETS)
     if not text.isascii():
         for left, right in pairwise(text):
@@ -88,7 +87,7 @@ def buckets_of(words: list[str], text: str) -> set[int]:
 
 
 def buckets_of_texts(texts: list[str], tokenised: TokenisedTexts, lengths: IntArray) -> IntArray:
-    """Return the buckets of all texts, one text after another, and write their numbers into ``lengths`` (texts,)."""
+    """Return the concatenated buckets of all texts, and write the number per text into ``lengths`` (texts,)."""
     buckets: list[int] = []
     for row in range(len(texts)):
         before = len(buckets)
@@ -98,14 +97,14 @@ def buckets_of_texts(texts: list[str], tokenised: TokenisedTexts, lengths: IntAr
 
 
 def mean_effects(bucket: IntArray, length: IntArray, effects: FloatArray, out: FloatArray) -> None:
-    """Write the mean effects of each text's buckets into ``out`` (texts, k), 0 for a text without any.
+    """Write the mean effects of each text's buckets into ``out`` (texts, k); 0 for a text without buckets.
 
-    The effects are added in order, so that the last bits do not depend on the other texts.
+    Effects are added in order, so that the last bits do not depend on other texts.
 
     Args:
-        bucket: buckets of all texts, one text after another.
-        length: (texts,) number of buckets of each.
-        effects: (BUCKETS, k).
+        bucket: concatenated buckets of all texts.
+        length: (texts,) number of buckets of each text.
+        effects: (BUCKETS, k) effects.
     """
     n = length.shape[0]
     width = effects.shape[1]
@@ -130,14 +129,14 @@ def fill_distances(
     codes: Codes,
     out: FloatArray,
 ) -> None:
-    """Write the distances of mass, value and price from what is expected, in spreads, into ``out`` (n, F).
+    """Write the distances of mass, value and price from their expected values, in spreads, into ``out`` (n, F).
 
     Args:
-        logs: (len(Amount), n).
-        positions: (n, columns) rows of ``coefficients.effects`` for a row's values, in the order in which they are added.
-        text_rows: (slots, 2 * len(Target)) effects of each text on the targets, then its spreads.
-        slots: (texts,) row of ``text_rows`` for each text.
-        codes: (n,) index of the row's text, -1 where missing.
+        logs: (len(Amount), n) logs of amounts.
+        positions: (n, columns) rows in ``coefficients.effects`` of each row's values, in the order of addition.
+        text_rows: (slots, 2 * len(Target)) effects of each text on the targets, followed by its spreads.
+        slots: (texts,) row in ``text_rows`` of each text.
+        codes: (n,) index of the row's text; -1 where missing.
     """
     n = codes.shape[0]
     columns = positions.shape[1]
@@ -153,7 +152,7 @@ def fill_distances(
                 out[row, _PRICE_DEVIATION] = _NAN
                 continue
             text = slots[codes[row]]
-            # A missing quantity counts as one, because most parcels hold one piece.
+            # A missing quantity counts as one, because most parcels contain one piece.
             units = logs[_UNITS, row] if logs[_UNITS, row] == logs[_UNITS, row] else 0.0
             if units > _LARGEST:
                 units = _LARGEST

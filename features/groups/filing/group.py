@@ -1,4 +1,4 @@
-"""Kind of the filing, its completeness, and its identifiers and packages."""
+"""Features of the filing: kind, completeness, identifiers and packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.manifest.fields import CHANNELS, FILING_TYPES, TRANSPORT_MODES
 from features.texts.identifiers import s10_faults, waybill_faults
 from features.texts.phrases import numbered
 
-#: The most usual fields that hold text. Value and gross mass, which hold numbers, are counted with them.
+#: Text fields that are usually declared. The count of missing fields also includes value and gross mass.
 _USUAL: Final = (
     "goods_description", "hs_code", "currency", "origin_country", "export_country", "consignor_name", "consignor_address",
     "consignee_name", "consignee_address", "consignee_postcode",
@@ -30,14 +30,14 @@ _FILING_TYPE: Final = {code: number for number, code in enumerate(FILING_TYPES, 
 _MODE: Final = {code: number for number, code in enumerate(TRANSPORT_MODES, 1)}
 _INDUSTRIAL_KIND: Final = dict.fromkeys(_INDUSTRIAL, 1)
 _PARCEL_CHANNEL: Final = {"postal": 1, "express": 1}
-#: (channels, modes) 1 where the mode does not fit the channel.
+#: (channels, modes) 1 if the mode contradicts the channel.
 _CONTRADICTS: Final = np.array(
     [[mode not in _MODES_OF[channel] for mode in TRANSPORT_MODES] for channel in CHANNELS], dtype=np.uint8
 )
 
 
 class FilingGroup(Group):
-    """Kind, completeness and order of the filing."""
+    """Features of the filing's kind, completeness and order."""
 
     name = "filing"
     features = FEATURES

@@ -1,4 +1,4 @@
-"""Compute the filing columns row by row."""
+"""Compiled loops that compute the filing columns row by row."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def kind_columns(
     """Write the columns of channel, filing type and mode of transport into ``out`` (n, F).
 
     Args:
-        channel_of, filing_of, mode_of: position of each distinct text in its code list, counted from 1; 0 if not listed.
-        contradicts: (channels, modes) whether a mode does not fit a channel, by their positions counted from 0.
+        channel_of, filing_of, mode_of: index of each distinct text in its code list, from 1; 0 if not listed.
+        contradicts: (channels, modes) whether a mode contradicts a channel, by index from 0.
     """
     channel = table.text("channel").codes
     filing = table.text("filing_type").codes
@@ -63,7 +63,7 @@ def kind_columns(
 
 
 def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray) -> None:
-    """Write how many of the text fields ``texts`` and of value and gross mass are missing."""
+    """Write the number of missing fields among the text fields ``texts``, value and gross mass."""
     value = table.number("customs_value")
     mass = table.number("gross_mass_kg")
     matrix = out
@@ -72,7 +72,7 @@ def missing_column(table: ManifestTable, texts: tuple[str, ...], out: FloatArray
             1.0 if mass[row] != mass[row] else 0.0
         )
     for name in texts:
-        # No group reads the normal form of this address; whether it is declared shows without it.
+        # Only the presence of this address matters, so it need not be normalised.
         column = table.declared(name).codes if name == "consignor_address" else table.text(name).codes
         for row in range(matrix.shape[0]):
             matrix[row, _FIELDS_MISSING] += 1.0 if column[row] < 0 else 0.0
@@ -89,10 +89,10 @@ def state_columns(
     """Write the columns of marketplace, package, dangerous goods, house and master number, and quantity.
 
     Args:
-        industrial: 1 for each distinct package type that is industrial, otherwise 0.
+        industrial: 1 for each distinct industrial package type, otherwise 0.
         parcel: 1 for each distinct channel that carries parcels, otherwise 0.
-        house_faults, master_faults: 1 for each distinct number whose check digit is wrong, 0 where it is right, NaN for a
-            number without one.
+        house_faults, master_faults: for each distinct number 1 if its check digit is wrong, 0 if it is right, and NaN without
+            a check digit.
     """
     marketplace = table.text("marketplace").codes
     package = table.text("package_type").codes

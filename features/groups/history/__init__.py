@@ -1,1 +1,1 @@
-"""History features: what earlier shipments showed about the parties and addresses of a shipment."""
+"""History features: statistics of earlier shipments with the same parties, addresses and trade lanes."""

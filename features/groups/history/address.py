@@ -1,11 +1,10 @@
-"""Addresses and contacts in one spelling, so that the spellings of one place are equal.
+"""Normalisation of addresses and contacts, so that different spellings of a place are equal.
 
-An address is a building and a unit within it (flat, suite, private mailbox, locker). Street types, directions and unit words
-have one short form each, similar to those that postal services print on labels. Case, accents, punctuation and blanks do not
-count.
+An address consists of a building and optionally a unit in it (flat, suite, private mailbox, locker). Street types, directions and
+unit words are abbreviated as on postal labels. Case, accents, punctuation and spaces are ignored.
 
-Functions join their texts into one, with a line for each, and process it as a whole. That is several times as fast as one
-text after another, but needs texts in normal form (`features.table.normalise`), which have no line breaks.
+Functions join all texts into one text with one line each, and process it as a whole, which is several times faster than a loop.
+The texts must be in normal form (`features.table.normalise`), without line breaks.
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from features.reference.words import address_words
 from features.texts.scan import uncombined
 
 _SHORT_FORM: Final = {long: short for short, longs in address_words()["short_forms"].items() for long in longs}
-#: Words before the number of a unit.
+#: Words that precede the number of a unit.
 _UNITS: Final = frozenset(address_words()["units"]["words"])
-#: A unit word and its number in one word: apt4b.
+#: Unit word and number as one word: apt4b.
 _UNIT_WITH_NUMBER: Final = re.compile(rf"({'|'.join(sorted(_UNITS, key=len, reverse=True))})(\d\w*)")
-#: Words that precede a unit word and add nothing: parcel locker.
+#: Words without meaning before a unit word: parcel locker.
 _BEFORE_UNIT: Final = frozenset(address_words()["units"]["before"])
-#: Words that mean a unit together with "box".
+#: Words that denote a unit if "box" follows.
 _BEFORE_BOX: Final = frozenset(address_words()["units"]["before_box"])
-#: A line without any of these words has no unit.
+#: Words that indicate a unit.
 _MARKS: Final = _UNITS | {"#", "box"}
-#: Words with a short form, and marks; all other words stay as they are.
+#: Short forms of words, and marks, which are their own short forms.
 _SPECIAL_WORDS: Final = {mark: mark for mark in _MARKS} | _SHORT_FORM
 _BREAK: Final = b"\n"
-#: Characters dropped inside words (St., P.O., O'Neil); other ASCII punctuation separates words.
+#: Characters to remove within words (St., P.O., O'Neil). Other ASCII punctuation separates words.
 _INSIDE: Final = b"'.`"
 _LOWER: Final = bytes(range(256)).lower()
 _LOWER_SPLIT: Final = bytes(code if code > 127 or chr(code).isalnum() or code in b"#\n" else 32 for code in _LOWER)
@@ -53,7 +52,7 @@ def _letters(text: str) -> str:
 
 
 def _lines(texts: list[str]) -> list[str]:
-    """Return texts in lower case without accents, their words separated by blanks. Letters of other scripts stay."""
+    """Return texts in lower case without accents, with spaces between words. Letters of other scripts are kept."""
     lines = "\n".join([text if text.isascii() else _unaccented(text) for text in texts])
     if "#" in lines:
         lines = lines.replace("#", " # ")
@@ -66,10 +65,10 @@ def _unaccented(text: str) -> str:
 
 
 def split_addresses(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Return the buildings and the units of street lines, each in its short spelling; empty where nothing is left.
+    """Return the buildings and units of street lines in their short spelling; either may be empty.
 
-    ``12 Main Street, Apt. 4-B`` and ``12 MAIN ST #4B`` both give ``12mainst`` and ``4b``. A line with only a unit (a post
-    office box) is a building.
+    ``12 Main Street, Apt. 4-B`` and ``12 MAIN ST #4B`` both give ``12mainst`` and ``4b``. A unit without a building, such as a post
+    office box, counts as a building.
     """
     buildings: list[str] = []
     units: list[str] = []
@@ -94,7 +93,7 @@ def _split(line: list[str]) -> tuple[str, str]:
         is_box = word in _BEFORE_BOX and at + 1 < end and words[at + 1] == "box"
         if is_box or word in _UNITS or word == "#":
             at += 2 if is_box else 1
-            # Skip signs that repeat the unit word: unit no. 5, suite # 5.
+            # Skip words that repeat the unit word: unit no. 5, suite # 5.
             while at < end and (words[at] in ("#", "no") or words[at] in _UNITS):
                 at += 1
             if at < end and _numbered(words[at]):
@@ -106,7 +105,7 @@ def _split(line: list[str]) -> tuple[str, str]:
                     unit.append(words[at])
                     at += 1
             elif word != "#":
-                # A unit word without a number belongs to the name of the street: Flat Rock Road.
+                # A unit word without a number is part of the street name: Flat Rock Road.
                 building.append(word)
             continue
         if word not in _BEFORE_UNIT or not (at + 1 < end and words[at + 1] in _UNITS):
@@ -118,7 +117,7 @@ def _split(line: list[str]) -> tuple[str, str]:
 
 
 def _short_words(line: list[str]) -> tuple[list[str], bool]:
-    """Return words in their short forms, unit words separated from their numbers, and whether a unit word is among them."""
+    """Return words in short form, with unit words split from their numbers, and whether there is a unit word."""
     words: list[str] = []
     has_unit = False
     for word in line:
@@ -136,26 +135,26 @@ def _short_words(line: list[str]) -> tuple[list[str], bool]:
 
 
 def _numbered(word: str) -> bool:
-    """Return whether a word is the number of a unit: a single character, or not letters only."""
+    """Return whether a word may be the number of a unit: a single character, or not only letters."""
     return len(word) == 1 or not word.isalpha()
 
 
 def plain_postcodes(texts: list[str]) -> list[bytes]:
     """Return the letters and digits of postcodes.
 
-    Of nine digits only the first five count: the others are a delivery sector, which labels often omit.
+    Nine digits are reduced to the first five. The others are a delivery sector, which labels often omit.
     """
     return [_without_sector(plain) for plain in plain_names(texts)]
 
 
 def _without_sector(plain: bytes) -> bytes:
-    # `isdigit` accepts digits of other scripts, so count characters, not bytes.
+    # Count characters, not bytes, because `isdigit` accepts digits of other scripts.
     digits = plain.decode()
     return plain if len(digits) != 9 or not digits.isdigit() else digits[:5].encode()
 
 
 def plain_contacts(texts: list[str]) -> list[bytes]:
-    """Return e-mail addresses or telephone numbers in one spelling; empty for placeholders (`n/a`, `000000`)."""
+    """Return normalised e-mail addresses or telephone numbers; empty for placeholders (`n/a`, `000000`)."""
     if not texts:
         return []
     numbers = "\n".join(texts).encode("ascii", "ignore").translate(None, _NOT_DIGITS).split(_BREAK)
@@ -167,5 +166,5 @@ def plain_contacts(texts: list[str]) -> list[bytes]:
 
 def _telephone(digits: bytes) -> bytes:
     digits = digits.lstrip(b"0")
-    # Nothing is left of a number that repeats one digit.
+    # A number that repeats a single digit is a placeholder.
     return digits if len(digits) >= _MIN_DIGITS and digits.strip(digits[:1]) else b""

@@ -1,4 +1,4 @@
-"""Working memory for one batch of shipments, and the shipments met recently."""
+"""Work buffers for a batch of shipments, and the cache of recent shipments."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ _WINDOWS = cython.declare(cython.Py_ssize_t, len(Window))
 _DAY_HOURS = cython.declare(cython.longlong, 24)
 _HOUR_SECONDS = cython.declare(cython.longlong, 3600)
 _NAN = cython.declare(cython.double, float("nan"))
-#: Marks a shipment that repeats no other, and the end of a chain of shipments.
+#: Marks a shipment that is not a repeat, and the end of a chain of shipments.
 _NO_SHIPMENT = cython.declare(cython.longlong, -1)
 
 
 class Batch:
-    """Working memory for up to ``room`` shipments, of which ``n`` are in use.
+    """Work buffers for up to ``room`` shipments, of which ``n`` are in use.
 
     Attributes:
-        keys: (KEY_ROWS, room) their keys.
-        values: (room, H) features; NaN where there is no entity or no past. Those that are logarithms come last (`finish`).
+        keys: (KEY_ROWS, room) keys of the shipments.
+        values: (room, H) features; NaN without an entity or a past. `finish` writes the logarithms last.
         log1p, log: (room, ...) numbers whose logarithms are features, in the order of `LOG1P_FEATURES` and `LogColumn`.
-        late: (room,) whether the shipment's time is before that of one met earlier.
-        counted: (room,) whether the shipment is counted: it was not met before.
-        repeat_of: (room,) number of the shipment whose values a repeated one receives; -1 for others.
+        late: (room,) whether the shipment's time is before that of an earlier shipment.
+        counted: (room,) whether the shipment is counted, because it is not a repeat.
+        repeat_of: (room,) number of the shipment whose values a repeat gets; -1 for others.
         slots: (entities, room) slot of each entity in its store.
-        block, hours_left: (windows, room) number of the present block of each window, and its hours still to come.
+        block: (windows, room) number of the current block of each window.
+        hours_left: (windows, room) remaining hours of the current block of each window.
         days: (windows,) lengths of the windows.
-        new_pair, new_occupant, new_address: (room,) whether a pair, a name at an address, and an address of a consignor is
-            met for the first time.
-        has_finds: (parties, room) whether finds are known of a party.
+        new_pair, new_occupant, new_address: (room,) whether the pair, the name at the address, and the consignor's address
+            are new.
+        has_finds: (parties, room) whether the party has known finds.
         finds, clean: results of all inspections known so far.
-        state, gaps, amounts: scratch for one entity: its state as of the shipment, blocks since it was last seen per window,
-            and what the shipment adds.
+        state, gaps, amounts: buffers for one entity: its state before the shipment, the number of blocks since its last
+            shipment per window, and the amounts of the shipment.
     """
 
     def __init__(self, room: int) -> None:
@@ -72,10 +73,10 @@ class Batch:
         self.amounts: IntArray = np.zeros(len(Amount), dtype=np.int64)
 
     def load(self, keys: IntArray, watermark: int) -> int:
-        """Copy the keys (KEY_ROWS, n) of shipments into the batch and return the newest time.
+        """Copy the keys (KEY_ROWS, n) of shipments into the batch and return the latest time.
 
         Args:
-            watermark: the newest time met so far, in seconds since 1970.
+            watermark: latest time so far, in seconds since 1970.
         """
         n = self.n = keys.shape[1]
         for line in range(keys.shape[0]):
@@ -100,14 +101,14 @@ class Batch:
         return watermark
 
     def raise_to(self, row: int, feature: int, value: float) -> None:
-        """Set a feature to ``value`` if it is missing or smaller; NaN changes nothing."""
+        """Set a feature to ``value`` if the feature is missing or smaller. NaN is ignored."""
         if value == value and not self.values[row, feature] >= value:
             self.values[row, feature] = value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecentBackup:
-    """Buckets (b,) and positions in the ring (p,) of `RecentShipments`, with their content."""
+    """Backup of buckets (b,) and ring positions (p,) of `RecentShipments` with their content."""
 
     buckets: IntArray
     newest: IntArray
@@ -119,16 +120,16 @@ class RecentBackup:
 
 
 class RecentShipments:
-    """The shipments met recently: one that is sent again counts once and receives the same values again.
+    """Cache of recent shipments. A repeated shipment counts once and gets the same values again.
 
-    Shipments are numbered as they are met, those sent again included. The reference of a counted shipment is remembered
-    until ``size`` others were met. Shipments whose references share a bucket form a chain from the newest to the oldest (as
-    matches do in zlib's deflate). A shipment that is too old ends its chain, so nothing is ever removed.
+    All shipments are numbered in order of arrival, including repeats. The reference of a counted shipment is cached until ``size``
+    further shipments have arrived. Shipments whose references share a bucket form a chain from the newest to the oldest, like
+    matches in zlib's deflate. An expired shipment ends its chain, so no entry needs to be removed.
 
     Attributes:
-        met: number of shipments met.
-        newest: (buckets,) number of the newest shipment of each bucket.
-        previous: (size,) number of the shipment before this one in its chain. This array and the next ones are rings.
+        met: number of shipments so far.
+        newest: (buckets,) number of the newest shipment in each bucket.
+        previous: (size,) number of the previous shipment in the chain. This array and the next ones are ring buffers.
         reference, identity: (size,) hashes of the reference and of the content.
         values: (size, H) features.
     """
@@ -147,7 +148,7 @@ class RecentShipments:
     def copy(self) -> RecentShipments:
         """Return an independent copy."""
         other = RecentShipments(self.size)
-        # Most of a young ring was never written: leave that memory untouched.
+        # Do not touch the unused part of the ring buffers, so that it takes no memory.
         used = min(self.met, self.size)
         other.met = self.met
         other.newest[:] = self.newest
@@ -158,7 +159,7 @@ class RecentShipments:
         return other
 
     def backup(self, references: IntArray) -> RecentBackup:
-        """Return what `roll_back` needs after shipments with these references (n,) were met."""
+        """Return a backup for `roll_back`, taken before shipments with the given references (n,) are added."""
         positions = (self.met + np.arange(min(len(references), self.size))) % self.size
         buckets = references & (self.newest.shape[0] - 1)
         return RecentBackup(
@@ -172,7 +173,7 @@ class RecentShipments:
         )
 
     def roll_back(self, backup: RecentBackup) -> None:
-        """Return to the memory at the time of the backup, except for ``met``."""
+        """Restore the state of the backup, except for ``met``."""
         np.asarray(self.newest)[backup.buckets] = backup.newest
         np.asarray(self.previous)[backup.positions] = backup.previous
         np.asarray(self.reference)[backup.positions] = backup.reference
@@ -180,9 +181,9 @@ class RecentShipments:
         np.asarray(self.values)[backup.positions] = backup.values
 
     def match(self, batch: Batch, update: bool) -> None:
-        """Decide which shipments of a batch are counted, and of which earlier shipments others are unchanged repeats.
+        """Set ``counted`` and ``repeat_of`` of a batch.
 
-        Without ``update`` no shipment is counted, and none is remembered.
+        Without ``update``, no shipment is counted or cached.
         """
         mask = self.newest.shape[0] - 1
         for row in range(batch.n):
@@ -206,12 +207,12 @@ class RecentShipments:
                 self.newest[bucket] = here
 
     def finish(self, batch: Batch, values: FloatArray, late: NDArray[np.int8], log1p: IntArray, log: IntArray) -> int:
-        """Write the values of a batch, keep those of counted shipments, and return the number of counted shipments.
+        """Write the values of a batch, cache those of counted shipments, and return the number of counted shipments.
 
         Args:
-            values: (n, H) features, to be written.
-            late: (n,) to be written.
-            log1p, log: features of the columns of ``batch.log1p`` and ``batch.log``, which hold logarithms by now.
+            values: (n, H) output: features.
+            late: (n,) output.
+            log1p, log: features of the columns of ``batch.log1p`` and ``batch.log``, which must contain logarithms.
         """
         counted = 0
         for row in range(batch.n):
@@ -237,6 +238,6 @@ class RecentShipments:
 
 
 def _content(array: NDArray[Any], rows: IntArray) -> NDArray[Any]:
-    """Return the rows of an array, which may be a memory view."""
+    """Return the given rows of an array or memory view."""
     content: NDArray[Any] = np.asarray(array)[rows]
     return content

@@ -8,7 +8,7 @@ from features.groups.base import Column, declare
 
 
 class HistoryColumn(Column):
-    """Columns of the group, in order. `features.groups.history.reads` lists how each is read."""
+    """Columns of the group, in order. `features.groups.history.reads` defines how each is computed."""
 
     CONSIGNOR_SHIPMENTS = "HISTORY_VOLUME", "Shipments of the consignor so far (log of one more)"
     CONSIGNOR_RECENT_1 = "HISTORY_VOLUME", "Shipments of the consignor within a day"

@@ -1,4 +1,4 @@
-"""The kinds of entities that history counts, and the rows of the matrix that holds their keys."""
+"""Kinds of entities in the history, and rows of the key matrix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Entity(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name in lower case: of a contact also the manifest column that declares it."""
+        """Name in lower case. For contacts it is also the name of the manifest column."""
         return self.name.lower()
 
 
@@ -34,7 +34,7 @@ PARTIES: Final = (Entity.CONSIGNOR, Entity.CONSIGNEE, Entity.ADDRESS, Entity.PAI
 CONTACTS: Final = (
     Entity.CONSIGNOR_PHONE, Entity.CONSIGNOR_EMAIL, Entity.CONSIGNEE_PHONE, Entity.CONSIGNEE_EMAIL,
 )  # fmt: skip
-#: Kinds with a count of shipments only, and contacts, which also have results and changes of name.
+#: Kinds that count shipments only. Contacts also count results and changes of name.
 LINKS: Final = (
     Entity.CONSIGNOR_TRADE_LANE, Entity.BUILDING, Entity.OCCUPANT, Entity.CONSIGNOR_ADDRESS, *CONTACTS,
 )  # fmt: skip
@@ -47,7 +47,7 @@ class KeyRow(IntEnum):
     TIME = 0
     #: Hash of `shipment_id`.
     REFERENCE = auto()
-    #: Hash of everything else that history reads: equal for a shipment that is sent again unchanged.
+    #: Hash of all other data that the history reads. It is equal for unchanged repeats of a shipment.
     IDENTITY = auto()
     #: Value in US cents, and mass in grams; 0 where missing.
     CENTS = auto()
@@ -59,7 +59,7 @@ class KeyRow(IntEnum):
     #: Hashes of the names; 0 where missing.
     CONSIGNOR_NAME = auto()
     CONSIGNEE_NAME = auto()
-    #: The first of the entities' keys, which follow in the order of `Entity`: 64-bit hashes, 0 where not declared.
+    #: First row of the entities' keys, in the order of `Entity`: 64-bit hashes, 0 where missing.
     ENTITIES = auto()
 
 
@@ -67,5 +67,5 @@ KEY_ROWS: Final = KeyRow.ENTITIES + len(Entity)
 
 
 def key_row(entity: Entity) -> int:
-    """Return the row of a key matrix that holds the keys of a kind of entity."""
+    """Return the row of a key matrix for a kind of entity."""
     return KeyRow.ENTITIES + entity

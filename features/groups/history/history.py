@@ -1,15 +1,15 @@
-"""History: what is known of the parties and addresses of a shipment just before it.
+"""History: statistics of the parties and addresses of a shipment, as of the moment before the shipment.
 
-One implementation serves training, files and the service. `History.advance` reads the state as of each shipment and then
-counts the shipment. Rows go in file order. A shipment with an earlier time than one already met is `late` and sees the
-present state. State is integers only (counts, cents, grams, days; windows as `features.groups.history.state` describes), so
-shipments one at a time and in bulk give the same values to the last bit, whatever the chunk size.
+Training, files and the service use the same implementation. `History.advance` reads the state for each shipment and then counts
+the shipment, in the order of the rows. A shipment whose time is before that of an earlier row is `late` and sees the current state.
+The state consists of integers (counts, cents, grams, days; for windows see `features.groups.history.state`), so values do not
+depend on the chunk size, to the last bit.
 
-Results of inspections enter by `History.learn` and count from then on. `History.replay` runs a labelled past day by day: it
-learns the results known by the end of the day before, then advances the day's shipments.
+`History.learn` adds results of inspections. `History.replay` processes labelled data day by day: it learns the results known by
+the end of the previous day and then advances over the shipments of the day.
 
-Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, history. The modules
-keys, key_rows and address make the keys of entities, and snapshot saves stores in a bundle.
+Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, history. The modules keys,
+key_rows and address compute the keys of entities, and snapshot saves stores in a bundle.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ IntArray = NDArray[np.int64]
 
 VERSION: Final = 2
 DAY: Final = 86400
-#: Shipments advanced at a time: bounds the working memory and keeps it in the processor's cache.
+#: Number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
 _CHUNK: Final = 4096
-#: After so many shipments the state is cut back to its capacity. A fixed count, so that chunks cannot change a value.
+#: Number of shipments between evictions. It is fixed, so that values do not depend on the chunk size.
 _EVICT_EVERY: Final = 65536
-#: Shipments remembered, so that a shipment that is sent again receives the same values and counts once.
+#: Number of recent shipments in the cache that detects repeats.
 _REMEMBERED: Final = 32768
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryRows:
-    """Features ``values`` (n_shipments, H), NaN without a key or a past, and ``late`` (n_shipments,)."""
+    """History features ``values`` (n_shipments, H), NaN without a key or a past, and flags ``late`` (n_shipments,)."""
 
     values: FloatArray
     late: NDArray[np.bool_]
@@ -55,7 +55,7 @@ class HistoryRows:
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """The numbers of a snapshot, in the order of its array ``meta``."""
+    """Numbers in the array ``meta`` of a snapshot, in order."""
 
     version: int
     watermark: int
@@ -73,7 +73,7 @@ class _Meta:
         """Return the numbers of a snapshot.
 
         Raises:
-            ValueError: they are of another version, or not as many as expected.
+            ValueError: the version differs, or the array has another length.
         """
         version, *others = (int(number) for number in numbers.tolist())
         if version != VERSION:
@@ -83,15 +83,15 @@ class _Meta:
 
 
 class History:
-    """State of parties, addresses and trade lanes, and of the links between them, as of the newest shipment.
+    """State of parties, addresses and trade lanes, and of the links between them, after the latest shipment.
 
-    Every 65,536 shipments, each kind with more than ``capacity`` entities is cut back to three quarters of the capacity.
-    Entities with finds are kept first, then those seen last. With all kinds at their bounds a history takes about 220 MB.
+    Every 65,536 shipments, kinds with more than ``capacity`` entities are reduced to three quarters of the capacity. Entities with
+    finds have priority, followed by the most recent ones. With all kinds at capacity, a history takes about 220 MB.
 
     Attributes:
-        capacity: bound of the entities of each kind.
-        watermark: newest time met, in seconds since 1970.
-        sequence: number of shipments counted.
+        capacity: maximum number of entities per kind.
+        watermark: latest time so far, in seconds since 1970.
+        sequence: number of counted shipments.
     """
 
     def __init__(self, capacity: int = 200_000) -> None:
@@ -100,7 +100,7 @@ class History:
         self.sequence = 0
         self._finds = self._clean = 0
         self._stores = entity_stores()
-        # Only a history that advances needs these.
+        # Allocated on first use by `advance`.
         self._recent: RecentShipments | None = None
         self._batch = Batch(1)
 
@@ -124,7 +124,7 @@ class History:
         return {entity.label: store.count for entity, store in self._stores.by_entity.items()}
 
     def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
-        """Return a snapshot: of each kind the ``entities`` worth most, without references of single shipments."""
+        """Return a snapshot of the ``entities`` most valuable entities per kind, without references of shipments."""
         meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
         arrays: dict[str, NDArray[Any]] = {"meta": meta.to_array()}
         for entity, store in self._stores.by_entity.items():
@@ -137,7 +137,7 @@ class History:
 
         Raises:
             KeyError: an array is missing.
-            ValueError: another version, or arrays of another shape.
+            ValueError: the version or the shape of an array differs.
         """
         meta = _Meta.from_array(arrays["meta"])
         self = cls(meta.capacity)
@@ -148,33 +148,33 @@ class History:
         return self
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
-        """Return the features of the table's shipments as of the moment before each, and count the shipments.
+        """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
-        With ``update=False`` the state does not change, but shipments still see the earlier ones of the same table.
+        With ``update=False`` the state does not change, but shipments still see earlier ones of the same table.
         """
         keys = history_keys(table)
         return self._advance_all(keys) if update else self._read(keys)
 
     def advance_keys(self, keys: IntArray) -> HistoryRows:
-        """Return what `advance` returns for shipments with these keys (KEY_ROWS, n_shipments), and count them."""
+        """Do the same as `advance` for shipments with the keys ``keys`` (KEY_ROWS, n_shipments)."""
         return self._advance_all(keys)
 
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
-        """Add the results of inspected shipments, known from now on: ``find`` (n_shipments,) is True for a find."""
+        """Add the results of inspected shipments. ``find`` (n_shipments,) is True for a find."""
         self._learn(history_keys(table), find)
 
     def replay(self, table: ManifestTable, find: NDArray[np.bool_], known_s: IntArray) -> HistoryRows:
-        """Learn from and advance over a labelled past, day by day, and return the features of its shipments.
+        """Process labelled data day by day, and return the features of its shipments.
 
-        A result counts from the start of the UTC day after it was known, and never before the day after its shipment.
-        Afterwards all results are known.
+        A result counts from the start of the UTC day after it became known, and not before the day after its shipment. At the
+        end, all results are counted.
 
         Args:
-            table: shipments in the order of their times.
-            find: (n_shipments,) whether content was found.
-            known_s: (n_shipments,) when the result was known, in seconds since 1970; below 0 if never (not inspected).
+            table: shipments in order of time.
+            find: (n_shipments,) whether there was a find.
+            known_s: (n_shipments,) time of the result in seconds since 1970; negative if not inspected.
         """
-        # Keys kept in the table would take 180 MB per million shipments, and are not needed again.
+        # Do not cache the keys in the table, because they take 180 MB per million shipments.
         keys = keys_of(table)
         n = table.n_shipments
         values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
@@ -221,7 +221,7 @@ class History:
         return HistoryRows(values, late)
 
     def _advance(self, keys: IntArray, values: FloatArray, late: NDArray[np.bool_], *, update: bool) -> None:
-        """Advance by up to `_CHUNK` shipments, and write their values (n, WIDTH) and whether they are late (n,)."""
+        """Advance by up to `_CHUNK` shipments, and write ``values`` (n, WIDTH) and ``late`` (n,)."""
         n = keys.shape[1]
         if n > self._batch.room:
             self._batch = Batch(max(n, min(2 * self._batch.room, _CHUNK)))
@@ -245,7 +245,7 @@ class History:
 
     @property
     def _bound(self) -> int:
-        """The most entities of a kind before they are cut back, unless more are learned than advanced."""
+        """Return the maximum number of entities of a kind before eviction, except for entities that `learn` adds."""
         return self.capacity + _EVICT_EVERY
 
     def _read(self, keys: IntArray) -> HistoryRows:
@@ -257,7 +257,7 @@ class History:
                 self._advance(keys, values, late, update=False)
             return HistoryRows(values, late)
         if n > _CHUNK and not 0 < self.sequence % _EVICT_EVERY < _EVICT_EVERY - n:
-            # Evicted entities cannot be rolled back.
+            # Roll-back cannot restore evicted entities, so use a copy.
             return self.copy()._advance_all(keys)
         recent, stores = self._recent_shipments(), self._stores.by_entity
         before = self.watermark, self.sequence, recent.met
@@ -272,14 +272,14 @@ class History:
             self.watermark, self.sequence, recent.met = before
 
     def _evict(self) -> None:
-        """Cut the kinds with more entities than the capacity back to three quarters of it."""
+        """Reduce kinds with more entities than the capacity to three quarters of it."""
         for entity, store in self._stores.by_entity.items():
             if store.count > self.capacity:
                 store.keep_only(strongest(LAYOUTS[entity], store, self.capacity * 3 // 4))
 
 
 class HistoryGroup(Group):
-    """Copies the history of each shipment to its rows."""
+    """Features of the history, copied from shipments to rows."""
 
     name = "history"
     features = FEATURES
