@@ -1,7 +1,7 @@
 """Codes of the reasons that explain a score.
 
-Each feature names one code. A reason's weight is the sum of the contributions of the features that name its code.
-`models.reasons` holds the manifest fields, published typologies and wording of each code.
+Each feature has one code. A reason's weight is the sum of the contributions of the features with its code. `models.reasons`
+contains the manifest fields, published typologies and wording of each code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Self
 
 
 class ReasonCode(StrEnum):
-    """Codes of the reasons about the standard manifest. They are public: answers, files and documents contain them."""
+    """Codes of reasons about the manifest. They are a public interface: answers, files and documents contain them."""
 
     SUBSTANCE_DECLARED = "SUBSTANCE_DECLARED"
     SUBSTANCE_NAME_VARIANT = "SUBSTANCE_NAME_VARIANT"
@@ -60,7 +60,7 @@ class ReasonCode(StrEnum):
 
 
 class OwnReasonCode(str):
-    """Code of a reason about an office's own data. It is generated, because every office has fields of its own."""
+    """Code of a reason about an office's own data, generated from the name of the office's field."""
 
     __slots__ = ()
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-#: The median absolute deviation of a normal variable times this is its standard deviation (Hampel 1974).
+#: Ratio of standard deviation to median absolute deviation for a normal variable (Hampel 1974).
 _DEVIATIONS: Final = 1.4826
 
 
@@ -19,7 +19,8 @@ def median_and_spread(
     The spread is 1.4826 times the median absolute deviation, and at least ``least_spread``.
 
     Args:
-        values, group: (n,) values without NaN, and the number of each value's group.
+        values: (n,) values without NaN.
+        group: (n,) index of each value's group.
     """
     order = np.argsort(group, kind="stable")
     numbers, starts = np.unique(group[order], return_index=True)
@@ -44,9 +45,9 @@ def usual_by_hs(
     """Return median and spread of the values by HS prefix, and of all values under "".
 
     Args:
-        values: (n,) NaN where missing.
-        codes: (n,) index in ``hs_codes`` of each row's HS code, -1 where missing.
-        digits: lengths of the prefixes. A prefix with fewer than ``least_rows`` values is left out.
+        values: (n,) values; NaN where missing.
+        codes: (n,) index in ``hs_codes`` of each row's HS code; -1 where missing.
+        digits: lengths of the prefixes. Prefixes with fewer than ``least_rows`` values are omitted.
     """
     usual: dict[str, tuple[float, float]] = {}
     for length in (0, *digits):

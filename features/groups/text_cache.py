@@ -1,7 +1,7 @@
-"""The text cache of a feature space, and a table as the feature groups read it.
+"""Text cache of a feature space, and input of the feature groups.
 
-A text cache belongs to one feature space, so it goes when the space's model is replaced. It is bounded (`CAPACITY` texts of
-each kind, some hundred bytes per text) and safe for threads.
+A text cache belongs to one feature space and is freed with it. Its size is limited to `CAPACITY` texts of each kind, with a few
+hundred bytes per text. Threads may share it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from features.texts.cache import TextIndex, TextSlots, national_digits_masked
 from features.texts.folding import folded
 from features.texts.words import TokenisedTexts
 
-#: Distinct texts of a kind that an index holds.
+#: Capacity of an index in distinct texts.
 CAPACITY: Final = 32_768
-#: Batches of tokenised texts that are kept: several groups ask for the same new texts of a table one after another. More
-#: than one, because threads score tables side by side.
+#: Number of cached batches of tokenised texts. Several groups request the same new texts of a table, and several threads may
+#: score tables at the same time.
 _BATCHES: Final = 4
 
 
 class TextCache:
-    """Texts met before, with slots in which feature groups keep what they computed from them.
+    """Indexes of known texts. Feature groups cache values per text by its slot.
 
     Attributes:
         descriptions, hs_codes, words: indexes of the texts of each kind. National digits of HS codes are masked.
-        substances: finds the substances that texts name.
+        substances: resolver of the substances that texts name.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -43,16 +43,16 @@ class TextCache:
 
 
 class GroupInput:
-    """A table with what several feature groups read from it.
+    """Table with values that several feature groups use.
 
     Args:
         table: the table.
-        texts: the cache that its texts are looked up in.
+        texts: the text cache.
 
     Attributes:
-        descriptions: the texts of ``goods_description``.
-        described: the texts of `ManifestTable.description_or_chemical`.
-        hs_codes: the texts of ``hs_code``, with national digits masked.
+        descriptions: texts of ``goods_description``.
+        described: texts of `ManifestTable.description_or_chemical`.
+        hs_codes: texts of ``hs_code`` with national digits masked.
     """
 
     def __init__(self, table: ManifestTable, texts: TextCache) -> None:
@@ -66,5 +66,5 @@ class GroupInput:
 
     @cached_property
     def substances(self) -> Resolution:
-        """The substances that the rows name."""
+        """Substances that the rows name."""
         return self._texts.substances.resolve(self.table, self.descriptions)

@@ -1,4 +1,4 @@
-"""Compute the key matrix: hash texts, add up amounts, and mix hashes into the keys of entities."""
+"""Compiled loops that compute the key matrix: hashes of texts, sums of amounts, and keys of entities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WordArray = NDArray[np.uint64]
 
 
 class TextLine(IntEnum):
-    """Lines of a matrix with hashes of the shipments' texts."""
+    """Rows of a matrix of hashed texts, one column per shipment."""
 
     CONSIGNOR_NAME = 0
     CONSIGNOR_COUNTRY = auto()
@@ -34,7 +34,7 @@ class TextLine(IntEnum):
     REFERENCE = auto()
     BUILDING = auto()
     UNIT = auto()
-    #: The first of the contacts, which follow in the order of `CONTACTS`.
+    #: First row of the contacts, in the order of `CONTACTS`.
     CONTACTS = auto()
 
 
@@ -43,13 +43,13 @@ TEXT_LINES = TextLine.CONTACTS + len(CONTACTS)
 
 @dataclass(frozen=True, slots=True)
 class HashedTexts:
-    """Text columns that are hashed in the same spelling.
+    """Text columns that are hashed with the same normalisation.
 
     Attributes:
-        columns: names of text columns.
-        lines: lines for the hashes of all columns: first those of the first parts, then those of the second ones.
-        spell: function from texts to the spellings that are hashed: first parts of all texts, then second ones.
-        parts: number of parts of each text.
+        columns: names of the columns.
+        lines: output lines: those of the first parts of all columns, then those of the second parts.
+        spell: normalises texts; returns the first parts of all texts, then the second parts.
+        parts: number of parts per text.
     """
 
     columns: tuple[str, ...]
@@ -95,7 +95,7 @@ _WORD = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 _START = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 _FIRST_FACTOR = cython.declare(cython.ulonglong, 0xBF58476D1CE4E5B9)
 _SECOND_FACTOR = cython.declare(cython.ulonglong, 0x94D049BB133111EB)
-# Numbers that are mixed into the keys of each kind. Snapshots hold keys, so these numbers never change.
+# Salts of the keys of each kind. They must never change, because snapshots contain keys.
 _MIX_CONSIGNOR = cython.declare(cython.ulonglong, 1)
 _MIX_CONSIGNEE = cython.declare(cython.ulonglong, 2)
 _MIX_ADDRESS = cython.declare(cython.ulonglong, 3)
@@ -108,17 +108,17 @@ _MIX_CONSIGNOR_ADDRESS = cython.declare(cython.ulonglong, 103)
 _MIX_CONSIGNOR_TRADE_LANE = cython.declare(cython.ulonglong, 104)
 _MIX_IDENTITY = cython.declare(cython.ulonglong, 105)
 
-#: More than any consignment is worth in cents or weighs in grams. Keeps sums over windows within 64 bits.
+#: Upper bound of cents and grams, which no real consignment reaches. It keeps sums over windows within 64 bits.
 _MOST = cython.declare(cython.double, 1e12)
-#: Adding this to a smaller double and subtracting it again rounds half to even, as `numpy.rint` does.
+#: 2 ** 52. Adding and then subtracting it rounds a smaller double to an integer, ties to even, like `numpy.rint`.
 _ROUNDING = cython.declare(cython.double, 4503599627370496.0)
-#: Added to days since 1970, this makes the days of all years from 1 on positive.
+#: Offset that makes days since 1970 positive for all years from 1.
 _DAYS_BEFORE = cython.declare(cython.longlong, 800_000)
 _DAY_SECONDS = cython.declare(cython.longlong, 86400)
-#: Texts hashed at a time, which bounds the working memory.
+#: Number of texts hashed at a time, which limits the work memory.
 _CHUNK = cython.declare(cython.Py_ssize_t, 4096)
 _HASH_BYTES = cython.declare(cython.int, 8)
-#: Copying the state of an empty hash is faster than making a new one.
+#: Empty hash to copy, which is faster than creating a new one.
 _EMPTY_HASH = blake2b(digest_size=8)
 
 
@@ -128,7 +128,7 @@ class ItemAmounts:
     Attributes:
         dollars: values in US dollars.
         net_kg: net masses of the items.
-        gross_kg: gross masses of the shipments, on all of their rows.
+        gross_kg: gross masses of the items' shipments.
         press: 1 for items with the HS heading of a press, otherwise 0.
     """
 
@@ -152,7 +152,7 @@ def _hash_row(columns: list[Coded], group: HashedTexts, row: int, out: WordArray
     texts: list[str] = []
     for column in columns:
         values = column.values
-        # Reading one element is faster than making a memory view, which counts for a single shipment.
+        # Read the element directly, because creating a memory view is slow for a single shipment.
         code = column.codes[row] if values else -1
         texts.append(values[code] if code >= 0 else "")
     for line, text in zip(group.lines, group.spell(texts), strict=True):
@@ -160,11 +160,11 @@ def _hash_row(columns: list[Coded], group: HashedTexts, row: int, out: WordArray
 
 
 def _hash_columns(columns: list[Coded], group: HashedTexts, rows: IntArray, out: WordArray) -> None:
-    """Hash the texts of n rows: each distinct text once, or each row's where a column has more texts than rows."""
+    """Hash the texts of n rows. Each distinct text is hashed once, except in a column with more texts than rows."""
     n = rows.shape[0]
     texts: list[str] = []
     for column in columns:
-        # A part of a table has all texts of the whole table.
+        # A part of a table shares the texts of the whole table, so it may have more texts than rows.
         texts += column.values if len(column.values) < n else _texts_at(column.codes, rows, column.values)
     hashes = np.empty((group.parts, len(texts)), dtype=np.uint64)
     for start in range(0, len(texts), _CHUNK):
@@ -191,14 +191,14 @@ def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> li
 
 
 def _hash_chunk(spellings: list[bytes], parts: int, hashes: WordArray, start: int) -> None:
-    """Hash the spellings of some texts, all first parts before all second ones, into ``hashes`` (parts, n)."""
+    """Hash normalised texts, all first parts before all second parts, into ``hashes`` (parts, n)."""
     n = len(spellings) // parts
     for at in range(len(spellings)):
         hashes[at // n, start + at % n] = _hash(spellings[at])
 
 
 def _hash(text: bytes) -> int:
-    """Return 64 bits of BLAKE2b; 0 for an empty text."""
+    """Return the 64-bit BLAKE2b hash of a text; 0 for an empty text."""
     if not text:
         return 0
     state = _EMPTY_HASH.copy()
@@ -217,7 +217,7 @@ def _fill_line(codes: NDArray[np.int32], rows: IntArray, hashes: WordArray, out:
 
 
 def numbers_of(column: Coded, function: Callable[[str], int], rows: IntArray, out: IntArray) -> None:
-    """Fill ``out`` (n,) with the numbers that a function returns for the texts at n rows; 0 where there is no text."""
+    """Fill ``out`` (n,) with ``function`` of the texts at n rows; 0 where a text is missing."""
     _number_rows(column.codes, column.values, function, rows, out)
 
 
@@ -235,7 +235,7 @@ def _number_rows(
 
 
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:
-    """Fill ``out`` (n,) with limits: ``usual``, or for members the limit of the day, counted from 1970."""
+    """Fill ``out`` (n,) with limits: for members the limit of their day since 1970, otherwise ``usual``."""
     before = -1
     limit = usual
     for row in range(members.shape[0]):
@@ -255,7 +255,7 @@ def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: 
         items: amounts of the goods items.
         first_row: (n,) first row of each shipment.
         times: (n,) seconds since 1970.
-        out: (KEY_ROWS, n) keys, to be written.
+        out: (KEY_ROWS, n) output: keys.
     """
     n, rows = first_row.shape[0], items.dollars.shape[0]
     for row in range(n):
@@ -267,13 +267,13 @@ def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: 
 
 
 def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> None:
-    """Add up the amounts of the goods items ``first`` to ``end`` of a shipment."""
+    """Write the sums of the amounts of a shipment's goods items, rows ``first`` to before ``end``."""
     cents, grams, press = 0.0, 0.0, 0
     for item in range(first, end):
         cents += _whole(items.dollars[item] * 100.0)
         grams += _whole(items.net_kg[item] * 1000.0)
         press += items.press[item]
-    # The gross mass is the shipment's own. Where it is missing, the net masses of the items stand in.
+    # Use the gross mass of the shipment, or the sum of the items' net masses if it is missing.
     if items.gross_kg[first] == items.gross_kg[first]:
         grams = _whole(items.gross_kg[first] * 1000.0)
     out[_CENTS_ROW, row] = cython.cast(cython.ulonglong, min(cents, _MOST))
@@ -282,7 +282,7 @@ def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordA
 
 
 def _whole(amount: float) -> float:
-    """Return an amount rounded to a whole number from 0 to `_MOST`; 0 where it is missing."""
+    """Return an amount rounded to an integer from 0 to `_MOST`; 0 for NaN."""
     if not amount > 0.0:
         return 0.0
     rounded: float = (amount + _ROUNDING) - _ROUNDING if amount < _MOST else _MOST
@@ -296,7 +296,7 @@ def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
     place = _word(lines[_POSTCODE, row] if lines[_POSTCODE, row] != 0 else lines[_CITY, row])
     country, channel = _word(lines[_COUNTRY, row]), _word(lines[_CHANNEL, row])
     export = _word(lines[_EXPORT_COUNTRY, row]) if country != 0 else 0
-    # The first part of each kind must be declared.
+    # A key is 0 if its first part is missing.
     consignor = _entity_key(_MIX_CONSIGNOR, consignor_name, _word(lines[_CONSIGNOR_COUNTRY, row]), 0, 0)
     consignee = _entity_key(_MIX_CONSIGNEE, consignee_name, place, country, 0)
     address = _entity_key(_MIX_ADDRESS, building_name, _word(lines[_UNIT, row]), place, country)
@@ -325,7 +325,7 @@ def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
 
 
 def _word(number: int) -> int:
-    """Return a 64-bit number without a sign."""
+    """Return a 64-bit integer as unsigned."""
     word: int = cython.cast(cython.ulonglong, number) & _WORD
     return word
 
@@ -347,7 +347,7 @@ def _link_key(kind: int, first: int, second: int, third: int) -> int:
 
 
 def _mixed(word: int, part: int) -> int:
-    """Mix a part into a word with the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Mix a part into a hash with the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     word = ((word ^ part) * _FIRST_FACTOR) & _WORD
     word = ((word ^ (word >> 27)) * _SECOND_FACTOR) & _WORD
     return word ^ (word >> 31)

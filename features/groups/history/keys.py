@@ -1,4 +1,4 @@
-"""Key matrix of a table: which parties, addresses and trade lanes its shipments have, whatever their spelling."""
+"""Key matrix of a table: parties, addresses and trade lanes of shipments as hashes that do not depend on spelling."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from features.table.table import Coded, ManifestTable
 IntArray = NDArray[np.int64]
 
 #: Consignments below these values are exempt from duty or formalities: USD 800 in the United States (19 U.S.C.
-#: 1321(a)(2)(C), until it was suspended), EUR 150 in the Union (Council Regulation (EC) 1186/2009, article 23). The first
-#: limit stands in for those of other countries.
+#: 1321(a)(2)(C), until it was suspended), EUR 150 in the Union (Council Regulation (EC) 1186/2009, article 23). Other
+#: countries are assumed to have the first limit.
 _LIMIT_CENTS: Final = 80_000
 _LIMIT_EURO_CENTS: Final = 15_000
-#: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts sent separately).
+#: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts in separate shipments).
 _PRESS_HEADINGS: Final = frozenset({"8479", "8207", "8480", "8422"})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
@@ -56,7 +56,7 @@ def _presses(codes: Coded) -> NDArray[np.int32]:
 
 
 def _union_limit(day: int) -> int:
-    """Return the limit of a consignment to the Union in US cents, on a day counted from 1970."""
+    """Return the exemption limit for consignments to the Union in US cents, on a day counted from 1970."""
     rate = usd_per_unit("EUR", date.fromordinal(_EPOCH + day)) or 1.0
     return round(_LIMIT_EURO_CENTS * rate)
 
@@ -87,14 +87,14 @@ _HASHED: Final = (
 
 
 def history_keys(table: ManifestTable) -> IntArray:
-    """Return the key matrix (KEY_ROWS, n_shipments) of a table, computed once per table."""
+    """Return the key matrix (KEY_ROWS, n_shipments) of a table. The table caches it."""
     if table.history_keys is None:
         table.history_keys = keys_of(table)
     return table.history_keys
 
 
 def keys_of(table: ManifestTable) -> IntArray:
-    """Return the key matrix (KEY_ROWS, n_shipments) of a table, without keeping it."""
+    """Return the key matrix (KEY_ROWS, n_shipments) of a table, without a cache."""
     n, first_row = table.n_shipments, table.first_row
     lines = np.empty((TEXT_LINES, n), dtype=np.uint64)
     hash_texts(table, _HASHED, lines)

@@ -1,4 +1,4 @@
-"""Parties: entities with sums over windows. A visit writes the features of a shipment's party and counts the shipment."""
+"""Compiled stores of parties, the entities with windowed sums: reading of features and counting of shipments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FINDS = cython.declare(cython.Py_ssize_t, FirstColumn.FINDS)
 _CLEAN = cython.declare(cython.Py_ssize_t, FirstColumn.CLEAN)
 _FIRST_DAY = cython.declare(cython.Py_ssize_t, FIRST_DAY_POSITION)
 
-# Columns that `PartyPlan.column` maps to positions in the state.
+# Columns that `PartyPlan.column` maps to positions in the state of a party.
 _CENTS = cython.declare(cython.Py_ssize_t, PartyColumn.CENTS)
 _GRAMS = cython.declare(cython.Py_ssize_t, PartyColumn.GRAMS)
 _REPEATS = cython.declare(cython.Py_ssize_t, PartyColumn.REPEATS)
@@ -73,25 +73,25 @@ _GROWTH = cython.declare(cython.Py_ssize_t, LogColumn.TRADE_LANE_GROWTH)
 _FIND_RATIO = cython.declare(cython.Py_ssize_t, LogColumn.TRADE_LANE_FIND_RATIO)
 
 _CENTS_PER_DOLLAR = cython.declare(cython.longlong, 100)
-#: A trade lane's find rate is drawn towards that of all as by this many inspections: assumed.
+#: Assumed weight, in inspections, of the overall find rate in the smoothed find rate of a trade lane.
 _TRADE_LANE_PRIOR = cython.declare(cython.double, 50.0)
-#: The position of a column or feature that a kind of entity does not have.
+#: Position of columns and features that a kind of entity does not have.
 ABSENT = -1
 
 
 class Transfers:
-    """Numbers to transfer: the i-th from position ``source[i]`` to position ``target[i]``, both (n,)."""
+    """Positions of numbers to copy: number i from ``source[i]`` to ``target[i]``, both (n,)."""
 
     def __init__(self, source: IntArray, target: IntArray) -> None:
         self.source, self.target = source, target
 
 
 class WindowSums:
-    """The windowed sums that one kind of party keeps.
+    """Windowed sums of one kind of party.
 
     Attributes:
-        present, previous: (n,) positions in the state of the sums over the present and the previous block.
-        window, amount: (n,) numbers of `Window` and `Amount`.
+        present, previous: (n,) positions in the state of the sums over the current and the previous block.
+        window, amount: (n,) indices of `Window` and `Amount`.
     """
 
     def __init__(self, present: IntArray, previous: IntArray, window: IntArray, amount: IntArray) -> None:
@@ -111,19 +111,19 @@ class PartyFeatures:
 
 
 class PartyPlan:
-    """How one kind of party is counted, and which features are read from its state.
+    """Plan for one kind of party: the counted amounts, and the features read from the state.
 
-    Positions in the state count the narrow columns, then the wide ones.
+    Positions in the state number the narrow columns first, then the wide columns.
 
     Attributes:
-        column: (columns,) position in the state by `PartyColumn`, -1 where not kept.
+        column: (columns,) position in the state per `PartyColumn`; -1 if the kind does not have the column.
         sums: the windowed sums.
         totals: amount -> position in the state.
         values: position in the state -> feature.
         logs: position in the state -> column of `Batch.log1p`.
-        recent: number of the windowed sum -> feature.
-        dollars: number of the windowed sum, in cents -> column of `Batch.log1p`.
-        features: the features that only some kinds have.
+        recent: index of the windowed sum -> feature.
+        dollars: index of the windowed sum, in cents -> column of `Batch.log1p`.
+        features: features that only some kinds have.
     """
 
     def __init__(
@@ -143,21 +143,21 @@ class PartyPlan:
 
 
 class PartyStore(Store):
-    """The parties of one kind."""
+    """Store of the parties of one kind."""
 
     def __init__(self, narrow: int, wide: int, entity: Entity, plan: PartyPlan) -> None:
         super().__init__(narrow, wide)
         self.entity, self.plan = entity, plan
 
     def locate_all(self, batch: Batch) -> None:
-        """Find the party of each shipment and whether it has known finds; add parties of counted shipments."""
+        """Find each shipment's party and whether it has known finds. Parties of counted shipments are added."""
         self.locate(batch.keys[_ENTITIES_ROW + self.entity], batch.counted, batch.slots[self.entity], batch.n)
         for row in range(batch.n):
             slot = batch.slots[self.entity, row]
             batch.has_finds[self.entity, row] = slot >= 0 and self.narrow[slot, _FINDS] > 0
 
     def visit(self, batch: Batch) -> None:
-        """Write the features of each shipment's party, then add the shipment to it if it is counted."""
+        """Write the features of each shipment's party, then add the shipment to the party if it is counted."""
         narrow = self.narrow.shape[1]
         for row in range(batch.n):
             if batch.keys[_ENTITIES_ROW + self.entity, row] == 0:
@@ -174,7 +174,7 @@ class PartyStore(Store):
                 self.wide[slot, column] = batch.state[narrow + column]
 
     def _load_state(self, batch: Batch, slot: int, row: int) -> None:
-        """Load the state of a slot (-1: an unknown entity), and move its windows to the time of the shipment."""
+        """Load the state of a slot (-1 for an unknown entity) and shift its windows to the time of the shipment."""
         narrow, wide = self.narrow.shape[1], self.wide.shape[1]
         if slot < 0:
             for column in range(narrow + wide):
@@ -197,7 +197,7 @@ class PartyStore(Store):
                 batch.state[present] = 0
 
     def _write_features(self, batch: Batch, row: int) -> None:
-        """Write the features, and the numbers whose logarithms are features, that the loaded state gives."""
+        """Write the features of the loaded state, and the numbers whose logarithms are features."""
         for i in range(self.plan.values.source.shape[0]):
             batch.values[row, self.plan.values.target[i]] = batch.state[self.plan.values.source[i]]
         for i in range(self.plan.logs.source.shape[0]):
@@ -228,13 +228,13 @@ class PartyStore(Store):
         )
 
     def _window_sum(self, batch: Batch, row: int, present: int, previous: int, window: int, scale: int) -> float:
-        """Return a windowed sum, divided by ``scale``, of the blocks at two positions of the state."""
+        """Return the windowed sum of the blocks at positions ``present`` and ``previous``, divided by ``scale``."""
         hours = batch.days[window] * _DAY_HOURS
         hour_sum = batch.state[present] * hours + batch.state[previous] * batch.hours_left[window, row]
         return float(hour_sum) / float(hours * scale)
 
     def _compare_with_past(self, batch: Batch, row: int) -> None:
-        """Write the features that compare a shipment with the consignor's earlier ones."""
+        """Write the features that compare a shipment with earlier shipments of the consignor."""
         shipments = batch.state[_SHIPMENTS]
         if shipments == 0:
             return
@@ -251,7 +251,7 @@ class PartyStore(Store):
             batch.log[row, _MASS_RATIO] = float(grams) * float(shipments) / float(past)
 
     def _write_split(self, batch: Batch, row: int) -> None:
-        """Write whether small shipments of one day reach the limit only together."""
+        """Write whether the small shipments of one day reach the limit in total but not individually."""
         cents, limit = batch.keys[_CENTS_ROW, row], batch.keys[_LIMIT_ROW, row]
         count = batch.state[self.plan.column[_SMALL_TODAY]]
         together = batch.state[self.plan.column[_SMALL_CENTS_TODAY]] + cents
@@ -261,7 +261,7 @@ class PartyStore(Store):
             batch.log[row, self.plan.features.split_value] = float(together) / float(limit)
 
     def _write_trade_lane(self, batch: Batch, row: int) -> None:
-        """Write the trade lane's traffic compared with its own year, and its find rate compared with that of all."""
+        """Write the trade lane's traffic relative to its past year, and its find rate relative to the overall rate."""
         month = self._window_sum(
             batch, row, self.plan.column[_MONTH_PRESENT], self.plan.column[_MONTH_PREVIOUS], _MONTH, 1
         )
@@ -288,7 +288,7 @@ class PartyStore(Store):
             batch.state[last_cents] = batch.keys[_CENTS_ROW, row]
 
     def _set_amounts(self, batch: Batch, row: int) -> None:
-        """Set what the shipment adds to the loaded state (`Amount`)."""
+        """Set the amounts that the shipment adds to the loaded state (see `Amount`)."""
         cents = batch.keys[_CENTS_ROW, row]
         batch.amounts[_ADD_GRAMS] = batch.keys[_GRAMS_ROW, row]
         batch.amounts[_ADD_LINKED] = batch.amounts[_ADD_REPEATS] = 0

@@ -1,4 +1,4 @@
-"""Stores for all kinds of entities, with the positions that their visits need."""
+"""Creation of the stores for all kinds of entities, with their plans."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _party_plan(party: Entity) -> PartyPlan:
 
 
 def _kept_sums(layout: StateLayout) -> list[tuple[Amount, Window]]:
-    """Return the windowed sums whose columns a layout keeps."""
+    """Return the windowed sums whose columns are part of a layout."""
     return [
         (amount, window)
         for window in Window

@@ -1,7 +1,7 @@
-"""How each history feature is read: from which columns of which kind of entity.
+"""Definition of each history feature: kind of entity, and columns of its state.
 
-A feature is either copied from the state as `READS` says, or computed in `features.groups.history.visits` from the columns
-that `_COMPUTED_FROM` lists. Both decide which columns a kind of entity keeps.
+`READS` lists the features that are copied from the state. `_COMPUTED_FROM` lists the columns of features that are computed in
+`features.groups.history.visits`. Together they determine the columns of each kind of entity.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
 }  # fmt: skip
 
 _SPLIT: Final = (*block_columns(Amount.SMALL, Window.DAY), *block_columns(Amount.SMALL_CENTS, Window.DAY))
-#: Columns from which features are computed that `READS` does not list.
+#: Columns of computed features, which `READS` does not list.
 _COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
     Entity.CONSIGNOR: (PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS),
     Entity.CONSIGNEE: _SPLIT,
@@ -127,13 +127,13 @@ FIRST_SEEN: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNEE: Feature.CONSIGNEE_FIRST_SEEN_DAYS,
     Entity.ADDRESS: Feature.ADDRESS_FIRST_SEEN_DAYS,
 }
-#: Small shipments of one day that reach the limit of duty only together. Consignee and address share a feature: the larger.
+#: Small shipments of one day that reach the duty limit in total only. Consignee and address share a feature, their maximum.
 SPLIT: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNEE: Feature.DELIVERY_SPLIT,
     Entity.ADDRESS: Feature.DELIVERY_SPLIT,
     Entity.PAIR: Feature.PAIR_SPLIT,
 }
-#: Shipments of a link (logarithm of one more).
+#: Number of shipments of a link (logarithm of one more).
 LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNOR_TRADE_LANE: Feature.CONSIGNOR_TRADE_LANE_SHIPMENTS,
     Entity.BUILDING: Feature.BUILDING_SHIPMENTS,
@@ -143,7 +143,7 @@ LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
 
 @dataclass(frozen=True, slots=True)
 class ContactFeatures:
-    """Features of a telephone number or e-mail address; the contacts of one party share them: the larger."""
+    """Features of a telephone number or e-mail address. The contacts of a party share them; the maximum counts."""
 
     names: Feature
     finds: Feature
@@ -165,7 +165,7 @@ CONTACT_FEATURES: Final[Mapping[Entity, ContactFeatures]] = {
 
 
 class LogColumn(IntEnum):
-    """Columns of the matrix of numbers whose logarithm is a feature."""
+    """Columns of the matrix of numbers whose logarithms are features."""
 
     CONSIGNOR_VALUE_RATIO = 0
     CONSIGNOR_MASS_RATIO = auto()
@@ -176,7 +176,7 @@ class LogColumn(IntEnum):
     TRADE_LANE_FIND_RATIO = auto()
 
 
-#: The feature that each of these logarithms is. Of two for one feature the larger counts.
+#: Feature of each logarithm. If two logarithms share a feature, the maximum counts.
 LOG_FEATURES: Final[Mapping[LogColumn, Feature]] = {
     LogColumn.CONSIGNOR_VALUE_RATIO: Feature.CONSIGNOR_VALUE_RATIO,
     LogColumn.CONSIGNOR_MASS_RATIO: Feature.CONSIGNOR_MASS_RATIO,
@@ -191,7 +191,7 @@ SPLIT_VALUE: Final[Mapping[Entity, LogColumn]] = {
     Entity.ADDRESS: LogColumn.ADDRESS_SPLIT_VALUE,
     Entity.PAIR: LogColumn.PAIR_SPLIT_VALUE,
 }
-#: Features that are the logarithm of one more than a number, in the order of the matrix that holds these numbers.
+#: Features that are logarithms of one plus a number, in the order of the matrix of these numbers.
 LOG1P_FEATURES: Final[tuple[Feature, ...]] = (
     *(
         feature
@@ -221,5 +221,5 @@ def _layout_of(party: Entity) -> StateLayout:
 
 PARTY_LAYOUTS: Final = {party: _layout_of(party) for party in PARTIES}
 LINK_LAYOUTS: Final = {link: link_layout(contact=link in CONTACTS) for link in LINKS}
-#: The layouts of all kinds of entities, in the order of `Entity`.
+#: Layouts of all kinds of entities, in the order of `Entity`.
 LAYOUTS: Final = PARTY_LAYOUTS | LINK_LAYOUTS

@@ -1,4 +1,4 @@
-"""Snapshots of a store: the entities worth most, as arrays that a bundle holds."""
+"""Snapshots of a store: the most valuable entities, as arrays for a bundle."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from features.groups.history.store import Store
 
 IntArray = NDArray[np.int64]
 
-#: Kinds of entities whose arrays in a snapshot have another name.
+#: Kinds of entities whose arrays have another name in snapshots.
 _SAVED_AS: Final = {Entity.TRADE_LANE: "lane", Entity.CONSIGNOR_TRADE_LANE: "consignor_lane"}
-#: Factor of the last day in an entity's worth. Counts of shipments stay below it.
+#: Factor of the last day in an entity's value. Counts of shipments are smaller.
 _PER_DAY: Final = np.int64(1 << 31)
-#: Added to the worth of an entity with finds: more than any day makes it.
+#: Bonus for an entity with finds, larger than the contribution of any day.
 _FINDS_BONUS: Final = 1 << 62
 
 
 def strongest(layout: StateLayout, store: Store, count: int) -> IntArray:
-    """Return the slots of the ``count`` entities worth most, ascending.
+    """Return the slots of the ``count`` most valuable entities, ascending.
 
-    Entities with finds come first, then those seen last, then those with the most shipments, then the lowest keys.
+    Entities are ranked by finds, then by last day, then by number of shipments, then by lowest key.
     """
     if count == 0 or store.count <= count:
         return np.arange(min(store.count, count))
@@ -43,9 +43,9 @@ def strongest(layout: StateLayout, store: Store, count: int) -> IntArray:
 
 
 def snapshot(entity: Entity, layout: StateLayout, store: Store, count: int) -> dict[str, NDArray[Any]]:
-    """Return keys and state of the ``count`` entities worth most, in the order of their keys, by names of arrays.
+    """Return the keys and states of the ``count`` most valuable entities by array name, sorted by key.
 
-    The state has all saved columns of the layout, (n, columns); those that are not kept are 0.
+    The state (n, columns) has all saved columns of the layout. Columns that the layout does not have are 0.
     """
     slots = strongest(layout, store, count)
     keys = np.asarray(store.keys)[slots]
@@ -63,7 +63,7 @@ def restore(entity: Entity, layout: StateLayout, store: Store, arrays: Mapping[s
 
     Raises:
         KeyError: an array is missing.
-        ValueError: an array has another shape than expected.
+        ValueError: the shape of an array is wrong.
     """
     keys, narrow, wide = (arrays[name] for name in _array_names(entity))
     expected = ((len(keys), len(layout.saved_narrow)), (len(keys), len(layout.saved_wide)))

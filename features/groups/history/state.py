@@ -1,12 +1,11 @@
-"""The state of an entity in history: amounts, windows, and the columns of its state.
+"""State of an entity in the history: amounts, windows and columns.
 
-**Windows.** A sum over the last 1, 7, 30 or 365 days is two integers: the sum in the present calendar block of that length
-(blocks begin at 1970-01-01 00:00 UTC) and the sum in the previous block. If a fraction r of the present block is still to
-come, the window holds the present block and the fraction r of the previous one: ``present + r * previous``. r is counted in
-whole hours, so ``present * hours + hours_left * previous`` is an integer, and one division at the end makes the float. The
-day on which the entity was last seen decides which block the stored sums belong to.
+**Windows.** A sum over the last 1, 7, 30 or 365 days is stored as two integers: the sum over the current calendar block of that
+length (blocks begin at 1970-01-01 00:00 UTC) and the sum over the previous block. If the fraction r of the current block remains,
+the windowed sum is ``present + r * previous``. r is a number of whole hours, so ``present * hours + hours_left * previous`` is an
+integer, and a single division gives the float. The last day of the entity determines the blocks of the stored sums.
 
-All state is integers, so results do not depend on where a stream of shipments is cut into parts.
+The state consists of integers, so results do not depend on how a stream of shipments is split.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from typing import Final
 class Amount(IntEnum):
     """Amounts that one shipment adds to its parties.
 
-    PARTNERS and PLACES count those that are met for the first time. Partners of a consignor are consignees, of a consignee
-    consignors, and of an address the names at it. Places of a consignor are addresses. Of an address, PLACES counts the
-    consignors that send to it.
+    PARTNERS and PLACES count new partners and places. The partners of a consignor are consignees, those of a consignee are
+    consignors, and those of an address are the names at it. The places of a consignor are addresses. For an address, PLACES
+    counts the consignors that send to it.
     """
 
     GRAMS = 0
-    #: 1 if finds are known at a party on the other side.
+    #: 1 if a party on the other side has known finds.
     LINKED_SHIPMENTS = auto()
     #: 1 if the value equals that of the previous shipment.
     REPEATS = auto()
@@ -36,7 +35,7 @@ class Amount(IntEnum):
     PLACES = auto()
     SHIPMENTS = auto()
     CENTS = auto()
-    #: Shipments with a value below the limit of duty, and their cents.
+    #: Number of shipments with a value below the duty limit, and their cents.
     SMALL = auto()
     SMALL_CENTS = auto()
 
@@ -51,7 +50,7 @@ class Window(IntEnum):
 
     @property
     def days(self) -> int:
-        """The length of the window."""
+        """Length of the window in days."""
         return _DAYS[self]
 
 
@@ -61,7 +60,7 @@ _DAYS: Final = {Window.DAY: 1, Window.WEEK: 7, Window.MONTH: 30, Window.YEAR: 36
 class PartyColumn(IntEnum):
     """Columns of a party's state, in the order of a snapshot.
 
-    A snapshot has no column names. Another set or order of columns needs another `history.VERSION`.
+    Snapshots have no column names, so a change of columns requires a new `history.VERSION`.
     """
 
     GRAMS = 0
@@ -110,16 +109,16 @@ class LinkColumn(IntEnum):
 
     SHIPMENTS = 0
     LAST_DAY = auto()
-    #: Times that another name came with a contact.
+    #: Number of times that the name declared with a contact changed.
     NAME_CHANGES = auto()
     FINDS = auto()
     CLEAN = auto()
-    #: Hash of the name that came last with a contact.
+    #: Hash of the last name declared with a contact.
     LAST_NAME = auto()
 
 
 class FirstColumn(IntEnum):
-    """The columns with which the narrow state of every kind begins. Links other than contacts have the first two only."""
+    """First columns of the narrow state of every kind. Links other than contacts have only the first two."""
 
     SHIPMENTS = 0
     LAST_DAY = auto()
@@ -130,7 +129,7 @@ class FirstColumn(IntEnum):
 #: Position in the narrow state of a party's FIRST_DAY, and of a contact's NAME_CHANGES.
 FIRST_DAY_POSITION: Final = len(FirstColumn)
 NAME_CHANGES_POSITION: Final = len(FirstColumn)
-#: Columns of 64 bits; the others have 32.
+#: Columns of 64 bits; other columns have 32.
 _WIDE_PARTY: Final = frozenset(
     column for column in PartyColumn if column is PartyColumn.GRAMS or "CENTS" in column.name
 )
@@ -138,10 +137,10 @@ _WIDE_LINK: Final = frozenset({LinkColumn.LAST_NAME})
 
 
 def block_columns(amount: Amount, window: Window) -> tuple[PartyColumn, PartyColumn]:
-    """Return the columns of a windowed sum: of the present and of the previous block.
+    """Return the columns of a windowed sum for the current and the previous block.
 
     Raises:
-        KeyError: no columns exist for this sum.
+        KeyError: there are no columns for this sum.
     """
     name = f"{amount.name}_{window.days}"
     return PartyColumn[f"{name}_PRESENT"], PartyColumn[f"{name}_PREVIOUS"]
@@ -149,10 +148,10 @@ def block_columns(amount: Amount, window: Window) -> tuple[PartyColumn, PartyCol
 
 @dataclass(frozen=True, slots=True)
 class StateLayout:
-    """The columns that are kept of one kind of entity, and those of its snapshot.
+    """Columns of one kind of entity, in its store and in its snapshot.
 
     Attributes:
-        narrow, wide: columns of 32 and of 64 bits that are kept, in the order of the store.
+        narrow, wide: columns of 32 and of 64 bits in the store, in order.
         saved_narrow, saved_wide: columns of a snapshot.
     """
 
@@ -163,12 +162,12 @@ class StateLayout:
 
     @property
     def columns(self) -> tuple[IntEnum, ...]:
-        """All columns that are kept: the narrow ones, then the wide ones."""
+        """Columns of the store: narrow columns, followed by wide columns."""
         return (*self.narrow, *self.wide)
 
 
 def party_layout(columns: Iterable[PartyColumn]) -> StateLayout:
-    """Return the layout of a kind of party that keeps these columns and those that every party has."""
+    """Return the layout of a kind of party with the given columns and those that all parties have."""
     first = (*(PartyColumn[column.name] for column in FirstColumn), PartyColumn.FIRST_DAY)
     others = sorted(set(columns) - set(first))
     return StateLayout(
@@ -180,7 +179,7 @@ def party_layout(columns: Iterable[PartyColumn]) -> StateLayout:
 
 
 def link_layout(*, contact: bool) -> StateLayout:
-    """Return the layout of a kind of link; only contacts keep results and names."""
+    """Return the layout of a kind of link. Only contacts have columns for results and names."""
     first = tuple(LinkColumn[column.name] for column in FirstColumn)
     wide = tuple(column for column in LinkColumn if column in _WIDE_LINK)
     saved = tuple(column for column in LinkColumn if column not in _WIDE_LINK)

@@ -1,7 +1,7 @@
-"""Entities by key: a hash table with integer state per entity.
+"""Hash table of entities with integer state.
 
-Open addressing with linear probing (Knuth, The Art of Computer Programming 3, 6.4). Keys are hashes already, so their low
-bits choose the bucket.
+The table uses open addressing with linear probing (Knuth, The Art of Computer Programming 3, 6.4). Keys are hashes, so their low
+bits select the bucket.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 
-#: Entities that an empty store has room for.
+#: Initial capacity in entities.
 _MIN_ROOM: Final = 64
 #: Marks a free bucket.
 _FREE = cython.declare(cython.int, -1)
@@ -23,12 +23,12 @@ _FREE = cython.declare(cython.int, -1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoreBackup:
-    """The state of some entities of a store, and how many entities there were.
+    """Backup of the number of entities in a store, and of the state of some of them.
 
     Attributes:
-        count: entities in the store.
-        slots: (n,) slots of the entities.
-        narrow, wide: (n, columns) their state.
+        count: number of entities in the store.
+        slots: (n,) slots of the saved entities.
+        narrow, wide: (n, columns) state of the saved entities.
     """
 
     count: int
@@ -38,17 +38,17 @@ class StoreBackup:
 
 
 class Store:
-    """Entities of one kind. Slots are numbered from 0 in the order in which the entities were added.
+    """Store of the entities of one kind. Slots are numbered from 0 in order of addition.
 
     Attributes:
         count: number of entities.
-        keys: (at least count,) int64, their keys, never 0.
-        narrow, wide: (at least count, columns) int32 and int64, their state.
-        index: slot by bucket, -1 where free. At most two thirds of the buckets are in use, so that searches stay short.
+        keys: (at least count,) int64 keys; never 0.
+        narrow, wide: (at least count, columns) int32 and int64 state.
+        index: slot per bucket; -1 if free. At most two thirds of the buckets are used, for short searches.
     """
 
     def __init__(self, narrow: int, wide: int) -> None:
-        """Create an empty store with these numbers of narrow and wide columns."""
+        """Create an empty store with the given numbers of narrow and wide columns."""
         self.count = 0
         self.keys: IntArray = np.zeros(_MIN_ROOM, dtype=np.int64)
         self.narrow: NDArray[np.int32] = np.zeros((_MIN_ROOM, narrow), dtype=np.int32)
@@ -56,7 +56,7 @@ class Store:
         self.index: NDArray[np.int32] = np.full(2 * _MIN_ROOM, _FREE, dtype=np.int32)
 
     def copy_from(self, other: Store) -> None:
-        """Replace the entities with a copy of another store's."""
+        """Replace the entities by copies of those in another store."""
         room = max(other.count, 1)
         self.keys, self.narrow, self.wide = (
             _resized(array, other.count, room) for array in (other.keys, other.narrow, other.wide)
@@ -64,10 +64,10 @@ class Store:
         self.count, self.index = other.count, np.array(other.index)
 
     def reserve(self, more: int, bound: int) -> None:
-        """Make room for ``more`` entities. Room doubles up to ``bound`` entities and grows by a quarter beyond.
+        """Allocate capacity for ``more`` entities. The capacity doubles up to ``bound`` and then grows by a quarter.
 
-        The last doubling goes up to the bound. Memory that was never written takes no space, but copying a large array into
-        a slightly larger one needs both at once.
+        Few large steps are better than many small ones: unused memory takes no space, but a copy into a larger array needs both
+        arrays at once.
         """
         needed, room = self.count + more, self.keys.shape[0]
         if needed > room:
@@ -84,19 +84,18 @@ class Store:
             self._rebuild_index()
 
     def find(self, keys: IntArray, *, add: bool = False) -> NDArray[np.int32]:
-        """Return the slots of keys (n,): -1 for a key that is 0 or not in the store.
+        """Return the slots of keys (n,); -1 for keys that are 0 or not in the store.
 
-        With ``add``, keys other than 0 that are not in the store are added. There must be room (`reserve`).
+        With ``add``, missing keys other than 0 are added. Call `reserve` first.
         """
         slots = np.empty(len(keys), dtype=np.int32)
         self.locate(keys, np.full(len(keys), add, dtype=np.int8), slots, len(keys))
         return slots
 
     def locate(self, keys: IntArray, added: NDArray[np.int8], slots: NDArray[np.int32], n: int) -> None:
-        """Write the slots of n keys: -1 for a key that is 0 or not in the store.
+        """Write the slots of n keys; -1 for keys that are 0 or not in the store.
 
-        Keys other than 0 that are ``added`` and not in the store are added with a state of zeros. There must be room
-        (`reserve`).
+        Missing keys other than 0 with ``added`` set are added with a state of zeros. Call `reserve` first.
         """
         mask = self.index.shape[0] - 1
         for row in range(n):
@@ -121,7 +120,7 @@ class Store:
             slots[row] = slot
 
     def keep_only(self, slots: IntArray) -> None:
-        """Keep the entities of these slots (n,), ascending, and drop all others, in place."""
+        """Remove all entities except those of the ascending ``slots`` (n,), in place."""
         count = slots.shape[0]
         for new in range(count):
             old = slots[new]
@@ -134,9 +133,9 @@ class Store:
         self._rebuild_index()
 
     def drop_newest(self, count: int) -> None:
-        """Drop the entities that were added last, until ``count`` remain."""
+        """Remove the newest entities until ``count`` remain."""
         mask = self.index.shape[0] - 1
-        # Newest first: no search for another entity passes through the bucket that becomes free.
+        # Remove the newest first, because no search for an older entity passes through its bucket.
         for slot in range(self.count - 1, count - 1, -1):
             bucket = self.keys[slot] & mask
             while self.index[bucket] != slot:
@@ -145,7 +144,7 @@ class Store:
         self.count = count
 
     def replace(self, keys: IntArray, narrow: NDArray[np.int32], wide: IntArray) -> None:
-        """Replace all entities with those of n distinct keys and their state, (n, columns) each."""
+        """Replace all entities by n distinct keys with their state, (n, columns) each."""
         room = max(len(keys), 1)
         self.count = 0
         self.keys, self.narrow, self.wide = (_resized(array, len(array), room) for array in (keys, narrow, wide))
@@ -154,13 +153,13 @@ class Store:
         self._rebuild_index()
 
     def backup(self, keys: IntArray) -> StoreBackup:
-        """Return what `roll_back` needs after changes to the entities of these keys and additions of others."""
+        """Return a backup for `roll_back`, taken before changes to the entities of ``keys`` and additions of new ones."""
         slots = np.unique(self.find(np.ascontiguousarray(keys)))
         slots = slots[slots >= 0]
         return StoreBackup(self.count, slots, np.asarray(self.narrow)[slots], np.asarray(self.wide)[slots])
 
     def roll_back(self, backup: StoreBackup) -> None:
-        """Return to the state at the time of the backup."""
+        """Restore the state of the backup."""
         self.drop_newest(backup.count)
         np.asarray(self.narrow)[backup.slots] = backup.narrow
         np.asarray(self.wide)[backup.slots] = backup.wide
@@ -176,7 +175,7 @@ class Store:
 
 
 def _resized(array: NDArray[Any], count: int, room: int) -> NDArray[Any]:
-    """Return the first ``count`` rows of an array in a new one of ``room`` rows."""
+    """Return a new array of ``room`` rows with the first ``count`` rows of an array."""
     old = np.asarray(array)
     new = np.empty((room, *old.shape[1:]), dtype=old.dtype)
     new[:count] = old[:count]

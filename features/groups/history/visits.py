@@ -1,8 +1,8 @@
-"""One pass of a batch through history: all entities of its shipments are read, turned into features and counted.
+"""Compiled pass of a batch through the history: reading of entities, computation of features, and counting.
 
-A pass visits the kinds of entities one after another, each for all shipments in their order. Features that are logarithms are
-left as plain numbers in matrices of the batch. numpy takes the logarithms of whole matrices, because another library's may
-differ in the last bit, and `RecentShipments.finish` puts them among the features.
+A pass visits the kinds of entities one by one, each for all shipments in order. Features that are logarithms are first written as
+plain numbers into matrices of the batch. numpy then computes the logarithms of whole matrices, because those of other libraries may
+differ in the last bit. `RecentShipments.finish` writes them to the features.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OCCUPANT = cython.declare(cython.Py_ssize_t, Entity.OCCUPANT)
 _CONSIGNOR_ADDRESS = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_ADDRESS)
 _DAY = cython.declare(cython.Py_ssize_t, Window.DAY)
 
-# Positions in the state of a link; the last three exist for contacts only.
+# Positions in the state of a link. Only contacts have the last three.
 _SHIPMENTS = cython.declare(cython.Py_ssize_t, FirstColumn.SHIPMENTS)
 _LAST_DAY = cython.declare(cython.Py_ssize_t, FirstColumn.LAST_DAY)
 _FINDS = cython.declare(cython.Py_ssize_t, FirstColumn.FINDS)
@@ -35,7 +35,7 @@ _NAME_CHANGES = cython.declare(cython.Py_ssize_t, NAME_CHANGES_POSITION)
 #: Position of a contact's only wide column.
 _LAST_NAME = cython.declare(cython.Py_ssize_t, 0)
 
-#: For fewer shipments, releasing the interpreter lock does not pay.
+#: Minimum number of shipments for which releasing the global interpreter lock is worthwhile.
 _MIN_WITHOUT_LOCK = cython.declare(cython.Py_ssize_t, 64)
 
 
@@ -43,8 +43,8 @@ class LinkFeatures:
     """Features of one kind of link; -1 for a kind without them.
 
     Attributes:
-        shipments: column of `Batch.log1p` for the link's shipments.
-        names, finds, clean: features of a contact: changes of name, finds, and clean inspections.
+        shipments: column of `Batch.log1p` for the number of shipments.
+        names, finds, clean: features of a contact: changes of name, finds and clean inspections.
     """
 
     def __init__(self, shipments: int, names: int = ABSENT, finds: int = ABSENT, clean: int = ABSENT) -> None:
@@ -52,17 +52,17 @@ class LinkFeatures:
 
 
 class LinkStore(Store):
-    """The links of one kind."""
+    """Store of the links of one kind."""
 
     def __init__(self, narrow: int, wide: int, entity: Entity, features: LinkFeatures) -> None:
         super().__init__(narrow, wide)
         self.entity, self.features = entity, features
         of_consignor = entity in (Entity.CONSIGNOR_PHONE, Entity.CONSIGNOR_EMAIL)
-        #: Row of the names that come with a contact.
+        #: Key row of the name that is declared with a contact.
         self.name_row = KeyRow.CONSIGNOR_NAME if of_consignor else KeyRow.CONSIGNEE_NAME
 
     def visit(self, batch: Batch) -> None:
-        """Write the features of each shipment's link, then add the shipment to it if it is counted."""
+        """Write the features of each shipment's link, then add the shipment to the link if it is counted."""
         self.locate(batch.keys[_ENTITIES_ROW + self.entity], batch.counted, batch.slots[self.entity], batch.n)
         contact = self.features.names >= 0
         for row in range(batch.n):
@@ -88,7 +88,7 @@ class LinkStore(Store):
                 self._count_name(batch, row, slot, shipments > 0)
 
     def _count_name(self, batch: Batch, row: int, slot: int, known: bool) -> None:
-        """Store the name that comes with a contact, and count it as a change if the contact had another one before."""
+        """Store the name declared with a contact, and count a change if the previous name differs."""
         name, last_name = batch.keys[self.name_row, row], self.wide[slot, _LAST_NAME]
         if known and name != 0 and last_name != 0 and last_name != name:
             self.narrow[slot, _NAME_CHANGES] += 1
@@ -96,10 +96,10 @@ class LinkStore(Store):
 
 
 class EntityStores:
-    """The stores of all kinds of entities.
+    """Stores of all kinds of entities.
 
     Attributes:
-        by_entity: the stores, in the order of `Entity`.
+        by_entity: stores in the order of `Entity`.
     """
 
     def __init__(self, parties: Mapping[Entity, PartyStore], links: Mapping[Entity, LinkStore]) -> None:
@@ -136,7 +136,7 @@ class EntityStores:
         recent.match(batch, update)
         self._consignor_trade_lane.visit(batch)
         self._building.visit(batch)
-        # Parties need to know who is met for the first time and where finds are known, so these come before them.
+        # Parties depend on new links and known finds, so these are computed first.
         self._occupant.visit(batch)
         self._consignor_address.visit(batch)
         self._consignor_phone.visit(batch)
@@ -156,10 +156,10 @@ class EntityStores:
 
 
 def learn(store: Store, keys: IntArray, find: NDArray[np.int8]) -> None:
-    """Add the results of n inspected shipments to their entities. There must be room.
+    """Add the results of n inspected shipments to their entities. Call `Store.reserve` first.
 
     Args:
-        keys: (n,) keys of the entities, 0 where a shipment has none.
+        keys: (n,) keys of the entities; 0 for a shipment without the entity.
         find: (n,) 1 for a find, 0 for a clean inspection.
     """
     _add_results(store, store.find(keys, add=True), find)

@@ -1,7 +1,7 @@
-"""Columns of the group "own": which features an office's data has, and what each is computed from.
+"""Columns of the group "own": features of an office's own data.
 
-The columns depend on the office's fields, so there is no fixed enum. One ordered list serves as declaration and as plan for
-computing them.
+The columns depend on the office's fields, so there is no enum. An ordered list declares the columns and determines how they are
+computed.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from features.groups.reason_codes import OwnReasonCode
 
 
 class Statistic(IntEnum):
-    """Statistic of a key that a feature contains, in the order of a key's features."""
+    """Statistics of a key, in the order of the key's features."""
 
-    #: Logarithm of one more than the rows seen.
+    #: Logarithm of one plus the number of rows.
     SEEN = 0
-    #: Log-odds of the find rate, less those of all rows.
+    #: Log-odds of the find rate, minus those of all rows.
     RATE = auto()
-    #: Logarithm of one more than the known results.
+    #: Logarithm of one plus the number of known results.
     KNOWN = auto()
 
 
 class Measure(Enum):
-    """Measure of a row's number that a feature contains."""
+    """Measures of a row's numbers."""
 
     HS_NUMBER = auto()
     #: Logarithm of an amount of the manifest.
     AMOUNT = auto()
-    #: Distance of an amount of the manifest from what is usual for the HS code.
+    #: Distance of an amount of the manifest from the median for the HS code.
     AMOUNT_UNUSUAL = auto()
     #: A further field, as declared.
     FIELD = auto()
-    #: Distance of a further field from what is usual for the HS code.
+    #: Distance of a further field from the median for the HS code.
     FIELD_UNUSUAL = auto()
     FIELD_PER_KG = auto()
     FIELD_PER_VALUE = auto()
@@ -44,7 +44,7 @@ class Measure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """A column with a statistic of the key at a position among the group's keys."""
+    """Column with a statistic of a key, which is given by its position among the group's keys."""
 
     feature: Feature
     key: int
@@ -53,14 +53,14 @@ class KeyColumn:
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A column with a measure of an amount of the manifest, or of the further field with this slug."""
+    """Column with a measure of an amount of the manifest or of a further field, which is given by its slug."""
 
     feature: Feature
     measure: Measure
     of: str = ""
 
 
-#: Amounts of the manifest in their declared units. They count where no currency or rate is known, too.
+#: Amounts of the manifest in declared units. They are used even without a known currency or exchange rate.
 AMOUNTS: Final = {
     "value": "declared value",
     "mass": "mass",
@@ -70,7 +70,7 @@ AMOUNTS: Final = {
 
 
 def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
-    """Return the columns of all keys, in their order in the matrix."""
+    """Return the columns of all keys in matrix order."""
     columns: list[KeyColumn] = []
     for position, key in enumerate(keys):
         meanings = {
@@ -86,7 +86,7 @@ def key_columns(keys: tuple[Key, ...]) -> tuple[KeyColumn, ...]:
 
 
 def number_columns(own: OwnFields) -> tuple[NumberColumn, ...]:
-    """Return the columns of numbers, which follow the keys, in their order in the matrix."""
+    """Return the columns of numbers in matrix order. They follow the columns of keys."""
     columns: list[NumberColumn] = []
 
     def add(name: str, meaning: str, reason: str, measure: Measure, of: str = "") -> None:

@@ -1,15 +1,15 @@
-"""Counts per key of an office's data: how often a value occurred, and how often it was a find.
+"""Counts per key of an office's data: number of rows, of known results and of finds for each value.
 
-The rows that a model learns from are counted in one of three ways, all without a row's own result:
+For training rows, counts exclude the row's own result, in one of three ways:
 
-- in time (`in_time`): rows and results before the row's own moment. Rows of one moment (a day, where only days are declared)
-  do not see each other, identical ones included;
-- by folds (`by_fold`), where there are no times: rows and results of the other folds. A fold keeps identical declarations
-  together. In different folds, each would give away the result of its twin;
-- in a random order (`in_time` with the numbers of the order as times), for identical declarations themselves: in folds they
-  would have no past.
+- in time (`in_time`): rows and results before the row's moment. Rows of the same moment (of the same day, if only days are
+  declared) do not see each other, even if they are identical;
+- by folds (`by_fold`), for data without times: rows and results of the other folds. Identical declarations are in the same fold,
+  because otherwise one of them would leak the result of the others;
+- in random order (`in_time` with positions in the order as times), for the key of identical declarations, which would have no past
+  within a fold.
 
-Later rows see the counts as learned (`Counts`).
+Later rows use the learned counts (`Counts`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-#: Values kept per key, the most frequent first; 20 bytes each in a bundle.
+#: Maximum number of values per key, the most frequent ones; 20 bytes each in a bundle.
 CAPACITY: Final = 400_000
-#: 2**64 divided by the golden ratio, as a signed number: spreads keys before signatures are added.
+#: 2**64 divided by the golden ratio, as a signed integer. The factor spreads keys before signatures are added.
 _PAIR_FACTOR: Final = np.int64(-7046029254386353131)
 
 
@@ -41,12 +41,12 @@ class Count(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Results of the rows that a model learns from.
+    """Results of the training rows.
 
     Attributes:
-        find: (n,) whether the row is a find; counted only where ``known``.
+        find: (n,) whether the row is a find; used only if ``known``.
         known: (n,) whether there is a result.
-        known_s: (n,) time at which the result was known, in seconds since 1970; ignored unless ``timed``.
+        known_s: (n,) time of the result in seconds since 1970; used only if ``timed``.
         timed: whether rows have times.
     """
 
@@ -57,17 +57,17 @@ class Results:
 
     @classmethod
     def none(cls, n: int) -> Results:
-        """Return no results for n rows."""
+        """Return empty results for n rows."""
         return cls(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64), False)
 
     def take(self, rows: IntArray) -> Results:
-        """Return the results of some rows."""
+        """Return the results of the given rows."""
         return Results(self.find[rows], self.known[rows], self.known_s[rows], self.timed)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCounts:
-    """Counts for the key of each row of a table, (n,) each: rows, known results, and finds among these."""
+    """Counts for each row's key, (n,) each: rows, known results, and finds among the results."""
 
     rows: FloatArray
     known: FloatArray
@@ -85,13 +85,13 @@ class Counts:
 
     @classmethod
     def empty(cls) -> Counts:
-        """Return counts without any key."""
+        """Return counts without keys."""
         nothing = np.empty(0, dtype=np.int64)
         return cls(nothing, nothing, nothing, nothing)
 
     @classmethod
     def of(cls, keys: IntArray, weight: IntArray, find: BoolArray) -> Counts:
-        """Return the counts of rows (n,) with ``keys`` (0: missing). A row's result counts ``weight`` times, 0 or 1."""
+        """Count rows (n,) by ``keys`` (0 if missing). A row's result counts ``weight`` times, 0 or 1."""
         valid = keys != 0
         distinct, code = np.unique(keys[valid], return_inverse=True)
         m = len(distinct)
@@ -104,7 +104,7 @@ class Counts:
         return cls(distinct, rows.astype(np.int64), known, finds)
 
     def look_up(self, keys: IntArray, out: FloatArray) -> None:
-        """Write the counts of the keys (n,) of other rows into ``out`` (len(Count), n), 0 for unknown keys."""
+        """Write the counts of ``keys`` (n,) into ``out`` (len(Count), n); 0 for unknown keys."""
         if len(self.keys) == 0:
             out[:] = 0.0
             return
@@ -116,7 +116,7 @@ class Counts:
         out[Count.FINDS] = np.where(known_key, self.finds[position], 0)
 
     def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Return the counts as arrays for a bundle, their names beginning with ``prefix``."""
+        """Return the counts as arrays for a bundle. Their names start with ``prefix``."""
         return {
             f"{prefix}.keys": self.keys,
             f"{prefix}.counts": np.stack([self.rows, self.known, self.finds], axis=1).astype(np.int32),
@@ -124,10 +124,11 @@ class Counts:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], prefix: str) -> Counts:
-        """Return the counts of `arrays`.
+        """Restore counts from `arrays`.
 
         Raises:
-            KeyError, ValueError: an array is missing, of another shape, or not in order.
+            KeyError: an array is missing.
+            ValueError: an array has the wrong shape or is not sorted.
         """
         keys, counts = arrays[f"{prefix}.keys"].astype(np.int64), arrays[f"{prefix}.counts"].astype(np.int64)
         if counts.shape != (len(keys), len(Count)) or np.any(keys[1:] <= keys[:-1]):
@@ -138,8 +139,8 @@ class Counts:
 def first_results(keys: IntArray, signature: IntArray, results: Results, order: IntArray) -> IntArray:
     """Return 1 for each row (n,) with the first known result of its signature within its key, otherwise 0.
 
-    A declaration repeated a hundred times says no more of its importer or heading than one. Counted a hundred times, it would
-    outweigh all others. ``order`` (n,) is the moment at which each result counts.
+    A declaration that repeats a hundred times contains no more evidence about its importer or heading than a single one, but would
+    outweigh all others if every repeat counted. ``order`` (n,) is the time of each result.
     """
     weight = np.zeros(len(keys), dtype=np.int64)
     rows = np.flatnonzero(results.known & (keys != 0))
@@ -155,7 +156,7 @@ def in_time(keys: IntArray, moment: IntArray, weight: IntArray, find: BoolArray,
 
     Args:
         weight: (n,) 1 if the row's result counts, otherwise 0.
-        known_at: (n,) when the result was known.
+        known_at: (n,) time of the result.
     """
     times = np.unique(np.concatenate([moment, known_at]))
     span = np.int64(len(times) + 1)

@@ -1,8 +1,8 @@
-"""The feature group "own": an office's further fields, and what its results say of values, pairs and declarations.
+"""The feature group "own": further fields of an office's data, and find rates of values, pairs and declarations.
 
-Only models that are trained on an office's data have this group. For each key of `features.groups.own.keys` it gives how
-often the value was seen, and how its find rate compares with that of all rows, as known at the time. For each number it gives
-the distance from what is usual for the goods. No feature is monotone, because only the office's label defines a find.
+Only models trained on an office's data have this group. For each key of `features.groups.own.keys` it contains the frequency of
+the value, and its find rate relative to that of all rows, as known at the time. For each number it contains the distance from the
+median for the goods. Features are not monotone, because the meaning of the office's label is unknown.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Folds of learned rates where there are no times.
+#: Number of folds for learned rates of data without times.
 FOLDS: Final = 5
-#: The rate of all rows is drawn towards one half as by this many results.
+#: Weight, in results, of the prior 0.5 in the find rate of all rows.
 _PRIOR_WEIGHT: Final = 2.0
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.05
-#: Distances from what is usual are cut off here.
+#: Upper bound of distances from the median.
 _FURTHEST: Final = 20.0
 
 
@@ -45,26 +45,26 @@ class OwnGroup(Group):
         of_keys = tuple(column.feature for column in self._key_columns)
         self.features = of_keys + tuple(column.feature for column in self._number_columns)
         self.counts_: dict[str, Counts] = {key.name: Counts.empty() for key in self.keys}
-        #: Known results, and finds among them.
+        #: Number of known results, and of finds among them.
         self.all_ = (0, 0)
         #: quantity -> HS code (6, 4 or 2 digits, or "") -> (median, spread)
         self.usual_: dict[str, dict[str, tuple[float, float]]] = {}
 
     def fit(self, table: ManifestTable) -> None:
-        """Learn frequencies and usual amounts, without results."""
+        """Learn frequencies and usual amounts without results."""
         self.learn(table, Results.none(table.n_rows))
 
     def learn(self, table: ManifestTable, results: Results, *, seed: int = 0) -> FloatArray:
-        """Learn from rows and their results, and return the features (n_rows, F) of these rows without their own results.
+        """Learn from rows and their results. Return the rows' features (n_rows, F), which exclude the row's own result.
 
-        With times, each row sees the results known before its moment; without times, those of the other folds
+        With times, a row sees the results known before its moment. Without times, it sees those of the other folds
         (`features.groups.own.counts`).
         """
         self._fit_usual(table)
         keys = hashed(table, self.own)
         n = table.n_rows
         signature = keys.get(DECLARATION, np.zeros(n, dtype=np.int64))
-        # A row without any known value repeats no other.
+        # Rows without any known value have distinct signatures.
         signature = np.where(signature == 0, np.arange(1, n + 1), signature)
         shuffled = np.random.default_rng(seed).permutation(n).astype(np.int64)
         if results.timed:
@@ -98,7 +98,7 @@ class OwnGroup(Group):
         return matrix
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        """Write the features of later rows, with the counts as learned."""
+        """Write the features of later rows from the learned counts."""
         table = source.table
         keys = hashed(table, self.own)
         counts = np.empty((len(Count), len(self.keys), table.n_rows))
@@ -116,8 +116,8 @@ class OwnGroup(Group):
         """Write all columns of ``out`` (n, F).
 
         Args:
-            counts: (len(Count), keys, n) what was counted for each row's value of each key.
-            keys: (n,) hash of each row's value per key.
+            counts: (len(Count), keys, n) counts of each row's value of each key.
+            keys: key -> (n,) hash of each row's value.
             overall: (n,) find rate of all rows.
         """
         rates = self._rates(counts[Count.KNOWN], counts[Count.FINDS], overall)
@@ -133,7 +133,7 @@ class OwnGroup(Group):
             out[:, number] = values
 
     def _rates(self, known: FloatArray, finds: FloatArray, overall: FloatArray) -> FloatArray:
-        """Return find rates (keys, n), each drawn towards that of the key's parent, or of all rows without a parent."""
+        """Return find rates (keys, n), smoothed towards the rate of the key's parent, or of all rows without a parent."""
         rates = np.empty(known.shape)
         position = {key.name: number for number, key in enumerate(self.keys)}
         for number, key in enumerate(self.keys):
@@ -166,7 +166,7 @@ class OwnGroup(Group):
 
         return [values(column) for column in self._number_columns]
 
-    # -- what is usual ------------------------------------------------------------------------------------------------
+    # -- usual amounts ------------------------------------------------------------------------------------------------
 
     def _fit_usual(self, table: ManifestTable) -> None:
         quantities = _amounts(table)
@@ -182,7 +182,7 @@ class OwnGroup(Group):
             self.usual_[name] = {key: (round(median, 6), round(spread, 6)) for key, (median, spread) in usual.items()}
 
     def _distance(self, quantity: str, table: ManifestTable, values: FloatArray) -> FloatArray:
-        """Return the distances (n,) of values from the median for the HS code, in spreads."""
+        """Return the distances (n,) of values from the median for their HS code, in spreads."""
         usual = self.usual_.get(quantity, {})
         default = usual.get("", (np.nan, np.nan))
         hs = table.text("hs_code")
@@ -196,7 +196,7 @@ class OwnGroup(Group):
     # -- state --------------------------------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """Return what was learned, as plain JSON and arrays."""
+        """Return the learned statistics as plain JSON and arrays."""
         data = {
             **self.own.to_json(),
             "all": list(self.all_),
@@ -208,10 +208,11 @@ class OwnGroup(Group):
         return data, arrays
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """Restore what `state` returned.
+        """Restore the learned statistics from `state`.
 
         Raises:
-            KeyError, ValueError: data or an array is missing, or does not fit.
+            KeyError: a key or an array is missing.
+            ValueError: the content is invalid.
         """
         known, finds = data["all"]
         self.all_ = (int(known), int(finds))
@@ -223,7 +224,7 @@ class OwnGroup(Group):
 
 
 def _hs_number(table: ManifestTable) -> FloatArray:
-    """Return the first six digits of the HS codes (n,) as numbers, shorter codes filled up with zeros."""
+    """Return the first six digits of the HS codes (n,) as numbers. Shorter codes are padded with zeros."""
     hs = table.text("hs_code")
     number = np.array([float(code[:6].ljust(6, "0")) for code in hs.values], dtype=np.float64)
     return np.asarray(hs.lookup(number, np.nan), dtype=np.float64)
@@ -241,13 +242,13 @@ def _amounts(table: ManifestTable) -> dict[str, FloatArray]:
 
 
 def _folds(signature: IntArray, seed: int) -> IntArray:
-    """Return the fold (n,) of each row; rows with equal signatures share one."""
+    """Return the fold (n,) of each row. Rows with equal signatures have the same fold."""
     distinct, group = np.unique(signature, return_inverse=True)
     return np.random.default_rng(seed).permutation(len(distinct))[group].astype(np.int64) % FOLDS
 
 
 def _smoothed(finds: FloatArray, known: FloatArray, towards: FloatArray | float, weight: float) -> FloatArray:
-    """Return find rates drawn towards another rate as by ``weight`` results."""
+    """Return find rates smoothed towards another rate, which has the weight of ``weight`` results."""
     return np.asarray((finds + weight * towards) / (known + weight), dtype=np.float64)
 
 

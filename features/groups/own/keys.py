@@ -1,4 +1,4 @@
-"""Keys by which an office's data is counted: parties, goods, places, further fields, pairs of these, and declarations."""
+"""Keys for counts of an office's data: parties, goods, places, further fields, pairs of these, and declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.table.table import Coded, ManifestTable
 
 IntArray = NDArray[np.int64]
 
-#: Manifest columns whose values are counted -> their name in meanings of features.
+#: Manifest columns whose values are counted -> name in meanings of features.
 COUNTED: Final[Mapping[str, str]] = {
     "consignor_name": "consignor",
     "consignee_name": "consignee",
@@ -35,9 +35,9 @@ COUNTED: Final[Mapping[str, str]] = {
     "package_type": "package type",
     "goods_description": "description",
 }
-#: Digits of the HS code that are counted, coarse to fine.
+#: Lengths of the HS prefixes that are counted, coarse to fine.
 HS_DIGITS: Final = (2, 4, 6)
-#: Columns of goods and their origin. With mass, value and quantity they identify a declaration.
+#: Columns of the goods and their origin. Together with mass, value and quantity they identify a declaration.
 _GOODS: Final = ("goods_description", "hs_code", "origin_country", "export_country")
 _AMOUNTS: Final = ("net_mass_kg", "gross_mass_kg", "customs_value", "quantity")
 _PAIRS: Final = (
@@ -51,13 +51,13 @@ _PAIRS: Final = (
 )
 #: Keys of places.
 PLACES: Final = ("consignor_country", "origin_country", "export_country", "loading_location", "unloading_location")
-#: Name of the key of goods from a place, and of that of identical declarations.
+#: Names of the keys for goods from a place, and for identical declarations.
 GOODS: Final = "goods"
 DECLARATION: Final = "declaration"
 
-#: The rate of a value is drawn towards that of the parent as by this many results.
+#: Weight, in results, of the parent's rate in the smoothed rate of a value.
 _USUAL_WEIGHT: Final = 5.0
-#: Identical declarations nearly always share their result.
+#: The same weight for identical declarations, which nearly always have the same result.
 _DECLARATION_WEIGHT: Final = 0.5
 
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -67,15 +67,15 @@ _SECOND_FACTOR: Final = np.uint64(0x94D049BB133111EB)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key by which rows are counted.
+    """Key by which rows are counted.
 
     Attributes:
-        name: its name in names of features, after ``own_``.
-        meaning: its name in meanings of features.
-        parts: names of the simple keys that it joins.
-        parent: name of the key towards whose rate its own is drawn; None for the rate of all rows.
-        weight: strength of that, in results.
-        repeats: whether each repetition of a declaration counts (`features.groups.own.counts.first_results`).
+        name: name in names of features, after ``own_``.
+        meaning: name in meanings of features.
+        parts: names of the simple keys that the key combines.
+        parent: name of the key towards whose rate the key's rate is smoothed; None for the rate of all rows.
+        weight: weight of the parent's rate, in results.
+        repeats: whether all repeats of a declaration count (`features.groups.own.counts.first_results`).
     """
 
     name: str
@@ -88,12 +88,12 @@ class Key:
 
 @dataclass(frozen=True)
 class OwnFields:
-    """The fields of an office's data.
+    """Fields of an office's data.
 
     Attributes:
         fields: further fields.
-        columns: manifest columns that have values.
-        known_label: whether the labels are those of the manifest, so that the directions of features are known.
+        columns: manifest columns with values.
+        known_label: whether the labels are the manifest's labels, for which the directions of features are known.
     """
 
     fields: tuple[FurtherField, ...]
@@ -110,10 +110,10 @@ class OwnFields:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> OwnFields:
-        """Return the fields that `to_json` wrote.
+        """Restore fields from `to_json`.
 
         Raises:
-            KeyError, TypeError, ValueError: the data does not come from `to_json`.
+            KeyError, TypeError, ValueError: the data is not a result of `to_json`.
         """
         return cls(
             tuple(FurtherField.from_json(field) for field in data["fields"]),
@@ -122,11 +122,11 @@ class OwnFields:
         )
 
     def slugs(self) -> Mapping[str, FurtherField]:
-        """Return the further fields by their part of feature names."""
+        """Return the further fields by slug, their part of feature names."""
         return self._slugs
 
     def counted(self) -> tuple[Key, ...]:
-        """Return all keys, each after its parent."""
+        """Return all keys, with parents before children."""
         return self._keys
 
     @cached_property
@@ -163,7 +163,7 @@ class OwnFields:
         return keys
 
     def _pairs(self, simple: Mapping[str, Key]) -> list[Key]:
-        """Return the keys that join two simple keys."""
+        """Return the keys that combine two simple keys."""
         pairs: list[Key] = []
         for pair in _PAIRS:
             if all(part in simple for part in pair):
@@ -181,7 +181,7 @@ class OwnFields:
         return (*(name for name in _GOODS if name in self.columns), *own)
 
     def _declaration(self) -> tuple[str, ...]:
-        """Return the parts of the key of identical declarations: goods and amounts, or without amounts all columns."""
+        """Return the parts of the key for identical declarations: goods and amounts, or all columns without amounts."""
         amounts = tuple(name for name in _AMOUNTS if name in self.columns)
         numeric = tuple(f"field_{slug}" for slug, f in self.slugs().items() if f.kind == "numeric" and not f.of_goods)
         if not amounts:
@@ -191,9 +191,9 @@ class OwnFields:
 
 
 def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
-    """Return for each key of `OwnFields.counted` a 64-bit hash (n_rows,) of the row's value; 0 where missing.
+    """Return 64-bit hashes (n_rows,) of the rows' values for each key of `OwnFields.counted`; 0 where missing.
 
-    A joined key is missing where all its parts are, a pair where one of its parts is.
+    A combined key is missing if all its parts are missing. A pair is missing if either part is missing.
     """
     by_slug = own.slugs()
 
@@ -225,7 +225,7 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
 
 
 def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
-    """Return equal numbers (n_rows,) for identical declarations; a row without any known value has its own number."""
+    """Return equal numbers (n_rows,) for identical declarations. A row without any known value has a distinct number."""
     keys = hashed(table, own).get(DECLARATION, np.zeros(table.n_rows, dtype=np.int64))
     number = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     return np.where(keys == 0, len(number) + np.arange(table.n_rows), number)
@@ -240,7 +240,7 @@ def _of_values(column: Coded, hashes: list[int]) -> IntArray:
 
 
 def _hash(text: str) -> int:
-    """Return 64 bits of a text, never 0; case, compatibility forms and white space do not count."""
+    """Return a nonzero 64-bit hash of a text, without regard to case, compatibility forms and white space."""
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
     plain = " ".join(folded.casefold().split())
     return (
@@ -256,9 +256,9 @@ def _of_number(values: NDArray[np.float64]) -> IntArray:
 
 
 def mixed(parts: list[IntArray], needed: int) -> IntArray:
-    """Return one 64-bit key (n,) from several (n,) with the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+    """Combine several 64-bit keys (n,) into one with the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
 
-    A part that is 0 is missing. The key is 0 where fewer than ``needed`` parts are there, and nowhere else.
+    Parts equal to 0 are missing. The result is 0 if and only if fewer than ``needed`` parts are present.
     """
     key = np.full(len(parts[0]), _GOLDEN, dtype=np.uint64)
     there = np.zeros(len(key), dtype=np.int64)

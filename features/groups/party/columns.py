@@ -43,7 +43,7 @@ class PartyColumn(Column):
 
 
 class Mark(IntEnum):
-    """Subjects of the words of a name or an address, one bit each."""
+    """Properties that words of a name or address indicate, one bit each."""
 
     COMPANY = 1
     CHEMICAL = 2
@@ -54,7 +54,7 @@ class Mark(IntEnum):
 
 
 class Claim(IntEnum):
-    """Natures of the transaction that have a column of their own."""
+    """Natures of the transaction with their own column."""
 
     RETURN = 1
     GIFT = 2

@@ -1,4 +1,4 @@
-"""Consignor and consignee: their age, contacts, kind and addresses, and contradictions between their particulars."""
+"""Features of consignor and consignee: account age, contacts, kind, addresses, and contradictions between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FREE_MAIL: Final = frozenset(party_words()["free_mail"]["domains"])
 _DIALLING: Final = dialling_codes()
 _DIALLED_NUMBER: Final = {code: number for number, code in enumerate(_DIALLING)}
 _DIALLING_TABLE: Final = prefix_table(_DIALLED_NUMBER)
-#: Country -> bits of the numbers of its dialling codes.
+#: Country -> bit set of the indices of its dialling codes.
 _DIALLED_IN: Final = {
     country: sum(1 << _DIALLED_NUMBER[code] for code, shared in _DIALLING.items() if country in shared)
     for country in {country for shared in _DIALLING.values() for country in shared}
@@ -37,7 +37,7 @@ def _phrases() -> Phrases:
     for name, phrases in party_words()["phrases"].items():
         for phrase in phrases:
             marks[phrase] = marks.get(phrase, 0) | Mark[name.upper()]
-    # "flat 5" and "#5" name a unit, "flat" alone does not.
+    # "flat 5" and "#5" denote a unit, but "flat" alone does not.
     return Phrases(marks, followed=Mark.UNIT, digit=Mark.DIGIT)
 
 
@@ -49,7 +49,7 @@ def _plain(text: str) -> str:
 
 
 class PartyGroup(Group):
-    """Consignor, consignee and the declared nature of the transaction."""
+    """Features of consignor, consignee and the declared nature of the transaction."""
 
     name = "party"
     features = FEATURES

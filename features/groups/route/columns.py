@@ -1,4 +1,4 @@
-"""Features of the countries and places on the way."""
+"""Features of the countries and places on the route."""
 
 from __future__ import annotations
 

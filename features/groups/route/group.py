@@ -1,7 +1,7 @@
-"""Countries and places of a shipment: whether they agree and how usual they are.
+"""Features of the countries and places of a shipment: agreement and frequency.
 
-No feature names a country. A trade lane that the fit window did not contain is missing, not rare: the origin alone must
-not move a shipment into the red lane.
+No feature depends on a specific country. The frequency of a trade lane outside the fit window is missing instead of low, because
+the origin alone must not move a shipment into the red lane.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.phrases import numbered
 
-#: Name in the state -> the two fields whose pairs are counted, in the order of `fill_shares`.
+#: Name in the state -> two fields whose pairs are counted, in the order of `fill_shares`.
 _SHARES: Final = {
     "lane": ("loading_location", "unloading_location"),
     "goods": ("export_country", "hs_code"),
     "carrier": ("channel", "carrier_id"),
 }
-#: A pair with fewer rows has no share.
+#: Minimum number of rows for a pair to have a share.
 _LEAST_ROWS: Final = 3
-#: The smallest log share: rarer pairs count as equally rare, so that no rarity weighs without bound.
+#: Lower bound of log shares, which limits the effect of rare pairs.
 _RAREST: Final = np.log(1e-4)
-#: Above every key.
+#: Larger than all keys.
 _LAST_KEY: Final = np.iinfo(np.int64).max
 
 
 class _PairNumbers:
-    """Numbers of the texts in one kind of pairs. A pair's key is ``first_key`` + left number * ``width`` + right number.
+    """Numbering of the texts in one kind of pairs. A pair's key is ``first_key`` + left number * ``width`` + right number.
 
     Attributes:
         lefts, rights: numbers of the texts, from 1.
-        end_key: above every key of these pairs.
+        end_key: upper bound of the keys of these pairs, exclusive.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]], first_key: int) -> None:
@@ -51,7 +51,7 @@ class _PairNumbers:
 
 
 class _PairShares:
-    """Log shares of pairs of texts of several kinds, for lookup by key in a single search."""
+    """Log shares of several kinds of pairs of texts, for lookup of all kinds in a single search."""
 
     def __init__(self, shares: dict[str, dict[str, float]]) -> None:
         self.numbers: dict[str, _PairNumbers] = {}
@@ -64,17 +64,17 @@ class _PairShares:
             keys += numbers.keys
             values += pairs.values()
         order = np.argsort(keys)
-        # A last key above all others keeps every search within the array.
+        # A sentinel above all keys keeps searches within the array.
         self._keys = np.append(np.array(keys, dtype=np.int64)[order], _LAST_KEY)
         self._shares = np.append(np.array(values, dtype=np.float64)[order], np.nan)
 
     def fill(self, keys: NDArray[np.int64], out: FloatArray) -> None:
-        """Write the log shares of ``keys`` (kinds, n) into their columns of ``out`` (n, F), NaN for an unknown key."""
+        """Write the log shares of ``keys`` (kinds, n) into their columns of ``out`` (n, F); NaN for unknown keys."""
         fill_shares(keys, self._keys.searchsorted(keys), self._keys, self._shares, out)
 
 
 class RouteGroup(Group):
-    """Countries and places; learns how usual trade lanes, exports and carriers are."""
+    """Features of countries and places. The group learns frequencies of trade lanes, exports and carriers."""
 
     name = "route"
     learns = True
@@ -111,13 +111,13 @@ class RouteGroup(Group):
         self._chapter_number = TextRows(self._chapter_numbers, np.zeros(1))
 
     def _chapter_numbers(self, codes: list[str]) -> list[float]:
-        """Return the numbers of the chapters of HS codes among the learned ones, 0 for an unknown chapter."""
+        """Return the numbers of the HS codes' chapters among the learned chapters; 0 for an unknown chapter."""
         numbers = self._shares.numbers["goods"].rights
         return [numbers.get(code[:2], 0) for code in codes]
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table = source.table
-        # A place in its normal form is a UN/LOCODE, which begins with the country.
+        # A normalised place is a UN/LOCODE, which starts with the country.
         loading, unloading = (
             [place[:2] for place in table.text(name).values] for name in ("loading_location", "unloading_location")
         )
@@ -142,7 +142,7 @@ class RouteGroup(Group):
 
 
 def _column(table: ManifestTable, name: str) -> Coded:
-    """Return a text column, of HS codes the chapters."""
+    """Return a text column; for HS codes, the column of chapters."""
     column = table.text(name)
     if name != "hs_code":
         return column

@@ -1,4 +1,4 @@
-"""Compute the route columns row by row."""
+"""Compiled loops that compute the route columns row by row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAN = cython.declare(cython.double, float("nan"))
 
 
 def _number_countries(columns: list[list[str]]) -> NDArray[np.int32]:
-    """Return one number per text, column after column: the same for equal texts, -1 for an empty one."""
+    """Return one number per text, column by column: equal for equal texts, and -1 for an empty text."""
     known: dict[str, int] = {}
     count = 0
     for texts in columns:
@@ -48,7 +48,7 @@ def country_columns(
     """Write the columns that compare countries into ``out`` (n, F).
 
     Args:
-        loading_countries, unloading_countries: country of each distinct place of loading and of unloading.
+        loading_countries, unloading_countries: country of each distinct place of loading or unloading.
     """
     origin_column = table.text("origin_country")
     export_column = table.text("export_country")
@@ -62,7 +62,7 @@ def country_columns(
     for place in range(len(routing_texts)):
         passed += routing_texts[place].split(";")
         end_of[place] = len(passed)
-    # Countries are compared across columns, so all columns share one numbering.
+    # All columns share one numbering, because countries are compared across columns.
     number = _number_countries(
         [
             origin_column.values,
@@ -116,7 +116,7 @@ def country_columns(
 
 
 def _agree(left: int, right: int) -> float:
-    """Return 1 for the same country, 0 for two, NaN where one is missing."""
+    """Return 1 for equal countries, 0 for different ones, and NaN if either is missing."""
     return _NAN if left < 0 or right < 0 else 1.0 if left == right else 0.0
 
 
@@ -129,12 +129,12 @@ def fill_keys(
     width: int,
     keys: NDArray[np.int64],
 ) -> None:
-    """Write ``first_key`` + left number * ``width`` + right number per row, -1 where a text is missing or has no number.
+    """Write each row's key ``first_key`` + left number * ``width`` + right number; -1 if a text or number is missing.
 
     Args:
         left, right: (n,) codes of two text columns.
-        left_numbers, right_numbers: number of each distinct text, 0 for a text without one.
-        keys: (n,) to be written.
+        left_numbers, right_numbers: number of each distinct text; 0 for a text without a number.
+        keys: (n,) output.
     """
     with cython.nogil:
         for row in range(left.shape[0]):
@@ -149,12 +149,13 @@ def fill_keys(
 def fill_shares(
     keys: NDArray[np.int64], at: NDArray[np.int64], known: NDArray[np.int64], shares: FloatArray, out: FloatArray
 ) -> None:
-    """Write the shares of pairs into ``out`` (n, F), NaN for a pair without one.
+    """Write the shares of pairs into ``out`` (n, F); NaN for unknown pairs.
 
     Args:
-        keys: (3, n) keys of the pairs of trade lanes, of exports and of carriers.
-        at: (3, n) where each key is or would be in ``known``.
-        known, shares: (m,) keys, ascending, and their shares.
+        keys: (3, n) keys of the pairs of trade lanes, exports and carriers.
+        at: (3, n) insertion position of each key in ``known``.
+        known: (m,) known keys, ascending.
+        shares: (m,) shares of the known keys.
     """
     with cython.nogil:
         for row in range(keys.shape[1]):

@@ -1,4 +1,4 @@
-"""The substance that a goods item names, and its legal status on the day of the declaration."""
+"""Features of the substance that a goods item names, and of its legal status on the day of declaration."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from features.table.table import Coded
 
 _OPIOIDS: Final = frozenset({"fentanyl", "nitazene", "other_opioid"})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-#: Columns of the field that holds a country -> whether that country lists the substance.
+#: Field with a country -> column that states whether that country lists the substance.
 _LISTED_IN: Final = {
     "consignee_country": SubstanceColumn.SUBSTANCE_LISTED_DESTINATION,
     "export_country": SubstanceColumn.SUBSTANCE_LISTED_EXPORT,
     "origin_country": SubstanceColumn.SUBSTANCE_LISTED_ORIGIN,
 }
-#: Columns of fields -> whether the field is filled.
+#: Field -> column that states whether the field is filled.
 _FILLED: Final = {
     "declared_chemical": int(SubstanceColumn.SUBSTANCE_CHEMICAL_DECLARED),
     "cas_number": int(SubstanceColumn.SUBSTANCE_CAS_DECLARED),
     "permit_number": int(SubstanceColumn.PERMIT_PRESENT),
 }
-#: The row of a goods item that names no substance: 0, and NaN in these columns.
+#: Row of a goods item that names no substance: 0, except for NaN in the columns below.
 _NOTHING_NAMED: Final = np.zeros(len(FEATURES))
 _NOTHING_NAMED[
     [
@@ -43,22 +43,22 @@ _NOTHING_NAMED[
         SubstanceColumn.SUBSTANCE_LISTED_MONTHS,
     ]
 ] = np.nan
-#: Matches whose rows are kept: most goods name nothing.
+#: Number of matches with cached rows. Most goods name no substance.
 _CAPACITY: Final = 8_192
-#: Contexts (`features.substances.context`) of goods that are not the substance but have to do with it.
+#: Contexts (`features.substances.context`) of goods that are related to a substance but do not contain it.
 _OTHER_GOODS: Final = frozenset({"denied", "test", "antibody", "antidote", "publication"})
-#: HS 2022 subheadings of fentanyls and of nitazenes. A substance known by its class alone belongs in one of them.
+#: HS 2022 subheadings of fentanyls and of nitazenes, for substances that only a class definition covers.
 _CLASS_HS: Final = {"fentanyl": ("293333", "293334", "293491", "293492"), "nitazene": ("293399",)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _MatchEvidence:
-    """Values derived from a match alone.
+    """Values that depend on the match only.
 
     Attributes:
-        row: (F,) the columns of a goods item that names it, NaN where they depend on the declaration.
-        hs: subheadings of the substance, empty where unknown.
-        subject: what the legal status depends on, None for a substance on no list.
+        row: (F,) columns of a goods item with this match; NaN in columns that depend on the declaration.
+        hs: subheadings of the substance; empty if unknown.
+        subject: attributes that determine the legal status; None for an unlisted substance.
     """
 
     row: FloatArray
@@ -67,7 +67,7 @@ class _MatchEvidence:
 
 
 class SubstanceGroup(Group):
-    """The named substance and its legal status on the day."""
+    """Features of the named substance and its legal status on the day of declaration."""
 
     name = "substance"
     features = FEATURES
@@ -139,12 +139,12 @@ def _hs_of_substances() -> dict[str, tuple[str, ...]]:
 
 
 def _expected_hs(match: Match) -> tuple[str, ...]:
-    """Return the subheadings that a match belongs in, empty where unknown."""
+    """Return the expected subheadings of a match; empty if unknown."""
     if match.kind == "similar":
         return ()
     return _hs_of_substances().get(match.substance) or (_CLASS_HS.get(match.group, ()) if match.kind == "class" else ())
 
 
 def _texts(column: Coded, rows: NDArray[np.intp]) -> list[str]:
-    """Return the texts of some rows, "" where missing."""
+    """Return the texts of the given rows; "" where missing."""
     return [column.values[code] if code >= 0 else "" for code in column.codes[rows].tolist()]

@@ -19,13 +19,13 @@ from features.substances.match import ClassMatch, Kind
 
 #: Jurisdictions whose law was recorded when the bundled model was trained. Law recorded since must not change its scores.
 TRAINED_ON: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
-#: Answers kept of each kind: most goods name nothing, and the rest names the same substances again.
+#: Number of cached answers of each kind. Goods that name a substance repeat the same few substances.
 _CAPACITY: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Attributes of a match that determine its legal status. ``similar``: the substance only resembles a listed one."""
+    """Attributes of a match that determine its legal status. ``similar`` states that it only resembles a listed one."""
 
     substance: str
     inchikey: str
@@ -34,7 +34,7 @@ class Subject:
 
     @classmethod
     def of(cls, match: Match) -> Subject | None:
-        """Return the subject of a match, None for a substance on no list."""
+        """Return the subject of a match; None for an unlisted substance."""
         if match.group == BENIGN:
             return None
         return cls(match.substance, match.inchikey, match.classes, match.kind == "similar")
@@ -46,7 +46,7 @@ class Subject:
 
 
 class LegalStatus:
-    """Looks legal status up and remembers it. Safe for threads."""
+    """Cached lookup of the legal status. Threads may share it."""
 
     def __init__(self) -> None:
         self._listed = lru_cache(maxsize=_CAPACITY)(_listed)
@@ -60,8 +60,8 @@ class LegalStatus:
             countries: ISO 3166-1 alpha-2, or "" where missing.
 
         Returns:
-            1 for each country that lists the substance, otherwise 0; 1 if the United Nations list it, otherwise 0; months
-            since its first control anywhere, NaN without one.
+            For each country 1 if it lists the substance, otherwise 0; 1 if the United Nations list it, otherwise 0; months
+            since its first control anywhere, NaN without control.
         """
         since = era(date.fromordinal(day))
         united_nations, first_day = self._listed_anywhere(subject, since)
@@ -70,12 +70,12 @@ class LegalStatus:
 
 
 def _listed(subject: Subject, since: date, country: str) -> float:
-    """Return 1 if a country lists the subject in the era that began on a day, otherwise 0."""
+    """Return 1 if a country lists the subject in the legal period that begins on ``since``, otherwise 0."""
     return float(bool(country) and status(subject.match(), since, country, among=TRAINED_ON).listed)
 
 
 def _listed_anywhere(subject: Subject, since: date) -> tuple[float, int | None]:
-    """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day under control, if any."""
+    """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day of control or None."""
     everywhere = status(subject.match(), since, among=TRAINED_ON)
     first_day = None if everywhere.since is None else everywhere.since.toordinal()
     return float("UN" in everywhere.listed_in), first_day

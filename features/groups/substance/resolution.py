@@ -1,4 +1,4 @@
-"""Find the substance that each goods item names."""
+"""Resolution of the substance that each goods item names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Codes = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolution:
-    """The substances that the rows of a table name.
+    """Substances that the rows of a table name.
 
     Attributes:
-        number: (n_rows,) index in ``matches``, -1 for a row that names no substance.
-        matches: the matches of the table's texts.
+        number: (n_rows,) index in ``matches``; -1 for a row that names no substance.
+        matches: matches of the table's texts.
     """
 
     number: Codes
@@ -37,17 +37,16 @@ class Resolution:
 
 
 class SubstanceResolver:
-    """Resolves the substances of tables. Remembers which descriptions name no substance, as nearly all of them do."""
+    """Resolver of substances with a cache of the descriptions that name no substance, which are nearly all."""
 
     def __init__(self) -> None:
-        # OPSIN reads systematic names. Texts are remembered apart for the time without it, in which fewer names are read.
+        # Without OPSIN, systematic names are not read. Use separate caches for the times with and without it.
         self._names = {available: TextRows(_name_substance, np.zeros(1)) for available in (False, True)}
 
     def resolve(self, table: ManifestTable, descriptions: TextSlots) -> Resolution:
-        """Return what description, declared chemical and CAS number name.
+        """Return the substances that description, declared chemical and CAS number name.
 
-        Of several matches of a row the one with the highest rank counts, of equal ranks the declared chemical's, then the
-        CAS number's.
+        The match with the highest rank counts. Among equal ranks, the declared chemical has priority, then the CAS number.
 
         Args:
             descriptions: slots of the texts of ``goods_description``.
@@ -80,18 +79,18 @@ class SubstanceResolver:
 
 
 def resolve(table: ManifestTable) -> list[Match | None]:
-    """Return what each row of a table names, without a cache."""
+    """Return the match of each row of a table, without a cache."""
     descriptions = TextIndex(0).look_up(table.text("goods_description").values)
     return SubstanceResolver().resolve(table, descriptions).per_row()
 
 
 def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Codes) -> None:
-    """Replace a row's choice where a column's text has a higher rank.
+    """Replace a row's match if a column's text has a match of higher rank.
 
     Args:
-        codes: (n,) index of the row's text, -1 where missing.
-        numbers, ranks: (texts + 1,) number of each text's match and its rank, 0 without a match; last those of a missing text.
-        chosen, best: (n,) number and rank of each row's choice so far, changed in place.
+        codes: (n,) index of the row's text; -1 where missing.
+        numbers, ranks: (texts + 1,) number and rank of each text's match, 0 without a match; the last entry is for a missing text.
+        chosen, best: (n,) number and rank of each row's match so far; modified in place.
     """
     rank = ranks[codes]
     better = rank > best
@@ -100,7 +99,7 @@ def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Code
 
 
 def _rank(match: Match) -> int:
-    """Return the importance of a match: a hit, then a mention, then another listed substance, then a similar one."""
+    """Return the rank of a match: hits rank highest, then mentions, other listed substances, and similar ones."""
     if match.hit:
         return 5
     if match.kind == "mention":

@@ -33,7 +33,7 @@ class ValueColumn(Column):
 
 
 class Quantity(IntEnum):
-    """Quantities of which the group learns what is usual; their names in lower case are keys of its state."""
+    """Quantities with learned usual values. Names in lower case are keys of the group's state."""
 
     VALUE_PER_KG = 0
     VALUE = 1

@@ -1,8 +1,8 @@
-"""Value and mass of goods, and their distance from what is usual for the HS heading.
+"""Features of value and mass, and of their distance from the usual values for the HS heading.
 
-Usual is the median over the fit window of the log of a quantity per HS heading, with the median absolute deviation times
-1.4826 as spread (Hampel 1974). A heading with few rows takes its chapter's figures, a chapter with few rows those of the
-whole window.
+The usual value is the median of the log of a quantity per HS heading in the fit window. The spread is the median absolute deviation
+times 1.4826 (Hampel 1974). Headings with few rows use the statistics of their chapter, and chapters with few rows use those of
+the whole window.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from features.table.amounts import Amount
 from features.table.table import ManifestTable
 from features.texts.cache import TextRows
 
-# Plain integers index an array faster than members of an enum.
+# Plain integers, which index arrays faster than enum members.
 _NET: Final = int(Amount.NET)
 _GROSS: Final = int(Amount.GROSS)
 _MASS_NET_SHARE: Final = int(ValueColumn.MASS_NET_SHARE)
@@ -35,7 +35,7 @@ _LEAST_SPREAD: Final = 0.15
 
 
 class ValueGroup(Group):
-    """Values and masses; learns what is usual per HS heading."""
+    """Features of values and masses. The group learns the usual values per HS heading."""
 
     name = "value"
     learns = True
@@ -65,7 +65,7 @@ class ValueGroup(Group):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Lay out the usual values as one array, with the whole window's in row 0."""
+        """Arrange the usual values in one array, with those of the whole window in row 0."""
         keys = dict.fromkeys(("", *(key for usual in self.usual_.values() for key in usual)))
         missing = (np.nan, np.nan)
         row_of = {key: row for row, key in enumerate(keys)}
@@ -102,15 +102,15 @@ class ValueGroup(Group):
 
 
 def _euro_rates(moments: NDArray[np.int64]) -> FloatArray:
-    """Return the US dollars per euro in the months of some moments (n,) in seconds since 1970, NaN where unknown."""
+    """Return the US dollars per euro in the months of ``moments`` (n,), in seconds since 1970; NaN if unknown."""
     starts, rates = _euro_months()
-    # Before the first month the index is -1, which is the NaN behind the last rate.
+    # Times before the first month have the index -1, which selects the NaN at the end.
     return rates[starts.searchsorted(moments, side="right") - 1]
 
 
 @cache
 def _euro_months() -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the starts of months in seconds since 1970, ascending, and the US dollars per euro from each, NaN last."""
+    """Return the ascending starts of months in seconds since 1970, and their rates in US dollars per euro, with NaN at the end."""
     ordinals, _ = rate_table()["EUR"]
     months = np.arange(ordinals[0], ordinals[-1] + MAX_AGE_MONTHS + 2)
     starts = (months - month_ordinal(date(1970, 1, 1))).astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)

@@ -1,4 +1,4 @@
-"""Compute the value columns row by row."""
+"""Compiled loop that computes the value columns row by row."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _SHIPMENT_MASS_KG = cython.declare(cython.Py_ssize_t, ValueColumn.SHIPMENT_MASS_
 _SHIPMENT_ITEMS = cython.declare(cython.Py_ssize_t, ValueColumn.SHIPMENT_ITEMS)
 _MASS_PER_PACKAGE = cython.declare(cython.Py_ssize_t, ValueColumn.MASS_PER_PACKAGE)
 
-#: Columns that the row loop leaves to numpy.
+#: Columns that numpy computes instead of the loop.
 BY_NUMPY: Final = (ValueColumn.MASS_NET_SHARE, ValueColumn.PACKAGE_COUNT)
 
 _NAN = cython.declare(cython.double, float("nan"))
-#: The largest distance from what is usual, in spreads.
+#: Upper bound of distances from the usual value, in spreads.
 _FURTHEST = cython.declare(cython.double, 20.0)
 
 
@@ -65,7 +65,7 @@ def fill_values(
     Args:
         usual_row: (n,) row of ``usual`` for the item's HS code.
         usual: (k, len(Quantity), 2) median and spread of the log of each quantity.
-        euro_rate: (n_shipments,) US dollars per euro at the declaration, NaN where unknown.
+        euro_rate: (n_shipments,) US dollars per euro at the time of declaration; NaN if unknown.
     """
     usd = table.usd("customs_value")
     declared = table.number("customs_value")
@@ -117,13 +117,13 @@ def fill_values(
 
 
 def _roundness(amount: float) -> float:
-    """Return how many of 1, 10 and 100 divide an amount."""
+    """Return how many of the numbers 1, 10 and 100 divide an amount."""
     if amount % 1.0 != 0.0:
         return 0.0
     return 1.0 if amount % 10.0 != 0.0 else 2.0 if amount % 100.0 != 0.0 else 3.0
 
 
 def _distance(value: float, median: float, spread: float) -> float:
-    """Return the distance from the median in spreads, at most `_FURTHEST` either way."""
+    """Return the signed distance from the median in spreads, limited to `_FURTHEST`."""
     distance = (value - median) / spread
     return _FURTHEST if distance > _FURTHEST else -_FURTHEST if distance < -_FURTHEST else distance
