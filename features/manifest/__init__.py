@@ -1,1 +1,1 @@
-"""The manifest: its fields, the domain types, and the reading of records."""
+"""The manifest: fields, domain types, and parsing of records."""

@@ -1,7 +1,7 @@
-"""The manifest's fields: the one list from which readers, table, JSON form, schema page and validation are derived.
+"""The manifest's fields: the single definition for readers, table, JSON form, schema page and validation.
 
-The flat name of a party's or an item's field is the level followed by its nested name: ``consignor`` + ``name`` is
-``consignor_name``; item and shipment fields have no prefix. Units: kilograms, UTC, the item's own currency.
+The flat name of a party's field is the level followed by the nested name: ``consignor`` + ``name`` gives ``consignor_name``.
+Item and shipment fields have no prefix. Units are kilograms, UTC and the item's own currency.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 
 class Kind(StrEnum):
-    """Kind of a value, which selects its normalisation (`features.table.normalise`)."""
+    """Kind of a value. It determines the normalisation (`features.table.normalise`)."""
 
     ID = "identifier"
     TEXT = "text"
@@ -41,10 +41,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One manifest field.
+    """Manifest field.
 
-    ``name`` is the flat column name, ``key`` the name inside its JSON object, ``codes`` the accepted values with their
-    meaning if the list is closed.
+    ``name`` is the flat column name and ``key`` the name in its JSON object. ``codes`` contains the accepted values with their
+    meanings if the list is closed.
     """
 
     name: str
@@ -75,7 +75,7 @@ CHANNELS: Final = _codes(
     rail="rail freight",
 )
 
-# UN/ECE Recommendation 19; a second digit (40, 10, ...) is the customs form of the same code.
+# UN/ECE Recommendation 19. Customs data add a second digit (40, 10, ...) to the same codes.
 TRANSPORT_MODES: Final = _codes(_1="sea", _2="rail", _3="road", _4="air", _5="mail")
 
 # UPU EDI messaging standard, code list 136, as printed on the CN 23.
@@ -207,7 +207,7 @@ LABEL_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Leve
 MANIFEST_NAMES: Final = tuple(field.name for field in FIELDS if field.level is not Level.LABEL)
 ITEM_NAMES: Final = tuple(field.name for field in FIELDS if field.level is Level.ITEM)
 
-#: The heads of the model in their fixed order, and the contents that count for each.
+#: Heads of the model in fixed order, and the contents that each head detects.
 HEADS: Final[MappingProxyType[str, frozenset[str]]] = MappingProxyType(
     {
         "fentanyl_or_analogue": frozenset({"fentanyl", "analogue", "other_opioid"}),

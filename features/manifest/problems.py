@@ -1,4 +1,4 @@
-"""Problems of a record: of one field, or of a record that is refused."""
+"""Problems of fields, and refusals of records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A field's problem, in words that state the remedy."""
+    """Problem of a field, with a text that states the remedy."""
 
     field: str
     problem: str
@@ -17,7 +17,7 @@ class Problem:
 
 
 class Refused(ValueError):
-    """A record that cannot be read at all. ``problems`` contains the reasons, field by field."""
+    """Error for an unreadable record. ``problems`` contains the reasons per field."""
 
     def __init__(self, problems: list[Problem], shipment_id: str | None = None) -> None:
         super().__init__("; ".join(map(str, problems)))

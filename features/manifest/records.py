@@ -1,7 +1,6 @@
-"""Flat declared texts from parsed JSON: the rules of reading a record, for scoring and for the domain types.
+"""Conversion of parsed JSON to flat declared texts, for scoring and for the domain types.
 
-Reading is tolerant: a record is refused only if it cannot be read at all, every other problem becomes a note that
-names the field.
+Parsing is tolerant: only unreadable records are refused. Every other problem becomes a note that names the field.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from numpy.typing import NDArray
 from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, LABEL_NAMES, Level
 from features.manifest.problems import Problem, Refused
 
-#: Names of the texts that a shipment has once: its own and its parties'.
+#: Names of the shipment-level texts, including those of the parties.
 HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE))
-#: The key of an office's own fields.
+#: Key of an office's own fields.
 FURTHER: Final = "further"
-#: A goods item needs one of these.
+#: Fields of which a goods item needs at least one.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
 
 _N_HEAD = len(HEAD_NAMES)
 _N_ITEM = len(ITEM_NAMES)
-# Positions of keys that are no texts.
+# Codes of keys that are not texts.
 _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER = -1, -2, -3, -4, -5
 _HEAD_PLACES: dict[object, int] = {
     **dict.fromkeys(LABEL_NAMES, _PASSED_OVER),
@@ -51,14 +50,14 @@ _HEAD_NAMES = HEAD_NAMES
 
 
 class Record:
-    """A shipment as flat declared texts, stripped; None is missing.
+    """Shipment as flat declared texts without surrounding white space; None is missing.
 
     Attributes:
-        texts: one for each of `HEAD_NAMES`.
-        items: per goods item one text for each of `fields.ITEM_NAMES`.
-        further: an office's own fields.
+        texts: one text per name in `HEAD_NAMES`.
+        items: per goods item one text per name in `fields.ITEM_NAMES`.
+        further: the office's own fields.
         item_further: per goods item its own fields, which take precedence.
-        notes: problems found on reading.
+        notes: problems found during parsing.
     """
 
     __slots__ = ("further", "item_further", "items", "notes", "texts")
@@ -79,7 +78,7 @@ class Record:
 
     @property
     def shipment_id(self) -> str:
-        """The reference; empty if it is missing."""
+        """Reference of the shipment; empty if missing."""
         return self.texts[0] or ""
 
 
@@ -89,7 +88,7 @@ def read_record(data: object) -> Record:
     Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
 
     Raises:
-        Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
+        Refused: the data is not an object, has no ``shipment_id`` or no goods item, or a number is not finite.
     """
     if not isinstance(data, dict) and not isinstance(data, Mapping):
         raise Refused([Problem("shipment", f"is {_kind(data)}, expected an object with shipment_id and items")])
@@ -130,12 +129,11 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
     """Dictionary-encode the texts of all goods items.
 
     Args:
-        codes: (fields, goods items) int32, written in place; fields as in `HEAD_NAMES` followed by
-            `fields.ITEM_NAMES`. A
-            shipment's own texts repeat on each of its items.
+        codes: (fields, goods items) int32 output. The fields are `HEAD_NAMES` followed by `fields.ITEM_NAMES`. Shipment-level
+            texts repeat on each item.
 
     Returns:
-        Per field its distinct texts by code, in order of appearance; None for a field without texts.
+        Per field the distinct texts by code, in order of appearance; None for a field without texts.
     """
     n_head, n_item = _N_HEAD, _N_ITEM
     known: list[dict[str, int]] = [{} for _ in range(n_head + n_item)]
@@ -173,7 +171,7 @@ def encode_records(records: list[Record], codes: NDArray[np.int32]) -> list[list
 
 
 def further_of(records: list[Record]) -> dict[str, list[str | None]]:
-    """Return per further field one text per goods item: the item's own, or its shipment's."""
+    """Return per further field one text per goods item, from the item or else from its shipment."""
     if not _have_further(records):
         return {}
     of_items = [{**record.further, **own} for record in records for own in record.item_further]
@@ -271,7 +269,7 @@ def _read_further(value: object, where: str, notes: list[Problem], fatal: list[P
 
 
 def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], item: int) -> str | None:
-    """Return a value as text. ``item`` is the index of the value's goods item, `_NO_ITEM` for others."""
+    """Convert a value to text. ``item`` is the index of the goods item, or `_NO_ITEM` for shipment-level values."""
     if isinstance(value, str):
         return _stripped(value) if type(value) is str else (value.strip() or None)
     if value is None:
@@ -294,7 +292,7 @@ def _text(name: str, value: object, notes: list[Problem], fatal: list[Problem], 
 
 
 def _stripped(text: str) -> str | None:
-    # Nearly every text is already clean, and checking costs less than a call.
+    # Nearly all texts have no surrounding white space, and this check is cheaper than a call of `strip`.
     n = len(text)
     if n and not text[0].isspace() and not text[n - 1].isspace():
         return text

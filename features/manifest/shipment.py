@@ -1,7 +1,6 @@
-"""Domain types: a shipment as declared.
+"""Domain types of a declared shipment.
 
-Values are the declared text before normalisation; `features.table.table` interprets them. `features.manifest.records`
-reads JSON.
+Values are declared texts before normalisation, which `features.table.table` performs. `features.manifest.records` parses JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class Party:
-    """A consignor or a consignee. Only consignors have the account fields."""
+    """Consignor or consignee. Only consignors have account fields."""
 
     name: str | None = None
     address: str | None = None
@@ -45,7 +44,7 @@ class Party:
 
 @dataclass(slots=True)
 class GoodsItem:
-    """One goods item as declared."""
+    """Declared goods item."""
 
     item_number: str | None = None
     goods_description: str | None = None
@@ -65,9 +64,10 @@ class GoodsItem:
 
 @dataclass(slots=True)
 class Shipment:
-    """One shipment with its parties and goods items. ``notes`` are problems found on reading.
+    """Declared shipment with its parties and goods items.
 
-    ``further``, here and on an item (which takes precedence), contains an office's own fields outside the manifest.
+    ``notes`` contains the problems found during parsing. ``further``, of the shipment and of an item (which takes precedence),
+    contains the office's own fields.
     """
 
     shipment_id: str
@@ -97,7 +97,7 @@ class Shipment:
     notes: list[Problem] = field(default_factory=list, compare=False)
 
 
-#: For each of `HEAD_NAMES`, the part of a shipment that contains it (None: the shipment itself), and its name there.
+#: For each of `HEAD_NAMES` the part of the shipment that contains it (None for the shipment itself) and its name in that part.
 _PARTS: Final = tuple(
     (None if FIELD[name].level is Level.SHIPMENT else FIELD[name].level.value, FIELD[name].key) for name in HEAD_NAMES
 )
@@ -109,7 +109,7 @@ def shipment_from_json(data: object) -> Shipment:
     Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
 
     Raises:
-        Refused: not an object, no ``shipment_id``, no goods item, or a number that is not finite.
+        Refused: the data is not an object, has no ``shipment_id`` or no goods item, or a number is not finite.
     """
     return shipment_of(read_record(data))
 
@@ -137,7 +137,7 @@ def record_of(shipment: Shipment) -> Record:
 
 
 def shipment_to_json(shipment: Shipment) -> dict[str, Any]:
-    """Return the nested JSON form without missing fields. Values stay the declared text."""
+    """Return the nested JSON form without missing fields. Values are the declared texts."""
     answer: dict[str, Any] = {
         f.name: value for f in FIELDS if f.level is Level.SHIPMENT and (value := getattr(shipment, f.name)) is not None
     }

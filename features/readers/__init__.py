@@ -1,4 +1,4 @@
-"""File formats, column mappings, and chunks of whole shipments with the manifest's column names."""
+"""Readers of file formats and column mappings. They yield chunks of whole shipments with the manifest's column names."""
 
 from features.readers.chunk import Chunk, OwnValues, Piece, Reject, RowNote
 from features.readers.errors import MappingError, Unreadable

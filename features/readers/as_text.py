@@ -1,4 +1,4 @@
-"""Conversion of Arrow values of any type to the text that a person would write for them."""
+"""Conversion of Arrow values of any type to human-readable text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: A chunked array of strings. (Arrow's stubs make arrays generic in types that have no names at run time.)
+#: Chunked array of strings. The type is not more specific, because Arrow's generic array types do not exist at run time.
 Texts: TypeAlias = Any
 
 
 def text_column(column: Any) -> Texts:
-    """Return a string column with one text per value; null for missing values.
+    """Return a string column with one text per value; missing values are null.
 
-    Whole numbers have no ``.0``, other numbers have the fewest digits that identify them, booleans are ``true`` and
-    ``false``, times are in ISO 8601 (with ``Z`` if the column has a zone), lists are joined by ``;``, and nested
-    values are JSON. NaN is null, because pandas writes it for missing values.
+    Integers have no ``.0``, other numbers have the shortest exact representation, booleans are ``true`` and ``false``, times
+    are in ISO 8601 (with ``Z`` if the column has a zone), lists are joined by ``;``, and nested values are JSON. NaN becomes
+    null, because pandas writes it for missing values.
     """
     kind = column.type
     if pa.types.is_string(kind):
@@ -29,7 +29,7 @@ def text_column(column: Any) -> Texts:
 
 
 def characters(array: Any) -> bytes:
-    """Return all bytes of a string array, one value after the other."""
+    """Return the concatenated bytes of a string array."""
     if not len(array):
         return b""
     _, offsets, data = array.buffers()
@@ -49,7 +49,7 @@ def text_array(array: Any) -> Any:
         wide = array.cast(pa.float64())
         whole = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
         text = whole.cast(pa.string())
-        # A float32 has seven significant digits; widened, 0.1 would be 0.10000000149011612.
+        # Do not convert float32 to float64, because 0.1 would become 0.10000000149011612.
         return text if not pa.types.is_float32(kind) else _nan_to_null(array, array.cast(pa.string()))
     if pa.types.is_timestamp(kind):
         return _time_text(array)
@@ -69,7 +69,7 @@ def _nan_to_null(array: Any, text: Any) -> Any:
 
 
 def _time_text(array: Any) -> Any:
-    # An Arrow timestamp without its zone still counts in UTC.
+    # Without its zone, an Arrow timestamp has the same value in UTC.
     plain = array.cast(pa.timestamp(array.type.unit))
     text = pc.strftime(plain, "%Y-%m-%dT%H:%M:%S")
     text = pc.replace_substring_regex(text, r"\.?0+$|(\.\d*?[1-9])0+$", r"\1") if array.type.unit != "s" else text

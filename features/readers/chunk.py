@@ -1,4 +1,4 @@
-"""Output of readers: pieces as a format yields them, and chunks as callers need them."""
+"""Output of readers: pieces from a file format, and chunks of whole shipments for callers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from features.readers.as_text import text_column
 from features.table.table import Coded
 
 IntArray = NDArray[np.int64]
-#: Column -> its rows' JSON values, None where they are the table's texts.
+#: Column -> JSON values of its rows; None if they equal the table's texts.
 OwnValues: TypeAlias = Mapping[str, "list[Any] | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that could not be aligned with the header.
+    """Row that does not match the header.
 
     Attributes:
-        line: physical line in the file (of its first line), 1-based; the row number for Parquet.
+        line: physical line in the file of the row's first line, from 1; the row number for Parquet.
         reason: the problem.
-        row: its original text.
-        position: index of the chunk's row before which it was; ``n_rows`` after the last.
+        row: original text of the row.
+        position: index of the next row in the chunk; ``n_rows`` after the last row.
     """
 
     line: int
@@ -38,7 +38,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A change made to a row on reading; ``position`` is the row's index in its chunk."""
+    """Change made to a row by the reader. ``position`` is the row's index in its chunk."""
 
     line: int
     text: str
@@ -47,13 +47,13 @@ class RowNote:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Some rows in the file's order, as many as one block gave.
+    """Rows of one block, in the order of the file.
 
     Attributes:
-        table: the input's own columns in their own types.
-        lines: (n_rows,) physical line (Parquet: row number) of each row.
+        table: input columns with their original types.
+        lines: (n_rows,) physical line (in Parquet, row number) of each row.
         n_bytes: approximate memory of the rows.
-        own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
+        own: for JSONL the JSON values of each column, None if they equal the table's texts; None for other formats.
     """
 
     table: pa.Table
@@ -91,7 +91,7 @@ class Piece:
         return joined
 
     def split(self, at: int) -> tuple[Piece, Piece]:
-        """Return the rows before row ``at`` and the others. A reject directly before row ``at`` goes with the others."""
+        """Return the rows before row ``at`` and the rest. A reject directly before row ``at`` belongs to the rest."""
         end = at == self.n_rows
         n_bytes = self.n_bytes * at // self.n_rows if self.n_rows else 0
         return (
@@ -119,15 +119,15 @@ def _of_rows(own: OwnValues | None, rows: slice) -> OwnValues | None:
 
 
 class Pieces(Protocol):
-    """A file format. Its header is known after construction; its rows come by iteration."""
+    """Open file of some format. The header is known after construction; iteration yields the rows."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names of the input, in order, unchanged."""
+        """Original column names of the input, in order."""
 
     @property
     def encoding(self) -> str | None:
-        """Text encoding, final at the end of the file; None for binary formats."""
+        """Text encoding, which is final at the end of the file; None for binary formats."""
 
     @property
     def delimiter(self) -> str | None:
@@ -135,7 +135,7 @@ class Pieces(Protocol):
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file read so far."""
+        """Number of bytes read so far."""
 
     @property
     def format(self) -> str:
@@ -148,16 +148,16 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Rows of whole shipments, in the file's order.
+    """Rows of whole shipments, in the order of the file.
 
     Attributes:
-        columns: canonical field name -> its raw text, for the recognised fields.
-        native: the input's own columns in their own types (text for CSV and JSONL), in input order.
-        lines: (n_rows,) physical line of each row, 1-based; the row number for Parquet.
-        rejected: rows that could not be aligned, each with its position among this chunk's rows.
-        notes: changes made to single rows on reading.
-        own: for JSONL each column's JSON values, None where they are the table's texts; None for other formats.
-        bytes_read: stored bytes of the file read when the chunk was complete.
+        columns: canonical field name -> raw text, for the recognised fields.
+        native: input columns with their original types (text for CSV and JSONL), in the order of the input.
+        lines: (n_rows,) physical line of each row, from 1; the row number for Parquet.
+        rejected: rows that do not match the header, with their positions among the rows of the chunk.
+        notes: changes made to single rows by the reader.
+        own: for JSONL the JSON values of each column, None if they equal the table's texts; None for other formats.
+        bytes_read: number of stored bytes of the file read when the chunk was complete.
     """
 
     columns: Mapping[str, Coded]
@@ -181,5 +181,5 @@ class Chunk:
 
     @cached_property
     def raw(self) -> pa.Table:
-        """The input's own columns as text, as a person would write the values."""
+        """Input columns as human-readable text."""
         return pa.table([text_column(column) for column in self.native.columns], names=self.native.column_names)

@@ -1,7 +1,7 @@
-"""Delimited text (CSV, TSV and variants), read in blocks, with exact line numbers.
+"""Reader of delimited text (CSV, TSV and variants) in blocks, with exact line numbers.
 
-Arrow parses each block. Only if a block contains quotation marks, blank lines or rows with a different number of cells
-than the header is its layout computed (`features.readers.quotes`), so that normal rows cost nothing extra.
+Arrow parses each block. The layout (`features.readers.quotes`) is computed only if a block contains quotation marks, blank
+lines, or rows whose number of cells differs from the header, so that ordinary rows have no extra cost.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from features.readers.source import WHAT_IS_RIGHT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
 DELIMITERS: Final = (",", ";", "\t", "|")
-#: A header may contain line ends inside quotation marks, but not many.
+#: Maximum number of lines of a header, which may contain quoted line ends.
 _MAX_HEADER_LINES: Final = 50
-#: Arrow parses parts of this size one after another; smaller and larger ones are slower.
+#: Size of the parts that Arrow parses. Smaller and larger parts are slower.
 _PART_BYTES: Final = 1 << 20
-#: Maximum characters of a row that a reject shows; nothing readable is longer.
+#: Maximum number of characters of a row in a reject.
 _MAX_SHOWN: Final = 10_000
 
 
@@ -37,9 +37,9 @@ class CsvPieces:
     """Rows of delimited text.
 
     Args:
-        delimiter: None selects the one of `DELIMITERS` that recognises the most columns, then the one with the most
+        delimiter: by default the delimiter in `DELIMITERS` that gives the most recognised columns and, among equals, the most
             columns.
-        expected: names of input columns in a mapping; they count as recognised.
+        expected: names of input columns in a mapping, which count as recognised.
     """
 
     format = "csv"
@@ -56,7 +56,7 @@ class CsvPieces:
         """Read the header.
 
         Raises:
-            Unreadable: there is no header, or the bytes are no text.
+            Unreadable: there is no header, or the bytes are not text.
         """
         source.refuse_other_kinds()
         self._source = source
@@ -95,7 +95,7 @@ class CsvPieces:
                 yield piece
 
     def _header(self, delimiter: str | None, expected: frozenset[str]) -> tuple[tuple[str, ...], str]:
-        """Return names and delimiter. The bytes after the header stay in ``_carry``."""
+        """Return the column names and the delimiter. ``_carry`` then contains the bytes after the header."""
         text = next(self._blocks, b"")
         while text:
             end = text.find(b"\n") + 1 or text.find(b"\r") + 1 or len(text)
@@ -122,7 +122,7 @@ class CsvPieces:
             except csv.Error as error:
                 raise Unreadable(self._source.name, f"The header cannot be read ({error}).", WHAT_IS_RIGHT) from error
             known = len(recognise(names).position) + sum(squeeze(name) in expected for name in names)
-            # An unclosed quotation mark would turn the whole file into a header.
+            # Limit the header, because with an unclosed quotation mark it would extend over the whole file.
             if rows.line_num < _MAX_HEADER_LINES and (best is None or (known, len(names)) > best[0]):
                 best = (known, len(names)), candidate, names, rows.line_num
         if best is None:
@@ -160,7 +160,7 @@ class CsvPieces:
         return (piece if piece.n_rows or piece.rejected else None), text[layout.consumed :]
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
-        """Return all rows as text, and whether some had another number of cells than the header (those are left out)."""
+        """Return the rows as text, and whether rows were left out because their number of cells differs from the header."""
         if not text:
             return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
         uneven: list[bool] = []
@@ -171,9 +171,9 @@ class CsvPieces:
             return "skip"
 
         table = pacsv.read_csv(
-            cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without copying them
+            cast("BinaryIO", pa.BufferReader(text)),  # Arrow reads its own buffers without a copy
             read_options=pacsv.ReadOptions(
-                use_threads=False,  # One thread parses as much per processor second as two, and the others have work of their own.
+                use_threads=False,  # Two threads parse no more per processor second, and other threads have work.
                 column_names=self._columns,
                 block_size=len(text) + 1 if multiline else max(_PART_BYTES, len(text) // 64),
             ),
@@ -181,7 +181,7 @@ class CsvPieces:
                 delimiter=self.delimiter, newlines_in_values=multiline, invalid_row_handler=skip
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(self._columns, pa.string()),  # Only blanks are null: NA is Namibia.
+                column_types=dict.fromkeys(self._columns, pa.string()),  # Only blanks are null, because NA is Namibia.
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -193,14 +193,14 @@ class CsvPieces:
 
 @dataclass(slots=True)
 class _Edit:
-    """A replacement of the bytes of one row."""
+    """Replacement of the bytes of one row."""
 
     row: int
     text: bytes
 
 
 class _Rows:
-    """The rows of a block with its layout. `repaired` repairs or rejects uneven rows."""
+    """Rows of a block with their layout, for repair or rejection of uneven rows."""
 
     def __init__(self, text: bytes, layout: Layout, delimiter: str, width: int, line: int) -> None:
         self._text, self._layout, self._delimiter, self._width = text, layout, delimiter, width
@@ -227,10 +227,9 @@ class _Rows:
         return _with_line_feeds(self._text, self._layout)
 
     def repaired(self) -> bytes:
-        """Return the block's text with every row as wide as the header.
+        """Return the text of the block with as many cells per row as the header.
 
-        Short rows are filled with blanks, blank surplus cells are dropped, and rows that still do not fit are left
-        out.
+        Short rows are filled with blanks, and blank surplus cells are dropped. Rows that still do not match are rejected.
         """
         layout, text, width = self._layout, self.plain_text(), self._width
         delimiter = self._delimiter.encode()
@@ -272,7 +271,7 @@ class _Rows:
 
 
 def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
-    """Return the offset after each row's last byte, without its line end, shape (r,)."""
+    """Return the end offset (r,) of each row without its line end."""
     ends = layout.ends.copy()
     for byte in (10, 13):
         ends -= (ends > layout.starts) & (data[np.maximum(ends - 1, 0)] == byte)
@@ -280,7 +279,7 @@ def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:
 
 
 def _with_line_feeds(text: bytes, layout: Layout) -> bytes:
-    """Return the block's rows with line feeds in place of lone carriage returns at their ends."""
+    """Return the rows of the block with lone carriage returns at row ends replaced by line feeds."""
     rows = text[: layout.consumed]
     if not has_lone_returns(rows):
         return rows

@@ -1,12 +1,12 @@
 """Detection of decimal commas.
 
-There is one answer per file, from its first block, because a lone ``1,500`` is ambiguous:
+A single ``1,500`` is ambiguous, so detection uses the first block of the file:
 
-- a comma that cannot separate thousands (``1,5``, ``1.234,56``) is evidence for the comma, a point that cannot
-  (``1.5``, ``1,234.56``) for the point, and the majority of values decides;
-- without evidence, a file with ``;`` between its columns and a comma in a number has a decimal comma, because
-  such files come from places that use it;
-- otherwise the file's sign is unknown, and each number is interpreted by itself.
+- A comma that cannot separate thousands (``1,5``, ``1.234,56``) is evidence for a decimal comma. A point that cannot separate
+  thousands (``1.5``, ``1,234.56``) is evidence for a decimal point. The majority of values decides.
+- Without evidence, a file with the delimiter ``;`` and a comma in a number has a decimal comma, because such files come from
+  regions that use it.
+- Otherwise the decimal sign is unknown, and each number is interpreted separately.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 
 def _only(decimal: str, grouping: str) -> re.Pattern[str]:
-    """Return a pattern of numbers that have this decimal sign and cannot be read with the other one."""
+    """Return a pattern of numbers that are valid with this decimal sign but not with the other one."""
     d, g = re.escape(decimal), re.escape(grouping)
     return re.compile(
         rf"[+-]?(?:\d{{1,3}}(?:{g}\d{{3}})+{d}\d+"  # 1.234,5
@@ -33,7 +33,12 @@ _UNDECIDED: Final = re.compile(r"[+-]?[\d,]*,[\d,]*")
 
 
 def find_decimal(values: Iterable[str], delimiter: str | None) -> str | None:
-    """Return ``,`` or None, from texts of number columns of a file with this column delimiter."""
+    """Return ``,`` for a decimal comma, otherwise None.
+
+    Args:
+        values: texts of number columns.
+        delimiter: delimiter of the file.
+    """
     comma = point = undecided = 0
     for value in values:
         text = value.strip().replace("\N{NO-BREAK SPACE}", "").replace(" ", "")

@@ -1,17 +1,17 @@
-"""Reasons to refuse a file.
+"""Errors of readers.
 
     ValueError
     ├── Unreadable      the whole file: missing, truncated, of another kind, or without a known column
     └── MappingError    the mapping file: an unknown name, or a column that is not in the data
 
-A single row never raises: it becomes a `features.readers.chunk.Reject`, and the other rows go on.
+A bad row raises no error. It becomes a `features.readers.chunk.Reject`, and reading continues.
 """
 
 from __future__ import annotations
 
 
 class Unreadable(ValueError):
-    """A file that cannot be read as a manifest. The message names the file, the problem and the remedy."""
+    """Error for a file that is unreadable as a manifest. The message names the file, the problem and the remedy."""
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
         self.name, self.problem, self.remedy = name, problem, remedy
@@ -19,7 +19,7 @@ class Unreadable(ValueError):
 
 
 class MappingError(ValueError):
-    """A column mapping that does not fit. The message names the mapping file, the key and the nearest valid names."""
+    """Error for an invalid column mapping. The message names the mapping file, the key and the nearest valid names."""
 
     def __init__(self, name: str, key: str, problem: str) -> None:
         self.name, self.key, self.problem = name, key, problem

@@ -1,4 +1,4 @@
-"""The registry of input formats: how each is recognised, and the reader that opens it.
+"""Registry of input formats, with their detection and readers.
 
 To add a format, write a class with the methods of `features.readers.chunk.Pieces` and add an entry to `FORMATS`.
 """
@@ -20,10 +20,10 @@ from features.readers.source import PARQUET_MAGIC, ByteSource
 
 @dataclass(frozen=True, slots=True)
 class OpenOptions:
-    """Knowledge about a file that overrides detection.
+    """Options that replace or support detection.
 
     Attributes:
-        expected: column names that help to detect the delimiter; they need not be present.
+        expected: column names that help to detect the delimiter; they may be absent.
         encoding, delimiter: None for detection.
     """
 
@@ -34,13 +34,13 @@ class OpenOptions:
 
 @dataclass(frozen=True, slots=True)
 class InputFormat:
-    """A format that `open_pieces` reads.
+    """Format that `open_pieces` reads.
 
     Attributes:
-        suffixes: file name endings, without ``.gz``, that decide for this format.
-        magic: first bytes that every file of the format has; they decide before any ending. Empty for text formats.
-        begins: whether a text that begins with these bytes looks like the format.
-        open: opens a file. The source was read to detect the format; the reader uses or closes it.
+        suffixes: file extensions of the format, without ``.gz``.
+        magic: first bytes of all files of the format, with precedence over extensions; empty for text formats.
+        begins: returns whether the first bytes of a text look like the format.
+        open: opens a file. It takes over the source from which the format was detected, and uses or closes it.
     """
 
     name: str
@@ -55,13 +55,13 @@ def _open_csv(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, optio
 
 
 def _open_jsonl(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
-    # The reader passes over the file twice, so it opens the path itself.
+    # The reader reads the file twice, so it opens the path itself.
     source.close()
     return JsonlPieces(_path(file), encoding=options.encoding)
 
 
 def _open_parquet(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
-    # pyarrow.parquet takes time to import, which other formats should not pay.
+    # Import on demand, because other formats do not need this slow import.
     from features.readers.parquet import ParquetPieces
 
     source.close()
@@ -79,21 +79,21 @@ def _begins_like_json(head: bytes) -> bool:
     return text.startswith((b'{"', b"{ "))
 
 
-#: In order of precedence. Delimited text is the format of every file that no other one claims.
+#: Formats in order of precedence. Files that match no other format are delimited text.
 FORMATS: Final = (
     InputFormat("parquet", frozenset({".parquet"}), PARQUET_MAGIC, lambda head: False, _open_parquet),
     InputFormat("jsonl", frozenset({".jsonl", ".ndjson", ".json"}), b"", _begins_like_json, _open_jsonl),
     InputFormat("csv", frozenset(), b"", lambda head: True, _open_csv),
 )
-#: The format of an open file, which has no name and need not be seekable.
+#: Format of open files, which have no name and may not be seekable.
 STREAM_FORMAT: Final = FORMATS[-1]
 
 
 def detect(source: ByteSource, path: Path) -> InputFormat:
-    """Return the format of a file: by magic bytes, then by its ending, then by how its text begins.
+    """Return the format of a file by magic bytes, then by extension, then by the first bytes of the text.
 
     Raises:
-        Unreadable: the ending names a format whose magic bytes are missing.
+        Unreadable: the extension is that of a format whose magic bytes are missing.
     """
     head = source.peek(64)
     for candidate in FORMATS:

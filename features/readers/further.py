@@ -1,4 +1,4 @@
-"""Fields an office's own data has and the manifest has not: what they are called, and where their values are found."""
+"""Further fields: columns of an office's own data that are not part of the manifest."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ KINDS: Final = ("numeric", "categorical")
 
 @dataclass(frozen=True, slots=True)
 class FurtherField:
-    """A column of the office's own that a model was trained with.
+    """Further field that a model was trained with.
 
     Attributes:
-        name: the column's name in its data.
+        name: name of the column in the office's data.
         kind: ``numeric`` or ``categorical``.
-        of_goods: whether its values go with the goods (a duty rate does, a customs office does not): rows that agree in
-            it and in the goods, mass and value are taken for identical declarations.
+        of_goods: whether the field describes the goods, like a duty rate and unlike a customs office. Such fields are compared
+            together with goods, mass and value to detect identical declarations.
     """
 
     name: str
@@ -36,8 +36,11 @@ class FurtherField:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FurtherField:
-        """Raises:
-        KeyError, ValueError: a part is missing, or the kind is unknown.
+        """Restore a field from its JSON form.
+
+        Raises:
+            KeyError: a member is missing.
+            ValueError: the kind is unknown.
         """
         if data["kind"] not in KINDS:
             raise ValueError(f"The kind of field {data['name']!r} is {data['kind']!r}; one of {', '.join(KINDS)} is.")
@@ -45,7 +48,7 @@ class FurtherField:
 
 
 def slugs(names: Sequence[str]) -> list[str]:
-    """Names fit for features, each different: small letters, digits and ``_``."""
+    """Convert names to distinct names of lower-case letters, digits and ``_`` for features."""
     taken: set[str] = set()
     found = []
     for name in names:
@@ -59,14 +62,14 @@ def slugs(names: Sequence[str]) -> list[str]:
 
 
 def position_of(name: str, columns: Sequence[str]) -> int | None:
-    """Where a column stands: under its name, or under one that differs only in spelling."""
+    """Return the index of a column with the given name, or with a different spelling of it; None if there is none."""
     if name in columns:
         return list(columns).index(name)
     return next((i for i, column in enumerate(columns) if squeeze(column) == squeeze(name)), None)
 
 
 def further_columns(native: pa.Table, fields: Iterable[FurtherField]) -> dict[str, Coded]:
-    """The declared text of further fields in an input's own columns; a field that is not there is left out."""
+    """Return the declared texts of the further fields among the input columns. Missing fields are omitted."""
     from features.readers.as_text import text_column
 
     found = {}
@@ -78,7 +81,7 @@ def further_columns(native: pa.Table, fields: Iterable[FurtherField]) -> dict[st
 
 
 def missing_note(fields: Iterable[FurtherField], columns: Sequence[str]) -> str | None:
-    """What to say of a file that lacks fields the model was trained with; None when it has them all."""
+    """Return a note on the fields of the model that a file lacks; None if it has all of them."""
     lacking = [field.name for field in fields if position_of(field.name, columns) is None]
     if not lacking:
         return None

@@ -1,14 +1,14 @@
-"""Input column names -> manifest fields.
+"""Recognition of manifest fields by input column names.
 
-Three degrees of certainty, tried in this order for every field:
+A field is matched to a column by, in this order:
 
-1. the field's own name, exactly;
-2. the same letters and digits in another spelling: ``HS Code``, ``hs-code``, ``HSCODE``, ``HsCode`` are ``hs_code``;
-3. an alias of the table below. An alias is a guess: it is used only where the field's own column is not there, and it
-   is reported (`Recognition.guessed`).
+1. the exact name of the field;
+2. the same letters and digits in another spelling: ``HS Code``, ``hs-code``, ``HSCODE`` and ``HsCode`` match ``hs_code``;
+3. an alias in the table below. An alias is a guess. It is used only if the first two rules find no column, and it is reported
+   (`Recognition.guessed`).
 
-A unit in the name is part of the name (``Gross Mass (kg)`` is ``gross_mass_kg``), so a column of pounds or grams is
-never taken for kilograms: it stays unrecognised until a mapping says how to convert it.
+A unit is part of the name (``Gross Mass (kg)`` matches ``gross_mass_kg``). A column in pounds or grams therefore does not
+match, and needs a mapping that converts it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Final
 
 from features.manifest.fields import FIELD, FIELDS
 
-#: Field, then the other names it goes by, likelier ones first. `shipment_id` comes first, as in the manifest, so a lone
-#: house document number is taken as the shipment's reference; beside a better one it is the ``house_id``.
+#: Fields, each followed by its aliases in descending likelihood. `shipment_id` is the first field, so a house document number
+#: is the shipment's reference if there is no better column, and otherwise the ``house_id``.
 _TABLE: Final = """
 shipment_id                 shipment shipment_number shipment_no shipment_ref shipment_reference consignment_id
                             consignment_number consignment parcel_id declaration_id declaration_number entry_number id
@@ -75,7 +75,7 @@ _ROLES: Final = {
     "consignor": ("consignor", "shipper", "sender", "exporter", "seller"),
     "consignee": ("consignee", "receiver", "recipient", "addressee", "importer", "buyer"),
 }
-#: ``{}`` is one of the words for the role: shipper_name, name_of_shipper, shipper, ...
+#: Forms of party columns. ``{}`` stands for a word for the role, as in shipper_name and name_of_shipper.
 _PARTY_FORMS: Final = {
     "name": ("{}_name", "{}", "name_of_{}", "{}_company"),
     "address": ("{}_address", "address_of_{}", "{}_street", "{}_address_line_1", "{}_street_address"),
@@ -103,12 +103,12 @@ def _aliases() -> dict[str, tuple[str, ...]]:
     return {name: tuple(found[name]) for name in FIELD if name in found}
 
 
-#: Field -> its aliases, likelier ones first, in the manifest's order.
+#: Field -> aliases in descending likelihood, in the order of the manifest.
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(_aliases())
 
 
 def squeeze(name: str) -> str:
-    """The letters and digits of a column name, in one case: what is left when spelling is ignored."""
+    """Return the letters and digits of a column name in one case."""
     return "".join(char for char in unicodedata.normalize("NFKC", name).casefold() if char.isalnum())
 
 
@@ -118,12 +118,12 @@ _BY_ALIAS: Final = {name: [squeeze(alias) for alias in aliases] for name, aliase
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """Which input column stands for which field.
+    """Assignment of input columns to fields.
 
     Attributes:
         position: field -> index of its input column.
-        guessed: field -> input column name, where only an alias said so.
-        notes: what a person should know: names that occur twice, a column that lost to a better one.
+        guessed: field -> input column name, for columns that match by alias.
+        notes: remarks for the user on duplicate names and on columns with a lower priority than another one.
     """
 
     position: Mapping[str, int]
@@ -132,11 +132,11 @@ class Recognition:
 
 
 def recognise(names: Sequence[str], *, guess: bool = True, taken: frozenset[int] = frozenset()) -> Recognition:
-    """Find the manifest's fields among input column names; of two equal names the first counts.
+    """Recognise manifest fields among input column names. Among equal names, the first one counts.
 
     Args:
-        guess: whether aliases may be used.
-        taken: indices of columns that already have a meaning (a mapping's); they are left alone.
+        guess: whether aliases are allowed.
+        taken: indices of columns to ignore, because a mapping assigns them.
     """
     notes: list[str] = []
     position: dict[str, int] = {}
@@ -180,7 +180,7 @@ def recognise(names: Sequence[str], *, guess: bool = True, taken: frozenset[int]
 
 
 def nearest(name: str, valid: Sequence[str], count: int = 3) -> list[str]:
-    """Up to ``count`` of the valid names that look most like ``name``, best first."""
+    """Return up to ``count`` of the valid names that are most similar to ``name``, the best first."""
     by_spelling: dict[str, str] = {}
     for candidate in valid:
         by_spelling.setdefault(squeeze(candidate), candidate)

@@ -1,18 +1,21 @@
-"""JSON objects -> columns of their values."""
+"""Compiled conversion of JSON objects to columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: What a column holds: nothing, texts alone, something else too.
+#: Content of a column: no values, texts only, or other values.
 NOTHING, TEXTS, OTHERS = 0, 1, 2
 
 
 def columns_of(rows: list[dict[str, Any]], names: tuple[str, ...]) -> tuple[list[list[Any]], list[int]]:
-    """Each name's values in all rows, None where a row has none; and what they are: `NOTHING`, `TEXTS` or `OTHERS`."""
+    """Return the columns of ``rows`` by ``names``, with None for missing values, and the content of each column.
+
+    The content is `NOTHING`, `TEXTS` or `OTHERS`.
+    """
     columns: list[list[Any]] = [[None] * len(rows) for _ in names]
     held = [0] * len(names)
-    # A row stays in the processor's cache while all names are looked up in it.
+    # Look up all names of a row while the row is in the processor's cache.
     for at, row in enumerate(rows):
         for place, name in enumerate(names):
             value = row.get(name)

@@ -1,8 +1,7 @@
-"""JSON lines: one object per line, either a nested shipment as in the API or a flat row.
+"""Reader of JSON lines: one object per line, either a nested shipment as in the API or a flat row.
 
-A shipment with several items becomes one row per item, with the shipment's own values on each. The file is read twice,
-first for its keys: a table has the same columns from its first row to its last, and a key may first occur in the last
-line.
+A shipment with several items becomes one row per item, with the shipment-level values on each row. The file is read twice,
+because the columns must be known before the first row, and any line may contain a new key.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ _PARTIES: Final = ("consignor", "consignee")
 
 
 class BadLine(ValueError):
-    """A line without a readable shipment."""
+    """Error for a line without a readable shipment."""
 
 
-#: Numbers keep their written form: as bytes, a type that JSON has no other use for.
+#: Decoder that keeps the original text of numbers. It returns them as bytes, which no other JSON value uses.
 _DECODER: Final = json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
 
 
@@ -70,7 +69,7 @@ class JsonlPieces:
                 f"No line is a JSON object ({first_problem or 'the file holds blank lines only'}).",
                 "Write one shipment or one goods item per line.",
             )
-        # Fields come first, in the manifest's order, because a nested file has no column order of its own.
+        # Put manifest fields first, in the order of the manifest, because nested objects define no column order.
         self.names = tuple(name for name in FIELD if name in found) + tuple(name for name in found if name not in FIELD)
         self._source = ByteSource(path)
         self._text = LineBlocks(self._source, encoding)
@@ -130,7 +129,7 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     """Return one flat row per goods item of the JSON object on a line.
 
     Raises:
-        BadLine: no JSON, no object, or ``items`` that are no list of objects.
+        BadLine: the line is not a JSON object, or ``items`` is not a list of objects.
     """
     try:
         data = _DECODER.decode(line.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
@@ -160,7 +159,7 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     rows = [item for item in items if isinstance(item, dict)]
     if not rows:
         raise BadLine(f"items: goods items are objects, got a {_kind(items[0])}")
-    # As in the API, an item's field next to the items belongs to none of them.
+    # Ignore fields of items outside ``items``, like the API.
     shared = {key: value for key, value in shared.items() if key not in ITEM_NAMES}
     return [{**shared, **item} for item in rows]
 
@@ -183,7 +182,7 @@ def _text(value: Any) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value with its numbers converted back to numbers where JSON can write them."""
+    """Return the value with the texts of numbers converted to numbers if JSON can represent them."""
     if isinstance(value, bytes):
         try:
             return int(value)

@@ -1,18 +1,18 @@
-"""Column mappings: a TOML description of a file with a different layout.
+"""Column mappings: TOML descriptions of files with another layout.
 
-    [files]      delimiter, encoding, decimal              only where detection fails
+    [files]      delimiter, encoding, decimal              if detection fails
     [columns]    field = "Their column"                    or a list, whose non-blank values are joined
-    [join]       field = ", "                              separator for a list; a blank by default
-    [constants]  field = "value"                           the same on every row
+    [join]       field = ", "                              separator for a list; by default a space
+    [constants]  field = "value"                           the same value on every row
     [values.field]  "their value" = "ours"                 other values stay unchanged; "" means missing
-    [scale]      field = 0.001                             factor on their number (grams to kilograms)
-    [dates]      field = "%d.%m.%Y"                        their time format (a list: the first that fits), as UTC
+    [scale]      field = 0.001                             factor for their number (grams to kilograms)
+    [dates]      field = "%d.%m.%Y"                        their time format in UTC, or a list to try in order
     [fields]     "Their column" = "numeric"                a further field for training, or "categorical"
                  ignore = ["Their column"]                 columns that training ignores
 
-Fields are those of the manifest. Columns that the mapping does not name are still recognised by the manifest's own
-names; aliases are not. Codes are never padded and blanks never filled. A value that cannot be converted stays
-unchanged and causes a warning like any other odd value.
+Fields are those of the manifest. Columns outside the mapping are recognised by the manifest's names but not by aliases. Codes
+are not padded and blanks not filled. A value that cannot be converted stays unchanged, and gets a warning like other
+unreadable values.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Document(_Strict):
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
 
 
-#: The entry of ``[fields]`` that lists ignored columns.
+#: Key in ``[fields]`` of the list of ignored columns.
 _IGNORE: Final = "ignore"
 _FIELD_KINDS: Final = ("numeric", "categorical")
 
@@ -83,7 +83,7 @@ class ColumnMapping:
         """Read a mapping from a file.
 
         Raises:
-            MappingError: no such file, no TOML, an unknown key or field, a value of the wrong kind.
+            MappingError: the file does not exist or is not TOML, a key or field is unknown, or a value has the wrong type.
         """
         try:
             text = Path(path).read_text("utf-8-sig")
@@ -119,17 +119,17 @@ class ColumnMapping:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """All input columns that the mapping names."""
+        """Input columns that the mapping names."""
         return tuple(name for names in self._sources().values() for name in names)
 
     @property
     def mapped_fields(self) -> tuple[str, ...]:
-        """Fields for which the mapping names input columns."""
+        """Fields that the mapping assigns to input columns."""
         return tuple(self._document.columns)
 
     @property
     def further(self) -> Mapping[str, str]:
-        """Input column -> ``numeric`` or ``categorical``, for columns that training uses as further fields."""
+        """Input column -> ``numeric`` or ``categorical``, for further fields in training."""
         return {name: kind for name, kind in self._document.fields.items() if isinstance(kind, str)}
 
     @property
@@ -143,10 +143,10 @@ class ColumnMapping:
         return {name: _as_text(value) for name, value in self._document.constants.items()}
 
     def bind(self, names: Sequence[str]) -> BoundMapping:
-        """Fit the mapping to a file with these columns.
+        """Bind the mapping to a file with the columns ``names``.
 
         Raises:
-            MappingError: a column that it names is missing.
+            MappingError: a column of the mapping is missing.
         """
         positions: dict[str, tuple[int, ...]] = {}
         spelled: dict[str, int] = {}
@@ -210,7 +210,7 @@ class ColumnMapping:
 
 
 class BoundMapping:
-    """A mapping fitted to a file's columns."""
+    """Mapping bound to the columns of a file."""
 
     def __init__(
         self,
@@ -222,12 +222,12 @@ class BoundMapping:
         self._document = document
         #: Field -> indices of its input columns.
         self.positions = positions
-        #: Field -> its value on every row.
+        #: Field -> constant value.
         self.constants = constants
         self.notes = others.notes
 
     def text(self, table: pa.Table, canonical: str) -> Texts:
-        """Return the field's text as in the file, joined where the mapping requires it, before any conversion."""
+        """Return the field's original text, with columns joined if necessary, before conversion."""
         if canonical in self.constants:
             constant = pa.repeat(self.constants[canonical], table.num_rows)
             return pa.chunked_array([constant], pa.string())
@@ -235,7 +235,7 @@ class BoundMapping:
         return columns[0] if len(columns) == 1 else _joined(columns, self._document.join.get(canonical, " "))
 
     def converted(self, canonical: str, column: Coded, decimal: str | None) -> Coded:
-        """Return the field's values in our codes, units and date format. Each distinct value is converted once."""
+        """Return the field's values in the manifest's codes, units and date format. Each distinct value is converted once."""
         if canonical in self.constants:
             return column
         steps: list[Callable[[str], str]] = []

@@ -1,4 +1,4 @@
-"""Parquet files: typed columns, read in batches."""
+"""Reader of Parquet files in batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH_ROWS: Final = 16_384
 
 
 class ParquetPieces:
-    """Rows of a Parquet file. A column of structs gives one column per member (``consignor.name``)."""
+    """Rows of a Parquet file. A struct column becomes one column per member (``consignor.name``)."""
 
     format = "parquet"
     encoding = None
@@ -43,7 +43,7 @@ class ParquetPieces:
 
     @property
     def bytes_read(self) -> int:
-        """Estimated from the rows read: a columnar file is not read from front to back."""
+        """Number of bytes read, estimated from the number of rows, because columnar files are not read sequentially."""
         total = self._file.metadata.num_rows
         return self._size * self._rows_read // total if total else self._size
 

@@ -1,13 +1,13 @@
-"""Row boundaries in a block of CSV text, and rows that cannot be aligned with the header.
+"""Row boundaries in a block of CSV text.
 
-The rules are those of RFC 4180 as spreadsheets and Python's `csv` apply it: a quotation mark opens a cell only at the
-cell's start, a doubled one inside is a literal mark, and one in the middle of an unquoted cell (``5" pipe``) is an
+The rules are those of RFC 4180 as applied by spreadsheets and Python's `csv`. A quotation mark opens a cell only at the start
+of the cell. A doubled mark within a quoted cell is a literal mark. A mark within an unquoted cell (``5" pipe``) is an
 ordinary character.
 
-An unclosed mark would swallow the rest of the file. A quoted cell therefore counts as *unclosed* if the file ends in
-it, if it is longer than `MAX_CELL_BYTES`, or if it crosses a line end and more text of the cell follows its closing
-mark (which is then really the opening mark of a later row). Such a row ends at the end of the line on which the cell
-opened, and reading continues with the next line.
+An unclosed quotation mark would extend its cell over the rest of the file. A quoted cell therefore counts as *unclosed* if
+the file ends within it, if it is longer than `MAX_CELL_BYTES`, or if it contains a line end and its closing mark is followed
+by more text of the cell (the mark is then probably the opening mark of a later row). Such a row ends with the line on which
+the cell starts, and reading continues with the next line.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The rows of a block.
+    """Layout of the rows of a block.
 
     Attributes:
-        starts, ends: (r,) byte offsets of each row, including its line end. Blank lines are rows here.
-        lines: (r,) physical line of each row's start, 0 for the block's first.
-        n_lines: physical lines of the block up to ``consumed``.
-        unclosed: (r,) whether the row was ended because of an unclosed mark.
-        toggles: offsets of the marks that open and close cells, alternating.
-        consumed: bytes of complete rows; the rest waits for more text.
-        multiline: whether some quoted cell contains a line end.
+        starts, ends: (r,) byte offsets of each row, including its line end. Blank lines count as rows.
+        lines: (r,) physical line of each row's start; 0 for the first line of the block.
+        n_lines: number of physical lines up to ``consumed``.
+        unclosed: (r,) whether the row contains an unclosed cell.
+        toggles: offsets of the marks that alternately open and close cells.
+        consumed: number of bytes of complete rows; the remaining bytes need more text.
+        multiline: whether a quoted cell contains a line end.
     """
 
     starts: IntArray
@@ -49,7 +49,7 @@ class Layout:
     multiline: bool
 
     def outside(self, positions: IntArray) -> IntArray:
-        """Return those of the byte offsets that are not inside a quoted cell."""
+        """Return the byte offsets in ``positions`` that are outside quoted cells."""
         if not len(self.toggles):
             return positions
         found: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
@@ -57,7 +57,7 @@ class Layout:
 
 
 def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
-    """Find the rows of ``text``, which begins with a new row. If ``final``, nothing follows it."""
+    """Return the layout of ``text``, which starts with a new row. ``final`` states that it ends the file."""
     data = np.frombuffer(text, dtype=np.uint8)
     line_ends = _line_ends(text, data)
     quotes = np.flatnonzero(data == _QUOTE)
@@ -88,7 +88,7 @@ def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
 
 
 def has_lone_returns(text: bytes) -> bool:
-    """Return whether some carriage return is not followed by a line feed."""
+    """Return whether the text contains a carriage return without a line feed after it."""
     return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
 
 
@@ -105,9 +105,9 @@ def _line_ends(text: bytes, data: NDArray[np.uint8]) -> IntArray:
 
 
 def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, final: bool) -> IntArray | None:
-    """Return the toggles if every mark is where RFC 4180 allows one (nearly every file), otherwise None.
+    """Return the toggles if all marks are at positions that RFC 4180 allows, as in nearly all files; otherwise None.
 
-    Marks then simply alternate: each odd one follows a separator or, as the second of a doubled mark, another mark.
+    Marks then alternately open and close cells. Each opening mark follows a separator or, in a doubled mark, another mark.
     """
     separator = np.zeros(256, dtype=bool)
     separator[[ord(delimiter), _LF, _CR]] = True
@@ -122,7 +122,7 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
     closes_well[: len(escaped)] |= escaped
     if not closes_well.all():
         return None
-    # The two marks of a doubled one do not leave the cell.
+    # Drop doubled marks, which do not end the cell.
     inner = np.flatnonzero(escaped)
     kept = np.ones(len(quotes), dtype=bool)
     kept[2 * inner + 1] = False
@@ -138,7 +138,7 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
 def _walk(
     text: bytes, quotes: list[int], line_ends: list[int], delimiter: str, final: bool
 ) -> tuple[IntArray, list[int]]:
-    """Return the toggles, and for each unclosed row the offset of its last byte: mark by mark, for irregular text."""
+    """Scan irregular text mark by mark. Return the toggles, and the offset of the last byte of each unclosed row."""
     before = {ord(delimiter), _LF, _CR}
     size, count = len(text), len(quotes)
     toggles: list[int] = []

@@ -1,4 +1,4 @@
-"""`open_table`: any supported file as chunks of whole shipments with canonical columns."""
+"""Reading of any supported file as chunks of whole shipments with canonical columns (`open_table`)."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from features.readers.source import ByteSource
 from features.table import normalise
 from features.table.table import Coded
 
-#: More rows take memory without a gain: results per text are cached across chunks.
+#: Number of rows per chunk. More rows need memory without a benefit, because results per text are cached across chunks.
 ROWS_PER_CHUNK: Final = 4_096
-#: A chunk of wide rows ends earlier, so that memory does not depend on the width of the file.
+#: Maximum size of a chunk, so that memory does not depend on the width of the rows.
 BYTES_PER_CHUNK: Final = 64 << 20
-#: Longer shipments are split, with a note: no real one is as long, and memory must stay bounded.
+#: Maximum number of rows per shipment. Longer ones, which are not realistic, are split with a note to limit memory.
 MAX_SHIPMENT_ROWS: Final = 100_000
 #: Number of values examined to detect a decimal comma.
 _DECIMAL_SAMPLE: Final = 20_000
-#: The normal form of a text of these bytes is the text itself: none is or resembles white space.
+#: Printable ASCII characters without white space. Texts of these are already in normal form.
 _PLAIN: Final = bytes(range(0x21, 0x7F))
 
 
 class TableReader:
-    """Chunks of a file, iterated once; a context manager that closes the file.
+    """Iterator over the chunks of a file, for one iteration, and context manager that closes the file.
 
     Attributes:
         name: name of the file in messages.
-        recognised: input column name -> its field (fields, joined by ``, ``), or None.
-        guessed: field -> input column, for columns recognised only by an alias in `features.readers.headers`.
-        constants: field -> value, where the mapping gives one value for all rows.
-        notes: facts about the whole file for a person; grows while reading.
-        decimal: ``,`` if the file has decimal commas, ``.`` only if the mapping says so, otherwise None: numbers
-            are then interpreted one by one. Pass it to `ManifestTable.from_columns`.
-        approx_bytes: size of the file as stored, 0 if unknown.
+        recognised: input column name -> field (or fields joined by ``, ``), or None.
+        guessed: field -> input column, for columns recognised by an alias in `features.readers.headers`.
+        constants: field -> value, for constants of the mapping.
+        notes: remarks on the whole file for users; reading may add more.
+        decimal: ``,`` if the file has decimal commas, ``.`` if the mapping requires it, otherwise None, which means that numbers
+            are interpreted separately. Pass it to `ManifestTable.from_columns`.
+        approx_bytes: stored size of the file; 0 if unknown.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TableReader:
         max_shipment_rows: int = MAX_SHIPMENT_ROWS,
         approx_bytes: int = 0,
     ) -> None:
-        """Fit the columns and read the first piece.
+        """Recognise the columns and read the first piece.
 
         Raises:
             Unreadable: no column is recognised, or there are no rows.
@@ -93,7 +93,7 @@ class TableReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The input's column names, unchanged."""
+        """Original column names of the input."""
         return self._pieces.names
 
     @property
@@ -103,7 +103,7 @@ class TableReader:
 
     @property
     def encoding(self) -> str | None:
-        """Text encoding; final after the last row."""
+        """Text encoding, which is final after the last row."""
         return self._pieces.encoding
 
     @property
@@ -153,7 +153,7 @@ class TableReader:
         yield from self._iterator
 
     def _cut(self, held: Piece, starts: NDArray[np.int64]) -> int | None:
-        """Return the row before which a chunk can end: a shipment's first row, so that no shipment is split."""
+        """Return the row at which to end a chunk: the first row of a shipment, so that no shipment is split."""
         wanted = self._rows_per_chunk
         if held.n_bytes > BYTES_PER_CHUNK and held.n_rows > 1:
             wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.n_bytes))
@@ -175,7 +175,7 @@ class TableReader:
         return None
 
     def _starts(self, piece: Piece, last_id: str | None) -> tuple[NDArray[np.int64], str | None]:
-        """Return the rows of the piece at which another shipment begins, and the last row's shipment."""
+        """Return the rows of the piece at which new shipments begin, and the shipment of the last row."""
         if "shipment_id" not in self._positions or not piece.n_rows:
             return np.arange(piece.n_rows, dtype=np.int64), last_id
         texts = self._text(piece.table, "shipment_id")
@@ -221,7 +221,7 @@ class TableReader:
 
 
 def _coded(texts: Texts) -> Coded:
-    """Return `Coded.from_arrow`, without its work per value in the usual case that no value has surrounding white space."""
+    """Do the same as `Coded.from_arrow`, but faster if no value has surrounding white space, the usual case."""
     encoded = texts.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         return Coded.from_arrow(texts)
@@ -234,9 +234,9 @@ def _coded(texts: Texts) -> Coded:
 def _starts_of_normal(
     texts: list[str | None], runs: NDArray[np.int64], n_rows: int, last_id: str | None
 ) -> tuple[NDArray[np.int64], str | None]:
-    """Return `TableReader._starts` of runs of equal references, which may be one reference in several spellings.
+    """Do the same as `TableReader._starts` for runs of equal references, which may be spellings of the same reference.
 
-    They are compared like the table compares them; otherwise a shipment could be split between two spellings.
+    References are compared in normal form, as in the table, so that a shipment is not split between two spellings.
     """
     starts: list[int] = []
     ends = [*runs.tolist()[1:], n_rows]
@@ -270,7 +270,7 @@ def open_table(
 ) -> TableReader:
     """Open a manifest file: CSV and its variants, JSONL (both also gzipped) or Parquet.
 
-    The content decides, then the file's extension. An open binary file, which need not be seekable, is read as CSV.
+    The content determines the format, then the extension. Open binary files are read as CSV and need not be seekable.
 
     Raises:
         Unreadable: the whole file cannot be read.
@@ -295,7 +295,7 @@ def open_table(
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file after its header was read: its remaining rows, its name in messages, its size in bytes (0 if unknown)."""
+    """Open file after its header: remaining rows, name in messages, and size in bytes (0 if unknown)."""
 
     pieces: Pieces
     name: str
@@ -310,11 +310,11 @@ def open_pieces(
     delimiter: str | None = None,
     name: str | None = None,
 ) -> Opened:
-    """Open a file with any columns, without recognising a manifest's; see `open_table` for the formats.
+    """Open a file with any columns, without recognition of manifest fields. See `open_table` for the formats.
 
     Args:
-        expected: column names that help to detect the delimiter; they need not be present.
-        encoding, delimiter: overrides; None for detection.
+        expected: column names that help to detect the delimiter; they may be absent.
+        encoding, delimiter: None for detection.
 
     Raises:
         Unreadable: the whole file cannot be read.

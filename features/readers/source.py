@@ -1,4 +1,4 @@
-"""Bytes of a file: opened, gunzipped if necessary, and refused early if they are plainly something else."""
+"""Byte source of a file with gunzip, and early refusal of files of another kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, cast
 
 from features.readers.errors import Unreadable
 
-#: First bytes of files that often come under the wrong name -> their kind.
+#: First bytes of file kinds that often have a wrong extension -> kind.
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive, or an Excel (.xlsx) or OpenDocument workbook"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -33,18 +33,18 @@ WHAT_IS_RIGHT: Final = "A CSV, TSV, JSONL (each may be gzipped) or Parquet file 
 
 
 class ByteSource:
-    """The unpacked bytes of a file, read once from front to back.
+    """Decompressed bytes of a file, for one sequential read.
 
     Attributes:
         name: name of the file in messages.
-        size: bytes of the file as stored, for progress; 0 if unknown.
+        size: stored size of the file for progress; 0 if unknown.
     """
 
     def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
         """Open a path, or wrap an open binary file (which is not closed).
 
         Raises:
-            Unreadable: nothing there, a folder, not readable, or an empty file.
+            Unreadable: the file does not exist, is a folder, is empty, or cannot be opened.
         """
         if isinstance(file, str | os.PathLike):
             path = Path(file)
@@ -67,11 +67,11 @@ class ByteSource:
 
     @property
     def bytes_read(self) -> int:
-        """Stored bytes read so far."""
+        """Number of stored bytes read so far."""
         return self._count.bytes_read
 
     def peek(self, size: int) -> bytes:
-        """Return up to ``size`` unpacked bytes without consuming them."""
+        """Return up to ``size`` decompressed bytes without consuming them."""
         while len(self._ahead) < size:
             more = self._read(size - len(self._ahead))
             if not more:
@@ -80,7 +80,7 @@ class ByteSource:
         return self._ahead[:size]
 
     def read(self, size: int) -> bytes:
-        """Return up to ``size`` unpacked bytes; empty only at the end.
+        """Return up to ``size`` decompressed bytes; empty at the end of the file only.
 
         Raises:
             Unreadable: the file is truncated or damaged.
@@ -105,7 +105,7 @@ class ByteSource:
             ) from error
 
     def refuse_other_kinds(self) -> None:
-        """Refuse a workbook, an archive, a picture and so on, regardless of the file's name.
+        """Refuse workbooks, archives, pictures and other kinds, regardless of the file's name.
 
         Raises:
             Unreadable: the content is of another kind.
@@ -139,7 +139,7 @@ class _Counting(io.RawIOBase):
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file begins like Parquet; False if it is missing or unreadable."""
+    """Return whether a file starts with Parquet's magic bytes; False if it is missing or unreadable."""
     try:
         with path.open("rb") as file:
             return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC

@@ -1,9 +1,9 @@
-"""Blocks of whole lines in UTF-8 from bytes in any supported encoding.
+"""Conversion of bytes in any supported encoding to blocks of whole lines in UTF-8.
 
-A byte order mark decides (UTF-8, UTF-16). Without one, a file is UTF-8, and each single line that is not valid UTF-8
-is read as Latin-1 (with Windows punctuation where Latin-1 has only control codes). A decision per line keeps a million
-good UTF-8 rows intact if one byte of one row is wrong, needs no second pass, and gives an upload that cannot be
-rewound the same text as the file on disk.
+A byte order mark determines the encoding (UTF-8 or UTF-16). Without one, a file is UTF-8, and each line that is not valid
+UTF-8 is read as Latin-1 (with Windows punctuation in place of control codes). The decision is made per line. A single wrong
+byte therefore does not affect a million valid rows, no second pass is necessary, and an upload gives the same text as the
+file on disk.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import pyarrow as pa
 from features.readers.errors import Unreadable
 from features.readers.source import WHAT_IS_RIGHT, ByteSource
 
-#: About 3,000 rows, held twice, as text and as columns. Larger blocks are not faster.
+#: Block size: about 3,000 rows. Memory contains a block twice, as text and as columns. Larger blocks are not faster.
 BLOCK_BYTES: Final = 1 << 20
-#: Maximum length of a line. Manifest rows have some hundred bytes; a much longer line is something else.
+#: Maximum length of a line. Manifest rows have a few hundred bytes.
 MAX_LINE_BYTES: Final = 8 << 20
 
 _WINDOWS: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", "ignore"))}
 
 
 class LineBlocks:
-    """Iterates over a source in UTF-8 blocks that end at a line end (except possibly the last)."""
+    """Iterator over a source in UTF-8 blocks that end with a line end, except possibly the last block."""
 
     def __init__(self, source: ByteSource, encoding: str | None = None, block_bytes: int = BLOCK_BYTES) -> None:
         """Wrap a source.
@@ -80,7 +80,7 @@ class LineBlocks:
                     yield self._utf8(rest) if is_utf8 else rest
                 return
             if pending and pending[-1].endswith(b"\r"):
-                # Only the next byte shows whether this carriage return is a line end of its own.
+                # The next byte determines whether this carriage return is a line end or part of one.
                 data = pending.pop() + data
                 pending_bytes = sum(map(len, pending))
             cut = _last_line_end(data)
@@ -118,7 +118,7 @@ class LineBlocks:
 
 
 def _is_utf8(block: bytes) -> bool:
-    # Twenty times as fast as decoding, and equally strict: a cast to text validates its input.
+    # A cast to text validates as strictly as decoding and is twenty times faster.
     ends = pa.py_buffer(np.array([0, len(block)], dtype=np.int64).tobytes())
     whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(block)])
     try:
@@ -141,7 +141,7 @@ def _by_mark(head: bytes) -> str:
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    # UTF-16 without its mark: the Latin letters of a header have a zero byte each, always on the same side.
+    # UTF-16 without a byte order mark: each Latin letter of the header has a zero byte at the same position.
     if len(head) >= 8 and not any(head[1::2]) and all(head[0::2]):
         return "utf-16-le"
     if len(head) >= 8 and not any(head[0::2]) and all(head[1::2]):

@@ -1,1 +1,1 @@
-"""The flat table: one row per goods item, text columns dictionary-encoded."""
+"""The flat table: one row per goods item, with dictionary-encoded text columns."""

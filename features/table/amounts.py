@@ -12,7 +12,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Amount(IntEnum):
-    """Rows of `Amounts.log`: of the item first, then of its shipment."""
+    """Rows of `Amounts.log`: amounts of the item, followed by amounts of its shipment."""
 
     MASS = 0
     VALUE = 1
@@ -29,9 +29,9 @@ class Amounts:
     """Masses and amounts of a table with n rows.
 
     Attributes:
-        log: (len(Amount), n) natural logarithms, NaN where an amount is missing or not above 0.
-        mass: (n,) kilograms of each item: its net mass, or an equal part of the shipment's gross mass.
-        total: (n,) value of the row's shipment in US dollars, in whole cents; 0 where no value is known.
+        log: (len(Amount), n) natural logarithms; NaN where an amount is missing or not positive.
+        mass: (n,) mass of each item in kilograms: its net mass, or an equal part of the shipment's gross mass.
+        total: (n,) value of the row's shipment in US dollars, in whole cents; 0 if no value is known.
     """
 
     log: FloatArray

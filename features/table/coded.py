@@ -1,4 +1,4 @@
-"""Dictionary-encoded text columns, in which each distinct text is handled once."""
+"""Dictionary-encoded text columns, in which each distinct text is processed once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from features.texts.declared import encode, numbered
 
 
 class Coded:
-    """A dictionary-encoded text column: ``codes`` (n,) int32 into ``values``; -1 is missing.
+    """Dictionary-encoded text column: ``codes`` (n,) int32 are indices in ``values``; -1 is missing.
 
-    ``distinct`` states that all values differ, which saves comparing them.
+    ``distinct`` states that all values differ, which avoids comparisons.
     """
 
     __slots__ = ("codes", "distinct", "values")
@@ -26,13 +26,13 @@ class Coded:
 
     @classmethod
     def from_list(cls, texts: Sequence[str | None]) -> Coded:
-        """Encode texts without their surrounding white space; blank and ``None`` are missing."""
+        """Encode texts without surrounding white space. Blank texts and ``None`` are missing."""
         codes = np.empty(len(texts), dtype=np.int32)
         return cls(codes, encode(texts, codes), True)
 
     @classmethod
     def from_arrow(cls, array: Any) -> Coded:
-        """Encode a pyarrow array of strings; blank and null are missing."""
+        """Encode a pyarrow array of strings. Blank texts and nulls are missing."""
         import pyarrow as pa
 
         if isinstance(array, pa.ChunkedArray):
@@ -49,12 +49,12 @@ class Coded:
         return cls(np.full(n, -1, dtype=np.int32), [], True)
 
     def mapped(self, change: Callable[[str], str | None]) -> Coded:
-        """Return the column with ``change`` applied to its values; equal results share a code, blank ones become missing."""
+        """Return the column with ``change`` applied to its values. Equal results share a code, and blank ones become missing."""
         values, positions = numbered([change(value) for value in self.values])
         return Coded(renumbered(self.codes, positions), values, True)
 
     def lookup(self, per_value: NDArray[Any], missing: Any) -> NDArray[Any]:
-        """Return each row's entry of ``per_value`` (len(values), ...), ``missing`` for a row without a text."""
+        """Return each row's entry of ``per_value`` (len(values), ...), or ``missing`` for a row without a text."""
         padded = np.empty((len(per_value) + 1, *per_value.shape[1:]), dtype=per_value.dtype)
         padded[:-1] = per_value
         padded[-1] = missing
@@ -69,7 +69,7 @@ class Coded:
         return Coded(self.codes[rows], self.values, self.distinct)
 
     def compact(self) -> Coded:
-        """Return the column without the values that no row has."""
+        """Return the column without unused values."""
         present = self.codes >= 0
         used, positions = np.unique(self.codes[present], return_inverse=True)
         codes = np.full(len(self.codes), -1, dtype=np.int32)
@@ -81,5 +81,5 @@ class Coded:
 
 
 def renumbered(codes: NDArray[np.int32], positions: list[int] | None) -> NDArray[np.int32]:
-    """Return the codes of values that moved to ``positions`` (-1: removed). None: no value moved."""
+    """Return the codes after values moved to ``positions`` (-1 if removed); None means that no value moved."""
     return codes if positions is None else np.array([*positions, -1], dtype=np.int32)[codes]

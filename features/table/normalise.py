@@ -1,7 +1,7 @@
-"""Normalise declared texts, and describe the problems of those that cannot be read.
+"""Normalisation of declared texts, with problems for unreadable ones.
 
-Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. A table calls
-the functions of many texts, `texts`, `numbers` and `times`, with the distinct texts of a column.
+Functions of one text take the stripped, non-blank text and return ``(value, problem)``; either may be ``None``. Tables call the
+functions of many texts, `texts`, `numbers` and `times`, with the distinct texts of a column.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from features.texts.declared import (
 
 Normal = tuple[str | None, str | None]
 
-#: Larger amounts are mistakes, and their sums would overflow.
+#: Upper bound of amounts. Larger ones are errors, and their sums would overflow.
 LARGEST: Final = 1e12
 _SPREADSHEET: Final = re.compile(r"\d+\.0+")
 _SPACES: Final = re.compile(r"\s+")
@@ -45,12 +45,12 @@ _NEAR_DATES: Final = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:
 
 
 def text(value: str) -> Normal:
-    """Reduce runs of white space to one space."""
+    """Replace each run of white space by one space."""
     return _SPACES.sub(" ", value), None
 
 
 def country(value: str) -> Normal:
-    """Return the ISO 3166-1 alpha-2 code of an alpha-2 or alpha-3 code in any case, or of a country name."""
+    """Return the ISO 3166-1 alpha-2 code for an alpha-2 or alpha-3 code in any case, or for a country name."""
     if value in codes.alpha2_codes():
         return value, None
     found = codes.country(value)
@@ -62,7 +62,7 @@ def country(value: str) -> Normal:
 
 
 def countries(value: str) -> Normal:
-    """Return several countries, separated by `;`, `,` or `|`, as codes separated by `;`."""
+    """Convert several countries, separated by `;`, `,` or `|`, to codes separated by `;`."""
     found: list[str] = []
     problems: list[str] = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
@@ -83,7 +83,7 @@ def currency(value: str) -> Normal:
 
 
 def location(value: str) -> Normal:
-    """Return the UN/LOCODE of a place given as such or as an IATA airport code."""
+    """Return the UN/LOCODE for a UN/LOCODE or an IATA airport code."""
     found = codes.location(value)
     if found is None:
         return (
@@ -94,7 +94,7 @@ def location(value: str) -> Normal:
 
 
 def hs(value: str) -> Normal:
-    """Return the digits of an HS code as declared, without separators and without padding."""
+    """Return the declared digits of an HS code without separators and padding."""
     problem = None
     digits = value
     if not value.isdigit():
@@ -112,7 +112,7 @@ def hs(value: str) -> Normal:
 
 
 def cas(value: str) -> Normal:
-    """Return a CAS Registry Number with hyphens. Its check digit must be right."""
+    """Return a CAS Registry Number with hyphens if its check digit is correct."""
     from stdnum import casrn
 
     match = _CAS.search(value)
@@ -148,7 +148,7 @@ def _accepted(field: Field) -> dict[str, str]:
 
 
 def code(field: Field, value: str) -> Normal:
-    """Return a code of the field's list, given in any case. A field without a list takes any two or three letters or digits."""
+    """Return a code of the field's list, in any case. Fields without a list accept any two or three letters or digits."""
     if field.codes is not None and value in field.codes:
         return value, None
     problem = None
@@ -171,10 +171,10 @@ def code(field: Field, value: str) -> Normal:
 
 
 def number(value: str, decimal: str | None = None) -> tuple[float, str | None, bool]:
-    """Read a number as people write it: ``(value, problem, not_finite)``, with NaN for missing.
+    """Parse a number in any common notation and return ``(value, problem, not_finite)``, with NaN for missing.
 
-    Commas, points, apostrophes and spaces may group thousands. A single comma before exactly three digits is ambiguous. It
-    counts as grouping, unless the comma is known to be the file's decimal sign.
+    Commas, points, apostrophes and spaces may group thousands. A single comma before exactly three digits is ambiguous. It counts
+    as grouping unless ``decimal`` is the comma.
     """
     try:
         parsed = float(value)
@@ -206,7 +206,7 @@ def number(value: str, decimal: str | None = None) -> tuple[float, str | None, b
 
 
 def signed_number(text: str, decimal: str | None = None) -> float:
-    """Read a number as people write it, with or without a sign; NaN for a text that is not a number."""
+    """Parse a number in any common notation, with or without a sign; return NaN for a text that is not a number."""
     sign = -1.0 if text.startswith("-") else 1.0
     return sign * number(text.lstrip("+-"), decimal)[0]
 
@@ -220,7 +220,7 @@ def _checked(parsed: float, value: str, problem: str | None) -> tuple[float, str
 
 
 def time(value: str) -> tuple[int | None, str | None]:
-    """Return an ISO 8601 date or time as seconds since 1970. A time without an offset is UTC, a date alone is 00:00 UTC."""
+    """Parse an ISO 8601 date or time to seconds since 1970. A time without offset is UTC, and a date means 00:00 UTC."""
     plain = plain_time(value)
     if plain != TIME_MISSING:
         return plain, None
@@ -269,7 +269,7 @@ _NORMALISERS: Final = {f.name: _normaliser(f) for f in FIELDS if f.kind not in (
 
 
 def normaliser(field: Field) -> Callable[[str], Normal]:
-    """Return the function for a field whose normal form is text: every kind but numbers and times."""
+    """Return the function for a field whose normal form is text, which is every kind except numbers and times."""
     return _NORMALISERS[field.name]
 
 
@@ -282,8 +282,8 @@ def texts(
         distinct: whether all values are known to differ.
 
     Returns:
-        The distinct normal forms; the position of each value's form among them, -1 where missing (None if value i has form
-        i); the problem of each value (None if no value has one).
+        The distinct normal forms; the index of each value's form, -1 where missing (None if value i has form i); the problem of
+        each value (None if there are no problems).
     """
     change = normaliser(field)
     if change is hs:
@@ -300,7 +300,7 @@ def texts(
 
 
 def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """Return what `texts` returns, for HS codes. Nearly all are in their normal form already."""
+    """Do the same as `texts` for HS codes, nearly all of which are already in normal form."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
         return values, None, None
@@ -314,8 +314,12 @@ def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int
 def numbers(
     field: Field, values: list[str], decimal: str | None
 ) -> tuple[list[float], list[str | None] | None, dict[int, str]]:
-    """Return the numbers, NaN where missing; the problem of each value, None if no value has one; and the problems of infinite
-    values by index."""
+    """Parse numbers.
+
+    Returns:
+        The numbers, NaN where missing; the problem of each value (None if there are no problems); the problems of infinite
+        values by index.
+    """
     found, others = plain_numbers(values, LARGEST, decimal == ",")
     problems: dict[int, str] = {}
     infinite: dict[int, str] = {}
@@ -332,7 +336,11 @@ def numbers(
 
 
 def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
-    """Return seconds since 1970, `TIME_MISSING` where missing, and the problem of each value, None if no value has one."""
+    """Parse times.
+
+    Returns:
+        Seconds since 1970, `TIME_MISSING` where missing; the problem of each value (None if there are no problems).
+    """
     found, others = plain_times(values)
     problems: dict[int, str] = {}
     for index in others:

@@ -11,15 +11,15 @@ IntArray = NDArray[np.int64]
 
 
 class RowProblems:
-    """Warnings and refusals by row. Problems of values are held per distinct text, not per row.
+    """Warnings and refusals by row. Problems of values are stored per distinct text, not per row.
 
     Attributes:
-        refusals: row -> why it cannot be read.
+        refusals: row -> reasons for the refusal.
     """
 
     def __init__(self, n_rows: int) -> None:
         self._n_rows = n_rows
-        #: Field, codes (n_rows,) of its column, and the problem of each distinct text.
+        #: Field, codes (n_rows,) of its column, and problem of each distinct text.
         self._of_values: list[tuple[str, NDArray[np.int32], list[str | None]]] = []
         self._of_rows: dict[int, list[Problem]] = {}
         self.refusals: dict[int, list[Problem]] = {}
@@ -32,7 +32,7 @@ class RowProblems:
         """Add a warning to each row whose text has a problem.
 
         Args:
-            codes: (n_rows,) index in ``problems`` of each row's text, -1 for a row without one.
+            codes: (n_rows,) index in ``problems`` of each row's text; -1 for a row without a text.
         """
         self._of_values.append((field, codes, problems))
 
@@ -58,7 +58,7 @@ class RowProblems:
         return np.flatnonzero(mask)
 
     def texts(self) -> list[str]:
-        """Return the warnings of each row as ``field: problem; field: problem``, empty without warnings."""
+        """Return the warnings of each row as ``field: problem; field: problem``; empty without warnings."""
         found: dict[int, list[str]] = {}
         for field, rows, problems in self._rows_of_values():
             for row, problem in zip(rows.tolist(), problems, strict=True):
@@ -71,7 +71,7 @@ class RowProblems:
         return texts
 
     def take(self, rows: IntArray) -> RowProblems:
-        """Return the problems of some rows, numbered in their order."""
+        """Return the problems of the given rows, which are renumbered from 0."""
         other = RowProblems(len(rows))
         other._of_values = [(field, codes[rows], problems) for field, codes, problems in self._of_values]
         if self._of_rows or self.refusals:
@@ -81,7 +81,7 @@ class RowProblems:
         return other
 
     def _rows_of_values(self) -> list[tuple[str, IntArray, list[str]]]:
-        """Return each field with problems, the rows that have one, and their problems."""
+        """Return the fields with problems, the affected rows, and their problems."""
         found = []
         for field, codes, problems in self._of_values:
             rows = np.flatnonzero(np.array([*(problem is not None for problem in problems), False])[codes])

@@ -1,7 +1,7 @@
 """The flat table: one row per goods item, normalised column by column.
 
-JSON, CSV, Parquet and training data all become this table. Text columns are dictionary-encoded, so that each distinct text
-is handled once.
+JSON, CSV, Parquet and training data are all converted to this table. Text columns are dictionary-encoded, so that each
+distinct text is processed once.
 """
 
 from __future__ import annotations
@@ -31,27 +31,28 @@ __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArra
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: A declaration time further ahead of the receipt is a mistake. Clocks differ, and a day begins earlier elsewhere.
+#: Tolerance for declaration times after the receipt, because of clock differences and time zones.
 FUTURE_TOLERANCE_S: Final = 2 * 86400
 _OF_SHIPMENT: Final = frozenset(HEAD_NAMES)
 _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
-#: Fields that are read without problems. Their normal form is computed on first use.
+#: Fields whose normalisation has no problems. It is computed on first use.
 _LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
-#: `compact` pays for a column with fewer rows per distinct text.
+#: `compact` processes only columns with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
 class ManifestTable:
-    """Normalised goods items, rows of one shipment adjacent.
+    """Table of normalised goods items. Rows of a shipment are adjacent.
 
     Attributes:
-        n_rows, n_shipments: counts.
+        n_rows: number of rows.
+        n_shipments: number of shipments.
         shipment: (n_rows,) row -> shipment, ascending.
         first_row: (n_shipments,) first row of each shipment.
-        declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; a missing one is filled (`from_columns`).
-        refused: (n_rows,) rows that cannot be read.
+        declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; `from_columns` fills in missing times.
+        refused: (n_rows,) whether the row is unreadable.
     """
 
     n_shipments: int
@@ -65,9 +66,9 @@ class ManifestTable:
     ) -> None:
         """
         Args:
-            codes: (columns, n_rows) of the declared texts.
-            place: canonical flat name -> row of ``codes``, in the order of the manifest's fields.
-            values: name -> the column's texts by code, and whether all texts differ.
+            codes: (columns, n_rows) codes of the declared texts.
+            place: canonical flat name -> row in ``codes``, in the order of the manifest's fields.
+            values: name -> texts of the column by code, and whether all texts differ.
         """
         self.n_rows = codes.shape[1]
         self._codes, self._place, self._values = codes, place, values
@@ -76,7 +77,7 @@ class ManifestTable:
         self._usd: dict[str, FloatArray] = {}
         self._further: dict[str, Coded] = {}
         self._decimal: str | None = None
-        #: Keys of the shipments, once `features.groups.history.keys` has computed them.
+        #: Keys of the shipments, cached by `features.groups.history.keys`.
         self.history_keys: IntArray | None = None
 
     @classmethod
@@ -90,15 +91,16 @@ class ManifestTable:
         previous_time: int | None = None,
         further: Mapping[str, Coded] | None = None,
     ) -> ManifestTable:
-        """Return the table of declared columns, normalised.
+        """Build a table from declared columns.
 
         Args:
-            columns: canonical flat name -> declared text. Other names are ignored; missing columns are missing values.
-            decimal: the file's decimal sign where known.
-            receipt: seconds since 1970 when the record came in; now by default. A declaration time more than
-                `FUTURE_TOLERANCE_S` later is a mistake and counts as missing.
-            previous_time: replaces missing times before the first row with a time; by default ``receipt`` does.
-            further: declared text of columns beyond the manifest's fields, by the names that the model uses.
+            columns: canonical flat name -> declared texts. Other names are ignored. Absent columns have missing values only.
+            decimal: decimal sign of the file if known.
+            receipt: time of receipt in seconds since 1970; by default now. Declaration times more than `FUTURE_TOLERANCE_S`
+            later
+                are errors and count as missing.
+            previous_time: replaces missing times before the first row with a time; by default ``receipt``.
+            further: declared texts of further fields, by the names that the model uses.
         """
         names = [f.name for f in FIELDS if f.name in columns]
         codes = np.empty((len(names), n_rows), dtype=np.int32)
@@ -114,7 +116,7 @@ class ManifestTable:
     def from_records(
         cls, records: Sequence[Record], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """Return the table of records, in order. The notes of a record become warnings of its first row."""
+        """Build a table from records, in order. The notes of a record become warnings of its first row."""
         records = list(records)
         names = HEAD_NAMES + ITEM_NAMES
         codes = np.empty((len(names), sum([len(record.items) for record in records])), dtype=np.int32)
@@ -138,11 +140,11 @@ class ManifestTable:
     def from_shipments(
         cls, shipments: Iterable[Shipment], *, receipt: int | None = None, decimal: str | None = None
     ) -> ManifestTable:
-        """Return the table of domain shipments, as `from_records`."""
+        """Build a table from domain shipments, like `from_records`."""
         return cls.from_records([record_of(shipment) for shipment in shipments], receipt=receipt, decimal=decimal)
 
     def to_shipments(self) -> list[Shipment]:
-        """Return the domain shipments, with the declared texts."""
+        """Return the domain shipments with the declared texts."""
         lists = {name: column.to_list() for name, column in self.raw.items() if FIELD[name].level is not Level.LABEL}
         further = {name: column.to_list() for name, column in self._further.items()}
         ends = [*self.first_row.tolist(), self.n_rows][1:]
@@ -169,16 +171,16 @@ class ManifestTable:
 
     @cached_property
     def raw(self) -> dict[str, Coded]:
-        """The declared texts of the present columns, by canonical flat name."""
+        """Declared texts of the existing columns, by canonical flat name."""
         return {name: self.declared(name) for name in self._place}
 
     def declared(self, name: str) -> Coded:
-        """Return a field's texts as declared; an absent column is all missing."""
+        """Return the declared texts of a field; all are missing if the column is absent."""
         place = self._place.get(name)
         return self._absent if place is None else Coded(self._codes[place], *self._values[name])
 
     def text(self, name: str) -> Coded:
-        """Return a text or code column in its normal form; an absent column is all missing."""
+        """Return a text or code column in normal form; all texts are missing if the column is absent."""
         column = self._text.get(name)
         if column is None:
             if name in self._place and name in _LAZY:
@@ -188,29 +190,29 @@ class ManifestTable:
         return column
 
     def number(self, name: str) -> FloatArray:
-        """Return a field's numbers (n_rows,) as float64, NaN where missing."""
+        """Return the numbers (n_rows,) of a field as float64; NaN where missing."""
         place = _NUMBERS.get(name)
         values: FloatArray = np.full(self.n_rows, np.nan) if place is None else self._number[place]
         return values
 
     def seconds(self, name: str) -> IntArray:
-        """Return a field's times (n_rows,) in seconds since 1970, UTC; `TIME_MISSING` where missing."""
+        """Return the times (n_rows,) of a field in seconds since 1970, UTC; `TIME_MISSING` where missing."""
         place = _TIMES.get(name)
         values: IntArray = np.full(self.n_rows, TIME_MISSING, dtype=np.int64) if place is None else self._time[place]
         return values
 
     @property
     def further_names(self) -> tuple[str, ...]:
-        """The columns beyond the manifest's fields."""
+        """Names of the further fields."""
         return tuple(self._further)
 
     def further(self, name: str) -> Coded:
-        """Return the declared text of a column beyond the manifest's fields; an absent column is all missing."""
+        """Return the declared texts of a further field; all are missing if the column is absent."""
         column = self._further.get(name)
         return self._absent if column is None else column
 
     def further_number(self, name: str) -> FloatArray:
-        """Return the numbers (n_rows,) of such a column, of either sign; NaN where it has no number."""
+        """Return the signed numbers (n_rows,) of a further field; NaN where there is no number."""
         column = self.further(name)
         values = np.array([normalise.signed_number(text, self._decimal) for text in column.values], dtype=np.float64)
         return np.asarray(column.lookup(values, np.nan), dtype=np.float64)
@@ -218,7 +220,7 @@ class ManifestTable:
     def usd(self, name: str) -> FloatArray:
         """Return an amount column (``customs_value``, ``freight_charge``) in US dollars, at the rate of the declaration's month.
 
-        NaN where the amount, the currency or a rate is missing.
+        The result is NaN where the amount, the currency or the rate is missing.
         """
         amounts = self._usd.get(name)
         if amounts is None:
@@ -240,7 +242,7 @@ class ManifestTable:
 
     @cached_property
     def description_or_chemical(self) -> Coded:
-        """The goods description, and where it is missing the declared chemical."""
+        """Goods description, or the declared chemical where the description is missing."""
         description, chemical = self.text("goods_description"), self.text("declared_chemical")
         if not (description.codes < 0).any():
             return description
@@ -251,7 +253,7 @@ class ManifestTable:
     # -- problems -----------------------------------------------------------------------------------------------------
 
     def refusals(self) -> dict[int, list[Problem]]:
-        """Return the refused rows and why they cannot be read."""
+        """Return the refused rows with the reasons."""
         return self._problems.refusals
 
     def warn(self, row: int, problem: Problem) -> None:
@@ -267,7 +269,7 @@ class ManifestTable:
         return self._problems.warned_rows()
 
     def warning_texts(self) -> list[str]:
-        """Return the warnings of each row as ``field: problem; field: problem``, empty without warnings."""
+        """Return the warnings of each row as ``field: problem; field: problem``; empty without warnings."""
         return self._problems.texts()
 
     # -- parts of the table -------------------------------------------------------------------------------------------
@@ -277,8 +279,8 @@ class ManifestTable:
         return self.take(np.flatnonzero(~self.refused)) if self._problems.refusals else self
 
     def take(self, rows: IntArray) -> ManifestTable:
-        """Return the table of some rows, given in ascending order. Rows of one shipment stay together."""
-        # Indexing would return columns that are not contiguous.
+        """Return the table of the given rows, which must ascend. Rows of a shipment stay together."""
+        # Use `np.take`, because indexing returns columns that are not contiguous.
         other = ManifestTable(np.take(self._codes, rows, axis=1), self._place, self._values)
         other._text = {name: column.take(rows) for name, column in self._text.items()}
         other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
@@ -295,9 +297,9 @@ class ManifestTable:
         return other
 
     def compact(self) -> ManifestTable:
-        """Drop the texts that no row has from the long text columns, and return the table.
+        """Remove unused texts from the long text columns, and return the table.
 
-        Without this, work per distinct text covers all texts of the table that this one was taken from.
+        Otherwise, work per distinct text includes all texts of the table from which this one was taken.
         """
         for name, column in self._text.items():
             if len(column.values) * _ROWS_PER_TEXT > self.n_rows:
@@ -305,7 +307,7 @@ class ManifestTable:
         return self
 
     def read_texts(self) -> ManifestTable:
-        """Normalise all text columns now, so that tables taken from this one share them, and return the table."""
+        """Normalise all text columns, so that tables taken from this one share them, and return the table."""
         for name in self._place:
             if name in _LAZY:
                 self.text(name)
@@ -348,7 +350,7 @@ class ManifestTable:
         self._find_rates()
 
     def _first_rows_win(self) -> None:
-        """Give each field of a shipment the first value that its rows have, and warn about other values."""
+        """Set shipment-level fields to the first value among the shipment's rows, and warn about other values."""
         names = [name for name in self._place if name in _OF_SHIPMENT]
         for k, row, kept, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
             values = self._values[names[k]][0]
@@ -406,7 +408,7 @@ class ManifestTable:
             times[self.shipment == shipment] = TIME_MISSING
 
     def _find_rates(self) -> None:
-        """Find the US dollars per unit of each row's currency, and warn about amounts without a rate."""
+        """Compute each row's exchange rate to US dollars, and warn about amounts without a rate."""
         currency = self.text("currency")
 
         def rate(code: int, month: int) -> float:
@@ -420,7 +422,7 @@ class ManifestTable:
         if not without:
             return
         unusable = np.isnan(self._rates) & ~np.isnan(self._number[_AMOUNTS]).all(axis=0)
-        # One problem per currency: a file without currencies would otherwise have one per row.
+        # Create one problem per currency instead of one per row.
         problems: list[str | None] = [
             f"no exchange rate is known for {code}; amounts are missing" for code in currency.values
         ]

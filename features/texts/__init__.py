@@ -1,1 +1,1 @@
-"""Texts of manifests: tokens, patterns, identifiers, and the cache of numbers derived from texts."""
+"""Texts of manifests: tokens, patterns, identifiers, and caches of values derived from texts."""

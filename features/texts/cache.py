@@ -1,7 +1,8 @@
-"""Caches of numbers that follow from a text alone.
+"""Caches of numbers that depend on a text only.
 
-Trade repeats its descriptions. A `TextIndex` looks each text of a table up once and gives it a slot. Each feature group keeps
-its numbers for the text in that slot (`TextRows`), and computes those that are missing for all new texts of a table together.
+Descriptions repeat in trade. A `TextIndex` looks up each text of a table once and assigns a slot to it. Each feature group
+caches its numbers for the text in that slot (`TextRows`), and computes the missing numbers for all new texts of a table
+together.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from features.texts.declared import prefetch
 FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-#: Texts whose rows are computed at a time, which bounds the working memory.
+#: Number of texts per computation of rows, which limits the work memory.
 BATCH = 2048
 
 
 class Generation:
-    """The texts that have slots now. ``first`` is the number of texts that had slots in earlier generations."""
+    """Period in which slots are not reassigned. ``first`` is the number of texts with slots in earlier generations."""
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -35,11 +36,11 @@ class TextSlots:
     """Texts of a table and their slots in an index.
 
     Attributes:
-        values: the texts, or the pairs.
-        new: indices of the values that had no slot before.
-        slots: (len(values),) the slot of each value.
-        generation: which texts the slots belong to; another generation has other texts in the same slots.
-        room: number of slots, at least one more than the largest in use.
+        values: texts or pairs.
+        new: indices of the values without a slot before the lookup.
+        slots: (len(values),) slot of each value.
+        generation: generation of the slots; in other generations the same slots have other texts.
+        room: number of slots, larger than the largest slot in use.
     """
 
     def __init__(self, values: Any, new: list[int], slots: Codes, generation: Generation, room: int) -> None:
@@ -52,7 +53,7 @@ class TextPairs:
 
     Attributes:
         texts: the texts.
-        codes: (n,) index in the texts, -1 where a row has no text.
+        codes: (n,) index of each row's text in ``texts``; -1 for a row without a text.
         classes: (n,) class of each row.
     """
 
@@ -62,7 +63,7 @@ class TextPairs:
         self.classes = self.class_ = classes
 
     def keys(self, classes: int) -> list[int]:
-        """Return a key per row that no other pair has, in this table or another; ``classes`` is the number of classes."""
+        """Return a key per row that is unique for the pair across tables. ``classes`` is the number of classes."""
         keys: list[int] = []
         slot = self.texts.slot
         for row in range(len(self)):
@@ -72,11 +73,11 @@ class TextPairs:
         return keys
 
     def take(self, rows: list[int]) -> TextPairs:
-        """Return the pairs of some rows."""
+        """Return the pairs of the given rows."""
         return TextPairs(self.texts, self.codes[rows], self.classes[rows])
 
     def distinct_texts(self) -> tuple[list[int], list[int]]:
-        """Return the codes of the texts in order of appearance: those new to the index, then the others."""
+        """Return the codes of texts that are new to the index, and those of other texts, in order of appearance."""
         new = set(self.texts.new)
         first: dict[int, None] = {}
         later: dict[int, None] = {}
@@ -91,10 +92,10 @@ class TextPairs:
 
 
 class TextIndex:
-    """Gives texts, or pairs of a text and a class, their slots. Safe for threads.
+    """Index that assigns slots to texts, or to pairs of a text and a class. Threads may share it.
 
-    When ``capacity`` slots are used up, the index forgets every text and begins a new generation with the texts of the table
-    at hand. A table with more texts than that is held as a whole.
+    When all ``capacity`` slots are in use, the index removes all texts and starts a new generation with the texts of the
+    current table. A table with more texts than the capacity exceeds it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -103,11 +104,11 @@ class TextIndex:
         self._generation = Generation(0)
 
     def look_up(self, texts: list[str]) -> TextSlots:
-        """Return the slots of texts; equal texts share one."""
+        """Return the slots of texts. Equal texts have the same slot."""
         return self._look_up(texts, texts)
 
     def look_up_pairs(self, pairs: TextPairs, classes: int) -> TextSlots:
-        """Return the slots of pairs; ``classes`` is the number of classes."""
+        """Return the slots of pairs. ``classes`` is the number of classes."""
         return self._look_up(pairs, pairs.keys(classes))
 
     def _look_up(self, values: Any, keys: list[Any]) -> TextSlots:
@@ -136,10 +137,10 @@ class TextIndex:
 
 
 class RowStore:
-    """Rows (room, width) of one generation of slots; ``filled`` (room,) marks the slots that have their row.
+    """Rows (room, width) of one generation of slots. ``filled`` (room,) marks the slots whose rows are written.
 
-    Rows are only added, and a slot is marked after its row is written. A thread that holds the array of rows may therefore
-    read it while others add to it.
+    Rows are never changed, and a slot is marked after its row is written. A thread may therefore read the array of rows while
+    others add rows.
     """
 
     def __init__(self, generation: Generation | None, width: int) -> None:
@@ -147,18 +148,19 @@ class RowStore:
         self.replace(np.empty((0, width)), np.zeros(0, dtype=np.int8))
 
     def replace(self, rows: FloatArray, filled: NDArray[np.int8]) -> None:
-        """Hold these arrays from now on."""
+        """Replace the arrays."""
         self.array = self.rows = rows
         self.filled = filled
 
 
 class TextRows:
-    """Rows of numbers by text. Safe for threads.
+    """Cached rows of numbers by text. Threads may share them.
 
     Args:
-        compute: returns the rows (texts, width) float64 of a list of texts or of `TextPairs`, or a list of numbers where the
-            width is 1. The row of a text must not depend on the other texts.
-        missing: (width,) the row of a missing text.
+        compute: returns the rows (texts, width) float64 for a list of texts or for `TextPairs`, or a list of numbers if the
+        width
+            is 1. The row of a text must not depend on other texts.
+        missing: (width,) row of a missing text.
     """
 
     def __init__(self, compute: Callable[[Any], FloatArray | list[float]], missing: FloatArray) -> None:
@@ -169,10 +171,10 @@ class TextRows:
         self._store = RowStore(None, len(missing))
 
     def fill(self, texts: TextSlots, codes: Codes | None, matrix: FloatArray, column: int) -> None:
-        """Write rows into ``matrix`` (n, F), from ``column`` on.
+        """Write rows into ``matrix`` (n, F), starting at ``column``.
 
         Args:
-            codes: (n,) index in the texts of each row, -1 where missing; None if row i has text i.
+            codes: (n,) index of each row's text; -1 where missing. None if row i has text i.
         """
         rows = self._store_for(texts).rows
         slot = texts.slot
@@ -191,12 +193,12 @@ class TextRows:
                         matrix[row, column + k] = missing[k]
 
     def of(self, texts: TextSlots) -> FloatArray:
-        """Return rows (room, width), in which the texts have theirs at their slots."""
+        """Return the rows (room, width), indexed by slot."""
         array: FloatArray = self._store_for(texts).array
         return array
 
     def numbers(self, texts: TextSlots, codes: Codes | None = None) -> Codes:
-        """Return the first number of each row as an integer (n,). ``codes`` are as in `fill`."""
+        """Return the first number of each row as an integer (n,). See `fill` for ``codes``."""
         rows = self._store_for(texts).rows
         slot = texts.slot
         n = slot.shape[0] if codes is None else codes.shape[0]
@@ -214,7 +216,7 @@ class TextRows:
         return [i for i in range(slot.shape[0]) if rows[slot[i], 0] != 0.0]
 
     def _store_for(self, texts: TextSlots) -> RowStore:
-        """Return the store in which all of these texts have their rows."""
+        """Return a store with the rows of all texts."""
         store = self._store
         if store.generation is not texts.generation:
             store = self._store = RowStore(texts.generation, self._width)
@@ -230,7 +232,7 @@ class TextRows:
         return store
 
     def _compute_rows(self, store: RowStore, texts: TextSlots, new: dict[int, int]) -> None:
-        """Compute and store the rows of the ``new`` texts, slot -> index."""
+        """Compute and store the rows of ``new`` texts, a mapping from slot to index."""
         indices, slots = list(new.values()), list(new)
         for start in range(0, len(slots), BATCH):
             batch = indices[start : start + BATCH]
@@ -268,17 +270,18 @@ class TextRows:
 
 
 def national_digits_masked(codes: list[str]) -> list[str]:
-    """Return HS codes with an x in place of each digit after the sixth: those digits are national."""
+    """Return HS codes with an x in place of each digit after the sixth, because these digits are national."""
     prefetch(codes)
     return [code if len(code) <= 6 else code[:6].ljust(len(code), "x") for code in codes]
 
 
 def fill_numbers(known: dict[str, int], values: list[str], codes: Codes, target: NDArray[Any], column: int) -> None:
-    """Write the number of each row's text into a column of ``target`` (n, k), 0 for a text without a number.
+    """Write the number of each row's text into a column of ``target`` (n, k); 0 for a text without a number.
 
     Args:
-        known: number of each text that has one.
-        values, codes: the text column: distinct texts, and (n,) the index of each row's text, -1 where missing.
+        known: text -> number.
+        values: distinct texts of the text column.
+        codes: (n,) index of each row's text; -1 where missing.
     """
     of_value = np.zeros(len(values) + 1, dtype=np.int32)
     n_values = len(values)

@@ -1,6 +1,6 @@
-"""Number distinct texts, and read those in the plain forms that nearly all of them have.
+"""Compiled loops that number distinct texts and parse the most common forms of numbers and times.
 
-`features.table.normalise` reads every other form.
+`features.table.normalise` parses all other forms.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: Stands for a missing time. It is before every second of the calendar.
+#: Value of a missing time, below all real times.
 TIME_MISSING = -(2**63)
 
 
 def prefetch(texts: list[str]) -> int:
-    """Bring texts into the processor's caches, and return the number of their characters.
+    """Load texts into the processor's caches, and return their total number of characters.
 
-    The texts of a column are scattered in memory. Loading them together is several times as fast as one by one.
+    The texts of a column are scattered in memory. Loading them in one loop is several times faster than loading each on use.
     """
     characters = 0
     for text in texts:
@@ -26,7 +26,7 @@ def prefetch(texts: list[str]) -> int:
 
 
 def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
-    """Write the code of each text into ``codes`` (n,), -1 for blank and ``None``; return the distinct stripped texts by code."""
+    """Write the code of each text into ``codes`` (n,), -1 if blank or None, and return the distinct stripped texts by code."""
     known: dict[str, int] = {}
     for row, text in enumerate(texts):
         code = -1
@@ -42,7 +42,7 @@ def encode(texts: Sequence[str | None], codes: NDArray[np.int32]) -> list[str]:
 
 
 def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
-    """Return the distinct texts and the code of each text, -1 for empty and ``None``; no codes if text i has code i."""
+    """Return the distinct texts, and the code of each text, -1 if empty or None. No codes means that text i has code i."""
     known: dict[str, int] = {}
     codes: list[int] = []
     counts_up = True
@@ -63,7 +63,7 @@ def numbered(texts: list[str | None]) -> tuple[list[str], list[int] | None]:
 def normal_forms(
     texts: list[str], change: Callable[[str], tuple[str | None, str | None]]
 ) -> tuple[list[str], list[int] | None, list[str | None] | None]:
-    """Return the normal forms as `numbered` does, and the problem of each text; None if no text has one."""
+    """Return the distinct normal forms with codes, like `numbered`, and the problem of each text (None without problems)."""
     forms: list[str | None] = []
     problems: list[str | None] | None = None
     for text in texts:
@@ -110,10 +110,10 @@ def unusual_codes(texts: list[str], known: dict[str, str]) -> list[int]:
 
 
 def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[float], list[int]]:
-    """Return the numbers that ``float`` reads in the texts, if from 0 to ``largest``; NaN for other texts, and their indices.
+    """Parse plain numbers from 0 to ``largest``, as ``float`` does. Return NaN for other texts, and the indices of those.
 
     Args:
-        comma: whether the comma is the decimal sign. A point may then group digits, so a text with one is left out.
+        comma: whether the comma is the decimal sign. Texts with a point are then not parsed, because it may group digits.
     """
     numbers: list[float] = []
     others: list[int] = []
@@ -134,9 +134,9 @@ def plain_numbers(texts: list[str], largest: float, comma: bool) -> tuple[list[f
 
 
 def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
-    """Return seconds since 1970 of texts ``YYYY-MM-DD`` or ``YYYY-MM-DDTHH:MM[:SS][Z]``.
+    """Parse texts ``YYYY-MM-DD`` and ``YYYY-MM-DDTHH:MM[:SS][Z]`` to seconds since 1970.
 
-    Other texts have `TIME_MISSING`, and their indices are returned second.
+    Return `TIME_MISSING` for other texts, and the indices of those.
     """
     times: list[int] = []
     others: list[int] = []
@@ -150,7 +150,7 @@ def plain_times(texts: list[str]) -> tuple[list[int], list[int]]:
 
 
 def plain_time(text: str) -> int:
-    """Return what `plain_times` returns for one text."""
+    """Parse one text like `plain_times`."""
     n = len(text)
     if n != 10 and n != 19 and n != 20 and n != 16 and n != 17:
         return TIME_MISSING
@@ -177,7 +177,7 @@ def plain_time(text: str) -> int:
         if text[13] != ":" or hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
             return TIME_MISSING
         seconds = hour * 3600 + minute * 60 + second
-    # Count years from March, so that a leap day is the last day of its year.
+    # Start years in March, so that leap days are the last days of years.
     if month <= 2:
         year -= 1
         month += 12
@@ -190,7 +190,7 @@ def plain_time(text: str) -> int:
 
 
 def _digits(text: str, at: int, width: int) -> int:
-    """Return the number of ``width`` ASCII digits, -1 if a character is not a digit."""
+    """Parse ``width`` ASCII digits; return -1 if a character is not a digit."""
     number = 0
     for k in range(at, at + width):
         digit = ord(text[k]) - 48

@@ -1,4 +1,4 @@
-"""Texts reduced to lower case without accents, and their words."""
+"""Folding of texts to lower case without accents, and splitting into words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from features.texts.scan import uncombined, words_in
 
 
 def folded(text: str) -> str:
-    """Return the text in lower case, with full-width and accented letters reduced to plain ones."""
+    """Return the text in lower case, with full-width and accented letters replaced by plain ones."""
     if text.isascii():
         return text.lower()
     return uncombined(unicodedata.normalize("NFKD", text)).casefold()
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the distinct words of two letters or more, folded, in order of appearance."""
+    """Return the distinct folded words of at least two letters, in order of appearance."""
     return words_in(folded(text))

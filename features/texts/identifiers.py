@@ -1,4 +1,4 @@
-"""Check digits of identifiers and dialling codes of telephone numbers, per distinct text."""
+"""Compiled checks of identifiers' check digits, and lookup of dialling codes, per distinct text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FloatArray = NDArray[np.float64]
 
 _NAN: Final = float("nan")
 _S10_WEIGHTS: Final = (8, 6, 4, 2, 3, 5, 9, 7)
-#: Start of the prefixes of two and of three digits in a table of prefixes, and the size of the table.
+#: Offsets of the prefixes of two and of three digits in a prefix table, and size of the table.
 _OF_TWO: Final = 10
 _OF_THREE: Final = 110
 _PREFIXES: Final = 1110
 
 
 def s10_faults(texts: list[str]) -> FloatArray:
-    """Return 1 for each S10 identifier with a wrong check digit, 0 with the right one, NaN for any other text.
+    """Return 1 for S10 identifiers with a wrong check digit, 0 for those with the right one, and NaN for other texts.
 
     UPU S10: two letters, eight digits, a check digit with weights 8 6 4 2 3 5 9 7 modulo 11, two letters. Case and spaces
     are ignored.
@@ -62,9 +62,9 @@ def _s10_fault(text: str) -> float:
 
 
 def waybill_faults(texts: list[str]) -> FloatArray:
-    """Return 1 for each air waybill number with a wrong check digit, 0 with the right one, NaN for any other text.
+    """Return 1 for air waybill numbers with a wrong check digit, 0 for those with the right one, and NaN for other texts.
 
-    IATA Resolution 600a: three digits of the carrier, then seven digits and, as eighth, their remainder modulo 7.
+    IATA Resolution 600a: three digits of the carrier, seven digits, and their remainder modulo 7.
     """
     found = np.empty(len(texts))
     view = found
@@ -93,12 +93,12 @@ def _waybill_fault(text: str) -> float:
 
 
 def _ascii_digits(text: str) -> str:
-    """Replace decimal digits of other scripts by 0 to 9."""
+    """Return the text with decimal digits of other scripts replaced by 0 to 9."""
     return "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in text)
 
 
 def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
-    """Return the table for `dialled` of numbers (0 to 127) by prefix of one to three digits."""
+    """Return the table for `dialled`, from a mapping of prefixes of one to three digits to numbers from 0 to 127."""
     table = np.full(_PREFIXES, -1, dtype=np.int8)
     for prefix, number in numbers.items():
         table[int(prefix) + (0, _OF_TWO, _OF_THREE)[len(prefix) - 1]] = number
@@ -106,7 +106,7 @@ def prefix_table(numbers: Mapping[str, int]) -> NDArray[np.int8]:
 
 
 def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Return the number of the longest prefix in the table after ``+`` or ``00`` for each telephone, -1 without one."""
+    """Return for each telephone number the number of the longest prefix after ``+`` or ``00``; -1 without a prefix."""
     found = np.empty(len(phones), dtype=np.int8)
     view = found
     prefixes = table
@@ -118,7 +118,7 @@ def dialled(phones: list[str], table: NDArray[np.int8]) -> NDArray[np.int8]:
         digits = 0
         number = 0
         for letter in phone:
-            # Other characters are ignored. A digit of another script is a digit, but part of no dialling code.
+            # Ignore characters other than digits. Digits of other scripts count, but match no dialling code.
             if "0" <= letter <= "9":
                 digit = ord(letter) - 48
             elif letter == "+" or (letter > "\x7f" and letter.isdecimal()):

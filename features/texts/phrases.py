@@ -1,6 +1,6 @@
-"""Properties of single texts, read in one pass over their characters.
+"""Compiled properties of single texts, computed in one pass over the characters.
 
-Each function takes a list of distinct texts and returns an array with one entry per text.
+Functions take a list of distinct texts and return an array with one entry per text.
 """
 
 from __future__ import annotations
@@ -14,23 +14,22 @@ from features.texts.declared import prefetch
 
 Marks = NDArray[np.uint8]
 
-# Kinds of characters, one bit each.
+# Character classes, one bit each.
 _WORD, _DIGIT, _SIGN, _FIRST = 1, 2, 4, 8
 #: Nodes of the trie are numbered in int16.
 _MOST_NODES = 32767
 
 
 class Phrases:
-    """Searches texts for many words and phrases at once, with a trie over ASCII characters.
+    """Simultaneous search for many words and phrases, with a trie over ASCII characters.
 
-    A phrase matches where it begins and ends at a word boundary (as in `re`). With ``*`` at its end the last word may continue.
-    Case is ignored.
+    Phrases match at word boundaries, as in `re`. With a final ``*``, the last word may continue. Case is ignored.
 
     Args:
-        marks: phrase in lower case -> its marks, bits of one byte.
-        followed: marks that count only if a word follows the phrase after white space; the sign ``#`` before a word has these
-            marks as well.
-        digit: marks of every text with a digit (`str.isdigit`).
+        marks: phrase in lower case -> marks, bits of one byte.
+        followed: marks that require a word after the phrase, separated by white space. The sign ``#`` before a word also has
+            these marks.
+        digit: marks of texts with a digit (`str.isdigit`).
     """
 
     def __init__(self, marks: Mapping[str, int], followed: int = 0, digit: int = 0) -> None:
@@ -87,7 +86,7 @@ class Phrases:
         return marks
 
     def _begun(self, text: str, at: int) -> int:
-        """Return the marks of all phrases that begin at an index of a text."""
+        """Return the marks of all phrases that begin at index ``at`` of a text."""
         length = len(text)
         marks = node = 0
         while at < length:
@@ -108,7 +107,7 @@ class Phrases:
 
 
 def _is_word(letter: str) -> bool:
-    """Return whether the character is a word character in `re`."""
+    """Return whether the character is a word character as in `re`."""
     return (
         "a" <= letter <= "z"
         or "0" <= letter <= "9"
@@ -119,7 +118,7 @@ def _is_word(letter: str) -> bool:
 
 
 def _word_follows(text: str, at: int) -> bool:
-    """Return whether a word, possibly after white space, begins at an index of a text."""
+    """Return whether a word begins at index ``at`` of a text, possibly after white space."""
     length = len(text)
     while at < length and text[at].isspace():
         at += 1
@@ -127,7 +126,7 @@ def _word_follows(text: str, at: int) -> bool:
 
 
 def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
-    """Return the number of each text, 0 for a text without one."""
+    """Return the number of each text; 0 for a text without a number."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -136,7 +135,7 @@ def numbered(texts: list[str], number_of: dict[str, int]) -> NDArray[np.int32]:
 
 
 def decimals(texts: list[str]) -> NDArray[np.int32]:
-    """Return the number of decimal digits, of any script, in each text."""
+    """Return the count of decimal digits of any script in each text."""
     found = np.empty(len(texts), dtype=np.int32)
     view = found
     for place in range(len(texts)):
@@ -149,7 +148,7 @@ def decimals(texts: list[str]) -> NDArray[np.int32]:
 
 
 def at_domains(emails: list[str], domains: frozenset[str]) -> Marks:
-    """Return 1 for each e-mail address at one of the domains, otherwise 0."""
+    """Return for each e-mail address 1 if it is at one of the domains, otherwise 0."""
     found = np.empty(len(emails), dtype=np.uint8)
     view = found
     prefetch(emails)

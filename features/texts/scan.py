@@ -1,4 +1,4 @@
-"""Single passes over the characters of a text, each of which replaces several searches."""
+"""Compiled single passes over the characters of a text, each of which replaces several searches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIGNS = 27
 def words_in(text: str) -> tuple[str, ...]:
     """Return the distinct runs of two or more letters (matches of ``[^\\W\\d_]{2,}``) in order of appearance.
 
-    The runs are interned, because many texts share few distinct words.
+    The words are interned, because texts repeat the same words.
     """
     found: dict[str, None] = {}
     begin = -1
@@ -33,7 +33,7 @@ def words_in(text: str) -> tuple[str, ...]:
 
 
 def uncombined(text: str) -> str:
-    """Return a text without combining characters. The first of them is U+0300."""
+    """Return a text without combining characters, the first of which is U+0300."""
     for char in text:
         if char >= "\u0300" and combining(char):
             return "".join([char for char in text if char < "\u0300" or not combining(char)])
@@ -47,7 +47,7 @@ def name_tokens(text: str) -> list[str]:
     """
     tokens: list[str] = []
     begin = at = 0
-    # Kind of the current run: 0 none, 1 letters, 2 digits, 3 a single character.
+    # Kind of the current run: 0 no run, 1 letters, 2 digits, 3 a single character.
     run = 0
     for char in text:
         if "a" <= char <= "z" or "A" <= char <= "Z":
@@ -83,7 +83,7 @@ def name_tokens(text: str) -> list[str]:
 
 
 def mixes_letters_and_figures(text: str) -> bool:
-    """Return whether one of ``[0-9@$!|€+]`` is next to a letter from a to z."""
+    """Return whether a letter from a to z is adjacent to one of ``[0-9@$!|€+]``."""
     before = 0
     for char in text:
         if "a" <= char <= "z":
@@ -101,10 +101,10 @@ def mixes_letters_and_figures(text: str) -> bool:
 
 
 class Beginnings:
-    """Filter for places in a text where one of many words may begin, by the first three characters.
+    """Filter for positions in a text at which one of many words may begin, by the first three characters.
 
     Args:
-        words: in lower case, with letters from a to z as their first two characters. All other characters count as the same.
+        words: words in lower case whose first two characters are letters from a to z. All other characters count as equal.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -116,10 +116,10 @@ class Beginnings:
         self._marked = bytes(marked)
 
     def find(self, text: str, begin: int) -> int:
-        """Return the first index from ``begin`` on where a word may begin, -1 without one."""
+        """Return the first index, not below ``begin``, at which a word may begin; -1 if there is none."""
         marked = self._marked
         first = second = 26
-        # An index is tested once its third character is known. The text is followed by a character of the other class.
+        # Test an index after reading its third character. Assume a character other than a letter after the end of the text.
         at = begin
         size = len(text)
         while at < size:
@@ -142,16 +142,16 @@ def near_words(
     fewest: int,
     most: int,
 ) -> list[tuple[int, int, str, int]]:
-    """Return the words near to a token, or to two neighbouring tokens joined, if they may be pieces of one word.
+    """Return the words within a small edit distance of a token, or of two adjacent tokens that may be parts of a word.
 
     Args:
-        tokens: of a text, in order.
-        near: returns the words near to a token, with their distances.
-        beginnings, endings: pieces of words. Two neighbours are joined if the first is a beginning or the second an ending.
-        fewest, most: bounds of the length of joined neighbours; a token alone may be one character shorter.
+        tokens: tokens of a text, in order.
+        near: returns the words near a token, with their distances.
+        beginnings, endings: parts of words. Adjacent tokens are joined if the first is a beginning or the second an ending.
+        fewest, most: minimum and maximum length of joined tokens. A single token may be one character shorter.
 
     Returns:
-        (first token, last token, word, distance)
+        (first token, last token, word, distance) per match.
     """
     found: list[tuple[int, int, str, int]] = []
     before = ""
