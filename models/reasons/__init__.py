@@ -1,4 +1,4 @@
-"""Reasons: the contributions of features, grouped by code and put into words."""
+"""Reasons: feature contributions grouped by reason code, with texts."""
 
 from models.reasons.by_reason import FeaturesByReason
 from models.reasons.explanations import Explanation, Explanations, Reason

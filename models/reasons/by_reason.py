@@ -1,4 +1,4 @@
-"""The features of a space, grouped by the reason that their contributions count towards."""
+"""Grouping of a feature space's features by reason."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ IntArray: TypeAlias = NDArray[np.int32]
 
 
 class FeaturesByReason:
-    """The features of a space, grouped by reason code. Codes are in the order of their first features.
+    """Features of a space grouped by reason code. Codes are in the order of their first features.
 
     Attributes:
         codes: (R,) reason codes.
         names: (F,) feature names.
         columns: feature name -> column.
-        measured: (F,) the values of each feature in words.
+        measured: (F,) texts for the values of each feature.
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
@@ -39,7 +39,7 @@ class FeaturesByReason:
         self.columns = {name: column for column, name in enumerate(self.names)}
         self.measured = tuple(map(MeasuredText, features))
         sizes = [len(columns) for columns in members.values()]
-        #: Columns of the features, reason by reason; where each reason starts among them; the reason of each.
+        #: Columns of the features sorted by reason, start of each reason among them, and reason of each.
         self._members = np.array([column for columns in members.values() for column in columns], dtype=np.int32)
         self._starts = np.cumsum([0, *sizes[:-1]])
         self._reasons = np.repeat(np.arange(len(sizes)), sizes)
@@ -52,8 +52,8 @@ class FeaturesByReason:
             contributions: (n, F or more) contributions of the features to the raw log-odds of n goods items.
 
         Returns:
-            Weights (n, R): sums of the contributions of each reason's features. Columns (n, R) of the leading features, which
-            moved the score most in the direction of the weight; the first of equal ones.
+            Weights (n, R): sums of the contributions of each reason's features. Columns (n, R) of the leading features: those
+            with the largest contribution in the direction of the weight; ties go to the first.
         """
         ordered = contributions.take(self._members, axis=1)
         weights = np.add.reduceat(ordered, self._starts, axis=1)
@@ -64,17 +64,17 @@ class FeaturesByReason:
 
     @cached_property
     def kinds(self) -> tuple[ReasonKind, ...]:
-        """(R,) how the reasons are written."""
+        """Kinds (R,) of the reasons."""
         return tuple(map(reason_kind, self.codes))
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
-        """(R,) the published typologies behind the reasons, or the statement that the model learned the relation."""
+        """Sources (R,): published typologies, or a note that the model learned the relation."""
         return tuple(kind.source for kind in self.kinds)
 
     @cached_property
     def fields(self) -> tuple[list[str], ...]:
-        """(R,) the manifest fields of the reasons, as lists that all answers share."""
+        """Manifest fields (R,) of the reasons, as lists that all answers share."""
         return tuple(list(kind.fields) for kind in self.kinds)
 
     def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], measured: Sequence[str]) -> list[str]:
@@ -82,9 +82,9 @@ class FeaturesByReason:
 
         Args:
             reason: position of the reason in ``codes``.
-            items: the items that have it.
+            items: items with this reason.
             leading: columns of the leading features.
-            measured: values of the leading features in words.
+            measured: texts for the values of the leading features.
         """
         kind = self.kinds[reason]
         if kind.declared is not None:

@@ -1,7 +1,7 @@
-"""The goods items that are explained, as the functions that write reasons see them.
+"""Explained goods items, as input of the functions that write the texts of reasons.
 
-Reasons are written code by code, each for all items that have it, so that columns, words and usual ranges are looked up once
-per code. Every list here is in the order of the items.
+Texts are written reason by reason for all items with the reason, so that columns, words and usual ranges are looked up once per
+reason. All lists are in the order of the items.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from features.table.table import ManifestTable
 
 FloatArray = NDArray[np.float64]
 
-#: A reason is one line on a screen, so longer declared texts are cut.
+#: Maximum length of a quoted text. A reason is one line on a screen.
 _MAX_QUOTED: Final = 60
 _FIRST_DAY: Final = dt.date(1970, 1, 1).toordinal()
 
@@ -33,7 +33,7 @@ def day_of(seconds: int) -> dt.date:
 
 
 def quote(text: str | None) -> str:
-    """Return a declared text as a reason shows it."""
+    """Return a declared text in backquotes, truncated if it is long."""
     if text is None:
         return "`-`"
     return f"`{text}`" if len(text) <= _MAX_QUOTED else f"`{text[: _MAX_QUOTED - 3]}...`"
@@ -41,7 +41,7 @@ def quote(text: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ScoredTable:
-    """A scored table, the substance match of each row (n_rows,), and the feature space that was used."""
+    """Scored table with the substance match of each row (n_rows,) and the feature space."""
 
     table: ManifestTable
     substances: Sequence[Match | None]
@@ -49,7 +49,7 @@ class ScoredTable:
 
 
 class ExplainedItems:
-    """The declared fields and the features of goods items. Each column is read once and kept."""
+    """Declared fields and features of goods items. Columns are cached."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class ExplainedItems:
         self._declared: dict[DeclaredText, list[str]] = {}
 
     def take(self, positions: Sequence[int]) -> ExplainedItems:
-        """Return the items at some positions."""
+        """Return the items at the given positions."""
         return ExplainedItems(
             self.scored,
             [self._rows[position] for position in positions],
@@ -86,7 +86,7 @@ class ExplainedItems:
         )
 
     def text(self, name: str) -> list[str | None]:
-        """Return a text or code field as normalised; None where it is missing."""
+        """Return the normalised texts of a text or code field; None where missing."""
         texts = self._texts.get(name)
         if texts is None:
             column = self.scored.table.text(name)
@@ -96,43 +96,43 @@ class ExplainedItems:
         return texts
 
     def quoted(self, name: str) -> list[str]:
-        """Return a text field as reasons show it."""
+        """Return the texts of a text field in the form of `quote`."""
         quoted = self._quoted.get(name)
         if quoted is None:
             quoted = self._quoted[name] = list(map(quote, self.text(name)))
         return quoted
 
     def number(self, name: str) -> list[float | None]:
-        """Return a number field in its own unit; None where it is missing."""
+        """Return the numbers of a field in its own unit; None where missing."""
         return _none_for_nan(map(self.scored.table.number(name).item, self._rows))
 
     def usd(self, name: str) -> list[float | None]:
-        """Return an amount in United States dollars; None where it is missing or has no exchange rate."""
+        """Return the amounts of a field in US dollars; None where the amount or the exchange rate is missing."""
         return _none_for_nan(map(self.scored.table.usd(name).item, self._rows))
 
     def seconds(self, name: str) -> list[int]:
-        """Return a time in seconds since 1970, UTC; `TIME_MISSING` where it is missing."""
+        """Return the times of a field in seconds since 1970, UTC; `TIME_MISSING` where missing."""
         return list(map(self.scored.table.seconds(name).item, self._rows))
 
     def declared_on(self) -> list[dt.date]:
-        """Return the UTC day of declaration, whose law applies."""
+        """Return the UTC days of declaration, whose law applies."""
         table = self.scored.table
         shipment_of, declared = table.shipment.item, table.declared_s.item
         return [day_of(declared(shipment_of(row))) for row in self._rows]
 
     def substances(self) -> list[Match | None]:
-        """Return the substance that the declared chemical, CAS number or description names."""
+        """Return the substances that the declared chemical, CAS number or description name."""
         return [self.scored.substances[row] for row in self._rows]
 
     def feature(self, name: str) -> list[float | None]:
-        """Return the values of a feature; None where it is missing or the model does not use it."""
+        """Return the values of a feature; None where missing or if the model does not use the feature."""
         column = self._columns.get(name)
         if column is None:
             return [None] * len(self._rows)
         return _none_for_nan(self._features[self._feature_rows, column].tolist())
 
     def declared(self, write: DeclaredText) -> list[str]:
-        """Return the texts of a writer of declared facts. Several codes share a writer, so its texts are kept."""
+        """Return the texts of a writer of declared facts. They are cached, because several reasons share a writer."""
         texts = self._declared.get(write)
         if texts is None:
             texts = self._declared[write] = write(self)
@@ -145,12 +145,12 @@ def _none_for_nan(values: Iterable[float]) -> list[float | None]:
 
 @dataclass(slots=True, eq=False)
 class Evidence:
-    """Input of a renderer: the items that have one reason.
+    """Input of a renderer: the items with one reason.
 
     Attributes:
         items: the items.
-        leading: per item the name of the reason's leading feature, which moved the score most in the direction of the weight.
-        measured: per item the value of the leading feature in words, to stand behind the declared facts.
+        leading: per item the name of the leading feature, which has the largest contribution in the direction of the weight.
+        measured: per item the text for the value of the leading feature, to append to the declared facts.
     """
 
     items: ExplainedItems
@@ -158,11 +158,11 @@ class Evidence:
     measured: Sequence[str]
 
     def after(self, declared: list[str]) -> list[str]:
-        """Return declared facts, each followed by the value of the leading feature."""
+        """Return the declared facts, each followed by the text for the value of the leading feature."""
         return list(map(add, declared, self.measured))
 
 
-#: Writes the declared facts of goods items, one text per item.
+#: Function that writes the declared facts of goods items, one text per item.
 DeclaredText = Callable[[ExplainedItems], list[str]]
-#: Writes the whole texts of one reason, one per item.
+#: Function that writes the complete texts of one reason, one per item.
 Renderer = Callable[[Evidence], list[str]]

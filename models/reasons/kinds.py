@@ -1,4 +1,4 @@
-"""The manifest fields, published typologies and wording of each reason code."""
+"""Manifest fields, published typologies and text writers of each reason code."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from features.reference import typologies
 from models.reasons import substance_texts, texts
 from models.reasons.items import DeclaredText, Renderer
 
-#: The source of a relation that no published typology describes.
+#: Source of a relation without a published typology.
 LEARNED: Final = "learned from the inspection results of the training window"
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonKind:
-    """How the reasons of one code are written.
+    """Definition of the reasons of one code.
 
     Attributes:
-        fields: the manifest fields that the reason is about.
-        typologies: ids of the published typologies behind it (`features.reference`).
-        declared: writes the declared facts. The value of the leading feature follows them.
-        render: writes the whole text instead of ``declared``. With neither, the text is the value of the leading feature.
-        learned: origin of the relation where no typology describes it.
+        fields: manifest fields that contain the evidence.
+        typologies: ids of the published typologies that support the reason (`features.reference`).
+        declared: writer of the declared facts, to which the text for the leading feature is appended.
+        render: writer of the complete text, instead of ``declared``. Without both, the text is that for the leading feature.
+        learned: origin of a relation without a typology.
     """
 
     fields: tuple[str, ...]
@@ -36,12 +36,12 @@ class ReasonKind:
 
     @property
     def source(self) -> str:
-        """The published typologies, or the statement that the model learned the relation."""
+        """Published typologies, or a note that the model learned the relation."""
         return published(*self.typologies) if self.typologies else f"model: {self.learned}"
 
 
 def published(*ids: str) -> str:
-    """Return typologies of the reference data by their ids, each with its published source."""
+    """Return the typologies with the given ids and their published sources, as one text."""
     by_id = typologies()
     return "; ".join(
         f"{by_id[identifier].id} {by_id[identifier].name} ({by_id[identifier].source})" for identifier in ids
@@ -49,7 +49,7 @@ def published(*ids: str) -> str:
 
 
 def reason_kind(code: ReasonCode | OwnReasonCode) -> ReasonKind:
-    """Return how the reasons of a code are written. Own codes have no wording beyond the meaning of the leading feature."""
+    """Return the definition of the reasons of a code. Texts of own codes consist of the meaning of the leading feature."""
     return _OWN if isinstance(code, OwnReasonCode) else REASON_KINDS[code]
 
 

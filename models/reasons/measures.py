@@ -1,7 +1,7 @@
-"""Feature values in words.
+"""Texts for feature values.
 
-Features store logarithms, shares, codes and distances in spreads. These functions convert such values back to the numbers and
-words that an officer would write. The wording follows from how the feature's `meaning` is phrased.
+Features contain logarithms, shares, codes and distances in spreads. These functions convert such values to numbers and words that
+an officer understands. The phrase in the feature's `meaning` determines the conversion.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Final
 
 from features.groups.base import Feature
 
-#: Features whose value is the number of a code. The declared facts say more than the number.
+#: Features that contain the index of a code. They have no text, because the declared facts contain the code.
 CODED: Final = frozenset({"channel", "filing_type", "transport_mode", "hs_chapter", "hs_digits"})
 
-#: Texts that are cached per feature.
+#: Number of cached texts per feature.
 _MAX_CACHED: Final = 32
 
 _CONTACTS: Final = ("none", "telephone or e-mail", "telephone and e-mail")
@@ -25,19 +25,19 @@ _ROUND: Final = ("no", "a whole number", "whole tens", "whole hundreds")
 
 
 def number_text(value: float) -> str:
-    """Return a number with thousands separators if it is whole or large, otherwise with three significant digits."""
+    """Format an integer or large number with thousands separators, and other numbers with three significant digits."""
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def percent(share: float) -> str:
-    """Return a share from 0 to 1 in percent. Only exact shares of 0 and 1 become 0 % and 100 %."""
+    """Format a share from 0 to 1 in percent. Only exact shares of 0 and 1 become 0 % and 100 %."""
     if 0.0 < share < 0.0001:
         return "under 0.01 %"
     if 0.9999 < share < 1.0:
         return "over 99.99 %"
-    # Adding zero turns minus zero into zero.
+    # Adding zero converts minus zero to zero.
     return f"{100.0 * share + 0.0:.3g} %"
 
 
@@ -51,7 +51,7 @@ def _spreads(value: float) -> str:
     return f"{abs(value):.1f} times the usual spread {'above' if value > 0 else 'below'}"
 
 
-#: Features whose meaning does not give plain words by a rule: the label, and the value in words.
+#: Features without a rule for their meaning: label, and function that formats the value.
 _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
     {
         "consignor_contact": ("Contacts given for the consignor", _word(_CONTACTS)),
@@ -78,9 +78,9 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
 
 
 class MeasuredText(dict[float, str]):
-    """The values of one feature in words, to stand after the declared facts: value -> text; NaN is missing.
+    """Cached texts for the values of one feature, to append to the declared facts: value -> text; NaN is missing.
 
-    Counts and yes or no repeat from item to item, so three texts of four come from this cache.
+    Counts and flags repeat between items, so three texts out of four come from the cache.
     """
 
     def __init__(self, feature: Feature) -> None:
@@ -92,7 +92,7 @@ class MeasuredText(dict[float, str]):
         self._missing = self._text("not known")
 
     def __missing__(self, value: float) -> str:
-        # NaN equals nothing, so a lookup never finds it.
+        # NaN is not equal to itself, so lookups do not find it.
         if math.isnan(value):
             return self._missing
         if len(self) >= _MAX_CACHED:
@@ -105,7 +105,7 @@ class MeasuredText(dict[float, str]):
 
 
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
-    """Return the label of a feature and the function that puts its values into words."""
+    """Return the label of a feature and the function that formats its values."""
     if meaning.startswith("Whether "):
         return meaning.removeprefix("Whether "), lambda value: {0.0: "no", 1.0: "yes"}.get(value, number_text(value))
     if meaning.startswith("Log share of "):
@@ -119,7 +119,7 @@ def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     if meaning.endswith(" (log)"):
         return meaning.removesuffix(" (log)"), lambda value: number_text(_exp(value))
     if meaning.endswith(" (log of one more)"):
-        # Counts are whole; exponentiation of a logarithm leaves a rounding error.
+        # Counts are integers, but the exponential of a logarithm has a rounding error.
         return meaning.removesuffix(" (log of one more)"), lambda value: number_text(round(_exp(value) - 1.0))
     return meaning, number_text
 

@@ -1,4 +1,4 @@
-"""The wording of the reasons about substances: the name that was declared, and its legal status on the day of declaration."""
+"""Texts of the reasons about substances: the declared name, and the legal status on the day of declaration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.reasons.texts import hs
 _MAX_LISTINGS: Final = 3
 #: The field of the country whose law is shown first.
 _DESTINATION: Final = "consignee_country"
-#: Fields that may name a substance, the most specific first.
+#: Fields that may name a substance, in descending order of specificity.
 _NAMED_IN: Final = {
     "cas_number": "as CAS number",
     "declared_chemical": "as declared chemical",
@@ -37,9 +37,9 @@ def listing_text(listing: Listing) -> str:
 
 
 class SubstanceAnswers:
-    """Resolved substances as plain JSON values. Equal answers are one shared object.
+    """Cached JSON values of resolved substances. Equal answers are one shared object.
 
-    Answers are cached, because the same goods are declared again and again, nearly always under the same law.
+    The cache is effective because the same goods are declared repeatedly, nearly always under the same law.
     """
 
     def __init__(self, size: int = 512) -> None:
@@ -92,7 +92,7 @@ def _substance_json(match: Match, on: dt.date) -> dict[str, Any]:
 
 
 def substance(evidence: Evidence) -> list[str]:
-    """Write which substance is named, in which field, and its legal status."""
+    """Write the named substance, the field that names it, and its legal status."""
     items = evidence.items
     declared = zip(*map(items.text, _NAMED_IN), strict=True)
     return [
@@ -154,7 +154,7 @@ def class_text(controls: Sequence[ClassControl]) -> str:
 
 
 def substance_class(evidence: Evidence) -> list[str]:
-    """Write which class definitions the structure of an unlisted substance meets."""
+    """Write the class definitions that the structure of an unlisted substance meets."""
     items = evidence.items
     return [
         f"{quote(match.matched_text)}: {_legal_status(match, on, place)}"
@@ -165,7 +165,7 @@ def substance_class(evidence: Evidence) -> list[str]:
 
 
 def similar_substance(evidence: Evidence) -> list[str]:
-    """Write which listed substance the structure is most similar to. Similarity is not a legal result."""
+    """Write the listed substance with the most similar structure. Similarity is not a legal result."""
     return [
         f"{quote(match.matched_text)} resembles {match.nearest} (similarity {match.similarity:.2f}), not a legal match"
         if match is not None and match.similarity is not None
@@ -175,7 +175,7 @@ def similar_substance(evidence: Evidence) -> list[str]:
 
 
 def name_variant(evidence: Evidence) -> list[str]:
-    """Write how a misspelt or foreign name was read."""
+    """Write a misspelt or foreign name and its interpretation."""
     how = {"misspelt": "a misspelling of", "translated": "a name in another language for"}
     return [
         "No known substance is named"
@@ -186,7 +186,7 @@ def name_variant(evidence: Evidence) -> list[str]:
 
 
 def substance_and_hs(evidence: Evidence) -> list[str]:
-    """Write the declared HS code and the substance that is named."""
+    """Write the declared HS code and the named substance."""
     items = evidence.items
     return [
         "No known substance is named that the HS code could agree with"

@@ -1,7 +1,7 @@
-"""The wording of each reason, apart from those about substances.
+"""Texts of the reasons, except those about substances.
 
-A text starts with declared facts and continues with the value of the leading feature. No text calls anything suspicious: the
-sign of the weight says for which side it counts.
+A text consists of declared facts and the value of the leading feature. Texts contain no judgement: the sign of the weight says
+whether the reason counts for or against illicit content.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from models.reasons.measures import number_text
 
 
 def money(usd: float) -> str:
-    """Return an amount in US dollars, with cents only below a thousand."""
+    """Format an amount in US dollars, with cents only below 1,000."""
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
 
 
 def _labelled(items: ExplainedItems, *labels: tuple[str, str]) -> list[str]:
-    """Return the declared ones of some fields, each after its label. ``labels`` are pairs of field and label."""
+    """Return the declared values of fields with their labels. ``labels`` are pairs of field and label."""
     fields = [[f"{label} {text}" if text else "" for text in items.text(field)] for field, label in labels]
     return [", ".join(filter(None, texts)).replace(";", ", ") for texts in zip(*fields, strict=True)]
 
@@ -70,7 +70,7 @@ def package(items: ExplainedItems) -> list[str]:
 
 
 class _UsualRange:
-    """The usual range of a quantity per HS code: the middle two thirds of past traffic."""
+    """Usual range of a quantity per HS code: the middle two thirds of past traffic."""
 
     def __init__(self, items: ExplainedItems, quantity: str) -> None:
         group = next((group for group in items.scored.space.groups if isinstance(group, ValueGroup)), None)
@@ -78,7 +78,7 @@ class _UsualRange:
         self._ranges: dict[str, tuple[float, float, str]] = {}
 
     def compare(self, hs_code: str | None, log_value: float, fact: str) -> str:
-        """Return a fact and how its value compares, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
+        """Return a fact and its comparison with the range, for example ``... is low for HS 3926 (usual: 8 to 40)``."""
         for digits, label in ((4, "HS "), (2, "HS chapter "), (0, "all goods")):
             key = (hs_code or "")[:digits]
             if key in self._usual and (key or not digits):
@@ -89,7 +89,7 @@ class _UsualRange:
         return f"{fact} is declared"
 
     def _range(self, key: str) -> tuple[float, float, str]:
-        """Return both ends of the usual range for an HS code, and the range in words."""
+        """Return the bounds of the usual range for an HS code, and the range as text."""
         if key not in self._ranges:
             median, spread = self._usual[key]
             low, high = math.exp(median - spread), math.exp(median + spread)
@@ -99,7 +99,7 @@ class _UsualRange:
 
 
 def _two_digits(value: float) -> float:
-    # The range is no more precise than two significant digits.
+    # The range is precise to two significant digits only.
     return float(f"{value:.2g}")
 
 
@@ -163,7 +163,7 @@ def mass(evidence: Evidence) -> list[str]:
 
 
 def _kilograms(log_mass: float) -> float:
-    # Exponentiation of a logarithm leaves a rounding error; declared masses are in whole grams at the finest.
+    # Round, because the exponential of a logarithm has a rounding error. Declared masses are precise to a gram at most.
     return round(math.exp(log_mass), 4)
 
 
@@ -216,7 +216,7 @@ def trade_lane(items: ExplainedItems) -> list[str]:
 
 
 def account(evidence: Evidence) -> list[str]:
-    """Write the age of the consignor's account; without it, also when the consignor was first seen."""
+    """Write the age of the consignor's account. If it is missing, also write when the consignor was first seen."""
     items = evidence.items
     opened, consignors = items.seconds("consignor_account_opened_on"), items.quoted("consignor_name")
     ages = list(map(_account_age, opened, items.declared_on(), consignors))
@@ -256,7 +256,7 @@ _CONTACTS: Final = {
 
 
 def contact(evidence: Evidence) -> list[str]:
-    """Write which contacts are missing."""
+    """Write the missing contacts."""
     columns = zip(*map(evidence.items.text, _CONTACTS), strict=True)
     missing = [
         ", ".join([label for label, text in zip(_CONTACTS.values(), texts, strict=True) if text is None])

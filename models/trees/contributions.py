@@ -39,9 +39,9 @@ to the contribution of its feature. If no split above has the feature, y P (H - 
 below already count with the derivative of the factor f, and this term is the change when further conditions replace it. The only
 divisor is f, once per side below which its feature is split on again. If o is 0, either side may be the one that is not taken.
 
-**Tables.** The contributions of a tree depend on the row only through the outcomes of its splits. Small trees have few patterns of
-outcomes (2^7 for 8 leaves), so their contributions are computed for all patterns when a model is loaded. A row then costs one
-comparison per split and one table row per tree. For larger trees the contributions are computed for each row.
+**Tables.** The contributions of a tree depend only on the outcomes of its splits. Small trees have few patterns of outcomes
+(2^7 for 8 leaves), so their contributions are computed for all patterns when a model is loaded. A row then costs one comparison
+per split and one table lookup per tree. For larger trees, the contributions are computed per row.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from models.trees.shapley import Shapley
 from models.trees.trees import Tree
 
 if TYPE_CHECKING:
-    # `lightgbm` imports the package when a model is loaded.
+    # For types only: `lightgbm_import` imports the package when a model is loaded.
     import lightgbm as lgb
 
 FloatArray = NDArray[np.float64]
@@ -66,7 +66,7 @@ TOLERANCE: Final = 1e-9
 
 
 class TreeContributions:
-    """Computes contributions from the trees of several heads."""
+    """Contributions from the trees of several heads."""
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         self._shapley = Shapley(heads)

@@ -1,9 +1,9 @@
-"""Raw log-odds of feature rows by the trees of several heads.
+"""Compiled kernel for the raw log-odds of feature rows by the trees of several heads.
 
-A split excludes the leaves below its left child for every row that goes right. After all splits of a tree, evaluated in any order
-and without branches, a row's leaf is the first one that is not excluded (QuickScorer: Lucchese, Nardini, Orlando, Perego,
-Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733; for blocks of rows: the same authors 2016,
-doi:10.1145/2911451.2914758). Leaf values are added tree by tree as LightGBM adds them, so the sums are equal to the last bit.
+For a row that goes right at a split, the split excludes the leaves below its left child. After all splits of a tree, evaluated
+in any order and without branches, a row's leaf is the first leaf that is not excluded (QuickScorer: Lucchese, Nardini, Orlando,
+Perego, Tonellotto and Venturini 2015, SIGIR, doi:10.1145/2766462.2767733; for blocks of rows: the same authors 2016,
+doi:10.1145/2911451.2914758). Leaf values are added in the same order as in LightGBM, so the sums are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from models.trees.trees import Tree
 
 FloatArray = NDArray[np.float64]
 
-#: Whether this module is compiled. LightGBM is faster than these loops in plain Python.
+#: Whether this module is compiled. Otherwise LightGBM is faster than these loops.
 COMPILED = bool(cython.compiled)
-#: One bit per leaf: no leaf is excluded.
+#: Bit set of all leaves: no leaf is excluded.
 ALL = 0xFFFFFFFFFFFFFFFF
 #: A de Bruijn sequence. Its first six bits differ for each shift by 0 to 63 (Leiserson, Prokop and Randall 1998, "Using de Bruijn
 #: sequences to index a 1 in a computer word").
 SEQUENCE = 0x03F79D71B4CB0A89
-#: LightGBM's ``kZeroThreshold``: values of at most this size count as zero.
+#: LightGBM's ``kZeroThreshold``: values of at most this magnitude count as zero.
 TINY = float(np.float32(1e-35))
-#: Number of rows that are scored together, so that their cells fit the first-level cache.
+#: Number of rows per block, so that their cells fit the first-level cache.
 BLOCK = 64
-#: Blocks of fewer rows are scored faster row by row.
+#: Minimum number of rows for scoring in blocks. Fewer rows are faster one by one.
 FEW = 3
 
 
 class Forest:
-    """The trees of several heads as flat arrays. The splits of a tree, and its leaves, follow one another."""
+    """Trees of several heads as flat arrays. The splits of a tree are consecutive, and so are its leaves."""
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         trees = [tree for head in heads for tree in head]
-        # One column of cells per feature and treatment of its zeros.
+        # Create one column of cells per feature and treatment of zeros.
         columns: dict[tuple[int, bool], int] = {}
         column = [
             columns.setdefault(key, len(columns))
@@ -47,19 +47,19 @@ class Forest:
         ]
         self.first_tree = _starts([len(head) for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
-        #: The value that replaces zeros: NaN where zero counts as missing.
+        #: Replacement of zeros per column: NaN if zero counts as missing.
         self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
         self.first_split = _starts([len(tree.feature) for tree in trees])
         self.column = np.array(column, dtype=np.int32)
         self.threshold = np.array([x for tree in trees for x in tree.threshold], dtype=np.float64)
-        # Uncompiled, numpy needs flags of the same width as the bits of the leaves.
+        # Without compilation, numpy needs flags of the same width as the bit sets of leaves.
         flag = np.uint8 if cython.compiled else np.uint64
         self.default_left = np.array([x for tree in trees for x in tree.default_left], dtype=flag)
         self.right_leaves = np.array([x for tree in trees for x in _right_leaves(tree)], dtype=np.uint64)
         self.first_leaf = _starts([len(tree.value) for tree in trees])
         self.value = np.array([x for tree in trees for x in tree.value], dtype=np.float64)
         leaf_of = np.zeros(64, dtype=np.uint8)
-        # Shifted by numpy, because compiled code may shift 32 bits only.
+        # Shift in numpy, because compiled code may shift 32-bit integers.
         bits: list[int] = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).tolist()
         leaf_of[[lowest(bit) for bit in bits]] = range(64)
         self.leaf_of = leaf_of
@@ -82,7 +82,7 @@ class Forest:
                     self._score_block(cells, rows, leaves, totals, out, start)
 
     def _fill(self, matrix: FloatArray, start: int, rows: int, cells: FloatArray) -> None:
-        """Copy the columns that trees use, and replace the values that count as zero."""
+        """Copy the columns that trees use, and replace values that count as zero."""
         feature, zero = self.feature, self.zero
         for c in range(feature.shape[0]):
             zero_value = zero[c]
@@ -90,7 +90,7 @@ class Forest:
                 x = matrix[start + row, feature[c]]
                 cells[c, row] = zero_value if -TINY <= x <= TINY else x
 
-    # Below, `x != x` is true for NaN only, and NaN <= threshold and NaN > threshold are false.
+    # In the loops below, `x != x` is true for NaN only, and comparisons of NaN with a threshold are false.
 
     def _score_row(self, cells: FloatArray, row: int, out: FloatArray, out_row: int) -> None:
         column, threshold, default_left = self.column, self.threshold, self.default_left
@@ -101,7 +101,7 @@ class Forest:
                 leaves = ALL
                 for split in range(self.first_split[tree], self.first_split[tree + 1]):
                     x = cells[column[split], row]
-                    # Arithmetic instead of a branch, which a processor would often predict wrongly.
+                    # Use arithmetic instead of a branch, which processors would often mispredict.
                     goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
                     leaves = leaves & (right_leaves[split] | (ALL * goes_left))
                 total += self.value[self.first_leaf[tree] + leaf_of[lowest(leaves)]]
@@ -141,20 +141,20 @@ class Forest:
 
 
 def lowest(bits: int) -> int:
-    """Return a number below 64 that identifies the lowest set bit. It is a hash of the bit, not its position."""
+    """Return a hash below 64 that identifies the lowest set bit. It is not the position of the bit."""
     if not cython.compiled:
-        # Numpy integers warn of the intended overflow.
+        # Convert, because numpy integers warn of the intended overflow.
         bits = int(bits)
     return (((bits & (~bits + 1)) * SEQUENCE) & ALL) >> 58
 
 
 def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Return the start of each of consecutive parts with these sizes, and the end of the last."""
+    """Return the starts of consecutive parts with the given sizes, and the end of the last part."""
     return np.cumsum([0, *sizes], dtype=np.int32)
 
 
 def _right_leaves(tree: Tree) -> list[int]:
-    """Return for each split, as bits, the leaves that it does not exclude for a row that goes right."""
+    """Return per split the bit set of leaves that remain if a row goes right."""
     below = [0] * len(tree.left)
     right = [0] * len(tree.left)
     for split in reversed(range(len(tree.left))):

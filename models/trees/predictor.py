@@ -1,4 +1,4 @@
-"""Raw log-odds and contributions of a model's boosters, by compiled kernels where they reproduce LightGBM's results.
+"""Raw log-odds and contributions of a model's boosters, by compiled kernels or by LightGBM.
 
 LightGBM is the reference. The kernels must reproduce its raw log-odds to the last bit and its contributions within 1e-9, on
 generated rows and on the rows stored with the model. If they do not, or are not compiled, LightGBM is used, and a warning in the
@@ -22,28 +22,28 @@ from models.trees.forest import COMPILED, Forest
 from models.trees.trees import Tree, UnsupportedTrees, read_trees
 
 if TYPE_CHECKING:
-    # `lightgbm` imports the package when a model is loaded.
+    # For types only: `lightgbm_import` imports the package when a model is loaded.
     import lightgbm as lgb
 
 FloatArray = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 
-#: For fewer rows than these, starting threads costs more than it saves: with LightGBM, and with the kernels.
+#: Minimum number of rows for which several threads are faster than one: with LightGBM, and with the kernels.
 _MIN_ROWS_LIGHTGBM_THREADS: Final = 512
 _MIN_ROWS_KERNEL_THREADS: Final = 4096
-#: Largest number of generated rows, and of stored rows, in the comparison of raw log-odds.
+#: Maximum number of generated rows, and of stored rows, for the comparison of raw log-odds.
 CHECK_ROWS: Final = 256
-#: Number of rows in the comparison of contributions, which cost LightGBM milliseconds each.
+#: Number of rows for the comparison of contributions, which take LightGBM milliseconds per row.
 _CHECKED_CONTRIBUTIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredRows:
-    """Feature rows of the training data, and LightGBM's raw log-odds for them on the machine that trained the model.
+    """Feature rows of the training data, with LightGBM's raw log-odds on the machine that trained the model.
 
     Attributes:
-        rows: (n, F), 1 <= n <= `CHECK_ROWS`; NaN where a value is missing, never infinite.
+        rows: (n, F) features, 1 <= n <= `CHECK_ROWS`; NaN where missing, never infinite.
         raw: (n, K) raw log-odds, one column per booster.
 
     Raises:
@@ -66,8 +66,10 @@ class StoredRows:
 
     @classmethod
     def of(cls, boosters: Sequence[lgb.Booster], matrix: FloatArray) -> StoredRows | None:
-        """Return evenly spaced rows of a feature matrix (m, F) with the raw log-odds of ``boosters``; rows with infinite values are
-        left out. None if no row is left."""
+        """Select evenly spaced rows of a feature matrix (m, F) and store them with the raw log-odds of ``boosters``.
+
+        Rows with infinite values are excluded. Return None if no row is left.
+        """
         sample = np.linspace(0, len(matrix) - 1, min(len(matrix), CHECK_ROWS)).astype(np.intp)
         rows = np.array(matrix[sample], dtype=np.float64)
         rows = rows[~np.isinf(rows).any(axis=1)]
@@ -75,10 +77,10 @@ class StoredRows:
 
 
 class Predictor:
-    """Raw log-odds and contributions of a model's boosters. Threads may share a predictor.
+    """Predictor of raw log-odds and contributions of a model's boosters. Threads may share it.
 
     Attributes:
-        name: the implementation in use, ``kernels`` or ``lightgbm``.
+        name: implementation in use, ``kernels`` or ``lightgbm``.
     """
 
     def __init__(
@@ -86,12 +88,12 @@ class Predictor:
     ) -> None:
         """
         Args:
-            boosters: one per head.
-            kernels: False for LightGBM alone.
+            boosters: one booster per head.
+            kernels: False to use LightGBM only.
             stored: rows whose raw log-odds must be reproduced to the last bit.
 
         Raises:
-            ValueError: the stored rows have another number of features or boosters.
+            ValueError: the number of features or boosters of the stored rows is wrong.
         """
         self._boosters = tuple(boosters)
         self._forest: Forest | None = None
@@ -116,8 +118,10 @@ class Predictor:
         return out
 
     def contributions(self, matrix: FloatArray, head: int) -> FloatArray:
-        """Return the contributions (n, F + 1) of C-ordered feature rows (n, F) to the raw log-odds of the booster at position
-        ``head``; the last column is the base value."""
+        """Return the contributions (n, F + 1) of C-ordered feature rows (n, F) to the raw log-odds of booster ``head``.
+
+        The last column is the base value.
+        """
         if self._contributions is None:
             return lightgbm_contributions(self._boosters[head], matrix)
         return self._contributions(matrix, head)
@@ -134,7 +138,7 @@ class Predictor:
             _log.warning("LightGBM does not reproduce the scores that are stored with the model to the last bit.")
 
     def _try_kernels(self, stored: StoredRows | None) -> bool:
-        """Use the kernels where they reproduce LightGBM. Return whether they compute raw log-odds."""
+        """Use the kernels that reproduce LightGBM. Return whether they compute raw log-odds."""
         try:
             heads = [read_trees(booster) for booster in self._boosters]
         except UnsupportedTrees as reason:
@@ -178,10 +182,10 @@ def _lightgbm_raw(boosters: Sequence[lgb.Booster], matrix: FloatArray, threads: 
 
 
 def check_rows(heads: Sequence[Sequence[Tree]], n_features: int, limit: int = CHECK_ROWS) -> FloatArray:
-    """Return feature rows (limit, F) that test the edge cases of trees.
+    """Return feature rows (limit, F) that test edge cases of the trees.
 
-    Their values are the trees' thresholds, the numbers next to thresholds, and missing, infinite and nearly zero values. Each
-    feature has its values in another random order, so that rows take many paths. Equal trees give equal rows.
+    The values are thresholds of the trees, the floats next to thresholds, and missing, infinite and nearly zero values. The order
+    of values is random per feature, so that rows take many paths. Equal trees give equal rows.
     """
     tiny = float(np.float32(1e-35))
     special = [np.nan, np.inf, -np.inf, 0.0, -0.0, tiny, -tiny, np.nextafter(tiny, 1.0), tiny / 2.0, 1.0]

@@ -1,4 +1,4 @@
-"""Shapley values of features for sums of trees. `models.trees.contributions` explains the mathematics and the symbols."""
+"""Compiled kernel for Shapley values of features. `models.trees.contributions` explains the mathematics and the symbols."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from models.trees.trees import Tree
 
 FloatArray = NDArray[np.float64]
 
-#: LightGBM's ``kZeroThreshold``: values of at most this size count as zero.
+#: LightGBM's ``kZeroThreshold``: values of at most this magnitude count as zero.
 TINY = float(np.float32(1e-35))
-#: Size of an area of the work buffer: the nodes of a tree of 64 leaves times at most eight points.
+#: Size of an area of the work buffer: number of nodes of a tree with 64 leaves times at most eight points.
 AREA = 127 * 8
-#: Starts of the areas in the work buffer, and its size. `Shapley._sweep` describes the first four; SUMS has two halves of each
-#: feature's contribution.
+#: Offsets of the areas in the work buffer, and its size. `Shapley._sweep` describes the first four areas. SUMS contains two halves
+#: of each feature's contribution.
 ABOVE, BELOW, RATIO, GAIN, SUMS = 0, AREA, 2 * AREA, 3 * AREA, 4 * AREA
 WORK_SIZE = 4 * AREA + 2 * 63
 
 
 class Shapley:
-    """The trees of several heads as arrays; `ShapleyLayout` describes most of them."""
+    """Trees of several heads as arrays. `ShapleyLayout` describes most of them."""
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         layout = ShapleyLayout()
@@ -35,8 +35,8 @@ class Shapley:
         self.first_tree = _starts([len(head) for head in heads])
         self.base = np.array([fsum(map(mean_leaf_value, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
-        # Replacement of missing values: -inf is below every threshold, and NaN below none. So the comparison with a threshold sends
-        # them the right way.
+        # Replace missing values by -inf, which is below all thresholds, or by NaN, which is below none. Comparisons with thresholds
+        # then send them in the right direction.
         self.missing = np.array([-np.inf if left else np.nan for _, _, left in layout.columns])
         self.zero = np.array(
             [
@@ -66,8 +66,10 @@ class Shapley:
         self._tabulate(np.empty(WORK_SIZE))
 
     def explain(self, matrix: FloatArray, head: int, out: FloatArray) -> None:
-        """Write the contributions of C-ordered feature rows (n, F) to one head's raw log-odds into ``out`` (n, F + 1). The last
-        column is the base value."""
+        """Write the contributions of C-ordered feature rows (n, F) to one head's raw log-odds into ``out`` (n, F + 1).
+
+        The last column is the base value.
+        """
         first_tree, last_tree = self.first_tree[head], self.first_tree[head + 1]
         cells = np.empty(self.feature.shape[0])
         work = np.empty(WORK_SIZE)
@@ -78,14 +80,14 @@ class Shapley:
                 out[row, matrix.shape[1]] = self.base[head]
                 for c in range(cells.shape[0]):
                     x = matrix[row, self.feature[c]]
-                    # Only NaN differs from itself.
+                    # Only NaN is not equal to itself.
                     if x != x:
                         cells[c] = self.missing[c]
                     else:
                         cells[c] = self.zero[c] if -TINY <= x <= TINY else x
                 for tree in range(first_tree, last_tree):
                     first = self.first_split[tree]
-                    # One bit per split, set if the row goes left.
+                    # Set one bit per split at which the row goes left.
                     outcomes = 0
                     for split in range(self.first_split[tree + 1] - first):
                         goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
@@ -103,7 +105,7 @@ class Shapley:
                             out[row, self.slot_feature[first + j]] += work[SUMS + 2 * j] + work[SUMS + 2 * j + 1]
 
     def _tabulate(self, work: FloatArray) -> None:
-        """Fill the tables of small trees: contributions for each pattern of outcomes."""
+        """Fill the tables of small trees with the contributions for each pattern of outcomes."""
         for tree in range(self.first_entry.shape[0]):
             entry = self.first_entry[tree]
             if entry >= 0:
@@ -123,7 +125,7 @@ class Shapley:
             work[SUMS + j] = 0.0
         at, points = self.first_point[tree], self.n_points[tree]
         while points > 0:
-            # The compiler specialises the function for each constant width and vectorises its loops.
+            # Pass constant widths, for which the compiler specialises and vectorises the function.
             if points == 4:
                 self._sweep(tree, outcomes, at, 4, work)
             elif points == 6:
@@ -134,10 +136,10 @@ class Shapley:
             points -= 8
 
     def _sweep(self, tree: int, outcomes: int, at: int, width: int, work: FloatArray) -> None:
-        """Add the integrals over ``width`` points, from ``at`` on, to the sums: one pass down the tree and one up.
+        """Add the integrals over ``width`` points, starting at point ``at``, to the sums, in one pass down the tree and one up.
 
-        The areas of ``work`` have ``width`` numbers per node. ABOVE: P times the weights of the points. BELOW: H or C. RATIO and
-        GAIN: (1 - t) / f and o / f^2 of the node's feature, for splits on the same feature further down.
+        The areas of ``work`` have ``width`` numbers per node. ABOVE contains P times the weights of the points, and BELOW contains
+        H or C. RATIO and GAIN contain (1 - t) / f and o / f^2 of the node's feature, for lower splits on the same feature.
         """
         first = self.first_split[tree]
         splits = self.first_split[tree + 1] - first
@@ -151,7 +153,7 @@ class Shapley:
             edge = self.reused[i]
             split = edge // 2
             u = width * self.child[2 * first + edge]
-            # Whether the row meets the conditions. Arithmetic replaces a branch that a processor would often predict wrongly.
+            # Compute whether the row meets the conditions by arithmetic, because processors would often mispredict a branch.
             met = work[GAIN + width * self.previous[first + split]] > 0.0
             on = 1.0 * (met & ((outcomes >> split) & 1 == edge & 1))
             share = self.share[2 * first + edge] - on
@@ -204,5 +206,5 @@ class Shapley:
 
 
 def _starts(sizes: Sequence[int]) -> NDArray[np.int32]:
-    """Return the start of each of consecutive parts with these sizes, and the end of the last."""
+    """Return the starts of consecutive parts with the given sizes, and the end of the last part."""
     return np.cumsum([0, *sizes], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""The trees of a booster as flat lists, in the layout that `models.trees.shapley` computes with."""
+"""Trees of a booster as flat lists, in the layout for `models.trees.shapley`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 
 from models.trees.trees import Tree
 
-#: Trees of up to this many splits have tables: at most 256 patterns of 8 values each, 16 KiB.
+#: Maximum number of splits of trees with tables, which have at most 256 patterns of 8 values, 16 KiB.
 MAX_TABLE_SPLITS: Final = 8
 
 
 class ShapleyLayout:
-    """Lists with one entry per tree, split, edge, node and so on, tree after tree.
+    """Lists with one entry per tree, split, edge, node and so on, tree by tree.
 
-    The nodes of a tree are its splits, level by level from the root, which is number 0, and then its leaves. Two edges lead from
-    split s to other nodes: 2 s to the right and 2 s + 1 to the left.
+    The nodes of a tree are its splits, level by level from the root, which is node 0, followed by its leaves. Two edges lead from
+    split s to child nodes: edge 2 s to the right and edge 2 s + 1 to the left.
 
     Attributes:
         columns: (feature, whether zero is missing, whether missing values go left) -> column of cells.
         n_splits, n_reused, n_slots: per tree the number of splits, of entries of ``reused`` and of different features.
         column, threshold: per split.
         slot: per split the position of its feature among the features of the tree.
-        previous: per split the node under the last edge above it whose split has the same feature; 0 if there is none.
-        child: per edge the node that it leads to.
+        previous: per split the child node of the last edge above it with the same feature; 0 without such an edge.
+        child: per edge its child node.
         share: per edge the share z of training rows that meet all conditions on its feature down to this edge.
-        reused: edges whose feature is split on again below.
+        reused: edges with lower splits on the same feature.
         slot_feature: per slot the feature.
         value: per leaf.
-        first_point, n_points: per tree the quadrature points: first one in ``point`` and ``weight``, and their number.
-        first_entry: per tree the start of its table, -1 without one. The tables have ``n_entries`` numbers.
+        first_point, n_points: per tree the index of its first quadrature point in ``point`` and ``weight``, and their number.
+        first_entry: per tree the start of its table; -1 without a table. All tables together have ``n_entries`` numbers.
     """
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class ShapleyLayout:
         slots: dict[int, int] = {}
         reused: set[int] = set()
         most_features = split = 0
-        # A split, the edge that leads to it, and the last edge above it per feature. Level by level, so that neighbouring splits do
-        # not depend on each other and a processor can work on several at once.
+        # Entries: a split, the edge that leads to it, and the last edge above it per feature. Adjacent splits of a level do not
+        # depend on each other, so a processor can work on several at once.
         pending: deque[tuple[int, int, dict[int, int]]] = deque([(0, -1, {})] if splits else [])
         while pending:
             old, entrance, path = pending.popleft()
@@ -83,7 +83,7 @@ class ShapleyLayout:
             for edge, child in enumerate((tree.right[old], tree.left[old]), 2 * split):
                 count = tree.split_count[child] if child >= 0 else tree.leaf_count[~child]
                 self.share.append(share * (count / tree.split_count[old]))
-                # The number of a split is not known yet. It replaces this entry when the split is visited.
+                # The number of a split is assigned when the split is visited, and then replaces this entry.
                 self.child.append(splits + ~child)
                 path_below = {**path, feature: edge}
                 if child >= 0:
@@ -103,13 +103,13 @@ class ShapleyLayout:
         self.n_entries += len(slots) << splits if has_table else 0
 
     def _add_quadrature(self, features: int) -> None:
-        """Give the tree points that integrate products of ``features`` factors exactly: 4, 6 or 8, or 8 more of these."""
+        """Add quadrature points that integrate products of ``features`` factors exactly: 4, 6 or 8 plus a multiple of 8."""
         points = max(4, (features + 3) // 4 * 2)
         points += 2 if points % 8 == 2 else 0
         if points not in self._rules:
             self._rules[points] = len(self.point)
             x, w = np.polynomial.legendre.leggauss(points)
-            # Mapped from [-1, 1] to [0, 1]. The points are symmetric about 1/2, so they serve both as t and as 1 - t.
+            # Map from [-1, 1] to [0, 1]. The points are symmetric about 1/2, so they serve as t and as 1 - t.
             self.point += ((x + 1.0) / 2.0).tolist()
             self.weight += (w / 2.0).tolist()
         self.first_point.append(self._rules[points])
@@ -117,6 +117,6 @@ class ShapleyLayout:
 
 
 def mean_leaf_value(tree: Tree) -> float:
-    """Return the mean leaf value over the training rows."""
+    """Return the mean leaf value of the training rows."""
     total = tree.split_count[0] if tree.split_count else tree.leaf_count[0]
     return fsum(count / total * value for count, value in zip(tree.leaf_count, tree.value, strict=True))

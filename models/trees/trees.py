@@ -1,7 +1,7 @@
-"""Read the trees of a LightGBM booster from its text form.
+"""Parsing of the trees of a LightGBM booster from its text form.
 
-LightGBM writes the text of a booster that it has loaded. The trees are checked all the same, because compiled code uses their
-numbers as indices: children form one tree, features are columns of the matrix, numbers are finite.
+LightGBM itself writes the text. The trees are checked nevertheless, because compiled code uses their numbers as indices: children
+must form a tree, features must be columns of the matrix, and numbers must be finite.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    # `lightgbm` imports the package when a model is loaded.
+    # For types only: `lightgbm_import` imports the package when a model is loaded.
     import lightgbm as lgb
 
-#: The leaves of a tree are bits of one machine word.
+#: Maximum number of leaves, which are bits of one machine word.
 MAX_LEAVES: Final = 64
-#: Bits of LightGBM's ``decision_type``: split by category, direction of a missing value, and which value counts as missing.
+#: Bits of LightGBM's ``decision_type``: categorical split, direction of missing values, and type of missing value.
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING_NONE, _MISSING_ZERO, _MISSING_NAN = range(3)
 
 
 class UnsupportedTrees(ValueError):
-    """A booster has trees that only LightGBM evaluates: categorical, linear, averaged or very large ones."""
+    """Error for trees that only LightGBM can evaluate: categorical, linear, averaged or very large trees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One tree. Splits are numbered in depth-first order, left before right; leaves are numbered from left to right.
+    """Tree. Splits are numbered in depth-first order, left before right; leaves are numbered from left to right.
 
     Attributes:
         feature: (splits,) column of the feature matrix.
-        threshold: (splits,) values up to and including it go left; infinite where only missing values go right.
-        default_left: (splits,) whether a missing value goes left.
+        threshold: (splits,) largest value that goes left; infinite if only missing values go right.
+        default_left: (splits,) whether missing values go left.
         zero_missing: (splits,) whether zero counts as missing.
         left, right: (splits,) child: a split, or ``~leaf``.
         value: (leaves,) raw log-odds.
-        split_count, leaf_count: number of training rows that reached each.
+        split_count, leaf_count: number of training rows that reach each split or leaf.
     """
 
     feature: list[int]
@@ -51,10 +51,10 @@ class Tree:
 
 
 def read_trees(booster: lgb.Booster) -> list[Tree]:
-    """Return the trees of a booster in order, as many as its ``predict`` uses.
+    """Return the trees that the booster's ``predict`` uses, in order.
 
     Raises:
-        UnsupportedTrees: `Tree` cannot describe them, or they are damaged.
+        UnsupportedTrees: `Tree` cannot represent the trees, or they are damaged.
     """
     header, *blocks = booster.model_to_string().split("\nTree=")
     lines = header.split("\n")
@@ -97,7 +97,7 @@ def _tree(block: str, n_features: int) -> Tree:
     )
     leaf_count = [int(word) for word in words("leaf_count", leaves)]
     tree = Tree([], [], [], [], [0] * splits, [0] * splits, [], [], [])
-    # Children to visit: the number in the text, and the list and index to which the new number is written.
+    # Children to visit: the number in the text, and the list and index for the new number.
     pending: list[tuple[int, list[int], int]] = [(0, [0], 0)]
     while pending:
         old, links, index = pending.pop()

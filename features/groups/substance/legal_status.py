@@ -1,7 +1,7 @@
-"""Whether a substance is listed where a shipment goes and comes from, on the day of its declaration.
+"""Legal status of a substance in the countries of a shipment on the day of its declaration.
 
-A law that is not recorded counts as one that does not list the substance: the models in use were trained so. For the same
-reason only the law of the jurisdictions in `TRAINED_ON` counts.
+Unrecorded law counts as law that does not list the substance, and only the law of the jurisdictions in `TRAINED_ON` counts,
+because the models in use were trained that way.
 """
 
 from __future__ import annotations
