@@ -11,7 +11,8 @@ Steps from raw log-odds to the risk of a shipment:
 Lanes and percentiles use the uncorrected risk log-odds of step 4. A base rate adds the same constant to every shipment, so it
 changes the reported probability but never the lane.
 
-Calibrators are fitted on one item per shipment, the largest. They are strictly increasing, so they create no ties.
+Calibrators are fitted on one item per shipment, the largest. They are strictly increasing, so they create no ties. Beyond the last
+knot the slope is 1: evidence that is stronger than what a calibrator learned from, such as law, keeps its weight.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.calibration.log_odds import FloatArray, probability
 
@@ -39,6 +40,8 @@ MIN_POSITIVES_SLOPE: Final = 10
 #: Number of positives per knot. More than `MAX_KNOTS` knots would fit noise.
 POSITIVES_PER_KNOT: Final = 25
 MAX_KNOTS: Final = 8
+#: The last knot lies where about so many negatives score higher: beyond, data cannot tell the slope.
+NEGATIVES_BEYOND: Final = 10
 #: Weight of (slope - 1)^2 relative to the log-likelihood of one positive: a prior of slope 1 +- 0.5.
 RIDGE: Final = 2.0
 #: Fitted numbers are rounded, because their last digits depend on the number of BLAS threads.
@@ -59,7 +62,8 @@ class Calibrator:
     Attributes:
         knots: (k,) strictly increasing raw log-odds where the slope changes; k >= 1.
         anchor: value of the map at ``knots[0]``.
-        slopes: (k + 1,) slopes left of the first knot, between knots, and right of the last knot; each in [0.05, 5].
+        slopes: (k + 1,) slopes left of the first knot, between knots, and right of the last knot; each in [0.05, 5]. Fitting
+            leaves the last at 1.
         kind: ``piecewise``, or a simpler map for few positives: ``slope`` (fewer than 50), ``intercept`` (fewer than 10) or
             ``identity`` (no positives or no negatives).
         n_positive: number of shipments with a find in the fit window.
@@ -124,7 +128,7 @@ class Calibrator:
         # Scale the weights so that those of the positives add up to their effective number (Kish). The strength of the penalty
         # then does not depend on how negatives were sampled.
         scaled = w * (w[is_positive].sum() / np.square(w[is_positive]).sum())
-        kind, knots = _shape(x[is_positive], n_positive)
+        kind, knots = _shape(x[is_positive], _tail(x, w, is_positive), n_positive)
         anchor, slopes = _maximise(x, y, scaled, knots, kind)
         return cls(tuple(float(knot) for knot in knots), anchor, slopes, kind, n_positive, len(x), prevalence)
 
@@ -226,22 +230,30 @@ class _Segments:
         return np.asarray(self._value[piece] + self._slope[piece] * (x - self._start[piece]), dtype=np.float64)
 
 
-def _shape(positives: FloatArray, n_positive: int) -> tuple[CalibratorKind, FloatArray]:
-    """Return the kind of map for a number of positives, and its knots at quantiles of the positives' scores."""
+def _shape(positives: FloatArray, tail: float, n_positive: int) -> tuple[CalibratorKind, FloatArray]:
+    """Return the kind of map for a number of positives, and its knots at quantiles of the positives' scores and at ``tail``."""
     middle = np.array([round(float(np.median(positives)), _DECIMALS)])
     if n_positive < MIN_POSITIVES_SLOPE:
         return "intercept", middle
     if n_positive < MIN_POSITIVES_PIECEWISE:
-        return "slope", middle
+        return "slope", np.unique([middle[0], max(middle[0], tail)])
     count = min(max(n_positive // POSITIVES_PER_KNOT, 2), MAX_KNOTS)
     quantiles = np.quantile(positives, (np.arange(count) + 0.5) / count)
     knots = np.unique(np.round(quantiles, _DECIMALS))
     # Drop knots that are too close: a handful of shipments would determine the slope between them.
     spaced = [float(knots[0])]
-    for knot in knots[1:]:
+    for knot in [*knots[1:], tail]:
         if knot - spaced[-1] >= 0.05:
             spaced.append(float(knot))
     return "piecewise", np.array(spaced)
+
+
+def _tail(x: FloatArray, weight: FloatArray, is_positive: NDArray[np.bool_]) -> float:
+    """Return the score beyond which lie `NEGATIVES_BEYOND` negatives, by weight, or no positive."""
+    negatives, counts = x[~is_positive], weight[~is_positive]
+    order = np.argsort(-negatives, kind="stable")
+    beyond = int(np.searchsorted(np.cumsum(counts[order]), NEGATIVES_BEYOND))
+    return round(min(float(negatives[order[min(beyond, len(order) - 1)]]), float(x[is_positive].max())), _DECIMALS)
 
 
 def _maximise(
@@ -251,14 +263,16 @@ def _maximise(
     # Imported here because only the training extra installs scipy.
     from scipy.optimize import minimize
 
-    tied = kind != "piecewise"
     # Column j is the part of the distance from the first knot to x that lies in segment j, negative left of the first knot.
     edges = np.concatenate([[-np.inf], knots, [np.inf]])
     columns = [np.minimum(x - knots[0], 0.0)]
     columns += [np.clip(x, edges[j], edges[j + 1]) - edges[j] for j in range(1, len(edges) - 1)]
-    basis = np.stack([x - knots[0]] if tied else columns, axis=1)
+    # One slope for all segments but the last, beyond which no data bend the line.
+    tied = kind == "slope" and len(columns) > 2
+    basis = np.stack([np.sum(columns[:-1], axis=0), columns[-1]] if tied else columns, axis=1)
     n_slopes = basis.shape[1]
-    bounds = [(MIN_SLOPE, MAX_SLOPE)] * n_slopes if kind != "intercept" else [(1.0, 1.0)]
+    free = (1.0, 1.0) if kind == "intercept" else (MIN_SLOPE, MAX_SLOPE)
+    bounds = [*[free] * (n_slopes - 1), (1.0, 1.0)]
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
         z = theta[0] + basis @ theta[1:]
@@ -279,5 +293,5 @@ def _maximise(
     theta = np.round(np.asarray(result.x, dtype=np.float64), _DECIMALS)
     slopes = np.clip(theta[1:], MIN_SLOPE, MAX_SLOPE)
     if tied:
-        slopes = np.repeat(slopes, 2)
+        slopes = np.repeat(slopes, [len(columns) - 1, 1])
     return float(theta[0]), tuple(float(slope) for slope in slopes)

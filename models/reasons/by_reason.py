@@ -1,4 +1,4 @@
-"""Grouping of a feature space's features by reason."""
+"""Features and entries of evidence, grouped by the reason that their contributions count towards."""
 
 from __future__ import annotations
 
@@ -12,48 +12,60 @@ from numpy.typing import NDArray
 
 from features.groups.base import Feature
 from features.groups.reason_codes import OwnReasonCode, ReasonCode
+from models.evidence import Entry
 from models.reasons.items import Evidence, ExplainedItems
 from models.reasons.kinds import ReasonKind, reason_kind
-from models.reasons.measures import MeasuredText
+from models.reasons.measures import MeasuredText, NoMeasure
+from models.reasons.wording import fill
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int32]
 
 
 class FeaturesByReason:
-    """Features of a space grouped by reason code. Codes are in the order of their first features.
+    """The features of a space and the entries of evidence, grouped by reason code, in the order of their first features.
+
+    Contributions have a column for each feature and then one for each entry.
 
     Attributes:
         codes: (R,) reason codes.
         names: (F,) feature names.
         columns: feature name -> column.
-        measured: (F,) texts for the values of each feature.
+        entries: (E,) entries.
+        measured: (F + E,) the values of each feature in words; nothing for entries, whose text says all.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], entries: Sequence[Entry] = ()) -> None:
         members: dict[ReasonCode | OwnReasonCode, list[int]] = {}
-        for column, feature in enumerate(features):
-            members.setdefault(feature.reason, []).append(column)
+        for column, reason in enumerate([*(feature.reason for feature in features), *map(_reason, entries)]):
+            members.setdefault(reason, []).append(column)
         self.codes = tuple(members)
         self.names = tuple(feature.name for feature in features)
         self.columns = {name: column for column, name in enumerate(self.names)}
-        self.measured = tuple(map(MeasuredText, features))
+        self.entries = tuple(entries)
+        kinds = [reason_kind(feature.reason) for feature in features]
+        # A missing value says nothing beside the declared facts.
+        measured: list[MeasuredText | NoMeasure] = [
+            MeasuredText(feature, missing=kind.declared is None and kind.render is None)
+            for feature, kind in zip(features, kinds, strict=True)
+        ]
+        self.measured = (*measured, *(NoMeasure() for _ in entries))
         sizes = [len(columns) for columns in members.values()]
         #: Columns of the features sorted by reason, start of each reason among them, and reason of each.
         self._members = np.array([column for columns in members.values() for column in columns], dtype=np.int32)
         self._starts = np.cumsum([0, *sizes[:-1]])
         self._reasons = np.repeat(np.arange(len(sizes)), sizes)
-        self._positions = np.arange(len(features), dtype=np.int32)
+        self._positions = np.arange(len(self.measured), dtype=np.int32)
 
     def weigh(self, contributions: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return weights and leading features of the reasons.
 
         Args:
-            contributions: (n, F or more) contributions of the features to the raw log-odds of n goods items.
+            contributions: (n, F + E) contributions of features and entries to the raw log-odds of n goods items.
 
         Returns:
-            Weights (n, R): sums of the contributions of each reason's features. Columns (n, R) of the leading features: those
-            with the largest contribution in the direction of the weight; ties go to the first.
+            Weights (n, R): sums of the contributions of each reason's features and entries. Columns (n, R) of the leading ones,
+            which moved the score most in the direction of the weight; the first of equal ones.
         """
         ordered = contributions.take(self._members, axis=1)
         weights = np.add.reduceat(ordered, self._starts, axis=1)
@@ -77,18 +89,54 @@ class FeaturesByReason:
         """Manifest fields (R,) of the reasons, as lists that all answers share."""
         return tuple(list(kind.fields) for kind in self.kinds)
 
+    def source(self, reason: int, leading: int) -> str:
+        """Return the source of a reason with this leading column: that of the entry, or of the reason."""
+        entry = leading - len(self.names)
+        return self.sources[reason] if entry < 0 else self._entry_sources[entry]
+
+    @cached_property
+    def _entry_sources(self) -> tuple[str, ...]:
+        """(E,) source of each entry."""
+        return tuple(f"evidence {entry.id} ({entry.basis}): {entry.source}" for entry in self.entries)
+
     def texts(self, reason: int, items: ExplainedItems, leading: Sequence[int], measured: Sequence[str]) -> list[str]:
         """Return the texts of one reason.
 
         Args:
             reason: position of the reason in ``codes``.
-            items: items with this reason.
-            leading: columns of the leading features.
-            measured: texts for the values of the leading features.
+            items: the items that have it.
+            leading: columns of the leading features or entries.
+            measured: values of the leading features in words.
         """
+        by_entry: dict[int, list[int]] = {}
+        for position, column in enumerate(leading):
+            by_entry.setdefault(max(column - len(self.names), -1), []).append(position)
+        if not self.entries or by_entry.keys() == {-1}:
+            return self._feature_texts(reason, items, leading, measured)
+        texts = [""] * len(leading)
+        for entry, positions in by_entry.items():
+            some = items.take(positions)
+            if entry >= 0:
+                written = fill(self.entries[entry].text, some)
+            else:
+                columns, values = [leading[at] for at in positions], [measured[at] for at in positions]
+                written = self._feature_texts(reason, some, columns, values)
+            for position, text in zip(positions, written, strict=True):
+                texts[position] = text
+        return texts
+
+    def _feature_texts(
+        self, reason: int, items: ExplainedItems, leading: Sequence[int], measured: Sequence[str]
+    ) -> list[str]:
         kind = self.kinds[reason]
         if kind.declared is not None:
             return list(map(add, items.declared(kind.declared), measured))
         if kind.render is not None:
             return kind.render(Evidence(items, [self.names[column] for column in leading], measured))
         return [text.removeprefix(". ") for text in measured]
+
+
+def _reason(entry: Entry) -> ReasonCode:
+    if entry.reason is None:
+        raise ValueError(f"The entry {entry.id} has no reason; base entries are not explained.")
+    return entry.reason

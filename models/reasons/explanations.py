@@ -1,9 +1,9 @@
-"""Explanations of scores: feature contributions grouped into reasons that an officer can act on.
+"""Explanations of scores: entries of evidence and feature contributions, grouped into reasons that an officer can act on.
 
-A reason groups the features that answer one question, for example whether the declared value is usual for the goods. Its
-weight is the sum of their contributions to the raw log-odds of the explained head, computed by exact TreeSHAP (Lundberg,
-Erion and Lee 2018, arXiv:1802.03888). The base value plus all weights equals the raw score. Explanations contain the reasons
-against illicit content as well as those for it, because one side alone would mislead the officer.
+A reason groups the entries and features that answer one question, for example whether the declared value is usual for the goods.
+Its weight is the sum of their contributions to the raw log-odds of the explained head: the exact shares of entries, and exact
+TreeSHAP for the trees (Lundberg, Erion and Lee 2018, arXiv:1802.03888). The base value plus all weights equals the raw score.
+Explanations contain the reasons against illicit content as well as those for it, because one side alone would mislead the officer.
 
 Texts state declared facts and usual ranges. The sign of the weight says whether they count for or against. Texts are built on
 demand, because most scores are never read.
@@ -64,7 +64,7 @@ class Explanations(Mapping[int, "Explanation"]):
         raw_scores: raw log-odds of each explained head for its item.
         features: (m, F) feature values of the items; NaN is missing.
         weights: (m, R) weight of each reason.
-        leading: (m, R) column of each reason's leading feature.
+        leading: (m, R) column of each reason's leading feature or entry.
     """
 
     scored: ScoredTable
@@ -117,7 +117,7 @@ class Explanations(Mapping[int, "Explanation"]):
         """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first."""
         # Plain strings, because some JSON encoders treat enum members differently.
         codes = [str(code) for code in self.by_reason.codes]
-        fields, sources = self.by_reason.fields, self.by_reason.sources
+        by_reason, fields = self.by_reason, self.by_reason.fields
         return [
             [
                 {
@@ -125,13 +125,17 @@ class Explanations(Mapping[int, "Explanation"]):
                     "text": text,
                     "weight": weights[reason],
                     "fields": fields[reason],
-                    "source": sources[reason],
+                    "source": by_reason.source(reason, leading[reason]),
                 }
                 for reason in order
                 if (text := texts[reason]) is not None
             ]
-            for order, weights, texts in zip(
-                self._order().tolist(), self.weights.tolist(), self._texts(self.weights != 0.0), strict=True
+            for order, weights, leading, texts in zip(
+                self._order().tolist(),
+                self.weights.tolist(),
+                self.leading.tolist(),
+                self._texts(self.weights != 0.0),
+                strict=True,
             )
         ]
 
@@ -155,7 +159,9 @@ class Explanations(Mapping[int, "Explanation"]):
         """Return the texts (m, R) of the ``selected`` (m, R) reasons, and None for the others."""
         by_reason, positions = self.by_reason, range(len(self))
         selected_rows, leading_rows = selected.tolist(), self.leading.tolist()
-        values = self.features[np.arange(len(self))[:, None], self.leading].tolist()
+        # Entries have the columns behind those of the features, and no value.
+        read = np.minimum(self.leading, len(by_reason.names) - 1)
+        values = self.features[np.arange(len(self))[:, None], read].tolist()
         measured_rows = [
             [
                 by_reason.measured[column][value] if is_selected else ""

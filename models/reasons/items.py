@@ -75,6 +75,9 @@ class ExplainedItems:
         self._quoted: dict[str, list[str]] = {}
         self._declared: dict[DeclaredText, list[str]] = {}
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def take(self, positions: Sequence[int]) -> ExplainedItems:
         """Return the items at the given positions."""
         return ExplainedItems(

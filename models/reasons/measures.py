@@ -83,13 +83,14 @@ class MeasuredText(dict[float, str]):
     Counts and flags repeat between items, so three texts out of four come from the cache.
     """
 
-    def __init__(self, feature: Feature) -> None:
+    def __init__(self, feature: Feature, *, missing: bool = True) -> None:
+        """``missing``: whether a missing value is said to be not known."""
         super().__init__()
         by_name = _BY_NAME.get(feature.name)
         label, self._words = _by_meaning(feature.meaning.rstrip(".")) if by_name is None else by_name
         self._label = label[:1].upper() + label[1:]
         self._coded = feature.name in CODED
-        self._missing = self._text("not known")
+        self._missing = self._text("not known") if missing else ""
 
     def __missing__(self, value: float) -> str:
         # NaN is not equal to itself, so lookups do not find it.
@@ -102,6 +103,13 @@ class MeasuredText(dict[float, str]):
 
     def _text(self, words: str) -> str:
         return "" if self._coded else f". {self._label}: {words}"
+
+
+class NoMeasure(dict[float, str]):
+    """Says nothing of any value."""
+
+    def __missing__(self, value: float) -> str:
+        return ""
 
 
 def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:

@@ -219,14 +219,15 @@ def account(evidence: Evidence) -> list[str]:
     """Write the age of the consignor's account. If it is missing, also write when the consignor was first seen."""
     items = evidence.items
     opened, consignors = items.seconds("consignor_account_opened_on"), items.quoted("consignor_name")
-    ages = list(map(_account_age, opened, items.declared_on(), consignors))
+    ages = list(map(account_age, opened, items.declared_on(), consignors))
     return [
         age if leading.startswith("account_age") else f"{age}{measured}"
         for age, leading, measured in zip(ages, evidence.leading, evidence.measured, strict=True)
     ]
 
 
-def _account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
+def account_age(opened: int, declared_on: dt.date, consignor: str) -> str:
+    """Return the age of a consignor's account on the day of declaration; ``opened`` in seconds since 1970."""
     if opened == TIME_MISSING:
         return f"The day on which the consignor's account was opened is not declared ({consignor})"
     days = (declared_on - day_of(opened)).days

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.base import Feature
+from models.evidence import Prior
 from models.lanes import GREEN
 from models.reasons import Explanations, FeaturesByReason, ScoredTable
 from models.trees import Predictor
@@ -27,21 +30,41 @@ class ScoredItems:
     Attributes:
         matrix: (n, F) features.
         raw: (n, K) raw log-odds.
-        heads: (n, K) probabilities at the base rates in use.
     """
 
     matrix: FloatArray
     raw: FloatArray
-    heads: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explainer:
-    """Explains goods items of one model."""
+    """Explains goods items of one model.
+
+    Attributes:
+        base_values: (K,) raw log-odds of each head before any evidence: of the prior and of the trees.
+    """
 
     heads: tuple[str, ...]
     predictor: Predictor
+    prior: Prior
     by_reason: FeaturesByReason
+    base_values: FloatArray
+
+    @classmethod
+    def of(cls, predictor: Predictor, prior: Prior, features: Sequence[Feature]) -> Self:
+        """Return the explainer of a model with these features, in order."""
+        nothing = np.zeros((1, len(features)))
+        of_trees = [predictor.contributions(nothing, k)[0, -1] for k in range(len(prior.heads))]
+        by_reason = FeaturesByReason(features, prior.entries)
+        return cls(prior.heads, predictor, prior, by_reason, prior.base + np.array(of_trees))
+
+    def contributions(self, matrix: FloatArray, head: int) -> FloatArray:
+        """Return the contributions (n, F + E + 1) of features, then of entries, to the raw log-odds of the head at position
+        ``head``; the last column is the base value."""
+        of_trees = self.predictor.contributions(matrix, head)
+        shares = self.prior.shares(matrix, head)
+        base = of_trees[:, -1:] + self.prior.base[head]
+        return np.ascontiguousarray(np.concatenate([of_trees[:, :-1], shares, base], axis=1))
 
     def explain(
         self, shipments: NDArray[np.int64], rows: NDArray[np.int64], items: ScoredItems, scored: ScoredTable
@@ -50,13 +73,14 @@ class Explainer:
 
         Args:
             shipments: (m,) shipments to explain, in ascending order.
-            rows: (m,) rows of their riskiest items. Each is explained for its head of the highest probability.
+            rows: (m,) rows of their riskiest items. Each is explained for the head whose raw log-odds lie furthest above their base
+                value.
             items: all items of the scored table.
         """
         if not len(shipments):
             return Explanations.none(scored, self.by_reason)
         # argmax takes the first of equal ones.
-        heads = items.heads[rows].argmax(axis=1)
+        heads = (items.raw[rows] - self.base_values).argmax(axis=1)
         # A copy: a view would keep the whole matrix alive for a few rows.
         features = items.matrix[rows]
         shape = len(rows), len(self.by_reason.codes)
@@ -65,7 +89,7 @@ class Explainer:
             of_head = np.flatnonzero(heads == k)
             for start in range(0, len(of_head), _BATCH):
                 batch = of_head[start : start + _BATCH]
-                contributions = self.predictor.contributions(features[batch], k)
+                contributions = self.contributions(features[batch], k)
                 weights[batch], leading[batch] = self.by_reason.weigh(contributions)
                 base_values[batch] = contributions[:, -1]
         return Explanations(

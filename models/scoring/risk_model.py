@@ -14,8 +14,9 @@ from features.groups.history.history import History, HistoryRows
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, probability, shift
+from models.evidence import Evidence, Prior
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
-from models.reasons import FeaturesByReason, ScoredTable, SubstanceAnswers
+from models.reasons import ScoredTable, SubstanceAnswers
 from models.scoring.explaining import Explain, Explainer, ScoredItems, shipments_to_explain
 from models.scoring.largest import largest_items, largest_per_shipment
 from models.scoring.protocols import AdvancingHistory
@@ -71,6 +72,7 @@ class RiskModel:
         card: the model card as plain JSON values.
         check: stored rows whose raw log-odds must be reproduced, if the bundle has any.
         kernels: whether compiled kernels may replace LightGBM where they reproduce its results.
+        evidence: the evidence whose prior is added to the boosters' log-odds; None for a model of data alone.
     """
 
     name: str
@@ -89,6 +91,8 @@ class RiskModel:
     digest: str = ""
     check: StoredRows | None = None
     kernels: bool = True
+    evidence: Evidence | None = None
+    _prior: Prior = field(init=False, repr=False)
     _predictor: Predictor = field(init=False, repr=False)
     _explainer: Explainer = field(init=False, repr=False)
     _calibrate_heads: Calibrators = field(init=False, repr=False)
@@ -101,7 +105,8 @@ class RiskModel:
         self._predictor = Predictor(
             [self.boosters[head] for head in self.heads], kernels=self.kernels, stored=self.check
         )
-        self._explainer = Explainer(self.heads, self._predictor, FeaturesByReason(self.space.features))
+        self._prior = Prior(self.evidence, self.heads, self.space.names)
+        self._explainer = Explainer.of(self._predictor, self._prior, self.space.features)
         self._calibrate_heads = Calibrators([self.calibrators[head] for head in self.heads])
         self._calibrate_risk = Calibrators([self.calibrators[RISK]])
         self._substance_answers = SubstanceAnswers()
@@ -143,7 +148,7 @@ class RiskModel:
         return {feature.name: feature.monotone for feature in self.space.features if feature.monotone}
 
     def predict_raw(self, matrix: FloatArray, threads: int = 1) -> FloatArray:
-        """Return the raw log-odds (n, K) of a feature matrix (n, F) with the columns of the space, in order.
+        """Return the raw log-odds (n, K), prior plus trees, of a feature matrix (n, F) with the columns of the space, in order.
 
         Raises:
             ValueError: the matrix has another number of columns.
@@ -152,7 +157,11 @@ class RiskModel:
             raise ValueError(
                 f"The matrix needs {len(self.space.names)} columns, one per feature; got shape {matrix.shape}."
             )
-        return self._predictor.raw(np.ascontiguousarray(matrix, dtype=np.float64), threads)
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        raw = self._predictor.raw(rows, threads)
+        if self.evidence is not None:
+            raw += self._prior.log_odds(rows)
+        return raw
 
     def calibrate(self, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return calibrated log-odds per head (n, K) and risk log-odds (n,) for raw log-odds (n, K), at the training
@@ -231,7 +240,7 @@ class RiskModel:
             explained=self._explainer.explain(
                 explained,
                 riskiest_row[explained],
-                ScoredItems(matrix, raw, item_heads),
+                ScoredItems(matrix, raw),
                 ScoredTable(table, substances, self.space),
             ),
             substances=substances,
@@ -279,9 +288,14 @@ class RiskModel:
         return np.where(red & (self.lanes.assign(largest) != RED), np.int8(YELLOW), lanes).astype(np.int8)
 
     def explain_rows(self, matrix: FloatArray, head: str) -> FloatArray:
-        """Return the contributions (n, F + 1) of a feature matrix (n, F) to one head's raw log-odds; the last column is the
-        base value."""
-        return self._predictor.contributions(np.ascontiguousarray(matrix, dtype=np.float64), self.heads.index(head))
+        """Return the contributions (n, F + E + 1) of the features in a matrix (n, F), then of the entries of evidence, to one
+        head's raw log-odds; the last column is the base value."""
+        return self._explainer.contributions(np.ascontiguousarray(matrix, dtype=np.float64), self.heads.index(head))
+
+    @property
+    def prior(self) -> Prior:
+        """The prior of the model's evidence; without evidence it is 0 and has no entries."""
+        return self._prior
 
 
 def _check_accepted(table: ManifestTable) -> None:

@@ -167,11 +167,15 @@ class TestExplanations:
             assert total == pytest.approx(explanation.raw_score, abs=1e-9)
             assert explanation.raw_score == raw[scores.riskiest_row[index], HEADS.index(explanation.head)]
 
-    def test_the_head_of_the_highest_probability_of_the_riskiest_item_is_explained(self, scores: Scores) -> None:
+    def test_the_riskiest_item_is_explained_for_the_head_furthest_above_its_base_value(
+        self, scores: Scores, model: RiskModel
+    ) -> None:
         assert len({explanation.head for explanation in scores.explained.values()}) > 1
+        matrix = model.space.transform(scores.table, model.history.copy().advance(scores.table).values)
+        above = model.predict_raw(matrix) - [model.explain_rows(matrix[:1], head)[0, -1] for head in HEADS]
         for index, explanation in scores.explained.items():
             assert explanation.item_row == scores.riskiest_row[index]
-            assert explanation.head == HEADS[scores.item_heads[explanation.item_row].argmax()]
+            assert explanation.head == HEADS[above[explanation.item_row].argmax()]
 
     def test_reasons_for_and_against_are_sorted_by_weight(self, scores: Scores) -> None:
         both = 0
