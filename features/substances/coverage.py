@@ -20,7 +20,7 @@ from features.reference import (
     recorded_law,
 )
 from features.substances.law import LegalStatus, applies, status
-from features.substances.match import BENIGN, Match
+from features.substances.match import Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,14 @@ def law_on(match: Match | None, legal: LegalStatus | None, on: date, jurisdictio
 
 def _law_of(place: str, match: Match | None, legal: LegalStatus | None, on: date) -> LawOn:
     groups = _recorded().get(place, {})
-    row = groups.get(match.group) if match is not None and _identified(match) else None
+    # A common chemical, and a structure that only resembles another, have no group for which a law could be recorded.
+    row = None if match is None else groups.get(match.group)
     listed: bool | None = None
     if legal is not None and place in legal.listed_in:
         listed = True
     elif row is not None and legal is not None and on <= row.recorded_until and not _open(legal, place):
         listed = False
     return LawOn(place, None if row is None else row.recorded_until, tuple(groups), listed)
-
-
-def _identified(match: Match) -> bool:
-    """Return whether the match is a substance whose group is known: not a common chemical, nor one that only resembles another."""
-    return match.kind != "similar" and match.group != BENIGN
 
 
 def _open(legal: LegalStatus, place: str) -> bool:

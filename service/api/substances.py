@@ -78,7 +78,12 @@ Jurisdiction = Annotated[
     _checked(read_jurisdiction),
     Query(
         description="UN, EU, or an ISO 3166 code, including subdivisions; EU law applies to EU members. "
-        "Default: everywhere",
+        "Default: everywhere. Where the law is not recorded for the substance's group and the day, `listed` is null",
+        openapi_examples={
+            "recorded": {"summary": "Law that is recorded for fentanyls, nitazenes and precursors", "value": "US"},
+            "not recorded": {"summary": "Law of which only single listings are recorded", "value": "MX"},
+            "union": {"summary": "A member state: its own law and that of the Union", "value": "DE"},
+        },
         json_schema_extra=_codes,
     ),
 ]
@@ -103,6 +108,9 @@ async def substances(request: Request, question: Annotated[Question, Depends(_qu
     """Return the substance that a text declares or mentions, how it was recognised, its listings by name on the day, the class
     definitions that its structure meets limb by limb, and the legal result. If nothing is found, the status is 200, `kind`
     is null, and `evidence` lists what was tried. A structure that only resembles a listed one is never a hit.
+
+    `listed` is null where the law is not recorded for that group and day, which is not the same as not listed. `law` says what
+    is recorded, and `conventions` which listings by the United Nations bind the country.
     """
     result = await _in_thread(request, partial(answer, question))
     add_log_fields(request, kind=result["kind"], hit=result["hit"])
