@@ -11,6 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from service.files.batch import BatchReport
+    from service.files.chunk_scorer import RiskyShipment
 
 #: Invented manifests; see `service/samples/README.md` for their origin.
 SAMPLE: Final = Path(__file__).resolve().parent / "samples" / "manifests.csv"
@@ -29,7 +30,7 @@ def show_riskiest(report: BatchReport, out: Path, console: Console | None = None
     for shipment in report.riskiest:
         lane = f"[{_LANE_STYLES[shipment.lane]}]{shipment.lane}[/]"
         reasons = "\n".join(f"- {escape(reason)}" for reason in shipment.reasons) or "not explained (green)"
-        table.add_row(escape(shipment.shipment_id), f"{shipment.risk:.2g}\n{_top(shipment.percentile)}", lane, reasons)
+        table.add_row(escape(shipment.shipment_id), _risk(shipment), lane, reasons)
     console.print(table)
     lanes = ", ".join(f"{count:,} {lane}" for lane, count in report.by_lane.items())
     console.print(
@@ -41,9 +42,6 @@ def show_riskiest(report: BatchReport, out: Path, console: Console | None = None
         console.print(f"Rows that cannot be read: {report.rows_rejected}; reasons: {report.rejects_path}", markup=False)
 
 
-def _top(percentile: float) -> str:
-    """Return the share of reference traffic with this or a higher score.
-
-    The result is at least one in ten million, the resolution of the reference.
-    """
-    return f"top {max(100 * (1 - percentile), 1e-5):.2g} %"
+def _risk(shipment: RiskyShipment) -> str:
+    """Return the risk, how many such shipments one find takes, and how rare so high a score is."""
+    return f"{shipment.risk:.2g}\n1 in {shipment.one_in:,}\nrank 1 in {shipment.rank_one_in:,}"

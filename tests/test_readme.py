@@ -45,6 +45,8 @@ SHOWN = (
     "shipment_id",
     "risk",
     "percentile",
+    "one_in",
+    "rank_one_in",
     "content",
     "lane",
     "selected_by",

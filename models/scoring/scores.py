@@ -19,6 +19,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 #: Up to this many rows are searched for warnings one by one. For more, all rows with warnings are found in one pass.
 _FEW_ROWS: Final = 8
+#: Largest number in "one in ...": the resolution of the reference traffic.
+MOST_ONE_IN: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class Scores:
     def __len__(self) -> int:
         return len(self.risk)
 
+    @property
+    def one_in(self) -> NDArray[np.int64]:
+        """(S,) one shipment in so many with this risk is illicit: 1 / risk, rounded, at most `MOST_ONE_IN`."""
+        return _one_in(self.risk)
+
+    @property
+    def rank_one_in(self) -> NDArray[np.int64]:
+        """(S,) one shipment in so many of reference traffic scores as high: 1 / (1 - percentile), rounded, at most
+        `MOST_ONE_IN`."""
+        return _one_in(1.0 - self.percentile)
+
     def reason_texts(self, shipment: int, count: int = 3) -> list[str]:
         """Return the texts of the ``count`` strongest reasons for illicit content; none if the shipment is not explained."""
         explanation = self.explained.get(shipment)
@@ -111,6 +124,8 @@ class Scores:
                 "shipment_id": ids[begin - first],
                 "risk": risk,
                 "percentile": percentile,
+                "one_in": one_in,
+                "rank_one_in": rank_one_in,
                 "content": content,
                 "lane": lane,
                 "selected_by": selected_by,
@@ -121,11 +136,16 @@ class Scores:
                 "late": late,
                 "model": model,
             }
-            for decision_id, (begin, behind), risk, percentile, content, lane, selected_by, late in zip(
+            for decision_id, (
+                begin,
+                behind,
+            ), risk, percentile, one_in, rank_one_in, content, lane, selected_by, late in zip(
                 repeat(None, end - start) if decision_ids is None else decision_ids,
                 pairwise(rows),
                 self.risk[start:end].tolist(),
                 self.percentile[start:end].tolist(),
+                _one_in(self.risk[start:end]).tolist(),
+                _one_in(1.0 - self.percentile[start:end]).tolist(),
                 _by_head(self.heads, [of_head[start:end].tolist() for of_head in self.heads.values()]),
                 self.lane[start:end].tolist(),
                 self.selected_by[start:end].tolist(),
@@ -210,6 +230,11 @@ class Scores:
 
     def _substance(self, match: Match, shipment: int) -> dict[str, Any]:
         return self.substance_answers.answer(match, day_of(int(self.table.declared_s[shipment])))
+
+
+def _one_in(share: FloatArray) -> NDArray[np.int64]:
+    """Return 1 / share, rounded, at most `MOST_ONE_IN`, also for a share of 0."""
+    return np.rint(1.0 / np.maximum(share, 1.0 / MOST_ONE_IN)).astype(np.int64)
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:

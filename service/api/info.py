@@ -36,6 +36,8 @@ OUTPUT_MEANINGS: Final = {
     "warnings": "Problems of fields that did not prevent scoring",
     "model_version": "Version of the model",
     "bundle_digest": "SHA-256 of its bundle",
+    "one_in": "1 / risk, rounded: one shipment in so many with this risk is illicit; at most 10,000,000",
+    "rank_one_in": "1 / (1 - percentile), rounded: one in so many of reference traffic scores as high; at most 10,000,000",
 }
 
 #: Limits that apply to every model. The model card may add more.

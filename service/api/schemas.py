@@ -113,7 +113,7 @@ class Item(Answer):
 class Explained(Answer):
     """The score that the reasons explain."""
 
-    head: str = Field(description="The head with the largest probability for the riskiest item")
+    head: str = Field(description="The head whose raw score for the riskiest item lies furthest above its base value")
     item_number: str = Field(description="The riskiest item")
     base_value: float = Field(description="Raw log-odds of that head before any evidence")
     raw_score: float = Field(description="Raw log-odds of that head for that item: base value plus all weights")
@@ -141,6 +141,12 @@ class Score(Answer):
     shipment_id: str = Field(examples=["HB-2026-000184"])
     risk: Probability = Field(description="Calibrated P(illicit content of any kind) at the base rate in use")
     percentile: Probability = Field(description="Share of reference traffic that scores lower")
+    one_in: int = Field(
+        description="One shipment in so many with this risk is illicit; at most 10,000,000", examples=[2]
+    )
+    rank_one_in: int = Field(
+        description="One shipment in so many of reference traffic scores as high; at most 10,000,000", examples=[4_000]
+    )
     content: dict[str, Probability] = Field(description="Probability per head: the largest over all items")
     lane: Lane = Field(description="Recommended lane; a person decides")
     selected_by: Literal["score", "rule", "random"] | None = Field(

@@ -57,6 +57,8 @@ class RiskyShipment:
     line: int
     risk: float
     percentile: float
+    one_in: int
+    rank_one_in: int
     lane: str
     selected_by: str | None
     reasons: tuple[str, ...]
@@ -208,12 +210,15 @@ def _riskiest(prepared: PreparedChunk, scores: Scores, accepted: ManifestTable, 
     ids = accepted.text("shipment_id")
     first_rows = prepared.rows[accepted.first_row]
     best = np.argsort(-scores.risk, kind="stable")[:top]
+    one_in, rank_one_in = scores.one_in, scores.rank_one_in
     return tuple(
         RiskyShipment(
             shipment_id=ids.values[int(ids.codes[accepted.first_row[index]])],
             line=int(prepared.chunk.lines[first_rows[index]]),
             risk=float(scores.risk[index]),
             percentile=float(scores.percentile[index]),
+            one_in=int(one_in[index]),
+            rank_one_in=int(rank_one_in[index]),
             lane=str(scores.lane[index]),
             selected_by=scores.selected_by[index],
             reasons=tuple(scores.reason_texts(index, N_REASONS)),

@@ -26,6 +26,8 @@ _AFTER_HEADS: Final = (
     "warnings",
     "model_version",
     "bundle_digest",
+    "one_in",
+    "rank_one_in",
 )
 #: All columns that scoring may append, in order.
 ALL_SCORE_COLUMNS: Final = (*_BEFORE_HEADS, *(f"risk_{head}" for head in HEADS), *_AFTER_HEADS)
@@ -48,6 +50,8 @@ def empty_columns(names: Sequence[str]) -> dict[str, Any]:
 def _type(name: str) -> pa.DataType:
     if name.startswith("risk") or name in ("percentile", "item_risk"):
         return pa.float64()
+    if name in ("one_in", "rank_one_in"):
+        return pa.int64()
     return pa.bool_() if name == "substance_hit" else pa.string()
 
 
@@ -98,6 +102,8 @@ def columns_of(
         "warnings": _sparse(_codes(list(warnings), table.n_rows), list(warnings.values())),
         "model_version": constant(scores.model.version),
         "bundle_digest": constant(scores.model.digest),
+        "one_in": pa.DictionaryArray.from_arrays(per_row, pa.array(scores.one_in)),
+        "rank_one_in": pa.DictionaryArray.from_arrays(per_row, pa.array(scores.rank_one_in)),
     }
     return {name: columns[name] for name in names}
 

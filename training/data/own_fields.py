@@ -51,6 +51,8 @@ _MODEL_OUTPUTS: Final = frozenset(
         "warnings",
         "model_version",
         "bundle_digest",
+        "one_in",
+        "rank_one_in",
         "reason_1",
         "reason_2",
         "reason_3",

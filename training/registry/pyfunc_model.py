@@ -37,7 +37,8 @@ class TidewaiterModel(PythonModel):
         """Score a frame of n rows.
 
         Returns n rows with the columns ``risk percentile risk_<head>... item_risk lane selected_by model_version
-        bundle_digest error``. An unreadable row has an empty risk, and a reason in ``error``. ``params`` is unused.
+        bundle_digest one_in rank_one_in error``. An unreadable row has an empty risk, and a reason in ``error``. ``params`` is
+        unused.
         """
         if self._model is None:
             raise RuntimeError("The model was not loaded")
@@ -101,6 +102,9 @@ def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings |
     out["selected_by"] = spread(scores.selected_by[of_row], None, object)
     out["model_version"] = model.version
     out["bundle_digest"] = model.digest
+    # Missing numbers need floats.
+    out["one_in"] = spread(scores.one_in[of_row], np.nan, np.float64)
+    out["rank_one_in"] = spread(scores.rank_one_in[of_row], np.nan, np.float64)
     errors = np.full(len(frame), None, dtype=object)
     for row, problems in table.refusals().items():
         errors[row] = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)

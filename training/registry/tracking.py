@@ -270,7 +270,7 @@ def model_signature(model: RiskModel) -> ModelSignature:
     names = (*MANIFEST_NAMES, *(field.name for field in model.space.further_fields))
     inputs = Schema([ColSpec(anything, name, required=False) for name in names])
     heads = [f"{RISK}_{head}" for head in model.heads if head != RISK]
-    numbers = [RISK, "percentile", *heads, "item_risk"]
+    numbers = [RISK, "percentile", *heads, "item_risk", "one_in", "rank_one_in"]
     texts = ["lane", "selected_by", "model_version", "bundle_digest", "error"]
     outputs = Schema(
         [

@@ -32,7 +32,7 @@ from tests.models.small_model import manifest, train
 CONTRACT_COLUMNS = [
     *("risk", "percentile", "risk_fentanyl_or_analogue", "risk_precursor", "risk_equipment", "item_risk", "lane"),
     *("selected_by", "reason_1", "reason_2", "reason_3", "substance", "substance_kind", "substance_hit", "warnings"),
-    *("model_version", "bundle_digest"),
+    *("model_version", "bundle_digest", "one_in", "rank_one_in"),
 ]
 KCS = Path(__file__).parents[3] / "docs" / "mappings" / "kcs.toml"
 SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "kcs_import_declarations.csv"
@@ -112,6 +112,9 @@ def test_scores_are_the_models_own_at_nine_digits(tmp_path: Path, three_heads: R
         ("risk_precursor", scores.heads["precursor"][table.shipment]),
     ):
         assert [float(row[name]) for row in rows] == [float(f"{value:.9g}") for value in wanted], name
+    for name, share in (("one_in", scores.risk), ("rank_one_in", 1.0 - scores.percentile)):
+        limited = [min(round(1.0 / max(value, 1e-12)), 10_000_000) for value in share[table.shipment].tolist()]
+        assert [int(row[name]) for row in rows] == limited, name
     assert [row["lane"] for row in rows] == scores.lane[table.shipment].tolist()
     assert [row["selected_by"] or None for row in rows] == scores.selected_by[table.shipment].tolist()
     assert [row["reason_1"] for row in rows] == [scores.reason_texts(s, 1)[0] for s in table.shipment.tolist()]
