@@ -1,10 +1,10 @@
-"""Maintainer's script: daily euro reference rates of the European Central Bank -> `data/usd_rates.csv`.
+"""Maintainer's script that builds `data/usd_rates.csv` from the euro reference rates of the European Central Bank.
 
     python -m tools.build_rates eurofxref-hist.zip
 
-The input is the ECB's own history file (`eurofxref-hist.zip` or the CSV in it), units of each currency per euro on each
-working day, `N/A` where the ECB gave no rate. The output has one row per month and currency: the mean over the days of
-USD per unit, computed day by day from the two euro rates.
+The input is the ECB's history file (`eurofxref-hist.zip` or the CSV in it), with the units of each currency per euro on each
+working day, or `N/A` without a rate. The output has one row per month and currency with the mean of the daily rates in USD per
+unit, computed from the two euro rates of each day.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TARGET: Final = Path(__file__).parents[1] / "features" / "reference" / "data" / 
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
-    """Rows of the ECB's history file, as CSV or inside the ZIP archive it is published in."""
+    """Return the rows of the ECB's history file, a CSV or a ZIP archive that contains it."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             text = archive.read(archive.namelist()[0]).decode("utf-8")
@@ -34,7 +34,7 @@ def read_history(path: Path) -> list[dict[str, str]]:
 
 
 def monthly_usd_per_unit(history: list[dict[str, str]]) -> list[tuple[str, str, float]]:
-    """(month ``YYYY-MM``, currency, mean USD per unit), sorted; the euro itself is a currency of the result."""
+    """Return sorted tuples (month ``YYYY-MM``, currency, mean USD per unit), including the euro."""
     daily: dict[tuple[str, str], list[float]] = defaultdict(list)
     for row in history:
         month = row["Date"][:7]
@@ -49,7 +49,7 @@ def monthly_usd_per_unit(history: list[dict[str, str]]) -> list[tuple[str, str, 
 
 
 def main() -> None:
-    """Read the arguments, write the table."""
+    """Parse the arguments and write the table."""
     parser = argparse.ArgumentParser(description="Rebuild the bundled monthly rate table from the ECB's history file.")
     parser.add_argument("history", type=Path, help="eurofxref-hist.zip or the CSV in it")
     parser.add_argument("--out", type=Path, default=TARGET)

