@@ -31,7 +31,7 @@ from features.readers.further import FurtherField
 from features.substances import Match
 from features.table.table import ManifestTable
 
-__all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace", "Measured"]
+__all__ = ["COUNTRY_NEUTRAL", "Feature", "FeatureSpace", "Measured", "feature_names"]
 
 #: Features that countries and places alone decide, with their values for a shipment on a usual trade lane whose particulars
 #: agree. A score with these values shows the risk that does not come from the countries.
@@ -65,6 +65,11 @@ _GROUPS: Final[tuple[type[Group], ...]] = (
     FilingGroup,
     HistoryGroup,
 )
+
+
+def feature_names() -> tuple[str, ...]:
+    """Return the names of the features of the standard manifest, in the order of the matrix's columns."""
+    return tuple(feature.name for group in _GROUPS for feature in group.features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

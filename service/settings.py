@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.rules import office_rules
 from models.scoring import ScoreSettings
 
 KIB = 1024
@@ -21,7 +22,9 @@ MIB = 1024 * KIB
 class Settings(BaseSettings):
     """Settings of the service. Sizes are in bytes, times in seconds, and base rates and shares between 0 and 1."""
 
-    model_config = SettingsConfigDict(env_prefix="TIDEWAITER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEWAITER_", frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
+    )
 
     # The default is the loopback address, because there is no authentication.
     host: str = "127.0.0.1"
@@ -44,6 +47,11 @@ class Settings(BaseSettings):
     # Share of shipments that are raised to red at random, for labels without selection bias.
     random_share: float = Field(default=0.0, ge=0.0, le=1.0)
     random_key: SecretStr | None = None
+
+    # A file of rules in addition to those of the bundle, or `none`: no rules at all.
+    rules: str | None = None
+    # The office's permits, a CSV file. Without it no permit counts as registered. (The base class has a member `register`.)
+    permit_register: Path | None = Field(default=None, validation_alias="TIDEWAITER_REGISTER")
 
     # `shown` explains red and yellow. An explanation costs as much as a hundred scores, and green reasons are rarely read.
     explain: Literal["none", "shown", "all"] = "shown"
@@ -72,32 +80,37 @@ class Settings(BaseSettings):
     # Real names take milliseconds. The limit stops texts that are crafted to take long.
     opsin_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
 
+    _score_settings: ScoreSettings = PrivateAttr()
+
     @model_validator(mode="after")
     def _check_score_settings(self) -> Self:
-        self.score_settings()
-        return self
-
-    def score_settings(self) -> ScoreSettings:
-        """Return the settings for `RiskModel.score`.
-
-        Raises:
-            ValueError: a base rate or the random share is out of range, or the random key is missing.
-        """
-        return ScoreSettings(
+        # A base rate or the random share may be out of range, the random key missing, a rule or the register unsound.
+        self._score_settings = ScoreSettings(
             base_rates=self.base_rates or None,
             random_share=self.random_share,
             random_key=self.random_key.get_secret_value() if self.random_key else None,
+            rules=office_rules(self.rules, self.permit_register),
         )
+        return self
+
+    def score_settings(self) -> ScoreSettings:
+        """Return the settings for `RiskModel.score`, with the rules and the register as they were read at the start."""
+        return self._score_settings
+
+
+def variables() -> dict[str, str]:
+    """Return the environment variable of each setting: variable -> name of the setting."""
+    prefix = Settings.model_config.get("env_prefix", "")
+    return {
+        str(field.validation_alias or f"{prefix}{name}").upper(): name for name, field in Settings.model_fields.items()
+    }
 
 
 def unknown_variables() -> list[str]:
     """Return environment variables with the prefix that match no setting, which are probably misspelt."""
     prefix = Settings.model_config.get("env_prefix", "")
-    return sorted(
-        name
-        for name in os.environ
-        if name.upper().startswith(prefix) and name[len(prefix) :].lower() not in Settings.model_fields
-    )
+    known = variables()
+    return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
 
 
 def from_environment(**options: Any) -> Settings:

@@ -14,7 +14,7 @@ from features.substances.match import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from service.app import create_app
 from service.files.score_columns import ALL_SCORE_COLUMNS
-from service.settings import Settings
+from service.settings import Settings, variables
 from service.substances.answers import COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -42,9 +42,11 @@ def test_every_field_of_the_manifest_is_documented_with_its_meaning() -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (DOCS / "operations.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `TIDEWAITER_(\w+)` \| (\S+) \|", page, flags=re.MULTILINE))
-    assert {name.lower() for name in documented} == set(Settings.model_fields)
+    setting_of = variables()
+    assert {f"TIDEWAITER_{name}" for name in documented} == set(setting_of)
     for name, shown in documented.items():
-        default: Any = Settings.model_fields[name.lower()].get_default(call_default_factory=True)
+        field = Settings.model_fields[setting_of[f"TIDEWAITER_{name}"]]
+        default: Any = field.get_default(call_default_factory=True)
         assert shown == ("none" if default is None else f"`{default}`"), name
 
 

@@ -24,8 +24,9 @@ from models.scoring import RISK, check_base_rate
 PROTOCOL: Final = 1
 
 MANIFEST: Final = "bundle.json"
-#: The only optional file.
+#: The optional files.
 CHECK: Final = "check.npz"
+RULES: Final = "rules.toml"
 #: Size limits protect memory. No bundle needs a larger manifest.
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
@@ -188,7 +189,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
     expected = {booster_file(head) for head in info.heads}
     expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
     problems = [f"{name}: not listed in {MANIFEST}" for name in expected - set(listed)]
-    expected.add(CHECK)
+    expected |= {CHECK, RULES}
     for name in sorted(set(listed) - expected):
         reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
         problems.append(f"{name}: {reason} {MANIFEST}")

@@ -9,6 +9,7 @@ Files of a bundle::
     reference.npz         quantiles of reference traffic
     history.npz           the initial history for scoring
     card.json CARD.md     the model card
+    rules.toml            the default rules; optional, because older bundles lack it: they get the default rules of the code
     check.npz             up to 256 feature rows with LightGBM's raw log-odds, which the loaded model must reproduce to the
                           last bit; optional, because older bundles lack it
 
@@ -31,6 +32,7 @@ from models.bundle.audit import (
     CHECK,
     MANIFEST,
     PROTOCOL,
+    RULES,
     Audited,
     BundleInfo,
     BundleRefused,
@@ -45,6 +47,7 @@ from models.bundle.card import card_markdown
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
 from models.calibration import Calibrator, ReferenceScores
 from models.lanes import Lanes
+from models.rules import bundled_rules, default_rules
 from models.scoring import RiskModel
 from models.trees import StoredRows, lightgbm
 
@@ -151,6 +154,7 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     files["space.npz"] = npz_bytes(space_arrays)
     files["reference.npz"] = npz_bytes({"log_odds": model.reference.log_odds, "below": model.reference.below})
     files["history.npz"] = npz_bytes(model.history.to_arrays())
+    files[RULES] = model.rules.text.encode()
     files["card.json"] = json_bytes(model.card, sort_keys=False)
     if model.check is not None:
         files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
@@ -186,6 +190,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
     space = attempt("space.json", FeatureSpace.from_state, documents["space.json"], arrays["space.npz"])
     boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
     reference = arrays["reference.npz"]
+    rules = attempt(RULES, bundled_rules, files[RULES]) if RULES in files else default_rules()
     check = attempt(CHECK, lambda: StoredRows(**arrays[CHECK])) if CHECK in arrays else None
     return attempt(
         MANIFEST,
@@ -206,6 +211,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
             digest=info.digest,
             check=check,
             kernels=kernels,
+            rules=rules,
         ),
     )
 

@@ -17,6 +17,7 @@ from models.calibration import Calibrator, Calibrators, ReferenceScores, combine
 from models.evidence import Evidence, Prior
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.reasons import ScoredTable, SubstanceAnswers
+from models.rules import OfficeRules, Rulebook, RuleSet, default_rules
 from models.scoring.explaining import Explain, Explainer, ScoredItems, shipments_to_explain
 from models.scoring.largest import largest_items, largest_per_shipment
 from models.scoring.protocols import AdvancingHistory
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-#: By lane code: what selected the shipment, and the lane's name.
-_SELECTED_BY: Final = np.array([None, "score", "score"], dtype=np.object_)
+#: Lane names by lane code.
 _LANES: Final = np.array(LANE_NAMES)
 _DEFAULT_SETTINGS: Final = ScoreSettings()
 
@@ -73,6 +73,7 @@ class RiskModel:
         check: stored rows whose raw log-odds must be reproduced, if the bundle has any.
         kernels: whether compiled kernels may replace LightGBM where they reproduce its results.
         evidence: the evidence whose prior is added to the boosters' log-odds; None for a model of data alone.
+        rules: the rules of the bundle, to which settings may add those of an office.
     """
 
     name: str
@@ -92,6 +93,7 @@ class RiskModel:
     check: StoredRows | None = None
     kernels: bool = True
     evidence: Evidence | None = None
+    rules: RuleSet = field(default_factory=default_rules)
     _prior: Prior = field(init=False, repr=False)
     _predictor: Predictor = field(init=False, repr=False)
     _explainer: Explainer = field(init=False, repr=False)
@@ -99,6 +101,7 @@ class RiskModel:
     _calibrate_risk: Calibrators = field(init=False, repr=False)
     _substance_answers: SubstanceAnswers = field(init=False, repr=False)
     _last_shifts: _BaseRateShifts | None = field(init=False, repr=False, default=None)
+    _last_rulebook: tuple[OfficeRules | None, Rulebook] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self._check_heads()
@@ -221,9 +224,9 @@ class RiskModel:
         item_heads = probability(head_log_odds + shifts.heads)
         item_risk = probability(item_log_odds + shifts.risk)
         risk_log_odds, riskiest_row = largest_items(item_log_odds, table.shipment, table.first_row)
-        lanes = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
-        selected_by = _SELECTED_BY[lanes]
-        _add_random_share(table, settings, lanes, selected_by)
+        by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
+        ruling = self.rulebook(settings).rule_on(table, matrix, substances)
+        lanes, selected_by = ruling.lanes(by_score, _drawn(table, settings))
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(
             table=table,
@@ -247,7 +250,24 @@ class RiskModel:
             late=rows.late,
             base_rates=shifts.rates,
             substance_answers=self._substance_answers,
+            ruling=ruling,
+            lane_by_score=by_score,
         )
+
+    def rulebook(self, settings: ScoreSettings | None = None) -> Rulebook:
+        """Return the rules in force under some settings, compiled for this model. The last result is cached.
+
+        Raises:
+            RulesError: a rule names a feature that this model does not have, or has the id of a bundled rule.
+        """
+        office = None if settings is None else settings.rules
+        last = self._last_rulebook
+        if last is not None and last[0] is office:
+            return last[1]
+        columns = {name: column for column, name in enumerate(self.space.names)}
+        rulebook = Rulebook(columns, self.rules, office)
+        self._last_rulebook = office, rulebook
+        return rulebook
 
     def _shifts(self, settings: ScoreSettings | None) -> _BaseRateShifts:
         """Return the base rates of some settings for this model. The last result is cached.
@@ -303,13 +323,10 @@ def _check_accepted(table: ManifestTable) -> None:
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
 
 
-def _add_random_share(
-    table: ManifestTable, settings: ScoreSettings, lanes: NDArray[np.int8], selected_by: NDArray[np.object_]
-) -> None:
-    """Make the shipments of the random share red in ``lanes`` (S,) and ``selected_by`` (S,)."""
-    if settings.random_share > 0.0 and settings.random_key and table.n_shipments:
-        column = table.text("shipment_id")
-        ids = [column.values[code] for code in column.codes[table.first_row].tolist()]
-        drawn = random_share(ids, settings.random_key, settings.random_share)
-        lanes[drawn] = RED
-        selected_by[drawn] = "random"
+def _drawn(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:
+    """Return whether each shipment (S,) belongs to the random share; None without a random share."""
+    if not (settings.random_share > 0.0 and settings.random_key and table.n_shipments):
+        return None
+    column = table.text("shipment_id")
+    ids = [column.values[code] for code in column.codes[table.first_row].tolist()]
+    return random_share(ids, settings.random_key, settings.random_share)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.substances import Match
 from features.table.table import ManifestTable
 from models.reasons import Explanations, SubstanceAnswers, day_of
+from models.rules import Ruling
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -43,14 +44,16 @@ class Scores:
         item_risk: (n,), item_heads: (n, K) the same per goods item, heads in the model's order.
         risk_log_odds: (S,) uncorrected risk log-odds, which decide lane and percentile.
         lane: (S,) ``red``, ``yellow`` or ``green``.
-        selected_by: (S,) ``score``, ``random`` or None. It is ``random`` for the whole random share, even where the score alone
-            is red, so that the random share is a fair sample of all traffic.
+        selected_by: (S,) ``score``, ``rule``, ``unread``, ``random`` or None: what set the final lane. It is ``random`` for the
+            whole random share, even where the score alone is red, so that the random share is a fair sample of all traffic.
         riskiest_row: (S,) row of the riskiest item; the first of equal ones.
         explained: shipment -> explanation, for the shipments that were to be explained.
         substances: (n,) the substance that each row's declared chemical, CAS number or description names.
         late: (S,) whether the shipment arrived after later ones and was scored with the present state of history.
         base_rates: the base rates in use, per head.
         substance_answers: the model's cache of substances as JSON values.
+        ruling: the rules that fired and the items that could not be read.
+        lane_by_score: (S,) lane codes before rules, unread items and the random share.
     """
 
     table: ManifestTable
@@ -69,6 +72,8 @@ class Scores:
     late: NDArray[np.bool_]
     base_rates: Mapping[str, float]
     substance_answers: SubstanceAnswers
+    ruling: Ruling
+    lane_by_score: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.risk)
@@ -104,9 +109,9 @@ class Scores:
     ) -> list[dict[str, Any]]:
         """Return the answers for shipments from ``start`` to before ``end``, by default all, as plain JSON values.
 
-        ``explains`` names the head and the item that ``reasons`` are about. If a shipment is not explained, it is None and
-        ``reasons`` is empty. Listings of a substance are those in force on the day of ``declared_at``. ``decision_id`` is None
-        unless the caller gives ``decision_ids``.
+        ``explains`` names the head and the item that ``reasons`` with a weight are about. If a shipment is not explained, it is
+        None, and ``reasons`` holds those of rules and unread items alone. Listings of a substance are those in force on the day
+        of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``.
         """
         count, table = len(self), self.table
         end = count if end is None else min(end, count)
@@ -117,6 +122,7 @@ class Scores:
         first, last = rows[0], rows[-1]
         items = self._items(rows, start)
         ids = _declared(table, "shipment_id", first, last)
+        rules_digest = self.ruling.digest
         model = {"name": self.model.name, "version": self.model.version, "digest": self.model.digest}
         answers = [
             {
@@ -129,6 +135,9 @@ class Scores:
                 "content": content,
                 "lane": lane,
                 "selected_by": selected_by,
+                "rule_ids": [],
+                "rules_digest": rules_digest,
+                "unread": [],
                 "explains": None,
                 "reasons": [],
                 "items": items[begin - first : behind - first],
@@ -155,9 +164,20 @@ class Scores:
         ]
         if self.explained:
             self._add_reasons(answers, items, start, first)
+        if self.ruling.fired is not None or self.ruling.unread:
+            self._add_rules(answers, start)
         for position, warnings in self._warnings(rows).items():
             answers[position]["warnings"] = warnings
         return answers
+
+    def _add_rules(self, answers: list[dict[str, Any]], start: int) -> None:
+        """Write rules that fired and unread items into the answers of shipments from ``start`` on, before their other reasons."""
+        for shipment in self.ruling.shipments_with_reasons():
+            if start <= shipment < start + len(answers):
+                answer = answers[shipment - start]
+                answer["rule_ids"] = self.ruling.rule_ids(shipment)
+                answer["unread"] = self.ruling.unread_json(shipment)
+                answer["reasons"] = [*self.ruling.reasons(shipment), *answer["reasons"]]
 
     def _items(self, rows: list[int], start: int) -> list[dict[str, Any]]:
         """Return the answers, without reasons, for all goods items of consecutive shipments.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.calibration import is_number
+from models.rules import OfficeRules
 
 #: Name of the combined risk, and of the only head of a model that is trained on an office's own binary label.
 RISK: Final = "risk"
@@ -46,12 +47,14 @@ class ScoreSettings:
         random_key: secret key of the random selection; required if the share is above 0.
         max_explained: the largest number of shipments that one call explains, the riskiest first; None for no limit. An
             explanation costs about a hundred times as much as a score.
+        rules: the office's rules and register; None for the rules of the bundle alone.
     """
 
     base_rates: Mapping[str, float] | None = None
     random_share: float = 0.0
     random_key: str | bytes | None = None
     max_explained: int | None = None
+    rules: OfficeRules | None = None
 
     def __post_init__(self) -> None:
         for head, rate in (self.base_rates or {}).items():

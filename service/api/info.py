@@ -26,7 +26,7 @@ OUTPUT_MEANINGS: Final = {
     "risk_equipment": "Probability of tablet-press equipment",
     "item_risk": "The same probability for this row's goods item alone",
     "lane": "red, yellow or green: a recommendation",
-    "selected_by": "score, rule or random; empty when green",
+    "selected_by": "What set the lane: score, rule, unread or random; empty when green, unless an exemption made it green",
     "reason_1": "Strongest evidence for illicit content, as a sentence",
     "reason_2": "Second strongest",
     "reason_3": "Third strongest",
@@ -38,6 +38,8 @@ OUTPUT_MEANINGS: Final = {
     "bundle_digest": "SHA-256 of its bundle",
     "one_in": "1 / risk, rounded: one shipment in so many with this risk is illicit; at most 10,000,000",
     "rank_one_in": "1 / (1 - percentile), rounded: one in so many of reference traffic scores as high; at most 10,000,000",
+    "rule_ids": "Ids of the rules that fired, separated by ;",
+    "unread": "Fields that could not be read, as item: field; item: field",
 }
 
 #: Limits that apply to every model. The model card may add more.

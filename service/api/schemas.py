@@ -44,8 +44,9 @@ class Reason(Answer):
 
     code: str = Field(description="Kind of evidence", examples=["VALUE_DENSITY"])
     text: str = Field(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
-    weight: float = Field(
-        description="Change in the explained head's raw log-odds; positive: evidence for illicit content",
+    weight: float | None = Field(
+        description="Change in the explained head's raw log-odds; positive: evidence for illicit content. Null for rules "
+        "(`RULE`) and unread items (`UNREAD`), which change the lane and never the score",
         examples=[0.84],
     )
     fields: list[str] = Field(
@@ -134,6 +135,13 @@ class Action(Answer):
     name: Literal["RFI", "RFS"] = Field(description="RFI: request for information; RFS: request for screening")
 
 
+class Unread(Answer):
+    """A field of a goods item that could not be read."""
+
+    item_number: str = Field(examples=["1"])
+    field: str = Field(examples=["declared_chemical"])
+
+
 class Score(Answer):
     """Risk of one shipment, with the evidence for it."""
 
@@ -149,12 +157,25 @@ class Score(Answer):
     )
     content: dict[str, Probability] = Field(description="Probability per head: the largest over all items")
     lane: Lane = Field(description="Recommended lane; a person decides")
-    selected_by: Literal["score", "rule", "random"] | None = Field(
-        description="What put it into the lane; null for green"
+    selected_by: Literal["score", "rule", "unread", "random"] | None = Field(
+        description="What set the final lane; null for green, unless an exemption made it green (`rule`)"
+    )
+    rule_ids: list[str] = Field(
+        description="Rules that fired, also those that did not change the lane", examples=[["watched-without-permit"]]
+    )
+    rules_digest: str | None = Field(
+        description="SHA-256 of the rules in force and of the register of permits; null with the rules switched off"
+    )
+    unread: list[Unread] = Field(
+        description="Fields of goods items that could not be read. Such a shipment is at least yellow, also without rules"
     )
     action: Action | None = Field(default=None, description="Only with `actions=acas`; null for green")
-    explains: Explained | None = Field(description="The score that `reasons` explain; null without reasons")
-    reasons: list[Reason] = Field(description="Evidence for and against, by weight, the largest first")
+    explains: Explained | None = Field(
+        description="The score that the weights of `reasons` explain; null if the shipment is not explained"
+    )
+    reasons: list[Reason] = Field(
+        description="Rules that fired and unread items, then evidence for and against, by weight, the largest first"
+    )
     items: list[Item]
     warnings: list[FieldProblem] = Field(description="Problems of fields that did not prevent scoring")
     late: bool = Field(description="Declared before shipments already scored; scored with the present history")

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 
+_PREFIX = "TIDEWAITER_"
+
+
 def environment(**options: Any) -> Settings:
     """Return the settings of the environment, overridden by the options of the command line.
 
@@ -27,7 +30,9 @@ def environment(**options: Any) -> Settings:
         messages = []
         for part in error.errors():
             name = str(part["loc"][0]) if part["loc"] else ""
-            origin = f"--{name}" if options.get(name) is not None else f"TIDEWAITER_{name.upper()}"
+            origin = (
+                f"--{name}" if options.get(name) is not None else f"TIDEWAITER_{name.removeprefix(_PREFIX).upper()}"
+            )
             messages.append(f"{origin}: {part['msg']}, got {part.get('input')!r}" if name else part["msg"])
         raise WrongUse("; ".join(messages)) from None
     except ValueError as error:

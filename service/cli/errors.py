@@ -3,7 +3,7 @@
 =====  ==================================================
 0      done
 1      some rows were rejected, and ``--strict`` was given
-2      wrong use
+2      wrong use, unsound rules or mapping
 3      an input cannot be read
 4      a bundle is refused
 70     any other error: a fault of the program or the machine
@@ -70,6 +70,8 @@ _TRAINING_PACKAGES: Final = frozenset({"faker", "jinja2", "matplotlib", "mlflow"
 _STATUSES: Final = (
     (WRONG_USE, "service.cli.errors", "WrongUse"),
     (WRONG_USE, "features.readers.errors", "MappingError"),
+    (WRONG_USE, "models.rules.rule", "RulesError"),
+    (WRONG_USE, "models.permits", "RegisterError"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),
     (WRONG_USE, "service.files.output", "OutputRefused"),
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),

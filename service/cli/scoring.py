@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from models.scoring import Explain, RiskModel
     from service.files.batch import BatchReport
+    from service.settings import Settings
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
 MappingFile = Annotated[
@@ -19,6 +20,15 @@ MappingFile = Annotated[
 BundleDir = Annotated[
     Path | None,
     typer.Option("--bundle", metavar="DIR", help="Default: the version in service, or the bundled champion."),
+]
+
+
+RulesFile = Annotated[
+    str | None,
+    typer.Option("--rules", metavar="FILE|none", help="Rules in addition to the bundle's; `none` switches all off."),
+]
+RegisterFile = Annotated[
+    Path | None, typer.Option("--register", metavar="FILE", help="The office's register of permits, a CSV file.")
 ]
 
 
@@ -44,18 +54,24 @@ def score(
     explain: Annotated[
         ExplainChoice, typer.Option("--explain", help="Reasons for none, for shown (red and yellow), or for all.")
     ] = ExplainChoice.shown,
+    rules: RulesFile = None,
+    register: RegisterFile = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
-    from service.cli.common import load_model
+    from service.cli.common import environment, load_model
     from service.cli.console import to_stderr
     from service.cli.errors import SOME_REJECTED
     from service.memory import keep_memory_small
     from service.substances.chemistry import chemistry
 
     keep_memory_small()
-    report = score_into(source, target, load_model(bundle), mapping=mapping, rejects=rejects, explain=explain.value)
+    settings = environment(rules=rules, permit_register=register)
+    model = load_model(bundle)
+    report = score_into(
+        source, target, model, mapping=mapping, rejects=rejects, explain=explain.value, settings=settings
+    )
     console = to_stderr()
     problem = chemistry()["problem"]
     for note in (*report.notes, *filter(None, (problem, slowness()))):
@@ -81,12 +97,14 @@ def score_into(
     rejects: Path | None = None,
     explain: Explain = "shown",
     top: int = 10,
+    settings: Settings | None = None,
 ) -> BatchReport:
-    """Score a file with a progress bar and the settings of the environment.
+    """Score a file with a progress bar.
 
     Args:
         model: scores the file and advances its history, so do not reuse it for another file.
         top: number of riskiest shipments in the report.
+        settings: by default those of the environment.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
@@ -101,7 +119,7 @@ def score_into(
     from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
-    settings = environment()
+    settings = environment() if settings is None else settings
     set_up(settings)
     with long_lived_objects(), row_progress(source.name) as progress:
         return score_file(

@@ -28,6 +28,8 @@ _AFTER_HEADS: Final = (
     "bundle_digest",
     "one_in",
     "rank_one_in",
+    "rule_ids",
+    "unread",
 )
 #: All columns that scoring may append, in order.
 ALL_SCORE_COLUMNS: Final = (*_BEFORE_HEADS, *(f"risk_{head}" for head in HEADS), *_AFTER_HEADS)
@@ -85,6 +87,9 @@ def columns_of(
     hits = np.array([match is not None for match in scores.substances], dtype=bool)
     match_codes = _codes(np.flatnonzero(hits), table.n_rows)
     hits[hits] = [match.hit for match in matches]
+    of_shipment, rule_texts = scores.ruling.rule_texts()
+    rule_codes = of_shipment[table.shipment] if rule_texts else np.full(table.n_rows, -1, dtype=np.int32)
+    unread = sorted(scores.ruling.unread)
     columns: dict[str, Any] = {
         "risk": number(scores.risk),
         "percentile": number(scores.percentile),
@@ -104,6 +109,11 @@ def columns_of(
         "bundle_digest": constant(scores.model.digest),
         "one_in": pa.DictionaryArray.from_arrays(per_row, pa.array(scores.one_in)),
         "rank_one_in": pa.DictionaryArray.from_arrays(per_row, pa.array(scores.rank_one_in)),
+        "rule_ids": _sparse(rule_codes, rule_texts),
+        "unread": _sparse(
+            _codes(list(unread), len(scores))[table.shipment],
+            [scores.ruling.unread_text(shipment) for shipment in unread],
+        ),
     }
     return {name: columns[name] for name in names}
 

@@ -6,6 +6,7 @@ MLflow executes this file when it loads the registered model. The code converts 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import mlflow.models
@@ -18,6 +19,7 @@ from features.manifest.fields import MANIFEST_NAMES
 from features.readers.as_text import text_column
 from features.table.table import Coded, ManifestTable
 from models.bundle import load
+from models.rules.environment import from_environment
 from models.scoring import RiskModel, ScoreSettings
 
 
@@ -29,20 +31,22 @@ class TidewaiterModel(PythonModel):
 
     def __init__(self) -> None:
         self._model: RiskModel | None = None
+        self._settings: ScoreSettings | None = None
 
     def load_context(self, context: Any) -> None:
         self._model = load(context.artifacts["bundle"])
+        self._settings = ScoreSettings(rules=from_environment())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Score a frame of n rows.
 
         Returns n rows with the columns ``risk percentile risk_<head>... item_risk lane selected_by model_version
-        bundle_digest one_in rank_one_in error``. An unreadable row has an empty risk, and a reason in ``error``. ``params`` is
-        unused.
+        bundle_digest one_in rank_one_in rule_ids unread error``. An unreadable row has an empty risk, and a reason in ``error``.
+        ``params`` is unused. The environment variables ``TIDEWAITER_RULES`` and ``TIDEWAITER_REGISTER`` hold as in the service.
         """
         if self._model is None:
             raise RuntimeError("The model was not loaded")
-        return score_frame(self._model, model_input)
+        return score_frame(self._model, model_input, self._settings)
 
 
 def frame_columns(frame: pd.DataFrame) -> dict[str, Coded]:
@@ -76,6 +80,14 @@ def _text(value: Any) -> str | None:
     return None if texts[0] is None else str(texts[0])
 
 
+def _texts(texts: Iterable[str]) -> Any:
+    """Return texts as an array of objects, None for empty ones."""
+    values = [text or None for text in texts]
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
 def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings | None = None) -> pd.DataFrame:
     """Score the rows of a frame. The result has the index of the frame."""
     further = {field.name: column_of(frame, field.name) for field in model.space.further_fields if field.name in frame}
@@ -105,6 +117,9 @@ def score_frame(model: RiskModel, frame: pd.DataFrame, settings: ScoreSettings |
     # Missing numbers need floats.
     out["one_in"] = spread(scores.one_in[of_row], np.nan, np.float64)
     out["rank_one_in"] = spread(scores.rank_one_in[of_row], np.nan, np.float64)
+    ruling = scores.ruling
+    out["rule_ids"] = spread(_texts(";".join(ruling.rule_ids(k)) for k in range(len(scores)))[of_row], None, object)
+    out["unread"] = spread(_texts(ruling.unread_text(k) for k in range(len(scores)))[of_row], None, object)
     errors = np.full(len(frame), None, dtype=object)
     for row, problems in table.refusals().items():
         errors[row] = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)

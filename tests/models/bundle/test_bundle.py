@@ -22,7 +22,17 @@ from tests.models.small_model import HEADS, answers
 
 FILES = sorted(
     [f"booster_{head}.txt" for head in HEADS]
-    + ["bundle.json", "space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md", "check.npz"]
+    + [
+        "bundle.json",
+        "space.json",
+        "space.npz",
+        "reference.npz",
+        "history.npz",
+        "card.json",
+        "CARD.md",
+        "check.npz",
+        "rules.toml",
+    ]
 )
 
 

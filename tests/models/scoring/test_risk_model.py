@@ -227,7 +227,7 @@ class TestAnswer:
         assert json.loads(json.dumps(answer, allow_nan=False)) == answer
         assert list(answer) == [
             "decision_id", "shipment_id", "risk", "percentile", "one_in", "rank_one_in", "content", "lane", "selected_by",
-            "explains", "reasons", "items", "warnings", "late", "model",
+            "rule_ids", "rules_digest", "unread", "explains", "reasons", "items", "warnings", "late", "model",
         ]  # fmt: skip
         assert answer["risk"] == scores.risk[index]
         assert answer["lane"] == "red"

@@ -32,7 +32,7 @@ from tests.models.small_model import manifest, train
 CONTRACT_COLUMNS = [
     *("risk", "percentile", "risk_fentanyl_or_analogue", "risk_precursor", "risk_equipment", "item_risk", "lane"),
     *("selected_by", "reason_1", "reason_2", "reason_3", "substance", "substance_kind", "substance_hit", "warnings"),
-    *("model_version", "bundle_digest", "one_in", "rank_one_in"),
+    *("model_version", "bundle_digest", "one_in", "rank_one_in", "rule_ids", "unread"),
 ]
 KCS = Path(__file__).parents[3] / "docs" / "mappings" / "kcs.toml"
 SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "kcs_import_declarations.csv"

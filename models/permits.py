@@ -1,0 +1,211 @@
+"""Permits: placeholders that stand for none, and the office's register of permits.
+
+A permit number on a manifest is a declaration, not proof. It counts as registered only if an office's own register holds it for one
+of the parties, on the day of the declaration.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import os
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from features.reference import country
+from features.texts.folding import folded
+
+#: Columns of a register, in any order.
+COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
+#: A register of a hundred thousand permits has some ten megabytes. The limit protects memory.
+MAX_BYTES: Final = 64 * 2**20
+#: Words that say "permit" or its number and identify nothing.
+_GENERIC: Final = re.compile(
+    r"\b(?:import|export|permits?|licen[cs]es?|licen[cs]ia|authori[sz]ation|certificate|number|numero|no|nr|num|ref|id)\b"
+)
+_NOT_PLAIN: Final = re.compile(r"[\W_]+")
+#: Digits in their order, either way and around: 12345, 98765, 67890.
+_UP: Final = "01234567890123456789"
+_SEQUENCES: Final = (_UP, _UP[::-1])
+#: Shorter numbers identify no permit.
+_SHORTEST: Final = 3
+#: Placeholders with a digit that no other test finds.
+_DUMMIES: Final = frozenset({"abc123", "abc1234", "test1", "test01", "test123", "sample1", "xxx1", "tba1", "0x0"})
+_CACHED: Final = 8_192
+
+
+class RegisterError(ValueError):
+    """A register that cannot be used. The message lists the file, and per fault the line, the column and the problem."""
+
+    def __init__(self, name: str, faults: list[str]) -> None:
+        self.name, self.faults = name, faults
+        super().__init__("\n".join([f"The register {name} cannot be used:", *(f"- {fault}" for fault in faults)]))
+
+
+@lru_cache(maxsize=_CACHED)
+def plain_number(number: str) -> str:
+    """Return the letters and digits of a permit number, folded, without words that only say "permit number"."""
+    return _NOT_PLAIN.sub("", _GENERIC.sub(" ", _NOT_PLAIN.sub(" ", folded(number))))
+
+
+@lru_cache(maxsize=_CACHED)
+def is_placeholder(number: str) -> bool:
+    """Return whether a declared permit number stands for none: no digit in it, one digit repeated, digits in sequence, a dummy.
+
+    >>> [is_placeholder(text) for text in ("N/A", "12345", "Permit No. 0000", "pending", "IP-2026-0042")]
+    [True, True, True, True, False]
+    """
+    plain = plain_number(number)
+    digits = "".join(filter(str.isdigit, plain))
+    if len(plain) < _SHORTEST or not digits or plain in _DUMMIES:
+        return True
+    if len(set(plain)) == 1 or (len(set(digits)) == 1 and digits[0] == "0"):
+        return True
+    return plain == digits and any(digits in sequence for sequence in _SEQUENCES)
+
+
+@lru_cache(maxsize=_CACHED)
+def plain_party(name: str) -> str:
+    """Return a party's name for comparisons: folded letters and digits, words separated by single blanks."""
+    return _NOT_PLAIN.sub(" ", folded(name)).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A party of a shipment: its name as declared and its country (ISO 3166-1 alpha-2), empty where missing."""
+
+    name: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Permit:
+    party: str
+    country: str
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The permits of an office.
+
+    Attributes:
+        name: the file that it was read from, for messages.
+        digest: SHA-256 of its content.
+    """
+
+    name: str
+    digest: str
+    _permits: dict[str, tuple[_Permit, ...]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._permits.values()))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Register:
+        """Read a register from a CSV file.
+
+        Raises:
+            RegisterError: the file cannot be read, or a line of it is unsound.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise RegisterError(str(path), [f"it cannot be read: {error.strerror or error}"]) from None
+        if len(data) > MAX_BYTES:
+            raise RegisterError(str(path), [f"it is larger than {MAX_BYTES:,} bytes"])
+        try:
+            return cls.from_text(data.decode("utf-8-sig"), str(path))
+        except UnicodeDecodeError:
+            raise RegisterError(str(path), ["it is not UTF-8"]) from None
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "of permits") -> Register:
+        """Read a register from the text of a CSV.
+
+        Raises:
+            RegisterError: see `load`.
+        """
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        permits: dict[str, list[_Permit]] = {}
+        faults: list[str] = []
+        try:
+            header = [cell.strip() for cell in next(reader, [])]
+            if sorted(header) != sorted(COLUMNS):
+                raise RegisterError(name, [f"line 1: the columns are {','.join(header)}, expected {','.join(COLUMNS)}"])
+            for values in reader:
+                if not any(value.strip() for value in values):
+                    continue
+                if len(values) != len(header):
+                    faults.append(f"line {reader.line_num}: {len(values)} values, expected {len(header)}")
+                    continue
+                row = {column: value.strip() for column, value in zip(header, values, strict=True)}
+                try:
+                    permits.setdefault(plain_number(row["permit_number"]), []).append(_permit(row))
+                except ValueError as error:
+                    faults.append(f"line {reader.line_num}, {error}")
+        except csv.Error as error:
+            faults.append(f"line {reader.line_num}: {error}")
+        if faults:
+            raise RegisterError(name, faults)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(name, digest, {number: tuple(of_number) for number, of_number in permits.items()})
+
+    def holds(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
+        """Return whether a permit is registered for one of the parties on a day.
+
+        The party's name must be that of the register, whatever case, accents and punctuation; its country too, where the register
+        states one.
+
+        Args:
+            number: the permit number as declared. A placeholder is never registered.
+            day: day of the declaration, counted from 1970.
+        """
+        if is_placeholder(number):
+            return False
+        for permit in self._permits.get(plain_number(number), ()):
+            if permit.first_day <= day <= permit.last_day:
+                for party in parties:
+                    if plain_party(party.name) == permit.party and permit.country in ("", party.country):
+                        return True
+        return False
+
+
+def _permit(row: dict[str, str]) -> _Permit:
+    """Return the permit of a row.
+
+    Raises:
+        ValueError: with the column, the value and what is expected.
+    """
+    if is_placeholder(row["permit_number"]):
+        raise ValueError(f"permit_number: {row['permit_number']!r} is blank or a placeholder")
+    party = plain_party(row["party_name"])
+    if not party:
+        raise ValueError(f"party_name: {row['party_name']!r} has no letters")
+    code = country(row["party_country"]) if row["party_country"] else ""
+    if code is None:
+        raise ValueError(f"party_country: {row['party_country']!r} is not a country of ISO 3166-1, such as DE")
+    first_day, last_day = _day(row, "valid_from", dt.date.min), _day(row, "valid_until", dt.date.max)
+    if last_day < first_day:
+        raise ValueError(f"valid_until: {row['valid_until']} is before valid_from {row['valid_from']}")
+    return _Permit(party, code, first_day, last_day)
+
+
+def _day(row: dict[str, str], column: str, blank: dt.date) -> int:
+    """Return the day of a column counted from 1970, that of ``blank`` where it is blank."""
+    value = row[column]
+    try:
+        day = dt.date.fromisoformat(value) if value else blank
+    except ValueError:
+        raise ValueError(f"{column}: {value!r} is not a day as YYYY-MM-DD") from None
+    return day.toordinal() - _EPOCH
+
+
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()

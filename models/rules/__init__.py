@@ -1,0 +1,31 @@
+"""Rules that raise or lower the lane of a shipment, and goods items that could not be read."""
+
+from models.rules.default import bundled_rules, default_rules, known_names
+from models.rules.environment import office_rules
+from models.rules.leaf_reading import KnownNames
+from models.rules.reading import load_rules, parse_rules
+from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
+from models.rules.rulebook import OfficeRules, Rulebook
+from models.rules.ruling import Fired, Ruling
+from models.rules.source import EvidenceLookup
+
+__all__ = [
+    "Effect",
+    "EvidenceLookup",
+    "Fired",
+    "KnownNames",
+    "OfficeRules",
+    "Rule",
+    "RuleFault",
+    "RuleSet",
+    "Rulebook",
+    "RulesError",
+    "Ruling",
+    "bundled_rules",
+    "default_rules",
+    "joined",
+    "known_names",
+    "load_rules",
+    "office_rules",
+    "parse_rules",
+]

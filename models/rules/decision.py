@@ -1,0 +1,48 @@
+"""The order in which score, rules, unread items and the random share decide the lane of a shipment.
+
+Score; exemptions (at most green); floors (at least yellow, at least red); watch lists; unread items; the random share. A later step
+never lowers the lane, so an exemption never defeats a floor.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.lanes import GREEN, RED, YELLOW
+
+BoolArray: TypeAlias = NDArray[np.bool_]
+LaneArray: TypeAlias = NDArray[np.int8]
+
+#: What set a lane, by the code that `decide` returns; None for green that no exemption set.
+SELECTED_BY: Final = (None, "score", "rule", "unread", "random")
+NOTHING, SCORE, RULE, UNREAD, RANDOM = range(5)
+
+
+def decide(
+    score: LaneArray, *, exempt: BoolArray, floor: LaneArray, unread: BoolArray, drawn: BoolArray
+) -> tuple[LaneArray, LaneArray]:
+    """Return the lane of each shipment (S,) and what set it (S,), an index into `SELECTED_BY`.
+
+    Args:
+        score: (S,) lane by the score.
+        exempt: (S,) an exemption holds.
+        floor: (S,) the highest lane that a rule asks for; green without a rule.
+        unread: (S,) a goods item could not be read.
+        drawn: (S,) the shipment belongs to the random share.
+    """
+    lanes = score.copy()
+    by = np.where(lanes > GREEN, np.int8(SCORE), np.int8(NOTHING))
+    lowered = exempt & (lanes > GREEN)
+    lanes[lowered] = GREEN
+    raised = floor > lanes
+    lanes[raised] = floor[raised]
+    by[lowered | raised] = RULE
+    unseen = unread & (lanes < YELLOW)
+    lanes[unseen] = YELLOW
+    by[unseen] = UNREAD
+    lanes[drawn] = RED
+    by[drawn] = RANDOM
+    return lanes, by

@@ -1,0 +1,116 @@
+"""Facts of goods items that rules need beside the features of the model.
+
+A fact is named like a feature and read by leaves of the kind ``feature``. Facts are no columns of the model's matrix, because a new
+column would make every bundle unusable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table.table import ManifestTable
+from models.permits import Party, Register, is_placeholder
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+#: Facts and their meanings.
+FACTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "permit_placeholder": "Whether the permit number is a placeholder such as N/A or 12345, which counts as none",
+        "permit_registered": "Whether the office's register holds the permit for a party on the day; never for a private consignee",
+        "consignee_private": "Whether the consignee's name is that of a private person; missing without a name",
+    }
+)
+#: The manifest fields behind each fact.
+FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "permit_placeholder": ("permit_number",),
+        "permit_registered": ("permit_number", "consignor_name", "consignee_name", "declared_at"),
+        "consignee_private": ("consignee_name",),
+    }
+)
+#: Facts that depend on countries, with their values where all country fields are blank.
+FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0})
+#: Features that tell a private person from a company, a laboratory or another institution.
+COMPANY_FEATURES: Final = ("consignee_company", "consignee_laboratory")
+
+
+class Facts:
+    """The facts of a table's n rows, each computed when it is first asked for.
+
+    Args:
+        matrix: (n, F) features.
+        columns: feature name -> column.
+        register: the office's permits; None without a register, then no permit is registered.
+    """
+
+    def __init__(
+        self, table: ManifestTable, matrix: FloatArray, columns: Mapping[str, int], register: Register | None
+    ) -> None:
+        self._table, self._matrix, self._columns, self._register = table, matrix, columns, register
+        self._known: dict[str, FloatArray] = {}
+
+    def column(self, name: str) -> FloatArray:
+        """Return a fact of all rows (n,), NaN where missing."""
+        values = self._known.get(name)
+        if values is None:
+            values = self._known[name] = _COMPUTED[name](self)
+        return values
+
+    def _consignee_private(self) -> FloatArray:
+        company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
+        private = np.where((company == 0.0) & (laboratory == 0.0), 1.0, 0.0)
+        return np.where(np.isnan(company) | np.isnan(laboratory), np.nan, private)
+
+    def _permit_placeholder(self) -> FloatArray:
+        column = self._table.text("permit_number")
+        return np.asarray(
+            column.lookup(np.array([is_placeholder(text) for text in column.values], dtype=np.float64), np.nan)
+        )
+
+    def _permit_registered(self) -> FloatArray:
+        table, register = self._table, self._register
+        registered = np.zeros(table.n_rows)
+        permits = table.text("permit_number")
+        rows = np.flatnonzero((permits.codes >= 0) & (self.column("consignee_private") != 1.0))
+        if register is None or not len(rows):
+            return registered
+        parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
+        # Rows repeat permits and parties, and few goods have a permit.
+        keys = np.stack(
+            [
+                permits.codes[rows],
+                *(column.codes[rows] for pair in parties for column in pair),
+                (table.declared_s[table.shipment[rows]] // 86400).astype(np.int64),
+            ],
+            axis=1,
+        )
+        distinct, which = np.unique(keys, axis=0, return_inverse=True)
+        held = [
+            register.holds(
+                permits.values[permit],
+                tuple(
+                    Party(names.values[name], countries.values[country] if country >= 0 else "")
+                    for (names, countries), (name, country) in zip(
+                        parties, ((consignor, consignor_at), (consignee, consignee_at)), strict=True
+                    )
+                    if name >= 0
+                ),
+                day,
+            )
+            for permit, consignor, consignor_at, consignee, consignee_at, day in distinct.tolist()
+        ]
+        registered[rows] = np.array(held, dtype=np.float64)[which.reshape(-1)]
+        return registered
+
+
+_COMPUTED: Final[Mapping[str, Callable[[Facts], FloatArray]]] = {
+    "consignee_private": Facts._consignee_private,
+    "permit_placeholder": Facts._permit_placeholder,
+    "permit_registered": Facts._permit_registered,
+}

@@ -1,0 +1,195 @@
+"""Read the condition of a rule and check every name, comparison and value in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any as AnyValue
+from typing import Final
+
+from features.manifest.fields import FIELD, MANIFEST_NAMES, Field, Kind
+from features.table import normalise
+from models.rules.conditions import ORDERED, WITHOUT_VALUE, All, Any, Condition, Leaf, Not, Op, Subject, Value
+from models.rules.places import Place
+from models.rules.times import seconds
+
+#: Prefix of the features of an office's own data, which only its own model knows.
+OWN_PREFIX: Final = "own_"
+_GROUPS: Final[Mapping[str, Callable[[tuple[Condition, ...]], Condition]]] = {"all": All, "any": Any, "not": Not}
+_SUBJECTS: Final = tuple(Subject)
+_LEAF_KEYS: Final = (*_SUBJECTS, "op", "value")
+#: Conditions nest in rules that a person can read.
+_MAX_DEPTH: Final = 8
+_MAX_PATTERN: Final = 500
+#: No number of a manifest or a feature is larger; infinities and NaN compare with nothing.
+_LARGEST: Final = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """The names that leaves may use, beside the fields of the manifest.
+
+    Attributes:
+        features: names of features and facts. Names that begin with ``own_`` are checked when the rules meet their model.
+        evidence: names of evidence entries; None where they are checked when the rules meet their model.
+    """
+
+    features: Collection[str]
+    evidence: Collection[str] | None = field(default=None)
+
+
+def when(value: object, place: Place, known: KnownNames, depth: int = 0) -> Condition | None:
+    """Return a condition, or None after reporting its faults at ``place``."""
+    if not isinstance(value, Mapping):
+        place.fault(f"{value!r}; expected a table: {{all = [...]}}, {{any = [...]}}, {{not = [...]}} or a leaf")
+        return None
+    if depth > _MAX_DEPTH:
+        place.fault(f"conditions nest more than {_MAX_DEPTH} deep")
+        return None
+    groups = [key for key in value if key in _GROUPS]
+    if not groups:
+        return _Leaf(value, place, known).read()
+    if len(value) > 1:
+        others = ", ".join(str(key) for key in value)
+        place.fault(f"has the keys {others}; a condition has exactly one of all, any, not, or is a leaf")
+        return None
+    [key] = groups
+    parts = value[key]
+    inside = place.within(key)
+    if not isinstance(parts, list) or not parts:
+        inside.fault(f"{parts!r}; expected a list of one or more conditions")
+        return None
+    read = [when(part, inside.within(number), known, depth + 1) for number, part in enumerate(parts)]
+    sound = tuple(part for part in read if part is not None)
+    return _GROUPS[key](sound) if len(sound) == len(read) else None
+
+
+class _Leaf:
+    """Reads one leaf."""
+
+    def __init__(self, value: Mapping[str, AnyValue], place: Place, known: KnownNames) -> None:
+        self._value, self._place, self._known = value, place, known
+
+    def read(self) -> Leaf | None:
+        value, place = self._value, self._place
+        unknown = [key for key in value if key not in _LEAF_KEYS]
+        for key in unknown:
+            place.within(key).fault(f"unknown key; a leaf has {', '.join(_SUBJECTS)} (one of them), op and value")
+        subjects = [subject for subject in _SUBJECTS if subject in value]
+        if len(subjects) != 1:
+            if subjects or not unknown:
+                place.fault("a leaf needs exactly one of field, feature, evidence")
+            return None
+        subject = subjects[0]
+        name = self._name(subject)
+        op = self._op()
+        if unknown or name is None or op is None:
+            return None
+        kind = FIELD[name].kind if subject is Subject.FIELD else Kind.NUMBER
+        if (op in ORDERED and kind not in (Kind.NUMBER, Kind.TIME)) or (
+            op is Op.MATCHES and kind in (Kind.NUMBER, Kind.TIME, Kind.FLAG)
+        ):
+            what = f"a field of the kind {kind.value}" if subject is Subject.FIELD else "a number"
+            place.within("op").fault(f"{op.value!r} does not compare {what}")
+            return None
+        values = self._values(op, FIELD[name] if subject is Subject.FIELD else None)
+        return None if values is None else Leaf(subject, name, op, values)
+
+    def _name(self, subject: Subject) -> str | None:
+        name, place = self._value[subject], self._place.within(subject)
+        if subject is Subject.FIELD:
+            known: Collection[str] | None = MANIFEST_NAMES
+        else:
+            known = self._known.features if subject is Subject.FEATURE else self._known.evidence
+        if not isinstance(name, str) or not name:
+            place.fault(f"{name!r}; expected a name in quotes")
+            return None
+        if known is None or name in known or (subject is Subject.FEATURE and name.startswith(OWN_PREFIX)):
+            return name
+        if subject is Subject.FIELD and name in FIELD:
+            place.fault(f"{name!r} is a label, which scoring does not see")
+            return None
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        what = "evidence entry" if subject is Subject.EVIDENCE else subject.value
+        place.fault(f"{name!r} is no {what}" + (f"; the nearest are {', '.join(near)}" if near else ""))
+        return None
+
+    def _op(self) -> Op | None:
+        place = self._place.within("op")
+        if "op" not in self._value:
+            place.fault(f"is missing; expected one of {', '.join(Op)}")
+            return None
+        try:
+            return Op(str(self._value["op"]))
+        except ValueError:
+            place.fault(f"{self._value['op']!r}; expected one of {', '.join(Op)}")
+            return None
+
+    def _values(self, op: Op, about: Field | None) -> tuple[Value, ...] | None:
+        place = self._place.within("value")
+        if op in WITHOUT_VALUE:
+            if "value" in self._value:
+                place.fault(f"op {op.value!r} takes no value")
+                return None
+            return ()
+        if "value" not in self._value:
+            place.fault(f"is missing; op {op.value!r} compares with a value")
+            return None
+        given = self._value["value"]
+        if op is Op.IN:
+            if not isinstance(given, list) or not given:
+                place.fault(f"{given!r}; op 'in' needs a list of one or more values")
+                return None
+            read = [_value(one, about, place.within(number)) for number, one in enumerate(given)]
+            values = tuple(one for one in read if one is not None)
+            return values if len(values) == len(read) else None
+        if isinstance(given, list):
+            place.fault(f"a list; op {op.value!r} compares with one value, 'in' with several")
+            return None
+        one = _pattern(given, place) if op is Op.MATCHES else _value(given, about, place)
+        return None if one is None else (one,)
+
+
+def _pattern(given: object, place: Place) -> str | None:
+    """Return a regular expression, or None after reporting its fault."""
+    if not isinstance(given, str) or not given or len(given) > _MAX_PATTERN:
+        place.fault(f"expected a regular expression of 1 to {_MAX_PATTERN} characters")
+        return None
+    try:
+        re.compile(given, re.IGNORECASE)
+    except re.error as error:
+        place.fault(f"{given!r} is no regular expression: {error}")
+        return None
+    return given
+
+
+def _value(given: object, about: Field | None, place: Place) -> Value | None:
+    """Return a value as the leaf compares it, or None after reporting its fault.
+
+    Args:
+        about: the field of the leaf; None for a feature or an evidence entry, which are numbers.
+    """
+    if about is None or about.kind is Kind.NUMBER:
+        # True is 1, as in the columns of features; a number field has no truth values.
+        if isinstance(given, int | float) and (about is None or not isinstance(given, bool)) and abs(given) <= _LARGEST:
+            return float(given)
+        place.fault(f"{given!r}; expected a number")
+        return None
+    if about.kind is Kind.TIME:
+        moment = seconds(given)
+        if moment is None:
+            place.fault(f"{given!r}; expected a day or a time, such as 2026-05-04T09:30:00Z")
+            return None
+        return float(moment)
+    if isinstance(given, bool) and about.kind is Kind.FLAG:
+        return "true" if given else "false"
+    if not isinstance(given, str) or not given.strip():
+        place.fault(f"{given!r}; expected a text in quotes")
+        return None
+    form, problem = normalise.normaliser(about)(given.strip())
+    if form is None:
+        place.fault((problem or f"{given!r} is no value of {about.name}").removesuffix("; treated as missing"))
+        return None
+    return form

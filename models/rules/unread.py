@@ -1,0 +1,143 @@
+"""Goods items that could not be read: a declared chemical that nothing recognises, or a text that arrived damaged.
+
+Such an item is at least yellow, also with the rules switched off. What was read and is harmless, and what is only vague, is left to
+the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from features.substances import Match, SubstanceIndex
+from features.substances.read.opsin import opsin
+from features.substances.read.spotting import structures_in
+from features.table.table import Coded, ManifestTable
+
+_CACHED: Final = 8_192
+#: Stands where a decoder met bytes that are no character.
+_REPLACEMENT: Final = "\ufffd"
+_MAX_SHOWN: Final = 60
+_CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
+_NAME: Final = "the description holds a systematic name, and names are not read at present: {}"
+_CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
+_BAD_CAS: Final = "the CAS number {} is none (its check digit must agree), and nothing else names the goods"
+_DAMAGED: Final = "the text arrived damaged: {}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadItem:
+    """A field of a goods item that could not be read.
+
+    Attributes:
+        item_number: as declared, or the position of the item in its shipment.
+    """
+
+    item_number: str
+    field: str
+    problem: str
+
+
+def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Mapping[int, tuple[UnreadItem, ...]]:
+    """Return the unread fields of a table by shipment.
+
+    Args:
+        substances: (n,) what each row's declared chemical, CAS number or description names.
+    """
+    chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
+    descriptions = table.text("goods_description")
+    names_are_read = opsin().available
+    found: list[tuple[int, str, str]] = []
+    if chemicals.values:
+        found += _unreadable(
+            chemicals, "declared_chemical", [_chemical_problem(text, names_are_read) for text in chemicals.values]
+        )
+    if numbers.values:
+        found += [
+            one
+            for one in _unreadable(numbers, "cas_number", [_cas_problem(text) for text in numbers.values])
+            if substances[one[0]] is None
+        ]
+    damaged = [_REPLACEMENT in text for text in descriptions.values]
+    if not names_are_read or True in damaged:
+        problems = [
+            _DAMAGED.format(_quoted(text)) if is_damaged else "" if names_are_read else _name_problem(text)
+            for text, is_damaged in zip(descriptions.values, damaged, strict=True)
+        ]
+        found += _unreadable(descriptions, "goods_description", problems)
+    return _by_shipment(table, found) if found else {}
+
+
+def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[int, str, str]]:
+    """Return row, field and problem of each row whose text has a problem."""
+    bad = np.array([bool(problem) for problem in problems], dtype=np.bool_)
+    if not bad.any():
+        return []
+    rows = np.flatnonzero(column.lookup(bad, False))
+    return [(row, field, problems[column.codes.item(row)]) for row in rows.tolist()]
+
+
+def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Mapping[int, tuple[UnreadItem, ...]]:
+    numbers = table.declared("item_number")
+    by_shipment: dict[int, list[UnreadItem]] = {}
+    for row, field, problem in sorted(found):
+        shipment = int(table.shipment[row])
+        code = numbers.codes.item(row)
+        number = numbers.values[code] if code >= 0 else str(row - int(table.first_row[shipment]) + 1)
+        by_shipment.setdefault(shipment, []).append(UnreadItem(number, field, problem))
+    return {shipment: tuple(items) for shipment, items in by_shipment.items()}
+
+
+@lru_cache(maxsize=_CACHED)
+def _chemical_problem(text: str, names_are_read: bool) -> str:
+    """Return why a declared chemical is unread, empty if it was read. ``names_are_read`` belongs to the key of the cache."""
+    if not any(map(str.isalnum, text)):
+        return ""
+    if SubstanceIndex.load().resolve(text, chemical=True) is not None or _has_structure(text):
+        return ""
+    return _CHEMICAL.format(_quoted(text))
+
+
+def _has_structure(text: str) -> bool:
+    """Return whether a chemical's structure was read: then it is known to be on no list and near none."""
+    from features.substances.structures import from_inchi, from_smiles
+
+    for piece in structures_in(text, chemical=True):
+        if piece.form == "inchikey":
+            continue
+        smiles = opsin().smiles(piece.reading) if piece.form == "systematic" else piece.reading
+        if smiles and (from_inchi(smiles) if piece.form == "inchi" else from_smiles(smiles)) is not None:
+            return True
+    return False
+
+
+@lru_cache(maxsize=_CACHED)
+def _cas_problem(text: str) -> str:
+    """Return why a CAS number is unread, empty if it is that of a known chemical."""
+    from features.table import normalise
+
+    number, _ = normalise.cas(text)
+    if number is None:
+        return _BAD_CAS.format(_quoted(text))
+    return "" if SubstanceIndex.load().resolve_cas(number) is not None else _CAS.format(_quoted(text))
+
+
+@lru_cache(maxsize=_CACHED)
+def _name_problem(text: str) -> str:
+    """Return why a description is unread while systematic names are not read; empty if it holds none."""
+    names = [piece.reading for piece in structures_in(text) if piece.form == "systematic"]
+    # Names that were read earlier are remembered.
+    if not names or any(opsin().smiles_many(names)):
+        return ""
+    match = SubstanceIndex.load().resolve(text)
+    if match is not None and match.kind != "similar":
+        return ""
+    return _NAME.format(_quoted(text))
+
+
+def _quoted(text: str) -> str:
+    return f"`{text[:_MAX_SHOWN]}`"

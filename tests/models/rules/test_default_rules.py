@@ -1,0 +1,112 @@
+"""Each default rule fires where it should, and not where it should not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models.lanes import GREEN, RED, YELLOW
+from models.rules import OfficeRules
+from tests.models.rules.shipments import (
+    CLASS_MEMBER,
+    FENTANYL,
+    PRECURSOR,
+    PRESS,
+    fired_for,
+    register,
+    ruling_on,
+    shipment,
+)
+
+PERMIT = {"permit_number": "IP-2026-0042"}
+REGISTERED = register("IP-2026-0042,Lakeside Pharma Ltd,US,2026-01-01,2026-12-31")
+PRIVATE = {"consignee": {"name": "Dana Example", "country": "US"}}
+
+
+def floor(record: dict[str, Any], office: OfficeRules | None = None) -> int:
+    fired = ruling_on(record, office=office).fired
+    return GREEN if fired is None else int(fired.floor()[0])
+
+
+def test_a_watched_substance_without_a_registered_permit_is_at_least_yellow_and_an_opioid_red() -> None:
+    assert fired_for(shipment(PRECURSOR)) == ["watched-without-permit"]
+    assert fired_for(shipment(FENTANYL)) == ["watched-without-permit", "opioid-without-permit"]
+    assert (floor(shipment(PRECURSOR)), floor(shipment(FENTANYL))) == (YELLOW, RED)
+    # A permit that no register holds is a declaration, not proof.
+    assert floor(shipment(FENTANYL | PERMIT)) == RED
+    assert floor(shipment(FENTANYL | PERMIT), register("IP-2026-0043,Lakeside Pharma Ltd,US,,")) == RED
+
+
+def test_a_registered_permit_is_an_exception_of_the_rule_but_never_for_a_private_consignee() -> None:
+    assert fired_for(shipment(FENTANYL | PERMIT), REGISTERED) == []
+    private = register("IP-2026-0042,Dana Example,US,,")
+    assert fired_for(shipment(FENTANYL | PERMIT, **PRIVATE), private) == [
+        "watched-without-permit",
+        "opioid-without-permit",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fentanyl test strips", "book about fentanyl", "fentanyl-free foot cream", "naloxone antidote for fentanyl"],
+)
+def test_a_mention_is_no_declaration(text: str) -> None:
+    assert fired_for(shipment({"goods_description": text})) == []
+
+
+def test_an_opioid_is_red_with_all_country_fields_blank_too() -> None:
+    blank = shipment(
+        FENTANYL,
+        export_country=None,
+        consignor={"name": "Rheinufer Chemie GmbH", "account_opened_on": "2019-02-11"},
+        consignee={"name": "Lakeside Pharma Ltd"},
+    )
+    assert floor(blank) == RED
+
+
+def test_a_class_member_on_no_list_is_at_least_yellow_also_with_a_permit() -> None:
+    assert "class-member-on-no-list" in fired_for(shipment(CLASS_MEMBER))
+    assert fired_for(shipment(CLASS_MEMBER | PERMIT), REGISTERED) == ["class-member-on-no-list"]
+    # Fentanyl itself is on a list, citric acid in no class.
+    assert "class-member-on-no-list" not in fired_for(shipment(FENTANYL))
+    assert fired_for(shipment({"declared_chemical": "citric acid"})) == []
+
+
+def test_a_precursor_to_a_private_or_new_party_is_at_least_yellow() -> None:
+    rule = "precursor-to-private-or-new-party"
+    licensed = PRECURSOR | PERMIT
+    assert fired_for(shipment(licensed), REGISTERED) == []
+    assert rule in fired_for(shipment(licensed, **PRIVATE), REGISTERED)
+    new = {"name": "Rheinufer Chemie GmbH", "country": "DE", "account_opened_on": "2026-04-01"}
+    assert fired_for(shipment(licensed, consignor=new), REGISTERED) == [rule]
+    assert rule in fired_for(shipment(PRECURSOR), seen=False)
+    assert rule not in fired_for(shipment(PRECURSOR))
+    # A consignee in the register is known, though its first shipment is not in the history.
+    assert fired_for(shipment(licensed), REGISTERED, seen=False) == []
+    assert fired_for(shipment({"goods_description": "citric acid"}, **PRIVATE)) == []
+
+
+def test_a_press_or_a_die_to_a_private_person_is_at_least_yellow() -> None:
+    assert fired_for(shipment(PRESS, **PRIVATE)) == ["press-to-private-person"]
+    assert fired_for(shipment({"goods_description": "pill die set M30", "hs_code": "820730"}, **PRIVATE)) == [
+        "press-to-private-person"
+    ]
+    assert fired_for(shipment({"goods_description": "punch and mould", "hs_code": "820730"}, **PRIVATE)) == [
+        "press-to-private-person"
+    ]
+    assert fired_for(shipment(PRESS)) == []
+    for goods in ({"goods_description": "garlic press"}, {"goods_description": "humidifier", "hs_code": "847989"}):
+        assert fired_for(shipment(goods, **PRIVATE)) == []
+
+
+def test_one_item_is_enough_and_a_shipment_of_harmless_goods_fires_nothing() -> None:
+    assert "opioid-without-permit" in fired_for(shipment({"goods_description": "mug"}, FENTANYL))
+    assert fired_for(shipment()) == []
+    # A permit of one item covers that item alone.
+    assert "opioid-without-permit" in fired_for(shipment(FENTANYL | PERMIT, FENTANYL), REGISTERED)
+
+
+def test_none_switches_all_rules_off() -> None:
+    ruling = ruling_on(shipment(FENTANYL), office=OfficeRules(off=True))
+    assert (ruling.fired, ruling.digest) == (None, None)

@@ -1,0 +1,66 @@
+"""Items that could not be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from features.substances.read.opsin import opsin
+from models.rules import OfficeRules
+from tests.models.rules.shipments import ruling_on, shipment
+
+
+def unread(*items: dict[str, Any]) -> list[dict[str, str]]:
+    return ruling_on(shipment(*items), office=OfficeRules(off=True)).unread_json(0)
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ({"declared_chemical": "zorblaxine prime"}, "declared_chemical"),
+        ({"goods_description": "citric acid", "declared_chemical": "zorblaxine"}, "declared_chemical"),
+        ({"goods_description": "intermediate", "cas_number": "12345-67-8"}, "cas_number"),
+        ({"goods_description": "intermediate", "cas_number": "50-00-0"}, "cas_number"),
+        ({"goods_description": "fent\ufffdnyl \ufffd\ufffd"}, "goods_description"),
+    ],
+)
+def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, Any], field: str) -> None:
+    assert unread({"goods_description": "mug"}, item) == [{"item_number": "2", "field": field}]
+    assert unread(item | {"item_number": "A7"}) == [{"item_number": "A7", "field": field}]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"goods_description": "parts"},
+        {"goods_description": "zorblaxine prime"},
+        {"goods_description": "手机壳"},
+        {"declared_chemical": "citric acid"},
+        {"declared_chemical": "fentanyl"},
+        # Read as a structure, which is on no list and near none.
+        {"declared_chemical": "c1ccccc1C(=O)OCC"},
+        {"goods_description": "citric acid", "cas_number": "12345-67-8"},
+        {"declared_chemical": "-", "goods_description": "mug"},
+    ],
+)
+def test_what_was_read_or_is_only_vague_is_not_unread(item: dict[str, Any]) -> None:
+    assert unread(item) == []
+
+
+def test_a_systematic_name_is_unread_while_names_are_not_read() -> None:
+    name = {"goods_description": "propyl 4-hydroxy-3-methoxybenzoate 25 kg"}
+    plain = {"goods_description": "fentanyl citrate"}
+    reader = opsin()
+    reader.configure(enabled=False)
+    try:
+        assert unread(name, plain) == [{"item_number": "1", "field": "goods_description"}]
+    finally:
+        reader.configure(enabled=True)
+    assert unread(name, plain) == []
+
+
+def test_the_reason_names_item_and_text_and_has_no_weight() -> None:
+    [reason] = ruling_on(shipment({"declared_chemical": "zorblaxine"})).reasons(0)
+    assert (reason["code"], reason["weight"], reason["fields"]) == ("UNREAD", None, ["declared_chemical"])
+    assert reason["text"] == "Goods item 1: the declared chemical `zorblaxine` is no known name, number or structure"
