@@ -50,12 +50,13 @@ SHOWN = (
     "content",
     "lane",
     "selected_by",
+    "rule_ids",
     "explains",
     "reasons",
     "warnings",
     "model",
 )
-REASONS_SHOWN = 3
+REASONS_SHOWN = 5
 
 
 def blocks(language: str) -> list[str]:
