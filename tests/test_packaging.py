@@ -151,4 +151,5 @@ def test_compose_builds_existing_stages_and_waits_for_health_checks() -> None:
 
 def test_the_changelog_starts_with_the_version_of_pyproject() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert headings[0] == PROJECT["version"]
+    released = [heading for heading in headings if heading != "Unreleased"]
+    assert released[0] == PROJECT["version"]
