@@ -14,6 +14,7 @@ from features.reference.files import open_data
 
 ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
+NAME_SOUNDS: Final = "name_sounds.toml"
 PARTY_WORDS: Final = "party_words.toml"
 DESCRIPTION_PATTERNS: Final = "description_patterns.toml"
 
@@ -38,6 +39,16 @@ def chemical_words() -> WordLists:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.
     """
     return _words(CHEMICAL_WORDS)
+
+
+@cache
+def name_sounds() -> WordLists:
+    """Return alphabet -> Latin letters -> letters of it, and under ``parts`` other spellings of parts of names.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(NAME_SOUNDS)
 
 
 @cache

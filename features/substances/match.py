@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar"]
+Kind = Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar", "street"]
 
 #: All kinds, from the strongest evidence to the weakest.
 KINDS: Final[tuple[Kind, ...]] = (
@@ -17,6 +17,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     "class",
     "mention",
     "similar",
+    "street",
 )
 
 #: Group of a common chemical that is not watched.
@@ -53,7 +54,8 @@ class Match:
             ``systematic`` by a systematic name; ``translated`` by a name in another language; ``misspelt`` by a name
             with
             typing errors; ``class`` by a structure that is on no list but meets a class definition; ``mention`` if
-            the text names the substance without declaring it; ``similar`` if a structure only resembles a listed one.
+            the text names the substance without declaring it; ``similar`` if a structure only resembles a listed one;
+            ``street`` by a street or advertising name, which names no substance for certain.
         substance: name of the reference row; its declared name if it has none.
         group: its group, or ``benign``.
         matched_text: the recognised piece of the declared text.

@@ -35,6 +35,8 @@ _LOOK_ALIKES: Final = str.maketrans(
         **dict(zip("αβγεηικνορτυχωμδ", "abyenikvoptuxwud", strict=True)),
         **dict(zip("ıɑɡʟℓł", "iaglll", strict=True)),
         "ø": "o",
+        **dict(zip("łđð", "ldd", strict=True)),
+        **{"æ": "ae", "œ": "oe"},
         # Arabic letters that writers interchange, and the stroke that only stretches a word.
         **dict(zip("ىةٱ", "يها", strict=True)),
         "ـ": "",
@@ -110,14 +112,17 @@ _LATIN_BESIDE_PE: Final = re.compile(r"(?<=[a-z])п|п(?=[a-z])")
 
 
 class _Visible(dict[int, int | None]):
-    """Mapping for `str.translate` that removes accents and invisible characters. It is filled as characters occur."""
+    """Mapping for `str.translate` that removes accents, vowel signs and invisible characters, and gives digits of all
+    scripts as 0 to 9. It is filled as characters occur.
+    """
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
         category = unicodedata.category(char)
-        gone = category in ("Mn", "Me", "Cf") and char not in _KEPT_INVISIBLE
+        gone = category in ("Mn", "Mc", "Me", "Cf") and char not in _KEPT_INVISIBLE
         # A number sign without a digit equivalent is neither letter nor digit.
-        self[code] = None if gone else 0x20 if category in ("No", "Nl") else code
+        digit = ord(str(unicodedata.decimal(char))) if category == "Nd" else code
+        self[code] = None if gone else 0x20 if category in ("No", "Nl") else digit
         return self[code]
 
 

@@ -284,9 +284,10 @@ class SubstanceAnswer(Answer):
 
     query: str = Field(examples=["fentanil"])
     kind: (
-        Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar"] | None
+        Literal["exact", "identifier", "systematic", "translated", "misspelt", "class", "mention", "similar", "street"]
+        | None
     ) = Field(description="How the substance was recognised, from strong to weak; null: not found")
-    hit: bool = Field(description="Whether a watched substance is declared; never for `mention` or `similar`")
+    hit: bool = Field(description="Whether a watched substance is declared; never for `mention`, `similar` or `street`")
     substance: str | None = Field(examples=["Fentanyl"])
     group: str | None = Field(
         description="Watched: fentanyl, nitazene, other_opioid, precursor. Not watched: other_controlled, adulterant, benign",

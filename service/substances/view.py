@@ -23,6 +23,7 @@ _RECOGNISED: Final = {
     "class": "by its structure, which is on no list and meets a class definition",
     "mention": "mentioned, not declared",
     "similar": "not recognised; its structure resembles a listed one",
+    "street": "by a street or advertising name, which is no evidence alone",
 }
 _AS: Final = {
     "named": "controlled by name",

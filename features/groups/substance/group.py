@@ -104,6 +104,9 @@ class SubstanceGroup(Group):
 
 
 def _evidence(match: Match) -> _MatchEvidence:
+    if match.kind == "street":
+        # A street name has other meanings. It is shown to the officer and moves no score.
+        return _MatchEvidence(_NOTHING_NAMED.copy(), (), None)
     named = 2.0 if match.hit else 1.0 if match.kind == "mention" else 0.0
     met = max((2.0 if one.result == "met" else 1.0 for one in match.classes), default=0.0)
     unlisted = match.kind == "class" or match.similarity is not None

@@ -99,12 +99,17 @@ def choose(codes: Codes, numbers: Codes, ranks: Codes, chosen: Codes, best: Code
 
 
 def _rank(match: Match) -> int:
-    """Return the rank of a match: hits rank highest, then mentions, other listed substances, and similar ones."""
+    """Return the rank of a match: hits rank highest, then mentions, other listed substances, and similar ones.
+
+    A street name comes last, so that it changes no score.
+    """
     if match.hit:
-        return 5
+        return 6
     if match.kind == "mention":
-        return 4
-    return 1 if match.group == BENIGN else 2 if match.kind == "similar" else 3
+        return 5
+    if match.kind == "street":
+        return 1
+    return 2 if match.group == BENIGN else 3 if match.kind == "similar" else 4
 
 
 def _name_substance(texts: list[str]) -> list[float]:

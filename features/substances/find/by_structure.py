@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Final, Literal
 
 from features.reference import Group, Substance, class_definitions, class_exemptions
+from features.reference.related import RelatedSubstance
 from features.substances.find.names import Entry
 from features.substances.match import ClassMatch, Kind, Match
 from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, nearest
@@ -46,8 +47,8 @@ class StructureIndex:
         rows: the substances to find. Rows without a structure are skipped.
     """
 
-    def __init__(self, rows: Sequence[Substance]) -> None:
-        self._by_skeleton: dict[str, Substance] = {}
+    def __init__(self, rows: Sequence[Substance | RelatedSubstance]) -> None:
+        self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
         self._parents: dict[str, Structure] = {}
         parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
         # A row that is its own parent comes before one that is a salt or hydrate of it.
@@ -55,7 +56,7 @@ class StructureIndex:
             if parent is not None:
                 self._by_skeleton.setdefault(parent.skeleton, row)
                 self._parents[row.name] = parent
-        self._salts: dict[str, Substance] | None = None
+        self._salts: dict[str, Substance | RelatedSubstance] | None = None
         self._details = cache(self._examined)
         self._read = lru_cache(maxsize=_REMEMBERED)(_read)
         self._compared = lru_cache(maxsize=_REMEMBERED)(_compared)

@@ -6,7 +6,9 @@ scan may find more candidates than the stage, but never fewer.
 
 from __future__ import annotations
 
+import html
 import re
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -23,17 +25,32 @@ from features.substances.find.glance import (
     NAME,
     NEAR,
     NUMBER,
+    OTHERWISE,
     STEM,
+    STREET,
     STRUCTURE,
     Glance,
 )
 from features.substances.find.misspelt import FEWEST_LETTERS, MOST_LETTERS, MisspeltNames
 from features.substances.find.names import NameIndex
+from features.substances.find.otherwise import OtherWritings
+from features.substances.find.street import StreetNames
 from features.substances.normalise import fold, may_hold_fragment
 from features.substances.read.analogues import may_hold_stem
 from features.substances.read.spotting_names import flatten, hints_at_a_name, made_of
 
-__all__ = ["EVERYTHING", "NAMED", "NEAR", "NUMBER", "STEM", "STRUCTURED", "first_look", "worth_looking_for"]
+__all__ = [
+    "EVERYTHING",
+    "NAMED",
+    "NEAR",
+    "NUMBER",
+    "OTHERWISE",
+    "STEM",
+    "STREET",
+    "STRUCTURED",
+    "first_look",
+    "worth_looking_for",
+]
 
 #: A name may occur in the text, plainly or disguised; a structure, in any notation.
 NAMED: Final = NAME | DISGUISE
@@ -42,22 +59,35 @@ STRUCTURED: Final = STRUCTURE | HINT
 # needs no hint.
 _UNSEEN: Final = NAMED | STEM | HINT
 #: The result for a text that was not scanned.
-EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED
+EVERYTHING: Final = NAMED | NEAR | STEM | FRAGMENT | NUMBER | STRUCTURED | OTHERWISE | STREET
 # Trade repeats its words: nearly all of them are in this cache, whatever the texts.
 _REMEMBERED_WORDS: Final = 32_768
 _LABEL: Final = re.compile("cas")
-_STRUCTURE: Final = re.compile("smiles")
+_STRUCTURE: Final = re.compile("smiles|inchi")
 
 
-def first_look(names: NameIndex, misspelt: MisspeltNames) -> Glance:
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """The scan of texts, with what reads the texts that it cannot: those with characters outside ASCII."""
+
+    glance: Glance
+    otherwise: OtherWritings
+    street: StreetNames
+
+    def read(self, text: str) -> int:
+        """Return the flags of a lower-case text."""
+        return self.glance.read(text)
+
+
+def first_look(names: NameIndex, misspelt: MisspeltNames, otherwise: OtherWritings, street: StreetNames) -> FirstLook:
     """Return the first scan of a text, for a complete set of names."""
-    judge = partial(_judged, names, names.heads(), misspelt)
-    return names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS)
+    judge = partial(_judged, names, names.heads(), misspelt, otherwise, street)
+    return FirstLook(names.glance(judge, FEWEST_LETTERS, MOST_LETTERS, _REMEMBERED_WORDS), otherwise, street)
 
 
-def worth_looking_for(look: Glance, texts: list[str]) -> list[int]:
+def worth_looking_for(look: FirstLook, texts: list[str]) -> list[int]:
     """Return what to search each declared text for; nothing for most."""
-    found = look.read_all(texts)
+    found = look.glance.read_all(texts)
     for at, seen in enumerate(found):
         if seen:
             seen = _in_any(look, texts[at]) if seen < 0 else seen
@@ -65,15 +95,28 @@ def worth_looking_for(look: Glance, texts: list[str]) -> list[int]:
     return found
 
 
-def _in_any(look: Glance, text: str) -> int:
+def _in_any(look: FirstLook, text: str) -> int:
     if "&" in text:
-        # The text may contain character references.
-        return EVERYTHING
+        if html.unescape(text) != text:
+            return EVERYTHING
+        if text.isascii():
+            return look.glance.read_declared(text)
+    folded = fold(text)
     # Names are searched in the folded text, structures in the flattened one.
-    return look.read(fold(text), _UNSEEN) | look.read(flatten(text), _UNSEEN)
+    seen = look.glance.read(folded, _UNSEEN) | look.glance.read(flatten(text), _UNSEEN)
+    if look.otherwise.tells_text(text):
+        seen |= OTHERWISE
+    return seen | STREET if look.street.tells_text(folded) else seen
 
 
-def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: str) -> int:
+def _judged(
+    names: NameIndex,
+    heads: list[str],
+    misspelt: MisspeltNames,
+    otherwise: OtherWritings,
+    street: StreetNames,
+    word: str,
+) -> int:
     """Return the flags of a single word (letters a to z)."""
     near, begins, ends = misspelt.role(word)
     blocks, core, everyday = made_of(word)
@@ -86,6 +129,10 @@ def _judged(names: NameIndex, heads: list[str], misspelt: MisspeltNames, word: s
         bits |= STEM
     if may_hold_fragment(word):
         bits |= FRAGMENT
+    if otherwise.tells(word):
+        bits |= OTHERWISE
+    if street.tells(word):
+        bits |= STREET
     if _LABEL.search(word) is not None:
         bits |= LABEL
     if _STRUCTURE.search(word) is not None:

@@ -1,7 +1,8 @@
 cimport cython
 
 cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, _BEGINS, _ENDS, _LABEL
-cdef int _BLOCKS, _CORE, _EVERYDAY, _OF_ITSELF, _OF_WORDS
+cdef int _BLOCKS, _CORE, _EVERYDAY, _OTHERWISE, _STREET, _OF_ITSELF, _OF_WORDS
+cdef Py_ssize_t _CHANGES, _HEX, _PAIRS
 cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SIGNS
 
 cdef unsigned int _ONES
@@ -14,9 +15,10 @@ cdef class Glance:
 
     @cython.locals(text=str)
     cpdef list read_all(self, list texts)
+    cpdef int read_declared(self, str text) except -1
     @cython.locals(places=list, digits=Py_ssize_t, hyphen=bint, key=bint, branch=bint, before=str, earlier=int,
                    run=int, begin=Py_ssize_t, signs=Py_ssize_t, letters=Py_ssize_t, size=Py_ssize_t, at=Py_ssize_t, char=Py_UCS4,
-                   kind=int, word=str, bits=int, both=Py_ssize_t)
+                   kind=int, word=str, bits=int, both=Py_ssize_t, pairs=Py_ssize_t)
     cpdef int read(self, str text, int found=*) except -1
     @cython.locals(bits=object)
     cdef int _of(self, str word) except -1
@@ -25,6 +27,15 @@ cdef class Glance:
     @cython.locals(begun='const unsigned char*', number=Py_ssize_t, count=int, at=Py_ssize_t, char=Py_UCS4)
     cdef bint _may_begin(self, str text, Py_ssize_t place) noexcept
 
+@cython.locals(size=Py_ssize_t, char=Py_UCS4)
+cdef int _of_mark(str text, Py_ssize_t at) noexcept
+@cython.locals(changes=Py_ssize_t, small=bint, char=Py_UCS4)
+cdef bint _changes_case(str text) noexcept
+@cython.locals(at=Py_ssize_t, char=Py_UCS4)
+cdef bint _is_hexadecimal(str text, Py_ssize_t end) noexcept
+cdef bint _is_sign_of_number(Py_UCS4 char) noexcept
+@cython.locals(size=Py_ssize_t, before=Py_ssize_t, after=Py_ssize_t, mark=Py_UCS4)
+cdef bint _apart(str text, Py_ssize_t at) noexcept
 @cython.locals(size=Py_ssize_t, found=int, before=Py_ssize_t, after=Py_ssize_t, vowel=Py_UCS4)
 cdef int _joined(str text, Py_ssize_t at) noexcept
 @cython.locals(atoms=Py_ssize_t, joined=bint, bracket=bint, char=Py_UCS4)

@@ -8,7 +8,7 @@ from typing import Any
 
 #: Flags of a text that `Glance` returns, one bit each. The text may contain: a name, a word close to a watched one, a
 #: piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
-#: letters written as digits or signs.
+#: letters written as digits or signs, a watched name in another writing, a street name.
 _NAME = 1
 _NEAR = 2
 _HINT = 4
@@ -30,9 +30,13 @@ _LABEL = 1024
 _BLOCKS = 2048
 _CORE = 4096
 _EVERYDAY = 8192
+# These two apply to words and to texts.
+_OTHERWISE = 16384
+_STREET = 32768
+OTHERWISE, STREET = _OTHERWISE, _STREET
 BEGINS, ENDS, LABEL, BLOCKS, CORE, EVERYDAY = _BEGINS, _ENDS, _LABEL, _BLOCKS, _CORE, _EVERYDAY
 # Flags that a text inherits from its words: from everyday words alone, and from others.
-_OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE
+_OF_ITSELF = _HINT | _STEM | _FRAGMENT | _NEAR | _LABEL | _STRUCTURE | _OTHERWISE | _STREET
 _OF_WORDS = _OF_ITSELF | _BLOCKS | _CORE
 # Sizes: letters in the first part of an InChIKey, which letters outside a to z may precede; digits of a CAS number;
 # signs of a disguised word, and letters in it.
@@ -42,6 +46,10 @@ _DISGUISED = 5
 _PLAIN = 3
 # Minimum number of atoms of a structure (`features.substances.read.spotting`).
 _ATOMS = 5
+# Sizes of text in a code: changes from a small to a capital letter in base64, hexadecimal digits, pairs of them.
+_CHANGES = 2
+_HEX = 12
+_PAIRS = 6
 # Number of letters and digits.
 _SIGNS = 36
 _ONES = 0xFFFFFFFF
@@ -93,7 +101,11 @@ class Glance:
 
     def read_all(self, texts: list[str]) -> list[int]:
         """Return the flags of texts in any letter case; -1 for a text with non-ASCII characters or an ampersand."""
-        return [self.read(text.lower()) if text.isascii() and "&" not in text else -1 for text in texts]
+        return [self.read_declared(text) if text.isascii() and "&" not in text else -1 for text in texts]
+
+    def read_declared(self, text: str) -> int:
+        """Return the flags of an ASCII text in any letter case."""
+        return self.read(text.lower(), _OTHERWISE if _changes_case(text) else 0)
 
     def read(self, text: str, found: int = 0) -> int:
         """Return the flags of a lower-case text in addition to ``found``. Words with letters outside a to z contribute
@@ -109,6 +121,8 @@ class Glance:
         run = begin = 0
         # Counts in the run that may be a disguised word: signs, and letters among them.
         signs = letters = 0
+        # Runs of two signs.
+        pairs = 0
         size = len(text)
         for at in range(size + 1):
             char = text[at] if at < size else " "
@@ -117,6 +131,9 @@ class Glance:
                 if run == 1:
                     word = text[begin:at]
                     bits = self._of(word)
+                    if bits & _STREET and begin + 1 == at and kind != 2 and char != "-":
+                        # M30, but not 5 m.
+                        bits ^= _STREET
                     if bits & _EVERYDAY and (begin == 0 or text[begin - 1] == " ") and char == " ":
                         found |= bits & _OF_ITSELF
                     else:
@@ -142,14 +159,15 @@ class Glance:
             else:
                 if signs >= _DISGUISED and letters >= _PLAIN and letters < signs:
                     found |= _DISGUISE
+                pairs += signs == 2
+                if signs >= _HEX and _is_hexadecimal(text, at):
+                    found |= _OTHERWISE
                 signs = letters = 0
-                if char == "-" or char == "_":
-                    hyphen = True
-                    found |= _joined(text, at)
-                elif char == "=":
-                    found |= _STRUCTURE
-                elif char == "(" or char == "[" or char == "#":
-                    branch = True
+                hyphen = hyphen or char == "-" or char == "_"
+                branch = branch or char == "(" or char == "[" or char == "#"
+                found |= _of_mark(text, at)
+        if pairs >= _PAIRS:
+            found |= _OTHERWISE
         if found & _LABEL and digits >= _CAS_DIGITS:
             found |= _NUMBER
         if (key and hyphen) or (branch and _may_be_smiles(text)):
@@ -206,6 +224,84 @@ class Glance:
             if count == 3:
                 return begun[number] != 0
         return False
+
+
+def _of_mark(text: str, at: int) -> int:
+    """Return what the mark or blank at a position, or the end of the text, may be part of."""
+    size = len(text)
+    if at >= size:
+        return 0
+    char = text[at]
+    if char == "-" or char == "_":
+        return _joined(text, at)
+    if char == " " or char == "." or char == "/" or char == "," or char == ":" or char == "*":
+        return _NUMBER if _apart(text, at) else 0
+    if char == "=":
+        return _STRUCTURE | _OTHERWISE
+    if char == "\\" or (char == "%" and at + 2 < size and "2" <= text[at + 1] <= "7" and text[at + 2].isalnum()):
+        return _OTHERWISE
+    return 0
+
+
+def _changes_case(text: str) -> bool:
+    """Return whether a word changes from a small to a capital letter as often as base64 does."""
+    changes = 0
+    small = False
+    for char in text:
+        if "A" <= char <= "Z":
+            changes += small
+            small = False
+        elif "a" <= char <= "z":
+            small = True
+        else:
+            small = False
+            if not ("0" <= char <= "9") and char != "+" and char != "/" and char != "-" and char != "_":
+                changes = 0
+        if changes >= _CHANGES:
+            return True
+    return False
+
+
+def _is_hexadecimal(text: str, end: int) -> bool:
+    """Return whether the signs before a position are bytes of ASCII characters in hexadecimal digits."""
+    at = end - 1
+    while at >= 1:
+        char = text[at]
+        if not ("0" <= char <= "9" or "a" <= char <= "z"):
+            break
+        if not ("0" <= char <= "9" or "a" <= char <= "f" or char == "x"):
+            return False
+        at -= 1
+    return True
+
+
+def _is_sign_of_number(char: str) -> bool:
+    return "0" <= char <= "9" or char == "o" or char == "i" or char == "l" or char == "|"
+
+
+def _apart(text: str, at: int) -> bool:
+    """Return whether the separator at a position is the first of a CAS number: two signs and one more follow."""
+    size = len(text)
+    before = at - 1
+    if before < 1 or at + 4 >= size or not _is_sign_of_number(text[before]) or not _is_sign_of_number(text[before - 1]):
+        return False
+    mark = text[at]
+    after = at + 1
+    while after < size and text[after] == " ":
+        after += 1
+    if after + 2 >= size or not _is_sign_of_number(text[after]) or not _is_sign_of_number(text[after + 1]):
+        return False
+    after += 2
+    while after < size and text[after] == " ":
+        mark = " " if mark == " " else mark
+        after += 1
+    if after < size and text[after] == mark and mark != " ":
+        after += 1
+        while after < size and text[after] == " ":
+            after += 1
+    if after >= size or not _is_sign_of_number(text[after]):
+        return False
+    return after + 1 >= size or not ("0" <= text[after + 1] <= "9")
 
 
 def _joined(text: str, at: int) -> int:

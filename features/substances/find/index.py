@@ -12,27 +12,34 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from features.reference import BenignChemical, Group, Substance, benign_chemicals, cas_numbers, substances
+from features.reference import BenignChemical, Substance, benign_chemicals, substances
+from features.reference.related import Relation, street_names
 from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
+from features.substances.find.contents import Contents
 from features.substances.find.first_look import (
     EVERYTHING,
     NAMED,
     NEAR,
     NUMBER,
+    OTHERWISE,
     STEM,
+    STREET,
     STRUCTURED,
     first_look,
     worth_looking_for,
 )
+from features.substances.find.members import members
 from features.substances.find.misspelt import MisspeltNames, merged
-from features.substances.find.names import Entry, Found, NameIndex, members
+from features.substances.find.names import Entry, Found
+from features.substances.find.numbers import digits, numbers_in
+from features.substances.find.otherwise import OtherWritings
+from features.substances.find.street import StreetNames
 from features.substances.match import BENIGN, WATCHED, Kind, Match
-from features.substances.normalise import CAS, fold, original, spell
+from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import Piece, structures_in
-from features.substances.read.translations import translated_names
 
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
@@ -41,18 +48,16 @@ if TYPE_CHECKING:
 _REMEMBERED: Final = 8_192
 # A longer text is a document, not a description, and is not cached.
 _LONGEST_REMEMBERED: Final = 400
-#: Maximum characters of a text that are read.
+# Characters of a text that are read at once, because the cost grows faster than the length, and of the pieces in which
+# the rest is read. Two pieces share more characters than a name has.
 _LONGEST_READ: Final = 10_000
-_RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
+_PIECE_READ: Final = 4_000
+_SHARED: Final = 300
 # Characters for salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
 _LETTER: Final = re.compile(r"[a-z]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
-_LABELLED_CAS: Final = re.compile(
-    r"(?:^\s*|\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*)(\d{2,7})([-./ ]?)(\d{2})\2(\d)(?!\d)",
-    re.ASCII,
-)
 _LABEL: Final = re.compile(r"\b(?:cas|product|item|article|art|cat|ref|reg|registry)[ .]*(?:no|nr|number)[ .:#]*$")
 _HOW: Final = {
     "smiles": "Read as SMILES.",
@@ -74,39 +79,14 @@ class SubstanceIndex:
     def __init__(
         self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
     ) -> None:
-        self._rows = {row.name: row for row in watched if row.group in _RESOLVED}
-        self._names = NameIndex()
-        self._cas: dict[str, Entry] = {}
-        self._inchikeys: dict[str, Entry] = {}
-        self._smiles: dict[str, str] = {}
         self._structures_made: StructureIndex | None = None
-        for row in self._rows.values():
-            self._names.add_substance(row, systematic="systematic")
-            if row.cas:
-                self._cas[row.cas] = _entry(row, "identifier")
-            if row.inchikey:
-                self._inchikeys[row.inchikey] = _entry(row, "identifier")
-        for number in cas_numbers():
-            if number.substance in self._rows:
-                self._cas[number.cas] = _entry(self._rows[number.substance], "identifier")
-        for chemical in benign:
-            self._names.add_benign(chemical)
-            self._cas.setdefault(chemical.cas, Entry(chemical.name, BENIGN, chemical.cas, "", "identifier"))
-        # One entry for all names of a substance in a language: there are tens of thousands of names.
-        entries: dict[tuple[str, str], Entry] = {}
-        for name in translated_names():
-            translated = self._rows.get(name.substance)
-            if translated is not None:
-                entry = entries.get((name.substance, name.language))
-                if entry is None:
-                    entry = _entry(translated, "translated", name.language)
-                    entries[name.substance, name.language] = entry
-                self._names.add(name.name, entry, yielding=True)
-        self._add_unii(unii)
-        others = [name.name for name in unii if name.kind == "other"]
-        others += [name for chemical in benign for name in (chemical.name, *chemical.synonyms)]
-        self._misspelt = MisspeltNames((*self._names.watched_names(), *self._common_names(unii)), others=others)
-        self._look = first_look(self._names, self._misspelt)
+        contents = Contents(watched, benign, unii)
+        self._rows, self._names, self._related = contents.rows, contents.names, contents.related
+        self._cas, self._inchikeys, self._smiles = contents.cas, contents.inchikeys, contents.smiles
+        self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
+        self._otherwise = OtherWritings(contents.words(), contents.keys())
+        self._street = StreetNames(street_names())
+        self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
         # Caches by whether the texts are from a field for chemicals, and whether OPSIN was available.
         self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
         self._of_cas = lru_cache(maxsize=_REMEMBERED)(self._find_cas)
@@ -136,11 +116,12 @@ class SubstanceIndex:
         known = self._known.setdefault(kind, {})
         found = [known.get(text) for text in texts]
         new = [at for at, match in enumerate(found) if match is None]
-        # Only the beginning of a document is read, because the cost grows faster than the length.
         read = [texts[at][:_LONGEST_READ] for at in new]
         looked_for = [EVERYTHING] * len(new) if chemical else worth_looking_for(self._look, read)
         for at, text, seen in zip(new, read, looked_for, strict=True):
             match = self._resolve(text, chemical, seen) if seen else None
+            if len(texts[at]) > _LONGEST_READ:
+                match = self._resolve_rest(texts[at], match)
             if match is not None:
                 found[at] = match
                 if len(text) <= _LONGEST_REMEMBERED:
@@ -172,16 +153,62 @@ class SubstanceIndex:
         return self._of_cas(cas)
 
     def _find_cas(self, cas: str) -> Match | None:
-        digits = re.sub(r"[\s-]", "", fold(cas).removeprefix("cas").lstrip(" .:#no"))
-        if not (5 <= len(digits) <= 10 and digits.isascii() and digits.isdigit()):
+        number = digits(re.sub(r"[\s\-_./,:\u00b7]", "", fold(cas).removeprefix("cas").lstrip(" .:#no-_"))).lstrip("0")
+        if not (5 <= len(number) <= 10 and number.isascii() and number.isdigit()):
             return None
-        entry = self._cas.get(f"{digits[:-3]}-{digits[-3:-1]}-{digits[-1]}")
+        entry = self._cas.get(f"{number[:-3]}-{number[-3:-1]}-{number[-1]}")
         if entry is None:
             return None
         return self._of_entry(Found(entry, 0, len(cas)), cas.strip(), ("CAS Registry Number.",))
 
+    def _resolve_rest(self, text: str, first: Match | None) -> Match | None:
+        """Return the most important match of a long text, given that of its beginning."""
+        starts = range(_LONGEST_READ - _SHARED, len(text), _PIECE_READ - _SHARED)
+        pieces = [text[start : start + _PIECE_READ] for start in starts]
+        matches = (first, *self.resolve_all(pieces))
+        return max((match for match in matches if match is not None), key=_weight, default=None)
+
     def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
-        """Return the substance that a text names. ``seen`` lists what to search for."""
+        """Return the substance that a text names, as it is written or in another writing. ``seen`` lists what to search
+        for.
+        """
+        match = self._resolve_written(text, chemical, seen) if seen & ~(OTHERWISE | STREET) else None
+        if match is not None and match.kind == "mention":
+            return match
+        if match is None or not match.hit or (match.kind == "class" and not match.smiles):
+            other = self._resolve_otherwise(text, chemical, seen) if seen & (OTHERWISE | NEAR) else None
+            match = match if other is None else other
+        elif match.kind in ("exact", "misspelt"):
+            match = self._with_parts_before(text, chemical, match)
+        if seen & STREET and match is None:
+            match = self._street.find(text) or match
+        return match
+
+    def _resolve_otherwise(self, text: str, chemical: bool, seen: int) -> Match | None:
+        """Return the first watched substance that a text names in another writing."""
+        readings = list(self._otherwise.readings(text)) if seen & OTHERWISE else []
+        # A name of several words that is cut off has words that are close to a watched one.
+        if seen & NEAR and (cut := self._otherwise.cut_name(text)) is not None:
+            readings.append(cut)
+        for reading in readings:
+            match = self._resolve_written(reading.text, chemical, EVERYTHING & ~NEAR)
+            if match is not None and (match.hit or match.kind == "mention"):
+                shown = reading.shown(match)
+                if shown is not None:
+                    return shown
+        return None
+
+    def _with_parts_before(self, text: str, chemical: bool, match: Match) -> Match:
+        """Return the longer name that a name is part of, if the rest is written in another language: asetil fentanyl."""
+        reading = self._otherwise.by_sound(text, telling=False)
+        longer = self._resolve_written(reading.text, chemical, EVERYTHING & ~NEAR) if reading is not None else None
+        if reading is None or longer is None or not longer.hit or longer.substance == match.substance:
+            return match
+        shown = reading.shown(longer)
+        return shown if shown is not None and len(shown.matched_text) > len(match.matched_text) else match
+
+    def _resolve_written(self, text: str, chemical: bool, seen: int) -> Match | None:
+        """Return the substance that a text names as it is written. ``seen`` lists what to search for."""
         structures: list[Piece] | None = None
         if not seen & ~STRUCTURED and not (structures := structures_in(text)):
             return None
@@ -189,7 +216,8 @@ class SubstanceIndex:
         around = Surroundings(spelled, chemical=chemical)
         found = self._names.find(spelled, around) if seen & NAMED else []
         if seen & NUMBER:
-            found += self._numbers_in(spelled, around)
+            numbers = numbers_in(spelled, self._cas, chemical=chemical)
+            found += [_placed(entry, around, spelled, start, end) for entry, start, end in numbers]
         if chemical and not any(item.hit for item in found):
             found += self._names.whole(spelled, around)
         best = max(found, key=lambda item: item.rank, default=None)
@@ -232,19 +260,6 @@ class SubstanceIndex:
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
         return max(candidates, key=_weight, default=None)
-
-    def _numbers_in(self, spelled: str, around: Surroundings) -> Iterator[Found]:
-        """Yield CAS numbers: with hyphens or their substitutes anywhere, bare digits only after a label."""
-        if "-" in spelled:
-            for matched in CAS.finditer(spelled):
-                entry = self._cas.get("-".join(matched.groups()))
-                if entry is not None:
-                    yield _placed(entry, around, spelled, *matched.span())
-        if "cas" in spelled or (around.chemical and spelled.strip().isdigit()):
-            for matched in _LABELLED_CAS.finditer(spelled):
-                entry = self._cas.get("-".join(matched.group(1, 3, 4)))
-                if entry is not None:
-                    yield _placed(entry, around, spelled, matched.start(1), matched.end())
 
     def _by_structure(self, pieces: Sequence[Piece], spelled: str, around: Surroundings) -> Iterator[Match]:
         """Yield the matches of candidate structures."""
@@ -314,7 +329,8 @@ class SubstanceIndex:
         if self._structures_made is None:
             from features.substances.find.by_structure import StructureIndex
 
-            self._structures_made = StructureIndex(tuple(self._rows.values()))
+            related = [row for row in self._related.values() if row.relation is not Relation.HOMOLOGUE]
+            self._structures_made = StructureIndex((*self._rows.values(), *related))
         return self._structures_made
 
     def _of_found(self, found: Found, text: str, spelled: str) -> Match:
@@ -336,7 +352,8 @@ class SubstanceIndex:
         smiles = self._smiles.get(entry.substance)
         structure = self._structures.read(smiles, "smiles") if smiles else None
         if structure is not None:
-            match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0])
+            homologue = entry.substance in self._related
+            match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], anyway=homologue)
             if match is not None:
                 return _said(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
@@ -362,30 +379,6 @@ class SubstanceIndex:
             evidence=evidence,
         )
 
-    def _common_names(self, unii: Sequence[UniiName]) -> Iterator[tuple[str, Entry]]:
-        """Yield UNII names whose misspellings are searched for: neither codes nor abbreviations, and of a watched row."""
-        for common in unii:
-            plain = (
-                common.kind == "listed" and common.type != "cd" and not common.abbreviation and not common.deuterated
-            )
-            row = self._rows.get(common.substance) if plain else None
-            if row is not None and row.group.value in WATCHED:
-                yield common.name, _entry(row, "exact")
-
-    def _add_unii(self, names: Sequence[UniiName]) -> None:
-        """Add UNII names: of listed substances, of those that a class covers, and of those that only resemble one."""
-        for name in names:
-            kind: Kind = "systematic" if name.type == "sys" else "exact"
-            if name.kind == "listed":
-                if name.substance in self._rows:
-                    entry = replace(_entry(self._rows[name.substance], kind), abbreviation=name.abbreviation)
-                    self._names.add(name.name, entry, yielding=True)
-                continue
-            if name.smiles and name.substance not in self._rows:
-                self._smiles[name.substance] = name.smiles
-            entry = Entry(name.substance, name.group or BENIGN, "", "", "exact", name.abbreviation)
-            self._names.add(name.name, entry, yielding=True)
-
 
 @cache
 def _bundled() -> SubstanceIndex:
@@ -401,10 +394,6 @@ def _holds(composed: Analogue, found: Found) -> bool:
     """Return whether a composed name is longer than the name found in it."""
     within = composed.start <= found.start and found.end <= composed.end
     return within and composed.end - composed.start > found.end - found.start
-
-
-def _entry(row: Substance, kind: Kind, language: str = "") -> Entry:
-    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind, language=language)
 
 
 def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: int) -> Found:
@@ -442,7 +431,7 @@ def _weight(match: Match) -> tuple[int, bool, bool, float]:
         rank = 4
     elif match.kind == "mention":
         rank = 3
-    elif match.group == BENIGN:
+    elif match.group == BENIGN or match.kind == "street":
         rank = 0
     else:
         rank = 1 if match.kind == "similar" else 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,12 +54,6 @@ _INFLECTED: Final = 6
 # Particles and the article that Arabic attaches to the noun.
 _ARABIC: Final = re.compile(r"(?:و|ف)?(?:بال|كال|لل|ال|ب|ل|ك)|و(?=..)")
 _ARABIC_LETTERS: Final = ("\u0621", "\u064a")
-
-# An unlisted member of the family: any word on its stem, except words that only deny or detect it.
-_STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
-_NOT_A_MEMBER: Final = frozenset(
-    {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
-)
 
 # Head words whose first word looks like an inverted prefix: fentanyl, benzyl alcohol.
 _HEAD_WORD: Final = re.compile(
@@ -137,6 +131,7 @@ class NameIndex:
         self._inverted: set[str] = set()
         self._lengths: dict[str, tuple[int, ...]] = {}
         self._words: dict[str, str] = {}
+        self._english: set[str] = set()
         self._watched: list[tuple[str, Entry]] = []
         self._primed: set[str] = set()
 
@@ -178,7 +173,7 @@ class NameIndex:
         if ("'" in folded or "\u2032" in folded) and _PRIMED.search(folded) is not None:
             self._primed.add(key)
         if entry.group in WATCHED and not entry.abbreviation:
-            self._add_words(pieces, key)
+            self._add_words(pieces, key, english=entry.kind != "translated")
             if not yielding or entry.kind == "translated":
                 self._watched.append((name, entry))
             if key.isascii():
@@ -254,6 +249,18 @@ class NameIndex:
         """
         return tuple(self._watched)
 
+    def watched_words(self) -> frozenset[str]:
+        """Return the words of watched English names, and those names that are one word, of letters a to z."""
+        return frozenset(self._english)
+
+    def watched_keys(self) -> dict[str, str]:
+        """Return watched names without blanks and hyphens -> substance; no abbreviations and no other languages."""
+        return {
+            key: entry.substance
+            for key, entry in self._names.items()
+            if entry.group in WATCHED and not entry.abbreviation and entry.kind != "translated" and key.isascii()
+        }
+
     def other_names(self) -> frozenset[str]:
         """Return the keys of the names of unwatched substances."""
         return frozenset(key for key, entry in self._names.items() if entry.group not in WATCHED)
@@ -283,10 +290,12 @@ class NameIndex:
         if len(key) not in lengths:
             self._lengths[head] = tuple(sorted({*lengths, len(key)}, reverse=True))
 
-    def _add_words(self, pieces: list[str], key: str) -> None:
+    def _add_words(self, pieces: list[str], key: str, *, english: bool) -> None:
         for word in (*pieces, key):
             if len(word) > SHORTEST and word.isascii() and word.isalpha():
                 self._words.setdefault(skeleton(word), word)
+                if english:
+                    self._english.add(word)
 
     def _add_variants(self, spelled: str, joined: str, entry: Entry) -> None:
         for variant in variants(spelled):
@@ -366,30 +375,6 @@ class NameIndex:
         context, mention = around.context(start, end) if entry.group in WATCHED else ("", False)
         confidence = 0.6 if entry.abbreviation else 0.8 if ambiguous else 0.95 if disguised else 1.0
         return Found(entry, start, end, context, mention, ambiguous, confidence, disguised=disguised)
-
-
-def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
-    """Return words on the stem of a family that are neither a name nor a misspelling of one: chlorohexanoylfentanyl.
-
-    Args:
-        spelled: the output of `normalise.spell`.
-        around: its surroundings.
-        known: names already found, whose positions are skipped.
-
-    Returns:
-        Ambiguous finds whose substance is the word itself, without CAS number or structure.
-    """
-    if "fentanyl" not in spelled and "nitazene" not in spelled:
-        return []
-    found: list[Found] = []
-    for word in _STEM.finditer(spelled):
-        start, end = word.span()
-        if word[1] in _NOT_A_MEMBER or any(item.start < end and start < item.end for item in known):
-            continue
-        entry = Entry((word[1] + word[2]).capitalize(), word[2], "", "", "exact")
-        context, mention = around.context(start, end)
-        found.append(Found(entry, start, end, context, mention, ambiguous=True, confidence=0.8))
-    return found
 
 
 def _within(inner: Found, outer: Found) -> bool:

@@ -12,7 +12,19 @@ from rapidfuzz.distance import OSA
 
 from features.substances import SubstanceIndex
 from features.substances.find.first_look import EVERYTHING, worth_looking_for
-from features.substances.find.glance import BEGINS, DISGUISE, ENDS, LABEL, NAME, NEAR, NUMBER, STRUCTURE, Alike, Glance
+from features.substances.find.glance import (
+    BEGINS,
+    DISGUISE,
+    ENDS,
+    LABEL,
+    NAME,
+    NEAR,
+    NUMBER,
+    OTHERWISE,
+    STRUCTURE,
+    Alike,
+    Glance,
+)
 
 #: Text pieces that each stage matches, and ordinary words that contain such pieces.
 _PIECES = (
@@ -125,7 +137,7 @@ def test_numbers_structures_and_digits_in_words_are_detected() -> None:
         ("c1ccc1c", STRUCTURE | DISGUISE),
         ("c1 cccc", 0), ("ccccc (x)", 0), ("cc(c)cl", STRUCTURE), ("(c)cc b", 0), ("[13xe]cco#c", STRUCTURE), ("[a b]cc#n", 0),
         ("[cc(c)nc]", STRUCTURE), ("[x-c1ccccc", STRUCTURE | DISGUISE), ("[x c1ccc", DISGUISE),
-        ("a=b", STRUCTURE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", STRUCTURE), ("abcdefghijklm-", 0),
+        ("a=b", STRUCTURE | OTHERWISE), ("abcdefghijklmn-", STRUCTURE), ("abcdefghijklmno-", STRUCTURE), ("abcdefghijklm-", 0),
         ("f3nta", DISGUISE), ("f3nt", 0), ("f3456", 0),
         ("fentx", 0), ("3-abc", 0),
     ):  # fmt: skip

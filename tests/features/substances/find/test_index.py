@@ -548,8 +548,17 @@ def test_an_inchi_may_end_in_a_semicolon() -> None:
 
 
 @pytest.mark.parametrize("chemical", [False, True])
-def test_only_the_beginning_of_a_very_long_text_is_read(chemical: bool) -> None:
+def test_a_very_long_text_is_read_to_its_end(chemical: bool) -> None:
     goods = "blue cotton shirt " * 500  # 9,000 characters
-    assert resolved(f"{goods}fentanyl {goods}", chemical=chemical).hit
-    assert resolved("fentanyl " * 11_000, chemical=chemical).hit
-    assert INDEX.resolve(f"{goods}{goods}fentanyl", chemical=chemical) is None
+    for text in (
+        f"{goods}fentanyl {goods}",
+        "fentanyl " * 11_000,
+        f"{goods}{goods}fentanyl",
+        f"{goods}{goods}fentanyl {goods}",
+    ):
+        assert resolved(text, chemical=chemical).hit
+    for shift in range(0, 12, 3):
+        # On the border of two pieces.
+        text = f"{'x' * (9_995 - 700 - shift)} {'y' * 690} carfentanil {goods}"
+        assert resolved(text, chemical=chemical).substance == "Carfentanil"
+    assert INDEX.resolve(goods * 3, chemical=chemical) is None

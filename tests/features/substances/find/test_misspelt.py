@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from features.reference import Group, benign_chemicals, substances
 from features.substances.context import Surroundings
+from features.substances.find.members import members
 from features.substances.find.misspelt import MisspeltNames, merged
 from features.substances.find.morphemes import CHEMICAL_WORD, MORPHEME
-from features.substances.find.names import Entry, Found, NameIndex, members
+from features.substances.find.names import Entry, Found, NameIndex
 from features.substances.find.reserve import RESERVED
 from features.substances.match import WATCHED
 from features.substances.normalise import fold, spell

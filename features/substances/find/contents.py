@@ -1,0 +1,141 @@
+"""The names and numbers of all substances that an index finds, from the tables of the reference data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from features.reference import BenignChemical, Group, Substance, cas_numbers
+from features.reference.related import RelatedSubstance, Relation, related_substances
+from features.reference.unii import UniiName
+from features.substances.find.names import Entry, NameIndex
+from features.substances.match import BENIGN, WATCHED, Kind
+from features.substances.normalise import core
+from features.substances.read.translations import translated_names
+
+_RESOLVED: Final = tuple(group for group in Group if group not in (Group.EQUIPMENT, Group.LEGAL_CLASS))
+#: The first part of a name in the UNII list, without configuration and form.
+_CONFIGURATION: Final = re.compile(r", \([^()]*\)-?.*$| (?:anhydrous|base)$", re.IGNORECASE)
+
+
+class Contents:
+    """Names, numbers and structures by substance.
+
+    Args:
+        watched: rows of the substance table.
+        benign: common chemicals that are not watched.
+        unii: names of the UNII list. Names of substances outside ``watched`` are skipped.
+
+    Attributes:
+        rows: the rows of the substance table that texts can name, by name.
+        related: substances beside the watch list, by name.
+        names: all names.
+        cas, inchikeys: entries by CAS number and by InChIKey.
+        smiles: structures by name of substances that are judged by their structure.
+    """
+
+    def __init__(
+        self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
+    ) -> None:
+        self.rows = {row.name: row for row in watched if row.group in _RESOLVED}
+        self.related: dict[str, RelatedSubstance] = {}
+        self.names = NameIndex()
+        self.cas: dict[str, Entry] = {}
+        self.inchikeys: dict[str, Entry] = {}
+        self.smiles: dict[str, str] = {}
+        self._benign, self._unii = benign, unii
+        for row in self.rows.values():
+            self.names.add_substance(row, systematic="systematic")
+            if row.cas:
+                self.cas[row.cas] = entry_of(row, "identifier")
+            if row.inchikey:
+                self.inchikeys[row.inchikey] = entry_of(row, "identifier")
+        for number in cas_numbers():
+            if number.substance in self.rows:
+                self.cas[number.cas] = entry_of(self.rows[number.substance], "identifier")
+        for chemical in benign:
+            self.names.add_benign(chemical)
+            self.cas.setdefault(chemical.cas, Entry(chemical.name, BENIGN, chemical.cas, "", "identifier"))
+        if self.rows:
+            self._add_related()
+        self._add_translations()
+        self._add_unii()
+
+    def words(self) -> frozenset[str]:
+        """Return the words of watched English names, and those names that are one word, of letters a to z."""
+        return self.names.watched_words()
+
+    def keys(self) -> dict[str, str]:
+        """Return watched names without blanks and hyphens -> substance; no abbreviations and no other languages."""
+        return self.names.watched_keys()
+
+    def others(self) -> list[str]:
+        """Return names of other substances, none of which is a misspelt watched name."""
+        others = [name.name for name in self._unii if name.kind == "other"]
+        return others + [name for chemical in self._benign for name in (chemical.name, *chemical.synonyms)]
+
+    def searched_with_errors(self) -> Iterator[tuple[str, Entry]]:
+        """Yield the watched names, and the UNII names that are neither codes nor abbreviations, with their entries."""
+        yield from self.names.watched_names()
+        for common in self._unii:
+            plain = (
+                common.kind == "listed" and common.type != "cd" and not common.abbreviation and not common.deuterated
+            )
+            row = self.rows.get(common.substance) if plain else None
+            if row is not None and row.group.value in WATCHED:
+                yield common.name, entry_of(row, "exact")
+
+    def _add_related(self) -> None:
+        """Add the substances beside the watch list. A homologue is judged by its structure."""
+        for row in related_substances():
+            self.related[row.name] = row
+            group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
+            if row.relation is Relation.HOMOLOGUE:
+                self.smiles[row.name] = row.smiles
+            entry = Entry(row.name, group, row.cas, row.inchikey, "exact")
+            for name in (row.name, *row.synonyms):
+                self.names.add(name, entry, yielding=True)
+            number = replace(entry, kind="identifier")
+            if row.cas:
+                self.cas.setdefault(row.cas, number)
+            if row.inchikey and row.relation is not Relation.HOMOLOGUE:
+                self.inchikeys.setdefault(row.inchikey, number)
+
+    def _add_translations(self) -> None:
+        # One entry for all names of a substance in a language: there are tens of thousands of names.
+        entries: dict[tuple[str, str], Entry] = {}
+        for name in translated_names():
+            translated = self.rows.get(name.substance)
+            if translated is not None:
+                entry = entries.get((name.substance, name.language))
+                if entry is None:
+                    entry = entry_of(translated, "translated", name.language)
+                    entries[name.substance, name.language] = entry
+                self.names.add(name.name, entry, yielding=True)
+
+    def _add_unii(self) -> None:
+        """Add UNII names: of listed substances, of those that a class covers, and of those that only resemble one."""
+        related = {core(name): row for row in self.related.values() for name in (row.name, *row.synonyms)}
+        for name in self._unii:
+            kind: Kind = "systematic" if name.type == "sys" else "exact"
+            if name.kind == "listed":
+                if name.substance in self.rows:
+                    entry = replace(entry_of(self.rows[name.substance], kind), abbreviation=name.abbreviation)
+                    self.names.add(name.name, entry, yielding=True)
+                continue
+            row = related.get(core(_CONFIGURATION.sub("", name.substance))) if name.kind == "other" else None
+            if row is not None:
+                group = BENIGN if row.relation is Relation.HOMOLOGUE else row.relation.value
+                entry = Entry(row.name, group, row.cas, row.inchikey, "exact", name.abbreviation)
+            else:
+                if name.smiles and name.substance not in self.rows:
+                    self.smiles[name.substance] = name.smiles
+                entry = Entry(name.substance, name.group or BENIGN, "", "", "exact", name.abbreviation)
+            self.names.add(name.name, entry, yielding=True)
+
+
+def entry_of(row: Substance, kind: Kind, language: str = "") -> Entry:
+    """Return the entry of a name of a row of the substance table."""
+    return Entry(row.name, row.group.value, row.cas, row.inchikey, kind, language=language)

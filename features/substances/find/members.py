@@ -1,0 +1,40 @@
+"""Unlisted members of the watched families: words on the stem of a family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from features.substances.context import Surroundings
+from features.substances.find.names import Entry, Found
+
+# An unlisted member of the family: any word on its stem, except words that only deny or detect it.
+_STEM: Final = re.compile(r"(?<![^\W\d_])([a-z]{2,30}?)(fentanyl|nitazene)(?:s|e|a|o)?(?![^\W\d_])")
+_NOT_A_MEMBER: Final = frozenset(
+    {"non", "anti", "no", "un", "sin", "sem", "sans", "ohne", "the", "and", "of", "with", "de"}
+)
+
+
+def members(spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
+    """Return words on the stem of a family that are neither a name nor a misspelling of one: chlorohexanoylfentanyl.
+
+    Args:
+        spelled: the output of `normalise.spell`.
+        around: its surroundings.
+        known: names already found, whose positions are skipped.
+
+    Returns:
+        Ambiguous finds whose substance is the word itself, without CAS number or structure.
+    """
+    if "fentanyl" not in spelled and "nitazene" not in spelled:
+        return []
+    found: list[Found] = []
+    for word in _STEM.finditer(spelled):
+        start, end = word.span()
+        if word[1] in _NOT_A_MEMBER or any(item.start < end and start < item.end for item in known):
+            continue
+        entry = Entry((word[1] + word[2]).capitalize(), word[2], "", "", "exact")
+        context, mention = around.context(start, end)
+        found.append(Found(entry, start, end, context, mention, ambiguous=True, confidence=0.8))
+    return found

@@ -1,0 +1,72 @@
+"""CAS numbers in a text: with hyphens or what stands for them, also where a label or the whole text shows a number.
+
+A number counts only if it is that of a known substance, so that a date or a size is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from features.substances.find.names import Entry
+
+_LETTERS_FOR_DIGITS: Final = str.maketrans("oil|", "0111")
+_DIGIT: Final = "[0-9oil|]"
+# One separator in both places, with blanks around it.
+_NUMBER: Final = re.compile(
+    rf"(?<![0-9a-z|])0*({_DIGIT}{{2,7}})(?:(?P<sign>[ ]?[-_][ ]?)({_DIGIT}{{2}})[ ]?[-_][ ]?({_DIGIT})"
+    rf"|(?P<weak>[ ]?[./,:\u00b7*][ ]?|[ ]{{1,3}})({_DIGIT}{{2}})(?P=weak)({_DIGIT}))(?![0-9a-z|]|-\d)"
+)
+_LABELLED: Final = re.compile(
+    rf"\bcas(?:[ -]?(?:rn|no|nr|number|num|reg)\b)?[\s.:#=()-]*0*({_DIGIT}{{2,7}})[-./_ ,]?({_DIGIT}{{2}})[-./_ ,]?({_DIGIT})"
+    "(?![0-9a-z])"
+)
+_BARE: Final = re.compile(r"^\s*0*(\d{2,7})(\d\d)(\d)\s*$", re.ASCII)
+_LABEL: Final = re.compile(r"\bcas(?:[ -]?(?:rn|no|nr|number|num|reg))?(?![a-z])|\bregistry\b")
+# Digits of the first part that make a number with weak separators certain without a label.
+_CERTAIN: Final = 4
+
+
+def digits(text: str) -> str:
+    """Return a folded number with letters that stand for digits as digits."""
+    return text.translate(_LETTERS_FOR_DIGITS)
+
+
+def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> Iterator[tuple[Entry, int, int]]:
+    """Yield the substances of the CAS numbers in a text, with their positions.
+
+    Args:
+        spelled: the output of `normalise.spell`.
+        known: CAS number -> substance.
+        chemical: whether the text is from a field for chemicals, where bare digits are a number.
+    """
+    labelled = _LABEL.search(spelled) is not None
+    whole = spelled.strip(" .#:")
+    for matched in _NUMBER.finditer(spelled):
+        strong = matched["sign"] is not None
+        first, middle, check = matched.group(1, 3, 4) if strong else matched.group(1, 6, 7)
+        if not strong and len(first) < _CERTAIN and not labelled and matched[0] != whole:
+            continue
+        entry = _entry(known, first, middle, check)
+        if entry is not None:
+            yield entry, matched.start(), matched.end()
+    if labelled:
+        for matched in _LABELLED.finditer(spelled):
+            entry = _entry(known, *matched.groups())
+            if entry is not None:
+                yield entry, matched.start(1), matched.end()
+    bare = _BARE.match(spelled) if chemical else None
+    if bare is not None:
+        entry = _entry(known, *bare.groups())
+        if entry is not None:
+            yield entry, bare.start(1), bare.end()
+
+
+def _entry(known: Mapping[str, Entry], first: str, middle: str, check: str) -> Entry | None:
+    plain = digits(f"{first}-{middle}-{check}").lstrip("0")
+    # Most of its signs are digits: the word "ill" is none.
+    if sum(map(str.isdigit, first + middle + check)) * 2 < len(first) + 3:
+        return None
+    return known.get(plain)

@@ -1,0 +1,276 @@
+"""Other writings of watched names: by sound, without vowels, backwards, misread by a scanner, cut off, or encoded.
+
+A writing that a reader would see through is rewritten as the name itself; the search for names then reads the new text.
+Only words that tell of a watched name start this, so that nearly all texts cost one dictionary lookup per word.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from features.substances.normalise import fold, skeleton, spell, tokens
+from features.substances.read.encoded import decoded
+from features.substances.read.sounds import foreign_words, latin_reading, tells_foreign
+from features.substances.read.translations import segment
+from features.substances.rewriting import Rewriting, rewritten
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_SIGNS: Final = re.compile(r"[^\W_|!$@€+]*[\d|!$@€+][\w|!$@€+]*", re.ASCII)
+_VOWELS: Final = str.maketrans("", "", "aeiouy")
+_HARD_VOWELS: Final = re.compile("[aeiou]")
+# Pieces of letters that a scanner takes for another letter. Names and texts are reduced alike.
+_MISREAD: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("u", "ll"), ("v", "y"), ("h", "b"))
+# Minimum letters of a name that is read without its vowels, and of its consonants.
+_FEWEST_CONSONANTS: Final = 5
+_FEWEST_LETTERS: Final = 6
+# A cut word keeps at least this many letters and this share of them.
+_CUT: Final = 5
+_CUT_SHARE: Final = 0.6
+# The same for a name of several words.
+_CUT_NAME: Final = 12
+_CUT_NAME_SHARE: Final = 0.75
+_MOST_TOKENS: Final = 12
+# Stems of one-word names, of which a cut word keeps some letters, and salts, which a cut name does not end in.
+_FAMILY: Final = re.compile("(?:fentan[iy]l|nitazene|brorphine)$")
+_KEPT: Final = 3
+_SALT: Final = re.compile("hydrochlor|citrate|oxalate|hcl$|acid|sulfate|maleate|tartrate|hydrobrom|acetate")
+_FENT: Final = re.compile(r"(?P<before>[a-z\d]+)[ -]fents?(?![a-z])")
+_ONE_WORD_FENT: Final = re.compile("([a-z]{2,30})fents?")
+_NAMES_IN_IL: Final = frozenset({"car", "su", "al", "remi", "lo", "oc", "thia", "norcar"})
+_LETTERED: Final = re.compile(r"\d?[fm]|\d?cl|\d?br|[omp]f")
+_LAST_WORD: Final = re.compile(r"([A-Za-z]{3,})[ .-]*\Z")
+_FIRST_WORD: Final = re.compile(r"[ .-]*([A-Za-z]{3,})")
+_CUT_HOW: Final = "Name cut off at the end of the text."
+_TRANSLATED_HOW: Final = "Read by its sound in another language."
+
+
+class OtherWritings:
+    """Readings of texts in which a watched name is written in another way.
+
+    Args:
+        words: words of watched names and names in one word, as spelled, of letters a to z.
+        keys: watched names without blanks and hyphens -> their substances.
+    """
+
+    def __init__(self, words: Iterable[str], keys: Mapping[str, str]) -> None:
+        self._words = frozenset(words)
+        told = sorted(
+            (word for word in self._words if len(word) >= _FEWEST_LETTERS), key=lambda word: (len(word), word)
+        )
+        self._consonants: dict[str, str] = {}
+        self._misread: dict[str, str] = {}
+        self._backwards = {word[::-1]: word for word in told}
+        for word in told:
+            consonants = word.translate(_VOWELS)
+            # Piperidine and piperidone have the same consonants; the longer list names piperidone.
+            self._consonants.setdefault(consonants, word)
+            self._misread.setdefault(_as_scanned(word), word)
+        if "piperidone" in self._words:
+            self._consonants["pprdn"] = "piperidone"
+        self._beginnings, self._endings = _cut_pieces(told)
+        self._cut_ends = frozenset(word[:size] for word in self._words for size in range(3, len(word)))
+        self._cut_starts = frozenset(word[-size:] for word in self._words for size in range(3, len(word)))
+        self._keys = keys
+        self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
+        self._reversed = sorted(key[::-1] for key in self._forwards)
+        self.word = lru_cache(maxsize=16_384)(self._word)
+
+    def tells(self, word: str) -> bool:
+        """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""
+        if word in ("fent", "fents"):
+            return True
+        return (
+            self._word(word) is not None
+            or word in self._backwards
+            or word in self._beginnings
+            or word in self._endings
+            or ("fent" in word and _ONE_WORD_FENT.fullmatch(word) is not None)
+            or latin_reading(word) is not None
+        ) and not self._is_name(word)
+
+    def tells_text(self, text: str) -> bool:
+        """Return whether a text with characters outside ASCII may contain a name in another alphabet."""
+        return tells_foreign(text)
+
+    def readings(self, text: str) -> Iterator[Rewriting]:
+        """Yield the text with the other writings in it replaced, the likeliest reading first."""
+        plain = decoded(text)
+        if plain is not None:
+            yield plain
+        sounds = self.by_sound(text)
+        if sounds is not None:
+            yield sounds
+        base = sounds.text if sounds is not None else text
+        for reading in (self._by_letters(base), self._abbreviated(base), self._cut_word(base)):
+            if reading is not None:
+                yield (
+                    reading
+                    if sounds is None
+                    else rewritten(text, ((0, len(text), reading.text),), reading.kind, reading.how, reading.confidence)
+                )
+        if any(fold(word[0]) in self._backwards for word in _WORD.finditer(text)):
+            yield rewritten(text, ((0, len(text), text[::-1]),), "misspelt", "Read backwards.", 0.85)
+
+    def _is_name(self, word: str) -> bool:
+        return word in self._words or spell(word) in self._words
+
+    def _word(self, word: str) -> str | None:
+        """Return the watched word that a word without vowels, or a misread one, stands for."""
+        if len(word) < _FEWEST_CONSONANTS:
+            return None
+        consonants = word.translate(_VOWELS)
+        found = self._consonants.get(consonants) if len(consonants) >= _FEWEST_CONSONANTS else None
+        if found is not None and len(_HARD_VOWELS.findall(word)) <= 1:
+            return found
+        return self._misread.get(_as_scanned(word))
+
+    def by_sound(self, text: str, *, telling: bool = True) -> Rewriting | None:
+        """Return the text with the words of other languages that sound like parts of names in English; None without one.
+
+        Args:
+            text: the text.
+            telling: only if one of the words has the sound of a watched name's main part.
+        """
+        replaced = [] if text.isascii() else [(one.start, one.end, one.english) for one in foreign_words(text)]
+        told = not telling or (bool(replaced) and tells_foreign(text))
+        taken = [(start, end) for start, end, _ in replaced]
+        for match in _WORD.finditer(text):
+            word = fold(match[0])
+            if not (word.isascii() and word.isalpha()) or any(a < match.end() and match.start() < b for a, b in taken):
+                continue
+            if self._is_name(word) or self.word(word) is not None:
+                continue
+            english = latin_reading(word, telling=False)
+            if english is not None and spell(english) != spell(word):
+                replaced.append((*match.span(), english))
+                told = told or latin_reading(word) is not None
+        if not replaced or not told:
+            return None
+        return rewritten(text, sorted(replaced), "translated", _TRANSLATED_HOW, 0.9)
+
+    def _by_letters(self, text: str) -> Rewriting | None:
+        """Return the text with words without vowels, and words that a scanner misread, as they stand in names."""
+        replaced: list[tuple[int, int, str]] = []
+        for pattern in (_WORD, _SIGNS):
+            for match in pattern.finditer(text):
+                word = fold(match[0])
+                if word.isascii() and not self._is_name(word):
+                    plain = self.word(word)
+                    if plain is not None and not any(a < match.end() and match.start() < b for a, b, _ in replaced):
+                        replaced.append((*match.span(), plain))
+        if not replaced:
+            return None
+        return rewritten(text, sorted(replaced), "misspelt", "Read without vowels, or as a scanner misreads it.", 0.8)
+
+    def _abbreviated(self, text: str) -> Rewriting | None:
+        """Return the text with fent written out after another part of a name: carfent, acetyl fent, 4F-fent."""
+        folded = fold(text)
+        if "fent" not in folded or len(folded) != len(text):
+            return None
+        replaced: list[tuple[int, int, str]] = []
+        for match in _WORD.finditer(folded):
+            whole = _ONE_WORD_FENT.fullmatch(match[0])
+            if whole is not None and (written := _before_fent(whole[1])) is not None:
+                replaced.append((*match.span(), written))
+        for match in _FENT.finditer(folded):
+            before = match["before"]
+            if segment(before) is not None or latin_reading(before, telling=False) or _LETTERED.fullmatch(before):
+                replaced.append((*match.span(), f"{before} fentanyl"))
+        if not replaced:
+            return None
+        return rewritten(text, sorted(replaced), "misspelt", "Abbreviated name.", 0.7, whole=True)
+
+    def _cut_word(self, text: str) -> Rewriting | None:
+        """Return the text with the word completed that its beginning or end cuts off."""
+        words = list(_WORD.finditer(text))
+        if not words:
+            return None
+        last, first = words[-1], words[0]
+        whole = self._beginnings.get(fold(last[0]))
+        if whole is not None and not text[last.end() :].strip(" .-"):
+            return rewritten(text, ((*last.span(), whole),), "misspelt", _CUT_HOW, 0.7)
+        whole = self._endings.get(fold(first[0]))
+        if whole is not None and not text[: first.start()].strip(" .-"):
+            return rewritten(text, ((*first.span(), whole),), "misspelt", _CUT_HOW, 0.7)
+        return None
+
+    def cut_name(self, text: str) -> Rewriting | None:
+        """Return the text with the name of several words completed that its beginning or end cuts off."""
+        last, first = _LAST_WORD.search(text), _FIRST_WORD.match(text)
+        if not (last is not None and last[1].lower() in self._cut_ends) and not (
+            first is not None and first[1].lower() in self._cut_starts
+        ):
+            return None
+        pieces = tokens(spell(fold(text)))
+        rest = self._rest(pieces[-_MOST_TOKENS:], self._forwards)
+        if rest is not None:
+            stop = len(text.rstrip(" .-"))
+            return rewritten(text, ((stop, len(text), rest),), "misspelt", _CUT_HOW, 0.6)
+        rest = self._rest([piece[::-1] for piece in pieces[_MOST_TOKENS - 1 :: -1]], self._reversed)
+        if rest is not None:
+            begin = len(text) - len(text.lstrip(" .-"))
+            return rewritten(text, ((0, begin, rest[::-1]),), "misspelt", _CUT_HOW, 0.6)
+        return None
+
+    def _rest(self, pieces: list[str], names: list[str]) -> str | None:
+        """Return the letters that complete the last tokens to a name; None if they complete to no or several substances.
+
+        A token of several letters is complete, and a word of a name.
+        """
+        backwards = names is self._reversed
+        if len(pieces) < 2 or not pieces[-1].isalpha() or len(pieces[-1]) < 3:
+            return None
+        for first in range(len(pieces) - 1):
+            joined = "".join(pieces[first:])
+            if len(joined) < _CUT_NAME:
+                break
+            at = bisect_left(names, joined)
+            completed: list[str] = []
+            while at < len(names) and names[at].startswith(joined):
+                completed.append(names[at])
+                at += 1
+            near = [name for name in completed if len(joined) >= _CUT_NAME_SHARE * len(name)]
+            if not near or joined in near:
+                continue
+            substances = {self._keys[name[::-1] if backwards else name] for name in completed}
+            rest = min(near, key=len)[len(joined) :]
+            if len(substances) == 1 and rest[0].isalpha():
+                return rest
+        return None
+
+
+def _as_scanned(word: str) -> str:
+    read = skeleton(word)
+    for piece, other in _MISREAD:
+        read = read.replace(piece, other)
+    return read
+
+
+def _cut_pieces(words: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the beginnings and the endings of names on the stem of a family, each -> the shortest such name."""
+    beginnings: dict[str, str] = {}
+    endings: dict[str, str] = {}
+    known = frozenset(words)
+    for word in words:
+        stem = _FAMILY.search(word)
+        if stem is None:
+            continue
+        least = max(_CUT, int(_CUT_SHARE * len(word) + 0.99))
+        for size in range(least, len(word)):
+            if size >= stem.start() + _KEPT and word[:size] not in known:
+                beginnings.setdefault(word[:size], word)
+            if word[-size:] not in known:
+                endings.setdefault(word[-size:], word)
+    return beginnings, endings
+
+
+def _before_fent(part: str) -> str | None:
+    """Return the name whose end is abbreviated after a part, None if the part begins no name."""
+    if part in _NAMES_IN_IL:
+        return f"{part}fentanil"
+    english = latin_reading(part, telling=False) or part
+    return f"{english}fentanyl" if part == "nor" or segment(english) is not None else None

@@ -1,0 +1,253 @@
+"""Names of substances by their sound: spellings of other languages and alphabets, rewritten with English parts.
+
+Each language spells the parts of a name in its own way (``acetylofentanyl``, ``asetilfentanil``, ``ацетилфентаніл``,
+``एसिटाइलफेंटानिल``), but the consonants stay. A word is reduced to its consonants and the vowel o, cut into parts of names
+that have the same sound, and written again with the English forms of these parts. Whether the result is the name of a
+substance is decided by the search for names, which reads it like any other text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+
+from features.reference.translations import Language, name_parts
+from features.reference.words import name_sounds
+from features.substances.normalise import fold
+
+#: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
+_ALPHABETS: Final = {
+    "cyrillic": "\u0400-\u052f'\u2019\u02bc",
+    "greek": "\u0370-\u03ff\u1f00-\u1fff",
+    "hebrew": "\u05d0-\u05ea\u05f3\u05f4",
+    "devanagari": "\u0900-\u0963\u0970-\u097f",
+    "thai": "\u0e01-\u0e4e",
+}
+_UNSPACED: Final = frozenset({"thai"})
+#: A word in one of the alphabets.
+FOREIGN_WORD: Final = re.compile(
+    "|".join(f"(?P<{name}>[{chars.rstrip(chr(0x27))}][{chars}]+)" for name, chars in _ALPHABETS.items()), re.IGNORECASE
+)
+_LATIN: Final = re.compile("[a-z]+")
+# Thai writes e, ae, o and ai before the consonants that they follow in speech.
+_THAI_VOWEL_FIRST: Final = re.compile(
+    "([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a\u0e40-\u0e44]))?)"
+)
+# An o is silent between Latin vowels and consonants in no language; other vowels vary.
+_RULES: Final = re.compile("ph|sch|ch|sh|th|rh|ck|qu|ts|tz|cz|sz|x|c(?=[eiy])|ou|[cqzwjyhaeiu]")
+_SOUND: Final = {
+    "ph": "f", "th": "t", "rh": "r", "ck": "k", "qu": "k", "q": "k", "x": "ks", "c": "k", "z": "s", "w": "v",
+    "ts": "s", "tz": "s", "cz": "s", "sz": "s", "sh": "s", "sch": "s", "ch": "k", "ou": "o", "u": "o",
+}  # fmt: skip
+_DOUBLED: Final = re.compile(r"(.)\1+")
+# Every watched name with these consonants contains one of the groups.
+_CORES: Final = ("fntnl", "ntsn", "pprd", "nln", "fntl", "fnltl", "propnl", "proponl", "proponk", "brorfn")
+# Letters in words with these sounds: cheaper than the sound.
+_MAY_TELL: Final = re.compile(
+    "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
+)
+# Letters of a word, and of a sound.
+_SHORTEST: Final = 4
+_FEWEST: Final = 3
+# Endings of cases and genders, and linking vowels, by sound.
+_ENDINGS: Final = ("o", "m", "s", "n", "v", "ov", "om", "mi", "k")
+_PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
+_LATIN_LANGUAGES: Final = (Language.ENGLISH, Language.SPANISH, Language.PORTUGUESE, Language.FRENCH, Language.GERMAN)
+_MOST: Final = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A word written with English parts; ``start`` and ``end`` bound the letters of the word that it replaces."""
+
+    start: int
+    end: int
+    english: str
+
+
+def sound(word: str) -> str:
+    """Return the consonants of a folded word in Latin letters, and its vowels o; a doubled letter counts once.
+
+    >>> sound("acetylofentanyl"), sound("karfentanil"), sound("phenethyl"), sound("panthenol")
+    ('stlofntnl', 'krfntnl', 'fntl', 'pntnol')
+    """
+    return _RULES.sub(_sounded, _DOUBLED.sub(r"\1", word))
+
+
+def _sounded(match: re.Match[str]) -> str:
+    found = match[0]
+    if found == "c" and match.string[match.end() : match.end() + 1] in ("e", "i", "y"):
+        return "s"
+    return _SOUND.get(found, "")
+
+
+@cache
+def _letters(alphabet: str) -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return the pattern of the letters of an alphabet, the longest groups first, and their Latin letters."""
+    table = {
+        letter: "" if latin == "-" else latin
+        for latin, letters in name_sounds()[alphabet].items()
+        for letter in letters
+    }
+    return re.compile("|".join(sorted(map(re.escape, table), key=len, reverse=True))), table
+
+
+@cache
+def _parts(alphabet: str) -> tuple[dict[str, str], int]:
+    """Return sound -> English part, and the length of the longest sound; Hebrew has one letter for p and f."""
+    found: dict[str, str] = {}
+    spelled: list[tuple[str, str]] = []
+    for languages in name_parts().values():
+        english = languages[Language.ENGLISH]
+        if english.frames:
+            continue
+        for language in _LATIN_LANGUAGES:
+            row = languages.get(language)
+            if row is not None:
+                spelled += [(form, english.forms[0]) for form in row.forms]
+    spelled += [
+        (word, word) for word in ("chloride", "bromide", "iodide", "anhydride", "hydrochloride", "acid", "citrate")
+    ]
+    spelled += [(form, part) for part, forms in name_sounds()["parts"].items() for form in (part, *forms)]
+    for form, part in spelled:
+        plain = fold(form)
+        if plain.isascii() and plain.isalpha() and len(plain) > 1:
+            heard = sound(plain)
+            for key in (heard, heard + "o") if heard.endswith("l") else (heard,):
+                found.setdefault(key.replace("p", "f") if alphabet == "hebrew" else key, part)
+    # A single consonant is a part of any word.
+    found = {key: part for key, part in found.items() if len(key) > 1}
+    return found, max(map(len, found))
+
+
+def _cores(alphabet: str) -> tuple[str, ...]:
+    return tuple(core.replace("p", "f") for core in _CORES) if alphabet == "hebrew" else _CORES
+
+
+@lru_cache(maxsize=16_384)
+def latin_reading(word: str, *, telling: bool = True) -> str | None:
+    """Return a word of letters a to z with English parts, or None if it is no name by its sound.
+
+    Args:
+        word: the word.
+        telling: only words with the sound of a watched name's main part.
+
+    >>> latin_reading("acetylofentanyl"), latin_reading("piperydon"), latin_reading("fountain")
+    ('acetylfentanyl', 'piperidone', None)
+    """
+    if len(word) < _SHORTEST or len(word) > _MOST:
+        return None
+    if telling and _MAY_TELL.search(word) is None:
+        return None
+    heard = sound(word)
+    if (telling and not any(core in heard for core in _CORES)) or len(heard) < _FEWEST:
+        return None
+    english = _whole(heard, "latin")
+    return english if english is not None and english != word else None
+
+
+@lru_cache(maxsize=8_192)
+def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Reading | None:
+    """Return a word of another alphabet with English parts, or None if it is no name by its sound.
+
+    Args:
+        word: letters of the alphabet, in lower case.
+        alphabet: a name of the groups of `FOREIGN_WORD`.
+        telling: only words with the sound of a watched name's main part.
+    """
+    pattern, table = _letters(alphabet)
+    prefix = _PREFIXES.get(alphabet)
+    beginnings = (0, 1) if prefix is not None and prefix.match(word) else (0,)
+    for begin in beginnings:
+        written = word[begin:]
+        if alphabet == "thai":
+            written = _THAI_VOWEL_FIRST.sub(r"\2\1", written)
+        # Position of each Latin letter in the word; the swap of Thai vowels moves a boundary by one letter at most.
+        heard, places = _heard(written, pattern, table)
+        core = any(core in heard for core in _cores(alphabet))
+        if not _FEWEST <= len(heard) <= _MOST or not (core or not telling):
+            continue
+        if alphabet in _UNSPACED and core:
+            inner = _inside(heard, alphabet)
+            if inner is not None:
+                first, last, english = inner
+                return Reading(
+                    begin + places[first], begin + (places[last] if last < len(heard) else len(written)), english
+                )
+        else:
+            whole = _whole(heard, alphabet)
+            if whole is not None:
+                return Reading(begin, len(word), whole)
+    return None
+
+
+def _heard(written: str, pattern: re.Pattern[str], table: dict[str, str]) -> tuple[str, list[int]]:
+    heard: list[str] = []
+    places: list[int] = []
+    before = ""
+    for match in pattern.finditer(written):
+        if match[0] != before:
+            heard += table[match[0]]
+            places += [match.start()] * len(table[match[0]])
+        before = match[0]
+    return "".join(heard), places
+
+
+def _whole(heard: str, alphabet: str) -> str | None:
+    """Return the English parts of a whole word, with or without an ending."""
+    for ending in ("", *_ENDINGS):
+        if heard.endswith(ending):
+            stem = heard[: len(heard) - len(ending)]
+            parts = _cut(stem, alphabet)
+            if parts is not None:
+                return "".join(parts)
+    return None
+
+
+def _inside(heard: str, alphabet: str) -> tuple[int, int, str] | None:
+    """Return start, end and English parts of the longest name within a text without blanks."""
+    best: tuple[int, int, str] | None = None
+    for core in _cores(alphabet):
+        at = heard.find(core)
+        if at < 0:
+            continue
+        for first in range(max(0, at - 24), at + 1):
+            for last in range(min(len(heard), at + len(core) + 12), at + len(core) - 1, -1):
+                if best is not None and last - first <= best[1] - best[0]:
+                    break
+                parts = _cut(heard[first:last], alphabet)
+                if parts is not None:
+                    best = first, last, "".join(parts)
+                    break
+    return best
+
+
+def _cut(heard: str, alphabet: str) -> tuple[str, ...] | None:
+    """Return the fewest parts with this sound, None if it is not made of parts."""
+    table, longest = _parts(alphabet)
+    best: list[tuple[str, ...] | None] = [(), *[None] * len(heard)]
+    for end in range(1, len(heard) + 1):
+        for start in range(max(0, end - longest), end):
+            head, part = best[start], table.get(heard[start:end])
+            if head is not None and part is not None:
+                current = best[end]
+                # Of equally many parts, the last one is short: furanyl and fentanyl, not furan and lofentanil.
+                if current is None or len(head) + 1 <= len(current):
+                    best[end] = (*head, part)
+    return best[-1] or None
+
+
+def tells_foreign(text: str) -> bool:
+    """Return whether a text has a word of another alphabet with the sound of a watched name's main part."""
+    return any(foreign_reading(match[0].lower(), match.lastgroup or "") for match in FOREIGN_WORD.finditer(text))
+
+
+def foreign_words(text: str) -> Iterator[Reading]:
+    """Yield the readings of the words of other alphabets in a text, by position in the text."""
+    for match in FOREIGN_WORD.finditer(text):
+        reading = foreign_reading(match[0].lower(), match.lastgroup or "", telling=False)
+        if reading is not None:
+            yield Reading(match.start() + reading.start, match.start() + reading.end, reading.english)
