@@ -25,12 +25,12 @@ def median_and_spread(
     order = np.argsort(group, kind="stable")
     numbers, starts = np.unique(group[order], return_index=True)
     parts = np.split(values[order], starts[1:]) if len(numbers) else []
-    found: dict[int, tuple[float, float, int]] = {}
+    statistics: dict[int, tuple[float, float, int]] = {}
     for number, part in zip(numbers.tolist(), parts, strict=True):
         median = float(np.median(part))
         spread = _DEVIATIONS * float(np.median(np.abs(part - median)))
-        found[int(number)] = (median, max(spread, least_spread), len(part))
-    return found
+        statistics[int(number)] = (median, max(spread, least_spread), len(part))
+    return statistics
 
 
 def usual_by_hs(

@@ -127,10 +127,10 @@ class CsvPieces:
                 best = (known, len(names)), candidate, names, rows.line_num
         if best is None:
             raise Unreadable(self._source.name, "The header opens a quotation mark and never closes it.", WHAT_IS_RIGHT)
-        _, found, names, used = best
+        _, detected, names, used = best
         self._carry = text[len("".join(lines[:used]).encode("utf-8")) :]
         self._line += used
-        return tuple(names), found
+        return tuple(names), detected
 
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
         """Return the complete rows of ``text``, and the remaining bytes."""

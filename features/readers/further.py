@@ -50,15 +50,15 @@ class FurtherField:
 def slugs(names: Sequence[str]) -> list[str]:
     """Convert names to distinct names of lower-case letters, digits and ``_`` for features."""
     taken: set[str] = set()
-    found = []
+    distinct = []
     for name in names:
         plain = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or "field"
         slug, number = plain, 2
         while slug in taken:
             slug, number = f"{plain}_{number}", number + 1
         taken.add(slug)
-        found.append(slug)
-    return found
+        distinct.append(slug)
+    return distinct
 
 
 def position_of(name: str, columns: Sequence[str]) -> int | None:
@@ -72,12 +72,12 @@ def further_columns(native: pa.Table, fields: Iterable[FurtherField]) -> dict[st
     """Return the declared texts of the further fields among the input columns. Missing fields are omitted."""
     from features.readers.as_text import text_column
 
-    found = {}
+    columns = {}
     for field in fields:
         position = position_of(field.name, native.column_names)
         if position is not None:
-            found[field.name] = Coded.from_arrow(text_column(native.column(position)))
-    return found
+            columns[field.name] = Coded.from_arrow(text_column(native.column(position)))
+    return columns
 
 
 def missing_note(fields: Iterable[FurtherField], columns: Sequence[str]) -> str | None:

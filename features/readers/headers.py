@@ -88,19 +88,19 @@ _PARTY_FORMS: Final = {
 
 
 def _aliases() -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
     words: list[str] = []
     for line in _TABLE.strip().splitlines():
         first, *more = line.split()
         if line.startswith(" "):
             words += (first, *more)
         else:
-            words = found[first] = more
+            words = aliases[first] = more
     for level, roles in _ROLES.items():
         for key, forms in _PARTY_FORMS.items():
             names = [form.format(role) for role in roles for form in forms]
-            found[f"{level}_{key}"] = [name for name in names if name != f"{level}_{key}"]
-    return {name: tuple(found[name]) for name in FIELD if name in found}
+            aliases[f"{level}_{key}"] = [name for name in names if name != f"{level}_{key}"]
+    return {name: tuple(aliases[name]) for name in FIELD if name in aliases}
 
 
 #: Field -> aliases in descending likelihood, in the order of the manifest.
@@ -146,23 +146,23 @@ def recognise(names: Sequence[str], *, guess: bool = True, taken: frozenset[int]
         for index, name in enumerate(names):
             if index in taken or index in position.values():
                 continue
-            found = (name if name in FIELD else None) if exact else _BY_SPELLING.get(squeeze(name))
-            if found is None:
+            field = (name if name in FIELD else None) if exact else _BY_SPELLING.get(squeeze(name))
+            if field is None:
                 if not exact:
                     free.setdefault(squeeze(name), index)
-            elif found in position:
+            elif field in position:
                 if not exact or name in FIELD:
-                    winner = names[position[found]]
+                    winner = names[position[field]]
                     twice = (
                         f"The column {name!r} occurs more than once"
                         if winner == name
                         else f"{winner!r} and {name!r} mean the same"
                     )
-                    note = f"{twice}; the first is used for {found}."
+                    note = f"{twice}; the first is used for {field}."
                     if note not in notes:
                         notes.append(note)
             else:
-                position[found] = index
+                position[field] = index
     if guess:
         for item in FIELDS:
             if item.name in position:

@@ -47,7 +47,7 @@ class JsonlPieces:
             Unreadable: the file is missing or damaged, or no line of it is a JSON object.
         """
         self._path, self._given = path, encoding
-        found: dict[str, None] = {}
+        keys: dict[str, None] = {}
         source = ByteSource(path)
         first_problem: str | None = None
         readable = 0
@@ -56,8 +56,8 @@ class JsonlPieces:
             for _, line in _lines(LineBlocks(source, encoding)):
                 try:
                     for row in flat_rows(line):
-                        if not row.keys() <= found.keys():
-                            found.update(dict.fromkeys(row))
+                        if not row.keys() <= keys.keys():
+                            keys.update(dict.fromkeys(row))
                     readable += 1
                 except BadLine as error:
                     first_problem = first_problem or str(error)
@@ -70,7 +70,7 @@ class JsonlPieces:
                 "Write one shipment or one goods item per line.",
             )
         # Put manifest fields first, in the order of the manifest, because nested objects define no column order.
-        self.names = tuple(name for name in FIELD if name in found) + tuple(name for name in found if name not in FIELD)
+        self.names = tuple(name for name in FIELD if name in keys) + tuple(name for name in keys if name not in FIELD)
         self._source = ByteSource(path)
         self._text = LineBlocks(self._source, encoding)
 
@@ -106,11 +106,11 @@ class JsonlPieces:
             yield self._piece(rows, lines, rejected)
 
     def _piece(self, rows: list[dict[str, Any]], lines: list[int], rejected: list[Reject]) -> Piece:
-        columns, held = columns_of(rows, self.names)
-        table = pa.table(list(map(_texts, columns, held)), names=list(self.names))
+        columns, kinds = columns_of(rows, self.names)
+        table = pa.table(list(map(_texts, columns, kinds)), names=list(self.names))
         own = {
             name: list(map(_plain, column)) if kind == OTHERS else None
-            for name, column, kind in zip(self.names, columns, held, strict=True)
+            for name, column, kind in zip(self.names, columns, kinds, strict=True)
         }
         return Piece(table, np.array(lines, dtype=np.int64), table.nbytes, tuple(rejected), (), own)
 
@@ -164,9 +164,9 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
     return [{**shared, **item} for item in rows]
 
 
-def _texts(values: list[Any], held: int) -> Any:
+def _texts(values: list[Any], kind: int) -> Any:
     """Return a column of texts."""
-    return pa.array(list(map(_text, values)) if held == OTHERS else values, pa.string())
+    return pa.array(list(map(_text, values)) if kind == OTHERS else values, pa.string())
 
 
 def _text(value: Any) -> str | None:

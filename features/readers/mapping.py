@@ -153,16 +153,16 @@ class ColumnMapping:
         for index, name in enumerate(names):
             spelled.setdefault(squeeze(name), index)
         for canonical, sources in self._sources().items():
-            found = []
+            indices = []
             for source in sources:
                 index = names.index(source) if source in names else spelled.get(squeeze(source), -1)
                 if index < 0:
                     near = nearest(source, names)
                     hint = f"the nearest are {_listed(near)}" if near else f"its columns are {_listed(names[:12])}"
                     raise MappingError(self.name, f"columns.{canonical}", f"the file has no column {source!r}; {hint}.")
-                found.append(index)
-            positions[canonical] = tuple(found)
-        taken = frozenset(index for found in positions.values() for index in found)
+                indices.append(index)
+            positions[canonical] = tuple(indices)
+        taken = frozenset(index for indices in positions.values() for index in indices)
         others = recognise(names, guess=False, taken=taken)
         for canonical, index in others.position.items():
             if canonical not in positions and canonical not in self._document.constants:

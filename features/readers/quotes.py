@@ -52,8 +52,8 @@ class Layout:
         """Return the byte offsets in ``positions`` that are outside quoted cells."""
         if not len(self.toggles):
             return positions
-        found: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
-        return found
+        unquoted: IntArray = positions[np.searchsorted(self.toggles, positions) % 2 == 0]
+        return unquoted
 
 
 def lay_out(text: bytes, delimiter: str, final: bool) -> Layout:
@@ -124,10 +124,10 @@ def _well_formed(data: NDArray[np.uint8], quotes: IntArray, delimiter: str, fina
         return None
     # Drop doubled marks, which do not end the cell.
     inner = np.flatnonzero(escaped)
-    kept = np.ones(len(quotes), dtype=bool)
-    kept[2 * inner + 1] = False
-    kept[2 * inner + 2] = False
-    toggles = quotes[kept]
+    is_toggle = np.ones(len(quotes), dtype=bool)
+    is_toggle[2 * inner + 1] = False
+    is_toggle[2 * inner + 2] = False
+    toggles = quotes[is_toggle]
     closed = len(toggles) // 2 * 2
     longest = int((toggles[1:closed:2] - toggles[0:closed:2]).max(initial=0))
     if (len(toggles) % 2 and (final or len(data) - toggles[-1] > MAX_CELL_BYTES)) or longest > MAX_CELL_BYTES:

@@ -131,19 +131,19 @@ class TableReader:
         Raises:
             Unreadable: the file is truncated or damaged.
         """
-        held: Piece | None = None
+        pending: Piece | None = None
         starts = np.empty(0, dtype=np.int64)
         last_id: str | None = None
         for piece in self._all_pieces():
             fresh, last_id = self._starts(piece, last_id)
-            starts = np.concatenate([starts, fresh + (held.n_rows if held else 0)])
-            held = held + piece if held else piece
-            while (cut := self._cut(held, starts)) is not None:
-                done, held = held.split(cut)
+            starts = np.concatenate([starts, fresh + (pending.n_rows if pending else 0)])
+            pending = pending + piece if pending else piece
+            while (cut := self._cut(pending, starts)) is not None:
+                done, pending = pending.split(cut)
                 starts = starts[starts >= cut] - cut
                 yield self._chunk(done)
-        if held is not None and (held.n_rows or held.rejected):
-            yield self._chunk(held)
+        if pending is not None and (pending.n_rows or pending.rejected):
+            yield self._chunk(pending)
 
     def _all_pieces(self) -> Iterator[Piece]:
         first, self._first = self._first, None
@@ -152,12 +152,12 @@ class TableReader:
         yield first
         yield from self._iterator
 
-    def _cut(self, held: Piece, starts: NDArray[np.int64]) -> int | None:
+    def _cut(self, pending: Piece, starts: NDArray[np.int64]) -> int | None:
         """Return the row at which to end a chunk: the first row of a shipment, so that no shipment is split."""
         wanted = self._rows_per_chunk
-        if held.n_bytes > BYTES_PER_CHUNK and held.n_rows > 1:
-            wanted = min(wanted, max(1, held.n_rows * BYTES_PER_CHUNK // held.n_bytes))
-        if held.n_rows <= wanted:
+        if pending.n_bytes > BYTES_PER_CHUNK and pending.n_rows > 1:
+            wanted = min(wanted, max(1, pending.n_rows * BYTES_PER_CHUNK // pending.n_bytes))
+        if pending.n_rows <= wanted:
             return None
         possible = starts[starts > 0]
         within = possible[possible <= wanted]
@@ -166,9 +166,9 @@ class TableReader:
         limit = max(wanted, self._max_shipment_rows)
         if len(possible) and possible[0] <= limit:
             return int(possible[0])
-        if held.n_rows > limit:
+        if pending.n_rows > limit:
             self.notes.append(
-                f"The shipment in line {int(held.lines[0])} has more than {limit} rows; "
+                f"The shipment in line {int(pending.lines[0])} has more than {limit} rows; "
                 "it is read in parts of that size."
             )
             return limit
@@ -252,11 +252,11 @@ def _starts_of_normal(
 
 
 def _positions(
-    bound: BoundMapping | None, found: Recognition | None
+    bound: BoundMapping | None, recognised: Recognition | None
 ) -> tuple[Mapping[str, tuple[int, ...]], Mapping[str, str]]:
     if bound is not None:
         return {name: bound.positions[name] for name in FIELD if name in bound.positions}, {}
-    recognition = cast("Recognition", found)
+    recognition = cast("Recognition", recognised)
     position = recognition.position
     return {name: (position[name],) for name in FIELD if name in position}, recognition.guessed
 

@@ -58,8 +58,8 @@ class Coded:
         padded = np.empty((len(per_value) + 1, *per_value.shape[1:]), dtype=per_value.dtype)
         padded[:-1] = per_value
         padded[-1] = missing
-        found: NDArray[Any] = padded[self.codes]
-        return found
+        per_row: NDArray[Any] = padded[self.codes]
+        return per_row
 
     def to_list(self) -> list[str | None]:
         padded = [*self.values, None]

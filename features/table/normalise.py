@@ -53,44 +53,44 @@ def country(value: str) -> Normal:
     """Return the ISO 3166-1 alpha-2 code for an alpha-2 or alpha-3 code in any case, or for a country name."""
     if value in codes.alpha2_codes():
         return value, None
-    found = codes.country(value)
-    if found is None:
+    alpha2 = codes.country(value)
+    if alpha2 is None:
         return None, f"'{value[:40]}' is not a country of ISO 3166-1 (alpha-2 such as DE); treated as missing"
     if len(value) != 2:
-        return found, f"'{value[:40]}' was read as {found}; ISO 3166-1 alpha-2 is expected"
-    return found, None
+        return alpha2, f"'{value[:40]}' was read as {alpha2}; ISO 3166-1 alpha-2 is expected"
+    return alpha2, None
 
 
 def countries(value: str) -> Normal:
     """Convert several countries, separated by `;`, `,` or `|`, to codes separated by `;`."""
-    found: list[str] = []
+    alpha2: list[str] = []
     problems: list[str] = []
     for part in filter(None, (p.strip() for p in re.split(r"[;,|]", value))):
         code, problem = country(part)
         if code is not None:
-            found.append(code)
+            alpha2.append(code)
         if problem is not None:
             problems.append(problem)
-    return ";".join(found) or None, " and ".join(problems) or None
+    return ";".join(alpha2) or None, " and ".join(problems) or None
 
 
 def currency(value: str) -> Normal:
     """Return the ISO 4217 code of a currency."""
-    found = codes.currency(value)
-    if found is None:
+    iso4217 = codes.currency(value)
+    if iso4217 is None:
         return None, f"'{value[:40]}' is not a currency of ISO 4217 (such as USD); treated as missing"
-    return found, None
+    return iso4217, None
 
 
 def location(value: str) -> Normal:
     """Return the UN/LOCODE for a UN/LOCODE or an IATA airport code."""
-    found = codes.location(value)
-    if found is None:
+    locode = codes.location(value)
+    if locode is None:
         return (
             None,
             f"'{value[:40]}' is neither a UN/LOCODE (such as USLAX) nor an IATA airport code; treated as missing",
         )
-    return found, None
+    return locode, None
 
 
 def hs(value: str) -> Normal:
@@ -160,14 +160,14 @@ def code(field: Field, value: str) -> Normal:
         if not _CODE_SHAPE.fullmatch(upper):
             return None, f"'{value[:40]}' is not a code of two or three letters or digits; treated as missing"
         return upper, problem
-    found = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
-    if found is None:
+    accepted = _accepted(field).get(re.sub(r"[\s\-]+", "_", value.casefold()))
+    if accepted is None:
         shown = ", ".join(list(field.codes)[:8])
         return (
             None,
             f"'{value[:40]}' is not one of {shown}{', ...' if len(field.codes) > 8 else ''}; treated as missing",
         )
-    return found, problem
+    return accepted, problem
 
 
 def number(value: str, decimal: str | None = None) -> tuple[float, str | None, bool]:
@@ -320,19 +320,19 @@ def numbers(
         The numbers, NaN where missing; the problem of each value (None if there are no problems); the problems of infinite
         values by index.
     """
-    found, others = plain_numbers(values, LARGEST, decimal == ",")
+    parsed, others = plain_numbers(values, LARGEST, decimal == ",")
     problems: dict[int, str] = {}
     infinite: dict[int, str] = {}
     for index in others:
-        found[index], problem, is_infinite = number(values[index], decimal)
+        parsed[index], problem, is_infinite = number(values[index], decimal)
         if problem is not None:
             (infinite if is_infinite else problems)[index] = problem
     if field.name == "selection_probability":
-        for index, probability in enumerate(found):
+        for index, probability in enumerate(parsed):
             if probability == probability and not 0 < probability <= 1:
-                found[index] = math.nan
+                parsed[index] = math.nan
                 problems[index] = f"'{values[index][:40]}' is not a probability in (0, 1]; treated as missing"
-    return found, [problems.get(index) for index in range(len(values))] if problems else None, infinite
+    return parsed, [problems.get(index) for index in range(len(values))] if problems else None, infinite
 
 
 def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
@@ -341,12 +341,12 @@ def times(values: list[str]) -> tuple[list[int], list[str | None] | None]:
     Returns:
         Seconds since 1970, `TIME_MISSING` where missing; the problem of each value (None if there are no problems).
     """
-    found, others = plain_times(values)
+    parsed, others = plain_times(values)
     problems: dict[int, str] = {}
     for index in others:
         seconds, problem = time(values[index])
         if problem is not None:
             problems[index] = problem
         if seconds is not None:
-            found[index] = seconds
-    return found, [problems.get(index) for index in range(len(values))] if problems else None
+            parsed[index] = seconds
+    return parsed, [problems.get(index) for index in range(len(values))] if problems else None

@@ -42,12 +42,12 @@ class RowProblems:
 
     def of_row(self, row: int) -> list[Problem]:
         """Return the warnings of a row."""
-        found = [
+        of_values = [
             Problem(field, problem)
             for field, codes, problems in self._of_values
             if (code := codes[row]) >= 0 and (problem := problems[code]) is not None
         ]
-        return found + self._of_rows.get(row, [])
+        return of_values + self._of_rows.get(row, [])
 
     def warned_rows(self) -> IntArray:
         """Return the rows with a warning, ascending."""
@@ -59,14 +59,14 @@ class RowProblems:
 
     def texts(self) -> list[str]:
         """Return the warnings of each row as ``field: problem; field: problem``; empty without warnings."""
-        found: dict[int, list[str]] = {}
+        by_row: dict[int, list[str]] = {}
         for field, rows, problems in self._rows_of_values():
             for row, problem in zip(rows.tolist(), problems, strict=True):
-                found.setdefault(row, []).append(f"{field}: {problem}")
+                by_row.setdefault(row, []).append(f"{field}: {problem}")
         for row, others in self._of_rows.items():
-            found.setdefault(row, []).extend(map(str, others))
+            by_row.setdefault(row, []).extend(map(str, others))
         texts = [""] * self._n_rows
-        for row, of_row in found.items():
+        for row, of_row in by_row.items():
             texts[row] = "; ".join(of_row)
         return texts
 
@@ -82,8 +82,8 @@ class RowProblems:
 
     def _rows_of_values(self) -> list[tuple[str, IntArray, list[str]]]:
         """Return the fields with problems, the affected rows, and their problems."""
-        found = []
+        by_field = []
         for field, codes, problems in self._of_values:
             rows = np.flatnonzero(np.array([*(problem is not None for problem in problems), False])[codes])
-            found.append((field, rows, [str(problems[code]) for code in codes[rows].tolist()]))
-        return found
+            by_field.append((field, rows, [str(problems[code]) for code in codes[rows].tolist()]))
+        return by_field

@@ -288,11 +288,11 @@ class ManifestTable:
         other._further = {name: column.take(rows) for name, column in self._further.items()}
         other._decimal = self._decimal
         other._problems = self._problems.take(rows)
-        kept, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
+        shipments, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
         other.shipment = other.shipment.astype(np.int64)
-        other.n_shipments = len(kept)
-        other.first_row = np.searchsorted(other.shipment, np.arange(len(kept))).astype(np.int64)
-        other.declared_s = self.declared_s[kept]
+        other.n_shipments = len(shipments)
+        other.first_row = np.searchsorted(other.shipment, np.arange(len(shipments))).astype(np.int64)
+        other.declared_s = self.declared_s[shipments]
         other.refused = self.refused[rows]
         return other
 
@@ -352,10 +352,10 @@ class ManifestTable:
     def _first_rows_win(self) -> None:
         """Set shipment-level fields to the first value among the shipment's rows, and warn about other values."""
         names = [name for name in self._place if name in _OF_SHIPMENT]
-        for k, row, kept, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
+        for k, row, first, other in kernels.first_wins(self._codes, [self._place[n] for n in names], self.first_row):
             values = self._values[names[k]][0]
             problem = (
-                f"is '{values[other][:40]}' here and '{values[kept][:40]}' earlier in the shipment; the first holds"
+                f"is '{values[other][:40]}' here and '{values[first][:40]}' earlier in the shipment; the first holds"
             )
             self.warn(row, Problem(names[k], problem))
 
@@ -412,8 +412,8 @@ class ManifestTable:
         currency = self.text("currency")
 
         def rate(code: int, month: int) -> float:
-            found = usd_per_unit_in(currency.values[code], month)
-            return math.nan if found is None else found
+            usd = usd_per_unit_in(currency.values[code], month)
+            return math.nan if usd is None else usd
 
         self._rates = np.empty(self.n_rows)
         without = kernels.usd_rates(

@@ -70,9 +70,9 @@ class _Ranked:
     @classmethod
     def of(cls, log_odds: Floats, find: Bools, weight: Floats, base_rate: float) -> _Ranked:
         order = np.argsort(-log_odds, kind="stable")
-        ranked, found, weights = log_odds[order], find[order], weight[order]
+        ranked, is_find, weights = log_odds[order], find[order], weight[order]
         starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
-        of_find, of_clean = np.where(found, weights, 0.0), np.where(found, 0.0, weights)
+        of_find, of_clean = np.where(is_find, weights, 0.0), np.where(is_find, 0.0, weights)
         of_find *= base_rate / of_find.sum()
         of_clean *= (1.0 - base_rate) / of_clean.sum()
         passed = np.cumsum(of_find + of_clean)
@@ -80,12 +80,12 @@ class _Ranked:
         # The head ends after a whole tie. It covers twice the top share, so that it also covers the top share of every
         # bootstrap sample.
         head = int(np.append(starts, len(order))[np.searchsorted(starts, enough)])
-        return cls(probability(ranked), found, of_find, of_clean, starts.astype(np.int64), head, base_rate)
+        return cls(probability(ranked), is_find, of_find, of_clean, starts.astype(np.int64), head, base_rate)
 
     def cuts(self, count: int) -> Ints:
         """Return the start positions (count,) of bins with equal shares of the finds."""
-        found = np.cumsum(self.find)
-        ends = [int(np.searchsorted(found, round(int(found[-1]) * b / count))) + 1 for b in range(1, count)]
+        cumulative = np.cumsum(self.find)
+        ends = [int(np.searchsorted(cumulative, round(int(cumulative[-1]) * b / count))) + 1 for b in range(1, count)]
         return np.array([0, *ends], dtype=np.int64)
 
     def draws(self, cuts: Ints, resamples: int, seed: int) -> tuple[list[float], list[Floats]]:
@@ -131,10 +131,10 @@ class _Ranked:
         passed = np.cumsum(self.of_find + self.of_clean)
         # A tie that crosses the end counts if any part of it is inside.
         before = np.concatenate(([0.0], passed[self.starts[1:] - 1])) < TOP_SHARE
-        found = int(np.add.reduceat(self.find.astype(np.int64), self.starts)[before].sum())
-        out: dict[str, Any] = {"predicted": predicted / TOP_SHARE, "observed": observed / TOP_SHARE, "finds": found}
-        if found < MIN_FINDS:
-            reason = f"{found} finds in the top {TOP_SHARE:.0%} of traffic; at least {MIN_FINDS} are needed"
+        n_finds = int(np.add.reduceat(self.find.astype(np.int64), self.starts)[before].sum())
+        out: dict[str, Any] = {"predicted": predicted / TOP_SHARE, "observed": observed / TOP_SHARE, "finds": n_finds}
+        if n_finds < MIN_FINDS:
+            reason = f"{n_finds} finds in the top {TOP_SHARE:.0%} of traffic; at least {MIN_FINDS} are needed"
             return out | {"ratio": Estimate(None, reason=reason).to_json()}
         return out | {"ratio": interval(predicted / observed, draws).to_json()}
 

@@ -123,8 +123,8 @@ def ceiling(
     PR-AUCs are compared at the prevalence of ``ours``. With too few finds, the result is a reason.
     """
     out: dict[str, Any] = {"rows": world.rows, "labels": "truth"}
-    found = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
-    fewest = min(int(found.sum()), int(ours.outcome.any.sum()), int(world.train.find.sum()))
+    is_find = np.logical_or.reduceat(world.test.find[:, 0], world.first_row)
+    fewest = min(int(is_find.sum()), int(ours.outcome.any.sum()), int(world.train.find.sum()))
     if fewest < MIN_FINDS:
         none = Estimate(None, reason=f"{fewest} finds; at least {MIN_FINDS} are needed").to_json()
         return out | {"pr_auc": none, "recall_0.005": none, "ours_pr_auc": none, "share": none}
@@ -135,10 +135,10 @@ def ceiling(
     weight = world.test.weight[world.first_row]
     prevalence = Ranking(ours.risk, ours.outcome.any, ours.outcome.weight).prevalence
     tried = {
-        "ceiling": _Tried.of(Ranking(score, found, weight), resamples, seed),
+        "ceiling": _Tried.of(Ranking(score, is_find, weight), resamples, seed),
         # The shipments differ, so use independent bootstrap samples.
         "ours": _Tried.of(Ranking(ours.risk, ours.outcome.any, ours.outcome.weight), resamples, seed + 1),
-        "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), found, weight), resamples, seed),
+        "tree": _Tried.of(Ranking(np.maximum.reduceat(tree, world.first_row), is_find, weight), resamples, seed),
     }
     aucs = {name: one.values(lambda curve: curve.pr_auc(prevalence)) for name, one in tried.items()}
     recalls = {
@@ -151,7 +151,7 @@ def ceiling(
     )  # fmt: skip
     return out | {
         "finds_learned_from": int(train.find.sum()),
-        "finds": int(found.sum()),
+        "finds": int(is_find.sum()),
         "prevalence": prevalence,
         "parameters": params.to_json(),
         "pr_auc": interval(*aucs["ceiling"]).to_json(),
@@ -175,9 +175,9 @@ def _best(
         spec = BoosterSpec((RISK,), world.names, world.monotone, params, seed, threads)
         fits = fit_heads(spec, world.train, world.stop)
         booster = fits[RISK].booster
-        held = np.asarray(booster.predict(world.stop.matrix, raw_score=True, num_threads=threads))
+        stop_scores = np.asarray(booster.predict(world.stop.matrix, raw_score=True, num_threads=threads))
         find = world.stop.find[:, 0]
-        reached = Ranking(held, find, world.stop.weight).curve().pr_auc() if find.any() else 0.0
+        reached = Ranking(stop_scores, find, world.stop.weight).curve().pr_auc() if find.any() else 0.0
         if best is None or reached > best[0]:
             best = (reached, booster, params)
     if best is None:

@@ -168,9 +168,9 @@ def _cost(
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the recall in red with one threshold per major origin. Other origins keep the common threshold."""
-    found = outcome.any
+    is_find = outcome.any
     inside = [names == name for name in major]
-    clean = [own & ~found for own in inside]
+    clean = [own & ~is_find for own in inside]
     rate = np.array([red[own].mean() for own in clean])
     shipments = np.array([own.sum() for own in clean], dtype=np.int64)
     capped = red.copy()
@@ -178,16 +178,16 @@ def _cost(
         if wanted == before:
             continue
         # Set the threshold so that the target number of clean shipments score at or above it.
-        kept = round(float(wanted) * int(honest.sum()))
+        n_red = round(float(wanted) * int(honest.sum()))
         ranked = -np.sort(-score[honest])
-        threshold = ranked[kept - 1] if kept else np.inf
+        threshold = ranked[n_red - 1] if n_red else np.inf
         capped[own] = score[own] >= threshold
-    if found.sum() < MIN_FINDS:
-        none = Estimate(None, reason=f"{int(found.sum())} finds; at least {MIN_FINDS} are needed").to_json()
+    if is_find.sum() < MIN_FINDS:
+        none = Estimate(None, reason=f"{int(is_find.sum())} finds; at least {MIN_FINDS} are needed").to_json()
         return {"max_ratio": ratio, "recall": {_RED: none}, "recall_lost": {_RED: none}}
-    weight, before_f, after_f = outcome.weight[found], red[found], capped[found]
+    weight, before_f, after_f = outcome.weight[is_find], red[is_find], capped[is_find]
     draws: list[tuple[float, float]] = []
-    for times in poisson_times(int(found.sum()), resamples, seed):
+    for times in poisson_times(int(is_find.sum()), resamples, seed):
         total = times @ weight
         keep = total > 0
         draws += zip(

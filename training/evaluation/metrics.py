@@ -111,15 +111,15 @@ class Ranking:
             )
         clean_score = np.where(np.isnan(score), -np.inf, score)
         self._order = np.argsort(-clean_score, kind="stable")
-        ranked, found = clean_score[self._order], find[self._order]
+        ranked, is_find = clean_score[self._order], find[self._order]
         starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1]))) if len(ranked) else _NO_STEPS
         if len(starts):
-            with_find = np.logical_or.reduceat(found, starts)
+            with_find = np.logical_or.reduceat(is_find, starts)
             starts = starts[np.concatenate(([True], with_find[1:] | with_find[:-1]))]
         self._starts = starts
         weights = np.ones(len(score)) if weight is None else weight
-        self._find_weight = np.where(found, weights[self._order], 0.0)
-        self._clean_weight = np.where(found, 0.0, weights[self._order])
+        self._find_weight = np.where(is_find, weights[self._order], 0.0)
+        self._clean_weight = np.where(is_find, 0.0, weights[self._order])
         self.n_finds = int(find.sum())
         self.n_clean = int(len(find) - self.n_finds)
         total = float(weights.sum())
@@ -326,9 +326,9 @@ def reliability(
         find, weights * (base_rate / weights[find].sum()), weights * ((1 - base_rate) / weights[~find].sum())
     )
     order = np.argsort(-probability, kind="stable")
-    found = np.cumsum(find[order])
+    cumulative = np.cumsum(find[order])
     n_bins = min(most_bins, n_finds // MIN_FINDS)
-    ends = [int(np.searchsorted(found, round(n_finds * (b + 1) / n_bins))) + 1 for b in range(n_bins)]
+    ends = [int(np.searchsorted(cumulative, round(n_finds * (b + 1) / n_bins))) + 1 for b in range(n_bins)]
     ends[-1] = len(order)
     bins: list[ReliabilityBin] = []
     start = 0

@@ -57,18 +57,18 @@ class KeptScores:
         for the omitted ones.
         """
         key = pd.util.hash_array(np.array(shipment_ids, dtype=object), categorize=False)
-        found = np.zeros(len(key), dtype=np.bool_)
+        is_find = np.zeros(len(key), dtype=np.bool_)
         for outcome in outcomes.values():
-            found |= outcome.any
+            is_find |= outcome.any
         step = max(1, math.ceil(len(key) / MOST_SHIPMENTS))
-        kept = np.flatnonzero(found | (key % np.uint64(step) == 0))
-        kept = kept[np.argsort(key[kept], kind="stable")]
-        stands_for = np.where(found[kept], 1.0, float(step))
+        stored = np.flatnonzero(is_find | (key % np.uint64(step) == 0))
+        stored = stored[np.argsort(key[stored], kind="stable")]
+        stands_for = np.where(is_find[stored], 1.0, float(step))
         return cls(
-            key[kept],
-            scored.risk[kept],
-            {kind: outcome.any[kept] for kind, outcome in outcomes.items()},
-            {kind: outcome.weight[kept] * stands_for for kind, outcome in outcomes.items()},
+            key[stored],
+            scored.risk[stored],
+            {kind: outcome.any[stored] for kind, outcome in outcomes.items()},
+            {kind: outcome.weight[stored] * stands_for for kind, outcome in outcomes.items()},
             sum(scored.base_rates.values()),
             step,
         )

@@ -70,10 +70,10 @@ class Bench:
             # LightGBM ignores features outside all interaction sets, so the bins can be reused.
             settings["interaction_constraints"] = [allowed.tolist()]
         if without_rows is not None and len(without_rows):
-            kept = np.setdiff1d(np.arange(len(self.find)), without_rows)
-            if not self.find[kept].any():
+            rows = np.setdiff1d(np.arange(len(self.find)), without_rows)
+            if not self.find[rows].any():
                 raise ValueError("no find is left to learn from")
-            data = self._binned.subset(kept.tolist(), params=settings)
+            data = self._binned.subset(rows.tolist(), params=settings)
         booster = lgb.train(settings, data, num_boost_round=self._trees)
         raw = np.asarray(booster.predict(self._test, raw_score=True, num_threads=self._threads), dtype=np.float64)
         return np.asarray(np.maximum.reduceat(raw, self._first_row))
@@ -214,9 +214,9 @@ def thinned(examples: Examples, seed: int) -> tuple[Examples, Ints]:
     """Return all finds and a reweighted sample of at most `CLEAN_PER_FIND` clean rows per find, and the row indices."""
     find = any_head(examples.find)
     share = min(1.0, CLEAN_PER_FIND * int(find.sum()) / max(1, int((~find).sum())))
-    kept = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))
-    weight = examples.weight[kept] * np.where(find[kept], 1.0, 1.0 / share if share else 1.0)
-    return Examples(examples.matrix[kept], examples.find[kept], weight), kept
+    rows = np.flatnonzero(find | (np.random.default_rng(seed).random(len(find)) < share))
+    weight = examples.weight[rows] * np.where(find[rows], 1.0, 1.0 / share if share else 1.0)
+    return Examples(examples.matrix[rows], examples.find[rows], weight), rows
 
 
 def run_study(
@@ -234,7 +234,7 @@ def run_study(
     if truth is not None:
         outcome = Outcome(truth[shipments], np.ones(len(shipments)))
     progress("all features")
-    sample, kept = thinned(examples, run.seed)
+    sample, sampled = thinned(examples, run.seed)
     bench = Bench(
         run.booster_spec(space.names, space.monotone), sample, tested.features.matrix, tested.features.first_row,
         space.features, trees=trees_of(fits),
@@ -244,7 +244,7 @@ def run_study(
     if data.world is not None:
         shows = data.world.typologies
         learned = sampled_rows(data, run.windows.refit, run.seed)
-        shown = Shown(shows[data.table.shipment[learned[kept]]], shows[shipments])
+        shown = Shown(shows[data.table.shipment[learned[sampled]]], shows[shipments])
         out["left_out_typologies"] = left_out_typologies(
             bench, full, outcome, shown, base_rate=base_rate, seed=run.seed, progress=progress
         )

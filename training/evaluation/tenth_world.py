@@ -69,8 +69,8 @@ def calibration_in_tenth(
     rates = {head: FACTOR * rate for head, rate in model.base_rates.items()}
     scored = scored_of_model(model, matrix, table, threads=threads, base_rates=rates)
     labels = data.window_labels(same_days)
-    found = np.logical_or.reduceat(labels.find, table.first_row, axis=0)
-    outcomes = {"office": Outcome(found, labels.weight)}
+    is_find = np.logical_or.reduceat(labels.find, table.first_row, axis=0)
+    outcomes = {"office": Outcome(is_find, labels.weight)}
     truth = data.truth_of_shipment()
     if truth is not None:
         outcomes["truth"] = Outcome(truth[inside], np.ones(len(inside)))

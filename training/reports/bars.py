@@ -33,16 +33,16 @@ class Bar:
 
 def bars(metrics: Mapping[str, Any]) -> list[Bar]:
     """Return the bars whose metrics are available."""
-    found = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
+    judged_bars = [*_ceiling(part(metrics, "ceiling")), *_misses(metrics), *_calibration(metrics)]
     left_out = part(metrics, "left_out_typologies", "average_ratio")
     if left_out:
-        found.append(
+        judged_bars.append(
             _bar("Left-out typologies: recall at 1 % without over with training on them", left_out, least=LEFT_OUT)
         )
     origins = part(metrics, "false_positives_by_origin")
     if origins:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
-        found.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
+        judged_bars.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
     easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]
     judged = [one for one in metrics.get("margins") or () if one.get("simulated") is not None]
     published = [one.get("ok") is True for one in judged]
@@ -51,8 +51,8 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
         ("Simulated figures match published ones", published),
     ):
         if holds:
-            found.append(Bar(name, f"{sum(holds)} of {len(holds)} hold", "all", all(holds)))
-    return found
+            judged_bars.append(Bar(name, f"{sum(holds)} of {len(holds)} hold", "all", all(holds)))
+    return judged_bars
 
 
 def _bar(
@@ -80,19 +80,19 @@ def _ceiling(ceiling: Mapping[str, Any]) -> list[Bar]:
     if not ceiling:
         return []
     recall = part(ceiling, "recall_0.005")
-    found = [_bar("Ceiling: recall at 0.5 % inspected", recall, least=CEILING_RECALL)]
+    result = [_bar("Ceiling: recall at 0.5 % inspected", recall, least=CEILING_RECALL)]
     tree = part(ceiling, "depth_2_tree", "recall_0.005")
     if tree.get("value") is not None and recall.get("value"):
         share = {"value": float(tree["value"]) / float(recall["value"])}
-        found.append(_bar("Ceiling: recall of a depth-2 tree over that of the ceiling", share, most=TREE_OF_CEILING))
+        result.append(_bar("Ceiling: recall of a depth-2 tree over that of the ceiling", share, most=TREE_OF_CEILING))
     return [
-        *found,
+        *result,
         _bar("PR-AUC from office labels over the ceiling's", part(ceiling, "share"), least=SHARE_OF_CEILING),
     ]
 
 
 def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
-    found = []
+    result = []
     for name, shares in part(metrics, "misses_against").items():
         most = next((limit for word, limit in MISSES.items() if word in name), None)
         ratio = part(shares, "0.005", "ratio")
@@ -101,12 +101,12 @@ def _misses(metrics: Mapping[str, Any]) -> list[Bar]:
         bar = _bar(f"Misses at 0.5 % inspected over those of {name_text(name)}", ratio, most=most)
         # The model is significantly better if the interval of the ratio lies below 1.
         apart = ratio.get("high") is None or float(ratio["high"]) < 1.0
-        found.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
-    return found
+        result.append(Bar(bar.name, bar.measured, f"{bar.wanted}, interval below 1", bar.met and apart))
+    return result
 
 
 def _calibration(metrics: Mapping[str, Any]) -> list[Bar]:
-    found = []
+    result = []
     low, high = BIN_RATIO
     for section, where in (("calibration", ""), ("calibration_tenth", ", a tenth of the illicit traffic")):
         for kind in part(metrics, section):
@@ -116,11 +116,11 @@ def _calibration(metrics: Mapping[str, Any]) -> list[Bar]:
             top = part(one, "top", "ratio")
             least, most = TOP_RATIO
             name = f"Predicted over observed finds, top 1 %, against {labels_text(kind)}{where}"
-            found.append(_bar(name, top, least=least, most=most, whole=True))
+            result.append(_bar(name, top, least=least, most=most, whole=True))
             ratios = [part(b, "ratio").get("value") for b in one.get("bins", []) if b.get("finds", 0) >= BIN_FINDS]
             values = [float(value) for value in ratios if value is not None]
             if values:
                 name = f"Predicted over observed finds, each bin, against {labels_text(kind)}{where}"
                 measured = f"{min(values):.2f} to {max(values):.2f} in {len(values)} bins of {BIN_FINDS} finds or more"
-                found.append(Bar(name, measured, f"{low:g} to {high:g}", low <= min(values) and max(values) <= high))
-    return found
+                result.append(Bar(name, measured, f"{low:g} to {high:g}", low <= min(values) and max(values) <= high))
+    return result

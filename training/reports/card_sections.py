@@ -18,8 +18,8 @@ CardSection = dict[str, Any]
 
 def _section(heading: str, text: list[str], columns: list[str] | None = None, rows: Any = ()) -> CardSection:
     """Return a section with the paragraphs ``text``, and a table if there are rows."""
-    made = [[str(cell) for cell in row] for row in rows]
-    return {"heading": heading, "text": text, **({"table": {"columns": columns, "rows": made}} if made else {})}
+    cells = [[str(cell) for cell in row] for row in rows]
+    return {"heading": heading, "text": text, **({"table": {"columns": columns, "rows": cells}} if cells else {})}
 
 
 def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[CardSection]:
@@ -39,8 +39,8 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
 
 def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metrics that a bundle stores: those of its card, without slices, bins and margins."""
-    kept: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
-    kept["labels"] = {
+    short: dict[str, Any] = {"evaluated_on": metrics["evaluated_on"]} if "evaluated_on" in metrics else {}
+    short["labels"] = {
         kind: {name: {k: v for k, v in one.items() if k != "reliability"} for name, one in scores.items()}
         for kind, scores in labels_of(metrics).items()
     }
@@ -48,12 +48,12 @@ def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
         tops = {kind: {"top": part(metrics, section, kind)["top"]} for kind in part(metrics, section)
                 if part(metrics, section, kind, "top")}  # fmt: skip
         if tops:
-            kept[section] = tops
+            short[section] = tops
     for section in ("lanes", "false_positives_by_origin", "misses_against", "ceiling"):
         if metrics.get(section):
-            kept[section] = metrics[section]
+            short[section] = metrics[section]
     average = part(metrics, "left_out_typologies", "average_ratio")
-    return kept | ({"left_out_typologies": {"average_ratio": dict(average)}} if average else {})
+    return short | ({"left_out_typologies": {"average_ratio": dict(average)}} if average else {})
 
 
 def _details(name: str, version: str, card: Mapping[str, Any]) -> CardSection:

@@ -78,19 +78,19 @@ def _apart(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | N
 
 
 def _warnings(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    found = []
+    warnings = []
     sums = [part(document, "data").get("sha256") for document in (one, other)]
     if sums[0] is None or sums[1] is None:
-        found.append("At least one of the runs does not name its data.")
+        warnings.append("At least one of the runs does not name its data.")
     elif sums[0] != sums[1]:
-        found.append("The runs use different data: differences may come from the data and not from the model.")
+        warnings.append("The runs use different data: differences may come from the data and not from the model.")
     tests = [part(document, "windows", "windows", "test") for document in (one, other)]
     if sums[0] == sums[1] and tests[0] != tests[1]:
-        found.append("The runs were evaluated on different windows of the same data.")
+        warnings.append("The runs were evaluated on different windows of the same data.")
     on = [document.get("evaluated_on") for document in (one, other)]
     if on[0] != on[1]:
-        found.append(f"A was evaluated on {on[0] or 'an unnamed set'}, B on {on[1] or 'an unnamed set'}.")
-    return found
+        warnings.append(f"A was evaluated on {on[0] or 'an unnamed set'}, B on {on[1] or 'an unnamed set'}.")
+    return warnings
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -144,9 +144,9 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
 
 
 def _page_table(title: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> Table:
-    made = []
+    cells = []
     for row in rows:
         shown = _values(row)[2]
         apart = Cell("") if row["apart"] is None else Cell("yes" if row["apart"] else "no")
-        made.append((_short(row["figure"], title), estimate_text(row["a"]), estimate_text(row["b"]), shown, apart))
-    return Table(" ".join(map(name_text, title)), ("Figure", "A", "B", "B - A", "Intervals apart"), made)
+        cells.append((_short(row["figure"], title), estimate_text(row["a"]), estimate_text(row["b"]), shown, apart))
+    return Table(" ".join(map(name_text, title)), ("Figure", "A", "B", "B - A", "Intervals apart"), cells)

@@ -39,7 +39,7 @@ def ablation(run: Run) -> Section | None:
 
 def left_out(run: Run) -> Section | None:
     """Return the section on recall for typologies that were left out of training."""
-    found = part(run.metrics, "left_out_typologies")
+    study = part(run.metrics, "left_out_typologies")
     rows = [
         (
             str(one.get("name") or name_text(name)),
@@ -48,7 +48,7 @@ def left_out(run: Run) -> Section | None:
             estimate_text(one.get("recall_without"), percent=True),
             estimate_text(one.get("ratio")),
         )
-        for name, one in found.items()
+        for name, one in study.items()
         if name != "average_ratio" and isinstance(one, Mapping)
     ]
     if not rows:
@@ -56,7 +56,7 @@ def left_out(run: Run) -> Section | None:
     words = (
         "Traffickers change their methods. Each typology is left out of training in turn. Its recall at 1 % inspected is "
         "then compared with that of a model trained with it. The average ratio of the two recalls is "
-        f"{estimate_text(found.get('average_ratio'))}.",
+        f"{estimate_text(study.get('average_ratio'))}.",
     )
     columns = ("Typology", "Finds", "Recall if trained on", "Recall if left out", "Ratio")
     return Section("left-out", "Typologies left out of training", words, (Table("Left-out typologies", columns, rows),))
@@ -93,13 +93,13 @@ def ceiling(run: Run) -> Section | None:
 
 def too_easy(run: Run) -> Section | None:
     """Return the section on whether the simulated world is too easy, structured like the result of the check."""
-    found = part(run.metrics, "too_easy")
-    if not found:
+    check = part(run.metrics, "too_easy")
+    if not check:
         return None
     words = (
         "A simulator can reveal its illicit shipments by a single field, by lengths and digits, or by texts that only they "
         "use. Each way is tested on the truth against a bar that was set before the run. "
-        f"{number_text(found.get('illicit_shipments'))} illicit shipments among {number_text(found.get('rows'))} rows.",
+        f"{number_text(check.get('illicit_shipments'))} illicit shipments among {number_text(check.get('rows'))} rows.",
     )
     rows = [
         (
@@ -108,10 +108,10 @@ def too_easy(run: Run) -> Section | None:
             f"{one.get('sense', '')} {number_text(one.get('limit'))}",
             mark(one.get("ok"), "holds", "broken"),
         )
-        for one in found.get("bars", ())
+        for one in check.get("bars", ())
     ]
     tables = [Table("Bars of the world", ("Check", "Value (95 % interval)", "Limit", "Verdict"), rows)] if rows else []
-    behind = {key: value for key, value in found.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
+    behind = {key: value for key, value in check.items() if key not in ("ok", "bars", "rows", "illicit_shipments")}
     tables += nested_tables(behind, "Figures behind the bars")
     return Section("too-easy", "Difficulty of the simulated world", words, tables)
 
@@ -167,8 +167,8 @@ def _plain(value: Any) -> Any:
 
 def margins(run: Run) -> Section | None:
     """Return the section on simulated against published figures."""
-    found: Sequence[Mapping[str, Any]] = run.metrics.get("margins") or ()
-    if not found:
+    figures: Sequence[Mapping[str, Any]] = run.metrics.get("margins") or ()
+    if not figures:
         return None
     rows = [
         (
@@ -179,11 +179,11 @@ def margins(run: Run) -> Section | None:
             mark(None if one.get("simulated") is None else one.get("ok"), "inside", "outside", "too few"),
             str(one.get("source") or ""),
         )
-        for one in found
+        for one in figures
     ]
-    inside = sum(one.get("ok") is True for one in found)
+    inside = sum(one.get("ok") is True for one in figures)
     words = (
-        f"{inside} of the {len(found)} published figures that the simulator should reproduce lie within their range.",
+        f"{inside} of the {len(figures)} published figures that the simulator should reproduce lie within their range.",
     )
     columns = ("Figure", "Published", "Simulated", "Range", "Verdict", "Source")
     return Section("margins", "Simulated and published figures", words, (Table("Margins", columns, rows),))

@@ -61,10 +61,10 @@ def pictures(figures: Mapping[str, Figure]) -> dict[str, Picture]:
 
 def run_report(run: Run) -> str:
     """Return the report of a run without sections that lack metrics."""
-    made = [section for build in _SECTIONS if (section := build(run)) is not None]
+    built = [section for build in _SECTIONS if (section := build(run)) is not None]
     card = _card(run.card)
     if card is not None:
-        made.append(card)
+        built.append(card)
     about: dict[str, Any] = {"Model": run.version, "Digest of the bundle": run.digest}
     if run.metrics.get("evaluated_on"):
         about["Evaluated on"] = run.metrics["evaluated_on"]
@@ -73,7 +73,7 @@ def run_report(run: Run) -> str:
         about["Data"] = data.get("source", "")
     about["Created"] = run.created_at
     subtitle = "Evaluation results of this model, the data behind them, and their limits"
-    return page(f"{run.name} {run.version}", subtitle, about, made)
+    return page(f"{run.name} {run.version}", subtitle, about, built)
 
 
 def _card(card: Mapping[str, Any]) -> Section | None:

@@ -147,14 +147,14 @@ def importance(gain: Mapping[str, float], groups: Mapping[str, str]) -> Figure:
 def confusion(scored: Scored, outcome: Outcome, kind: str) -> Figure:
     """Plot the shares of finds and of clean shipments above and below each capacity."""
     figure, axes = new_figure(11, 3.8, len(_CAPACITIES))
-    found = outcome.any
+    is_find = outcome.any
     for axis, capacity in zip(axes, _CAPACITIES, strict=True):
-        threshold = np.quantile(scored.risk[~found], 1.0 - capacity)
+        threshold = np.quantile(scored.risk[~is_find], 1.0 - capacity)
         inspected = scored.risk > threshold
         cells = np.array(
             [
-                [np.sum(found & inspected), np.sum(found & ~inspected)],
-                [np.sum(~found & inspected), np.sum(~found & ~inspected)],
+                [np.sum(is_find & inspected), np.sum(is_find & ~inspected)],
+                [np.sum(~is_find & inspected), np.sum(~is_find & ~inspected)],
             ]
         )
         shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)

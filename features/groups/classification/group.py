@@ -81,24 +81,24 @@ class ClassificationGroup(Group):
         names, heading = np.unique([code[:4] for code in hs.values] or [""], return_inverse=True)
         of_row = heading[hs.codes[usable]]
         counts = np.bincount(of_row, minlength=len(names))
-        kept = np.argsort(-counts, kind="stable")[:_HEADINGS]
-        kept = np.sort(kept[counts[kept] >= _LEAST_ROWS])
-        self.headings_ = [str(names[position]) for position in kept.tolist()]
+        frequent = np.argsort(-counts, kind="stable")[:_HEADINGS]
+        frequent = np.sort(frequent[counts[frequent] >= _LEAST_ROWS])
+        self.headings_ = [str(names[position]) for position in frequent.tolist()]
         new = np.full(len(names), -1)
-        new[kept] = np.arange(len(kept))
+        new[frequent] = np.arange(len(frequent))
         classes = new[of_row]
         pairs, weight = np.unique(
             np.stack([text.codes[usable][classes >= 0], classes[classes >= 0]]), axis=1, return_counts=True
         )
-        table_of_counts = np.full((len(self.words_), len(kept)), _SMOOTHING)
+        table_of_counts = np.full((len(self.words_), len(frequent)), _SMOOTHING)
         for code, column, count in zip(pairs[0].tolist(), pairs[1].tolist(), weight.tolist(), strict=True):
             for word in words(text.values[code]):
                 if (position := self.words_.get(word)) is not None:
                     table_of_counts[position, column] += count
-        rows = np.bincount(classes[classes >= 0], minlength=len(kept)).astype(np.float64)
-        given = np.log(table_of_counts / (rows[None, :] + 2 * _SMOOTHING)) if len(kept) else table_of_counts
+        rows = np.bincount(classes[classes >= 0], minlength=len(frequent)).astype(np.float64)
+        log_given = np.log(table_of_counts / (rows[None, :] + 2 * _SMOOTHING)) if len(frequent) else table_of_counts
         # Bundles store half precision. Round now, so that a saved model equals the fitted one.
-        self.log_given_ = given.astype(np.float16).astype(np.float32)
+        self.log_given_ = log_given.astype(np.float16).astype(np.float32)
         self.log_prior_ = np.log(rows / max(rows.sum(), 1.0)).astype(np.float16).astype(np.float32)
         self._prepare()
 

@@ -46,7 +46,7 @@ def _stop_words() -> tuple[frozenset[str], dict[str, tuple[int, ...]]]:
     sizes: dict[str, set[int]] = {}
     for term in terms:
         sizes.setdefault(term[0], set()).add(len(term))
-    return frozenset(map(" ".join, terms)), {first: tuple(sorted(found)) for first, found in sizes.items()}
+    return frozenset(map(" ".join, terms)), {first: tuple(sorted(lengths)) for first, lengths in sizes.items()}
 
 
 @cache

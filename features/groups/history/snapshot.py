@@ -35,11 +35,11 @@ def strongest(layout: StateLayout, store: Store, count: int) -> IntArray:
     if len(layout.narrow) > FirstColumn.FINDS:
         worth[narrow[:, FirstColumn.FINDS] > 0] += _FINDS_BONUS
     least = np.partition(worth, store.count - count)[store.count - count]
-    kept = worth > least
+    selected = worth > least
     equal = np.flatnonzero(worth == least)
     order = np.argsort(np.asarray(store.keys)[equal])
-    kept[equal[order[: count - np.count_nonzero(kept)]]] = True
-    return np.flatnonzero(kept)
+    selected[equal[order[: count - np.count_nonzero(selected)]]] = True
+    return np.flatnonzero(selected)
 
 
 def snapshot(entity: Entity, layout: StateLayout, store: Store, count: int) -> dict[str, NDArray[Any]]:

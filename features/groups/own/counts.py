@@ -99,8 +99,8 @@ class Counts:
         known = np.bincount(code, weight[valid], minlength=m).astype(np.int64)
         finds = np.bincount(code, weight[valid] * find[valid], minlength=m).astype(np.int64)
         if m > CAPACITY:
-            kept = np.sort(np.argsort(-rows, kind="stable")[:CAPACITY])
-            distinct, rows, known, finds = distinct[kept], rows[kept], known[kept], finds[kept]
+            frequent = np.sort(np.argsort(-rows, kind="stable")[:CAPACITY])
+            distinct, rows, known, finds = distinct[frequent], rows[frequent], known[frequent], finds[frequent]
         return cls(distinct, rows.astype(np.int64), known, finds)
 
     def look_up(self, keys: IntArray, out: FloatArray) -> None:

@@ -61,13 +61,13 @@ class SubstanceResolver:
                 continue
             at: Sequence[int] = range(len(column.values))
             if name == "cas_number":
-                found = [index.resolve_cas(text) for text in column.values]
+                resolved = [index.resolve_cas(text) for text in column.values]
             elif name == "declared_chemical":
-                found = index.resolve_all(column.values, chemical=True)
+                resolved = index.resolve_all(column.values, chemical=True)
             else:
                 at = self._names[opsin().available].nonzero(descriptions)
-                found = index.resolve_all([column.values[i] for i in at])
-            named = [(i, match) for i, match in zip(at, found, strict=True) if match is not None]
+                resolved = index.resolve_all([column.values[i] for i in at])
+            named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
             if not named:
                 continue
             numbers, ranks = np.zeros((2, len(column.values) + 1), dtype=np.int32)

@@ -109,7 +109,7 @@ def load_priors(path: Path = FILE) -> Priors:
     """Read and check the priors. Raises `BadPrior`."""
     with path.open("rb") as file:
         parts = tomllib.load(file)
-    found: dict[str, Prior] = {}
+    priors: dict[str, Prior] = {}
     for part, groups in parts.items():
         if part not in BASES or not isinstance(groups, dict):
             raise BadPrior(
@@ -120,13 +120,13 @@ def load_priors(path: Path = FILE) -> Priors:
                 raise BadPrior(f"{path.name}: {part}.{group} stands outside a table; write [{part}.group.name]")
             for key, entry in entries.items():
                 name = f"{group}.{key}"
-                if name in found:
+                if name in priors:
                     raise BadPrior(f"{path.name}: {name} stands in both parts; keep one")
                 prior = _prior(path.name, name, entry)
                 if prior.basis != part:
                     raise BadPrior(f"{path.name}: {name} has basis {prior.basis!r} and stands in the part {part}")
-                found[name] = prior
-    return Priors(MappingProxyType(found))
+                priors[name] = prior
+    return Priors(MappingProxyType(priors))
 
 
 def _prior(file: str, name: str, entry: object) -> Prior:

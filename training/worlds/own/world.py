@@ -247,8 +247,8 @@ def generate(
         ValueError: rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
-    told = {name: day.isoformat() for name, day in days.items() if day is not None}
-    world = World(rows, seed, (priors or load_priors()).replaced(told))
+    calendar_days = {name: day.isoformat() for name, day in days.items() if day is not None}
+    world = World(rows, seed, (priors or load_priors()).replaced(calendar_days))
     if rows_per_chunk is None:
         return world.blocks()
     if rows_per_chunk < 1:
@@ -257,20 +257,20 @@ def generate(
 
 
 def _recut(blocks: Iterator[WorldChunk], size: int) -> Iterator[WorldChunk]:
-    held: list[WorldChunk] = []
+    pending: list[WorldChunk] = []
     count = 0
     for block in blocks:
-        held.append(block)
+        pending.append(block)
         count += block.n_rows
         if count < size:
             continue
-        joined = _joined(held)
+        joined = _joined(pending)
         whole = count - count % size
         for start in range(0, whole, size):
             yield _cut(joined, start, start + size)
-        held, count = ([_cut(joined, whole, count)], count - whole) if count > whole else ([], 0)
+        pending, count = ([_cut(joined, whole, count)], count - whole) if count > whole else ([], 0)
     if count:
-        yield _joined(held)
+        yield _joined(pending)
 
 
 def _joined(chunks: list[WorldChunk]) -> WorldChunk:

@@ -136,7 +136,7 @@ def of_columns(office: Mapping[str, Texts], learn: NDArray[np.bool_]) -> dict[st
 
     Patterns are ranked by their frequency in the rows of ``learn``.
     """
-    found: dict[str, Floats] = {}
+    by_name: dict[str, Floats] = {}
     for name in MANIFEST_NAMES:
         functions = dict(_ANY)
         if name in IDENTIFIERS:
@@ -146,14 +146,14 @@ def of_columns(office: Mapping[str, Texts], learn: NDArray[np.bool_]) -> dict[st
         elif name in WORDS:
             functions |= _WORD
         for artefact, values in _of_uniques(office[name], functions).items():
-            found[f"{name} {artefact}"] = values
+            by_name[f"{name} {artefact}"] = values
         if name in (*IDENTIFIERS, *AMOUNTS):
-            found[f"{name} pattern"] = _pattern_ranks(office[name], learn)
+            by_name[f"{name} pattern"] = _pattern_ranks(office[name], learn)
     moment = seconds(office["declared_at"])
-    found["declared_at second of the minute"] = (moment % 60).astype(np.float64)
-    found["declared_at minute of the hour"] = (moment // 60 % 60).astype(np.float64)
-    found["fields missing"] = np.sum([found[f"{name} missing"] for name in MANIFEST_NAMES], axis=0)
-    return found
+    by_name["declared_at second of the minute"] = (moment % 60).astype(np.float64)
+    by_name["declared_at minute of the hour"] = (moment // 60 % 60).astype(np.float64)
+    by_name["fields missing"] = np.sum([by_name[f"{name} missing"] for name in MANIFEST_NAMES], axis=0)
+    return by_name
 
 
 def _pattern_ranks(texts: Texts, learn: NDArray[np.bool_]) -> Floats:
@@ -168,8 +168,8 @@ def _pattern_ranks(texts: Texts, learn: NDArray[np.bool_]) -> Floats:
 
 def numbers_at_the_end(texts: Texts) -> Ints:
     """Return the digits at the end of each text as a number (n,), 0 for none."""
-    found = (_AT_THE_END.search(text) for text in texts.tolist())
-    return np.array([int(match[0]) if match else 0 for match in found], dtype=np.int64)
+    matches = (_AT_THE_END.search(text) for text in texts.tolist())
+    return np.array([int(match[0]) if match else 0 for match in matches], dtype=np.int64)
 
 
 def seconds(texts: Texts) -> Ints:

@@ -42,29 +42,29 @@ class Margin:
 
 def margins(sample: Sample, priors: Priors, figures: Sequence[Figure] = FIGURES) -> list[Margin]:
     """Return the margins of the figures whose period the sample covers."""
-    found = []
+    result = []
     for figure in figures:
         if sample.covers(figure.first, figure.last):
             with np.errstate(divide="ignore", invalid="ignore"):
                 value = figure.measured(sample, priors)
             simulated = value if np.isfinite(value) else None
-            found.append(Margin(figure.name, figure.published, simulated, figure.low, figure.high, figure.source))
-    return found
+            result.append(Margin(figure.name, figure.published, simulated, figure.low, figure.high, figure.source))
+    return result
 
 
 def compare(seed: int, *, rows: int = ROWS, priors: Priors | None = None) -> list[Margin]:
     """Measure all figures on worlds of ``rows`` goods items, one per calendar in `CALENDARS`."""
     priors = priors or load_priors()
-    found: dict[str, Margin] = {}
+    by_figure: dict[str, Margin] = {}
     for first, last in CALENDARS:
         observer = Observer(priors)
         for chunk in generate(rows, seed, priors=priors, first_day=first, last_day=last):
             observer.add(chunk)
-        found |= {margin.figure: margin for margin in margins(observer.sample(), priors)}
-    return [found[figure.name] for figure in FIGURES if figure.name in found]
+        by_figure |= {margin.figure: margin for margin in margins(observer.sample(), priors)}
+    return [by_figure[figure.name] for figure in FIGURES if figure.name in by_figure]
 
 
-def to_json(found: Sequence[Margin]) -> list[dict[str, Any]]:
+def to_json(measured: Sequence[Margin]) -> list[dict[str, Any]]:
     """Return one object per figure: figure, published, simulated (null for too few shipments), low, high, ok, source."""
     return [
         {
@@ -76,14 +76,14 @@ def to_json(found: Sequence[Margin]) -> list[dict[str, Any]]:
             "ok": margin.ok,
             "source": margin.source,
         }
-        for margin in found
+        for margin in measured
     ]
 
 
-def table(found: Sequence[Margin]) -> Table:
+def table(measured: Sequence[Margin]) -> Table:
     """Return the margins as a table for the terminal."""
     view = Table("figure", "published", "simulated", "allowed", "ok", "source")
-    for margin in found:
+    for margin in measured:
         simulated = "-" if margin.simulated is None else f"{margin.simulated:.3g}"
         allowed = f"{margin.low:.3g} to {margin.high:.3g}"
         view.add_row(

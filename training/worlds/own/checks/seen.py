@@ -58,10 +58,10 @@ class Seen:
         codes, values = pd.factorize(texts)
         keys = _hashes(values)
         where = np.searchsorted(self._keys, keys)
-        found = np.full(len(keys), otherwise, dtype=np.int64)
+        per_text = np.full(len(keys), otherwise, dtype=np.int64)
         old = self._matches(keys, where)
-        found[old] = of[where[old]]
-        return found[codes]
+        per_text[old] = of[where[old]]
+        return per_text[codes]
 
     def _matches(self, keys: NDArray[np.uint64], where: Ints) -> NDArray[np.bool_]:
         if not len(self._keys):

@@ -136,18 +136,18 @@ class _Examination:
     def _fields(self) -> Iterable[Bar]:
         scores = sceptic.single_fields(self._office, self._illicit, self._folds())
         whole = sceptic.of_shipments(scores, self._first)
-        found = {
+        by_field = {
             name: max(sceptic.either_way(values, self._illicit), sceptic.either_way(whole[name], self._dark))
             for name, values in scores.items()
         }
         items = np.diff(np.append(self._first, len(self._illicit))).astype(np.float64)
-        found["number of items"] = sceptic.either_way(items, self._dark)
+        by_field["number of items"] = sceptic.either_way(items, self._dark)
         content = self._sample.rows.truth["content"]
         kinds = [np.isin(content, list(contents)) for contents in HEADS.values()]
         kinds = [kind for kind in kinds if kind.sum() >= FEWEST]
         by_kind = {name: sceptic.either_way(values, *kinds) for name, values in scores.items()} if kinds else {}
         for key, title, figures in (
-            ("single_fields", "best single field", found),
+            ("single_fields", "best single field", by_field),
             ("single_fields_of_one_kind", "best single field for one kind of content", by_kind),
         ):
             if not figures:
@@ -175,11 +175,11 @@ class _Examination:
 
     def _order(self) -> Iterable[Bar]:
         """Yield limits on order, clock time and numbering, and on the position of the illicit item in its shipment."""
-        found: dict[str, Floats] = {name: self._sample.order[self._first, i] for i, name in enumerate(ORDER)}
+        by_name: dict[str, Floats] = {name: self._sample.order[self._first, i] for i, name in enumerate(ORDER)}
         moment = artefacts.seconds(self._office["declared_at"])[self._first]
-        found["second of the minute"] = (moment % 60).astype(np.float64)
-        found["minute of the hour"] = (moment // 60 % 60).astype(np.float64)
-        chances = {name: (sceptic.either_way(score, self._dark), self._dark.sum()) for name, score in found.items()}
+        by_name["second of the minute"] = (moment % 60).astype(np.float64)
+        by_name["minute of the hour"] = (moment // 60 % 60).astype(np.float64)
+        chances = {name: (sceptic.either_way(score, self._dark), self._dark.sum()) for name, score in by_name.items()}
         size = np.diff(np.append(self._first, len(self._illicit)))[self._shipment]
         inside = np.arange(len(self._illicit)) - self._first[self._shipment]
         several = self._sample.dark & (size > 1)
@@ -197,10 +197,10 @@ class _Examination:
 
     def _artefacts(self, *, thorough: bool) -> Iterable[Bar]:
         early = self._when < 0.5
-        found = artefacts.of_columns(self._office, early)
-        found |= {name: self._sample.order[:, i] for i, name in enumerate(ORDER)}
-        names = list(found)
-        x = np.column_stack([found[name] for name in names])
+        columns = artefacts.of_columns(self._office, early)
+        columns |= {name: self._sample.order[:, i] for i, name in enumerate(ORDER)}
+        names = list(columns)
+        x = np.column_stack([columns[name] for name in names])
         highest = np.maximum.reduceat(x, self._first)
         codes, names_of = pd.factorize(self._office["channel"][self._first], sort=True)
         self._details["artefacts"] = {}
@@ -271,7 +271,7 @@ class _Examination:
 
     def _only_illicit(self) -> Iterable[Bar]:
         """Yield limits on values of common columns that occur in illicit rows only, relative to lawful values that occur once."""
-        found: dict[str, dict[str, Any]] = {}
+        by_column: dict[str, dict[str, Any]] = {}
         excess: dict[str, tuple[float, float]] = {}
         for name, seen in self._honest.items():
             column = self._office[name]
@@ -284,12 +284,12 @@ class _Examination:
             alone = seen.count(column[~self._sample.dark]) <= 1
             noise = 1.96 * float(np.sqrt(max(only.mean(), alone.mean()) / len(only)))
             excess[name] = (float(only.mean() - alone.mean()), noise)
-            found[name] = {
+            by_column[name] = {
                 "illicit": float(only.mean()),
                 "honest": float(alone.mean()),
                 "examples": _examples(column[rows][only]),
             }
-        self._details["only_illicit"] = found
+        self._details["only_illicit"] = by_column
         worst = max(excess, key=lambda name: excess[name][0] - excess[name][1])
         value, noise = excess[worst]
         yield Bar(

@@ -46,7 +46,7 @@ class LawChange:
 
 def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
     """Return the distinct changes between two days in order. Changes without a recorded day are omitted."""
-    found: set[LawChange] = set()
+    changes: set[LawChange] = set()
     group = {row.name: row.group for row in substances()}
     for listing in control_listings():
         day = listing.effective_from
@@ -58,16 +58,16 @@ def law_changes(first: date, last: date) -> tuple[LawChange, ...]:
             _CONTENT.get(group[listing.substance], ()) if listing.substance in group else _of_class(listing.substance)
         )
         if contents:
-            found.add(LawChange(day, "neighbours", contents))
+            changes.add(LawChange(day, "neighbours", contents))
     for row in policy_dates():
         if not first <= row.date <= last:
             continue
         if row.date in _DATED:
             moves, content = _DATED[row.date]
-            found.add(LawChange(row.date, moves, (content,) if content else (*_OPIOIDS, "precursor", "equipment")))
+            changes.add(LawChange(row.date, moves, (content,) if content else (*_OPIOIDS, "precursor", "equipment")))
         elif row.effect == "listing":
-            found.add(LawChange(row.date, "precursors", _OPIOIDS))
-    return tuple(sorted(found, key=lambda change: (change.day, change.moves, change.contents)))
+            changes.add(LawChange(row.date, "precursors", _OPIOIDS))
+    return tuple(sorted(changes, key=lambda change: (change.day, change.moves, change.contents)))
 
 
 def _of_class(name: str) -> tuple[str, ...]:

@@ -255,8 +255,8 @@ class ShipmentColumns:
         columns["consignor_name"][nameless] = ""
         opened = np.datetime_as_string(parties.opened_on.astype("datetime64[D]")).astype(object)
         columns["consignor_account_opened_on"] = np.where(shown, opened, "")
-        told = shown | (rng.random(n) < self._priors.number("shown.known_consignor"))
-        columns["consignor_known"] = np.where(told, np.where(shipments.known, "true", "false"), "")
+        is_shown = shown | (rng.random(n) < self._priors.number("shown.known_consignor"))
+        columns["consignor_known"] = np.where(is_shown, np.where(shipments.known, "true", "false"), "")
 
     def _consignee(self, columns: Columns, shipments: Shipments, rng: np.random.Generator) -> None:
         parties, n = shipments.consignee, len(shipments)

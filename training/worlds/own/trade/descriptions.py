@@ -162,23 +162,23 @@ class Phrasebook:
 
     def _wordings(self, kind: str, names: tuple[str, ...], most: int, writer: _Writer) -> list[str]:
         """Return at most ``most`` distinct wordings of a good, its plain name first, in order of appearance."""
-        found = dict.fromkeys([names[0]])
+        wordings = dict.fromkeys([names[0]])
         for at in range(most * 2):
-            if len(found) >= most:
+            if len(wordings) >= most:
                 break
-            since = max(0.0, (len(found) / most - self._present) / (1 - self._present))
-            found.setdefault(writer.text(kind, names, self._alias_share, since if at < most else 1.0))
-        return list(found)
+            since = max(0.0, (len(wordings) / most - self._present) / (1 - self._present))
+            wordings.setdefault(writer.text(kind, names, self._alias_share, since if at < most else 1.0))
+        return list(wordings)
 
     def _with_cas(self, names: tuple[str, ...], cas: str, most: int, writer: _Writer) -> list[str]:
-        found = dict.fromkeys([f"CAS {cas}", f"{names[0]} CAS {cas}"])
+        wordings = dict.fromkeys([f"CAS {cas}", f"{names[0]} CAS {cas}"])
         for _ in range(most * 2):
-            if len(found) >= most:
+            if len(wordings) >= most:
                 break
-            since = max(0.0, (len(found) / most - self._present) / (1 - self._present))
+            since = max(0.0, (len(wordings) / most - self._present) / (1 - self._present))
             text = writer.text("chemical", names, self._alias_share, since)
-            found.setdefault(f"{text} CAS {cas}" if writer.number() < self._number_named else f"{text} {cas}")
-        return list(found)
+            wordings.setdefault(f"{text} CAS {cas}" if writer.number() < self._number_named else f"{text} {cas}")
+        return list(wordings)
 
 
 class _Languages:

@@ -78,8 +78,8 @@ class _Scale:
         family = self._family[good]
         place = (self._lower[good] - family + self._share[good] * u + 0.5 + _SLACK * (v - 0.5)) % 1.0
         at = np.searchsorted(self._upper, family + place, side="right")
-        found = self._order[np.minimum(at, len(self._order) - 1)]
-        return np.asarray(np.where(self._family[found] == family, found, good))
+        candidates = self._order[np.minimum(at, len(self._order) - 1)]
+        return np.asarray(np.where(self._family[candidates] == family, candidates, good))
 
 
 class Packer:

@@ -99,7 +99,7 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
         name = commercial_name(hs_text(hs6) or "")
         if hs6[:2] in chapters and hs6 not in watched and not hs6.startswith(_CONTROLLED) and name:
             of_chapter.setdefault(hs6[:2], []).append((hs6, name))
-    found = []
+    traded = []
     for chapter, rows in of_chapter.items():
         weight, kg, usd, ordered = chapters[chapter]
         # Assumption: the ranking of goods within a chapter is random, and a few goods make up most of the trade.
@@ -110,10 +110,10 @@ def subheadings(priors: Priors) -> tuple[Subheading, ...]:
         mass = kg * np.exp(kg_sigma * spread(unit(number, 1)))
         price = usd * (mass / kg) ** of_mass * np.exp(usd_sigma * spread(unit(number, 2)))
         for i, (hs6, name) in enumerate(order):
-            found.append(
+            traded.append(
                 Subheading(hs6, name, float(mass[i]), float(price[i]), weight, float(share[i]), hs6.startswith(ordered))
             )
-    return tuple(found)
+    return tuple(traded)
 
 
 def _chapters() -> dict[str, tuple[float, float, float, tuple[str, ...]]]:

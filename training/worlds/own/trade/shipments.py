@@ -197,13 +197,15 @@ class Shipper:
 
     def _replace_consignees(self, parties: Parties, at: Ints, plan: Plan) -> None:
         """Replace the hosts' consignees by the networks' own recipients of the same kind and country."""
-        held = plan.consignee > 0
-        rows = at[held]
-        parties.number[rows] = plan.consignee[held]
-        contact = plan.delivery_contact[held]
-        parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[held])
+        own_consignee = plan.consignee > 0
+        rows = at[own_consignee]
+        parties.number[rows] = plan.consignee[own_consignee]
+        contact = plan.delivery_contact[own_consignee]
+        parties.contact[rows] = np.where(contact > 0, contact, plan.consignee[own_consignee])
         # Delivery addresses among flats, lockers or forwarders are also in shared buildings.
-        parties.address[rows] = self._register.home(parties.kind[rows], parties.country[rows], plan.address[held])
+        parties.address[rows] = self._register.home(
+            parties.kind[rows], parties.country[rows], plan.address[own_consignee]
+        )
 
     def _assemble(
         self,
