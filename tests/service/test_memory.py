@@ -41,7 +41,7 @@ print((resident() - before) >> 20)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-def test_a_large_array_returns_to_the_system_although_small_ones_lie_above_it() -> None:
+def test_memory_of_a_large_array_returns_to_the_system_despite_later_small_arrays() -> None:
     resident = {
         how: int(
             subprocess.run(

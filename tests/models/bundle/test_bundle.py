@@ -235,7 +235,7 @@ class TestTampering:
         (copy / name).write_bytes(b"x")
         assert problems(copy) == [f"{name}: unexpected file in the folder"]
 
-    def test_a_link_to_the_same_bytes_is_refused(self, copy: Path, saved: Path) -> None:
+    def test_a_symbolic_link_to_an_identical_file_is_refused(self, copy: Path, saved: Path) -> None:
         (copy / "card.json").unlink()
         (copy / "card.json").symlink_to(saved / "card.json")
         assert problems(copy) == ["card.json: not a plain file"]
@@ -311,7 +311,7 @@ class TestForgery:
         assert any("its last feature has index 1" in problem for problem in problems(copy))
 
     @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-    def test_a_leaf_that_is_not_finite_is_refused(self, copy: Path, value: str) -> None:
+    def test_an_infinite_leaf_value_is_refused(self, copy: Path, value: str) -> None:
         name = f"booster_{HEADS[0]}.txt"
         text = (copy / name).read_text()
         leaves = next(line for line in text.splitlines() if line.startswith("leaf_value="))

@@ -60,7 +60,7 @@ def test_arrays_are_read_back_equal_in_any_order(arrays: dict[str, np.ndarray]) 
         assert (again[name] == array).all()
 
 
-def test_nan_is_kept() -> None:
+def test_nan_stays_nan() -> None:
     assert np.isnan(parse_npz(npz_bytes({"a": np.array([np.nan, 1.0])}))["a"]).tolist() == [True, False]
 
 

@@ -167,7 +167,7 @@ def test_rollback_to_a_damaged_version_is_refused(shop: ModelStore, releases: li
     assert shop.current() == second
 
 
-def test_another_sound_bundle_under_an_installed_name_is_refused(shop: ModelStore, releases: list[Path]) -> None:
+def test_another_valid_bundle_under_an_installed_name_is_refused(shop: ModelStore, releases: list[Path]) -> None:
     first = shop.install(releases[0])
     shutil.rmtree(first)
     shutil.copytree(releases[1], first)

@@ -34,13 +34,15 @@ def calibrators(draw: st.DrawFn) -> Calibrator:
 
 class TestCalibrator:
     @given(calibrators(), st.lists(st.floats(-200.0, 200.0), min_size=2, max_size=50))
-    def test_increases_strictly_inside_and_outside_its_knots(self, calibrator: Calibrator, scores: list[float]) -> None:
+    def test_a_calibrator_increases_strictly_inside_and_outside_its_knots(
+        self, calibrator: Calibrator, scores: list[float]
+    ) -> None:
         x = np.unique(np.concatenate([np.round(scores, 9), np.linspace(-300.0, 300.0, 601), calibrator.knots]))
         x = x[np.concatenate([[True], np.diff(x) > 1e-9])]
         assert (np.diff(calibrator(x)) > 0.0).all()
 
     @given(calibrators(), st.integers(0, 7), st.integers(1, 30))
-    def test_never_falls_between_neighbouring_floats_at_a_knot(
+    def test_a_calibrator_never_falls_between_neighbouring_floats_at_a_knot(
         self, calibrator: Calibrator, which: int, steps: int
     ) -> None:
         knot = calibrator.knots[which % len(calibrator.knots)]
@@ -67,7 +69,7 @@ class TestCalibrator:
         assert (again(np.linspace(-9, 9, 99)) == calibrator(np.linspace(-9, 9, 99))).all()
 
     @pytest.mark.parametrize(("slope", "intercept"), [(1.0, 0.0), (0.5, 1.0), (2.0, -1.0)])
-    def test_recovers_a_known_miscalibration(self, slope: float, intercept: float) -> None:
+    def test_fitting_recovers_a_known_miscalibration(self, slope: float, intercept: float) -> None:
         raw, is_find = sample(40_000, slope, intercept)
         fitted = Calibrator.fit(raw, is_find)
         assert fitted.kind == "piecewise"
@@ -75,7 +77,7 @@ class TestCalibrator:
         bulk = np.quantile(raw[is_find], [0.1, 0.5, 0.9])
         assert fitted(bulk) == pytest.approx(intercept + slope * bulk, abs=0.3)
 
-    def test_is_calibrated_at_the_weighted_prevalence(self) -> None:
+    def test_a_fit_is_calibrated_at_the_weighted_prevalence(self) -> None:
         raw, is_find = sample(40_000, 1.0, 0.0)
         weight = np.where(is_find, 1.0, 50.0)
         fitted = Calibrator.fit(raw, is_find, weight)
@@ -105,7 +107,7 @@ class TestCalibrator:
         if kind == "identity":
             assert fitted(np.array([-3.0, 2.5])).tolist() == [-3.0, 2.5]
 
-    def test_keeps_its_slopes_within_bounds_when_classes_separate(self) -> None:
+    def test_slopes_stay_within_bounds_when_classes_separate(self) -> None:
         is_find = np.arange(1_000) < 100
         fitted = Calibrator.fit(np.where(is_find, 5.0, -5.0) + np.linspace(-1, 1, 1_000), is_find)
         assert all(MIN_SLOPE <= slope <= MAX_SLOPE for slope in fitted.slopes)
@@ -134,46 +136,46 @@ class TestCalibrator:
             ({"extra": 1}, "must have the keys"),
         ],
     )
-    def test_refuses_json_of_a_map_that_does_not_increase(self, change: dict[str, object], message: str) -> None:
+    def test_json_of_a_map_that_does_not_increase_is_refused(self, change: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             Calibrator.from_json({**Calibrator.identity().to_json(), **change})
 
-    def test_refuses_scores_that_are_not_finite(self) -> None:
+    def test_scores_that_are_not_finite_are_refused(self) -> None:
         with pytest.raises(ValueError, match="must be finite"):
             Calibrator.fit([0.0, np.nan], [1, 0])
 
 
 class TestCombine:
     @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(-12.0, 12.0)))
-    def test_equals_the_direct_formula_where_that_is_accurate(self, heads: np.ndarray) -> None:
+    def test_combining_equals_the_direct_formula_where_that_is_accurate(self, heads: np.ndarray) -> None:
         naive = 1.0 - np.prod(1.0 - probability(heads), axis=1)
         accurate = (naive > 1e-6) & (naive < 1.0 - 1e-6)
         assert probability(combine(heads))[accurate] == pytest.approx(naive[accurate], rel=1e-8)
 
     @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(-800.0, 800.0)))
-    def test_is_never_below_the_largest_head(self, heads: np.ndarray) -> None:
+    def test_the_combined_risk_is_never_below_the_largest_head(self, heads: np.ndarray) -> None:
         combined = combine(heads)
         assert (combined >= heads.max(axis=1)).all()
         assert np.isfinite(combined).all()
 
     @pytest.mark.parametrize("p", [1e-300, 1e-15, 1e-9, 1e-6])
-    def test_adds_tiny_probabilities(self, p: float) -> None:
+    def test_combining_heads_adds_tiny_probabilities(self, p: float) -> None:
         assert combine(np.full((1, 3), logit(p)))[0] == pytest.approx(math.log(3 * p), abs=1e-5)
 
-    def test_is_exact_for_probabilities_next_to_one(self) -> None:
+    def test_combining_is_exact_for_probabilities_next_to_one(self) -> None:
         # The product of two 1 - p = 1e-9 is 1e-18, and no float near 1 can represent 1 - 1e-18.
         almost = -logit(1e-9)
         assert combine(np.array([[almost, almost]]))[0] == pytest.approx(18 * math.log(10), rel=1e-9)
 
     @given(st.lists(log_odds, min_size=2, max_size=5), st.integers(0, 4), st.floats(1e-3, 5.0))
-    def test_rises_with_each_head(self, heads: list[float], which: int, step: float) -> None:
+    def test_the_combined_risk_rises_with_each_head(self, heads: list[float], which: int, step: float) -> None:
         more = list(heads)
         more[which % len(heads)] += step
         before, after = combine(np.array([heads, more]))
         assert after >= before
 
     @given(log_odds)
-    def test_one_head_is_unchanged(self, value: float) -> None:
+    def test_combining_a_single_head_returns_it_unchanged(self, value: float) -> None:
         assert combine(np.array([[value]]))[0] == value
 
 
@@ -183,7 +185,7 @@ class TestShift:
         assert shift(shift(value, train, office), office, train) == pytest.approx(value, abs=1e-12)
 
     @given(rates, rates)
-    def test_moves_the_average_shipment_to_the_base_rate(self, train: float, office: float) -> None:
+    def test_a_shift_moves_the_average_shipment_to_the_base_rate(self, train: float, office: float) -> None:
         assert shift(logit(train), train, office) == pytest.approx(logit(office), rel=1e-9, abs=1e-9)
 
     @given(st.lists(log_odds, min_size=2, max_size=20), rates, rates)
@@ -192,7 +194,7 @@ class TestShift:
         assert (np.diff(moved) >= 0.0).all()
 
     @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])
-    def test_refuses_a_rate_outside_zero_to_one(self, rate: float) -> None:
+    def test_a_rate_outside_zero_to_one_is_refused(self, rate: float) -> None:
         with pytest.raises(ValueError, match="strictly between 0 and 1"):
             shift(0.0, 0.5, rate)
 

@@ -122,7 +122,7 @@ class TestCodes:
             assert (kind.declared is None) != (kind.render is None), code
 
     @pytest.mark.parametrize("text", ["VALUE_DENSITIES", "", "OWN_MASS", "LANE_FINDS"])
-    def test_a_column_cannot_name_an_unknown_code(self, text: str) -> None:
+    def test_a_column_with_an_unknown_reason_code_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match="is not a valid ReasonCode"):
 
             class Unknown(Column):
@@ -272,7 +272,7 @@ class TestTexts:
             ("1969-05-04", "Consignor's account was opened 20,819 days before the shipment"),
         ],
     )
-    def test_account_age(self, opened: str, text: str) -> None:
+    def test_the_account_text_gives_the_age(self, opened: str, text: str) -> None:
         feature = Feature("account_age_days", "party", "Days", ReasonCode.NEW_CONSIGNOR, -1)
         row = context(consignor_account_opened_on=opened)
         assert explanation([feature], [1.0], [6.0], row).reasons[0].text == text
@@ -283,12 +283,12 @@ class TestTexts:
             "The day on which the consignor's account was opened is not declared (`Lianhe Novelty Trading`)"
         )
 
-    def test_route(self) -> None:
+    def test_the_route_text_lists_the_countries(self) -> None:
         assert text_of(ReasonCode.ROUTE_TRANSIT, context()).startswith(
             "Route declared: consignor in CN, exported from CN, via KR, JP, to US. "
         )
 
-    def test_contact(self) -> None:
+    def test_the_contact_text_lists_the_missing_contacts(self) -> None:
         assert text_of(ReasonCode.CONTACT_MISSING, context()).startswith(
             "Not declared: consignor's e-mail, consignee's telephone, consignee's e-mail. "
         )
@@ -376,7 +376,7 @@ class TestTexts:
         feature = next(feature for feature in SPACE.features if feature.name == name)
         assert measured(feature, value) == [text]
 
-    def test_the_words_for_a_value_do_not_depend_on_earlier_values(self) -> None:
+    def test_the_text_for_a_value_does_not_depend_on_earlier_values(self) -> None:
         feature = Feature("some_share", "g", "Share of something", CODES[0])
         values = [-0.0, 0.0, 0.25, 1.0, None, 0.25, None, -0.0]
         assert measured(feature, *values) == [
@@ -385,12 +385,12 @@ class TestTexts:
         ]
         assert measured(dataclasses.replace(feature, meaning="Share of another"), 0.25) == ["Share of another: 25 %"]
 
-    def test_values_beyond_the_cache_have_words(self) -> None:
+    def test_values_beyond_the_cache_have_texts(self) -> None:
         values = [*range(200), 3, 199]
         texts = measured(Feature("items", "g", "Items", CODES[0]), *map(float, values))
         assert texts == [f"Items: {value}" for value in values]
 
-    def test_a_share_is_rounded_neither_to_zero_nor_to_all(self) -> None:
+    def test_a_share_is_never_rounded_to_0_or_100_percent(self) -> None:
         assert [percent(share) for share in (0.0, 1e-7, 0.0123, 0.99999999, 1.0)] == [
             "0 %", "under 0.01 %", "1.23 %", "over 99.99 %", "100 %",
         ]  # fmt: skip

@@ -67,13 +67,13 @@ LAW = "{declared}, {law}, {permit}"
         (None, {}, "No known substance is declared"),
     ],
 )
-def test_a_substance_is_told_with_how_it_is_named_its_law_and_its_permit(
+def test_the_text_on_a_substance_contains_its_name_legal_status_and_permit(
     substance: str | None, changes: dict[str, str | None], text: str
 ) -> None:
     assert text in write(LAW, substance, **changes)
 
 
-def test_a_permit_is_told_as_a_declaration() -> None:
+def test_a_permit_number_is_described_as_a_declaration() -> None:
     assert write("{permit}", permit_number="IP-7") == "permit `IP-7`, not verified"
 
 

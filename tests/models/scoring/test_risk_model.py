@@ -203,7 +203,9 @@ class TestExplanations:
         assert shown.reason_texts(green) == []
         assert shown.shipment(green)["explains"] is None
 
-    def test_a_limit_keeps_the_riskiest(self, model: RiskModel, table: ManifestTable, scores: Scores) -> None:
+    def test_a_limit_explains_the_riskiest_shipments_first(
+        self, model: RiskModel, table: ManifestTable, scores: Scores
+    ) -> None:
         few = model.score(table, model.history.copy(), explain="all", settings=ScoreSettings(max_explained=5))
         assert set(few.explained) == set(np.argsort(-scores.risk, kind="stable")[:5].tolist())
         assert not model.score(

@@ -54,7 +54,7 @@ def test_help_names_every_command() -> None:
     assert all(f"\n  {command} " in result.stdout for command in COMMANDS)
 
 
-def test_help_answers_at_once_as_it_loads_the_command_line_and_nothing_else_of_ours() -> None:
+def test_help_imports_the_command_line_and_no_other_module_of_this_project() -> None:
     code = """
 import contextlib, io, sys
 from service.cli.main import run
@@ -69,7 +69,7 @@ print(*sys.modules)
     assert loaded.isdisjoint({"jinja2", "pydantic", "pydantic_settings", "structlog"})
 
 
-def test_no_help_loads_what_only_work_needs() -> None:
+def test_help_imports_no_module_that_only_running_commands_need() -> None:
     heavy = ("fastapi", "lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "rdkit", "rich", "sklearn", "uvicorn")
     code = f"""
 import contextlib, io, sys
@@ -155,7 +155,7 @@ def test_rejected_rows_end_with_1_only_when_strict(tmp_path: Path, bundle: Path)
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_what_goes_wrong_is_one_line_with_its_status(
+def test_an_error_is_one_line_with_its_exit_status(
     arguments: list[str],
     status: int,
     words: str,
@@ -190,7 +190,7 @@ def test_a_refused_bundle_in_the_store_ends_serve_before_it_listens(
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_port_that_is_taken_is_said_in_one_line(
+def test_a_port_in_use_gives_a_message_of_one_line(
     tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ModelStore(tmp_path / "var" / "models").install(bundle)
@@ -200,7 +200,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(
     assert f"127.0.0.1:{port}" in capsys.readouterr().err
 
 
-def test_a_wrong_variable_of_the_environment_is_named(
+def test_an_error_names_the_invalid_environment_variable(
     monkeypatch: pytest.MonkeyPatch, manifests: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_PORT", "harbour")
@@ -208,7 +208,7 @@ def test_a_wrong_variable_of_the_environment_is_named(
     assert "TIDEWAITER_PORT" in capsys.readouterr().err
 
 
-def test_validate_says_what_a_file_would_be_read_as(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_reports_how_a_file_would_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "m.csv"
     source.write_text("HAWB,Goods Description,colour\nHB-1,phone case,red\n,mug,blue\n", encoding="utf-8")
     assert run(["validate", str(source)]) == 0
@@ -224,7 +224,7 @@ def test_model_show_prints_the_card_and_the_digest(bundle: Path, capsys: pytest.
     assert load(bundle).digest in output
 
 
-def test_model_show_names_what_computes_scores(
+def test_model_show_names_the_implementation_that_computes_scores(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEWAITER_KERNELS", "false")
@@ -261,7 +261,7 @@ def test_an_unforeseen_error_is_one_line_and_with_debug_a_trace(
         run(["score", str(manifests), "out.csv"], debug=True)
 
 
-def test_ctrl_c_says_so_and_ends_with_130(
+def test_ctrl_c_prints_a_message_and_exits_with_130(
     monkeypatch: pytest.MonkeyPatch, manifests: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:

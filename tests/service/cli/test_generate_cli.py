@@ -34,7 +34,7 @@ def test_the_calendar_is_the_one_asked_for(tmp_path: Path) -> None:
         ("2019-13-01", "2019-12-31", "2019-13-01"),
     ],
 )
-def test_a_calendar_that_cannot_be_is_wrong_use(
+def test_an_invalid_calendar_is_wrong_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str, last: str, message: str
 ) -> None:
     out = tmp_path / "world.csv"

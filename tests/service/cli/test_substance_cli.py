@@ -58,7 +58,7 @@ def test_an_answer_fits_a_terminal_of_80_columns(text: str, capsys: pytest.Captu
     assert output.err == ""
 
 
-def test_a_listed_substance_is_shown_with_law_list_day_and_how_far_it_is_verified(
+def test_a_listed_substance_is_shown_with_law_list_day_and_verification_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["substance", "437-38-7", *DAY]) == 0
@@ -100,7 +100,7 @@ def test_a_drawing_is_written_whole_or_its_absence_is_an_error(capsys: pytest.Ca
     assert "nothing was drawn" in capsys.readouterr().err
 
 
-def test_a_file_keeps_its_columns_and_rows_and_gets_the_documented_ones_behind() -> None:
+def test_a_scored_file_keeps_its_rows_and_columns_and_appends_the_documented_columns() -> None:
     rows = resolved(
         ["id", "query", "note"],
         ["1", "fentanyl", "NA"],
@@ -121,7 +121,7 @@ def test_a_file_keeps_its_columns_and_rows_and_gets_the_documented_ones_behind()
     assert rows[6] == rows[0] | {"id": "7", "note": "again"}
 
 
-def test_a_class_match_fills_limbs_and_classes() -> None:
+def test_a_class_match_fills_the_limb_and_class_columns() -> None:
     [unlisted, precursor, benign] = resolved(
         ["query"], [UNLISTED], ["CCC(=O)N1CCC(Nc2ccc(F)cc2)CC1"], ["CC(=O)NCCC(=O)NCCCCCC"]
     )
@@ -137,7 +137,7 @@ def test_a_class_match_fills_limbs_and_classes() -> None:
     assert benign["listed"] == ""
 
 
-def test_what_only_may_meet_a_limb_ends_with_a_question_mark() -> None:
+def test_a_limb_that_may_be_met_is_marked_with_a_question_mark() -> None:
     # China's open-ended limb does not name a cyano group on the piperidine ring.
     [row] = resolved(["query"], ["CCC(=O)N(c1ccccc1)C1(C#N)CCN(CCc2ccccc2)CC1"])
     assert "CN:3?" in row["limbs"].split(";")
@@ -170,7 +170,7 @@ def test_an_answer_on_an_unrecorded_law_says_so(capsys: pytest.CaptureFixture[st
     assert "law of CH" in output
 
 
-def test_another_column_can_be_named_also_in_another_spelling() -> None:
+def test_the_column_option_accepts_another_spelling_of_the_name() -> None:
     rows = [["Chemical name", "cas"], ["fentanyl", "50-00-0"]]
     [by_name] = resolved(*rows, column="chemical_name")
     assert by_name["substance"] == "Fentanyl"
@@ -186,7 +186,7 @@ def test_a_file_resolved_before_is_resolved_anew() -> None:
     assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
 
 
-def test_unquoted_commas_in_a_list_of_names_are_part_of_the_name() -> None:
+def test_unquoted_commas_in_a_file_of_one_column_are_part_of_the_name() -> None:
     Path("in.csv").write_text("query\nN,N-dimethylformamide\nfentanyl\n", encoding="utf-8")
     assert run(["substance", "--file", "in.csv", "out.csv"]) == 0
     assert [row["query"] for row in rows_of("out.csv")] == ["N,N-dimethylformamide", "fentanyl"]
@@ -203,7 +203,7 @@ def test_a_row_that_does_not_fit_stays_in_its_place_without_an_answer(capsys: py
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.csv.gz", "out.jsonl", "out.parquet"])
-def test_every_format_goes_in_and_comes_out(name: str) -> None:
+def test_every_format_is_read_and_written(name: str) -> None:
     frame = pd.DataFrame({"n": [1, 2], "query": ["fentanyl", None]})
     frame.to_parquet("in.parquet")
     assert run(["substance", "--file", "in.parquet", name, *DAY]) == 0
@@ -230,7 +230,7 @@ def test_a_file_without_rows_gives_a_file_without_rows() -> None:
     assert Path("out.csv").read_text(encoding="utf-8").split("\n")[0] == ",".join(["id", "query", *COLUMNS])
 
 
-def test_that_systematic_names_are_not_read_is_said(
+def test_a_note_says_that_systematic_names_are_not_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write("in.csv", ["query"], ["fentanyl"])
@@ -278,7 +278,7 @@ def test_the_examples_of_the_documentation_run() -> None:
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else str(value),
 )
-def test_what_goes_wrong_is_one_line_with_its_status(
+def test_an_error_is_one_line_with_its_exit_status(
     arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write("in.csv", ["query", "n"], ["fentanyl", "1"])

@@ -125,7 +125,7 @@ def test_scores_are_the_models_own_at_nine_digits(tmp_path: Path, three_heads: R
     assert [one.risk for one in report.riskiest] == sorted(scores.risk.tolist(), reverse=True)[:10]
 
 
-def test_only_shown_lanes_are_explained_unless_asked(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_only_red_and_yellow_are_explained_by_default(tmp_path: Path, three_heads: RiskModel) -> None:
     text = as_csv(goods(200))
     _, shown = run(tmp_path, text, three_heads)
     assert {row["lane"] == "green" for row in shown if row["reason_1"]} == {False}
@@ -136,7 +136,7 @@ def test_only_shown_lanes_are_explained_unless_asked(tmp_path: Path, three_heads
     assert all(row["reason_1"] for row in every)
 
 
-def test_input_columns_pass_untouched_and_in_order(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_input_columns_are_copied_unchanged_and_in_order(tmp_path: Path, three_heads: RiskModel) -> None:
     columns = goods(4)
     n = len(columns["shipment_id"])
     columns["Notes; own"] = [
@@ -198,7 +198,7 @@ def test_the_models_own_history_is_never_advanced(tmp_path: Path, three_heads: R
     assert all(np.array_equal(values, after[name]) for name, values in before.items())
 
 
-def test_a_history_that_is_given_is_the_one_that_advances(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_scoring_advances_the_history_argument(tmp_path: Path, three_heads: RiskModel) -> None:
     text, history = as_csv(goods(10, seed=77)), three_heads.history.copy()
     before = history.sequence
     report, rows = run(tmp_path, text, three_heads, history=history)
@@ -238,7 +238,7 @@ def test_scoring_a_scored_file_replaces_the_old_scores_and_says_so(tmp_path: Pat
     assert list(report.replaced) == CONTRACT_COLUMNS
 
 
-def test_guesses_are_told(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_guessed_columns_are_reported(tmp_path: Path, three_heads: RiskModel) -> None:
     report, _ = run(tmp_path, "Shipment No,Description\nA,cup\n", three_heads)
     assert report.notes == (
         "'Shipment No' was taken for shipment_id.",
@@ -286,7 +286,7 @@ def test_every_format_carries_the_same_scores(tmp_path: Path, three_heads: RiskM
     assert all(result == results[0] for result in results)
 
 
-def test_types_of_a_parquet_file_and_values_of_json_pass_untouched(tmp_path: Path, three_heads: RiskModel) -> None:
+def test_parquet_types_and_json_values_are_copied_unchanged(tmp_path: Path, three_heads: RiskModel) -> None:
     own = pa.table(
         {
             "shipment_id": [1, 2],
@@ -314,7 +314,7 @@ def test_columns_of_one_name_both_stay(tmp_path: Path, three_heads: RiskModel) -
     assert "A further column 'x' is written as 'x_2'." in report.notes
 
 
-def test_old_scores_in_a_json_line_give_way_to_new_ones(three_heads: RiskModel, tmp_path: Path) -> None:
+def test_old_scores_in_a_json_line_are_replaced(three_heads: RiskModel, tmp_path: Path) -> None:
     line = {"shipment_id": "HB-9-000001", "goods_description": "glass beads", "risk": "old", "lane": "old"}
     write(tmp_path / "in.jsonl", json.dumps(line) + "\n")
     score_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", three_heads)
@@ -371,7 +371,7 @@ def stage_threads() -> list[threading.Thread]:
 
 
 @pytest.mark.parametrize("problem", [ValueError("no more"), MemoryError(), KeyboardInterrupt()])
-def test_what_goes_wrong_in_a_thread_ends_the_run_as_it_was(
+def test_an_error_in_a_thread_is_raised_unchanged_in_the_caller(
     tmp_path: Path, three_heads: RiskModel, problem: BaseException
 ) -> None:
     source = write(tmp_path / "in.csv", as_csv(goods(100), ["", "x"]))
@@ -404,7 +404,7 @@ def test_an_abandoned_stream_leaves_no_thread(three_heads: RiskModel) -> None:
     assert stage_threads() == []
 
 
-def test_a_file_is_not_read_much_further_than_it_is_written(three_heads: RiskModel) -> None:
+def test_reading_stays_at_most_a_few_chunks_ahead_of_writing(three_heads: RiskModel) -> None:
     data = io.BytesIO(as_csv(goods(400)).encode())
     history = three_heads.history.copy()
     stream = score_csv_stream(data, three_heads, history, ScoreOptions(rows_per_chunk=10))
@@ -516,7 +516,7 @@ def test_a_stream_gives_the_scores_of_the_file(tmp_path: Path, three_heads: Risk
     assert [{**row, "error": ""} for row in rows] == list(csv.DictReader(io.StringIO(streamed.decode())))
 
 
-def test_a_stream_advances_the_history_it_is_given_unless_told_otherwise(three_heads: RiskModel) -> None:
+def test_a_stream_advances_the_history_argument_unless_update_history_is_false(three_heads: RiskModel) -> None:
     data = as_csv(goods(10)).encode()
 
     def after(update: bool) -> bytes:
@@ -532,7 +532,7 @@ def test_an_unreadable_upload_fails_before_the_first_byte(three_heads: RiskModel
         score_csv_stream(io.BytesIO(b"shipment_id,hs_code\n"), three_heads, three_heads.history.copy())
 
 
-def test_an_upload_that_is_cut_short_breaks_off_instead_of_ending_well(three_heads: RiskModel) -> None:
+def test_a_truncated_upload_closes_the_connection_with_an_error(three_heads: RiskModel) -> None:
     noise = random.Random(1)
     body = "".join(f"S{n},cup,{noise.randbytes(1000).hex()}\n" for n in range(3_000))
     data = gzip.compress(("shipment_id,goods_description,blob\n" + body).encode())[:-50]

@@ -19,7 +19,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.none()
 
 
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=8), st.sampled_from([",", "\t"]))
-def test_what_is_written_is_read_back_by_any_csv_reader(rows: list[tuple[str | None, ...]], delimiter: str) -> None:
+def test_written_csv_is_read_back_equal_by_other_csv_readers(
+    rows: list[tuple[str | None, ...]], delimiter: str
+) -> None:
     columns = [pa.array([row[index] for row in rows], pa.string()) for index in range(3)]
     text = header_line(["a", 'b"', "c,d"], delimiter) + delimited(pa.table(columns, names=["a", "b", "c"]), delimiter)
     read = list(csv.reader(io.StringIO(text.decode(), newline=""), delimiter=delimiter))

@@ -109,7 +109,7 @@ def test_an_error_of_the_source_is_raised_in_the_place_of_its_result() -> None:
 
 
 @pytest.mark.parametrize("consumed", [0, 1, 5])
-def test_a_consumer_may_stop_early(consumed: int) -> None:
+def test_a_consumer_can_stop_early(consumed: int) -> None:
     with map_ahead(str, iter(int, 1)) as first, map_ahead(str, first) as second, map_ahead(str, second) as third:
         for _ in range(consumed):
             assert next(third) == "0"

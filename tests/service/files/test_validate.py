@@ -28,7 +28,7 @@ def messy(tmp_path: Path) -> ValidationReport:
     return validate_file(path)
 
 
-def test_recognised_guessed_missing_and_lost_columns_are_told_apart(messy: ValidationReport) -> None:
+def test_recognised_guessed_missing_and_lost_columns_are_reported_separately(messy: ValidationReport) -> None:
     assert {one.name: (one.source, one.how) for one in messy.fields} == {
         "shipment_id": ("Shipment ID", "name"),
         "goods_description": ("Goods Description", "name"),
@@ -51,7 +51,7 @@ def test_rows_shipments_refusals_and_the_files_form_are_counted(messy: Validatio
     assert messy.notes == ["Line 5: only 4 of 7 cells; the missing ones are read as blank."]
 
 
-def test_each_field_says_how_full_it_is_and_shows_bad_values_with_their_lines(messy: ValidationReport) -> None:
+def test_each_field_reports_its_counts_and_its_bad_values_with_their_lines(messy: ValidationReport) -> None:
     fields = {one.name: one for one in messy.fields}
     assert fields["gross_mass_kg"].filled == 4
     assert fields["gross_mass_kg"].warned == 2
@@ -104,6 +104,6 @@ def test_a_mapping_and_its_constants_are_named_as_such(tmp_path: Path) -> None:
     assert report.lost == []
 
 
-def test_what_cannot_be_read_is_refused_as_in_scoring(tmp_path: Path) -> None:
+def test_unreadable_files_are_refused_as_in_scoring(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="There is no such file"):
         validate_file(tmp_path / "none.csv")

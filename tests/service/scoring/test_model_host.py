@@ -105,7 +105,7 @@ def test_a_damaged_pointer_is_refused_and_the_old_bundle_stays_in_service(
     assert digest_of(client) == load(bundle).digest
 
 
-def test_the_service_scores_nothing_until_it_has_a_sound_bundle(
+def test_the_service_responds_with_503_until_it_has_a_valid_bundle(
     settings: Settings, bundle: Path, other_bundle: Path
 ) -> None:
     point_to(settings.models_dir, altered_copy(other_bundle, settings.models_dir) + "\n")

@@ -36,7 +36,7 @@ def _truth(data: Dataset) -> WorldTruth:
     return data.world
 
 
-def test_codes_stand_for_the_texts_of_the_world(data: Dataset) -> None:
+def test_codes_represent_the_texts_of_the_world(data: Dataset) -> None:
     chunks = list(generate(ROWS, SEED))
     truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
     world, rows = _truth(data), data.data_row - 1

@@ -85,7 +85,7 @@ def test_intervals_contain_their_values_where_finds_are_a_fifth_of_the_traffic()
         assert ratio["low"] < ratio["value"] < ratio["high"]
 
 
-def test_weights_stand_for_shipments() -> None:
+def test_a_weight_counts_as_that_number_of_shipments() -> None:
     log_odds, find = _sample(30_000)
     times = np.random.default_rng(1).integers(1, 4, len(find))
     weighted = calibration_check(log_odds, find, times.astype(float), base_rate=BASE_RATE, resamples=0)["top"]

@@ -51,7 +51,7 @@ def _ceiling(world: TruthWorld, noise: float, **options: Any) -> dict[str, Any]:
     return ceiling(world, scores, seed=0, threads=1, resamples=40, progress=told.append, **options)
 
 
-def test_it_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
+def test_the_ceiling_learns_from_the_truth_and_reports_the_share_that_others_reach(world: TruthWorld) -> None:
     found = _ceiling(world, 1.0, candidates=(USELESS, QUICK))
     assert found["rows"] == 50_000
     assert found["labels"] == "truth"

@@ -30,7 +30,7 @@ def test_areas_equal_those_of_scikit_learn_with_weights_and_ties() -> None:
     assert curve.roc_auc() == pytest.approx(roc_auc_score(find, tied, sample_weight=weight), abs=1e-12)
 
 
-def test_a_constant_score_scores_like_chance() -> None:
+def test_a_constant_score_has_the_metrics_of_chance() -> None:
     _, find, _ = _sample()
     figures = ranking_figures(np.zeros(len(find)), find, base_rate=1e-6, resamples=0)
     assert figures.roc_auc.value == pytest.approx(0.5)
@@ -58,7 +58,7 @@ def test_recall_at_a_false_positive_rate_counts_clean_shipments_only() -> None:
     assert figures.recall_at_fpr[1e-4].value is None
 
 
-def test_weights_stand_for_shipments() -> None:
+def test_a_weight_counts_as_that_number_of_shipments() -> None:
     score, find, _ = _sample(2000, 0.1)
     times = np.random.default_rng(5).integers(1, 4, len(find))
     repeated = Ranking(np.repeat(score, times), np.repeat(find, times)).curve()
@@ -67,7 +67,7 @@ def test_weights_stand_for_shipments() -> None:
     assert weighted.at_share(0.05, 1e-4) == pytest.approx(repeated.at_share(0.05, 1e-4))
 
 
-def test_too_few_finds_give_a_reason_and_no_value() -> None:
+def test_too_few_finds_give_a_reason_without_a_value() -> None:
     find = np.arange(1000) < MIN_FINDS - 1
     figures = ranking_figures(np.arange(1000.0), find, base_rate=1e-6)
     assert figures.pr_auc.value is None
@@ -123,7 +123,7 @@ def test_each_reliability_bin_has_enough_finds() -> None:
     assert [b.predicted for b in bins] == sorted((b.predicted for b in bins), reverse=True)
 
 
-def test_the_area_at_another_prevalence_equals_that_of_a_window_with_this_prevalence() -> None:
+def test_the_pr_auc_at_a_given_prevalence_equals_that_of_a_window_with_this_prevalence() -> None:
     # Each clean shipment occurs 19 times in the second window: one find in 20 becomes one in 362.
     find = np.arange(200) % 20 == 7
     score = np.random.default_rng(3).normal(size=200) + 2.0 * find

@@ -170,7 +170,7 @@ def test_names_from_data_stay_text(whole: str) -> None:
 
 
 @pytest.mark.parametrize("absent", [key for key in example_metrics() if key != "evaluated_on"])
-def test_a_section_without_figures_is_left_out_and_the_rest_stays(whole: str, absent: str) -> None:
+def test_a_section_without_figures_is_omitted_and_other_sections_remain(whole: str, absent: str) -> None:
     metrics = example_metrics()
     del metrics[absent]
     page = Page(written(metrics))
