@@ -305,6 +305,7 @@ class TestTexts:
     def test_a_declared_substance_comes_with_the_listings_in_force_on_the_day(self) -> None:
         index = SubstanceIndex.load()
         precursor = index.resolve("4-ANPP")
+        assert precursor is not None
         row = context(precursor, goods_description="4-ANPP, 98 percent")
         more = len(status(precursor, dt.date(2026, 5, 4)).listings) - 3
         assert text_of(ReasonCode.SUBSTANCE_DECLARED, row) == (
