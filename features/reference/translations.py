@@ -44,6 +44,17 @@ class Language(StrEnum):
     JAPANESE = "ja"
     KOREAN = "ko"
     ARABIC = "ar"
+    # These only in translated_names.csv; names that follow from parts are read by their sound.
+    ITALIAN = "it"
+    DUTCH = "nl"
+    POLISH = "pl"
+    TURKISH = "tr"
+    UKRAINIAN = "uk"
+    GREEK = "el"
+    HEBREW = "he"
+    HINDI = "hi"
+    THAI = "th"
+    VIETNAMESE = "vi"
 
 
 class Role(StrEnum):

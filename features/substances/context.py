@@ -81,6 +81,10 @@ _PLAIN: Final = re.compile(
     r"kgs?|gram|grams|drums?|bags?|bottles?|boxes|pack|white|yellow|brown|solid|liquid|oil|pure|grade|sample|samples|free|base|salt|hcl"
     r"|tech|technical|industrial|high|quality|raw|material|materials|fine|bulk|pharma|net|and|the|for|with|use|only|stock|batch|lot"
 )
+# Forms of goods that have no name of their own.
+_BULK: Final = re.compile(
+    r"powders?|crystals?|crystalline|granules?|flakes|chemicals?|substances?|intermediates?|material"
+)
 # The letters iso begin many names: isopropyl, iso butane.
 _AFTER_ISO: Final = re.compile(
     r"\s*(?:$|[^\w\s-]|\d|(?:powder|crystal|sample|intermediate|reagent|research|chem|pharma|hcl|hydrochloride|citrate|cas|nitazen|pur)\w*)"
@@ -158,8 +162,9 @@ class Surroundings:
         text = self._spelled
         # A denial is close to its object; eighty characters fit "does not contain any added" and a short list.
         before, after = text[max(0, start - 80) : start], text[end : end + 24]
-        if DENIED_AFTER.match(after) is not None or DENIED_BEFORE.search(before) is not None:
-            return "denied", True
+        denied = DENIED_AFTER.match(after) or DENIED_BEFORE.search(before)
+        if denied is not None:
+            return "denied", not self._names_no_other_goods(start, end, denied[0])
         if TEST_AFTER.match(after) is not None:
             return "test", True
         first, last = self._clause(start, end)
@@ -237,6 +242,17 @@ class Surroundings:
         if _CONTINUED.match(tail) is not None:
             return True
         return not text.isascii() and _continues_unspaced(head, name, tail)
+
+    def _names_no_other_goods(self, start: int, end: int, denied: str) -> bool:
+        """Return whether the text consists of the denied name, a form such as powder, and amounts: a powder of nothing
+        else.
+        """
+        text = self._spelled
+        rest = text[:start].removesuffix(denied) + " " + text[end:].removeprefix(denied)
+        words = _LONG_WORD.findall(rest)
+        return any(_BULK.fullmatch(word) for word in words) and all(
+            _BULK.fullmatch(word) or _PLAIN.fullmatch(word) for word in words
+        )
 
     def _clause(self, start: int, end: int) -> tuple[int, int]:
         """Return the bounds of the clause that contains the name, within the maximum distance of a word."""

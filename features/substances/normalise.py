@@ -23,6 +23,10 @@ _GREEK: Final = frozenset(_GREEK_NAMES)
 # A sharp s in the position of a locant is a beta.
 _SHARP_S: Final = re.compile(r"(?<!\w)ß(?=['′’]?[-‐‑–])")
 
+# Greek capitals that look like a Latin one, where their small letters look like another one, outside Greek words.
+_GREEK_CAPITAL: Final = re.compile("(?<![\u0370-\u03ff])[\u0396\u0397\u039c\u039d\u03a5](?![\u0370-\u03ff])")
+_AS_LATIN: Final = dict(zip("\u0396\u0397\u039c\u039d\u03a5", "ZHMNY", strict=True))
+
 _SMALL_KANA: Final = dict(zip("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ", strict=True))
 # Traditional characters of chemical names and the simplified ones that the lookup uses.
 _TRADITIONAL: Final = dict(
@@ -143,6 +147,7 @@ def fold(text: str) -> str:
         return text.lower()
     if "ß" in text:
         text = _SHARP_S.sub("β", text)
+    text = _GREEK_CAPITAL.sub(lambda match: _AS_LATIN[match[0]], text)
     folded = unicodedata.normalize("NFKC", text).casefold()
     decomposed = unicodedata.normalize("NFKD", folded)
     folded = unicodedata.normalize("NFC", decomposed.translate(_VISIBLE)).casefold()

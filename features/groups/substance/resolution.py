@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.substance.elsewhere import SplitNames, matches_elsewhere
 from features.substances import BENIGN, Match, SubstanceIndex
 from features.substances.read.opsin import opsin
-from features.table.table import ManifestTable
+from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextIndex, TextRows, TextSlots
 
 Codes = NDArray[np.int32]
@@ -41,6 +42,7 @@ class SubstanceResolver:
 
     def __init__(self) -> None:
         # Without OPSIN, systematic names are not read. Use separate caches for the times with and without it.
+        self._split: SplitNames | None = None
         self._names = {available: TextRows(_name_substance, np.zeros(1)) for available in (False, True)}
 
     def resolve(self, table: ManifestTable, descriptions: TextSlots) -> Resolution:
@@ -70,12 +72,30 @@ class SubstanceResolver:
             named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
             if not named:
                 continue
-            numbers, ranks = np.zeros((2, len(column.values) + 1), dtype=np.int32)
-            for i, match in named:
-                numbers[i], ranks[i] = len(matches), _rank(match)
+            _choose_by_code(column, named, matches, chosen, best)
+        for column, named in matches_elsewhere(table, index):
+            _choose_by_code(column, named, matches, chosen, best)
+        for row, match in self._split_names(index).find(table, best):
+            if _rank(match) > best[row]:
+                best[row], chosen[row] = _rank(match), len(matches)
                 matches.append(match)
-            choose(column.codes, numbers, ranks, chosen, best)
         return Resolution(chosen, matches)
+
+    def _split_names(self, index: SubstanceIndex) -> SplitNames:
+        if self._split is None:
+            self._split = SplitNames(index)
+        return self._split
+
+
+def _choose_by_code(
+    column: Coded, named: list[tuple[int, Match]], matches: list[Match], chosen: Codes, best: Codes
+) -> None:
+    """Add the matches of a column's texts to ``matches``, and choose them for the rows that name nothing of a higher rank."""
+    numbers, ranks = np.zeros((2, len(column.values) + 1), dtype=np.int32)
+    for code, match in named:
+        numbers[code], ranks[code] = len(matches), _rank(match)
+        matches.append(match)
+    choose(column.codes, numbers, ranks, chosen, best)
 
 
 def resolve(table: ManifestTable) -> list[Match | None]:

@@ -3,7 +3,7 @@ cimport cython
 cdef int _NAME, _NEAR, _HINT, _STEM, _FRAGMENT, _NUMBER, _STRUCTURE, _DISGUISE, _BEGINS, _ENDS, _LABEL
 cdef int _BLOCKS, _CORE, _EVERYDAY, _OTHERWISE, _STREET, _OF_ITSELF, _OF_WORDS
 cdef Py_ssize_t _CHANGES, _HEX, _PAIRS
-cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SIGNS
+cdef Py_ssize_t _KEY, _CAS_DIGITS, _DISGUISED, _PLAIN, _ATOMS, _SPACED_ATOMS, _SIGNS
 
 cdef unsigned int _ONES
 
@@ -38,7 +38,7 @@ cdef bint _is_sign_of_number(Py_UCS4 char) noexcept
 cdef bint _apart(str text, Py_ssize_t at) noexcept
 @cython.locals(size=Py_ssize_t, found=int, before=Py_ssize_t, after=Py_ssize_t, vowel=Py_UCS4)
 cdef int _joined(str text, Py_ssize_t at) noexcept
-@cython.locals(atoms=Py_ssize_t, joined=bint, bracket=bint, char=Py_UCS4)
+@cython.locals(atoms=Py_ssize_t, joined=bint, bracket=bint, spaced=Py_ssize_t, spaced_joined=bint, char=Py_UCS4)
 cdef bint _may_be_smiles(str text) except -1
 cdef bint _is_letter(Py_UCS4 char) noexcept
 

@@ -46,6 +46,7 @@ _DISGUISED = 5
 _PLAIN = 3
 # Minimum number of atoms of a structure (`features.substances.read.spotting`).
 _ATOMS = 5
+_SPACED_ATOMS = 10
 # Sizes of text in a code: changes from a small to a capital letter in base64, hexadecimal digits, pairs of them.
 _CHANGES = 2
 _HEX = 12
@@ -329,20 +330,28 @@ def _may_be_smiles(text: str) -> bool:
     """
     atoms = 0
     joined = bracket = False
+    # The same over blanks, which may be inside a structure of many atoms.
+    spaced = 0
+    spaced_joined = False
     for char in text:
         if char == "[":
             atoms += 1
+            spaced += 1
             bracket = True
         elif char == "]":
             bracket = False
         elif char in "bcnopsfilr":
             atoms += 1
+            spaced += 1
         elif "0" <= char <= "9" or char in "()=#":
-            joined = True
+            joined = spaced_joined = True
         elif char not in "+-./\\$:@%" and (not bracket or char.isspace()):
             atoms = 0
             joined = bracket = False
-        if joined and atoms >= _ATOMS:
+            if char != " " and char != "\t":
+                spaced = 0
+                spaced_joined = False
+        if (joined and atoms >= _ATOMS) or (spaced_joined and spaced >= _SPACED_ATOMS):
             return True
     return False
 

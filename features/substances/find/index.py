@@ -131,6 +131,14 @@ class SubstanceIndex:
                     known[text] = match
         return found
 
+    def begins_name(self, word: str) -> bool:
+        """Return whether a word of letters a to z is, or begins, a word of a watched name."""
+        return self._otherwise.begins_name(word)
+
+    def ends_name(self, word: str) -> bool:
+        """Return whether a word of letters a to z is, or ends, a word of a watched name."""
+        return self._otherwise.ends_name(word)
+
     def nearest(self, text: str) -> Match | None:
         """Return the listed substance with the most similar structure, for a query that names no listed substance.
 

@@ -38,7 +38,7 @@ TWO_ERRORS: Final = 9
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
 # Names in other scripts are not searched with typing errors, and none in pinyin, because its syllables are too
 # similar.
-_NOT_LATIN: Final = frozenset({"ar", "ja", "ko", "ru", "zh", "zh-Hant", "zh-Latn"})
+_NOT_LATIN: Final = frozenset({"ar", "el", "he", "hi", "ja", "ko", "ru", "th", "uk", "zh", "zh-Hant", "zh-Latn"})
 # A translated name is also indexed without its salt, which is found inside.
 _SALT: Final = re.compile(
     "citrat|chlorhydrat|hydrochlor|hidroclor|clorhidrat|cloridrat|oxalat|sulfat|hydrobrom|bromhidrat"

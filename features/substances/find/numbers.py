@@ -47,7 +47,8 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
     for matched in _NUMBER.finditer(spelled):
         strong = matched["sign"] is not None
         first, middle, check = matched.group(1, 3, 4) if strong else matched.group(1, 6, 7)
-        if not strong and len(first) < _CERTAIN and not labelled and matched[0] != whole:
+        least = _CERTAIN - ("." in (matched["weak"] or ""))
+        if not strong and len(first) < least and not labelled and matched[0] != whole:
             continue
         entry = _entry(known, first, middle, check)
         if entry is not None:

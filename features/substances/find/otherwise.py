@@ -14,7 +14,7 @@ from typing import Final
 
 from features.substances.normalise import fold, skeleton, spell, tokens
 from features.substances.read.encoded import decoded
-from features.substances.read.sounds import foreign_words, latin_reading, tells_foreign
+from features.substances.read.sounds import foreign_words, latin_reading, sounds_watched, tells_foreign
 from features.substances.read.translations import segment
 from features.substances.rewriting import Rewriting, rewritten
 
@@ -29,7 +29,7 @@ _FEWEST_CONSONANTS: Final = 5
 _FEWEST_LETTERS: Final = 6
 # A cut word keeps at least this many letters and this share of them.
 _CUT: Final = 5
-_CUT_SHARE: Final = 0.6
+_CUT_SHARE: Final = 0.7
 # The same for a name of several words.
 _CUT_NAME: Final = 12
 _CUT_NAME_SHARE: Final = 0.75
@@ -58,12 +58,13 @@ class OtherWritings:
 
     def __init__(self, words: Iterable[str], keys: Mapping[str, str]) -> None:
         self._words = frozenset(words)
-        told = sorted(
-            (word for word in self._words if len(word) >= _FEWEST_LETTERS), key=lambda word: (len(word), word)
-        )
+        long = (word for word in self._words if len(word) >= _FEWEST_LETTERS and sounds_watched(word))
+        told = sorted(long, key=lambda word: (len(word), word))
         self._consonants: dict[str, str] = {}
         self._misread: dict[str, str] = {}
-        self._backwards = {word[::-1]: word for word in told}
+        self._backwards = frozenset(word[::-1] for word in told) | frozenset(
+            f"li{word[-3::-1]}" for word in told if word.endswith("fentanyl")
+        )
         for word in told:
             consonants = word.translate(_VOWELS)
             # Piperidine and piperidone have the same consonants; the longer list names piperidone.
@@ -72,8 +73,9 @@ class OtherWritings:
         if "piperidone" in self._words:
             self._consonants["pprdn"] = "piperidone"
         self._beginnings, self._endings = _cut_pieces(told)
-        self._cut_ends = frozenset(word[:size] for word in self._words for size in range(3, len(word)))
-        self._cut_starts = frozenset(word[-size:] for word in self._words for size in range(3, len(word)))
+        written = self._words | {f"{word[:-2]}il" for word in self._words if word.endswith("fentanyl")}
+        self._cut_ends = frozenset(word[:size] for word in written for size in range(3, len(word)))
+        self._cut_starts = frozenset(word[-size:] for word in written for size in range(3, len(word)))
         self._keys = keys
         self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
         self._reversed = sorted(key[::-1] for key in self._forwards)
@@ -95,6 +97,14 @@ class OtherWritings:
     def tells_text(self, text: str) -> bool:
         """Return whether a text with characters outside ASCII may contain a name in another alphabet."""
         return tells_foreign(text)
+
+    def begins_name(self, word: str) -> bool:
+        """Return whether a word is, or begins, a word of a watched name."""
+        return word in self._words or word in self._cut_ends
+
+    def ends_name(self, word: str) -> bool:
+        """Return whether a word is, or ends, a word of a watched name."""
+        return word in self._words or word in self._cut_starts
 
     def readings(self, text: str) -> Iterator[Rewriting]:
         """Yield the text with the other writings in it replaced, the likeliest reading first."""
@@ -135,7 +145,13 @@ class OtherWritings:
             text: the text.
             telling: only if one of the words has the sound of a watched name's main part.
         """
-        replaced = [] if text.isascii() else [(one.start, one.end, one.english) for one in foreign_words(text)]
+        replaced = (
+            []
+            if text.isascii()
+            else [
+                (one.start, one.end, f" {one.english} " if one.inside else one.english) for one in foreign_words(text)
+            ]
+        )
         told = not telling or (bool(replaced) and tells_foreign(text))
         taken = [(start, end) for start, end, _ in replaced]
         for match in _WORD.finditer(text):

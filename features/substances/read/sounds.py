@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Final
 
+from features.reference import Group, substances
 from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
 from features.substances.normalise import fold
+from features.substances.read.translations import LOCANTS
 
 #: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
 _ALPHABETS: Final = {
@@ -33,9 +35,7 @@ FOREIGN_WORD: Final = re.compile(
 )
 _LATIN: Final = re.compile("[a-z]+")
 # Thai writes e, ae, o and ai before the consonants that they follow in speech.
-_THAI_VOWEL_FIRST: Final = re.compile(
-    "([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a\u0e40-\u0e44]))?)"
-)
+_THAI_VOWEL_FIRST: Final = re.compile("([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a]))?)")
 # An o is silent between Latin vowels and consonants in no language; other vowels vary.
 _RULES: Final = re.compile("ph|sch|ch|sh|th|rh|ck|qu|ts|tz|cz|sz|x|c(?=[eiy])|ou|[cqzwjyhaeiu]")
 _SOUND: Final = {
@@ -49,9 +49,11 @@ _CORES: Final = ("fntnl", "ntsn", "pprd", "nln", "fntl", "fnltl", "propnl", "pro
 _MAY_TELL: Final = re.compile(
     "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
 )
-# Letters of a word, and of a sound.
+# Letters of a word, and of a sound: alpha has two.
 _SHORTEST: Final = 4
 _FEWEST: Final = 3
+_FEWEST_FOREIGN: Final = 2
+_NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Endings of cases and genders, and linking vowels, by sound.
 _ENDINGS: Final = ("o", "m", "s", "n", "v", "ov", "om", "mi", "k")
 _PREFIXES: Final = {"hebrew": re.compile("[\u05d1\u05d4\u05d5\u05db\u05dc\u05de\u05e9]")}
@@ -61,11 +63,14 @@ _MOST: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A word written with English parts; ``start`` and ``end`` bound the letters of the word that it replaces."""
+    """A word written with English parts; ``start`` and ``end`` bound the letters of the word that it replaces. ``inside``:
+    other words may be next to it without a blank.
+    """
 
     start: int
     end: int
     english: str
+    inside: bool = False
 
 
 def sound(word: str) -> str:
@@ -99,7 +104,9 @@ def _letters(alphabet: str) -> tuple[re.Pattern[str], dict[str, str]]:
 def _parts(alphabet: str) -> tuple[dict[str, str], int]:
     """Return sound -> English part, and the length of the longest sound; Hebrew has one letter for p and f."""
     found: dict[str, str] = {}
-    spelled: list[tuple[str, str]] = []
+    spelled: list[tuple[str, str]] = [
+        (row.name, row.name.lower()) for row in substances() if row.group in _NAMED and row.name.isalpha()
+    ]
     for languages in name_parts().values():
         english = languages[Language.ENGLISH]
         if english.frames:
@@ -125,6 +132,12 @@ def _parts(alphabet: str) -> tuple[dict[str, str], int]:
 
 def _cores(alphabet: str) -> tuple[str, ...]:
     return tuple(core.replace("p", "f") for core in _CORES) if alphabet == "hebrew" else _CORES
+
+
+def sounds_watched(word: str) -> bool:
+    """Return whether a folded word has the sound of a watched name's main part."""
+    heard = sound(word)
+    return any(core in heard for core in _CORES)
 
 
 @lru_cache(maxsize=16_384)
@@ -168,18 +181,18 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
         # Position of each Latin letter in the word; the swap of Thai vowels moves a boundary by one letter at most.
         heard, places = _heard(written, pattern, table)
         core = any(core in heard for core in _cores(alphabet))
-        if not _FEWEST <= len(heard) <= _MOST or not (core or not telling):
+        if not _FEWEST_FOREIGN <= len(heard) <= _MOST or not (core or not telling):
             continue
         if alphabet in _UNSPACED and core:
             inner = _inside(heard, alphabet)
             if inner is not None:
                 first, last, english = inner
-                return Reading(
-                    begin + places[first], begin + (places[last] if last < len(heard) else len(written)), english
-                )
+                stop = places[last] if last < len(heard) else len(written)
+                return Reading(begin + places[first], begin + stop, english, inside=True)
         else:
             whole = _whole(heard, alphabet)
-            if whole is not None:
+            # So short a sound is that of many words.
+            if whole is not None and (len(heard) >= _FEWEST or whole in LOCANTS):
                 return Reading(begin, len(word), whole)
     return None
 
@@ -250,4 +263,5 @@ def foreign_words(text: str) -> Iterator[Reading]:
     for match in FOREIGN_WORD.finditer(text):
         reading = foreign_reading(match[0].lower(), match.lastgroup or "", telling=False)
         if reading is not None:
-            yield Reading(match.start() + reading.start, match.start() + reading.end, reading.english)
+            start = match.start()
+            yield replace(reading, start=start + reading.start, end=start + reading.end)

@@ -42,7 +42,8 @@ class Piece:
 # Systems keep or change the letter case; a key has a fixed shape either way.
 _INCHIKEY: Final = re.compile(r"(?<![A-Za-z\d-])[A-Za-z]{14}-[A-Za-z]{8}[SNsn][A-Za-z]-[A-Za-z](?![A-Za-z\d-])")
 _KEY_LENGTH: Final = 27
-_INCHI: Final = re.compile(r"inchi=1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
+_INCHI: Final = re.compile(r"inchi[\s:=]{0,4}1s?/[a-z\d+\-/(),.;?*]+", re.IGNORECASE)
+_INCHI_LABEL: Final = re.compile(r"inchi[\s:=]*", re.IGNORECASE)
 _LABELLED: Final = re.compile(r"\bsmiles?\b[\s:=\-]*(?:string|code|notation|is)?[\s:=\-]*([^\s,;\"']+)", re.IGNORECASE)
 # One atom, bond, branch, ring number or bracket atom after the other. Each begins with a different character, so that
 # the search is linear.
@@ -53,8 +54,17 @@ _PART: Final = re.compile(r"(Cl|Br|[BCNOPSFIbcnops]|\[[^\[\]\s]+\])|(%\d\d|\d)|(
 # A bracket atom contains a charge, hydrogens, an isotope or a configuration: not [C] or [2].
 _BRACKET_ATOM: Final = re.compile(r"\[\d*(?:[A-Z][a-z]?|[cnops]|se|as)(?:@@?)?(?:H\d?)?(?:[+-]+\d?)?(?::\d+)?\]")
 _CARBON: Final = re.compile(r"[Cc]$|\[\d*[Cc](?![a-z])")
+_HYDROGEN: Final = re.compile(r"\[\d*H[+-]?\]")
+# Words that may be pieces of one SMILES with blanks in it, and the fewest atoms of such a SMILES.
+_SMILES_WORDS: Final = re.compile(
+    r"(?<!\S)[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+(?:[ \t]{1,3}[BCNOPSFIHbcnopslr\[\]()=#.+\-/\\$:@%\d]+)+(?!\S)"
+)
+_FEWEST_SPACED_ATOMS: Final = 10
 _FEWEST_ATOMS: Final = 5
 _LONGEST: Final = 1_000
+_WORD: Final = re.compile(r"\S+")
+# Words at the ends of such a SMILES that are none of its pieces: an amount, a label.
+_MOST_LEFT_OUT: Final = 3
 
 
 def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
@@ -72,7 +82,7 @@ def structures_in(text: str, *, chemical: bool = False) -> list[Piece]:
     flat = flatten(text)
     if "-" in text and len(text) >= _KEY_LENGTH:
         pieces += _first(_identifiers(text, _INCHIKEY, "inchikey"))
-    if "inchi=" in flat:
+    if "inchi" in flat:
         pieces += _first(_identifiers(text, _INCHI, "inchi"))
     if "smiles" in flat or "=" in text or "(" in text or "c1" in flat or "[" in text or "#" in text or chemical:
         pieces += _first(_smiles_in(text, chemical=chemical, labelled="smiles" in flat))
@@ -93,7 +103,8 @@ def _identifiers(text: str, pattern: re.Pattern[str], form: Form) -> Iterator[Pi
         start, end = matched.start(), _without_trailing(text, *matched.span(), ",.-/" if form == "inchi" else ",.;-/")
         piece = text[start:end]
         if end - start <= _LONGEST * 2:
-            yield Piece(piece, start, end, form, piece.upper() if form == "inchikey" else piece)
+            reading = piece.upper() if form == "inchikey" else _INCHI_LABEL.sub("InChI=", piece, count=1)
+            yield Piece(piece, start, end, form, reading)
 
 
 def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
@@ -113,6 +124,32 @@ def _smiles_in(text: str, *, chemical: bool, labelled: bool) -> Iterator[Piece]:
         end = _without_trailing(text, start, end, ".:-=#/(")
         if start not in done and _looks_like_smiles(text[start:end], chemical=chemical):
             yield Piece(text[start:end], start, end, "smiles", text[start:end])
+    yield from _spaced_smiles(text)
+
+
+def _spaced_smiles(text: str) -> Iterator[Piece]:
+    """Yield SMILES with blanks in them: all of the words that may be their pieces, or all but some at the ends."""
+    for matched in _SMILES_WORDS.finditer(text):
+        words = [
+            (found.start() + matched.start(), found.end() + matched.start()) for found in _WORD.finditer(matched[0])
+        ]
+        ends = [
+            (first, last)
+            for first in range(_MOST_LEFT_OUT)
+            for last in range(len(words), len(words) - _MOST_LEFT_OUT, -1)
+        ]
+        for first, last in sorted(ends, key=lambda pair: pair[0] - pair[1]):
+            if last - first < 2:
+                continue
+            start, end = words[first][0], words[last - 1][1]
+            joined = "".join(text[begin:stop] for begin, stop in words[first:last])
+            if (
+                len(joined) <= _LONGEST
+                and len(_atoms(joined)) >= _FEWEST_SPACED_ATOMS
+                and _looks_like_smiles(joined, chemical=False)
+            ):
+                yield Piece(text[start:end], start, end, "smiles", joined)
+                break
 
 
 def _without_trailing(text: str, start: int, end: int, marks: str) -> int:
@@ -162,7 +199,8 @@ def _looks_like_smiles(piece: str, *, chemical: bool) -> bool:
     """Return whether the piece has what words and part numbers lack: closed rings, double bonds, branches in a carbon
     chain.
     """
-    atoms = _atoms(piece)
+    # Hydrogens may be written out.
+    atoms = [atom for atom in _atoms(piece) if _HYDROGEN.fullmatch(atom) is None]
     fewest = 3 if chemical else _FEWEST_ATOMS
     carbons = sum(_CARBON.match(atom) is not None for atom in atoms)
     if len(atoms) < fewest or 2 * carbons < len(atoms):

@@ -1,0 +1,130 @@
+"""Substances named outside the fields that name goods: in a number, in the consignor's name, or split over two fields.
+
+Only watched substances that are certainly meant count here: these fields serve other purposes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.substances import Match, SubstanceIndex
+from features.table.table import Coded, ManifestTable
+
+Codes = NDArray[np.int32]
+
+#: Fields for numbers of other kinds that may hold a CAS number.
+_NUMBERS: Final = ("permit_number", "item_number", "cus_number")
+# With its separators; six digits alone may be any number.
+_CAS: Final = re.compile(
+    r"\W*(?:cas\W*)?0*[\doOlI]{2,7}[-\u2010-\u2015._/ ][\doOlI]{2}[-\u2010-\u2015._/ ][\doOlI]\W*", re.IGNORECASE
+)
+# Party names that contain none of these are not searched: nearly all.
+_STEM: Final = re.compile(r"fent[ao]n|nitaz|piperid|anpp|brorphin|anilin|propion|phenethyl|芬太尼|尼秦", re.IGNORECASE)
+_WORD_AT_END: Final = re.compile(r"([A-Za-z]{2,})\W*\Z")
+_WORD_AT_START: Final = re.compile(r"\W*([A-Za-z]{2,})")
+_REMEMBERED: Final = 16_384
+
+
+def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[tuple[Coded, list[tuple[int, Match]]]]:
+    """Yield columns of other kinds with the matches of their texts, by code."""
+    for name in _NUMBERS:
+        column = table.text(name)
+        found = [
+            (code, match)
+            for code, text in enumerate(column.values)
+            if _CAS.fullmatch(text) is not None and (match := index.resolve_cas(text)) is not None and match.hit
+        ]
+        if found:
+            yield column, found
+    column = table.text("consignor_name")
+    named = [code for code, text in enumerate(column.values) if _STEM.search(text) is not None]
+    if named:
+        matches = index.resolve_all([column.values[code] for code in named])
+        certain = [
+            (code, match)
+            for code, match in zip(named, matches, strict=True)
+            if match is not None
+            and match.hit
+            and not match.ambiguous
+            and match.kind in ("exact", "translated", "identifier")
+        ]
+        if certain:
+            yield column, certain
+
+
+class SplitNames:
+    """Names that begin in one field or goods item and end in the next.
+
+    Args:
+        index: the names.
+    """
+
+    def __init__(self, index: SubstanceIndex) -> None:
+        self._index = index
+        self._open_end = lru_cache(maxsize=_REMEMBERED)(self._ends_within_a_name)
+        self._open_start = lru_cache(maxsize=_REMEMBERED)(self._begins_within_a_name)
+
+    def find(self, table: ManifestTable, best: Codes) -> Iterator[tuple[int, Match]]:
+        """Yield rows with the match of a name that is split between them and another field or the next row.
+
+        Args:
+            table: the goods items.
+            best: (n_rows,) rank of what each row names; 0 for nothing. Only rows without a hit are searched.
+        """
+        goods, chemical = table.text("goods_description"), table.text("declared_chemical")
+        if chemical.values:
+            for row in np.flatnonzero((goods.codes >= 0) & (chemical.codes >= 0)).tolist():
+                first, second = chemical.values[chemical.codes[row]], goods.values[goods.codes[row]]
+                match = self._joined(first, second) or self._joined(second, first)
+                if match is not None:
+                    yield row, match
+        if table.n_rows > table.n_shipments and goods.values:
+            ends = self._flags(goods, self._open_end)
+            starts = self._flags(goods, self._open_start)
+            together = table.shipment[1:] == table.shipment[:-1]
+            for row in np.flatnonzero(ends[:-1] & starts[1:] & together).tolist():
+                match = self._joined(goods.values[goods.codes[row]], goods.values[goods.codes[row + 1]])
+                if match is not None:
+                    yield row, match
+                    yield row + 1, match
+
+    @staticmethod
+    def _flags(column: Coded, open_to: Callable[[str], bool]) -> NDArray[np.bool_]:
+        flags = np.zeros(len(column.values) + 1, dtype=bool)
+        flags[:-1] = [open_to(text) for text in column.values]
+        return flags[column.codes]
+
+    def _joined(self, first: str, second: str) -> Match | None:
+        """Return the watched substance that two texts name only together."""
+        if not (self._open_end(first) and self._open_start(second)):
+            return None
+        for text in (first + second, f"{first} {second}"):
+            match = self._index.resolve(text)
+            if (
+                match is not None
+                and match.hit
+                and match.kind != "similar"
+                and _spans(match.matched_text, first, second)
+            ):
+                return match
+        return None
+
+    def _ends_within_a_name(self, text: str) -> bool:
+        word = _WORD_AT_END.search(text)
+        return word is not None and self._index.begins_name(word[1].lower())
+
+    def _begins_within_a_name(self, text: str) -> bool:
+        word = _WORD_AT_START.match(text)
+        return word is not None and self._index.ends_name(word[1].lower())
+
+
+def _spans(matched: str, first: str, second: str) -> bool:
+    """Return whether a matched text is in neither of two texts alone."""
+    wanted = matched.casefold()
+    return wanted not in first.casefold() and wanted not in second.casefold()
