@@ -14,6 +14,7 @@ from features.reference.files import open_data
 
 ADDRESS_WORDS: Final = "address_words.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
+CONTEXT_CUES: Final = "context_cues.toml"
 NAME_SOUNDS: Final = "name_sounds.toml"
 PARTY_WORDS: Final = "party_words.toml"
 DESCRIPTION_PATTERNS: Final = "description_patterns.toml"
@@ -39,6 +40,23 @@ def chemical_words() -> WordLists:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.
     """
     return _words(CHEMICAL_WORDS)
+
+
+@cache
+def context_cues() -> Mapping[str, Mapping[str, str | tuple[str, ...]]]:
+    """Return cue -> key -> a text, or words; ``pattern`` is a regular expression with ``{key}`` for the words of a key.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is neither a text nor a list of texts.
+    """
+    sections: dict[str, dict[str, str | tuple[str, ...]]] = {}
+    for section, key, value in _entries(CONTEXT_CUES):
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+            raise ReferenceDataError(CONTEXT_CUES, None, f"[{section}] {key} must be a text or a list of texts")
+        found = value if isinstance(value, str) else "".join(value) if key == "pattern" else tuple(value)
+        sections.setdefault(section, {})[key] = found
+    return MappingProxyType(sections)
 
 
 @cache

@@ -19,13 +19,13 @@ from features.table.table import Coded, ManifestTable
 Codes = NDArray[np.int32]
 
 #: Fields for numbers of other kinds that may hold a CAS number.
-_NUMBERS: Final = ("permit_number", "item_number", "cus_number")
+_NUMBERS: Final = ("permit_number", "item_number")
+# The shortest CAS number has seven signs with its separators.
+_FEWEST_SIGNS: Final = 7
 # With its separators; six digits alone may be any number.
 _CAS: Final = re.compile(
     r"\W*(?:cas\W*)?0*[\doOlI]{2,7}[-\u2010-\u2015._/ ][\doOlI]{2}[-\u2010-\u2015._/ ][\doOlI]\W*", re.IGNORECASE
 )
-# Party names that contain none of these are not searched: nearly all.
-_STEM: Final = re.compile(r"fent[ao]n|nitaz|piperid|anpp|brorphin|anilin|propion|phenethyl|芬太尼|尼秦", re.IGNORECASE)
 _WORD_AT_END: Final = re.compile(r"([A-Za-z]{2,})\W*\Z")
 _WORD_AT_START: Final = re.compile(r"\W*([A-Za-z]{2,})")
 _REMEMBERED: Final = 16_384
@@ -38,12 +38,15 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
         found = [
             (code, match)
             for code, text in enumerate(column.values)
-            if _CAS.fullmatch(text) is not None and (match := index.resolve_cas(text)) is not None and match.hit
+            if len(text) >= _FEWEST_SIGNS
+            and _CAS.fullmatch(text) is not None
+            and (match := index.resolve_cas(text)) is not None
+            and match.hit
         ]
         if found:
             yield column, found
     column = table.text("consignor_name")
-    named = [code for code, text in enumerate(column.values) if _STEM.search(text) is not None]
+    named = [code for code, text in enumerate(column.values) if _may_name(text.lower())]
     if named:
         matches = index.resolve_all([column.values[code] for code in named])
         certain = [
@@ -56,6 +59,20 @@ def matches_elsewhere(table: ManifestTable, index: SubstanceIndex) -> Iterator[t
         ]
         if certain:
             yield column, certain
+
+
+def _may_name(party: str) -> bool:
+    """Return whether a party's name in lower case has the stem of a watched name. Nearly all have none."""
+    return (
+        "fentan" in party
+        or "nitaz" in party
+        or "piperid" in party
+        or "anpp" in party
+        or "brorphin" in party
+        or "phenethyl" in party
+        or "propionyl" in party
+        or "芬太尼" in party
+    )
 
 
 class SplitNames:

@@ -77,6 +77,8 @@ class OtherWritings:
         self._cut_ends = frozenset(word[:size] for word in written for size in range(3, len(word)))
         self._cut_starts = frozenset(word[-size:] for word in written for size in range(3, len(word)))
         self._keys = keys
+        # The first reading builds the table of sounds.
+        latin_reading("fentanil")
         self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
         self._reversed = sorted(key[::-1] for key in self._forwards)
         self.word = lru_cache(maxsize=16_384)(self._word)

@@ -53,6 +53,8 @@ _MAY_TELL: Final = re.compile(
 _SHORTEST: Final = 4
 _FEWEST: Final = 3
 _FEWEST_FOREIGN: Final = 2
+# Parts that are no words of a name by themselves, but sound like ordinary words.
+_NO_WORD: Final = re.compile("(?:ane?|ene|one|ine|amide|di|tri|but|prop|thiophen|furan|oxo|nor|sec|flu|clo)$")
 _NAMED: Final = (Group.FENTANYL, Group.NITAZENE, Group.OTHER_OPIOID, Group.PRECURSOR)
 # Endings of cases and genders, and linking vowels, by sound.
 _ENDINGS: Final = ("o", "m", "s", "n", "v", "ov", "om", "mi", "k")
@@ -125,6 +127,9 @@ def _parts(alphabet: str) -> tuple[dict[str, str], int]:
             heard = sound(plain)
             for key in (heard, heard + "o") if heard.endswith("l") else (heard,):
                 found.setdefault(key.replace("p", "f") if alphabet == "hebrew" else key, part)
+    if alphabet in _UNSPACED:
+        # Thai has the word mi (to have) before a name.
+        found.pop(sound("mefentanyl"), None)
     # A single consonant is a part of any word.
     found = {key: part for key, part in found.items() if len(key) > 1}
     return found, max(map(len, found))
@@ -156,10 +161,13 @@ def latin_reading(word: str, *, telling: bool = True) -> str | None:
     if telling and _MAY_TELL.search(word) is None:
         return None
     heard = sound(word)
-    if (telling and not any(core in heard for core in _CORES)) or len(heard) < _FEWEST:
+    core = any(core in heard for core in _CORES)
+    if (telling and not core) or len(heard) < _FEWEST:
         return None
     english = _whole(heard, "latin")
-    return english if english is not None and english != word else None
+    if english is None or english == word or (not core and _NO_WORD.search(english) is not None):
+        return None
+    return english
 
 
 @lru_cache(maxsize=8_192)
@@ -192,7 +200,9 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
         else:
             whole = _whole(heard, alphabet)
             # So short a sound is that of many words.
-            if whole is not None and (len(heard) >= _FEWEST or whole in LOCANTS):
+            if whole is not None and (
+                core or whole in LOCANTS or (len(heard) >= _FEWEST and not _NO_WORD.search(whole))
+            ):
                 return Reading(begin, len(word), whole)
     return None
 

@@ -237,3 +237,34 @@ def test_related_substances_are_recognised_by_name_and_cas_number_and_are_no_hit
 @pytest.mark.parametrize("text", ["etorphine", "ketamine hydrochloride", "morphine sulfate"])
 def test_a_drug_under_other_control_is_not_called_benign(text: str) -> None:
     assert resolved(text, chemical=True).group == "other_controlled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "strisce reattive per fentanile",
+        "teststrips voor fentanyl",
+        "paski testowe fentanyl",
+        "fentanil test şeridi",
+        "тест-смужки фентаніл",
+        "ταινίες δοκιμής φαιντανύλη",
+        "ערכת בדיקה פנטניל",
+        "फेंटानिल टेस्ट किट",
+        "ชุดทดสอบเฟนทานิล",
+        "que thử fentanyl",
+        "senza fentanile",
+        "zonder fentanyl",
+        "bez fentanylu",
+        "fentanil içermez",
+        "без фентанілу",
+        "χωρίς φαιντανύλη",
+        "ללא פנטניל",
+        "फेंटानिल मुक्त",
+        "ไม่มีเฟนทานิล",
+        "không chứa fentanyl",
+        "książka: fentanyl",
+        "U-47700 metabolite M1",
+    ],
+)
+def test_a_test_a_denial_and_a_book_in_any_language_are_mentions(text: str) -> None:
+    assert (resolved(text).kind, resolved(text).hit) == ("mention", False)
