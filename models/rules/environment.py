@@ -30,7 +30,7 @@ def office_rules(rules: str | os.PathLike[str] | None, register: str | os.PathLi
         return None
     is_off = str(rules or "") == NONE
     return OfficeRules(
-        added=load_rules(rules, known_names()) if rules and not is_off else None,
+        added=(load_rules(rules, known_names()),) if rules and not is_off else (),
         off=is_off,
         register=Register.load(register) if register else None,
     )

@@ -24,6 +24,7 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
         "permit_placeholder": "Whether the permit number is a placeholder such as N/A or 12345, which counts as none",
         "permit_registered": "Whether the office's register holds the permit for a party on the day; never for a private consignee",
         "consignee_private": "Whether the consignee's name is that of a private person; missing without a name",
+        "customs_value_usd": "Value of the item in US dollars; missing without a value, a currency or a rate",
     }
 )
 #: The manifest fields behind each fact.
@@ -32,6 +33,7 @@ FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "permit_placeholder": ("permit_number",),
         "permit_registered": ("permit_number", "consignor_name", "consignee_name", "declared_at"),
         "consignee_private": ("consignee_name",),
+        "customs_value_usd": ("customs_value", "currency"),
     }
 )
 #: Facts that depend on countries, with their values where all country fields are blank.
@@ -66,6 +68,9 @@ class Facts:
         company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
         private = np.where((company == 0.0) & (laboratory == 0.0), 1.0, 0.0)
         return np.where(np.isnan(company) | np.isnan(laboratory), np.nan, private)
+
+    def _customs_value_usd(self) -> FloatArray:
+        return self._table.usd("customs_value")
 
     def _permit_placeholder(self) -> FloatArray:
         column = self._table.text("permit_number")
@@ -111,6 +116,7 @@ class Facts:
 
 _COMPUTED: Final[Mapping[str, Callable[[Facts], FloatArray]]] = {
     "consignee_private": Facts._consignee_private,
+    "customs_value_usd": Facts._customs_value_usd,
     "permit_placeholder": Facts._permit_placeholder,
     "permit_registered": Facts._permit_registered,
 }

@@ -33,12 +33,12 @@ class OfficeRules:
     """The rules of an office, beside those of the model's bundle.
 
     Attributes:
-        added: rules in addition to the bundle's.
-        off: whether all rules are off, those of the bundle too.
+        added: sets of rules in addition to the bundle's.
+        off: whether the bundle's rules are off.
         register: the office's permits.
     """
 
-    added: RuleSet | None = None
+    added: tuple[RuleSet, ...] = ()
     off: bool = False
     register: Register | None = None
 
@@ -72,12 +72,12 @@ class Rulebook:
             RulesError: a rule names a feature that this model does not have, or two rules have one id.
         """
         office = office or OfficeRules()
-        sets = [] if office.off else [bundled, *([office.added] if office.added is not None else [])]
+        sets = [*([] if office.off else [bundled]), *office.added]
         self._columns, self._register = columns, office.register
         self.rules = joined(sets)
         self._ready = [_ready(rule, columns, sets) for rule in self.rules]
         #: SHA-256 of the rules and the register; None with the rules switched off.
-        self.digest = None if office.off else _digest(sets, office.register)
+        self.digest = _digest(sets, office.register) if sets else None
 
     def rule_on(
         self,

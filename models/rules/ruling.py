@@ -73,12 +73,15 @@ class Ruling:
     fired: Fired | None
     unread: Mapping[int, tuple[UnreadItem, ...]]
 
-    def lanes(self, score: LaneArray, drawn: BoolArray | None) -> tuple[LaneArray, NDArray[np.object_]]:
+    def lanes(
+        self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | None = None
+    ) -> tuple[LaneArray, NDArray[np.object_]]:
         """Return the lane codes (S,) and what set them (S,).
 
         Args:
             score: (S,) lanes by the score.
             drawn: (S,) members of the random share; None for none.
+            rules: positions of the rules that count; by default all.
         """
         if self.fired is None and not self.unread and drawn is None:
             return score, _NAMES[(score > GREEN).view(np.int8)]
@@ -87,8 +90,8 @@ class Ruling:
         unread[list(self.unread)] = True
         lanes, by = decide(
             score,
-            exempt=nothing if self.fired is None else self.fired.exempt(),
-            floor=np.zeros(len(score), dtype=np.int8) if self.fired is None else self.fired.floor(),
+            exempt=nothing if self.fired is None else self.fired.exempt(rules),
+            floor=np.zeros(len(score), dtype=np.int8) if self.fired is None else self.fired.floor(rules),
             unread=unread,
             drawn=nothing if drawn is None else drawn,
         )

@@ -13,6 +13,7 @@ import typer
 from service.cli.compare import compare
 from service.cli.errors import INTERRUPTED, status_and_message
 from service.cli.models import model_app, promote, pull, rollback
+from service.cli.rules import rules_app
 from service.cli.scoring import score, validate
 from service.cli.serving import demo, serve
 from service.cli.substance import substance
@@ -42,6 +43,7 @@ def _options(
 for command in (score, validate, substance, generate, train, evaluate, compare, promote, rollback, pull, serve, demo):
     app.command()(command)
 app.add_typer(model_app)
+app.add_typer(rules_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

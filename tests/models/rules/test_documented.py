@@ -21,7 +21,7 @@ def example(language: str) -> str:
 
 
 def test_the_example_rule_fires_for_its_goods_from_a_new_shipper() -> None:
-    office = OfficeRules(parse_rules(example("toml"), known_names(), "docs/rules.md"))
+    office = OfficeRules((parse_rules(example("toml"), known_names(), "docs/rules.md"),))
     new = {"name": "Example Trading", "country": "DE", "account_opened_on": "2026-04-20"}
     resin = {"goods_description": "epoxy resin 1 kg"}
     assert fired_for(shipment(resin, consignor=new), office) == ["resin-from-new-shippers"]
@@ -35,6 +35,15 @@ def test_the_example_register_makes_its_permit_count() -> None:
     item = {"goods_description": "fentanyl citrate", "permit_number": "IP-2026-0042"}
     assert fired_for(shipment(item)) != []
     assert fired_for(shipment(item), office) == []
+
+
+def test_the_commands_are_those_of_the_command_line() -> None:
+    from service.cli.rules import rules_app
+
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in rules_app.registered_commands}
+    assert (
+        commands == set(re.findall(r"^tidewaiter rules (\w+)", example("sh"), flags=re.MULTILINE)) == {"check", "try"}
+    )
 
 
 def test_every_default_rule_fact_effect_and_comparison_is_documented() -> None:

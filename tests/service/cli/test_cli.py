@@ -31,6 +31,7 @@ COMMANDS = (
     "serve",
     "demo",
     "model",
+    "rules",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"
 

@@ -1,0 +1,104 @@
+"""``tidewaiter rules check`` and ``tidewaiter rules try``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.scoring import BundleDir, In, MappingFile, RegisterFile
+
+if TYPE_CHECKING:
+    from service.files.rules_trial import TrialReport
+
+rules_app = typer.Typer(name="rules", help="Check and try rules.", no_args_is_help=True, rich_markup_mode=None)
+RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="A file of rules, TOML.")]
+#: Origins shown per rule; the JSON file has all.
+_ORIGINS_SHOWN = 5
+
+
+@rules_app.command()
+def check(rules: Annotated[Path, typer.Argument(metavar="FILE", help="A file of rules, TOML.")]) -> int:
+    """Check a file of rules; report each fault with its line, rule and field. Exit status 0: sound, 2: not."""
+    from models.rules import RulesError, default_rules, joined, known_names, load_rules
+    from service.cli.console import to_stdout
+    from service.cli.errors import WRONG_USE
+
+    console = to_stdout()
+    try:
+        found = load_rules(rules, known_names())
+        joined([default_rules(), found])
+    except RulesError as error:
+        for fault in error.faults:
+            console.print(f"{rules}: {fault}", markup=False, soft_wrap=True)
+        return WRONG_USE
+    console.print(f"{rules}: {len(found.rules)} rules, sound.", markup=False, soft_wrap=True)
+    return 0
+
+
+@rules_app.command("try")
+def try_(
+    rules: RulesArgument,
+    source: In,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write all figures as JSON.")
+    ] = None,
+    bundle: BundleDir = None,
+    mapping: MappingFile = None,
+    register: RegisterFile = None,
+) -> None:
+    """Show what rules would do to the lanes of a file, by origin. Each rule is tried alone, beside the rules in force."""
+    import json
+    import os
+
+    from features.readers import ColumnMapping
+    from models.rules import known_names, load_rules
+    from service.cli.common import environment, load_model
+    from service.cli.console import row_progress, to_stdout
+    from service.files.options import ScoreOptions
+    from service.files.rules_trial import try_rules
+    from service.memory import keep_memory_small, long_lived_objects
+    from service.substances.chemistry import set_up
+
+    tried = load_rules(rules, known_names())
+    settings = environment(permit_register=register)
+    set_up(settings)
+    keep_memory_small()
+    model = load_model(bundle)
+    with long_lived_objects(), row_progress(source.name) as progress:
+        report = try_rules(
+            tried,
+            source,
+            model,
+            ScoreOptions(
+                mapping=ColumnMapping.load(mapping) if mapping else None,
+                settings=settings.score_settings(),
+                threads=min(8, os.cpu_count() or 1),
+            ),
+            progress=progress,
+        )
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    to_stdout().print(_table(report))
+
+
+def _table(report: TrialReport) -> object:
+    """Return the report as a table for people."""
+    from rich.table import Table
+
+    trial = report.trial
+    title = f"{trial.shipments:,} shipments, {report.rows_rejected:,} rows rejected"
+    table = Table("rule", "fires", "moves", "moves by origin", title=title, title_justify="left")
+    for rule in trial.to_json()["rules"]:
+        origins = list(rule["by_origin"].items())
+        lines = [f"{origin}: {moved['shipments']:,} ({_moves(moved['moved'])})" for origin, moved in origins]
+        if len(lines) > _ORIGINS_SHOWN:
+            lines = [*lines[:_ORIGINS_SHOWN], f"and {len(lines) - _ORIGINS_SHOWN} further origins"]
+        table.add_row(rule["id"], f"{rule['shipments']:,}", _moves(rule["moved"]), "\n".join(lines) or "-")
+    return table
+
+
+def _moves(moved: dict[str, int]) -> str:
+    """Return the moves that occur, in words."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in moved.items() if count) or "none moved"

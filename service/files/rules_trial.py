@@ -1,0 +1,74 @@
+"""Tries rules on a file: what they would do to its lanes, without writing scores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from features.readers import ROWS_PER_CHUNK, open_table
+from models.rules import OfficeRules, RuleSet
+from models.rules.trial import RuleTrial
+from models.scoring import ScoreSettings
+from service.files.chunk_scorer import ChunkScorer
+from service.files.options import ScoreOptions
+from service.files.pipeline import map_ahead
+
+if TYPE_CHECKING:
+    from models.scoring import RiskModel
+    from service.files.options import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """Result of a trial: the counts, and the rows that could not be read."""
+
+    trial: RuleTrial
+    rows_rejected: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return self.trial.to_json() | {"rows_rejected": self.rows_rejected}
+
+
+def try_rules(
+    rules: RuleSet,
+    path: str | os.PathLike[str],
+    model: RiskModel,
+    options: ScoreOptions,
+    *,
+    progress: Progress | None = None,
+) -> TrialReport:
+    """Score a file with the rules in force and the rules that are tried, and count what these would move.
+
+    Args:
+        model: scores the file from a copy of its history.
+        options: their settings hold the rules in force.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+        RulesError: a rule does not fit the model, or has the id of a rule in force.
+    """
+    settings = options.settings or ScoreSettings()
+    office = settings.rules or OfficeRules()
+    settings = replace(settings, rules=replace(office, added=(*office.added, rules)))
+    # An error in the rules shows before the file is read.
+    model.rulebook(settings)
+    trial = RuleTrial(tuple(rule.id for rule in rules.rules))
+    rejected = rows = 0
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(
+            open_table(Path(path), mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK)
+        )
+        scorer = ChunkScorer(model, model.history.copy(), replace(options, settings=settings), decimal=reader.decimal)
+        for prepared in stack.enter_context(map_ahead(scorer.prepare, reader)):
+            rejected += len(prepared.refused) + len(prepared.chunk.rejected)
+            rows += prepared.chunk.n_rows + len(prepared.chunk.rejected)
+            if prepared.table is not None and prepared.history is not None:
+                scores = model.score_rows(prepared.table, prepared.history, settings=settings, threads=options.threads)
+                trial.add(prepared.table, scores.ruling, scores.lane_by_score, scores.selected_by == "random")
+            if progress is not None:
+                progress(prepared.chunk.bytes_read, reader.approx_bytes, rows)
+    return TrialReport(trial, rejected)
