@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def flat(record: dict[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def decisions(rows: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+def decisions(rows: Iterable[Mapping[Any, Any]]) -> dict[str, tuple[str, ...]]:
     """Return what the rows of a file or a frame say per shipment; blanks and None are one."""
     return {
         row["shipment_id"]: tuple(

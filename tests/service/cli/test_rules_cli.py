@@ -16,7 +16,7 @@ HEADER = (
     "net_mass_kg,customs_value,currency,consignor_account_opened_on,consignee_address,consignee_country,quantity\n"
 )
 #: Particulars of unsuspicious goods.
-USUAL = "2026-05-04T09:30:00Z,Example Trading Co,Lakeside Homeware Ltd,air_cargo,691110,40,900,EUR,2015-03-01,12 Sample Street,US,100"
+USUAL = "2026-05-04T09:30:00Z,Example Trading,Lakeside Ltd,air_cargo,691110,40,900,EUR,2015-03-01,12 Sample St,US,9"
 RULES = """
 [[rule]]
 id = "mugs"
