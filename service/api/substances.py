@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
-from service.api.schemas import SubstanceAnswer, SubstanceAnswers
+from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.errors import NotFound, TooLarge, Unprocessable, shortened
 from service.examples import EXAMPLE_QUERIES
 from service.substances.answers import (
