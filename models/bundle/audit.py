@@ -21,12 +21,21 @@ from models.scoring import RISK, check_base_rate
 #: history array is computed differently. A new list of features needs no new version, because loading compares the names.
 #: To raise it: 1. change the writer and the reader; 2. test that a bundle of the old protocol is refused with a message that
 #: names both protocols; 3. retrain or convert the champion; 4. describe the change in the changelog.
-PROTOCOL: Final = 1
+#:
+#: Protocol 2 may carry ``evidence.toml``, whose prior is added to the boosters' scores. Code of protocol 1 would score without it.
+PROTOCOL: Final = 2
+#: What to do with a bundle of an older protocol.
+_OLDER: Final = (
+    "in a checkout, `python -m tools.upgrade_bundle OLD NEW` converts it without changing a score, and "
+    "`python -m tools.add_prior OLD NEW` puts the evidence before its trees; or retrain"
+)
+_NEWER: Final = "retrain, or install a bundle of this protocol"
 
 MANIFEST: Final = "bundle.json"
 #: The optional files.
 CHECK: Final = "check.npz"
 RULES: Final = "rules.toml"
+EVIDENCE: Final = "evidence.toml"
 #: Size limits protect memory. No bundle needs a larger manifest.
 MAX_MANIFEST_BYTES: Final = 16 * 2**20
 MAX_FILE_BYTES: Final = 2**30
@@ -127,12 +136,9 @@ def read_manifest(folder: Path, expected_digest: str | None) -> tuple[BundleInfo
     # Check the protocol first, because another protocol may have other keys and another seal.
     protocol = manifest.get("protocol")
     if isinstance(protocol, bool) or protocol != PROTOCOL:
+        advice = _OLDER if protocol in range(1, PROTOCOL) else _NEWER
         raise BundleRefused(
-            folder,
-            [
-                f"{MANIFEST}: protocol {protocol!r}, but this code reads protocol {PROTOCOL}; "
-                "retrain, or install a bundle of this protocol"
-            ],
+            folder, [f"{MANIFEST}: protocol {protocol!r}, but this code reads protocol {PROTOCOL}; {advice}"]
         )
     problems = [f"{MANIFEST}: missing key {key!r}" for key in _KEYS if key not in manifest]
     problems += [f"{MANIFEST}: unknown key {key!r}" for key in manifest if key not in _KEYS]
@@ -189,7 +195,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
     expected = {booster_file(head) for head in info.heads}
     expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
     problems = [f"{name}: not listed in {MANIFEST}" for name in expected - set(listed)]
-    expected |= {CHECK, RULES}
+    expected |= {CHECK, RULES, EVIDENCE}
     for name in sorted(set(listed) - expected):
         reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
         problems.append(f"{name}: {reason} {MANIFEST}")

@@ -10,6 +10,7 @@ Files of a bundle::
     history.npz           the initial history for scoring
     card.json CARD.md     the model card
     rules.toml            the default rules; optional, because older bundles lack it: they get the default rules of the code
+    evidence.toml         the entries of evidence; absent from a model of data alone
     check.npz             up to 256 feature rows with LightGBM's raw log-odds, which the loaded model must reproduce to the
                           last bit; optional, because older bundles lack it
 
@@ -30,6 +31,7 @@ from features.groups.history.history import History
 from features.space import FeatureSpace
 from models.bundle.audit import (
     CHECK,
+    EVIDENCE,
     MANIFEST,
     PROTOCOL,
     RULES,
@@ -46,6 +48,7 @@ from models.bundle.audit import (
 from models.bundle.card import card_markdown
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz, sync_folder, write_durably
 from models.calibration import Calibrator, ReferenceScores
+from models.evidence import parse_evidence
 from models.lanes import Lanes
 from models.rules import bundled_rules, default_rules
 from models.scoring import RiskModel
@@ -156,6 +159,8 @@ def _content(model: RiskModel) -> dict[str, bytes]:
     files["history.npz"] = npz_bytes(model.history.to_arrays())
     files[RULES] = model.rules.text.encode()
     files["card.json"] = json_bytes(model.card, sort_keys=False)
+    if model.evidence is not None:
+        files[EVIDENCE] = model.evidence.source
     if model.check is not None:
         files[CHECK] = npz_bytes({"rows": model.check.rows, "raw": model.check.raw})
     # Render the parsed card.json, so that CARD.md shows the same number types.
@@ -191,6 +196,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
     boosters = {head: attempt(booster_file(head), booster, files[booster_file(head)]) for head in info.heads}
     reference = arrays["reference.npz"]
     rules = attempt(RULES, bundled_rules, files[RULES]) if RULES in files else default_rules()
+    evidence = attempt(EVIDENCE, parse_evidence, files[EVIDENCE]) if EVIDENCE in files else None
     check = attempt(CHECK, lambda: StoredRows(**arrays[CHECK])) if CHECK in arrays else None
     return attempt(
         MANIFEST,
@@ -212,6 +218,7 @@ def _construct(audited: Audited, *, kernels: bool = True) -> RiskModel:
             check=check,
             kernels=kernels,
             rules=rules,
+            evidence=evidence,
         ),
     )
 

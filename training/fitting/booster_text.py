@@ -22,6 +22,17 @@ def join_trees(start: lgb.Booster, booster: lgb.Booster, trees: int) -> lgb.Boos
     return lgb.Booster(model_str=f"{header}\n{first}{own}")
 
 
+def shrunk(booster: lgb.Booster, factor: float) -> lgb.Booster:
+    """Return the booster with all values times ``factor``; with a factor of 0, one tree that says nothing."""
+    lines = _text(booster, booster.num_trees() if factor else 1).splitlines()
+    for i, line in enumerate(lines):
+        name, _, values = line.partition("=")
+        if name in ("leaf_value", "internal_value"):
+            # Adding zero turns minus zero into zero.
+            lines[i] = f"{name}=" + " ".join(repr(float(value) * factor + 0.0) for value in values.split(" "))
+    return lgb.Booster(model_str="\n".join(lines) + "\n")
+
+
 def _text(booster: lgb.Booster, trees: int) -> str:
     """Return the first trees as text with finite thresholds.
 

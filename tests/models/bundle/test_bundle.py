@@ -16,6 +16,7 @@ from features.table.table import ManifestTable
 from models.bundle import BundleRefused, bundle
 from models.bundle.audit import features_digest, seal, sha256
 from models.bundle.files import json_bytes, npz_bytes, parse_json, parse_npz
+from models.evidence import DEFAULT, read_evidence
 from models.lanes import Lanes
 from models.scoring import RiskModel
 from tests.models.small_model import HEADS, answers
@@ -39,6 +40,13 @@ FILES = sorted(
 @pytest.fixture
 def copy(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "copy"))
+
+
+@pytest.fixture
+def with_evidence(trained: RiskModel, tmp_path: Path) -> Path:
+    """A bundle of a model with a prior."""
+    bundle.save(replace(trained, evidence=read_evidence()), tmp_path / "evidence")
+    return tmp_path / "evidence"
 
 
 def problems(folder: Path, **kw: Any) -> list[str]:
@@ -83,6 +91,18 @@ class TestRoundTrip:
             assert one.pop("model")["digest"] == ""
             assert other.pop("model")["digest"] == model.digest
             assert one == other
+
+    def test_the_prior_is_saved_byte_for_byte_and_scores_as_before(
+        self, trained: RiskModel, with_evidence: Path, table: ManifestTable
+    ) -> None:
+        assert (with_evidence / "evidence.toml").read_bytes() == DEFAULT.read_bytes()
+        loaded, plain = bundle.load(with_evidence), replace(trained, evidence=read_evidence())
+        before = plain.score(table, plain.history.copy(), explain="all")
+        after = loaded.score(table, loaded.history.copy(), explain="all")
+        assert before.item_heads.tobytes() == after.item_heads.tobytes()
+        assert before.explained[0].to_json() == after.explained[0].to_json()
+        assert loaded.prior.entries == plain.prior.entries
+        assert loaded.digest != ""
 
     def test_equal_models_give_equal_bytes(self, trained: RiskModel, saved: Path, tmp_path: Path) -> None:
         digest = bundle.save(trained, tmp_path / "again")
@@ -260,6 +280,23 @@ class TestForgery:
             f"bundle.json: protocol {bundle.PROTOCOL + 1}, but this code reads protocol {bundle.PROTOCOL}; "
             "retrain, or install a bundle of this protocol"
         ]
+
+    def test_an_older_protocol_is_refused_with_the_command_that_converts_it(self, copy: Path) -> None:
+        forge(copy, protocol=1)
+        (problem,) = problems(copy)
+        assert problem.startswith("bundle.json: protocol 1, but this code reads protocol 2; in a checkout, ")
+        assert "python -m tools.upgrade_bundle OLD NEW" in problem
+        assert "python -m tools.add_prior OLD NEW" in problem
+
+    def test_unsound_evidence_is_refused_and_the_entry_named(self, with_evidence: Path) -> None:
+        source = (with_evidence / "evidence.toml").read_bytes()
+        forge_file(with_evidence, "evidence.toml", source.replace(b"log_odds = 0.9", b"log_odds = 9.9", 1))
+        assert "evidence.toml: EvidenceFault: entry vague: log_odds 9.9" in problems(with_evidence)[0]
+
+    def test_altered_evidence_is_refused(self, with_evidence: Path) -> None:
+        with (with_evidence / "evidence.toml").open("ab") as file:
+            file.write(b"\n")
+        assert problems(with_evidence)[0].startswith("evidence.toml: ")
 
     @pytest.mark.parametrize("protocol", [True, "1", None])
     def test_a_protocol_that_is_not_an_integer_is_refused(self, copy: Path, protocol: object) -> None:

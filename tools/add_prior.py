@@ -1,0 +1,213 @@
+"""Put the prior of evidence before the trees of a model: ``python -m tools.add_prior OLD_BUNDLE NEW_BUNDLE``.
+
+The trees of a model that was trained without a prior already hold part of the evidence, and they hold the simulator that they
+learned from. They are shrunk: every leaf value is multiplied by one factor per head (``--keep``), 0 for the prior alone.
+Calibrators, lanes and percentiles are fitted anew on windows of a simulated world that the model has not seen, as in training.
+
+``--compare`` prints, for several factors, how the model ranks in the test window of that world, and writes no bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from models.bundle import BundleRefused, load, save
+from models.calibration import Calibrator, ReferenceScores
+from models.evidence import Evidence, EvidenceFault, read_evidence
+from models.evidence.reading import DEFAULT
+from models.lanes import LANE_NAMES, RED, Lanes
+from models.scoring import RiskModel
+from models.trees import StoredRows
+from tools.upgrade_bundle import upgrade
+from training.data.dataset import Bools, Dataset
+from training.data.planning import plan
+from training.data.sources import simulated
+from training.data.window_features import FeatureSource, WindowFeatures, replay_history
+from training.data.windows import Window
+from training.fitting.booster_text import shrunk
+from training.fitting.calibrating import (
+    DETECTION,
+    HeldOutScores,
+    base_rate_weights,
+    fit_calibrators,
+    illicit_probability,
+    risk_log_odds,
+)
+
+#: Factors that ``--compare`` tries.
+COMPARED: Final = (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)
+#: Share of the trees that is kept unless told otherwise. docs/evidence.md has the comparison behind it.
+KEEP: Final = 0.0
+_SHARES: Final = (0.001, 0.005, 0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Windows of a simulated world: features of the calibrate, lanes and test windows, and the true finds (n,) of the last."""
+
+    source: str
+    calibrate: WindowFeatures
+    lanes: WindowFeatures
+    test: WindowFeatures
+    illicit: Bools
+
+    @classmethod
+    def simulate(cls, model: RiskModel, rows: int, seed: int) -> World:
+        """Simulate goods items and compute their features in the model's space."""
+        data = simulated(rows, seed)
+        windows = plan(data, with_test=True, seed=seed)
+        if windows.test is None:
+            raise ValueError("The world is too small for a test window; simulate more rows.")
+        history, _ = replay_history(data)
+        source = FeatureSource(data, history)
+        calibrate, lanes, test = (
+            source.transform(window, model.space, windows.fit)
+            for window in (windows.calibrate, windows.lanes, windows.test)
+        )
+        return cls(data.source, calibrate, lanes, test, _illicit(data, windows.test))
+
+
+def _illicit(data: Dataset, window: Window) -> Bools:
+    truth = data.truth_of_shipment()
+    assert truth is not None
+    return np.asarray(truth[window.shipments].any(axis=1))
+
+
+def with_prior(model: RiskModel, evidence: Evidence, keep: Mapping[str, float], world: World) -> RiskModel:
+    """Return the model with the prior of this evidence before its trees, calibrated on the world.
+
+    Each head's trees are multiplied by ``keep``.
+    """
+    boosters = {head: shrunk(booster, keep[head]) for head, booster in model.boosters.items()}
+    rows = world.test.matrix if model.check is None else model.check.rows
+    bare = replace(
+        model,
+        boosters=boosters,
+        evidence=evidence,
+        check=StoredRows.of(list(boosters.values()), rows),
+        card=_card(model.card, evidence, keep, world),
+    )
+    held = {
+        name: HeldOutScores.of(bare.predict_raw(features.matrix), features)
+        for name, features in (("calibrate", world.calibrate), ("lanes", world.lanes))
+    }
+    heads = model.heads
+    calibrators = fit_calibrators(HeldOutScores.concatenate(list(held.values())), heads, detection=DETECTION)
+    lanes, reference = _lanes(held["lanes"], calibrators, model)
+    return replace(
+        bare,
+        calibrators=calibrators,
+        prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
+        lanes=lanes,
+        reference=reference,
+        digest="",
+    )
+
+
+def _lanes(
+    scores: HeldOutScores, calibrators: Mapping[str, Calibrator], model: RiskModel
+) -> tuple[Lanes, ReferenceScores]:
+    """Return lanes and percentiles at the base rates, as `training.stages` fits them."""
+    risk = risk_log_odds(scores, calibrators, model.heads)
+    traffic = base_rate_weights(illicit_probability(scores, risk), sum(model.base_rates.values()))
+    return Lanes.from_scores(risk, traffic), ReferenceScores.from_scores(risk, traffic)
+
+
+def _card(card: Mapping[str, Any], evidence: Evidence, keep: Mapping[str, float], world: World) -> dict[str, Any]:
+    """Return the card with the origin of the prior. Figures of the old model are removed, because they are not the new one's."""
+    kept = {key: value for key, value in card.items() if key not in ("metrics", "sections", "lanes")}
+    return {
+        **kept,
+        "evidence": {
+            "title": evidence.title,
+            "dated": evidence.dated.isoformat(),
+            "sha256": evidence.digest,
+            "entries": len(evidence.entries),
+            "share of the trees kept": dict(keep),
+            "calibrators, lanes and percentiles": f"fitted on {world.source}",
+        },
+    }
+
+
+def ranking(model: RiskModel, world: World) -> dict[str, float]:
+    """Return how the model ranks the test window: average precision, recall at small shares, and lanes of clean shipments."""
+    from sklearn.metrics import average_precision_score
+
+    _, items = model.calibrate(model.predict_raw(world.test.matrix))
+    risk = np.maximum.reduceat(items, world.test.first_row)
+    order, lanes = np.argsort(-risk, kind="stable"), model.lanes.assign(risk)
+    found = {
+        f"recall at {share:.1%}": float(world.illicit[order[: round(share * len(order))]].sum() / world.illicit.sum())
+        for share in _SHARES
+    }
+    clean = ~world.illicit
+    in_lane = {f"clean {LANE_NAMES[lane]}": float((lanes[clean] == lane).mean()) for lane in (RED, RED - 1)}
+    return {"PR-AUC": float(average_precision_score(world.illicit, risk)), **found, **in_lane}
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.add_prior", description=__doc__.partition("\n")[0])
+    parser.add_argument("old", type=Path, help="folder of the bundle, also of protocol 1")
+    parser.add_argument("new", type=Path, nargs="?", help="folder to write; it must not exist")
+    parser.add_argument("--evidence", type=Path, default=DEFAULT, help="file of evidence")
+    parser.add_argument("--keep", action="append", default=[], help="share of the trees to keep, 0.2 or precursor=0.2")
+    parser.add_argument("--rows", type=int, default=600_000, help="goods items to simulate")
+    parser.add_argument("--seed", type=int, default=20_261_127, help="of the simulated world")
+    parser.add_argument("--compare", action="store_true", help="print rankings for several shares; write nothing")
+    options = parser.parse_args()
+    try:
+        model, evidence = _load(options.old), read_evidence(options.evidence)
+        keep = _keep(options.keep, model.heads)
+        if options.new is None and not options.compare:
+            raise ValueError("name a folder for the new bundle, or --compare")
+        world = World.simulate(model, options.rows, options.seed)
+        if options.compare:
+            _compare(model, evidence, world)
+        if options.new is not None:
+            digest = save(with_prior(model, evidence, keep, world), options.new)
+            print(f"{options.new}: {model.name} {model.version} with prior, digest {digest}")
+    except (BundleRefused, EvidenceFault, FileExistsError, OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    return 0
+
+
+def _compare(model: RiskModel, evidence: Evidence, world: World) -> None:
+    figures = ranking(model, world)
+    print("| trees kept | " + " | ".join(figures) + " |\n|" + "---|" * (len(figures) + 1))
+    print("| all, no prior | " + " | ".join(f"{value:.4f}" for value in figures.values()) + " |")
+    for share in COMPARED:
+        figures = ranking(with_prior(model, evidence, dict.fromkeys(model.heads, share), world), world)
+        print(f"| {share:g} | " + " | ".join(f"{value:.4f}" for value in figures.values()) + " |", flush=True)
+
+
+def _keep(options: list[str], heads: tuple[str, ...]) -> dict[str, float]:
+    """Return the share of the trees to keep per head."""
+    keep = dict.fromkeys(heads, KEEP)
+    for option in options:
+        head, _, share = option.rpartition("=")
+        if head not in ("", *heads) or not 0.0 <= float(share) <= 1.0:
+            raise ValueError(f"--keep {option}: give a share from 0 to 1, or HEAD=SHARE with a head of {list(heads)}")
+        keep.update(dict.fromkeys([head] if head else heads, float(share)))
+    return keep
+
+
+def _load(folder: Path) -> RiskModel:
+    """Load a bundle, also of protocol 1."""
+    with tempfile.TemporaryDirectory() as temporary:
+        upgraded = Path(temporary) / "bundle"
+        upgrade(folder, upgraded)
+        return load(upgraded)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Convert a bundle of protocol 1 to the present protocol. No score changes.
+
+    python -m tools.upgrade_bundle OLD_BUNDLE NEW_BUNDLE
+
+Protocol 2 added ``evidence.toml``, which a model of data alone lacks, so only the number in the manifest changes. `tools.add_prior`
+puts evidence before the trees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from models.bundle import BundleInfo, BundleRefused
+from models.bundle.audit import MANIFEST, PROTOCOL, audit, seal
+from models.bundle.files import json_bytes, parse_json
+
+
+def upgrade(old: Path, new: Path) -> BundleInfo:
+    """Write the bundle ``old`` to the folder ``new`` under the present protocol.
+
+    Raises:
+        BundleRefused: ``old`` is damaged, altered or of an unknown protocol.
+        FileExistsError: ``new`` exists.
+    """
+    try:
+        manifest = parse_json((old / MANIFEST).read_bytes())
+        is_sealed = manifest["seal"] == seal(manifest) and manifest["protocol"] in range(1, PROTOCOL + 1)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleRefused(old, [f"{MANIFEST}: cannot be read: {error}"]) from None
+    if not is_sealed:
+        raise BundleRefused(old, [f"{MANIFEST}: altered since it was sealed, or of an unknown protocol"])
+    manifest["protocol"] = PROTOCOL
+    manifest["seal"] = seal(manifest)
+    shutil.copytree(old, new)
+    (new / MANIFEST).write_bytes(json_bytes(manifest))
+    try:
+        # Not loaded: older feature names are the concern of tools.rename_features.
+        return audit(new, None).info
+    except BundleRefused:
+        shutil.rmtree(new)
+        raise
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.upgrade_bundle", description=__doc__.partition("\n")[0])
+    parser.add_argument("old", type=Path, help="folder of the bundle of protocol 1")
+    parser.add_argument("new", type=Path, help="folder to write; it must not exist")
+    arguments = parser.parse_args()
+    try:
+        info = upgrade(arguments.old, arguments.new)
+    except (BundleRefused, FileExistsError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    print(f"{arguments.new}: {info.name} {info.version}, digest {info.digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
