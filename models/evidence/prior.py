@@ -62,6 +62,12 @@ class Prior:
         self._weigher.totals(matrix, out)
         return out
 
+    def strengths(self, matrix: FloatArray) -> FloatArray:
+        """Return the strength (n, E) of each entry, 0 to 1."""
+        out = np.empty((len(matrix), len(self.entries)))
+        self._weigher.strengths(matrix, out)
+        return out
+
     def shares(self, matrix: FloatArray, head: int) -> FloatArray:
         """Return the share (n, E) of each entry in the prior log-odds of the head at position ``head``.
 
@@ -70,6 +76,29 @@ class Prior:
         out = np.empty((len(matrix), len(self.entries)))
         self._weigher.shares(matrix, head, out)
         return out
+
+
+class EntryWeights:
+    """The weights of entries for the rows of a matrix, before groups discount them; computed when the first is asked for."""
+
+    def __init__(self, prior: Prior, matrix: FloatArray) -> None:
+        self._prior, self._matrix = prior, matrix
+        self._strengths: FloatArray | None = None
+
+    def column(self, name: str) -> FloatArray:
+        """Return the log-odds of an entry times its strength for each row (n,), NaN where it does not fire.
+
+        Raises:
+            KeyError: there is no such entry.
+        """
+        prior = self._prior
+        entry = next((number for number, one in enumerate(prior.entries) if one.id == name), None)
+        if entry is None:
+            raise KeyError(name)
+        if self._strengths is None:
+            self._strengths = prior.strengths(self._matrix)
+        strength = self._strengths[:, entry]
+        return np.where(strength > 0.0, strength * prior.entries[entry].log_odds, np.nan)
 
 
 def _weigher(

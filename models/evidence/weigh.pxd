@@ -17,6 +17,9 @@ cdef class Weigher:
     @cython.locals(strength="double[::1]", row=Py_ssize_t)
     cpdef void shares(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
 
+    @cython.locals(row=Py_ssize_t)
+    cpdef void strengths(self, const double[:, ::1] matrix, double[:, ::1] out)
+
     @cython.locals(
         entry=Py_ssize_t, clause=Py_ssize_t, term=Py_ssize_t, smallest=double, largest=double, x=double, low=double,
         high=double,

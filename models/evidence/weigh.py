@@ -71,6 +71,12 @@ class Weigher:
                 self._measure(matrix, row, strength)
                 self._share(strength, head, out[row])
 
+    def strengths(self, matrix: FloatArray, out: FloatArray) -> None:
+        """Write the strength of each entry, 0 to 1, for C-ordered feature rows (n, F) into ``out`` (n, E)."""
+        with cython.nogil:
+            for row in range(matrix.shape[0]):
+                self._measure(matrix, row, out[row])
+
     # Below, all comparisons with NaN are false, so a missing value leaves a term at 0.
 
     def _measure(self, matrix: FloatArray, row: int, strength: FloatArray) -> None:

@@ -77,7 +77,12 @@ def _control(match: Match, on: dt.date, places: tuple[str | None, ...]) -> str:
 
 def _permit(items: ExplainedItems) -> list[str]:
     return [
-        f"permit {quote(number)}, not verified" if number else "no permit" for number in items.text("permit_number")
+        "no permit"
+        if number is None or value == 0.0
+        else f"permit {quote(number)} in the register"
+        if value == 2.0
+        else f"permit {quote(number)}, not verified"
+        for number, value in zip(items.text("permit_number"), items.feature("permit_present"), strict=True)
     ]
 
 

@@ -14,12 +14,13 @@ from features.groups.history.history import History, HistoryRows
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.calibration import Calibrator, Calibrators, ReferenceScores, combine, probability, shift
-from models.evidence import Evidence, Prior
+from models.evidence import EntryWeights, Evidence, Prior
 from models.lanes import LANE_NAMES, RED, YELLOW, Lanes, random_share
 from models.reasons import ScoredTable, SubstanceAnswers
 from models.rules import OfficeRules, Rulebook, RuleSet, default_rules
 from models.scoring.explaining import Explain, Explainer, ScoredItems, shipments_to_explain
 from models.scoring.largest import largest_items, largest_per_shipment
+from models.scoring.permits import mark_permits
 from models.scoring.protocols import AdvancingHistory
 from models.scoring.scores import ModelIdentity, Scores
 from models.scoring.settings import RISK, ScoreSettings
@@ -219,13 +220,16 @@ class RiskModel:
         _check_accepted(table)
         measured = self.space.measure(table, rows.values)
         matrix, substances = measured.matrix, measured.substances
+        register = settings.rules.register if settings.rules is not None else None
+        mark_permits(table, matrix, self._explainer.by_reason.columns, register)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
         item_heads = probability(head_log_odds + shifts.heads)
         item_risk = probability(item_log_odds + shifts.risk)
         risk_log_odds, riskiest_row = largest_items(item_log_odds, table.shipment, table.first_row)
         by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
-        ruling = self.rulebook(settings).rule_on(table, matrix, substances)
+        evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
+        ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence)
         lanes, selected_by = ruling.lanes(by_score, _drawn(table, settings))
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(

@@ -92,17 +92,18 @@ def window(model: RiskModel, seed: int) -> WindowFeatures:
 
 @pytest.fixture(scope="module")
 def world(model: RiskModel) -> World:
-    parts = [window(model, seed) for seed in (21, 22, 23)]
-    illicit = parts[2].outcome.find.any(axis=1)
-    return World("a small world", *parts, illicit)
+    calibrate, lanes, test = (window(model, seed) for seed in (21, 22, 23))
+    return World("a small world", calibrate, lanes, test, test.outcome.find.any(axis=1))
+
+
+KEEP = dict(zip(HEADS, (0.0, 0.5, 1.0), strict=True))
 
 
 def test_the_new_model_is_prior_plus_shrunk_trees_calibrated_anew(model: RiskModel, world: World) -> None:
-    keep = dict(zip(HEADS, (0.0, 0.5, 1.0), strict=True))
-    new = with_prior(model, read_evidence(), keep, world)
+    new = with_prior(model, read_evidence(), KEEP, world, fitted=True)
     rows = world.test.matrix[:40]
     trees = new.predict_raw(rows) - new.prior.log_odds(rows)
-    assert trees == pytest.approx(model.predict_raw(rows) * list(keep.values()), abs=1e-9)
+    assert trees == pytest.approx(model.predict_raw(rows) * list(KEEP.values()), abs=1e-9)
     assert new.calibrators["precursor"] != model.calibrators["precursor"]
     assert all(calibrator.slopes[-1] == 1.0 for calibrator in new.calibrators.values())
     assert new.card["evidence"]["sha256"] == read_evidence().digest
@@ -113,11 +114,30 @@ def test_the_new_model_is_prior_plus_shrunk_trees_calibrated_anew(model: RiskMod
     assert per_shipment.mean() == pytest.approx(world.lanes.outcome.find[:, 2].mean(), rel=0.15)
 
 
+def test_risk_is_what_the_prior_states_at_the_default_base_rates(model: RiskModel, world: World) -> None:
+    new = with_prior(model, read_evidence(), dict.fromkeys(HEADS, 0.0), world)
+    table = table_of(manifest(60, seed=9))
+    table_scores = new.score(table, new.history.copy())
+    matrix = new.space.transform(table, new.history.copy().advance(table).values)
+    stated = 1 / (1 + np.exp(-new.prior.log_odds(matrix)))
+    assert table_scores.item_heads == pytest.approx(stated, rel=1e-6)
+    assert table_scores.item_risk == pytest.approx(1 - (1 - stated).prod(axis=1), rel=1e-6)
+
+
+def test_kept_trees_count_relative_to_their_mean(model: RiskModel, world: World) -> None:
+    new = with_prior(model, read_evidence(), KEEP, world)
+    nothing = np.zeros((1, len(new.space.names)))
+    for head, base in zip(HEADS, new.prior.base.tolist(), strict=True):
+        assert float(new.calibrators[head](new.explain_rows(nothing, head)[0, -1])) == pytest.approx(base)
+
+
 def test_the_command_writes_a_bundle_that_loads(
     monkeypatch: pytest.MonkeyPatch, old: Path, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(World, "simulate", lambda model, rows, seed: world)
-    monkeypatch.setattr("sys.argv", ["add_prior", str(old), str(tmp_path / "new"), "--keep", "0.1", "--keep", "equipment=0.3"])
+    monkeypatch.setattr(
+        "sys.argv", ["add_prior", str(old), str(tmp_path / "new"), "--keep", "0.1", "--keep", "equipment=0.3"]
+    )
     assert add_prior.main() == 0
     new = load(tmp_path / "new")
     assert new.card["evidence"]["share of the trees kept"] == dict(zip(HEADS, (0.1, 0.1, 0.3), strict=True))

@@ -1,0 +1,41 @@
+"""Permits in the features: a placeholder is none, and a permit in the office's register is more than a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table.table import ManifestTable
+from models.permits import Register
+from models.rules.facts import Facts
+
+FloatArray = NDArray[np.float64]
+
+FEATURE: Final = "permit_present"
+#: Values of the feature: no permit, a declared one, and one that the office's register holds for a party on the day.
+NONE, DECLARED, REGISTERED = 0.0, 1.0, 2.0
+
+
+def mark_permits(
+    table: ManifestTable, matrix: FloatArray, columns: Mapping[str, int], register: Register | None
+) -> None:
+    """Write `NONE` for placeholders and `REGISTERED` for permits in the register into the column of `FEATURE`.
+
+    The register is that of the moment of scoring, so the feature space, which also serves training, cannot know it. Trees treat
+    `REGISTERED` as they treat `DECLARED`.
+
+    Args:
+        matrix: (n, F) features of the table, changed in place.
+        columns: feature name -> column.
+        register: None without a register.
+    """
+    rows = np.flatnonzero(table.text("permit_number").codes >= 0)
+    if not len(rows):
+        return
+    facts = Facts(table, matrix, columns, register)
+    column = matrix[:, columns[FEATURE]]
+    column[facts.column("permit_placeholder") == 1.0] = NONE
+    column[facts.column("permit_registered") == 1.0] = REGISTERED
