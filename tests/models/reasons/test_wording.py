@@ -17,12 +17,12 @@ from tests.models.reasons.test_reasons import SPACE, context
 INDEX = SubstanceIndex.load()
 
 
-def write(template: str, substance: str | None = None, **changes: str | None) -> str:
+def write(template: str, substance: str | None = None, *, permit: float = 1.0, **changes: str | None) -> str:
     match = None if substance is None else INDEX.resolve(substance, chemical=True)
     scored: ScoredTable = context(match, **changes)
     columns = {name: column for column, name in enumerate(SPACE.names)}
     features = np.full((1, len(columns)), np.nan)
-    features[0, columns["shipment_items"]] = 12.0
+    features[0, columns["shipment_items"]], features[0, columns["permit_present"]] = 12.0, permit
     return fill(template, ExplainedItems(scored, [0], columns, features, [0]))[0]
 
 
