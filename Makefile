@@ -29,7 +29,7 @@ SERVE_STAMP := $(call stamp,serve,requirements/serve.txt requirements/openmp.txt
 DEV_STAMP := $(call stamp,dev,requirements/dev.txt)
 BENCH_STAMP := $(call stamp,bench,requirements/bench.txt)
 # Compiled modules have a .pxd beside them, or a Cython directive in their first line (features/compiled.py).
-COMPILED := $(shell find features models service -name '*.pxd' 2>/dev/null; grep -rl --include='*.py' '^\# cython: ' features models service 2>/dev/null)
+COMPILED := $(shell find features models training service -name '*.pxd' 2>/dev/null; grep -rl --include='*.py' '^\# cython: ' features models training service 2>/dev/null)
 COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(COMPILED) $(COMPILED:.pxd=.py)))
 
 CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study

@@ -23,7 +23,7 @@ from features.compiled import compiled_sources, module_name
 #: Rounding follows IEEE 754 on every processor: no contraction to fused operations, no reordering.
 FLAGS = ["-g0", "-ffp-contract=off", "-fno-math-errno", "-fwrapv"]
 #: Modules whose loops over numbers the compiler can vectorise at -O3. Loops over text gain nothing from it.
-NUMERIC = ("models/", "features/groups/classification/headings.")
+NUMERIC = ("models/", "features/goods/", "training/")
 BUILD = Path("build/cython")
 #: A compiler process takes some hundred megabytes of memory.
 MAX_JOBS = 8

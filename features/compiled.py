@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PACKAGES: Final = ("features", "models", "service")
+PACKAGES: Final = ("features", "models", "training", "service")
 _MARK: Final = b"# cython: "
 
 

@@ -1,0 +1,1 @@
+"""Goods: descriptions classified by HS code, compared with the declared code, and graded for vagueness."""

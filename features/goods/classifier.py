@@ -1,0 +1,108 @@
+"""What the words of a goods description say: likely codes, whether a declared code fits, and how vague they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.goods.codes import CODES
+from features.goods.model import GoodsModel
+from features.goods.scores import (
+    FloatArray,
+    Floats,
+    fill_chapters,
+    fill_fit,
+    fill_logistic,
+    fill_statistics,
+    fill_vectors,
+)
+from features.texts.words import Count, TokenisedTexts
+
+#: Statistics of a text that doubt and vagueness are computed from; `statistics` says what they are.
+STATISTICS: Final = 9
+_LEAST_DOUBT: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model reads from n texts.
+
+    Attributes:
+        vectors: (n, width) the texts' vectors.
+        chapters: (n, chapters) probability of each chapter if the words say anything.
+        doubt: (n,) probability that the words say nothing about the goods. 1 for a text without words.
+        vague: (n,) vagueness, 0 to 1.
+    """
+
+    vectors: Floats
+    chapters: Floats
+    doubt: FloatArray
+    vague: FloatArray
+
+    def certainty(self, model: GoodsModel) -> FloatArray:
+        """Return the calibrated probability (n,) of the likeliest chapter."""
+        return np.asarray(self.chapter_probabilities(model).max(axis=1), dtype=np.float64)
+
+    def chemistry(self, model: GoodsModel) -> FloatArray:
+        """Return the calibrated probability (n,) of the chemical chapters."""
+        # A sum in the order of the chapters: it does not depend on the number of texts.
+        share = np.zeros(len(self.doubt))
+        for chapter in np.flatnonzero(model.chemical).tolist():
+            share += self.chapters[:, chapter]
+        return np.clip((1.0 - self.doubt) * share + self.doubt * model.chemical_prior, 1e-6, 1.0 - 1e-6)
+
+    def chapter_probabilities(self, model: GoodsModel) -> FloatArray:
+        """Return the calibrated probability (n, chapters) of each chapter."""
+        doubt = self.doubt[:, None]
+        return np.asarray((1.0 - doubt) * self.chapters + doubt * model.weights.chapter_prior, dtype=np.float64)
+
+
+def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Reading:
+    """Read texts.
+
+    Args:
+        rows: (slots, width + 2) `GoodsModel.word_rows` of the texts' words, at their slots.
+    """
+    n = len(texts.folded)
+    vectors = np.empty((n, model.width), dtype=np.float32)
+    known = np.empty((n, 3))
+    fill_vectors(texts, rows, vectors, known)
+    chapters = np.empty((n, len(CODES.names[0])), dtype=np.float32)
+    fill_chapters(vectors, model.weights, chapters)
+    measures = statistics(chapters, known, np.asarray(texts.counts).reshape(n, len(Count)))
+    doubt, vague = np.empty(n), np.empty(n)
+    fill_logistic(measures, vectors, known, model.doubt, _LEAST_DOUBT, doubt)
+    fill_logistic(measures, vectors, known, model.vague, 0.0, vague)
+    return Reading(vectors, chapters, doubt, vague)
+
+
+def statistics(chapters: Floats, known: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
+    """Return the statistics (n, STATISTICS) of texts.
+
+    These are 1, the log-odds of the likeliest chapter, the share of known words, the log of one more than the number of words,
+    whether no word is known, the share of digits, the log of one more than the number of letters, the product of the second and
+    the third, and the vagueness of the letters.
+    """
+    out = np.empty((len(chapters), STATISTICS))
+    fill_statistics(chapters, known, counts, out)
+    return out
+
+
+def logistic(values: FloatArray) -> FloatArray:
+    """Return 1 / (1 + exp(-x))."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -30.0, 30.0))), dtype=np.float64)
+
+
+def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], codes: NDArray[np.int32]) -> FloatArray:
+    """Return how codes agree with texts (m, 2): log-likelihood ratios of the chapter, and of the heading within the chapter.
+
+    Args:
+        text_of: (m,) text of each pair, negative without one.
+        codes: (m, 2) numbers of chapter and heading, negative where unknown.
+    """
+    out = np.empty((len(text_of), 2))
+    fill_fit(reading.vectors, reading.chapters, reading.doubt, text_of, codes, model.weights, out)
+    return out

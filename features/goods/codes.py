@@ -1,0 +1,74 @@
+"""The codes of HS 2022 as numbers: chapters, headings and subheadings, each in ascending order."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.reference.codes import hs_texts
+
+Ids = NDArray[np.int32]
+#: Digits of the three levels.
+DIGITS: Final = (2, 4, 6)
+#: The code list has it for statistics on goods that are not specified.
+_NATIONAL: Final = "99"
+#: Chapters of chemicals, medicines, pigments, cosmetics and other chemical goods.
+CHEMICAL_CHAPTERS: Final = frozenset({"28", "29", "30", "32", "33", "38"})
+
+
+class Codes:
+    """All codes by level (0 chapters, 1 headings, 2 subheadings) and number."""
+
+    @cached_property
+    def names(self) -> tuple[list[str], list[str], list[str]]:
+        """The codes of each level."""
+        subheadings = sorted(code for code in hs_texts() if len(code) == 6)
+        return (
+            sorted({code[:2] for code in subheadings}),
+            sorted({code[:4] for code in subheadings}),
+            subheadings,
+        )
+
+    @cached_property
+    def _numbers(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        chapters, headings, subheadings = ({code: at for at, code in enumerate(names)} for names in self.names)
+        return chapters, headings, subheadings
+
+    @cached_property
+    def parents(self) -> tuple[Ids, Ids, Ids]:
+        """Per level the number of each code's parent; chapters share the parent 0."""
+        chapters, headings, subheadings = self.names
+        return (
+            np.zeros(len(chapters), dtype=np.int32),
+            np.array([self._numbers[0][code[:2]] for code in headings], dtype=np.int32),
+            np.array([self._numbers[1][code[:4]] for code in subheadings], dtype=np.int32),
+        )
+
+    @cached_property
+    def ends(self) -> tuple[Ids, Ids, Ids]:
+        """Per level the end of each parent's children."""
+        of_chapter, of_heading, of_subheading = (
+            np.cumsum(np.bincount(parent)).astype(np.int32) for parent in self.parents
+        )
+        return of_chapter, of_heading, of_subheading
+
+    def numbers(self, code: str) -> tuple[int, int, int]:
+        """Return the numbers of a code's chapter, heading and subheading, -1 from the first level on that HS 2022 lacks.
+
+        Chapter 99 is for national use, whatever the goods are, and counts as lacking.
+        """
+        found = [-1, -1, -1]
+        if code.startswith(_NATIONAL):
+            return -1, -1, -1
+        for level, digits in enumerate(DIGITS):
+            number = self._numbers[level].get(code[:digits], -1) if len(code) >= digits else -1
+            if number < 0:
+                break
+            found[level] = number
+        return found[0], found[1], found[2]
+
+
+CODES: Final = Codes()

@@ -1,0 +1,153 @@
+"""The trained goods model: arrays and settings in ``features/goods/data``, and what they say of single words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.goods.codes import CHEMICAL_CHAPTERS, CODES
+from features.goods.ngrams import fill_word, word_key
+from features.goods.scores import CodeWeights, Floats
+
+DATA: Final = Path(__file__).parent / "data"
+#: Arrays of the model, one ``.npy`` file each.
+ARRAYS: Final = (
+    "grams", "gram_scale", "vague_grams", "word_keys", "word_vectors", "word_scale", "word_languages",
+    "chapters", "headings", "subheadings", "chapter_prior", "heading_prior", "subheading_prior", "declared",
+)  # fmt: skip
+
+
+class GoodsModelError(Exception):
+    """The files of a goods model are missing, damaged or of another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Numbers of the model, from ``settings.json``.
+
+    Attributes:
+        languages: codes of the languages that `word_languages` marks, by bit.
+        chapter_scale, heading_scale, subheading_scale, heading_doubt, subheading_doubt: see `CodeWeights`.
+        doubt: coefficients of the probability that a text says nothing about its goods; see `features.goods.classifier.doubt`.
+        vague: coefficients of the vagueness of a text, those of its vector last.
+        contradicted: a code is contradicted if its log-likelihood ratio is lower.
+        vague_flagged: a text is flagged as vague from this vagueness on.
+    """
+
+    languages: tuple[str, ...]
+    chapter_scale: float
+    heading_scale: float
+    subheading_scale: float
+    heading_doubt: float
+    subheading_doubt: float
+    doubt: tuple[float, ...]
+    vague: tuple[float, ...]
+    contradicted: float
+    vague_flagged: float
+
+
+class GoodsModel:
+    """A goods model.
+
+    Attributes:
+        arrays: the arrays as stored. ``digest``: SHA-256 over the model's files. ``width``: dimensions of a text's vector.
+        weights: what the compiled loops read. ``subheadings``: (subheadings, width + 1). ``subheading_prior``: (subheadings,).
+        subheading_ends: (headings,) end of each heading's subheadings.
+        doubt, vague: the coefficients of `Settings`.
+        chemical: (chapters,) whether a chapter is one of chemicals; ``chemical_prior``: their share of goods.
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[Any]], settings: Settings, digest: str) -> None:
+        self.arrays, self.settings, self.digest = arrays, settings, digest
+        # Plain views: each slice of a mapped array costs a microsecond.
+        arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        self._grams, self._gram_scale = arrays["grams"], arrays["gram_scale"].astype(np.float32)
+        self._vague_grams: Floats = arrays["vague_grams"].astype(np.float32)
+        self._position = {key: at for at, key in enumerate(arrays["word_keys"].tolist())}
+        self._languages = arrays["word_languages"]
+        self._words, self._word_scale = arrays["word_vectors"], arrays["word_scale"].astype(np.float32)
+        self._scale = np.concatenate([self._gram_scale, self._word_scale]).astype(np.float64)
+        self.learned, self.fixed = self._grams.shape[1], self._words.shape[1]
+        self.width = self.learned + self.fixed
+        self.subheadings: Floats = arrays["subheadings"].astype(np.float32)
+        self.subheading_prior: Floats = arrays["subheading_prior"]
+        self.subheading_ends = CODES.ends[2]
+        self.weights = CodeWeights(
+            chapters=np.ascontiguousarray(arrays["chapters"].astype(np.float32).T),
+            headings=arrays["headings"].astype(np.float32),
+            heading_ends=CODES.ends[1],
+            chapter_prior=arrays["chapter_prior"],
+            heading_prior=arrays["heading_prior"],
+            declared=arrays["declared"].astype(np.float32),
+            chapter_scale=settings.chapter_scale,
+            heading_scale=settings.heading_scale,
+            heading_doubt=settings.heading_doubt,
+        )
+        self.doubt, self.vague = np.array(settings.doubt), np.array(settings.vague)
+        self.chemical = np.array([chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[0]])
+        self.chemical_prior = float(self.weights.chapter_prior[self.chemical].sum())
+
+    def word_rows(self, words: list[str]) -> NDArray[np.float64]:
+        """Return the rows of words (n, width + 2), as `fill_vectors` reads them."""
+        rows = np.zeros((len(words), self.width + 2))
+        of_grams = np.empty(self.learned + 1)
+        for row, word in zip(rows, words, strict=True):
+            fill_word(word, self._grams, self._vague_grams, of_grams)
+            row[: self.learned] = of_grams[:-1]
+            row[self.width + 1] = of_grams[-1]
+            at = self._position.get(word_key(word))
+            if at is not None:
+                row[self.learned : self.width] = self._words[at]
+                row[self.width] = 1.0
+        rows[:, : self.width] *= self._scale
+        return rows
+
+    def languages_of(self, words: list[str]) -> NDArray[np.int64]:
+        """Return the languages in whose texts each word was seen, as bits of `Settings.languages`."""
+        positions = [self._position.get(word_key(word)) for word in words]
+        return np.array([0 if at is None else self._languages[at] for at in positions], dtype=np.int64)
+
+
+def write(folder: Path, arrays: dict[str, NDArray[Any]], settings: Settings) -> None:
+    """Write a model's files into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ARRAYS:
+        np.save(folder / f"{name}.npy", arrays[name], allow_pickle=False)
+    text = json.dumps({name: getattr(settings, name) for name in Settings.__slots__}, indent=1)
+    (folder / "settings.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> GoodsModel:
+    """Read a model.
+
+    Raises:
+        GoodsModelError: a file is missing or damaged, or the arrays are those of other codes.
+    """
+    try:
+        # Mapped files cost no time at start, and processes share their memory.
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        data = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
+        settings = Settings(**{**data, **lists})
+    except (OSError, ValueError, TypeError) as error:
+        raise GoodsModelError(f"The goods model in {folder} cannot be read: {error}") from error
+    sizes = [len(names) for names in CODES.names]
+    if [arrays[name].shape[0] for name in ("chapters", "headings", "subheadings")] != sizes:
+        raise GoodsModelError(f"The goods model in {folder} was trained on another edition of the HS.")
+    digest = sha256()
+    for name in (*(f"{name}.npy" for name in ARRAYS), "settings.json"):
+        digest.update((folder / name).read_bytes())
+    return GoodsModel(arrays, settings, digest.hexdigest())
+
+
+@cache
+def goods_model() -> GoodsModel:
+    """Return the model that the package ships."""
+    return read(DATA)

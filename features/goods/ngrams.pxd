@@ -1,0 +1,17 @@
+cimport cython
+from libc.math cimport sqrt
+
+cdef Py_ssize_t SHORTEST, LONGEST, _FIRST_WIDE, _WIDE_SHORTEST, _WIDE_LONGEST, _MOST_GRAMS
+cdef unsigned int _OFFSET, _PRIME, _MASK
+
+@cython.locals(state='unsigned int', char=Py_UCS4)
+cpdef unsigned int word_key(str word)
+
+cpdef gram_ids(str word, unsigned int buckets)
+
+@cython.locals(size=Py_ssize_t, marked=str, wide=bint, shortest=Py_ssize_t, longest=Py_ssize_t, count=Py_ssize_t,
+               whole='unsigned int', state='unsigned int', begin=Py_ssize_t, length=Py_ssize_t)
+cpdef Py_ssize_t fill_ids(str word, unsigned int last, int[::1] ids)
+
+@cython.locals(ids='int[::1]', count=Py_ssize_t, width=Py_ssize_t, place=Py_ssize_t, row=Py_ssize_t, k=Py_ssize_t)
+cpdef fill_word(str word, const signed char[:, ::1] table, const float[::1] values, double[::1] out)

@@ -1,0 +1,94 @@
+"""Hashed character n-grams of a word, and the sum of their vectors.
+
+Subwords keep the classifier useful for words it has not seen: inflections, compounds, words cut off by a field's limit and
+misspellings share most of their n-grams with a known word (Bojanowski et al. 2017, "Enriching word vectors with subword
+information").
+"""
+
+from __future__ import annotations
+
+import cython
+import numpy as np
+from numpy.typing import NDArray
+
+if not cython.compiled:
+    from math import sqrt
+
+Ids = NDArray[np.int32]
+
+#: Letters of an n-gram. A word is read with a mark before and after it.
+SHORTEST = 3
+LONGEST = 5
+#: Scripts without spaces begin about here; one character is a syllable or a word, so n-grams are shorter.
+_FIRST_WIDE = 0x2E80
+_WIDE_SHORTEST = 1
+_WIDE_LONGEST = 3
+#: Letters read of a word, which bounds the work on hostile text.
+MOST_LETTERS = 40
+_MOST_GRAMS = 1 + (MOST_LETTERS + 2) * (LONGEST - SHORTEST + 1)
+#: FNV-1a.
+_OFFSET = 2166136261
+_PRIME = 16777619
+_MASK = 0xFFFFFFFF
+
+
+def word_key(word: str) -> int:
+    """Return a hash of 32 bits of a word."""
+    state = _OFFSET
+    for char in word:
+        state = ((state ^ ord(char)) * _PRIME) & _MASK
+    return state
+
+
+def gram_ids(word: str, buckets: int) -> Ids:
+    """Return the buckets of a folded word: that of the whole word first, then those of its n-grams.
+
+    Args:
+        buckets: a power of two.
+    """
+    ids = np.empty(_MOST_GRAMS, dtype=np.int32)
+    return ids[: fill_ids(word, buckets - 1, ids)]
+
+
+def fill_ids(word: str, last: int, ids: Ids) -> int:
+    """Write the buckets of a folded word, at most ``last`` each, and return their number."""
+    size = min(len(word), MOST_LETTERS)
+    marked = "<" + word[:size] + ">"
+    wide = size > 0 and ord(word[0]) >= _FIRST_WIDE
+    shortest = _WIDE_SHORTEST if wide else SHORTEST
+    longest = _WIDE_LONGEST if wide else LONGEST
+    count = 1
+    whole = _OFFSET
+    for begin in range(size + 2):
+        whole = ((whole ^ ord(marked[begin])) * _PRIME) & _MASK
+        state = _OFFSET
+        for length in range(1, longest + 1):
+            if begin + length > size + 2:
+                break
+            state = ((state ^ ord(marked[begin + length - 1])) * _PRIME) & _MASK
+            # A gram of a mark alone says nothing.
+            if length < shortest or (length == 1 and (begin == 0 or begin == size + 1)):
+                continue
+            ids[count] = state & last
+            count += 1
+    # The whole word has a bucket apart from that of the n-gram of the same letters.
+    ids[0] = ((whole ^ 1) * _PRIME) & last
+    return count
+
+
+def fill_word(word: str, table: NDArray[np.int8], values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+    """Write the mean (d,) of the rows of ``table`` (buckets, d) at the buckets of a word, and behind it the sum of ``values``
+    (buckets,) there over the square root of their number."""
+    ids = np.empty(_MOST_GRAMS, dtype=np.int32)
+    count = fill_ids(word, table.shape[0] - 1, ids)
+    width = out.shape[0] - 1
+    for k in range(width + 1):
+        out[k] = 0.0
+    for place in range(count):
+        row = ids[place]
+        for k in range(width):
+            out[k] += table[row, k]
+        out[width] += values[row]
+    for k in range(width):
+        out[k] /= count
+    out[width] /= sqrt(count)

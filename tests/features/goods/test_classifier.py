@@ -1,0 +1,139 @@
+"""The bundled goods model, read as the feature group reads it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.goods.classifier import Reading, agreement, read_texts
+from features.goods.codes import CODES
+from features.goods.model import GoodsModelError, goods_model, read, write
+from features.texts.cache import TextIndex
+from features.texts.folding import folded
+from features.texts.words import TokenisedTexts
+
+MODEL = goods_model()
+
+
+def reading_of(texts: list[str]) -> Reading:
+    tokens = TokenisedTexts(texts, folded, TextIndex(10_000))
+    rows = np.zeros((tokens.slots.room, MODEL.width + 2))
+    new = tokens.slots.new
+    if new:
+        rows[np.asarray(tokens.slots.slots)[new]] = MODEL.word_rows([tokens.pieces[at] for at in new])
+    return read_texts(MODEL, tokens, rows)
+
+
+def fit(text: str, code: str) -> float:
+    chapter, heading, _ = CODES.numbers(code)
+    ratios = agreement(MODEL, reading_of([text]), np.zeros(1, np.int32), np.array([[chapter, heading]], np.int32))
+    return float(ratios.sum())
+
+
+def likeliest(text: str) -> str:
+    return CODES.names[0][int(reading_of([text]).chapter_probabilities(MODEL)[0].argmax())]
+
+
+@pytest.mark.parametrize(
+    ("text", "chapter"),
+    [
+        ("titanium dioxide pigment", "32"),
+        ("printing ink", "32"),
+        ("leather shoes", "64"),
+        ("boots p12 purple", "64"),
+        ("men_chelsea_slip_on_boots", "64"),
+        ("camiseta de algodón para hombre", "61"),
+        ("chaussures en cuir", "64"),
+        ("Fahrradreifen aus Kautschuk", "40"),
+        ("连衣裙", "62"),
+        ("mobile phone", "85"),
+        ("chocolate", "18"),
+        ("shampoo", "33"),
+    ],
+)
+def test_names_the_chapter_of_ordinary_goods_in_five_languages(text: str, chapter: str) -> None:
+    assert likeliest(text) in ({"61", "62"} if chapter in ("61", "62") else {chapter})
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("titanium dioxide pigment", "320611"), ("printing ink", "321519"), ("shoes", "640399")]
+)
+def test_a_right_code_is_not_contradicted(text: str, code: str) -> None:
+    assert fit(text, code) > MODEL.settings.contradicted
+    assert fit(text, code) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("leather shoes", "080510"), ("brake pads", "293339"), ("chocolate", "8471")]
+)
+def test_a_code_of_other_goods_is_contradicted(text: str, code: str) -> None:
+    assert fit(text, code) < MODEL.settings.contradicted
+
+
+@pytest.mark.parametrize(
+    ("text", "near", "far"), [("cotton trousers", "610342", "847130"), ("plastic cups", "701337", "010121")]
+)
+def test_a_neighbouring_code_counts_less_than_a_distant_one(text: str, near: str, far: str) -> None:
+    assert fit(text, near) > fit(text, far)
+
+
+@pytest.mark.parametrize("text", ["", "12345", "7"])
+def test_a_text_without_words_says_nothing_and_is_vague(text: str) -> None:
+    reading = reading_of([text])
+    assert reading.doubt.tolist() == [1.0]
+    assert reading.vague.tolist() == [1.0]
+    assert fit(text, "640399") == pytest.approx(0.0, abs=1e-6)
+
+
+def test_unknown_words_say_less_than_known_ones() -> None:
+    doubts = reading_of(["zqxvkj wqpzt", "cotton trousers"]).doubt
+    assert doubts[0] > 2.0 * doubts[1]
+
+
+def test_the_contradiction_is_bounded_by_doubt() -> None:
+    reading = reading_of(["leather shoes"])
+    assert fit("leather shoes", "010121") >= math.log(float(reading.doubt[0])) - 1e-6
+
+
+def test_vague_words_are_vaguer_than_precise_ones() -> None:
+    vague = reading_of(
+        ["gift", "sample", "goods", "parts", "connecting rods for diesel engines", "ceramic coffee mugs"]
+    ).vague
+    assert vague[:4].min() > vague[4:].max()
+
+
+@given(st.lists(st.text(max_size=40), min_size=2, max_size=6))
+def test_a_text_is_read_alike_alone_and_among_others(texts: list[str]) -> None:
+    together = reading_of(texts)
+    for at, text in enumerate(texts):
+        alone = reading_of([text])
+        for name in ("vectors", "chapters", "doubt", "vague"):
+            assert getattr(alone, name)[0].tobytes() == getattr(together, name)[at].tobytes()
+
+
+@given(st.text(max_size=60), st.sampled_from(CODES.names[1]))
+def test_every_text_and_code_give_finite_numbers(text: str, code: str) -> None:
+    reading = reading_of([text])
+    probabilities = reading.chapter_probabilities(MODEL)
+    assert probabilities.sum() == pytest.approx(1.0, abs=1e-4)
+    assert math.isfinite(fit(text, code))
+    assert 0.0 <= reading.vague[0] <= 1.0
+
+
+def test_a_damaged_model_is_refused(tmp_path: object) -> None:
+    from pathlib import Path
+
+    folder = Path(str(tmp_path))
+    write(folder, MODEL.arrays, MODEL.settings)
+    assert read(folder).digest == MODEL.digest
+    (folder / "grams.npy").write_bytes(b"damaged")
+    with pytest.raises(GoodsModelError, match="cannot be read"):
+        read(folder)
+
+
+def test_the_model_fits_its_budget() -> None:
+    assert sum(array.nbytes for array in MODEL.arrays.values()) <= 25_000_000

@@ -1,0 +1,122 @@
+"""Training of the goods classifier on small corpora."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.goods.codes import CODES
+from features.goods.model import GoodsModel
+from training.goods.assembling import arrays_of, neutral
+from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
+from training.goods.fitting import Fitted, Settings, fit
+from training.goods.measuring import measure, measure_vague
+from training.goods.tables import WORDS, Corpus, Row, is_of, read_rows, source_facts
+
+SETTINGS = Settings(buckets=1 << 12, learned=8, fixed=4, epochs=4)
+GOODS = {
+    "640399": "leather shoes boots sandals",
+    "610910": "cotton shirt tshirt jersey",
+    "870830": "brake pads discs vehicle",
+    "180690": "chocolate cocoa bar truffles",
+    "851713": "mobile phone smartphone handset",
+}
+
+
+def rows(source: str, seed: int, count: int = 60) -> list[Row]:
+    """Return rows of two words each of the goods."""
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(count):
+        for code, text in GOODS.items():
+            words = tuple(rng.permutation(text.split())[:2].tolist())
+            drawn.append(Row(source, "en", code, words))
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return Corpus([*rows("first", 1), *rows("second", 2)], SETTINGS.buckets)
+
+
+def fitted(corpus: Corpus, source: str) -> tuple[np.ndarray, Fitted]:
+    numbers = np.flatnonzero([is_of(row, source) for row in corpus.rows])
+    vectors = np.random.default_rng(0).normal(size=(len(corpus.vocabulary), SETTINGS.fixed)).astype(np.float32)
+    return numbers, fit(corpus, numbers, vectors, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def sample(corpus: Corpus) -> Sample:
+    numbers, result = fitted(corpus, "first")
+    other = np.flatnonzero(corpus.source == "second")
+    texts = [" ".join(corpus.rows[at].words) for at in other.tolist()]
+    return Sample(
+        arrays_of(corpus, numbers, result), texts, corpus.labels[other], np.full(len(other), 1.0 / len(other))
+    )
+
+
+def test_a_second_fit_gives_the_same_weights(corpus: Corpus) -> None:
+    one, other = fitted(corpus, "first")[1], fitted(corpus, "first")[1]
+    assert one.grams.tobytes() == other.grams.tobytes()
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(one.codes, other.codes, strict=True))
+
+
+def test_learns_goods_and_calibrates_on_another_source(sample: Sample) -> None:
+    settings, declared = calibrate([sample], neutral(SETTINGS.learned + SETTINGS.fixed))
+    settings, grams = fit_vagueness([sample], [["gift", "sample", "parts", "goods", "various"] * 6], settings)
+    arrays = {"declared": declared, "vague_grams": grams.astype(np.float16)}
+    settings = set_contradicted([sample], settings, arrays)
+    model = GoodsModel({**sample.arrays, **arrays}, settings, "")
+    measures = measure(model, sample.texts, sample.labels)
+    assert measures["chapter_top_1"] > 0.95
+    assert measures["roc_auc"] > 0.95
+    assert measures["correct_code_flagged"] <= 0.05
+    assert measure_vague(model, ["gift", "parts"], sample.texts)["roc_auc"] > 0.9
+    assert np.asarray(declared, dtype=np.float64).sum(axis=1) == pytest.approx(1.0, abs=0.02)
+
+
+def test_wrong_labels_make_calibrated_probabilities_smaller(sample: Sample) -> None:
+    rng = np.random.default_rng(3)
+    labels = sample.labels.copy()
+    wrong = rng.random(len(labels)) < 0.4
+    labels[wrong] = labels[rng.permutation(len(labels))][wrong]
+    neutral_settings = neutral(SETTINGS.learned + SETTINGS.fixed)
+    sure, _ = calibrate([sample], neutral_settings)
+    unsure, _ = calibrate([Sample(sample.arrays, sample.texts, labels, sample.weight)], neutral_settings)
+    p = [
+        measure(GoodsModel(sample.arrays, settings, ""), sample.texts, sample.labels)["probability_of_chapter"]
+        for settings in (sure, unsure)
+    ]
+    assert p[0] > p[1] + 0.1
+
+
+def test_words_of_one_text_only_are_unknown(corpus: Corpus) -> None:
+    rare = Corpus([*corpus.rows, Row("first", "en", "640399", ("espadrilles",))], SETTINGS.buckets)
+    numbers, result = fitted(rare, "first")
+    model = GoodsModel(arrays_of(rare, numbers, result), neutral(SETTINGS.learned + SETTINGS.fixed), "")
+    known = model.word_rows(["espadrilles", "shoes"])[:, model.width]
+    assert known.tolist() == [0.0, 1.0]
+
+
+class TestTables:
+    def test_every_table_has_its_facts(self) -> None:
+        facts = source_facts()
+        names = {path.name.split(".")[0] for path in WORDS.glob("*.csv*")}
+        assert names == set(facts)
+        assert all({"publisher", "licence", "date", "found"} <= set(fact) for fact in facts.values())
+
+    def test_codes_are_those_of_the_nomenclature(self) -> None:
+        table = read_rows()
+        assert len(table) > 100_000
+        assert all(
+            CODES.numbers(row.code)[len(row.code) // 2 - 1] >= 0
+            for row in table[::97]
+            if row.code and "uk_" not in row.source
+        )
+
+    def test_the_five_languages_reach_nearly_every_heading(self) -> None:
+        headings: dict[str, set[str]] = {}
+        for row in read_rows():
+            if len(row.code) >= 4:
+                headings.setdefault(row.language, set()).add(row.code[:4])
+        assert all(len(headings[language]) > 0.95 * len(CODES.names[1]) for language in ("en", "es", "fr", "de", "zh"))

@@ -1,0 +1,1 @@
+"""Training of the goods classifier on real words of tariffs, rulings and catalogues."""

@@ -1,0 +1,96 @@
+"""A fit as the arrays of a goods model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.goods.classifier import STATISTICS
+from features.goods.codes import CODES
+from features.goods.model import Settings
+from features.goods.ngrams import word_key
+
+if TYPE_CHECKING:
+    from training.goods.fitting import Fitted
+    from training.goods.tables import Corpus
+
+Arrays = dict[str, NDArray[Any]]
+
+#: A word of fewer training texts counts as unknown and has no vector of its own.
+LEAST_TEXTS: Final = 2
+#: Words in the table, the most frequent first: 4 MB of vectors.
+MOST_WORDS: Final = 80_000
+#: Share of each prior that is spread evenly, so that no code is impossible.
+_EVEN: Final = 0.3
+
+
+def neutral(width: int) -> Settings:
+    """Return settings that change nothing, for a model that is yet to be calibrated."""
+    doubt = (-20.0, *[0.0] * (STATISTICS - 1))
+    return Settings((), 1.0, 1.0, 1.0, 0.0, 0.0, doubt, tuple([0.0] * (STATISTICS + width)), -1e9, 1.0)
+
+
+def languages(corpus: Corpus) -> tuple[str, ...]:
+    """Return the languages of a corpus, sorted."""
+    return tuple(sorted({row.language for row in corpus.rows}))
+
+
+def arrays_of(corpus: Corpus, rows: NDArray[np.int64], fitted: Fitted) -> Arrays:
+    """Return the arrays of a model fitted on some rows of a corpus, with priors of those rows."""
+    frequent = np.argsort(-fitted.counts, kind="stable")[:MOST_WORDS]
+    frequent = frequent[fitted.counts[frequent] >= LEAST_TEXTS]
+    words = list(corpus.vocabulary)
+    keys = np.array([word_key(words[number]) for number in frequent.tolist()], dtype=np.uint32)
+    # Of two words with one key the more frequent one stays.
+    keys, first = np.unique(keys, return_index=True)
+    table = frequent[first]
+    grams, gram_scale = _quantised(fitted.grams)
+    vectors, word_scale = _quantised(fitted.words[table])
+    priors = [_prior(corpus, rows, level) for level in range(3)]
+    return {
+        "grams": grams,
+        "gram_scale": gram_scale,
+        "vague_grams": np.zeros(len(grams), dtype=np.float16),
+        "word_keys": keys,
+        "word_vectors": vectors,
+        "word_scale": word_scale,
+        "word_languages": _word_languages(corpus)[table],
+        "chapters": fitted.codes[0].astype(np.float16),
+        "headings": fitted.codes[1].astype(np.float16),
+        "subheadings": fitted.codes[2].astype(np.float16),
+        "chapter_prior": priors[0],
+        "heading_prior": priors[1],
+        "subheading_prior": priors[2],
+        "declared": np.eye(len(CODES.names[0]), dtype=np.float16),
+    }
+
+
+def _quantised(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return vectors as bytes, and the value of a unit in each column. The largest values, one in ten thousand, are clipped."""
+    scale = np.maximum(np.quantile(np.abs(vectors), 0.9999, axis=0) / 127.0, 1e-9).astype(np.float32)
+    return np.clip(np.round(vectors / scale), -127, 127).astype(np.int8), scale
+
+
+def _prior(corpus: Corpus, rows: NDArray[np.int64], level: int) -> NDArray[np.float32]:
+    """Return the share of each code of a level among the codes of its parent, each source counting as much as any other."""
+    parent = CODES.parents[level]
+    labels = corpus.labels[rows, level]
+    labelled = labels >= 0
+    weight = corpus.weight[rows]
+    counts = np.bincount(labels[labelled], weights=weight[labelled], minlength=len(parent))
+    sums = np.bincount(parent, weights=counts)[parent]
+    siblings = np.bincount(parent)[parent]
+    share = np.where(sums > 0.0, counts / np.maximum(sums, 1e-9), 1.0 / siblings)
+    return ((1.0 - _EVEN) * share + _EVEN / siblings).astype(np.float32)
+
+
+def _word_languages(corpus: Corpus) -> NDArray[np.uint16]:
+    """Return the languages of the texts with each word of the vocabulary, as bits."""
+    number = {language: bit for bit, language in enumerate(languages(corpus))}
+    sizes = corpus.word_ends - corpus.word_starts
+    bits = np.array([1 << number[row.language] for row in corpus.rows], dtype=np.uint16)
+    found = np.zeros(len(corpus.vocabulary), dtype=np.uint16)
+    np.bitwise_or.at(found, corpus.words, np.repeat(bits, sizes))
+    return found

@@ -1,0 +1,311 @@
+"""Calibrate a goods model on texts of sources that it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from features.goods.classifier import STATISTICS, agreement, logistic, read_texts, statistics
+from features.goods.codes import CODES
+from features.goods.model import GoodsModel, Settings
+from features.goods.ngrams import gram_ids
+from features.goods.scores import Floats, fill_chapters, fill_vectors
+from features.texts.cache import TextIndex
+from features.texts.folding import folded, words
+from features.texts.words import Count, TokenisedTexts
+
+if TYPE_CHECKING:
+    from training.goods.assembling import Arrays
+
+FloatArray = NDArray[np.float64]
+
+#: Share of correct codes that may be flagged as contradictory, and of acceptable texts that may be flagged as vague.
+CORRECT_FLAGGED: Final = 0.025
+ACCEPTABLE_FLAGGED: Final = 0.045
+_SHARES: Final = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Texts that a model has not seen.
+
+    Attributes:
+        arrays: the model's arrays.
+        texts: (n,) the texts.
+        labels: (n, 3) their codes by number, -1 where unknown; all -1 for a vague text.
+        weight: (n,) weights; those of a sample add up to 1.
+    """
+
+    arrays: Arrays
+    texts: list[str]
+    labels: NDArray[np.int32]
+    weight: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a model without calibration reads from a sample."""
+
+    vectors: Floats
+    known: FloatArray
+    counts: NDArray[np.int32]
+
+
+def tokenised(model: GoodsModel, texts: list[str]) -> tuple[TokenisedTexts, FloatArray]:
+    """Return texts with their words, and the vectors of the words by slot."""
+    index = TextIndex(len(texts) * 64)
+    tokens = TokenisedTexts(texts, folded, index)
+    rows = np.zeros((tokens.slots.room, model.width + 2))
+    new = tokens.slots.new
+    rows[np.asarray(tokens.slots.slots)[new]] = model.word_rows([tokens.pieces[at] for at in new])
+    return tokens, rows
+
+
+def _raw(model: GoodsModel, texts: list[str]) -> Raw:
+    tokens, rows = tokenised(model, texts)
+    vectors = np.empty((len(texts), model.width), dtype=np.float32)
+    known = np.empty((len(texts), 3))
+    fill_vectors(tokens, rows, vectors, known)
+    return Raw(vectors, known, np.asarray(tokens.counts).reshape(len(texts), len(Count)))
+
+
+def _chapters(model: GoodsModel, vectors: Floats, scale: float) -> Floats:
+    out = np.empty((len(vectors), len(CODES.names[0])), dtype=np.float32)
+    fill_chapters(vectors, replace(model.weights, chapter_scale=scale), out)
+    return out
+
+
+def calibrate(samples: list[Sample], settings: Settings) -> tuple[Settings, NDArray[np.float16]]:
+    """Return the settings that fit the samples, all samples weighing the same, and how goods of a chapter are declared."""
+    models = [GoodsModel(sample.arrays, settings, "") for sample in samples]
+    raws = [_raw(model, sample.texts) for model, sample in zip(models, samples, strict=True)]
+    settings = _fit_chapters(models, raws, samples, settings)
+    declared = _declared(models, raws, samples, settings)
+    scale, doubt = _fit_level(1, models, raws, samples)
+    settings = replace(settings, heading_scale=scale, heading_doubt=doubt)
+    scale, doubt = _fit_level(2, models, raws, samples)
+    return replace(settings, subheading_scale=scale, subheading_doubt=doubt), declared
+
+
+def _fit_chapters(models: list[GoodsModel], raws: list[Raw], samples: list[Sample], settings: Settings) -> Settings:
+    """Fit the scale of the chapters' log-odds and the coefficients of doubt by maximum likelihood."""
+    best: tuple[float, float, FloatArray] = (np.inf, 1.0, np.zeros(STATISTICS))
+    for scale in np.arange(0.4, 1.41, 0.1):
+        of_label, prior, measures, weight = [], [], [], []
+        for model, raw, sample in zip(models, raws, samples, strict=True):
+            used = (sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0)
+            chapters = _chapters(model, raw.vectors, float(scale))
+            labels = sample.labels[used, 0]
+            of_label.append(chapters[np.flatnonzero(used), labels])
+            prior.append(model.weights.chapter_prior[labels])
+            measures.append(statistics(chapters, raw.known, raw.counts)[used])
+            weight.append(sample.weight[used])
+        loss, theta = _fit_doubt(
+            np.concatenate(of_label), np.concatenate(prior), np.concatenate(measures), np.concatenate(weight)
+        )
+        if loss < best[0]:
+            best = loss, float(scale), theta
+    return replace(settings, chapter_scale=round(best[1], 2), doubt=tuple(np.round(best[2], 4).tolist()))
+
+
+def _fit_doubt(of_label: Floats, prior: Floats, measures: FloatArray, weight: FloatArray) -> tuple[float, FloatArray]:
+    """Return the loss and the coefficients of the doubt that explains the labels best."""
+
+    # Doubt is fitted before the vagueness of letters is known.
+    measures = np.where(np.arange(measures.shape[1]) == measures.shape[1] - 1, 0.0, measures)
+
+    def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+        doubt = logistic(measures @ theta)
+        likelihood = (1.0 - doubt) * of_label + doubt * prior
+        slope = weight * (prior - of_label) / likelihood * doubt * (1.0 - doubt)
+        penalty = 1e-4 * np.square(theta[1:]).sum()
+        gradient = -(measures.T @ slope)
+        gradient[1:] += 2e-4 * theta[1:]
+        return float(-(weight * np.log(likelihood)).sum() + penalty), gradient
+
+    start = np.zeros(measures.shape[1])
+    start[0] = -2.0
+    result = minimize(loss, start, jac=True, method="L-BFGS-B")
+    return float(result.fun), np.asarray(result.x)
+
+
+def _declared(
+    models: list[GoodsModel], raws: list[Raw], samples: list[Sample], settings: Settings
+) -> NDArray[np.float16]:
+    """Return the share of goods of each chapter that are declared under another, by how sources disagree with the words."""
+    size = len(CODES.names[0])
+    counts = np.zeros((size, size))
+    for model, raw, sample in zip(models, raws, samples, strict=True):
+        used = (sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0)
+        chapters = _chapters(model, raw.vectors, settings.chapter_scale)
+        doubt = logistic(statistics(chapters, raw.known, raw.counts) @ np.array(settings.doubt))
+        weight = (sample.weight * (1.0 - doubt))[used]
+        labels = sample.labels[used, 0]
+        for label in np.unique(labels):
+            of_label = labels == label
+            counts[:, label] += weight[of_label] @ chapters[used][of_label]
+    prior = models[0].weights.chapter_prior
+    np.fill_diagonal(counts, 0.0)
+    neighbours = counts + 0.2 * counts.sum() / size * prior[None, :]
+    np.fill_diagonal(neighbours, 0.0)
+    neighbours /= neighbours.sum(axis=1, keepdims=True)
+    best: tuple[float, float] = (np.inf, 0.0)
+    for share in _SHARES:
+        matrix = (1.0 - share) * np.eye(size) + share * neighbours
+        loss = 0.0
+        for model, raw, sample in zip(models, raws, samples, strict=True):
+            at = np.flatnonzero((sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0))
+            chapters = _chapters(model, raw.vectors[at], settings.chapter_scale)
+            doubt = logistic(statistics(chapters, raw.known[at], raw.counts[at]) @ np.array(settings.doubt))
+            labels = sample.labels[at, 0]
+            of_label = (chapters * matrix[:, labels].T).sum(axis=1)
+            likelihood = (1.0 - doubt) * of_label + doubt * model.weights.chapter_prior[labels]
+            loss -= float((sample.weight[at] * np.log(likelihood)).sum())
+        if loss < best[0]:
+            best = loss, float(share)
+    return np.asarray((1.0 - best[1]) * np.eye(size) + best[1] * neighbours, dtype=np.float16)
+
+
+def _fit_level(level: int, models: list[GoodsModel], raws: list[Raw], samples: list[Sample]) -> tuple[float, float]:
+    """Return the scale of a level's log-odds and the doubt about it, given the level above."""
+    scores: list[FloatArray] = []
+    prior: list[Floats] = []
+    weight: list[FloatArray] = []
+    sizes: list[int] = []
+    for model, raw, sample in zip(models, raws, samples, strict=True):
+        weights, given = (
+            (model.weights.headings, model.weights.heading_prior)
+            if level == 1
+            else (model.subheadings, model.subheading_prior)
+        )
+        ends, parent = CODES.ends[level], CODES.parents[level]
+        for row in np.flatnonzero((sample.labels[:, level] >= 0) & (raw.known[:, 0] > 0)).tolist():
+            label = int(sample.labels[row, level])
+            above = int(parent[label])
+            first, end = int(ends[above - 1]) if above else 0, int(ends[above])
+            if end - first < 2:
+                continue
+            values = weights[first:end, :-1] @ raw.vectors[row] + weights[first:end, -1]
+            # The label's score comes first.
+            values[[0, label - first]] = values[[label - first, 0]]
+            scores.append(values)
+            prior.append(given[label])
+            weight.append(sample.weight[row])
+            sizes.append(end - first)
+    flat, starts = np.concatenate(scores), np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    given_prior, weights_ = np.array(prior), np.array(weight)
+    best: tuple[float, float, float] = (np.inf, 1.0, 0.0)
+    for scale in np.arange(0.3, 1.41, 0.1):
+        scaled = np.exp(scale * (flat - np.repeat(np.maximum.reduceat(flat, starts), sizes)))
+        of_label = scaled[starts] / np.add.reduceat(scaled, starts)
+        for share in _SHARES:
+            loss = -float((weights_ * np.log((1.0 - share) * of_label + share * given_prior)).sum())
+            if loss < best[0]:
+                best = loss, float(scale), float(share)
+    return round(best[1], 2), best[2]
+
+
+def fit_vagueness(samples: list[Sample], vague: list[list[str]], settings: Settings) -> tuple[Settings, Floats]:
+    """Fit the vagueness of texts by logistic regression.
+
+    The first regression is on the n-grams of the words, with each text predicted by the others; the second on its result, the other
+    statistics of the text and the fixed part of its vector.
+
+    Args:
+        samples: acceptable texts. ``vague``: vague texts, by the same models.
+
+    Returns:
+        The settings, and the weights (buckets,) of the n-grams.
+    """
+    inputs: list[FloatArray] = []
+    labels: list[NDArray[np.bool_]] = []
+    weights: list[FloatArray] = []
+    texts: list[str] = []
+    acceptable: list[tuple[int, int]] = []
+    for sample, of_sample in zip(samples, vague, strict=True):
+        model = GoodsModel(sample.arrays, settings, "")
+        for group, is_vague in ((sample.texts, False), (of_sample, True)):
+            if group:
+                if not is_vague:
+                    acceptable.append((len(texts), len(texts) + len(group)))
+                inputs.append(vague_inputs(model, group))
+                labels.append(np.full(len(group), is_vague))
+                weights.append(np.full(len(group), 1.0 / len(group)) if is_vague else sample.weight)
+                texts += group
+    x, y, w = np.concatenate(inputs), np.concatenate(labels), np.concatenate(weights)
+    w *= len(w) / w.sum()
+    buckets = len(samples[0].arrays["grams"])
+    grams = _gram_matrix(texts, buckets)
+    of_grams = LogisticRegression(C=3.0, max_iter=2000)
+    # Texts with the same first word stay together, because the parts of a list often share it.
+    groups = np.unique([text.split(" ")[0].casefold() for text in texts], return_inverse=True)[1]
+    x[:, STATISTICS - 1] = cross_val_predict(
+        of_grams, grams, y, groups=groups, cv=GroupKFold(5), params={"sample_weight": w}, method="decision_function"
+    )
+    vague_grams = of_grams.fit(grams, y, sample_weight=w).coef_[0].astype(np.float16).astype(np.float32)
+    x[:, STATISTICS - 1] -= of_grams.intercept_[0]
+    scale = x.std(axis=0)
+    # The first statistic is constant.
+    scale[scale < 1e-6] = 1.0
+    fitted = LogisticRegression(C=0.3, max_iter=3000).fit(x / scale, y, sample_weight=w)
+    coefficients = fitted.coef_[0] / scale
+    coefficients[0] += fitted.intercept_[0]
+    learned = GoodsModel(samples[0].arrays, settings, "").learned
+    whole = np.concatenate([coefficients[:STATISTICS], np.zeros(learned), coefficients[STATISTICS:]])
+    # The n-grams of these texts were read by a regression without them, so the shares hold for new texts.
+    vagueness = logistic(x @ coefficients)
+    flagged = max(_quantile(vagueness[start:end], w[start:end], 1.0 - ACCEPTABLE_FLAGGED) for start, end in acceptable)
+    settings = replace(settings, vague=tuple(np.round(whole, 5).tolist()), vague_flagged=round(flagged, 4))
+    return settings, vague_grams
+
+
+def _gram_matrix(texts: list[str], buckets: int) -> csr_matrix:
+    """Return the n-grams of texts (n, buckets), scaled as `features.goods` sums them."""
+    values: list[FloatArray] = []
+    columns: list[NDArray[np.int32]] = []
+    ends = [0]
+    for text in texts:
+        own = words(text)
+        for word in own:
+            ids = gram_ids(word, buckets)
+            columns.append(ids)
+            values.append(np.full(len(ids), 1.0 / np.sqrt(len(ids) * len(own))))
+        ends.append(ends[-1] + sum(len(ids) for ids in columns[len(columns) - len(own) :]))
+    return csr_matrix((np.concatenate(values), np.concatenate(columns), ends), shape=(len(texts), buckets))
+
+
+def vague_inputs(model: GoodsModel, texts: list[str]) -> FloatArray:
+    """Return what vagueness is computed from (n, STATISTICS + fixed dimensions); the vagueness of letters may be 0 still."""
+    raw = _raw(model, texts)
+    chapters = _chapters(model, raw.vectors, model.settings.chapter_scale)
+    return np.hstack([statistics(chapters, raw.known, raw.counts), raw.vectors[:, model.learned :].astype(np.float64)])
+
+
+def set_contradicted(samples: list[Sample], settings: Settings, arrays: Arrays) -> Settings:
+    """Set the threshold of contradiction by the share of right codes beyond it.
+
+    Args:
+        arrays: the calibrated arrays, which replace those of the samples' models.
+    """
+    fits = []
+    for sample in samples:
+        model = GoodsModel({**sample.arrays, **arrays}, settings, "")
+        tokens, rows = tokenised(model, sample.texts)
+        reading = read_texts(model, tokens, rows)
+        labelled = np.flatnonzero(sample.labels[:, 0] >= 0)
+        fit = agreement(model, reading, labelled.astype(np.int32), np.ascontiguousarray(sample.labels[labelled, :2]))
+        fits.append(_quantile(fit.sum(axis=1), sample.weight[labelled], CORRECT_FLAGGED))
+    return replace(settings, contradicted=round(float(np.mean(fits)), 3))
+
+
+def _quantile(values: FloatArray, weight: FloatArray, share: float) -> float:
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order]) / weight.sum()
+    return float(values[order][min(int(below.searchsorted(share)), len(values) - 1)])

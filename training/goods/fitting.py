@@ -1,0 +1,108 @@
+"""Fit the vectors of n-grams and codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from features.goods.codes import CODES
+from training.goods.descent import Rates, Tree, Weights, descend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from training.goods.tables import Corpus
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the fit.
+
+    Attributes:
+        buckets: buckets of n-grams, a power of two. ``learned``, ``fixed``: dimensions of the learned and the fixed vectors.
+    """
+
+    buckets: int = 1 << 17
+    learned: int = 48
+    fixed: int = 48
+    epochs: int = 5
+    step: float = 0.3
+    level: tuple[float, float, float] = (1.0, 0.7, 0.5)
+    drop_word: float = 0.1
+    drop_grams: float = 0.3
+    longest: float = 7.0
+
+
+TREES: Final = (
+    Tree(CODES.ends[0], CODES.parents[0]),
+    Tree(CODES.ends[1], CODES.parents[1]),
+    Tree(CODES.ends[2], CODES.parents[2]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a fit learned: vectors of n-grams, of words, and of the codes of each level (the last column is the bias)."""
+
+    grams: Floats
+    words: Floats
+    codes: tuple[Floats, Floats, Floats]
+    counts: NDArray[np.int64]
+
+
+def fit(
+    corpus: Corpus,
+    rows: NDArray[np.int64],
+    fixed: Floats,
+    settings: Settings,
+    after_epoch: Callable[[int, float, Fitted], None] | None = None,
+) -> Fitted:
+    """Fit on some rows of a corpus.
+
+    Args:
+        fixed: (words, settings.fixed) fixed vectors of the corpus' vocabulary.
+        after_epoch: called with the number of the epoch, the mean loss and what is learned so far.
+    """
+    rng = np.random.default_rng(0)
+    counts = corpus.counts(rows)
+    width = settings.learned + settings.fixed + 1
+    sizes = [len(names) for names in CODES.names]
+    grams = rng.uniform(-0.5, 0.5, (settings.buckets, settings.learned)).astype(np.float32)
+    grams /= np.float32(settings.learned**0.5)
+    chapters, headings, subheadings = (np.zeros((size, width), dtype=np.float32) for size in sizes)
+    codes = chapters, headings, subheadings
+    of_chapters, of_headings, of_subheadings = (np.full(size, 1e-2, dtype=np.float32) for size in sizes)
+    squares = of_chapters, of_headings, of_subheadings
+    weights = Weights(grams, fixed, codes, np.full(settings.buckets, 1e-3, dtype=np.float32), squares)
+    for epoch in range(settings.epochs):
+        order = rng.permutation(rows).astype(np.int32)
+        step = settings.step * (1.0 - epoch / settings.epochs)
+        rates = Rates(step, settings.level, settings.drop_word, settings.drop_grams, settings.longest)
+        loss = descend(corpus.examples, order, TREES, weights, rates, epoch + 1)
+        if after_epoch is not None:
+            after_epoch(epoch, loss, Fitted(grams, fixed, codes, counts))
+    return Fitted(grams, fixed, codes, counts)
+
+
+def vectors_of_words(corpus: Corpus, fitted: Fitted) -> Floats:
+    """Return the vectors (words, learned + fixed) of a corpus' vocabulary."""
+    starts = np.concatenate([[0], corpus.gram_ends])
+    ones = np.ones(len(corpus.grams), dtype=np.float32)
+    sums = csr_matrix((ones, corpus.grams, starts), shape=(len(corpus.vocabulary), len(fitted.grams))) @ fitted.grams
+    return np.hstack([sums / np.diff(starts)[:, None].astype(np.float32), fitted.words])
+
+
+def vectors_of_texts(corpus: Corpus, rows: NDArray[np.int64], word_vectors: Floats) -> Floats:
+    """Return the vectors (len(rows), width) of some texts."""
+    starts = np.concatenate([[0], corpus.word_ends])
+    sizes = np.diff(starts)
+    texts = csr_matrix(
+        (np.ones(len(corpus.words), np.float32), corpus.words, starts), shape=(len(sizes), len(word_vectors))
+    )
+    return np.asarray(texts[rows] @ word_vectors / np.sqrt(sizes[rows])[:, None].astype(np.float32))

@@ -1,0 +1,80 @@
+"""Measure a goods model on labelled and on vague texts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from features.goods.classifier import agreement, read_texts
+from features.goods.model import GoodsModel
+from training.goods.calibrating import tokenised
+
+FloatArray = NDArray[np.float64]
+
+CERTAIN: Final = 0.85
+
+
+def measure(model: GoodsModel, texts: list[str], labels: NDArray[np.int32]) -> dict[str, float]:
+    """Return the measures of labelled texts.
+
+    For contradiction, a second copy of each text has the code of another text, drawn at random, in another chapter.
+
+    Args:
+        labels: (n, 3) numbers of chapter, heading and subheading, -1 where unknown.
+    """
+    tokens, rows = tokenised(model, texts)
+    reading = read_texts(model, tokens, rows)
+    chapters = reading.chapter_probabilities(model)
+    label, at = labels[:, 0], np.arange(len(texts))
+    order = np.argsort(-chapters, axis=1)
+    top = chapters.max(axis=1)
+    right = order[:, 0] == label
+    wrong = np.random.default_rng(0).permutation(len(texts))
+    other = np.flatnonzero(label[wrong] != label).astype(np.int32)
+    fit = agreement(model, reading, at.astype(np.int32), np.ascontiguousarray(labels[:, :2])).sum(axis=1)
+    contrary = agreement(model, reading, other, np.ascontiguousarray(labels[wrong[other], :2])).sum(axis=1)
+    between = (top >= CERTAIN) & (top < 0.95)
+    return {
+        "texts": float(len(texts)),
+        "chapter_top_1": float(right.mean()),
+        "chapter_top_3": float((order[:, :3] == label[:, None]).any(axis=1).mean()),
+        "probability_of_chapter": float(chapters[at, label].mean()),
+        "roc_auc": float(roc_auc_score(np.r_[np.ones(len(fit)), np.zeros(len(contrary))], np.r_[fit, contrary])),
+        "correct_code_flagged": float((fit < model.settings.contradicted).mean()),
+        "other_code_flagged": float((contrary < model.settings.contradicted).mean()),
+        "share_certain": float((top >= CERTAIN).mean()),
+        "right_between_0.85_and_0.95": float(right[between].mean()) if between.any() else float("nan"),
+        "acceptable_flagged_vague": float((reading.vague >= model.settings.vague_flagged).mean()),
+    }
+
+
+def measure_vague(model: GoodsModel, vague: list[str], acceptable: list[str]) -> dict[str, float]:
+    """Return the measures of vague texts against acceptable ones."""
+    values = []
+    for texts in (vague, acceptable):
+        tokens, rows = tokenised(model, texts)
+        values.append(read_texts(model, tokens, rows).vague)
+    found, clean = values
+    threshold = np.quantile(clean, 0.95)
+    return {
+        "texts": float(len(vague)),
+        "vague_flagged": float((found >= model.settings.vague_flagged).mean()),
+        "found_at_0.05_false_alarms": float((found > threshold).mean()),
+        "roc_auc": float(roc_auc_score(np.r_[np.ones(len(found)), np.zeros(len(clean))], np.r_[found, clean])),
+    }
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """Return measures as a table in Markdown, one column per set of texts."""
+    names = list(dict.fromkeys(name for result in results.values() for name in result))
+    lines = [f"| measure | {' | '.join(results)} |", f"|---|{'---:|' * len(results)}"]
+    for name in names:
+        cells = [
+            "" if name not in result else f"{result[name]:,.0f}" if name == "texts" else f"{result[name]:.3f}"
+            for result in results.values()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
