@@ -13,12 +13,13 @@ from fastapi import FastAPI
 
 from features.compiled import slowness
 from models.bundle import ModelStore
-from service.api import files, info, scoring, substances
+from service.api import files, goods, info, scoring, substances
 from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.openapi import install_openapi
 from service.errors import install_handlers
+from service.goods.warm_up import warm_up as warm_up_goods
 from service.logs import logger
 from service.memory import long_lived_objects
 from service.metrics import Metrics
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         async with host.watching(settings.pointer_poll_seconds):
             # Warm up chemistry after the model, because in parallel both would load the same tables.
             await asyncio.to_thread(warm_up_chemistry, systematic=False)
+            await asyncio.to_thread(warm_up_goods)
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
                 with long_lived_objects():
@@ -97,6 +99,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     app.include_router(scoring.router)
     app.include_router(files.router)
     app.include_router(substances.router)
+    app.include_router(goods.router)
     app.include_router(info.router)
     install_docs(app)
     install_openapi(app)

@@ -1,4 +1,4 @@
-"""Invented shipments and chemicals, for the documentation and the warm-up."""
+"""Invented shipments, chemicals and goods, for the documentation and the warm-up."""
 
 from __future__ import annotations
 
@@ -68,4 +68,12 @@ EXAMPLE_QUERIES: Final = {
         "N-(3-chlorophenyl)-N-[1-(2-phenylethyl)piperidin-4-yl]pentanamide",
     ),
     "harmless": ("A common chemical whose name is near that of a precursor", "2-piperidone"),
+}
+
+#: Goods descriptions: example name -> (summary, text, declared HS code or none).
+EXAMPLE_GOODS: Final[dict[str, tuple[str, str, str | None]]] = {
+    "fits": ("A description that fits its code", "mens cotton t-shirt", "610910"),
+    "contradicted": ("A description that contradicts its code: citrus fruit", "brake pads", "080510"),
+    "vague": ("A description that customs would reject", "gift", None),
+    "chinese": ("A Chinese description", "硅胶手机壳", "3926909790"),
 }

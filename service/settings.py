@@ -75,6 +75,8 @@ class Settings(BaseSettings):
 
     # Most names take at most 1 to 5 ms, so 1,000 take a few seconds.
     max_substance_queries: int = Field(default=1000, ge=1, le=10_000)
+    # A text takes about 0.05 ms, so 1,000 take 50 ms.
+    max_goods_queries: int = Field(default=1000, ge=1, le=10_000)
     # OPSIN, a Java program beside the service (about 200 MB), reads systematic names. False: systematic names are not read.
     opsin: bool = True
     # Real names take milliseconds. The limit stops texts that are crafted to take long.

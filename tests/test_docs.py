@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from features.goods.missing import Missing
 from features.manifest.fields import FIELDS
 from features.reference import class_definitions, recorded_law
 from features.substances.match import KINDS
 from models.scoring import DEFAULT_BASE_RATES
 from service.app import create_app
 from service.files.score_columns import ALL_SCORE_COLUMNS
+from service.goods.answers import COLUMNS as GOODS_COLUMNS
 from service.settings import Settings, variables
 from service.substances.answers import COLUMNS
 
@@ -58,6 +60,12 @@ def test_columns_of_a_scored_file_are_documented_in_order() -> None:
 def test_columns_of_a_resolved_file_are_documented_in_order() -> None:
     words = [word for word in code_words("substances.md") if word in COLUMNS]
     assert tuple(words) == COLUMNS
+
+
+def test_columns_of_a_classified_file_and_what_may_be_missing_are_documented_in_order() -> None:
+    words = code_words("goods.md")
+    assert tuple(word for word in words if word in GOODS_COLUMNS)[-len(GOODS_COLUMNS) :] == GOODS_COLUMNS
+    assert {word for word in words if word in set(Missing)} == set(Missing)
 
 
 def test_every_kind_of_match_and_every_class_definition_is_documented() -> None:

@@ -51,6 +51,7 @@ class State:
     Attributes:
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
+        readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
         query_cache: cached options of scoring requests.
     """
 
@@ -61,6 +62,7 @@ class State:
     scorer: Scorer
     csv_requests: CapacityLimiter
     lookups: CapacityLimiter
+    readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     query_cache: QueryCache = field(default_factory=QueryCache)
 
 

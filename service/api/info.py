@@ -143,6 +143,7 @@ async def schema(request: Request) -> Response:
                 "items": settings.max_items,
                 "csv_bytes": settings.max_csv_bytes,
                 "substance_queries": settings.max_substance_queries,
+                "goods_queries": settings.max_goods_queries,
             },
         }
     )

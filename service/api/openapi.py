@@ -15,6 +15,7 @@ from features.manifest.fields import FIELDS, Field, Kind, Level
 from features.manifest.shipment import FURTHER
 from service.api.schemas import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
+from service.goods.answers import MAX_TEXT
 from service.substances.answers import MAX_QUERY, jurisdictions
 
 #: Fields that describe the goods; each item needs at least one of them.
@@ -36,6 +37,9 @@ def field_schema(field: Field) -> dict[str, Any]:
         ]
     else:
         schema["type"] = _TYPES.get(field.kind, ["string", "number", "null"])
+        if field.kind is Kind.NUMBER:
+            # A number that is not finite refuses the shipment; any other text is a warning.
+            schema["pattern"] = r"^(?![-+\s]*[iInN])"
     if field.example is not None:
         schema["examples"] = [[field.example] if field.kind is Kind.COUNTRIES else field.example]
     return schema
@@ -96,6 +100,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
             },
         },
         "SubstanceBatch": _substance_batch(),
+        "GoodsBatch": _goods_batch(),
     }
 
 
@@ -124,6 +129,22 @@ def _substance_batch() -> dict[str, Any]:
             },
             "drawing": {"type": ["boolean", "null"], "description": "Draw the structures, as SVG text in `drawing`"},
         },
+    }
+
+
+def _goods_batch() -> dict[str, Any]:
+    text = {"type": "string", "maxLength": MAX_TEXT, "description": "A goods description; may be empty"}
+    code = {
+        "type": ["string", "integer", "null"],
+        "description": "Declared HS code of 4 to 10 digits; dots, spaces and hyphens are allowed",
+    }
+    language = {"type": ["string", "null"], "description": "Language of `q`, ISO 639-1. Default: it is guessed"}
+    query = {"type": "object", "required": ["q"], "properties": {"q": text, "hs_code": code, "language": language}}
+    return {
+        "title": "GoodsBatch",
+        "type": "object",
+        "required": ["queries"],
+        "properties": {"queries": {"type": "array", "minItems": 1, "items": {"anyOf": [text, query]}}},
     }
 
 

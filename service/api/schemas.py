@@ -197,6 +197,13 @@ class BatchScore(Answer):
     rejected: list[RejectedShipment]
 
 
+class UnreadableQuery(Answer):
+    """A query of a batch that cannot be read."""
+
+    query: str | None
+    problem: str = Field(description="The problem, and what is expected")
+
+
 class FeatureDescription(Answer):
     """One feature of the model."""
 

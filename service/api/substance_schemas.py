@@ -1,4 +1,4 @@
-"""Pydantic models that document answers about substances. As those of `service.api.schemas`, they validate nothing."""
+"""Schemas of answers about substances and law, for the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.api.schemas import Answer, Listing, Probability
+from service.api.schemas import Answer, Listing, Probability, UnreadableQuery
 
 
 class FullListing(Listing):
@@ -144,13 +144,6 @@ class SubstanceAnswer(Answer):
     jurisdiction: str | None = Field(
         description="Jurisdiction whose law was applied; null: everywhere", examples=["US"]
     )
-
-
-class UnreadableQuery(Answer):
-    """A query of a batch that cannot be read."""
-
-    query: str | None
-    problem: str = Field(description="The problem, and what is expected")
 
 
 class SubstanceAnswers(Answer):

@@ -13,14 +13,13 @@ from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from service.api.bodies import read_json
 from service.api.dependencies import PlainJson, add_log_fields, state_of
 from service.api.openapi import json_body, problems
+from service.api.query_batches import checked, queries_of, unreadable
 from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
-from service.errors import NotFound, TooLarge, Unprocessable, shortened
+from service.errors import NotFound, shortened
 from service.examples import EXAMPLE_QUERIES
 from service.substances.answers import (
     MAX_QUERY,
@@ -37,18 +36,6 @@ from service.substances.answers import (
 T = TypeVar("T")
 
 router = APIRouter(prefix="/v1", tags=["substances"])
-
-
-def _checked(read: Callable[[str], object]) -> BeforeValidator:
-    """Return a validator that parses a text parameter with ``read`` and reports the message of its ValueError."""
-
-    def validate(value: object) -> object:
-        try:
-            return read(value) if isinstance(value, str) else value
-        except ValueError as error:
-            raise PydanticCustomError("unreadable", "{problem}", {"problem": str(error)}) from None
-
-    return BeforeValidator(validate)
 
 
 def _codes(schema: dict[str, Any]) -> None:
@@ -70,12 +57,12 @@ Text = Annotated[
 ]
 AsOf = Annotated[
     date,
-    _checked(read_day),
+    checked(read_day),
     Query(default_factory=today, description="Day whose law applies. Default: today, in UTC", examples=["2026-11-25"]),
 ]
 Jurisdiction = Annotated[
     str | None,
-    _checked(read_jurisdiction),
+    checked(read_jurisdiction),
     Query(
         description="UN, EU, or an ISO 3166 code, including subdivisions; EU law applies to EU members. "
         "Default: everywhere. Where the law is not recorded for the substance's group and the day, `listed` is null",
@@ -163,16 +150,10 @@ async def substances_batch(request: Request) -> Response:
     """
     state = state_of(request)
     data = await read_json(request, state.settings.max_batch_bytes)
-    queries = data.get("queries") if isinstance(data, dict) else None
-    if not isinstance(queries, list) or not queries:
-        raise _unreadable("queries", 'an object {"queries": [...]} with at least one query is needed')
-    limit = state.settings.max_substance_queries
-    if len(queries) > limit:
-        problem = f"at most {limit:,} queries are accepted at once, got {len(queries):,}"
-        raise TooLarge(f"queries: {problem}.", errors=[{"field": "queries", "problem": problem}])
+    queries = queries_of(data, state.settings.max_substance_queries)
     draw = data.get("drawing")
     if not isinstance(draw, bool | None):
-        raise _unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
+        raise unreadable("drawing", f"true or false is needed, got {shortened(draw)}")
     day = _read("as_of", read_day, data) or today()
     place = _read("jurisdiction", read_jurisdiction, data)
 
@@ -209,13 +190,7 @@ def _read(field: str, read: Callable[[str], T], data: Mapping[str, Any]) -> T | 
     try:
         return read(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise _unreadable(field, f"{error}; got {shortened(value)}") from None
-
-
-def _unreadable(field: str, problem: str) -> Unprocessable:
-    return Unprocessable(
-        f"The queries cannot be read: {field}: {problem}.", errors=[{"field": field, "problem": problem}]
-    )
+        raise unreadable(field, f"{error}; got {shortened(value)}") from None
 
 
 async def _in_thread(request: Request, work: Callable[[], T]) -> T:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.errors import INTERRUPTED, status_and_message
 from service.cli.models import model_app, promote, pull, rollback
@@ -40,7 +41,21 @@ def _options(
     pass
 
 
-for command in (score, validate, substance, generate, train, evaluate, compare, promote, rollback, pull, serve, demo):
+for command in (
+    score,
+    validate,
+    substance,
+    classify,
+    generate,
+    train,
+    evaluate,
+    compare,
+    promote,
+    rollback,
+    pull,
+    serve,
+    demo,
+):
     app.command()(command)
 app.add_typer(model_app)
 app.add_typer(rules_app)

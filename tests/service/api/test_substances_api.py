@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from features.substances.read.opsin import opsin
-from service.api.schemas import Readiness
-from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers, UnreadableQuery
+from service.api.schemas import Readiness, UnreadableQuery
+from service.api.substance_schemas import SubstanceAnswer, SubstanceAnswers
 from service.app import create_app
 from service.examples import EXAMPLE_QUERIES, EXAMPLE_SHIPMENT
 from service.scoring.answers import score

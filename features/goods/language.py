@@ -1,0 +1,60 @@
+"""A guess of the language of a goods description, by its script and by the languages in which its words were seen."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: Scripts that decide, in order: kana before Han, because Japanese uses both.
+_SCRIPTS: Final = (
+    ("ja", re.compile(r"[\u3041-\u30ff\uff66-\uff9d]")),
+    ("ko", re.compile(r"[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")),
+    ("zh", re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")),
+)
+_CYRILLIC: Final = re.compile(r"[\u0400-\u052f]")
+#: Languages that the words of a text in Latin letters are not evidence for.
+_OTHER_SCRIPTS: Final = frozenset({"ja", "ko", "zh", "ru"})
+
+
+def votes(bits: NDArray[np.int64], languages: tuple[str, ...]) -> FloatArray:
+    """Return the votes of words (n, languages). A word seen in k languages gives each of them 1/k of a vote.
+
+    Args:
+        bits: (n,) the languages of each word, as bits.
+    """
+    shifts = np.arange(len(languages))
+    seen = (bits[:, None] >> shifts & 1).astype(np.float64)
+    return np.asarray(seen / np.maximum(seen.sum(axis=1, keepdims=True), 1.0))
+
+
+def guess(texts: list[str], latin: NDArray[np.bool_], sums: FloatArray, languages: tuple[str, ...]) -> list[str | None]:
+    """Return the language of each text, None where nothing tells it.
+
+    Args:
+        latin: (n,) whether most letters of a text are Latin.
+        sums: (n, languages) the sums of the votes of each text's words.
+    """
+    own = np.array([language not in _OTHER_SCRIPTS for language in languages])
+    counted = np.where(own, sums, 0.0)
+    # English is the language of trade: of equally likely languages it is the likeliest.
+    counted[:, np.array(languages) == "en"] *= 1.0 + 1e-6
+    best = counted.argmax(axis=1).tolist()
+    certain = (counted.max(axis=1) > 0.0).tolist()
+    found: list[str | None] = []
+    for text, is_latin, number, is_certain in zip(texts, latin.tolist(), best, certain, strict=True):
+        by_script = None if text.isascii() else _by_script(text, latin=is_latin)
+        found.append(by_script or (languages[number] if is_latin and is_certain else None))
+    return found
+
+
+def _by_script(text: str, *, latin: bool) -> str | None:
+    for language, pattern in _SCRIPTS:
+        if pattern.search(text):
+            return language
+    # Single Cyrillic letters between Latin ones are look-alikes.
+    return "ru" if not latin and _CYRILLIC.search(text) else None

@@ -1,0 +1,1 @@
+"""Questions about goods descriptions, and their answers."""
