@@ -14,7 +14,7 @@ class ReasonCode(StrEnum):
     """Codes of reasons about the manifest. They are a public interface: answers, files and documents contain them."""
 
     SUBSTANCE_DECLARED = "SUBSTANCE_DECLARED"
-    SUBSTANCE_NAME_VARIANT = "SUBSTANCE_NAME_VARIANT"
+    SUBSTANCE_NAMED_OTHERWISE = "SUBSTANCE_NAMED_OTHERWISE"
     SUBSTANCE_CLASS = "SUBSTANCE_CLASS"
     SUBSTANCE_SIMILAR = "SUBSTANCE_SIMILAR"
     SUBSTANCE_HS = "SUBSTANCE_HS"

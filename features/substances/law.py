@@ -190,9 +190,7 @@ def _changes() -> tuple[date, ...]:
     return tuple(sorted(days))
 
 
-def status(
-    match: Match, on: date, jurisdiction: str | None = None, *, among: frozenset[str] | None = None
-) -> LegalStatus:
+def status(match: Match, on: date, jurisdiction: str | None = None) -> LegalStatus:
     """Return the legal status on a day of a substance that a text declares or mentions.
 
     Args:
@@ -200,18 +198,14 @@ def status(
         on: the day of the declaration.
         jurisdiction: an ISO code, `UN` or `EU`; law of the Union applies to its members. None means all
             jurisdictions.
-        among: use only the law of these jurisdictions; None means all recorded law.
     """
     # A substance that merely resembles a listed one is on no list.
     rows = _named(match) if match.kind != "similar" else ()
-    if among is not None:
-        rows = tuple(row for row in rows if row.jurisdiction in among)
     named = tuple(row for row in rows if row.in_force(on) and _applies(row, jurisdiction, on))
     classes = tuple(
         ClassControl(one, _in_force(one, on), _exemptions().get((one.definition, match.inchikey)))
         for one in match.classes
-        if (jurisdiction is None or applies(one.jurisdiction, jurisdiction, on))
-        and (among is None or one.jurisdiction in among)
+        if jurisdiction is None or applies(one.jurisdiction, jurisdiction, on)
     )
     by_place: dict[str, Control] = {}
     for row in named:

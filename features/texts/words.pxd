@@ -21,7 +21,3 @@ cdef class TokenisedTexts:
     cpdef list tokens_of(self, Py_ssize_t row)
     @cython.locals(first=Py_ssize_t, at=Py_ssize_t)
     cpdef list words_of(self, Py_ssize_t row)
-
-@cython.locals(slots='int[::1]', word=Py_ssize_t, count=Py_ssize_t, row=Py_ssize_t, before=Py_ssize_t, number=double)
-cpdef Py_ssize_t numbers_of_words(TokenisedTexts texts, const double[:, ::1] number_of, long long[::1] numbers,
-                                  long long[::1] lengths)

@@ -13,7 +13,6 @@ from features.texts.cache import TextIndex
 from features.texts.declared import prefetch
 from features.texts.scan import words_in
 
-FloatArray = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 
@@ -161,27 +160,3 @@ class TokenisedTexts:
         """Return the words of a text."""
         first = self.word_ends[row - 1] if row > 0 else 0
         return [self.pieces[self.words[at]] for at in range(first, self.word_ends[row])]
-
-
-def numbers_of_words(
-    texts: TokenisedTexts, number_of: FloatArray, numbers: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> int:
-    """Map the words of all texts to numbers and return the count of numbers written.
-
-    Args:
-        number_of: (slots, 1) number of each slot's word; negative for words without a number, which are skipped.
-        numbers: output, text by text; must have room for all words.
-        lengths: (n,) output: count of numbers per text.
-    """
-    slots = texts.slots.slots
-    word = count = 0
-    for row in range(lengths.shape[0]):
-        before = count
-        while word < texts.word_ends[row]:
-            number = number_of[slots[texts.words[word]], 0]
-            if number >= 0:
-                numbers[count] = int(number)
-                count += 1
-            word += 1
-        lengths[row] = count - before
-    return count

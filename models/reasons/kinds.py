@@ -73,7 +73,7 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
             "D5 D7 T1",
             render=substance_texts.substance,
         ),
-        ReasonCode.SUBSTANCE_NAME_VARIANT: _kind(
+        ReasonCode.SUBSTANCE_NAMED_OTHERWISE: _kind(
             "declared_chemical goods_description", "D5", render=substance_texts.name_variant
         ),
         ReasonCode.SUBSTANCE_CLASS: _kind(

@@ -51,6 +51,11 @@ def _spreads(value: float) -> str:
     return f"{abs(value):.1f} times the usual spread {'above' if value > 0 else 'below'}"
 
 
+def _ratio(value: float) -> str:
+    """Return a log-likelihood ratio in words."""
+    return "no" if value <= 0.0 else f"{math.exp(min(value, 20.0)):,.3g} to 1"
+
+
 #: Features without a rule for their meaning: label, and function that formats the value.
 _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxyType(
     {
@@ -63,14 +68,12 @@ _BY_NAME: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = MappingProxy
             "Description is a term that customs reject as vague",
             lambda value: "yes" if value >= 1.0 else "it contains one" if value > 0.0 else "no",
         ),
-        "hs_text_contradiction": (
-            "Probability of the declared HS chapter, given these words",
-            lambda value: percent(min(max(1.0 - value, 0.0), 1.0)),
-        ),
-        "hs_text_surprise": (
-            "Probability of the declared HS heading, given these words",
-            lambda value: percent(math.exp(-max(value, 0.0))),
-        ),
+        "hs_text_contradiction": ("The words speak against the HS code", _ratio),
+        "hs_text_agreement": ("The words speak for the HS code", _ratio),
+        "chemical_text_harmless_code": ("The words speak for chemicals, the HS code does not", _ratio),
+        "harmless_text_chemical_code": ("The words speak for other goods than the HS code's chemicals", _ratio),
+        "text_doubt": ("Probability that the words say nothing about the goods", percent),
+        "description_vagueness": ("Probability that customs reject the description as vague", percent),
         "hs_text_certainty": ("Probability of the likeliest HS chapter, given these words", percent),
         "text_chemical_probability": ("Probability of the chemical HS chapters, given these words", percent),
     }

@@ -33,8 +33,9 @@ LADDERS = {
     "substance_opioid": [0.0, 1.0, 2.0],
     "substance_precursor": [0.0, 1.0, 2.0],
     "substance_class": [0.0, 1.0, 2.0],
-    "hs_text_contradiction": [0.0, 0.2, 0.5, 0.9, 0.99, 1.0],
-    "hs_text_surprise": [0.0, 1.0, 3.0, 6.0, 12.0],
+    "hs_text_contradiction": [0.0, 0.5, 1.0, 2.0, 4.0],
+    "hs_text_agreement": [6.0, 3.0, 1.0, 0.3, 0.0],
+    "chemical_text_harmless_code": [0.0, 0.5, 1.0, 2.0, 4.0],
     "account_age_days": [4000.0, 900.0, 200.0, 60.0, 20.0, 5.0, 0.0],
     "consignor_finds": [0.0, 1.0, 2.0, 5.0],
     "consignee_finds": [0.0, 1.0, 2.0, 5.0],
@@ -113,10 +114,6 @@ def test_naming_a_watched_substance_raises_the_risk(champion: RiskModel, text: s
     assert risk(champion, declared_chemical=text) > risk(champion, declared_chemical="citric acid")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="known shortfall: the champion learned from few openly declared finds and raises the risk 1.6 to 5.4 times",
-)
 @pytest.mark.parametrize("text", WATCHED)
 def test_naming_a_watched_substance_raises_the_risk_tenfold(champion: RiskModel, text: str) -> None:
     assert risk(champion, declared_chemical=text) > 10 * risk(champion, declared_chemical="citric acid")

@@ -62,7 +62,8 @@ def test_monotone_features_are_the_required_ones(space: FeatureSpace) -> None:
         "substance_precursor": 1,
         "substance_class": 1,
         "hs_text_contradiction": 1,
-        "hs_text_surprise": 1,
+        "hs_text_agreement": -1,
+        "chemical_text_harmless_code": 1,
         "account_age_days": -1,
         "consignor_finds": 1,
         "consignee_finds": 1,
@@ -97,9 +98,9 @@ def test_a_restored_space_computes_equal_features(space: FeatureSpace) -> None:
 def test_words_that_contradict_the_hs_code_raise_the_contradiction(space: FeatureSpace) -> None:
     at = space.names.index("hs_text_contradiction")
     fitting = matrix(space, table(4))[:, at]
-    swapped = matrix(space, table(4, hs_code=["640399", "610910", "291814", "392690"]))[:, at]
-    assert (swapped > 0.9).all()
-    assert (fitting < 0.1).all()
+    swapped = matrix(space, table(4, hs_code=["640399", "610910", "291814", "847130"]))[:, at]
+    assert (swapped > 1.0).all()
+    assert (fitting == 0.0).all()
 
 
 def test_an_unusual_value_has_its_distance_in_spreads(space: FeatureSpace) -> None:

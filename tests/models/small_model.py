@@ -15,6 +15,7 @@ from models.calibration import Calibrator, ReferenceScores, combine
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
+from training.fitting.booster_text import first_trees
 
 HEADS = tuple(DEFAULT_BASE_RATES)
 GOODS = ("silicone phone case", "parts", "cotton t-shirt with print", "sample", "ceramic mug", "chemical raw material")
@@ -63,7 +64,8 @@ def train(heads: tuple[str, ...] = HEADS, seed: int = 0) -> RiskModel:
         data = lgb.Dataset(matrix, is_find[:, k].astype(float), feature_name=list(space.names))
         parameters = {"objective": "binary", "num_leaves": 7, "verbosity": -1, "num_threads": 1, "seed": seed,
                       "deterministic": True, "force_row_wise": True, "min_data_in_leaf": 20}  # fmt: skip
-        boosters[head] = lgb.train(parameters, data, num_boost_round=12)
+        # Like training, write splits that separate missing values only with a finite threshold.
+        boosters[head] = first_trees(lgb.train(parameters, data, num_boost_round=12), 12)
         raw[:, k] = np.asarray(boosters[head].predict(matrix, raw_score=True))
 
     def per_shipment(values: np.ndarray) -> np.ndarray:

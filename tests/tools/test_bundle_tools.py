@@ -93,7 +93,7 @@ def window(model: RiskModel, seed: int) -> WindowFeatures:
 @pytest.fixture(scope="module")
 def world(model: RiskModel) -> World:
     calibrate, lanes, test = (window(model, seed) for seed in (21, 22, 23))
-    return World("a small world", calibrate, lanes, test, test.outcome.find.any(axis=1))
+    return World("a small world", calibrate, lanes, test, np.asarray(test.outcome.find.any(axis=1)))
 
 
 KEEP = dict(zip(HEADS, (0.0, 0.5, 1.0), strict=True))

@@ -19,13 +19,35 @@ class ClassificationColumn(Column):
     HS_EQUIPMENT = "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes"
     HS_EXCIPIENT = "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms"
     HS_COVER = "HS_OF_INTEREST", "Whether the subheading was reported as a cover, or looks alike"
-    HS_TEXT_CONTRADICTION = "HS_CONTRADICTS_TEXT", "1 - P(declared HS chapter given the words of the description)", 1
-    HS_TEXT_SURPRISE = "HS_CONTRADICTS_TEXT", "-log P(declared HS heading given the words of the description)", 1
+    HS_TEXT_CONTRADICTION = (
+        "HS_CONTRADICTS_TEXT",
+        "How far the words contradict the HS code: minus its log-likelihood ratio, 0 where they fit or say nothing",
+        1,
+    )
+    HS_TEXT_AGREEMENT = (
+        "HS_TEXT",
+        "How well the words fit the HS code: its log-likelihood ratio, 0 where they do not",
+        -1,
+    )
     HS_TEXT_CERTAINTY = "HS_TEXT", "Largest P(HS chapter given the words of the description)"
     HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29, 30, 32, 33 or 38"
     TEXT_CHEMICAL_PROBABILITY = "HS_TEXT", "P(chemical chapters given the words of the description)"
+    CHEMICAL_TEXT_HARMLESS_CODE = (
+        "HS_CONTRADICTS_TEXT",
+        "Log-likelihood ratio of chemicals given the words, under a code outside the chemical chapters; otherwise 0",
+        1,
+    )
+    HARMLESS_TEXT_CHEMICAL_CODE = (
+        "HS_CONTRADICTS_TEXT",
+        "Log-likelihood ratio of other goods given the words, under a code of the chemical chapters; otherwise 0",
+    )
+    TEXT_DOUBT = "HS_TEXT", "P(the words of the description say nothing about the goods)"
+    DESCRIPTION_VAGUENESS = (
+        "DESCRIPTION_VAGUE",
+        "How likely a customs office rejects the description as too vague, 0 to 1",
+    )
 
 
-#: First column that depends on description and heading. Earlier columns depend on the HS code only.
+#: Columns from this one on depend on description and HS code together, or on the heading alone; those before, on the code.
 FIRST_OF_PAIR: Final = ClassificationColumn.HS_TEXT_CONTRADICTION
 FEATURES: Final = declare("classification", ClassificationColumn)

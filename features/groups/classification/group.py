@@ -1,9 +1,4 @@
-"""The HS code, and its agreement with the words of the description.
-
-The description-to-HS model is multinomial naive Bayes over words (Manning, Raghavan and Schuetze 2008, chapter 13): the
-probability of each HS heading given the words of the description, with Laplace smoothing. Its vocabulary and headings are those
-that are frequent in the fit window.
-"""
+"""The HS code, and its agreement with the words of the description (`features.goods`)."""
 
 from __future__ import annotations
 
@@ -12,23 +7,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.goods.classifier import agreement, read_texts
+from features.goods.codes import CHEMICAL_CHAPTERS, CODES
+from features.goods.model import goods_model
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
-from features.groups.classification.headings import (
-    NO_CODE,
-    UNKNOWN,
-    Classes,
-    fill_agreement,
-    log_scores,
-    normalise,
-)
-from features.groups.description.group import vocabulary_of
 from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
-from features.table.table import ManifestTable
 from features.texts.cache import TextIndex, TextPairs, TextRows
-from features.texts.folding import words
-from features.texts.words import numbers_of_words
 
 #: Role of a subheading of interest -> its column.
 _ROLES: Final = {
@@ -44,93 +30,54 @@ _ROLES: Final = {
     "cover": ClassificationColumn.HS_COVER,
     "lookalike": ClassificationColumn.HS_COVER,
 }
-#: Columns before `FIRST_OF_PAIR` of a missing HS code.
+#: The code columns of a missing HS code.
 _NO_HS_CODE: Final = np.zeros(FIRST_OF_PAIR)
 _NO_HS_CODE[ClassificationColumn.HS_MISSING] = 1.0
 _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, ClassificationColumn.HS_CHAPTER]] = np.nan
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
-_SURPRISE: Final = ClassificationColumn.HS_TEXT_SURPRISE - FIRST_OF_PAIR
-_CHEMICAL_CHAPTER: Final = ClassificationColumn.HS_CHEMICAL_CHAPTER - FIRST_OF_PAIR
-_CHEMICAL: Final = frozenset({"28", "29", "30", "32", "33", "38"})
-_WORDS: Final = 3000
-_HEADINGS: Final = 250
-_LEAST_ROWS: Final = 10
-_SMOOTHING: Final = 0.1
+
+
+def _pair_column(column: ClassificationColumn) -> int:
+    return int(column) - int(FIRST_OF_PAIR)
+
+
+_CONTRADICTION: Final = _pair_column(ClassificationColumn.HS_TEXT_CONTRADICTION)
+_AGREEMENT: Final = _pair_column(ClassificationColumn.HS_TEXT_AGREEMENT)
+_CERTAINTY: Final = _pair_column(ClassificationColumn.HS_TEXT_CERTAINTY)
+_CHEMICAL_CHAPTER: Final = _pair_column(ClassificationColumn.HS_CHEMICAL_CHAPTER)
+_CHEMICAL_PROBABILITY: Final = _pair_column(ClassificationColumn.TEXT_CHEMICAL_PROBABILITY)
+_CHEMICAL_TEXT: Final = _pair_column(ClassificationColumn.CHEMICAL_TEXT_HARMLESS_CODE)
+_HARMLESS_TEXT: Final = _pair_column(ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE)
+_DOUBT: Final = _pair_column(ClassificationColumn.TEXT_DOUBT)
+_VAGUENESS: Final = _pair_column(ClassificationColumn.DESCRIPTION_VAGUENESS)
 
 
 class ClassificationGroup(Group):
-    """Features of the HS code and of its agreement with the description. The group learns the description-to-HS model."""
+    """The HS code and its agreement with the words.
+
+    Classes of codes are the headings of HS 2022 by number, then its chapters for codes with an unknown heading, then other
+    chapters, and last no code.
+    """
 
     name = "classification"
-    learns = True
     features = FEATURES
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
+        self._model = goods_model()
+        headings, chapters = len(CODES.names[1]), len(CODES.names[0])
+        self._headings = headings
+        self._other, self._no_code = headings + chapters, headings + chapters + 1
+        #: (classes, 2) numbers of chapter and heading.
+        self._codes = np.full((self._no_code + 1, 2), -1, dtype=np.int32)
+        self._codes[:headings, 0], self._codes[:headings, 1] = CODES.parents[1], np.arange(headings)
+        self._codes[headings : self._other, 0] = np.arange(chapters)
+        of_chapter = np.array([float(chapter in CHEMICAL_CHAPTERS) for chapter in CODES.names[0]])
+        self._is_chemical = np.append(of_chapter, 0.0)[self._codes[:, 0]]
+        self._is_chemical[self._no_code] = np.nan
         self._code_rows = TextRows(_code_rows, _NO_HS_CODE)
-        self.words_: dict[str, int] = {}
-        self.headings_: list[str] = []
-        self.log_given_: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
-        self.log_prior_: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._prepare()
-
-    def fit(self, table: ManifestTable) -> None:
-        text, hs = table.text("goods_description"), table.text("hs_code")
-        self.words_, _ = vocabulary_of(text, _WORDS)
-        usable = (text.codes >= 0) & (hs.codes >= 0)
-        names, heading = np.unique([code[:4] for code in hs.values] or [""], return_inverse=True)
-        of_row = heading[hs.codes[usable]]
-        counts = np.bincount(of_row, minlength=len(names))
-        frequent = np.argsort(-counts, kind="stable")[:_HEADINGS]
-        frequent = np.sort(frequent[counts[frequent] >= _LEAST_ROWS])
-        self.headings_ = [str(names[position]) for position in frequent.tolist()]
-        new = np.full(len(names), -1)
-        new[frequent] = np.arange(len(frequent))
-        classes = new[of_row]
-        pairs, weight = np.unique(
-            np.stack([text.codes[usable][classes >= 0], classes[classes >= 0]]), axis=1, return_counts=True
-        )
-        table_of_counts = np.full((len(self.words_), len(frequent)), _SMOOTHING)
-        for code, column, count in zip(pairs[0].tolist(), pairs[1].tolist(), weight.tolist(), strict=True):
-            for word in words(text.values[code]):
-                if (position := self.words_.get(word)) is not None:
-                    table_of_counts[position, column] += count
-        rows = np.bincount(classes[classes >= 0], minlength=len(frequent)).astype(np.float64)
-        log_given = np.log(table_of_counts / (rows[None, :] + 2 * _SMOOTHING)) if len(frequent) else table_of_counts
-        # Bundles store half precision. Round now, so that a saved model equals the fitted one.
-        self.log_given_ = log_given.astype(np.float16).astype(np.float32)
-        self.log_prior_ = np.log(rows / max(rows.sum(), 1.0)).astype(np.float16).astype(np.float32)
-        self._prepare()
-
-    def _prepare(self) -> None:
-        """Number the classes of HS codes, and clear the cached rows of texts.
-
-        The classes are, in order, the model's headings, its chapters, other chapters of chemicals, other chapters, and no code.
-        """
-        chapters = sorted({heading[:2] for heading in self.headings_})
-        self._heading_at = {heading: position for position, heading in enumerate(self.headings_)}
-        self._chapter_at = {chapter: position for position, chapter in enumerate(chapters)}
-        # Headings are sorted, so the headings of a chapter are adjacent.
-        starts = np.searchsorted([heading[:2] for heading in self.headings_], chapters)
-        chapter_start = np.append(starts, len(self.headings_)).astype(np.int64)
-        is_chemical = np.array([chapter in _CHEMICAL for chapter in chapters], dtype=np.float32)
-        headings = len(self.headings_)
-        self._others = headings + len(chapters)
-        self._no_code = self._others + 2
-        heading_of = np.full(self._no_code + 1, UNKNOWN)
-        heading_of[:headings], heading_of[-1] = np.arange(headings), NO_CODE
-        chapter_of = np.full(self._no_code + 1, UNKNOWN)
-        chapter_of[:headings] = [self._chapter_at[heading[:2]] for heading in self.headings_]
-        chapter_of[headings : self._others], chapter_of[-1] = np.arange(len(chapters)), NO_CODE
-        self._classes = Classes(heading_of, chapter_of, chapter_start, is_chemical)
-        self._class_is_chemical = np.zeros(self._no_code + 1)
-        of_model = chapter_of >= 0
-        self._class_is_chemical[of_model] = is_chemical[chapter_of[of_model]]
-        self._class_is_chemical[self._others], self._class_is_chemical[-1] = 1.0, np.nan
-        self._word_numbers = TextRows(lambda words: [self.words_.get(word, -1) for word in words], np.zeros(1))
-        self._class_numbers = TextRows(
-            lambda codes: [self._class(code[:4], code[:2]) for code in codes], np.array([self._no_code])
-        )
+        self._class_numbers = TextRows(lambda codes: [self._class(code) for code in codes], np.array([self._no_code]))
+        self._word_rows = TextRows(self._model.word_rows, np.zeros(self._model.width + 2))
         self._pairs = TextIndex(CAPACITY)
         self._pair_rows = TextRows(self._compute, np.full(_PAIR_WIDTH, np.nan))
 
@@ -141,67 +88,65 @@ class ClassificationGroup(Group):
         pairs = TextPairs(source.described, source.table.description_or_chemical.codes, classes)
         self._pair_rows.fill(self._pairs.look_up_pairs(pairs, self._no_code + 1), None, out, FIRST_OF_PAIR)
 
-    def _class(self, heading: str, chapter: str) -> int:
-        """Return the class of an HS code."""
-        number = self._heading_at.get(heading)
-        if number is not None:
-            return number
-        number = self._chapter_at.get(chapter)
-        if number is not None:
-            return len(self.headings_) + number
-        return self._others + (chapter not in _CHEMICAL)
-
-    def _compute(self, pairs: TextPairs) -> FloatArray:
-        """Return the columns from `FIRST_OF_PAIR` onwards, one row per pair."""
-        rows = np.full((len(pairs), _PAIR_WIDTH), np.nan)
-        rows[:, _CHEMICAL_CHAPTER] = self._class_is_chemical[pairs.classes]
-        if self.headings_:
-            # Process the new texts together, because their tokens are cached as one batch.
-            for codes in pairs.distinct_texts():
-                if codes:
-                    self._compare(pairs, codes, rows)
-            rows[:, _SURPRISE] = -np.log(rows[:, _SURPRISE].copy())
-        return rows
-
-    def _compare(self, pairs: TextPairs, codes: list[int], rows: FloatArray) -> None:
-        """Write the agreement of the HS codes with the words of the texts ``codes`` into ``rows``.
-
-        The surprise is written as a probability.
-        """
-        texts = pairs.texts.values
-        tokenised = self.texts.tokenise([texts[code] for code in codes])
-        place, length = np.empty(len(tokenised.pieces), dtype=np.int64), np.empty(len(codes), dtype=np.int64)
-        count = numbers_of_words(tokenised, self._word_numbers.of(tokenised.slots), place, length)
-        odds = np.empty(len(codes) * len(self.headings_), dtype=np.float32)
-        column = np.empty(max(count, 1), dtype=np.float32)
-        log_scores(place, length, self.log_given_, self.log_prior_, column, odds)
-        np.exp(odds, out=odds)
-        probabilities = normalise(odds, len(codes), self._classes)
-        # Texts without known words have no number. The last entry is that of a missing text.
-        number = np.full(len(texts) + 1, -1, dtype=np.int32)
-        for at, (code, words_known) in enumerate(zip(codes, length.tolist(), strict=True)):
-            if words_known:
-                number[code] = at
-        fill_agreement(number[pairs.codes], pairs.classes, probabilities, self._classes, rows)
-
     def state(self) -> State:
-        data = {"words": list(self.words_), "headings": self.headings_}
-        return data, {
-            "log_given": self.log_given_.astype(np.float16),
-            "log_prior": self.log_prior_.astype(np.float16),
-        }
+        return {"goods_model": self._model.digest}, {}
 
     def restore(self, data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        self.words_ = {word: position for position, word in enumerate(data["words"])}
-        self.headings_ = list(data["headings"])
-        self.log_given_ = arrays["log_given"].astype(np.float32, order="C")
-        self.log_prior_ = arrays["log_prior"].astype(np.float32)
-        if self.log_given_.shape != (len(self.words_), len(self.headings_)):
+        """Check that the state was learned with the goods model of this version.
+
+        Raises:
+            KeyError, ValueError: it was not.
+        """
+        if data["goods_model"] != self._model.digest:
             raise ValueError(
-                f"log_given has shape {self.log_given_.shape}, but expected {(len(self.words_), len(self.headings_))} "
-                "(words, headings)."
+                f"trained with another goods model ({str(data['goods_model'])[:12]}) than this version's "
+                f"({self._model.digest[:12]}); train the model again"
             )
-        self._prepare()
+
+    def _class(self, code: str) -> float:
+        """Return the class of an HS code."""
+        chapter, heading, _ = CODES.numbers(code)
+        if heading >= 0:
+            return heading
+        return self._other if chapter < 0 else self._headings + chapter
+
+    def _compute(self, pairs: TextPairs) -> FloatArray:
+        """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
+        rows = np.full((len(pairs), _PAIR_WIDTH), np.nan)
+        rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
+        # Texts that are new to every group are read together, because their tokens are then at hand.
+        for codes in pairs.distinct_texts():
+            if codes:
+                self._read(pairs, codes, rows)
+        return rows
+
+    def _read(self, pairs: TextPairs, codes: list[int], rows: FloatArray) -> None:
+        """Write what the words of some texts say into the rows of their pairs."""
+        values = pairs.texts.values
+        tokenised = self.texts.tokenise([values[code] for code in codes])
+        reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
+        # The last entry is that of a missing text.
+        number = np.full(len(values) + 1, -1, dtype=np.int32)
+        number[codes] = np.arange(len(codes))
+        text_of = number[pairs.codes]
+        at = np.flatnonzero(text_of >= 0)
+        text_of, classes = text_of[at], np.asarray(pairs.classes)[at]
+        fit = agreement(self._model, reading, text_of, self._codes[classes])
+        fit = fit[:, 0] + fit[:, 1]
+        coded = classes != self._no_code
+        rows[at, _CONTRADICTION] = np.where(coded, np.maximum(-fit, 0.0), np.nan)
+        rows[at, _AGREEMENT] = np.where(coded, np.maximum(fit, 0.0), np.nan)
+        certainty, chemistry = reading.certainty(self._model), reading.chemistry(self._model)
+        prior = self._model.chemical_prior
+        for_chemistry = np.log(chemistry / prior)[text_of]
+        against = np.log((1.0 - chemistry) / (1.0 - prior))[text_of]
+        is_chemical = self._is_chemical[classes]
+        rows[at, _CHEMICAL_TEXT] = np.where(coded, np.maximum(for_chemistry, 0.0) * (1.0 - is_chemical), np.nan)
+        rows[at, _HARMLESS_TEXT] = np.where(coded, np.maximum(against, 0.0) * is_chemical, np.nan)
+        rows[at, _CERTAINTY] = certainty[text_of]
+        rows[at, _CHEMICAL_PROBABILITY] = chemistry[text_of]
+        rows[at, _DOUBT] = reading.doubt[text_of]
+        rows[at, _VAGUENESS] = reading.vague[text_of]
 
 
 def _code_rows(codes: list[str]) -> FloatArray:

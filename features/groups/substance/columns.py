@@ -21,7 +21,7 @@ class SubstanceColumn(Column):
     SUBSTANCE_IDENTIFIER = "SUBSTANCE_DECLARED", "The substance was recognised by its CAS number or structure"
     SUBSTANCE_SYSTEMATIC = "SUBSTANCE_DECLARED", "The substance was recognised by its systematic name"
     SUBSTANCE_DISGUISED = (
-        "SUBSTANCE_NAME_VARIANT",
+        "SUBSTANCE_NAMED_OTHERWISE",
         "The name is misspelt (2) or in another language than the trade's (1)",
     )
     SUBSTANCE_CLASS = (

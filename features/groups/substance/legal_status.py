@@ -1,7 +1,6 @@
 """Legal status of a substance in the countries of a shipment on the day of its declaration.
 
-Unrecorded law counts as law that does not list the substance, and only the law of the jurisdictions in `TRAINED_ON` counts,
-because the models in use were trained that way.
+Unrecorded law counts as law that does not list the substance.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from features.substances import BENIGN, Match
 from features.substances.law import era, months, status
 from features.substances.match import ClassMatch, Kind
 
-#: Jurisdictions whose law was recorded when the bundled model was trained. Law recorded since must not change its scores.
-TRAINED_ON: Final = frozenset({"UN", "EU", "US", "US-SD", "CA", "CN", "DE", "GB", "VN"})
 #: Number of cached answers of each kind. Goods that name a substance repeat the same few substances.
 _CAPACITY: Final = 8_192
 
@@ -71,11 +68,11 @@ class LegalStatus:
 
 def _listed(subject: Subject, since: date, country: str) -> float:
     """Return 1 if a country lists the subject in the legal period that begins on ``since``, otherwise 0."""
-    return float(bool(country) and status(subject.match(), since, country, among=TRAINED_ON).listed)
+    return float(bool(country) and status(subject.match(), since, country).listed)
 
 
 def _listed_anywhere(subject: Subject, since: date) -> tuple[float, int | None]:
     """Return 1 if the United Nations list the subject, otherwise 0, and the ordinal of its first day of control or None."""
-    everywhere = status(subject.match(), since, among=TRAINED_ON)
+    everywhere = status(subject.match(), since)
     first_day = None if everywhere.since is None else everywhere.since.toordinal()
     return float("UN" in everywhere.listed_in), first_day

@@ -10,11 +10,9 @@ from itertools import pairwise as pairwise_of
 from zlib import crc32
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.classification.headings import log_scores, pairwise
 from features.groups.expected.rows import BUCKETS, buckets_of
 from features.groups.substance.resolution import choose
 from features.substances.normalise import TOKEN
@@ -27,7 +25,7 @@ from features.texts.scan import (
     uncombined,
     words_in,
 )
-from features.texts.words import TokenisedTexts, numbers_of_words
+from features.texts.words import TokenisedTexts
 
 MISSING = np.array([-1.0, -2.0])
 
@@ -199,14 +197,6 @@ def test_tokens_words_and_counts_agree_with_patterns(texts: list[str]) -> None:
         first = end
 
 
-def test_numbers_of_words_are_returned_text_after_text() -> None:
-    cut = TokenisedTexts(["wax oil 12 wax", "", "tin"], str.casefold, TextIndex(50))
-    numbers = TextRows(lambda words: [{"oil": 7, "tin": 0}.get(word, -1) for word in words], np.zeros(1))
-    found, lengths = np.empty(9, dtype=np.int64), np.empty(3, dtype=np.int64)
-    count = numbers_of_words(cut, numbers.of(cut.slots), found, lengths)
-    assert (found[:count].tolist(), lengths.tolist()) == ([7, 0], [1, 0, 1])
-
-
 @given(_ANY_TEXT | st.text("ae\u0301\u0300\u064b中", max_size=8))
 def test_combining_characters_are_removed(text: str) -> None:
     assert uncombined(text) == "".join(char for char in text if not unicodedata.combining(char))
@@ -241,25 +231,6 @@ def test_the_first_match_of_the_highest_rank_is_chosen() -> None:
         choose(of_rows, named, mattering, chosen, best)
     assert chosen.tolist() == [21, 10, 20, 20]
     assert best.tolist() == [4, 3, 3, 3]
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 23, 128, 129, 250, 1000])
-def test_sums_in_single_precision_are_pairwise(size: int) -> None:
-    values = np.random.default_rng(size).random((20, size + 3), dtype=np.float32)
-    found = [pairwise(row, 3, size) for row in values]
-    assert np.array_equal(np.array(found, dtype=np.float32), values[:, 3:].copy().sum(axis=1))
-
-
-def test_scores_of_headings_are_sums_of_the_logs_less_the_largest() -> None:
-    rng = np.random.default_rng(0)
-    given_, prior = rng.normal(size=(50, 12)).astype(np.float32), rng.normal(size=12).astype(np.float32)
-    length = np.array([0, 1, 3, 12, 40])
-    place = rng.integers(0, 50, length.sum())
-    out = np.empty(len(length) * 12, dtype=np.float32)
-    log_scores(place, length, given_, prior, np.empty(40, dtype=np.float32), out)
-    ends = np.cumsum(length)
-    wanted = np.array([prior + given_[place[end - n : end]].sum(axis=0) for n, end in zip(length, ends, strict=True)])
-    np.testing.assert_allclose(out.reshape(len(length), 12), wanted - wanted.max(axis=1, keepdims=True), atol=1e-4)
 
 
 @given(st.text("abzAZ 019-_@+!|$.€", max_size=20))

@@ -363,8 +363,8 @@ class TestTexts:
         ("name", "value", "text"),
         [
             ("hs_missing", 0.0, "The HS code is missing: no"),
-            ("hs_text_contradiction", 0.98, "Probability of the declared HS chapter, given these words: 2 %"),
-            ("hs_text_surprise", float(np.log(50.0)), "Probability of the declared HS heading, given these words: 2 %"),
+            ("hs_text_contradiction", float(np.log(20.0)), "The words speak against the HS code: 20 to 1"),
+            ("hs_text_agreement", 0.0, "The words speak for the HS code: no"),
             ("consignor_shipments", float(np.log(15.0)), "Shipments of the consignor so far: 14"),
             ("consignor_contact", 1.0, "Contacts given for the consignor: telephone or e-mail"),
             ("value_round", 2.0, "Declared value is round: whole tens"),

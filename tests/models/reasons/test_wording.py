@@ -34,7 +34,7 @@ def test_every_place_that_a_text_may_have_is_filled() -> None:
     "entry", [entry for entry in read_evidence().entries if entry.text], ids=lambda entry: entry.id
 )
 def test_every_entry_reads_as_a_sentence_even_if_nothing_is_declared(entry: object) -> None:
-    text = write(entry.text, **dict.fromkeys(("goods_description", "hs_code", "net_mass_kg", "gross_mass_kg")))  # type: ignore[attr-defined]
+    text = write(entry.text, **dict.fromkeys(("goods_description", "hs_code", "net_mass_kg", "gross_mass_kg")))  # type: ignore[attr-defined, arg-type]
     assert text
     assert "{" not in text
     assert "None" not in text
@@ -70,7 +70,7 @@ LAW = "{declared}, {law}, {permit}"
 def test_the_text_on_a_substance_contains_its_name_legal_status_and_permit(
     substance: str | None, changes: dict[str, str | None], text: str
 ) -> None:
-    assert text in write(LAW, substance, **changes)
+    assert text in write(LAW, substance, **changes)  # type: ignore[arg-type]
 
 
 def test_a_permit_number_is_described_as_a_declaration() -> None:

@@ -427,7 +427,8 @@ class TestPredictor:
         boosters = [champion.boosters[head] for head in champion.heads]
         rows = edge_rows(boosters, 100)
         assert champion.predictor == ("kernels" if COMPILED else "lightgbm")
-        assert champion.predict_raw(rows).tobytes() == lightgbm_raw(boosters, rows).tobytes()
-        for head, booster in champion.boosters.items():
+        trees = Predictor(boosters)
+        assert trees.raw(rows).tobytes() == lightgbm_raw(boosters, rows).tobytes()
+        for number, booster in enumerate(boosters):
             expected = np.asarray(booster.predict(rows[:20], pred_contrib=True, num_threads=1))
-            np.testing.assert_allclose(champion.explain_rows(rows[:20], head), expected, rtol=0.0, atol=1e-12)
+            np.testing.assert_allclose(trees.contributions(rows[:20], number), expected, rtol=0.0, atol=1e-12)

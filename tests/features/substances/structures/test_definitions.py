@@ -700,8 +700,9 @@ def test_each_definition_refers_to_a_listing_and_a_watched_group() -> None:
 
 def test_only_checked_definitions_are_marked_as_verified() -> None:
     state = {(row.definition, row.limb): row.verified for row in class_definitions()}
-    assert {verified for (name, _), verified in state.items() if name in (US, CN, AP, PIPERIDONE)} == {Verified.YES}
-    assert {verified for (name, _), verified in state.items() if name in (GB, CN_NITAZENE)} == {Verified.UNVERIFIED}
+    assert {verified for (name, _), verified in state.items() if name in (US, CN, AP, PIPERIDONE, GB)} == {Verified.YES}
+    # The wording of China's definition is known; its test on structures stays open.
+    assert {verified for (name, _), verified in state.items() if name == CN_NITAZENE} == {Verified.ASSUMED}
     assert state[GB_NITAZENE, "i"] == Verified.YES
     assert state[GB_NITAZENE, "rest"] == Verified.UNVERIFIED
 
