@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
+#: Wordings of shops, parcels and tariff indexes by subheading; `tools.build_world_words` writes them.
+WORDS: Final = Path(__file__).parents[1] / "goods_words.csv.gz"
 
 #: Families of goods. The priors `goods.families_...` list the families in which each kind of consignor trades.
 FAMILIES: Final = (
@@ -134,6 +137,15 @@ def families_of(priors: Priors, kinds: Sequence[str]) -> Floats:
     return shares
 
 
+def _real_words() -> dict[str, tuple[str, ...]]:
+    """Return real wordings by subheading."""
+    wordings: dict[str, list[str]] = {}
+    with gzip.open(WORDS, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            wordings.setdefault(row["hs6"], []).append(row["words"])
+    return {hs6: tuple(texts) for hs6, texts in wordings.items()}
+
+
 def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
     """Return the goods of the e-commerce table, and goods from the nomenclature that private persons order."""
     rows = ecommerce_goods()
@@ -142,6 +154,7 @@ def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
     for row in rows:
         count[row.hs6[:2]] = count.get(row.hs6[:2], 0) + 1
     others = [row for row in traded if row.ordered]
+    real = _real_words()
     total: dict[str, float] = {}
     for other in others:
         total[other.hs6[:2]] = total.get(other.hs6[:2], 0.0) + other.weight
@@ -157,6 +170,7 @@ def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
             row.typical_kg,
             row.typical_usd,
             weight(row.hs6[:2]) * (1 - wider) / count[row.hs6[:2]],
+            aliases=real.get(row.hs6, ()),
         )
         for row in rows
     ] + [
@@ -167,13 +181,26 @@ def _consumer(priors: Priors, traded: Sequence[Subheading]) -> list[_Good]:
             row.kg,
             row.usd,
             weight(row.hs6[:2]) * wider * row.weight / total[row.hs6[:2]],
+            aliases=real.get(row.hs6, ()),
         )
         for row in others
     ]
 
 
 def _business(traded: Sequence[Subheading]) -> list[_Good]:
-    return [_Good(row.name, row.hs6, "business", row.kg, row.usd, row.chapter_weight * row.weight) for row in traded]
+    real = _real_words()
+    return [
+        _Good(
+            row.name,
+            row.hs6,
+            "business",
+            row.kg,
+            row.usd,
+            row.chapter_weight * row.weight,
+            aliases=real.get(row.hs6, ()),
+        )
+        for row in traded
+    ]
 
 
 def _chemicals(priors: Priors) -> list[_Good]:
