@@ -1,0 +1,73 @@
+"""Worlds by other authors: each is deterministic, complete, and shares nothing but the writer."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.worlds.writer import COLUMNS, CONTENTS, World
+
+FOLDER = Path("training/worlds")
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/world.py") if path.parent.name != "own")
+ALLOWED = {"numpy", "pandas", "training.worlds.writer"}
+
+
+@cache
+def world(name: str) -> World:
+    built: World = import_module(f"training.worlds.{name}.world").build(3_000, 1)
+    return built
+
+
+def test_there_is_a_world_by_another_author() -> None:
+    assert NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestWorld:
+    def test_has_the_form_of_a_world(self, name: str) -> None:
+        built = world(name)
+        assert list(built.items.columns) == list(COLUMNS)
+        assert list(built.items["shipment_id"].drop_duplicates()) == list(built.truth["shipment_id"])
+        assert list(built.evidence.index) == list(built.truth["shipment_id"]) == list(built.points.index)
+        assert set(built.truth["content"]) <= set(CONTENTS)
+        assert np.isfinite(built.evidence.to_numpy(float)).all()
+        assert built.items.drop_duplicates("shipment_id")["declared_at"].is_monotonic_increasing
+
+    def test_keeps_its_prevalence_and_hard_negatives_in_a_small_sample(self, name: str) -> None:
+        truth = world(name).truth
+        scored = truth[~truth["warmup"]]
+        illicit = scored["content"] != "none"
+        assert 0.002 < illicit.mean() < 0.015
+        assert scored["hard"].mean() > 0.01
+        assert not (scored["hard"] & illicit).any()
+        assert truth["warmup"].mean() > 0.1
+
+    def test_a_missing_field_does_not_tell_the_truth(self, name: str) -> None:
+        built = world(name)
+        content = built.truth.set_index("shipment_id")["content"]
+        illicit = (built.items["shipment_id"].map(content) != "none").to_numpy()
+        missing = (built.items == "").to_numpy()
+        # ROC-AUC of a yes or no: half of one plus the difference of the shares.
+        auc = 0.5 + 0.5 * np.abs(missing[illicit].mean(axis=0) - missing[~illicit].mean(axis=0))
+        assert auc.max() < 0.75
+
+    def test_is_the_same_again(self, name: str) -> None:
+        again = import_module(f"training.worlds.{name}.world").build(3_000, 1)
+        pd.testing.assert_frame_equal(again.items, world(name).items)
+        pd.testing.assert_frame_equal(again.truth, world(name).truth)
+
+    def test_imports_neither_features_nor_another_world(self, name: str) -> None:
+        for node in ast.walk(ast.parse((FOLDER / name / "world.py").read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            for module in modules:
+                assert module in ALLOWED or module.partition(".")[0] not in {
+                    "features", "models", "service", "training", "tests", "tools",
+                }, module  # fmt: skip

@@ -1,0 +1,1 @@
+"""The world "gateway_hub", by an author of its own."""

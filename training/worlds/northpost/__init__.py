@@ -1,0 +1,1 @@
+"""The world "northpost", by an author of its own."""
