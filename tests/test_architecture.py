@@ -17,7 +17,7 @@ from features.compiled import compiled_sources
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("features", "models", "training", "service")
 MAX_MODULE_LINES = 450
-MAX_WORLD_LINES = 800
+MAX_WORLD_LINES = 900
 MAX_FUNCTION_LINES = 80
 TRAINING_LIBRARIES = ("training", "mlflow", "sklearn", "matplotlib", "pandera", "faker")
 

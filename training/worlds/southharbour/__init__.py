@@ -1,0 +1,1 @@
+"""The world "southharbour", by an author of its own."""
