@@ -21,6 +21,18 @@ SELECTED_BY: Final = (None, "score", "rule", "unread", "random")
 NOTHING, SCORE, RULE, UNREAD, RANDOM = range(5)
 
 
+def decide_one(score: int, *, exempt: bool, floor: int, unread: bool, drawn: bool) -> tuple[int, int]:
+    """Return what `decide` returns for one shipment, in a tenth of the time."""
+    lane, by = score, SCORE if score > GREEN else NOTHING
+    if exempt and lane > GREEN:
+        lane, by = GREEN, RULE
+    if floor > lane:
+        lane, by = floor, RULE
+    if unread and lane < YELLOW:
+        lane, by = YELLOW, UNREAD
+    return (RED, RANDOM) if drawn else (lane, by)
+
+
 def decide(
     score: LaneArray, *, exempt: BoolArray, floor: LaneArray, unread: BoolArray, drawn: BoolArray
 ) -> tuple[LaneArray, LaneArray]:

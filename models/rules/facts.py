@@ -66,8 +66,9 @@ class Facts:
 
     def _consignee_private(self) -> FloatArray:
         company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
-        private = np.where((company == 0.0) & (laboratory == 0.0), 1.0, 0.0)
-        return np.where(np.isnan(company) | np.isnan(laboratory), np.nan, private)
+        private = ((company == 0.0) & (laboratory == 0.0)).astype(np.float64)
+        private[np.isnan(company + laboratory)] = np.nan
+        return private
 
     def _customs_value_usd(self) -> FloatArray:
         return self._table.usd("customs_value")
@@ -81,9 +82,11 @@ class Facts:
     def _permit_registered(self) -> FloatArray:
         table, register = self._table, self._register
         registered = np.zeros(table.n_rows)
+        if register is None:
+            return registered
         permits = table.text("permit_number")
         rows = np.flatnonzero((permits.codes >= 0) & (self.column("consignee_private") != 1.0))
-        if register is None or not len(rows):
+        if not len(rows):
             return registered
         parties = [(table.text(f"{role}_name"), table.text(f"{role}_country")) for role in ("consignor", "consignee")]
         # Rows repeat permits and parties, and few goods have a permit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from features.groups.source_fields import SOURCE_FIELDS, measured_fields
@@ -33,6 +33,7 @@ class Rule:
         author: who answers for it; empty for nobody.
         first_s, last_s: the first and last second of `declared_at` for which it holds, since 1970; None for no limit.
         line: its line in the file.
+        fields: the manifest fields that its condition rests on, in order.
     """
 
     id: str
@@ -44,10 +45,11 @@ class Rule:
     first_s: int | None = None
     last_s: int | None = None
     line: int = 0
+    fields: tuple[str, ...] = field(init=False)
 
-    def fields(self) -> list[str]:
-        """Return the manifest fields that its condition rests on, in order."""
-        return list(dict.fromkeys(name for leaf in leaves(self.when) for name in _fields_of(leaf)))
+    def __post_init__(self) -> None:
+        named = dict.fromkeys(name for leaf in leaves(self.when) for name in _fields_of(leaf))
+        object.__setattr__(self, "fields", tuple(named))
 
 
 def _fields_of(leaf: Leaf) -> Iterable[str]:

@@ -20,6 +20,7 @@ from models.rules.facts import Facts
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
 from models.rules.ruling import Fired, Ruling
 from models.rules.source import EvidenceLookup, FloatArray, Source
+from models.rules.triggers import Trigger, triggers_of
 from models.rules.unread import unread_items
 
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -76,6 +77,7 @@ class Rulebook:
         self._columns, self._register = columns, office.register
         self.rules = joined(sets)
         self._ready = [_ready(rule, columns, sets) for rule in self.rules]
+        self._triggers = triggers_of((rule.when for rule in self.rules), columns)
         #: SHA-256 of the rules and the register; None with the rules switched off.
         self.digest = _digest(sets, office.register) if sets else None
 
@@ -96,56 +98,78 @@ class Rulebook:
         unread = unread_items(table, substances)
         if not self._ready:
             return Ruling(self.digest, None, unread)
+        is_small = table.n_rows <= _FEW_ROWS
+        if is_small and self._triggers is not None and not _any_triggered(self._triggers, matrix):
+            return Ruling(self.digest, None, unread)
         source = Source(table, matrix, Facts(table, matrix, self._columns, self._register), evidence)
-        fired = self._fired_in_few(source) if table.n_rows <= _FEW_ROWS else self._fired(source)
+        fired = self._fired_in_few(source) if is_small else self._fired(source)
         return Ruling(self.digest, fired, unread)
 
     def _fired_in_few(self, source: Source) -> Fired | None:
-        """Test the rules row by row."""
-        rows = range(source.table.n_rows)
-        for one in self._ready:
+        """Return the rules that fired, as `_fired` does, row by row."""
+        table, rows = source.table, range(source.table.n_rows)
+        found: list[tuple[int, int, bool]] = []
+        shipment_of = table.shipment.tolist()
+        for number, one in enumerate(self._ready):
             test = one.when.row
-            for row in rows:
-                if test(source, row):
-                    # Some rule fires: the whole answer may take longer.
-                    return self._fired(source, by_row=True)
-        return None
+            holding = [row for row in rows if test(source, row)]
+            if not holding:
+                continue
+            shipments = {shipment_of[row] for row in holding}
+            if one.rule.effect is Effect.AT_MOST_GREEN:
+                shipments -= {shipment_of[row] for row in rows if row not in holding}
+            red = shipments
+            if one.blank is not None and one.alone is not None:
+                blank, alone = one.blank.row, one.alone.row
+                red = {shipment_of[row] for row in holding if blank(source, row) and not alone(source, row)}
+            found += [(number, at, at not in red) for at in shipments if _holds_on(one.rule, table.declared_s.item(at))]
+        if not found:
+            return None
+        fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
+        demoted = np.zeros_like(fired)
+        for number, shipment, is_demoted in found:
+            fired[number, shipment] = True
+            demoted[number, shipment] = is_demoted
+        return Fired(self.rules, fired, demoted)
 
-    def _fired(self, source: Source, *, by_row: bool = False) -> Fired | None:
-        """Test the rules on whole columns, or row by row."""
+    def _fired(self, source: Source) -> Fired | None:
+        """Return the rules that fired, from whole columns; None if none did."""
         table = source.table
         fired = np.zeros((len(self._ready), table.n_shipments), dtype=np.bool_)
         demoted = np.zeros_like(fired)
         for number, one in enumerate(self._ready):
-            rows = _rows(one.when, source, by_row)
-            if not rows.any():
-                continue
-            in_force = _in_force(one.rule, table)
-            if one.rule.effect is Effect.AT_MOST_GREEN:
-                # A shipment is exempt if all of its items are.
-                fired[number] = np.logical_and.reduceat(rows, table.first_row) & in_force
-                continue
-            fired[number] = np.logical_or.reduceat(rows, table.first_row) & in_force
-            if one.blank is not None and one.alone is not None:
-                stays = rows & _rows(one.blank, source, by_row) & ~_rows(one.alone, source, by_row)
+            rows = one.when.column(source)
+            # A shipment is exempt if all of its items are; a floor needs one.
+            reduce = np.logical_and if one.rule.effect is Effect.AT_MOST_GREEN else np.logical_or
+            fired[number] = _in_force(one.rule, table, reduce.reduceat(rows, table.first_row))
+            if one.blank is not None and one.alone is not None and fired[number].any():
+                stays = rows & one.blank.column(source) & ~one.alone.column(source)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
         return Fired(self.rules, fired, demoted) if fired.any() else None
 
 
-def _rows(condition: Compiled, source: Source, by_row: bool) -> BoolArray:
-    """Return the rows (n,) for which a condition holds."""
-    if not by_row:
-        return condition.column(source)
-    n_rows = source.table.n_rows
-    return np.fromiter((condition.row(source, row) for row in range(n_rows)), dtype=np.bool_, count=n_rows)
+def _any_triggered(triggers: Sequence[Trigger], matrix: FloatArray) -> bool:
+    """Return whether a trigger holds for a row of a small matrix (n, F)."""
+    item = matrix.item
+    for row in range(len(matrix)):
+        for column, test in triggers:
+            if test(item(row, column)):
+                return True
+    return False
 
 
-def _in_force(rule: Rule, table: ManifestTable) -> BoolArray:
-    """Return whether a rule is in force at the declaration of each shipment (S,)."""
-    declared = table.declared_s
-    first = np.True_ if rule.first_s is None else declared >= rule.first_s
-    last = np.True_ if rule.last_s is None else declared <= rule.last_s
-    return np.broadcast_to(first & last, declared.shape)
+def _holds_on(rule: Rule, second: int) -> bool:
+    """Return whether a rule is in force at a second since 1970."""
+    return (rule.first_s is None or rule.first_s <= second) and (rule.last_s is None or second <= rule.last_s)
+
+
+def _in_force(rule: Rule, table: ManifestTable, shipments: BoolArray) -> BoolArray:
+    """Return those of the shipments (S,) at whose declaration a rule is in force."""
+    if rule.first_s is not None:
+        shipments = shipments & (table.declared_s >= rule.first_s)
+    if rule.last_s is not None:
+        shipments = shipments & (table.declared_s <= rule.last_s)
+    return shipments
 
 
 def _ready(rule: Rule, columns: Mapping[str, int], sets: Sequence[RuleSet]) -> _Ready:

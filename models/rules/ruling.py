@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.decision import SELECTED_BY, decide
+from models.rules.decision import SELECTED_BY, decide, decide_one
 from models.rules.rule import Effect, Rule
 from models.rules.unread import UnreadItem
 
@@ -21,9 +21,13 @@ LaneArray: TypeAlias = NDArray[np.int8]
 RULE_CODE: Final = "RULE"
 UNREAD_CODE: Final = "UNREAD"
 _ASKED: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
+#: Up to this many shipments are decided one by one, which takes less time than whole columns.
+_FEW_SHIPMENTS: Final = 8
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
 _DEMOTED: Final = "; yellow instead of red, because without countries and places it would not hold"
 _NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
+#: What set a lane that the score alone set, by lane code.
+_BY_SCORE: Final = np.array([None, "score", "score"], dtype=np.object_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,24 +46,39 @@ class Fired:
 
     def exempt(self, rules: Sequence[int] | None = None) -> BoolArray:
         """Return whether an exemption fired (S,), by default of all rules, else of those at some positions."""
-        found = np.zeros(self.fired.shape[1], dtype=np.bool_)
-        for number in range(len(self.rules)) if rules is None else rules:
-            if self.rules[number].effect is Effect.AT_MOST_GREEN:
-                found |= self.fired[number]
-        return found
+        exemptions = [number for number in self._those(rules) if self.rules[number].effect is Effect.AT_MOST_GREEN]
+        return self.fired[exemptions].any(axis=0)
 
     def floor(self, rules: Sequence[int] | None = None) -> LaneArray:
         """Return the highest lane that a rule asks for (S,), by default of all rules, else of those at some positions."""
         floor = np.full(self.fired.shape[1], GREEN, dtype=np.int8)
-        for number in range(len(self.rules)) if rules is None else rules:
+        for number in self._those(rules):
             asked = _ASKED.get(self.rules[number].effect)
-            if asked is not None:
-                lane = np.where(self.demoted[number], np.int8(YELLOW), np.int8(asked))
-                np.maximum(floor, np.where(self.fired[number], lane, np.int8(GREEN)), out=floor)
+            if asked is not None and self.fired[number].any():
+                # A boolean times a lane is the lane or green.
+                np.maximum(floor, self.fired[number] * (asked - self.demoted[number]), out=floor, casting="unsafe")
         return floor
 
+    def of_shipment(self, shipment: int) -> tuple[bool, int]:
+        """Return for one shipment whether an exemption fired, and the highest lane that a rule asks for."""
+        exempt, floor = False, GREEN
+        for rule, has_fired, is_demoted in zip(
+            self.rules, self.fired[:, shipment].tolist(), self.demoted[:, shipment].tolist(), strict=True
+        ):
+            if has_fired:
+                asked = _ASKED.get(rule.effect)
+                if asked is None:
+                    exempt = True
+                else:
+                    floor = max(floor, asked - is_demoted)
+        return exempt, floor
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def _those(self, rules: Sequence[int] | None) -> Sequence[int]:
+        return range(len(self.rules)) if rules is None else rules
+
+
+# Not frozen, because freezing doubles the time to make one, and each request makes one.
+@dataclass(slots=True, eq=False)
 class Ruling:
     """The decision on S shipments.
 
@@ -84,7 +103,9 @@ class Ruling:
             rules: positions of the rules that count; by default all.
         """
         if self.fired is None and not self.unread and drawn is None:
-            return score, _NAMES[(score > GREEN).view(np.int8)]
+            return score, _BY_SCORE.take(score)
+        if len(score) <= _FEW_SHIPMENTS and rules is None:
+            return self._lanes_of_few(score, drawn)
         nothing = np.zeros(len(score), dtype=np.bool_)
         unread = nothing.copy()
         unread[list(self.unread)] = True
@@ -96,6 +117,21 @@ class Ruling:
             drawn=nothing if drawn is None else drawn,
         )
         return lanes, _NAMES[by]
+
+    def _lanes_of_few(self, score: LaneArray, drawn: BoolArray | None) -> tuple[LaneArray, NDArray[np.object_]]:
+        """Return what `lanes` returns, one shipment after the other."""
+        lanes, by = score.copy(), np.empty(len(score), dtype=np.object_)
+        for shipment, lane in enumerate(score.tolist()):
+            exempt, floor = (False, GREEN) if self.fired is None else self.fired.of_shipment(shipment)
+            lanes[shipment], selected_by = decide_one(
+                lane,
+                exempt=exempt,
+                floor=floor,
+                unread=shipment in self.unread,
+                drawn=drawn is not None and bool(drawn[shipment]),
+            )
+            by[shipment] = SELECTED_BY[selected_by]
+        return lanes, by
 
     def rule_ids(self, shipment: int) -> list[str]:
         """Return the ids of the rules that fired for a shipment, in their order."""
@@ -134,7 +170,7 @@ class Ruling:
                         "code": RULE_CODE,
                         "text": f"Rule {rule.id}: {rule.reason}{_DEMOTED if self.fired.demoted[number, shipment] else ''}",
                         "weight": None,
-                        "fields": list(rule.fields()),
+                        "fields": list(rule.fields),
                         "source": rule.citation or (f"rule of {rule.author}" if rule.author else "rule of the office"),
                     }
                 )

@@ -26,7 +26,8 @@ class EvidenceLookup(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen, for the time that freezing takes on each request.
+@dataclass(slots=True, eq=False)
 class Source:
     """The values of n goods items.
 

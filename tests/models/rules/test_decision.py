@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.lanes import GREEN, RED, YELLOW
-from models.rules.decision import SELECTED_BY, decide
+from models.rules.decision import SELECTED_BY, decide, decide_one
 
 CASES = list(itertools.product((GREEN, YELLOW, RED), (False, True), (GREEN, YELLOW, RED), (False, True), (False, True)))
 
@@ -39,6 +39,9 @@ def test_every_combination_follows_the_order() -> None:
     assert [(lane, SELECTED_BY[code]) for lane, code in zip(lanes.tolist(), by.tolist(), strict=True)] == [
         by_hand(*case) for case in CASES
     ]
+    for score, exempt, floor, unread, drawn in CASES:
+        lane, code = decide_one(score, exempt=exempt, floor=floor, unread=unread, drawn=drawn)
+        assert (lane, SELECTED_BY[code]) == by_hand(score, exempt, floor, unread, drawn)
 
 
 @pytest.mark.parametrize(

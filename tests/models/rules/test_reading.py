@@ -246,5 +246,5 @@ def test_every_default_rule_names_its_source_and_its_author() -> None:
     rules = default_rules().rules
     assert [rule.id for rule in rules if not (rule.citation and rule.author and rule.reason)] == []
     for rule in rules:
-        assert rule.fields()
-        assert set(rule.fields()) <= set(FIELD)
+        assert rule.fields
+        assert set(rule.fields) <= set(FIELD)

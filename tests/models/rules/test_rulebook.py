@@ -14,7 +14,8 @@ from models.rules import OfficeRules, Rulebook, RulesError, default_rules, known
 from models.rules.compiled import compiled
 from models.rules.facts import Facts
 from models.rules.source import Source
-from tests.models.rules.shipments import COLUMNS, only, ruling_on, shipment, table_of
+from models.rules.triggers import triggers_of
+from tests.models.rules.shipments import COLUMNS, only, rule_set, ruling_on, shipment, table_of
 from tests.models.rules.test_reading import CONDITIONS, toml
 
 MUG = {"goods_description": "ceramic mug", "origin_country": "CN", "net_mass_kg": 1.5}
@@ -58,6 +59,28 @@ def test_rows_one_by_one_and_whole_columns_give_the_same(condition: dict[str, An
     when = compiled(parse_rules(text, known_names()).rules[0].when, COLUMNS)
     given_rows = source(7, seed)
     assert [when.row(given_rows, row) for row in range(given_rows.table.n_rows)] == when.column(given_rows).tolist()
+
+
+@given(st.lists(CONDITIONS, min_size=1, max_size=3), st.integers(0, 50))
+def test_where_a_condition_holds_a_trigger_does(conditions: list[dict[str, Any]], seed: int) -> None:
+    text = "\n".join(
+        f"[[rule]]\nid = 'r{number}'\nwhen = {toml(condition)}\neffect = 'at_least_red'\nreason = 'Because'"
+        for number, condition in enumerate(conditions)
+    )
+    rules = parse_rules(text, known_names()).rules
+    triggers = triggers_of([rule.when for rule in rules], COLUMNS)
+    rows = source(5, seed)
+    if triggers is not None:
+        triggered = [any(test(values[column]) for column, test in triggers) for values in rows.matrix.tolist()]
+        for rule in rules:
+            holds = compiled(rule.when, COLUMNS).column(rows).tolist()
+            assert all(one for one, holding in zip(triggered, holds, strict=True) if holding)
+
+
+def test_the_default_rules_have_few_triggers() -> None:
+    triggers = triggers_of([rule.when for rule in default_rules().rules], COLUMNS)
+    assert triggers is not None
+    assert len(triggers) == 5
 
 
 @pytest.mark.parametrize("op", ["eq", "ne", "in", "lt", "le", "gt", "ge", "present", "matches"])
@@ -142,12 +165,21 @@ def test_an_exemption_needs_all_items_and_a_floor_one() -> None:
 
 
 def test_batches_and_single_shipments_are_ruled_alike() -> None:
-    office = only(MUGS, "at_least_yellow")
+    office = OfficeRules(
+        (
+            *only(f"{{any = [{MUGS}, {FROM_CHINA}]}}").added,
+            rule_set(
+                "[[rule]]\nid = 'exempt'\nwhen = {field = 'net_mass_kg', op = 'present'}\neffect = 'at_most_green'\n"
+                "reason = 'Because'"
+            ),
+        )
+    )
     records = [
         shipment(
-            *([MUG] * (1 + number % 3)),
-            {"goods_description": "fentanyl" if number % 7 == 0 else "vase"},
+            *([MUG] * (number % 3)),
+            {"goods_description": "fentanyl" if number % 7 == 0 else "vase", "net_mass_kg": None if number % 5 else 1},
             shipment_id=f"S{number}",
+            export_country="CN" if number % 2 else "DE",
         )
         for number in range(40)
     ]
@@ -158,6 +190,10 @@ def test_batches_and_single_shipments_are_ruled_alike() -> None:
         assert together.rule_ids(number) == alone.rule_ids(0)
         assert (texts[codes[number]] if codes[number] >= 0 else "") == ";".join(alone.rule_ids(0))
         assert together.reasons(number) == alone.reasons(0)
+        for score in (GREEN, YELLOW, RED):
+            lanes, by = together.lanes(np.full(len(records), score, dtype=np.int8), None)
+            one_lane, one_by = alone.lanes(np.array([score], dtype=np.int8), None)
+            assert (lanes[number], by[number]) == (one_lane[0], one_by[0])
 
 
 def test_rules_do_nothing_to_a_table_without_rows() -> None:
