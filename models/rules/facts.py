@@ -68,7 +68,7 @@ class Facts:
         company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
         private = ((company == 0.0) & (laboratory == 0.0)).astype(np.float64)
         private[np.isnan(company + laboratory)] = np.nan
-        return private
+        return np.asarray(private, dtype=np.float64)
 
     def _customs_value_usd(self) -> FloatArray:
         return self._table.usd("customs_value")

@@ -47,7 +47,7 @@ class Fired:
     def exempt(self, rules: Sequence[int] | None = None) -> BoolArray:
         """Return whether an exemption fired (S,), by default of all rules, else of those at some positions."""
         exemptions = [number for number in self._those(rules) if self.rules[number].effect is Effect.AT_MOST_GREEN]
-        return self.fired[exemptions].any(axis=0)
+        return np.asarray(self.fired[exemptions].any(axis=0), dtype=np.bool_)
 
     def floor(self, rules: Sequence[int] | None = None) -> LaneArray:
         """Return the highest lane that a rule asks for (S,), by default of all rules, else of those at some positions."""
