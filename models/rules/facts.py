@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.table.table import ManifestTable
 from models.permits import Party, Register, is_placeholder
+from models.rules.party_forms import is_organisation
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -66,9 +67,11 @@ class Facts:
 
     def _consignee_private(self) -> FloatArray:
         company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
-        private = ((company == 0.0) & (laboratory == 0.0)).astype(np.float64)
-        private[np.isnan(company + laboratory)] = np.nan
-        return np.asarray(private, dtype=np.float64)
+        names = self._table.text("consignee_name")
+        of_name = np.array([not is_organisation(name) for name in names.values], dtype=np.float64)
+        private: FloatArray = names.lookup(of_name, np.nan)
+        private[(company > 0.0) | (laboratory > 0.0)] = 0.0
+        return private
 
     def _customs_value_usd(self) -> FloatArray:
         return self._table.usd("customs_value")

@@ -60,7 +60,7 @@ def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Ma
         found += [
             one
             for one in _unreadable(numbers, "cas_number", [_cas_problem(text) for text in numbers.values])
-            if substances[one[0]] is None
+            if substances[one[0]] is None and not _is_described(descriptions, one[0])
         ]
     damaged = [_REPLACEMENT in text for text in descriptions.values]
     if not names_are_read or True in damaged:
@@ -102,10 +102,20 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
     return _CHEMICAL.format(_quoted(text))
 
 
+def _is_described(descriptions: Coded, row: int) -> bool:
+    """Return whether the description of a row is itself the name of a chemical that was read."""
+    code = descriptions.codes.item(row)
+    text = descriptions.values[code] if code >= 0 else ""
+    return any(map(str.isalnum, text)) and not _chemical_problem(text, opsin().available)
+
+
 def _has_structure(text: str) -> bool:
     """Return whether a chemical's structure was read: then it is known to be on no list and near none."""
     from features.substances.structures import from_inchi, from_smiles
 
+    # OPSIN reads whole names that are not spotted as systematic in a text, such as sodium bicarbonate.
+    if opsin().smiles(text):
+        return True
     for piece in structures_in(text, chemical=True):
         if piece.form == "inchikey":
             continue

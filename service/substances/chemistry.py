@@ -39,22 +39,34 @@ def reads_names(records: Iterable[object]) -> bool:
     from features.substances.read.spotting import structures_in
     from features.substances.read.spotting_names import flatten, hints_at_a_name
 
-    return any(
-        piece.form == "systematic"
-        for text in _texts(records)
-        if hints_at_a_name(flatten(text))
-        for piece in structures_in(text, chemical=True)
-    )
+    for item in _items(records):
+        texts = [text for name in ("declared_chemical", "goods_description") if isinstance(text := item.get(name), str)]
+        for text in texts:
+            if hints_at_a_name(flatten(text)) and any(
+                piece.form == "systematic" for piece in structures_in(text, chemical=True)
+            ):
+                return True
+        if _is_unknown(item):
+            return True
+    return False
 
 
-def _texts(records: Iterable[object]) -> Iterator[str]:
+def _items(records: Iterable[object]) -> Iterator[dict[str, object]]:
     for record in records:
         items = record.get("items") if isinstance(record, dict) else None
         for item in items if isinstance(items, list) else ():
-            for name in ("declared_chemical", "goods_description"):
-                text = item.get(name) if isinstance(item, dict) else None
-                if isinstance(text, str):
-                    yield text
+            if isinstance(item, dict):
+                yield item
+
+
+def _is_unknown(item: dict[str, object]) -> bool:
+    """Return whether a declared chemical or CAS number is in no table, so that OPSIN is asked before the item counts as unread."""
+    from features.substances import SubstanceIndex
+
+    chemical, cas = item.get("declared_chemical"), item.get("cas_number")
+    if isinstance(chemical, str) and SubstanceIndex.load().resolve(chemical, chemical=True) is None:
+        return True
+    return isinstance(cas, str) and SubstanceIndex.load().resolve_cas(cas) is None
 
 
 def chemistry() -> dict[str, Any]:

@@ -96,7 +96,11 @@ def test_a_press_or_a_die_to_a_private_person_is_at_least_yellow() -> None:
         "press-to-private-person"
     ]
     assert fired_for(shipment(PRESS)) == []
-    for goods in ({"goods_description": "garlic press"}, {"goods_description": "humidifier", "hs_code": "847989"}):
+    for goods in (
+        {"goods_description": "garlic press"},
+        {"goods_description": "humidifier", "hs_code": "847989"},
+        {"goods_description": "leather punch tool set", "hs_code": "820730"},
+    ):
         assert fired_for(shipment(goods, **PRIVATE)) == []
 
 

@@ -41,6 +41,9 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         # Read as a structure, which is on no list and near none.
         {"declared_chemical": "c1ccccc1C(=O)OCC"},
         {"goods_description": "citric acid", "cas_number": "12345-67-8"},
+        # Names in no table that OPSIN reads.
+        {"declared_chemical": "sodium bicarbonate"},
+        {"goods_description": "formaldehyde", "cas_number": "50-00-0"},
         {"declared_chemical": "-", "goods_description": "mug"},
     ],
 )

@@ -64,6 +64,10 @@ def test_shipments_of_the_warm_up_need_no_opsin() -> None:
     # The precursor's name looks systematic, but it is on a list.
     assert not reads_names([EXAMPLE_SHIPMENT, UNUSUAL])
     assert reads_names([shipment(items=[{"goods_description": "N-(4-methylphenyl)-2-oxocyclohexanecarboxamide"}])])
+    # Before a declared chemical counts as unread, OPSIN is asked for it.
+    assert reads_names([shipment(items=[{"declared_chemical": "calcium phosphate dibasic"}])])
+    assert reads_names([shipment(items=[{"cas_number": "50-00-0", "goods_description": "formaldehyde"}])])
+    assert not reads_names([shipment(items=[{"declared_chemical": "citric acid", "cas_number": "77-92-9"}])])
 
 
 def test_the_warm_up_loads_tables_that_a_first_request_would_load() -> None:
