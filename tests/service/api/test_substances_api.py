@@ -325,9 +325,15 @@ def test_slow_lookups_do_not_delay_scores(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "in_thread"), [("silicone phone case", False), (EXAMPLE_QUERIES["unlisted"][1], True), ("fentanyl", False)]
+    ("text", "in_thread"),
+    [
+        ("citric acid", False),
+        ("silicone phone case", True),
+        (EXAMPLE_QUERIES["unlisted"][1], True),
+        ("fentanyl", False),
+    ],
 )
-def test_a_shipment_with_a_systematic_name_is_scored_in_a_thread(
+def test_a_shipment_with_a_chemical_that_opsin_is_asked_for_is_scored_in_a_thread(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch, text: str, in_thread: bool
 ) -> None:
     loops: list[object] = []
