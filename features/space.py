@@ -74,7 +74,7 @@ def feature_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What a feature space measures in a table.
+    """Features and substances of a table.
 
     Attributes:
         matrix: (n_rows, F) float64 in C order, NaN where missing.

@@ -8,7 +8,6 @@ so a bundle is converted by writing the new names into its boosters, card and ma
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping
@@ -16,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from models.bundle import BundleInfo, BundleRefused, verify
-from models.bundle.audit import MANIFEST, audit, features_digest, seal, sha256
-from models.bundle.files import json_bytes
+from models.bundle import BundleInfo
+from models.bundle.audit import audit, features_digest
+from tools.bundle_copies import parser_of, run, write_copy
 
 #: Feature names up to version 0.4.3 -> current names.
 RENAMED: Final[Mapping[str, str]] = MappingProxyType(
@@ -69,27 +68,13 @@ def convert(old: Path, new: Path) -> BundleInfo:
         for name, data in audited.files.items()
     }
     manifest["features"] = {"names": names, "sha256": features_digest(names)}
-    manifest["files"] = {name: {"sha256": sha256(data), "size": len(data)} for name, data in files.items()}
-    manifest["seal"] = seal(manifest)
-    new.mkdir(parents=True)
-    for name, data in {**files, MANIFEST: json_bytes(manifest)}.items():
-        (new / name).write_bytes(data)
-    return verify(new)
+    return write_copy(manifest, files, new)
 
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.rename_features", description=__doc__.partition("\n")[0])
-    parser.add_argument("old", type=Path, help="folder of the bundle with older feature names")
-    parser.add_argument("new", type=Path, help="folder to write; it must not exist")
-    arguments = parser.parse_args()
-    try:
-        info = convert(arguments.old, arguments.new)
-    except (BundleRefused, FileExistsError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 4
-    print(f"{arguments.new}: {info.name} {info.version}, digest {info.digest}")
-    return 0
+    arguments = parser_of("rename_features", __doc__).parse_args()
+    return run(arguments.new, lambda: convert(arguments.old, arguments.new))
 
 
 if __name__ == "__main__":

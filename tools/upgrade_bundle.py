@@ -8,7 +8,6 @@ puts evidence before the trees.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from models.bundle import BundleInfo, BundleRefused
 from models.bundle.audit import MANIFEST, PROTOCOL, audit, seal
 from models.bundle.files import json_bytes, parse_json
+from tools.bundle_copies import parser_of, run
 
 
 def upgrade(old: Path, new: Path) -> BundleInfo:
@@ -46,17 +46,8 @@ def upgrade(old: Path, new: Path) -> BundleInfo:
 
 def main() -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.upgrade_bundle", description=__doc__.partition("\n")[0])
-    parser.add_argument("old", type=Path, help="folder of the bundle of protocol 1")
-    parser.add_argument("new", type=Path, help="folder to write; it must not exist")
-    arguments = parser.parse_args()
-    try:
-        info = upgrade(arguments.old, arguments.new)
-    except (BundleRefused, FileExistsError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 4
-    print(f"{arguments.new}: {info.name} {info.version}, digest {info.digest}")
-    return 0
+    arguments = parser_of("upgrade_bundle", __doc__).parse_args()
+    return run(arguments.new, lambda: upgrade(arguments.old, arguments.new))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Likely(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GoodsAnswer:
-    """What a description says.
+    """Answer on one description.
 
     Attributes:
         language: guessed language, ISO 639-1; None where nothing tells it.
@@ -84,7 +84,7 @@ class GoodsReader:
         """Return an answer per text. The answer on a text does not depend on the other texts.
 
         Args:
-            codes: the declared codes as digits; None where there is none.
+            codes: the declared codes as digits; None without one.
         """
         answers: list[GoodsAnswer] = []
         for start in range(0, len(texts), _BATCH):

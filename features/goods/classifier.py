@@ -1,4 +1,4 @@
-"""What the words of a goods description say: likely codes, whether a declared code fits, and how vague they are."""
+"""Reading of goods descriptions: likely codes, the fit of a declared code, and vagueness."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from features.goods.model import GoodsModel
 from features.goods.scores import (
     FloatArray,
     Floats,
+    Known,
+    Statistic,
     fill_chapters,
     fill_fit,
     fill_logistic,
@@ -21,14 +23,14 @@ from features.goods.scores import (
 )
 from features.texts.words import Count, TokenisedTexts
 
-#: Statistics of a text that doubt and vagueness are computed from; `statistics` says what they are.
-STATISTICS: Final = 9
+#: Number of statistics of a text.
+STATISTICS: Final = len(Statistic)
 _LEAST_DOUBT: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model reads from n texts.
+    """A model's reading of n texts.
 
     Attributes:
         vectors: (n, width) the texts' vectors.
@@ -68,7 +70,7 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
     """
     n = len(texts.folded)
     vectors = np.empty((n, model.width), dtype=np.float32)
-    known = np.empty((n, 3))
+    known = np.empty((n, len(Known)))
     fill_vectors(texts, rows, vectors, known)
     chapters = np.empty((n, len(CODES.names[0])), dtype=np.float32)
     fill_chapters(vectors, model.weights, chapters)
@@ -80,12 +82,7 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
 
 
 def statistics(chapters: Floats, known: FloatArray, counts: NDArray[np.int32]) -> FloatArray:
-    """Return the statistics (n, STATISTICS) of texts.
-
-    These are 1, the log-odds of the likeliest chapter, the share of known words, the log of one more than the number of words,
-    whether no word is known, the share of digits, the log of one more than the number of letters, the product of the second and
-    the third, and the vagueness of the letters.
-    """
+    """Return the statistics (n, STATISTICS) of texts, by `Statistic`."""
     out = np.empty((len(chapters), STATISTICS))
     fill_statistics(chapters, known, counts, out)
     return out

@@ -1,4 +1,4 @@
-"""What a vague goods description lacks, in words an officer would write to the declarant.
+"""Facts that a vague goods description lacks, in words an officer would write to the declarant.
 
 Customs ask for what the goods are, what they are made of and what they are for (European Commission, ICS2 guidance on acceptable
 goods descriptions; US CBP, "Acceptable vs. unacceptable cargo descriptions"). Which of these is missing follows from what the
@@ -93,7 +93,7 @@ def _kind_of_most(chapters: tuple[tuple[str, float], ...]) -> tuple[Missing | No
     """Return what tells the goods of the likeliest chapters apart, if one fact does for most of the probability.
 
     Returns:
-        The fact, None if there is none; whether all chapters in which it counts are of one group.
+        The fact or None; whether all chapters in which it counts are of one group.
     """
     shares: dict[Missing, float] = {}
     groups: dict[Missing, set[int]] = {}

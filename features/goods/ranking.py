@@ -34,7 +34,7 @@ def fill_likeliest(
 
     Args:
         vectors, chapters, doubt: (n, width), (n, chapters), (n,) as the texts were read.
-        ids: (n, 3 * RANKS) output: numbers of the likeliest chapters, headings and subheadings; -1 where there is none.
+        ids: (n, 3 * RANKS) output: numbers of the likeliest chapters, headings and subheadings; -1 for a missing rank.
         shares: (n, 3 * RANKS) output: their probabilities.
     """
     weights = model.weights

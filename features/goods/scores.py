@@ -6,6 +6,7 @@ Every sum runs in a fixed order, so that a text's numbers do not depend on the o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import cython
 import numpy as np
@@ -16,8 +17,52 @@ from features.texts.words import Count, TokenisedTexts
 if not cython.compiled:
     from math import exp, log, sqrt
 
+
+class Known(IntEnum):
+    """Columns of what `fill_vectors` notes of a text's words."""
+
+    WORDS = 0
+    KNOWN_WORDS = 1
+    LETTERS_VAGUE = 2
+
+
+class Statistic(IntEnum):
+    """Columns of the statistics that doubt and vagueness are computed from; logarithms are natural."""
+
+    #: 1, for the intercept.
+    ONE = 0
+    #: Log-odds of the likeliest chapter.
+    CHAPTER_ODDS = 1
+    #: Share of known words.
+    KNOWN_SHARE = 2
+    #: Log of one more than the number of words.
+    LOG_WORDS = 3
+    #: Whether no word is known.
+    ALL_UNKNOWN = 4
+    #: Share of digits among letters and digits.
+    DIGIT_SHARE = 5
+    #: Log of one more than the number of letters.
+    LOG_LETTERS = 6
+    #: Product of the log-odds of the likeliest chapter and the share of known words.
+    KNOWN_ODDS = 7
+    #: Vagueness of the n-grams, summed like the vectors.
+    LETTERS_VAGUE = 8
+
+
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
 _DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
+_WORDS = cython.declare(cython.Py_ssize_t, Known.WORDS)
+_KNOWN_WORDS = cython.declare(cython.Py_ssize_t, Known.KNOWN_WORDS)
+_VAGUE = cython.declare(cython.Py_ssize_t, Known.LETTERS_VAGUE)
+_ONE = cython.declare(cython.Py_ssize_t, Statistic.ONE)
+_CHAPTER_ODDS = cython.declare(cython.Py_ssize_t, Statistic.CHAPTER_ODDS)
+_KNOWN_SHARE = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_SHARE)
+_LOG_WORDS = cython.declare(cython.Py_ssize_t, Statistic.LOG_WORDS)
+_ALL_UNKNOWN = cython.declare(cython.Py_ssize_t, Statistic.ALL_UNKNOWN)
+_DIGIT_SHARE = cython.declare(cython.Py_ssize_t, Statistic.DIGIT_SHARE)
+_LOG_LETTERS = cython.declare(cython.Py_ssize_t, Statistic.LOG_LETTERS)
+_KNOWN_ODDS = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_ODDS)
+_LETTERS_VAGUE = cython.declare(cython.Py_ssize_t, Statistic.LETTERS_VAGUE)
 
 Floats = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -54,7 +99,7 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
     Args:
         rows: (slots, width + 2) vector of each word, whether the classifier knows the word, and how vague its letters are.
         vectors: (n, width) output: the sum of the words' vectors over the square root of their number; 0 without words.
-        known: (n, 3) output: number of words, number of known words, and the vagueness of the letters, summed like the vectors.
+        known: (n, len(Known)) output.
     """
     slots, words, ends = texts.slots.slots, texts.words, texts.word_ends
     width = vectors.shape[1]
@@ -77,9 +122,9 @@ def fill_vectors(texts: TokenisedTexts, rows: FloatArray, vectors: Floats, known
             for k in range(width):
                 vectors[row, k] *= share
             vague /= sqrt(count)
-        known[row, 0] = count
-        known[row, 1] = familiar
-        known[row, 2] = vague
+        known[row, _WORDS] = count
+        known[row, _KNOWN_WORDS] = familiar
+        known[row, _VAGUE] = vague
 
 
 def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
@@ -107,10 +152,10 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:
-    """Write the statistics of texts that doubt and vagueness are computed from; `features.goods.classifier.statistics` names them.
+    """Write the statistics of texts that doubt and vagueness are computed from, by `Statistic`.
 
     Args:
-        known: (n, 3) as `fill_vectors` writes it.
+        known: (n, len(Known)) as `fill_vectors` writes it.
         counts: (n, len(Count)) counts of each text.
     """
     for row in range(out.shape[0]):
@@ -124,19 +169,19 @@ def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: Float
         elif most > 1.0 - 1e-6:
             most = 1.0 - 1e-6
         odds = log(most / (1.0 - most))
-        total = known[row, 0] if known[row, 0] > 1.0 else 1.0
-        share = known[row, 1] / total
+        total = known[row, _WORDS] if known[row, _WORDS] > 1.0 else 1.0
+        share = known[row, _KNOWN_WORDS] / total
         letters, digits = counts[row, _LETTERS], counts[row, _DIGITS]
         both = letters + digits if letters + digits > 1.0 else 1.0
-        out[row, 0] = 1.0
-        out[row, 1] = odds
-        out[row, 2] = share
-        out[row, 3] = log(1.0 + known[row, 0])
-        out[row, 4] = 1.0 if known[row, 1] == 0.0 else 0.0
-        out[row, 5] = digits / both
-        out[row, 6] = log(1.0 + letters)
-        out[row, 7] = odds * share
-        out[row, 8] = known[row, 2]
+        out[row, _ONE] = 1.0
+        out[row, _CHAPTER_ODDS] = odds
+        out[row, _KNOWN_SHARE] = share
+        out[row, _LOG_WORDS] = log(1.0 + known[row, _WORDS])
+        out[row, _ALL_UNKNOWN] = 1.0 if known[row, _KNOWN_WORDS] == 0.0 else 0.0
+        out[row, _DIGIT_SHARE] = digits / both
+        out[row, _LOG_LETTERS] = log(1.0 + letters)
+        out[row, _KNOWN_ODDS] = odds * share
+        out[row, _LETTERS_VAGUE] = known[row, _VAGUE]
 
 
 def fill_logistic(
@@ -159,7 +204,7 @@ def fill_logistic(
         elif total < -30.0:
             total = -30.0
         value = 1.0 / (1.0 + exp(-total))
-        out[row] = 1.0 if known[row, 0] == 0.0 else value if value > least else least
+        out[row] = 1.0 if known[row, _WORDS] == 0.0 else value if value > least else least
 
 
 def fill_fit(
@@ -176,7 +221,7 @@ def fill_fit(
     Args:
         vectors, chapters, doubt: (n, width), (n, chapters), (n,) as the texts were read.
         text_of: (m,) text of each pair; negative without one.
-        codes: (m, 2) numbers of the declared chapter and heading; negative where there is none.
+        codes: (m, 2) numbers of the declared chapter and heading; negative without one.
         out: (m, 2) output: the ratio of the chapter, and of the heading within the chapter; 0 where nothing is known.
     """
     matrix, prior, given = weights.headings, weights.heading_prior, weights.chapter_prior

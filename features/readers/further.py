@@ -62,7 +62,7 @@ def slugs(names: Sequence[str]) -> list[str]:
 
 
 def position_of(name: str, columns: Sequence[str]) -> int | None:
-    """Return the index of a column with the given name, or with a different spelling of it; None if there is none."""
+    """Return the index of a column with the given name, or with a different spelling of it, otherwise None."""
     if name in columns:
         return list(columns).index(name)
     return next((i for i, column in enumerate(columns) if squeeze(column) == squeeze(name)), None)

@@ -1,4 +1,4 @@
-"""What the listings cover: the laws that are recorded, and the parties to the conventions of the United Nations.
+"""Coverage of the listings: the laws that are recorded, and the parties to the conventions of the United Nations.
 
 A law that is not recorded says nothing about a substance. Only where a law is recorded for a group does a missing listing
 mean that the law does not list the substance.

@@ -1,4 +1,4 @@
-"""What is known of the law on a substance: listed, not listed, or not recorded.
+"""State of the law on a substance: listed, not listed, or not recorded.
 
 A listing is known wherever it is recorded. That a law does not list a substance is known only up to the day until which that
 law is recorded for the substance's group. Everything else is unknown, which is not the same as not controlled.

@@ -16,7 +16,7 @@ from features.goods.classifier import STATISTICS, agreement, logistic, read_text
 from features.goods.codes import CODES
 from features.goods.model import GoodsModel, Settings
 from features.goods.ngrams import gram_ids
-from features.goods.scores import Floats, fill_chapters, fill_vectors
+from features.goods.scores import Floats, Known, Statistic, fill_chapters, fill_vectors
 from features.texts.cache import TextIndex
 from features.texts.folding import folded, words
 from features.texts.words import Count, TokenisedTexts
@@ -71,7 +71,7 @@ def tokenised(model: GoodsModel, texts: list[str]) -> tuple[TokenisedTexts, Floa
 def _raw(model: GoodsModel, texts: list[str]) -> Raw:
     tokens, rows = tokenised(model, texts)
     vectors = np.empty((len(texts), model.width), dtype=np.float32)
-    known = np.empty((len(texts), 3))
+    known = np.empty((len(texts), len(Known)))
     fill_vectors(tokens, rows, vectors, known)
     return Raw(vectors, known, np.asarray(tokens.counts).reshape(len(texts), len(Count)))
 
@@ -100,7 +100,7 @@ def _fit_chapters(models: list[GoodsModel], raws: list[Raw], samples: list[Sampl
     for scale in np.arange(0.4, 1.41, 0.1):
         of_label, prior, measures, weight = [], [], [], []
         for model, raw, sample in zip(models, raws, samples, strict=True):
-            used = (sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0)
+            used = (sample.labels[:, 0] >= 0) & (raw.known[:, Known.WORDS] > 0)
             chapters = _chapters(model, raw.vectors, float(scale))
             labels = sample.labels[used, 0]
             of_label.append(chapters[np.flatnonzero(used), labels])
@@ -119,7 +119,7 @@ def _fit_doubt(of_label: Floats, prior: Floats, measures: FloatArray, weight: Fl
     """Return the loss and the coefficients of the doubt that explains the labels best."""
 
     # Doubt is fitted before the vagueness of letters is known.
-    measures = np.where(np.arange(measures.shape[1]) == measures.shape[1] - 1, 0.0, measures)
+    measures = np.where(np.arange(measures.shape[1]) == Statistic.LETTERS_VAGUE, 0.0, measures)
 
     def loss(theta: FloatArray) -> tuple[float, FloatArray]:
         doubt = logistic(measures @ theta)
@@ -143,7 +143,7 @@ def _declared(
     size = len(CODES.names[0])
     counts = np.zeros((size, size))
     for model, raw, sample in zip(models, raws, samples, strict=True):
-        used = (sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0)
+        used = (sample.labels[:, 0] >= 0) & (raw.known[:, Known.WORDS] > 0)
         chapters = _chapters(model, raw.vectors, settings.chapter_scale)
         doubt = logistic(statistics(chapters, raw.known, raw.counts) @ np.array(settings.doubt))
         weight = (sample.weight * (1.0 - doubt))[used]
@@ -161,7 +161,7 @@ def _declared(
         matrix = (1.0 - share) * np.eye(size) + share * neighbours
         loss = 0.0
         for model, raw, sample in zip(models, raws, samples, strict=True):
-            at = np.flatnonzero((sample.labels[:, 0] >= 0) & (raw.known[:, 0] > 0))
+            at = np.flatnonzero((sample.labels[:, 0] >= 0) & (raw.known[:, Known.WORDS] > 0))
             chapters = _chapters(model, raw.vectors[at], settings.chapter_scale)
             doubt = logistic(statistics(chapters, raw.known[at], raw.counts[at]) @ np.array(settings.doubt))
             labels = sample.labels[at, 0]
@@ -186,7 +186,7 @@ def _fit_level(level: int, models: list[GoodsModel], raws: list[Raw], samples: l
             else (model.subheadings, model.subheading_prior)
         )
         ends, parent = CODES.ends[level], CODES.parents[level]
-        for row in np.flatnonzero((sample.labels[:, level] >= 0) & (raw.known[:, 0] > 0)).tolist():
+        for row in np.flatnonzero((sample.labels[:, level] >= 0) & (raw.known[:, Known.WORDS] > 0)).tolist():
             label = int(sample.labels[row, level])
             above = int(parent[label])
             first, end = int(ends[above - 1]) if above else 0, int(ends[above])
@@ -246,11 +246,11 @@ def fit_vagueness(samples: list[Sample], vague: list[list[str]], settings: Setti
     of_grams = LogisticRegression(C=3.0, max_iter=2000)
     # Texts with the same first word stay together, because the parts of a list often share it.
     groups = np.unique([text.split(" ")[0].casefold() for text in texts], return_inverse=True)[1]
-    x[:, STATISTICS - 1] = cross_val_predict(
+    x[:, Statistic.LETTERS_VAGUE] = cross_val_predict(
         of_grams, grams, y, groups=groups, cv=GroupKFold(5), params={"sample_weight": w}, method="decision_function"
     )
     vague_grams = of_grams.fit(grams, y, sample_weight=w).coef_[0].astype(np.float16).astype(np.float32)
-    x[:, STATISTICS - 1] -= of_grams.intercept_[0]
+    x[:, Statistic.LETTERS_VAGUE] -= of_grams.intercept_[0]
     scale = x.std(axis=0)
     # The first statistic is constant.
     scale[scale < 1e-6] = 1.0
