@@ -23,6 +23,16 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _opsin_stays_enabled() -> Iterator[None]:
+    """Fail a test that leaves the shared OPSIN reader disabled: every later test of its process would miss systematic names."""
+    before = opsin().available
+    yield
+    after = opsin().available
+    opsin().configure(enabled=True, time_limit_s=opsin().limits.name_s)
+    assert after or not before, "the test left the shared OPSIN reader disabled or paused; enable it again at the end"
+
+
 #: Folders and modules below tests/ that start processes, train models, simulate worlds or run thousands of searches.
 SLOW = (
     "behaviour",

@@ -150,7 +150,7 @@ def test_a_batch_without_queries_is_refused(shared_client: Client, body: object)
 
 
 def test_a_batch_over_the_limit_is_refused(settings: Settings) -> None:
-    small = Settings(models_dir=settings.models_dir, max_goods_queries=2, opsin=False)
+    small = Settings(models_dir=settings.models_dir, max_goods_queries=2)
     with serving(create_app(small)) as client:
         assert client.post("/v1/goods/batch", json={"queries": ["shoes"] * 2}).status_code == 200
         refused = client.post("/v1/goods/batch", json={"queries": ["shoes"] * 3})
