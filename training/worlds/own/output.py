@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS
-from training.worlds.own.world import TRUTH, WorldChunk, generate
+from training.worlds.own.chunks import WorldChunk
+from training.worlds.own.world import TRUTH, generate
 
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 Columns = dict[str, NDArray[np.object_]]
@@ -102,14 +103,15 @@ def write(
     progress: Callable[[int], None] | None = None,
     watch: Callable[[WorldChunk], None] | None = None,
     *,
-    first_day: date | None = None,
-    last_day: date | None = None,
+    draws: int = 1,
+    calendar: tuple[date | None, date | None] = (None, None),
 ) -> int:
     """Write ``rows`` goods items of the world of ``seed`` to ``path``, and their true content to ``truth_path``.
 
     The extension selects the format: ``.csv`` or ``.parquet``. Missing values are blank in CSV and null in Parquet. ``progress``
     is called with the number of rows written so far, and ``watch`` with each chunk of the world. Files have temporary names until
-    they are complete. ``first_day`` and ``last_day`` replace the calendar of the priors. Returns the number of rows.
+    they are complete. ``draws`` is the number of worlds (see `generate`). ``calendar``, the first and the last day, replaces that
+    of the priors. Returns the number of rows.
 
     Raises:
         ValueError: the extension is unknown, both paths are equal, rows < 1, seed < 0, or the calendar is empty or begins
@@ -117,7 +119,7 @@ def write(
     """
     path = Path(path)
     with ExitStack() as stack:
-        chunks = generate(rows, seed, first_day=first_day, last_day=last_day)
+        chunks = generate(rows, seed, draws=draws, first_day=calendar[0], last_day=calendar[1])
         office = _writer(path, _ROW_NAMES)
         truth = _writer(Path(truth_path), TRUTH) if truth_path is not None else None
         if truth_path is not None and Path(truth_path).resolve() == path.resolve():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,13 +33,30 @@ class BadPrior(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Prior with a ``value`` that is a number, a mapping of numbers or a date, according to ``kind``."""
+    """Prior with a ``value`` that is a number, a mapping of numbers or a date, according to ``kind``.
+
+    Each world draws a number from ``between`` (lowest and highest), and multiplies each entry of a table by a number between
+    1 / ``factor`` and ``factor``. Without them, every world has ``value``.
+    """
 
     name: str
     kind: str
     value: float | Mapping[str, float] | date
     basis: str
     source: str
+    between: tuple[float, float] | None = None
+    factor: float | None = None
+
+    def drawn(self, rng: np.random.Generator) -> Prior:
+        """Return a prior without a range, whose value is drawn from this one's range."""
+        value = self.value
+        if self.between is not None:
+            low, high = self.between
+            value = low + (high - low) * float(rng.random())
+        elif self.factor is not None and isinstance(value, Mapping):
+            steps = np.exp(np.log(self.factor) * (2 * rng.random(len(value)) - 1)).tolist()
+            value = _moved(self.kind, value, dict(zip(value, steps, strict=True)))
+        return Prior(self.name, self.kind, value, self.basis, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class Priors:
         return float(np.interp(year, [int(key) + 0.5 for key in years], [table[key] for key in years]))
 
     def replaced(self, values: Mapping[str, object]) -> Priors:
-        """Return a copy of the priors with other values for some names. The checks are those of the file.
+        """Return a copy of the priors with other, fixed values for some names. The checks are those of the file.
 
         >>> load_priors().replaced({"illicit.prevalence": 0.0008}).number("illicit.prevalence")
         0.0008
@@ -92,8 +110,20 @@ class Priors:
         changed = dict(self.by_name)
         for name, value in values.items():
             prior = self._get(name)
-            changed[name] = replace(prior, value=_value("replaced priors", name, prior.kind, value))
+            fixed = _value("replaced priors", name, prior.kind, value)
+            changed[name] = replace(prior, value=fixed, between=None, factor=None)
         return Priors(MappingProxyType(changed))
+
+    def drawn(self, seed: int, number: int = 0) -> Priors:
+        """Return the priors of world ``number`` of ``seed``: values drawn from the ranges. They have no ranges.
+
+        Each prior has its own random stream, so that a further prior changes no other.
+        """
+        drawn = {
+            name: prior.drawn(np.random.default_rng([seed, 5, number, zlib.crc32(name.encode())]))
+            for name, prior in self.by_name.items()
+        }
+        return Priors(MappingProxyType(drawn))
 
     def _get(self, name: str) -> Prior:
         try:
@@ -130,9 +160,10 @@ def load_priors(path: Path = FILE) -> Priors:
 
 
 def _prior(file: str, name: str, entry: object) -> Prior:
-    if not isinstance(entry, dict) or set(entry) != {"kind", "value", "basis", "source"}:
+    if not isinstance(entry, dict) or set(entry) - {"between", "factor"} != {"kind", "value", "basis", "source"}:
         raise BadPrior(
             f"{file}: {name} has {sorted(entry) if isinstance(entry, dict) else entry!r}; expected kind, value, basis, source"
+            " and possibly between or factor"
         )
     kind, basis, source = entry["kind"], entry["basis"], entry["source"]
     if kind not in KINDS:
@@ -141,7 +172,40 @@ def _prior(file: str, name: str, entry: object) -> Prior:
         raise BadPrior(f"{file}: {name} has basis {basis!r}; expected one of {', '.join(BASES)}")
     if not isinstance(source, str) or not source.strip():
         raise BadPrior(f"{file}: {name} names no source; say where the number is from")
-    return Prior(name, kind, _value(file, name, kind, entry["value"]), basis, source)
+    value = _value(file, name, kind, entry["value"])
+    between = _between(file, name, kind, value, entry["between"]) if "between" in entry else None
+    factor = _factor(file, name, kind, entry["factor"]) if "factor" in entry else None
+    return Prior(name, kind, value, basis, source, between, factor)
+
+
+def _between(file: str, name: str, kind: str, value: object, between: object) -> tuple[float, float]:
+    if not isinstance(value, float) or not isinstance(between, list) or len(between) != 2:
+        raise BadPrior(f"{file}: {name} is between {between!r}; expected [lowest, highest], for a number")
+    low, high = (_value(file, name, kind, end) for end in between)
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    if not low <= value <= high:
+        raise BadPrior(f"{file}: {name} is {value}, which is not between {low} and {high}")
+    return low, high
+
+
+def _factor(file: str, name: str, kind: str, factor: object) -> float:
+    if kind not in _TABLES:
+        raise BadPrior(f"{file}: {name} has a factor; only tables have one, numbers have between")
+    number = _number(file, f"{name}, factor", factor)
+    if number < 1:
+        raise BadPrior(f"{file}: {name} has the factor {number}; expected 1 or more")
+    return number
+
+
+def _moved(kind: str, table: Mapping[str, float], steps: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the table with each entry multiplied by its step: shares sum to 1 again, and of probabilities the odds are."""
+    if kind == "probabilities":
+        odds = {key: steps[key] * value / (1 - value) if value < 1 else math.inf for key, value in table.items()}
+        return MappingProxyType({key: value / (1 + value) if value < math.inf else 1.0 for key, value in odds.items()})
+    moved = {key: steps[key] * value for key, value in table.items()}
+    total = sum(moved.values()) if kind == "shares" else 1.0
+    return MappingProxyType({key: value / total for key, value in moved.items()})
 
 
 def _value(file: str, name: str, kind: str, value: object) -> float | Mapping[str, float] | date:

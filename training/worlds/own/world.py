@@ -7,17 +7,16 @@ the pools of names and wordings, the networks, and one block.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.manifest.fields import FIELDS
+from training.worlds.own.chunks import Texts, WorldChunk, joined, merged, recut
 from training.worlds.own.networks.inspection import INSPECTIONS, NOT_INSPECTED, Office, Outcome, content_texts
 from training.worlds.own.networks.networks import Underworld
-from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, Plan
+from training.worlds.own.networks.plan import CONTENTS, DECLARATIONS, STRENGTHS, Plan
 from training.worlds.own.networks.traces import TRACES
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.trade.columns import ShipmentColumns
@@ -34,16 +33,18 @@ from training.worlds.own.trade.parties import CONSIGNORS, Register
 from training.worlds.own.trade.shipments import DAY_S, MOST_ITEMS, Shipments, Shipper
 from training.worlds.own.trade.trade_lanes import CHANNELS, build_trade_lanes
 
-Texts = NDArray[np.object_]
 #: Minimum number of shipments per block: large enough for efficient arrays, small enough for bounded memory.
 BLOCK: Final = 16_384
 #: Maximum number of days per block, so that networks and the office also learn from recent days in a small world.
 BLOCK_DAYS: Final = 7
 _MOST_BLOCKS_BY_DAYS: Final = 90
+#: Steps between the seeds and between the first networks of the worlds of one call.
+_SEED_STEP, _NETWORK_STEP = 1_000_003, 1_000_000
 TRUTH: Final = (
     "shipment_id",
     "item_number",
     "content",
+    "declaration",
     "network_id",
     "typologies",
     "strength",
@@ -53,29 +54,21 @@ TRUTH: Final = (
 _ROW_NAMES: Final = tuple(field.name for field in FIELDS)
 
 
-@dataclass(frozen=True, slots=True)
-class WorldChunk:
-    """Consecutive rows, one per goods item.
+class World:
+    """World of ``rows`` goods items with fixed priors.
 
-    ``office`` contains the office's data: the columns `features.manifest.fields.FIELDS`, in that order, as texts with '' for
-    missing. ``truth`` contains the ground truth: the columns `TRUTH`, with the content 'none' for lawful goods.
+    Shipments are numbered from ``first_shipment``, and networks from ``first_network``. Raises `ValueError` if rows < 1 or
+    seed < 0.
     """
 
-    n_rows: int
-    office: dict[str, Texts]
-    truth: dict[str, Texts]
-
-
-class World:
-    """World of ``rows`` goods items. Raises `ValueError` if rows < 1 or seed < 0."""
-
-    def __init__(self, rows: int, seed: int, priors: Priors | None = None) -> None:
+    def __init__(
+        self, rows: int, seed: int, priors: Priors, *, first_shipment: int = 1, first_network: int = 0
+    ) -> None:
         if rows < 1:
             raise ValueError(f"rows is {rows}; expected at least 1")
         if seed < 0:
             raise ValueError(f"seed is {seed}; expected 0 or more")
-        self._seed = seed
-        priors = priors or load_priors()
+        self._seed, self._first_shipment, self._first_network = seed, first_shipment, first_network
         rng = np.random.default_rng([seed, 1])
         geography = load_geography(priors, rng)
         codes = [str(code) for code in geography.codes]
@@ -110,6 +103,11 @@ class World:
         share = self._trade_lanes.volume_of_day / self._trade_lanes.volume_of_day.sum()
         self._per_day = np.random.default_rng([seed, 3]).multinomial(n, share).astype(np.int64)
 
+    @property
+    def n_shipments(self) -> int:
+        """The number of shipments of the world."""
+        return len(self._items)
+
     def blocks(self) -> Iterator[WorldChunk]:
         """Return the rows in the order of ``declared_at``, in blocks of whole days."""
         first_day, start = 0, 0
@@ -131,7 +129,7 @@ class World:
         packed = self._packer.pack(shipments, plan, rng)
         noise = self._carelessness.draw(shipments, rng)
         day_index = shipments.day - self._trade_lanes.first_day
-        columns, declared = self._columns.write(shipments, packed, noise, start + 1, day_index, rng)
+        columns, declared = self._columns.write(shipments, packed, noise, self._first_shipment + start, day_index, rng)
         goods, value_usd = self._item_columns.write(shipments, packed, noise, declared, rng)
         outcome = self._office.inspect(
             shipments,
@@ -154,16 +152,16 @@ class World:
         s = packed.shipment
         rows = {name: column[s] for name, column in columns.items()} | goods | _labels(outcome, s)
         office = {name: rows[name] for name in _ROW_NAMES}
-        return WorldChunk(len(s), office, _truth(office, shipments, packed, plan, noise))
+        return WorldChunk(len(s), office, _truth(office, shipments, packed, plan, noise, self._first_network))
 
 
 def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
     """Return the number of goods items per shipment, with sum ``rows``. The last shipment gets the remainder."""
     shares = cumulate(np.array([priors.table("items.per_shipment")[str(n)] for n in range(1, MOST_ITEMS + 1)]))
-    parts: list[NDArray[np.int8]] = []
+    parts: list[Ints] = []
     left = rows
     while left > 0:
-        drawn = (1 + pick(shares, rng.random(100_000))).astype(np.int8)
+        drawn = 1 + pick(shares, rng.random(100_000))
         total = np.cumsum(drawn, dtype=np.int64)
         if total[-1] >= left:
             end = int(np.searchsorted(total, left, side="left"))
@@ -174,7 +172,7 @@ def _items(rows: int, priors: Priors, rng: np.random.Generator) -> Ints:
             break
         parts.append(drawn)
         left -= int(total[-1])
-    return np.concatenate(parts).astype(np.int64)
+    return np.concatenate(parts)
 
 
 def _kind_shares(priors: Priors, expected: Floats, channel: Ints) -> Floats:
@@ -201,12 +199,14 @@ def _labels(outcome: Outcome, s: Ints) -> dict[str, Texts]:
     }
 
 
-def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: Plan, noise: Noise) -> dict[str, Texts]:
+def _truth(
+    office: dict[str, Texts], shipments: Shipments, items: Items, plan: Plan, noise: Noise, first_network: int
+) -> dict[str, Texts]:
     s, n = items.shipment, len(shipments)
     network, typologies, strength, reaction = (np.full(n, "", dtype=object) for _ in range(4))
     for at in np.flatnonzero(shipments.plan_row >= 0).tolist():
         row = int(shipments.plan_row[at])
-        network[at] = f"N{int(plan.network[row]):05d}"
+        network[at] = f"N{first_network + int(plan.network[row]):05d}"
         typologies[at] = ";".join(
             name for name, present in zip(TRACES, plan.traces[row].tolist(), strict=True) if present
         )
@@ -221,6 +221,7 @@ def _truth(office: dict[str, Texts], shipments: Shipments, items: Items, plan: P
         "shipment_id": office["shipment_id"],
         "item_number": office["item_number"],
         "content": np.array(CONTENTS, dtype=object)[items.content],
+        "declaration": np.array((*DECLARATIONS, ""), dtype=object)[items.declaration],
         "network_id": network[s],
         "typologies": typologies[s],
         "strength": strength[s],
@@ -233,6 +234,8 @@ def generate(
     rows: int,
     seed: int,
     *,
+    draws: int = 1,
+    drawn_by: int | None = None,
     rows_per_chunk: int | None = None,
     priors: Priors | None = None,
     first_day: date | None = None,
@@ -240,58 +243,39 @@ def generate(
 ) -> Iterator[WorldChunk]:
     """Yield exactly ``rows`` goods items of a simulated office in the order of ``declared_at``.
 
-    Equal ``rows`` and ``seed`` give bit-identical rows for any ``rows_per_chunk`` (default: one chunk per block). ``priors``
-    replace those of the file, and ``first_day`` and ``last_day`` replace their calendar.
+    The rows are those of ``draws`` worlds with the same calendar, in equal parts. Each world draws its priors from their ranges by
+    the seed ``drawn_by`` (default: ``seed``), so that worlds of different seeds may have the same priors. Equal arguments give
+    bit-identical rows for any ``rows_per_chunk`` (default: one chunk per block). ``priors`` replace those of the file, and
+    ``first_day`` and ``last_day`` replace their calendar.
 
     Raises:
-        ValueError: rows < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
+        ValueError: rows < draws, draws < 1, seed < 0, rows_per_chunk < 1, or the calendar is empty or begins before 2017.
     """
     days = {"calendar.first_day": first_day, "calendar.last_day": last_day}
     calendar_days = {name: day.isoformat() for name, day in days.items() if day is not None}
-    world = World(rows, seed, (priors or load_priors()).replaced(calendar_days))
+    ranges = (priors or load_priors()).replaced(calendar_days)
+    if not 1 <= draws <= max(1, rows):
+        raise ValueError(f"draws is {draws}; expected at least 1, and at most as many as rows")
+    if seed < 0 or (drawn_by or 0) < 0:
+        raise ValueError(f"seed is {min(seed, drawn_by or 0)}; expected 0 or more")
+    worlds: list[World] = []
+    for number in range(draws):
+        part = rows // draws + (number < rows % draws)
+        drawn = ranges.drawn(seed if drawn_by is None else drawn_by, number)
+        first = 1 + sum(world.n_shipments for world in worlds)
+        own_seed = seed + number * _SEED_STEP
+        worlds.append(World(part, own_seed, drawn, first_shipment=first, first_network=number * _NETWORK_STEP))
+    blocks = worlds[0].blocks() if draws == 1 else merged([world.blocks() for world in worlds])
     if rows_per_chunk is None:
-        return world.blocks()
+        return blocks
     if rows_per_chunk < 1:
         raise ValueError(f"rows_per_chunk is {rows_per_chunk}; expected at least 1")
-    return _recut(world.blocks(), rows_per_chunk)
-
-
-def _recut(blocks: Iterator[WorldChunk], size: int) -> Iterator[WorldChunk]:
-    pending: list[WorldChunk] = []
-    count = 0
-    for block in blocks:
-        pending.append(block)
-        count += block.n_rows
-        if count < size:
-            continue
-        joined = _joined(pending)
-        whole = count - count % size
-        for start in range(0, whole, size):
-            yield _cut(joined, start, start + size)
-        pending, count = ([_cut(joined, whole, count)], count - whole) if count > whole else ([], 0)
-    if count:
-        yield _joined(pending)
-
-
-def _joined(chunks: list[WorldChunk]) -> WorldChunk:
-    if len(chunks) == 1:
-        return chunks[0]
-    office = {name: np.concatenate([chunk.office[name] for chunk in chunks]) for name in chunks[0].office}
-    truth = {name: np.concatenate([chunk.truth[name] for chunk in chunks]) for name in chunks[0].truth}
-    return WorldChunk(sum(chunk.n_rows for chunk in chunks), office, truth)
-
-
-def _cut(chunk: WorldChunk, start: int, stop: int) -> WorldChunk:
-    return WorldChunk(
-        stop - start,
-        {name: column[start:stop] for name, column in chunk.office.items()},
-        {name: column[start:stop] for name, column in chunk.truth.items()},
-    )
+    return recut(blocks, rows_per_chunk)
 
 
 def sample(
     rows: int, seed: int, *, first_day: date | None = None, last_day: date | None = None
 ) -> dict[str, list[str]]:
     """Return the office's data of a small world as columns. See `generate` for the calendar."""
-    chunk = _joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
+    chunk = joined(list(generate(rows, seed, first_day=first_day, last_day=last_day)))
     return {name: column.tolist() for name, column in chunk.office.items()}

@@ -163,6 +163,27 @@ def test_a_planted_leak_exceeds_its_limit(
         assert any(name.startswith(bar) for name in broken), (bar, broken)
 
 
+def _listed_substance(office: dict[str, np.ndarray], rows: np.ndarray) -> None:
+    office["goods_description"] = np.where(rows, "4-piperidone 98%", office["goods_description"])
+    office["cas_number"] = np.where(rows, "41661-47-6", office["cas_number"])
+    office["permit_number"] = np.where(rows, "", office["permit_number"])
+
+
+def test_content_evidence_of_told_shipments_exceeds_no_limit_and_their_form_may(marked: WorldChunk) -> None:
+    _, shipment = np.unique(marked.office["shipment_id"].astype(str), return_inverse=True)
+    rows = np.bincount(shipment, marked.truth["content"] != "none")[shipment] > 0
+    office = dict(marked.office)
+    _listed_substance(office, rows)
+    told = np.where(marked.truth["content"] != "none", "named", "").astype(object)
+    world = replace(marked, office=office, truth=marked.truth | {"declaration": told})
+    assert {name for name in _broken(_report(world)) if "end not in the fit" not in name} == set()
+    # The same evidence in shipments that claim to be harmless is a leak.
+    assert any(name.startswith("best single field") for name in _broken(_report(replace(marked, office=office))))
+    _wrong_check_digits(office, rows)
+    broken = _broken(_report(replace(world, office=office)))
+    assert any(name.startswith("artefacts of told shipments") for name in broken), broken
+
+
 def test_the_report_does_not_depend_on_the_chunks(marked: WorldChunk, report_without_leak: TooEasyReport) -> None:
     too_easy = TooEasy(seed=1)
     for start in range(0, marked.n_rows, 5_003):

@@ -14,7 +14,7 @@ from features.manifest.fields import MANIFEST_NAMES
 from training.worlds.own.checks import artefacts
 from training.worlds.own.checks.artefacts import Floats, Ints, Texts
 from training.worlds.own.checks.seen import Seen
-from training.worlds.own.world import WorldChunk
+from training.worlds.own.chunks import WorldChunk
 
 Bools = NDArray[np.bool_]
 #: Columns in which every value should also occur in lawful rows. Texts of parties are not included, because a network's own

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import usd_per_unit
+from training.worlds.own.chunks import WorldChunk
 from training.worlds.own.priors import Priors
 from training.worlds.own.trade.geography import EU
 from training.worlds.own.trade.hashing import Floats, Ints
 from training.worlds.own.trade.names import WORDS
-from training.worlds.own.world import WorldChunk
 
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]

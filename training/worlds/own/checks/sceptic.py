@@ -117,7 +117,7 @@ def single_fields(office: Mapping[str, Texts], target: Bools, fold: Ints) -> dic
     """Return scores (n,) of single fields: presence, length, numeric value, and target rates of values."""
     scores: dict[str, Floats] = {}
     learn = fold >= 0
-    for name in MANIFEST_NAMES:
+    for name in (name for name in MANIFEST_NAMES if name in office):
         codes, values = pd.factorize(office[name])
         scores[f"{name}: missing"] = np.fromiter((text == "" for text in values), np.float64, len(values))[codes]
         length = np.fromiter((len(text) for text in values), np.int64, len(values))[codes]

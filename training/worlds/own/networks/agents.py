@@ -3,7 +3,8 @@
 The behaviour follows published typologies only: new or established shippers (P1), several of them at one office (P3), many
 parties at one address under several names (P5) or at a forwarder (P4), split parcels (M4), a third country on the route (R1),
 press parts in successive shipments (E2), cover goods that do not fit mass, number, value or heading (V1, V3, D4), and neighbours
-of listed substances (T1). A shipment starts as a lawful one, its `Host`. Only the attributes planned here differ.
+of listed substances (T1). What they declare is in `declarations`. A shipment starts as a lawful one, its `Host`. Only the
+attributes planned here differ.
 """
 
 from __future__ import annotations
@@ -13,22 +14,20 @@ from typing import Final
 
 import numpy as np
 
+from training.worlds.own.networks.declarations import HARMLESS, VAGUE, Declarer
 from training.worlds.own.networks.laws import LawChange
 from training.worlds.own.networks.plan import CONTENTS, STRENGTHS, TRADE_OF, Consignment, Host
 from training.worlds.own.networks.traces import BESIDE, BESIDE_OF_STRENGTH, TRACES_OF_STRENGTH
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.goods import FAMILIES, Catalogue
+from training.worlds.own.trade.goods import Catalogue
 from training.worlds.own.trade.hashing import Floats, Ints, mix
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS, FORWARDER, PERSON
 
-#: Kinds of consignor whose goods belong to one family. Other kinds sell consumer goods almost exclusively.
-_FAMILY: Final = {"chemical": "chemical", "pharma": "pharma", "machinery": "machinery", "laboratory": "laboratory"}
-#: Kinds of consignor, by trade, for whom an open declaration of such goods is plausible.
-_OPEN_KINDS: Final = {
-    "opioid": ("laboratory", "chemical", "pharma"),
-    "precursor": ("chemical", "laboratory"),
-    "equipment": ("machinery",),
-}
+#: Kind of a network's own shipper that trades in what it declares.
+_SHIPPER_OF: Final = {"opioid": "chemical", "precursor": "chemical", "equipment": "machinery"}
+#: Kinds of the network's own consignees. The firms among them exist on paper only.
+_RECIPIENTS: Final = ("house", "flat", "pickup", "business", "forwarder")
+_PRIVATE: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup"))
 _DOORS: Final = tuple(CONSIGNEES.index(kind) for kind in ("house", "flat", "pickup", "forwarder"))
 #: Number of its own parties that a network uses at a time.
 _SHIPPERS, _ADDRESSES = 5, 6
@@ -78,6 +77,7 @@ class Network:
     number: int
     content: str
     repertoire: dict[str, float]
+    style: Floats
     covers: Ints
     contact: int
     office: int
@@ -101,33 +101,25 @@ class Craft:
     """Planner of shipments and reactions, parameterised by the priors."""
 
     def __init__(self, priors: Priors, catalogue: Catalogue, seed: int) -> None:
-        self._goods, self._seed = catalogue, seed
+        self._seed = seed
         self._strengths = priors.row("illicit.strength", STRENGTHS)
         self._weights = {trade: dict(priors.table(f"illicit.traces_{trade}")) for trade in set(TRADE_OF.values())}
         self._known = int(priors.number("illicit.repertoire"))
         self._beside = priors.number("illicit.works_with")
         self._no_contact = priors.number("habit.no_contact")
         self._believed = priors.number("illicit.believed")
-        self._openly = dict(priors.table("illicit.true_declaration"))
+        self._declarer = Declarer(priors, catalogue)
         self._split = priors.number("illicit.split")
         self._borrow = priors.number("illicit.borrowed")
         self._young, self._life = priors.number("illicit.young_days"), priors.number("illicit.account_days")
         self._uses, self._door_uses = priors.number("illicit.shipper_uses"), priors.number("illicit.address_uses")
         self._contact, self._names = priors.number("illicit.contact_kept"), priors.number("illicit.name_kept")
-        self._cover, self._permit = priors.number("illicit.own_cover"), priors.number("illicit.permit_claimed")
+        self._permit = priors.number("illicit.permit_claimed")
+        self._young_if_declared = priors.number("illicit.young_if_declared")
+        self._of_trade = priors.number("illicit.shipper_of_trade")
+        self._recipients = np.cumsum(priors.row("illicit.recipients", _RECIPIENTS))
         self._to_precursors = priors.number("illicit.moves_to_precursors")
         self._reactions = priors.row("illicit.reaction", REACTIONS)
-        self._family: dict[str, tuple[Ints, Floats]] = {}
-        for family in FAMILIES:
-            own = catalogue.of_family(family)
-            self._family[family] = own, np.cumsum(catalogue.weight[own])
-        self._parts = catalogue.of_content("equipment")
-        self._listed = {content: catalogue.of_content(content) for content in CONTENTS[1:]}
-        unnumbered = np.array([cas == "" for cas in catalogue.cas])
-        self._unlisted = {
-            content: np.concatenate([own[unnumbered[own]], catalogue.of_family("neighbour")])
-            for content, own in self._listed.items()
-        }
 
     # -- networks
     # -------------------------------------------------------------------------------------------------------
@@ -139,8 +131,7 @@ class Craft:
         known = rng.choice(len(names), size=min(self._known, len(names)), replace=False, p=share / share.sum())
         works_with = {names[i] for i in known.tolist()}
         works_with |= {name for name in weights if name in BESIDE and rng.random() < self._beside}
-        own, total = self._family["consumer"]
-        covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
+        style, covers = self._declarer.style(content, rng), self._declarer.covers(rng)
         # Some networks never declare a contact, and the others nearly always do. Overall, contacts are as common as among
         # lawful declarants.
         silent = rng.random() < self._no_contact
@@ -148,6 +139,7 @@ class Craft:
             number,
             content,
             {name: weight for name, weight in weights.items() if name in works_with},
+            style,
             covers,
             contact=self._new(number, 51),
             office=self._new(number, 52),
@@ -168,11 +160,15 @@ class Craft:
         """Return the consignment that ``network`` sends in place of ``host``."""
         strength = int(np.searchsorted(np.cumsum(self._strengths), rng.random(), side="right"))
         chosen = self._chosen(network, host, STRENGTHS[min(strength, 3)], rng)
-        kind = CONSIGNORS[host.kind]
-        openly = self._is_open(network, kind, rng)
-        good = self._declared(network, host, chosen, openly, rng)
-        shipper, repeat = self._shipper(network, host, chosen, rng)
-        door, name = self._door(network, host, chosen, rng)
+        declared = self._declarer.draw(network.content, network.style, chosen, rng)
+        if declared == HARMLESS:
+            good = self._declarer.cover(network.covers, host, chosen, rng)
+        else:
+            good = self._declarer.good(declared, network.content, network.neighbours, chosen, rng)
+        shipper, repeat = self._shipper(network, host, chosen, declared, rng)
+        door, name = self._door(network, host, chosen, declared, rng)
+        if declared == VAGUE and door and door.kind in _PRIVATE and network.content != "equipment":
+            chosen.add("D8")
         silent = bool(rng.random() < network.silence)
         if silent and chosen:
             chosen.add("P2")
@@ -183,6 +179,7 @@ class Craft:
             reaction=network.reaction,
             traces=frozenset(chosen),
             shipper=shipper.number if shipper else 0,
+            shipper_kind=shipper.kind if shipper else host.kind,
             office=shipper.office if shipper else 0,
             contact=shipper.contact if shipper else 0,
             opened_ago=max(0, host.day - shipper.opened_on) if shipper else 0,
@@ -190,9 +187,9 @@ class Craft:
             consignee=name,
             address=door.number if door else 0,
             delivery_contact=network.recipient if door and rng.random() < self._contact else 0,
+            declaration=declared,
             good=good,
-            openly=openly,
-            permit=bool(rng.random() < self._permit),
+            permit=network.believed and bool(rng.random() < self._permit),
             silent=silent,
             repeat=repeat,
         )
@@ -214,57 +211,39 @@ class Craft:
             chosen.add("R1")
         return chosen
 
-    def _is_open(self, network: Network, kind: str, rng: np.random.Generator) -> bool:
-        trade = TRADE_OF[network.content]
-        chance = self._openly["believed" if kind in _OPEN_KINDS[trade] else trade]
-        return bool(rng.random() < chance)
-
-    def _declared(self, network: Network, host: Host, chosen: set[str], openly: bool, rng: np.random.Generator) -> int:
-        kind, goods = CONSIGNORS[host.kind], self._goods
-        if openly or "E2" in chosen:
-            chosen -= {"D1", "D3", "V1", "V3"}
-            if network.content == "equipment":
-                chosen.add("E1")
-                return self._weighed(self._parts, rng)
-            if rng.random() < network.neighbours:
-                chosen.add("T1")
-                return self._weighed(self._unlisted[network.content], rng)
-            chosen.add("D5")
-            good = self._weighed(self._listed[network.content], rng)
-            if goods.cas[good] and rng.random() < 0.35:
-                chosen.add("D7")
-            return good
-        if "E3" in chosen:
-            return self._of("excipient", rng)
-        if "D3" in chosen:
-            return self._of("chemical", rng)
-        if kind not in _FAMILY and chosen and rng.random() < self._cover:
-            return int(network.covers[int(rng.integers(len(network.covers)))])
-        return -1
-
-    def _of(self, family: str, rng: np.random.Generator) -> int:
-        own, total = self._family[family]
-        return int(own[int(np.searchsorted(total, rng.random() * total[-1], side="right"))])
-
-    def _weighed(self, own: Ints, rng: np.random.Generator) -> int:
-        total = np.cumsum(self._goods.weight[own])
-        return int(own[int(np.searchsorted(total, rng.random() * total[-1], side="right"))])
-
     def _shipper(
-        self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
+        self, network: Network, host: Host, chosen: set[str], declared: int, rng: np.random.Generator
     ) -> tuple[Shipper | None, int]:
         """Return the consignor (None for the host's) and the number of the figures that it repeats."""
-        wanted = bool({"P1", "P3", "V5"} & chosen)
-        # Own parties replace only parties with little history, so that well-known parties keep their share of the traffic.
-        if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
-            return None, 0
+        kind = host.kind
+        if declared != HARMLESS and rng.random() < self._own_if_declared(network):
+            # Well-known firms do not send such goods for networks.
+            if rng.random() < self._of_trade:
+                kind = CONSIGNORS.index(_SHIPPER_OF[TRADE_OF[network.content]])
+            if network.own_shippers > 0 and kind != PERSON and rng.random() < self._young_if_declared:
+                chosen.add("P1")
+        else:
+            wanted = bool({"P1", "P3", "V5"} & chosen)
+            # Own parties replace only parties with little history, so that well-known parties keep their share of the traffic.
+            if not host.little_known or (not wanted and rng.random() < self._borrow + 0.4 * (1 - network.own_shippers)):
+                return None, 0
+        return self._own_shipper(network, host, kind, chosen, rng)
+
+    @staticmethod
+    def _own_if_declared(network: Network) -> float:
+        return 0.4 + 0.6 * network.own_shippers
+
+    def _own_shipper(
+        self, network: Network, host: Host, kind: int, chosen: set[str], rng: np.random.Generator
+    ) -> tuple[Shipper, int]:
         young, shared = "P1" in chosen, "P3" in chosen
+        wanted = bool({"P1", "P3", "V5"} & chosen)
         fitting = [
             s
             for s in network.shippers
-            if s.uses > 0 and s.kind == host.kind and s.country == host.origin and (s.young or not young)
+            if s.uses > 0 and s.kind == kind and s.country == host.origin and (s.young or not young)
         ]
-        if fitting and host.kind != PERSON:
+        if fitting and kind != PERSON:
             shipper = fitting[int(rng.integers(len(fitting)))]
             shipper.uses -= 1
         else:
@@ -273,7 +252,7 @@ class Craft:
             age = rng.exponential(self._young) if young else rng.random() * self._life
             shipper = Shipper(
                 self._new(41, network.number, network.opened),
-                host.kind,
+                kind,
                 host.origin,
                 host.day - int(age),
                 int(rng.exponential(self._uses)),
@@ -296,16 +275,24 @@ class Craft:
             network.contact_uses = 1 + int(rng.exponential(self._uses))
 
     def _door(
-        self, network: Network, host: Host, chosen: set[str], rng: np.random.Generator
+        self, network: Network, host: Host, chosen: set[str], declared: int, rng: np.random.Generator
     ) -> tuple[Door | None, int]:
         """Return the delivery address (None for the host's) and the number of the recipient."""
-        if not host.seen_once or not {"P4", "P5", "E2"} & chosen:
+        if declared != HARMLESS:
+            # Private persons, and firms that are new and have no visible use for the goods.
+            at = int(np.searchsorted(self._recipients, rng.random(), side="right"))
+            kind = CONSIGNEES.index(_RECIPIENTS[min(at, len(_RECIPIENTS) - 1)])
+        elif not host.seen_once or not {"P4", "P5", "E2"} & chosen:
             return None, 0
-        kind = FORWARDER if "P4" in chosen else host.consignee_kind
+        else:
+            kind = FORWARDER if "P4" in chosen else host.consignee_kind
         known = [
             d
             for d in network.doors
-            if d.uses > 0 and d.destination == host.destination and (d.kind == FORWARDER) == (kind == FORWARDER)
+            if d.uses > 0
+            and d.destination == host.destination
+            and (d.kind in _PRIVATE) == (kind in _PRIVATE)
+            and (d.kind == FORWARDER) == (kind == FORWARDER)
         ]
         network.opened += 1
         if known:
@@ -338,8 +325,8 @@ class Craft:
             network.shippers, network.doors = [], []
             network.office = self._new(52, network.number, network.opened)
         elif reaction == "covers":
-            own, total = self._family["consumer"]
-            network.covers = own[np.searchsorted(total, rng.random(5) * total[-1], side="right")]
+            network.covers = self._declarer.covers(rng)
+            network.style = self._declarer.style(network.content, rng)
         elif reaction == "route":
             network.abroad = 0.3
         elif reaction == "split":
@@ -367,6 +354,7 @@ class Craft:
             if rng.random() >= self._to_precursors:
                 return
             network.content = "precursor"
+            network.style = self._declarer.style(network.content, rng)
         elif change.moves == "accounts":
             network.own_shippers = 0.0
             network.repertoire.pop("P1", None)
@@ -391,6 +379,4 @@ def _fits(trace: str, host: Host) -> bool:
         return kind in ("machinery", "trader")
     if trace == "E3":
         return kind in ("chemical", "trader", "machinery")
-    if trace == "D3":
-        return kind in ("chemical", "trader", "laboratory")
     return True

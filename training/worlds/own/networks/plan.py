@@ -12,6 +12,9 @@ from training.worlds.own.networks.traces import TRACES, T
 from training.worlds.own.trade.hashing import Hashes, Ints
 
 CONTENTS: Final = ("none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment")
+#: What a network's shipment is declared as: the goods by name, words that say little, other goods of the trade, harmless goods.
+DECLARATIONS: Final = ("named", "vague", "other", "harmless")
+NAMED, VAGUE, OTHER, HARMLESS = range(4)
 STRENGTHS: Final = ("none", "faint", "combined", "strong")
 #: The trade of a network for each content.
 TRADE_OF: Final = {
@@ -49,8 +52,10 @@ class Consignment:
         shipper, consignee: numbers of the network's own parties; 0 for the host's.
         office, address: numbers from which the places of the network's own parties are derived.
         contact, delivery_contact: party whose telephone and e-mail are declared; 0 for the party itself.
+        shipper_kind: kind of the network's own shipper.
         opened_ago: age of the network's own shipper's account in days.
-        good: declared goods; -1 for the host's. If mass or value do not fit the goods (V1, V3), the figures are the host's.
+        declaration: index of `DECLARATIONS`.
+        good: declared goods; -1 for the host's. If mass or value do not fit harmless goods (V1, V3), the figures are the host's.
         repeat: number from which the figures are derived, so that they repeat; 0 for new figures.
         silent: whether the shipper declares no contact.
     """
@@ -61,6 +66,7 @@ class Consignment:
     reaction: str
     traces: frozenset[str]
     shipper: int
+    shipper_kind: int
     office: int
     contact: int
     opened_ago: int
@@ -68,8 +74,8 @@ class Consignment:
     consignee: int
     address: int
     delivery_contact: int
+    declaration: int
     good: int
-    openly: bool
     permit: bool
     silent: bool
     repeat: int
@@ -89,6 +95,7 @@ class Plan:
     reaction: NDArray[np.object_]
     traces: NDArray[np.bool_]
     shipper: Hashes
+    shipper_kind: Ints
     office: Hashes
     contact: Hashes
     opened_ago: Ints
@@ -96,8 +103,8 @@ class Plan:
     consignee: Hashes
     address: Hashes
     delivery_contact: Hashes
+    declaration: Ints
     good: Ints
-    openly: NDArray[np.bool_]
     permit: NDArray[np.bool_]
     silent: NDArray[np.bool_]
     repeat: Hashes
@@ -128,6 +135,7 @@ def collect(rows: list[Consignment]) -> Plan:
         reaction=np.array([row.reaction for row in rows], dtype=object),
         traces=traces,
         shipper=hashes("shipper"),
+        shipper_kind=ints("shipper_kind"),
         office=hashes("office"),
         contact=hashes("contact"),
         opened_ago=ints("opened_ago"),
@@ -135,8 +143,8 @@ def collect(rows: list[Consignment]) -> Plan:
         consignee=hashes("consignee"),
         address=hashes("address"),
         delivery_contact=hashes("delivery_contact"),
+        declaration=ints("declaration"),
         good=ints("good"),
-        openly=flags("openly"),
         permit=flags("permit"),
         silent=flags("silent"),
         repeat=hashes("repeat"),

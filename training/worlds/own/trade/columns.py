@@ -264,7 +264,7 @@ class ShipmentColumns:
         phone = self._register.phones(self._geography.dial[parties.country], parties.contact)
         phone[unit(parties.number, 21) >= self._shown["phone"][shipments.channel] * self._consignee_phone] = ""
         columns["consignee_phone"] = phone
-        mail = self._register.mails(parties, np.isin(parties.kind, (3, 4, 5, 6)))
+        mail = self._register.mails(parties, np.isin(parties.kind, (3, 4, 5, 6, 8)))
         mail[rng.random(n) >= self._shown["mail"][shipments.channel] * self._consignee_mail] = ""
         columns["consignee_email"] = mail
 

@@ -26,7 +26,9 @@ FILE: Final = Path(__file__).parents[1] / "words.toml"
 #: Forms of a text in declarants' systems: as typed, in capitals, cut to 35 characters (EDI segments), or in capitals and cut to
 #: 20 (Cargo-IMP nature of goods).
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
-_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed"})
+_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw"})
+#: Families with little lawful trade, whose goods still have several wordings.
+_SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw")]
 #: Chapters of clothing and footwear, whose goods have sizes.
 _WORN: Final = frozenset({61, 62, 64})
 _SLOT: Final = re.compile(r"\{(\w+)\}")
@@ -110,25 +112,30 @@ class Phrasebook:
             words = tomllib.load(file)
         self._present = priors.number("description.present_at_first")
         self._plain = priors.number("description.plain_name")
-        self._alias_share = priors.number("description.other_name")
         self._number_named = priors.number("description.cas_named")
         per_wording, most = priors.number("description.uses"), int(priors.number("description.most_wordings"))
         writer = _Writer(words, rng)
         plain: list[list[str]] = []
         numbered: list[list[str]] = []
+        numbers: list[list[str]] = []
         count = np.clip(rows_of_good / per_wording, 2, most).astype(np.int64)
+        count[np.isin(goods.family, _SELDOM)] += int(priors.number("description.of_seldom_goods"))
+        shares = _alias_shares(priors, goods)
         for i, name in enumerate(goods.name):
-            family = FAMILIES[int(goods.family[i])]
+            kind = "standard" if goods.standard[i] else _kind(FAMILIES[int(goods.family[i])], int(goods.chapter[i]))
+            self._alias_share = float(shares[i])
             names = (name, *goods.aliases[i])
-            plain.append(self._wordings(_kind(family, int(goods.chapter[i])), names, int(count[i]), writer))
-            cas = goods.cas[i]
-            numbered.append(self._with_cas(names, cas, max(2, min(int(count[i]) // 3, 30)), writer) if cas else [])
-        flat = [text for group in (*plain, *numbered) for text in group]
-        sizes = np.array([len(group) for group in (*plain, *numbered)], dtype=np.int64)
+            plain.append(self._wordings(kind, names, int(count[i]), writer))
+            cas, some = goods.cas[i], max(2, min(int(count[i]) // 3, 30))
+            numbered.append(self._with_cas(kind, names, cas, some, writer) if cas else [])
+            numbers.append(
+                self._wordings("chemical", (f"CAS {cas}", cas, f"CAS No. {cas}"), some, writer) if cas else []
+            )
+        groups = (*plain, *numbered, *numbers)
+        flat = [text for group in groups for text in group]
+        sizes = np.array([len(group) for group in groups], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        n = len(goods.name)
-        self._start = np.stack([starts[:n], starts[n:]], axis=1)
-        self._size = np.stack([sizes[:n], sizes[n:]], axis=1)
+        self._start, self._size = starts.reshape(3, -1).T, sizes.reshape(3, -1).T
         self.texts: NDArray[np.object_] = np.array([_forms(text) for text in flat], dtype=object).reshape(
             -1, len(FORMS)
         )
@@ -142,13 +149,14 @@ class Phrasebook:
         return pick(self._form_shares, u)
 
     def describe(
-        self, good: Ints, u: Floats, form: Ints, with_cas: NDArray[np.bool_], when: Floats
+        self, good: Ints, u: Floats, form: Ints, cas: NDArray[np.integer[Any]] | NDArray[np.bool_], when: Floats
     ) -> NDArray[np.object_]:
         """Return texts (n,) for goods (n,). ``u`` selects among the wordings in use at ``when``, 0 to 1 over the calendar.
 
-        The plain name is always the most frequent wording. New wordings are more frequent than those they replace.
+        ``cas`` is 0 for texts without the CAS number of the goods, 1 for texts with it, and 2 for texts with the number in place
+        of the name. The plain name is always the most frequent wording. New wordings are more frequent than those they replace.
         """
-        column = (with_cas & (self._size[good, 1] > 0)).astype(np.int64)
+        column = np.where(self._size[good, 1] > 0, cas, 0).astype(np.int64)
         size = self._size[good, column]
         in_use = np.maximum(1, (size * (self._present + (1 - self._present) * when)).astype(np.int64))
         v = np.maximum(0.0, (u - self._plain) / (1 - self._plain))
@@ -162,7 +170,7 @@ class Phrasebook:
 
     def _wordings(self, kind: str, names: tuple[str, ...], most: int, writer: _Writer) -> list[str]:
         """Return at most ``most`` distinct wordings of a good, its plain name first, in order of appearance."""
-        wordings = dict.fromkeys([names[0]])
+        wordings = dict.fromkeys([_plain(kind, names[0])])
         for at in range(most * 2):
             if len(wordings) >= most:
                 break
@@ -170,13 +178,13 @@ class Phrasebook:
             wordings.setdefault(writer.text(kind, names, self._alias_share, since if at < most else 1.0))
         return list(wordings)
 
-    def _with_cas(self, names: tuple[str, ...], cas: str, most: int, writer: _Writer) -> list[str]:
-        wordings = dict.fromkeys([f"CAS {cas}", f"{names[0]} CAS {cas}"])
+    def _with_cas(self, kind: str, names: tuple[str, ...], cas: str, most: int, writer: _Writer) -> list[str]:
+        wordings = dict.fromkeys([f"{_plain(kind, names[0])} CAS {cas}"])
         for _ in range(most * 2):
             if len(wordings) >= most:
                 break
             since = max(0.0, (len(wordings) / most - self._present) / (1 - self._present))
-            text = writer.text("chemical", names, self._alias_share, since)
+            text = writer.text(kind, names, self._alias_share, since)
             wordings.setdefault(f"{text} CAS {cas}" if writer.number() < self._number_named else f"{text} {cas}")
         return list(wordings)
 
@@ -215,6 +223,20 @@ class _Languages:
         word = self._words[self._start[c, h] + (v[rows] * self._count[c, h]).astype(np.int64)]
         alone = u[rows] < share[rows] * self._alone
         text[rows] = np.where(alone, word, word + " / " + name[good[rows]])
+
+
+def _plain(kind: str, name: str) -> str:
+    return f"{name} reference standard" if kind == "standard" else name
+
+
+def _alias_shares(priors: Priors, goods: Catalogue) -> Floats:
+    """Return the share (goods,) of wordings with another name: vague words are equally likely."""
+    shares = np.full(len(goods.name), priors.number("description.other_name"))
+    shares[goods.of_family("raw")] = priors.number("illicit.other_name")
+    shares[goods.standard] = priors.number("description.other_name_of_standards")
+    for i in np.flatnonzero(np.isin(goods.family, _SELDOM[:2])).tolist():
+        shares[i] = len(goods.aliases[i]) / (1 + len(goods.aliases[i]))
+    return shares
 
 
 def _kind(family: str, chapter: int) -> str:

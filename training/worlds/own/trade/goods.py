@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,8 @@ from training.worlds.own.trade.hashing import Floats, Ints, cumulate
 from training.worlds.own.trade.nomenclature import Subheading, subheadings
 
 FILE: Final = Path(__file__).with_name("trade.csv")
+#: Goods declared in words that say little: chemistry and machine parts. Names are separated by |, the usual one first.
+GENERIC: Final = Path(__file__).with_name("generic.csv")
 #: Wordings of shops, parcels and tariff indexes by subheading; `tools.build_world_words` writes them.
 WORDS: Final = Path(__file__).parents[1] / "goods_words.csv.gz"
 
@@ -37,7 +39,16 @@ FAMILIES: Final = (
     "equipment",
     "machinery",
     "business",
+    "pigment",
+    "lookalike",
+    "generic",
+    "parts",
+    "raw",
 )
+#: Who receives goods in lawful trade: anyone, firms and institutions, those who treat patients, manufacturers, or laboratories.
+RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
+#: Families whose goods lawful consignors sell to other receivers instead.
+SUBSTITUTES: Final = {"listed": "chemical", "licensed": "pharma", "equipment": "machinery"}
 _ILLICIT_GROUPS: Final = {
     Group.FENTANYL: "analogue",
     Group.NITAZENE: "other_opioid",
@@ -54,7 +65,7 @@ class Catalogue:
 
     ``content`` is the label of a find of these goods without a licence, '' for unwatched goods. ``cumulative`` (families, n)
     contains cumulative shares of the goods within a family. ``aliases`` contains synonyms, systematic names and names in other
-    languages.
+    languages. ``to`` is an index of `RECEIVERS`, ``standard`` states that the good is a reference standard.
     """
 
     name: list[str]
@@ -70,13 +81,21 @@ class Catalogue:
     chapter: Ints
     cumulative: Floats
     aliases: list[tuple[str, ...]]
+    to: Ints
+    standard: NDArray[np.bool_]
 
     def of_family(self, family: str) -> Ints:
         return np.flatnonzero(self.family == FAMILIES.index(family))
 
     def of_content(self, content: str) -> Ints:
-        """Return the goods with the label ``content``."""
-        return np.array([i for i, own in enumerate(self.content) if own == content], dtype=np.int64)
+        """Return the goods of lawful trade with the label ``content``."""
+        raw = FAMILIES.index("raw")
+        return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] != raw], np.int64)
+
+    def raw_of(self, content: str) -> Ints:
+        """Return the substances with the label ``content`` as networks send them."""
+        raw = FAMILIES.index("raw")
+        return np.array([i for i, own in enumerate(self.content) if own == content and self.family[i] == raw], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,8 @@ class _Good:
     undg: str = ""
     content: str = ""
     aliases: tuple[str, ...] = ()
+    to: str = ""
+    standard: bool = False
 
 
 def load_catalogue(priors: Priors) -> Catalogue:
@@ -101,6 +122,7 @@ def load_catalogue(priors: Priors) -> Catalogue:
         *_consumer(priors, traded),
         *_chemicals(priors),
         *_trade(),
+        *_generic(),
         *_listed(priors),
         *_unlisted(priors),
         *_business(traded),
@@ -122,6 +144,8 @@ def load_catalogue(priors: Priors) -> Catalogue:
         chapter=np.array([int(good.hs6[:2]) for good in goods], dtype=np.int64),
         cumulative=cumulate(shares),
         aliases=[good.aliases for good in goods],
+        to=np.array([RECEIVERS.index(good.to) for good in goods], dtype=np.int64),
+        standard=np.array([good.standard for good in goods], dtype=np.bool_),
     )
 
 
@@ -224,23 +248,29 @@ def _listed(priors: Priors) -> list[_Good]:
         if content is None or not row.hs6:
             continue
         traded = trade.get(row.name, 0.0)
-        # Openly traded chemicals are sold by the pack. Other chemicals are reference standards.
+        # Openly traded chemicals are sold by the pack to industry. Other chemicals are reference standards for laboratories.
         pack = "traded" if traded else "standard"
-        goods.append(
-            _Good(
-                row.name,
-                row.hs6[0],
-                "listed",
-                kg[pack],
-                usd[pack],
-                traded or standard,
-                licensed=True,
-                cas=row.cas,
-                content="fentanyl" if row.name == "Fentanyl" else content,
-                aliases=_aliases(row, of_language.get(row.name, [])),
-            )
+        lawful = _Good(
+            row.name,
+            row.hs6[0],
+            "listed",
+            kg[pack],
+            usd[pack],
+            traded or standard,
+            licensed=True,
+            cas=row.cas,
+            content="fentanyl" if row.name == "Fentanyl" else content,
+            aliases=_aliases(row, of_language.get(row.name, [])),
+            to="firm" if traded else "laboratory",
+            standard=not traded,
         )
+        goods += [lawful, _raw(lawful, kg["raw"], usd["raw"])]
     return goods
+
+
+def _raw(lawful: _Good, kg: float, usd: float) -> _Good:
+    """Return the substance as networks send it: by mass, not in the pack of a supplier."""
+    return replace(lawful, family="raw", kg=kg, usd=usd, weight=1.0, to="", standard=False)
 
 
 def _aliases(row: Substance, translations: list[str]) -> tuple[str, ...]:
@@ -255,26 +285,29 @@ def _unlisted(priors: Priors) -> list[_Good]:
 
     Laboratories declare them as reference standards, like listed substances. Networks declare them after a change of goods.
     """
-    kg, usd = (priors.table(f"goods.pack_{unit}")["standard"] for unit in ("kg", "usd"))
+    kg, usd = (priors.table(f"goods.pack_{unit}") for unit in ("kg", "usd"))
     weight = priors.table("goods.standard_weight")["unlisted"]
     names: dict[str, list[str]] = {}
     for row in unii_names():
         if row.kind == "class" and not row.abbreviation:
             names.setdefault(row.substance, []).append(row.name)
-    return [
+    standards = [
         _Good(
             substance.lower(),
             "293334" if "nitazene" not in substance.lower() else "293399",
             "listed",
-            kg,
-            usd,
+            kg["standard"],
+            usd["standard"],
             weight,
             licensed=True,
             content="other_opioid" if "nitazene" in substance.lower() else "analogue",
             aliases=tuple(name.lower() for name in others[:_MOST_ALIASES]),
+            to="laboratory",
+            standard=True,
         )
         for substance, others in sorted(names.items())
     ]
+    return [*standards, *(_raw(good, kg["raw"], usd["raw"]) for good in standards)]
 
 
 def _trade() -> list[_Good]:
@@ -293,14 +326,36 @@ def _trade() -> list[_Good]:
                     row["cas"],
                     row["undg"],
                     "equipment" if row["family"] == "equipment" else "",
+                    to=row["to"],
                 )
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{FILE.name}, row {number}: {error!r}; expected the columns of the header, masses as numbers"
                 ) from None
-            if good.family not in FAMILIES or len(good.hs6) != 6 or not good.hs6.isdigit():
+            known = good.family in FAMILIES and good.to in RECEIVERS
+            if not known or len(good.hs6) != 6 or not good.hs6.isdigit():
                 raise ValueError(
-                    f"{FILE.name}, row {number}: family {good.family!r}, hs6 {good.hs6!r}; expected a known family and six digits"
+                    f"{FILE.name}, row {number}: family {good.family!r}, hs6 {good.hs6!r}, to {good.to!r}; "
+                    "expected a known family and receiver, and six digits"
                 )
             goods.append(good)
     return goods
+
+
+def _generic() -> list[_Good]:
+    """Return goods that are declared in words that say little."""
+    with GENERIC.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [row["names"].split("|") for row in rows]
+    return [
+        _Good(
+            own[0],
+            row["hs6"],
+            row["family"],
+            float(row["kg"]),
+            float(row["usd"]),
+            float(row["weight"]),
+            aliases=tuple(own[1:]),
+        )
+        for own, row in zip(names, rows, strict=True)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import date
 from typing import Final
 
@@ -25,7 +26,9 @@ from training.worlds.own.trade.parties import CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
 
-_CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
+_CHEMICALS: Final = [
+    FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw")
+]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
 #: Dangerous goods number of drums whose goods have no number of their own: flammable liquid n.o.s.
 _DRUM_UN: Final = "1993"
@@ -73,10 +76,7 @@ class ItemColumns:
             cumulate(np.array(list(digits.values()))),
             np.array([int(key) for key in digits]),
         )
-        self._cas_in_text, self._cas_if_traced = (
-            priors.number("habit.cas_in_text"),
-            priors.number("habit.cas_in_text_of_traced"),
-        )
+        self._cas_in_text = priors.number("habit.cas_in_text")
         self._other_name = priors.number("description.other_name")
         self._resold = priors.row("habit.resold_from_china", CONSIGNORS)
         self._bunch = priors.number("value.bunch_within")
@@ -86,6 +86,11 @@ class ItemColumns:
         )
         self._hs6, self._cas, self._undg = (
             np.array(texts, dtype=object) for texts in (goods.hs6, goods.cas, goods.undg)
+        )
+        self._hs6_number = np.array([int(hs6) for hs6 in goods.hs6], dtype=np.int64)
+        # The same number for each good of a substance.
+        self._substance = np.array(
+            [zlib.crc32((cas or name).encode()) for cas, name in zip(goods.cas, goods.name, strict=True)]
         )
         self._hs6_before = np.array([_BEFORE_2022.get(hs6, hs6) for hs6 in goods.hs6], dtype=object)
         self._name = np.array(goods.name, dtype=object)
@@ -166,8 +171,11 @@ class ItemColumns:
         u = np.where(own, unit(number, good, which, turn // renewed, 301), rng.random(m))
         when = np.where(own, day - turn % renewed, day) / max(1, len(self._trade_lanes.period_of_day) - 1)
         form = self._phrases.form(unit(shipments.habit, 42))[s]
-        with_cas = np.where(shipments.traces[s, T["D7"]], self._cas_if_traced, self._cas_in_text) > rng.random(m)
-        text = self._phrases.describe(good, u, form, with_cas, np.maximum(when, 0.0))
+        # Trace D7: the CAS number stands for the name.
+        traced = shipments.traces[s, T["D7"]] & (items.content > 0)
+        traced |= (shipments.plan_row[s] < 0) & (rng.random(m) < self._priors.number("habit.cas_for_name"))
+        cas = np.where(traced, 2, (rng.random(m) < self._cas_in_text).astype(np.int64))
+        text = self._phrases.describe(good, u, form, cas, np.maximum(when, 0.0))
         self._phrases.abroad(text, good, shipments.origin[s], rng.random(m), rng.random(m))
         vague = np.flatnonzero(noise.of("vague")[s] & concerned)
         text[vague] = self._carelessness.vague_texts(len(vague), rng)
@@ -191,12 +199,8 @@ class ItemColumns:
         digits = np.where(tariff, 10, digits)
         digits = np.where((shipments.channel[s] == POSTAL), 6, digits)
         # National subdivisions depend on the subheading and the destination, as in a tariff.
-        tail = padded(
-            (unit(mix(coded, shipments.destination[s], (rng.random(m) * 2).astype(np.int64)), 44) * 10_000).astype(
-                np.int64
-            ),
-            4,
-        )
+        national = mix(self._hs6_number[coded], shipments.destination[s], (rng.random(m) * 2).astype(np.int64))
+        tail = padded((unit(national, 44) * 10_000).astype(np.int64), 4)
         new = shipments.day[s] >= (_NEW_IN_2022 - EPOCH).days
         six = np.where(new, self._hs6[coded], self._hs6_before[coded])
         code = np.array(
@@ -225,7 +229,7 @@ class ItemColumns:
     def _cus(self, shipments: Shipments, s: Ints, good: Ints, rng: np.random.Generator) -> Texts:
         shown = self._chemical[good] & self._geography.in_eu[shipments.destination[s]]
         shown &= rng.random(len(s)) < self._priors.number("shown.cus")
-        number = (unit(mix(good, 46)) * 99_999).astype(np.int64)
+        number = (unit(mix(self._substance[good], 46)) * 99_999).astype(np.int64)
         return np.where(shown, "00" + padded(number, 5) + "-" + (number % 9 + 1).astype(str).astype(object), "")
 
     def _permits(self, shipments: Shipments, s: Ints) -> Texts:

@@ -8,27 +8,46 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.own.networks.plan import Plan
+from training.worlds.own.networks.plan import CONTENTS, HARMLESS, TRADE_OF, Plan
 from training.worlds.own.networks.traces import T
 from training.worlds.own.priors import Priors
-from training.worlds.own.trade.goods import FAMILIES, Catalogue, families_of
+from training.worlds.own.trade.goods import FAMILIES, RECEIVERS, SUBSTITUTES, Catalogue, families_of
 from training.worlds.own.trade.hashing import Floats, Hashes, Ints, cumulate, pick, spread, unit
-from training.worlds.own.trade.parties import CONSIGNORS
+from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
 from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import AIR, CHANNELS, EXPRESS, OCEAN, POSTAL, RAIL, TRUCK
 
 #: Width, as a share of the trade, of the range around the opposite point of the scale from which a dissimilar good is drawn.
 _SLACK: Final = 0.1
 _CONSUMER: Final = FAMILIES.index("consumer")
+#: Family whose goods take the place of those that a consignee does not receive in lawful trade.
+_SUBSTITUTE: Final = np.array([FAMILIES.index(SUBSTITUTES.get(name, "consumer")) for name in FAMILIES], dtype=np.int64)
+_RECEIVED: Final = {
+    "firm": ("business", "laboratory", "hospital", "maker", "industry"),
+    "care": ("business", "laboratory", "hospital"),
+    "maker": ("maker", "industry"),
+    "laboratory": ("laboratory", "hospital"),
+}
+#: (receivers, consignee kinds): whether goods for such receivers go to such consignees.
+_RECEIVES: Final = np.array(
+    [[name == "" or kind in _RECEIVED[name] for kind in CONSIGNEES] for name in RECEIVERS], dtype=np.bool_
+)
+#: Whether a content is a substance, whose mass is the declared one if the substance is declared.
+_SUBSTANCE: Final = np.array([name in TRADE_OF and TRADE_OF[name] != "equipment" for name in CONTENTS], dtype=np.bool_)
+_PRECURSOR: Final = CONTENTS.index("precursor")
+_LABORATORY: Final = CONSIGNORS.index("laboratory")
 _MIXED: Final = CONSIGNORS.index("consolidator")
-_CHEMICALS: Final = [FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed")]
+_CHEMICALS: Final = [
+    FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw")
+]
 
 
 @dataclass(slots=True)
 class Items:
     """Parallel arrays over goods items (m,). ``gross_kg`` and ``freight_usd`` are per shipment (n,).
 
-    ``good`` is the declared good, ``content`` the true content (index of CONTENTS, 0 for none). Masses are in kg, values in USD.
+    ``good`` is the declared good, ``content`` the true content (index of CONTENTS, 0 for none), ``declaration`` an index of
+    `DECLARATIONS`, -1 for lawful goods. Masses are in kg, values in USD.
     """
 
     shipment: Ints
@@ -38,7 +57,7 @@ class Items:
     net_kg: Floats
     value_usd: Floats
     content: Ints
-    openly: Bools
+    declaration: Ints
     permit: Bools
     gross_kg: Floats
     packages: Ints
@@ -118,6 +137,12 @@ class Packer:
         self._freight_sigma, self._heavy = priors.number("freight.sigma"), priors.number("freight.heavy_factor")
         self._permit = priors.number("habit.permit_of_licensed")
         self._lines = priors.number("illicit.lines")
+        self._undervalued = priors.number("noise.undervalued_to")
+        self._content = priors.table("illicit.content_kg")
+        self._content_sigma = priors.number("illicit.content_kg_sigma")
+        self._received_by_others = priors.number("goods.received_by_others")
+        self._established = priors.number("goods.established_days")
+        self._substances = np.array([FAMILIES[f] in ("listed", "licensed", "equipment") for f in goods.family.tolist()])
 
     def rows_of_good(self, rows: int, kinds: Floats) -> Floats:
         """Return the expected number of rows per good (goods,). ``kinds`` (consignor kinds,) are shares of the traffic."""
@@ -133,27 +158,34 @@ class Packer:
         at = np.flatnonzero(shipments.plan_row >= 0)
         inside = first[at] + (rng.random(len(at)) * shipments.items[at]).astype(np.int64)
         again = plan.repeat > 0
-        measured = self._choose(shipments, s, inside[again], rng)
+        measured = self._received(self._choose(shipments, s, inside[again], rng), shipments, s, rng)
         content = np.zeros(len(s), dtype=np.int64)
-        openly, permit_held = np.zeros(len(s), dtype=np.bool_), np.ones(len(s), dtype=np.bool_)
+        declaration, permit_held = np.full(len(s), -1, dtype=np.int64), np.ones(len(s), dtype=np.bool_)
         # Illicit goods may occupy several lines of a consignment. The remaining lines are other goods.
         planned = shipments.plan_row[s]
         along = (planned >= 0) & (rng.random(len(s)) < self._lines)
         along[inside] = True
-        content[along] = plan.content[planned[along]]
-        good = measured.copy()
-        good[inside] = self._cover(measured[inside], plan)
-        # Figures are those of the goods sent, which may differ from the declared ones.
-        unlike = plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]
-        measured[inside] = np.where(unlike, measured[inside], good[inside])
         rows = np.flatnonzero(along)
-        good[rows] = self._unlike(measured[rows], good[rows], plan.traces[planned[rows]], rng)
-        openly[inside] = plan.openly
-        permit_held[inside] = plan.permit
+        of = planned[rows]
+        content[rows], declaration[rows], permit_held[rows] = plan.content[of], plan.declaration[of], plan.permit[of]
+        good = measured.copy()
+        declared = declaration[rows] != HARMLESS
+        good[rows] = np.where(declared, plan.good[of], self._harmless(measured[rows], rng))
+        measured[rows] = np.where(declared, plan.good[of], good[rows])
+        good[inside] = self._cover(measured[inside], plan)
+        # Figures are those of the goods sent, which may differ from the declared ones if these are harmless.
+        unlike = (plan.traces[:, T["V1"]] | plan.traces[:, T["V3"]]) & (plan.declaration == HARMLESS)
+        measured[inside] = np.where(unlike, measured[inside], good[inside])
+        harmless = rows[~declared]
+        good[harmless] = self._unlike(measured[harmless], good[harmless], plan.traces[planned[harmless]], rng)
         draws = _Draws(len(s), rng)
         draws.repeat(inside[again], plan.repeat[again])
         quantity, net = self._masses(shipments, s, measured, draws)
+        sent = rows[declared & _SUBSTANCE[content[rows]]]
+        quantity[sent], net[sent] = 1, self._content_kg(content[sent], shipments.channel[s[sent]], draws.pack[sent])
         value = self._values(shipments, s, measured, quantity, net, draws)
+        cheap = rows[declared & plan.traces[of, T["V1"]]]
+        value[cheap] *= self._undervalued
         permit = self._goods.licensed[good] & (rng.random(len(s)) < self._permit) & permit_held
         gross = np.bincount(s, net, len(shipments)) * (
             self._wrapped + self._wrapping * rng.random(len(shipments))
@@ -163,7 +195,7 @@ class Packer:
             self._basis[shipments.channel] + self._per_kg[shipments.channel] * gross**self._freight_of_more
         ) * np.exp(self._freight_sigma * rng.standard_normal(len(shipments)))
         freight *= np.where(shipments.traces[:, T["V2"]], self._heavy, 1.0)
-        return Items(s, number, good, quantity, net, value, content, openly, permit, gross, packages, freight)
+        return Items(s, number, good, quantity, net, value, content, declaration, permit, gross, packages, freight)
 
     def _choose(self, shipments: Shipments, s: Ints, first: Ints, rng: np.random.Generator) -> Ints:
         """Return goods (m,) from the consignors' assortments. The rows ``first`` get the first good of the assortment."""
@@ -174,6 +206,36 @@ class Packer:
         u = np.where(own, unit(number, slot, 201), rng.random(len(s)))
         v = np.where(own, unit(number, slot, 202), rng.random(len(s)))
         return self._of_families(pick(self._family[kind], u), v)
+
+    def _received(self, good: Ints, shipments: Shipments, s: Ints, rng: np.random.Generator) -> Ints:
+        """Return ``good`` (m,), with other goods where the consignee does not receive such goods in lawful trade.
+
+        Listed and licensed goods come from established consignors and go to consignees with a use for them. Some do not.
+        """
+        to = self._goods.to[good]
+        fits = _RECEIVES[to, shipments.consignee.kind[s]]
+        licensed = self._goods.licensed[good]
+        fits &= ~licensed | ((shipments.day - shipments.consignor.opened_on)[s] > self._established)
+        fits &= ~self._goods.standard[good] | (shipments.consignor.kind[s] == _LABORATORY)
+        u, v = rng.random((2, len(s)))
+        # Nobody sells a listed substance to a private person lawfully.
+        rows = np.flatnonzero(~fits & (licensed | (u >= self._received_by_others)))
+        out = good.copy()
+        out[rows] = self._of_families(_SUBSTITUTE[self._goods.family[good[rows]]], v[rows])
+        return out
+
+    def _harmless(self, good: Ints, rng: np.random.Generator) -> Ints:
+        """Return ``good`` (n,), with other goods in place of listed substances, licensed medicines and presses."""
+        family = self._goods.family[good]
+        other = self._of_families(_SUBSTITUTE[family], rng.random(len(good)))
+        return np.where(self._substances[good], other, good)
+
+    def _content_kg(self, content: Ints, channel: Ints, normal: Floats) -> Floats:
+        """Return the mass (n,) of substances that are declared as such."""
+        opioid = np.where(channel == POSTAL, self._content["opioid_by_post"], self._content["opioid"])
+        median = np.where(content == _PRECURSOR, self._content["precursor"], opioid)
+        most = np.where(channel == POSTAL, self._content["most_by_post"], self._content["most"])
+        return np.asarray(np.clip(median * np.exp(self._content_sigma * normal), 0.005, most))
 
     def _cover(self, real: Ints, plan: Plan) -> Ints:
         """Return the goods that networks declare instead of their hosts' goods ``real`` (n,)."""
@@ -198,7 +260,9 @@ class Packer:
         return np.asarray(np.minimum(index, len(self._flat) - 1) % len(self._goods.name))
 
     def _masses(self, shipments: Shipments, s: Ints, good: Ints, draws: _Draws) -> tuple[Ints, Floats]:
-        kg, bulk = self._goods.kg[good], shipments.bulk[s]
+        # Reference standards are sold in milligrams, a few at a time.
+        kg, standard = self._goods.kg[good], self._goods.standard[good]
+        bulk = shipments.bulk[s] & ~standard
         few = 1 + np.minimum(self._several * draws.few, 9).astype(np.int64)
         many = self._bulk * np.exp(self._bulk_sigma * draws.many) / np.maximum(1.0, kg)
         quantity = np.where(bulk, np.maximum(1, many), few).astype(np.int64)
@@ -206,7 +270,7 @@ class Packer:
         unit_kg = kg * np.where(bulk, 1.0, self._parcel) * np.exp(own + self._sigma_kg * draws.mass)
         # Packs of chemicals range from grams to drums.
         pack = np.exp(self._pack_sigma * draws.pack)
-        unit_kg = np.where(np.isin(self._goods.family[good], _CHEMICALS), unit_kg * pack, unit_kg)
+        unit_kg = np.where(np.isin(self._goods.family[good], _CHEMICALS) & ~standard, unit_kg * pack, unit_kg)
         odd = np.where(shipments.traces[s, T["V3"]], np.exp(self._odd_sigma * draws.odd), 1.0)
         return quantity, np.asarray(np.maximum(0.004, quantity * unit_kg * odd))
 

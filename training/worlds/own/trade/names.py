@@ -39,6 +39,18 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "university": ("University Laboratory", "Research Institute", "Analytical Laboratory", "Toxicology Centre"),
     "hospital": ("General Hospital", "Medical Center", "Clinic Pharmacy", "Hospital Pharmacy"),
     "maker": ("Nutrition", "Supplements", "Confectionery", "Vitamins", "Candy Works", "Naturals"),
+    "industry": (
+        "Coatings",
+        "Polymers",
+        "Water Treatment",
+        "Food Ingredients",
+        "Textile Mills",
+        "Agro Sciences",
+        "Adhesives",
+        "Pharmaceuticals Manufacturing",
+        "Rubber Works",
+        "Paints",
+    ),
     "forwarder": ("Forwarding", "Parcel Services", "Mailbox", "Shipping Center", "Freight", "Self Storage"),
 }
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {

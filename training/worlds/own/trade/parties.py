@@ -25,7 +25,7 @@ CONSIGNORS: Final = (
     "machinery",
     "laboratory",
 )
-CONSIGNEES: Final = ("house", "flat", "pickup", "business", "laboratory", "hospital", "maker", "forwarder")
+CONSIGNEES: Final = ("house", "flat", "pickup", "business", "laboratory", "hospital", "maker", "forwarder", "industry")
 PERSON: Final = CONSIGNORS.index("person")
 FORWARDER: Final = CONSIGNEES.index("forwarder")
 #: Name of the table of consignee kinds per kind of consignor.
@@ -47,6 +47,7 @@ _WORD_OF_CONSIGNEE: Final = (
     "hospital",
     "maker",
     "forwarder",
+    "industry",
 )
 #: Minimum number of parties of a kind at a place, for trade lanes with little traffic.
 _FEWEST: Final = 3
@@ -248,7 +249,7 @@ class Register:
         if not consignee:
             return np.asarray(text)
         inside = (1 + unit(parties.number, _UNIT) * 480).astype(np.int64).astype(str).astype(object)
-        label = np.array(["", " Apt ", " Parcel Locker ", "", "", "", "", " Suite "], dtype=object)[parties.kind]
+        label = np.array(["", " Apt ", " Parcel Locker ", "", "", "", "", " Suite ", ""], dtype=object)[parties.kind]
         label = np.where((label == " Suite ") & (unit(parties.number, _FORM, 2) < self._as_pmb), " PMB ", label)
         shown = (label != "") & (unit(parties.number, _FORM, 1) < self._unit_shown)
         return np.asarray(np.where(shown, text + label + inside, text), dtype=object)

@@ -176,11 +176,11 @@ class Shipper:
         return traces
 
     def _replace_consignors(self, parties: Parties, day: Ints, at: Ints, plan: Plan) -> None:
-        """Replace the hosts' consignors by the networks' own shippers of the same kind and country."""
+        """Replace the hosts' consignors by the networks' own shippers of the same country."""
         own = plan.shipper > 0
         rows = at[own]
         number, country = plan.shipper[own], parties.country[rows]
-        parties.number[rows] = number
+        parties.number[rows], parties.kind[rows] = number, plan.shipper_kind[own]
         parties.opened_on[rows] = day[rows] - plan.opened_ago[own]
         # Offices with several shippers are in shared buildings as often as other offices.
         parties.address[rows] = self._register.office(np.where(plan.office[own] > 0, plan.office[own], number), country)
@@ -196,7 +196,7 @@ class Shipper:
         return parties
 
     def _replace_consignees(self, parties: Parties, at: Ints, plan: Plan) -> None:
-        """Replace the hosts' consignees by the networks' own recipients of the same kind and country."""
+        """Replace the hosts' consignees by the networks' own recipients of the same country."""
         own_consignee = plan.consignee > 0
         rows = at[own_consignee]
         parties.number[rows] = plan.consignee[own_consignee]
