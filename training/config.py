@@ -12,6 +12,8 @@ from training.fitting.params import BoosterSpec, BoostingParams
 
 DEFAULT_ROWS: Final = 600_000
 DEFAULT_THREADS: Final = 2
+#: Worlds in simulated training data. A model that sees one draw of the priors learns that draw.
+DEFAULT_DRAWS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class TrainConfig:
         bundle: A new folder for the bundle.
         metrics: Output file for the metrics, in JSON.
         rows: Number of goods items to simulate.
+        draws: Number of simulated worlds among which the rows are divided, each with its own draw of the priors.
         seed: Random seed; the same seed and number of threads give the same bundle.
         threads: Number of threads.
         tracking_uri: MLflow's tracking URI.
@@ -48,6 +51,7 @@ class TrainConfig:
     bundle: Path | None = None
     metrics: Path | None = None
     rows: int = DEFAULT_ROWS
+    draws: int = DEFAULT_DRAWS
     seed: int = 0
     threads: int = DEFAULT_THREADS
     tracking_uri: str | None = None
@@ -74,6 +78,8 @@ class TrainConfig:
             raise BadData("--ceiling-rows compares with the truth, which only simulated data has: leave out --data")
         if self.rows < 1 or self.threads < 1 or not 0 <= self.seed < 2**31 - 1000:
             raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
+        if not 1 <= self.draws <= self.rows:
+            raise BadData("--draws is at least 1, and at most as large as --rows")
         bundle = self.bundle
         if bundle is not None and bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
             raise BadData(f"{bundle}: exists and is not empty; give a new folder for the bundle")

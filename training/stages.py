@@ -119,7 +119,7 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
 
         if config.data is None:
             watch = easiness.add if easiness is not None else None
-            data = simulated(config.rows, config.seed, watch=watch, progress=rows_done)
+            data = simulated(config.rows, config.seed, draws=config.draws, watch=watch, progress=rows_done)
         else:
             data = from_file(
                 config.data, mapping=mapping, label=config.label, positive=config.positive, progress=rows_done
@@ -336,7 +336,7 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
         with log.stage("A tenth of the illicit traffic") as progress:
             metrics["calibration_tenth"] = calibration_in_tenth(
                 model,
-                TenthWorld(config.rows, run.seed),
+                TenthWorld(config.rows, run.seed, config.draws),
                 test,
                 threads=run.threads,
                 progress=lambda n: progress(f"{n:,} rows"),
@@ -344,7 +344,10 @@ def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, l
     if test is not None and config.ceiling_rows is not None:
         with log.stage("Ceiling") as progress:
             ours = RiskScores(evaluated.scored.risk, evaluated.outcomes["truth"], sum(model.base_rates.values()))
-            world = truth_world(config.ceiling_rows, run.seed + 1, progress=progress)
+            # Other shipments, but the same draws of the priors: the ceiling is that of the worlds of the model.
+            world = truth_world(
+                config.ceiling_rows, run.seed + 1, draws=config.draws, drawn_by=run.seed, progress=progress
+            )
             metrics["ceiling"] = ceiling(world, ours, seed=run.seed, threads=run.threads, progress=progress)
     return metrics
 

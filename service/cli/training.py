@@ -18,6 +18,9 @@ Positive = Annotated[
     str | None, typer.Option("--positive", metavar="VALUE", help="The value of the label column that marks a find.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")]
+Draws = Annotated[
+    int, typer.Option("--draws", min=1, help="Number of simulated worlds, each with its own draw of the priors.")
+]
 Threads = Annotated[
     int, typer.Option("--threads", min=1, help="Number of threads. A repeatable run needs the same number.")
 ]
@@ -32,6 +35,7 @@ def generate(
         ),
     ],
     seed: Seed = 0,
+    draws: Draws = 1,
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="FILE", help="The true content of each item.")
     ] = None,
@@ -64,8 +68,8 @@ def generate(
             seed,
             progress=lambda done: progress(0, 0, done),
             watch=too_easy.add if too_easy is not None else None,
-            first_day=first_day.date() if first_day is not None else None,
-            last_day=last_day.date() if last_day is not None else None,
+            draws=draws,
+            calendar=(first_day.date() if first_day else None, last_day.date() if last_day else None),
         )
     if report is not None and too_easy is not None:
         result = too_easy.report(thorough=True)
@@ -101,6 +105,7 @@ def train(
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate without --data.")
     ] = None,
+    draws: Draws = 4,
     study: Annotated[
         bool, typer.Option("--study", help="Also refit without each feature group and each typology (takes minutes).")
     ] = False,
@@ -139,6 +144,7 @@ def train(
         bundle=bundle,
         metrics=metrics,
         rows=DEFAULT_ROWS if rows is None else rows,
+        draws=min(draws, DEFAULT_ROWS if rows is None else rows),
         seed=seed,
         threads=threads,
         tracking_uri=tracking_uri,

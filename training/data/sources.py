@@ -52,16 +52,19 @@ def simulated(
     rows: int,
     seed: int,
     *,
+    draws: int = 1,
+    drawn_by: int | None = None,
     priors: Priors | None = None,
     watch: Callable[[WorldChunk], None] | None = None,
     progress: RowProgress | None = None,
 ) -> Dataset:
     """Simulate ``rows`` goods items with an office's labels and the ground truth.
 
+    The rows are those of ``draws`` worlds, whose priors are drawn by the seed ``drawn_by`` (see `training.worlds.own.generate`).
     ``priors`` replace those of `training.worlds.own`. ``watch`` is called with each chunk of the world.
     """
     builder, truth = ColumnsBuilder(), TruthColumns()
-    for chunk in generate(rows=rows, seed=seed, priors=priors):
+    for chunk in generate(rows=rows, seed=seed, draws=draws, drawn_by=drawn_by, priors=priors):
         office = {
             name: Coded.from_list(as_text(values)) for name, values in chunk.office.items() if name in _USED_NAMES
         }
@@ -72,7 +75,8 @@ def simulated(
         if progress is not None:
             progress(builder.n_rows)
     columns = builder.columns()
-    source = f"simulated: {rows} goods items, seed {seed}" + ("" if priors is None else ", other priors")
+    source = f"simulated: {rows} goods items, seed {seed}"
+    source += ("" if draws == 1 else f", {draws} draws of the priors") + ("" if priors is None else ", other priors")
     return build(RawData(columns, builder.n_rows, source, columns_digest(columns), truth=truth))
 
 

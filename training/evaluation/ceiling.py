@@ -62,9 +62,9 @@ class TruthWorld:
     rows: int
 
 
-def truth_world(rows: int, seed: int, *, progress: Progress) -> TruthWorld:
-    """Simulate a separate world and split off its last part for testing."""
-    data = simulated(rows, seed, progress=lambda n: progress(f"{n:,} rows"))
+def truth_world(rows: int, seed: int, *, draws: int = 1, drawn_by: int | None = None, progress: Progress) -> TruthWorld:
+    """Simulate separate worlds and split off their last part for testing. See `simulated` for the draws of their priors."""
+    data = simulated(rows, seed, draws=draws, drawn_by=drawn_by, progress=lambda n: progress(f"{n:,} rows"))
     progress("history")
     all_history, _ = replay_history(data)
     every = np.arange(data.table.n_shipments)

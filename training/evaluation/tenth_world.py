@@ -34,6 +34,7 @@ class TenthWorld:
 
     rows: int
     seed: int
+    draws: int = 1
 
 
 def scaled_priors(factors: Mapping[str, float], priors: Priors | None = None) -> Priors:
@@ -60,7 +61,8 @@ def calibration_in_tenth(
 
     The history of the other world is replayed from its first day. Features are computed for the days of ``window`` only.
     """
-    data = simulated(world.rows, world.seed, priors=scaled_priors({_ILLICIT: FACTOR}), progress=progress)
+    priors = scaled_priors({_ILLICIT: FACTOR})
+    data = simulated(world.rows, world.seed, draws=world.draws, priors=priors, progress=progress)
     history, _ = replay_history(data)
     inside = np.flatnonzero((data.table.declared_s >= window.start_s) & (data.table.declared_s < window.end_s))
     same_days = Window("test", window.start_s, window.end_s, NEVER - 1, inside)
