@@ -53,7 +53,7 @@ def test_networks_declare_their_goods_in_each_way_about_as_often_as_the_priors_s
 def test_named_substances_go_by_name_other_name_or_number(world: Whole, goods: Catalogue) -> None:
     named = (world.truth["declaration"] == "named") & _substance(world)
     text = np.array([text.casefold() for text in world.office["goods_description"][named]], dtype=object)
-    substances = np.concatenate([goods.of_family("raw"), goods.of_family("neighbour")]).tolist()
+    substances = np.concatenate([goods.of_family("raw"), goods.of_family("relative")]).tolist()
     plain = tuple(goods.name[i].casefold() for i in substances)
     aliases = tuple(alias.casefold() for i in substances for alias in goods.aliases[i])
     numbers = tuple(goods.cas[i] for i in substances if goods.cas[i])
@@ -106,6 +106,16 @@ def test_a_declared_code_often_contradicts_illicit_chemistry_and_seldom_lawful_c
     lawful = np.isin(world.office["cas_number"], numbers) & ~world.of_illicit_shipment & coded
     assert (~fits)[told].mean() > 0.15
     assert (~fits)[lawful].mean() < 0.06
+
+
+def test_networks_name_no_relative_that_is_common_trade(large_world: Whole, goods: Catalogue) -> None:
+    named = (large_world.truth["declaration"] == "named") & _substance(large_world)
+    common = {goods.name[i].casefold() for i in goods.of_family("neighbour").tolist()}
+    text = {text.casefold() for text in large_world.office["goods_description"][named]}
+    assert named.sum() > 100
+    assert not text & common
+    relatives = {goods.name[i].casefold() for i in goods.of_family("relative").tolist()}
+    assert _names(np.array(sorted(text), dtype=object), tuple(relatives)).any()
 
 
 # -- lawful trade ---------------------------------------------------------------------------------------------------------

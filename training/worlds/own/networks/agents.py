@@ -89,7 +89,7 @@ class Network:
     splits: float
     abroad: float = 0.0
     own_shippers: float = 1.0
-    neighbours: float = 0.15
+    neighbours: float = 0.0
     reaction: str = ""
     opened: int = 0
     shippers: list[Shipper] = field(default_factory=list)
@@ -114,6 +114,8 @@ class Craft:
         self._young, self._life = priors.number("illicit.young_days"), priors.number("illicit.account_days")
         self._uses, self._door_uses = priors.number("illicit.shipper_uses"), priors.number("illicit.address_uses")
         self._contact, self._names = priors.number("illicit.contact_kept"), priors.number("illicit.name_kept")
+        self._before_listing = priors.number("illicit.relatives_before_listing")
+        self._after_listing = priors.number("illicit.relatives_after_listing")
         self._permit = priors.number("illicit.permit_claimed")
         self._young_if_declared = priors.number("illicit.young_if_declared")
         self._of_trade = priors.number("illicit.shipper_of_trade")
@@ -149,6 +151,7 @@ class Craft:
             silence=0.9 if silent else 0.1 * self._no_contact / (1 - self._no_contact),
             believed=bool(rng.random() < self._believed),
             splits=float(rng.random() * 2 * self._split),
+            neighbours=self._before_listing,
         )
 
     def _new(self, *parts: int) -> int:
@@ -349,7 +352,7 @@ class Craft:
     def after_law(self, network: Network, change: LawChange, rng: np.random.Generator) -> None:
         """Change ``network`` in reaction to a law change. The caller carries out a change of channel."""
         if change.moves == "neighbours":
-            network.neighbours = 0.85
+            network.neighbours = self._after_listing
         elif change.moves == "precursors":
             if rng.random() >= self._to_precursors:
                 return

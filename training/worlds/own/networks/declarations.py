@@ -57,10 +57,10 @@ class Declarer:
         unnumbered = np.array([cas == "" for cas in catalogue.cas])
         raw = {content: catalogue.raw_of(content) for content in CONTENTS[1:]}
         self._listed = {content: own[~unnumbered[own]] for content, own in raw.items()}
-        # Relatives of listed substances: members of a class that no list names, and neighbours of precursors.
+        # Relatives of listed substances: members of a class that no list names, and homologues of precursors.
         self._unlisted = {content: own[unnumbered[own]] for content, own in raw.items()}
         self._unlisted["fentanyl"] = self._unlisted["analogue"]
-        self._unlisted["precursor"] = catalogue.of_family("neighbour")
+        self._unlisted["precursor"] = catalogue.of_family("relative")
         self._vague = {trade: catalogue.of_family(family) for trade, family in _VAGUE_OF.items()}
         self._other = {
             trade: np.concatenate([catalogue.of_family(family) for family in families])

@@ -26,9 +26,9 @@ FILE: Final = Path(__file__).parents[1] / "words.toml"
 #: Forms of a text in declarants' systems: as typed, in capitals, cut to 35 characters (EDI segments), or in capitals and cut to
 #: 20 (Cargo-IMP nature of goods).
 FORMS: Final = ("typed", "capitals", "cut", "capitals_cut")
-_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw"})
+_CHEMICAL: Final = frozenset({"chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative"})
 #: Families with little lawful trade, whose goods still have several wordings.
-_SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw")]
+_SELDOM: Final = [FAMILIES.index(name) for name in ("generic", "parts", "raw", "relative")]
 #: Chapters of clothing and footwear, whose goods have sizes.
 _WORN: Final = frozenset({61, 62, 64})
 _SLOT: Final = re.compile(r"\{(\w+)\}")
@@ -232,7 +232,7 @@ def _plain(kind: str, name: str) -> str:
 def _alias_shares(priors: Priors, goods: Catalogue) -> Floats:
     """Return the share (goods,) of wordings with another name: vague words are equally likely."""
     shares = np.full(len(goods.name), priors.number("description.other_name"))
-    shares[goods.of_family("raw")] = priors.number("illicit.other_name")
+    shares[np.isin(goods.family, _SELDOM[2:])] = priors.number("illicit.other_name")
     shares[goods.standard] = priors.number("description.other_name_of_standards")
     for i in np.flatnonzero(np.isin(goods.family, _SELDOM[:2])).tolist():
         shares[i] = len(goods.aliases[i]) / (1 + len(goods.aliases[i]))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.reference import benign_chemicals, ecommerce_goods, substances
+from features.reference.related import Relation, related_substances
 from features.reference.rows import Group, Substance
 from features.reference.unii import unii_names
 from features.substances.read.translations import translated_names
@@ -44,6 +45,7 @@ FAMILIES: Final = (
     "generic",
     "parts",
     "raw",
+    "relative",
 )
 #: Who receives goods in lawful trade: anyone, firms and institutions, those who treat patients, manufacturers, or laboratories.
 RECEIVERS: Final = ("", "firm", "care", "maker", "laboratory")
@@ -125,6 +127,7 @@ def load_catalogue(priors: Priors) -> Catalogue:
         *_generic(),
         *_listed(priors),
         *_unlisted(priors),
+        *_relatives(priors),
         *_business(traded),
     ]
     family = np.array([FAMILIES.index(good.family) for good in goods], dtype=np.int64)
@@ -308,6 +311,16 @@ def _unlisted(priors: Priors) -> list[_Good]:
         for substance, others in sorted(names.items())
     ]
     return [*standards, *(_raw(good, kg["raw"], usd["raw"]) for good in standards)]
+
+
+def _relatives(priors: Priors) -> list[_Good]:
+    """Return relatives of precursors that are on no list as such, which networks send after a listing (INCB)."""
+    kg, usd = (priors.table(f"goods.pack_{unit}")["raw"] for unit in ("kg", "usd"))
+    return [
+        _Good(row.name, "293339", "relative", kg, usd, 1.0, cas=row.cas, aliases=row.synonyms[:_MOST_ALIASES])
+        for row in related_substances()
+        if row.relation is Relation.HOMOLOGUE
+    ]
 
 
 def _trade() -> list[_Good]:

@@ -27,7 +27,8 @@ from training.worlds.own.trade.shipments import Bools, Shipments
 from training.worlds.own.trade.trade_lanes import CHANNELS, EPOCH, POSTAL, TradeLanes
 
 _CHEMICALS: Final = [
-    FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw")
+    FAMILIES.index(name)
+    for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
 ]
 _BAD_HS: Final = np.array(["000000", "999999", "12345", "HS CODE", "98", "39269O"], dtype=object)
 #: Dangerous goods number of drums whose goods have no number of their own: flammable liquid n.o.s.

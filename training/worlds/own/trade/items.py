@@ -38,7 +38,8 @@ _PRECURSOR: Final = CONTENTS.index("precursor")
 _LABORATORY: Final = CONSIGNORS.index("laboratory")
 _MIXED: Final = CONSIGNORS.index("consolidator")
 _CHEMICALS: Final = [
-    FAMILIES.index(name) for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw")
+    FAMILIES.index(name)
+    for name in ("chemical", "neighbour", "excipient", "listed", "pigment", "generic", "raw", "relative")
 ]
 
 
