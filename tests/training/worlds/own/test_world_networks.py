@@ -14,7 +14,7 @@ from training.worlds.own import generate
 from training.worlds.own.networks.agents import REACTIONS, Craft, Network, Seizure
 from training.worlds.own.networks.inspection import WatchList
 from training.worlds.own.networks.laws import MOVES, LawChange, law_changes
-from training.worlds.own.networks.plan import CONTENTS, Consignment, Host
+from training.worlds.own.networks.plan import CONTENTS, HARMLESS, Consignment, Host
 from training.worlds.own.priors import Priors, load_priors
 from training.worlds.own.trade.goods import load_catalogue
 from training.worlds.own.trade.parties import CONSIGNEES, CONSIGNORS
@@ -272,3 +272,19 @@ def test_the_office_inspects_more_shipments_to_parties_with_finds(stubborn: _Sen
     targeted = stubborn["inspection"] == "targeted"
     assert listed.sum() > 50
     assert targeted[listed].mean() > 1.2 * targeted[~listed].mean()
+
+
+def test_what_is_declared_goes_from_own_shippers_to_own_recipients_whatever_the_host(craft: Craft) -> None:
+    # A well-known chemical firm that supplies industry regularly.
+    host = Host(300, 1, 0, 0, CONSIGNORS.index("chemical"), CONSIGNEES.index("industry"), False, False)
+    rng = np.random.default_rng(4)
+    networks = [craft.found(number, "precursor", rng) for number in range(20)]
+    planned = [craft.consignment(network, host, rng) for network in networks for _ in range(20)]
+    told = [one for one in planned if one.declaration != HARMLESS]
+    harmless = [one for one in planned if one.declaration == HARMLESS]
+    assert min(len(told), len(harmless)) > 60
+    assert all(one.shipper > 0 and one.consignee > 0 for one in told)
+    kinds = {CONSIGNEES[one.consignee_kind] for one in told}
+    assert kinds == {"house", "flat", "pickup", "business", "forwarder"}
+    # Harmless goods leave well-known parties as they are.
+    assert not any(one.shipper or one.consignee for one in harmless)
