@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import Feature, FloatArray, Group
+from features.groups.business.group import BusinessGroup
 from features.groups.classification.group import ClassificationGroup
 from features.groups.description.group import DescriptionGroup
 from features.groups.expected.group import ExpectedGroup
@@ -62,6 +63,7 @@ _GROUPS: Final[tuple[type[Group], ...]] = (
     ExpectedGroup,
     RouteGroup,
     PartyGroup,
+    BusinessGroup,
     FilingGroup,
     HistoryGroup,
 )

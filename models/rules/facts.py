@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from features.table.table import ManifestTable
 from models.permits import Party, Register, is_placeholder
-from models.rules.party_forms import is_organisation
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -39,8 +38,8 @@ FACT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 #: Facts that depend on countries, with their values where all country fields are blank.
 FACTS_OF_PLACES: Final[Mapping[str, float]] = MappingProxyType({"permit_registered": 0.0})
-#: Features that tell a private person from a company, a laboratory or another institution.
-COMPANY_FEATURES: Final = ("consignee_company", "consignee_laboratory")
+#: The feature that tells a company or an institution from a private person.
+COMPANY_FEATURE: Final = "consignee_company"
 
 
 class Facts:
@@ -66,12 +65,7 @@ class Facts:
         return values
 
     def _consignee_private(self) -> FloatArray:
-        company, laboratory = (self._matrix[:, self._columns[name]] for name in COMPANY_FEATURES)
-        names = self._table.text("consignee_name")
-        of_name = np.array([not is_organisation(name) for name in names.values], dtype=np.float64)
-        private: FloatArray = names.lookup(of_name, np.nan)
-        private[(company > 0.0) | (laboratory > 0.0)] = 0.0
-        return private
+        return 1.0 - self._matrix[:, self._columns[COMPANY_FEATURE]]
 
     def _customs_value_usd(self) -> FloatArray:
         return self._table.usd("customs_value")

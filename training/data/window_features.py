@@ -85,12 +85,12 @@ def replay_history(data: Dataset, cache: FeatureCache | None = None) -> tuple[Fl
 def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
     """Compute the features (n_rows, F) of a table in parts, to limit memory."""
     out = np.empty((table.n_rows, len(space.names)))
-    for rows, part, shipments in _parts(table):
+    for rows, part, shipments in parts_of(table):
         out[rows] = space.transform(part, history[shipments])
     return out
 
 
-def _parts(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
+def parts_of(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
     """Split a large table; yield the rows, the table and the shipments of each part."""
     per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
     done = 0
@@ -155,7 +155,7 @@ class FeatureSource:
             matrix = self._unfitted(window)
             if matrix is None:
                 return {}, {"matrix": transform(space, table, history)}
-            for rows, part, shipments in _parts(table):
+            for rows, part, shipments in parts_of(table):
                 space.fill(part, history[shipments], matrix[rows], learned=True)
             return {}, {"matrix": matrix}
 
@@ -185,6 +185,6 @@ class FeatureSource:
     def _unfitted_columns(self, window: Window) -> Floats:
         space, table = FeatureSpace(self.data.own), self.data.window_table(window)
         matrix = np.empty((table.n_rows, len(space.names)))
-        for rows, part, shipments in _parts(table):
+        for rows, part, shipments in parts_of(table):
             space.fill(part, self._history[window.shipments[shipments]], matrix[rows], learned=False)
         return matrix

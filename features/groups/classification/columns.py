@@ -14,8 +14,11 @@ class ClassificationColumn(Column):
     HS_DIGITS = "HS_FORM", "Digits of the HS code as declared"
     HS_UNKNOWN = "HS_FORM", "Whether the code is not in HS 2022"
     HS_CHAPTER = "HS_CHAPTER", "HS chapter declared"
-    HS_FENTANYL = "HS_OF_INTEREST", "Whether the subheading is one of fentanyls or nitazenes"
-    HS_PRECURSOR = "HS_OF_INTEREST", "Whether the subheading is one of fentanyl precursors"
+    HS_FENTANYL = "HS_OF_INTEREST", "Whether the subheading is one of fentanyls"
+    HS_PRECURSOR = (
+        "HS_OF_INTEREST",
+        "Whether the subheading is one of fentanyl precursors, or a broad one that holds them or nitazenes",
+    )
     HS_EQUIPMENT = "HS_OF_INTEREST", "Whether the subheading is one of tablet presses, their parts or lookalikes"
     HS_EXCIPIENT = "HS_OF_INTEREST", "Whether the subheading is one of binders, fillers or dosage forms"
     HS_COVER = "HS_OF_INTEREST", "Whether the subheading was reported as a cover, or looks alike"

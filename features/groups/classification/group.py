@@ -19,7 +19,7 @@ from features.texts.cache import TextIndex, TextPairs, TextRows
 #: Role of a subheading of interest -> its column.
 _ROLES: Final = {
     "fentanyl": ClassificationColumn.HS_FENTANYL,
-    "nitazene": ClassificationColumn.HS_FENTANYL,
+    "nitazene": ClassificationColumn.HS_PRECURSOR,
     "precursor": ClassificationColumn.HS_PRECURSOR,
     "residual": ClassificationColumn.HS_PRECURSOR,
     "reagent": ClassificationColumn.HS_PRECURSOR,

@@ -36,6 +36,28 @@ class DescriptionColumn(Column):
         "Whether presses, punches, dies, moulds or machine parts of any kind are named",
     )
     DESCRIPTION_MEDICINE = "DESCRIPTION_CHEMICAL", "Whether tablets, capsules or medicines are named"
+    DESCRIPTION_DOSE = (
+        "DESCRIPTION_CHEMICAL",
+        "A clinical form is named (1), with an amount per dose (2): patches, ampoules, tablets",
+    )
+    DESCRIPTION_STANDARD = "DESCRIPTION_CHEMICAL", "Whether the words are those of reference standards"
+    DESCRIPTION_GENERIC_CHEMISTRY = (
+        "DESCRIPTION_CHEMICAL",
+        "Words that could be any chemical (intermediate, additive, raw material, powder), in many languages",
+    )
+    DESCRIPTION_OPIOID_FRAGMENT = (
+        "SUBSTANCE_SIMILAR",
+        "Whether a part of a systematic name is typical of fentanyls or nitazenes",
+        1,
+    )
+    DESCRIPTION_PRECURSOR_FRAGMENT = (
+        "SUBSTANCE_SIMILAR",
+        "Whether a part of a systematic name is typical of fentanyl precursors",
+        1,
+    )
+    DESCRIPTION_BINDER = "DESCRIPTION_CHEMICAL", "Whether fillers or binders of tablets are named"
+    DESCRIPTION_DYE = "DESCRIPTION_CHEMICAL", "Whether dyes or pigments are named"
+    DESCRIPTION_HOBBY = "EQUIPMENT_DECLARED", "Whether words of kitchens, crafts or toys are used"
     DESCRIPTION_NUMBERS = "DESCRIPTION_FORM", "Numbers in the text"
     DESCRIPTION_UNKNOWN_WORDS = "DESCRIPTION_FORM", "Share of words that past descriptions did not use"
     DESCRIPTION_RAREST_WORD = (
@@ -53,6 +75,15 @@ class WordFlag(IntEnum):
     SEARCH_EQUIPMENT = 8
     SEARCH_TOOLING = 16
     SEARCH_STOP_WORD = 32
+    SEARCH_FRAGMENT = 64
+    DOSE_FORM = 128
+    STRENGTH = 256
+    STANDARD = 512
+    GENERIC_CHEMISTRY = 1024
+    BINDER = 2048
+    DYE = 4096
+    TABLET_PRESS = 8192
+    HOBBY = 16384
 
 
 FEATURES: Final = declare("description", DescriptionColumn)

@@ -17,6 +17,7 @@ from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.folding import folded, words
+from features.texts.kinds import KindWords
 from features.texts.words import TokenisedTexts
 
 _PATTERNS: Final = description_patterns()
@@ -31,10 +32,31 @@ _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
 _OF_TOOLING: Final = _PATTERNS["tooling"]["token"]
+#: Columns of parts of names, with their patterns.
+_FRAGMENTS: Final = (
+    (DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, _PATTERNS["opioid_fragment"]),
+    (DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, _PATTERNS["precursor_fragment"]),
+)
 #: Number of most frequent words of the fit window whose share is learned.
 _VOCABULARY: Final = 4000
-#: Flags that require no search.
-_NO_SEARCH: Final = WordFlag.CHEMICAL | WordFlag.MEDICINE
+#: Flags that require a search.
+_SEARCHES: Final = (
+    WordFlag.SEARCH_GRADE
+    | WordFlag.SEARCH_EQUIPMENT
+    | WordFlag.SEARCH_TOOLING
+    | WordFlag.SEARCH_STOP_WORD
+    | WordFlag.SEARCH_FRAGMENT
+)
+_KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
+_KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
+#: Columns that say whether a text has a word of a kind.
+_KIND_COLUMNS: Final = (
+    (DescriptionColumn.DESCRIPTION_STANDARD, WordFlag.STANDARD),
+    (DescriptionColumn.DESCRIPTION_BINDER, WordFlag.BINDER),
+    (DescriptionColumn.DESCRIPTION_DYE, WordFlag.DYE),
+    (DescriptionColumn.DESCRIPTION_HOBBY, WordFlag.HOBBY),
+)
+_DIGITS: Final = "0123456789"
 _MISSING: Final = np.full(len(FEATURES), np.nan)
 _MISSING[DescriptionColumn.DESCRIPTION_MISSING] = 1.0
 
@@ -72,9 +94,15 @@ def _flags(word: str) -> int:
         flags |= WordFlag.SEARCH_EQUIPMENT
     if _OF_TOOLING.fullmatch(word) is not None:
         flags |= WordFlag.SEARCH_TOOLING
+    if any(patterns["token"].fullmatch(word) is not None for _, patterns in _FRAGMENTS):
+        flags |= WordFlag.SEARCH_FRAGMENT
     if word in _stop_words()[1]:
         flags |= WordFlag.SEARCH_STOP_WORD
-    return flags
+    flags |= _KINDS.of_word(word)
+    if word[0] in _DIGITS:
+        # The unit of an amount: 25mcg.
+        flags |= _KINDS.of_word(word.lstrip(_DIGITS)) & WordFlag.STRENGTH
+    return flags if word.isascii() else flags | _KINDS.inside(word)
 
 
 def _vagueness(tokens: list[str]) -> float:
@@ -97,11 +125,25 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
     if flags & WordFlag.SEARCH_GRADE or "%" in low:
         row[DescriptionColumn.DESCRIPTION_GRADE] = len(_GRADE.findall(low))
     if flags & WordFlag.SEARCH_EQUIPMENT:
-        row[DescriptionColumn.DESCRIPTION_EQUIPMENT] = _EQUIPMENT.search(low) is not None
+        row[DescriptionColumn.DESCRIPTION_EQUIPMENT] = (
+            flags & WordFlag.TABLET_PRESS != 0 or _EQUIPMENT.search(low) is not None
+        )
     if flags & WordFlag.SEARCH_TOOLING:
         row[DescriptionColumn.DESCRIPTION_TOOLING] = _TOOLING.search(low) is not None
+    if flags & WordFlag.SEARCH_FRAGMENT:
+        for column, patterns in _FRAGMENTS:
+            row[column] = patterns["pattern"].search(low) is not None
     if "-" in low:
         row[DescriptionColumn.DESCRIPTION_CAS] = _CAS.search(low) is not None
+
+
+def _write_kinds(flags: NDArray[np.int64], rows: FloatArray) -> None:
+    """Write the columns of kinds of words, from the flags (texts,) of each text."""
+    for column, flag in _KIND_COLUMNS:
+        rows[:, column] = flags & flag != 0
+    dose = flags & WordFlag.DOSE_FORM != 0
+    rows[:, DescriptionColumn.DESCRIPTION_DOSE] = np.where(dose, 1.0 + (flags & WordFlag.STRENGTH != 0), 0.0)
+    rows[:, DescriptionColumn.DESCRIPTION_EQUIPMENT] = flags & WordFlag.TABLET_PRESS != 0
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
@@ -151,10 +193,11 @@ class DescriptionGroup(Group):
         tokenised = self.texts.tokenise(texts)
         slots = tokenised.slots
         flags_of_texts = fill_words(texts, tokenised, self._flags.of(slots), self._shares.of(slots), rows)
+        _write_kinds(np.array(flags_of_texts, dtype=np.int64), rows)
         patterns = _faults()
         for at, text in enumerate(texts):
             flags = flags_of_texts[at]
-            if flags > _NO_SEARCH or "%" in text or "-" in text or not text.isascii():
+            if flags & _SEARCHES or "%" in text or "-" in text or not text.isascii():
                 _search(tokenised, at, flags, rows[at])
             for pattern in patterns:
                 if pattern.match(text) is not None:

@@ -28,7 +28,10 @@ _NUMBERS = cython.declare(cython.Py_ssize_t, Count.NUMBERS)
 _CHARACTERS = cython.declare(cython.Py_ssize_t, Count.CHARACTERS)
 _COUNTS = cython.declare(cython.Py_ssize_t, len(Count))
 
+_DESCRIPTION_GENERIC_CHEMISTRY = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY)
+
 _CHEMICAL = cython.declare(cython.int, WordFlag.CHEMICAL)
+_GENERIC_CHEMISTRY = cython.declare(cython.int, WordFlag.GENERIC_CHEMISTRY)
 _MEDICINE = cython.declare(cython.int, WordFlag.MEDICINE)
 
 
@@ -51,10 +54,11 @@ def fill_words(
     slots = tokenised.slots.slots
     token = word = 0
     for row in range(len(texts)):
-        together = chemical = 0
+        together = chemical = generic = 0
         while token < tokenised.token_ends[row]:
             flag = int(flags[slots[tokenised.tokens[token]], 0])
             chemical += 1 if flag & _CHEMICAL else 0
+            generic += 1 if flag & _GENERIC_CHEMISTRY else 0
             together |= flag
             token += 1
         first = word
@@ -79,6 +83,7 @@ def fill_words(
         if letters:
             rows[row, _DESCRIPTION_OTHER_SCRIPT] = 1.0 - float(tokenised.counts[counts + _LATIN]) / float(letters)
         rows[row, _DESCRIPTION_CHEMICAL_WORDS] = chemical
+        rows[row, _DESCRIPTION_GENERIC_CHEMISTRY] = generic
         rows[row, _DESCRIPTION_MEDICINE] = 1.0 if together & _MEDICINE else 0.0
         rows[row, _DESCRIPTION_NUMBERS] = tokenised.counts[counts + _NUMBERS]
         rows[row, _DESCRIPTION_UNKNOWN_WORDS] = 1.0 - float(known) / float(words) if words else nan

@@ -18,11 +18,27 @@ class PartyColumn(Column):
     CONSIGNEE_CONTACT = "CONTACT_MISSING", "Contacts given for the consignee: none, telephone or e-mail, both"
     CONSIGNOR_FREE_MAIL = "CONTACT_MISSING", "Whether the consignor's e-mail is at a free provider"
     CONSIGNOR_COMPANY = "PARTY_KIND", "Whether the consignor's name is that of a company"
-    CONSIGNOR_CHEMICAL = "PARTY_KIND", "Whether the consignor's name speaks of chemistry, pharmacy or biotechnology"
-    CONSIGNEE_COMPANY = "PARTY_KIND", "Whether the consignee's name is that of a company or institution"
-    CONSIGNEE_LABORATORY = (
+    CONSIGNOR_CHEMICAL = (
         "PARTY_KIND",
-        "Whether the consignee's name speaks of a laboratory, hospital, university or pharmacy",
+        "Whether the consignor's name speaks of chemistry, pharmacy, biotechnology, plastics or colours",
+    )
+    CONSIGNOR_LABORATORY = "PARTY_KIND", "Whether the consignor's name speaks of a laboratory, standards or science"
+    CONSIGNOR_MEDICAL = "PARTY_KIND", "Whether the consignor's name speaks of medicine, a hospital or a pharmacy"
+    CONSIGNOR_TRADER = (
+        "PARTY_KIND",
+        "Whether the consignor is a trader without a line of business, or a company that goes by a number",
+    )
+    CONSIGNEE_COMPANY = "PARTY_KIND", "Whether the consignee's name is that of a company or institution"
+    CONSIGNEE_LABORATORY = "PARTY_KIND", "Whether the consignee's name speaks of a laboratory, university or institute"
+    CONSIGNEE_MEDICAL = "PARTY_KIND", "Whether the consignee's name speaks of medicine, a hospital or a pharmacy"
+    CONSIGNEE_CHEMICAL = (
+        "PARTY_KIND",
+        "Whether the consignee's name speaks of chemistry, pharmacy, biotechnology, plastics or colours",
+    )
+    CONSIGNEE_MAKER = "PARTY_KIND", "Whether the consignee's name speaks of making food, machines or other goods"
+    CONSIGNEE_TRADER = (
+        "PARTY_KIND",
+        "Whether the consignee is a trader without a line of business, or a company that goes by a number",
     )
     CONSIGNEE_FORWARDER = "FORWARDER", "Whether name or address are those of a forwarder, mailbox or storage"
     CONSIGNEE_ADDRESS_MISSING = "ADDRESS_FORM", "Whether the consignee's address is missing"
@@ -43,14 +59,11 @@ class PartyColumn(Column):
 
 
 class Mark(IntEnum):
-    """Properties that words of a name or address indicate, one bit each."""
+    """Properties that words of an address indicate, one bit each."""
 
-    COMPANY = 1
-    CHEMICAL = 2
-    LABORATORY = 4
-    FORWARDER = 8
-    UNIT = 16
-    DIGIT = 32
+    FORWARDER = 1
+    UNIT = 2
+    DIGIT = 4
 
 
 class Claim(IntEnum):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.party.columns import FEATURES, Claim, Mark
 from features.groups.party.rows import (
@@ -17,6 +20,7 @@ from features.reference import dialling_codes
 from features.reference.words import party_words
 from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
+from features.texts.party_kinds import party_kinds
 from features.texts.phrases import Phrases, at_domains, decimals, numbered
 
 #: Codes of ``transaction_nature``.
@@ -42,6 +46,11 @@ def _phrases() -> Phrases:
 
 
 _PHRASES: Final = _phrases()
+
+
+def _kinds(names: list[str]) -> NDArray[np.uint8]:
+    """Return the `PartyKind` bits of each name."""
+    return np.fromiter(map(party_kinds, names), dtype=np.uint8, count=len(names))
 
 
 def _plain(text: str) -> str:
@@ -72,8 +81,8 @@ class PartyGroup(Group):
         )
         kind_columns(
             table,
-            _PHRASES.marks(values("consignor_name"), _plain),
-            _PHRASES.marks(values("consignee_name"), _plain),
+            _kinds(values("consignor_name")),
+            _kinds(values("consignee_name")),
             _PHRASES.marks(values("consignee_address"), _plain),
             out,
         )

@@ -13,6 +13,8 @@ cpdef account_columns(table, known_of, out)
 )
 cpdef kind_columns(table, consignor, consignee, address, out)
 
+cdef double _is_trader(int bits) noexcept nogil
+
 @cython.locals(
     phone="const int[:]", email="const int[:]", country="const int[:]", their_phone="const int[:]",
     their_email="const int[:]", their_country="const int[:]", postcode="const int[:]", free="const unsigned char[:]",

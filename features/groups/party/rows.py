@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.groups.party.columns import Claim, Mark, PartyColumn
 from features.table.table import ManifestTable
+from features.texts.party_kinds import PartyKind
 
 FloatArray = NDArray[np.float64]
 
@@ -24,8 +25,15 @@ _CONSIGNEE_CONTACT = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_CON
 _CONSIGNOR_FREE_MAIL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_FREE_MAIL)
 _CONSIGNOR_COMPANY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_COMPANY)
 _CONSIGNOR_CHEMICAL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_CHEMICAL)
+_CONSIGNOR_LABORATORY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_LABORATORY)
+_CONSIGNOR_MEDICAL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_MEDICAL)
+_CONSIGNOR_TRADER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_TRADER)
 _CONSIGNEE_COMPANY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_COMPANY)
 _CONSIGNEE_LABORATORY = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_LABORATORY)
+_CONSIGNEE_MEDICAL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_MEDICAL)
+_CONSIGNEE_CHEMICAL = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_CHEMICAL)
+_CONSIGNEE_MAKER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_MAKER)
+_CONSIGNEE_TRADER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_TRADER)
 _CONSIGNEE_FORWARDER = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_FORWARDER)
 _CONSIGNEE_ADDRESS_MISSING = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNEE_ADDRESS_MISSING)
 _CONSIGNOR_ADDRESS_MISSING = cython.declare(cython.Py_ssize_t, PartyColumn.CONSIGNOR_ADDRESS_MISSING)
@@ -40,9 +48,19 @@ _GIFT_CLAIMED = cython.declare(cython.Py_ssize_t, PartyColumn.GIFT_CLAIMED)
 _RETURN_CLAIMED = cython.declare(cython.Py_ssize_t, PartyColumn.RETURN_CLAIMED)
 _AGENT_PRESENT = cython.declare(cython.Py_ssize_t, PartyColumn.AGENT_PRESENT)
 
-_COMPANY = cython.declare(cython.int, Mark.COMPANY)
-_CHEMICAL = cython.declare(cython.int, Mark.CHEMICAL)
-_LABORATORY = cython.declare(cython.int, Mark.LABORATORY)
+_ORGANISATION = cython.declare(cython.int, PartyKind.ORGANISATION)
+_LABORATORY = cython.declare(cython.int, PartyKind.LABORATORY)
+_MEDICAL = cython.declare(cython.int, PartyKind.MEDICAL)
+_CHEMICAL = cython.declare(cython.int, PartyKind.CHEMICAL)
+_MAKER = cython.declare(cython.int, PartyKind.MAKER)
+_OF_FORWARDER = cython.declare(cython.int, PartyKind.FORWARDER)
+_NUMBERED = cython.declare(cython.int, PartyKind.NUMBERED)
+_TRADER = cython.declare(cython.int, PartyKind.TRADER)
+#: Kinds that tell a line of business.
+_WITH_A_LINE = cython.declare(
+    cython.int, PartyKind.LABORATORY | PartyKind.MEDICAL | PartyKind.CHEMICAL | PartyKind.MAKER
+)
+
 _FORWARDER = cython.declare(cython.int, Mark.FORWARDER)
 _UNIT = cython.declare(cython.int, Mark.UNIT)
 _DIGIT = cython.declare(cython.int, Mark.DIGIT)
@@ -96,8 +114,8 @@ def kind_columns(
     """Write the columns computed from names and addresses of the parties.
 
     Args:
-        consignor: `Mark` bits of each distinct consignor name.
-        consignee: `Mark` bits of each distinct consignee name.
+        consignor: `PartyKind` bits of each distinct consignor name.
+        consignee: `PartyKind` bits of each distinct consignee name.
         address: `Mark` bits of each distinct consignee address.
     """
     sender = table.text("consignor_name").codes
@@ -115,22 +133,36 @@ def kind_columns(
             if code < 0:
                 matrix[row, _CONSIGNOR_COMPANY] = _NAN
                 matrix[row, _CONSIGNOR_CHEMICAL] = _NAN
+                matrix[row, _CONSIGNOR_LABORATORY] = _NAN
+                matrix[row, _CONSIGNOR_MEDICAL] = _NAN
+                matrix[row, _CONSIGNOR_TRADER] = _NAN
             else:
                 bits = of_sender[code]
-                matrix[row, _CONSIGNOR_COMPANY] = 1.0 if bits & _COMPANY else 0.0
+                matrix[row, _CONSIGNOR_COMPANY] = 1.0 if bits & _ORGANISATION else 0.0
                 matrix[row, _CONSIGNOR_CHEMICAL] = 1.0 if bits & _CHEMICAL else 0.0
+                matrix[row, _CONSIGNOR_LABORATORY] = 1.0 if bits & _LABORATORY else 0.0
+                matrix[row, _CONSIGNOR_MEDICAL] = 1.0 if bits & _MEDICAL else 0.0
+                matrix[row, _CONSIGNOR_TRADER] = _is_trader(bits)
             code = receiver[row]
             has_consignee = False
             forwarder = 0
             if code < 0:
                 matrix[row, _CONSIGNEE_COMPANY] = _NAN
                 matrix[row, _CONSIGNEE_LABORATORY] = _NAN
+                matrix[row, _CONSIGNEE_MEDICAL] = _NAN
+                matrix[row, _CONSIGNEE_CHEMICAL] = _NAN
+                matrix[row, _CONSIGNEE_MAKER] = _NAN
+                matrix[row, _CONSIGNEE_TRADER] = _NAN
             else:
                 has_consignee = True
                 bits = of_receiver[code]
-                forwarder = bits & _FORWARDER
-                matrix[row, _CONSIGNEE_COMPANY] = 1.0 if bits & _COMPANY else 0.0
+                forwarder = bits & _OF_FORWARDER
+                matrix[row, _CONSIGNEE_COMPANY] = 1.0 if bits & _ORGANISATION else 0.0
                 matrix[row, _CONSIGNEE_LABORATORY] = 1.0 if bits & _LABORATORY else 0.0
+                matrix[row, _CONSIGNEE_MEDICAL] = 1.0 if bits & _MEDICAL else 0.0
+                matrix[row, _CONSIGNEE_CHEMICAL] = 1.0 if bits & _CHEMICAL else 0.0
+                matrix[row, _CONSIGNEE_MAKER] = 1.0 if bits & _MAKER else 0.0
+                matrix[row, _CONSIGNEE_TRADER] = _is_trader(bits)
             code = place[row]
             if code < 0:
                 matrix[row, _CONSIGNEE_ADDRESS_MISSING] = 1.0
@@ -145,6 +177,11 @@ def kind_columns(
                 matrix[row, _CONSIGNEE_UNIT] = 1.0 if bits & _UNIT else 0.0
             matrix[row, _CONSIGNEE_FORWARDER] = _NAN if not has_consignee else 1.0 if forwarder else 0.0
             matrix[row, _CONSIGNOR_ADDRESS_MISSING] = 0.0 if origin[row] >= 0 else 1.0
+
+
+def _is_trader(bits: int) -> float:
+    """Return whether kinds are those of a trader that tells no line of business."""
+    return 1.0 if bits & _NUMBERED or (bits & _TRADER and not bits & _WITH_A_LINE) else 0.0
 
 
 def contact_columns(

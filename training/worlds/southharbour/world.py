@@ -5,7 +5,6 @@ evidence is read in order of time, and every shipment is written as a manifest. 
 the same code: groups differ only by their parameters in words.toml.
 """
 
-# mypy: disable-error-code="assignment, no-any-return, union-attr"
 from __future__ import annotations
 
 import tomllib
@@ -28,6 +27,7 @@ W: dict[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").read_te
 START, DAYS = datetime(2025, 2, 1, tzinfo=UTC), 453.0
 LISTED_ON = 174.0  # EU listing of 4-piperidone and 1-boc-4-piperidone, 25 July 2025
 WARMUP, PREVALENCE, HARD = 0.24, 0.0057, 0.022
+VALUED = 0.58  # share of cargo filings that show a value
 LANGUAGES = ("en", "es", "fr", "it", "nl")
 CHEMICAL = ("solv", "fine", "addv", "dye", "exci", "api", "plas", "cosm", "prec", "opio", "narc", "lab")
 MACHINE = ("mach", "fmac", "cmac", "press", "tool", "part")
@@ -56,12 +56,10 @@ class Good(NamedTuple):
 
 
 class Party(NamedTuple):
-    """A consignor, consignee or agent; `stem` is shared by firms that bear the same name."""
+    """A consignor, consignee or agent; site is street, city and postcode; firms of one name share `stem`."""
 
     name: str
-    address: str
-    city: str
-    postcode: str
+    site: tuple[str, str, str]
     country: str
     phone: str
     email: str
@@ -76,7 +74,7 @@ class Line(NamedTuple):
 
     good: Good
     kind: str
-    count: int
+    number: int
     net: float
     usd: float
     code: str
@@ -96,7 +94,7 @@ class Lane(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """One shipment before it is written."""
+    """One shipment before it is written; `worth` decides how much of its value the filing shows."""
 
     when: float
     sender: Party
@@ -109,6 +107,7 @@ class Plan:
     permit: str = ""
     nature: str = ""
     pooled: bool = False
+    worth: float = 0.0
     master: list[Plan] = field(default_factory=list)
     bill: str = ""
 
@@ -171,10 +170,8 @@ def read_goods(text: str) -> dict[str, Good]:
             key, fam, flags, hs, near, kgp, packs, usd, kinds, sea, origins, ids, *names = row.split("|")
             cas, _, un = ids.partition(";")
             words = {code: name.split(";") for code, name in zip(LANGUAGES, names, strict=True)}
-            numbers = float(kgp), float(packs), float(usd)
-            goods[key] = Good(
-                key, fam, flags, hs, near.split(), *numbers, kinds.split(), float(sea), origins.split(), cas, un, words
-            )
+            numbers, lists = (float(kgp), float(packs), float(usd)), (kinds.split(), float(sea), origins.split())
+            goods[key] = Good(key, fam, flags, hs, near.split(), *numbers, *lists, cas, un, words)
     return goods
 
 
@@ -185,11 +182,12 @@ class Parties:
         self.draw, self.scale = draw, scale
         self.land = {row[0]: row[1:] for row in (line.split("|") for line in W["countries"].strip().splitlines())}
         self.weight = {code: float(row[2]) for code, row in self.land.items()}
-        self.pools: dict[str, list[Any]] = defaultdict(list)
+        self.offices: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        self.firms: dict[str, list[Party]] = defaultdict(list)
 
     def place(self, country: str, shared: float = 0.0) -> tuple[str, str, str]:
         """Return street, city and postcode; with probability `shared` those of a business centre of several firms."""
-        draw, land, pool = self.draw, self.land[country], self.pools["offices" + country]
+        draw, land, pool = self.draw, self.land[country], self.offices[country]
         centre = draw.chance(shared)
         if centre and len(pool) >= max(3, round(self.scale * 14)):
             return draw.pick(pool)
@@ -198,8 +196,9 @@ class Parties:
         core = draw.word(words["roots"]) + draw.word(words["ends"])
         form = draw.pick(words["streets"])
         street = form.format(n=draw.whole(1, 240), d=draw.whole(1, 9), A=core, S=draw.word(words["last"]))
-        pool += [(street, city, draw.digits(pattern))] * centre
-        return street, city, draw.digits(pattern)
+        site = street, city, draw.digits(pattern)
+        pool += [site] * centre
+        return site
 
     def firm(self, country: str, fam: str, opened: float, shared: float = 0.13) -> Party:
         """Make a firm of a trade, opened on a day counted from the start."""
@@ -207,43 +206,37 @@ class Parties:
         words = W["firms"][land[0]]
         trades = W["trades"].get("tr" if land[0] == "tr" else land[1], W["trades"]["en"])
         core = draw.word(words["roots"]) + draw.word(words["ends"])
-        street, city, postcode = self.place(country, shared)
+        site = self.place(country, shared)
         trade = draw.pick(trades[W["alias"].get(fam, fam)] if draw.chance(0.82) else trades["trad"])
-        name = draw.pick(words["forms"]).format(A=core, S=draw.word(words["last"]), C=city, T=trade)
+        name = draw.pick(words["forms"]).format(A=core, S=draw.word(words["last"]), C=site[1], T=trade)
+        name = name.replace("International International", "International")
         domain = core.lower().replace(" ", "") + draw.word(".example.com .example.net .example.org")
         email = draw.word("info sales export import office") + "@" + domain
-        return Party(
-            name, street, city, postcode, country, draw.digits(land[6]), email, opened, "firm", fam, country + name
-        )
+        return Party(name, site, country, draw.digits(land[6]), email, opened, "firm", fam, country + name)
 
     def person(self, country: str, opened: float) -> Party:
         """Make a private person."""
         draw, land = self.draw, self.land[country]
         words = W["firms"][land[0]]
         first, last = draw.word(words["first"]), draw.word(words["last"])
-        name = f"{first} {last}" + (
-            f" {draw.word(words['last'])}" if land[0] in ("es", "pt", "la") and draw.chance(0.5) else ""
-        )
+        second = draw.word(words["last"]) if land[0] in ("es", "pt", "la") and draw.chance(0.5) else ""
+        name, site = f"{first} {last} {second}".strip(), self.place(country)
         email = f"{first}.{last}{draw.whole(1, 99)}@mail.example.{draw.word('com net org')}".lower().replace(" ", "")
-        return Party(
-            name, *self.place(country), country, draw.digits(land[6]), email, opened, "private", "none", country + email
-        )
+        return Party(name, site, country, draw.digits(land[6]), email, opened, "private", "none", country + email)
 
-    def established(self, country: str, fam: str) -> Party:
-        """Return a firm with years of business, or an agent; few firms have much of the trade."""
-        draw, pool = self.draw, self.pools[country + fam]
+    def established(self, country: str, fam: str, skew: float = 1.6) -> Party:
+        """Return a firm with years of business, or an agent; a high skew prefers the firms with most of the trade."""
+        draw, pool = self.draw, self.firms[country + fam]
         share = W["destinations"].get(country, self.weight[country])
         size = 6 if fam == "agent" else max(3, round(self.scale * 0.3 * share**0.7))
         while len(pool) < size:
             firm = self.firm(country, "trad" if fam == "agent" else fam, -draw.unit() * 4000 - 300, 0.05)
             if fam == "agent":
                 head, *_, tail = firm.name.replace("M/s ", "").split()
-                words = draw.pick(
-                    ["Logistics", "Freight Forwarding", "Cargo", "Shipping", "Global Logistics", "Transport"]
-                )
+                words = draw.pick(["Logistics", "Forwarding", "Cargo", "Shipping", "Global Logistics", "Transport"])
                 firm = firm._replace(name=f"{head} {words} {tail}", kind="agent")
             pool.append(firm)
-        return draw.pick(pool) if fam == "agent" else pool[int(draw.unit() ** 1.6 * size)]
+        return draw.pick(pool) if fam == "agent" else pool[int(draw.unit() ** skew * size)]
 
     def namesake(self, model: Party, opened: float, shared: float) -> Party:
         """Make a firm that bears another firm's name: a branch, or a new firm with a copied name."""
@@ -254,7 +247,7 @@ class Parties:
             at = draw.whole(1, len(words[0]) - 3)
             words[0] = words[0][:at] + words[0][at + 1] + words[0][at] + words[0][at + 2 :]
         elif style < 0.65:
-            words.insert(1, draw.pick(["Group", "Import", other.city, "Trade", "II"]))
+            words.insert(1, draw.pick(["Group", "Import", other.site[1], "Trade", "II"]))
         elif style < 0.85:
             words[-1] = draw.word("S.L.U. SASU S.r.l.s. B.V. Lda SARL")
         return other._replace(name=" ".join(words), stem=model.stem)
@@ -311,17 +304,12 @@ class Trade:
         usual = good.kgp * max(1.0, good.packs * {"ocean": 1.0, "air_cargo": 0.2, "express": 0.05}[channel])
         code = draw.pick([good.hs] * 36 + [draw.pick(good.near)] * 3 + [draw.pick(self.codes), ""])
         if draw.chance(spec.get("slip", 0.0)):
-            code = draw.word(
-                "84798997 82073010 84799070"
-                if good.fam in MACHINE
-                else "29333999 29339980 29420000 38249992 29242970 29349990 29214980 39119099"
-            )
-        return Line(
-            good, kind, count, net, net * good.usd * exp(spread), code, log(max(net, 0.05) / usual), log(kgp / good.kgp)
-        )
+            code = draw.word(W["slips"]["machine" if good.fam in MACHINE else "other"])
+        lot, weight = log(max(net, 0.05) / usual), log(kgp / good.kgp)
+        return Line(good, kind, count, net, net * good.usd * exp(spread), code, lot, weight)
 
     def way(self, good: Good, channel: str, free: float) -> tuple[str, str, str]:
-        """Return countries of origin, of export and of destination; `free` is the share by a third-country free port."""
+        """Return countries of origin, export and destination; `free` is the share by a third-country free port."""
         draw = self.draw
         origin = export = draw.weighted({c: self.parties.weight[c] for c in good.origins})
         if draw.chance(free):
@@ -366,7 +354,7 @@ class Trade:
         if kind == "private" or (post and "rfam" not in spec and kind == "new" and draw.chance(0.6)):
             return parties.person(dest, opened)
         if kind in ("copy", "branch"):
-            return parties.namesake(parties.established(dest, fam), opened, 0.35 if kind == "copy" else 0.1)
+            return parties.namesake(parties.established(dest, fam, 4.0), opened, 0.35 if kind == "copy" else 0.1)
         if kind == "agent" or kind == "old":
             return parties.established(dest, "agent" if kind == "agent" else fam)
         if kind == "trader":
@@ -381,24 +369,21 @@ class Trade:
             when += draw.bell(40)
         while (START + timedelta(days=when)).weekday() > 4 and draw.chance(0.45):
             when += 1
-        when = min(abs(when), 2 * DAYS - 0.01 - when)
+        when = min(abs(when), 2 * DAYS - 0.01 - abs(when))
         small = draw.chance(spec.get("small", 0.18))
         lines = [self.line(good, lane.channel, small, spec) for good in goods]
         plan = Plan(when, *pair, lane, lines, spec.get("name", ""))
         if draw.chance(spec.get("permit", 0.12 if goods[0].fam in ("med", "food") else 0.02)):
             plan.permit = draw.digits(draw.pick(["LIC-######", f"{plan.receiver.country}##-#####", "AI/####/2025"]))
         if spec.get("odd"):
-            plan.lines[0] = lines[0]._replace(
-                code=draw.word("84798997 29333999 29339980 38249992 82073010 29420000 84799070")
-            )
+            plan.lines[0] = lines[0]._replace(code=draw.word(W["slips"]["odd"]))
         sample = any("S" in good.flags and good.fam not in ("cons", "cosm") for good in goods)
         usual = "11 11 11 11 11 11 11 32 31 21 99" if lane.channel == "express" else "11 11 11 11 32 99 _ _ _"
-        plan.nature = draw.word(
-            "31 31 31 99 91" if plan.sender.kind == "private" else "32" if sample and draw.chance(0.6) else usual
-        ).strip()
-        plan.pooled = lane.channel != "express" and draw.chance(
-            0.8 if sum(x.net for x in lines) < 5000 or "shared" in spec else 0.1
-        )
+        usual = "31 31 31 99 91" if plan.sender.kind == "private" else "32" if sample and draw.chance(0.6) else usual
+        plan.nature = draw.word(usual).strip()
+        light = sum(line.net for line in lines) < 5000 or "shared" in spec
+        plan.pooled = lane.channel != "express" and draw.chance(0.8 if light else 0.1)
+        plan.worth = 0.0 if lane.channel == "express" else draw.unit()
         self.plans.append(plan)
         return plan
 
@@ -409,23 +394,14 @@ class Trade:
         span = spec.get("days", 0) * (size > 1)
         start, shift = place * (DAYS - span), size
         if "later" in spec:
-            start, shift = (
-                LISTED_ON - (0.15 + 0.6 * draw.unit()) * span if draw.chance(0.55) else start,
-                draw.whole(1, 2),
-            )
+            start = LISTED_ON - (0.15 + 0.6 * draw.unit()) * span if draw.chance(0.55) else start
+            shift = draw.whole(1, 2)
         content = draw.weighted(spec.get("content", {"none": 1}))
         base = spec["equipment"] if content == "equipment" and "equipment" in spec else spec.get("lines", [])
         good = self.choose(base)
         post = draw.chance(0.55 if "S" in good.flags else 0.09) and size < 8
-        channel = (
-            draw.weighted(spec["channel"])
-            if "channel" in spec
-            else "express"
-            if post
-            else "ocean"
-            if draw.chance(good.sea * 0.84)
-            else "air_cargo"
-        )
+        usual = "express" if post else "ocean" if draw.chance(good.sea * 0.84) else "air_cargo"
+        channel = draw.weighted(spec["channel"]) if "channel" in spec else usual
         origin, export, dest = self.way(good, channel, spec.get("free", 0.02))
         opened = start - exp(draw.bell(1.1) + (3.6 if content != "none" else 4.3))
         home = export if draw.chance(0.72) else origin
@@ -434,13 +410,8 @@ class Trade:
         for number, when in enumerate(sorted(start + draw.unit() * span for _ in range(size))):
             if number:
                 pair = self.again(spec, pair, good, opened)
-                good = (
-                    self.choose(spec["later"])
-                    if number >= shift
-                    else self.choose(base)
-                    if base and draw.chance(0.5)
-                    else good
-                )
+                if number >= shift or (base and draw.chance(0.5)):
+                    good = self.choose(spec["later"] if number >= shift else base)
                 lane = lane if draw.chance(0.8) or "shared" in spec else self.lane(channel, origin, export, dest)
             goods = [good] if base or draw.chance(0.6) else [draw.pick(self.fams[good.fam])]
             while draw.chance(spec.get("p_extra", 0.22)) and len(goods) < 6:
@@ -460,11 +431,7 @@ class Trade:
         if draw.chance(spec.get("r_change", 0.2 if "name" in spec else 0.0)):
             other = self.goal(spec, good, receiver.country, opened, False)
             same = draw.chance(spec.get("same_place", 0.0)) and receiver.kind == other.kind == "firm"
-            receiver = (
-                other._replace(address=receiver.address, city=receiver.city, postcode=receiver.postcode)
-                if same
-                else other
-            )
+            receiver = other._replace(site=receiver.site) if same else other
         return sender, receiver
 
     def cover(self, pair: tuple[Party, Party], lane: Lane, start: float) -> None:
@@ -473,43 +440,35 @@ class Trade:
         fam = sender.fam if sender.fam in W["families"] else draw.weighted(W["families"])
         for _ in range(draw.whole(1, 3)):
             buyer = self.parties.established(receiver.country, draw.word(W["buyers"][fam]))
-            when = min(max(0.0, start + draw.bell(50)), DAYS - 1)
             goods = [draw.pick(self.fams[fam]) for _ in range(draw.whole(1, 2))]
-            self.ship(
-                W["cover_trade"], when, (sender, receiver if draw.chance(0.6) else buyer), lane, goods
-            ).hard = True
+            pair = sender, receiver if draw.chance(0.6) else buyer
+            self.ship(W["cover_trade"], start + draw.bell(50), pair, lane, goods).hard = True
 
     def run(self) -> list[Plan]:
         """Draw all plans, groups first by quota, then ordinary trade up to the total; return them in order of time."""
-        draw, ghosts = self.draw, {}
-        for quota, specs in (
-            (PREVALENCE, [s for s in W["group"] if "content" in s]),
-            (HARD, [s for s in W["group"] if "content" not in s]),
-        ):
+        draw, total = self.draw, self.total
+        for quota, illicit in ((PREVALENCE, True), (HARD, False)):
+            specs = [spec for spec in W["group"] if ("content" in spec) == illicit]
             scale, carry = quota * self.total / sum(spec["share"] for spec in specs), 0.5
             for spec in specs:  # the remainder is carried on, so that the quota holds whatever the number of shipments
                 count = int(spec["share"] * scale + carry)
                 carry += spec["share"] * scale - count
                 left, place = count, draw.unit()
                 if spec.get("ghost"):
-                    ghosts = {"spec": spec, "count": count}
+                    inside, total = spec, total - count
                     continue
                 while left > 0:
                     left -= self.campaign(spec, left, place % 1)
                     place += 0.618034  # a golden step spreads the campaigns evenly over the period
         kinds = {str(i): spec["share"] for i, spec in enumerate(W["ordinary"])}
-        while len(self.plans) < self.total - ghosts["count"]:
-            self.campaign(
-                W["ordinary"][int(draw.weighted(kinds))], self.total - ghosts["count"] - len(self.plans), draw.unit()
-            )
-        for _ in range(
-            ghosts["count"]
-        ):  # finds inside the regular business of two firms: they ship what they always ship
+        while len(self.plans) < total:
+            self.campaign(W["ordinary"][int(draw.weighted(kinds))], total - len(self.plans), draw.unit())
+        while len(self.plans) < self.total:  # finds inside regular business: the firms ship what they always ship
             model = draw.pick(self.regular)
             pair, goods = (model.sender, model.receiver), [line.good for line in model.lines]
-            when = min(max(0.0, model.when + draw.bell(80)), DAYS - 1)
-            plan = self.ship({"name": ghosts["spec"]["name"], "days": 0}, when, pair, model.lane, goods)
-            plan.content = draw.weighted(ghosts["spec"]["content"])
+            spec = {"name": inside["name"], "days": 0, "small": 0.09}
+            plan = self.ship(spec, model.when + draw.bell(80), pair, model.lane, goods)
+            plan.content = draw.weighted(inside["content"])
         self.gather()
         return self.plans
 
@@ -517,14 +476,13 @@ class Trade:
         """Put house bills of one lane and agent under common masters, and sort by time."""
         masters: dict[Lane, tuple[list[Plan], int]] = {}
         for plan in sorted(self.plans, key=lambda p: p.when):
-            lane = plan.lane._replace(
-                agent="" if plan.lane.channel == "express" else plan.lane.agent, origin="", export=""
-            )
+            post = plan.lane.channel == "express"
+            lane = plan.lane._replace(agent="" if post else plan.lane.agent, origin="", export="")
             plan.master.append(plan)
-            if not plan.pooled and lane.channel != "express":
+            if not plan.pooled and not post:
                 continue
             house, room = masters.get(lane, ([], 0))
-            if len(house) < room and plan.when - house[0].when < (2 if lane.channel == "express" else 9):
+            if len(house) < room and plan.when - house[0].when < (2 if post else 9):
                 house.append(plan)
                 plan.master, plan.when = house, min(plan.when, house[0].when + self.draw.unit() * 1.5)
             else:
@@ -533,26 +491,19 @@ class Trade:
 
 
 def match(party: Party, good: Good, buys: bool) -> float:
-    """Return 1 where a party's trade fits the goods, 0.5 for traders and agents, 0.3 for persons, 0 where it does not."""
+    """Return 1 where a party's trade fits the goods, 0.5 for traders and agents, 0.3 for persons, else 0."""
     if party.kind != "firm" or party.fam == "trad":
         return 0.3 if party.kind == "private" else 0.5
-    return float(
-        party.fam in (W["buyers"][good.fam].split() if buys else (good.fam, W["alias"].get(good.fam, good.fam)))
-    )
+    fams = W["buyers"][good.fam].split() if buys else (good.fam, W["alias"].get(good.fam, good.fam))
+    return float(party.fam in fams)
 
 
 def gap(line: Line) -> float:
     """Return how far the declared code lies from that of the declared words: 0 right or absent, 1 another chapter."""
     code, good = line.code, line.good
-    return (
-        0.0
-        if not code or code[:6] == good.hs[:6]
-        else 0.3
-        if code in good.near
-        else 0.6
-        if code[:2] == good.hs[:2]
-        else 1.0
-    )
+    if not code or code[:6] == good.hs[:6]:
+        return 0.0
+    return 0.3 if code in good.near else 0.6 if code[:2] == good.hs[:2] else 1.0
 
 
 class Reader:
@@ -567,84 +518,73 @@ class Reader:
     def words(self, plan: Plan) -> dict[str, float]:
         """Return the evidence of the goods items alone."""
         lines, flags = plan.lines, [line.good.flags for line in plan.lines]
-        law = plan.receiver.country == "MA" or plan.when >= LISTED_ON
+        post, law = plan.lane.channel == "express", plan.receiver.country == "MA" or plan.when >= LISTED_ON
         listed = any("X" in f or ("Y" in f and law) for f in flags)
-        main = max(lines, key=lambda line: line.net)
-        letters = {
-            "relative": "N",
-            "opioid": "O",
-            "clinical": "K",
-            "binder": "B",
-            "dye": "D",
-            "research": "R",
-            "mixer": "P",
-        }
-        letters |= {"cosmetic_powder": "J", "look_alike": "L", "sample": "S"}
-        return {name: float(any(letter in f for f in flags)) for name, letter in letters.items()} | {
-            "listed": float(listed),
-            "listed_no_permit": float(listed and not plan.permit),
-            "permit": float(bool(plan.permit)),
-            "equipment": max(2.0 if "E2" in f else float("E1" in f) for f in flags),
+        main, dear = max(lines, key=lambda line: line.net), [log(line.usd / line.net / line.good.usd) for line in lines]
+        evidence: dict[str, float] = {name: any(letter in f for f in flags) for name, letter in W["letters"].items()}
+        return evidence | {
+            "listed": listed,
+            "listed_no_permit": listed and not plan.permit,
+            "permit": bool(plan.permit),
+            "equipment": max(2 if "E2" in f else "E1" in f for f in flags),
             "vague": sum("V" in f for f in flags) / len(flags),
             "named_chemical": sum("M" in f for f in flags) / len(flags),
-            "chemical": float(main.good.fam in CHEMICAL),
-            "machine": float(main.good.fam in MACHINE),
+            "chemical": main.good.fam in CHEMICAL,
+            "machine": main.good.fam in MACHINE,
             "code_gap": max(map(gap, lines)),
-            "density": sum(log(line.usd / line.net / line.good.usd) for line in lines) / len(lines),
+            "density": sum(dear) / len(dear) if plan.worth < VALUED else 0,
+            "valued": plan.worth < VALUED,
             "lot": main.lot,
-            "repacked": float(
-                any(line.kind not in line.good.kinds for line in lines) and plan.lane.channel != "express"
-            ),
+            "repacked": not post and any(line.kind not in line.good.kinds for line in lines),
             "weight": main.weight,
-            "weight_odd": max(abs(line.weight) for line in lines) if plan.lane.channel != "express" else 0.0,
+            "weight_odd": 0 if post else max(abs(line.weight) for line in lines),
             "mass": log1p(sum(line.net for line in lines)),
-            "items": float(len(lines)),
-            "trades": float(len({x.good.fam for x in lines})),
+            "items": len(lines),
+            "trades": len({line.good.fam for line in lines}),
         }
 
     def ends(self, plan: Plan) -> dict[str, float]:
         """Return the evidence of the parties, the route and the history before the shipment."""
         sender, receiver, lane = plan.sender, plan.receiver, plan.lane
-        at, known = receiver.address + receiver.city, receiver.kind != "agent"
+        at, known = "at ".join(receiver.site), receiver.kind != "agent"
         fams = {line.good.fam for line in plan.lines}
         recent = [name for when, name in self.times[at] if when > plan.when - 14 and known]
         kit = {flag for when, flag in self.times["kit" + at] if when > plan.when - 150 and known}
         kit |= {flag for line in plan.lines for flag in KIT if flag in line.good.flags}
         others = [p for p in plan.master if p is not plan]
         odd = sum((p.lines[0].good.fam in CHEMICAL) != (plan.lines[0].good.fam in CHEMICAL) for p in others)
-        own, mine = self.seen[at + receiver.name], self.fams[sender.name]
+        own, sold, bought = self.seen[at + receiver.name], self.fams[sender.name], self.fams[at]
         return {
-            "private": float(receiver.kind == "private"),
-            "to_agent": float(not known),
-            "from_agent": float(sender.kind == "agent"),
+            "private": receiver.kind == "private",
+            "to_agent": not known,
+            "from_agent": sender.kind == "agent",
             "receiver_fit": min(match(receiver, line.good, True) for line in plan.lines),
             "sender_fit": min(match(sender, line.good, False) for line in plan.lines),
             "sender_seen": log1p(self.seen[sender.name]),
             "receiver_seen": log1p(own),
             "pair_seen": log1p(self.seen[sender.name + at]),
-            "account_days": log1p(max(0.0, plan.when - sender.opened)) if lane.channel == "express" else -1.0,
-            "origin_gap": float(lane.origin != lane.export),
-            "sender_gap": float(sender.country != lane.export),
-            "free_port": float(lane.export in W["free_ports"] and lane.origin != lane.export),
-            "copied_name": log1p(self.seen[receiver.stem] - own) if own < 3 else 0.0,
-            "names_here": log1p(len(self.names[at] - {receiver.name})) if known else 0.0,
+            "account_days": log1p(max(0.0, plan.when - sender.opened)) if lane.channel == "express" else -1,
+            "origin_gap": lane.origin != lane.export,
+            "sender_gap": sender.country != lane.export,
+            "free_port": lane.export in W["free_ports"] and lane.origin != lane.export,
+            "copied_name": log1p(self.seen[receiver.stem] - own) if own < 3 else 0,
+            "names_here": log1p(len(self.names[at] - {receiver.name})) if known else 0,
             "recent_here": log1p(len(recent)),
-            "recent_names": float(len(set(recent))),
-            "kit": float(len(kit)),
-            "sender_new_trade": float(bool(mine) and not fams & mine),
-            "receiver_new_trade": float(bool(self.fams[at]) and not fams & self.fams[at]),
-            "houses": float(len(plan.master)),
+            "recent_names": len(set(recent)),
+            "kit": len(kit),
+            "sender_new_trade": bool(sold) and not fams & sold,
+            "receiver_new_trade": bool(bought) and not fams & bought,
+            "houses": len(plan.master),
             "odd_house": odd / max(1, len(others)),
-            "same_address": float(sum(p.receiver.address == receiver.address for p in others)),
-            "express": float(lane.channel == "express"),
-            "air": float(lane.channel == "air_cargo"),
+            "same_address": sum(p.receiver.site == receiver.site for p in others),
+            "express": lane.channel == "express",
+            "air": lane.channel == "air_cargo",
         }
 
     def note(self, plan: Plan) -> dict[str, float]:
         """Return the evidence of one shipment, then add it to the history."""
         evidence = self.words(plan) | self.ends(plan)
-        sender, receiver = plan.sender, plan.receiver
-        at = receiver.address + receiver.city
+        sender, receiver, at = plan.sender, plan.receiver, "at ".join(plan.receiver.site)
         for key in (sender.name, at + receiver.name, sender.name + at, receiver.stem):
             self.seen[key] += 1
         self.names[at].add(receiver.name)
@@ -664,22 +604,16 @@ class Clerk:
 
     def bills(self, plan: Plan) -> dict[str, str]:
         """Return carrier, master bill and house bill; all houses of a master share the first two."""
-        draw, first, ports = self.draw, plan.master[0], plan.lane.ports
+        draw, first, lane = self.draw, plan.master[0], plan.lane
         if not first.bill:
-            carrier, number = draw.word(W["carriers"][plan.lane.channel]), draw.whole(1000000, 9999999)
-            first.bill = (
-                f"{carrier} {carrier}{draw.digits('#########')}"
-                if plan.lane.channel == "ocean"
-                else f"{carrier[4:]} {carrier[:3]}-{number}{number % 7}"
-            )
+            prefix, _, carrier = draw.word(W["carriers"][lane.channel]).rpartition(":")
+            number = draw.whole(1000000, 9999999)
+            master = f"{prefix}-{number}{number % 7}" if prefix else draw.digits(f"{carrier}#########")
+            first.bill = f"{carrier} {master}"
         carrier, _, master = first.bill.partition(" ")
-        house = (
-            f"{plan.lane.agent[:3].upper().strip()}{draw.pick([ports[0][2:], '', ports[1][2:]])}{draw.digits('#######')}"
-            if plan.pooled
-            else ""
-        )
-        house = draw.digits("##########") if plan.lane.channel == "express" else house
-        return {"carrier_id": carrier if draw.chance(0.97) else "", "master_id": master, "house_id": house}
+        house = f"{lane.agent[:3].upper().strip()}{draw.pick([lane.ports[0][2:], '', lane.ports[1][2:]])}#######"
+        house = "##########" if lane.channel == "express" else house if plan.pooled else ""
+        return {"carrier_id": carrier, "master_id": master, "house_id": draw.digits(house)}
 
     def plain(self, text: str, capitals: float) -> str:
         """Return text as a clerk keys it: often in capitals, often without accents."""
@@ -691,89 +625,47 @@ class Clerk:
         """Return the goods description."""
         draw, good, channel = self.draw, line.good, plan.lane.channel
         home = {"PT": "es", "MA": "fr"}.get(plan.receiver.country, plan.receiver.country.lower())
-        language = (
-            home
-            if draw.chance(0.1 if channel == "express" else 0.44)
-            else draw.word("es fr")
-            if draw.chance(0.03)
-            else "en"
-        )
+        language = home if draw.chance(0.1 if channel == "express" else 0.44) else draw.word("en " * 32 + "es fr")
         name = draw.pick(good.names[language])
-        if draw.chance(0.14):
-            for word, short in W["abbreviations"].items():
-                name = name.replace(word, short)
+        for word, short in W["abbreviations"].items() if draw.chance(0.14) else ():
+            name = name.replace(word, short)
         if draw.chance(0.06) and len(name) > 6:
             at = draw.whole(1, len(name) - 3)
-            name = name[:at] + draw.pick(
-                [name[at + 1] + name[at] + name[at + 2 :], name[at + 1 :], name[at] + name[at:]]
-            )
+            wrong = draw.pick([name[at + 1] + name[at] + name[at + 2 :], name[at + 1 :], name[at] + name[at:]])
+            name = name[:at] + wrong
         specs = W["specs"].get(good.fam, W["specs"]["fine" if good.fam in CHEMICAL else "mach"])
-        parts = {
-            "r": draw.digits("#####"),
-            "d": str(draw.whole(1, 9)),
-            "u": good.un or "not reg",
-            "k": draw.word("A B KR ST ZX HM"),
-        }
-        forms = W["forms"][
-            "express" if channel == "express" else "ocean" if channel == "ocean" and draw.chance(0.08) else language
-        ]
-        pack, order = (
-            W["packs"][line.kind][LANGUAGES.index(language)],
-            draw.pick(["", "2025/", "PI-", "25-"]) + draw.digits("####"),
-        )
-        spec, code = draw.pick(specs).format(**parts), (line.code or good.hs)[:6]
-        text = draw.pick(forms).format(g=name, s=spec, n=line.count, p=pack, h=code, r=order)
-        text = self.plain(
-            text[:1].upper() + text[1:] if draw.chance(0.5) else text, 0.2 if channel == "express" else 0.76
-        )
+        parts = {"r": "#####", "d": str(draw.whole(1, 9)), "u": good.un or "not reg", "k": draw.word("A B KR ST ZX HM")}
+        habit = "ocean" if channel == "ocean" and draw.chance(0.08) else language
+        form = draw.pick(W["forms"]["express" if channel == "express" else habit])
+        words = {"g": name, "s": draw.digits(draw.pick(specs).format(**parts)), "n": str(line.number)}
+        words |= {"p": W["packs"][line.kind][LANGUAGES.index(language)], "h": (line.code or good.hs)[:6]}
+        text = form.format(r=draw.digits(draw.word("#### 2025/#### PI-#### 25-####")), **words)
+        text = text[:1].upper() + text[1:] if draw.chance(0.5) else text
+        text = self.plain(text, 0.2 if channel == "express" else 0.76)
         return text[:35].rstrip() if draw.chance(0.05) else text
 
     def party(self, side: str, who: Party, post: bool) -> dict[str, str]:
-        """Return the columns of a party; few cargo bills carry contacts, and addresses are keyed in several ways."""
+        """Return the columns of a party; names and addresses are keyed in several ways."""
         draw, capitals = self.draw, 0.25 if post else 0.78
-        name, address = self.plain(who.name, capitals), self.plain(who.address, capitals)
+        street, city, postcode = who.site
+        name, address = self.plain(who.name, capitals), self.plain(street, capitals)
         name = name.replace(".", "").replace(",", "") if draw.chance(0.2) else name
-        style = draw.unit()
-        address = (
-            ""
-            if style < 0.03
-            else f"{address}, {who.city}"
-            if style < 0.18
-            else address.replace(",", "")
-            if style < 0.3
-            else address
-        )
-        return {
-            f"{side}_name": name[:35] if draw.chance(0.06) else name,
-            f"{side}_address": address,
-            f"{side}_country": who.country,
-            f"{side}_city": self.plain(who.city, capitals),
-            f"{side}_postcode": who.postcode if draw.chance(0.95 if post else 0.72) else "",
-            f"{side}_phone": who.phone if draw.chance(0.62 if post else 0.12) else "",
-            f"{side}_email": who.email if draw.chance(0.4 if post else 0.08) else "",
-        }
+        address = draw.pick([address] * 5 + [f"{address}, {city}", address.replace(",", "")])
+        row = {"name": name[:35] if draw.chance(0.06) else name, "address": address, "city": self.plain(city, capitals)}
+        row |= {"postcode": postcode, "country": who.country, "phone": who.phone, "email": who.email}
+        return {f"{side}_{key}": value for key, value in row.items()}
 
     def head(self, plan: Plan, currency: str) -> dict[str, str]:
-        """Return the columns of the shipment."""
-        draw, lane, sender = self.draw, plan.lane, plan.sender
+        """Return the columns of the shipment, all filled in."""
+        draw, lane, sender, lines = self.draw, plan.lane, plan.sender, plan.lines
         post, sea = lane.channel == "express", lane.channel == "ocean"
-        gross = sum(line.net / (1 - W["tare"].get(line.kind, 0.04) * exp(draw.bell(0.2))) for line in plan.lines)
+        gross = sum(line.net / (1 - W["tare"].get(line.kind, 0.04) * exp(draw.bell(0.2))) for line in lines)
         hop = draw.word(W["hops"][lane.channel]) if draw.chance(0.3) else ""
         hops = [c for c in (lane.origin if draw.chance(0.5) else "", lane.export, hop, lane.ports[1][:2]) if c]
-        filing = (
-            "express"
-            if post
-            else "ocean"
-            if sea or plan.receiver.country == "MA"
-            else "house"
-            if plan.pooled
-            else "direct"
-        )
-        freight = (
-            (12 + gross * (5 if post else 0.15 if sea else 2.6)) * exp(draw.bell(0.3)) * W["rates"].get(currency, 0)
-        )
-        market = post and plan.nature == "11" and draw.chance(0.25)
-        opened = START + timedelta(days=round(sender.opened))
+        air = "house" if plan.pooled else "direct"
+        filing = "express" if post else "ocean" if sea or plan.receiver.country == "MA" else air
+        freight = (12 + gross * (5 if post else 0.15 if sea else 2.6)) * exp(draw.bell(0.3))
+        old, seller = plan.when - sender.opened > 400, plan.nature == "11" and sender.kind != "private"
         return self.bills(plan) | {
             "filing_type": draw.word(W["filings"][filing]),
             "channel": lane.channel,
@@ -783,77 +675,57 @@ class Clerk:
             "routing_countries": ";".join(dict.fromkeys(hops)),
             "loading_location": lane.ports[0],
             "unloading_location": lane.ports[1],
-            "agent_name": self.plain(lane.agent, 0.7) if not post and draw.chance(0.85 if plan.pooled else 0.5) else "",
-            "marketplace": draw.pick(W["carriers"]["marketplaces"]) if market else "",
+            "agent_name": self.plain(lane.agent, 0.7),
+            "marketplace": draw.pick(W["carriers"]["marketplaces"]) if seller else "",
             "transaction_nature": plan.nature,
             "gross_mass_kg": f"{gross:.{2 if gross < 30 else draw.whole(0, 2)}f}",
+            "package_count": str(sum(line.number for line in lines)),
+            "package_type": lines[0].kind,
+            "freight_charge": f"{freight * W['rates'][currency]:.2f}" if currency else "",
             "currency": currency,
             "permit_number": plan.permit,
-            "package_count": str(sum(line.count for line in plan.lines)),
-            "package_type": plan.lines[0].kind if draw.chance(0.93) else "",
-            "freight_charge": f"{freight:.2f}" if currency and draw.chance(0.4) else "",
-            "consignor_account_opened_on": opened.strftime("%Y-%m-%d") if draw.chance(0.75 if post else 0.12) else "",
-            "consignor_known": draw.pick(["N", "Y" if plan.when - sender.opened > 400 else "N"])
-            if draw.chance(0.6 if post else 0.2)
-            else "",
+            "consignor_account_opened_on": (START + timedelta(days=round(sender.opened))).strftime("%Y-%m-%d"),
+            "consignor_known": draw.word("Y N") if old else "N",
         }
 
     def item(self, plan: Plan, line: Line) -> dict[str, str]:
-        """Return the columns of one goods item, without its value."""
-        draw, good, cut = self.draw, line.good, self.draw.unit()
-        unit = (
-            "MTR"
-            if "RO" in good.kinds and good.fam == "text"
-            else draw.word("H87 C62 PCE")
-            if good.fam in COUNTED
-            else "KGM"
-        )
-        amount = (
-            line.net * 3
-            if unit == "MTR"
-            else line.net
-            if unit == "KGM"
-            else max(line.count, line.net * 10 / (good.usd + 9))
-        )
-        counted, named = draw.chance(0.6), "M" in good.flags
-        cus = f"00{sum(map(ord, good.key)) * 37 % 90000 + 10000}-{len(good.key)}"
+        """Return the columns of one goods item, all filled in but its value."""
+        draw, good, named = self.draw, line.good, "M" in line.good.flags
+        unit = draw.word("H87 C62 PCE") if good.fam in COUNTED else "KGM"
+        amount = line.net if unit == "KGM" else max(line.number, line.net * 10 / (good.usd + 9))
+        if good.fam == "text" and "RO" in good.kinds:
+            unit, amount = "MTR", line.net * 3
         return {
             "goods_description": self.describe(plan, line),
-            "hs_code": line.code[: 8 if cut < 0.5 else 6 if cut < 0.96 else 7],
-            "net_mass_kg": f"{line.net:.{draw.pick([1, 2, 2, 3])}f}" if draw.chance(0.8) else "",
-            "origin_country": plan.lane.origin if draw.chance(0.83) else "",
-            "quantity": f"{amount:.0f}" if counted else "",
-            "quantity_unit": unit if counted else "",
-            "declared_chemical": good.names["en"][0] if named and draw.chance(0.1) else "",
-            "cas_number": good.cas if named and draw.chance(0.15) else "",
-            "undg_number": good.un if draw.chance(0.55) else "",
-            "cus_number": cus if named and good.cas and draw.chance(0.02) else "",
-        }
+            "declared_chemical": good.names["en"][0] if named else "",
+            "cas_number": good.cas,
+            "cus_number": f"00{sum(map(ord, good.key)) * 37 % 90000 + 10000}-{len(good.key)}" if good.cas else "",
+            "hs_code": line.code[: draw.pick([8] * 12 + [6] * 12 + [7])],
+            "origin_country": plan.lane.origin,
+            "net_mass_kg": f"{line.net:.{draw.pick([1, 2, 2, 3])}f}",
+            "undg_number": good.un,
+        } | ({"quantity": f"{amount:.0f}", "quantity_unit": unit} if draw.chance(0.6) else {})
 
     def shipment(self, plan: Plan, number: str) -> list[dict[str, str]]:
         """Return the rows of one shipment; cargo filings often value the shipment only, or nothing."""
         draw, post = self.draw, plan.lane.channel == "express"
-        local = {"CN": ["CNY"], "GB": ["GBP"] * 3}.get(plan.lane.export, []) + ["MAD"] * 2 * (
-            plan.receiver.country == "MA"
-        )
-        currency, worth, single = (
-            draw.pick(["USD"] * 5 + ["EUR"] * 5 + local),
-            draw.unit(),
-            draw.chance(0.62) and not post,
-        )
-        currency = currency if post or worth < 0.75 else ""
+        currency = draw.word("USD EUR USD EUR USD EUR " + W["local_money"].get(plan.lane.export, "") * 2)
+        currency = currency if plan.worth < VALUED + 0.15 else ""
+        single, total = draw.chance(0.62) and not post, sum(line.usd for line in plan.lines)
         base = {"shipment_id": number} | self.head(plan, currency)
         base |= self.party("consignor", plan.sender, post) | self.party("consignee", plan.receiver, post)
-        rows, total = [], sum(line.usd for line in plan.lines)
+        base, rows = self.drop(base, post), []
         for index, line in enumerate(plan.lines):
             value = (total if single else line.usd) * W["rates"].get(currency, 0)
-            shown = (post or worth < 0.58) and not (single and index)
-            rows.append(
-                base
-                | self.item(plan, line)
-                | {"item_number": str(index + 1), "customs_value": f"{value:.2f}" if shown else ""}
-            )
+            shown = plan.worth < VALUED and not (single and index)
+            row = self.drop(self.item(plan, line), post) | {"item_number": str(index + 1)}
+            rows.append(base | row | {"customs_value": f"{value:.2f}" if shown else ""})
         return rows
+
+    def drop(self, row: dict[str, str], post: bool) -> dict[str, str]:
+        """Leave columns out as often as the channel's filings do."""
+        present = W["present"]
+        return {k: v if k not in present or self.draw.chance(present[k][post]) else "" for k, v in row.items()}
 
 
 def build(shipments: int, seed: int) -> World:
@@ -869,17 +741,12 @@ def build(shipments: int, seed: int) -> World:
         numbers[number] = len(numbers)
         rows += clerk.shipment(plan, number)
     items = pd.DataFrame(rows, columns=COLUMNS).fillna("").astype(str)
-    evidence = pd.DataFrame(
-        [reader.note(plan) for plan in plans], index=pd.Index(list(numbers), name="shipment_id"), dtype=float
-    )
-    truth = pd.DataFrame(
-        {
-            "shipment_id": list(numbers),
-            "content": [p.content for p in plans],
-            "group": [p.group for p in plans],
-            "hard": [p.hard for p in plans],
-            "warmup": np.arange(len(plans)) < len(plans) - shipments,
-        }
-    )
-    points = sum(rule["points"] * evidence.eval(rule["when"]).astype(float) for rule in W["rule"])
-    return World(items, truth, evidence, pd.Series(points, index=evidence.index, name="points"))
+    index = pd.Index(list(numbers), name="shipment_id")
+    evidence = pd.DataFrame([reader.note(plan) for plan in plans], index=index).astype(float)
+    truth = pd.DataFrame({name: [getattr(plan, name) for plan in plans] for name in ("content", "group", "hard")})
+    truth.insert(0, "shipment_id", list(numbers))
+    truth["warmup"] = np.arange(len(plans)) < len(plans) - shipments
+    points = pd.Series(0.0, index=index, name="points")
+    for rule in W["rule"]:
+        points += rule["points"] * np.asarray(evidence.eval(rule["when"]), dtype=float)
+    return World(items, truth, evidence, points)

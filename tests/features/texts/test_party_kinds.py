@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.rules.party_forms import is_organisation
+from features.texts.party_kinds import is_organisation
 from tests.models.rules.shipments import PRESS, fired_for, shipment
 
 ORGANISATIONS = (

@@ -1,0 +1,105 @@
+"""Lines of business that the name of a party tells, in many languages."""
+
+from __future__ import annotations
+
+import re
+from enum import IntFlag
+from functools import cache, lru_cache
+from typing import Final
+
+from features.texts.folding import folded
+from features.texts.kinds import KindWords
+
+PARTY_KINDS: Final = "party_kinds.toml"
+_CACHED: Final = 32_768
+_WORD: Final = re.compile(r"\w+")
+#: Points of abbreviations, "s.p.a." and "a/s".
+_DOTS: Final = re.compile(r"(?<=\w)[./](?=\w?)")
+#: The start of a capitalised word inside a word: FintoxOy.
+_INSIDE: Final = re.compile(r"(?<=[a-z]{3})(?=[A-Z][A-Za-z])")
+_NUMBER: Final = re.compile(r"\b\d{5,}\b")
+
+
+class PartyKind(IntFlag):
+    """What a name tells of a party. A private person has no kind."""
+
+    ORGANISATION = 1
+    LABORATORY = 2
+    MEDICAL = 4
+    CHEMICAL = 8
+    MAKER = 16
+    TRADER = 32
+    FORWARDER = 64
+    #: A company that goes by a number.
+    NUMBERED = 128
+
+
+_SECTIONS: Final = {
+    "organisation": PartyKind.ORGANISATION,
+    "laboratory": PartyKind.LABORATORY,
+    "medical": PartyKind.MEDICAL,
+    "chemical": PartyKind.CHEMICAL,
+    "maker": PartyKind.MAKER,
+    "trader": PartyKind.TRADER,
+    "forwarder": PartyKind.FORWARDER,
+    "anonymous": PartyKind.ORGANISATION,
+}
+
+
+class _Names:
+    """The words of names, and legal forms by their place in a name."""
+
+    def __init__(self) -> None:
+        organisation = int(PartyKind.ORGANISATION)
+        words = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
+        forms = words.sections["organisation"]
+        self.inside = words.inside
+        self.of_word = lru_cache(maxsize=_CACHED)(words.of_word)
+        self.first, self.last, self.strong, self.any_trade = (
+            frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
+        )
+
+
+@cache
+def _names() -> _Names:
+    return _Names()
+
+
+@lru_cache(maxsize=_CACHED)
+def party_kinds(name: str) -> int:
+    """Return the `PartyKind` bits of a party's name as declared.
+
+    >>> [party_kinds(name) != 0 for name in ("de Roo Retail B.V.", "Salion S.p.A.", "Dana Example")]
+    [True, True, False]
+    """
+    known = _names()
+    plain = _DOTS.sub("", folded(_INSIDE.sub(" ", name)))
+    tokens = _WORD.findall(plain)
+    if not tokens:
+        return 0
+    kinds = known.inside(plain)
+    for token in tokens:
+        kinds |= known.of_word(token)
+    if len(tokens) > 1 and (
+        "&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first
+    ):
+        kinds |= int(PartyKind.ORGANISATION)
+    if kinds and _NUMBER.search(plain) is not None:
+        kinds |= int(PartyKind.NUMBERED)
+    return kinds
+
+
+def is_organisation(name: str) -> bool:
+    """Return whether a name is that of a company, an institution or a trader.
+
+    >>> [is_organisation(name) for name in ("Apteekki Berg", "Anna Maria De As-Salam")]
+    [True, False]
+    """
+    return party_kinds(name) != 0
+
+
+def without_legal_words(name: str) -> str:
+    """Return the words of a name, without legal forms and words of any trade."""
+    known = _names()
+    tokens = _WORD.findall(_DOTS.sub("", folded(_INSIDE.sub(" ", name))))
+    return " ".join(token for token in tokens if token not in known.last and token not in known.any_trade)

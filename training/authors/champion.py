@@ -1,0 +1,142 @@
+"""The champion: a prior of evidence, corrected by trees that learned from all authors' worlds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+
+from features.groups.history.history import History
+from features.manifest.fields import HEADS
+from models.calibration import Calibrator, ReferenceScores
+from models.lanes import Lanes
+from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
+from models.trees import StoredRows
+from training.authors.learning import ResidualParams, fit_residual
+from training.authors.leaving_out import Authors, LeftOut
+from training.fitting.boosting import importances
+
+MODEL_NAME: Final = "tidewaiter"
+_CHECKED_ROWS: Final = 4_000
+_SHOWN_FEATURES: Final = 30
+_LIMITS: Final = (
+    "Its trees learned from simulated worlds by several authors. The figures hold for worlds that the trees did not see. Only "
+    "an office's own results can tell how far they hold for its traffic.",
+    "It ranks shipments for a person who decides; a lane is a recommendation, not a finding.",
+    "It knows only the manifest. It cannot detect a flawless declaration by an inconspicuous party.",
+    "Probabilities follow from documented weights at assumed base rates; an office should set its own base rates. The figures "
+    "hold the slopes between stated and found log-odds in each author's world: their spread is the uncertainty of the risk.",
+    "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
+)
+
+
+def train_champion(
+    authors: Authors,
+    results: Mapping[str, LeftOut],
+    params: ResidualParams,
+    *,
+    report: Mapping[str, Any],
+    weights: Mapping[str, float] | None = None,
+) -> RiskModel:
+    """Return a model whose trees learned from all authors.
+
+    Its statistics are pooled over all authors, and its history is empty: parties of a simulator must not appear in the reasons of
+    an office. Lanes and percentiles are those of the left-out scores, each author with the same weight.
+
+    Args:
+        results: the left-out scores of each author.
+        report: the figures of the left-out worlds, for the card.
+        weights: of authors relative to each other, 1 unless told otherwise.
+    """
+    heads = tuple(HEADS)
+    space = authors.pooled(frozenset(authors.views))
+    lessons = authors.lessons(weights=weights)
+    boosters = fit_residual(lessons, heads, authors.names, authors.monotone, params)
+    lanes, reference = _traffic([*results.values()])
+    rows = np.random.default_rng(params.seed).choice(
+        len(lessons.matrix), min(_CHECKED_ROWS, len(lessons.matrix)), False
+    )
+    check = StoredRows.of(list(boosters.values()), np.ascontiguousarray(lessons.matrix[np.sort(rows)]))
+    evidence = authors.evidence
+    calibrators = _as_stated()
+    model = RiskModel(
+        name=MODEL_NAME,
+        version=f"{evidence.dated:%Y.%m.%d}-authors",
+        created_at=dt.datetime.combine(evidence.dated, dt.time(), dt.UTC).isoformat().replace("+00:00", "Z"),
+        heads=heads,
+        space=space,
+        boosters=boosters,
+        calibrators=calibrators,
+        prevalence={name: calibrator.prevalence for name, calibrator in calibrators.items()},
+        base_rates={head: DEFAULT_BASE_RATES[head] for head in heads},
+        lanes=lanes,
+        reference=reference,
+        history=History.empty(),
+        card={},
+        check=check,
+        evidence=evidence,
+    )
+    model.card = _card(model, authors, params, report, weights or {})
+    return model
+
+
+def _as_stated() -> dict[str, Calibrator]:
+    """Return calibrators that keep the odds of prior plus trees, which hold at the default base rates.
+
+    Calibrators fitted on the left-out scores would bend the evidence of law to the authors' lawful trade in listed goods, which is
+    far more frequent there than in traffic. The card states the slopes that they would have.
+    """
+    calibrators = {
+        head: Calibrator((0.0,), 0.0, (1.0, 1.0), "identity", 0, 0, DEFAULT_BASE_RATES[head]) for head in HEADS
+    }
+    return {**calibrators, RISK: Calibrator.identity(sum(DEFAULT_BASE_RATES[head] for head in HEADS))}
+
+
+def _traffic(results: Sequence[LeftOut]) -> tuple[Lanes, ReferenceScores]:
+    """Return lanes and percentiles of clean shipments, each author with the same weight.
+
+    At the base rates, finds are too rare to matter for shares of the traffic.
+    """
+    scores = [result.scores["both"][~result.views.illicit] for result in results]
+    weight = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in scores])
+    risk = np.concatenate(scores)
+    weight *= len(weight) / weight.sum()
+    return Lanes.from_scores(risk, weight), ReferenceScores.from_scores(risk, weight)
+
+
+def _card(
+    model: RiskModel, authors: Authors, params: ResidualParams, report: Mapping[str, Any], weights: Mapping[str, float]
+) -> dict[str, Any]:
+    evidence = authors.evidence
+    importance = importances(dict(model.boosters), authors.names)
+    return {
+        "description": "Probability, from the manifest alone, that a shipment contains fentanyl or an analogue, a precursor, "
+        "or press equipment",
+        "limits": list(_LIMITS),
+        "data": {
+            "source": "worlds by several authors (training/worlds)",
+            "worlds": {
+                name: {
+                    "sha256": views.data.digest,
+                    "goods_items": views.data.table.n_rows,
+                    "shipments": views.data.table.n_shipments,
+                    "finds": int(views.data.illicit.sum()),
+                    "weight": weights.get(name, 1.0),
+                }
+                for name, views in authors.views.items()
+            },
+        },
+        "evidence": {
+            "title": evidence.title,
+            "dated": evidence.dated.isoformat(),
+            "sha256": evidence.digest,
+            "entries": len(evidence.entries),
+        },
+        "training": asdict(params),
+        "features": {"count": len(authors.names), "importance": dict([*importance.items()][:_SHOWN_FEATURES])},
+        "metrics": {"left_out_worlds": report["authors"]},
+        "base_rates": {head: {"rate": rate, "is": "assumed"} for head, rate in model.base_rates.items()},
+    }

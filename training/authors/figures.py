@@ -1,0 +1,97 @@
+"""Figures of scores on one author's world."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from models.lanes import GREEN, RED, YELLOW, Lanes
+from training.authors.views import AuthorViews
+from training.authors.world_data import Bools, Floats
+
+SHARES: Final = (0.001, 0.005, 0.01)
+_FOLDS: Final = 5
+_TREES: Final = 150
+#: The author's best: trees on the generator's own evidence.
+_BEST: Final = {
+    "objective": "binary",
+    "num_leaves": 15,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "deterministic": True,
+    "force_row_wise": True,
+    "seed": 0,
+    "verbosity": -1,
+}
+
+
+def ranked(score: Floats) -> NDArray[np.int64]:
+    """Return the shipments (n,) from the highest score down. A draw with a fixed seed orders equal scores."""
+    return np.lexsort((np.random.default_rng(0).random(len(score)), -score))
+
+
+def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = None) -> dict[str, float]:
+    """Return how well scores (n,) rank.
+
+    Args:
+        illicit, hard: (n,) truth of each shipment.
+        lanes: thresholds on the scores; None leaves out the shares of clean shipments in the lanes.
+    """
+    order = ranked(score)
+    found = {"pr_auc": float(average_precision_score(illicit, score))}
+    for share in SHARES:
+        inside = order[: max(1, round(share * len(order)))]
+        found[f"recall_{share:g}"] = float(illicit[inside].sum() / illicit.sum())
+    inside = order[: round(SHARES[-1] * len(order))]
+    found["hard_in_0.01"] = float(hard[inside].sum() / max(1, hard.sum()))
+    if lanes is not None:
+        lane = lanes.assign(score[~illicit])
+        found |= {"red_clean": float((lane == RED).mean()), "yellow_clean": float((lane == YELLOW).mean())}
+        found["green_illicit"] = float((lanes.assign(score[illicit]) == GREEN).mean())
+    return found
+
+
+def best_of_author(views: AuthorViews, threads: int) -> Floats:
+    """Return the score (s,) of trees on the generator's own noise-free evidence, cross-validated by consignor.
+
+    No model that reads manifests can know more, so this is the measure of what a world lets be found.
+    """
+    scored = views.data.scored
+    evidence, illicit = views.data.evidence[scored], views.illicit
+    consignor = views.data.table.text("consignor_name").codes[views.rows][views.first_row]
+    score = np.zeros(len(illicit))
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
+    for train, test in folds.split(evidence, illicit, consignor):
+        data = lgb.Dataset(evidence[train], illicit[train].astype(np.float64))
+        booster = lgb.train({**_BEST, "num_threads": threads}, data, _TREES)
+        score[test] = np.asarray(booster.predict(evidence[test], num_threads=threads))
+    return score
+
+
+def false_positives_by_origin(
+    views: AuthorViews, score: Floats, *, share: float = SHARES[-1], least: int = 2000
+) -> dict[str, float]:
+    """Return the share of clean shipments of each country of export inside the top ``share``.
+
+    Countries with fewer than ``least`` clean shipments are left out.
+    """
+    column = views.data.table.text("export_country")
+    country = column.codes[views.rows][views.first_row]
+    inside = np.zeros(len(score), dtype=np.bool_)
+    inside[ranked(score)[: round(share * len(score))]] = True
+    clean = ~views.illicit
+    rates = {}
+    for code, name in enumerate(column.values):
+        of_country = clean & (country == code)
+        if of_country.sum() >= least:
+            rates[name] = float(inside[of_country].mean())
+    return rates

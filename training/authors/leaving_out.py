@@ -1,0 +1,161 @@
+"""Leave one author out: learn from all other authors, and score the world of the one left out as a new office would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from features.manifest.fields import HEADS
+from features.space import FeatureSpace
+from models.evidence import Evidence, Prior, read_evidence
+from models.evidence.reading import DEFAULT
+from models.lanes import Lanes
+from training.authors.figures import best_of_author, false_positives_by_origin, figures
+from training.authors.learning import Lessons, ResidualParams, combined, directions, fit_residual, lessons_of
+from training.authors.views import AuthorViews, pooled_space
+from training.authors.world_data import SEALED, SHIPMENTS, Floats, author_names, load_author
+
+Progress = Callable[[str], None]
+#: The three scores that are compared.
+KINDS: Final = ("prior", "boosters", "both")
+
+
+@dataclass(slots=True)
+class Authors:
+    """Worlds of several authors, with what leaving one out needs.
+
+    Attributes:
+        views: the authors' views by name.
+        prior: the evidence as a prior on the features.
+        names, monotone: the features, and their monotone constraints for trees.
+    """
+
+    views: dict[str, AuthorViews]
+    evidence: Evidence
+    prior: Prior = field(init=False)
+    names: tuple[str, ...] = field(init=False)
+    monotone: list[int] = field(init=False)
+    _spaces: dict[frozenset[str], FeatureSpace] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        space = FeatureSpace()
+        self.names = space.names
+        self.prior = Prior(self.evidence, tuple(HEADS), space.names)
+        self.monotone = directions(self.prior.entries, space.names, space.monotone)
+
+    @classmethod
+    def load(
+        cls,
+        names: Sequence[str] | None = None,
+        *,
+        shipments: int = SHIPMENTS,
+        evidence: Evidence | None = None,
+        progress: Progress = lambda _: None,
+    ) -> Authors:
+        """Simulate the worlds and compute their features; by default all worlds by other authors."""
+        views = {}
+        for name in author_names() if names is None else names:
+            progress(name)
+            views[name] = AuthorViews.of(load_author(name, shipments))
+        return cls(views, read_evidence(DEFAULT) if evidence is None else evidence)
+
+    def pooled(self, names: frozenset[str]) -> FeatureSpace:
+        """Return statistics pooled over the warm-up of some authors."""
+        space = self._spaces.get(names)
+        if space is None:
+            space = self._spaces[names] = pooled_space([self.views[name].data for name in sorted(names)])
+        return space
+
+    def new(self, name: str, *, without: str = "") -> Floats:
+        """Return the features of an author's rows as a new office: statistics of the other authors, ``without`` one of them."""
+        others = frozenset(self.views) - {name, without}
+        return self.views[name].new(self.pooled(others or frozenset({name})))
+
+    def lessons(self, *, without: str = "", weights: Mapping[str, float] | None = None) -> Lessons:
+        """Return the lessons of all authors ``without`` one."""
+        weights = {} if weights is None else weights
+        return Lessons.join(
+            [
+                lessons_of(views, self.new(name, without=without), self.prior, weight=weights.get(name, 1.0))
+                for name, views in self.views.items()
+                if name != without and weights.get(name, 1.0) > 0.0
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Scores of one author's world by models that did not see it.
+
+    Attributes:
+        raw: (m, K) raw log-odds of prior plus trees, of the scored rows.
+        scores: kind of model -> (s,) risk log-odds per shipment.
+    """
+
+    views: AuthorViews
+    raw: Floats
+    scores: dict[str, Floats]
+
+
+def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
+    """Learn from all other authors and score the world of one."""
+    views, heads = authors.views[name], tuple(HEADS)
+    lessons = authors.lessons(without=name)
+    matrix = np.ascontiguousarray(authors.new(name))
+    log_odds = authors.prior.log_odds(matrix)
+    both = fit_residual(lessons, heads, authors.names, authors.monotone, params)
+    bare = Lessons(lessons.matrix, np.zeros_like(lessons.prior), lessons.find, lessons.weight)
+    alone = fit_residual(bare, heads, authors.names, authors.monotone, params)
+
+    def trees(boosters: Mapping[str, Any]) -> Floats:
+        return np.stack(
+            [booster.predict(matrix, raw_score=True, num_threads=params.threads) for booster in boosters.values()],
+            axis=1,
+        )
+
+    raw = log_odds + trees(both)
+    of_kind = {"prior": log_odds, "boosters": trees(alone), "both": raw}
+    scores = {
+        kind: np.asarray(np.maximum.reduceat(combined(values), views.first_row)) for kind, values in of_kind.items()
+    }
+    return LeftOut(views, raw, scores)
+
+
+def leave_each_out(authors: Authors, params: ResidualParams, progress: Progress = lambda _: None) -> dict[str, LeftOut]:
+    """Return the left-out scores of each author."""
+    results = {}
+    for name in authors.views:
+        progress(name)
+        results[name] = leave_out(authors, name, params)
+    return results
+
+
+def lanes_of(results: Sequence[LeftOut], kind: str) -> Lanes:
+    """Return lanes whose thresholds are shares of the clean shipments of several authors, each with the same weight."""
+    scores = [result.scores[kind][~result.views.illicit] for result in results]
+    weight = [np.full(len(part), 1.0 / len(part)) for part in scores]
+    return Lanes.from_scores(np.concatenate(scores), np.concatenate(weight))
+
+
+def report(results: Mapping[str, LeftOut], *, threads: int = 2, progress: Progress = lambda _: None) -> dict[str, Any]:
+    """Return the figures of each left-out world, as JSON values."""
+    found: dict[str, Any] = {}
+    for name, result in results.items():
+        progress(name)
+        views = result.views
+        others = [other for key, other in results.items() if key != name]
+        figures_of: dict[str, Any] = {
+            kind: figures(result.scores[kind], views.illicit, views.hard, lanes_of(others, kind) if others else None)
+            for kind in KINDS
+        }
+        figures_of["best"] = figures(best_of_author(views, threads), views.illicit, views.hard)
+        figures_of["points"] = figures(views.data.points[views.data.scored], views.illicit, views.hard)
+        figures_of["shipments"] = len(views.illicit)
+        figures_of["finds"] = int(views.illicit.sum())
+        figures_of["sealed"] = name in SEALED
+        figures_of["false_positives_by_origin"] = false_positives_by_origin(views, result.scores["both"])
+        found[name] = figures_of
+    return {"authors": found}

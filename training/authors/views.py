@@ -1,0 +1,130 @@
+"""Feature matrices of authors' worlds, as an office with fitted statistics or a new office would see them.
+
+A world is seen in two ways. The *settled* office has fitted what is usual on the author's warm-up, has a history of all earlier
+shipments, and knows the results of some inspections. The *new* office uses statistics pooled over other authors, and a history
+that starts empty with the scored part and knows no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from features.groups.history.history import History
+from features.space import FeatureSpace
+from features.table.table import Coded, ManifestTable
+from models.scoring.permits import mark_permits
+from training.authors.world_data import AuthorData, Bools, Floats, Ints
+from training.data.columns import ColumnsBuilder
+from training.data.window_features import parts_of
+
+#: A settled office inspects these shares of illicit and of clean shipments, and knows the result two weeks later.
+INSPECTED_ILLICIT: Final = 0.3
+INSPECTED_CLEAN: Final = 0.01
+RESULT_DELAY_S: Final = 14 * 86_400
+#: At most so many rows of an author's warm-up enter the pooled statistics, so that each author weighs about the same.
+POOLED_ROWS: Final = 12_000
+
+
+@dataclass(slots=True)
+class AuthorViews:
+    """Features of one author's scored shipments.
+
+    Attributes:
+        data: the world.
+        rows: (m,) rows of the scored shipments in the table.
+        first_row: (s,) first of these rows per scored shipment.
+        shipment: (m,) scored shipment of each row, counted from 0.
+        settled: (m, F) as a settled office.
+    """
+
+    data: AuthorData
+    rows: Ints
+    first_row: Ints
+    shipment: Ints
+    settled: Floats
+    _unlearned: Floats = field(repr=False)
+    _new_history: Floats = field(repr=False)
+
+    @classmethod
+    def of(cls, data: AuthorData) -> AuthorViews:
+        """Compute the features."""
+        table = data.table
+        scored = np.flatnonzero(data.scored)
+        rows = data.rows(data.scored)
+        part = table.take(rows)
+        own = FeatureSpace().fit(table.take(data.rows(~data.scored)))
+        known = _known_results(data)
+        settled_history = History.empty().replay(table, data.illicit, known).values[scored]
+        nothing = np.full(len(scored), -1, dtype=np.int64)
+        new_history = History.empty().replay(part, data.illicit[scored], nothing).values
+        settled = _matrix(own, part, settled_history)
+        # Placeholders of permits count as none. They are the same in both views.
+        mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
+        unlearned = settled.copy()
+        _fill_history(own, part, new_history, unlearned)
+        return cls(data, rows, part.first_row, part.shipment, settled, unlearned, new_history)
+
+    def new(self, pooled: FeatureSpace) -> Floats:
+        """Return the features (m, F) as a new office with these statistics."""
+        matrix = self._unlearned.copy()
+        part = self.data.table.take(self.rows)
+        for rows, table, shipments in parts_of(part):
+            pooled.fill(table, self._new_history[shipments], matrix[rows], learned=True)
+        return matrix
+
+    @property
+    def illicit(self) -> Bools:
+        """Whether each scored shipment (s,) is illicit."""
+        return self.data.illicit[self.data.scored]
+
+    @property
+    def content(self) -> Bools:
+        """True contents (s, K) of the scored shipments."""
+        return self.data.content[self.data.scored]
+
+    @property
+    def hard(self) -> Bools:
+        """Whether each scored shipment (s,) is a hard negative."""
+        return self.data.hard[self.data.scored]
+
+
+def pooled_space(worlds: Sequence[AuthorData]) -> FeatureSpace:
+    """Return statistics fitted on the warm-up of several authors, each with about the same number of rows."""
+    builder = ColumnsBuilder()
+    for data in worlds:
+        shipments = np.flatnonzero(~data.scored)
+        share = min(1.0, POOLED_ROWS * len(shipments) / max(1, len(data.rows(~data.scored))) / len(shipments))
+        chosen = ~data.scored
+        chosen[shipments] = np.random.default_rng(0).random(len(shipments)) < share
+        rows = data.rows(chosen)
+        builder.add({name: column.take(rows) for name, column in data.table.raw.items()}, len(rows))
+    n_rows = builder.n_rows
+    columns: dict[str, Coded] = builder.columns()
+    return FeatureSpace().fit(ManifestTable.from_columns(columns, n_rows))
+
+
+def _known_results(data: AuthorData) -> Ints:
+    """Return when the result of each shipment (S,) is known, -1 for never."""
+    drawn = np.random.default_rng(int(data.digest[:8], 16)).random(len(data.illicit))
+    inspected = drawn < np.where(data.illicit, INSPECTED_ILLICIT, INSPECTED_CLEAN)
+    return np.where(inspected, data.table.declared_s + RESULT_DELAY_S, -1).astype(np.int64)
+
+
+def _matrix(space: FeatureSpace, table: ManifestTable, history: Floats) -> Floats:
+    matrix = np.empty((table.n_rows, len(space.names)))
+    for rows, part, shipments in parts_of(table):
+        matrix[rows] = space.transform(part, history[shipments])
+    return matrix
+
+
+def _fill_history(space: FeatureSpace, table: ManifestTable, history: Floats, matrix: Floats) -> None:
+    """Replace the columns of the history group."""
+    names = list(space.names)
+    for group in space.groups:
+        if group.name == "history":
+            start = names.index(group.features[0].name)
+            matrix[:, start : start + len(group.features)] = group.transform(table, history)

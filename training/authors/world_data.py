@@ -1,0 +1,98 @@
+"""The manifests and truth of one author's world, as training data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+import training.worlds
+from features.manifest.fields import HEADS
+from features.table.table import Coded, ManifestTable
+from training.data.dataset import rows_of
+from training.worlds.writer import World
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Scored shipments per world.
+SHIPMENTS: Final = 40_000
+_SEED: Final = 1
+_WORLDS: Final = Path(training.worlds.__file__).parent
+#: Worlds that decide nothing: no modelling choice was made with a figure of theirs.
+SEALED: Final = ("austral_post", "levant_freezone")
+
+
+def author_names() -> tuple[str, ...]:
+    """Return the names of the worlds by other authors, in alphabetical order."""
+    return tuple(sorted(path.parent.name for path in _WORLDS.glob("*/world.py") if path.parent.name != "own"))
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorData:
+    """One author's world of S shipments and n goods items, in order of time.
+
+    Attributes:
+        name: of the world.
+        table: its manifests.
+        content: (S, K) true contents per head.
+        group: (S,) illicit group or group of hard negatives, empty for other traffic.
+        hard: (S,) whether the shipment is a hard negative.
+        scored: (S,) False for the warm-up.
+        evidence: (S, E) what a perfect reader of the manifest would note.
+        points: (S,) score of the author's points system.
+        digest: of the manifests and the truth.
+    """
+
+    name: str
+    table: ManifestTable
+    content: Bools
+    group: NDArray[np.object_]
+    hard: Bools
+    scored: Bools
+    evidence: Floats
+    points: Floats
+    digest: str
+
+    @property
+    def illicit(self) -> Bools:
+        """Whether each shipment (S,) is illicit."""
+        return np.asarray(self.content.any(axis=1))
+
+    def rows(self, shipments: Bools) -> Ints:
+        """Return the rows of the shipments (S,) that are true."""
+        return rows_of(self.table, np.flatnonzero(shipments))
+
+
+def load_author(name: str, shipments: int = SHIPMENTS, seed: int = _SEED) -> AuthorData:
+    """Simulate an author's world. Rows that the reader refuses are left out, as in any file."""
+    world: World = import_module(f"training.worlds.{name}.world").build(shipments, seed)
+    columns = {
+        str(column): Coded.from_list([value or None for value in world.items[column].tolist()])
+        for column in world.items
+    }
+    table = ManifestTable.from_columns(columns, len(world.items))
+    read = pd.unique(world.items["shipment_id"][~table.refused])
+    kept = world.truth["shipment_id"].isin(read).to_numpy()
+    truth = world.truth[kept]
+    contents = truth["content"].to_numpy()
+    digest = hashlib.sha256(world.items.to_csv(index=False).encode())
+    digest.update(world.truth.to_csv(index=False).encode())
+    return AuthorData(
+        name=name,
+        table=table.accepted(),
+        content=np.stack([np.isin(contents, sorted(of_head)) for of_head in HEADS.values()], axis=1),
+        group=truth["group"].to_numpy(),
+        hard=truth["hard"].to_numpy(bool),
+        scored=~truth["warmup"].to_numpy(bool),
+        evidence=world.evidence.to_numpy(float)[kept],
+        points=world.points.to_numpy(float)[kept],
+        digest=digest.hexdigest(),
+    )

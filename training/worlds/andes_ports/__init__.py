@@ -1,0 +1,1 @@
+"""The world "andes_ports", by an author of its own."""

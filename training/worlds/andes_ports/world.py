@@ -1,0 +1,585 @@
+"""World of sea, air and courier imports of five Latin American countries, as a pool of port systems holds them.
+
+Licit trade comes from bonds (a consignor, a consignee, their goods). Illicit groups and hard negatives come from tables of
+one form (words.toml) and pass through the same code. Shares, masses, prices are assumed; all parties are invented.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from training.worlds.writer import COLUMNS, World
+
+TITLE = "Andes ports: sea, air and courier imports of Mexico, Colombia, Chile, Brazil and Guatemala, 2024-07 to 2025-09"
+WORDS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+TABLE: dict[str, Any] = WORDS["table"]
+START, DAYS = datetime(2024, 7, 15, tzinfo=UTC), 443
+WARMUP, PREVALENCE = 1.21, 0.0067
+WAYS = ("ocean", "air_cargo", "express", "truck")
+Party = dict[str, str]
+
+
+@cache
+def unfold(text: str) -> list[str]:
+    """Return the words of a text split at ";" or blanks, "CN2" as CN twice."""
+    parts = text.split(";") if ";" in text else text.split()
+    weighted = all(p[:2].isalpha() and p[2:].isdigit() for p in parts)
+    return [p[:2] for p in parts for _ in range(int(p[2:]))] if weighted else parts
+
+
+class Good(NamedTuple):
+    """A line of words.toml: code, words by language, usual package, mass, price, tags."""
+
+    sector: str
+    hs: str
+    words: tuple[list[str], list[str], list[str]]
+    pack: str
+    kg: float
+    usd: float
+    cas: str
+    un: str
+    tags: frozenset[str]
+    listed: str = ""
+
+
+@dataclass
+class Bond:
+    """Two parties, their goods and habits; scale is the usual size of a lot."""
+
+    consignor: Party
+    consignee: Party
+    goods: list[Good]
+    way: str
+    export: str
+    load: str
+    unload: str
+    agent: str
+    price: float
+    scale: float
+    nature: str = "11"
+    permit: float = 0.0
+
+
+@dataclass
+class Item:
+    """One declared good with mass, value, declared HS6, package and how it is named."""
+
+    good: Good
+    kg: float
+    usd: float
+    code: str
+    pack: str
+    how: str = "name"
+
+
+@dataclass
+class Draft:
+    """One shipment before it is written."""
+
+    day: float
+    bond: Bond
+    items: list[Item]
+    label: tuple[str, str, bool] = ("none", "", False)  # content, group, hard
+    papers: tuple[str, str, str, bool] = ("", "", "", False)  # master, house, carrier, permit
+
+
+def read_good(sector: str, line: str) -> Good:
+    """Return the good of one line of a sector."""
+    hs, es, pt, en, pack, kg, usd, cas, un, tags = line.split("|")
+    listed = "2024-12-03" if "listed2" in tags else ("1961-01-01" if "listed" in tags else "")
+    words = (es.split(";"), pt.split(";"), en.split(";"))
+    return Good(sector, hs, words, pack, float(kg), float(usd), cas, un, frozenset(tags.split()), listed)
+
+
+def read_watch(line: str) -> dict[str, Good]:
+    """Return the goods that declare one watched substance by name, systematic name and CAS number."""
+    listed, _, hs, un, es, pt, en, system, cas = line.split("|")
+    name = read_good("fine", f"{hs}|{es}|{pt}|{en}|DR|200|38|{cas.split(';')[0]}|{un}|watch")._replace(listed=listed)
+    numbers = [f"{w} CAS {n}" for n in cas.split(";") if n for w in ("quimico", "producto", "polvo", "chemical")]
+    bare = system.split(";")
+    return {"name": name, "sys": name._replace(words=(bare,) * 3), "cas": name._replace(words=(numbers or bare,) * 3)}
+
+
+def read_mode(name: str) -> list[Good]:
+    """Return a good for each wording of a kind of declaration."""
+    codes, kg, usd, pack, sector, tags = WORDS["mode"][name]
+    lines = [(code, *line.partition("|")) for code, line in zip(codes.split() * 9, WORDS["vague"][name], strict=False)]
+    return [read_good(sector, f"{c}|{t}|{t}|{t}|{pack}|{kg}|{usd}|||{tags} {more}") for c, t, _, more in lines]
+
+
+GOODS = {s: [read_good(s, line) for line in d["goods"]] for s, d in WORDS["sector"].items()}
+KIN = {"industry": "fine", "press": "mach"}
+HARD = {k: [read_good(KIN.get(k, "drug"), line) for line in lines] for k, lines in WORDS["hard"].items()}
+WATCH = {k: read_watch(v) for k, v in WORDS["watch"].items()}
+MODES = {name: read_mode(name) for name in WORDS["mode"]}
+PLACES = {c: [tuple(p.split(":")) for p in text.split("|")] for c, text in WORDS["place"].items()}
+ALL_CODES = [g.hs for goods in GOODS.values() for g in goods]
+
+
+class Scene:
+    """The dice (a numpy Generator, buffered for single draws), parties and shipments of one world while it is built."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng, self.pool, self.at = np.random.default_rng(seed), [0.5], 1
+        self.drafts: list[Draft] = []
+        self.bonds: dict[str, list[Bond]] = defaultdict(list)
+        self.pools: dict[tuple[str, str], list[Party]] = defaultdict(list)
+        self.agents = {c: [self.firm(c, "agent", 4000)["name"] for _ in range(14)] for c in unfold(TABLE["homes"])}
+
+    def u(self) -> float:
+        """Return a uniform number in (0, 1)."""
+        if self.at >= len(self.pool):
+            self.pool, self.at = np.clip(self.rng.random(1 << 16), 1e-9, 1 - 1e-9).tolist(), 0
+        self.at += 1
+        return self.pool[self.at - 1]
+
+    def pick(self, things: Any) -> Any:
+        """Return one of a sequence, or one word of a text, or one of "CN2 US1" by its weight."""
+        things = unfold(things) if isinstance(things, str) else things
+        return things[int(self.u() * len(things))]
+
+    def whole(self, low: int, high: int) -> int:
+        """Return an integer from low to high inclusive."""
+        return low + int(self.u() * (high - low + 1))
+
+    def spread(self, median: float, sigma: float) -> float:
+        """Return a lognormal number."""
+        return median * math.exp(sigma * math.sqrt(-2 * math.log(self.u())) * math.cos(2 * math.pi * self.u()))
+
+    def digits(self, count: int) -> str:
+        """Return a text of digits."""
+        return f"{int(self.u() * 10**count):0{count}d}"
+
+    def firm(self, country: str, line: str, age: float) -> Party:
+        """Return a new party of a trade ("person" for a private one), its account opened `age` days before the start."""
+        names = WORDS["name"]
+        tongue = TABLE["tongue"].get(country, "eu")
+        own = tongue if tongue in ("es", "pt") else "es" if line == "person" else "en"
+        _, city, postcode = self.pick(PLACES[country])
+        last, last2, given = (self.pick(names[k + own.replace("en", "es")]) for k in ("last_", "last_", "given_"))
+        trade = self.pick(WORDS["line"][line].split("|")[("es", "pt", "en").index(own)].split(";"))
+        name = self.pick(TABLE["form"]["person" if line == "person" else tongue]).format(
+            trade=trade,
+            last=last,
+            last2=last2,
+            given=given,
+            root=self.pick(names.get("root_" + own, [""])),
+            city=city,
+            syll=(self.pick(names["syll"]) + self.pick(names["syll"])).title(),
+            india=self.pick(names["word_in"]),
+            europe=self.pick(names["word_eu"]),
+            legal=self.pick(TABLE["legal"].get(country, TABLE["legal"]["other"])),
+        )
+        free = self.u() < (0.85 if line == "person" else 0.42 if line == "gen" else 0.28)
+        slug = "".join(c for c in name.lower() if c.isalnum())[:14] + self.digits(2)
+        host = self.pick("correo freemail mailbox") if free else slug
+        host += f".example.{self.pick('com net org')}"
+        dial = TABLE["dial"].get(country, "+99 0")
+        street = names["street_" + (own if line != "person" or tongue != "eu" else "en")]
+        return {
+            "name": name,
+            "address": f"{self.pick(street)} {self.whole(1, 2400)}",
+            "city": city,
+            "postcode": postcode,
+            "country": country,
+            "phone": dial + self.digits(2 if "555 01" in dial else 3 if country == "GB" else 7),
+            "email": f"{slug}@{host}" if free else f"{self.pick(TABLE['mailbox'])}@{host}",
+            "line": line,
+            "account_opened_on": f"{START - timedelta(days=age):%Y-%m-%d}",
+            "known": "Y" if age > 900 and self.u() < 0.35 else "N",
+            "free": "1" if free else "",
+        }
+
+    def party(self, country: str, line: str) -> Party:
+        """Return an established firm, from a pool that grows with the world, so that parties share trade."""
+        pool = self.pools[(country, line)]
+        if not pool or self.u() < 0.35:
+            pool.append(self.firm(country, line, 250 + 4000 * self.u()))
+        return self.pick(pool) if self.u() < 0.5 else pool[-1]
+
+    def bond(self, parties: tuple[Party, Party], goods: list[Good], odds: list[float], hub: float) -> Bond:
+        """Join two parties; `odds` weigh the ways, and with odds `hub` the goods leave from a third country."""
+        (a, z) = parties
+        way = WAYS[int(np.searchsorted(np.cumsum(odds), self.u() * sum(odds)))]
+        way = "ocean" if way == "truck" and a["country"] not in ("US", "MX") else way
+        export = self.pick(TABLE["hubs"]) if self.u() < hub and way != "truck" else a["country"]
+        ports = PLACES[z["country"]][:3] if way == "ocean" else PLACES[z["country"]][-4:]
+        load, unload, agent = self.pick(PLACES[export])[0], self.pick(ports)[0], self.pick(self.agents[z["country"]])
+        scale = 1.0 if self.u() < 0.55 else self.spread(0.12, 0.6)
+        return Bond(a, z, goods, way, export, load, unload, agent, self.spread(1, 0.22), scale)
+
+    def item(self, good: Good, bond: Bond, share: float) -> Item:
+        """Return the usual consignment of a good on a bond."""
+        sigma = WORDS["sector"][good.sector]["sigma"]
+        slow = bond.way in ("ocean", "truck") or good.kg < 30
+        kg = good.kg if slow else 1.8 * good.kg ** (0.62 if bond.way == "air_cargo" else 0.42)
+        kg = max(0.05, self.spread(kg * share * (bond.scale if good.kg > 30 else 1), sigma[0]))
+        pack = "DR" if not slow and good.pack in ("TK", "VR", "WA", "UN") else good.pack
+        pack = pack if self.u() < 0.93 else self.pick("DR BG CT PX")
+        usd = self.spread(good.usd * bond.price * (1.0 if slow else 1.25), sigma[1] * 0.8)
+        return Item(good, kg, kg * usd, good.hs, pack)
+
+    def draft(self, bond: Bond, day: float) -> Draft:
+        """Return an ordinary shipment of a bond; codes go wrong by neighbour or by carelessness, words become vague."""
+        count = 1 if len(bond.goods) == 1 or self.u() < 0.6 else self.whole(2, min(5, len(bond.goods) + 1))
+        items = [self.item(self.pick(bond.goods), bond, 1 / count**0.7) for _ in range(count)]
+        for it in items:
+            roll = self.u()
+            if roll < 0.045:
+                it.code = (
+                    self.pick(ALL_CODES) if roll < 0.02 else f"{it.good.hs[:4]}{self.whole(1, 9)}{self.pick('0 9')}"
+                )
+            elif roll < (0.085 if bond.consignee["line"] in ("gen", "person") else 0.063):
+                vague = self.pick(MODES["chem" if it.good.hs[:2] in ("28", "29", "38") else "any"])
+                it.good = it.good._replace(sector=vague.sector, words=vague.words, cas="", tags=vague.tags)
+        return Draft(min(max(day, 0.0), DAYS - 0.01), bond, items)
+
+    def pair(self, sector: str, single: bool, day: float) -> Bond:
+        """Return a licit bond of a sector; single ones are mostly between new parties."""
+        spec = WORDS["sector"][sector]
+        origin, parcel = self.pick(spec["from"]), sector == "parcel"
+        home = self.pick([c for c in unfold(TABLE["homes"]) if c != origin])
+        buyer = "gen" if parcel or self.u() < 0.2 else spec["line"]
+        buyer = "person" if self.u() < (0.78 if parcel else 0.02) else buyer
+        seller = "gen" if parcel or self.u() < 0.15 else spec["line"]
+        age, seller = 12 + 1500 * self.u() ** 3 - day, "person" if parcel and single and self.u() < 0.3 else seller
+        new_a, new_z = ((single and self.u() < 0.8) or line == "person" for line in (seller, buyer))
+        a = self.firm(origin, seller, age) if new_a else self.party(origin, seller)
+        z = self.firm(home, buyer, age) if new_z else self.party(home, buyer)
+        bond = self.bond((a, z), [self.pick(GOODS[sector]) for _ in range(self.whole(1, 4))], spec["ways"], 0.16)
+        bond.permit = 0.45 if sector in ("drug", "food", "agro", "cosm", "med") else 0.06
+        bond.nature = self.pick("11 11 11 11 11 11 11 11 11 11 31 32 99" if parcel else "11 " * 28 + "32 21 99")
+        return bond
+
+    def trade(self, sector: str, left: int) -> None:
+        """Add the licit shipments of a sector: regular, occasional and single bonds, with seasons."""
+        peak = WORDS["sector"][sector].get("peak")
+        while left > 0:
+            roll = self.u()
+            size = int(min(60, 5 + 6 / self.u() ** 0.8)) if roll < 0.095 else self.whole(2, 4) if roll < 0.45 else 1
+            left, size = left - min(size, left), min(size, left)
+            begin = 0.0 if size > 8 else self.u() * DAYS * (0.8 if size > 1 else 1.0)
+            bond = self.pair(sector, size == 1, begin)
+            self.bonds[sector] += [bond] if size > 3 else []
+            length = 0 if size == 1 else (DAYS - begin) * (1 if size > 4 else self.u())
+            for i in range(size):
+                here, z, other = replace(bond), bond.consignee, i and self.u() < 0.8
+                here.consignee = self.firm(z["country"], "person", 0) if z["line"] == "person" and other else z
+                day = begin + length * ((i + self.u()) / size)
+                self.drafts.append(self.draft(here, self.whole(*peak) + self.u() if peak and self.u() < 0.18 else day))
+
+    def fronts(self, spec: dict[str, Any], sector: str, day: float) -> Bond:
+        """Return the bond of a cluster of a group: parties new or borrowed from licit trade, as the table says."""
+        trade = WORDS["sector"][sector]["line"] or "gen"
+        usual = self.pick(self.bonds[sector] or self.bonds["home"])
+        a, z = usual.consignor, usual.consignee
+        if spec["modes"] == "own":
+            return Bond(**vars(usual))
+        if spec["fresh"][0] > 0:
+            age, origin = 12 + 170 * self.u() ** 1.5 - day, self.pick(spec["from"])
+            fresh, borrowed, line = self.u() < spec["fresh"][0], self.u() < 0.5, self.pick(["quim", "gen", trade])
+            a = self.firm(origin, line, age) if fresh else a if borrowed else self.party(origin, trade)
+            line = "person" if self.u() < spec.get("person", 0.0) else self.pick(spec["lines"])
+            home = self.pick([c for c in unfold(TABLE["homes"]) if c != a["country"]])
+            fresh = line == "person" or self.u() < spec["fresh"][1]
+            borrowed = self.u() < 0.4 and z["country"] != a["country"]
+            z = self.firm(home, line, age) if fresh else z if borrowed else self.party(home, line)
+        bond = self.bond((a, z), usual.goods, spec["ways"], spec.get("hub", 0.16))
+        bond.nature = self.pick("31 32") if self.u() < spec.get("gift", 0.04) else "11"
+        bond.permit = spec.get("permit", 0.08)
+        return bond
+
+    def declare(self, spec: dict[str, Any], mode: str, sub: str, bond: Bond) -> Item:
+        """Return the declared item of a group's shipment: the goods as the manifest names them."""
+        named = mode in ("name", "sys", "cas")
+        if named:
+            goods = [WATCH[sub][mode]._replace(pack=pack) for pack in ("DR", "DR", "BG", "CT", "BX")]
+        elif mode == "cover":
+            goods = GOODS[self.pick(spec["cover"])]
+        else:
+            goods = bond.goods if mode == "own" else HARD[spec["cover"]] if mode == "hard" else MODES[mode]
+        item = self.item(self.pick(goods), bond, 1.0)
+        item.how, price, roll = mode if named else "name", item.usd / item.kg, self.u()
+        if "kg" in spec and mode != "own" and self.u() < spec.get("small", 0.7):
+            item.kg = self.spread(spec["kg"] * (1.0 if bond.way == "ocean" or spec["kg"] < 5 else 0.35), 1.0)
+        if roll < spec.get("dear", 0.0):
+            price = self.spread(30, 0.8)
+        elif roll > 1 - spec.get("cheap", 0.0):
+            price *= self.spread(0.2, 0.5)
+        item.usd = item.kg * price * (self.spread(0.85, 0.25) if mode == "own" else 1.0)
+        item.pack, roll = "DR" if self.u() < spec.get("drum", 0.0) else item.pack, self.u()
+        if roll < spec.get("wrong", 0.05):
+            item.code = self.pick(ALL_CODES)
+        elif named and roll < 0.35:
+            item.code = self.pick("293399 294200 382499 293359 292429 293339")
+        return item
+
+    def cluster(self, name: str, spec: dict[str, Any], size: int, hard: bool) -> None:
+        """Add the shipments of one cluster of a group."""
+        day = self.u() * (DAYS - (spec["span"] if size > 1 else 0))
+        sector = self.pick(spec.get("cover", spec["modes"]))
+        sector = sector if sector in GOODS else "mach" if sector in ("press", "dies", "look") else "fine"
+        bond, base = self.fronts(spec, sector, day), f"={name}{day:.5f}" if spec.get("master") else ""
+        mode, sub = self.pick(spec["modes"]), self.pick(spec.get("subs", "-"))
+        for i in range(size):
+            here, when = replace(bond), min(day + spec["span"] * self.u(), DAYS - 0.01)
+            if spec.get("ride"):
+                host = next(x for x in iter(lambda: self.pick(self.drafts), None) if x.bond.way == bond.way)
+                when, here.load, here.unload, here.export = host.day, host.bond.load, host.bond.unload, host.bond.export
+            if i and self.u() < spec.get("twin", 0.0):
+                twin = self.firm(bond.consignee["country"], bond.consignee["line"], 90 - day)
+                here.consignee = twin | {k: bond.consignee[k] for k in ("address", "city", "postcode")}
+            if i and self.u() < spec.get("brand", 0.0):
+                here.consignor = self.party(bond.consignor["country"], WORDS["sector"][sector]["line"] or "gen")
+            if "before" in spec or self.u() < 0.3:
+                mode, sub = self.pick(spec["modes"]), self.pick(spec.get("subs", "-"))
+            if "before" in spec and when < 141:  # 4-piperidone and its boc form entered UN Table I on 2024-12-03.
+                mode, sub = "name", self.pick(spec["before"])
+            draft = self.draft(here, when)
+            extra = draft.items[:1] if mode != "own" and self.u() < 0.35 else []
+            also = [m for m in spec.get("also", "").split() if self.u() < 0.75]
+            draft.items = [self.declare(spec, m, sub, here) for m in (mode, *also)] + extra
+            draft.items.sort(key=lambda _: self.u())
+            content = "none" if hard else spec.get("content") or WORDS["watch"][sub].split("|")[1]
+            self.drafts.append(replace(draft, label=(content, name, hard), papers=(base, "", "", False)))
+
+    def masters(self) -> None:
+        """Give master and house numbers and carriers: groupage of one lane and half week shares a master."""
+        opened: dict[tuple[str, ...], tuple[str, str, int]] = {}
+        for x in self.drafts:
+            b, light = x.bond, sum(i.kg for i in x.items) < 9000
+            groupage = bool(x.papers[0]) or (b.way in ("ocean", "air_cargo") and light and self.u() < 0.8)
+            key = (x.papers[0],) if x.papers[0] else (b.way, b.load, b.unload, str(int(x.day / 4)))
+            number, carrier, room = opened.get(key if groupage else (), ("", "", 0))
+            if room <= 0:
+                carrier, _, prefix = self.pick(TABLE["carrier"][b.way]).partition("-")
+                number = f"{prefix}-{self.digits(8)}" if prefix else f"{carrier[:4]}{self.digits(9)}"
+                room = 12 if x.papers[0] else self.whole(2, 8)
+            opened |= {key: (number, carrier, room - 1)} if groupage else {}
+            house = f"{b.load[2:]}{self.digits(8)}" if groupage or b.way == "express" or self.u() < 0.45 else ""
+            x.papers = (number, house, carrier, self.u() < b.permit)
+
+    def describe(self, x: Draft, it: Item, count: int) -> str:
+        """Write the goods as a manifest would: language, quantity, references, case, slips, cuts."""
+        home, way = x.bond.consignee["country"], x.bond.way
+        tongue = 2 if self.u() > 0.52 else 1 if home == "BR" else 0
+        text = self.pick(it.good.words[tongue])
+        mixed = tongue == 2 and x.bond.consignor["country"] in ("CN", "HK") and self.u() < 0.35
+        text = self.pick(TABLE["mixed"]).format(text) if mixed else text
+        for plain, accent in TABLE["accents"].items() if tongue < 2 and self.u() < 0.2 else ():
+            text = text.replace(plain, accent)
+        if count > 1 and it.pack in TABLE["pack"] and self.u() < 0.3 and way != "express":
+            of = " de " if tongue < 2 and self.u() < 0.6 else " "
+            text = f"{count} {unfold(TABLE['pack'][it.pack])[tongue]}{of}{text}"
+        text = self.pick(TABLE["lead"]) + text if way == "ocean" and self.u() < 0.22 else text
+        number = self.pick(["", "A", "X", "ZP", "HB-", "QX"]) + self.digits(self.whole(3, 6))
+        text += self.pick(TABLE["tail"]).format(number) if self.u() < 0.45 else ""
+        code = f" ncm {it.code[:4]}" if home == "BR" else f" hs code {it.code}"
+        text += code if self.u() < (0.3 if home == "BR" else 0.06) else ""
+        text += f" cas {it.good.cas}" if it.good.cas and self.u() < 0.07 and it.how == "name" else ""
+        if self.u() < 0.05 and len(text) > 6:
+            at = self.whole(1, len(text) - 3)
+            text = text[:at] + self.pick(["", text[at + 1] + text[at], text[at] * 2]) + text[at + self.whole(1, 2) :]
+        text = text[: self.pick([18, 25, 30, 35])].rstrip() if self.u() < 0.1 else text
+        shout = {"ocean": 0.68, "express": 0.3}.get(way, 0.5)
+        return str(text.upper() if self.u() < shout else text if self.u() < 0.6 else text.capitalize())
+
+    def spell(self, firm: Party, role: str) -> dict[str, str]:
+        """Return a party's fields as a filer types them: case, stops, cuts, another door, contact or mailbox."""
+        out, city = dict(firm), firm["city"]
+        out["address"] += self.pick(TABLE["annex"]).format(self.whole(1, 40)) if self.u() < 0.4 else ""
+        out["phone"] = firm["phone"][:-2] + self.digits(2) if self.u() < 0.4 else firm["phone"]
+        new_box = f"{self.pick(TABLE['mailbox'])}@{firm['email'].split('@')[1]}"
+        out["email"] = new_box if not firm["free"] and self.u() < 0.5 else firm["email"]
+        out["name"] = firm["name"].replace(".", "").replace(",", "") if self.u() < 0.15 else firm["name"]
+        out["name"] += self.pick([f" / {city}", f" {firm['country']}", f" - {city}"]) if self.u() < 0.18 else ""
+        for key in ("name", "address", "city"):
+            out[key] = out[key].upper() if self.u() < 0.45 else out[key]
+            out[key] = out[key][:35].rstrip() if self.u() < 0.07 else out[key]
+        return {f"{role}_{k}": v for k, v in out.items() if f"{role}_{k}" in COLUMNS}
+
+    def write(self, x: Draft, name: str) -> list[dict[str, str]]:
+        """Return the rows of one shipment with the gaps and slips of its channel."""
+        b, way, home = x.bond, WAYS.index(x.bond.way), x.bond.consignee["country"]
+        counts = [max(1, round(i.kg / self.pick(TABLE["unit_kg"][i.pack]))) for i in x.items]
+        kg = sum(i.kg for i in x.items) * (1.02 + 0.13 * self.u())
+        freight = max(self.spread((120, 60, 9, 80)[way], 0.2), kg * self.spread((0.2, 4.5, 13, 0.25)[way], 0.3))
+        euro = b.export in ("DE", "ES", "IT", "FR", "NL", "FI") and self.u() < 0.55
+        stop = [self.pick("PA KR US ES PE CO")][: int(self.u() * 1.9)]
+        moment, (master, house, carrier, permit) = START + timedelta(days=x.day), x.papers
+        market = self.pick(TABLE["market"]) if way == 2 and b.nature == "11" and self.u() < 0.4 else ""
+        head = dict.fromkeys(COLUMNS, "") | self.spell(b.consignor, "consignor") | self.spell(b.consignee, "consignee")
+        head |= {
+            "shipment_id": name,
+            "master_id": master,
+            "house_id": house,
+            "channel": b.way,
+            "transport_mode": "1443"[way],
+            "filing_type": self.pick(TABLE["filing"][b.way]),
+            "declared_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "export_country": b.export,
+            "routing_countries": ";".join(dict.fromkeys([b.export, *stop, home])),
+            "loading_location": b.load,
+            "unloading_location": b.unload,
+            "carrier_id": carrier,
+            "agent_name": b.agent,
+            "marketplace": market,
+            "transaction_nature": b.nature,
+            "gross_mass_kg": f"{kg:.{2 if kg < 500 else 0}f}",
+            "package_count": str(sum(counts)),
+            "package_type": x.items[0].pack,
+            "freight_charge": f"{freight:.2f}",
+            "currency": "EUR" if euro else "USD",
+            "origin_country": b.consignor["country"],
+            "permit_number": f"{home}-{self.pick('COF SAN IMP LIC')}-{self.digits(7)}" if permit else "",
+        }
+        gaps = {key for key, odds in WORDS["gap"].items() if self.u() < odds[way]}
+        digits = ({"CO": 10, "MX": 10}.get(home, 8)) if self.u() < 0.85 else 6
+        rows: list[dict[str, str]] = []
+        for line, it in enumerate(x.items):
+            code = (it.code + ("00", "10", "20", "90", "99")[sum(map(ord, it.code + home)) % 5] * 2)[:digits]
+            value = round(it.usd * (0.92 if euro else 1.0), 2 if self.u() < 0.8 else -1 if it.usd > 90 else 0)
+            rows.append(
+                head
+                | {
+                    "item_number": str(line + 1),
+                    "goods_description": self.describe(x, it, counts[line]),
+                    "declared_chemical": self.pick(it.good.words[2]) if it.good.cas and self.u() < 0.12 else "",
+                    "cas_number": it.good.cas if self.u() < (0.5 if it.how == "cas" else 0.2) else "",
+                    "hs_code": f"{code[:4]}.{code[4:6]}.{code[6:]}".rstrip(".") if self.u() < 0.08 else code,
+                    "net_mass_kg": f"{it.kg:.{2 if it.kg < 500 else 0}f}",
+                    "customs_value": f"{value:.2f}",
+                    "quantity": str(counts[line]) if self.u() < 0.5 else f"{it.kg:.0f}",
+                    "undg_number": it.good.un,
+                    "quantity_unit": "" if "quantity" in gaps else self.pick("KGM C62 NMP"),
+                }
+                | dict.fromkeys(gaps, "")
+            )
+        return rows
+
+
+def quotas(weights: dict[str, float], total: int) -> dict[str, int]:
+    """Share out a total by weights with largest remainders."""
+    exact = {k: w * total / sum(weights.values()) for k, w in weights.items()}
+    order = sorted(weights, key=lambda k: exact[k] % 1, reverse=True)
+    more = total - sum(int(v) for v in exact.values())
+    return {k: int(exact[k]) + (k in order[:more]) for k in weights}
+
+
+def judge_items(x: Draft) -> dict[str, float]:
+    """Return what the declared goods alone say to a perfect reader: the strongest of the items."""
+    day = f"{START + timedelta(days=x.day):%Y-%m-%d}"
+    found = []
+    for it in x.items:
+        g, tags = it.good, it.good.tags
+        watch, listed = "watch" in tags or bool(g.listed), bool(g.listed) and g.listed <= day
+        chemical = g.sector in ("bulk", "fine", "dye") or watch
+        price = math.log(it.usd / it.kg / g.usd)
+        found.append(
+            {
+                "listed": listed,
+                "watched": watch and not listed,
+                "bare_name": watch and it.how != "name",
+                "vague_chemical": bool({"chem", "chemvague"} & tags),
+                "chemical": chemical,
+                "press": max("press" in tags, 0.3 * ("machine" in tags)),
+                "die": max("die" in tags, 0.3 * ("metal" in tags)),
+                "small_lot": math.log(g.kg / it.kg),
+                "code_gap": 2 if it.code[:2] != g.hs[:2] else int(it.code[:4] != g.hs[:4]),
+                "chemical_elsewhere": chemical and it.code[:2] not in TABLE["chemical"],
+                "odd_package": it.pack == "DR" and g.pack != "DR",
+                "price_gap": abs(price),
+                "dear": price,
+                **{tag: tag in tags for tag in ("clinical", "vague", "research", "binder", "dye")},
+            }
+        )
+    return {name: float(max(f[name] for f in found)) for name in found[0]}
+
+
+def judge(drafts: list[Draft]) -> pd.DataFrame:
+    """Return the evidence of each shipment in order: its goods, parties, route and what came before it."""
+    seen: dict[str, list[Any]] = defaultdict(list)
+    for x in drafts:
+        seen["m" + x.papers[0]].append(x.bond.consignee["address"])
+    rows = []
+    for x in drafts:
+        b, a, z, e = x.bond, x.bond.consignor, x.bond.consignee, judge_items(x)
+        keys = (
+            f"{a['name']}>{z['name']}",
+            "@" + z["address"] + z["city"],
+            "#" + z["name"],
+            "a" + a["name"],
+            "z" + z["name"],
+        )
+        pair, door, kits, sent, got = (seen[key] for key in keys)
+        age = (START + timedelta(days=x.day) - datetime.fromisoformat(a["account_opened_on"]).replace(tzinfo=UTC)).days
+        sector, codes, mates = x.items[0].good.sector, [i.code[:4] for i in x.items], seen["m" + x.papers[0]]
+        line, usual = z["line"], WORDS["sector"][sector]["line"]
+        fits = (usual, {"fine": "farma", "drug": "dulce", "mach": "alim"}.get(sector))
+        rows.append(
+            e
+            | {
+                "permit": x.papers[3],
+                "licensed": line in ("farma", "lab", "medic"),
+                "off_line": line not in fits,
+                "maker": line in ("farma", "dulce", "alim"),
+                "person": line == "person",
+                "trader": line == "gen",
+                "free_zone": line == "free",
+                "pair_before": math.log1p(len(pair)),
+                "consignee_before": math.log1p(len(got)),
+                "consignor_before": math.log1p(len(sent)),
+                "account_age": math.log(max(age, 1)),
+                "burst": sum(t > x.day - 30 for t in got) * (not any(t < x.day - 75 for t in got)),
+                "new_goods": len(pair) > 1 and not set(codes) & set(pair),
+                "third_country": b.export != a["country"],
+                "split": mates.count(z["address"]) - 1,
+                "groupage": len(mates),
+                "neighbours": len(set(door) - {z["name"]}),
+                "free_mail": bool(a["free"]),
+                "gift": b.nature in ("31", "32") and a["line"] != "person",
+                "kit": sum(k for t, k in kits if t > x.day - 30),
+                "mass": math.log(sum(i.kg for i in x.items)),
+                "way": WAYS.index(b.way),
+            }
+        )
+        kit = (x.day, e["press"] + e["die"] + e["binder"] * 0.5)
+        for history, news in ((pair, codes), (door, [z["name"]]), (kits, [kit]), (sent, [x.day]), (got, [x.day])):
+            history += news
+    return pd.DataFrame(rows).astype(float)
+
+
+def build(shipments: int, seed: int) -> World:
+    """Simulate a world with so many scored shipments; about a fifth more come before them as warm-up."""
+    total, scene = round(shipments * WARMUP), Scene(seed)
+    hard, bad = round(sum(v["weight"] for v in WORDS["honest"].values()) * total / 100), round(PREVALENCE * total)
+    for sector, count in quotas({s: d["share"] for s, d in WORDS["sector"].items()}, total - hard - bad).items():
+        scene.trade(sector, count)
+    for table, amount in ((WORDS["honest"], hard), (WORDS["illicit"], bad)):
+        for name, count in quotas({k: v["weight"] for k, v in table.items()}, amount).items():
+            goal = len(scene.drafts) + count
+            while left := goal - len(scene.drafts):
+                scene.cluster(name, table[name], min(left, scene.whole(*table[name]["size"])), table is WORDS["honest"])
+    drafts = scene.drafts
+    for x in drafts:  # Sea and air filings come in office hours, couriers file round the clock.
+        x.day = int(x.day) + ((x.day % 1) * 13 + 7) / 24 if x.bond.way != "express" else x.day
+    drafts.sort(key=lambda x: x.day)
+    scene.masters()
+    ids = [f"AP{i + 1:07d}" for i in range(total)]
+    rows = [row for name, x in zip(ids, drafts, strict=True) for row in scene.write(x, name)]
+    truth = pd.DataFrame([x.label for x in drafts], columns=["content", "group", "hard"])
+    truth.insert(0, "shipment_id", ids)
+    truth["warmup"] = np.arange(total) < total - shipments
+    evidence = judge(drafts).set_index(truth["shipment_id"])
+    rules = pd.DataFrame({rule: evidence.eval(rule) * points for rule, points in WORDS["points"].items()})
+    return World(pd.DataFrame(rows)[list(COLUMNS)], truth, evidence, rules.sum(axis=1).rename("points"))

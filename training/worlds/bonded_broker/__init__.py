@@ -1,0 +1,1 @@
+"""The world "bonded_broker", by an author of its own."""

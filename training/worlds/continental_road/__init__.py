@@ -1,0 +1,1 @@
+"""The world "continental_road", by an author of its own."""
