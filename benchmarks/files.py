@@ -63,7 +63,7 @@ def formats(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
     say(f"writing files of {plan.rows:,} rows")
     sources = {name: scratch / f"in.{name}" for name in FORMATS}
     for name in ("csv", "parquet"):
-        write(sources[name], None, plan.rows, _SEED, **next_days())
+        write(sources[name], None, plan.rows, _SEED, calendar=next_days())
     write_jsonl(sources["csv"], sources["jsonl"])
     cases = [(name, source, True) for name, source in sources.items()] + [("csv, no reasons", sources["csv"], False)]
     told = []
@@ -87,7 +87,7 @@ def scaling(scratch: Path, plan: Plan) -> list[dict[str, Any]]:
     for rows, repeats in plan.scaling.items():
         source = scratch / f"in-{rows}.csv"
         say(f"writing a CSV of {rows:,} rows")
-        write(source, None, rows, _SEED, **next_days())
+        write(source, None, rows, _SEED, calendar=next_days())
         for _ in range(repeats):
             for each in dict.fromkeys((COMPARED, rows) if rows > COMPARED else (rows,)):
                 say(f"scoring {each:,} rows")

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from features.manifest.fields import ITEM_NAMES, MANIFEST_NAMES
 from features.manifest.records import HEAD_NAMES, read_record
@@ -25,24 +25,19 @@ _VOWELS: Final = "aeiou"
 _MOST_DAYS: Final = 28
 
 
-class Calendar(TypedDict):
-    """First and last day of simulated traffic."""
-
-    first_day: date
-    last_day: date
-
-
 @cache
-def next_days() -> Calendar:
-    """Return the next days of traffic: from the end of the bundled model's history to yesterday, at most four weeks.
+def next_days() -> tuple[date, date]:
+    """Return first and last day of four weeks of traffic: after the end of the bundled model's history, until yesterday.
 
     Shipments older than the history are late: they are scored with later knowledge, and more of them end in
     the upper lanes than in an office, so that more are explained.
     """
-    history = datetime.fromtimestamp(load(champion_dir()).history.watermark, UTC).date()
-    first = history + timedelta(days=1)
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    return {"first_day": first, "last_day": max(first, min(yesterday, first + timedelta(days=_MOST_DAYS - 1)))}
+    first = yesterday - timedelta(days=_MOST_DAYS - 1)
+    history = load(champion_dir()).history
+    if history.sequence:
+        first = max(first, datetime.fromtimestamp(history.watermark, UTC).date() + timedelta(days=1))
+    return first, max(first, yesterday)
 
 
 def simulated(items: int, seed: int) -> list[Record]:
@@ -52,7 +47,8 @@ def simulated(items: int, seed: int) -> list[Record]:
     """
     from training.worlds.own import sample
 
-    told = sample(items, seed, **next_days())
+    first_day, last_day = next_days()
+    told = sample(items, seed, first_day=first_day, last_day=last_day)
     columns = {name: Coded.from_list(values) for name, values in told.items() if name in MANIFEST_NAMES}
     table = ManifestTable.from_columns(columns, items).accepted()
     return [shipment_to_json(shipment) for shipment in table.to_shipments()]

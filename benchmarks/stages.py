@@ -244,7 +244,7 @@ def scored_file(model: RiskModel, rows: int) -> Result:
     watch = Stopwatch(time.thread_time_ns)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
         source, target = Path(folder) / "in.csv", Path(folder) / "out.csv"
-        write(source, None, rows, 5, **next_days())
+        write(source, None, rows, 5, calendar=next_days())
         # Once for caches that are filled at first use.
         score_file(source, target, model)
         began = time.process_time_ns()

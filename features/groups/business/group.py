@@ -17,8 +17,8 @@ from features.goods.model import goods_model
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.business.columns import FEATURES, BusinessColumn
 from features.groups.text_cache import CAPACITY
+from features.kinds.parties import is_organisation, without_legal_words
 from features.texts.cache import TextIndex, TextRows
-from features.texts.party_kinds import is_organisation, without_legal_words
 
 #: First and last chapter of each group of chapters that names do not tell apart, close to the sections of the nomenclature.
 _LINES: Final = (

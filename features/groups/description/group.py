@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.description.columns import FEATURES, DescriptionColumn, WordFlag
 from features.groups.description.rows import fill_words
+from features.kinds.words import KindWords
 from features.reference import character_rules, stop_words
 from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextRows
 from features.texts.folding import folded, words
-from features.texts.kinds import KindWords
 from features.texts.words import TokenisedTexts
 
 _PATTERNS: Final = description_patterns()

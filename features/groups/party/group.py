@@ -16,11 +16,11 @@ from features.groups.party.rows import (
     kind_columns,
     same_name_column,
 )
+from features.kinds.parties import party_kinds
 from features.reference import dialling_codes
 from features.reference.words import party_words
 from features.texts.folding import folded
 from features.texts.identifiers import dialled, prefix_table
-from features.texts.party_kinds import party_kinds
 from features.texts.phrases import Phrases, at_domains, decimals, numbered
 
 #: Codes of ``transaction_nature``.

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.party.columns import Claim, Mark, PartyColumn
+from features.kinds.parties import PartyKind
 from features.table.table import ManifestTable
-from features.texts.party_kinds import PartyKind
 
 FloatArray = NDArray[np.float64]
 

@@ -16,6 +16,7 @@ from features.groups.classification.group import ClassificationGroup
 from features.groups.description.columns import FEATURES, DescriptionColumn
 from features.groups.description.group import DescriptionGroup
 from features.reference import stop_words
+from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 
 NO_HISTORY = np.empty((0, 0))
@@ -98,9 +99,7 @@ _PLAIN_SEARCHES = {
     r"powder|raw material|sample)\b|9[0-9](?:\.\d+)?%",
     "medicine": r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b",
     "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b",
-    "equipment": r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
-    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
-    r"\bencapsulat\w*|\bpunch(?:es)? (?:and|&) dies?\b",
+    "equipment": description_patterns()["equipment"]["pattern"].pattern,
     "cas": r"\b\d{2,7}-\d{2}-\d\b",
 }
 _COUNTED = ("chemical_words", "grade")

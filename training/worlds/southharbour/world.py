@@ -447,6 +447,7 @@ class Trade:
     def run(self) -> list[Plan]:
         """Draw all plans, groups first by quota, then ordinary trade up to the total; return them in order of time."""
         draw, total = self.draw, self.total
+        inside: dict[str, Any] = {}
         for quota, illicit in ((PREVALENCE, True), (HARD, False)):
             specs = [spec for spec in W["group"] if ("content" in spec) == illicit]
             scale, carry = quota * self.total / sum(spec["share"] for spec in specs), 0.5

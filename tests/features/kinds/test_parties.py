@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.texts.party_kinds import is_organisation
+from features.kinds.parties import is_organisation
 from tests.models.rules.shipments import PRESS, fired_for, shipment
 
 ORGANISATIONS = (

@@ -7,8 +7,8 @@ from enum import IntFlag
 from functools import cache, lru_cache
 from typing import Final
 
+from features.kinds.words import KindWords
 from features.texts.folding import folded
-from features.texts.kinds import KindWords
 
 PARTY_KINDS: Final = "party_kinds.toml"
 _CACHED: Final = 32_768

@@ -1,0 +1,1 @@
+"""Kinds of parties and goods that words tell, in many languages."""
