@@ -1,0 +1,105 @@
+"""Scores manifests as a file of shipments and tabulates those that an officer would object to."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.rules import office_rules
+from models.scoring import RiskModel, ScoreSettings
+from service.files.batch import score_file
+from service.files.options import ScoreOptions
+from tests.behaviour.cases import LANES, REGISTER, Case, Pair, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the output says of a shipment."""
+
+    lane: str
+    selected_by: str
+    risk: float
+    reasons: tuple[str, ...]
+
+
+def score_shipments(
+    model: RiskModel,
+    shipments: Sequence[Sequence[Row]],
+    folder: Path,
+    *,
+    rules: bool = True,
+    register: bool = False,
+    update_history: bool = True,
+) -> list[Score]:
+    """Return the scores of shipments, one file for all of them.
+
+    Args:
+        shipments: their rows; equal ``shipment_id`` are told apart by the order.
+        rules: whether the bundle's rules are in force.
+        register: whether the office's register is.
+        update_history: whether a shipment sees the earlier ones.
+    """
+    source, target = folder / "manifests.csv", folder / "scores.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(shipments[0][0]))
+        writer.writeheader()
+        for number, rows in enumerate(shipments):
+            writer.writerows(row | {"shipment_id": f"{row['shipment_id']}-{number}"} for row in rows)
+    settings = ScoreSettings(rules=office_rules(None if rules else "none", REGISTER if register else None))
+    options = ScoreOptions(explain="all", settings=settings, update_history=update_history)
+    report = score_file(source, target, model, options)
+    assert (report.shipments, report.rows_rejected) == (len(shipments), 0)
+    with target.open(encoding="utf-8", newline="") as file:
+        scores = {row["shipment_id"]: _score(row) for row in csv.DictReader(file)}
+    return [scores[f"{rows[0]['shipment_id']}-{number}"] for number, rows in enumerate(shipments)]
+
+
+def _score(row: Row) -> Score:
+    reasons = tuple(filter(None, (row[f"reason_{n}"] for n in (1, 2, 3))))
+    return Score(row["lane"], row["selected_by"], float(row["risk"]), reasons)
+
+
+def score_cases(model: RiskModel, cases: Sequence[Case], folder: Path, *, rules: bool = True) -> dict[str, Score]:
+    """Return the scores of cases: one file for those without the register and one for those with it."""
+    scores: dict[str, Score] = {}
+    for register in {case.registered for case in cases}:
+        part = [case for case in cases if case.registered is register]
+        answers = score_shipments(model, [case.rows for case in part], folder, rules=rules, register=register)
+        scores |= {case.id: score for case, score in zip(part, answers, strict=True)}
+    return scores
+
+
+def score_pairs(model: RiskModel, pairs: Sequence[Pair], folder: Path) -> list[tuple[Pair, float, float]]:
+    """Return pairs with the risk of either manifest, without rules. No manifest sees another."""
+    sides = [side for pair in pairs for side in (pair.above, pair.below)]
+    risks = [0.0] * len(sides)
+    for register in (False, True):
+        at = [number for number, side in enumerate(sides) if side.registered is register]
+        shipments = [sides[number].rows for number in at]
+        scores = score_shipments(model, shipments, folder, rules=False, register=register, update_history=False)
+        for number, score in zip(at, scores, strict=True):
+            risks[number] = score.risk
+    return list(zip(pairs, risks[::2], risks[1::2], strict=True))
+
+
+def is_below(lane: str, least: str) -> bool:
+    return LANES.index(lane) < LANES.index(least)
+
+
+def table_of(cases: Iterable[Case], scores: dict[str, Score], word: str) -> str:
+    """Return cases as text, one paragraph each: what is expected, what came, and why."""
+    failed = list(cases)
+    lines = [f"{len(failed)} cases:"]
+    for case in failed:
+        score = scores[case.id]
+        by = f" by {score.selected_by}" if score.selected_by else ""
+        lines += [
+            f"{case.id}  {word} {case.lane}, is {score.lane}{by}, risk {score.risk:.3g}"
+            f"{', with the register' if case.registered else ''}  [{' '.join(case.grid.values())}]",
+            f"    goods:   {case.goods}",
+            f"    officer: {case.why}",
+            *(f"    model:   {reason}" for reason in score.reasons),
+        ]
+    return "\n".join(["", *lines])
