@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,22 +24,28 @@ NEW_DAYS, OLD_DAYS = 90, 730
 _CAS = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
 
 
+def _fail_if(found: Sequence[object], text: str) -> None:
+    """Fail with a text alone: the manifests behind it would bury it."""
+    if found:
+        pytest.fail(text, pytrace=False)
+
+
 def test_every_shipment_of_concern_reaches_its_lane(champion: RiskModel, tmp_path: Path) -> None:
     scores = score_cases(champion, CATCH, tmp_path)
     missed = [case for case in CATCH if is_below(scores[case.id].lane, case.lane)]
-    assert not missed, table_of(missed, scores, "at least")
+    _fail_if(missed, table_of(missed, scores, "at least"))
 
 
 def test_ordinary_and_licensed_traffic_passes(champion: RiskModel, tmp_path: Path) -> None:
     scores = score_cases(champion, PASS, tmp_path)
     stopped = [case for case in PASS if is_below(case.lane, scores[case.id].lane)]
-    assert not stopped, table_of(stopped, scores, "at most")
+    _fail_if(stopped, table_of(stopped, scores, "at most"))
 
 
 def test_the_score_alone_catches_nine_of_ten(champion: RiskModel, tmp_path: Path) -> None:
     scores = score_cases(champion, CATCH, tmp_path, rules=False)
     missed = [case for case in CATCH if is_below(scores[case.id].lane, case.lane)]
-    assert len(CATCH) - len(missed) >= LEAST_WITHOUT_RULES, table_of(missed, scores, "at least")
+    _fail_if(missed if len(CATCH) - len(missed) < LEAST_WITHOUT_RULES else [], table_of(missed, scores, "at least"))
 
 
 def test_the_score_alone_orders_every_certain_pair(champion: RiskModel, tmp_path: Path) -> None:
@@ -49,7 +56,7 @@ def test_the_score_alone_orders_every_certain_pair(champion: RiskModel, tmp_path
         for pair, above, below in score_pairs(champion, pairs, tmp_path)
         if not above > below
     ]
-    assert not wrong, "\n".join(["", f"{len(wrong)} pairs:", *wrong])
+    _fail_if(wrong, "\n".join(["", f"{len(wrong)} pairs:", *wrong]))
 
 
 @pytest.mark.parametrize("cases", [CATCH, PASS], ids=["must_catch", "must_pass"])
