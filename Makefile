@@ -32,11 +32,10 @@ BENCH_STAMP := $(call stamp,bench,requirements/bench.txt)
 COMPILED := $(shell find features models training service -name '*.pxd' 2>/dev/null; grep -rl --include='*.py' '^\# cython: ' features models training service 2>/dev/null)
 COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(COMPILED) $(COMPILED:.pxd=.py)))
 
-CHAMPION := --rows 1000000 --seed 20261101 --threads 2 --study
 SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev check test lint bounds coverage pythons champion readme benchmarks lock compose-secrets clean
+.PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme benchmarks lock compose-secrets clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -85,11 +84,18 @@ lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contr
 	@$(BIN)/lint-imports
 
 # Beside its place first: a run that fails leaves the old champion alone.
-champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again, from its seed, and put its answers into the README
+champion: $(DEV_STAMP) $(COMPILED_STAMP) ## train models/champion again on the worlds of all authors, and put its answers into the README
 	@rm -rf out/champion && mkdir -p out
-	@$(RUN) $(BIN)/tidewaiter train $(CHAMPION) --bundle out/champion --tracking-uri sqlite:///out/champion.db
+	@$(RUN) $(BIN)/python -m training.authors --bundle out/champion --json out/authors.json --tracking-uri sqlite:///out/champion.db
 	@rm -rf models/champion && mv out/champion models/champion
 	@$(MAKE) --no-print-directory readme
+
+authors: $(DEV_STAMP) $(COMPILED_STAMP) ## leave each author's world out in turn, and show how well the others find it
+	@mkdir -p out
+	@$(RUN) $(BIN)/tidewaiter evaluate --authors --json out/authors.json
+
+worlds: $(DEV_STAMP) $(COMPILED_STAMP) ## check the worlds of all authors at full size
+	@$(RUN) $(BIN)/python -m tools.check_worlds
 
 readme: $(DEV_STAMP) $(COMPILED_STAMP) ## put the answers of models/champion into the README
 	@UPDATE_README=1 $(RUN) $(BIN)/python -m pytest --quiet tests/test_readme.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -27,13 +28,15 @@ Threads = Annotated[
 
 
 def generate(
-    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate.")],
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, metavar="N", help="Number of goods items to simulate.")
+    ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--out", metavar="FILE", help="The simulated manifests, with the labels that an office would have."
         ),
-    ],
+    ] = None,
     seed: Seed = 0,
     draws: Draws = 1,
     truth: Annotated[
@@ -52,13 +55,31 @@ def generate(
             "--report", metavar="FILE.json", help="Also report whether the simulated finds are too easy to distinguish."
         ),
     ] = None,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", metavar="NAME|list", help="A world by another author; `list` names them."),
+    ] = None,
+    warmup: Annotated[
+        Path | None,
+        typer.Option("--warmup", metavar="FILE", help="With --world: the earlier manifests of the same parties."),
+    ] = None,
 ) -> None:
     """Simulate manifests with the finds that an office would have made."""
     import json
 
     from service.cli.console import row_progress, to_stdout
+    from service.cli.errors import WrongUse
     from training.worlds.own import TooEasy, write
 
+    if world is not None:
+        if first_day is not None or last_day is not None or report is not None:
+            raise WrongUse("--from, --to and --report belong to our own world; leave them out with --world.")
+        _generate_world(WorldFiles(world, rows, seed, out, truth, warmup))
+        return
+    if warmup is not None:
+        raise WrongUse("--warmup needs --world: our own world has no warm-up.")
+    if rows is None or out is None:
+        raise WrongUse("Name --rows N and --out FILE.")
     too_easy = TooEasy(seed=seed) if report is not None else None
     with row_progress("Simulating", total=rows) as progress:
         write(
@@ -75,6 +96,35 @@ def generate(
         result = too_easy.report(thorough=True)
         report.write_text(json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         to_stdout().print(result.table())
+
+
+@dataclass(frozen=True, slots=True)
+class WorldFiles:
+    """A world by another author and the files to write."""
+
+    name: str
+    rows: int | None
+    seed: int
+    out: Path | None
+    truth: Path | None
+    warmup: Path | None
+
+
+def _generate_world(files: WorldFiles) -> None:
+    from service.cli.console import to_stdout
+    from service.cli.errors import WrongUse
+    from training.worlds.files import titles, write_world
+
+    known = titles()
+    if files.name == "list":
+        for name, title in known.items():
+            to_stdout().print(f"{name:<18} {title}", highlight=False)
+        return
+    if files.name not in known:
+        raise WrongUse(f"There is no world {files.name!r}; the worlds are {', '.join(known)}.")
+    if files.rows is None or files.out is None:
+        raise WrongUse("Name --rows N and --out FILE.")
+    write_world(files.name, files.rows, files.seed, out=files.out, truth=files.truth, warmup=files.warmup)
 
 
 def train(
@@ -182,10 +232,14 @@ def evaluate(
     truth: Annotated[
         Path | None, typer.Option("--truth", metavar="FILE", help="The true content, from `generate --truth`.")
     ] = None,
+    authors: Annotated[
+        bool,
+        typer.Option("--authors", help="Leave each author's world out in turn, and show how well the rest finds it."),
+    ] = False,
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Compare scores with labels: --bundle with --data, or --predictions alone."""
+    """Compare scores with labels: --bundle with --data, or --predictions alone; --authors compares ways to learn."""
     import json
 
     from features.readers import ColumnMapping
@@ -195,6 +249,13 @@ def evaluate(
     from training.evaluation.run_evaluation import FileLabels, evaluate_file, evaluate_predictions
     from training.reports.report import print_metrics
 
+    if authors:
+        if any(option is not None for option in (bundle, data, predictions, mapping, label, positive, truth)):
+            raise WrongUse(
+                "--authors uses its own worlds; leave out --bundle, --data, --predictions and their options."
+            )
+        _evaluate_authors(json_file, threads)
+        return
     if predictions is not None:
         if bundle is not None or data is not None or mapping is not None:
             raise WrongUse("--predictions contains scores and cannot be combined with --bundle, --data or --mapping.")
@@ -224,3 +285,27 @@ def _check_readable(*files: Path | None) -> None:
     for file in files:
         if file is not None:
             file.open("rb").close()
+
+
+def _evaluate_authors(json_file: Path | None, threads: int) -> None:
+    import json
+
+    from service.cli.console import to_stderr, to_stdout
+    from service.memory import keep_memory_small
+
+    keep_memory_small()
+    from training.authors.learning import ResidualParams
+    from training.authors.leaving_out import Authors, leave_each_out, report
+    from training.authors.table import table_of
+    from training.progress import StageLog
+
+    log = StageLog(to_stderr())
+    with log.stage("Worlds") as progress:
+        loaded = Authors.load(progress=progress)
+    with log.stage("Leaving each author out") as progress:
+        results = leave_each_out(loaded, ResidualParams(threads=threads), progress)
+    with log.stage("Figures") as progress:
+        figures = report(results, threads=threads, progress=progress)
+    to_stdout().print(table_of(figures))
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")

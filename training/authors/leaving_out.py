@@ -16,7 +16,8 @@ from models.lanes import Lanes
 from training.authors.figures import best_of_author, false_positives_by_origin, figures
 from training.authors.learning import Lessons, ResidualParams, combined, directions, fit_residual, lessons_of
 from training.authors.views import AuthorViews, pooled_space
-from training.authors.world_data import SEALED, SHIPMENTS, Floats, author_names, load_author
+from training.authors.world_data import SEALED, SHIPMENTS, Floats, load_author
+from training.worlds.files import author_names
 
 Progress = Callable[[str], None]
 #: The three scores that are compared.

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-import training.worlds
 from features.manifest.fields import HEADS
 from features.table.table import Coded, ManifestTable
 from training.data.dataset import rows_of
-from training.worlds.writer import World
+from training.worlds.files import build_world
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -25,14 +22,8 @@ Ints = NDArray[np.int64]
 #: Scored shipments per world.
 SHIPMENTS: Final = 40_000
 _SEED: Final = 1
-_WORLDS: Final = Path(training.worlds.__file__).parent
 #: Worlds that decide nothing: no modelling choice was made with a figure of theirs.
 SEALED: Final = ("austral_post", "levant_freezone")
-
-
-def author_names() -> tuple[str, ...]:
-    """Return the names of the worlds by other authors, in alphabetical order."""
-    return tuple(sorted(path.parent.name for path in _WORLDS.glob("*/world.py") if path.parent.name != "own"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,7 @@ class AuthorData:
 
 def load_author(name: str, shipments: int = SHIPMENTS, seed: int = _SEED) -> AuthorData:
     """Simulate an author's world. Rows that the reader refuses are left out, as in any file."""
-    world: World = import_module(f"training.worlds.{name}.world").build(shipments, seed)
+    world = build_world(name, shipments, seed)
     columns = {
         str(column): Coded.from_list([value or None for value in world.items[column].tolist()])
         for column in world.items

@@ -1,7 +1,7 @@
 """World of sea, air and courier imports of five Latin American countries, as a pool of port systems holds them.
 
-Licit trade comes from bonds (a consignor, a consignee, their goods). Illicit groups and hard negatives come from tables of
-one form (words.toml) and pass through the same code. Shares, masses, prices are assumed; all parties are invented.
+Licit trade comes from bonds (a consignor, a consignee, their goods). Illicit groups and hard negatives come from tables
+of one form (words.toml) and pass through the same code. Shares, masses, prices are assumed; all parties are invented.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ TITLE = "Andes ports: sea, air and courier imports of Mexico, Colombia, Chile, B
 WORDS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 TABLE: dict[str, Any] = WORDS["table"]
 START, DAYS = datetime(2024, 7, 15, tzinfo=UTC), 443
-WARMUP, PREVALENCE = 1.21, 0.0067
-WAYS = ("ocean", "air_cargo", "express", "truck")
+WARMUP, PREVALENCE, WAYS = 1.21, 0.0067, ("ocean", "air_cargo", "express", "truck")
 Party = dict[str, str]
 
 
@@ -90,7 +89,7 @@ class Draft:
     bond: Bond
     items: list[Item]
     label: tuple[str, str, bool] = ("none", "", False)  # content, group, hard
-    papers: tuple[str, str, str, bool] = ("", "", "", False)  # master, house, carrier, permit
+    papers: tuple[str, str, str, bool, float] = ("", "", "", False, 0.0)  # master, house, carrier, permit, freight
 
 
 def read_good(sector: str, line: str) -> Good:
@@ -118,8 +117,9 @@ def read_mode(name: str) -> list[Good]:
 
 
 GOODS = {s: [read_good(s, line) for line in d["goods"]] for s, d in WORDS["sector"].items()}
-KIN = {"industry": "fine", "press": "mach"}
-HARD = {k: [read_good(KIN.get(k, "drug"), line) for line in lines] for k, lines in WORDS["hard"].items()}
+HARD = {
+    k: [read_good({"industry": "fine", "press": "mach"}.get(k, "drug"), g) for g in v] for k, v in WORDS["hard"].items()
+}
 WATCH = {k: read_watch(v) for k, v in WORDS["watch"].items()}
 MODES = {name: read_mode(name) for name in WORDS["mode"]}
 PLACES = {c: [tuple(p.split(":")) for p in text.split("|")] for c, text in WORDS["place"].items()}
@@ -161,9 +161,8 @@ class Scene:
         return f"{int(self.u() * 10**count):0{count}d}"
 
     def firm(self, country: str, line: str, age: float) -> Party:
-        """Return a new party of a trade ("person" for a private one), its account opened `age` days before the start."""
-        names = WORDS["name"]
-        tongue = TABLE["tongue"].get(country, "eu")
+        """Return a new party of a trade ("person" for a private one), opened `age` days before the start."""
+        names, tongue = WORDS["name"], TABLE["tongue"].get(country, "eu")
         own = tongue if tongue in ("es", "pt") else "es" if line == "person" else "en"
         _, city, postcode = self.pick(PLACES[country])
         last, last2, given = (self.pick(names[k + own.replace("en", "es")]) for k in ("last_", "last_", "given_"))
@@ -182,9 +181,9 @@ class Scene:
         )
         free = self.u() < (0.85 if line == "person" else 0.42 if line == "gen" else 0.28)
         slug = "".join(c for c in name.lower() if c.isalnum())[:14] + self.digits(2)
-        host = self.pick("correo freemail mailbox") if free else slug
-        host += f".example.{self.pick('com net org')}"
+        host = (self.pick("correo freemail mailbox") if free else slug) + f".example.{self.pick('com net org')}"
         dial = TABLE["dial"].get(country, "+99 0")
+        phone = dial + self.digits(2 if "555 01" in dial else 3 if country == "GB" else 7)
         street = names["street_" + (own if line != "person" or tongue != "eu" else "en")]
         return {
             "name": name,
@@ -192,7 +191,7 @@ class Scene:
             "city": city,
             "postcode": postcode,
             "country": country,
-            "phone": dial + self.digits(2 if "555 01" in dial else 3 if country == "GB" else 7),
+            "phone": phone,
             "email": f"{slug}@{host}" if free else f"{self.pick(TABLE['mailbox'])}@{host}",
             "line": line,
             "account_opened_on": f"{START - timedelta(days=age):%Y-%m-%d}",
@@ -214,8 +213,8 @@ class Scene:
         way = "ocean" if way == "truck" and a["country"] not in ("US", "MX") else way
         export = self.pick(TABLE["hubs"]) if self.u() < hub and way != "truck" else a["country"]
         ports = PLACES[z["country"]][:3] if way == "ocean" else PLACES[z["country"]][-4:]
-        load, unload, agent = self.pick(PLACES[export])[0], self.pick(ports)[0], self.pick(self.agents[z["country"]])
-        scale = 1.0 if self.u() < 0.55 else self.spread(0.12, 0.6)
+        load, unload = self.pick(PLACES[export][: 3 if way == "ocean" else 9])[0], self.pick(ports)[0]
+        scale, agent = 1.0 if self.u() < 0.55 else self.spread(0.12, 0.6), self.pick(self.agents[z["country"]])
         return Bond(a, z, goods, way, export, load, unload, agent, self.spread(1, 0.22), scale)
 
     def item(self, good: Good, bond: Bond, share: float) -> Item:
@@ -225,7 +224,7 @@ class Scene:
         kg = good.kg if slow else 1.8 * good.kg ** (0.62 if bond.way == "air_cargo" else 0.42)
         kg = max(0.05, self.spread(kg * share * (bond.scale if good.kg > 30 else 1), sigma[0]))
         pack = "DR" if not slow and good.pack in ("TK", "VR", "WA", "UN") else good.pack
-        pack = pack if self.u() < 0.93 else self.pick("DR BG CT PX")
+        pack = pack if self.u() < 0.95 else self.pick("DR BG CT PX")
         usd = self.spread(good.usd * bond.price * (1.0 if slow else 1.25), sigma[1] * 0.8)
         return Item(good, kg, kg * usd, good.hs, pack)
 
@@ -236,9 +235,8 @@ class Scene:
         for it in items:
             roll = self.u()
             if roll < 0.045:
-                it.code = (
-                    self.pick(ALL_CODES) if roll < 0.02 else f"{it.good.hs[:4]}{self.whole(1, 9)}{self.pick('0 9')}"
-                )
+                near = it.good.hs[:4] + self.pick("10 20 30 40 50 90 19 29 99")
+                it.code = self.pick(ALL_CODES) if roll < 0.02 else near
             elif roll < (0.085 if bond.consignee["line"] in ("gen", "person") else 0.063):
                 vague = self.pick(MODES["chem" if it.good.hs[:2] in ("28", "29", "38") else "any"])
                 it.good = it.good._replace(sector=vague.sector, words=vague.words, cas="", tags=vague.tags)
@@ -257,9 +255,8 @@ class Scene:
         a = self.firm(origin, seller, age) if new_a else self.party(origin, seller)
         z = self.firm(home, buyer, age) if new_z else self.party(home, buyer)
         bond = self.bond((a, z), [self.pick(GOODS[sector]) for _ in range(self.whole(1, 4))], spec["ways"], 0.16)
-        bond.permit = 0.45 if sector in ("drug", "food", "agro", "cosm", "med") else 0.06
-        bond.nature = self.pick("11 11 11 11 11 11 11 11 11 11 31 32 99" if parcel else "11 " * 28 + "32 21 99")
-        return bond
+        nature = self.pick("11 11 11 11 11 11 11 11 11 11 31 32 99" if parcel else "11 " * 28 + "32 21 99")
+        return replace(bond, nature=nature, permit=0.45 if sector in ("drug", "food", "agro", "cosm", "med") else 0.06)
 
     def trade(self, sector: str, left: int) -> None:
         """Add the licit shipments of a sector: regular, occasional and single bonds, with seasons."""
@@ -295,9 +292,8 @@ class Scene:
             borrowed = self.u() < 0.4 and z["country"] != a["country"]
             z = self.firm(home, line, age) if fresh else z if borrowed else self.party(home, line)
         bond = self.bond((a, z), usual.goods, spec["ways"], spec.get("hub", 0.16))
-        bond.nature = self.pick("31 32") if self.u() < spec.get("gift", 0.04) else "11"
-        bond.permit = spec.get("permit", 0.08)
-        return bond
+        nature = self.pick("31 32") if self.u() < spec.get("gift", 0.04) else "11"
+        return replace(bond, nature=nature, permit=spec.get("permit", 0.08))
 
     def declare(self, spec: dict[str, Any], mode: str, sub: str, bond: Bond) -> Item:
         """Return the declared item of a group's shipment: the goods as the manifest names them."""
@@ -312,10 +308,8 @@ class Scene:
         item.how, price, roll = mode if named else "name", item.usd / item.kg, self.u()
         if "kg" in spec and mode != "own" and self.u() < spec.get("small", 0.7):
             item.kg = self.spread(spec["kg"] * (1.0 if bond.way == "ocean" or spec["kg"] < 5 else 0.35), 1.0)
-        if roll < spec.get("dear", 0.0):
-            price = self.spread(30, 0.8)
-        elif roll > 1 - spec.get("cheap", 0.0):
-            price *= self.spread(0.2, 0.5)
+        cheap = self.spread(0.2, 0.5) if roll > 1 - spec.get("cheap", 0.0) else 1.0
+        price = self.spread(30, 0.8) if roll < spec.get("dear", 0.0) else price * cheap
         item.usd = item.kg * price * (self.spread(0.85, 0.25) if mode == "own" else 1.0)
         item.pack, roll = "DR" if self.u() < spec.get("drum", 0.0) else item.pack, self.u()
         if roll < spec.get("wrong", 0.05):
@@ -334,7 +328,10 @@ class Scene:
         for i in range(size):
             here, when = replace(bond), min(day + spec["span"] * self.u(), DAYS - 0.01)
             if spec.get("ride"):
-                host = next(x for x in iter(lambda: self.pick(self.drafts), None) if x.bond.way == bond.way)
+                hosts = [x for x in self.drafts if x.bond.way == bond.way]
+                host = self.pick(
+                    [x for x in hosts if x.bond.consignee["country"] == bond.consignee["country"]] or hosts
+                )
                 when, here.load, here.unload, here.export = host.day, host.bond.load, host.bond.unload, host.bond.export
             if i and self.u() < spec.get("twin", 0.0):
                 twin = self.firm(bond.consignee["country"], bond.consignee["line"], 90 - day)
@@ -351,14 +348,14 @@ class Scene:
             draft.items = [self.declare(spec, m, sub, here) for m in (mode, *also)] + extra
             draft.items.sort(key=lambda _: self.u())
             content = "none" if hard else spec.get("content") or WORDS["watch"][sub].split("|")[1]
-            self.drafts.append(replace(draft, label=(content, name, hard), papers=(base, "", "", False)))
+            self.drafts.append(replace(draft, label=(content, name, hard), papers=(base, "", "", False, 0.0)))
 
     def masters(self) -> None:
         """Give master and house numbers and carriers: groupage of one lane and half week shares a master."""
         opened: dict[tuple[str, ...], tuple[str, str, int]] = {}
         for x in self.drafts:
-            b, light = x.bond, sum(i.kg for i in x.items) < 9000
-            groupage = bool(x.papers[0]) or (b.way in ("ocean", "air_cargo") and light and self.u() < 0.8)
+            b, kg, way = x.bond, sum(i.kg for i in x.items), WAYS.index(x.bond.way)
+            groupage = bool(x.papers[0]) or (way < 2 and kg < 9000 and self.u() < 0.8)
             key = (x.papers[0],) if x.papers[0] else (b.way, b.load, b.unload, str(int(x.day / 4)))
             number, carrier, room = opened.get(key if groupage else (), ("", "", 0))
             if room <= 0:
@@ -367,7 +364,8 @@ class Scene:
                 room = 12 if x.papers[0] else self.whole(2, 8)
             opened |= {key: (number, carrier, room - 1)} if groupage else {}
             house = f"{b.load[2:]}{self.digits(8)}" if groupage or b.way == "express" or self.u() < 0.45 else ""
-            x.papers = (number, house, carrier, self.u() < b.permit)
+            freight = max(self.spread((120, 60, 9, 80)[way], 0.2), kg * self.spread((0.2, 4.5, 13, 0.25)[way], 0.3))
+            x.papers = (number, house, carrier, self.u() < b.permit, freight)
 
     def describe(self, x: Draft, it: Item, count: int) -> str:
         """Write the goods as a manifest would: language, quantity, references, case, slips, cuts."""
@@ -391,8 +389,8 @@ class Scene:
             at = self.whole(1, len(text) - 3)
             text = text[:at] + self.pick(["", text[at + 1] + text[at], text[at] * 2]) + text[at + self.whole(1, 2) :]
         text = text[: self.pick([18, 25, 30, 35])].rstrip() if self.u() < 0.1 else text
-        shout = {"ocean": 0.68, "express": 0.3}.get(way, 0.5)
-        return str(text.upper() if self.u() < shout else text if self.u() < 0.6 else text.capitalize())
+        shout = self.u() < {"ocean": 0.68, "express": 0.3}.get(way, 0.5)
+        return str(text.upper() if shout else text if self.u() < 0.6 else text.capitalize())
 
     def spell(self, firm: Party, role: str) -> dict[str, str]:
         """Return a party's fields as a filer types them: case, stops, cuts, another door, contact or mailbox."""
@@ -413,15 +411,14 @@ class Scene:
         b, way, home = x.bond, WAYS.index(x.bond.way), x.bond.consignee["country"]
         counts = [max(1, round(i.kg / self.pick(TABLE["unit_kg"][i.pack]))) for i in x.items]
         kg = sum(i.kg for i in x.items) * (1.02 + 0.13 * self.u())
-        freight = max(self.spread((120, 60, 9, 80)[way], 0.2), kg * self.spread((0.2, 4.5, 13, 0.25)[way], 0.3))
         euro = b.export in ("DE", "ES", "IT", "FR", "NL", "FI") and self.u() < 0.55
         stop = [self.pick("PA KR US ES PE CO")][: int(self.u() * 1.9)]
-        moment, (master, house, carrier, permit) = START + timedelta(days=x.day), x.papers
+        moment, (bill, house, carrier, permit, freight) = START + timedelta(days=x.day), x.papers
         market = self.pick(TABLE["market"]) if way == 2 and b.nature == "11" and self.u() < 0.4 else ""
         head = dict.fromkeys(COLUMNS, "") | self.spell(b.consignor, "consignor") | self.spell(b.consignee, "consignee")
         head |= {
             "shipment_id": name,
-            "master_id": master,
+            "master_id": bill,
             "house_id": house,
             "channel": b.way,
             "transport_mode": "1443"[way],
@@ -445,7 +442,7 @@ class Scene:
         }
         gaps = {key for key, odds in WORDS["gap"].items() if self.u() < odds[way]}
         digits = ({"CO": 10, "MX": 10}.get(home, 8)) if self.u() < 0.85 else 6
-        rows: list[dict[str, str]] = []
+        rows = []
         for line, it in enumerate(x.items):
             code = (it.code + ("00", "10", "20", "90", "99")[sum(map(ord, it.code + home)) % 5] * 2)[:digits]
             value = round(it.usd * (0.92 if euro else 1.0), 2 if self.u() < 0.8 else -1 if it.usd > 90 else 0)
@@ -471,9 +468,8 @@ class Scene:
 def quotas(weights: dict[str, float], total: int) -> dict[str, int]:
     """Share out a total by weights with largest remainders."""
     exact = {k: w * total / sum(weights.values()) for k, w in weights.items()}
-    order = sorted(weights, key=lambda k: exact[k] % 1, reverse=True)
-    more = total - sum(int(v) for v in exact.values())
-    return {k: int(exact[k]) + (k in order[:more]) for k in weights}
+    order = sorted(weights, key=lambda k: exact[k] % 1, reverse=True)[: total - sum(int(v) for v in exact.values())]
+    return {k: int(exact[k]) + (k in order) for k in weights}
 
 
 def judge_items(x: Draft) -> dict[str, float]:
@@ -513,19 +509,12 @@ def judge(drafts: list[Draft]) -> pd.DataFrame:
         seen["m" + x.papers[0]].append(x.bond.consignee["address"])
     rows = []
     for x in drafts:
-        b, a, z, e = x.bond, x.bond.consignor, x.bond.consignee, judge_items(x)
-        keys = (
-            f"{a['name']}>{z['name']}",
-            "@" + z["address"] + z["city"],
-            "#" + z["name"],
-            "a" + a["name"],
-            "z" + z["name"],
-        )
-        pair, door, kits, sent, got = (seen[key] for key in keys)
+        b, a, z, e, line = x.bond, x.bond.consignor, x.bond.consignee, judge_items(x), x.bond.consignee["line"]
+        keys = (f"{a['name']}>{z['name']}", f"@{z['address']}{z['city']}", "#" + z["name"], "a" + a["name"])
+        (pair, door, kits, sent), got = (seen[key] for key in keys), seen["z" + z["name"]]
         age = (START + timedelta(days=x.day) - datetime.fromisoformat(a["account_opened_on"]).replace(tzinfo=UTC)).days
         sector, codes, mates = x.items[0].good.sector, [i.code[:4] for i in x.items], seen["m" + x.papers[0]]
-        line, usual = z["line"], WORDS["sector"][sector]["line"]
-        fits = (usual, {"fine": "farma", "drug": "dulce", "mach": "alim"}.get(sector))
+        fits = (WORDS["sector"][sector]["line"], {"fine": "farma", "drug": "dulce", "mach": "alim"}.get(sector))
         rows.append(
             e
             | {
@@ -551,6 +540,7 @@ def judge(drafts: list[Draft]) -> pd.DataFrame:
                 "kit": sum(k for t, k in kits if t > x.day - 30),
                 "mass": math.log(sum(i.kg for i in x.items)),
                 "way": WAYS.index(b.way),
+                "freight_share": math.log(x.papers[4] / sum(i.usd for i in x.items)),
             }
         )
         kit = (x.day, e["press"] + e["die"] + e["binder"] * 0.5)
@@ -570,16 +560,13 @@ def build(shipments: int, seed: int) -> World:
             goal = len(scene.drafts) + count
             while left := goal - len(scene.drafts):
                 scene.cluster(name, table[name], min(left, scene.whole(*table[name]["size"])), table is WORDS["honest"])
-    drafts = scene.drafts
-    for x in drafts:  # Sea and air filings come in office hours, couriers file round the clock.
+    for x in (drafts := scene.drafts):  # Sea and air filings come in office hours, couriers file round the clock.
         x.day = int(x.day) + ((x.day % 1) * 13 + 7) / 24 if x.bond.way != "express" else x.day
     drafts.sort(key=lambda x: x.day)
     scene.masters()
-    ids = [f"AP{i + 1:07d}" for i in range(total)]
-    rows = [row for name, x in zip(ids, drafts, strict=True) for row in scene.write(x, name)]
-    truth = pd.DataFrame([x.label for x in drafts], columns=["content", "group", "hard"])
-    truth.insert(0, "shipment_id", ids)
-    truth["warmup"] = np.arange(total) < total - shipments
+    rows = [row for i, x in enumerate(drafts) for row in scene.write(x, f"AP{i + 1:07d}")]
+    labels = [(f"AP{i + 1:07d}", *x.label, i < total - shipments) for i, x in enumerate(drafts)]
+    truth = pd.DataFrame(labels, columns=["shipment_id", "content", "group", "hard", "warmup"])
     evidence = judge(drafts).set_index(truth["shipment_id"])
     rules = pd.DataFrame({rule: evidence.eval(rule) * points for rule, points in WORDS["points"].items()})
     return World(pd.DataFrame(rows)[list(COLUMNS)], truth, evidence, rules.sum(axis=1).rename("points"))

@@ -1,7 +1,6 @@
 """A customs broker's year: what is filed in the United States from December 2023 to February 2025, warm-up included.
 
-Typologies follow published advisories (FinCEN, CBP, DEA, INCB); shares, masses and values of illicit goods are assumed.
-Words, trades, illicit plans, gaps of the channels and the points system stand in words.toml.
+Typologies follow published advisories (FinCEN, CBP, DEA, INCB); shares and amounts are assumed. Tables: words.toml.
 """
 
 from __future__ import annotations
@@ -112,7 +111,6 @@ def read_goods() -> dict[str, list[Good]]:
 
 
 GOODS = read_goods()
-ALL_GOODS = [good for family in GOODS.values() for good in family]
 
 
 class Trade:
@@ -120,8 +118,7 @@ class Trade:
 
     def __init__(self, shipments: int, seed: int) -> None:
         """Settle the regular parties; their number grows with the traffic, so that their habits do not change."""
-        self.rng, self.made = np.random.default_rng(seed), 0
-        self.crooks, self.fresh = list[Party](), list[Party]()
+        self.rng, self.made, self.crooks, self.fresh = np.random.default_rng(seed), 0, list[Party](), list[Party]()
         self.offices: dict[str, list[tuple[int, str]]] = defaultdict(list)
         sizes = {kind: max(8, round(share * shipments)) for kind, share in WORDS["sizes"].items()}
         self.pools = {kind: [self.party(kind, first=i < 6) for i in range(size)] for kind, size in sizes.items()}
@@ -179,7 +176,7 @@ class Trade:
         label = "".join(c for c in name.lower() if c.isalpha())[:11]
         email = f"{label}##@mail.example.net" if free else f"{self.of('sales info')}@{label}.example.com"
         street = f"{1 + int(self.rng.random() * (9900 if home == 'US' else 399))} {self.pick(words['streets'])}"
-        unit = f" {WORDS['units'].get(kind, '#')} #0#" if home == "US" else ", Rm 1#0#"
+        unit = WORDS["units"].get(kind, "") if home == "US" else ", Rm 1#0#"
         street = self.fill("PO Box ####" if post_box else street + unit * self.chance(0.35))
         post += self.fill("##") if home == "US" else ""
         if kind in ("seller", "chemfirm") and self.chance(0.3):
@@ -310,11 +307,11 @@ class Trade:
     def phase(self, count: int, low: float, high: float) -> list[Ship]:
         """Draw `count` shipments between two days: illicit groups, hard negatives, then plain trade."""
         ships = list[Ship]()
-        for group, plan in WORDS["illicit"].items():
-            mine, quota = list[Ship](), max(1, round(plan["share"] * PREVALENCE * count))
-            while len(mine) < quota:
-                mine += self.campaign(group, low, high)
-            ships += mine[:quota]
+        ends = np.cumsum([plan["share"] for plan in WORDS["illicit"].values()])
+        for group, end in zip(WORDS["illicit"], ends, strict=True):
+            while len(ships) < (quota := round(end * PREVALENCE * count)):
+                ships += self.campaign(group, low, high)
+            del ships[quota:]
         for name, row in WORDS["hard"].items():
             ships += [self.honest(name, low, high, True) for _ in range(max(1, round(row[0] * count)))]
         ships += [self.honest(self.of(WORDS["trade_mix"]), low, high) for _ in range(count - len(ships))]
@@ -349,8 +346,8 @@ class Trade:
 
     def code(self, item: Item, channel: str) -> str:
         """Choose the HS code that is declared: right, of a neighbour, or careless; of ten digits or six."""
-        draw, hs = self.rng.random(), item.hs or item.good.hs
-        hs = self.pick(GOODS[item.good.family]).hs if draw < 0.07 else self.pick(ALL_GOODS).hs if draw < 0.11 else hs
+        hs, families = item.hs or item.good.hs, self.pick([item.good.family, item.good.family, " ".join(GOODS)])
+        hs = self.good(families).hs if self.chance(0.11) else hs
         hs = hs[:6] + self.pick(SUFFIXES) if self.chance(0.2) else hs
         short = self.chance({"postal": 0.85, "express": 0.4, "air_cargo": 0.1}.get(channel, 0.03))
         return hs[:6] if short else f"{hs[:4]}.{hs[4:6]}.{hs[6:]}" if self.chance(0.04) else hs
@@ -408,10 +405,8 @@ class Trade:
             for column in (f"{side}_name", f"{side}_address"):
                 for full, short in WORDS["text"]["parties"] if self.chance(0.5) else []:
                     row[column] = row[column].replace(full, self.pick(short))
-                row[column] = row[column].upper() if self.chance(0.35) else row[column]
-                row[column] = row[column][
-                    : 35 if channel in ("postal", "express") and self.chance(0.4) else 70
-                ].rstrip()
+                width = 35 if channel in ("postal", "express") and self.chance(0.4) else 70
+                row[column] = (row[column].upper() if self.chance(0.35) else row[column])[:width].rstrip()
         row = self.blank(row, channel)
         ship.shown = row | {"usd": usd, "kg": kg, "freight": freight}
         return [row | self.line(item, line, ship, rate) for line, item in enumerate(ship.items, 1)]
@@ -449,7 +444,7 @@ class Reader:
         """Return what a perfect reader of the manifest notes, then remember the shipment."""
         sender, to, shown, items = ship.sender, ship.receiver.kind, ship.shown, ship.items
         clear, kinds = [i for i in items if i.seen != "vague"], {item.seen for item in items}
-        firm = to in ("lab", "chemuser", "pharmacy", "foodmaker", "importer")
+        firm, gear = to in WORDS["firms"], bool(kinds & {"press", "die", "part"})
         density = [log(i.usd / i.kg * i.good.kg / i.good.usd) for i in clear]
         fits = [0 if i.hs[:4] == i.good.hs[:4] else 0.5 if i.hs[:2] == i.good.hs[:2] else 1 for i in items if i.hs]
         note: dict[str, float] = {f"is_{kind}": kind in kinds for kind in ("vague", *WORDS["kinds"].values())}
@@ -475,7 +470,7 @@ class Reader:
             "sender_before": (DAYS, True, ("s", who)), "sender_chem_before": (DAYS, chemical, ("c", who)),
             "to_before": (DAYS, True, ("t", whom)), "pair_before": (DAYS, True, ("p", who, whom)),
             "in_master": (3, True, ("m", shown["master_id"] or shown["shipment_id"])),
-            "sender_burst": (4, True, ("b", who)), "gear_before": (40, bool(kinds & {"press", "die", "part"}), ("g", whom)),
+            "sender_burst": (4, True, ("b", who)), "gear_before": (40, gear, ("g", whom)),
             "city_split": (8, True, (who, place)), "city_chem": (8, chemical and not firm, ("chem", place)),
         }  # fmt: skip
         for name, (span, keep, key) in past.items():

@@ -283,9 +283,9 @@ class Sim:
                 far = self.firm(old.country, d.choice(group["far_sectors"]), day + d.spread(15, 0.3))
                 kept = {"phone": old.phone, "email": old.email} if d.chance(0.6) else {"home": old.home}
                 far = far._replace(**kept) if d.chance(0.85) else far
-            elif number and d.chance(group.get("vary_far", 0.3 if side == "illicit" else 0.1)):
+            elif number and d.chance(group.get("vary_far", 0.45 if side == "illicit" else 0.1)):
                 far = self.sender(group, channel, day)
-            again = specs and d.chance(0.4) and "same_house" not in group["near"]
+            again = specs and d.chance(0.3) and "same_house" not in group["near"]
             near = specs[-1].near if again else self.recipient(group, home, far, day)
             mode = d.weighed(group["declare_after" if later else "declare"])
             again = specs and d.chance(group.get("repeat", 0.0))  # the same declaration once more
@@ -331,10 +331,11 @@ class Sim:
         d, name, kind = self.dice, party.name, self.dice.random()
         name = fold(name).upper() if kind < 0.06 else name.replace(".", "").replace(",", " ") if kind < 0.12 else name
         name += f" EORI {party.country}{d.digits('#########')}" if kind > 0.985 and party.kind == "firm" else ""
-        address, city, postcode = party.home
+        address, city, code = party.home
+        code = d.choice((f"{party.country}-{code}", code[:-1], code[:3])) if d.chance(0.15) else code
         address = d.choice((fold(address).upper(), address + d.choice(W["rooms"]))) if d.chance(0.15) else address
         phone = party.phone.replace(" ", "") if party.uid % 3 else party.phone
-        fields = {"name": " ".join(name.split()), "address": address, "city": city, "postcode": postcode,
+        fields = {"name": " ".join(name.split()), "address": address, "city": city, "postcode": code,
                   "country": party.country, "phone": phone, "email": party.email}  # fmt: skip
         return {f"{side}_{key}": value for key, value in fields.items()}
 
@@ -395,12 +396,8 @@ class Ledger:
         far, near, row, lines, seen, day = spec.far, spec.near, rows[0], spec.lines, self.seen, spec.day
         goods, pair = [line.good for line in lines], (far.uid, near.uid)
         listed = [bool(g.listed) and g.listed <= date_of(day) for g in goods if g.role == "watched"]
-        codes = [(r["hs_code"].replace(".", "")[:6], g.hs6, g.role) for r, g in zip(rows, goods, strict=True)]
-        gaps = [
-            1.0 - 0.4 * (c[:2] == h[:2]) - 0.3 * (c[:4] == h[:4]) - 0.3 * (c == h)
-            for c, h, r in codes
-            if c and r != "vague"
-        ]
+        hs = [(r["hs_code"].replace(".", "")[:6], g.hs6, g.role != "vague") for r, g in zip(rows, goods, strict=True)]
+        gaps = [(4 * (c[:2] != h[:2]) + 3 * (c[:4] != h[:4]) + 3 * (c != h)) / 10 for c, h, clear in hs if c and clear]
         value_z = [log(line.eur / line.kg / line.good.eur_kg) / 0.42 for line in lines]
         keys = {"far_seen": far.uid, "near_seen": (1, near.uid), "pair_seen": pair, "same_day": (*pair, int(day)),
                 "same_value": (far.uid, "eur", round(lines[0].eur)), "same_goods": (far.uid, goods[0].sector),
@@ -414,7 +411,7 @@ class Ledger:
             "listed": any(listed), "unlisted": not all(listed),
             "standard": any(word in line.text for line in lines for word in W["standards"]),
             "narcotic_permit": spec.permit[:3] in ("BtM", "NAR", "ZEZ"), "other_permit": spec.permit[:3] == "REA",
-            "code_missing": any(not c for c, _, _ in codes), "code_of_interest": any(c in W["of_interest"] for c, _, _ in codes),
+            "code_missing": any(not x[0] for x in hs), "code_of_interest": any(x[0] in W["of_interest"] for x in hs),
             "code_gap": max(gaps, default=0.0), "value_missing": not row["customs_value"],
             "value_z": value_z[0], "value_far": max(map(abs, value_z)),
             "mass_z": log(lines[0].kg / usual_kg(goods[0], spec.channel)),

@@ -27,7 +27,7 @@ TITLE = "Express air hub, North America: consolidated low-value parcels, shell i
 WORDS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 PARTY, DECOR, NOISE, FORMS = WORDS["parties"], WORDS["decor"], WORDS["noise"], WORDS["forms"]
 FLOWS, GROUPS, MISC = WORDS["flows"], WORDS["groups"], WORDS["parties"]["misc"]
-START, SCORED, END = datetime(2023, 12, 1), datetime(2024, 3, 1), datetime(2025, 2, 1)  # noqa: DTZ001
+START, SCORED, END = datetime(2023, 12, 1), datetime(2024, 3, 1), datetime(2025, 2, 1)
 SHIFT = date(2024, 9, 2)  # listings of China (1 September) and Canada (3 September)
 PREVALENCE, WARMUP = 0.0062, 0.24
 Weights = dict[str, float]
@@ -170,7 +170,7 @@ def day_weights() -> np.ndarray:
         day = START + timedelta(days=number)
         weight = (1, 1.05, 1.05, 1, 0.95, 0.6, 0.35)[day.weekday()] * (1 + 0.0006 * number)
         weight *= 1.35 if (11, 5) <= (day.month, day.day) <= (12, 20) else 1
-        quiet = datetime(2024, 2, 8) <= day <= datetime(2024, 2, 20) or day >= datetime(2025, 1, 25)  # noqa: DTZ001
+        quiet = datetime(2024, 2, 8) <= day <= datetime(2024, 2, 20) or day >= datetime(2025, 1, 25)
         weights.append(weight * (0.55 if quiet else 1))
     return np.asarray(np.cumsum(weights) / np.sum(weights))
 
@@ -472,7 +472,7 @@ class Campaigns(Maker):
         d, spec = self.dice, GROUPS[group] | {"name": group}
         when, to = self.moment() - timedelta(days=30), d.weigh(spec["to"])
         if spec.get("around") and d.chance(0.5):
-            when = datetime(SHIFT.year, SHIFT.month, SHIFT.day, d.whole(0, 23)) - timedelta(days=8 + 50 * d.u())  # noqa: DTZ001
+            when = datetime(SHIFT.year, SHIFT.month, SHIFT.day, d.whole(0, 23)) - timedelta(days=8 + 50 * d.u())
         source = d.weigh({country: weight for country, weight in spec["from"].items() if country != to})
         family = d.weigh(spec.get("families", {"vague_chem": 1}))
         line, size, (low, high) = TRAITS[family][0], d.whole(*spec["size"]), spec["span"]

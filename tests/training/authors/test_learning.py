@@ -1,0 +1,116 @@
+"""Trees learn what the prior leaves unexplained, from several authors alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.evidence import Prior, read_evidence
+from models.evidence.reading import DEFAULT
+from training.authors.learning import (
+    PREVALENCE,
+    Lessons,
+    ResidualParams,
+    combined,
+    directions,
+    fit_residual,
+    intercept,
+    largest_rows,
+)
+
+HEADS = ("fentanyl_or_analogue", "precursor", "equipment")
+QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage=0.5)
+
+
+def lessons(seed: int = 0, n: int = 3000) -> Lessons:
+    """Return rows whose first feature decides and whose prior knows nothing."""
+    draw = np.random.default_rng(seed)
+    matrix = draw.random((n, 4))
+    find = np.zeros((n, 3), dtype=bool)
+    find[:, 0] = (matrix[:, 0] > 0.9) & (draw.random(n) < 0.5)
+    return Lessons(matrix, np.full((n, 3), -9.0), find, np.ones(n))
+
+
+def raw(boosters: Mapping[str, lgb.Booster], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([booster.predict(matrix, raw_score=True) for booster in boosters.values()], axis=1)
+
+
+def test_trees_find_what_the_prior_does_not_know() -> None:
+    learned = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
+    values = raw(learned, np.array([[0.95, 0.5, 0.5, 0.5], [0.2, 0.5, 0.5, 0.5]]))
+    assert values[0, 0] > values[1, 0] + 0.5
+
+
+def test_the_trees_are_silent_where_the_prior_explains_everything() -> None:
+    part = lessons()
+    knows = np.where(part.find.any(axis=1), 12.0, -12.0)[:, None] * np.array([[1.0, 0.0, 0.0]]) - np.array(
+        [[0.0, 30.0, 30.0]]
+    )
+    learned = fit_residual(Lessons(part.matrix, knows, part.find, part.weight), HEADS, list("abcd"), [0] * 4, QUICK)
+    assert np.abs(raw(learned, part.matrix[:200])[:, 0]).max() < 0.1
+
+
+def test_the_shrinkage_multiplies_what_trees_say() -> None:
+    full = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=1.0))
+    half = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
+    none = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, replace(QUICK, shrinkage=0.0))
+    rows = lessons(1).matrix[:100]
+    np.testing.assert_allclose(raw(half, rows), raw(full, rows) / 2, atol=1e-9)
+    assert np.abs(raw(none, rows)).max() == 0.0
+
+
+def test_a_head_without_finds_has_the_common_trees_alone() -> None:
+    learned = fit_residual(lessons(), HEADS, list("abcd"), [0] * 4, QUICK)
+    assert learned["precursor"].num_trees() == QUICK.common_trees
+    assert learned["fentanyl_or_analogue"].num_trees() == QUICK.common_trees + QUICK.head_trees
+
+
+def test_no_tree_goes_against_the_direction_of_an_entry() -> None:
+    learned = fit_residual(lessons(), HEADS, list("abcd"), [-1, 0, 0, 0], replace(QUICK, common_trees=60))
+    grid = np.full((50, 4), 0.5)
+    grid[:, 0] = np.linspace(0, 1, 50)
+    assert (np.diff(raw(learned, grid)[:, 0]) <= 1e-12).all()
+
+
+def test_lessons_of_several_authors_are_joined_in_order() -> None:
+    together = Lessons.join([lessons(0, 10), lessons(1, 20)])
+    assert together.matrix.shape == (30, 4)
+    assert (together.matrix[10:] == lessons(1, 20).matrix).all()
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 7.5])
+def test_the_intercept_restores_the_share_of_finds(shift: float) -> None:
+    draw = np.random.default_rng(2)
+    log_odds = draw.normal(-5, 1, 4000)
+    find = draw.random(4000) < 0.02
+    weight = np.where(find, PREVALENCE / find.sum(), (1 - PREVALENCE) / (~find).sum())
+    moved = log_odds + shift
+    mean = (weight / (1 + np.exp(-(moved + intercept(moved, find, weight))))).sum()
+    assert mean == pytest.approx(PREVALENCE, rel=1e-6)
+
+
+def test_the_largest_item_stands_for_its_shipment() -> None:
+    assert largest_rows(np.array([1.0, 3.0, 2.0, 5.0, 5.0]), np.array([0, 0, 0, 1, 1])).tolist() == [1, 3]
+    np.testing.assert_allclose(combined(np.log([[0.1, 0.2, 0.3]])), np.log([0.6]))
+
+
+def test_directions_follow_the_entries_unless_they_disagree() -> None:
+    prior = Prior(read_evidence(DEFAULT), HEADS, _names())
+    names = _names()
+    found = dict(zip(names, directions(prior.entries, names, [0] * len(names)), strict=True))
+    assert (found["substance_opioid"], found["account_age_days"], found["permit_present"]) == (1, -1, -1)
+    # A press counts for equipment, and against it where its consignee makes goods with presses.
+    assert found["description_equipment"] == 0
+    declared = directions(prior.entries, names, [-1 if name == "substance_opioid" else 0 for name in names])
+    assert declared[names.index("substance_opioid")] == -1
+
+
+def _names() -> list[str]:
+    from features.space import feature_names
+
+    return list(feature_names())

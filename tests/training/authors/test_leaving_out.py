@@ -1,0 +1,122 @@
+"""An author's world says nothing to the model that is tested on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.manifest.fields import HEADS
+from features.manifest.records import Record, read_record
+from features.table.table import ManifestTable
+from models.bundle import load, save
+from tests.training.authors.conftest import NAMES, QUICK
+from training.authors.champion import train_champion
+from training.authors.learning import PREVALENCE, lessons_of
+from training.authors.leaving_out import KINDS, Authors, LeftOut, leave_each_out, leave_out, report
+from training.authors.table import markdown_of, rows_of
+from training.authors.tracking import log_authors
+from training.registry.tracking import client
+
+
+@pytest.fixture(scope="module")
+def results(authors: Authors) -> dict[str, LeftOut]:
+    return leave_each_out(authors, QUICK)
+
+
+def test_labels_and_traffic_of_the_left_out_author_change_nothing(
+    authors: Authors, results: dict[str, LeftOut]
+) -> None:
+    name = NAMES[0]
+    views = authors.views[name]
+    flipped = replace(views.data, content=~views.data.content)
+    other = Authors({**authors.views, name: replace(views, data=flipped)}, authors.evidence)
+    np.testing.assert_array_equal(leave_out(other, name, QUICK).raw, results[name].raw)
+
+
+def test_the_left_out_world_is_seen_as_by_a_new_office(authors: Authors) -> None:
+    views = authors.views[NAMES[1]]
+    new = authors.new(NAMES[1])
+    assert new.shape == views.settled.shape
+    first = authors.names.index("consignor_finds")
+    # A new office knows no result, a settled one knows some.
+    assert np.nanmax(new[:, first]) == 0.0
+    assert np.nanmax(views.settled[:, first]) > 0.0
+    # Its history begins with the first shipment.
+    assert new[0, authors.names.index("consignor_shipments")] == 0.0
+
+
+def test_each_author_weighs_the_same_and_finds_have_the_same_share(authors: Authors) -> None:
+    for name in NAMES:
+        lessons = lessons_of(authors.views[name], authors.new(name), authors.prior)
+        is_find = lessons.find.any(axis=1)
+        assert lessons.weight.mean() == pytest.approx(1.0)
+        assert lessons.weight[is_find].sum() / lessons.weight.sum() == pytest.approx(PREVALENCE)
+        assert is_find.sum() == authors.views[name].illicit.sum()
+
+
+def test_the_report_has_the_keys_of_the_contract(results: dict[str, LeftOut]) -> None:
+    figures = json.loads(json.dumps(report(results, threads=1), allow_nan=False))
+    assert list(figures["authors"]) == list(NAMES)
+    wanted = {"pr_auc", "recall_0.001", "recall_0.005", "recall_0.01", "hard_in_0.01", "red_clean", "yellow_clean"}
+    for of_world in figures["authors"].values():
+        assert all(wanted <= set(of_world[kind]) for kind in KINDS)
+        assert {"pr_auc", "recall_0.01"} <= set(of_world["best"])
+    table = markdown_of(figures)
+    assert table.count("\n") == 2 + len(NAMES) * (len(KINDS) + 1)
+    assert rows_of(figures)[1][0] == sorted(NAMES)[0]
+
+
+def test_a_prior_ranks_better_than_a_draw(results: dict[str, LeftOut]) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    for result in results.values():
+        assert roc_auc_score(result.views.illicit, result.scores["prior"]) > 0.65
+
+
+def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
+    authors: Authors, results: dict[str, LeftOut], tmp_path: Path
+) -> None:
+    figures = report(results, threads=1)
+    saved = save(train_champion(authors, results, QUICK, report=figures), tmp_path / "bundle")
+    model = load(tmp_path / "bundle", expected_digest=saved)
+    assert model.heads == tuple(HEADS)
+    assert model.history.sequence == 0
+    assert not any(model.history.sizes().values())
+    assert model.evidence is not None
+    assert model.evidence.digest == authors.evidence.digest
+    assert set(model.card["data"]["worlds"]) == set(NAMES)
+    assert set(model.card["metrics"]["left_out_worlds"]) == set(NAMES)
+    row = {
+        "shipment_id": "X",
+        "goods_description": "fentanyl hydrochloride",
+        "consignee_country": "US",
+        "net_mass_kg": "0.1",
+    }
+    scores = model.score(ManifestTable.from_records([_record(row)], receipt=1_790_000_000), model.history.copy())
+    assert scores.lane.tolist() == ["red"]
+
+
+def test_mlflow_has_a_run_per_left_out_author_below_one_parent(results: dict[str, LeftOut], tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    run = log_authors(report(results, threads=1), QUICK, None, uri)
+    tracking = client(uri)
+    parent = tracking.get_run(run)
+    children = tracking.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{run}'")
+    assert {child.data.tags["world"] for child in children} == set(NAMES)
+    assert all("both.recall_0.01" in child.data.metrics for child in children)
+    assert {artifact.path for artifact in tracking.list_artifacts(run)} == {"authors.md", "authors.png"}
+    assert parent.data.params["shrinkage"] == str(QUICK.shrinkage)
+
+
+def _record(row: dict[str, str]) -> Record:
+    return read_record(
+        {
+            "shipment_id": row["shipment_id"],
+            "consignee": {"country": row["consignee_country"]},
+            "items": [{"goods_description": row["goods_description"], "net_mass_kg": 0.1}],
+        }
+    )

@@ -1,0 +1,1 @@
+"""The world "austral_post", by an author of its own."""

@@ -1,0 +1,1 @@
+"""The world "levant_freezone", by an author of its own."""
