@@ -37,7 +37,7 @@ def lessons(seed: int = 0, n: int = 3000) -> Lessons:
 
 
 def raw(boosters: Mapping[str, lgb.Booster], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.stack([booster.predict(matrix, raw_score=True) for booster in boosters.values()], axis=1)
+    return np.stack([np.asarray(booster.predict(matrix, raw_score=True)) for booster in boosters.values()], axis=1)
 
 
 def test_trees_find_what_the_prior_does_not_know() -> None:
