@@ -30,6 +30,8 @@ def matrix(champion: RiskModel) -> np.ndarray:
 
 
 LADDERS = {
+    "description_opioid_fragment": [0.0, 1.0],
+    "description_precursor_fragment": [0.0, 1.0],
     "substance_opioid": [0.0, 1.0, 2.0],
     "substance_precursor": [0.0, 1.0, 2.0],
     "substance_class": [0.0, 1.0, 2.0],

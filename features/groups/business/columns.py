@@ -12,11 +12,11 @@ class BusinessColumn(Column):
 
     CONSIGNOR_FITS_CODE = (
         "PARTY_KIND",
-        "How well goods of the HS code fit the words of the consignor's name: a log-likelihood ratio, 0 where they say nothing",
+        "How well goods of the HS code fit the words of the consignor's name, 0 where they say nothing",
     )
     CONSIGNEE_FITS_CODE = (
         "PARTY_KIND",
-        "How well goods of the HS code fit the words of the consignee's name: a log-likelihood ratio, 0 where they say nothing",
+        "How well goods of the HS code fit the words of the consignee's name, 0 where they say nothing",
     )
 
 

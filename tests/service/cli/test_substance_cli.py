@@ -241,6 +241,7 @@ def test_a_note_says_that_systematic_names_are_not_read(
         assert run(["substance", "--file", "in.csv", "out.csv"]) == 0
         assert "Note: Systematic names are not read" in capsys.readouterr().err
     finally:
+        monkeypatch.delenv("TIDEWAITER_OPSIN")
         set_up(Settings())
 
 

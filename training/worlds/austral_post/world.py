@@ -552,5 +552,5 @@ def build(shipments: int, seed: int) -> World:
     points = np.zeros(len(frame))
     for weight, rule in WORDS["points"].values():
         points += weight * np.asarray(frame.eval(rule, engine="python"), dtype=float)
-    items = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).fillna("").astype(str)
+    items = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).fillna("").astype(str)
     return World(items, pd.DataFrame(truth), frame, pd.Series(points, index))
