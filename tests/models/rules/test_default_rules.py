@@ -33,7 +33,8 @@ def test_a_watched_substance_without_a_registered_permit_is_at_least_yellow_and_
     assert fired_for(shipment(PRECURSOR)) == ["watched-without-permit"]
     assert fired_for(shipment(FENTANYL)) == ["watched-without-permit", "opioid-without-permit"]
     assert (floor(shipment(PRECURSOR)), floor(shipment(FENTANYL))) == (YELLOW, RED)
-    # A permit that no register holds is a declaration, not proof. A firm of the trade may hold it; a private person or a trader may not.
+    # A permit that no register holds is a declaration, not proof. A firm of the trade may hold it, a private person or a trader
+    # may not.
     firm = shipment(FENTANYL | PERMIT)
     assert floor(firm) == floor(firm, register("IP-2026-0043,Lakeside Pharma Ltd,US,,")) == YELLOW
     for name in ("Dana Example", "Sample Imports LLC"):

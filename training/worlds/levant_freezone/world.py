@@ -635,7 +635,11 @@ def build(shipments: int, seed: int) -> World:
     plans = plan_all(dice, shipments + before)
     parts = [shipment(dice, plan, number) for number, plan in enumerate(plans, 1)]
     history(plans, parts)
-    items = pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS), dtype=object).fillna("").astype(str)
+    items = (
+        pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS), dtype=object)
+        .fillna("")
+        .astype(str)
+    )
     ids = [part[0]["shipment_id"] for part in parts]
     truth = pd.DataFrame(
         {
