@@ -13,8 +13,8 @@ from features.texts.folding import folded
 PARTY_KINDS: Final = "party_kinds.toml"
 _CACHED: Final = 32_768
 _WORD: Final = re.compile(r"\w+")
-#: Points of abbreviations, "s.p.a." and "a/s".
-_DOTS: Final = re.compile(r"(?<=\w)[./](?=\w?)")
+#: Points after single letters, "s.p.a." and "a/s". In "Ltd.Sti." a point divides two words.
+_DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
 #: The start of a capitalised word inside a word: FintoxOy.
 _INSIDE: Final = re.compile(r"(?<=[a-z]{3})(?=[A-Z][A-Za-z])")
 _NUMBER: Final = re.compile(r"\b\d{5,}\b")

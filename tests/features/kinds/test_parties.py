@@ -10,7 +10,16 @@ from tests.models.rules.shipments import PRESS, fired_for, shipment
 ORGANISATIONS = (
     *("de Roo Retail B.V.", "Briwick SAS", "Haldale e.K.", "Tordale S.p.A.", "Lumwick S.r.l.", "Cepeda S.L."),
     *("Paxware KG", "Zelnova LLP", "Kowalczyk Sp. z o.o.", "Nordvik A/S", "Müller & Söhne", "Universität Musterstadt"),
-    *("上海联合公司", "ООО Пример", "Example Pty", "Kim Supplements", "CLINICA EJEMPLO", "Stadtapotheke Muster"),
+    *(
+        "KUZEY PAZARLAMA LTD.STI.",
+        "Example Fabrics for Imp",
+        "上海联合公司",
+        "ООО Пример",
+        "Example Pty",
+        "Kim Supplements",
+        "CLINICA EJEMPLO",
+        "Stadtapotheke Muster",
+    ),
 )
 PERSONS = ("Dana Example", "O'Neil, Pat", "Anna-Maria de la Sample", "Li Wei", "李伟", "Gross, Roberto", "A. S. Sample")
 
