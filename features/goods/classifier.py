@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.goods.codes import CODES
 from features.goods.model import GoodsModel
 from features.goods.scores import (
+    Fit,
     FloatArray,
     Floats,
     Known,
@@ -100,6 +101,6 @@ def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], c
         text_of: (m,) text of each pair, negative without one.
         codes: (m, 2) numbers of chapter and heading, negative where unknown.
     """
-    out = np.empty((len(text_of), 2))
+    out = np.empty((len(text_of), len(Fit)))
     fill_fit(reading.vectors, reading.chapters, reading.doubt, text_of, codes, model.weights, out)
     return out

@@ -49,6 +49,15 @@ class Statistic(IntEnum):
     LETTERS_VAGUE = 8
 
 
+class Fit(IntEnum):
+    """Columns of how a code fits a text: log-likelihood ratios."""
+
+    #: Of the chapter.
+    CHAPTER = 0
+    #: Of the heading within the chapter.
+    HEADING = 1
+
+
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
 _DIGITS = cython.declare(cython.Py_ssize_t, Count.DIGITS)
 _WORDS = cython.declare(cython.Py_ssize_t, Known.WORDS)
@@ -63,6 +72,8 @@ _DIGIT_SHARE = cython.declare(cython.Py_ssize_t, Statistic.DIGIT_SHARE)
 _LOG_LETTERS = cython.declare(cython.Py_ssize_t, Statistic.LOG_LETTERS)
 _KNOWN_ODDS = cython.declare(cython.Py_ssize_t, Statistic.KNOWN_ODDS)
 _LETTERS_VAGUE = cython.declare(cython.Py_ssize_t, Statistic.LETTERS_VAGUE)
+_CHAPTER = cython.declare(cython.Py_ssize_t, Fit.CHAPTER)
+_HEADING = cython.declare(cython.Py_ssize_t, Fit.HEADING)
 
 Floats = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -222,7 +233,7 @@ def fill_fit(
         vectors, chapters, doubt: (n, width), (n, chapters), (n,) as the texts were read.
         text_of: (m,) text of each pair; negative without one.
         codes: (m, 2) numbers of the declared chapter and heading; negative without one.
-        out: (m, 2) output: the ratio of the chapter, and of the heading within the chapter; 0 where nothing is known.
+        out: (m, len(Fit)) output; 0 where nothing is known.
     """
     matrix, prior, given = weights.headings, weights.heading_prior, weights.chapter_prior
     declared, ends = weights.declared, weights.heading_ends
@@ -231,14 +242,14 @@ def fill_fit(
     scores = np.empty(256, dtype=np.float32)
     view = scores
     for pair in range(out.shape[0]):
-        out[pair, 0] = out[pair, 1] = 0.0
+        out[pair, _CHAPTER] = out[pair, _HEADING] = 0.0
         text, chapter, heading = text_of[pair], codes[pair, 0], codes[pair, 1]
         if text < 0 or chapter < 0:
             continue
         share = 0.0
         for c in range(count):
             share += float(chapters[text, c]) * float(declared[c, chapter])
-        out[pair, 0] = log((1.0 - doubt[text]) * share / given[chapter] + doubt[text])
+        out[pair, _CHAPTER] = log((1.0 - doubt[text]) * share / given[chapter] + doubt[text])
         if heading < 0:
             continue
         first = ends[chapter - 1] if chapter > 0 else 0
@@ -257,4 +268,4 @@ def fill_fit(
             total += view[h - first]
         # The words tell headings apart as far as they are about the chapter at all.
         certain = (1.0 - doubt[text]) * chapters[text, chapter] * (1.0 - heading_doubt)
-        out[pair, 1] = log(certain * view[heading - first] / total / prior[heading] + 1.0 - certain)
+        out[pair, _HEADING] = log(certain * view[heading - first] / total / prior[heading] + 1.0 - certain)

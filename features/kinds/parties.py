@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"\b\d{5,}\b")
 
 
 class PartyKind(IntFlag):
-    """What a name tells of a party. A private person has no kind."""
+    """Lines of business in a name, one bit each. The name of a private person sets no bit."""
 
     ORGANISATION = 1
     LABORATORY = 2

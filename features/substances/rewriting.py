@@ -19,7 +19,7 @@ class Rewriting:
         kind: kind of a match that was found by the replaced pieces.
         how: how they were read, as a sentence.
         confidence: 0..1, the certainty of the reading.
-        whole: whether a name that is only a part of a replaced piece is none.
+        whole: whether to ignore a name that is only a part of a replaced piece.
     """
 
     text: str

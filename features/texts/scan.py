@@ -116,7 +116,7 @@ class Beginnings:
         self._marked = bytes(marked)
 
     def find(self, text: str, begin: int) -> int:
-        """Return the first index, not below ``begin``, at which a word may begin; -1 if there is none."""
+        """Return the first index, not below ``begin``, at which a word may begin, or -1."""
         marked = self._marked
         first = second = 26
         # Test an index after reading its third character. Assume a character other than a letter after the end of the text.

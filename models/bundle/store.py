@@ -41,7 +41,7 @@ def champion_dir() -> Path:
 
 
 def resolve(root: str | Path) -> Path:
-    """Return the bundle folder to serve: the store's current version, or the champion if there is none.
+    """Return the bundle folder to serve: the store's current version, or the champion if the store is empty.
 
     Raises:
         StoreError: the pointer is unreadable.

@@ -20,34 +20,19 @@ from features.groups.text_cache import CAPACITY
 from features.kinds.parties import is_organisation, without_legal_words
 from features.texts.cache import TextIndex, TextRows
 
-#: First and last chapter of each group of chapters that names do not tell apart, close to the sections of the nomenclature.
-_LINES: Final = (
-    *(
-        (1, 5),
-        (6, 14),
-        (15, 15),
-        (16, 24),
-        (25, 27),
-        (28, 29),
-        (30, 30),
-        (31, 31),
-        (32, 32),
-        (33, 34),
-        (35, 37),
-        (38, 38),
-    ),
-    *((39, 40), (41, 43), (44, 49), (50, 63), (64, 67), (68, 71), (72, 83), (84, 84), (85, 85), (86, 89), (90, 92)),
-    *((93, 93), (94, 94), (95, 95), (96, 96), (97, 97)),
-)
-#: Evidence beyond this factor would rest on a few words.
+#: First chapters of groups of chapters that names do not tell apart, close to the sections of the nomenclature.
+_FIRST_CHAPTERS: Final = (
+    1, 6, 15, 16, 25, 28, 30, 31, 32, 33, 35, 38, 39, 41, 44, 50, 64, 68, 72, 84, 85, 86, 90, 93, 94, 95, 96, 97,
+)  # fmt: skip
+_LINES: Final = len(_FIRST_CHAPTERS)
+#: Largest log-likelihood ratio. A larger one would rest on a few words.
 _MOST: Final = 3.0
 
 
 def _line_of_chapter() -> NDArray[np.int64]:
     """Return the line of each chapter, in the order of `CODES`."""
     chapters = np.array([int(chapter) for chapter in CODES.names[0]])
-    starts = np.array([first for first, _ in _LINES])
-    return np.searchsorted(starts, chapters, side="right") - 1
+    return np.searchsorted(_FIRST_CHAPTERS, chapters, side="right") - 1
 
 
 class BusinessGroup(Group):
@@ -60,13 +45,11 @@ class BusinessGroup(Group):
         super().__init__(texts)
         self._model = goods_model()
         of_chapter = _line_of_chapter()
-        self._of_chapter = np.zeros((len(of_chapter), len(_LINES)))
-        self._of_chapter[np.arange(len(of_chapter)), of_chapter] = 1.0
-        self._usual = np.asarray(self._model.weights.chapter_prior, dtype=np.float64) @ self._of_chapter
-        self._line_of_code = np.append(of_chapter, len(_LINES))
+        self._usual = np.bincount(of_chapter, self._model.weights.chapter_prior, _LINES)
+        self._line_of_chapter = np.append(of_chapter, _LINES)
         self._names = TextIndex(CAPACITY)
         # The last line is that of a missing or unknown code.
-        self._rows = TextRows(self._read, np.zeros(len(_LINES) + 1))
+        self._rows = TextRows(self._read, np.zeros(_LINES + 1))
         self._word_rows = TextRows(self._model.word_rows, np.zeros(self._model.width + 2))
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
@@ -74,7 +57,7 @@ class BusinessGroup(Group):
         codes = table.text("hs_code")
         chapters = np.array([CODES.numbers(code)[0] for code in codes.values], dtype=np.int64)
         # Index -1 is the line of an unknown chapter.
-        line = codes.lookup(self._line_of_code[chapters], len(_LINES)) if len(chapters) else None
+        line = codes.lookup(self._line_of_chapter[chapters], _LINES) if len(chapters) else None
         rows = np.arange(table.n_rows)
         for name, column in (
             ("consignor_name", BusinessColumn.CONSIGNOR_FITS_CODE),
@@ -84,21 +67,21 @@ class BusinessGroup(Group):
             if line is None or not names.values:
                 out[:, column] = 0.0
                 continue
-            fit = np.empty((table.n_rows, len(_LINES) + 1))
+            fit = np.empty((table.n_rows, _LINES + 1))
             self._rows.fill(self._names.look_up(names.values), names.codes, fit, 0)
             out[:, column] = fit[rows, line]
 
     def _read(self, names: list[str]) -> FloatArray:
         """Return the log-likelihood ratio (names, lines + 1) of goods of each line, given the words of each name."""
-        rows = np.zeros((len(names), len(_LINES) + 1))
+        rows = np.zeros((len(names), _LINES + 1))
         firms = [at for at, name in enumerate(names) if is_organisation(name)]
         if firms:
             tokenised = self.texts.tokenise([without_legal_words(names[at]) for at in firms])
             reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
             shares = reading.chapter_probabilities(self._model)
             # Sum chapter by chapter, so that the result does not depend on the number of names.
-            lines = np.zeros((len(firms), len(_LINES)))
-            for chapter, line in enumerate(self._line_of_code[:-1].tolist()):
+            lines = np.zeros((len(firms), _LINES))
+            for chapter, line in enumerate(self._line_of_chapter[:-1].tolist()):
                 lines[:, line] += shares[:, chapter]
             rows[firms, :-1] = np.clip(np.log(lines / self._usual), -_MOST, _MOST)
         return rows

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.goods.classifier import agreement, read_texts
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES
 from features.goods.model import goods_model
+from features.goods.scores import Fit
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
 from features.groups.text_cache import CAPACITY
@@ -132,7 +133,7 @@ class ClassificationGroup(Group):
         at = np.flatnonzero(text_of >= 0)
         text_of, classes = text_of[at], np.asarray(pairs.classes)[at]
         fit = agreement(self._model, reading, text_of, self._codes[classes])
-        fit = fit[:, 0] + fit[:, 1]
+        fit = fit[:, Fit.CHAPTER] + fit[:, Fit.HEADING]
         coded = classes != self._no_code
         rows[at, _CONTRADICTION] = np.where(coded, np.maximum(-fit, 0.0), np.nan)
         rows[at, _AGREEMENT] = np.where(coded, np.maximum(fit, 0.0), np.nan)

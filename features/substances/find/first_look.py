@@ -55,7 +55,7 @@ __all__ = [
 #: A name may occur in the text, plainly or disguised; a structure, in any notation.
 NAMED: Final = NAME | DISGUISE
 STRUCTURED: Final = STRUCTURE | HINT
-# What words in letters other than a to z may contain; the scan cannot read them. In a text with such words a name
+# Possible contents of words in letters other than a to z, which the scan cannot read. In a text with such words a name
 # needs no hint.
 _UNSEEN: Final = NAMED | STEM | HINT
 #: The result for a text that was not scanned.

@@ -1,6 +1,6 @@
 """CAS numbers in a text: with hyphens or what stands for them, also where a label or the whole text shows a number.
 
-A number counts only if it is that of a known substance, so that a date or a size is none.
+A number counts only if a known substance has it. Dates and sizes therefore do not count.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def numbers_in(spelled: str, known: Mapping[str, Entry], *, chemical: bool) -> I
 
 def _entry(known: Mapping[str, Entry], first: str, middle: str, check: str) -> Entry | None:
     plain = digits(f"{first}-{middle}-{check}").lstrip("0")
-    # Most of its signs are digits: the word "ill" is none.
+    # At least half of the signs must be digits. The word "ill" is no number.
     if sum(map(str.isdigit, first + middle + check)) * 2 < len(first) + 3:
         return None
     return known.get(plain)

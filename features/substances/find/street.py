@@ -53,7 +53,7 @@ class StreetNames:
         return not folded.isascii() and self._pattern.search(folded) is not None
 
     def find(self, text: str) -> Match | None:
-        """Return the first street name that a text uses as one, None if there is none."""
+        """Return the first street name that a text uses as one, or None."""
         folded = fold(text)
         for found in self._pattern.finditer(folded):
             row = self._names[_key(found[0])]

@@ -90,9 +90,7 @@ class Counters:
 
 
 def cleaned(name: str) -> str:
-    """Return the name as one line without control characters and double blanks; empty if there is none or it is too
-    long.
-    """
+    """Return the name as one line without control characters and double blanks; empty if it is too long."""
     line = _CONTROL.sub(" ", name[: 4 * LONGEST_NAME]).strip()
     return line if len(line) <= LONGEST_NAME and len(name) <= 4 * LONGEST_NAME else ""
 

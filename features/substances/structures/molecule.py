@@ -187,7 +187,7 @@ def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
     for atom in marked:
         atom.SetIsotope(0)
         atom.SetAtomMapNum(0)
-    # A stereocentre that existed only because of an isotope is none any more.
+    # Remove stereocentres that existed only because of an isotope.
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
     return mol
 

@@ -19,12 +19,12 @@ class Verdict:
 
 
 def verdict(limbs: Iterable[str], order: tuple[str, ...], *, sure: bool = True) -> Verdict:
-    """A verdict with its limbs sorted as ``order`` has them; `PARENT` where there is none."""
+    """Return a verdict with its limbs in the order of ``order``; without limbs, `PARENT` stands for them."""
     named = set(limbs)
     return Verdict("met" if sure else "possible", tuple(limb for limb in order if limb in named) or (PARENT,))
 
 
 def best(verdicts: Iterable[Verdict | None]) -> Verdict | None:
-    """Of several readings of one structure the surest, then the one that needs the fewest limbs; ``None`` if there is none."""
+    """Return the surest of several readings of one structure, of equals the one with the fewest limbs; None without any."""
     found = [one for one in verdicts if one is not None]
     return min(found, key=lambda one: (one.result != "met", len(one.limbs), one.limbs), default=None)

@@ -16,7 +16,6 @@ from features.groups.classification.group import ClassificationGroup
 from features.groups.description.columns import FEATURES, DescriptionColumn
 from features.groups.description.group import DescriptionGroup
 from features.reference import stop_words
-from features.reference.words import description_patterns
 from features.table.table import Coded, ManifestTable
 
 NO_HISTORY = np.empty((0, 0))
@@ -99,7 +98,13 @@ _PLAIN_SEARCHES = {
     r"powder|raw material|sample)\b|9[0-9](?:\.\d+)?%",
     "medicine": r"\b(?:tablets?|capsules?|injection|medic\w*|pharma\w*|ampoules?|patch(?:es)?|drug|opioid|analg\w*)\b",
     "tooling": r"\b(?:press|punch\w*|dies?|mou?lds?|tooling|stamp\w*|candy|milk tablet|spare parts?|machine)\b",
-    "equipment": description_patterns()["equipment"]["pattern"].pattern,
+    "equipment": r"\b(?:tablet|pill|capsule|tdp ?\d?)\b.{0,24}\b(?:press\w*|machine|die|dies|mou?lds?|punch\w*|fill\w*|maker)\b|"
+    r"\b(?:press\w*|punch\w*|die|dies|mou?lds?|stamp)\b.{0,24}\b(?:tablet|pill|capsule|tdp)\w*|"
+    r"\b(?:ta(?:bl?e?l?t|belt)s?|caps?ul\w*|pil+s?)\b.{0,12}\b(?:press?\w*|fil+(?:ing|er)\w*|mou?ld\w*)|"
+    r"\b(?:press?e?|prensa|pressa|prasa|pres|pers|press[eo]r?)\b.{0,16}"
+    r"\b(?:comprim\w+|compress[ei]\b|tablet\w*|tabletek|kapsul\w*|pastil\w*|pillol\w*)|"
+    r"\bmatri[cz]\w+.{0,20}\b(?:comprim\w+|tablet\w*)|\bmay dap vien\b|"
+    r"\bencapsul\w*|\bpunch(?:es)? (?:and|&) dies?\b",
     "cas": r"\b\d{2,7}-\d{2}-\d\b",
 }
 _COUNTED = ("chemical_words", "grade")
@@ -109,6 +114,7 @@ _PHRASES = (
     "pyrrolidone;vitamins;vitaminc;ceramide;benzine;citrate;98%;99.5%;99 %;99 %x;95% r&d;r&d;raw material;raw materials;lab;labs;"
     "laboratory;standard;crystals;powder;powders;sample;samples;reagent;intermediate;research;analytical;purity;"
     "tablet press;pill die;capsule filler;tdp 5 machine;tdp5 mould;dies for tablets;punch tdp;stamp pills;tablet;tablets;press;"
+    "tabelt press;capsul filing;prensa de comprimidos;matriz para tabletas;presse;prasa;comprimidos;pills;filler;may dap vien;"
     "machine;machines;die;dies;mold;moulds;punch and die;punches & dies;encapsulation;tooling;stamped;candy;milk tablet;"
     "spare parts;spare part;spare;milk;medical;pharmacy;patch;patches;drug;drugs;opioid;analgesic;injection;ampoule;50-00-0;"
     "150-00-01;12-34;dress;of;for the"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.kinds.parties import is_organisation
+from features.kinds.parties import PartyKind, is_organisation, party_kinds, without_legal_words
 from tests.models.rules.shipments import PRESS, fired_for, shipment
 
 ORGANISATIONS = (
@@ -34,3 +34,36 @@ def test_organisations_of_many_countries_are_no_private_persons(name: str) -> No
 def test_private_persons_are_no_organisations(name: str) -> None:
     assert not is_organisation(name)
     assert fired_for(shipment(PRESS, consignee={"name": name, "country": "US"})) == ["press-to-private-person"]
+
+
+LINES = {
+    PartyKind.MEDICAL: (
+        "Apteekki Muster",
+        "Hospital Ejemplo",
+        "Stadtapotheke Beispiel",
+        "某某医院",
+        "ООО Аптека Пример",
+    ),
+    PartyKind.LABORATORY: (
+        "Example Forensic Laboratory",
+        "Muster Analytik GmbH",
+        "某某大学",
+        "Fintox Oy",
+        "Unversity of Sample",
+    ),
+    PartyKind.CHEMICAL: ("Sildchem AB", "Pigmentos Ejemplo S.A. de C.V.", "某某化工有限公司", "Örnek Kimya Ltd. Şti."),
+    PartyKind.MAKER: ("Example Confectionery Inc", "Maschinenfabrik Muster", "Sample Nutrition LLC"),
+    PartyKind.TRADER: ("Comercio Exterior Ejemplo SA", "Sample Trading Co., Ltd.", "Örnek Dış Ticaret"),
+    PartyKind.FORWARDER: ("Example Logistics Ltd", "Spedition Muster", "某某物流"),
+    PartyKind.NUMBERED: ("15599082 B.C. Ltd.",),
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for kind, names in LINES.items() for name in names])
+def test_a_name_tells_its_line_of_business(name: str, kind: PartyKind) -> None:
+    assert party_kinds(name) & kind
+    assert is_organisation(name)
+
+
+def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
+    assert without_legal_words("Guangzhou Sample Garment Import and Export Co., Ltd.") == "guangzhou sample garment"

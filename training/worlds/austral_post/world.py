@@ -553,4 +553,5 @@ def build(shipments: int, seed: int) -> World:
     for weight, rule in WORDS["points"].values():
         points += weight * np.asarray(frame.eval(rule, engine="python"), dtype=float)
     items = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).fillna("").astype(str)
-    return World(items, pd.DataFrame(truth), frame, pd.Series(points, index))
+    # Points are done: -1 stands for what the manifest gives nothing to measure.
+    return World(items, pd.DataFrame(truth), frame.fillna(-1.0), pd.Series(points, index))

@@ -1,0 +1,74 @@
+"""Kinds of goods that words tell, and whether goods fit the parties' names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.groups.base import GroupInput
+from features.groups.business.columns import BusinessColumn
+from features.groups.business.group import BusinessGroup
+from features.groups.description.columns import DescriptionColumn
+from features.groups.description.group import DescriptionGroup
+from features.groups.text_cache import TextCache
+from features.table.table import Coded, ManifestTable
+
+NO_HISTORY = np.zeros((1, 0))
+
+
+def value_of(column: DescriptionColumn, text: str) -> float:
+    table = ManifestTable.from_columns({"goods_description": Coded.from_list([text])}, 1)
+    return float(DescriptionGroup().transform(table, NO_HISTORY)[0, column])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "value"),
+    [
+        ("fentanyl patches 25 mcg/h", DescriptionColumn.DESCRIPTION_DOSE, 2),
+        ("parches transdermicos", DescriptionColumn.DESCRIPTION_DOSE, 1),
+        ("注射液 50微克", DescriptionColumn.DESCRIPTION_DOSE, 2),
+        ("25mcg", DescriptionColumn.DESCRIPTION_DOSE, 0),
+        ("norfentanyl CRM 1 ml", DescriptionColumn.DESCRIPTION_STANDARD, 1),
+        ("organic intermediate powder", DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY, 3),
+        ("Zwischenprodukt Muster", DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY, 2),
+        ("cotton shirt", DescriptionColumn.DESCRIPTION_GENERIC_CHEMISTRY, 0),
+        ("microcrystalline cellulose", DescriptionColumn.DESCRIPTION_BINDER, 1),
+        ("колер краситель синий", DescriptionColumn.DESCRIPTION_DYE, 1),
+        ("silicone candy mould", DescriptionColumn.DESCRIPTION_HOBBY, 1),
+        ("压片机", DescriptionColumn.DESCRIPTION_EQUIPMENT, 1),
+        ("N-(1-Phenethylpiperidin-4-yl)-", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 1),
+        ("tert-butyl 4-anilinopiperid", DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, 1),
+        ("2,2,6,6-tetramethyl-4-piperidone", DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, 0),
+    ],
+)
+def test_words_tell_the_kind_of_goods(text: str, column: DescriptionColumn, value: int) -> None:
+    assert value_of(column, text) == value
+
+
+def fits(consignor: str | None, code: str | None) -> float:
+    table = ManifestTable.from_columns(
+        {
+            "consignor_name": Coded.from_list([consignor]),
+            "hs_code": Coded.from_list([code]),
+            "goods_description": Coded.from_list(["goods"]),
+        },
+        1,
+    )
+    out = np.full((1, len(BusinessColumn)), np.nan)
+    cache = TextCache()
+    BusinessGroup(cache).fill(GroupInput(table, cache), NO_HISTORY, out)
+    assert out[0, BusinessColumn.CONSIGNEE_FITS_CODE] == 0.0
+    return float(out[0, BusinessColumn.CONSIGNOR_FITS_CODE])
+
+
+def test_goods_of_the_trade_fit_and_others_do_not() -> None:
+    assert fits("Sample Garment Co., Ltd.", "6109100010") > 0.5
+    assert fits("Sample Garment Co., Ltd.", "293339") < -0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("Dana Garment-Example", None), ("Dana Example", "610910"), (None, "610910"), ("Sample Garment Ltd", "00")],
+)
+def test_private_persons_and_unknown_codes_fit_neither_well_nor_badly(name: str | None, code: str | None) -> None:
+    assert fits(name, code) == 0.0
