@@ -14,10 +14,11 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 
-from models.evidence import Entry, Prior
+from models.evidence import Prior
 from training.authors.views import AuthorViews
-from training.authors.world_data import Bools, Floats, Ints
+from training.authors.world_data import Bools, Floats
 from training.fitting.booster_text import first_trees, join_trees, shrunk
+from training.fitting.residual import boosted, combined, intercept, largest_rows
 
 #: The prevalence at which trees learn, the same for each author.
 PREVALENCE: Final = 5e-3
@@ -25,7 +26,6 @@ PREVALENCE: Final = 5e-3
 NEW_OFFICE: Final = 1 / 3
 #: Share of an author's clean shipments that are learned from. They are a hundred times as many as finds.
 CLEAN_SHARE: Final = 0.4
-_STEPS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +75,6 @@ class ResidualParams:
             "num_threads": self.threads,
             "verbosity": -1,
         }
-
-
-def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequence[int]) -> list[int]:
-    """Return the monotone constraint of each feature: the one it declares, else the direction of the entries that rest on it.
-
-    A feature that entries use in both directions, or between two bounds, is free.
-    """
-    found: dict[str, set[int]] = {}
-    for entry in entries:
-        sign = {"for": 1, "against": -1}.get(entry.direction, 0)
-        for term in (term for clause in entry.when for term in clause):
-            if term.is_ramp:
-                rising = 1 if term.high > term.low else -1
-            elif np.isinf(term.high):
-                rising = 1
-            elif np.isinf(term.low):
-                rising = -1
-            elif term.low == term.high:
-                # equals 1 of a yes-or-no feature
-                rising = 1 if term.low == 1.0 else -1 if term.low == 0.0 else 0
-            else:
-                rising = 0
-            found.setdefault(term.feature, set()).add(sign * rising)
-    of_entries = {name: next(iter(signs)) for name, signs in found.items() if len(signs) == 1}
-    return [own or of_entries.get(name, 0) for name, own in zip(names, declared, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,29 +140,6 @@ def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, weight: float =
     return Lessons(matrix[kept], log_odds[kept], find, weight * share * len(kept))
 
 
-def combined(log_odds: Floats) -> Floats:
-    """Return the log-odds (n,) of any head, for small probabilities: the logarithm of the sum of the odds (n, K)."""
-    return np.asarray(np.logaddexp.reduce(log_odds, axis=1))
-
-
-def largest_rows(values: Floats, shipment: Ints) -> Ints:
-    """Return the row with the largest value of each shipment, the first if several are equal."""
-    order = np.lexsort((-values, shipment))
-    first = np.append(True, np.diff(shipment[order]) != 0)
-    return np.asarray(order[first])
-
-
-def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
-    """Return the shift that makes the mean probability of the log-odds (n,) equal to the weighted share of finds."""
-    low, high = -40.0, 40.0
-    target = float(weight[find].sum())
-    for _ in range(_STEPS):
-        middle = (low + high) / 2.0
-        mean = float((weight / (1.0 + np.exp(-np.clip(log_odds + middle, -500.0, 500.0)))).sum())
-        low, high = (middle, high) if mean < target else (low, middle)
-    return (low + high) / 2.0
-
-
 def fit_residual(
     lessons: Lessons, heads: Sequence[str], names: Sequence[str], monotone: Sequence[int], params: ResidualParams
 ) -> dict[str, lgb.Booster]:
@@ -196,7 +148,7 @@ def fit_residual(
     start = combined(lessons.prior)
     start = start + intercept(start, any_find, lessons.weight)
     data = lessons.binned(names, params.lightgbm(0, monotone))
-    common = _boosted(data, any_find, start, params.common_trees, params.lightgbm(0, monotone))
+    common = boosted(data, any_find, start, params.common_trees, params.lightgbm(0, monotone))
     on_rows = np.asarray(common.predict(lessons.matrix, raw_score=True, num_threads=params.threads), dtype=np.float64)
     boosters = {}
     for number, head in enumerate(heads):
@@ -205,13 +157,7 @@ def fit_residual(
         if params.head_trees and find.any():
             own = lessons.prior[:, number] + on_rows
             own = own + intercept(own, find, lessons.weight)
-            further = _boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
+            further = boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
             booster = join_trees(common, further, params.head_trees)
         boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.shrinkage)
     return boosters
-
-
-def _boosted(data: lgb.Dataset, find: Bools, start: Floats, trees: int, settings: dict[str, object]) -> lgb.Booster:
-    data.set_label(find.astype(np.float64))
-    data.set_init_score(start)
-    return lgb.train(settings, data, num_boost_round=trees)

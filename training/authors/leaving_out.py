@@ -14,9 +14,10 @@ from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
 from training.authors.figures import best_of_author, false_positives_by_origin, figures
-from training.authors.learning import Lessons, ResidualParams, combined, directions, fit_residual, lessons_of
+from training.authors.learning import Lessons, ResidualParams, fit_residual, lessons_of
 from training.authors.views import AuthorViews, pooled_space
 from training.authors.world_data import SEALED, SHIPMENTS, Floats, load_author
+from training.fitting.residual import combined, directions
 from training.worlds.files import author_names
 
 Progress = Callable[[str], None]

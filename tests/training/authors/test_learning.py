@@ -12,16 +12,8 @@ from numpy.typing import NDArray
 
 from models.evidence import Prior, read_evidence
 from models.evidence.reading import DEFAULT
-from training.authors.learning import (
-    PREVALENCE,
-    Lessons,
-    ResidualParams,
-    combined,
-    directions,
-    fit_residual,
-    intercept,
-    largest_rows,
-)
+from training.authors.learning import PREVALENCE, Lessons, ResidualParams, fit_residual
+from training.fitting.residual import combined, directions, intercept, largest_rows
 
 HEADS = ("fentanyl_or_analogue", "precursor", "equipment")
 QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage=0.5)
