@@ -17,7 +17,6 @@ from features.compiled import compiled_sources
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("features", "models", "training", "service")
 MAX_MODULE_LINES = 450
-MAX_WORLD_LINES = 900
 MAX_FUNCTION_LINES = 80
 TRAINING_LIBRARIES = ("training", "mlflow", "sklearn", "matplotlib", "pandera", "faker")
 
@@ -73,10 +72,7 @@ with serving(create_app(Settings(opsin=False))) as client:
 def test_a_module_is_short_enough_to_read_at_once() -> None:
     # A file over about 400 lines should be two. The limit leaves some room, because a split in the middle of a topic does not help.
     lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*PACKAGES)}
-    # A world by an author of its own is one program, which shares nothing with other modules.
-    worlds = {name for name in lengths if name.endswith("/world.py") and "worlds/own" not in name}
-    limit = {name: MAX_WORLD_LINES if name in worlds else MAX_MODULE_LINES for name in lengths}
-    assert {name: length for name, length in lengths.items() if length > limit[name]} == {}
+    assert {name: length for name, length in lengths.items() if length > MAX_MODULE_LINES} == {}
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

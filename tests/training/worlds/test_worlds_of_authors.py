@@ -63,11 +63,14 @@ class TestWorld:
         pd.testing.assert_frame_equal(again.truth, world(name).truth)
 
     def test_imports_neither_features_nor_another_world(self, name: str) -> None:
-        for node in ast.walk(ast.parse((FOLDER / name / "world.py").read_text(encoding="utf-8"))):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                modules = [node.module or ""]
-            for module in modules:
-                assert module in ALLOWED or module.partition(".")[0] not in {
-                    "features", "models", "service", "training", "tests", "tools",
-                }, module  # fmt: skip
+        for path in sorted((FOLDER / name).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom):
+                    assert node.level == 0, path
+                    modules = [node.module or ""]
+                for module in modules:
+                    own = module in ALLOWED or module.startswith(f"training.worlds.{name}.")
+                    assert own or module.partition(".")[0] not in {
+                        "features", "models", "service", "training", "tests", "tools",
+                    }, (path, module)  # fmt: skip
