@@ -73,7 +73,7 @@ def party_kinds(name: str) -> int:
     [True, True, False]
     """
     known = _names()
-    plain = _DOTS.sub("", folded(_INSIDE.sub(" ", name)))
+    plain = _plain(name)
     tokens = _WORD.findall(plain)
     if not tokens:
         return 0
@@ -98,8 +98,12 @@ def is_organisation(name: str) -> bool:
     return party_kinds(name) != 0
 
 
-def without_legal_words(name: str) -> str:
-    """Return the words of a name, without legal forms and words of any trade."""
+def name_words(name: str) -> tuple[str, list[str]]:
+    """Return a name in folded form, and its words without legal forms and words of any trade."""
     known = _names()
-    tokens = _WORD.findall(_DOTS.sub("", folded(_INSIDE.sub(" ", name))))
-    return " ".join(token for token in tokens if token not in known.last and token not in known.any_trade)
+    plain = _plain(name)
+    return plain, [word for word in _WORD.findall(plain) if word not in known.last and word not in known.any_trade]
+
+
+def _plain(name: str) -> str:
+    return _DOTS.sub("", folded(_INSIDE.sub(" ", name)))

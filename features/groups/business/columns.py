@@ -12,11 +12,11 @@ class BusinessColumn(Column):
 
     CONSIGNOR_FITS_CODE = (
         "PARTY_KIND",
-        "How well goods of the HS code fit the words of the consignor's name, 0 where they say nothing",
+        "Whether the consignor's line of business sends goods of the HS chapter: 1 its own, -1 others, 0 if its name tells none",
     )
     CONSIGNEE_FITS_CODE = (
         "PARTY_KIND",
-        "How well goods of the HS code fit the words of the consignee's name, 0 where they say nothing",
+        "Whether the consignee's line of business uses goods of the HS chapter: 1 yes, -1 no, 0 if its name tells none",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.kinds.parties import PartyKind, is_organisation, party_kinds, without_legal_words
+from features.kinds.parties import PartyKind, is_organisation, name_words, party_kinds
 from tests.models.rules.shipments import PRESS, fired_for, shipment
 
 ORGANISATIONS = (
@@ -66,4 +66,4 @@ def test_a_name_tells_its_line_of_business(name: str, kind: PartyKind) -> None:
 
 
 def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
-    assert without_legal_words("Guangzhou Sample Garment Import and Export Co., Ltd.") == "guangzhou sample garment"
+    assert name_words("Guangzhou Sample Garment Import and Export Co., Ltd.")[1] == ["guangzhou", "sample", "garment"]

@@ -1,0 +1,89 @@
+"""Lines of business that names of firms tell, and whether goods of an HS chapter belong to them."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.kinds.parties import is_organisation, name_words
+from features.kinds.words import KindWords
+
+FloatArray = NDArray[np.float64]
+
+LINES_FILE: Final = "business_lines.toml"
+#: Chapters are 1 to 97. 0 stands for an unknown chapter.
+CHAPTERS: Final = 98
+OWN_GOODS: Final = 1.0
+#: A firm rarely sends the materials that it uses.
+SENT_MATERIAL: Final = -0.7
+OUTSIDE: Final = -1.0
+_CACHED: Final = 32_768
+
+
+class BusinessLines:
+    """Lines of business with their words and goods.
+
+    Attributes:
+        names: of the lines. Line i is bit ``1 << i``.
+        sold: (lines, CHAPTERS) whether a firm of the line sends goods of the chapter: 1 its own, 0 anybody's, negative others.
+        bought: (lines, CHAPTERS) whether a firm of the line receives goods of the chapter: 1 its own and its materials, 0
+            what every firm needs, -1 others.
+    """
+
+    def __init__(self) -> None:
+        words = KindWords(LINES_FILE, {})
+        any_line = words.sections["any"]
+        self.names = tuple(name for name in words.sections if name != "any")
+        self._words = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names)})
+        self._of_word = lru_cache(maxsize=_CACHED)(self._words.of_word)
+        self.sold, self.bought = (np.full((len(self.names), CHAPTERS), OUTSIDE) for _ in range(2))
+        for line, name in enumerate(self.names):
+            own, used = (_chapters(words.sections[name], key) for key in ("sells", "uses"))
+            self.bought[line, _chapters(any_line, "uses")] = 0.0
+            self.bought[line, own + used] = OWN_GOODS
+            self.sold[line, used] = SENT_MATERIAL
+            self.sold[line, _chapters(any_line, "sells")] = 0.0
+            self.sold[line, own] = OWN_GOODS
+        self.sold[:, 0] = self.bought[:, 0] = 0.0
+
+    def of_name(self, name: str) -> int:
+        """Return the lines, one bit each, that the name of an organisation tells; 0 for private persons.
+
+        >>> lines = business_lines()
+        >>> [[line for bit, line in enumerate(lines.names) if lines.of_name(name) >> bit & 1]
+        ...  for name in ("Sample Garment Co., Ltd.", "Sample Trading Ltd", "Dana Example")]
+        [['clothing'], [], []]
+        """
+        if not is_organisation(name):
+            return 0
+        plain, words = name_words(name)
+        found = self._words.inside(plain)
+        for word in words:
+            found |= self._of_word(word)
+        return found
+
+    def fits(self, names: list[str], table: FloatArray) -> FloatArray:
+        """Return the best fit (names, CHAPTERS) over the lines that each name tells; 0 where it tells none.
+
+        Args:
+            table: `sold` or `bought`.
+        """
+        rows = np.zeros((len(names), CHAPTERS))
+        for row, name in enumerate(names):
+            found = self.of_name(name)
+            if found:
+                rows[row] = table[[line for line in range(len(self.names)) if found >> line & 1]].max(axis=0)
+        return rows
+
+
+@cache
+def business_lines() -> BusinessLines:
+    """Return the lines of business, read once."""
+    return BusinessLines()
+
+
+def _chapters(section: dict[str, Any], key: str) -> list[int]:
+    return [int(chapter) for chapter in section[key].split()]

@@ -1,0 +1,80 @@
+"""Lines of business in names, and the goods that belong to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.goods.codes import CODES
+from features.kinds.lines import CHAPTERS, OUTSIDE, OWN_GOODS, business_lines
+
+
+def lines_of(name: str) -> set[str]:
+    lines = business_lines()
+    found = lines.of_name(name)
+    return {line for bit, line in enumerate(lines.names) if found >> bit & 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("Beispiel Lebensmittel GmbH", "food"),
+        ("Muster Maschinenbau AG", "machines"),
+        ("Ejemplo Textiles S.L.", "clothing"),
+        ("Exemple Peintures SARL", "colours"),
+        ("Esempio Ferramenta S.r.l.", "metals"),
+        ("Exemplo Plásticos Ltda", "plastics"),
+        ("Örnek Kimya San. ve Tic. A.Ş.", "chemistry"),
+        ("Przykład Opakowania Sp. z o.o.", "paper"),
+        ("ООО Пример Косметика", "cosmetics"),
+        ("示例电子有限公司", "electronics"),
+        ("サンプル化学株式会社", "chemistry"),
+        ("Example Auto Parts Ltd", "vehicles"),
+        ("Sample Dental Supply LLC", "medicine"),
+        ("Shandong Yiyao Co., Ltd.", "pharmacy"),
+    ],
+)
+def test_names_tell_their_line_of_business_in_many_languages(name: str, line: str) -> None:
+    assert line in lines_of(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Dana Example",
+        "Sample International Trading Co., Ltd.",
+        "Example Technology Industrial Ltd",
+        "Anna Bauer",
+        "Metin Demir",
+    ],
+)
+def test_private_persons_and_general_traders_tell_no_line(name: str) -> None:
+    assert lines_of(name) == set()
+
+
+def fit(name: str, chapter: int, *, sent: bool) -> float:
+    lines = business_lines()
+    return float(lines.fits([name], lines.sold if sent else lines.bought)[0, chapter])
+
+
+def test_a_firm_receives_its_materials_but_does_not_send_them() -> None:
+    dyes = 32
+    assert fit("Sample Textile Ltd", dyes, sent=False) == OWN_GOODS
+    assert fit("Sample Textile Ltd", dyes, sent=True) < -0.5
+
+
+def test_goods_of_any_line_in_a_name_fit() -> None:
+    assert fit("Sample Dyestuff & Textile Ltd", 32, sent=True) == OWN_GOODS
+
+
+def test_office_supplies_say_nothing_and_other_goods_lie_outside() -> None:
+    assert fit("Sample Bakery Ltd", 84, sent=False) == 0.0
+    assert fit("Sample Bakery Ltd", 61, sent=False) == OUTSIDE
+
+
+def test_every_line_sells_chapters_of_the_nomenclature_and_has_words() -> None:
+    known = {int(chapter) for chapter in CODES.names[0]}
+    lines = business_lines()
+    for line, name in enumerate(lines.names):
+        sold = {chapter for chapter in range(CHAPTERS) if lines.sold[line, chapter] == OWN_GOODS}
+        assert sold, name
+        assert sold <= known, name
