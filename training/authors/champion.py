@@ -53,7 +53,7 @@ def train_champion(
     """
     heads = tuple(HEADS)
     space = authors.pooled(frozenset(authors.views))
-    lessons = authors.lessons(weights=weights)
+    lessons = authors.lessons(slope=params.slope, weights=weights)
     boosters = fit_residual(lessons, heads, authors.names, authors.monotone, params)
     lanes, reference = _traffic([*results.values()])
     rows = np.random.default_rng(params.seed).choice(

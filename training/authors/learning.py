@@ -3,6 +3,10 @@
 The target is the residual: LightGBM starts from the prior's log-odds (``init_score``), so a tree only learns what the prior leaves
 unexplained. Common trees learn on the combined prior of all heads; each head goes on from its own prior plus the common trees.
 All leaf values are then multiplied by one factor per model: shrinkage towards the prior.
+
+In a world that the prior has not seen, the odds that it states are too far apart (docs/worlds.md). Trees that start from them spend
+themselves on the lawful trade that the prior overrates. They start from ``slope`` times the stated log-odds instead, and their leaf
+values are divided by the slope, so that prior and trees have one unit.
 """
 
 from __future__ import annotations
@@ -34,16 +38,17 @@ class ResidualParams:
 
     Attributes:
         shrinkage: factor of all leaf values; 0 leaves the prior alone.
+        slope: found log-odds per log-odds that the prior states.
         common_trees: trees that all heads share.
         head_trees: further trees per head.
-        seeds: models whose trees are averaged.
     """
 
-    shrinkage: float = 0.5
+    shrinkage: float = 0.8
+    slope: float = 0.3
     common_trees: int = 300
-    head_trees: int = 40
+    head_trees: int = 120
     learning_rate: float = 0.05
-    num_leaves: int = 4
+    num_leaves: int = 8
     min_data_in_leaf: int = 60
     feature_fraction: float = 0.3
     bagging_fraction: float = 0.8
@@ -83,7 +88,7 @@ class Lessons:
 
     Attributes:
         matrix: (n, F) features.
-        prior: (n, K) prior log-odds.
+        prior: (n, K) log-odds that trees start from: slope times the prior's, plus the author's intercept.
         find: (n, K) whether the row is a find for the head.
         weight: (n,) each author has the same total, and finds the share `PREVALENCE` of it.
     """
@@ -114,7 +119,9 @@ class Lessons:
         return self._binned[0]
 
 
-def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, weight: float = 1.0, seed: int = 0) -> Lessons:
+def lessons_of(
+    views: AuthorViews, new: Floats, prior: Prior, *, slope: float = 1.0, weight: float = 1.0, seed: int = 0
+) -> Lessons:
     """Return an author's lessons.
 
     The truth of a world belongs to shipments. The item of an illicit shipment with the largest prior stands for it; its other items
@@ -122,6 +129,7 @@ def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, weight: float =
 
     Args:
         new: (m, F) features of the author's scored rows as a new office sees them, for a third of the shipments.
+        slope: factor of the prior's log-odds.
         weight: of the author relative to others.
     """
     draw = np.random.default_rng(seed)
@@ -136,14 +144,17 @@ def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, weight: float =
     find = views.content[views.shipment[kept]] & stands[kept][:, None]
     is_find = find.any(axis=1)
     share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
+    start = slope * log_odds[kept]
+    # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
+    start += intercept(combined(start), is_find, share)
     # LightGBM's regularisation counts in units of a row.
-    return Lessons(matrix[kept], log_odds[kept], find, weight * share * len(kept))
+    return Lessons(matrix[kept], start, find, weight * share * len(kept))
 
 
 def fit_residual(
     lessons: Lessons, heads: Sequence[str], names: Sequence[str], monotone: Sequence[int], params: ResidualParams
 ) -> dict[str, lgb.Booster]:
-    """Fit a booster per head: common trees, then trees of its own, all shrunk."""
+    """Fit a booster per head: common trees, then trees of its own, all shrunk and in the unit of the prior."""
     any_find: Bools = np.asarray(lessons.find.any(axis=1))
     start = combined(lessons.prior)
     start = start + intercept(start, any_find, lessons.weight)
@@ -159,5 +170,5 @@ def fit_residual(
             own = own + intercept(own, find, lessons.weight)
             further = boosted(data, find, own, params.head_trees, params.lightgbm(number + 1, monotone))
             booster = join_trees(common, further, params.head_trees)
-        boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.shrinkage)
+        boosters[head] = shrunk(first_trees(booster, booster.num_trees()), params.shrinkage / params.slope)
     return boosters

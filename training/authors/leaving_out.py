@@ -76,12 +76,14 @@ class Authors:
         others = frozenset(self.views) - {name, without}
         return self.views[name].new(self.pooled(others or frozenset({name})))
 
-    def lessons(self, *, without: str = "", weights: Mapping[str, float] | None = None) -> Lessons:
-        """Return the lessons of all authors ``without`` one."""
+    def lessons(self, *, slope: float, without: str = "", weights: Mapping[str, float] | None = None) -> Lessons:
+        """Return the lessons of all authors ``without`` one, whose trees start from ``slope`` times the prior."""
         weights = {} if weights is None else weights
         return Lessons.join(
             [
-                lessons_of(views, self.new(name, without=without), self.prior, weight=weights.get(name, 1.0))
+                lessons_of(
+                    views, self.new(name, without=without), self.prior, slope=slope, weight=weights.get(name, 1.0)
+                )
                 for name, views in self.views.items()
                 if name != without and weights.get(name, 1.0) > 0.0
             ]
@@ -105,7 +107,7 @@ class LeftOut:
 def leave_out(authors: Authors, name: str, params: ResidualParams) -> LeftOut:
     """Learn from all other authors and score the world of one."""
     views, heads = authors.views[name], tuple(HEADS)
-    lessons = authors.lessons(without=name)
+    lessons = authors.lessons(slope=params.slope, without=name)
     matrix = np.ascontiguousarray(authors.new(name))
     log_odds = authors.prior.log_odds(matrix)
     both = fit_residual(lessons, heads, authors.names, authors.monotone, params)

@@ -16,7 +16,7 @@ from training.authors.learning import PREVALENCE, Lessons, ResidualParams, fit_r
 from training.fitting.residual import combined, directions, intercept, largest_rows
 
 HEADS = ("fentanyl_or_analogue", "precursor", "equipment")
-QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage=0.5)
+QUICK = ResidualParams(common_trees=20, head_trees=5, num_leaves=3, min_data_in_leaf=10, shrinkage=0.5, slope=1.0)
 
 
 def lessons(seed: int = 0, n: int = 3000) -> Lessons:
@@ -54,6 +54,14 @@ def test_the_shrinkage_multiplies_what_trees_say() -> None:
     rows = lessons(1).matrix[:100]
     np.testing.assert_allclose(raw(half, rows), raw(full, rows) / 2, atol=1e-9)
     assert np.abs(raw(none, rows)).max() == 0.0
+
+
+def test_trees_that_start_from_half_the_prior_are_in_the_unit_of_the_whole_prior() -> None:
+    part = lessons()
+    whole = fit_residual(part, HEADS, list("abcd"), [0] * 4, QUICK)
+    halved = fit_residual(part, HEADS, list("abcd"), [0] * 4, replace(QUICK, slope=0.5))
+    rows = lessons(1).matrix[:100]
+    np.testing.assert_allclose(raw(halved, rows), 2 * raw(whole, rows), atol=1e-9)
 
 
 def test_a_head_without_finds_has_the_common_trees_alone() -> None:
