@@ -295,8 +295,8 @@ def _evaluate_authors(json_file: Path | None, threads: int) -> None:
 
     keep_memory_small()
     from training.authors.learning import ResidualParams
-    from training.authors.leaving_out import Authors, leave_each_out, report
-    from training.authors.table import table_of
+    from training.authors.leaving_out import Authors, best_scores, leave_each_out, report
+    from training.authors.table import further_tables, table_of
     from training.progress import StageLog
 
     log = StageLog(to_stderr())
@@ -305,7 +305,8 @@ def _evaluate_authors(json_file: Path | None, threads: int) -> None:
     with log.stage("Leaving each author out") as progress:
         results = leave_each_out(loaded, ResidualParams(threads=threads), progress)
     with log.stage("Figures") as progress:
-        figures = report(results, threads=threads, progress=progress)
-    to_stdout().print(table_of(figures))
+        figures = report(results, best_scores(results, threads=threads, progress=progress))
+    for table in (table_of(figures), *further_tables(figures)):
+        to_stdout().print(table)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -13,8 +13,8 @@ from pathlib import Path
 from models.bundle import save
 from training.authors.champion import train_champion
 from training.authors.learning import ResidualParams
-from training.authors.leaving_out import Authors, leave_each_out, report
-from training.authors.table import table_of
+from training.authors.leaving_out import Authors, best_scores, leave_each_out, report
+from training.authors.table import further_tables, table_of
 from training.authors.tracking import log_authors
 from training.progress import StageLog
 
@@ -40,16 +40,21 @@ def main() -> int:
     with log.stage("Leaving each author out") as progress:
         results = leave_each_out(authors, params, progress)
     with log.stage("Figures") as progress:
-        figures = report(results, threads=options.threads, progress=progress)
+        best = best_scores(results, threads=options.threads, progress=progress)
+        figures = report(results, best)
     with log.stage("Champion"):
         model = train_champion(authors, results, params, report=figures)
         digest = save(model, options.bundle)
-    Console().print(table_of(figures))
+    for table in (table_of(figures), *further_tables(figures)):
+        Console().print(table)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if options.tracking_uri is not None:
         with log.stage("MLflow"):
-            log_authors(figures, params, options.bundle, options.tracking_uri)
+            scores = {
+                name: ({**result.scores, "best": best[name]}, result.views.illicit) for name, result in results.items()
+            }
+            log_authors(figures, params, options.bundle, options.tracking_uri, scores=scores)
     Console().print(f"{options.bundle}: {model.name} {model.version}, digest {digest}")
     return 0
 

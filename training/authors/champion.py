@@ -27,8 +27,9 @@ _LIMITS: Final = (
     "an office's own results can tell how far they hold for its traffic.",
     "It ranks shipments for a person who decides; a lane is a recommendation, not a finding.",
     "It knows only the manifest. It cannot detect a flawless declaration by an inconspicuous party.",
-    "Probabilities follow from documented weights at assumed base rates; an office should set its own base rates. The figures "
-    "hold the slopes between stated and found log-odds in each author's world: their spread is the uncertainty of the risk.",
+    "Probabilities follow from documented weights at assumed base rates; an office should set its own base rates. The figures of "
+    "calibration compare, per author, what calibrators of the other authors state with what is found. The spread between "
+    "authors is the real uncertainty of the risk.",
     "Error rates by origin are part of this card. Origin alone must not be a reason to inspect.",
 )
 
@@ -137,6 +138,9 @@ def _card(
         },
         "training": asdict(params),
         "features": {"count": len(authors.names), "importance": dict([*importance.items()][:_SHOWN_FEATURES])},
-        "metrics": {"left_out_worlds": report["authors"]},
+        "metrics": {
+            "left_out_worlds": report["authors"],
+            **{key: report[key] for key in ("comparison", "calibration", "origins")},
+        },
         "base_rates": {head: {"rate": rate, "is": "assumed"} for head, rate in model.base_rates.items()},
     }

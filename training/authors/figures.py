@@ -11,8 +11,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.lanes import GREEN, RED, YELLOW, Lanes
-from training.authors.views import AuthorViews
-from training.authors.world_data import Bools, Floats
+from training.authors.world_data import AuthorData, Bools, Floats
 
 SHARES: Final = (0.001, 0.005, 0.01)
 _FOLDS: Final = 5
@@ -60,38 +59,18 @@ def figures(score: Floats, illicit: Bools, hard: Bools, lanes: Lanes | None = No
     return found
 
 
-def best_of_author(views: AuthorViews, threads: int) -> Floats:
+def best_of_author(data: AuthorData, threads: int) -> Floats:
     """Return the score (s,) of trees on the generator's own noise-free evidence, cross-validated by consignor.
 
     No model that reads manifests can know more, so this is the measure of what a world lets be found.
     """
-    scored = views.data.scored
-    evidence, illicit = views.data.evidence[scored], views.illicit
-    consignor = views.data.table.text("consignor_name").codes[views.rows][views.first_row]
+    scored = data.scored
+    evidence, illicit = data.evidence[scored], data.illicit[scored]
+    consignor = data.table.text("consignor_name").codes[data.table.first_row[scored]]
     score = np.zeros(len(illicit))
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     for train, test in folds.split(evidence, illicit, consignor):
-        data = lgb.Dataset(evidence[train], illicit[train].astype(np.float64))
-        booster = lgb.train({**_BEST, "num_threads": threads}, data, _TREES)
+        lessons = lgb.Dataset(evidence[train], illicit[train].astype(np.float64))
+        booster = lgb.train({**_BEST, "num_threads": threads}, lessons, _TREES)
         score[test] = np.asarray(booster.predict(evidence[test], num_threads=threads))
     return score
-
-
-def false_positives_by_origin(
-    views: AuthorViews, score: Floats, *, share: float = SHARES[-1], least: int = 2000
-) -> dict[str, float]:
-    """Return the share of clean shipments of each country of export inside the top ``share``.
-
-    Countries with fewer than ``least`` clean shipments are left out.
-    """
-    column = views.data.table.text("export_country")
-    country = column.codes[views.rows][views.first_row]
-    inside = np.zeros(len(score), dtype=np.bool_)
-    inside[ranked(score)[: round(share * len(score))]] = True
-    clean = ~views.illicit
-    rates = {}
-    for code, name in enumerate(column.values):
-        of_country = clean & (country == code)
-        if of_country.sum() >= least:
-            rates[name] = float(inside[of_country].mean())
-    return rates

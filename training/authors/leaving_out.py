@@ -13,8 +13,11 @@ from features.space import FeatureSpace
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
-from training.authors.figures import best_of_author, false_positives_by_origin, figures
+from training.authors.calibration_figures import calibration
+from training.authors.comparison import Resamples, compare
+from training.authors.figures import best_of_author, figures
 from training.authors.learning import Lessons, ResidualParams, fit_residual, lessons_of
+from training.authors.origins import origin_figures
 from training.authors.views import AuthorViews, pooled_space
 from training.authors.world_data import SEALED, SHIPMENTS, Floats, load_author
 from training.fitting.residual import combined, directions
@@ -144,22 +147,45 @@ def lanes_of(results: Sequence[LeftOut], kind: str) -> Lanes:
     return Lanes.from_scores(np.concatenate(scores), np.concatenate(weight))
 
 
-def report(results: Mapping[str, LeftOut], *, threads: int = 2, progress: Progress = lambda _: None) -> dict[str, Any]:
-    """Return the figures of each left-out world, as JSON values."""
-    found: dict[str, Any] = {}
+def best_scores(
+    results: Mapping[str, LeftOut], *, threads: int = 2, progress: Progress = lambda _: None
+) -> dict[str, Floats]:
+    """Return the scores (s,) of each author's best."""
+    best = {}
     for name, result in results.items():
         progress(name)
+        best[name] = best_of_author(result.views.data, threads)
+    return best
+
+
+def report(results: Mapping[str, LeftOut], best: Mapping[str, Floats]) -> dict[str, Any]:
+    """Return the figures of each left-out world, as JSON values.
+
+    ``authors`` has the figures of each world. Beside them stand the paired ``comparison`` of both with the better of prior and
+    trees, the ``calibration`` per author, and the false positives by origin, ``origins``.
+    """
+    found: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
+    for name, result in results.items():
         views = result.views
         others = [other for key, other in results.items() if key != name]
         figures_of: dict[str, Any] = {
             kind: figures(result.scores[kind], views.illicit, views.hard, lanes_of(others, kind) if others else None)
             for kind in KINDS
         }
-        figures_of["best"] = figures(best_of_author(views, threads), views.illicit, views.hard)
+        figures_of["best"] = figures(best[name], views.illicit, views.hard)
         figures_of["points"] = figures(views.data.points[views.data.scored], views.illicit, views.hard)
         figures_of["shipments"] = len(views.illicit)
         figures_of["finds"] = int(views.illicit.sum())
         figures_of["sealed"] = name in SEALED
-        figures_of["false_positives_by_origin"] = false_positives_by_origin(views, result.scores["both"])
+        origins[name] = origin_figures(views, result.scores["both"], Resamples.of(views))
+        figures_of["false_positives_by_origin"] = origins[name]["rates"]
         found[name] = figures_of
-    return {"authors": found}
+    return {
+        "authors": found,
+        "comparison": compare({name: (result.views, result.scores) for name, result in results.items()}),
+        "calibration": calibration(
+            {name: (result.scores["both"], result.views.illicit) for name, result in results.items()}
+        ),
+        "origins": origins,
+    }

@@ -51,21 +51,99 @@ def _number(value: float | None, key: str) -> str:
     return f"{value:.1%}" if key.endswith("_clean") or key.startswith("hard") else f"{value:.3f}".lstrip("0")
 
 
+def comparison_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Return the differences of both to the better of prior and trees as rows of texts, with a header."""
+    rows = [["left out", "PR-AUC", "90 %", "against", "1%", "90 %", "against"]]
+    of_world = _unsealed_first(figures, figures["comparison"]["worlds"])
+    for name, of_measure in [*of_world.items(), ("mean", figures["comparison"]["mean"])]:
+        row = [_shown(figures, name)]
+        for one in of_measure.values():
+            row += [
+                f"{one['value']:+.3f}",
+                f"{one['low']:+.3f} to {one['high']:+.3f}",
+                _WORDS.get(one.get("against", ""), ""),
+            ]
+        rows.append(row)
+    return rows
+
+
+def calibration_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Return slope and top ratio of each author as rows of texts, with a header."""
+    rows = [["left out", "slope", "found / stated"]]
+    for name, of_author in _unsealed_first(figures, figures["calibration"].get("authors", {})).items():
+        rows.append([_shown(figures, name), f"{of_author['slope']:.2f}", f"{of_author['top_ratio']:.2f}"])
+    return rows
+
+
+def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Return the ratios of false-positive rates between origins as rows of texts, with a header."""
+    rows = [["left out", "largest", "smallest", "ratio", "90 %", "over all", "recall", "at most 3"]]
+    for name, of_world in _unsealed_first(figures, figures["origins"]).items():
+        ratio = of_world["largest_over_smallest"]
+        if ratio is None:
+            continue
+        bounded, rate = of_world["bounded"], of_world["rates"]
+        rows.append(
+            [
+                _shown(figures, name),
+                *(f"{of_world[end]} {rate[of_world[end]]:.2%}" for end in ("largest", "smallest")),
+                f"{ratio['value']:.1f}",
+                f"{ratio['low']:.1f} to {ratio['high']:.1f}",
+                f"{of_world['largest_over_overall']['value']:.1f}",
+                f"{bounded['recall_without']:.3f}",
+                "out of reach" if bounded["recall"] is None else f"{bounded['recall']:.3f}",
+            ]
+        )
+    return rows
+
+
+def _unsealed_first(figures: Mapping[str, Any], of_world: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(sorted(of_world.items(), key=lambda item: (figures["authors"][item[0]]["sealed"], item[0])))
+
+
+def _shown(figures: Mapping[str, Any], name: str) -> str:
+    return f"{name}*" if figures["authors"].get(name, {}).get("sealed") else name
+
+
+#: Title of each further table.
+_FURTHER: Final = {
+    "Both compared with the better of prior and trees": comparison_rows,
+    "Calibrators fitted on the other authors: slope, and finds in the top 1 % over those stated": calibration_rows,
+    "False positives by origin at 1 % inspected, and recall if their ratio is at most 3": origin_rows,
+}
+
+
 def table_of(figures: Mapping[str, Any]) -> Table:
-    """Return the table for a terminal."""
-    header, *rows = rows_of(figures)
-    table = Table(
-        title="Worlds by authors that the model did not see", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    for number, title in enumerate(header):
-        table.add_column(title, justify="left" if number < 2 else "right", no_wrap=True)
-    for row in rows:
+    """Return the table of left-out worlds for a terminal."""
+    return _table("Worlds by authors that the model did not see", rows_of(figures), texts=2)
+
+
+def further_tables(figures: Mapping[str, Any]) -> list[Table]:
+    """Return the tables of comparison, calibration and origins for a terminal."""
+    return [_table(title, rows(figures), texts=1) for title, rows in _FURTHER.items()]
+
+
+def _table(title: str, rows: list[list[str]], *, texts: int) -> Table:
+    """Return a table whose first ``texts`` columns are texts."""
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, heading in enumerate(rows[0]):
+        table.add_column(heading, justify="left" if number < texts else "right", no_wrap=True)
+    for row in rows[1:]:
         table.add_row(*row)
     return table
 
 
 def markdown_of(figures: Mapping[str, Any]) -> str:
-    """Return the table in Markdown."""
-    header, *rows = rows_of(figures)
-    lines = [header, ["---"] * len(header), *rows]
+    """Return the table of left-out worlds in Markdown."""
+    return _markdown(rows_of(figures))
+
+
+def further_markdown(figures: Mapping[str, Any]) -> str:
+    """Return the tables of comparison, calibration and origins in Markdown, each below its title."""
+    return "\n".join(f"{title}:\n\n{_markdown(rows(figures))}" for title, rows in _FURTHER.items())
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    header, *others = rows
+    lines = [header, ["---"] * len(header), *others]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from training.authors.curves import curves_of
 from training.authors.learning import ResidualParams
 from training.authors.leaving_out import KINDS
-from training.authors.table import markdown_of
+from training.authors.table import further_markdown, markdown_of
+from training.authors.world_data import Bools, Floats
 from training.registry.tracking import BUNDLE_ARTIFACT, client, experiment_id
 
 if TYPE_CHECKING:
@@ -20,12 +23,23 @@ if TYPE_CHECKING:
 
 _PARENT: Final = "mlflow.parentRunId"
 _NAME: Final = "mlflow.runName"
+_BOUNDS: Final = ("value", "low", "high")
 
 
 def log_authors(
-    figures: Mapping[str, Any], params: ResidualParams, bundle: Path | None, tracking_uri: str | None = None
+    figures: Mapping[str, Any],
+    params: ResidualParams,
+    bundle: Path | None,
+    tracking_uri: str | None = None,
+    *,
+    scores: Mapping[str, tuple[Mapping[str, Floats], Bools]] | None = None,
 ) -> str:
-    """Log the figures; return the id of the parent run. The table, a plot and the bundle are its artifacts."""
+    """Log the figures; return the id of the parent run. Tables, plots and the bundle are its artifacts.
+
+    Args:
+        scores: of each left-out world, the scores (s,) by kind of model and whether each shipment is illicit. Curves of a world
+            are artifacts of its run.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     from training.reports.plots import write_png
@@ -42,22 +56,53 @@ def log_authors(
         metrics = {f"{kind}.{key}": float(value) for kind in (*KINDS, "best") for key, value in of_world[kind].items()}
         for key, value in metrics.items():
             means.setdefault(f"mean.{key}", []).append(value)
+        metrics |= further_metrics(figures, name)
         tracking.log_batch(
             child.info.run_id,
             metrics=[Metric(key, value, start, 0) for key, value in metrics.items()],
             tags=[RunTag("world", name), RunTag("sealed", str(of_world["sealed"]).lower())],
         )
+        if scores is not None:
+            with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
+                write_png({f"curves_{name}": curves_of(name, *scores[name])}, Path(scratch))
+                tracking.log_artifacts(child.info.run_id, scratch)
         tracking.set_terminated(child.info.run_id)
-    tracking.log_batch(run, metrics=[Metric(key, float(np.mean(values)), start, 0) for key, values in means.items()])
+    averages = {key: float(np.mean(values)) for key, values in means.items()} | mean_metrics(figures)
+    tracking.log_batch(run, metrics=[Metric(key, value, start, 0) for key, value in averages.items()])
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = Path(scratch)
-        (folder / "authors.md").write_text(markdown_of(figures), encoding="utf-8")
+        text = markdown_of(figures) + "\n" + further_markdown(figures)
+        (folder / "authors.md").write_text(text, encoding="utf-8")
+        (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         write_png({"authors": _plot(figures)}, folder)
         tracking.log_artifacts(run, str(folder))
     if bundle is not None:
         tracking.log_artifacts(run, str(bundle), BUNDLE_ARTIFACT)
     tracking.set_terminated(run)
     return str(run)
+
+
+def further_metrics(figures: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the paired differences, the calibration and the ratios of origins of one left-out world as flat metrics."""
+    found: dict[str, float] = {}
+    for measure, of_measure in figures["comparison"]["worlds"].get(name, {}).items():
+        found |= {f"difference.{measure}.{key}": of_measure[key] for key in _BOUNDS}
+    of_author = figures["calibration"].get("authors", {}).get(name, {})
+    found |= {f"calibration.{key}": value for key, value in of_author.items()}
+    for ratio in ("largest_over_smallest", "largest_over_overall"):
+        of_ratio = figures["origins"][name][ratio]
+        if of_ratio is not None:
+            found |= {f"origins.{ratio}.{key}": of_ratio[key] for key in _BOUNDS}
+    return found
+
+
+def mean_metrics(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Return the mean paired differences over the worlds as flat metrics."""
+    return {
+        f"mean.difference.{measure}.{key}": of_measure[key]
+        for measure, of_measure in figures["comparison"]["mean"].items()
+        for key in _BOUNDS
+    }
 
 
 def _plot(figures: Mapping[str, Any]) -> Figure:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from features.manifest.fields import HEADS
 from features.manifest.records import Record, read_record
@@ -16,8 +18,8 @@ from models.bundle import load, save
 from tests.training.authors.conftest import NAMES, QUICK
 from training.authors.champion import train_champion
 from training.authors.learning import PREVALENCE, lessons_of
-from training.authors.leaving_out import KINDS, Authors, LeftOut, leave_each_out, leave_out, report
-from training.authors.table import markdown_of, rows_of
+from training.authors.leaving_out import KINDS, Authors, LeftOut, best_scores, leave_each_out, leave_out, report
+from training.authors.table import further_markdown, further_tables, markdown_of, rows_of
 from training.authors.tracking import log_authors
 from training.registry.tracking import client
 
@@ -25,6 +27,16 @@ from training.registry.tracking import client
 @pytest.fixture(scope="module")
 def results(authors: Authors) -> dict[str, LeftOut]:
     return leave_each_out(authors, QUICK)
+
+
+@pytest.fixture(scope="module")
+def best(results: dict[str, LeftOut]) -> dict[str, NDArray[np.float64]]:
+    return best_scores(results, threads=1)
+
+
+@pytest.fixture(scope="module")
+def figures(results: dict[str, LeftOut], best: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
+    return report(results, best)
 
 
 def test_labels_and_traffic_of_the_left_out_author_change_nothing(
@@ -58,8 +70,8 @@ def test_each_author_weighs_the_same_and_finds_have_the_same_share(authors: Auth
         assert is_find.sum() == authors.views[name].illicit.sum()
 
 
-def test_the_report_has_the_keys_of_the_contract(results: dict[str, LeftOut]) -> None:
-    figures = json.loads(json.dumps(report(results, threads=1), allow_nan=False))
+def test_the_report_has_the_keys_of_the_contract(figures: dict[str, Any]) -> None:
+    figures = json.loads(json.dumps(figures, allow_nan=False))
     assert list(figures["authors"]) == list(NAMES)
     wanted = {"pr_auc", "recall_0.001", "recall_0.005", "recall_0.01", "hard_in_0.01", "red_clean", "yellow_clean"}
     for of_world in figures["authors"].values():
@@ -70,6 +82,28 @@ def test_the_report_has_the_keys_of_the_contract(results: dict[str, LeftOut]) ->
     assert rows_of(figures)[1][0] == sorted(NAMES)[0]
 
 
+def test_beside_the_authors_stand_comparison_calibration_and_origins(figures: dict[str, Any]) -> None:
+    assert set(figures) == {"authors", "comparison", "calibration", "origins"}
+    comparison = figures["comparison"]
+    assert set(comparison["worlds"]) == set(NAMES)
+    for name in NAMES:
+        of_world = figures["authors"][name]
+        for measure, one in comparison["worlds"][name].items():
+            better = max(of_world[kind][measure] for kind in ("prior", "boosters"))
+            assert of_world[one["against"]][measure] == better
+            assert one["value"] == pytest.approx(of_world["both"][measure] - better)
+            assert one["low"] <= one["high"]
+    for measure, mean in comparison["mean"].items():
+        assert mean["value"] == pytest.approx(np.mean([comparison["worlds"][name][measure]["value"] for name in NAMES]))
+    assert set(figures["calibration"]["authors"]) == set(figures["origins"]) == set(NAMES)
+    text = further_markdown(figures)
+    assert all(
+        text.count(f"| {name} |") == 2 + (figures["origins"][name]["largest_over_smallest"] is not None)
+        for name in NAMES
+    )
+    assert len(further_tables(figures)) == 3
+
+
 def test_a_prior_ranks_better_than_a_draw(results: dict[str, LeftOut]) -> None:
     from sklearn.metrics import roc_auc_score
 
@@ -78,9 +112,8 @@ def test_a_prior_ranks_better_than_a_draw(results: dict[str, LeftOut]) -> None:
 
 
 def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
-    authors: Authors, results: dict[str, LeftOut], tmp_path: Path
+    authors: Authors, results: dict[str, LeftOut], figures: dict[str, Any], tmp_path: Path
 ) -> None:
-    figures = report(results, threads=1)
     saved = save(train_champion(authors, results, QUICK, report=figures), tmp_path / "bundle")
     model = load(tmp_path / "bundle", expected_digest=saved)
     assert model.heads == tuple(HEADS)
@@ -90,6 +123,8 @@ def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
     assert model.evidence.digest == authors.evidence.digest
     assert set(model.card["data"]["worlds"]) == set(NAMES)
     assert set(model.card["metrics"]["left_out_worlds"]) == set(NAMES)
+    assert set(model.card["metrics"]) == {"left_out_worlds", "comparison", "calibration", "origins"}
+    assert any("spread between authors is the real uncertainty" in limit for limit in model.card["limits"])
     row = {
         "shipment_id": "X",
         "goods_description": "fentanyl hydrochloride",
@@ -100,15 +135,27 @@ def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
     assert scores.lane.tolist() == ["red"]
 
 
-def test_mlflow_has_a_run_per_left_out_author_below_one_parent(results: dict[str, LeftOut], tmp_path: Path) -> None:
+def test_mlflow_has_a_run_per_left_out_author_below_one_parent(
+    results: dict[str, LeftOut], best: dict[str, NDArray[np.float64]], figures: dict[str, Any], tmp_path: Path
+) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    run = log_authors(report(results, threads=1), QUICK, None, uri)
+    scores = {name: ({**result.scores, "best": best[name]}, result.views.illicit) for name, result in results.items()}
+    run = log_authors(figures, QUICK, None, uri, scores=scores)
     tracking = client(uri)
     parent = tracking.get_run(run)
     children = tracking.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{run}'")
     assert {child.data.tags["world"] for child in children} == set(NAMES)
     assert all("both.recall_0.01" in child.data.metrics for child in children)
-    assert {artifact.path for artifact in tracking.list_artifacts(run)} == {"authors.md", "authors.png"}
+    assert all("difference.pr_auc.low" in child.data.metrics for child in children)
+    assert all("calibration.slope" in child.data.metrics for child in children)
+    for child in children:
+        drawn = [artifact.path for artifact in tracking.list_artifacts(child.info.run_id)]
+        assert drawn == [f"curves_{child.data.tags['world']}.png"]
+    assert parent.data.metrics["mean.difference.pr_auc.value"] == pytest.approx(
+        figures["comparison"]["mean"]["pr_auc"]["value"]
+    )
+    written = {artifact.path for artifact in tracking.list_artifacts(run)}
+    assert written == {"authors.md", "authors.png", "figures.json"}
     assert parent.data.params["shrinkage"] == str(QUICK.shrinkage)
 
 
