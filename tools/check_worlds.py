@@ -39,7 +39,7 @@ class WorldFigures:
     """Figures of the scored shipments of one world, or of several of the same author with different seeds.
 
     Attributes:
-        best, points: recall at 1 % of the author's best and of the points system; None for a sealed world.
+        best, points: recall at 1 % of the author's best and of the points system; None for a sealed world or if not measured.
         area, field: the largest ROC-AUC of a raw field, and which; None for a sealed world.
     """
 
@@ -67,18 +67,20 @@ class WorldFigures:
             "at least 200 finds per 40,000 shipments": self.finds >= LEAST_FINDS * scale * 0.95,
             "at least 500 hard negatives per 40,000 shipments": self.hard >= LEAST_HARD * scale * 0.95,
         }
-        if self.best is not None and self.points is not None and self.area is not None:
-            checks |= {
-                "best recall .55 to .90": BEST[0] - room <= self.best <= BEST[1] + room,
-                "points .15 below": self.points <= self.best - BELOW_BEST + room,
-                "no raw field at .75": self.area < TELLING + room_area,
-            }
+        if self.best is not None:
+            checks["best recall .55 to .90"] = BEST[0] - room <= self.best <= BEST[1] + room
+        if self.points is not None:
+            # Without the author's best, its upper bound stands for it.
+            best = BEST[1] if self.best is None else self.best
+            checks["points .15 below"] = self.points <= best - BELOW_BEST + room
+        if self.area is not None:
+            checks["no raw field at .75"] = self.area < TELLING + room_area
         return [check for check, holds in checks.items() if not holds]
 
     def __str__(self) -> str:
         counts = f"{self.name}: {self.finds} finds ({self.finds / self.shipments:.2%}), {self.hard} hard"
-        if self.best is None:
-            return f"{counts}; sealed"
+        if self.best is None or self.points is None:
+            return counts
         return f"{counts}; recall at 1 % best {self.best:.3f}, points {self.points:.3f}; {self.field} {self.area:.3f}"
 
 
@@ -98,17 +100,25 @@ def main() -> int:
     return 1 if faults else 0
 
 
-def measure(name: str, shipments: int, seeds: Sequence[int] = (1,)) -> WorldFigures:
-    """Return the figures of a world of so many shipments. Those of several seeds are counted together."""
+def measure(name: str, shipments: int, seeds: Sequence[int] = (1,), *, with_best: bool = True) -> WorldFigures:
+    """Return the figures of a world of so many shipments. Those of several seeds are counted together.
+
+    Args:
+        with_best: also train the author's best. Twenty finds, those of 3,000 shipments, are too few to learn from.
+    """
     worlds = [load_author(name, shipments, seed) for seed in seeds]
     illicit = np.concatenate([data.illicit[data.scored] for data in worlds])
     hard = int(sum(data.hard[data.scored].sum() for data in worlds))
     if name in SEALED:
         return WorldFigures(name, len(illicit), int(illicit.sum()), hard)
-    best = np.mean([_recall(best_of_author(data, 1), data.illicit[data.scored]) for data in worlds])
+    best = (
+        float(np.mean([_recall(best_of_author(data, 1), data.illicit[data.scored]) for data in worlds]))
+        if with_best
+        else None
+    )
     points = np.mean([_recall(data.points[data.scored], data.illicit[data.scored]) for data in worlds])
     area, field = most_telling_field([build_world(name, shipments, seed) for seed in seeds])
-    return WorldFigures(name, len(illicit), int(illicit.sum()), hard, float(best), float(points), area, field)
+    return WorldFigures(name, len(illicit), int(illicit.sum()), hard, best, float(points), area, field)
 
 
 def _recall(score: Floats, illicit: Bools) -> float:
