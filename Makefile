@@ -70,12 +70,23 @@ bounds: $(DEV_STAMP) ## compile once more with bounds checks and run the tests o
 coverage: $(DEV_STAMP) $(COMPILED_STAMP) ## run all tests and report the share of lines and branches that they reach
 	@$(PYTEST) $(PYTEST_ARGS) --cov --cov-report=term --cov-report=html:out/coverage
 
-# Each in a virtual environment of its own: .venv-python3.11 and so on.
+# Each in a virtual environment of its own: .venv-python3.11 and so on. Versions that pyenv has installed and not selected count
+# too: their commands are on the path and fail.
 PYTHONS ?= python3.11 python3.12 python3.13
+PYENV_ROOT ?= $(HOME)/.pyenv
 pythons: ## run `make test` with every supported Python; PYTHONS="python3.12" names some
-	@for python in $(PYTHONS); do \
-		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$python test || exit 1; \
-	done
+	@missing=; failed=; \
+	for name in $(PYTHONS); do \
+		for python in $$name $(PYENV_ROOT)/versions/*/bin/$$name; do \
+			$$python -c '$(FITS)' 2>/dev/null && break; \
+			python=; \
+		done; \
+		if test -z "$$python"; then missing="$$missing $$name"; continue; fi; \
+		$(MAKE) --no-print-directory PYTHON=$$python VENV=.venv-$$name test || failed="$$failed $$name"; \
+	done; \
+	for name in $$failed; do echo "$$name: make test failed." >&2; done; \
+	for name in $$missing; do echo "$$name: not tested, because it does not run here; install it, for example with pyenv." >&2; done; \
+	test -z "$$missing$$failed"
 
 lint: $(DEV_STAMP) $(COMPILED_STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check $(PYTHON_FILES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,32 @@ def test_the_makefile_accepts_the_same_python_versions_as_pyproject() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"(3, {low}) <= sys.version_info < (3, {high})" in makefile
     assert f"--python-version 3.{low}" in makefile
+
+
+def make_pythons(*settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `make pythons`, which shows the commands that it would run."""
+    make = shutil.which("make")
+    assert make is not None
+    command = [make, "--no-print-directory", "pythons", "MAKE=echo would make", *settings]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_make_pythons_tests_every_version_that_pyproject_names() -> None:
+    low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()  # type: ignore[union-attr]
+    versions = [f"python3.{minor}" for minor in range(int(low), int(high))]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"\nPYTHONS ?= {' '.join(versions)}\n" in makefile
+
+
+def test_make_pythons_goes_on_after_a_missing_version_and_fails_in_the_end(tmp_path: Path) -> None:
+    # pyenv keeps this version, and its command is not on the path.
+    kept = tmp_path / "versions" / "3.98.1" / "bin" / "python3.98"
+    kept.parent.mkdir(parents=True)
+    kept.symlink_to(sys.executable)
+    done = make_pythons("PYTHONS=python3.99 python3.98", f"PYENV_ROOT={tmp_path}")
+    assert done.stdout.split() == f"would make --no-print-directory PYTHON={kept} VENV=.venv-python3.98 test".split()
+    assert "python3.99: not tested, because it does not run here" in done.stderr
+    assert done.returncode != 0
 
 
 def test_make_reports_an_unsupported_python_version(tmp_path: Path) -> None:
