@@ -62,8 +62,13 @@ _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
 
 def _key(text: str) -> str:
     """Return lower case without accents, with everything but letters and digits replaced by single spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return _NOT_WORD.sub(" ", "".join(char for char in decomposed if not unicodedata.combining(char))).strip()
+    # Nearly all texts are ASCII, which has no accents.
+    if text.isascii():
+        plain = text.lower()
+    else:
+        decomposed = unicodedata.normalize("NFKD", text.casefold())
+        plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _NOT_WORD.sub(" ", plain).strip()
 
 
 @cache

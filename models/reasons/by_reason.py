@@ -108,14 +108,15 @@ class FeaturesByReason:
             leading: columns of the leading features or entries.
             measured: values of the leading features in words.
         """
+        if max(leading) < len(self.names):
+            return self._feature_texts(reason, items, leading, measured)
         by_entry: dict[int, list[int]] = {}
         for position, column in enumerate(leading):
             by_entry.setdefault(max(column - len(self.names), -1), []).append(position)
-        if not self.entries or by_entry.keys() == {-1}:
-            return self._feature_texts(reason, items, leading, measured)
         texts = [""] * len(leading)
         for entry, positions in by_entry.items():
-            some = items.take(positions)
+            # The items cache what their texts are made of.
+            some = items if len(positions) == len(leading) else items.take(positions)
             if entry >= 0:
                 written = fill(self.entries[entry].text, some)
             else:
