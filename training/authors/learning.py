@@ -142,7 +142,7 @@ def lessons_of(
     illicit = views.illicit[views.shipment]
     kept = np.flatnonzero(np.where(illicit, stands, drawn[views.shipment]))
     find = views.content[views.shipment[kept]] & stands[kept][:, None]
-    is_find = find.any(axis=1)
+    is_find = np.asarray(find.any(axis=1), dtype=np.bool_)
     share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
     start = slope * log_odds[kept]
     # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
