@@ -10,6 +10,7 @@ import numpy as np
 
 from features.manifest.fields import HEADS
 from features.space import FeatureSpace
+from features.substances.read.opsin import opsin
 from models.evidence import Evidence, Prior, read_evidence
 from models.evidence.reading import DEFAULT
 from models.lanes import Lanes
@@ -24,6 +25,8 @@ from training.fitting.residual import combined, directions
 from training.worlds.files import author_names
 
 Progress = Callable[[str], None]
+#: Time limits of OPSIN while features are computed for training, in seconds.
+_PATIENCE_S: Final = 300.0
 #: The three scores that are compared.
 KINDS: Final = ("prior", "boosters", "both")
 
@@ -60,11 +63,21 @@ class Authors:
         evidence: Evidence | None = None,
         progress: Progress = lambda _: None,
     ) -> Authors:
-        """Simulate the worlds and compute their features; by default all worlds by other authors."""
+        """Simulate the worlds and compute their features; by default all worlds by other authors.
+
+        Raises:
+            RuntimeError: OPSIN runs but did not read some names, so that the features would depend on how busy the machine is.
+        """
+        reader = opsin()
+        reader.configure(time_limit_s=_PATIENCE_S, start_limit_s=_PATIENCE_S)
+        runs, skipped = reader.start(), reader.counters.skipped + reader.counters.timeouts
         views = {}
         for name in author_names() if names is None else names:
             progress(name)
             views[name] = AuthorViews.of(load_author(name, shipments))
+        unread = reader.counters.skipped + reader.counters.timeouts - skipped
+        if runs and unread:
+            raise RuntimeError(f"OPSIN did not read {unread} systematic names: {reader.problem or 'too slow'}")
         return cls(views, read_evidence(DEFAULT) if evidence is None else evidence)
 
     def pooled(self, names: frozenset[str]) -> FeatureSpace:

@@ -19,7 +19,7 @@ import time
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from features.substances.read.opsin_process import Failure, OpsinProcess, find_command
@@ -160,15 +160,18 @@ class Opsin:
         process = self._process
         return process.started_in_s if process is not None else None
 
-    def configure(self, *, enabled: bool = True, time_limit_s: float | None = None) -> None:
-        """Enable or disable OPSIN and set the time limit for one name.
+    def configure(
+        self, *, enabled: bool = True, time_limit_s: float | None = None, start_limit_s: float | None = None
+    ) -> None:
+        """Enable or disable OPSIN and set the time limits for one name and for its start. None keeps a limit.
 
         Raises:
-            ValueError: the time limit is not a number of seconds above 0.
+            ValueError: a time limit is not a number of seconds above 0.
         """
         old = self.limits
         name_s = old.name_s if time_limit_s is None else time_limit_s
-        limits = Limits(name_s, old.start_s, old.deaths, old.window_s, old.pause_s, old.bad_s)
+        start_s = old.start_s if start_limit_s is None else start_limit_s
+        limits = replace(old, name_s=name_s, start_s=start_s)
         with self._lock:
             self.limits, self._enabled = limits, enabled
             self._bad.clear()
@@ -349,6 +352,6 @@ def opsin() -> Opsin:
     return _shared
 
 
-def configure(*, enabled: bool = True, time_limit_s: float | None = None) -> None:
-    """Call `Opsin.configure` on the OPSIN of this Python process, for a service's settings."""
-    _shared.configure(enabled=enabled, time_limit_s=time_limit_s)
+def configure(*, enabled: bool = True, time_limit_s: float | None = None, start_limit_s: float | None = None) -> None:
+    """Call `Opsin.configure` on the OPSIN of this Python process."""
+    _shared.configure(enabled=enabled, time_limit_s=time_limit_s, start_limit_s=start_limit_s)
