@@ -74,13 +74,11 @@ def score_cases(model: RiskModel, cases: Sequence[Case], folder: Path, *, rules:
 def score_pairs(model: RiskModel, pairs: Sequence[Pair], folder: Path) -> list[tuple[Pair, float, float]]:
     """Return pairs with the risk of either manifest, without rules. No manifest sees another."""
     sides = [side for pair in pairs for side in (pair.above, pair.below)]
-    risks = [0.0] * len(sides)
-    for register in (False, True):
-        at = [number for number, side in enumerate(sides) if side.registered is register]
-        shipments = [sides[number].rows for number in at]
-        scores = score_shipments(model, shipments, folder, rules=False, register=register, update_history=False)
-        for number, score in zip(at, scores, strict=True):
-            risks[number] = score.risk
+    # A file each: shipments of one file see earlier ones of it, also where they do not advance the history.
+    risks = [
+        score_shipments(model, [side.rows], folder, rules=False, register=side.registered, update_history=False)[0].risk
+        for side in sides
+    ]
     return list(zip(pairs, risks[::2], risks[1::2], strict=True))
 
 
