@@ -161,12 +161,24 @@ class HsOfInterest:
 
 @dataclass(frozen=True, slots=True)
 class BenignChemical:
-    """A common chemical that is not watched: an example of a false alarm."""
+    """A common chemical that is not watched. ``inchikey`` is empty if its structure is not known."""
 
     name: str
     cas: str
+    inchikey: str
     synonyms: tuple[str, ...]
     hs6: str
+    source: str
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class StructureMotif:
+    """A part of a structure (SMARTS) that is typical of controlled substances or of their precursors."""
+
+    motif: str
+    smarts: str
+    about: str
     source: str
     verified: Verified
 

@@ -30,6 +30,7 @@ from features.reference.rows import (
     Statistic,
     Status,
     StopWord,
+    StructureMotif,
     Substance,
     Typology,
     Verified,
@@ -250,16 +251,34 @@ def benign_chemicals() -> tuple[BenignChemical, ...]:
     """Return common chemicals that are not watched; one row per CAS number."""
     return read(
         "benign_chemicals.csv",
-        ("name", "cas", "synonyms", "hs6", "source", "verified"),
+        ("name", "cas", "inchikey", "synonyms", "hs6", "source", "verified"),
         lambda row: BenignChemical(
             row.text("name"),
             row.cas("cas"),
+            row.blank_or_text("inchikey"),
             row.many("synonyms"),
             row.digits("hs6", 6),
             row.text("source"),
             row.one_of("verified", Verified),
         ),
         key=lambda row: row.cas,
+    )
+
+
+@cache
+def structure_motifs() -> tuple[StructureMotif, ...]:
+    """Return parts of structures that a chemical without any control does not have."""
+    return read(
+        "structure_motifs.csv",
+        ("motif", "smarts", "about", "source", "verified"),
+        lambda row: StructureMotif(
+            row.text("motif"),
+            row.text("smarts"),
+            row.text("about"),
+            row.text("source"),
+            row.one_of("verified", Verified),
+        ),
+        key=lambda row: row.motif,
     )
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, Literal
 
-from features.reference import Group, Substance, class_definitions, class_exemptions
+from features.reference import BenignChemical, Group, Substance, class_definitions, class_exemptions
 from features.reference.related import RelatedSubstance
 from features.substances.find.names import Entry
-from features.substances.match import ClassMatch, Kind, Match
-from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, nearest
+from features.substances.match import BENIGN, ClassMatch, Kind, Match
+from features.substances.structures import Structure, class_matches, from_inchi, from_smiles, is_harmless, nearest
 
 #: Minimum similarity of a reported structure: ordinary medicines reach 0.65 (bamipine), the closest homologues
 #: and ring variants of the listed substances begin at 0.74 (Tanimoto on Morgan counts of radius 2).
@@ -41,13 +41,15 @@ class Details:
 
 
 class StructureIndex:
-    """The listed substances by structure.
+    """The listed substances and the common chemicals by structure.
 
     Args:
         rows: the substances to find. Rows without a structure are skipped.
+        benign: common chemicals that are not watched.
     """
 
-    def __init__(self, rows: Sequence[Substance | RelatedSubstance]) -> None:
+    def __init__(self, rows: Sequence[Substance | RelatedSubstance], benign: Sequence[BenignChemical] = ()) -> None:
+        self._benign = {chemical.inchikey.partition("-")[0]: chemical for chemical in benign if chemical.inchikey}
         self._by_skeleton: dict[str, Substance | RelatedSubstance] = {}
         self._parents: dict[str, Structure] = {}
         parents = [(row, from_smiles(row.smiles)) for row in rows if row.smiles]
@@ -99,7 +101,8 @@ class StructureIndex:
             anyway: also return the nearest listed substance of a structure below `SIMILAR`.
 
         Returns:
-            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or None.
+            The listed substance; or a ``class`` match; or a ``similar`` one, from `SIMILAR` on; or one of group ``benign`` for
+            a common chemical and for a structure unlike all watched ones; or None.
         """
         row = self._by_skeleton.get(structure.skeleton)
         if row is not None:
@@ -129,13 +132,30 @@ class StructureIndex:
                 smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
             )  # fmt: skip
         if not classes and not anyway and (likeness < SIMILAR or structure.mol.GetNumAtoms() < _LEAST_ATOMS):
-            return None
+            return self._harmless(structure, piece, kind, how)
         may = f" It may meet {_told(classes)}." if classes else ""
         said = (how, f"On no list; {likeness:.2f} like {closest}, which is no legal match.{may}")
         return Match(
             "similar", name, "", piece, "", structure.inchikey, hit=False, confidence=round(likeness, 4),
             smiles=structure.smiles, classes=classes, nearest=closest, similarity=likeness, evidence=said,
         )  # fmt: skip
+
+    def _harmless(self, structure: Structure, piece: str, kind: Kind, how: str) -> Match | None:
+        """Return the match of a common chemical, or of a structure that is unlike everything under control."""
+        chemical = self._benign.get(structure.skeleton)
+        if chemical is not None:
+            name, cas, said = (
+                chemical.name,
+                chemical.cas,
+                f"The structure is that of {chemical.name}, which is on no list.",
+            )
+        elif is_harmless(structure, self._compared(structure)[2]):
+            name, cas, said = piece, "", "On no list, and unlike every watched substance."
+        else:
+            return None
+        return Match(
+            kind, name, BENIGN, piece, cas, structure.inchikey, hit=False, smiles=structure.smiles, evidence=(how, said)
+        )
 
     def _examined(self, substance: str) -> Details:
         parent = self._parents[substance]

@@ -32,6 +32,7 @@ class Contents:
         rows: the rows of the substance table that texts can name, by name.
         related: substances beside the watch list, by name.
         names: all names.
+        benign: common chemicals that are not watched.
         cas, inchikeys: entries by CAS number and by InChIKey.
         smiles: structures by name of substances that are judged by their structure.
     """
@@ -45,7 +46,7 @@ class Contents:
         self.cas: dict[str, Entry] = {}
         self.inchikeys: dict[str, Entry] = {}
         self.smiles: dict[str, str] = {}
-        self._benign, self._unii = benign, unii
+        self.benign, self._unii = benign, unii
         for row in self.rows.values():
             self.names.add_substance(row, systematic="systematic")
             if row.cas:
@@ -57,7 +58,10 @@ class Contents:
                 self.cas[number.cas] = entry_of(self.rows[number.substance], "identifier")
         for chemical in benign:
             self.names.add_benign(chemical)
-            self.cas.setdefault(chemical.cas, Entry(chemical.name, BENIGN, chemical.cas, "", "identifier"))
+            number = Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "identifier")
+            self.cas.setdefault(chemical.cas, number)
+            if chemical.inchikey:
+                self.inchikeys.setdefault(chemical.inchikey, number)
         if self.rows:
             self._add_related()
         self._add_translations()
@@ -74,7 +78,7 @@ class Contents:
     def others(self) -> list[str]:
         """Return names of other substances, none of which is a misspelt watched name."""
         others = [name.name for name in self._unii if name.kind == "other"]
-        return others + [name for chemical in self._benign for name in (chemical.name, *chemical.synonyms)]
+        return others + [name for chemical in self.benign for name in (chemical.name, *chemical.synonyms)]
 
     def searched_with_errors(self) -> Iterator[tuple[str, Entry]]:
         """Yield the watched names, and the UNII names that are neither codes nor abbreviations, with their entries."""

@@ -82,6 +82,7 @@ class SubstanceIndex:
         self._structures_made: StructureIndex | None = None
         contents = Contents(watched, benign, unii)
         self._rows, self._names, self._related = contents.rows, contents.names, contents.related
+        self._benign = contents.benign
         self._cas, self._inchikeys, self._smiles = contents.cas, contents.inchikeys, contents.smiles
         self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
         self._otherwise = OtherWritings(contents.words(), contents.keys())
@@ -262,7 +263,7 @@ class SubstanceIndex:
                 # They are longer than the part that was read.
                 candidates = [match for match in candidates if not match.hit]
                 best = max(merged(found, near), key=lambda item: item.rank)
-        if best is None and not candidates:
+        if best is None and all(match.group == BENIGN for match in candidates):
             kin = (self._named_kin(item, spelled) for item in members(spelled, around, found))
             best = max(kin, key=lambda item: item.rank, default=None)
         if best is not None:
@@ -338,7 +339,7 @@ class SubstanceIndex:
             from features.substances.find.by_structure import StructureIndex
 
             related = [row for row in self._related.values() if row.relation is not Relation.HOMOLOGUE]
-            self._structures_made = StructureIndex((*self._rows.values(), *related))
+            self._structures_made = StructureIndex((*self._rows.values(), *related), self._benign)
         return self._structures_made
 
     def _of_found(self, found: Found, text: str, spelled: str) -> Match:

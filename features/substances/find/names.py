@@ -207,7 +207,7 @@ class NameIndex:
             ReferenceDataError: as `add`.
         """
         for name in (chemical.name, *chemical.synonyms):
-            self.add(name, Entry(chemical.name, BENIGN, chemical.cas, "", "exact"))
+            self.add(name, Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "exact"))
 
     def find(self, spelled: str, around: Surroundings) -> list[Found]:
         """Return the names in a text, in order, the longest at each position, unless the surrounding text rules them

@@ -17,6 +17,7 @@ from stdnum import casrn
 
 from features import reference
 from features.reference import codes, files, recorded, tables
+from features.reference.related import related_substances
 from features.reference.rows import Group, Listing, Precision, Status, Verified
 
 TABLES: dict[str, Callable[[], object]] = {
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[], object]] = {
     "character_rules.csv": tables.character_rules,
     "hs_of_interest.csv": lambda: tuple(tables.hs_of_interest().values()),
     "benign_chemicals.csv": tables.benign_chemicals,
+    "structure_motifs.csv": tables.structure_motifs,
     "ecommerce_goods.csv": tables.ecommerce_goods,
     "typologies.csv": lambda: tuple(tables.typologies().values()),
     "carriers.csv": tables.carriers,
@@ -62,6 +64,16 @@ def test_cas_numbers_are_valid_and_unique() -> None:
     numbers += [row.cas for row in tables.benign_chemicals()]
     assert all(casrn.is_valid(number) for number in numbers)
     assert len(set(numbers)) == len(numbers)
+
+
+def test_no_benign_chemical_is_watched_or_listed_anywhere() -> None:
+    watched = {row.cas for row in tables.substances()} | {row.cas for row in related_substances()}
+    keys = {row.inchikey[:14] for row in (*tables.substances(), *related_substances()) if row.inchikey}
+    benign = tables.benign_chemicals()
+    assert len(benign) > 400
+    assert [row.name for row in benign if row.cas in watched or row.inchikey[:14] in keys] == []
+    listed = {row.substance.casefold() for row in tables.control_listings()}
+    assert {name.casefold() for row in benign for name in (row.name, *row.synonyms)} & listed == set()
 
 
 def test_hs_codes_of_all_tables_are_in_the_nomenclature() -> None:

@@ -73,6 +73,42 @@ def test_a_benign_chemical_is_resolved_but_is_no_hit() -> None:
             assert (match.substance, match.group, match.hit) == (chemical.name, BENIGN, False)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("4-hydroxy-3-methoxybenzaldehyde 25 g", "vanillin"),
+        ("pyridine-3-carboxamide 10 percent face serum", "niacinamide"),
+        ("InChIKey DFPAKSUCGFBDDF-UHFFFAOYSA-N", "niacinamide"),
+        ("2-(dimethylamino)ethyl methacrylate", "2-(dimethylamino)ethyl methacrylate"),
+    ],
+)
+def test_a_structure_of_a_common_chemical_or_unlike_all_watched_ones_is_benign(text: str, name: str) -> None:
+    match = resolved(text)
+    assert (match.substance, match.group, match.hit, match.similarity) == (name, BENIGN, False, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7-chloro-1-methyl-5-phenyl-1,3-dihydro-1,4-benzodiazepin-2-one",
+        "1-(2H-1,3-benzodioxol-5-yl)propan-2-one",
+        "2-phenylacetonitrile 99%",
+        "4-nitrobenzene-1,2-diamine",
+        "2-(chloromethyl)-1H-benzimidazole",
+        "N-phenylpropanamide",
+        "1-cyclohexylpiperidine",
+    ],
+)
+def test_a_structure_with_a_part_of_controlled_substances_is_not_called_benign(text: str) -> None:
+    match = INDEX.resolve(text)
+    assert match is None or match.group != BENIGN
+
+
+def test_a_benign_structure_hides_no_watched_name() -> None:
+    match = resolved("2-(dimethylamino)ethyl methacrylate, 1-phenethyl-4-piperidone")
+    assert (match.group, match.hit) == ("precursor", True)
+
+
 # Spelling
 
 
