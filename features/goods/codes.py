@@ -15,8 +15,8 @@ Ids = NDArray[np.int32]
 DIGITS: Final = (2, 4, 6)
 #: The code list has it for statistics on goods that are not specified.
 _NATIONAL: Final = "99"
-#: Chapters of chemicals, medicines, pigments, cosmetics and other chemical goods.
-CHEMICAL_CHAPTERS: Final = frozenset({"28", "29", "30", "32", "33", "38"})
+#: Chapters of chemicals. Medicines (30), fertilisers (31), pigments and paints (32) and cosmetics (33) are goods of their own.
+CHEMICAL_CHAPTERS: Final = frozenset({"28", "29", "38"})
 
 
 class Codes:

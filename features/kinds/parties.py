@@ -17,6 +17,10 @@ _WORD: Final = re.compile(r"\w+")
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
 #: The start of a capitalised word inside a word: FintoxOy.
 _INSIDE: Final = re.compile(r"(?<=[a-z]{3})(?=[A-Z][A-Za-z])")
+#: What follows is a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
+_BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
+_VOWELS: Final = frozenset("aeiouy")
+_LONG_FORM: Final = 3
 _NUMBER: Final = re.compile(r"\b\d{5,}\b")
 
 
@@ -84,9 +88,23 @@ def party_kinds(name: str) -> int:
         "&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first
     ):
         kinds |= int(PartyKind.ORGANISATION)
+    elif not kinds and _form_before_branch(name):
+        kinds = int(PartyKind.ORGANISATION)
     if kinds and _NUMBER.search(plain) is not None:
         kinds |= int(PartyKind.NUMBERED)
     return kinds
+
+
+def _form_before_branch(name: str) -> bool:
+    """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there: Maria Sá - Porto."""
+    known = _names()
+    for part in _BRANCH.split(name)[:-1]:
+        tokens = _WORD.findall(_DOTS.sub("", folded(part)))
+        if len(tokens) > 1 and tokens[-1] in known.last:
+            form = tokens[-1]
+            if len(form) >= _LONG_FORM or part.rstrip().endswith(".") or _VOWELS.isdisjoint(form):
+                return True
+    return False
 
 
 def is_organisation(name: str) -> bool:

@@ -33,7 +33,7 @@ class ClassificationColumn(Column):
         -1,
     )
     HS_TEXT_CERTAINTY = "HS_TEXT", "Largest P(HS chapter given the words of the description)"
-    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29, 30, 32, 33 or 38"
+    HS_CHEMICAL_CHAPTER = "HS_CHAPTER", "Whether the code lies in the chemical chapters 28, 29 or 38"
     TEXT_CHEMICAL_PROBABILITY = "HS_TEXT", "P(chemical chapters given the words of the description)"
     CHEMICAL_TEXT_HARMLESS_CODE = (
         "HS_CONTRADICTS_TEXT",

@@ -28,6 +28,7 @@ _CAS: Final = re.compile(r"\b\d{2,7}-\d{2}-\d\b")
 _GRADE: Final = _PATTERNS["grade"]["pattern"]
 _EQUIPMENT: Final = _PATTERNS["equipment"]["pattern"]
 _TOOLING: Final = _PATTERNS["tooling"]["pattern"]
+_PRINTED: Final = _PATTERNS["printed"]["pattern"]
 # Patterns of tokens that precede costly searches: without a matching token (or a percentage, for grades), a search cannot succeed.
 _OF_GRADE: Final = _PATTERNS["grade"]["token"]
 _OF_EQUIPMENT: Final = _PATTERNS["equipment"]["token"]
@@ -130,6 +131,10 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
         )
     if flags & WordFlag.SEARCH_TOOLING:
         row[DescriptionColumn.DESCRIPTION_TOOLING] = _TOOLING.search(low) is not None
+    equipment = [DescriptionColumn.DESCRIPTION_EQUIPMENT, DescriptionColumn.DESCRIPTION_TOOLING]
+    if row[equipment].any() and _PRINTED.search(low) is not None:
+        # A book about presses is no press.
+        row[equipment] = 0.0
     if flags & WordFlag.SEARCH_FRAGMENT:
         for column, patterns in _FRAGMENTS:
             row[column] = patterns["pattern"].search(low) is not None

@@ -15,7 +15,7 @@ class FilingColumn(Column):
     TRANSPORT_MODE = "FILING_KIND", "Mode of transport, UN/ECE Rec 19"
     MARKETPLACE_PRESENT = "FILING_KIND", "Whether a marketplace is named"
     FIELDS_MISSING = "FILING_COMPLETENESS", "How many of the twelve most usual fields are missing"
-    PACKAGE_INDUSTRIAL = "PACKAGE_KIND", "Whether the package is a drum, jerrican, bag or cask"
+    PACKAGE_INDUSTRIAL = "PACKAGE_KIND", "Whether the package is a drum, jerrican, cask or sack"
     PACKAGE_INDUSTRIAL_PARCEL = "PACKAGE_KIND", "The same in the postal or express channel"
     DANGEROUS_GOODS = "PACKAGE_KIND", "Whether a dangerous goods number is declared"
     HOUSE_ID_MISSING = "FILING_FAULT", "Whether the house document is missing"

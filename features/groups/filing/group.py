@@ -18,9 +18,10 @@ _USUAL: Final = (
     "goods_description", "hs_code", "currency", "origin_country", "export_country", "consignor_name", "consignor_address",
     "consignee_name", "consignee_address", "consignee_postcode",
 )  # fmt: skip
-# UN/ECE Rec 21: drums, jerricans, casks, kegs and bags.
+# UN/ECE Rec 21: drums, jerricans, casks, kegs, and bags of bulk goods (woven plastic, textile, paper, multi-walled, sacks). BG is a
+# bag of any size: parcels declare it for the pouch or mailing bag that they travel in.
 _INDUSTRIAL: Final = (
-    "DR", "1A", "1B", "1D", "1G", "IA", "QA", "QB", "QC", "QD", "JC", "JY", "3A", "3H", "CK", "KG", "BG", "5H", "5M",
+    "DR", "1A", "1B", "1D", "1G", "IA", "QA", "QB", "QC", "QD", "JC", "JY", "3A", "3H", "CK", "KG", "5H", "5L", "5M", "MS", "SA",
 )  # fmt: skip
 _MODES_OF: Final = {
     "postal": {"3", "4", "5", "1"}, "express": {"3", "4"}, "air_cargo": {"4"}, "ocean": {"1"}, "truck": {"3"}, "rail": {"2"},

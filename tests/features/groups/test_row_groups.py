@@ -228,6 +228,13 @@ def test_a_new_pair_of_known_places_has_no_share() -> None:
     ).all()
 
 
+def test_a_mailing_bag_is_no_industrial_package() -> None:
+    kinds = {"BG": 0.0, "CT": 0.0, "SA": 1.0, "5M": 1.0, "DR": 1.0}
+    for kind, industrial in kinds.items():
+        found = columns_of(FilingGroup(), table(20, 0, package_type=(kind,), channel=("postal",)))
+        assert found["package_industrial"] == found["package_industrial_parcel"] == [industrial] * 20
+
+
 def test_filings_are_described_row_by_row() -> None:
     rows = table(300, 5)
     found = columns_of(GROUPS[2], rows)

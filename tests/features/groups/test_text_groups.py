@@ -158,3 +158,17 @@ def test_a_text_without_information_is_uninformative() -> None:
         1.0,
         0.0,
     ]
+
+
+def test_a_book_about_presses_is_no_press() -> None:
+    texts = ("TABLET PRESS STUDY BOOK", "Lehrbuch Tablettenpresse", "tablet press poster A3")
+    presses = (
+        "tablet press with handbook",
+        "tablet press, manual",
+        "tablet press for books",
+        "pill die mould, booklet",
+    )
+    matrix = DescriptionGroup().transform(table([(text, "490199") for text in (*texts, *presses)]), NO_HISTORY)
+    found = matrix[:, DescriptionColumn.DESCRIPTION_EQUIPMENT].tolist()
+    assert found == [0.0] * len(texts) + [1.0] * len(presses)
+    assert matrix[: len(texts), DescriptionColumn.DESCRIPTION_TOOLING].tolist() == [0.0] * len(texts)

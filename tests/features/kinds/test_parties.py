@@ -18,10 +18,21 @@ ORGANISATIONS = (
         "Example Pty",
         "Kim Supplements",
         "CLINICA EJEMPLO",
+        "Granos Ejemplo S. de R.L. de C.V. / Altamira",
+        "Beispiel GmbH - Bremen",
         "Stadtapotheke Muster",
     ),
 )
-PERSONS = ("Dana Example", "O'Neil, Pat", "Anna-Maria de la Sample", "Li Wei", "李伟", "Gross, Roberto", "A. S. Sample")
+PERSONS = (
+    "Dana Example",
+    "Maria Sá - Porto",
+    "O'Neil, Pat",
+    "Anna-Maria de la Sample",
+    "Li Wei",
+    "李伟",
+    "Gross, Roberto",
+    "A. S. Sample",
+)
 
 
 @pytest.mark.parametrize("name", ORGANISATIONS)
