@@ -21,18 +21,10 @@ CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 LEAST_WITHOUT_RULES = 135
 #: Lawful shipments that the champion still stops, and why. A case that passes must leave the list.
 STOPPED = {
-    "MP-005": "a declared precursor with an unverified permit stays red by score: its trees raise consignments in drums",
-    "MP-031": "potassium iodide counts as unknown chemistry, and a bag as industrial package",
-    "MP-043": "zinc oxide from a new account: the words of the tile maker's name tell no chemistry",
-    "MP-056": "vanillin by its systematic name counts as unknown chemistry",
-    "MP-059": "niacinamide by its systematic name counts as unknown chemistry",
-    "MP-072": "biotin by its systematic name counts as unknown chemistry",
+    "MP-043": "zinc oxide from a new account: the champion carries the evidence of before `harmless_chemical`",
 }
-#: Pairs that the champion orders wrongly: two of registered permits at one in a billion, and two where trees prefer precursors in
-#: drums.
+#: Pairs that the champion orders wrongly: its trees prefer precursors in drums.
 WRONG_PAIRS = {
-    "A permit nobody has verified above a registered one",
-    "A permit that the register holds for another party counts as unverified",
     "Fentanyl in drums above a precursor in the same drums",
     "Fentanyl above norfentanyl in the same drum",
 }
