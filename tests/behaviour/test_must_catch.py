@@ -20,9 +20,7 @@ CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
 #: Lawful shipments that the champion still stops, and why. A case that passes must leave the list.
-STOPPED = {
-    "MP-043": "zinc oxide from a new account: the champion carries the evidence of before `harmless_chemical`",
-}
+STOPPED: dict[str, str] = {}
 #: Pairs that the champion orders wrongly: its trees prefer precursors in drums.
 WRONG_PAIRS = {
     "Fentanyl in drums above a precursor in the same drums",
