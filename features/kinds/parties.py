@@ -96,7 +96,7 @@ def party_kinds(name: str) -> int:
 
 
 def _form_before_branch(name: str) -> bool:
-    """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there: Maria Sá - Porto."""
+    """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there."""
     known = _names()
     for part in _BRANCH.split(name)[:-1]:
         tokens = _WORD.findall(_DOTS.sub("", folded(part)))

@@ -58,10 +58,10 @@ class Contents:
                 self.cas[number.cas] = entry_of(self.rows[number.substance], "identifier")
         for chemical in benign:
             self.names.add_benign(chemical)
-            number = Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "identifier")
-            self.cas.setdefault(chemical.cas, number)
+            entry = Entry(chemical.name, BENIGN, chemical.cas, chemical.inchikey, "identifier")
+            self.cas.setdefault(chemical.cas, entry)
             if chemical.inchikey:
-                self.inchikeys.setdefault(chemical.inchikey, number)
+                self.inchikeys.setdefault(chemical.inchikey, entry)
         if self.rows:
             self._add_related()
         self._add_translations()

@@ -25,7 +25,7 @@ ORGANISATIONS = (
 )
 PERSONS = (
     "Dana Example",
-    "Maria Sá - Porto",
+    "Dana As, Example",
     "O'Neil, Pat",
     "Anna-Maria de la Sample",
     "Li Wei",
