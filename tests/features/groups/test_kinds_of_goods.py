@@ -37,6 +37,8 @@ def value_of(column: DescriptionColumn, text: str) -> float:
         ("silicone candy mould", DescriptionColumn.DESCRIPTION_HOBBY, 1),
         ("压片机", DescriptionColumn.DESCRIPTION_EQUIPMENT, 1),
         ("N-(1-Phenethylpiperidin-4-yl)-", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 1),
+        ("2-(4-ethoxybenzyl)-5-nitro-1H-benzimidazole", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 1),
+        ("5-nitrobenzimidazole 99%", DescriptionColumn.DESCRIPTION_OPIOID_FRAGMENT, 0),
         ("tert-butyl 4-anilinopiperid", DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, 1),
         ("2,2,6,6-tetramethyl-4-piperidone", DescriptionColumn.DESCRIPTION_PRECURSOR_FRAGMENT, 0),
     ],
