@@ -90,6 +90,16 @@ def test_wrong_labels_make_calibrated_probabilities_smaller(sample: Sample) -> N
     assert p[0] > p[1] + 0.1
 
 
+def test_rare_codes_of_unlike_goods_are_not_excused(sample: Sample) -> None:
+    # A fifth of the texts on chocolate have the code of shirts.
+    labels = sample.labels.copy()
+    chocolate, shirts = (np.flatnonzero(labels[:, 0] == CODES.numbers(code)[0]) for code in ("18", "61"))
+    labels[chocolate[::5]] = labels[shirts[0]]
+    careless = Sample(sample.arrays, sample.texts, labels, sample.weight)
+    _, declared = calibrate([careless], neutral(SETTINGS.learned + SETTINGS.fixed))
+    assert np.diagonal(declared).tolist() == [1.0] * len(declared)
+
+
 def test_words_of_one_text_only_are_unknown(corpus: Corpus) -> None:
     rare = Corpus([*corpus.rows, Row("first", "en", "640399", ("espadrilles",))], SETTINGS.buckets)
     numbers, result = fitted(rare, "first")
