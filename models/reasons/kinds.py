@@ -151,6 +151,11 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
             "consignor_phone consignor_email consignee_phone consignee_email", "P3 P5", declared=texts.parties
         ),
         ReasonCode.HISTORY_VOLUME: _kind("consignor_name consignee_name", "P1 P5", declared=texts.parties),
+        ReasonCode.GOODS_HISTORY: _kind(
+            "consignor_name hs_code",
+            declared=texts.hs,
+            learned="learned from the goods that the consignor sent before, as known at the time",
+        ),
         ReasonCode.SPLIT_CONSIGNMENT: _kind("consignor_name consignee_name declared_at", "M4", declared=texts.parties),
         ReasonCode.FILING_KIND: _kind("filing_type channel transport_mode marketplace", declared=texts.filing),
         ReasonCode.FILING_FAULT: _kind("house_id master_id transport_mode channel", "M5", declared=texts.filing),

@@ -37,6 +37,9 @@ _LOWER_SPLIT: Final = bytes(code if code > 127 or chr(code).isalnum() or code in
 _NOT_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalnum() and code not in _BREAK)
 _NOT_DIGITS: Final = bytes(code for code in range(128) if not chr(code).isdigit() and code not in _BREAK)
 _MIN_DIGITS: Final = 6
+_AREA_MARK: Final = b"#"
+#: Letters and digits of a postcode that denote an area about as large as a city. This is assumed; countries differ.
+_AREA_LENGTH: Final = 3
 
 
 def plain_names(texts: list[str]) -> list[bytes]:
@@ -151,6 +154,13 @@ def _without_sector(plain: bytes) -> bytes:
     # Count characters, not bytes, because `isdigit` accepts digits of other scripts.
     digits = plain.decode()
     return plain if len(digits) != 9 or not digits.isdigit() else digits[:5].encode()
+
+
+def plain_areas(texts: list[str]) -> list[bytes]:
+    """Return the area of postcodes: a mark that no name of a city has, and the first letters and digits."""
+    return [
+        _AREA_MARK + postcode.decode()[:_AREA_LENGTH].encode() if postcode else b"" for postcode in plain_names(texts)
+    ]
 
 
 def plain_contacts(texts: list[str]) -> list[bytes]:

@@ -8,7 +8,7 @@ cdef class Batch:
     cdef public long long[:, ::1] keys
     cdef public double[:, ::1] values, log1p, log
     cdef public signed char[::1] late, counted
-    cdef public long long[::1] repeat_of
+    cdef public long long[::1] repeat_of, chapter_shipments, heading_shipments
     cdef public int[:, ::1] slots
     cdef public long long[:, ::1] block, hours_left
     cdef public long long[::1] days, state, gaps, amounts

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.columns import HistoryColumn
-from features.groups.history.entities import KEY_ROWS, PARTIES, Entity, KeyRow
+from features.groups.history.entities import INSPECTED, KEY_ROWS, Entity, KeyRow
 from features.groups.history.reads import LOG1P_FEATURES, LogColumn
 from features.groups.history.state import Amount, PartyColumn, Window
 
@@ -44,7 +44,8 @@ class Batch:
         days: (windows,) lengths of the windows.
         new_pair, new_occupant, new_address: (room,) whether the pair, the name at the address, and the consignor's address
             are new.
-        has_finds: (parties, room) whether the party has known finds.
+        chapter_shipments, heading_shipments: (room,) earlier shipments of the consignor with the chapter and with the heading.
+        has_finds: (inspected parties, room) whether the party has known finds.
         finds, clean: results of all inspections known so far.
         state, gaps, amounts: buffers for one entity: its state before the shipment, the number of blocks since its last
             shipment per window, and the amounts of the shipment.
@@ -66,7 +67,9 @@ class Batch:
         self.new_pair: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.new_occupant: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.new_address: NDArray[np.int8] = np.empty(room, dtype=np.int8)
-        self.has_finds: NDArray[np.int8] = np.empty((len(PARTIES), room), dtype=np.int8)
+        self.chapter_shipments: IntArray = np.empty(room, dtype=np.int64)
+        self.heading_shipments: IntArray = np.empty(room, dtype=np.int64)
+        self.has_finds: NDArray[np.int8] = np.empty((len(INSPECTED), room), dtype=np.int8)
         self.finds = self.clean = 0
         self.state: IntArray = np.zeros(len(PartyColumn), dtype=np.int64)
         self.gaps: IntArray = np.zeros(len(Window), dtype=np.int64)
@@ -92,6 +95,7 @@ class Batch:
                 self.block[window, row] = hour // hours
                 self.hours_left[window, row] = hours - hour % hours
             self.new_pair[row] = self.new_occupant[row] = self.new_address[row] = 0
+            self.chapter_shipments[row] = self.heading_shipments[row] = 0
             for column in range(self.values.shape[1]):
                 self.values[row, column] = _NAN
             for column in range(self.log1p.shape[1]):

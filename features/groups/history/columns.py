@@ -77,6 +77,40 @@ class HistoryColumn(Column):
     PAIR_RECENT_30 = "SPLIT_CONSIGNMENT", "Shipments between the two parties within 30 days"
     PAIR_VALUE_30 = "SPLIT_CONSIGNMENT", "US dollars sent between the two parties within 30 days (log of one more)"
     PAIR_FINDS = "EARLIER_FINDS", "Finds in shipments between the two parties, as known at the time", 1
+    CONSIGNOR_CITY_RECENT_7 = "SPLIT_CONSIGNMENT", "Shipments of the consignor to the consignee's city within 7 days"
+    CONSIGNOR_CITY_NEW_CONSIGNEES_30 = (
+        "SPLIT_CONSIGNMENT",
+        "Consignees in the city that the consignor has sent to for the first time within 30 days",
+    )
+    CITY_HEADING_RECENT_7 = (
+        "SPLIT_CONSIGNMENT",
+        "Shipments of any consignor with this HS heading to the consignee's city within 7 days",
+    )
+    CONSIGNOR_CHAPTERS = "GOODS_HISTORY", "Different HS chapters that the consignor has sent"
+    CONSIGNOR_CHAPTER_SHARE = (
+        "GOODS_HISTORY",
+        "Share of the consignor's earlier shipments with the HS chapter of this one (smoothed)",
+    )
+    CONSIGNOR_HEADING_SHARE = (
+        "GOODS_HISTORY",
+        "Share of the consignor's earlier shipments with the HS heading of this one (smoothed)",
+    )
+    CONSIGNOR_HEADING_SHIPMENTS = (
+        "GOODS_HISTORY",
+        "Shipments of the consignor with this HS heading so far (log of one more)",
+    )
+    CONSIGNOR_CHEMISTRY_SHARE = (
+        "GOODS_HISTORY",
+        "Share of the consignor's earlier shipments in HS chapters of chemistry (28, 29, 38)",
+    )
+    CONSIGNOR_CHEMISTRY_TURN = (
+        "GOODS_HISTORY",
+        "Share of other goods in the consignor's earlier shipments, under a code of chemistry (28, 29, 38); otherwise 0",
+    )
+    PAIR_HEADING_SHIPMENTS = (
+        "GOODS_HISTORY",
+        "Shipments between the two parties with this HS heading so far (log of one more)",
+    )
     PAIR_SPLIT = (
         "SPLIT_CONSIGNMENT",
         "Other shipments of the day between the parties, each below the duty threshold, that reach it together with this one",

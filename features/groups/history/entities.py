@@ -14,10 +14,19 @@ class Entity(IntEnum):
     ADDRESS = auto()
     PAIR = auto()
     TRADE_LANE = auto()
+    #: The consignor's shipments to one city.
+    CONSIGNOR_CITY = auto()
+    #: Shipments of anyone with one HS heading to one city.
+    CITY_HEADING = auto()
     CONSIGNOR_TRADE_LANE = auto()
     BUILDING = auto()
     OCCUPANT = auto()
     CONSIGNOR_ADDRESS = auto()
+    #: Goods that the consignor has sent: chapter and heading of the HS.
+    CONSIGNOR_CHAPTER = auto()
+    CONSIGNOR_HEADING = auto()
+    #: Goods of one HS heading between two parties.
+    PAIR_HEADING = auto()
     CONSIGNOR_PHONE = auto()
     CONSIGNOR_EMAIL = auto()
     CONSIGNEE_PHONE = auto()
@@ -29,14 +38,17 @@ class Entity(IntEnum):
         return self.name.lower()
 
 
+#: Kinds with sums over windows that also count the results of inspections.
+INSPECTED: Final = (Entity.CONSIGNOR, Entity.CONSIGNEE, Entity.ADDRESS, Entity.PAIR, Entity.TRADE_LANE)
 #: Kinds with sums over windows.
-PARTIES: Final = (Entity.CONSIGNOR, Entity.CONSIGNEE, Entity.ADDRESS, Entity.PAIR, Entity.TRADE_LANE)
+PARTIES: Final = (*INSPECTED, Entity.CONSIGNOR_CITY, Entity.CITY_HEADING)
 CONTACTS: Final = (
     Entity.CONSIGNOR_PHONE, Entity.CONSIGNOR_EMAIL, Entity.CONSIGNEE_PHONE, Entity.CONSIGNEE_EMAIL,
 )  # fmt: skip
 #: Kinds that count shipments only. Contacts also count results and changes of name.
 LINKS: Final = (
-    Entity.CONSIGNOR_TRADE_LANE, Entity.BUILDING, Entity.OCCUPANT, Entity.CONSIGNOR_ADDRESS, *CONTACTS,
+    Entity.CONSIGNOR_TRADE_LANE, Entity.BUILDING, Entity.OCCUPANT, Entity.CONSIGNOR_ADDRESS, Entity.CONSIGNOR_CHAPTER,
+    Entity.CONSIGNOR_HEADING, Entity.PAIR_HEADING, *CONTACTS,
 )  # fmt: skip
 
 
@@ -54,6 +66,9 @@ class KeyRow(IntEnum):
     GRAMS = auto()
     #: Goods items with HS headings of presses, their tools and moulds.
     PRESS = auto()
+    #: 1 if an HS code is declared, and 1 if it is of a chapter of chemistry.
+    CODED = auto()
+    CHEMISTRY = auto()
     #: Value in US cents below which a consignment is exempt from duty or formalities.
     LIMIT = auto()
     #: Hashes of the names; 0 where missing.

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
-from features.groups.history.entities import CONTACTS, PARTIES, KeyRow, key_row
+from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow, key_row
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
@@ -35,7 +35,7 @@ __all__ = ["FEATURES", "History", "HistoryGroup", "HistoryRows"]
 
 IntArray = NDArray[np.int64]
 
-VERSION: Final = 2
+VERSION: Final = 3
 DAY: Final = 86400
 #: Number of shipments per batch, which limits the work buffers and keeps them in the processor's cache.
 _CHUNK: Final = 4096
@@ -86,7 +86,7 @@ class History:
     """State of parties, addresses and trade lanes, and of the links between them, after the latest shipment.
 
     Every 65,536 shipments, kinds with more than ``capacity`` entities are reduced to three quarters of the capacity. Entities with
-    finds have priority, followed by the most recent ones. With all kinds at capacity, a history takes about 220 MB.
+    finds have priority, followed by the most recent ones. With all kinds at capacity, a history takes about 265 MB.
 
     Attributes:
         capacity: maximum number of entities per kind.
@@ -203,7 +203,7 @@ class History:
         for start in range(0, len(find), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             results = find[chunk].astype(np.int8)
-            for entity in (*PARTIES, *CONTACTS):
+            for entity in (*INSPECTED, *CONTACTS):
                 store = self._stores.by_entity[entity]
                 store.reserve(len(results), self._bound)
                 learn(store, np.ascontiguousarray(keys[key_row(entity), chunk]), results)

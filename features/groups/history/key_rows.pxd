@@ -5,7 +5,7 @@ cdef object _EMPTY_HASH
 
 cdef class ItemAmounts:
     cdef const double[:] dollars, net_kg, gross_kg
-    cdef const int[::1] press
+    cdef const int[::1] heading
 
 
 @cython.locals(columns=list)
@@ -40,16 +40,21 @@ cdef _number_rows(const int[:] codes, list values, object function, const long l
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)
 
-@cython.locals(n=Py_ssize_t, rows=Py_ssize_t, row=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t)
+@cython.locals(n=Py_ssize_t, rows=Py_ssize_t, row=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t, heading=int)
 cpdef void fill_keys(
     const unsigned long long[:, ::1] lines, ItemAmounts items, const long long[::1] first_row, const long long[::1] times,
     unsigned long long[:, ::1] out,
 )
 
-@cython.locals(cents=cython.double, grams=cython.double, press=cython.longlong, item=Py_ssize_t)
-cdef void _fill_amounts(
+@cython.locals(
+    cents=cython.double, grams=cython.double, press=cython.longlong, leading=int, item=Py_ssize_t, heading=int,
+)
+cdef int _fill_amounts(
     Py_ssize_t row, Py_ssize_t first, Py_ssize_t end, ItemAmounts items, unsigned long long[:, ::1] out
 ) noexcept nogil
+
+@cython.locals(chapter=int)
+cdef bint _is_chemistry(int heading) noexcept nogil
 
 @cython.locals(rounded=cython.double)
 cdef double _whole(double amount) noexcept nogil
@@ -62,6 +67,15 @@ cdef double _whole(double amount) noexcept nogil
 )
 cdef void _fill_entities(
     Py_ssize_t row, const unsigned long long[:, ::1] lines, unsigned long long[:, ::1] out
+) noexcept nogil
+
+@cython.locals(
+    city=cython.ulonglong, country=cython.ulonglong, goods=cython.ulonglong, consignor=cython.ulonglong, pair=cython.ulonglong,
+    consignor_city=cython.ulonglong, consignor_chapter=cython.ulonglong, consignor_heading=cython.ulonglong,
+    pair_heading=cython.ulonglong, city_heading=cython.ulonglong,
+)
+cdef void _fill_goods(
+    Py_ssize_t row, int heading, const unsigned long long[:, ::1] lines, unsigned long long[:, ::1] out
 ) noexcept nogil
 
 @cython.locals(word=cython.ulonglong)

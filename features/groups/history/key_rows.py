@@ -26,6 +26,7 @@ class TextLine(IntEnum):
     CONSIGNOR_NAME = 0
     CONSIGNOR_COUNTRY = auto()
     CONSIGNEE_NAME = auto()
+    #: City, or the area of the postcode if there is no city.
     CITY = auto()
     COUNTRY = auto()
     EXPORT_COUNTRY = auto()
@@ -78,6 +79,8 @@ _IDENTITY_ROW = cython.declare(cython.Py_ssize_t, KeyRow.IDENTITY)
 _CENTS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CENTS)
 _GRAMS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.GRAMS)
 _PRESS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.PRESS)
+_CODED_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CODED)
+_CHEMISTRY_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CHEMISTRY)
 _CONSIGNOR_NAME_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CONSIGNOR_NAME)
 _CONSIGNEE_NAME_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CONSIGNEE_NAME)
 _CONSIGNOR_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR))
@@ -85,10 +88,15 @@ _CONSIGNEE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNEE))
 _ADDRESS_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.ADDRESS))
 _PAIR_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.PAIR))
 _TRADE_LANE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.TRADE_LANE))
+_CONSIGNOR_CITY_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_CITY))
+_CITY_HEADING_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CITY_HEADING))
 _CONSIGNOR_TRADE_LANE_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_TRADE_LANE))
 _BUILDING_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.BUILDING))
 _OCCUPANT_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.OCCUPANT))
 _CONSIGNOR_ADDRESS_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_ADDRESS))
+_CONSIGNOR_CHAPTER_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_CHAPTER))
+_CONSIGNOR_HEADING_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.CONSIGNOR_HEADING))
+_PAIR_HEADING_ROW = cython.declare(cython.Py_ssize_t, key_row(Entity.PAIR_HEADING))
 _FIRST_CONTACT_ROW = cython.declare(cython.Py_ssize_t, key_row(CONTACTS[0]))
 
 _WORD = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
@@ -107,6 +115,23 @@ _MIX_OCCUPANT = cython.declare(cython.ulonglong, 102)
 _MIX_CONSIGNOR_ADDRESS = cython.declare(cython.ulonglong, 103)
 _MIX_CONSIGNOR_TRADE_LANE = cython.declare(cython.ulonglong, 104)
 _MIX_IDENTITY = cython.declare(cython.ulonglong, 105)
+_MIX_CONSIGNOR_CITY = cython.declare(cython.ulonglong, 106)
+_MIX_CONSIGNOR_CHAPTER = cython.declare(cython.ulonglong, 107)
+_MIX_CONSIGNOR_HEADING = cython.declare(cython.ulonglong, 108)
+_MIX_PAIR_HEADING = cython.declare(cython.ulonglong, 109)
+_MIX_CITY_HEADING = cython.declare(cython.ulonglong, 110)
+
+# HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts in separate shipments).
+_MACHINES = cython.declare(cython.int, 8479)
+_TOOLS = cython.declare(cython.int, 8207)
+_MOULDS = cython.declare(cython.int, 8480)
+_PACKING = cython.declare(cython.int, 8422)
+# HS chapters of chemistry: inorganic, organic and miscellaneous chemicals.
+_INORGANIC = cython.declare(cython.int, 28)
+_ORGANIC = cython.declare(cython.int, 29)
+_MISCELLANEOUS = cython.declare(cython.int, 38)
+#: Headings per chapter.
+_HEADINGS = cython.declare(cython.int, 100)
 
 #: Upper bound of cents and grams, which no real consignment reaches. It keeps sums over windows within 64 bits.
 _MOST = cython.declare(cython.double, 1e12)
@@ -129,11 +154,13 @@ class ItemAmounts:
         dollars: values in US dollars.
         net_kg: net masses of the items.
         gross_kg: gross masses of the items' shipments.
-        press: 1 for items with the HS heading of a press, otherwise 0.
+        heading: HS headings as numbers; 0 where missing.
     """
 
-    def __init__(self, dollars: FloatArray, net_kg: FloatArray, gross_kg: FloatArray, press: NDArray[np.int32]) -> None:
-        self.dollars, self.net_kg, self.gross_kg, self.press = dollars, net_kg, gross_kg, press
+    def __init__(
+        self, dollars: FloatArray, net_kg: FloatArray, gross_kg: FloatArray, heading: NDArray[np.int32]
+    ) -> None:
+        self.dollars, self.net_kg, self.gross_kg, self.heading = dollars, net_kg, gross_kg, heading
 
 
 def hash_texts(table: ManifestTable, groups: tuple[HashedTexts, ...], out: WordArray) -> None:
@@ -180,6 +207,22 @@ def _hash_columns(columns: list[Coded], group: HashedTexts, rows: IntArray, out:
             else:
                 np.asarray(out)[line] = hashes[part, begin : begin + n]
                 begin += n
+
+
+def fill_missing(column: Coded, spell: Callable[[list[str]], list[bytes]], rows: IntArray, line: WordArray) -> None:
+    """Replace zeros of a line (n_shipments,) of hashed texts by hashes of another column.
+
+    Args:
+        spell: normalises texts.
+        rows: (n_shipments,) first row of each shipment.
+    """
+    if line.all():
+        return
+    missing = np.flatnonzero(line == 0)
+    codes = column.codes[rows[missing]]
+    used, positions = np.unique(codes, return_inverse=True)
+    texts = [column.values[code] if code >= 0 else "" for code in used.tolist()]
+    line[missing] = np.array([_hash(text) for text in spell(texts)], dtype=np.uint64)[positions]
 
 
 def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> list[str]:
@@ -261,24 +304,40 @@ def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: 
     for row in range(n):
         first = first_row[row]
         end = first_row[row + 1] if row + 1 < n else rows
-        _fill_amounts(row, first, end, items, out)
+        heading = _fill_amounts(row, first, end, items, out)
         _fill_entities(row, lines, out)
+        _fill_goods(row, heading, lines, out)
         out[_TIME_ROW, row] = _word(times[row])
 
 
-def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> None:
-    """Write the sums of the amounts of a shipment's goods items, rows ``first`` to before ``end``."""
-    cents, grams, press = 0.0, 0.0, 0
+def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> int:
+    """Write the sums of the amounts of a shipment's goods items, rows ``first`` to before ``end``.
+
+    Return the shipment's leading heading: that of the first item of chemistry, otherwise of the first item with a code; 0 without
+    codes.
+    """
+    cents, grams, press, leading = 0.0, 0.0, 0, 0
     for item in range(first, end):
         cents += _whole(items.dollars[item] * 100.0)
         grams += _whole(items.net_kg[item] * 1000.0)
-        press += items.press[item]
+        heading = items.heading[item]
+        press += heading in (_MACHINES, _TOOLS, _MOULDS, _PACKING)
+        if heading != 0 and (leading == 0 or (_is_chemistry(heading) and not _is_chemistry(leading))):
+            leading = heading
     # Use the gross mass of the shipment, or the sum of the items' net masses if it is missing.
     if items.gross_kg[first] == items.gross_kg[first]:
         grams = _whole(items.gross_kg[first] * 1000.0)
     out[_CENTS_ROW, row] = cython.cast(cython.ulonglong, min(cents, _MOST))
     out[_GRAMS_ROW, row] = cython.cast(cython.ulonglong, min(grams, _MOST))
     out[_PRESS_ROW, row] = press
+    out[_CODED_ROW, row] = leading != 0
+    out[_CHEMISTRY_ROW, row] = _is_chemistry(leading)
+    return leading
+
+
+def _is_chemistry(heading: int) -> bool:
+    chapter = heading // _HEADINGS
+    return chapter in (_INORGANIC, _ORGANIC, _MISCELLANEOUS)
 
 
 def _whole(amount: float) -> float:
@@ -311,7 +370,6 @@ def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
         out[_FIRST_CONTACT_ROW + number, row] = contact
         identity ^= contact
     out[_REFERENCE_ROW, row] = lines[_REFERENCE, row]
-    out[_IDENTITY_ROW, row] = identity
     out[_CONSIGNOR_NAME_ROW, row], out[_CONSIGNEE_NAME_ROW, row] = consignor_name, consignee_name
     out[_CONSIGNOR_ROW, row], out[_CONSIGNEE_ROW, row], out[_ADDRESS_ROW, row] = consignor, consignee, address
     out[_PAIR_ROW, row] = _link_key(_MIX_PAIR, consignor, consignee, 0) if consignee != 0 else 0
@@ -322,6 +380,24 @@ def _fill_entities(row: int, lines: WordArray, out: WordArray) -> None:
     out[_BUILDING_ROW, row] = building
     out[_OCCUPANT_ROW, row] = _link_key(_MIX_OCCUPANT, address, consignee_name, 0) if consignee_name != 0 else 0
     out[_CONSIGNOR_ADDRESS_ROW, row] = _link_key(_MIX_CONSIGNOR_ADDRESS, consignor, address, 0) if address != 0 else 0
+    out[_IDENTITY_ROW, row] = identity
+
+
+def _fill_goods(row: int, heading: int, lines: WordArray, out: WordArray) -> None:
+    """Mix a shipment's city and leading heading into the keys of cities and goods, and into its identity."""
+    city, country, goods = _word(lines[_CITY, row]), _word(lines[_COUNTRY, row]), _word(heading)
+    consignor, pair = _word(out[_CONSIGNOR_ROW, row]), _word(out[_PAIR_ROW, row])
+    consignor_city = _link_key(_MIX_CONSIGNOR_CITY, consignor, city, country) if city != 0 else 0
+    consignor_chapter, consignor_heading, pair_heading, city_heading = 0, 0, 0, 0
+    if heading != 0:
+        consignor_chapter = _link_key(_MIX_CONSIGNOR_CHAPTER, consignor, _word(heading // _HEADINGS), 0)
+        consignor_heading = _link_key(_MIX_CONSIGNOR_HEADING, consignor, goods, 0)
+        pair_heading = _link_key(_MIX_PAIR_HEADING, pair, goods, 0)
+        city_heading = _link_key(_MIX_CITY_HEADING, city, country, goods)
+    out[_CONSIGNOR_CITY_ROW, row], out[_CITY_HEADING_ROW, row] = consignor_city, city_heading
+    out[_CONSIGNOR_CHAPTER_ROW, row], out[_CONSIGNOR_HEADING_ROW, row] = consignor_chapter, consignor_heading
+    out[_PAIR_HEADING_ROW, row] = pair_heading
+    out[_IDENTITY_ROW, row] = _word(out[_IDENTITY_ROW, row]) ^ consignor_city ^ city_heading ^ consignor_heading
 
 
 def _word(number: int) -> int:

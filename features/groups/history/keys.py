@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
 from features.groups.history.entities import CONTACTS, KEY_ROWS, KeyRow
 from features.groups.history.key_rows import (
     TEXT_LINES,
@@ -17,6 +17,7 @@ from features.groups.history.key_rows import (
     TextLine,
     fill_keys,
     fill_limits,
+    fill_missing,
     hash_texts,
     numbers_of,
 )
@@ -31,8 +32,6 @@ IntArray = NDArray[np.int64]
 #: countries are assumed to have the first limit.
 _LIMIT_CENTS: Final = 80_000
 _LIMIT_EURO_CENTS: Final = 15_000
-#: HS headings of machines that press, fill or pack, and of their tools and moulds (typology E2: parts in separate shipments).
-_PRESS_HEADINGS: Final = frozenset({"8479", "8207", "8480", "8422"})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
@@ -50,9 +49,9 @@ def _is_member(country: str) -> int:
     return country in eu_members()
 
 
-def _presses(codes: Coded) -> NDArray[np.int32]:
-    """Return 1 for each row (n_rows,) with the HS heading of a press, otherwise 0."""
-    return codes.lookup(np.array([code[:4] in _PRESS_HEADINGS for code in codes.values], dtype=np.int32), 0)
+def _headings(codes: Coded) -> NDArray[np.int32]:
+    """Return the HS heading of each row (n_rows,) as a number; 0 where missing."""
+    return codes.lookup(np.array([int(code[:4]) for code in codes.values], dtype=np.int32), 0)
 
 
 def _union_limit(day: int) -> int:
@@ -98,12 +97,13 @@ def keys_of(table: ManifestTable) -> IntArray:
     n, first_row = table.n_shipments, table.first_row
     lines = np.empty((TEXT_LINES, n), dtype=np.uint64)
     hash_texts(table, _HASHED, lines)
+    fill_missing(table.text("consignee_postcode"), plain_areas, first_row, lines[TextLine.CITY])
     keys = np.empty((KEY_ROWS, n), dtype=np.int64)
     items = ItemAmounts(
         table.usd("customs_value"),
         table.number("net_mass_kg"),
         table.number("gross_mass_kg"),
-        _presses(table.text("hs_code")),
+        _headings(table.text("hs_code")),
     )
     fill_keys(lines, items, first_row, table.declared_s, keys.view(np.uint64))
     members = np.empty(n, dtype=np.int64)

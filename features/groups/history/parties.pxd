@@ -53,6 +53,9 @@ cdef class PartyStore(Store):
     @cython.locals(shipments=cython.longlong, cents=cython.longlong, grams=cython.longlong, past=cython.longlong)
     cdef void _compare_with_past(self, Batch batch, Py_ssize_t row) noexcept nogil
 
+    @cython.locals(coded=cython.longlong, chemistry=cython.longlong, others=cython.double)
+    cdef void _compare_goods(self, Batch batch, Py_ssize_t row) noexcept nogil
+
     @cython.locals(cents=cython.longlong, limit=cython.longlong, count=cython.longlong, together=cython.longlong, several=cython.bint)
     cdef void _write_split(self, Batch batch, Py_ssize_t row) noexcept nogil
 

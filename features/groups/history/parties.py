@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from features.groups.history.batch import Batch
 from features.groups.history.columns import HistoryColumn
-from features.groups.history.entities import Entity, KeyRow
+from features.groups.history.entities import INSPECTED, Entity, KeyRow
 from features.groups.history.reads import LogColumn
 from features.groups.history.state import FIRST_DAY_POSITION, Amount, FirstColumn, PartyColumn, Window
 from features.groups.history.store import Store
@@ -18,6 +18,8 @@ IntArray = NDArray[np.int64]
 _CENTS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CENTS)
 _GRAMS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.GRAMS)
 _PRESS_ROW = cython.declare(cython.Py_ssize_t, KeyRow.PRESS)
+_CODED_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CODED)
+_CHEMISTRY_ROW = cython.declare(cython.Py_ssize_t, KeyRow.CHEMISTRY)
 _LIMIT_ROW = cython.declare(cython.Py_ssize_t, KeyRow.LIMIT)
 _ENTITIES_ROW = cython.declare(cython.Py_ssize_t, KeyRow.ENTITIES)
 
@@ -26,6 +28,9 @@ _CONSIGNEE = cython.declare(cython.Py_ssize_t, Entity.CONSIGNEE)
 _ADDRESS = cython.declare(cython.Py_ssize_t, Entity.ADDRESS)
 _PAIR = cython.declare(cython.Py_ssize_t, Entity.PAIR)
 _TRADE_LANE = cython.declare(cython.Py_ssize_t, Entity.TRADE_LANE)
+_CONSIGNOR_CITY = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_CITY)
+#: Number of the first kinds of entities, which count results of inspections.
+_INSPECTED = cython.declare(cython.Py_ssize_t, len(INSPECTED))
 
 # Positions in the state of every party.
 _SHIPMENTS = cython.declare(cython.Py_ssize_t, FirstColumn.SHIPMENTS)
@@ -38,6 +43,8 @@ _FIRST_DAY = cython.declare(cython.Py_ssize_t, FIRST_DAY_POSITION)
 _CENTS = cython.declare(cython.Py_ssize_t, PartyColumn.CENTS)
 _GRAMS = cython.declare(cython.Py_ssize_t, PartyColumn.GRAMS)
 _REPEATS = cython.declare(cython.Py_ssize_t, PartyColumn.REPEATS)
+_CODED = cython.declare(cython.Py_ssize_t, PartyColumn.CODED)
+_CHEMISTRY = cython.declare(cython.Py_ssize_t, PartyColumn.CHEMISTRY)
 _LAST_CENTS = cython.declare(cython.Py_ssize_t, PartyColumn.LAST_CENTS)
 _SMALL_TODAY = cython.declare(cython.Py_ssize_t, PartyColumn.SMALL_1_PRESENT)
 _SMALL_CENTS_TODAY = cython.declare(cython.Py_ssize_t, PartyColumn.SMALL_CENTS_1_PRESENT)
@@ -59,6 +66,9 @@ _ADD_REPEATS = cython.declare(cython.Py_ssize_t, Amount.REPEATS)
 _ADD_PRESS = cython.declare(cython.Py_ssize_t, Amount.PRESS)
 _ADD_PARTNERS = cython.declare(cython.Py_ssize_t, Amount.PARTNERS)
 _ADD_PLACES = cython.declare(cython.Py_ssize_t, Amount.PLACES)
+_ADD_CODED = cython.declare(cython.Py_ssize_t, Amount.CODED)
+_ADD_CHEMISTRY = cython.declare(cython.Py_ssize_t, Amount.CHEMISTRY)
+_ADD_CHAPTERS = cython.declare(cython.Py_ssize_t, Amount.CHAPTERS)
 _ADD_SHIPMENTS = cython.declare(cython.Py_ssize_t, Amount.SHIPMENTS)
 _ADD_CENTS = cython.declare(cython.Py_ssize_t, Amount.CENTS)
 _ADD_SMALL = cython.declare(cython.Py_ssize_t, Amount.SMALL)
@@ -67,6 +77,10 @@ _ADD_SMALL_CENTS = cython.declare(cython.Py_ssize_t, Amount.SMALL_CENTS)
 _LAST_SEEN = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_LAST_SEEN_DAYS)
 _VALUE_REPEATS = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_VALUE_REPEATS)
 _VALUE_SAME = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_VALUE_SAME)
+_CHAPTER_SHARE = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_CHAPTER_SHARE)
+_HEADING_SHARE = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_HEADING_SHARE)
+_CHEMISTRY_SHARE = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_CHEMISTRY_SHARE)
+_CHEMISTRY_TURN = cython.declare(cython.Py_ssize_t, HistoryColumn.CONSIGNOR_CHEMISTRY_TURN)
 _VALUE_RATIO = cython.declare(cython.Py_ssize_t, LogColumn.CONSIGNOR_VALUE_RATIO)
 _MASS_RATIO = cython.declare(cython.Py_ssize_t, LogColumn.CONSIGNOR_MASS_RATIO)
 _GROWTH = cython.declare(cython.Py_ssize_t, LogColumn.TRADE_LANE_GROWTH)
@@ -152,6 +166,8 @@ class PartyStore(Store):
     def locate_all(self, batch: Batch) -> None:
         """Find each shipment's party and whether it has known finds. Parties of counted shipments are added."""
         self.locate(batch.keys[_ENTITIES_ROW + self.entity], batch.counted, batch.slots[self.entity], batch.n)
+        if self.entity >= _INSPECTED:
+            return
         for row in range(batch.n):
             slot = batch.slots[self.entity, row]
             batch.has_finds[self.entity, row] = slot >= 0 and self.narrow[slot, _FINDS] > 0
@@ -216,6 +232,7 @@ class PartyStore(Store):
             self._write_split(batch, row)
         if self.entity == _CONSIGNOR:
             self._compare_with_past(batch, row)
+            self._compare_goods(batch, row)
         elif self.entity == _PAIR:
             batch.new_pair[row] = batch.state[_SHIPMENTS] == 0
         elif self.entity == _TRADE_LANE:
@@ -249,6 +266,23 @@ class PartyStore(Store):
         past = batch.state[self.plan.column[_GRAMS]]
         if grams > 0 and past > 0:
             batch.log[row, _MASS_RATIO] = float(grams) * float(shipments) / float(past)
+
+    def _compare_goods(self, batch: Batch, row: int) -> None:
+        """Write the features that compare the goods of a shipment with those that the consignor has sent.
+
+        The smoothed shares are those of half a shipment more of these goods among one more shipment.
+        """
+        coded = batch.state[self.plan.column[_CODED]]
+        if coded == 0:
+            return
+        chemistry = batch.state[self.plan.column[_CHEMISTRY]]
+        batch.values[row, _CHEMISTRY_SHARE] = float(chemistry) / float(coded)
+        if not batch.keys[_CODED_ROW, row]:
+            return
+        batch.values[row, _CHAPTER_SHARE] = (batch.chapter_shipments[row] + 0.5) / (coded + 1.0)
+        batch.values[row, _HEADING_SHARE] = (batch.heading_shipments[row] + 0.5) / (coded + 1.0)
+        others = (coded - chemistry + 0.5) / (coded + 1.0)
+        batch.values[row, _CHEMISTRY_TURN] = others if batch.keys[_CHEMISTRY_ROW, row] else 0.0
 
     def _write_split(self, batch: Batch, row: int) -> None:
         """Write whether the small shipments of one day reach the limit in total but not individually."""
@@ -304,10 +338,15 @@ class PartyStore(Store):
             batch.amounts[_ADD_LINKED] = batch.has_finds[_CONSIGNOR, row]
             batch.amounts[_ADD_PARTNERS] = batch.new_occupant[row]
             batch.amounts[_ADD_PLACES] = batch.new_address[row]
+        elif self.entity == _CONSIGNOR_CITY:
+            batch.amounts[_ADD_PARTNERS] = batch.new_pair[row]
         last_cents = self.plan.column[_LAST_CENTS]
         if last_cents >= 0:
             batch.amounts[_ADD_REPEATS] = cents > 0 and cents == batch.state[last_cents]
         batch.amounts[_ADD_PRESS] = batch.keys[_PRESS_ROW, row]
+        batch.amounts[_ADD_CODED] = batch.keys[_CODED_ROW, row]
+        batch.amounts[_ADD_CHEMISTRY] = batch.keys[_CHEMISTRY_ROW, row]
+        batch.amounts[_ADD_CHAPTERS] = batch.keys[_CODED_ROW, row] and batch.chapter_shipments[row] == 0
         batch.amounts[_ADD_SHIPMENTS] = 1
         batch.amounts[_ADD_CENTS] = cents
         batch.amounts[_ADD_SMALL] = cents > 0 and cents < batch.keys[_LIMIT_ROW, row]

@@ -70,6 +70,7 @@ READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
         Feature.CONSIGNOR_NEW_CONSIGNEES_30: Recent(Amount.PARTNERS, Window.MONTH),
         Feature.CONSIGNOR_ADDRESSES: Total(PartyColumn.PLACES),
         Feature.CONSIGNOR_NEW_ADDRESSES_30: Recent(Amount.PLACES, Window.MONTH),
+        Feature.CONSIGNOR_CHAPTERS: Total(PartyColumn.CHAPTERS),
         Feature.CONSIGNOR_FINDS: Total(PartyColumn.FINDS),
         Feature.CONSIGNOR_CLEAN: Total(PartyColumn.CLEAN),
         Feature.CONSIGNOR_LINKED_SHIPMENTS: Total(PartyColumn.LINKED_SHIPMENTS),
@@ -107,18 +108,28 @@ READS: Final[Mapping[Entity, Mapping[Feature, Read]]] = {
         Feature.PAIR_FINDS: Total(PartyColumn.FINDS),
     },
     Entity.TRADE_LANE: {},
+    Entity.CONSIGNOR_CITY: {
+        Feature.CONSIGNOR_CITY_RECENT_7: Recent(Amount.SHIPMENTS, Window.WEEK),
+        Feature.CONSIGNOR_CITY_NEW_CONSIGNEES_30: Recent(Amount.PARTNERS, Window.MONTH),
+    },
+    Entity.CITY_HEADING: {Feature.CITY_HEADING_RECENT_7: Recent(Amount.SHIPMENTS, Window.WEEK)},
 }  # fmt: skip
 
 _SPLIT: Final = (*block_columns(Amount.SMALL, Window.DAY), *block_columns(Amount.SMALL_CENTS, Window.DAY))
 #: Columns of computed features, which `READS` does not list.
 _COMPUTED_FROM: Final[Mapping[Entity, tuple[PartyColumn, ...]]] = {
-    Entity.CONSIGNOR: (PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS),
+    Entity.CONSIGNOR: (
+        PartyColumn.CENTS, PartyColumn.GRAMS, PartyColumn.LAST_CENTS, PartyColumn.REPEATS, PartyColumn.CODED,
+        PartyColumn.CHEMISTRY,
+    ),
     Entity.CONSIGNEE: _SPLIT,
     Entity.ADDRESS: _SPLIT,
     Entity.PAIR: _SPLIT,
     Entity.TRADE_LANE: (
         *block_columns(Amount.SHIPMENTS, Window.MONTH), *block_columns(Amount.SHIPMENTS, Window.YEAR),
     ),
+    Entity.CONSIGNOR_CITY: (),
+    Entity.CITY_HEADING: (),
 }  # fmt: skip
 
 #: Days since the kind of party was first seen.
@@ -138,6 +149,8 @@ LINK_SHIPMENTS: Final[Mapping[Entity, Feature]] = {
     Entity.CONSIGNOR_TRADE_LANE: Feature.CONSIGNOR_TRADE_LANE_SHIPMENTS,
     Entity.BUILDING: Feature.BUILDING_SHIPMENTS,
     Entity.OCCUPANT: Feature.OCCUPANT_SHIPMENTS,
+    Entity.CONSIGNOR_HEADING: Feature.CONSIGNOR_HEADING_SHIPMENTS,
+    Entity.PAIR_HEADING: Feature.PAIR_HEADING_SHIPMENTS,
 }
 
 

@@ -19,9 +19,9 @@ from typing import Final
 class Amount(IntEnum):
     """Amounts that one shipment adds to its parties.
 
-    PARTNERS and PLACES count new partners and places. The partners of a consignor are consignees, those of a consignee are
-    consignors, and those of an address are the names at it. The places of a consignor are addresses. For an address, PLACES
-    counts the consignors that send to it.
+    PARTNERS and PLACES count new partners and places. The partners of a consignor are consignees, also those in one city.
+    Those of a consignee are consignors, and those of an address are the names at it. The places of a consignor are addresses.
+    For an address, PLACES counts the consignors that send to it.
     """
 
     GRAMS = 0
@@ -33,6 +33,11 @@ class Amount(IntEnum):
     PRESS = auto()
     PARTNERS = auto()
     PLACES = auto()
+    #: 1 if an HS code is declared, and 1 if it is of a chapter of chemistry.
+    CODED = auto()
+    CHEMISTRY = auto()
+    #: 1 if the consignor never sent this HS chapter before.
+    CHAPTERS = auto()
     SHIPMENTS = auto()
     CENTS = auto()
     #: Number of shipments with a value below the duty limit, and their cents.
@@ -69,6 +74,9 @@ class PartyColumn(IntEnum):
     PRESS = auto()
     PARTNERS = auto()
     PLACES = auto()
+    CODED = auto()
+    CHEMISTRY = auto()
+    CHAPTERS = auto()
     SHIPMENTS = auto()
     CENTS = auto()
     SHIPMENTS_1_PRESENT = auto()

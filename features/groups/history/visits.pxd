@@ -24,8 +24,9 @@ cdef class LinkStore(Store):
 @cython.final
 cdef class EntityStores:
     cdef public dict by_entity
-    cdef PartyStore _consignor, _consignee, _address, _pair, _trade_lane
+    cdef PartyStore _consignor, _consignee, _address, _pair, _trade_lane, _consignor_city, _city_heading
     cdef LinkStore _consignor_trade_lane, _building, _occupant, _consignor_address
+    cdef LinkStore _consignor_chapter, _consignor_heading, _pair_heading
     cdef LinkStore _consignor_phone, _consignor_email, _consignee_phone, _consignee_email
 
     @cython.locals(store=Store)

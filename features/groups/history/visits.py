@@ -24,6 +24,8 @@ IntArray = NDArray[np.int64]
 _ENTITIES_ROW = cython.declare(cython.Py_ssize_t, KeyRow.ENTITIES)
 _OCCUPANT = cython.declare(cython.Py_ssize_t, Entity.OCCUPANT)
 _CONSIGNOR_ADDRESS = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_ADDRESS)
+_CONSIGNOR_CHAPTER = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_CHAPTER)
+_CONSIGNOR_HEADING = cython.declare(cython.Py_ssize_t, Entity.CONSIGNOR_HEADING)
 _DAY = cython.declare(cython.Py_ssize_t, Window.DAY)
 
 # Positions in the state of a link. Only contacts have the last three.
@@ -76,6 +78,10 @@ class LinkStore(Store):
                 batch.new_occupant[row] = shipments == 0
             elif self.entity == _CONSIGNOR_ADDRESS:
                 batch.new_address[row] = shipments == 0
+            elif self.entity == _CONSIGNOR_CHAPTER:
+                batch.chapter_shipments[row] = shipments
+            elif self.entity == _CONSIGNOR_HEADING:
+                batch.heading_shipments[row] = shipments
             elif contact:
                 batch.raise_to(row, self.features.names, self.narrow[slot, _NAME_CHANGES] if slot >= 0 else 0)
                 batch.raise_to(row, self.features.finds, self.narrow[slot, _FINDS] if slot >= 0 else 0)
@@ -109,10 +115,15 @@ class EntityStores:
         self._address = parties[Entity.ADDRESS]
         self._pair = parties[Entity.PAIR]
         self._trade_lane = parties[Entity.TRADE_LANE]
+        self._consignor_city = parties[Entity.CONSIGNOR_CITY]
+        self._city_heading = parties[Entity.CITY_HEADING]
         self._consignor_trade_lane = links[Entity.CONSIGNOR_TRADE_LANE]
         self._building = links[Entity.BUILDING]
         self._occupant = links[Entity.OCCUPANT]
         self._consignor_address = links[Entity.CONSIGNOR_ADDRESS]
+        self._consignor_chapter = links[Entity.CONSIGNOR_CHAPTER]
+        self._consignor_heading = links[Entity.CONSIGNOR_HEADING]
+        self._pair_heading = links[Entity.PAIR_HEADING]
         self._consignor_phone = links[Entity.CONSIGNOR_PHONE]
         self._consignor_email = links[Entity.CONSIGNOR_EMAIL]
         self._consignee_phone = links[Entity.CONSIGNEE_PHONE]
@@ -136,9 +147,12 @@ class EntityStores:
         recent.match(batch, update)
         self._consignor_trade_lane.visit(batch)
         self._building.visit(batch)
-        # Parties depend on new links and known finds, so these are computed first.
+        self._pair_heading.visit(batch)
+        # Parties depend on new links, earlier goods and known finds, so these are computed first.
         self._occupant.visit(batch)
         self._consignor_address.visit(batch)
+        self._consignor_chapter.visit(batch)
+        self._consignor_heading.visit(batch)
         self._consignor_phone.visit(batch)
         self._consignor_email.visit(batch)
         self._consignee_phone.visit(batch)
@@ -148,11 +162,15 @@ class EntityStores:
         self._address.locate_all(batch)
         self._pair.locate_all(batch)
         self._trade_lane.locate_all(batch)
+        self._consignor_city.locate_all(batch)
+        self._city_heading.locate_all(batch)
         self._pair.visit(batch)
         self._consignor.visit(batch)
         self._consignee.visit(batch)
         self._address.visit(batch)
         self._trade_lane.visit(batch)
+        self._consignor_city.visit(batch)
+        self._city_heading.visit(batch)
 
 
 def learn(store: Store, keys: IntArray, find: NDArray[np.int8]) -> None:

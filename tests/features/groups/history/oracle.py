@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 DAY = 86400
 LIMIT = 80_000
+CHEMISTRY = {"28", "29", "38"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,27 @@ class Declared:
     find: bool = False
     known: int = -1
     press: int = 0
+    codes: tuple[str, ...] = ()
+    city: str = ""
+    postcode: str = ""
+
+    def located(self) -> Declared:
+        """Return the shipment with consignee and address that differ between places."""
+        at = self.postcode or self.city
+        return replace(
+            self, consignee=self.consignee and self.consignee + at, address=self.address and self.address + at
+        )
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The city, or the area of the postcode; both empty without either."""
+        return ("city", self.city) if self.city else ("area", self.postcode[:3]) if self.postcode else ("", "")
+
+    @property
+    def code(self) -> str:
+        """The code that stands for the shipment's goods: the first of chemistry, otherwise the first; empty without codes."""
+        codes = [code for code in self.codes if code]
+        return next((code for code in codes if code[:2] in CHEMISTRY), codes[0] if codes else "")
 
 
 def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
@@ -43,6 +65,7 @@ def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:
 def features(shipments: list[Declared]) -> list[dict[str, float]]:
     """Return the features that `replay` should give for each shipment. Times ascend, references differ."""
     out = []
+    shipments = [one.located() for one in shipments]
     for i, own in enumerate(shipments):
         past = shipments[:i]
         at: dict[str, float] = {}
@@ -93,6 +116,8 @@ def features(shipments: list[Declared]) -> list[dict[str, float]]:
         for name, keys in (("pair", ["pair"]), ("delivery", ["consignee", "address"])):
             at |= _split(own, past, name, [groups[key] for key in keys])
         at |= _linked(own, past, shipments)
+        at |= _city(own, past)
+        at |= _goods(own, past)
         if own.phone:
             mine = [one for one in past if one.phone == own.phone]
             at["consignor_contact_names"] = sum(
@@ -101,6 +126,49 @@ def features(shipments: list[Declared]) -> list[dict[str, float]]:
             at["consignor_contact_finds"] = sum(one.find for one in results if one.phone == own.phone)
         out.append(at)
     return out
+
+
+def _city(own: Declared, past: list[Declared]) -> dict[str, float]:
+    if not own.consignor or not own.place[1]:
+        return {}
+    sent = [one for one in past if one.consignor == own.consignor]
+    mine = [one for one in sent if one.place == own.place]
+    at = {"consignor_city_recent_7": windowed(own.seconds, ((one.seconds, 1) for one in mine), 7)}
+    # A shipment to a consignee that the consignor has sent to before, in whatever city, is not to a new one.
+    first = {one.consignee: one for one in reversed(sent) if one.consignee}
+    new = [(one.seconds, 1) for one in first.values() if one.place == own.place]
+    at["consignor_city_new_consignees_30"] = windowed(own.seconds, new, 30)
+    return at
+
+
+def _goods(own: Declared, past: list[Declared]) -> dict[str, float]:
+    at: dict[str, float] = {}
+    heading = own.code[:4]
+    if heading and own.place[1]:
+        same = [one for one in past if one.place == own.place and one.code[:4] == heading]
+        at["city_heading_recent_7"] = windowed(own.seconds, ((one.seconds, 1) for one in same), 7)
+    if not own.consignor:
+        return at
+    coded = [one.code for one in past if one.consignor == own.consignor and one.code]
+    chemistry = sum(code[:2] in CHEMISTRY for code in coded)
+    same_heading = sum(code[:4] == heading for code in coded)
+    at["consignor_chapters"] = len({code[:2] for code in coded})
+    if heading:
+        at["consignor_heading_shipments"] = math.log1p(same_heading)
+        if own.consignee:
+            pair = own.consignor, own.consignee
+            between = [one.code for one in past if (one.consignor, one.consignee) == pair]
+            at["pair_heading_shipments"] = math.log1p(sum(code[:4] == heading for code in between))
+    if coded:
+        at["consignor_chemistry_share"] = chemistry / len(coded)
+        if own.code:
+            same_chapter = sum(code[:2] == own.code[:2] for code in coded)
+            at["consignor_chapter_share"] = (same_chapter + 0.5) / (len(coded) + 1)
+            others = (len(coded) - chemistry + 0.5) / (len(coded) + 1)
+            at["consignor_chemistry_turn"] = others if own.code[:2] in CHEMISTRY else 0.0
+        if heading:
+            at["consignor_heading_share"] = (same_heading + 0.5) / (len(coded) + 1)
+    return at
 
 
 def _visible(one: Declared) -> int:

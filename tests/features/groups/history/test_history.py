@@ -109,8 +109,10 @@ _declared = st.builds(
     phone=st.sampled_from(["+1 213 555 0100", "+1 213 555 0199", ""]),
     find=st.booleans(),
     known=st.one_of(st.just(-1), st.integers(0, 90).map(lambda days: int(START.timestamp()) + days * DAY // 2)),
-    press=st.integers(0, 2),
-)
+    codes=st.tuples(*2 * [st.sampled_from(["847990", "691110", "293339", "2905", "3824", ""])]),
+    city=st.sampled_from(["Los Angeles", "Oakland", ""]),
+    postcode=st.sampled_from(["90012", "90015", "94601", ""]),
+).map(lambda row: replace(row, press=sum(code == "847990" for code in row.codes)))
 
 
 def _numbered(rows: list[Declared]) -> list[Declared]:
@@ -120,8 +122,13 @@ def _numbered(rows: list[Declared]) -> list[Declared]:
 _stream = st.lists(_declared, min_size=1, max_size=50).map(_numbered)
 
 
+def _codes(press: int) -> tuple[str, ...]:
+    return tuple("847990" if item < press else "691110" for item in range(2))
+
+
 def manifest(rows: list[Declared]) -> ManifestTable:
-    """Return a table with two goods items per shipment, of which ``press`` have the heading of a press part."""
+    """Return a table with two goods items per shipment. Without codes, ``press`` of them have the heading of a press part."""
+    rows = [row if row.codes else replace(row, codes=_codes(row.press)) for row in rows]
     items = [(row, item) for row in rows for item in range(2)]
     columns: dict[str, list[str | None]] = {
         "shipment_id": [row.reference for row, _ in items],
@@ -132,7 +139,9 @@ def manifest(rows: list[Declared]) -> ManifestTable:
         "consignee_address": [row.address for row, _ in items],
         "customs_value": [str(row.cents / 100) if item == 0 and row.cents else None for row, item in items],
         "currency": ["USD"] * len(items),
-        "hs_code": ["847990" if item < row.press else "691110" for row, item in items],
+        "hs_code": [row.codes[item] or None for row, item in items],
+        "consignee_city": [row.city for row, _ in items],
+        "consignee_postcode": [row.postcode for row, _ in items],
         "export_country": ["CN" if row.cents % 2 else "SG" for row, _ in items],
         "consignee_country": ["US"] * len(items),
         "goods_description": ["mug"] * len(items),
@@ -162,7 +171,17 @@ def test_features_equal_a_search_through_all_earlier_shipments(rows: list[Declar
 
 
 def test_the_search_covers_all_but_ten_features() -> None:
-    row = Declared("1", int(START.timestamp()), "A", "B", "1 Main St", 100, phone="+1 213 555 0100")
+    row = Declared(
+        "1",
+        int(START.timestamp()),
+        "A",
+        "B",
+        "1 Main St",
+        100,
+        phone="+1 213 555 0100",
+        codes=("3924",),
+        city="Oakland",
+    )
     last = features([row, replace(row, reference="2", seconds=row.seconds + 60)])[1]
     assert AT.keys() - last.keys() == {
         "building_shipments", "occupant_shipments", "consignor_trade_lane_shipments", "trade_lane_growth", "trade_lane_find_ratio",
@@ -401,7 +420,7 @@ def test_a_snapshot_restores_the_state_and_another_version_is_refused() -> None:
     probe = shipments([("2", 4, "A", "x", "r", 1)])
     assert np.array_equal(restored.advance(probe).values, history.advance(probe).values, equal_nan=True)
     arrays["meta"] = arrays["meta"] + np.array([1, 0, 0, 0, 0, 0])
-    with pytest.raises(ValueError, match="version 3"):
+    with pytest.raises(ValueError, match="version 4"):
         History.from_arrays(arrays)
 
 
@@ -414,7 +433,7 @@ def test_an_empty_snapshot_is_a_history_without_a_past() -> None:
 def test_every_column_is_written() -> None:
     phone = "+1 213 555 0100"
     start = int(START.timestamp())
-    rows = [Declared(str(i), start + i * 60, "A", "B", "1 Main St", 45_050, phone, press=1) for i in range(3)]
+    rows = [Declared(str(i), start + i * 60, "A", "B", "1 Main St", 45_050, phone, press=1, city="X") for i in range(3)]
     columns = dict(manifest(rows).raw)
     columns["consignee_phone"] = columns["consignor_phone"]
     columns["gross_mass_kg"] = Coded.from_list(["2.5"] * 6)
@@ -432,6 +451,8 @@ def test_every_feature_is_read_in_one_place() -> None:
     assert len(set(listed)) == len(listed)
     assert set(HistoryColumn) - set(listed) == {
         HistoryColumn.CONSIGNOR_LAST_SEEN_DAYS, HistoryColumn.CONSIGNOR_VALUE_REPEATS, HistoryColumn.CONSIGNOR_VALUE_SAME,
+        HistoryColumn.CONSIGNOR_CHAPTER_SHARE, HistoryColumn.CONSIGNOR_HEADING_SHARE,
+        HistoryColumn.CONSIGNOR_CHEMISTRY_SHARE, HistoryColumn.CONSIGNOR_CHEMISTRY_TURN,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
 from features.groups.history.entities import CONTACTS, Entity, KeyRow, key_row
 from features.groups.history.keys import history_keys
 from features.table.table import Coded, ManifestTable
@@ -35,7 +35,9 @@ def mixed(*parts: int) -> int:
 
 
 def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[int, int]:
-    """Return the expected keys of a shipment by row of the key matrix."""
+    """Return the expected keys of a shipment of one goods item by row of the key matrix."""
+    code = row.pop("hs_code")
+    heading = int(code[:4] or 0)
     name = {field: digest(plain_names([row[field]])[0]) for field in row}
     building, unit = (digest(part.encode()) for (part,) in split_addresses([row["consignee_address"]]))
     country, place = (
@@ -49,9 +51,17 @@ def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[in
     address = mixed(3, building, unit, place, country)
     building_key = mixed(4, building, 0, place, country)
     trade_lane = mixed(5, name["export_country"] if country else 0, country, name["channel"], 0)
+    city = name["consignee_city"] or digest(plain_areas([row["consignee_postcode"]])[0])
+    consignor_city = mixed(106, consignor, city, country) if city else 0
+    pair = mixed(101, consignor, consignee, 0) if consignee else 0
+    of_chapter = mixed(107, consignor, heading // 100, 0) if heading else 0
+    of_heading = mixed(108, consignor, heading, 0) if heading else 0
+    city_heading = mixed(110, city, country, heading) if heading else 0
     of_contacts = [mixed(kind, contact, 0, 0, 0) for kind, contact in enumerate(contacts, start=6)]
     identity = mixed(105, cents + 1, grams, press)
-    for key in (consignor, consignee, address, building_key, trade_lane, *of_contacts):
+    for key in (
+        consignor, consignee, address, building_key, trade_lane, consignor_city, city_heading, of_heading, *of_contacts,
+    ):  # fmt: skip
         identity ^= key
     return {
         KeyRow.REFERENCE: digest(row["shipment_id"].encode()),
@@ -64,7 +74,14 @@ def expected(row: dict[str, str], cents: int, grams: int, press: int) -> dict[in
         key_row(Entity.CONSIGNOR): consignor,
         key_row(Entity.CONSIGNEE): consignee,
         key_row(Entity.ADDRESS): address,
-        key_row(Entity.PAIR): mixed(101, consignor, consignee, 0) if consignee else 0,
+        KeyRow.CODED: int(heading > 0),
+        KeyRow.CHEMISTRY: int(heading // 100 in (28, 29, 38)),
+        key_row(Entity.PAIR): pair,
+        key_row(Entity.CONSIGNOR_CITY): consignor_city,
+        key_row(Entity.CONSIGNOR_CHAPTER): of_chapter,
+        key_row(Entity.CONSIGNOR_HEADING): of_heading,
+        key_row(Entity.PAIR_HEADING): mixed(109, pair, heading, 0) if heading else 0,
+        key_row(Entity.CITY_HEADING): city_heading,
         key_row(Entity.TRADE_LANE): trade_lane,
         key_row(Entity.CONSIGNOR_TRADE_LANE): mixed(104, consignor, trade_lane, 0) if trade_lane else 0,
         key_row(Entity.BUILDING): building_key,
@@ -93,6 +110,7 @@ _row = st.fixed_dictionaries(
         "consignee_country": st.sampled_from(["", "US", "DE"]),
         "export_country": st.sampled_from(["", "CN", "SG"]),
         "channel": st.sampled_from(["", "postal"]),
+        "hs_code": st.sampled_from(["", "2905", "293339", "6109", "0302110000"]),
         **dict.fromkeys(COLUMNS, _contact),
     }
 )
