@@ -40,7 +40,6 @@ def train_champion(
     params: ResidualParams,
     *,
     report: Mapping[str, Any],
-    weights: Mapping[str, float] | None = None,
 ) -> RiskModel:
     """Return a model whose trees learned from all authors.
 
@@ -50,11 +49,10 @@ def train_champion(
     Args:
         results: the left-out scores of each author.
         report: the figures of the left-out worlds, for the card.
-        weights: of authors relative to each other, 1 unless told otherwise.
     """
     heads = tuple(HEADS)
     space = authors.pooled(frozenset(authors.views))
-    lessons = authors.lessons(slope=params.slope, weights=weights)
+    lessons = authors.lessons(slope=params.slope)
     boosters = fit_residual(lessons, heads, authors.names, authors.monotone, params)
     lanes, reference = _traffic([*results.values()])
     rows = np.random.default_rng(params.seed).choice(
@@ -80,7 +78,7 @@ def train_champion(
         check=check,
         evidence=evidence,
     )
-    model.card = _card(model, authors, params, report, weights or {})
+    model.card = _card(model, authors, params, report)
     return model
 
 
@@ -108,9 +106,7 @@ def _traffic(results: Sequence[LeftOut]) -> tuple[Lanes, ReferenceScores]:
     return Lanes.from_scores(risk, weight), ReferenceScores.from_scores(risk, weight)
 
 
-def _card(
-    model: RiskModel, authors: Authors, params: ResidualParams, report: Mapping[str, Any], weights: Mapping[str, float]
-) -> dict[str, Any]:
+def _card(model: RiskModel, authors: Authors, params: ResidualParams, report: Mapping[str, Any]) -> dict[str, Any]:
     evidence = authors.evidence
     importance = importances(dict(model.boosters), authors.names)
     return {
@@ -125,7 +121,6 @@ def _card(
                     "goods_items": views.data.table.n_rows,
                     "shipments": views.data.table.n_shipments,
                     "finds": int(views.data.illicit.sum()),
-                    "weight": weights.get(name, 1.0),
                 }
                 for name, views in authors.views.items()
             },

@@ -43,7 +43,7 @@ class ResidualParams:
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.8
+    shrinkage: float = 0.65
     slope: float = 0.3
     common_trees: int = 300
     head_trees: int = 120
@@ -119,9 +119,7 @@ class Lessons:
         return self._binned[0]
 
 
-def lessons_of(
-    views: AuthorViews, new: Floats, prior: Prior, *, slope: float = 1.0, weight: float = 1.0, seed: int = 0
-) -> Lessons:
+def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, slope: float = 1.0, seed: int = 0) -> Lessons:
     """Return an author's lessons.
 
     The truth of a world belongs to shipments. The item of an illicit shipment with the largest prior stands for it; its other items
@@ -130,7 +128,6 @@ def lessons_of(
     Args:
         new: (m, F) features of the author's scored rows as a new office sees them, for a third of the shipments.
         slope: factor of the prior's log-odds.
-        weight: of the author relative to others.
     """
     draw = np.random.default_rng(seed)
     as_new = draw.random(len(views.first_row)) < NEW_OFFICE
@@ -148,7 +145,7 @@ def lessons_of(
     # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
     start += intercept(combined(start), is_find, share)
     # LightGBM's regularisation counts in units of a row.
-    return Lessons(matrix[kept], start, find, weight * share * len(kept))
+    return Lessons(matrix[kept], start, find, share * len(kept))
 
 
 def fit_residual(

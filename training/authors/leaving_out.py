@@ -92,16 +92,13 @@ class Authors:
         others = frozenset(self.views) - {name, without}
         return self.views[name].new(self.pooled(others or frozenset({name})))
 
-    def lessons(self, *, slope: float, without: str = "", weights: Mapping[str, float] | None = None) -> Lessons:
+    def lessons(self, *, slope: float, without: str = "") -> Lessons:
         """Return the lessons of all authors ``without`` one, whose trees start from ``slope`` times the prior."""
-        weights = {} if weights is None else weights
         return Lessons.join(
             [
-                lessons_of(
-                    views, self.new(name, without=without), self.prior, slope=slope, weight=weights.get(name, 1.0)
-                )
+                lessons_of(views, self.new(name, without=without), self.prior, slope=slope)
                 for name, views in self.views.items()
-                if name != without and weights.get(name, 1.0) > 0.0
+                if name != without
             ]
         )
 
