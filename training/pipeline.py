@@ -74,6 +74,7 @@ def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fi
     if refit.evaluation is not None:
         metrics, evaluated = refit.evaluation
     else:
-        metrics, evaluated = stages.evaluate_test(run, source, model, refit.examples, final, loaded.easiness, log)
+        metrics, evaluated = stages.evaluate_test(run, source, model, refit, first, final, loaded.easiness, log)
+    refit.examples.drop_bins()
     clean_shares = {"fit": first.clean_share, "refit": refit.clean_share}
     return _Fitted(run, model, first.fits, final, clean_shares, metrics, evaluated)

@@ -6,7 +6,7 @@ Names of stages are a public interface: MLflow logs their times as ``seconds.<na
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from features.substances.read.opsin import opsin
 from models.bundle import load as load_bundle
 from models.bundle import save as save_bundle
 from models.calibration import Calibrator, ReferenceScores
+from models.evidence import Evidence, Prior
 from models.lanes import Lanes
 from models.scoring import DEFAULT_BASE_RATES, RISK, RiskModel
 from models.trees import StoredRows
@@ -32,6 +33,7 @@ from training.data.window_features import FeatureSource, WindowFeatures, replay_
 from training.data.windows import Window
 from training.evaluation.ceiling import RiskScores, ceiling, truth_world
 from training.evaluation.evaluation import WindowScores
+from training.evaluation.parts import parts_of_score
 from training.evaluation.predictions import predict_file
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
 from training.evaluation.study import run_study
@@ -47,7 +49,8 @@ from training.fitting.calibrating import (
     risk_log_odds,
 )
 from training.fitting.examples import Examples, sample_examples
-from training.fitting.params import BoostingParams
+from training.fitting.params import BoosterSpec, BoostingParams
+from training.fitting.residual import choose_evidence, directions
 from training.fitting.search import fit_searched
 from training.progress import Progress, StageLog
 from training.registry.tracking import log_run
@@ -75,9 +78,14 @@ class LoadedData:
 
 @dataclass(frozen=True, slots=True)
 class FirstFit:
-    """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept."""
+    """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept.
 
+    ``evidence`` states the prior that they start from. ``alone`` holds boosters of the same settings without it, for comparison.
+    """
+
+    evidence: Evidence
     fits: dict[str, HeadFit]
+    alone: dict[str, HeadFit]
     params: BoostingParams
     clean_share: float
 
@@ -96,11 +104,12 @@ class Calibration:
 class Refit:
     """Parts of the final model other than its boosters, and the data to fit these.
 
-    ``examples`` contains all rows before the test window, and ``clean_share`` is the share of clean shipments kept among them.
-    ``evaluation`` is an evaluation on the lanes window if there is no test window.
+    ``evidence`` states the prior. ``examples`` contains all rows before the test window, and ``clean_share`` is the share of clean
+    shipments kept among them. ``evaluation`` is an evaluation on the lanes window if there is no test window.
     """
 
     space: FeatureSpace
+    evidence: Evidence
     examples: Examples
     clean_share: float
     calibration: Calibration
@@ -156,17 +165,35 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         examples, clean_share = sample_examples(fit, run.seed)
         progress(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
         stop = source.transform(windows.stop, space, fitted_on=windows.fit)
+    on_stop, _ = sample_examples(stop, run.seed + 1)
+    evidence = choose_evidence(run.heads, space.names, examples)
+    for head, factor in evidence.factors.items():
+        log.note(f"The prior of evidence counts with the factor {factor:g} for {head}.")
+    prior = Prior(evidence, run.heads, space.names)
     with log.stage("Boosters, stopped early") as progress:
-        on_stop, _ = sample_examples(stop, run.seed + 1)
-        spec, params = run.booster_spec(space.names, space.monotone), run.config.params
+        examples, on_stop = (part.on(prior.log_odds(np.ascontiguousarray(part.matrix))) for part in (examples, on_stop))
+        spec, params = _booster_spec(run, space, prior), run.config.params
         if run.data.own is None:
             fits = fit_heads(spec, examples, on_stop)
         else:
             searched = fit_searched(spec, examples, on_stop)
             fits, params = searched.fits, searched.params
             log.note(searched.note)
+        progress("without the prior")
+        alone = fit_heads(replace(spec, params=params), examples.on(None), on_stop.on(None))
         progress(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in fits.items()))
-    return FirstFit(fits, params, clean_share)
+    return FirstFit(evidence, fits, alone, params, clean_share)
+
+
+def _booster_spec(run: Run, space: FeatureSpace, prior: Prior) -> BoosterSpec:
+    """Return the settings of boosters on a prior.
+
+    A feature that entries use may only move the score in their direction. The meaning of an office's own label is unknown, so its
+    features are free.
+    """
+    free = run.heads == (RISK,)
+    monotone = space.monotone if free else tuple(directions(prior.entries, space.names, space.monotone))
+    return run.booster_spec(space.names, monotone)
 
 
 def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, log: StageLog) -> Refit:
@@ -175,16 +202,21 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
         space, features = source.fit(run.windows.refit, run.seed)
         examples, clean_share = sample_examples(features, run.seed)
         progress(f"{len(examples.matrix):,} rows to learn from")
+        prior = Prior(first.evidence, run.heads, space.names)
+        examples = examples.on(prior.log_odds(np.ascontiguousarray(examples.matrix)))
     cross = _cross_fit(run, source, space, features, examples, first, log)
     with log.stage("Calibration") as progress:
         calibration = _calibrate(run, cross)
         progress(", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items()))
-    result = Refit(space, examples, clean_share, calibration, history, None)
+    result = Refit(space, first.evidence, examples, clean_share, calibration, history, None)
     if run.windows.test is not None:
         return result
     with log.stage("Evaluation on the lanes window") as progress:
         evaluation = _evaluate_lanes(run, assemble(run, result, cross.lanes_fits), cross.lanes_features, progress)
-    return Refit(space, examples, clean_share, calibration, history, evaluation)
+        rows = _outside(run, run.windows.lanes, examples)
+        alone = refit_heads(_booster_spec(run, space, prior), examples.on(None), first.alone, rows)
+        evaluation[0]["parts"] = parts_of_score(prior, alone, cross.lanes_features, evaluation[1], run)
+    return replace(result, evaluation=evaluation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +240,13 @@ def _cross_fit(
     first: FirstFit,
     log: StageLog,
 ) -> _CrossFit:
-    windows, spec = run.windows, run.booster_spec(space.names, space.monotone)
-    assert examples.shipment is not None
+    windows, prior = run.windows, Prior(first.evidence, run.heads, space.names)
+    spec = _booster_spec(run, space, prior)
 
     def without(window: Window) -> tuple[dict[str, HeadFit], WindowFeatures]:
-        inside: Bools = np.isin(windows.refit.shipments, window.shipments)
-        fits = refit_heads(spec, examples, first.fits, np.flatnonzero(~inside[examples.shipment]))
+        fits = refit_heads(spec, examples, first.fits, _outside(run, window, examples))
         # Without a test window, the refit omits the last shipments, because many of their results are not known yet.
+        inside: Bools = np.isin(windows.refit.shipments, window.shipments)
         if inside.sum() == len(window.shipments):
             return fits, features.select(inside)
         return fits, source.transform(window, space, fitted_on=windows.refit)
@@ -223,15 +255,23 @@ def _cross_fit(
     with log.stage("Boosters without the calibrate and the lanes window") as progress:
         progress(windows.calibrate.name)
         if windows.calibrate is not windows.lanes:
-            scores[windows.calibrate.name] = _held_out(*without(windows.calibrate), run.threads)
+            scores[windows.calibrate.name] = _held_out(prior, *without(windows.calibrate), run.threads)
             progress(windows.lanes.name)
         fits, lanes_features = without(windows.lanes)
-        scores[windows.lanes.name] = _held_out(fits, lanes_features, run.threads)
+        scores[windows.lanes.name] = _held_out(prior, fits, lanes_features, run.threads)
     return _CrossFit(scores, fits, lanes_features)
 
 
-def _held_out(fits: dict[str, HeadFit], features: WindowFeatures, threads: int) -> HeldOutScores:
-    return HeldOutScores.of(raw_scores(fits, features.matrix, threads), features)
+def _outside(run: Run, window: Window, examples: Examples) -> Ints:
+    """Return the rows of the examples of the refit window whose shipments are not in another window."""
+    assert examples.shipment is not None
+    inside: Bools = np.isin(run.windows.refit.shipments, window.shipments)
+    return np.flatnonzero(~inside[examples.shipment])
+
+
+def _held_out(prior: Prior, fits: dict[str, HeadFit], features: WindowFeatures, threads: int) -> HeldOutScores:
+    of_prior = prior.log_odds(np.ascontiguousarray(features.matrix))
+    return HeldOutScores.of(of_prior + raw_scores(fits, features.matrix, threads), features)
 
 
 def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
@@ -240,7 +280,8 @@ def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
     # The share of missed finds is known for drugs only. The meaning of an office's own label is unknown.
     detection = DETECTION if heads != (RISK,) else 1.0
     every = HeldOutScores.concatenate(list(cross.scores.values()))
-    calibrators = fit_calibrators(every, heads, detection=detection)
+    stated = dict(DEFAULT_BASE_RATES) if heads != (RISK,) else {RISK: sum(DEFAULT_BASE_RATES.values())}
+    calibrators = fit_calibrators(every, heads, detection=detection, stated=stated)
     base_rates = _base_rates(heads, run.data)
     on_lanes = cross.scores[run.windows.lanes.name]
     risk = risk_log_odds(on_lanes, calibrators, heads)
@@ -250,10 +291,12 @@ def _calibrate(run: Run, cross: _CrossFit) -> Calibration:
 
 
 def _base_rates(heads: tuple[str, ...], data: Dataset) -> dict[str, float]:
-    """Return the documented assumed base rates, or the prevalence of the data for an office's own label."""
+    """Return the documented assumed base rates, or the prevalence of the data for an office's own label with a find."""
     if heads != (RISK,):
         return {head: DEFAULT_BASE_RATES[head] for head in heads}
     find = data.labels.shipment_find(data.table)[:, 0]
+    if not find.any():
+        return {RISK: sum(DEFAULT_BASE_RATES.values())}
     rate = float(np.average(find, weights=data.labels.weight))
     return {RISK: min(max(rate, 1e-9), 0.999)}
 
@@ -271,10 +314,8 @@ def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progre
 def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict[str, HeadFit]:
     """Refit the boosters on everything before the test window."""
     with log.stage("Boosters of the final model"):
-        spec = run.booster_spec(refitted.space.names, refitted.space.monotone)
-        final = refit_heads(spec, refitted.examples, first.fits)
-        refitted.examples.drop_bins()
-    return final
+        spec = _booster_spec(run, refitted.space, Prior(first.evidence, run.heads, refitted.space.names))
+        return refit_heads(spec, refitted.examples, first.fits)
 
 
 def assemble(run: Run, refitted: Refit, fits: dict[str, HeadFit]) -> RiskModel:
@@ -296,6 +337,7 @@ def assemble(run: Run, refitted: Refit, fits: dict[str, HeadFit]) -> RiskModel:
         history=refitted.history,
         card={},
         check=StoredRows.of(list(boosters.values()), refitted.examples.matrix),
+        evidence=refitted.evidence,
     )
 
 
@@ -303,8 +345,9 @@ def evaluate_test(
     run: Run,
     source: FeatureSource,
     model: RiskModel,
-    examples: Examples,
-    fits: dict[str, HeadFit],
+    refitted: Refit,
+    first: FirstFit,
+    final: dict[str, HeadFit],
     easiness: TooEasy | None,
     log: StageLog,
 ) -> Evaluation:
@@ -316,10 +359,14 @@ def evaluate_test(
         # This is the last window.
         source.release()
         tested = EvaluatedWindow(windows.test, features, "the test window, by the final model")
-        metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, examples), progress)
+        metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, refitted.examples), progress)
+        progress("prior alone and trees alone")
+        alone = refit_heads(_booster_spec(run, model.space, model.prior), refitted.examples.on(None), first.alone)
+        refitted.examples.drop_bins()
+        metrics["parts"] = parts_of_score(model.prior, alone, features, evaluated, run)
     if run.config.study:
         with log.stage("Study") as progress:
-            metrics |= run_study(run, model, tested, examples, fits, progress)
+            metrics |= run_study(run, model, tested, refitted.examples, final, progress)
             if easiness is not None:
                 progress("how easy the world is")
                 metrics["too_easy"] = easiness.report(threads=run.threads).to_json()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal
 
 from features.groups.reason_codes import ReasonCode
 from features.groups.source_fields import measured_fields
 
 Direction = Literal["base", "for", "against"]
 Basis = Literal["published", "assumed"]
+#: The head of an office's own label. All entries concern it if the evidence has a factor for it.
+OWN_LABEL: Final = "risk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Evidence:
         groups: by id, in the order of the file.
         entries: in the order of the file.
         source: the bytes of the file.
+        factors: factor in [0, 1] of the weights of all entries but the base, per head; 1 for heads without one.
     """
 
     title: str
@@ -116,6 +121,7 @@ class Evidence:
     groups: dict[str, EvidenceGroup]
     entries: tuple[Entry, ...]
     source: bytes
+    factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def digest(self) -> str:
@@ -124,4 +130,16 @@ class Evidence:
 
     def for_heads(self, heads: tuple[str, ...]) -> tuple[Entry, ...]:
         """Return the entries that concern one of the heads."""
-        return tuple(entry for entry in self.entries if not set(heads).isdisjoint(entry.heads))
+        return tuple(entry for entry in self.entries if any(self.concerns(entry, head) for head in heads))
+
+    def concerns(self, entry: Entry, head: str) -> bool:
+        """Return whether an entry concerns a head. Every entry concerns an office's own label that has a factor."""
+        return head in entry.heads or (head == OWN_LABEL and head in self.factors)
+
+    def for_own_label(self, factor: float) -> Evidence:
+        """Return the evidence for an office's own label: all entries, their weights times ``factor``.
+
+        The factor stands at the top of the file, so that the file still says all that a bundle needs.
+        """
+        source = f"[factor]\n{OWN_LABEL} = {factor!r}\n\n".encode() + self.source
+        return replace(self, source=source, factors=MappingProxyType({OWN_LABEL: factor}))

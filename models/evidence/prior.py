@@ -38,10 +38,8 @@ class Prior:
         self.evidence = evidence
         self.heads = tuple(heads)
         concerned = evidence.for_heads(self.heads) if evidence is not None else ()
-        self.base = np.zeros(len(self.heads))
-        for entry in concerned:
-            if entry.direction == "base":
-                self.base[[self.heads.index(head) for head in entry.heads if head in self.heads]] = entry.log_odds
+        weights_of = _WeightsOf(evidence, self.heads)
+        self.base = weights_of.base()
         groups = evidence.groups if evidence is not None else {}
         order = {group: position for position, group in enumerate(groups)}
         entries = [entry for entry in concerned if entry.direction != "base"]
@@ -54,7 +52,7 @@ class Prior:
                 "Entries of evidence name features that the model lacks: "
                 + ", ".join(f"{feature} ({entry})" for feature, entry in sorted(missing.items()))
             )
-        self._weigher = _weigher(self.entries, self.base, self.heads, groups, column_of)
+        self._weigher = _weigher(self.entries, self.base, weights_of, groups, column_of)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Return the prior log-odds (n, K) of C-ordered feature rows (n, F)."""
@@ -76,6 +74,33 @@ class Prior:
         out = np.empty((len(matrix), len(self.entries)))
         self._weigher.shares(matrix, head, out)
         return out
+
+
+class _WeightsOf:
+    """The log-odds of entries for each head."""
+
+    def __init__(self, evidence: Evidence | None, heads: Sequence[str]) -> None:
+        self._evidence, self._heads = evidence, heads
+
+    def base(self) -> FloatArray:
+        """Return the log-odds (K,) without any evidence. Those of an office's own label are of any content: odds add up."""
+        base = np.zeros(len(self._heads))
+        for column, head in enumerate(self._heads):
+            evidence = self._evidence
+            entries = [e for e in evidence.entries if evidence.concerns(e, head)] if evidence is not None else []
+            of_head = [entry.log_odds for entry in entries if entry.direction == "base"]
+            if of_head:
+                base[column] = np.logaddexp.reduce(of_head)
+        return base
+
+    def entries(self, entries: Sequence[Entry]) -> FloatArray:
+        """Return the log-odds (E, K) at full strength, times the factor of the head; 0 where an entry does not concern a head."""
+        weights = np.zeros((len(entries), len(self._heads)))
+        for row, entry in enumerate(entries):
+            for column, head in enumerate(self._heads):
+                if self._evidence is not None and self._evidence.concerns(entry, head):
+                    weights[row, column] = entry.log_odds * self._evidence.factors.get(head, 1.0)
+        return weights
 
 
 class EntryWeights:
@@ -104,7 +129,7 @@ class EntryWeights:
 def _weigher(
     entries: Sequence[Entry],
     base: FloatArray,
-    heads: Sequence[str],
+    weights_of: _WeightsOf,
     of_id: Mapping[str, EvidenceGroup],
     column_of: dict[str, int],
 ) -> Weigher:
@@ -118,7 +143,6 @@ def _weigher(
         )
     ]
     groups = [(group, len(list(members))) for group, members in groupby(group for group, _ in sets)]
-    weights = [[entry.log_odds if head in entry.heads else 0.0 for head in heads] for entry in entries]
     return Weigher(
         (
             np.array([column_of[term.feature] for term in terms], dtype=np.int32),
@@ -132,7 +156,7 @@ def _weigher(
         _starts([size for _, size in groups]),
         np.array([of_id[group].d for group, _ in groups], dtype=np.float64),
         base,
-        np.array(weights, dtype=np.float64).reshape(len(entries), len(heads)),
+        weights_of.entries(entries),
     )
 
 

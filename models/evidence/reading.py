@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from features.groups.reason_codes import ReasonCode
 from features.groups.source_fields import SOURCE_FIELDS
 from features.manifest.fields import HEADS
-from models.evidence.entries import Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
+from models.evidence.entries import OWN_LABEL, Basis, Clause, Direction, Entry, Evidence, EvidenceGroup, Term
 
 T = TypeVar("T")
 
@@ -81,7 +81,11 @@ def parse_evidence(source: bytes) -> Evidence:
         problems.append(f"[evidence]: it must have the keys {sorted(keys)}")
     elif not _is_day(head["dated"]):
         problems.append("[evidence]: dated must be a day, for example 2026-11-27")
-    problems += [f"file: unknown table {name!r}" for name in data if name not in ("evidence", "group", "entry")]
+    problems += [
+        f"file: unknown table {name!r}" for name in data if name not in ("evidence", "group", "entry", "factor")
+    ]
+    factors = data.get("factor", {})
+    problems += _factor_faults(factors)
     groups = _each(data.get("group", []), "group", _group, problems)
     entries = _each(data.get("entry", []), "entry", _entry, problems)
     by_id = {group.id: group for group in groups}
@@ -90,7 +94,7 @@ def parse_evidence(source: bytes) -> Evidence:
     if problems:
         raise EvidenceFault(problems)
     assert isinstance(head, dict)
-    return Evidence(head["title"], head["dated"], head["author"], by_id, tuple(entries), source)
+    return Evidence(head["title"], head["dated"], head["author"], by_id, tuple(entries), source, factors)
 
 
 def _each(tables: Any, kind: str, build: Callable[[Mapping[str, Any]], T], problems: list[str]) -> list[T]:
@@ -109,6 +113,17 @@ def _each(tables: Any, kind: str, build: Callable[[Mapping[str, Any]], T], probl
             problems.append(f"{name}: the id is used twice")
         seen.add(table.get("id"))
     return built
+
+
+def _factor_faults(factors: Any) -> list[str]:
+    known = (*HEADS, OWN_LABEL)
+    if not isinstance(factors, dict):
+        return ["[factor]: it must be a table of heads"]
+    return [
+        f"[factor]: {head} must be one of {list(known)} with a number from 0 to 1, got {value!r}"
+        for head, value in factors.items()
+        if head not in known or not _is_number(value) or not 0.0 <= value <= 1.0
+    ]
 
 
 def _group(table: Mapping[str, Any]) -> EvidenceGroup:

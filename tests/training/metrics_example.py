@@ -130,6 +130,10 @@ def example_metrics() -> dict[str, Any]:
             name: {kind: _without_bins(figures(strength)) for kind in ("office", "truth")}
             for name, strength in simpler.items()
         },
+        "parts": {
+            name: {kind: _without_bins(figures(strength)) for kind in ("office", "truth")}
+            for name, strength in (("prior", 0.5), ("trees", 0.4), ("both", 0.55))
+        },
         "baselines_chose": {"depth_2_tree": {"features": ["account_age_days"]}},
         "misses_against": {
             name: {"0.005": {"ours": 0.45, "theirs": 1 - strength, "ratio": estimate(0.45 / (1 - strength), 0.04)}}

@@ -23,12 +23,14 @@ FOUR: Final = {"fit": 0.60, "stop": 0.12, "calibrate": 0.15, "lanes": 0.13}
 THREE: Final = {"fit": 0.55, "held": 0.25, "test": 0.20}
 TWO: Final = {"fit": 0.65, "held": 0.35}
 
-#: Minimum number of finds per window. Fit: heads with fewer than 20 finds are not trained. Stop: with fewer, the loss is noise.
-#: Calibrate: two parameters and a margin.
+#: Number of finds per window that a plan is worth; with fewer, a plan with fewer windows is tried. Stop: with fewer, the loss is
+#: noise. Calibrate: two parameters and a margin. The plan of two windows also serves with fewer finds, or none: trees then shrink
+#: towards the prior of evidence.
 FINDS_NEEDED: Final = {"fit": 20, "stop": 5, "calibrate": 10, "lanes": 0, "held": 10, "test": 0}
 #: Minimum number of shipments per window. The red lane is 0.5 % of traffic and must contain at least one shipment.
 SHIPMENTS_NEEDED: Final = {"fit": 100, "stop": 20, "calibrate": 40, "lanes": 200, "held": 200, "test": 1}
 
+_FEW_FINDS: Final = "There are few finds: the model stays close to the prior of evidence."
 DELAY_QUANTILE: Final = 0.95
 #: Bisection steps in the search for the largest windows.
 _HALVINGS: Final = 40
@@ -75,7 +77,8 @@ def plan_windows(
 ) -> Windows:
     """Plan windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and result times ``known_s`` (n,).
 
-    If the data is too short, one window replaces stop, calibrate and lanes. If it is still too short, there is no test window.
+    If the data is too short or has few finds, one window replaces stop, calibrate and lanes. If that is not enough, there is no
+    test window.
     The notes state both. ``with_test=False`` never plans a test window. ``complete`` states that every shipment has its
     result, so that the refit may use the last shipments.
 
@@ -97,6 +100,8 @@ def plan_windows(
         lacking = _lacking(windows, find, known_s)
         if not lacking:
             return _windows_in_time(windows, times, note, complete=complete)
+        if shares is TWO and not _lacking(windows, None, known_s):
+            return _windows_in_time(windows, times, f"{note} {_FEW_FINDS}", complete=complete)
         complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
     raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
 
@@ -119,12 +124,14 @@ def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True,
             for name, low, high in zip(shares, edges[:-1], edges[1:], strict=True)
         ]
         lacking = _lacking(windows, find, never)
-        if not lacking:
+        few = bool(lacking) and shares is TWO and not _lacking(windows, None, never)
+        if few or not lacking:
             by_name = {w.name: w for w in windows}
             before_test = np.sort(np.concatenate([w.shipments for w in windows if w.name != "test"]))
             refit = Window("refit", 0, 0, NEVER, before_test)
+            notes = (note, _FEW_FINDS) if few else (note,)
             return Windows(
-                by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=(note,)
+                by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=notes
             )
         complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
     raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
@@ -179,11 +186,11 @@ def _consecutive(times: _Times, shares: Mapping[str, float]) -> list[Window]:
     ]
 
 
-def _lacking(windows: Sequence[Window], find: Bools, known_s: Ints) -> list[str]:
-    """Describe the finds and shipments that each window lacks."""
+def _lacking(windows: Sequence[Window], find: Bools | None, known_s: Ints) -> list[str]:
+    """Describe the finds and shipments that each window lacks; without ``find``, the shipments."""
     lacking: list[str] = []
     for window in windows:
-        finds = window.finds(find, known_s)
+        finds = window.finds(find, known_s) if find is not None else FINDS_NEEDED[window.name]
         if finds < FINDS_NEEDED[window.name]:
             lacking.append(f"{window.name} has {finds} finds and needs {FINDS_NEEDED[window.name]}")
         if len(window.shipments) < SHIPMENTS_NEEDED[window.name]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
+from models.scoring.permits import mark_permits
 from training.data.dataset import Dataset, rows_of
 from training.data.feature_cache import Entry, FeatureCache
 from training.data.labels import KnownLabels
@@ -26,6 +27,10 @@ Ints = NDArray[np.int64]
 _ROWS_AT_A_TIME: Final = 50_000
 #: Key of the feature matrix among the arrays of a cache entry.
 _MATRIX: Final = "features"
+#: Key of the matrix of a window that the space was not fitted on.
+_PART: Final = "matrix"
+#: Part of the cache key. Raise it when this module computes other values: the key holds the code of `features` only.
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,12 @@ def transform(space: FeatureSpace, table: ManifestTable, history: Floats) -> Flo
     return out
 
 
+def _with_permits(space: FeatureSpace, table: ManifestTable, matrix: Floats) -> Floats:
+    """Count placeholders of permits as none, as scoring does, because the prior weighs permits."""
+    mark_permits(table, matrix, {name: column for column, name in enumerate(space.names)}, None)
+    return matrix
+
+
 def parts_of(table: ManifestTable) -> Iterator[tuple[slice, ManifestTable, Ints]]:
     """Split a large table; yield the rows, the table and the shipments of each part."""
     per_part = max(1, round(_ROWS_AT_A_TIME * table.n_shipments / max(1, table.n_rows)))
@@ -129,7 +140,8 @@ class FeatureSource:
             if matrix is None:
                 matrix = self._unfitted_columns(window)
             history = self._history[window.shipments]
-            return space, space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
+            matrix = space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
+            return space, _with_permits(space, table, matrix)
 
         def entry() -> Entry:
             space, matrix = compute()
@@ -139,7 +151,7 @@ class FeatureSource:
         if self._cache is None:
             space, matrix = compute()
         else:
-            state, cached = self._cache.get("fitted", entry, window)
+            state, cached = self._cache.get(f"fitted{_VERSION}", entry, window)
             arrays = {name: np.array(array) for name, array in cached.items() if name != _MATRIX}
             space, matrix = FeatureSpace.from_state(state, arrays), cached[_MATRIX]
         if window is self._reuse:
@@ -154,13 +166,13 @@ class FeatureSource:
             history = self._history[window.shipments]
             matrix = self._unfitted(window)
             if matrix is None:
-                return {}, {"matrix": transform(space, table, history)}
+                return {}, {_PART: _with_permits(space, table, transform(space, table, history))}
             for rows, part, shipments in parts_of(table):
                 space.fill(part, history[shipments], matrix[rows], learned=True)
-            return {}, {"matrix": matrix}
+            return {}, {_PART: _with_permits(space, table, matrix)}
 
-        _, arrays = entry() if self._cache is None else self._cache.get("part", entry, fitted_on, window)
-        return self._labelled(arrays["matrix"], window, table)
+        _, arrays = entry() if self._cache is None else self._cache.get(f"part{_VERSION}", entry, fitted_on, window)
+        return self._labelled(arrays[_PART], window, table)
 
     def release(self) -> None:
         """Free the history features. Call it after the last window."""

@@ -29,7 +29,7 @@ def shrunk(booster: lgb.Booster, factor: float) -> lgb.Booster:
         name, _, values = line.partition("=")
         if name in ("leaf_value", "internal_value"):
             # Adding zero turns minus zero into zero.
-            lines[i] = f"{name}=" + " ".join(repr(float(value) * factor + 0.0) for value in values.split(" "))
+            lines[i] = f"{name}=" + " ".join(repr(float(value) * factor + 0.0) for value in values.split())
     return lgb.Booster(model_str="\n".join(lines) + "\n")
 
 

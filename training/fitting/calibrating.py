@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator, combine, probability
+from models.calibration import Calibrator, combine, logit, probability
 from models.scoring import RISK
 from training.data.window_features import WindowFeatures
 from training.fitting.boosting import HeadFit, raw_score
+from training.fitting.residual import HALF_FINDS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -93,7 +95,33 @@ def raw_scores(fits: Mapping[str, HeadFit], matrix: Floats, threads: int) -> Flo
     return np.stack([raw_score(fit.booster, matrix, threads) for fit in fits.values()], axis=1)
 
 
-def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection: float = 1.0) -> dict[str, Calibrator]:
+def share_of_finds(calibrator: Calibrator) -> float:
+    """Return the share of a calibrator that its finds decide; the rest are the odds that the prior states."""
+    return calibrator.n_positive / (calibrator.n_positive + HALF_FINDS)
+
+
+def _towards_stated(calibrator: Calibrator, base_rate: float | None) -> Calibrator:
+    """Return the mean of a calibrator and the odds that the prior states, weighted by `share_of_finds`.
+
+    ``base_rate`` is the rate at which the stated odds hold; None for odds at the training prevalence.
+    """
+    if not calibrator.n_positive:
+        prevalence = calibrator.prevalence if base_rate is None else base_rate
+        return replace(Calibrator.identity(prevalence), n=calibrator.n)
+    share = share_of_finds(calibrator)
+    to_prevalence = 0.0 if base_rate is None else logit(calibrator.prevalence) - logit(base_rate)
+    anchor = share * calibrator.anchor + (1.0 - share) * (calibrator.knots[0] + to_prevalence)
+    slopes = tuple(share * slope + (1.0 - share) for slope in calibrator.slopes)
+    return replace(calibrator, anchor=anchor, slopes=slopes)
+
+
+def fit_calibrators(
+    held_out: HeldOutScores,
+    heads: Sequence[str],
+    *,
+    detection: float = 1.0,
+    stated: Mapping[str, float] | None = None,
+) -> dict[str, Calibrator]:
     """Fit a calibrator for each head and for ``risk``, on the largest item of each shipment.
 
     Calibrators are fitted on the shipments of `learnable`. Their prevalence is the mean calibrated probability of all shipments.
@@ -103,6 +131,9 @@ def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection:
     a missed find with probability p (1 - d) / (1 - p d). It counts as a find with that weight and as clean with the remaining
     weight, in a few rounds of expectation maximisation. Otherwise no calibrated probability could exceed d, and after the
     correction to a base rate the highest probabilities would be far too low.
+
+    ``stated`` holds the base rate of each head at which a prior of evidence states its odds. Calibrators then move from these odds
+    to the fitted map as finds become more. None calibrates boosters alone.
     """
     known = learnable(held_out)
     weight = np.minimum(held_out.weight[known], MOST_CALIBRATING_WEIGHT)
@@ -126,9 +157,15 @@ def fit_calibrators(held_out: HeldOutScores, heads: Sequence[str], *, detection:
 
     largest = held_out.largest(held_out.raw)
     calibrators = {head: fit(largest[:, k], held_out.find[:, k]) for k, head in enumerate(heads)}
+    if stated is not None:
+        calibrators = {head: _towards_stated(one, stated[head]) for head, one in calibrators.items()}
     if RISK not in heads:
         combined = _combined(held_out.raw, calibrators, heads)
-        calibrators[RISK] = fit(held_out.largest(combined), held_out.has_find)
+        of_risk = fit(held_out.largest(combined), held_out.has_find)
+        if stated is not None:
+            # Without a find, all heads are at their base rates.
+            of_risk = _towards_stated(of_risk, None if of_risk.n_positive else fsum(stated.values()))
+        calibrators[RISK] = of_risk
     return calibrators
 
 

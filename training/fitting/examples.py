@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import lightgbm as lgb
@@ -34,6 +34,7 @@ class Examples:
         find: (n, heads) or (n,) whether the item is a find.
         weight: (n,) sample weights.
         shipment: (n,) index of each item's shipment within the window; optional.
+        prior: (n, heads) log-odds of the prior that boosters start from; None for boosters alone.
 
     All boosters share the binned features.
     """
@@ -42,6 +43,7 @@ class Examples:
     find: Bools
     weight: Floats
     shipment: Ints | None = None
+    prior: Floats | None = None
     _binned: dict[object, tuple[lgb.Dataset, lgb.Dataset | None]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -62,6 +64,12 @@ class Examples:
             )
             self._binned[key] = data.construct(), reference
         return self._binned[key][0]
+
+    def on(self, prior: Floats | None) -> Examples:
+        """Return the same rows, sharing their bins, for boosters that start from ``prior`` (n, heads), or alone with None."""
+        other = replace(self, prior=prior)
+        object.__setattr__(other, "_binned", self._binned)
+        return other
 
     def drop_bins(self) -> None:
         """Free the binned features. Call it after the last booster."""

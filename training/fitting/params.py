@@ -27,6 +27,11 @@ class BoostingParams:
     most_trees: int = 800
     patience: int = 60
 
+    @property
+    def unstopped_trees(self) -> int:
+        """Number of trees where no find can stop them: moderate, too few to overfit."""
+        return max(1, self.most_trees // 8)
+
     def to_json(self) -> dict[str, float | int]:
         """Return the parameters as JSON values."""
         return asdict(self)

@@ -15,6 +15,7 @@ import numpy as np
 from training.fitting.boosting import HeadFit, fit_heads, raw_score
 from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec, BoostingParams
+from training.fitting.residual import intercept
 
 #: Alternatives to the default parameters.
 _ALTERNATIVES: Final = (
@@ -63,11 +64,16 @@ def _sample(examples: Examples, seed: int) -> Examples:
     if n <= _COMPARED_ROWS:
         return examples
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:_COMPARED_ROWS])
-    return Examples(examples.matrix[rows], examples.find[rows], examples.weight[rows])
+    prior = None if examples.prior is None else examples.prior[rows]
+    return Examples(examples.matrix[rows], examples.find[rows], examples.weight[rows], prior=prior)
 
 
 def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:
     raw = raw_score(fit.booster, stop.matrix, threads)
+    if stop.prior is not None:
+        # Only the prior holds an intercept, for a base rate that is not that of these rows.
+        raw = raw + stop.prior[:, k]
+        raw = raw + intercept(raw, stop.find[:, k], stop.weight)
     # logaddexp computes log(1 + exp(x)) without overflow.
     loss = np.logaddexp(0.0, np.where(stop.find[:, k], -raw, raw))
     return float(np.average(loss, weights=stop.weight))

@@ -11,12 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from models.evidence import read_evidence
 from models.lanes import RED_SHARE, YELLOW_SHARE
 from models.scoring import RISK, RiskModel
 from training.config import Run
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, MOST_WEIGHT
-from training.fitting.boosting import MIN_HEAD_FINDS, HeadFit, importances
+from training.fitting.boosting import HeadFit, importances
+from training.fitting.calibrating import share_of_finds
 from training.reports.card_sections import card_sections, short_metrics
 
 #: Libraries whose versions affect the bytes of a bundle.
@@ -100,6 +102,7 @@ def build_card(
     data, config, windows = run.data, run.config, run.windows
     gain = importances(dict(model.boosters), model.space.names)
     own = model.heads == (RISK,)
+    evidence = model.evidence if model.evidence is not None else read_evidence()
     heads = {
         head: {
             "trees": fit.trees,
@@ -107,13 +110,12 @@ def build_card(
             "finds_learned_from": fit.finds,
             "training_prevalence": model.prevalence[head],
             "base_rate": model.base_rates[head],
-            "base_rate_is": "the share of finds in its data" if own else "assumed",
+            "base_rate_is": "the share of finds in its data" if own and fit.finds else "assumed",
             "calibrator": model.calibrators[head].kind,
-            **(
-                {"constant": f"fewer than {MIN_HEAD_FINDS} finds in the fit window: it returns its prior"}
-                if fit.constant
-                else {}
-            ),
+            "calibrator_share_of_finds": round(share_of_finds(model.calibrators[head]), 3),
+            "prior_factor": evidence.factors.get(head, 1.0),
+            "shrinkage_of_trees": round(fit.shrinkage, 3),
+            **({"constant": "no find to learn from: it returns the prior of evidence"} if fit.constant else {}),
         }
         for head, fit in final.items()
     }
@@ -128,6 +130,12 @@ def build_card(
         **({"label": {"column": config.label, "positive": config.positive}} if own else {}),
         "windows": windows.to_json(data.shipment_has_find(), data.labels.known_s),
         "heads": heads,
+        "evidence": {
+            "title": evidence.title,
+            "dated": evidence.dated.isoformat(),
+            "sha256": evidence.digest,
+            "entries": len(model.prior.entries),
+        },
         "training": {
             "seed": config.seed,
             "threads": config.threads,

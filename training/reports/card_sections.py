@@ -31,6 +31,7 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
         _measures(metrics),
         _evaluation_data(card, metrics),
         _training_data(card),
+        _parts(card, metrics),
         *_figures(metrics),
         _ethics(metrics),
         _section("Caveats and recommendations", [str(limit) for limit in card.get("limits", ())]),
@@ -49,7 +50,7 @@ def short_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
                 if part(metrics, section, kind, "top")}  # fmt: skip
         if tops:
             short[section] = tops
-    for section in ("lanes", "false_positives_by_origin", "misses_against", "ceiling"):
+    for section in ("parts", "lanes", "false_positives_by_origin", "misses_against", "ceiling"):
         if metrics.get(section):
             short[section] = metrics[section]
     average = part(metrics, "left_out_typologies", "average_ratio")
@@ -141,6 +142,37 @@ def _training_data(card: Mapping[str, Any]) -> CardSection:
         "Uninspected shipments are assumed to be clean in training.",
     ]
     return _section("Training data", [*text, *(str(note) for note in about.get("notes", ()))])
+
+
+def _parts(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
+    """Return the section on the prior of evidence and the trees that correct it."""
+    text = [
+        "A raw score is the prior of evidence plus trees that learned what the prior leaves unexplained. The values of the trees "
+        "are multiplied by a factor that grows with the number of finds, so that few finds hardly change the prior."
+    ]
+    for head, one in part(card, "heads").items():
+        if "shrinkage_of_trees" not in one:
+            continue
+        finds, share = one["finds_learned_from"], one["calibrator_share_of_finds"]
+        learned = (
+            f"its trees learned from {number_text(finds)} finds and count {share_text(one['shrinkage_of_trees'])}"
+            if finds
+            else "no find to learn from: it is the prior"
+        )
+        odds = (
+            "the odds that the prior states"
+            if not share
+            else f"{share_text(share)} from finds, the rest as stated by the prior"
+        )
+        weight = f", which counts {share_text(one['prior_factor'])}" if one["prior_factor"] != 1.0 else ""
+        text.append(f"{name_text(head)}{weight}: {learned}. Its probabilities are {odds}.")
+    rows = [
+        [words, labels_text(kind), estimate_text(one.get("pr_auc")),
+         estimate_text(part(one, "at_inspected_share", "0.005").get("recall"), percent=True)]
+        for name, words in (("prior", "prior alone"), ("trees", "trees alone"), ("both", "both"))
+        for kind, one in part(metrics, "parts", name).items()
+    ]  # fmt: skip
+    return _section("Prior and trees", text, ["Score", "Against", "PR-AUC", "Recall, 0.5 % opened"], rows)
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[CardSection]:

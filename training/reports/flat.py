@@ -38,6 +38,9 @@ def flat_estimates(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     for name, kinds in part(metrics, "baselines").items():
         for kind, figures in kinds.items():
             named |= {f"baseline.{name}.{kind}.{key}": value for key, value in _ranking(figures).items()}
+    for name, kinds in part(metrics, "parts").items():
+        for kind, figures in kinds.items():
+            named |= {f"part.{name}.{kind}.{key}": value for key, value in _ranking(figures).items()}
     for section in ("calibration", "calibration_tenth"):
         for kind, one in part(metrics, section).items():
             named[f"{section}.{kind}.top_ratio"] = part(one, "top", "ratio")

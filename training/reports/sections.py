@@ -186,6 +186,8 @@ def baselines(run: Run) -> Section | None:
     shares = list(part(ours, "at_inspected_share"))
     named: Iterable[tuple[str, Mapping[str, Any]]] = (
         ("this model", ours),
+        ("prior alone", part(run.metrics, "parts", "prior", kind)),
+        ("trees alone", part(run.metrics, "parts", "trees", kind)),
         *((name_text(name), part(kinds, kind)) for name, kinds in of_baselines.items()),
     )
     rows = [
@@ -195,6 +197,7 @@ def baselines(run: Run) -> Section | None:
             *(estimate_text(part(one, "at_inspected_share", s).get("recall"), percent=True) for s in shares),
         )
         for name, one in named
+        if one
     ]
     blocks: list[Table | Picture] = list(run.drawn("baselines"))
     if of_baselines:

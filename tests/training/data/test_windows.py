@@ -81,11 +81,25 @@ def test_short_data_shares_one_window_and_a_note_mentions_it() -> None:
 
 def test_too_little_data_is_refused_with_the_counts_and_needs_of_each_window() -> None:
     with pytest.raises(TooLittleData) as caught:
-        plan_windows(*_shipments(n=3000, find_rate=0.001))
+        plan_windows(*_shipments(n=300, find_rate=0.001))
     message = str(caught.value)
     assert "Too little data to train on" in message
     assert "fit has" in message
     assert "finds and needs 20" in message
+    assert "held has 104 shipments and needs 200" in message
+
+
+@pytest.mark.parametrize("find_rate", [0.0, 0.001])
+def test_few_finds_or_none_get_two_windows_and_a_note(find_rate: float) -> None:
+    windows = plan_windows(*_shipments(n=3000, find_rate=find_rate))
+    assert [window.name for window in windows.each()] == ["fit", "held"]
+    assert "There are few finds: the model stays close to the prior of evidence." in windows.notes[0]
+
+
+def test_without_times_few_finds_get_two_windows_and_a_note() -> None:
+    windows = plan_random(np.arange(3000), np.zeros(3000, dtype=bool), seed=1)
+    assert [window.name for window in windows.each()] == ["fit", "held"]
+    assert windows.notes[-1] == "There are few finds: the model stays close to the prior of evidence."
 
 
 def test_with_a_holdout_there_is_no_test_window_and_the_refit_leaves_out_the_last_gap() -> None:
