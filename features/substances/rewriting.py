@@ -1,4 +1,4 @@
-"""A text written anew, with the positions of what was replaced, so that a find in it can be shown as it was declared."""
+"""Texts with replaced pieces, whose positions are kept, so that a match in the new text can be shown as it was declared."""
 
 from __future__ import annotations
 

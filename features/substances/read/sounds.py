@@ -36,7 +36,7 @@ FOREIGN_WORD: Final = re.compile(
 _LATIN: Final = re.compile("[a-z]+")
 # Thai writes e, ae, o and ai before the consonants that they follow in speech.
 _THAI_VOWEL_FIRST: Final = re.compile("([\u0e40-\u0e44])([\u0e01-\u0e2e](?:[\u0e23\u0e25](?![\u0e30-\u0e3a]))?)")
-# An o is silent between Latin vowels and consonants in no language; other vowels vary.
+# The o stays, because languages spell this vowel alike. The other vowels vary, and are dropped.
 _RULES: Final = re.compile("ph|sch|ch|sh|th|rh|ck|qu|ts|tz|cz|sz|x|c(?=[eiy])|ou|[cqzwjyhaeiu]")
 _SOUND: Final = {
     "ph": "f", "th": "t", "rh": "r", "ck": "k", "qu": "k", "q": "k", "x": "ks", "c": "k", "z": "s", "w": "v",
@@ -45,11 +45,11 @@ _SOUND: Final = {
 _DOUBLED: Final = re.compile(r"(.)\1+")
 # Every watched name with these consonants contains one of the groups.
 _CORES: Final = ("fntnl", "ntsn", "pprd", "nln", "fntl", "fnltl", "propnl", "proponl", "proponk", "brorfn")
-# Letters in words with these sounds: cheaper than the sound.
+# Only words with these letters can have one of the sounds above. The search costs less than the reduction to sounds.
 _MAY_TELL: Final = re.compile(
     "[fp].*n.*t.*n.*l|n.*t.*[szc].*n|p.*p.*r.*d|n.*l.*n|f.*n.*t.*l|ph.*n.*t.*l|f.*n.*l.*t.*l|ph.*n.*l.*t.*l|p.*r.*p.*[on]|b.*r.*r.*[fp].*n"
 )
-# Letters of a word, and of a sound: alpha has two.
+# Fewest letters of a Latin word, of its sound, and of a sound in another alphabet. The sound of alpha has two letters.
 _SHORTEST: Final = 4
 _FEWEST: Final = 3
 _FEWEST_FOREIGN: Final = 2
@@ -199,7 +199,7 @@ def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Readin
                 return Reading(begin + places[first], begin + stop, english, inside=True)
         else:
             whole = _whole(heard, alphabet)
-            # So short a sound is that of many words.
+            # Many ordinary words share a short sound. Only a locant or a name with a core may be that short.
             if whole is not None and (
                 core or whole in LOCANTS or (len(heard) >= _FEWEST and not _NO_WORD.search(whole))
             ):
@@ -257,7 +257,7 @@ def _cut(heard: str, alphabet: str) -> tuple[str, ...] | None:
             head, part = best[start], table.get(heard[start:end])
             if head is not None and part is not None:
                 current = best[end]
-                # Of equally many parts, the last one is short: furanyl and fentanyl, not furan and lofentanil.
+                # Among equally many parts, prefer a short last one: furanyl and fentanyl, not furan and lofentanil.
                 if current is None or len(head) + 1 <= len(current):
                     best[end] = (*head, part)
     return best[-1] or None
