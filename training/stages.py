@@ -50,7 +50,7 @@ from training.fitting.calibrating import (
 )
 from training.fitting.examples import Examples, sample_examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.fitting.residual import choose_evidence, directions
+from training.fitting.residual import choose_evidence, directions, prior_slope
 from training.fitting.search import fit_searched
 from training.progress import Progress, StageLog
 from training.registry.tracking import log_run
@@ -80,10 +80,12 @@ class LoadedData:
 class FirstFit:
     """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept.
 
-    ``evidence`` states the prior that they start from. ``alone`` holds boosters of the same settings without it, for comparison.
+    ``evidence`` states the prior; they start from ``slope`` times its log-odds. ``alone`` holds boosters of the same settings
+    without it, for comparison.
     """
 
     evidence: Evidence
+    slope: float
     fits: dict[str, HeadFit]
     alone: dict[str, HeadFit]
     params: BoostingParams
@@ -171,7 +173,11 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         log.note(f"The prior of evidence counts with the factor {factor:g} for {head}.")
     prior = Prior(evidence, run.heads, space.names)
     with log.stage("Boosters, stopped early") as progress:
-        examples, on_stop = (part.on(prior.log_odds(np.ascontiguousarray(part.matrix))) for part in (examples, on_stop))
+        log_odds = prior.log_odds(np.ascontiguousarray(examples.matrix))
+        # The factor of an office's own label already is its slope.
+        slope = 1.0 if run.heads == (RISK,) else prior_slope(log_odds, examples.find, examples.weight)
+        examples = examples.on(log_odds, slope)
+        on_stop = on_stop.on(prior.log_odds(np.ascontiguousarray(on_stop.matrix)), slope)
         spec, params = _booster_spec(run, space, prior), run.config.params
         if run.data.own is None:
             fits = fit_heads(spec, examples, on_stop)
@@ -182,7 +188,7 @@ def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
         progress("without the prior")
         alone = fit_heads(replace(spec, params=params), examples.on(None), on_stop.on(None))
         progress(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in fits.items()))
-    return FirstFit(evidence, fits, alone, params, clean_share)
+    return FirstFit(evidence, slope, fits, alone, params, clean_share)
 
 
 def _booster_spec(run: Run, space: FeatureSpace, prior: Prior) -> BoosterSpec:
@@ -203,7 +209,7 @@ def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, lo
         examples, clean_share = sample_examples(features, run.seed)
         progress(f"{len(examples.matrix):,} rows to learn from")
         prior = Prior(first.evidence, run.heads, space.names)
-        examples = examples.on(prior.log_odds(np.ascontiguousarray(examples.matrix)))
+        examples = examples.on(prior.log_odds(np.ascontiguousarray(examples.matrix)), first.slope)
     cross = _cross_fit(run, source, space, features, examples, first, log)
     with log.stage("Calibration") as progress:
         calibration = _calibrate(run, cross)

@@ -38,7 +38,8 @@ class HeadFit:
         constant: Whether the booster gives every row the same value.
         common: Number of leading trees that all heads share.
         common_finds: Number of training rows with a find for the common trees.
-        shrinkage: Factor that the values of all leaves were multiplied by.
+        shrinkage: Factor of all leaf values that moves them towards the prior.
+        slope: Share of the prior's log-odds that the trees start from; leaf values are divided by it.
     """
 
     booster: lgb.Booster
@@ -48,6 +49,7 @@ class HeadFit:
     common: int = 0
     common_finds: int = 0
     shrinkage: float = 1.0
+    slope: float = 1.0
 
 
 def fit_heads(spec: BoosterSpec, train: Examples, stop: Examples) -> dict[str, HeadFit]:
@@ -160,11 +162,11 @@ class _Learner:
         return replace(fit, booster=shrunk(fit.booster, 0.0), shrinkage=0.0) if self.has_prior else fit
 
     def shrunk(self, fit: HeadFit) -> HeadFit:
-        """Return the fit with its values shrunk towards the prior; unchanged without a prior."""
+        """Return the fit with its values in the unit of the prior and shrunk towards it; unchanged without a prior."""
         if not self.has_prior:
             return fit
-        factor = shrinkage(fit.finds)
-        return replace(fit, booster=shrunk(fit.booster, factor), shrinkage=factor)
+        factor, slope = shrinkage(fit.finds), self._train.slope
+        return replace(fit, booster=shrunk(fit.booster, factor / slope), shrinkage=factor, slope=slope)
 
     def with_prior(
         self, trees: _Start | None, find: Bools, stop: Examples | None = None, k: int | None = None

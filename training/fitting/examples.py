@@ -34,7 +34,8 @@ class Examples:
         find: (n, heads) or (n,) whether the item is a find.
         weight: (n,) sample weights.
         shipment: (n,) index of each item's shipment within the window; optional.
-        prior: (n, heads) log-odds of the prior that boosters start from; None for boosters alone.
+        prior: (n, heads) log-odds that boosters start from: slope times the prior's; None for boosters alone.
+        slope: found log-odds per log-odds that the prior states.
 
     All boosters share the binned features.
     """
@@ -44,6 +45,7 @@ class Examples:
     weight: Floats
     shipment: Ints | None = None
     prior: Floats | None = None
+    slope: float = 1.0
     _binned: dict[object, tuple[lgb.Dataset, lgb.Dataset | None]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -65,9 +67,12 @@ class Examples:
             self._binned[key] = data.construct(), reference
         return self._binned[key][0]
 
-    def on(self, prior: Floats | None) -> Examples:
-        """Return the same rows, sharing their bins, for boosters that start from ``prior`` (n, heads), or alone with None."""
-        other = replace(self, prior=prior)
+    def on(self, prior: Floats | None, slope: float = 1.0) -> Examples:
+        """Return the same rows, sharing their bins, for boosters that start from ``slope`` times ``prior`` (n, heads).
+
+        With None they learn alone.
+        """
+        other = replace(self, prior=None if prior is None else slope * prior, slope=slope)
         object.__setattr__(other, "_binned", self._binned)
         return other
 

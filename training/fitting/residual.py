@@ -24,6 +24,8 @@ HALF_FINDS: Final = 20.0
 #: Weight of (factor - 1)^2 relative to the log-likelihood of one find: a prior of factor 1 +- 0.5, as for slopes of calibrators.
 _RIDGE: Final = 2.0
 _FACTOR_DECIMALS: Final = 3
+#: Values of trees are at most this many times larger in the unit of the prior.
+LEAST_SLOPE: Final = 0.1
 
 
 def shrinkage(finds: int) -> float:
@@ -32,7 +34,7 @@ def shrinkage(finds: int) -> float:
 
 
 def prior_factor(evidence: Floats, find: Bools, weight: Floats) -> float:
-    """Return the factor in [0, 1] by which evidence of fentanyl serves an office's own label.
+    """Return the factor in [0, 1] by which the log-odds of evidence serve a label.
 
     It is the slope of a logistic model of the finds, at the maximum of a likelihood that pulls it towards 1: it is 1 without finds,
     and moves smoothly to what the finds say as they become more. A label that has nothing to do with the evidence gets
@@ -62,6 +64,20 @@ def prior_factor(evidence: Floats, find: Bools, weight: Floats) -> float:
     start = np.array([intercept(evidence, find, weight), 1.0])
     best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, 1.0)])
     return round(float(best.x[1]), _FACTOR_DECIMALS)
+
+
+def prior_slope(log_odds: Floats, find: Bools, weight: Floats) -> float:
+    """Return the found log-odds per log-odds that the prior states for any head, from `LEAST_SLOPE` to 1.
+
+    Trees that start from odds that are too far apart spend themselves on what the prior overrates. They start from the slope times
+    the prior, and their values are divided by it.
+
+    Args:
+        log_odds: (n, K) prior log-odds.
+        find: (n, K) finds.
+        weight: (n,) of the rows.
+    """
+    return max(LEAST_SLOPE, prior_factor(combined(log_odds), np.asarray(find.any(axis=1), dtype=np.bool_), weight))
 
 
 def directions(entries: Sequence[Entry], names: Sequence[str], declared: Sequence[int]) -> list[int]:

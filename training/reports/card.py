@@ -115,6 +115,7 @@ def build_card(
             "calibrator_share_of_finds": round(share_of_finds(model.calibrators[head]), 3),
             "prior_factor": evidence.factors.get(head, 1.0),
             "shrinkage_of_trees": round(fit.shrinkage, 3),
+            "slope_of_prior": round(fit.slope, 3),
             **({"constant": "no find to learn from: it returns the prior of evidence"} if fit.constant else {}),
         }
         for head, fit in final.items()

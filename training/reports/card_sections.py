@@ -31,10 +31,10 @@ def card_sections(name: str, version: str, card: Mapping[str, Any], metrics: Map
         _measures(metrics),
         _evaluation_data(card, metrics),
         _training_data(card),
-        _parts(card, metrics),
         *_figures(metrics),
         _ethics(metrics),
         _section("Caveats and recommendations", [str(limit) for limit in card.get("limits", ())]),
+        _parts(card, metrics),
     ]
 
 
@@ -155,7 +155,8 @@ def _parts(card: Mapping[str, Any], metrics: Mapping[str, Any]) -> CardSection:
             continue
         finds, share = one["finds_learned_from"], one["calibrator_share_of_finds"]
         learned = (
-            f"its trees learned from {number_text(finds)} finds and count {share_text(one['shrinkage_of_trees'])}"
+            f"its trees learned from {number_text(finds)} finds and count {share_text(one['shrinkage_of_trees'])}, "
+            f"from {share_text(one['slope_of_prior'])} of the prior's log-odds"
             if finds
             else "no find to learn from: it is the prior"
         )

@@ -8,7 +8,7 @@ import pytest
 from training.fitting.boosting import fit_heads, raw_score, refit_heads
 from training.fitting.examples import Examples
 from training.fitting.params import BoosterSpec, BoostingParams
-from training.fitting.residual import HALF_FINDS, prior_factor, shrinkage
+from training.fitting.residual import HALF_FINDS, LEAST_SLOPE, prior_factor, prior_slope, shrinkage
 
 PARAMS = BoostingParams(learning_rate=0.15, num_leaves=4, min_data_in_leaf=10, feature_fraction=1.0, most_trees=40)
 NAMES = ("decides", "noise")
@@ -121,3 +121,25 @@ def test_evidence_that_serves_a_label_keeps_its_weight() -> None:
 def test_the_factor_does_not_depend_on_the_unit_of_weights() -> None:
     evidence, find, weight = _label(50, 0.3)
     assert prior_factor(evidence, find, 7.0 * weight) == pytest.approx(prior_factor(evidence, find, weight), abs=2e-3)
+
+
+@pytest.mark.parametrize("stated", [1.0, 2.5, 50.0])
+def test_the_slope_says_how_far_the_prior_exaggerates(stated: float) -> None:
+    draw = np.random.default_rng(3)
+    log_odds = draw.normal(-4.0, 1.5, (20_000, 1))
+    find = draw.random((20_000, 1)) < 1.0 / (1.0 + np.exp(-log_odds))
+    slope = prior_slope(stated * log_odds, find, np.ones(len(find)))
+    assert slope == pytest.approx(max(1.0 / stated, LEAST_SLOPE), rel=0.1)
+
+
+def test_values_of_trees_from_half_the_prior_are_in_the_unit_of_the_whole_prior() -> None:
+    train, stop = _examples(100), _examples(100, seed=1)
+    whole = fit_heads(_spec(), train, stop)["x"]
+    assert train.prior is not None
+    assert stop.prior is not None
+    # A prior of the same odds for all rows leaves the same to learn, whatever its slope.
+    halved = fit_heads(_spec(), train.on(train.prior, 0.5), stop.on(stop.prior, 0.5))["x"]
+    assert halved.slope == 0.5
+    np.testing.assert_allclose(
+        raw_score(halved.booster, train.matrix, 1), 2.0 * raw_score(whole.booster, train.matrix, 1), atol=1e-9
+    )

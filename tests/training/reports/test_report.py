@@ -153,9 +153,10 @@ def test_the_card_follows_its_headings_and_names_the_error_rates_by_origin() -> 
     card["sections"] = card_sections("tidewaiter", "7", card, example_metrics())
     text = card_markdown("tidewaiter", "7", card)
     headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
-    assert headings[:11] == [
+    assert headings[:12] == [
         "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data",
-        "Quantitative analyses", "Bars", "Ethical considerations", "Caveats and recommendations", "Data",
+        "Quantitative analyses", "Bars", "Ethical considerations", "Caveats and recommendations", "Prior and trees",
+        "Data",
     ]  # fmt: skip
     assert "| CN | 30,000 | 0.81 % |" in text
     assert "Origin alone must not be a reason to inspect." in text
