@@ -165,8 +165,8 @@ def test_a_snapshot_has_all_columns_and_restores_those_that_are_kept() -> None:
     arrays = snapshot(Entity.PAIR, layout, store, 10)
     assert arrays["pair_keys"].tolist() == [-3, 9]
     saved = arrays["pair_narrow"]
-    assert (len(layout.saved_narrow), len(layout.saved_wide)) == (26, 13)
-    assert (saved.shape, arrays["pair_wide"].shape) == ((2, 26), (2, 13))
+    assert (len(layout.saved_narrow), len(layout.saved_wide)) == (29, 13)
+    assert (saved.shape, arrays["pair_wide"].shape) == ((2, 29), (2, 13))
     assert saved[1, layout.saved_narrow.index(PartyColumn.SHIPMENTS)] == 1
     assert (saved[:, layout.saved_narrow.index(PartyColumn.PRESS_30_PRESENT)] == 0).all()
     again = Store(len(layout.narrow), len(layout.wide))
@@ -185,7 +185,7 @@ def test_a_snapshot_of_another_shape_is_refused() -> None:
     layout = PARTY_LAYOUTS[Entity.PAIR]
     store = Store(len(layout.narrow), len(layout.wide))
     arrays = snapshot(Entity.PAIR, layout, store, 10)
-    with pytest.raises(ValueError, match=r"history of pair has arrays of shapes \(0, 25\)"):
+    with pytest.raises(ValueError, match=r"history of pair has arrays of shapes \(0, 28\)"):
         restore(Entity.PAIR, layout, store, arrays | {"pair_narrow": arrays["pair_narrow"][:, 1:]})
 
 
