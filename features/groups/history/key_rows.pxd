@@ -55,6 +55,7 @@ cdef int _fill_amounts(
 
 @cython.locals(chapter=int)
 cdef bint _is_chemistry(int heading) noexcept nogil
+cdef bint _leads(int heading, int leading) noexcept nogil
 
 @cython.locals(rounded=cython.double)
 cdef double _whole(double amount) noexcept nogil

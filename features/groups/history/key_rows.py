@@ -313,7 +313,7 @@ def fill_keys(lines: WordArray, items: ItemAmounts, first_row: IntArray, times: 
 def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordArray) -> int:
     """Write the sums of the amounts of a shipment's goods items, rows ``first`` to before ``end``.
 
-    Return the shipment's leading heading: that of the first item of chemistry, otherwise of the first item with a code; 0 without
+    Return the shipment's leading heading, whatever the order of its items: the lowest of chemistry, otherwise the lowest; 0 without
     codes.
     """
     cents, grams, press, leading = 0.0, 0.0, 0, 0
@@ -322,7 +322,7 @@ def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordA
         grams += _whole(items.net_kg[item] * 1000.0)
         heading = items.heading[item]
         press += heading in (_MACHINES, _TOOLS, _MOULDS, _PACKING)
-        if heading != 0 and (leading == 0 or (_is_chemistry(heading) and not _is_chemistry(leading))):
+        if heading != 0 and (leading == 0 or _leads(heading, leading)):
             leading = heading
     # Use the gross mass of the shipment, or the sum of the items' net masses if it is missing.
     if items.gross_kg[first] == items.gross_kg[first]:
@@ -333,6 +333,13 @@ def _fill_amounts(row: int, first: int, end: int, items: ItemAmounts, out: WordA
     out[_CODED_ROW, row] = leading != 0
     out[_CHEMISTRY_ROW, row] = _is_chemistry(leading)
     return leading
+
+
+def _leads(heading: int, leading: int) -> bool:
+    """Return whether a heading stands for a shipment rather than another one."""
+    if _is_chemistry(heading) != _is_chemistry(leading):
+        return _is_chemistry(heading)
+    return heading < leading
 
 
 def _is_chemistry(heading: int) -> bool:

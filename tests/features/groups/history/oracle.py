@@ -44,9 +44,9 @@ class Declared:
 
     @property
     def code(self) -> str:
-        """The code that stands for the shipment's goods: the first of chemistry, otherwise the first; empty without codes."""
+        """The code that stands for the shipment's goods: the lowest of chemistry, otherwise the lowest; empty without codes."""
         codes = [code for code in self.codes if code]
-        return next((code for code in codes if code[:2] in CHEMISTRY), codes[0] if codes else "")
+        return min(codes, key=lambda code: (code[:2] not in CHEMISTRY, code[:4]), default="")
 
 
 def windowed(now: int, earlier: Iterable[tuple[int, int]], days: int) -> float:

@@ -95,12 +95,12 @@ def test_a_turn_to_chemistry_is_large_after_a_history_without_it() -> None:
     assert column(values, "consignor_chemistry_share")[1:] == [0] * 9 + [1 / 10, 2 / 11]
 
 
-def test_an_item_of_chemistry_stands_for_its_shipment_and_otherwise_the_first_with_a_code() -> None:
+def test_the_lowest_code_of_chemistry_stands_for_its_shipment_and_otherwise_the_lowest_code() -> None:
     values = sent(
         {"codes": ("610910", "293339")},
         {"codes": ("2933", "")},
         {"codes": ("", "847130")},
-        {"codes": ("8471", "610910")},
+        {"codes": ("9503", "847190")},
     )
     assert np.expm1(column(values, "consignor_heading_shipments")) == pytest.approx([0, 1, 0, 1])
     assert column(values, "consignor_chemistry_share")[1:] == [1, 1, 2 / 3]
