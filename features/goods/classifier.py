@@ -19,6 +19,7 @@ from features.goods.scores import (
     fill_chapters,
     fill_fit,
     fill_logistic,
+    fill_shares,
     fill_statistics,
     fill_vectors,
 )
@@ -45,17 +46,11 @@ class Reading:
     doubt: FloatArray
     vague: FloatArray
 
-    def certainty(self, model: GoodsModel) -> FloatArray:
-        """Return the calibrated probability (n,) of the likeliest chapter."""
-        return np.asarray(self.chapter_probabilities(model).max(axis=1), dtype=np.float64)
-
-    def chemistry(self, model: GoodsModel) -> FloatArray:
-        """Return the calibrated probability (n,) of the chemical chapters."""
-        # A sum in the order of the chapters: it does not depend on the number of texts.
-        share = np.zeros(len(self.doubt))
-        for chapter in np.flatnonzero(model.chemical).tolist():
-            share += self.chapters[:, chapter]
-        return np.clip((1.0 - self.doubt) * share + self.doubt * model.chemical_prior, 1e-6, 1.0 - 1e-6)
+    def chapters_and_chemistry(self, model: GoodsModel) -> tuple[FloatArray, FloatArray]:
+        """Return the calibrated probabilities (n,) of the likeliest chapter and of the chemical chapters."""
+        certainty, chemistry = np.empty(len(self.doubt)), np.empty(len(self.doubt))
+        fill_shares(self.chapters, self.doubt, model, certainty, chemistry)
+        return certainty, chemistry
 
     def chapter_probabilities(self, model: GoodsModel) -> FloatArray:
         """Return the calibrated probability (n, chapters) of each chapter."""

@@ -91,8 +91,8 @@ class GoodsModel:
             heading_doubt=settings.heading_doubt,
         )
         self.doubt, self.vague = np.array(settings.doubt), np.array(settings.vague)
-        self.chemical = np.array([chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[0]])
-        self.chemical_prior = float(self.weights.chapter_prior[self.chemical].sum())
+        self.chemical = np.array([chapter in CHEMICAL_CHAPTERS for chapter in CODES.names[0]], dtype=np.uint8)
+        self.chemical_prior = float(self.weights.chapter_prior[self.chemical == 1].sum())
 
     def word_rows(self, words: list[str]) -> NDArray[np.float64]:
         """Return the rows of words (n, width + 2), as `fill_vectors` reads them."""

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
 from features.texts.words import Count, TokenisedTexts
+
+if TYPE_CHECKING:
+    from features.goods.model import GoodsModel
 
 if not cython.compiled:
     from math import exp, log, sqrt
@@ -160,6 +164,29 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
             total += out[row, c]
         for c in range(chapters):
             out[row, c] /= total
+
+
+def fill_shares(
+    chapters: Floats, doubt: FloatArray, model: GoodsModel, certainty: FloatArray, chemistry: FloatArray
+) -> None:
+    """Write the calibrated probabilities (n,) of the likeliest chapter, and of the chemical chapters, within 1e-6 of 0 and 1.
+
+    Args:
+        chapters, doubt: (n, chapters), (n,) as the texts were read.
+    """
+    prior, chemical, chemical_prior = model.weights.chapter_prior, model.chemical, model.chemical_prior
+    for row in range(certainty.shape[0]):
+        certain = 1.0 - doubt[row]
+        most = share = 0.0
+        for c in range(chapters.shape[1]):
+            value = certain * float(chapters[row, c]) + doubt[row] * float(prior[c])
+            if value > most:
+                most = value
+            if chemical[c]:
+                share += float(chapters[row, c])
+        certainty[row] = most
+        value = certain * share + doubt[row] * chemical_prior
+        chemistry[row] = 1e-6 if value < 1e-6 else 1.0 - 1e-6 if value > 1.0 - 1e-6 else value
 
 
 def fill_statistics(chapters: Floats, known: FloatArray, counts: Ids, out: FloatArray) -> None:

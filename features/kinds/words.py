@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from features.reference.files import open_data
@@ -40,8 +40,9 @@ class KindWords:
                 self._add(table, word.strip("*"), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
                 self._add(self._inside, text, kind)
-        longest_first = sorted(self._inside, key=lambda text: (-len(text), text))
-        self._search = re.compile("|".join(map(re.escape, longest_first)))
+        self._search = _any_of(self._inside)
+        # Nearly all texts are ASCII, and few of the phrases are.
+        self._search_ascii = _any_of(text for text in self._inside if text.isascii())
 
     @staticmethod
     def _add(table: dict[str, int], text: str, kind: int) -> None:
@@ -58,6 +59,12 @@ class KindWords:
     def inside(self, text: str) -> int:
         """Return the kinds of the texts that a folded text holds anywhere."""
         kinds = 0
-        for found in self._search.findall(text):
+        for found in (self._search_ascii if text.isascii() else self._search).findall(text):
             kinds |= self._inside[found]
         return kinds
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for the longest of the texts that begins at a place; without texts it matches nowhere."""
+    longest_first = sorted(texts, key=lambda text: (-len(text), text))
+    return re.compile("|".join(map(re.escape, longest_first)) if longest_first else r"(?!)")

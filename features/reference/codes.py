@@ -65,6 +65,8 @@ def _key(text: str) -> str:
     # Nearly all texts are ASCII, which has no accents.
     if text.isascii():
         plain = text.lower()
+        if plain.isalnum():
+            return plain
     else:
         decomposed = unicodedata.normalize("NFKD", text.casefold())
         plain = "".join(char for char in decomposed if not unicodedata.combining(char))

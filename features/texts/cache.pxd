@@ -54,6 +54,8 @@ cdef class TextRows:
     @cython.locals(slot='int[::1]', rows='double[:, ::1]', missing='double[::1]', n=Py_ssize_t, width=Py_ssize_t,
                    row=Py_ssize_t, k=Py_ssize_t, code=Py_ssize_t, place=int)
     cpdef fill(self, TextSlots texts, const int[::1] codes, double[:, :] matrix, Py_ssize_t column)
+    @cython.locals(slot='int[::1]', rows='double[:, ::1]', missing='double[::1]', row=Py_ssize_t, code=int, number=int)
+    cpdef pick(self, TextSlots texts, const int[::1] codes, const int[::1] numbers, double[:, :] matrix, Py_ssize_t column)
     cpdef of(self, TextSlots texts)
     @cython.locals(rows='double[:, ::1]', slot='int[::1]', n=Py_ssize_t, number='int[::1]', row=Py_ssize_t,
                    code=Py_ssize_t)

@@ -192,6 +192,20 @@ class TextRows:
                     for k in range(width):
                         matrix[row, column + k] = missing[k]
 
+    def pick(self, texts: TextSlots, codes: Codes, numbers: Codes, matrix: FloatArray, column: int) -> None:
+        """Write one number of each row into a column of ``matrix`` (n, F): the one at its index in ``numbers`` (n,).
+
+        See `fill` for ``codes``.
+        """
+        rows = self._store_for(texts).rows
+        slot = texts.slot
+        missing = self._missing
+        with cython.nogil:
+            for row in range(matrix.shape[0]):
+                code = codes[row]
+                number = numbers[row]
+                matrix[row, column] = rows[slot[code], number] if code >= 0 else missing[number]
+
     def of(self, texts: TextSlots) -> FloatArray:
         """Return the rows (room, width), indexed by slot."""
         array: FloatArray = self._store_for(texts).array

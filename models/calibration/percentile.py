@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,8 @@ class ReferenceScores:
 
     log_odds: FloatArray
     below: FloatArray
+    #: (m + 1,) ``below``, and 1 for scores above all reference points.
+    _bounds: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.log_odds.ndim != 1 or self.log_odds.shape != self.below.shape or self.log_odds.size == 0:
@@ -39,6 +41,7 @@ class ReferenceScores:
             raise ValueError("Reference scores must increase.")
         if self.below[0] < 0.0 or self.below[-1] >= 1.0:
             raise ValueError("Shares of reference traffic must lie in [0, 1).")
+        object.__setattr__(self, "_bounds", np.append(self.below, 1.0))
 
     @classmethod
     def from_scores(cls, risk_log_odds: ArrayLike, weight: ArrayLike | None = None) -> ReferenceScores:
@@ -81,5 +84,5 @@ class ReferenceScores:
         # Just below a reference point, interpolation may round to more than the share at that point. The bound keeps the
         # percentile from falling as the score rises.
         next_point = self.log_odds.searchsorted(x, side="right")
-        bounded: FloatArray = np.minimum(interpolated, np.append(self.below, 1.0)[next_point])
+        bounded: FloatArray = np.minimum(interpolated, self._bounds[next_point])
         return bounded

@@ -32,8 +32,8 @@ def mark_permits(
         columns: feature name -> column.
         register: None without a register.
     """
-    rows = np.flatnonzero(table.text("permit_number").codes >= 0)
-    if not len(rows):
+    permits = table.text("permit_number")
+    if not permits.values or not (permits.codes >= 0).any():
         return
     facts = Facts(table, matrix, columns, register)
     column = matrix[:, columns[FEATURE]]

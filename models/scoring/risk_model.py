@@ -301,9 +301,9 @@ class RiskModel:
         `FeatureSpace.country_neutral` at its neutral value. Risk, percentile and reasons do not change.
         """
         red = lanes == RED
-        rows = np.flatnonzero(red[table.shipment])
-        if not len(rows):
+        if not red.any():
             return lanes
+        rows = np.flatnonzero(red[table.shipment])
         neutral = matrix[rows]
         neutral[:, self.space.neutral_columns] = self.space.neutral_values
         _, item_log_odds = self.calibrate(self.predict_raw(neutral))
@@ -323,7 +323,7 @@ class RiskModel:
 
 
 def _check_accepted(table: ManifestTable) -> None:
-    if table.refused.any():
+    if table.refusals():
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
 
 

@@ -98,7 +98,7 @@ def score(
             refused.append(RefusedShipment(index, error.shipment_id, error.problems))
     shipments = [shipment for _, shipment in readable]
     table = ManifestTable.from_records(shipments, receipt=received)
-    if table.refused.any():
+    if table.refusals():
         problems_of = _problems_by_shipment(table, shipments)
         refused += [
             RefusedShipment(readable[k][0], shipments[k].shipment_id, problems) for k, problems in problems_of.items()

@@ -25,9 +25,10 @@ class BusinessGroup(Group):
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
         lines = business_lines()
+        self._chapters = TextRows(lambda codes: [_chapter(code) for code in codes], np.array([_UNKNOWN]))
         nothing = np.zeros(CHAPTERS)
         self._parties = [
-            (name, column, TextIndex(CAPACITY), TextRows(partial(lines.fits, table=fits), nothing))
+            (name, int(column), TextIndex(CAPACITY), TextRows(partial(lines.fits, table=fits), nothing))
             for name, column, fits in (
                 ("consignor_name", BusinessColumn.CONSIGNOR_FITS_CODE, lines.sold),
                 ("consignee_name", BusinessColumn.CONSIGNEE_FITS_CODE, lines.bought),
@@ -36,15 +37,10 @@ class BusinessGroup(Group):
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table = source.table
-        codes = table.text("hs_code")
-        chapters = np.array([_chapter(code) for code in codes.values], dtype=np.int64)
-        chapter = codes.lookup(chapters, _UNKNOWN) if len(chapters) else np.full(table.n_rows, _UNKNOWN)
-        rows = np.arange(table.n_rows)
+        chapters = self._chapters.numbers(source.hs_codes, table.text("hs_code").codes)
         for name, column, index, fits in self._parties:
             names = table.text(name)
-            fit = np.empty((table.n_rows, CHAPTERS))
-            fits.fill(index.look_up(names.values), names.codes, fit, 0)
-            out[:, column] = fit[rows, chapter]
+            fits.pick(index.look_up(names.values), names.codes, chapters, out, column)
 
 
 def _chapter(code: str) -> int:

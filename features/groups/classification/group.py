@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from features.goods.classifier import agreement, read_texts
 from features.goods.codes import CHEMICAL_CHAPTERS, CODES
 from features.goods.model import goods_model
-from features.goods.scores import Fit
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache
 from features.groups.classification.columns import FEATURES, FIRST_OF_PAIR, ClassificationColumn
+from features.groups.classification.rows import fill_pairs
 from features.groups.text_cache import CAPACITY
 from features.reference import hs_exists, hs_of_interest
 from features.texts.cache import TextIndex, TextPairs, TextRows
@@ -38,19 +38,7 @@ _NO_HS_CODE[[ClassificationColumn.HS_DIGITS, ClassificationColumn.HS_UNKNOWN, Cl
 _PAIR_WIDTH: Final = len(FEATURES) - FIRST_OF_PAIR
 
 
-def _pair_column(column: ClassificationColumn) -> int:
-    return int(column) - int(FIRST_OF_PAIR)
-
-
-_CONTRADICTION: Final = _pair_column(ClassificationColumn.HS_TEXT_CONTRADICTION)
-_AGREEMENT: Final = _pair_column(ClassificationColumn.HS_TEXT_AGREEMENT)
-_CERTAINTY: Final = _pair_column(ClassificationColumn.HS_TEXT_CERTAINTY)
-_CHEMICAL_CHAPTER: Final = _pair_column(ClassificationColumn.HS_CHEMICAL_CHAPTER)
-_CHEMICAL_PROBABILITY: Final = _pair_column(ClassificationColumn.TEXT_CHEMICAL_PROBABILITY)
-_CHEMICAL_TEXT: Final = _pair_column(ClassificationColumn.CHEMICAL_TEXT_HARMLESS_CODE)
-_HARMLESS_TEXT: Final = _pair_column(ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE)
-_DOUBT: Final = _pair_column(ClassificationColumn.TEXT_DOUBT)
-_VAGUENESS: Final = _pair_column(ClassificationColumn.DESCRIPTION_VAGUENESS)
+_CHEMICAL_CHAPTER: Final = int(ClassificationColumn.HS_CHEMICAL_CHAPTER) - int(FIRST_OF_PAIR)
 
 
 class ClassificationGroup(Group):
@@ -130,24 +118,13 @@ class ClassificationGroup(Group):
         number = np.full(len(values) + 1, -1, dtype=np.int32)
         number[codes] = np.arange(len(codes))
         text_of = number[pairs.codes]
-        at = np.flatnonzero(text_of >= 0)
-        text_of, classes = text_of[at], np.asarray(pairs.classes)[at]
-        fit = agreement(self._model, reading, text_of, self._codes[classes])
-        fit = fit[:, Fit.CHAPTER] + fit[:, Fit.HEADING]
-        coded = classes != self._no_code
-        rows[at, _CONTRADICTION] = np.where(coded, np.maximum(-fit, 0.0), np.nan)
-        rows[at, _AGREEMENT] = np.where(coded, np.maximum(fit, 0.0), np.nan)
-        certainty, chemistry = reading.certainty(self._model), reading.chemistry(self._model)
+        fit = agreement(self._model, reading, text_of, self._codes[pairs.classes])
+        certainty, chemistry = reading.chapters_and_chemistry(self._model)
         prior = self._model.chemical_prior
-        for_chemistry = np.log(chemistry / prior)[text_of]
-        against = np.log((1.0 - chemistry) / (1.0 - prior))[text_of]
-        is_chemical = self._is_chemical[classes]
-        rows[at, _CHEMICAL_TEXT] = np.where(coded, np.maximum(for_chemistry, 0.0) * (1.0 - is_chemical), np.nan)
-        rows[at, _HARMLESS_TEXT] = np.where(coded, np.maximum(against, 0.0) * is_chemical, np.nan)
-        rows[at, _CERTAINTY] = certainty[text_of]
-        rows[at, _CHEMICAL_PROBABILITY] = chemistry[text_of]
-        rows[at, _DOUBT] = reading.doubt[text_of]
-        rows[at, _VAGUENESS] = reading.vague[text_of]
+        for_chemistry = np.log(chemistry / prior)
+        against = np.log((1.0 - chemistry) / (1.0 - prior))
+        of_texts = certainty, chemistry, for_chemistry, against, reading.doubt, reading.vague
+        fill_pairs(text_of, self._is_chemical[pairs.classes], fit, of_texts, rows)
 
 
 def _code_rows(codes: list[str]) -> FloatArray:

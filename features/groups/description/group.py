@@ -50,12 +50,11 @@ _SEARCHES: Final = (
 )
 _KIND_FLAGS: Final = {flag.name.lower(): int(flag) for flag in WordFlag if flag >= WordFlag.DOSE_FORM}
 _KINDS: Final = KindWords("goods_kinds.toml", _KIND_FLAGS)
-#: Columns that say whether a text has a word of a kind.
-_KIND_COLUMNS: Final = (
-    (DescriptionColumn.DESCRIPTION_STANDARD, WordFlag.STANDARD),
-    (DescriptionColumn.DESCRIPTION_BINDER, WordFlag.BINDER),
-    (DescriptionColumn.DESCRIPTION_DYE, WordFlag.DYE),
-    (DescriptionColumn.DESCRIPTION_HOBBY, WordFlag.HOBBY),
+# Plain integers, which index arrays faster than enum members.
+_LENGTH: Final = int(DescriptionColumn.DESCRIPTION_LENGTH)
+_EQUIPMENT_AND_TOOLING: Final = (
+    int(DescriptionColumn.DESCRIPTION_EQUIPMENT),
+    int(DescriptionColumn.DESCRIPTION_TOOLING),
 )
 _DIGITS: Final = "0123456789"
 _MISSING: Final = np.full(len(FEATURES), np.nan)
@@ -131,24 +130,15 @@ def _search(texts: TokenisedTexts, at: int, flags: int, row: FloatArray) -> None
         )
     if flags & WordFlag.SEARCH_TOOLING:
         row[DescriptionColumn.DESCRIPTION_TOOLING] = _TOOLING.search(low) is not None
-    equipment = [DescriptionColumn.DESCRIPTION_EQUIPMENT, DescriptionColumn.DESCRIPTION_TOOLING]
-    if row[equipment].any() and _PRINTED.search(low) is not None:
+    equipment, tooling = _EQUIPMENT_AND_TOOLING
+    if (row[equipment] or row[tooling]) and _PRINTED.search(low) is not None:
         # A book about presses is no press.
-        row[equipment] = 0.0
+        row[equipment] = row[tooling] = 0.0
     if flags & WordFlag.SEARCH_FRAGMENT:
         for column, patterns in _FRAGMENTS:
             row[column] = patterns["pattern"].search(low) is not None
     if "-" in low:
         row[DescriptionColumn.DESCRIPTION_CAS] = _CAS.search(low) is not None
-
-
-def _write_kinds(flags: NDArray[np.int64], rows: FloatArray) -> None:
-    """Write the columns of kinds of words, from the flags (texts,) of each text."""
-    for column, flag in _KIND_COLUMNS:
-        rows[:, column] = flags & flag != 0
-    dose = flags & WordFlag.DOSE_FORM != 0
-    rows[:, DescriptionColumn.DESCRIPTION_DOSE] = np.where(dose, 1.0 + (flags & WordFlag.STRENGTH != 0), 0.0)
-    rows[:, DescriptionColumn.DESCRIPTION_EQUIPMENT] = flags & WordFlag.TABLET_PRESS != 0
 
 
 def vocabulary_of(column: Coded, size: int) -> tuple[dict[str, int], NDArray[np.int64]]:
@@ -198,7 +188,6 @@ class DescriptionGroup(Group):
         tokenised = self.texts.tokenise(texts)
         slots = tokenised.slots
         flags_of_texts = fill_words(texts, tokenised, self._flags.of(slots), self._shares.of(slots), rows)
-        _write_kinds(np.array(flags_of_texts, dtype=np.int64), rows)
         patterns = _faults()
         for at, text in enumerate(texts):
             flags = flags_of_texts[at]
@@ -207,7 +196,7 @@ class DescriptionGroup(Group):
             for pattern in patterns:
                 if pattern.match(text) is not None:
                     rows[at, DescriptionColumn.DESCRIPTION_UNINFORMATIVE] = 1.0
-        lengths = rows[:, DescriptionColumn.DESCRIPTION_LENGTH]
+        lengths = rows[:, _LENGTH]
         np.log1p(lengths, out=lengths)
         return rows
 

@@ -7,3 +7,5 @@ from features.texts.words cimport TokenisedTexts
                k=Py_ssize_t, words=Py_ssize_t, counts=Py_ssize_t, characters=Py_ssize_t, letters=Py_ssize_t)
 cpdef list fill_words(list texts, TokenisedTexts tokenised, const double[:, ::1] flags, const double[:, ::1] shares,
                       double[:, ::1] rows)
+
+cdef void _fill_kinds(Py_ssize_t row, int flags, double[:, ::1] rows) noexcept

@@ -20,6 +20,12 @@ _DESCRIPTION_MEDICINE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESC
 _DESCRIPTION_NUMBERS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_NUMBERS)
 _DESCRIPTION_UNKNOWN_WORDS = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_UNKNOWN_WORDS)
 _DESCRIPTION_RAREST_WORD = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_RAREST_WORD)
+_DESCRIPTION_EQUIPMENT = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_EQUIPMENT)
+_DESCRIPTION_DOSE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_DOSE)
+_DESCRIPTION_STANDARD = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_STANDARD)
+_DESCRIPTION_BINDER = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_BINDER)
+_DESCRIPTION_DYE = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_DYE)
+_DESCRIPTION_HOBBY = cython.declare(cython.Py_ssize_t, DescriptionColumn.DESCRIPTION_HOBBY)
 
 _LETTERS = cython.declare(cython.Py_ssize_t, Count.LETTERS)
 _LATIN = cython.declare(cython.Py_ssize_t, Count.LATIN)
@@ -33,6 +39,13 @@ _DESCRIPTION_GENERIC_CHEMISTRY = cython.declare(cython.Py_ssize_t, DescriptionCo
 _CHEMICAL = cython.declare(cython.int, WordFlag.CHEMICAL)
 _GENERIC_CHEMISTRY = cython.declare(cython.int, WordFlag.GENERIC_CHEMISTRY)
 _MEDICINE = cython.declare(cython.int, WordFlag.MEDICINE)
+_DOSE_FORM = cython.declare(cython.int, WordFlag.DOSE_FORM)
+_STRENGTH = cython.declare(cython.int, WordFlag.STRENGTH)
+_STANDARD = cython.declare(cython.int, WordFlag.STANDARD)
+_BINDER = cython.declare(cython.int, WordFlag.BINDER)
+_DYE = cython.declare(cython.int, WordFlag.DYE)
+_TABLET_PRESS = cython.declare(cython.int, WordFlag.TABLET_PRESS)
+_HOBBY = cython.declare(cython.int, WordFlag.HOBBY)
 
 
 def fill_words(
@@ -88,5 +101,17 @@ def fill_words(
         rows[row, _DESCRIPTION_NUMBERS] = tokenised.counts[counts + _NUMBERS]
         rows[row, _DESCRIPTION_UNKNOWN_WORDS] = 1.0 - float(known) / float(words) if words else nan
         rows[row, _DESCRIPTION_RAREST_WORD] = rarest
+        _fill_kinds(row, together, rows)
         flags_of_texts.append(together)
     return flags_of_texts
+
+
+def _fill_kinds(row: int, flags: int, rows: FloatArray) -> None:
+    """Write the columns of kinds of words, from the flags of a text."""
+    rows[row, _DESCRIPTION_STANDARD] = 1.0 if flags & _STANDARD else 0.0
+    rows[row, _DESCRIPTION_BINDER] = 1.0 if flags & _BINDER else 0.0
+    rows[row, _DESCRIPTION_DYE] = 1.0 if flags & _DYE else 0.0
+    rows[row, _DESCRIPTION_HOBBY] = 1.0 if flags & _HOBBY else 0.0
+    rows[row, _DESCRIPTION_EQUIPMENT] = 1.0 if flags & _TABLET_PRESS else 0.0
+    if flags & _DOSE_FORM:
+        rows[row, _DESCRIPTION_DOSE] = 2.0 if flags & _STRENGTH else 1.0

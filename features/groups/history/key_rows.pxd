@@ -37,6 +37,9 @@ cpdef numbers_of(object column, object function, const long long[::1] rows, long
 @cython.locals(n=Py_ssize_t, numbers=list, row=Py_ssize_t, code=Py_ssize_t)
 cdef _number_rows(const int[:] codes, list values, object function, const long long[::1] rows, long long[::1] out)
 
+@cython.locals(codes='const int[:]', values=list, view='int[::1]', numbers=list, row=Py_ssize_t, code=Py_ssize_t)
+cpdef headings_of(object column)
+
 @cython.locals(row=Py_ssize_t, before=cython.longlong, limit=cython.longlong, day=cython.longlong)
 cpdef fill_limits(const long long[::1] members, const long long[::1] times, long long usual, object of_day, long long[::1] out)
 

@@ -277,6 +277,18 @@ def _number_rows(
             out[row] = numbers[code] if numbers is not None else function(values[code])
 
 
+def headings_of(column: Coded) -> NDArray[np.int32]:
+    """Return the HS heading of each row (n_rows,) of a column of codes as a number; 0 where missing."""
+    codes, values = column.codes, column.values
+    headings: NDArray[np.int32] = np.empty(len(codes), dtype=np.int32)
+    view = headings
+    numbers = [int(value[:4]) for value in values]
+    for row in range(codes.shape[0]):
+        code = codes[row]
+        view[row] = numbers[code] if code >= 0 else 0
+    return headings
+
+
 def fill_limits(members: IntArray, times: IntArray, usual: int, of_day: Callable[[int], int], out: IntArray) -> None:
     """Fill ``out`` (n,) with limits: for members the limit of their day since 1970, otherwise ``usual``."""
     before = -1

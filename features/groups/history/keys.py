@@ -19,11 +19,12 @@ from features.groups.history.key_rows import (
     fill_limits,
     fill_missing,
     hash_texts,
+    headings_of,
     numbers_of,
 )
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
-from features.table.table import Coded, ManifestTable
+from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
 
@@ -47,11 +48,6 @@ def _references(texts: list[str]) -> list[bytes]:
 
 def _is_member(country: str) -> int:
     return country in eu_members()
-
-
-def _headings(codes: Coded) -> NDArray[np.int32]:
-    """Return the HS heading of each row (n_rows,) as a number; 0 where missing."""
-    return codes.lookup(np.array([int(code[:4]) for code in codes.values], dtype=np.int32), 0)
 
 
 def _union_limit(day: int) -> int:
@@ -103,7 +99,7 @@ def keys_of(table: ManifestTable) -> IntArray:
         table.usd("customs_value"),
         table.number("net_mass_kg"),
         table.number("gross_mass_kg"),
-        _headings(table.text("hs_code")),
+        headings_of(table.text("hs_code")),
     )
     fill_keys(lines, items, first_row, table.declared_s, keys.view(np.uint64))
     members = np.empty(n, dtype=np.int64)

@@ -13,18 +13,24 @@ from numpy.typing import NDArray
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.substance.columns import FEATURES, SubstanceColumn
 from features.groups.substance.legal_status import LegalStatus, Subject
+from features.groups.substance.resolution import Resolution
 from features.reference import substances
 from features.substances import BENIGN, Match
-from features.table.table import Coded
+from features.table.table import Coded, ManifestTable
 
 _OPIOIDS: Final = frozenset({"fentanyl", "nitazene", "other_opioid"})
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_LAST_DAY: Final = date.max.toordinal()
 #: Field with a country -> column that states whether that country lists the substance.
 _LISTED_IN: Final = {
-    "consignee_country": SubstanceColumn.SUBSTANCE_LISTED_DESTINATION,
-    "export_country": SubstanceColumn.SUBSTANCE_LISTED_EXPORT,
-    "origin_country": SubstanceColumn.SUBSTANCE_LISTED_ORIGIN,
+    "consignee_country": int(SubstanceColumn.SUBSTANCE_LISTED_DESTINATION),
+    "export_country": int(SubstanceColumn.SUBSTANCE_LISTED_EXPORT),
+    "origin_country": int(SubstanceColumn.SUBSTANCE_LISTED_ORIGIN),
 }
+# Plain integers, which index arrays faster than enum members.
+_LISTED_UN: Final = int(SubstanceColumn.SUBSTANCE_LISTED_UN)
+_LISTED_MONTHS: Final = int(SubstanceColumn.SUBSTANCE_LISTED_MONTHS)
+_HS_AGREES: Final = int(SubstanceColumn.SUBSTANCE_HS_AGREES)
 #: Field -> column that states whether the field is filled.
 _FILLED: Final = {
     "declared_chemical": int(SubstanceColumn.SUBSTANCE_CHEMICAL_DECLARED),
@@ -80,27 +86,31 @@ class SubstanceGroup(Group):
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table, resolution = source.table, source.substances
         out[:] = _NOTHING_NAMED
-        evidence = [self._evidence(match) for match in resolution.matches]
-        rows = np.flatnonzero(resolution.number >= 0) if evidence else np.empty(0, dtype=np.intp)
-        if len(rows):
-            numbers = resolution.number[rows]
-            out[rows] = np.array([one.row for one in evidence])[numbers]
-            days = np.clip(table.declared_s[table.shipment[rows]] // 86400 + _EPOCH, 1, date.max.toordinal())
-            hs_codes = _texts(table.text("hs_code"), rows)
-            countries = zip(*(_texts(table.text(name), rows) for name in _LISTED_IN), strict=True)
-            for row, number, day, code, places in zip(
-                rows.tolist(), numbers.tolist(), days.tolist(), hs_codes, countries, strict=True
-            ):
-                one = evidence[number]
-                if one.subject is not None:
-                    listed, united_nations, months = self._status.on(one.subject, day, [*places])
-                    out[row, [*_LISTED_IN.values()]] = listed
-                    out[row, SubstanceColumn.SUBSTANCE_LISTED_UN] = united_nations
-                    out[row, SubstanceColumn.SUBSTANCE_LISTED_MONTHS] = months
-                if one.hs and code:
-                    out[row, SubstanceColumn.SUBSTANCE_HS_AGREES] = float(code[:6] in one.hs)
+        if resolution.matches:
+            self._fill_named(table, resolution, out)
         for name, column in _FILLED.items():
-            out[:, column] = table.text(name).codes >= 0
+            text = table.text(name)
+            if text.values:
+                out[:, column] = text.codes >= 0
+
+    def _fill_named(self, table: ManifestTable, resolution: Resolution, out: FloatArray) -> None:
+        """Write the columns of the goods items that name a substance."""
+        evidence = [self._evidence(match) for match in resolution.matches]
+        rows = np.flatnonzero(resolution.number >= 0)
+        numbers = resolution.number[rows].tolist()
+        seconds = table.declared_s[table.shipment[rows]].tolist()
+        hs_codes = _texts(table.text("hs_code"), rows)
+        countries = zip(*(_texts(table.text(name), rows) for name in _LISTED_IN), strict=True)
+        for row, number, second, code, places in zip(rows.tolist(), numbers, seconds, hs_codes, countries, strict=True):
+            one, columns = evidence[number], out[row]
+            columns[:] = one.row
+            if one.subject is not None:
+                day = min(max(second // 86400 + _EPOCH, 1), _LAST_DAY)
+                listed, columns[_LISTED_UN], columns[_LISTED_MONTHS] = self._status.on(one.subject, day, [*places])
+                for column, is_listed in zip(_LISTED_IN.values(), listed, strict=True):
+                    columns[column] = is_listed
+            if one.hs and code:
+                columns[_HS_AGREES] = float(code[:6] in one.hs)
 
 
 def _evidence(match: Match) -> _MatchEvidence:
