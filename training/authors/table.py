@@ -53,18 +53,21 @@ def _number(value: float | None, key: str) -> str:
 
 def comparison_rows(figures: Mapping[str, Any]) -> list[list[str]]:
     """Return the differences of both to the better of prior and trees as rows of texts, with a header."""
-    rows = [["left out", "PR-AUC", "90 %", "against", "1%", "90 %", "against"]]
+    rows = [["left out", "PR-AUC (90 %)", "to", "at 1 % (90 %)", "to"]]
     of_world = _unsealed_first(figures, figures["comparison"]["worlds"])
     for name, of_measure in [*of_world.items(), ("mean", figures["comparison"]["mean"])]:
         row = [_shown(figures, name)]
         for one in of_measure.values():
             row += [
-                f"{one['value']:+.3f}",
-                f"{one['low']:+.3f} to {one['high']:+.3f}",
+                f"{_signed(one['value'])} ({_signed(one['low'])} to {_signed(one['high'])})",
                 _WORDS.get(one.get("against", ""), ""),
             ]
         rows.append(row)
     return rows
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("0.", ".", 1)
 
 
 def calibration_rows(figures: Mapping[str, Any]) -> list[list[str]]:
@@ -77,7 +80,7 @@ def calibration_rows(figures: Mapping[str, Any]) -> list[list[str]]:
 
 def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
     """Return the ratios of false-positive rates between origins as rows of texts, with a header."""
-    rows = [["left out", "largest", "smallest", "ratio", "90 %", "over all", "recall", "at most 3"]]
+    rows = [["left out", "largest", "smallest", "ratio (90 %)", "to all", "recall", "at 3"]]
     for name, of_world in _unsealed_first(figures, figures["origins"]).items():
         ratio = of_world["largest_over_smallest"]
         if ratio is None:
@@ -86,12 +89,11 @@ def origin_rows(figures: Mapping[str, Any]) -> list[list[str]]:
         rows.append(
             [
                 _shown(figures, name),
-                *(f"{of_world[end]} {rate[of_world[end]]:.2%}" for end in ("largest", "smallest")),
-                f"{ratio['value']:.1f}",
-                f"{ratio['low']:.1f} to {ratio['high']:.1f}",
+                *(f"{of_world[end]} {rate[of_world[end]]:.1%}" for end in ("largest", "smallest")),
+                f"{ratio['value']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})",
                 f"{of_world['largest_over_overall']['value']:.1f}",
                 f"{bounded['recall_without']:.3f}",
-                "out of reach" if bounded["recall"] is None else f"{bounded['recall']:.3f}",
+                "none" if bounded["recall"] is None else f"{bounded['recall']:.3f}",
             ]
         )
     return rows

@@ -18,8 +18,12 @@ _CERTAINTY = cython.declare(cython.Py_ssize_t, ClassificationColumn.HS_TEXT_CERT
 _CHEMICAL_PROBABILITY = cython.declare(
     cython.Py_ssize_t, ClassificationColumn.TEXT_CHEMICAL_PROBABILITY - FIRST_OF_PAIR
 )
-_CHEMICAL_TEXT = cython.declare(cython.Py_ssize_t, ClassificationColumn.CHEMICAL_TEXT_HARMLESS_CODE - FIRST_OF_PAIR)
-_HARMLESS_TEXT = cython.declare(cython.Py_ssize_t, ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE - FIRST_OF_PAIR)
+_CHEMICAL_TEXT_HARMLESS_CODE = cython.declare(
+    cython.Py_ssize_t, ClassificationColumn.CHEMICAL_TEXT_HARMLESS_CODE - FIRST_OF_PAIR
+)
+_HARMLESS_TEXT_CHEMICAL_CODE = cython.declare(
+    cython.Py_ssize_t, ClassificationColumn.HARMLESS_TEXT_CHEMICAL_CODE - FIRST_OF_PAIR
+)
 _DOUBT = cython.declare(cython.Py_ssize_t, ClassificationColumn.TEXT_DOUBT - FIRST_OF_PAIR)
 _VAGUENESS = cython.declare(cython.Py_ssize_t, ClassificationColumn.DESCRIPTION_VAGUENESS - FIRST_OF_PAIR)
 _CHAPTER = cython.declare(cython.Py_ssize_t, Fit.CHAPTER)
@@ -52,13 +56,13 @@ def fill_pairs(
         chemical = is_chemical[pair]
         if chemical != chemical:
             rows[pair, _CONTRADICTION] = rows[pair, _AGREEMENT] = _NAN
-            rows[pair, _CHEMICAL_TEXT] = rows[pair, _HARMLESS_TEXT] = _NAN
+            rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _NAN
             continue
         agreement = fit[pair, _CHAPTER] + fit[pair, _HEADING]
         rows[pair, _CONTRADICTION] = _at_least_0(-agreement)
         rows[pair, _AGREEMENT] = _at_least_0(agreement)
-        rows[pair, _CHEMICAL_TEXT] = _at_least_0(for_chemistry[text]) * (1.0 - chemical)
-        rows[pair, _HARMLESS_TEXT] = _at_least_0(against[text]) * chemical
+        rows[pair, _CHEMICAL_TEXT_HARMLESS_CODE] = _at_least_0(for_chemistry[text]) * (1.0 - chemical)
+        rows[pair, _HARMLESS_TEXT_CHEMICAL_CODE] = _at_least_0(against[text]) * chemical
 
 
 def _at_least_0(number: float) -> float:
