@@ -49,7 +49,8 @@ class Reading:
     def chapters_and_chemistry(self, model: GoodsModel) -> tuple[FloatArray, FloatArray]:
         """Return the calibrated probabilities (n,) of the likeliest chapter and of the chemical chapters."""
         certainty, chemistry = np.empty(len(self.doubt)), np.empty(len(self.doubt))
-        fill_shares(self.chapters, self.doubt, model, certainty, chemistry)
+        prior = model.weights.chapter_prior
+        fill_shares(self.chapters, self.doubt, prior, model.chemical, model.chemical_prior, certainty, chemistry)
         return certainty, chemistry
 
     def chapter_probabilities(self, model: GoodsModel) -> FloatArray:

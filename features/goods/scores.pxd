@@ -16,9 +16,9 @@ cpdef fill_chapters(const float[:, ::1] vectors, object weights, float[:, ::1] o
 cpdef fill_fit(const float[:, ::1] vectors, const float[:, ::1] chapters, const double[::1] doubt, const int[::1] text_of,
                const int[:, ::1] codes, object weights, double[:, ::1] out)
 
-@cython.locals(prior='const float[::1]', chemical='const unsigned char[::1]', chemical_prior=double, row=Py_ssize_t, certain=double,
-               most=double, share=double, c=Py_ssize_t, value=double)
-cpdef fill_shares(const float[:, ::1] chapters, const double[::1] doubt, object model, double[::1] certainty, double[::1] chemistry)
+@cython.locals(row=Py_ssize_t, certain=double, most=double, share=double, c=Py_ssize_t, value=double)
+cpdef fill_shares(const float[:, ::1] chapters, const double[::1] doubt, const float[::1] prior, const unsigned char[::1] chemical,
+                  double chemical_prior, double[::1] certainty, double[::1] chemistry)
 
 @cython.locals(row=Py_ssize_t, most=double, c=Py_ssize_t, odds=double, total=double, share=double, letters=double, digits=double,
                both=double)

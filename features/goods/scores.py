@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 import cython
 import numpy as np
 from numpy.typing import NDArray
 
 from features.texts.words import Count, TokenisedTexts
-
-if TYPE_CHECKING:
-    from features.goods.model import GoodsModel
 
 if not cython.compiled:
     from math import exp, log, sqrt
@@ -167,14 +163,22 @@ def fill_chapters(vectors: Floats, weights: CodeWeights, out: Floats) -> None:
 
 
 def fill_shares(
-    chapters: Floats, doubt: FloatArray, model: GoodsModel, certainty: FloatArray, chemistry: FloatArray
+    chapters: Floats,
+    doubt: FloatArray,
+    prior: Floats,
+    chemical: NDArray[np.uint8],
+    chemical_prior: float,
+    certainty: FloatArray,
+    chemistry: FloatArray,
 ) -> None:
     """Write the calibrated probabilities (n,) of the likeliest chapter, and of the chemical chapters, within 1e-6 of 0 and 1.
 
     Args:
         chapters, doubt: (n, chapters), (n,) as the texts were read.
+        prior: (chapters,) share of goods in each chapter.
+        chemical: (chapters,) 1 for a chapter of chemicals; ``chemical_prior`` is their share of goods.
+        certainty, chemistry: (n,) output.
     """
-    prior, chemical, chemical_prior = model.weights.chapter_prior, model.chemical, model.chemical_prior
     for row in range(certainty.shape[0]):
         certain = 1.0 - doubt[row]
         most = share = 0.0
