@@ -6,7 +6,7 @@ hundred bytes per text. Threads may share it.
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 
 from features.groups.substance.resolution import Resolution, SubstanceResolver
@@ -58,13 +58,16 @@ class GroupInput:
     def __init__(self, table: ManifestTable, texts: TextCache) -> None:
         self.table = table
         self._texts = texts
+        self._substances: Resolution | None = None
         description, described = table.text("goods_description"), table.description_or_chemical
         look_up = texts.descriptions.look_up
         self.descriptions: TextSlots = look_up(description.values)
         self.described: TextSlots = self.descriptions if described is description else look_up(described.values)
         self.hs_codes: TextSlots = texts.hs_codes.look_up(national_digits_masked(table.text("hs_code").values))
 
-    @cached_property
+    @property
     def substances(self) -> Resolution:
-        """Substances that the rows name."""
-        return self._texts.substances.resolve(self.table, self.descriptions)
+        """Substances that the rows name, resolved once."""
+        if self._substances is None:
+            self._substances = self._texts.substances.resolve(self.table, self.descriptions)
+        return self._substances

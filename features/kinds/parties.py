@@ -12,6 +12,8 @@ from features.texts.folding import folded
 
 PARTY_KINDS: Final = "party_kinds.toml"
 _CACHED: Final = 32_768
+#: Names are read for the kinds of parties and soon again for their lines of business.
+_CACHED_TOKENS: Final = 4_096
 _WORD: Final = re.compile(r"\w+")
 #: Points after single letters, "s.p.a." and "a/s". In "Ltd.Sti." a point divides two words.
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
@@ -77,8 +79,7 @@ def party_kinds(name: str) -> int:
     [True, True, False]
     """
     known = _names()
-    plain = _plain(name)
-    tokens = _WORD.findall(plain)
+    plain, tokens = _read(name)
     if not tokens:
         return 0
     kinds = known.inside(plain)
@@ -119,9 +120,12 @@ def is_organisation(name: str) -> bool:
 def name_words(name: str) -> tuple[str, list[str]]:
     """Return a name in folded form, and its words without legal forms and words of any trade."""
     known = _names()
-    plain = _plain(name)
-    return plain, [word for word in _WORD.findall(plain) if word not in known.last and word not in known.any_trade]
+    plain, tokens = _read(name)
+    return plain, [word for word in tokens if word not in known.last and word not in known.any_trade]
 
 
-def _plain(name: str) -> str:
-    return _DOTS.sub("", folded(_INSIDE.sub(" ", name)))
+@lru_cache(maxsize=_CACHED_TOKENS)
+def _read(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return a name in folded form, and its words."""
+    plain = _DOTS.sub("", folded(_INSIDE.sub(" ", name)))
+    return plain, tuple(_WORD.findall(plain))

@@ -27,6 +27,8 @@ from features.texts.declared import (
 )
 
 Normal = tuple[str | None, str | None]
+#: What `texts` returns.
+Forms = tuple[list[str], list[int] | None, list[str | None] | None]
 
 #: Upper bound of amounts. Larger ones are errors, and their sums would overflow.
 LARGEST: Final = 1e12
@@ -273,9 +275,7 @@ def normaliser(field: Field) -> Callable[[str], Normal]:
     return _NORMALISERS[field.name]
 
 
-def texts(
-    field: Field, values: list[str], *, distinct: bool
-) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     """Return the normal forms of texts.
 
     Args:
@@ -285,11 +285,11 @@ def texts(
         The distinct normal forms; the index of each value's form, -1 where missing (None if value i has form i); the problem of
         each value (None if there are no problems).
     """
-    change = normaliser(field)
-    if change is hs:
-        return _hs_codes(values, distinct=distinct)
-    if change is not text:
-        return normal_forms(values, change)
+    return _READERS[field.name](values, distinct=distinct)
+
+
+def _texts(values: list[str], *, distinct: bool) -> Forms:
+    """Do the same as `texts` for texts, nearly all of which have single spaces."""
     uneven = unevenly_spaced(values)
     if not uneven and distinct:
         return values, None, None
@@ -299,7 +299,7 @@ def texts(
     return (*numbered(changed), None)
 
 
-def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int] | None, list[str | None] | None]:
+def _hs_codes(values: list[str], *, distinct: bool) -> Forms:
     """Do the same as `texts` for HS codes, nearly all of which are already in normal form."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
@@ -309,6 +309,17 @@ def _hs_codes(values: list[str], *, distinct: bool) -> tuple[list[str], list[int
     for index in unusual:
         changed[index], problems[index] = hs(values[index])
     return (*numbered(changed), problems if any(problem is not None for problem in problems) else None)
+
+
+def _reader(change: Callable[[str], Normal]) -> Callable[..., Forms]:
+    if change is text:
+        return _texts
+    if change is hs:
+        return _hs_codes
+    return lambda values, distinct: normal_forms(values, change)
+
+
+_READERS: Final = {name: _reader(change) for name, change in _NORMALISERS.items()}
 
 
 def numbers(

@@ -77,6 +77,9 @@ class ManifestTable:
         self._usd: dict[str, FloatArray] = {}
         self._further: dict[str, Coded] = {}
         self._decimal: str | None = None
+        self._amounts: Amounts | None = None
+        self._described: Coded | None = None
+        self._missing: Coded | None = None
         #: Keys of the shipments, cached by `features.groups.history.keys`.
         self.history_keys: IntArray | None = None
 
@@ -227,9 +230,16 @@ class ManifestTable:
             amounts = self._usd[name] = self.number(name) * self._rates
         return amounts
 
-    @cached_property
+    # `functools.cached_property` takes a lock before Python 3.12, which costs a request as much as some feature groups.
+
+    @property
     def amounts(self) -> Amounts:
         """Masses and amounts of the items and their shipments."""
+        if self._amounts is None:
+            self._amounts = self._sum_up()
+        return self._amounts
+
+    def _sum_up(self) -> Amounts:
         log = np.empty((len(Amount), self.n_rows))
         mass, total = np.empty(self.n_rows), np.empty(self.n_rows)
         declared = (
@@ -240,9 +250,14 @@ class ManifestTable:
         kernels.fill_amounts(declared, self.first_row, log, mass, total)
         return Amounts(np.log(log, out=log), mass, total)
 
-    @cached_property
+    @property
     def description_or_chemical(self) -> Coded:
         """Goods description, or the declared chemical where the description is missing."""
+        if self._described is None:
+            self._described = self._describe()
+        return self._described
+
+    def _describe(self) -> Coded:
         description, chemical = self.text("goods_description"), self.text("declared_chemical")
         if not (description.codes < 0).any():
             return description
@@ -315,9 +330,11 @@ class ManifestTable:
 
     # -- building -----------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _absent(self) -> Coded:
-        return Coded.missing(self.n_rows)
+        if self._missing is None:
+            self._missing = Coded.missing(self.n_rows)
+        return self._missing
 
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Group the rows by shipment and normalise the declared texts."""
@@ -339,8 +356,8 @@ class ManifestTable:
             elif name in _TIMES:
                 times[_TIMES[name]], problems = normalise.times(self._values[name][0])
                 self._warn_of_values(name, problems)
-            else:
-                self._warn_of_values(name, self._add_text(name))
+            elif (problems := self._add_text(name)) is not None:
+                self._warn_of_values(name, problems)
         self._number = np.empty((len(_NUMBERS), self.n_rows))
         kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
         self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
@@ -363,7 +380,8 @@ class ManifestTable:
         """Normalise a text column and return the problems of its texts."""
         values, distinct = self._values[name]
         forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
-        self._text[name] = Coded(renumbered(self._codes[self._place[name]], positions), forms, True)
+        codes = self._codes[self._place[name]]
+        self._text[name] = Coded(codes if positions is None else renumbered(codes, positions), forms, True)
         return problems
 
     def _read_numbers(self, name: str) -> list[float]:

@@ -33,7 +33,8 @@ class ModelIdentity:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen, because freezing doubles the time to make one, and each request makes one.
+@dataclass(slots=True, eq=False)
 class Scores:
     """Scores of S shipments with n goods items; K heads.
 

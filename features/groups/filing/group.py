@@ -44,26 +44,22 @@ class FilingGroup(Group):
     features = FEATURES
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table = source.table
-
-        def values(name: str) -> list[str]:
-            return table.text(name).values
-
-        channels = values("channel")
+        table, text = source.table, source.table.text
+        channels = text("channel").values
         kind_columns(
             table,
             numbered(channels, _CHANNEL),
-            numbered(values("filing_type"), _FILING_TYPE),
-            numbered(values("transport_mode"), _MODE),
+            numbered(text("filing_type").values, _FILING_TYPE),
+            numbered(text("transport_mode").values, _MODE),
             _CONTRADICTS,
             out,
         )
         missing_column(table, _USUAL, out)
         state_columns(
             table,
-            numbered(values("package_type"), _INDUSTRIAL_KIND),
+            numbered(text("package_type").values, _INDUSTRIAL_KIND),
             numbered(channels, _PARCEL_CHANNEL),
-            s10_faults(values("house_id")),
-            waybill_faults(values("master_id")),
+            s10_faults(text("house_id").values),
+            waybill_faults(text("master_id").values),
             out,
         )

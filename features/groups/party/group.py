@@ -64,27 +64,23 @@ class PartyGroup(Group):
     features = FEATURES
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
-        table = source.table
-
-        def values(name: str) -> list[str]:
-            return table.text(name).values
-
-        account_columns(table, numbered(values("consignor_known"), {"true": 1}), out)
+        table, text = source.table, source.table.text
+        account_columns(table, numbered(text("consignor_known").values, {"true": 1}), out)
         contact_columns(
             table,
-            at_domains(values("consignor_email"), _FREE_MAIL),
-            dialled(values("consignor_phone"), _DIALLING_TABLE),
-            numbered(values("consignor_country"), _DIALLED_IN),
-            decimals(values("consignee_postcode")),
-            numbered(values("consignee_country"), {"US": 1}),
+            at_domains(text("consignor_email").values, _FREE_MAIL),
+            dialled(text("consignor_phone").values, _DIALLING_TABLE),
+            numbered(text("consignor_country").values, _DIALLED_IN),
+            decimals(text("consignee_postcode").values),
+            numbered(text("consignee_country").values, {"US": 1}),
             out,
         )
         kind_columns(
             table,
-            _kinds(values("consignor_name")),
-            _kinds(values("consignee_name")),
-            _PHRASES.marks(values("consignee_address"), _plain),
+            _kinds(text("consignor_name").values),
+            _kinds(text("consignee_name").values),
+            _PHRASES.marks(text("consignee_address").values, _plain),
             out,
         )
         same_name_column(table, _plain, out)
-        claim_columns(table, numbered(values("transaction_nature"), _CLAIMS), out)
+        claim_columns(table, numbered(text("transaction_nature").values, _CLAIMS), out)
