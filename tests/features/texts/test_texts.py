@@ -66,6 +66,15 @@ def test_rows_of_a_text_are_computed_once() -> None:
     assert computed.computed == ["dress", "shoe", "hat"]
 
 
+def test_each_row_picks_one_number_of_its_text() -> None:
+    index, rows = TextIndex(100), TextRows(Computed(), MISSING)
+    codes, numbers = np.array([1, 0, -1, 1, -1], dtype=np.int32), np.array([0, 1, 1, 1, 0], dtype=np.int32)
+    matrix = np.full((5, 3), 7.0)
+    rows.pick(index.look_up(["hat", "dress"]), codes, numbers, matrix, 1)
+    assert matrix[:, 1].tolist() == [5.0, ord("h"), -2.0, ord("d"), -1.0]
+    assert (matrix[:, [0, 2]] == 7.0).all()
+
+
 def test_more_texts_than_the_capacity_have_correct_rows() -> None:
     computed, index = Computed(), TextIndex(4)
     rows = TextRows(computed, MISSING)
