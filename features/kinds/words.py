@@ -30,16 +30,19 @@ class KindWords:
         with open_data(file) as opened:
             self.sections: dict[str, dict[str, Any]] = tomllib.loads(opened.read())
         self._whole: dict[str, int] = {}
-        self._beginning: dict[str, int] = {}
-        self._end: dict[str, int] = {}
         self._inside: dict[str, int] = {}
+        beginnings: dict[str, int] = {}
+        ends: dict[str, int] = {}
         for section, kind in kinds.items():
             entries = self.sections[section]
             for word in entries.get("words", "").split():
-                table = self._end if word.startswith("*") else self._beginning if word.endswith("*") else self._whole
+                table = ends if word.startswith("*") else beginnings if word.endswith("*") else self._whole
                 self._add(table, word.strip("*"), kind)
             for text in (*entries.get("anywhere", ()), *entries.get("phrases", ())):
                 self._add(self._inside, text, kind)
+        # By two letters, because few words share them with a beginning or an end.
+        self._beginning = _grouped(beginnings, slice(_FEWEST_LETTERS))
+        self._end = _grouped(ends, slice(-_FEWEST_LETTERS, None))
         self._search = _any_of(self._inside)
         # Nearly all texts are ASCII, and few of the phrases are.
         self._search_ascii = _any_of(text for text in self._inside if text.isascii())
@@ -51,9 +54,12 @@ class KindWords:
     def of_word(self, word: str) -> int:
         """Return the kinds of a folded word."""
         kinds = self._whole.get(word, 0)
-        for length in range(_FEWEST_LETTERS, min(len(word), _MOST_LETTERS) + 1):
-            kinds |= self._beginning.get(word[:length], 0)
-            kinds |= self._end.get(word[-length:], 0)
+        for beginning, kind in self._beginning.get(word[:_FEWEST_LETTERS], ()):
+            if word.startswith(beginning):
+                kinds |= kind
+        for end, kind in self._end.get(word[-_FEWEST_LETTERS:], ()):
+            if word.endswith(end):
+                kinds |= kind
         return kinds
 
     def inside(self, text: str) -> int:
@@ -62,6 +68,15 @@ class KindWords:
         for found in (self._search_ascii if text.isascii() else self._search).findall(text):
             kinds |= self._inside[found]
         return kinds
+
+
+def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[str, int]]]:
+    """Return texts of `_FEWEST_LETTERS` to `_MOST_LETTERS` letters with their kinds, by some of their letters."""
+    groups: dict[str, list[tuple[str, int]]] = {}
+    for text, kind in texts.items():
+        if _FEWEST_LETTERS <= len(text) <= _MOST_LETTERS:
+            groups.setdefault(text[letters], []).append((text, kind))
+    return groups
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
