@@ -80,6 +80,11 @@ class FeaturesByReason:
         return tuple(map(reason_kind, self.codes))
 
     @cached_property
+    def plain_codes(self) -> tuple[str, ...]:
+        """Codes (R,) as plain strings, because some JSON encoders treat enum members differently."""
+        return tuple(map(str, self.codes))
+
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """Sources (R,): published typologies, or a note that the model learned the relation."""
         return tuple(kind.source for kind in self.kinds)

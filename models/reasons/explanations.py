@@ -115,9 +115,7 @@ class Explanations(Mapping[int, "Explanation"]):
 
     def to_json(self) -> list[list[dict[str, Any]]]:
         """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first."""
-        # Plain strings, because some JSON encoders treat enum members differently.
-        codes = [str(code) for code in self.by_reason.codes]
-        by_reason, fields = self.by_reason, self.by_reason.fields
+        by_reason, fields, codes = self.by_reason, self.by_reason.fields, self.by_reason.plain_codes
         return [
             [
                 {
