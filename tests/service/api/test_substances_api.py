@@ -135,11 +135,19 @@ def test_an_unwatched_text_gets_a_result_without_a_hit(shared_client: Client, te
 
 
 def test_a_text_without_a_substance_reports_what_was_tried(shared_client: Client) -> None:
-    result = look_up(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
+    # The piperidine ring is typical of controlled substances, so the structure is not called harmless.
+    result = look_up(shared_client, "12345-67-9 of O=C(C1CCCCC1)N1CCCCC1 and some thing")
     assert (result.kind, result.substance, result.confidence) == (None, None, None)
     evidence = " ".join(result.evidence)
     assert "12345-67-9 is not a CAS number: its check digit is wrong." in evidence
-    assert "CC(=O)NCCC(=O)NCCCCCC was read as SMILES" in evidence
+    assert "O=C(C1CCCCC1)N1CCCCC1 was read as SMILES" in evidence
+    assert result.smiles == "O=C(C1CCCCC1)N1CCCCC1"
+
+
+def test_a_structure_unlike_everything_under_control_is_harmless(shared_client: Client) -> None:
+    result = look_up(shared_client, "12345-67-9 of CC(=O)NCCC(=O)NCCCCCC and some thing")
+    assert (result.kind, result.group, result.hit, result.listed) == ("identifier", "benign", False, None)
+    assert "unlike every watched substance" in " ".join(result.evidence)
     assert result.smiles == "CCCCCCNC(=O)CCNC(C)=O"
 
 
