@@ -261,7 +261,8 @@ def test_a_small_training_run_is_registered_promoted_and_rolled_back(
 
     port = free_port()
     show = f"{command('.venv/bin/mlflow ui ')} --port {port} --workers 1"
-    with running(show, "Application startup complete", checkout, environment):
+    # The server says that its start is complete before it listens.
+    with running(show, "Uvicorn running on", checkout, environment):
         answer = query_mlflow(port, "registered-models/get?name=tidewaiter")
     assert {"alias": "challenger", "version": "1"} in answer["registered_model"]["aliases"]
 
@@ -270,7 +271,8 @@ def query_mlflow(port: int, path: str) -> Any:
     # Send the request from another process, because sockets are disabled in this one.
     code = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=60).read().decode())"
     address = f"http://127.0.0.1:{port}/api/2.0/mlflow/{path}"
-    done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, check=True, timeout=90)
+    done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, f"{address} was not answered:\n{done.stderr[-600:]}"
     return json.loads(done.stdout)
 
 
