@@ -34,7 +34,7 @@ ORDERED: Final = frozenset({Op.LT, Op.LE, Op.GT, Op.GE})
 
 
 class Subject(StrEnum):
-    """What a leaf is about."""
+    """Kinds of values that a leaf compares."""
 
     FIELD = "field"
     FEATURE = "feature"

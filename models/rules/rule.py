@@ -14,7 +14,7 @@ from models.rules.facts import FACT_FIELDS
 
 
 class Effect(StrEnum):
-    """What a rule does to the lane of a shipment. A floor raises it, an exemption lowers it; see `models.rules.decision`."""
+    """Effect of a rule on the lane of a shipment. A floor raises it, an exemption lowers it; see `models.rules.decision`."""
 
     AT_LEAST_YELLOW = "at_least_yellow"
     AT_LEAST_RED = "at_least_red"

@@ -1,4 +1,4 @@
-"""What rules and unread items decide about the shipments of a table."""
+"""Decisions of rules and unread items on the shipments of a table."""
 
 from __future__ import annotations
 

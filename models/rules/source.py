@@ -1,4 +1,4 @@
-"""What conditions read: the table, the features, the facts and the evidence of its goods items."""
+"""Values that conditions read: the table, the features, the facts and the evidence of its goods items."""
 
 from __future__ import annotations
 

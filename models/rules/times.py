@@ -8,7 +8,7 @@ from features.table import normalise
 
 
 def seconds(value: object) -> int | None:
-    """Return the seconds of a TOML day, a TOML time or an ISO 8601 text; None if it is none of them.
+    """Return the seconds of a TOML day, a TOML time or an ISO 8601 text; None for any other text.
 
     A day means 00:00, a time without an offset is UTC.
     """

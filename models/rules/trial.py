@@ -1,4 +1,4 @@
-"""What a set of rules would do: the shipments for which each rule fires, and the lanes that it would move, by origin."""
+"""Trial of a set of rules: the shipments for which each rule fires, and the lanes that it would move, by origin."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _MAX_SHOWN: Final = 60
 _CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
 _NAME: Final = "the description holds a systematic name, and names are not read at present: {}"
 _CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
-_BAD_CAS: Final = "the CAS number {} is none (its check digit must agree), and nothing else names the goods"
+_BAD_CAS: Final = "the CAS number {} is invalid (its check digit must agree), and nothing else names the goods"
 _DAMAGED: Final = "the text arrived damaged: {}"
 
 

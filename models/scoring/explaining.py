@@ -25,7 +25,7 @@ _BATCH: Final = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredItems:
-    """What scoring computed for n goods items; F features, K heads.
+    """Results of scoring n goods items; F features, K heads.
 
     Attributes:
         matrix: (n, F) features.

@@ -1,4 +1,4 @@
-"""Permits in the features: a placeholder is none, and a permit in the office's register is more than a declaration."""
+"""Permits in the features: placeholders do not count, and permits in the office's register count more than declared ones."""
 
 from __future__ import annotations
 

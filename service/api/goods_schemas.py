@@ -15,7 +15,7 @@ class LikelyCode(Answer):
 
 
 class GoodsAnswer(Answer):
-    """What the words of a goods description say."""
+    """Reading of the words of a goods description."""
 
     query: str = Field(examples=["mens cotton t-shirt"])
     language: str | None = Field(

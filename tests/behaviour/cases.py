@@ -58,7 +58,7 @@ class Case:
 
     @property
     def goods(self) -> str:
-        """What the item in question says of itself."""
+        """Declared goods of the item in question."""
         row = self.rows[self.named_item]
         texts = (row[name] for name in ("goods_description", "declared_chemical", "cas_number"))
         return " / ".join(filter(None, texts))
