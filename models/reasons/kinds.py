@@ -105,7 +105,7 @@ REASON_KINDS: Final[Mapping[ReasonCode, ReasonKind]] = MappingProxyType(
         ),
         ReasonCode.FREIGHT_VALUE: _kind("freight_charge customs_value currency", "V2", render=texts.freight),
         ReasonCode.MASS_UNUSUAL: _kind("net_mass_kg gross_mass_kg quantity hs_code", "V3", render=texts.mass),
-        ReasonCode.CONSIGNMENT_SIZE: _kind("package_count gross_mass_kg customs_value", declared=texts.size),
+        ReasonCode.CONSIGNMENT_SIZE: _kind("package_count gross_mass_kg customs_value", render=texts.size),
         ReasonCode.PACKAGE_KIND: _kind("package_type undg_number channel", "V6", declared=texts.package),
         ReasonCode.ROUTE_TRANSIT: _kind(
             "origin_country export_country consignor_country routing_countries", "R1", declared=texts.route

@@ -169,20 +169,43 @@ def _kilograms(log_mass: float) -> float:
 
 def declared_mass(items: ExplainedItems) -> list[str]:
     """Write the net and gross mass."""
+    masses = [", ".join(filter(None, both)) for both in zip(*_masses(items), strict=True)]
+    return [f"Mass declared: {text}" if text else "No mass is declared" for text in masses]
+
+
+def _masses(items: ExplainedItems) -> tuple[list[str], list[str]]:
+    """Write the net and the gross mass, each empty where missing."""
     net, gross = (
         ["" if value is None else f"{label} {number_text(value)} kg" for value in items.number(name)]
         for name, label in (("net_mass_kg", "net"), ("gross_mass_kg", "gross"))
     )
-    masses = [", ".join(filter(None, both)) for both in zip(net, gross, strict=True)]
-    return [f"Mass declared: {text}" if text else "No mass is declared" for text in masses]
+    return net, gross
 
 
-def size(items: ExplainedItems) -> list[str]:
-    """Write the mass and the number of packages."""
-    return [
-        declared if packages is None else f"{declared}, {number_text(packages)} packages"
-        for declared, packages in zip(items.declared(declared_mass), items.number("package_count"), strict=True)
+def size(evidence: Evidence) -> list[str]:
+    """Write the masses, packages and goods items. The value of the leading feature follows unless these facts contain it."""
+    items = evidence.items
+    facts = [
+        ", ".join(filter(None, parts))
+        for parts in zip(
+            *_masses(items),
+            _counted(items.number("package_count"), "package"),
+            _counted(items.feature("shipment_items"), "goods item"),
+            strict=True,
+        )
     ]
+    return [
+        f"Size of the consignment: {fact}{'' if leading in _IN_SIZE else measured}"
+        for fact, leading, measured in zip(facts, evidence.leading, evidence.measured, strict=True)
+    ]
+
+
+#: Features whose value `size` writes anyway.
+_IN_SIZE: Final = frozenset({"shipment_mass_kg", "shipment_items", "package_count"})
+
+
+def _counted(numbers: list[float | None], noun: str) -> list[str]:
+    return ["" if number is None else f"{number_text(number)} {noun}{'' if number == 1 else 's'}" for number in numbers]
 
 
 # -- route and parties ------------------------------------------------------------------------------------------------
