@@ -14,7 +14,7 @@ import cython
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees.trees import Tree
+from models.trees.trees import Tree, common_trees
 
 FloatArray = NDArray[np.float64]
 
@@ -34,10 +34,15 @@ FEW = 3
 
 
 class Forest:
-    """Trees of several heads as flat arrays. The splits of a tree are consecutive, and so are its leaves."""
+    """Trees of several heads as flat arrays. The splits of a tree are consecutive, and so are its leaves.
+
+    The first trees that all heads share are stored and evaluated once. Each head goes on from their sum, so the order of additions
+    stays the same.
+    """
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
-        trees = [tree for head in heads for tree in head]
+        common = common_trees(heads)
+        trees = [*heads[0][:common], *(tree for head in heads for tree in head[common:])]
         # Create one column of cells per feature and treatment of zeros.
         columns: dict[tuple[int, bool], int] = {}
         column = [
@@ -45,7 +50,8 @@ class Forest:
             for tree in trees
             for key in zip(tree.feature, tree.zero_missing, strict=True)
         ]
-        self.first_tree = _starts([len(head) for head in heads])
+        #: Start of each head's own trees, which follow the common ones.
+        self.first_tree = common + _starts([len(head) - common for head in heads])
         self.feature = np.array([feature for feature, _ in columns], dtype=np.int32)
         #: Replacement of zeros per column: NaN if zero counts as missing.
         self.zero = np.array([np.nan if zero_missing else 0.0 for _, zero_missing in columns])
@@ -69,7 +75,7 @@ class Forest:
         n = matrix.shape[0]
         cells = np.empty((self.feature.shape[0], min(n, BLOCK)))
         leaves = np.empty(BLOCK, dtype=np.uint64)
-        totals = np.empty(BLOCK)
+        totals = np.empty((2, BLOCK))
         with cython.nogil:
             for block in range((n + BLOCK - 1) // BLOCK):
                 start = block * BLOCK
@@ -93,19 +99,23 @@ class Forest:
     # In the loops below, `x != x` is true for NaN only, and comparisons of NaN with a threshold are false.
 
     def _score_row(self, cells: FloatArray, row: int, out: FloatArray, out_row: int) -> None:
+        common = self._sum_row(cells, row, 0, self.first_tree[0], 0.0)
+        for head in range(self.first_tree.shape[0] - 1):
+            out[out_row, head] = self._sum_row(cells, row, self.first_tree[head], self.first_tree[head + 1], common)
+
+    def _sum_row(self, cells: FloatArray, row: int, first_tree: int, last_tree: int, total: float) -> float:
+        """Return ``total`` plus the values of the trees from ``first_tree`` until before ``last_tree``."""
         column, threshold, default_left = self.column, self.threshold, self.default_left
         right_leaves, leaf_of = self.right_leaves, self.leaf_of
-        for head in range(self.first_tree.shape[0] - 1):
-            total = 0.0
-            for tree in range(self.first_tree[head], self.first_tree[head + 1]):
-                leaves = ALL
-                for split in range(self.first_split[tree], self.first_split[tree + 1]):
-                    x = cells[column[split], row]
-                    # Use arithmetic instead of a branch, which processors would often mispredict.
-                    goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
-                    leaves = leaves & (right_leaves[split] | (ALL * goes_left))
-                total += self.value[self.first_leaf[tree] + leaf_of[lowest(leaves)]]
-            out[out_row, head] = total
+        for tree in range(first_tree, last_tree):
+            leaves = ALL
+            for split in range(self.first_split[tree], self.first_split[tree + 1]):
+                x = cells[column[split], row]
+                # Use arithmetic instead of a branch, which processors would often mispredict.
+                goes_left = (x <= threshold[split]) | (default_left[split] & (x != x))
+                leaves = leaves & (right_leaves[split] | (ALL * goes_left))
+            total += self.value[self.first_leaf[tree] + leaf_of[lowest(leaves)]]
+        return total
 
     def _score_block(
         self,
@@ -116,28 +126,43 @@ class Forest:
         out: FloatArray,
         start: int,
     ) -> None:
+        for row in range(rows):
+            totals[0, row] = 0.0
+        self._add_block(cells, rows, leaves, totals[0], 0, self.first_tree[0])
+        for head in range(self.first_tree.shape[0] - 1):
+            for row in range(rows):
+                totals[1, row] = totals[0, row]
+            self._add_block(cells, rows, leaves, totals[1], self.first_tree[head], self.first_tree[head + 1])
+            for row in range(rows):
+                out[start + row, head] = totals[1, row]
+
+    def _add_block(
+        self,
+        cells: FloatArray,
+        rows: int,
+        leaves: NDArray[np.uint64],
+        totals: FloatArray,
+        first_tree: int,
+        last_tree: int,
+    ) -> None:
+        """Add the values of the trees from ``first_tree`` until before ``last_tree`` to the totals of the rows."""
         first_split, first_leaf = self.first_split, self.first_leaf
         column, threshold, default_left = self.column, self.threshold, self.default_left
         right_leaves, leaf_of, value = self.right_leaves, self.leaf_of, self.value
-        for head in range(self.first_tree.shape[0] - 1):
+        for tree in range(first_tree, last_tree):
             for row in range(rows):
-                totals[row] = 0.0
-            for tree in range(self.first_tree[head], self.first_tree[head + 1]):
-                for row in range(rows):
-                    leaves[row] = ALL
-                for split in range(first_split[tree], first_split[tree + 1]):
-                    c, limit, right = column[split], threshold[split], right_leaves[split]
-                    if default_left[split]:
-                        for row in range(rows):
-                            leaves[row] = leaves[row] & (right if cells[c, row] > limit else ALL)
-                    else:
-                        for row in range(rows):
-                            leaves[row] = leaves[row] & (ALL if cells[c, row] <= limit else right)
-                base = first_leaf[tree]
-                for row in range(rows):
-                    totals[row] += value[base + leaf_of[lowest(leaves[row])]]
+                leaves[row] = ALL
+            for split in range(first_split[tree], first_split[tree + 1]):
+                c, limit, right = column[split], threshold[split], right_leaves[split]
+                if default_left[split]:
+                    for row in range(rows):
+                        leaves[row] = leaves[row] & (right if cells[c, row] > limit else ALL)
+                else:
+                    for row in range(rows):
+                        leaves[row] = leaves[row] & (ALL if cells[c, row] <= limit else right)
+            base = first_leaf[tree]
             for row in range(rows):
-                out[start + row, head] = totals[row]
+                totals[row] += value[base + leaf_of[lowest(leaves[row])]]
 
 
 def lowest(bits: int) -> int:

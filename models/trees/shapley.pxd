@@ -13,12 +13,17 @@ cdef class Shapley:
     cdef const long long[::1] first_entry
     cdef double[::1] entries
 
-    @cython.locals(
-        first_tree=Py_ssize_t, last_tree=Py_ssize_t, row=Py_ssize_t, c=Py_ssize_t, tree=Py_ssize_t, first=Py_ssize_t,
-        width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t, x=double, outcomes=cython.ulonglong, goes_left=cython.ulonglong,
-        entry=cython.longlong, cells="double[::1]", work="double[::1]",
-    )
+    @cython.locals(row=Py_ssize_t, c=Py_ssize_t, x=double, cells="double[::1]", work="double[::1]")
     cpdef void explain(self, const double[:, ::1] matrix, Py_ssize_t head, double[:, ::1] out)
+
+    @cython.locals(
+        tree=Py_ssize_t, first=Py_ssize_t, width=Py_ssize_t, j=Py_ssize_t, split=Py_ssize_t, outcomes=cython.ulonglong,
+        goes_left=cython.ulonglong, entry=cython.longlong,
+    )
+    cdef void _add(
+        self, const double[::1] cells, Py_ssize_t first_tree, Py_ssize_t last_tree, double[::1] work, double[:, ::1] out,
+        Py_ssize_t row
+    ) noexcept nogil
 
     @cython.locals(tree=Py_ssize_t, width=Py_ssize_t, entry=cython.longlong, pattern=Py_ssize_t, j=Py_ssize_t)
     cdef void _tabulate(self, double[::1] work) noexcept nogil

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.trees.shapley_layout import ShapleyLayout, mean_leaf_value
-from models.trees.trees import Tree
+from models.trees.trees import Tree, common_trees
 
 FloatArray = NDArray[np.float64]
 
@@ -25,14 +25,17 @@ WORK_SIZE = 4 * AREA + 2 * 63
 
 
 class Shapley:
-    """Trees of several heads as arrays. `ShapleyLayout` describes most of them."""
+    """Trees of several heads as arrays. `ShapleyLayout` describes most of them.
+
+    The first trees that all heads share are stored once. Each head's own trees follow them.
+    """
 
     def __init__(self, heads: Sequence[Sequence[Tree]]) -> None:
         layout = ShapleyLayout()
-        for head in heads:
-            for tree in head:
-                layout.add(tree)
-        self.first_tree = _starts([len(head) for head in heads])
+        common = common_trees(heads)
+        for tree in (*heads[0][:common], *(tree for head in heads for tree in head[common:])):
+            layout.add(tree)
+        self.first_tree = common + _starts([len(head) - common for head in heads])
         self.base = np.array([fsum(map(mean_leaf_value, head)) for head in heads], dtype=np.float64)
         self.feature = np.array([feature for feature, _, _ in layout.columns], dtype=np.int32)
         # Replace missing values by -inf, which is below all thresholds, or by NaN, which is below none. Comparisons with thresholds
@@ -70,7 +73,6 @@ class Shapley:
 
         The last column is the base value.
         """
-        first_tree, last_tree = self.first_tree[head], self.first_tree[head + 1]
         cells = np.empty(self.feature.shape[0])
         work = np.empty(WORK_SIZE)
         with cython.nogil:
@@ -85,24 +87,31 @@ class Shapley:
                         cells[c] = self.missing[c]
                     else:
                         cells[c] = self.zero[c] if -TINY <= x <= TINY else x
-                for tree in range(first_tree, last_tree):
-                    first = self.first_split[tree]
-                    # Set one bit per split at which the row goes left.
-                    outcomes = 0
-                    for split in range(self.first_split[tree + 1] - first):
-                        goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
-                        outcomes |= goes_left << split
-                    first = self.first_slot[tree]
-                    width = self.first_slot[tree + 1] - first
-                    entry = self.first_entry[tree]
-                    if entry >= 0:
-                        entry += outcomes * width
-                        for j in range(width):
-                            out[row, self.slot_feature[first + j]] += self.entries[entry + j]
-                    else:
-                        self._compute(tree, outcomes, work)
-                        for j in range(width):
-                            out[row, self.slot_feature[first + j]] += work[SUMS + 2 * j] + work[SUMS + 2 * j + 1]
+                self._add(cells, 0, self.first_tree[0], work, out, row)
+                self._add(cells, self.first_tree[head], self.first_tree[head + 1], work, out, row)
+
+    def _add(
+        self, cells: FloatArray, first_tree: int, last_tree: int, work: FloatArray, out: FloatArray, row: int
+    ) -> None:
+        """Add the contributions of the trees from ``first_tree`` until before ``last_tree`` to a row of ``out``."""
+        for tree in range(first_tree, last_tree):
+            first = self.first_split[tree]
+            # Set one bit per split at which the row goes left.
+            outcomes = 0
+            for split in range(self.first_split[tree + 1] - first):
+                goes_left = cells[self.column[first + split]] <= self.threshold[first + split]
+                outcomes |= goes_left << split
+            first = self.first_slot[tree]
+            width = self.first_slot[tree + 1] - first
+            entry = self.first_entry[tree]
+            if entry >= 0:
+                entry += outcomes * width
+                for j in range(width):
+                    out[row, self.slot_feature[first + j]] += self.entries[entry + j]
+            else:
+                self._compute(tree, outcomes, work)
+                for j in range(width):
+                    out[row, self.slot_feature[first + j]] += work[SUMS + 2 * j] + work[SUMS + 2 * j + 1]
 
     def _tabulate(self, work: FloatArray) -> None:
         """Fill the tables of small trees with the contributions for each pattern of outcomes."""

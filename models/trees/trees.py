@@ -6,7 +6,9 @@ must form a tree, features must be columns of the matrix, and numbers must be fi
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +50,12 @@ class Tree:
     value: list[float]
     split_count: list[int]
     leaf_count: list[int]
+
+
+def common_trees(heads: Sequence[Sequence[Tree]]) -> int:
+    """Return how many of the first trees are the same in all heads, which share them after training."""
+    equal = (all(tree == trees[0] for tree in trees) for trees in zip(*heads, strict=False))
+    return sum(itertools.takewhile(bool, equal)) if len(heads) > 1 else 0
 
 
 def read_trees(booster: lgb.Booster) -> list[Tree]:

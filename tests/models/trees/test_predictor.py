@@ -13,10 +13,11 @@ import pytest
 
 from models.scoring import RiskModel
 from models.trees import Predictor, StoredRows, predictor
-from models.trees.contributions import TreeContributions
+from models.trees.contributions import TOLERANCE, TreeContributions, lightgbm_contributions
 from models.trees.forest import COMPILED, Forest
-from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, read_trees
+from models.trees.trees import MAX_LEAVES, Tree, UnsupportedTrees, common_trees, read_trees
 from tests.models.boosters import edge_rows, grow, lightgbm_raw
+from training.fitting.booster_text import first_trees, join_trees
 
 needs_kernels = pytest.mark.skipif(not COMPILED, reason="LightGBM scores on its own")
 
@@ -432,3 +433,30 @@ class TestPredictor:
         for number, booster in enumerate(boosters):
             expected = np.asarray(booster.predict(rows[:20], pred_contrib=True, num_threads=1))
             np.testing.assert_allclose(trees.contributions(rows[:20], number), expected, rtol=0.0, atol=1e-12)
+
+
+@needs_kernels
+@pytest.mark.parametrize("shared", [0, 5, 9])
+def test_trees_that_all_heads_share_count_once_and_change_nothing(shared: int) -> None:
+    common = grow(trees=9, leaves=9)
+    boosters = [join_trees(first_trees(common, shared or 1), grow(trees=3 + k, seed=k + 1), 3 + k) for k in range(3)]
+    if not shared:
+        boosters = [first_trees(grow(trees=4, seed=k + 1), 4) for k in range(3)]
+    heads = [read_trees(booster) for booster in boosters]
+    assert common_trees(heads) == shared
+    rows = edge_rows(boosters)
+    raw = np.empty((len(rows), 3))
+    forest = Forest(heads)
+    forest.scores(rows, raw)
+    assert raw.tobytes() == lightgbm_raw(boosters, rows).tobytes()
+    forest.scores(rows[:1], raw[:1])
+    assert raw.tobytes() == lightgbm_raw(boosters, rows).tobytes()
+    contributions = TreeContributions(heads)
+    for head, booster in enumerate(boosters):
+        np.testing.assert_allclose(
+            contributions(rows, head), lightgbm_contributions(booster, rows), rtol=0.0, atol=TOLERANCE
+        )
+
+
+def test_a_single_head_shares_no_trees() -> None:
+    assert common_trees([read_trees(grow(trees=2))]) == 0
