@@ -39,7 +39,7 @@ class Resamples:
     @classmethod
     def of(cls, views: AuthorViews, *, draws: int = DRAWS, seed: int = 0) -> Resamples:
         """Draw the consignors of an author's scored shipments. Each shipment without the name of one counts as one of its own."""
-        codes = views.data.table.text("consignor_name").codes[views.rows][views.first_row].astype(np.int64)
+        codes = views.office.table.text("consignor_name").codes[views.first_row].astype(np.int64)
         nameless = codes < 0
         codes[nameless] = -1 - np.arange(nameless.sum())
         return cls.from_groups(np.unique(codes, return_inverse=True)[1], draws=draws, seed=seed)

@@ -18,9 +18,10 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 
+from features.space import FeatureSpace
 from models.evidence import Prior
-from training.authors.views import AuthorViews
-from training.authors.world_data import Bools, Floats
+from training.authors.views import AuthorViews, NewOffice
+from training.authors.world_data import Bools, Floats, Ints
 from training.fitting.booster_text import first_trees, join_trees, shrunk
 from training.fitting.residual import boosted, combined, intercept, largest_rows
 
@@ -119,33 +120,67 @@ class Lessons:
         return self._binned[0]
 
 
-def lessons_of(views: AuthorViews, new: Floats, prior: Prior, *, slope: float = 1.0, seed: int = 0) -> Lessons:
-    """Return an author's lessons.
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Rows of one run of an author's world that trees learn from, whatever a new office takes for usual.
 
     The truth of a world belongs to shipments. The item of an illicit shipment with the largest prior stands for it; its other items
     teach nothing.
 
-    Args:
-        new: (m, F) features of the author's scored rows as a new office sees them, for a third of the shipments.
-        slope: factor of the prior's log-odds.
+    Attributes:
+        settled: (r, F) features of the rows as a settled office.
+        find: (r, K) whether the row is a find for the head.
+        as_new: (r,) whether a new office sees the row; so it is with a third of the shipments.
+        office: the shipments that a new office sees, complete.
+        within: (a,) row in ``office`` of each row that is seen by a new office.
+        digest: of the run's manifests and truth.
     """
-    draw = np.random.default_rng(seed)
-    as_new = draw.random(len(views.first_row)) < NEW_OFFICE
-    drawn = draw.random(len(views.first_row)) < CLEAN_SHARE
-    matrix = np.where(as_new[views.shipment][:, None], new, views.settled)
-    log_odds = prior.log_odds(np.ascontiguousarray(matrix))
-    stands = np.zeros(len(matrix), dtype=np.bool_)
-    stands[largest_rows(combined(log_odds), views.shipment)] = True
-    illicit = views.illicit[views.shipment]
-    kept = np.flatnonzero(np.where(illicit, stands, drawn[views.shipment]))
-    find = views.content[views.shipment[kept]] & stands[kept][:, None]
-    is_find = np.asarray(find.any(axis=1), dtype=np.bool_)
-    share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
-    start = slope * log_odds[kept]
-    # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
-    start += intercept(combined(start), is_find, share)
-    # LightGBM's regularisation counts in units of a row.
-    return Lessons(matrix[kept], start, find, share * len(kept))
+
+    settled: Floats
+    find: Bools
+    as_new: Bools
+    office: NewOffice
+    within: Ints
+    digest: str
+
+    @classmethod
+    def of(cls, views: AuthorViews, prior: Prior, *, seed: int = 0) -> Taught:
+        """Draw the rows."""
+        draw = np.random.default_rng(seed)
+        as_new = draw.random(len(views.first_row)) < NEW_OFFICE
+        drawn = draw.random(len(views.first_row)) < CLEAN_SHARE
+        stands = np.zeros(len(views.shipment), dtype=np.bool_)
+        stands[largest_rows(combined(prior.log_odds(views.settled)), views.shipment)] = True
+        kept = np.flatnonzero(np.where(views.illicit[views.shipment], stands, drawn[views.shipment]))
+        seen = as_new & (views.illicit | drawn)
+        # Row of each row among those of the shipments that a new office sees.
+        position = np.cumsum(seen[views.shipment]) - 1
+        as_new_row = as_new[views.shipment[kept]]
+        return cls(
+            views.settled[kept],
+            views.content[views.shipment[kept]] & stands[kept][:, None],
+            as_new_row,
+            views.office.take(seen),
+            position[kept[as_new_row]],
+            views.data.digest,
+        )
+
+    def lessons(self, pooled: FeatureSpace, prior: Prior, *, slope: float = 1.0) -> Lessons:
+        """Return the lessons.
+
+        Args:
+            pooled: what a new office takes for usual.
+            slope: factor of the prior's log-odds.
+        """
+        matrix = self.settled.copy()
+        matrix[self.as_new] = self.office.features(pooled)[self.within]
+        is_find = np.asarray(self.find.any(axis=1), dtype=np.bool_)
+        share = np.where(is_find, PREVALENCE / max(1, is_find.sum()), (1.0 - PREVALENCE) / max(1, (~is_find).sum()))
+        start = slope * prior.log_odds(matrix)
+        # The same score means different odds in different worlds. An intercept per author leaves that out of what trees learn.
+        start += intercept(combined(start), is_find, share)
+        # LightGBM's regularisation counts in units of a row.
+        return Lessons(matrix, start, self.find, share * len(matrix))
 
 
 def fit_residual(

@@ -17,10 +17,10 @@ from models.lanes import Lanes
 from training.authors.calibration_figures import calibration
 from training.authors.comparison import Resamples, compare
 from training.authors.figures import best_of_author, figures
-from training.authors.learning import Lessons, ResidualParams, fit_residual, lessons_of
+from training.authors.learning import Lessons, ResidualParams, Taught, fit_residual
 from training.authors.origins import origin_figures
 from training.authors.views import AuthorViews, pooled_space
-from training.authors.world_data import SEALED, SHIPMENTS, Floats, load_author
+from training.authors.world_data import RUNS, SEALED, SHIPMENTS, Floats, load_author
 from training.fitting.residual import combined, directions
 from training.worlds.files import author_names
 
@@ -37,11 +37,13 @@ class Authors:
 
     Attributes:
         views: the authors' views by name.
+        taught: the rows that trees learn from by name, one of each run of the author's world.
         prior: the evidence as a prior on the features.
         names, monotone: the features, and their monotone constraints for trees.
     """
 
     views: dict[str, AuthorViews]
+    taught: dict[str, list[Taught]]
     evidence: Evidence
     prior: Prior = field(init=False)
     names: tuple[str, ...] = field(init=False)
@@ -60,25 +62,31 @@ class Authors:
         names: Sequence[str] | None = None,
         *,
         shipments: int = SHIPMENTS,
+        runs: int = RUNS,
         evidence: Evidence | None = None,
         progress: Progress = lambda _: None,
     ) -> Authors:
         """Simulate the worlds and compute their features; by default all worlds by other authors.
+
+        The first run of a world is learned from and scored. Further runs, with other seeds, are only learned from.
 
         Raises:
             RuntimeError: OPSIN runs but did not read some names, so that the features would depend on how busy the machine is.
         """
         reader = opsin()
         reader.configure(time_limit_s=_PATIENCE_S, start_limit_s=_PATIENCE_S)
-        runs, skipped = reader.start(), reader.counters.skipped + reader.counters.timeouts
-        views = {}
+        reads, skipped = reader.start(), reader.counters.skipped + reader.counters.timeouts
+        authors = cls({}, {}, read_evidence(DEFAULT) if evidence is None else evidence)
         for name in author_names() if names is None else names:
-            progress(name)
-            views[name] = AuthorViews.of(load_author(name, shipments))
+            for run in range(runs):
+                progress(f"{name}, run {run + 1} of {runs}")
+                views = AuthorViews.of(load_author(name, shipments, seed=run + 1))
+                authors.views.setdefault(name, views)
+                authors.taught.setdefault(name, []).append(Taught.of(views, authors.prior, seed=run))
         unread = reader.counters.skipped + reader.counters.timeouts - skipped
-        if runs and unread:
+        if reads and unread:
             raise RuntimeError(f"OPSIN did not read {unread} systematic names: {reader.problem or 'too slow'}")
-        return cls(views, read_evidence(DEFAULT) if evidence is None else evidence)
+        return authors
 
     def pooled(self, names: frozenset[str]) -> FeatureSpace:
         """Return statistics pooled over the warm-up of some authors."""
@@ -89,16 +97,21 @@ class Authors:
 
     def new(self, name: str, *, without: str = "") -> Floats:
         """Return the features of an author's rows as a new office: statistics of the other authors, ``without`` one of them."""
+        return self.views[name].new(self.usual(name, without=without))
+
+    def usual(self, name: str, *, without: str = "") -> FeatureSpace:
+        """Return what a new office takes for usual: statistics pooled over the other authors, ``without`` one of them."""
         others = frozenset(self.views) - {name, without}
-        return self.views[name].new(self.pooled(others or frozenset({name})))
+        return self.pooled(others or frozenset({name}))
 
     def lessons(self, *, slope: float, without: str = "") -> Lessons:
         """Return the lessons of all authors ``without`` one, whose trees start from ``slope`` times the prior."""
         return Lessons.join(
             [
-                lessons_of(views, self.new(name, without=without), self.prior, slope=slope)
-                for name, views in self.views.items()
+                taught.lessons(self.usual(name, without=without), self.prior, slope=slope)
+                for name, of_author in self.taught.items()
                 if name != without
+                for taught in of_author
             ]
         )
 

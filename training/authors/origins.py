@@ -27,8 +27,8 @@ _STEPS: Final = 40
 
 def origins_of(views: AuthorViews) -> tuple[Ints, dict[int, str]]:
     """Return the origin (s,) of each scored shipment, and the names of those with enough clean shipments."""
-    column = views.data.table.text("export_country")
-    origin = column.codes[views.rows][views.first_row].astype(np.int64)
+    column = views.office.table.text("export_country")
+    origin = column.codes[views.first_row].astype(np.int64)
     clean = np.bincount(origin[~views.illicit & (origin >= 0)], minlength=len(column.values))
     return origin, {code: column.values[code] for code in np.flatnonzero(clean >= LEAST_CLEAN).tolist()}
 

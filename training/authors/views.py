@@ -29,25 +29,50 @@ RESULT_DELAY_S: Final = 14 * 86_400
 POOLED_ROWS: Final = 12_000
 
 
+@dataclass(frozen=True, slots=True)
+class NewOffice:
+    """Manifests as a new office sees them, whatever it takes for usual.
+
+    Attributes:
+        table: m rows of s shipments.
+        history: (s, H) features of a history that starts empty.
+        unlearned: (m, F) features; those that compare with what is usual are to be filled.
+    """
+
+    table: ManifestTable
+    history: Floats
+    unlearned: Floats
+
+    def take(self, shipments: Bools) -> NewOffice:
+        """Return the shipments (s,) that are true."""
+        rows = np.flatnonzero(shipments[self.table.shipment])
+        return NewOffice(self.table.take(rows), self.history[shipments], self.unlearned[rows])
+
+    def features(self, pooled: FeatureSpace) -> Floats:
+        """Return the features (m, F) with these statistics."""
+        matrix = self.unlearned.copy()
+        for rows, table, shipments in parts_of(self.table):
+            pooled.fill(table, self.history[shipments], matrix[rows], learned=True)
+        return matrix
+
+
 @dataclass(slots=True)
 class AuthorViews:
     """Features of one author's scored shipments.
 
     Attributes:
         data: the world.
-        rows: (m,) rows of the scored shipments in the table.
         first_row: (s,) first of these rows per scored shipment.
         shipment: (m,) scored shipment of each row, counted from 0.
         settled: (m, F) as a settled office.
+        office: the rows as a new office sees them.
     """
 
     data: AuthorData
-    rows: Ints
     first_row: Ints
     shipment: Ints
     settled: Floats
-    _unlearned: Floats = field(repr=False)
-    _new_history: Floats = field(repr=False)
+    office: NewOffice = field(repr=False)
 
     @classmethod
     def of(cls, data: AuthorData) -> AuthorViews:
@@ -66,15 +91,11 @@ class AuthorViews:
         mark_permits(part, settled, {name: column for column, name in enumerate(own.names)}, None)
         unlearned = settled.copy()
         _fill_history(own, part, new_history, unlearned)
-        return cls(data, rows, part.first_row, part.shipment, settled, unlearned, new_history)
+        return cls(data, part.first_row, part.shipment, settled, NewOffice(part, new_history, unlearned))
 
     def new(self, pooled: FeatureSpace) -> Floats:
         """Return the features (m, F) as a new office with these statistics."""
-        matrix = self._unlearned.copy()
-        part = self.data.table.take(self.rows)
-        for rows, table, shipments in parts_of(part):
-            pooled.fill(table, self._new_history[shipments], matrix[rows], learned=True)
-        return matrix
+        return self.office.features(pooled)
 
     @property
     def illicit(self) -> Bools:

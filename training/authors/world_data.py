@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 
 #: Scored shipments per world.
 SHIPMENTS: Final = 40_000
+#: Runs of each world with seeds of their own that trees learn from. More finds per author help (docs/worlds.md).
+RUNS: Final = 3
 _SEED: Final = 1
 #: Worlds that decide nothing: no modelling choice was made with a figure of theirs.
 SEALED: Final = ("austral_post", "levant_freezone")

@@ -13,4 +13,4 @@ QUICK = ResidualParams(common_trees=12, head_trees=3, threads=1)
 
 @pytest.fixture(scope="session")
 def authors() -> Authors:
-    return Authors.load(NAMES, shipments=2_500)
+    return Authors.load(NAMES, shipments=2_500, runs=2)

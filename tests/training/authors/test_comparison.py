@@ -74,7 +74,7 @@ def test_five_hundred_draws_of_a_whole_world_take_seconds() -> None:
 def test_shipments_without_the_name_of_a_consignor_are_drawn_one_by_one(authors: Authors) -> None:
     views = authors.views[NAMES[0]]
     resamples = Resamples.of(views, draws=2)
-    codes = views.data.table.text("consignor_name").codes[views.rows][views.first_row]
+    codes = views.office.table.text("consignor_name").codes[views.first_row]
     assert len(resamples.times) == len(np.unique(codes[codes >= 0])) + (codes < 0).sum()
     named = np.flatnonzero(codes == np.bincount(codes[codes >= 0]).argmax())
     assert len(set(resamples.consignor[named])) == 1

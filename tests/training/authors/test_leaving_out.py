@@ -17,7 +17,7 @@ from features.table.table import ManifestTable
 from models.bundle import load, save
 from tests.training.authors.conftest import NAMES, QUICK
 from training.authors.champion import train_champion
-from training.authors.learning import PREVALENCE, lessons_of
+from training.authors.learning import CLEAN_SHARE, NEW_OFFICE, PREVALENCE, Taught
 from training.authors.leaving_out import KINDS, Authors, LeftOut, best_scores, leave_each_out, leave_out, report
 from training.authors.table import further_markdown, further_tables, markdown_of, rows_of
 from training.authors.tracking import log_authors
@@ -45,7 +45,12 @@ def test_labels_and_traffic_of_the_left_out_author_change_nothing(
     name = NAMES[0]
     views = authors.views[name]
     flipped = replace(views.data, content=~views.data.content)
-    other = Authors({**authors.views, name: replace(views, data=flipped)}, authors.evidence)
+    changed = replace(views, data=flipped)
+    other = Authors(
+        {**authors.views, name: changed},
+        {**authors.taught, name: [Taught.of(changed, authors.prior)]},
+        authors.evidence,
+    )
     np.testing.assert_array_equal(leave_out(other, name, QUICK).raw, results[name].raw)
 
 
@@ -63,11 +68,33 @@ def test_the_left_out_world_is_seen_as_by_a_new_office(authors: Authors) -> None
 
 def test_each_author_weighs_the_same_and_finds_have_the_same_share(authors: Authors) -> None:
     for name in NAMES:
-        lessons = lessons_of(authors.views[name], authors.new(name), authors.prior)
+        lessons = authors.taught[name][0].lessons(authors.usual(name), authors.prior)
         is_find = lessons.find.any(axis=1)
         assert lessons.weight.mean() == pytest.approx(1.0)
         assert lessons.weight[is_find].sum() / lessons.weight.sum() == pytest.approx(PREVALENCE)
         assert is_find.sum() == authors.views[name].illicit.sum()
+
+
+def test_trees_learn_from_several_runs_of_a_world_and_only_the_first_is_scored(authors: Authors) -> None:
+    for name in NAMES:
+        first, second = authors.taught[name]
+        assert second.find.any()
+        assert len(first.settled) != len(second.settled) or (first.settled != second.settled).any()
+        np.testing.assert_array_equal(first.settled, Taught.of(authors.views[name], authors.prior).settled)
+    rows = sum(len(taught.settled) for name in NAMES[1:] for taught in authors.taught[name])
+    assert len(authors.lessons(slope=1.0, without=NAMES[0]).matrix) == rows
+
+
+def test_a_third_of_what_trees_learn_from_is_seen_as_by_a_new_office(authors: Authors) -> None:
+    name = NAMES[0]
+    views, taught = authors.views[name], authors.taught[name][0]
+    assert taught.as_new.mean() == pytest.approx(NEW_OFFICE, abs=0.05)
+    assert len(taught.settled) == pytest.approx(CLEAN_SHARE * len(views.settled), rel=0.1)
+    matrix = taught.lessons(authors.usual(name), authors.prior).matrix
+    np.testing.assert_array_equal(matrix[~taught.as_new], taught.settled[~taught.as_new])
+    # Each row that is seen as new equals one of the complete features of the new office.
+    complete = {row.tobytes() for row in authors.new(name)}
+    assert all(row.tobytes() in complete for row in matrix[taught.as_new])
 
 
 def test_the_report_has_the_keys_of_the_contract(figures: dict[str, Any]) -> None:
@@ -121,7 +148,11 @@ def test_the_champion_knows_no_party_and_says_which_worlds_it_learned_from(
     assert not any(model.history.sizes().values())
     assert model.evidence is not None
     assert model.evidence.digest == authors.evidence.digest
-    assert set(model.card["data"]["worlds"]) == set(NAMES)
+    worlds = model.card["data"]["worlds"]
+    assert set(worlds) == set(NAMES)
+    for of_world in worlds.values():
+        (further,) = of_world["further_runs"]
+        assert further["sha256"] != of_world["sha256"]
     assert set(model.card["metrics"]["left_out_worlds"]) == set(NAMES)
     assert set(model.card["metrics"]) == {"left_out_worlds", "comparison", "calibration", "origins"}
     assert any("spread between authors is the real uncertainty" in limit for limit in model.card["limits"])
