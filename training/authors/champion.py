@@ -121,6 +121,7 @@ def _card(model: RiskModel, authors: Authors, params: ResidualParams, report: Ma
                     "goods_items": views.data.table.n_rows,
                     "shipments": views.data.table.n_shipments,
                     "finds": int(views.data.illicit.sum()),
+                    "further_runs": [{"sha256": taught.digest} for taught in authors.taught[name][1:]],
                 }
                 for name, views in authors.views.items()
             },
