@@ -44,12 +44,12 @@ class ResidualParams:
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.5
+    shrinkage: float = 0.65
     slope: float = 0.3
     common_trees: int = 300
     head_trees: int = 120
-    learning_rate: float = 0.05
-    num_leaves: int = 8
+    learning_rate: float = 0.08
+    num_leaves: int = 9
     min_data_in_leaf: int = 60
     feature_fraction: float = 0.3
     bagging_fraction: float = 0.8
