@@ -1,8 +1,9 @@
 """Train the goods classifier.
 
-    python -m training.goods --out DIR [--without SOURCE ...]
+    python -m training.goods --out DIR [--without SOURCE ...] [--contributions]
 
-A source left out is in no part of the model, and the model is measured on it.
+A source left out is in no part of the model, and the model is measured on it. Contributions are what each kind of sources adds:
+models without it and without the UK texts are measured on the UK texts.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from training.goods.assembling import Arrays, arrays_of, languages, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
 from training.goods.encoder import token_vectors, word_vectors
 from training.goods.fitting import Fitted, Settings, fit
-from training.goods.measuring import measure, measure_vague, table
-from training.goods.tables import UK, Corpus, Row, is_of, read_rows
+from training.goods.measuring import contributions_table, measure, measure_vague, table
+from training.goods.tables import UK, Corpus, Row, is_of, kinds_of_sources, read_rows
 
 #: Groups of sources. Each is left out in turn, and what the model then says of it calibrates the model.
 GROUPS: Final = (UK, "shopify")
 _CALIBRATION_TEXTS: Final = 4000
 _VAGUE: Final = "vague"
+#: Parts of the UK texts.
+_UK_PARTS: Final = (f"{UK}/index_term", f"{UK}/parcel")
+#: Measures of a contribution. The others depend on the calibration, which all models of that table share.
+_CONTRIBUTIONS: Final = ("chapter_top_1", "chapter_top_3", "roc_auc")
 console = Console(stderr=True)
 
 
@@ -50,13 +55,13 @@ class Trainer:
         outside = np.array([not any(is_of(row, source) for source in sources) for row in self.corpus.rows])
         return np.flatnonzero(outside & (self.corpus.labels[:, 0] >= 0))
 
-    def fit(self, rows: NDArray[np.int64], title: str) -> Fitted:
+    def fit(self, rows: NDArray[np.int64], title: str, weight: NDArray[np.float32] | None = None) -> Fitted:
         with console.status(f"{title}: {len(rows):,} texts") as status:
 
             def show(epoch: int, loss: float, _: Fitted) -> None:
                 status.update(f"{title}: pass {epoch + 1} of {self.settings.epochs}, loss {loss:.3f}")
 
-            return fit(self.corpus, rows, self.fixed, self.settings, show)
+            return fit(self.corpus, rows, self.fixed, self.settings, show, weight)
 
     def texts(self, source: str, most: int | None = None) -> tuple[list[str], NDArray[np.int32], NDArray[np.float64]]:
         """Return texts, labels and weights of a source; its parts weigh the same."""
@@ -99,7 +104,7 @@ def report(trainer: Trainer, model: GoodsModel, sources: tuple[str, ...]) -> dic
     """Return the measures of a model on some sources; the UK texts by kind."""
     results: dict[str, dict[str, float]] = {}
     for source in sources:
-        for part in (f"{UK}/index_term", f"{UK}/parcel") if source == UK else (source,):
+        for part in _UK_PARTS if source == UK else (source,):
             texts, labels, _ = trainer.texts(part, 20_000)
             results[part] = measure(model, texts, labels)
         if source == UK:
@@ -108,13 +113,51 @@ def report(trainer: Trainer, model: GoodsModel, sources: tuple[str, ...]) -> dic
     return results
 
 
+def contributions(trainer: Trainer, model: GoodsModel, kinds: dict[str, list[str]]) -> list[dict[str, str | float]]:
+    """Return the measures on the UK texts of models without each kind of sources.
+
+    Args:
+        model: a calibrated model without the UK texts. All models have its calibration, so that only the words differ.
+        kinds: the sources of each kind; a kind without other texts than those of the UK has no row.
+    """
+    corpus = trainer.corpus
+    texts = {part: trainer.texts(part) for part in _UK_PARTS}
+    calibrated = {name: model.arrays[name] for name in ("declared", "vague_grams")}
+    # A row of weight 0.2 is drawn in one of five cases and then weighs 1, which shortens the fits. All models draw the same rows
+    # of the sources that they share.
+    drawn = np.random.default_rng(0).random(len(corpus.rows)) < corpus.weight
+    weight = np.maximum(corpus.weight, np.float32(1.0))
+    everything = trainer.rows_without(UK)
+
+    def row(without: str, kept: NDArray[np.int64]) -> dict[str, str | float]:
+        fitted = trainer.fit(kept[drawn[kept]], f"without {without}", weight)
+        measured = GoodsModel({**arrays_of(corpus, kept, fitted), **calibrated}, model.settings, "")
+        measures = {part: measure(measured, *texts[part][:2]) for part in texts}
+        return {
+            "without": without,
+            "texts_fewer": float(len(everything) - len(kept)),
+            **{f"{part.split('/')[1]}_{name}": measures[part][name] for part in texts for name in _CONTRIBUTIONS},
+        }
+
+    without = {kind: trainer.rows_without(UK, *sources) for kind, sources in kinds.items()}
+    return [
+        row("nothing", everything),
+        *(row(kind, kept) for kind, kept in without.items() if len(kept) < len(everything)),
+    ]
+
+
 def main(
     out: Annotated[Path, typer.Option(help="Folder of the model's files.")],
     without: Annotated[list[str] | None, typer.Option(help="A source to leave out and measure on; repeatable.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the texts.")] = Settings().epochs,
+    contribution: Annotated[
+        bool, typer.Option("--contributions", help="Also measure what each kind of sources adds, on the UK texts.")
+    ] = False,
 ) -> None:
     """Train the goods classifier and write it to a folder, with `measures.json` and `measures.md`."""
     left_out = tuple(without or ())
+    if contribution and UK not in left_out:
+        left_out += (UK,)
     trainer = Trainer(replace(Settings(), epochs=epochs))
     unknown = [source for source in left_out if not any(is_of(row, source) for row in trainer.corpus.rows)]
     if unknown:
@@ -126,6 +169,11 @@ def main(
     (out / "measures.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (out / "measures.md").write_text(table(results) + "\n", encoding="utf-8")
     console.print(table(results), markup=False)
+    if contribution:
+        rows = contributions(trainer, model, kinds_of_sources())
+        (out / "contributions.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        (out / "contributions.md").write_text(contributions_table(rows) + "\n", encoding="utf-8")
+        console.print(contributions_table(rows), markup=False)
 
 
 if __name__ == "__main__":

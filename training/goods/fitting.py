@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -62,13 +62,16 @@ def fit(
     fixed: Floats,
     settings: Settings,
     after_epoch: Callable[[int, float, Fitted], None] | None = None,
+    weight: Floats | None = None,
 ) -> Fitted:
     """Fit on some rows of a corpus.
 
     Args:
         fixed: (words, settings.fixed) fixed vectors of the corpus' vocabulary.
         after_epoch: called with the number of the epoch, the mean loss and what is learned so far.
+        weight: (len(corpus.rows),) weights in place of those of the corpus.
     """
+    examples = corpus.examples if weight is None else replace(corpus.examples, weight=weight)
     rng = np.random.default_rng(0)
     counts = corpus.counts(rows)
     width = settings.learned + settings.fixed + 1
@@ -84,7 +87,7 @@ def fit(
         order = rng.permutation(rows).astype(np.int32)
         step = settings.step * (1.0 - epoch / settings.epochs)
         rates = Rates(step, settings.level, settings.drop_word, settings.drop_grams, settings.longest)
-        loss = descend(corpus.examples, order, TREES, weights, rates, epoch + 1)
+        loss = descend(examples, order, TREES, weights, rates, epoch + 1)
         if after_epoch is not None:
             after_epoch(epoch, loss, Fitted(grams, fixed, codes, counts))
     return Fitted(grams, fixed, codes, counts)

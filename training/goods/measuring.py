@@ -78,3 +78,17 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def contributions_table(rows: list[dict[str, str | float]]) -> str:
+    """Return contributions as a table in Markdown: the measures of all sources first, then the changes without each kind."""
+    names = list(rows[0])[2:]
+    heads = " | ".join(name.replace("_", " ") for name in names)
+    lines = [f"| without | texts | {heads} |", f"|---|---:|{'---:|' * len(names)}"]
+    for row in rows:
+        cells = [
+            f"{float(row[name]):.3f}" if row is rows[0] else f"{float(row[name]) - float(rows[0][name]):+.3f}"
+            for name in names
+        ]
+        lines.append(f"| {row['without']} | {float(row['texts_fewer']):,.0f} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -46,8 +46,15 @@ class Row:
 
 
 def source_facts() -> dict[str, dict[str, str]]:
-    """Return publisher, licence, date and place of each source."""
+    """Return kind, publisher, licence, date and place of each source."""
     return tomllib.loads((WORDS / "sources.toml").read_text(encoding="utf-8"))
+
+
+def kinds_of_sources() -> dict[str, list[str]]:
+    """Return the names of the sources of each kind, sorted by kind."""
+    facts = source_facts()
+    kinds = sorted({fact["kind"] for fact in facts.values()})
+    return {kind: [name for name, fact in facts.items() if fact["kind"] == kind] for kind in kinds}
 
 
 def read_rows() -> list[Row]:

@@ -7,11 +7,12 @@ import pytest
 
 from features.goods.codes import CODES
 from features.goods.model import GoodsModel
+from training.goods.__main__ import Trainer, contributions
 from training.goods.assembling import arrays_of, neutral
 from training.goods.calibrating import Sample, calibrate, fit_vagueness, set_contradicted
 from training.goods.fitting import Fitted, Settings, fit
-from training.goods.measuring import measure, measure_vague
-from training.goods.tables import WORDS, Corpus, Row, is_of, read_rows, source_facts
+from training.goods.measuring import contributions_table, measure, measure_vague
+from training.goods.tables import UK, WORDS, Corpus, Row, is_of, kinds_of_sources, read_rows, source_facts
 
 SETTINGS = Settings(buckets=1 << 12, learned=8, fixed=4, epochs=4)
 GOODS = {
@@ -100,6 +101,41 @@ def test_rare_codes_of_unlike_goods_are_not_excused(sample: Sample) -> None:
     assert np.diagonal(declared).tolist() == [1.0] * len(declared)
 
 
+class SmallTrainer(Trainer):
+    """Trains on given rows, with random vectors in place of the encoder's."""
+
+    def __init__(self, given: list[Row]) -> None:
+        self.settings, self.vague = SETTINGS, []
+        self.corpus = Corpus(given, SETTINGS.buckets)
+        shape = len(self.corpus.vocabulary), SETTINGS.fixed
+        self.fixed = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def test_a_kind_of_sources_contributes_the_goods_that_only_it_knows() -> None:
+    shoes = [row for row in rows("catalogue", 1) if row.code == "640399"]
+    others = [row for row in rows("tariff", 2) if row.code != "640399"]
+    trainer = SmallTrainer([*shoes, *others, *rows(f"{UK}/index_term", 3), *rows(f"{UK}/parcel", 4)])
+    kept = trainer.rows_without(UK)
+    arrays = arrays_of(trainer.corpus, kept, trainer.fit(kept, "all"))
+    model = GoodsModel(arrays, neutral(SETTINGS.learned + SETTINGS.fixed), "")
+    kinds = {"shops": ["catalogue"], "tariffs": ["tariff"], "parcels": [UK], "vague": []}
+    everything, *without = contributions(trainer, model, kinds)
+    assert [row["without"] for row in without] == ["shops", "tariffs"]
+    assert [row["texts_fewer"] for row in without] == [60.0, 240.0]
+    assert float(everything["index_term_chapter_top_1"]) > 0.95
+    # One of the five goods is in the catalogue alone, four are in the tariff.
+    assert float(without[0]["parcel_chapter_top_1"]) == pytest.approx(0.8, abs=0.05)
+    assert float(without[1]["parcel_chapter_top_1"]) == pytest.approx(0.2, abs=0.05)
+
+
+def test_contributions_are_shown_as_changes() -> None:
+    measured: list[dict[str, str | float]] = [
+        {"without": "nothing", "texts_fewer": 0.0, "index_term_roc_auc": 0.98},
+        {"without": "tariffs", "texts_fewer": 1200.0, "index_term_roc_auc": 0.951},
+    ]
+    assert contributions_table(measured).splitlines()[2:] == ["| nothing | 0 | 0.980 |", "| tariffs | 1,200 | -0.029 |"]
+
+
 def test_words_of_one_text_only_are_unknown(corpus: Corpus) -> None:
     rare = Corpus([*corpus.rows, Row("first", "en", "640399", ("espadrilles",))], SETTINGS.buckets)
     numbers, result = fitted(rare, "first")
@@ -113,7 +149,8 @@ class TestTables:
         facts = source_facts()
         names = {path.name.split(".")[0] for path in WORDS.glob("*.csv*")}
         assert names == set(facts)
-        assert all({"publisher", "licence", "date", "found"} <= set(fact) for fact in facts.values())
+        assert all({"kind", "publisher", "licence", "date", "found"} <= set(fact) for fact in facts.values())
+        assert sorted(name for names in kinds_of_sources().values() for name in names) == sorted(facts)
 
     def test_codes_are_those_of_the_nomenclature(self) -> None:
         table = read_rows()
