@@ -21,6 +21,9 @@ ORGANISATIONS = (
         "Granos Ejemplo S. de R.L. de C.V. / Altamira",
         "Beispiel GmbH - Bremen",
         "Stadtapotheke Muster",
+        "ETS EXEMPLE MECANIQUE DE PRECISION",
+        "Ets Modele",
+        "Voorbeeld Analyse",
     ),
 )
 PERSONS = (

@@ -105,6 +105,8 @@ MENTIONS = [
     ("fentanyl reference standard 100 µg/mL", "standard"),
     ("certified reference material carfentanil 50 ug", "standard"),
     ("norfentanyl analytical standard 1 mg/mL", "standard"),
+    ("norfentanyl Referenzsubstanz 1 mg/mL", "standard"),
+    ("fentanyl wzorzec 100 µg/mL", "standard"),
     ("fentanyl citrate impurity B", "standard"),
     ("naloxone for fentanyl overdose", "antidote"),
     ("narcan nasal spray fentanyl overdose kit", "antidote"),
