@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.kinds.parties import is_organisation, name_words
+from features.kinds.parties import name_words, party_kinds
 from features.kinds.words import KindWords
 
 FloatArray = NDArray[np.float64]
@@ -57,7 +57,7 @@ class BusinessLines:
         ...  for name in ("Sample Garment Co., Ltd.", "Sample Trading Ltd", "Dana Example")]
         [['clothing'], [], []]
         """
-        if not is_organisation(name):
+        if not party_kinds(name):
             return 0
         plain, words = name_words(name)
         found = self._words.inside(plain)
@@ -72,10 +72,15 @@ class BusinessLines:
             table: `sold` or `bought`.
         """
         rows = np.zeros((len(names), CHAPTERS))
-        for row, name in enumerate(names):
-            found = self.of_name(name)
+        told = list(map(self.of_name, names))
+        # Few combinations of lines occur.
+        best = {
+            found: table[[line for line in range(len(self.names)) if found >> line & 1]].max(axis=0)
+            for found in {*told} - {0}
+        }
+        for row, found in enumerate(told):
             if found:
-                rows[row] = table[[line for line in range(len(self.names)) if found >> line & 1]].max(axis=0)
+                rows[row] = best[found]
         return rows
 
 

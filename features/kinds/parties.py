@@ -17,8 +17,8 @@ _CACHED_TOKENS: Final = 4_096
 _WORD: Final = re.compile(r"\w+")
 #: Points after single letters, "s.p.a." and "a/s". In "Ltd.Sti." a point divides two words.
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
-#: The start of a capitalised word inside a word: FintoxOy.
-_INSIDE: Final = re.compile(r"(?<=[a-z]{3})(?=[A-Z][A-Za-z])")
+#: The start of a capitalised word inside a word: FintoxOy. A search is fastest for a pattern that begins with a letter.
+_INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
 #: What follows is a branch or a city: "Granos Andino S.A. de C.V. / Altamira".
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
@@ -61,9 +61,10 @@ class _Names:
         forms = words.sections["organisation"]
         self.inside = words.inside
         self.of_word = lru_cache(maxsize=_CACHED)(words.of_word)
-        self.first, self.last, self.strong, self.any_trade = (
+        self.first, self.last, self.strong, any_trade = (
             frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
         )
+        self.of_any_line = self.last | any_trade
 
 
 @cache
@@ -98,6 +99,8 @@ def party_kinds(name: str) -> int:
 
 def _form_before_branch(name: str) -> bool:
     """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there."""
+    if "," not in name and "/" not in name and "|" not in name and "-" not in name:
+        return False
     known = _names()
     for part in _BRANCH.split(name)[:-1]:
         tokens = _WORD.findall(_DOTS.sub("", folded(part)))
@@ -121,11 +124,16 @@ def name_words(name: str) -> tuple[str, list[str]]:
     """Return a name in folded form, and its words without legal forms and words of any trade."""
     known = _names()
     plain, tokens = _read(name)
-    return plain, [word for word in tokens if word not in known.last and word not in known.any_trade]
+    return plain, [word for word in tokens if word not in known.of_any_line]
 
 
 @lru_cache(maxsize=_CACHED_TOKENS)
 def _read(name: str) -> tuple[str, tuple[str, ...]]:
     """Return a name in folded form, and its words."""
-    plain = _DOTS.sub("", folded(_INSIDE.sub(" ", name)))
+    # Most names hold nothing to replace, and a search that fails is cheaper than a replacement.
+    if _INSIDE.search(name) is not None:
+        name = _INSIDE.sub(r" \g<0>", name)
+    plain = folded(name)
+    if "." in plain or "/" in plain:
+        plain = _DOTS.sub("", plain)
     return plain, tuple(_WORD.findall(plain))
