@@ -6,7 +6,7 @@ Only watched substances that are certainly meant count here: these fields serve 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -26,8 +26,7 @@ _FEWEST_SIGNS: Final = 7
 _CAS: Final = re.compile(
     r"\W*(?:cas\W*)?0*[\doOlI]{2,7}[-\u2010-\u2015._/ ][\doOlI]{2}[-\u2010-\u2015._/ ][\doOlI]\W*", re.IGNORECASE
 )
-_WORD_AT_END: Final = re.compile(r"([A-Za-z]{2,})\W*\Z")
-_WORD_AT_START: Final = re.compile(r"\W*([A-Za-z]{2,})")
+_FIRST_WORD: Final = re.compile(r"\W*([A-Za-z]{2,})")
 _REMEMBERED: Final = 16_384
 
 
@@ -102,20 +101,14 @@ class SplitNames:
                 if match is not None:
                     yield row, match
         if table.n_rows > table.n_shipments and goods.values:
-            ends = self._flags(goods, self._open_end)
-            starts = self._flags(goods, self._open_start)
-            together = table.shipment[1:] == table.shipment[:-1]
-            for row in np.flatnonzero(ends[:-1] & starts[1:] & together).tolist():
-                match = self._joined(goods.values[goods.codes[row]], goods.values[goods.codes[row + 1]])
+            for row in np.flatnonzero(table.shipment[1:] == table.shipment[:-1]).tolist():
+                here, below = goods.codes.item(row), goods.codes.item(row + 1)
+                if here < 0 or below < 0:
+                    continue
+                match = self._joined(goods.values[here], goods.values[below])
                 if match is not None:
                     yield row, match
                     yield row + 1, match
-
-    @staticmethod
-    def _flags(column: Coded, open_to: Callable[[str], bool]) -> NDArray[np.bool_]:
-        flags = np.zeros(len(column.values) + 1, dtype=bool)
-        flags[:-1] = [open_to(text) for text in column.values]
-        return flags[column.codes]
 
     def _joined(self, first: str, second: str) -> Match | None:
         """Return the watched substance that two texts name only together."""
@@ -133,11 +126,12 @@ class SplitNames:
         return None
 
     def _ends_within_a_name(self, text: str) -> bool:
-        word = _WORD_AT_END.search(text)
-        return word is not None and self._index.begins_name(word[1].lower())
+        # The last word is the first one backwards. A search for it would try every word before it.
+        word = _FIRST_WORD.match(text[::-1])
+        return word is not None and self._index.begins_name(word[1][::-1].lower())
 
     def _begins_within_a_name(self, text: str) -> bool:
-        word = _WORD_AT_START.match(text)
+        word = _FIRST_WORD.match(text)
         return word is not None and self._index.ends_name(word[1].lower())
 
 
