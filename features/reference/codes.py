@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 # Everyday or former official names that ISO 3166-1 (as in pycountry) lacks, and two codes that customs messages use:
@@ -57,6 +57,9 @@ _OTHER_NAMES: Final = {
 _USER_ASSIGNED: Final = {"xk": "XK", "kosovo": "XK"}
 
 _LOCODE: Final = re.compile(r"([A-Z]{2})[ -]?([A-Z2-9]{3})", re.ASCII)
+#: Characters of the longest place, and number of places that are remembered.
+_LONGEST_PLACE: Final = 6
+_PLACES: Final = 16_384
 _NOT_WORD: Final = re.compile(r"[^0-9a-z]+")
 
 
@@ -195,6 +198,11 @@ def location(text: str) -> str | None:
     ('CNPVG', 'USLAX', None, None)
     """
     code = text.strip().upper()
+    return _place(code) if len(code) <= _LONGEST_PLACE else None
+
+
+@lru_cache(maxsize=_PLACES)
+def _place(code: str) -> str | None:
     if len(code) == 3:
         found = _airports().get(code)
         return None if found is None else found + code

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Final
 
 from features.manifest.fields import FIELDS, Field, Kind
@@ -37,6 +37,9 @@ _SPACES: Final = re.compile(r"\s+")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
 _CODE_SHAPE: Final = re.compile(r"[A-Z0-9]{2,3}")
 _CAS: Final = re.compile(r"0*(\d{2,7})-(\d{2})-(\d)")
+#: Characters of the longest CAS number that is remembered, and how many are.
+_LONGEST_CAS: Final = 16
+_CAS_NUMBERS: Final = 8_192
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
 _MODE_WORDS: Final = {
@@ -115,15 +118,22 @@ def hs(value: str) -> Normal:
 
 def cas(value: str) -> Normal:
     """Return a CAS Registry Number with hyphens if its check digit is correct."""
-    from stdnum import casrn
-
     match = _CAS.search(value)
     candidate = "-".join(match.groups()) if match else value
     if match is None and value.isascii() and value.isdigit() and 5 <= len(value) <= 10:
         candidate = f"{value[:-3]}-{value[-3:-1]}-{value[-1]}"
-    if not casrn.is_valid(candidate):
+    # A check takes as long as a tenth of a request, and numbers repeat. Long texts are no numbers and would fill the memory.
+    is_valid = _is_cas(candidate) if len(candidate) <= _LONGEST_CAS else _is_cas.__wrapped__(candidate)
+    if not is_valid:
         return None, f"'{value[:40]}' is not a CAS Registry Number (its check digit must agree); treated as missing"
     return candidate, None
+
+
+@lru_cache(maxsize=_CAS_NUMBERS)
+def _is_cas(number: str) -> bool:
+    from stdnum import casrn
+
+    return bool(casrn.is_valid(number))
 
 
 def carrier(value: str) -> Normal:
@@ -285,10 +295,13 @@ def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
         The distinct normal forms; the index of each value's form, -1 where missing (None if value i has form i); the problem of
         each value (None if there are no problems).
     """
-    return _READERS[field.name](values, distinct=distinct)
+    change = _NORMALISERS[field.name]
+    if change is text:
+        return _texts(values, distinct)
+    return _hs_codes(values, distinct) if change is hs else normal_forms(values, change)
 
 
-def _texts(values: list[str], *, distinct: bool) -> Forms:
+def _texts(values: list[str], distinct: bool) -> Forms:
     """Do the same as `texts` for texts, nearly all of which have single spaces."""
     uneven = unevenly_spaced(values)
     if not uneven and distinct:
@@ -299,7 +312,7 @@ def _texts(values: list[str], *, distinct: bool) -> Forms:
     return (*numbered(changed), None)
 
 
-def _hs_codes(values: list[str], *, distinct: bool) -> Forms:
+def _hs_codes(values: list[str], distinct: bool) -> Forms:
     """Do the same as `texts` for HS codes, nearly all of which are already in normal form."""
     unusual = unusual_codes(values, codes.hs_texts())
     if not unusual and distinct:
@@ -309,17 +322,6 @@ def _hs_codes(values: list[str], *, distinct: bool) -> Forms:
     for index in unusual:
         changed[index], problems[index] = hs(values[index])
     return (*numbered(changed), problems if any(problem is not None for problem in problems) else None)
-
-
-def _reader(change: Callable[[str], Normal]) -> Callable[..., Forms]:
-    if change is text:
-        return _texts
-    if change is hs:
-        return _hs_codes
-    return lambda values, distinct: normal_forms(values, change)
-
-
-_READERS: Final = {name: _reader(change) for name, change in _NORMALISERS.items()}
 
 
 def numbers(
