@@ -17,6 +17,12 @@ cdef _hash_row(list columns, object group, long long row, unsigned long long[:, 
 @cython.locals(n=Py_ssize_t, texts=list, start=Py_ssize_t, part=int, begin=Py_ssize_t, line=Py_ssize_t)
 cdef _hash_columns(list columns, object group, const long long[::1] rows, unsigned long long[:, ::1] out)
 
+@cython.locals(row=Py_ssize_t)
+cpdef fill_missing(object column, object spell, const long long[::1] rows, unsigned long long[::1] line)
+
+@cython.locals(hashes=dict, needed=list, row=Py_ssize_t, code=int, text=bytes)
+cdef _fill_zeros(const int[:] codes, list values, object spell, const long long[::1] rows, unsigned long long[::1] line)
+
 @cython.locals(texts=list, row=Py_ssize_t, code=Py_ssize_t)
 cdef list _texts_at(const int[:] codes, const long long[::1] rows, list values)
 

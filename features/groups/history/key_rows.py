@@ -216,13 +216,31 @@ def fill_missing(column: Coded, spell: Callable[[list[str]], list[bytes]], rows:
         spell: normalises texts.
         rows: (n_shipments,) first row of each shipment.
     """
-    if line.all():
-        return
-    missing = np.flatnonzero(line == 0)
-    codes = column.codes[rows[missing]]
-    used, positions = np.unique(codes, return_inverse=True)
-    texts = [column.values[code] if code >= 0 else "" for code in used.tolist()]
-    line[missing] = np.array([_hash(text) for text in spell(texts)], dtype=np.uint64)[positions]
+    for row in range(rows.shape[0]):
+        if line[row] == 0:
+            _fill_zeros(column.codes, column.values, spell, rows, line)
+            return
+
+
+def _fill_zeros(
+    codes: NDArray[np.int32],
+    values: list[str],
+    spell: Callable[[list[str]], list[bytes]],
+    rows: IntArray,
+    line: WordArray,
+) -> None:
+    hashes: dict[int, int] = {}
+    for row in range(rows.shape[0]):
+        code = codes[rows[row]]
+        if line[row] == 0 and code >= 0:
+            hashes[code] = 0
+    needed = list(hashes)
+    for code, text in zip(needed, spell([values[code] for code in needed]), strict=True):
+        hashes[code] = _hash(text)
+    for row in range(rows.shape[0]):
+        code = codes[rows[row]]
+        if line[row] == 0 and code >= 0:
+            line[row] = hashes[code]
 
 
 def _texts_at(codes: NDArray[np.int32], rows: IntArray, values: list[str]) -> list[str]:
