@@ -133,6 +133,8 @@ class FeatureSpace:
 
     def warn_of_further(self, table: ManifestTable) -> None:
         """Warn about missing further fields, and about further fields that the model does not use, on the shipments concerned."""
+        if not (self.further_fields or table.further_names):
+            return
         asked = {
             field.name: "is not given, though the model uses it; treated as missing" for field in self.further_fields
         }
