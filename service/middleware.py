@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from service.errors import internal_error_response
+from service.identifiers import new_ids
 from service.logs import logger
 from service.metrics import Metrics
 
@@ -86,4 +86,4 @@ def _request_id(scope: Scope) -> str:
             if _ACCEPTED_ID.fullmatch(text):
                 return str(text)
             break
-    return str(uuid.uuid4())
+    return new_ids(1)[0]

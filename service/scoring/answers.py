@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
 from features.manifest.records import Record, read_record
 from features.table.table import ManifestTable
+from service.identifiers import new_ids
 
 if TYPE_CHECKING:
     from models.scoring import AdvancingHistory, Scores, ScoreSettings
@@ -120,9 +120,7 @@ def score(
         served.model.score(part, history, update_history=update, explain=options.explain, settings=settings)
         for part in tables
     ]
-    results = [
-        answer for part in scores for answer in part.answers(decision_ids=[str(uuid.uuid4()) for _ in range(len(part))])
-    ]
+    results = [answer for part in scores for answer in part.answers(decision_ids=new_ids(len(part)))]
     if options.actions == "acas":
         for result in results:
             result["action"] = ACAS_ACTIONS[result["lane"]]
