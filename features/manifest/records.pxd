@@ -1,6 +1,6 @@
 cimport cython
 
-cdef Py_ssize_t _N_HEAD, _N_ITEM, _NO_ITEM, _DESCRIPTION, _CHEMICAL, _HS_CODE
+cdef Py_ssize_t _N_HEAD, _N_ITEM, _NO_ITEM, _DESCRIPTION, _HS_CODE, _ITEM_NUMBER
 cdef int _UNKNOWN, _FURTHER, _PARTY, _ITEM, _PASSED_OVER
 cdef dict _HEAD_PLACES, _ITEM_PLACES, _PARTY_PLACES
 cdef tuple _HEAD_NAMES
@@ -28,13 +28,16 @@ cdef bint _have_further(list records) except -1
 cdef object _read_party(str role, object value, list texts, list notes, list fatal)
 
 @cython.locals(
-    notes=list, given=list, index=Py_ssize_t, fields=dict, item=list, further=dict, place=int, found=object,
+    notes=list, given=list, index=Py_ssize_t, fields=dict, item=list, further=dict, place=int, found=object, filled=bint,
 )
 cdef object _read_items(object value, dict flat, Record record, list fatal)
 
 cdef object _text(object name, object value, list notes, list fatal, Py_ssize_t item)
 
-cdef bint _is_described(list item)
+cdef bint _holds_a_value(list item)
+
+@cython.locals(count=Py_ssize_t, place=Py_ssize_t)
+cdef Py_ssize_t _given(list texts, Py_ssize_t reference)
 
 @cython.locals(n=Py_ssize_t)
 cdef object _stripped(str text)

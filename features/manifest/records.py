@@ -19,8 +19,10 @@ from features.manifest.problems import Problem, Refused
 HEAD_NAMES: Final = tuple(f.name for f in FIELDS if f.level in (Level.SHIPMENT, Level.CONSIGNOR, Level.CONSIGNEE))
 #: Key of an office's own fields.
 FURTHER: Final = "further"
-#: Fields of which a goods item needs at least one.
+#: Fields of which most goods items have at least one. An item without them is read too: a missing description is evidence.
 DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
+#: Names of references. They tell nothing about goods, so a row needs a value of another field.
+REFERENCES: Final = ("shipment_id", "item_number")
 
 _N_HEAD = len(HEAD_NAMES)
 _N_ITEM = len(ITEM_NAMES)
@@ -44,7 +46,7 @@ _PARTY_PLACES: dict[str, dict[object, int]] = {
     level.value: {FIELD[name].key: place for place, name in enumerate(HEAD_NAMES) if FIELD[name].level is level}
     for level in (Level.CONSIGNOR, Level.CONSIGNEE)
 }
-_DESCRIPTION, _CHEMICAL, _HS_CODE = (ITEM_NAMES.index(name) for name in DESCRIBING)
+_DESCRIPTION, _HS_CODE, _ITEM_NUMBER = (ITEM_NAMES.index(n) for n in ("goods_description", "hs_code", "item_number"))
 _NO_ITEM = -1
 _HEAD_NAMES = HEAD_NAMES
 
@@ -87,6 +89,8 @@ def read_record(data: object) -> Record:
 
     Numbers and booleans become text; blank and null mean missing. Label fields are ignored.
 
+    A goods item needs a value of any field other than its number. A flat row may also have it in a field of the shipment.
+
     Raises:
         Refused: the data is not an object, has no ``shipment_id`` or no goods item, or a number is not finite.
     """
@@ -117,9 +121,7 @@ def read_record(data: object) -> Record:
     if texts[0] is None:
         fatal.insert(0, Problem("shipment_id", "is missing; every shipment needs its own reference"))
     if not record.items and not _tells_of_items(fatal):
-        fatal.append(
-            Problem("items", f"hold no goods item; one with {', '.join(DESCRIBING[:2])} or {DESCRIBING[2]} is needed")
-        )
+        fatal.append(Problem("items", "hold no goods item; one with a value of any field is needed"))
     if fatal:
         raise Refused(fatal, texts[0])
     return record
@@ -210,8 +212,11 @@ def _read_party(role: str, value: object, texts: list[str | None], notes: list[P
 
 def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list[Problem]) -> None:
     notes = record.notes
+    # The fields of a flat row belong to its goods item, those of the shipment too.
+    filled = False
     if _blank(value):
         value = [flat] if flat else []
+        filled = bool(flat) and _given(record.texts, 0) > 0
     elif flat:
         notes.append(Problem(next(iter(flat)), "stands beside items, where it belongs; it was ignored"))
     if not isinstance(value, list):
@@ -235,15 +240,24 @@ def _read_items(value: object, flat: dict[str, Any], record: Record, fatal: list
             elif place == _UNKNOWN and not _blank(part):
                 problem = "is not a field of the manifest and was ignored"
                 notes.append(Problem(f"items[{index}].{key}"[:80], problem))
-        if _is_described(item):
+        if _holds_a_value(item) or further or filled:
             record.items.append(item)
             record.item_further.append(further)
         elif len(given) > 1:
-            notes.append(Problem(f"items[{index}]", f"has none of {', '.join(DESCRIBING)}; it was ignored"))
+            notes.append(Problem(f"items[{index}]", "has no value of any field; it was ignored"))
 
 
-def _is_described(item: list[str | None]) -> bool:
-    return item[_DESCRIPTION] is not None or item[_CHEMICAL] is not None or item[_HS_CODE] is not None
+def _holds_a_value(item: list[str | None]) -> bool:
+    return item[_DESCRIPTION] is not None or item[_HS_CODE] is not None or _given(item, _ITEM_NUMBER) > 0
+
+
+def _given(texts: list[str | None], reference: int) -> int:
+    """Return the number of texts, without the one at the place ``reference``."""
+    count = 0
+    for place in range(len(texts)):
+        if place != reference and texts[place] is not None:
+            count += 1
+    return count
 
 
 def _tells_of_items(problems: list[Problem]) -> bool:

@@ -15,8 +15,8 @@ cpdef object gather_numbers(list values, const int[:, ::1] codes, list columns, 
 @cython.locals(n=Py_ssize_t, k=Py_ssize_t, row=Py_ssize_t, times=list, column=Py_ssize_t, code=int, missing=cython.longlong)
 cpdef object gather_times(list values, const int[:, ::1] codes, list columns, long long[:, ::1] out)
 
-@cython.locals(nameless=list, undescribed=list, row=Py_ssize_t, column=Py_ssize_t, described=bint)
-cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list describing)
+@cython.locals(nameless=list, blank=list, row=Py_ssize_t, column=Py_ssize_t, filled=bint)
+cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list filling)
 
 @cython.locals(late=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong)
 cpdef list fill_times(

@@ -117,26 +117,26 @@ def gather_times(values: list[list[int] | None], codes: CodeArray, columns: list
             out[k, row] = times[code] if code >= 0 else missing
 
 
-def unreadable(ids: CodeArray, codes: CodeArray, describing: list[int]) -> tuple[list[int], list[int]]:
+def unreadable(ids: CodeArray, codes: CodeArray, filling: list[int]) -> tuple[list[int], list[int]]:
     """Return the rows without an id, and the rows in which all of some fields are missing.
 
     Args:
         ids: (n,) code of each row's id, -1 where missing.
-        describing: rows of ``codes`` (fields, n) of the fields of which a readable row has at least one.
+        filling: rows of ``codes`` (fields, n) of the fields of which a readable row has at least one, the usual ones first.
     """
     nameless: list[int] = []
-    undescribed: list[int] = []
+    blank: list[int] = []
     for row in range(ids.shape[0]):
         if ids[row] < 0:
             nameless.append(row)
-        described = False
-        for column in describing:
+        filled = False
+        for column in filling:
             if codes[column, row] >= 0:
-                described = True
+                filled = True
                 break
-        if not described:
-            undescribed.append(row)
-    return nameless, undescribed
+        if not filled:
+            blank.append(row)
+    return nameless, blank
 
 
 def fill_times(

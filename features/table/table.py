@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.manifest.fields import FIELD, FIELDS, ITEM_NAMES, Kind, Level
-from features.manifest.records import DESCRIBING, HEAD_NAMES, Record, encode_records, further_of
+from features.manifest.records import HEAD_NAMES, Record, encode_records, further_of
 from features.manifest.shipment import GoodsItem, Problem, Shipment, record_of
 from features.reference.rates import usd_per_unit_in
 from features.table import assembly as kernels
 from features.table import normalise
 from features.table.amounts import Amount, Amounts
+from features.table.blank import unreadable_rows
 from features.table.coded import Coded, renumbered
 from features.table.problems import RowProblems
 from features.texts.declared import TIME_MISSING
@@ -344,6 +345,8 @@ class ManifestTable:
         first_row = np.empty(self.n_rows, dtype=np.int64)
         self.n_shipments = kernels.group(ids, self.shipment, first_row)
         self.first_row = first_row[: self.n_shipments]
+        # Look for blank rows before the first row of a shipment lends its fields to the others.
+        nameless, blank = unreadable_rows(ids, self._codes, self._place, self._further)
         if self.n_shipments < self.n_rows:
             self._first_rows_win()
         numbers: list[list[float] | None] = [None] * len(_NUMBERS)
@@ -362,7 +365,7 @@ class ManifestTable:
         kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
         self._time = np.empty((len(_TIMES), self.n_rows), dtype=np.int64)
         kernels.gather_times(times, self._codes, [self._place.get(name, -1) for name in _TIMES], self._time)
-        self._refuse(ids)
+        self._refuse(nameless, blank)
         self._fill_times(receipt, previous_time)
         self._find_rates()
 
@@ -398,16 +401,12 @@ class ManifestTable:
         if problems is not None:
             self._problems.warn_of_values(name, self._codes[self._place[name]], problems)
 
-    def _refuse(self, ids: NDArray[np.int32]) -> None:
-        described = [self._place[name] for name in DESCRIBING if name in self._place]
-        nameless, undescribed = kernels.unreadable(ids, self._codes, described)
+    def _refuse(self, nameless: list[int], blank: list[int]) -> None:
         for row in nameless:
             problem = Problem("shipment_id", "is missing; every shipment needs its own reference")
             self._problems.refuse(row, problem)
-        for row in undescribed:
-            problem = Problem(
-                "goods_description", f"is missing, and so are {' and '.join(DESCRIBING[1:])}; one is needed"
-            )
+        for row in blank:
+            problem = Problem("goods_description", "is missing, and so is every other field; one is needed")
             self._problems.refuse(row, problem)
         self.refused = np.zeros(self.n_rows, dtype=bool)
         if self._problems.refusals:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from features.manifest.fields import FIELD, MANIFEST_NAMES
 from models.scoring import DEFAULT_BASE_RATES
 from service.api.dependencies import PlainJson, state_of
-from service.api.openapi import DESCRIBING, problems
+from service.api.openapi import problems
 from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness
 from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
 from service.substances.chemistry import chemistry
@@ -121,7 +121,7 @@ async def schema(request: Request) -> Response:
     output_columns = score_columns(state.host.served.model.heads) if state.host.ready else ALL_SCORE_COLUMNS
     return PlainJson(
         {
-            "required": ["shipment_id", f"one goods item with one of {', '.join(DESCRIBING)}"],
+            "required": ["shipment_id", "one goods item with a value of any field"],
             "columns": [
                 {
                     "name": field.name,

@@ -11,15 +11,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from features.manifest.fields import FIELDS, Field, Kind, Level
-from features.manifest.shipment import FURTHER
+from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
+from features.manifest.records import FURTHER, REFERENCES
 from service.api.schemas import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.goods.answers import MAX_TEXT
 from service.substances.answers import MAX_QUERY, jurisdictions
 
-#: Fields that describe the goods; each item needs at least one of them.
-DESCRIBING: Final = ("goods_description", "declared_chemical", "hs_code")
+#: Fields of a goods item, of which it needs a value of at least one.
+FILLING: Final = tuple(name for name in ITEM_NAMES if name not in REFERENCES)
 
 _TYPES: Final[dict[Kind, list[str]]] = {
     Kind.NUMBER: ["number", "string", "null"],
@@ -84,11 +84,11 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         "GoodsItem": {
             "title": "GoodsItem",
             "type": "object",
-            "description": f"One goods item. At least one of {', '.join(DESCRIBING)} is needed.",
+            "description": "One goods item. A value of at least one field other than `item_number` is needed.",
             "properties": of_level[Level.ITEM],
             "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string", "pattern": r"[A-Za-z0-9]"}}}
-                for name in DESCRIBING
+                {"required": [name], "properties": {name: {"type": ["string", "number"], "pattern": r"[A-Za-z0-9]"}}}
+                for name in FILLING
             ],
         },
         "Batch": {

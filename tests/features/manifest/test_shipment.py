@@ -46,7 +46,13 @@ def test_nested_and_flat_json_give_the_same_shipment() -> None:
         ({"shipment_id": "  ", "items": [ITEM]}, "shipment_id", "missing"),
         ({"shipment_id": "S1"}, "items", "no goods item"),
         ({"shipment_id": "S1", "items": []}, "items", "no goods item"),
-        ({"shipment_id": "S1", "items": [{"net_mass_kg": 2}]}, "items", "no goods item"),
+        ({"shipment_id": "S1", "items": [{}]}, "items", "no goods item"),
+        (
+            {"shipment_id": "S1", "channel": "express", "items": [{"item_number": 2, "hs_code": " "}]},
+            "items",
+            "no goods",
+        ),
+        ({"shipment_id": "S1", "item_number": "1"}, "items", "no goods item"),
         ({"shipment_id": "S1", "items": "mug"}, "items", "a list of goods items"),
         ({"shipment_id": "S1", "gross_mass_kg": float("inf"), "items": [ITEM]}, "gross_mass_kg", "finite"),
         ({"shipment_id": "S1", "items": [ITEM | {"customs_value": float("nan")}]}, "items[0].customs_value", "finite"),
@@ -59,13 +65,28 @@ def test_an_unreadable_shipment_is_refused_with_its_field(data: Any, field: str,
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        {"items": [{"net_mass_kg": 2}]},
+        {"items": [{"origin_country": "CN"}]},
+        {"items": [{"further": {"Genus": "Python"}}]},
+        {"goods_description": "", "loading_location": "CNPVG"},
+    ],
+)
+def test_a_value_of_any_field_makes_a_goods_item(data: dict[str, Any]) -> None:
+    shipment = shipment_from_json({"shipment_id": "S1", **data})
+    assert len(shipment.items) == 1
+    assert shipment.items[0].goods_description is None
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"consignor": "Acme"}, "consignor"),
         ({"consignor": {"nmae": "Acme"}}, "consignor.nmae"),
         ({"chanel": "express"}, "chanel"),
         ({"currency": ["USD"]}, "currency"),
-        ({"items": [ITEM, {"quantity": 3}]}, "items[1]"),
+        ({"items": [ITEM, {"item_number": 3}]}, "items[1]"),
         ({"items": [ITEM, None]}, "items[1]"),
     ],
 )

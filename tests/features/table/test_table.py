@@ -90,7 +90,7 @@ def test_unreadable_rows_are_refused_and_the_others_accepted() -> None:
     some = table(
         shipment_id=["A", None, "C", "D"],
         goods_description=["mug", "mug", None, "mug"],
-        customs_value=["1", "1", "1", "inf"],
+        customs_value=["1", "1", None, "inf"],
     )
     assert some.refused.tolist() == [False, True, True, True]
     assert {row: problems[0].field for row, problems in some.refusals().items()} == {
@@ -99,6 +99,25 @@ def test_unreadable_rows_are_refused_and_the_others_accepted() -> None:
         3: "customs_value",
     }
     assert some.accepted().text("shipment_id").to_list() == ["A"]
+
+
+def test_a_value_of_any_field_on_its_own_row_makes_a_row_readable() -> None:
+    some = table(
+        shipment_id=["A", "A", "B", "C"],
+        goods_description=[None, None, None, None],
+        item_number=["1", "2", "1", "1"],
+        loading_location=["CNPVG", None, None, None],
+        origin_country=[None, None, "CN", None],
+    )
+    # The second item of A gets the place of its shipment, which its own row does not state.
+    assert some.refused.tolist() == [False, True, False, True]
+    assert "and so is every other field" in some.refusals()[3][0].problem
+
+
+def test_a_further_field_makes_a_row_readable() -> None:
+    columns = {"shipment_id": Coded.from_list(["A", "B"])}
+    some = ManifestTable.from_columns(columns, 2, further={"Genus": Coded.from_list(["Python", None])})
+    assert some.refused.tolist() == [False, True]
 
 
 def test_a_missing_time_is_the_receipt_in_a_request_and_the_previous_time_in_a_file() -> None:
