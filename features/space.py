@@ -19,6 +19,7 @@ from features.groups.description.group import DescriptionGroup
 from features.groups.expected.group import ExpectedGroup
 from features.groups.filing.group import FilingGroup
 from features.groups.history.history import HistoryGroup
+from features.groups.own.as_new import AsNew
 from features.groups.own.counts import Results
 from features.groups.own.group import OwnGroup
 from features.groups.own.keys import PLACES, OwnFields
@@ -205,7 +206,7 @@ class FeatureSpace:
                 group.fit(table)
         if self._own_group is not None:
             known = Results.none(table.n_rows) if results is None else results
-            matrix[:, -len(self._own_group.features) :] = self._own_group.learn(table, known, seed=seed)
+            self._own_group.learn(table, known, seed=seed, out=matrix[:, -len(self._own_group.features) :])
         fold = _folds(table, folds, seed)[table.shipment]
         for number in range(folds):
             inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
@@ -221,6 +222,22 @@ class FeatureSpace:
                         other.fit(rest)
                     matrix[inside, columns] = other.transform(held_out, history[:0])
         return matrix
+
+    def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew | None:
+        """Return features of fitted rows as if their declarations had never been seen.
+
+        Arguments are those of `fit_transform`. The result is None without an office's own fields.
+        """
+        if self._own_group is None:
+            return None
+        return self._own_group.as_new(table, results, seed=seed).at(len(self.names) - len(self._own_group.features))
+
+    def seen(self, matrix: FloatArray) -> NDArray[np.bool_]:
+        """Return whether each row (n,) of the features (n, F) repeats a declaration that the own data holds; all are False without
+        own data."""
+        if self._own_group is None:
+            return np.zeros(len(matrix), dtype=np.bool_)
+        return self._own_group.seen(matrix[:, -len(self._own_group.features) :])
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what was learned, as plain JSON and arrays; array names are ``group.name``."""

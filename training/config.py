@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from training.data.dataset import BadData, Dataset
+from training.data.planning import FIVE, FOUR
 from training.data.windows import Windows
-from training.fitting.params import BoosterSpec, BoostingParams
+from training.fitting.params import MOST_SEEDS, BoosterSpec, BoostingParams
+from training.fitting.search import MOST_SEARCHES
 
 DEFAULT_ROWS: Final = 600_000
 DEFAULT_THREADS: Final = 2
@@ -37,6 +39,10 @@ class TrainConfig:
         study: Add the studies that need many refits: ablation, left-out typologies and, for simulated data, checks of whether
             the world is too easy and agrees with published figures.
         ceiling_rows: Number of simulated rows for a reference model that is trained on true contents; None for no such model.
+        seeds: Number of boosters with other random seeds that the model averages.
+        searches: Number of settings of the boosters to compare for an office's own label.
+        result_delay_s: Seconds from declaration to result, for results without a time; by default assumed.
+        windows: Shares of the traffic per window: fit, stop, calibrate, lanes and, without a holdout, test.
         cache: A folder in which features are cached for later runs on the same data.
         track: Log the run to MLflow.
         params: Parameters of the boosters.
@@ -57,6 +63,10 @@ class TrainConfig:
     tracking_uri: str | None = None
     study: bool = False
     ceiling_rows: int | None = None
+    seeds: int = 1
+    searches: int = MOST_SEARCHES
+    result_delay_s: int | None = None
+    windows: tuple[float, ...] | None = None
     cache: Path | None = None
     track: bool = True
     params: BoostingParams = field(default_factory=BoostingParams)
@@ -80,9 +90,21 @@ class TrainConfig:
             raise BadData("--rows and --threads are at least 1, and --seed is a whole number from 0 to 2147482647")
         if not 1 <= self.draws <= self.rows:
             raise BadData("--draws is at least 1, and at most as large as --rows")
+        if not 1 <= self.seeds <= MOST_SEEDS or not 1 <= self.searches <= MOST_SEARCHES:
+            raise BadData(f"--seeds is a number from 1 to {MOST_SEEDS}, and --searches from 1 to {MOST_SEARCHES}")
+        self._check_times()
         bundle = self.bundle
         if bundle is not None and bundle.exists() and (not bundle.is_dir() or any(bundle.iterdir())):
             raise BadData(f"{bundle}: exists and is not empty; give a new folder for the bundle")
+
+    def _check_times(self) -> None:
+        if self.result_delay_s is not None and self.result_delay_s < 0:
+            raise BadData("--result-delay is a number of days, 0 or more")
+        if self.windows is None:
+            return
+        names = list(FIVE if self.holdout is None else FOUR)
+        if len(self.windows) != len(names) or min(self.windows) <= 0.0:
+            raise BadData(f"--windows needs {len(names)} shares above 0, one each for {', '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +136,5 @@ class Run:
 
     def booster_spec(self, names: tuple[str, ...], monotone: tuple[int, ...]) -> BoosterSpec:
         """Return the booster settings for features with these names and monotone constraints."""
-        return BoosterSpec(self.heads, names, monotone, self.config.params, self.seed, self.threads)
+        config = self.config
+        return BoosterSpec(self.heads, names, monotone, config.params, self.seed, self.threads, config.seeds)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.scoring import RiskModel
-from training import stages
+from training import outputs, stages
 from training.config import Run, TrainConfig
 from training.evaluation.evaluation import WindowScores
 from training.fitting.boosting import HeadFit
@@ -34,15 +34,18 @@ def train(config: TrainConfig, *, console: Console | None = None) -> TrainResult
     run = stages.plan_run(config, loaded.data, log)
     fitted = _fit_and_evaluate(run, loaded, log)
     run = fitted.run
-    fitted.metrics.update(stages.evaluate_other_worlds(run, fitted.model, fitted.evaluated, log))
+    fitted.metrics.update(outputs.evaluate_other_worlds(run, fitted.model, fitted.evaluated, log))
     fitted.model.card = build_card(fitted.model, run, fitted.metrics, fitted.first, fitted.final, fitted.clean_shares)
     with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
         folder = config.bundle if config.bundle is not None else Path(scratch) / "bundle"
-        model, digest = stages.write_bundle(fitted.model, folder, log)
+        model, digest = outputs.write_bundle(fitted.model, folder, log)
         result = TrainResult(model, fitted.metrics, digest, config.bundle, fitted.evaluated, run.windows, log.seconds)
-        stages.score_holdout(run, model, loaded.mapping, log)
-        stages.write_metrics(run, result)
-        stages.track(run, result, folder, log)
+        outputs.score_holdout(run, model, loaded.mapping, log)
+        # The model card does not depend on the holdout.
+        if fitted.holdout is not None:
+            fitted.metrics["holdout"] = fitted.holdout
+        outputs.write_metrics(run, result)
+        outputs.track(run, result, folder, log)
     return result
 
 
@@ -57,6 +60,7 @@ class _Fitted:
     clean_shares: dict[str, float]
     metrics: dict[str, Any]
     evaluated: WindowScores
+    holdout: dict[str, Any] | None
 
 
 def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fitted:
@@ -76,5 +80,7 @@ def _fit_and_evaluate(run: Run, loaded: stages.LoadedData, log: StageLog) -> _Fi
     else:
         metrics, evaluated = stages.evaluate_test(run, source, model, refit, first, final, loaded.easiness, log)
     refit.examples.drop_bins()
+    source.release()
+    holdout = outputs.evaluate_holdout(run, model, refit, loaded, log)
     clean_shares = {"fit": first.clean_share, "refit": refit.clean_share}
-    return _Fitted(run, model, first.fits, final, clean_shares, metrics, evaluated)
+    return _Fitted(run, model, first.fits, final, clean_shares, metrics, evaluated, holdout)

@@ -5,9 +5,7 @@ Names of stages are a public interface: MLflow logs their times as ``seconds.<na
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +15,6 @@ from features.groups.history.history import History
 from features.readers import ColumnMapping
 from features.space import FeatureSpace
 from features.substances.read.opsin import opsin
-from models.bundle import load as load_bundle
-from models.bundle import save as save_bundle
 from models.calibration import Calibrator, ReferenceScores
 from models.evidence import Evidence, Prior
 from models.lanes import Lanes
@@ -27,17 +23,15 @@ from models.trees import StoredRows
 from training.config import Run, TrainConfig
 from training.data.dataset import Dataset
 from training.data.feature_cache import FeatureCache
+from training.data.pairs import choose_pairs, pairs_note
 from training.data.planning import plan
 from training.data.sources import from_file, simulated
 from training.data.window_features import FeatureSource, WindowFeatures, replay_history
-from training.data.windows import Window
-from training.evaluation.ceiling import RiskScores, ceiling, truth_world
+from training.data.windows import Window, Windows
 from training.evaluation.evaluation import WindowScores
 from training.evaluation.parts import parts_of_score
-from training.evaluation.predictions import predict_file
 from training.evaluation.run_evaluation import EvaluatedWindow, LearnedFrom, evaluate_run
 from training.evaluation.study import run_study
-from training.evaluation.tenth_world import TenthWorld, calibration_in_tenth
 from training.fitting.boosting import HeadFit, fit_heads, refit_heads
 from training.fitting.calibrating import (
     DETECTION,
@@ -48,14 +42,12 @@ from training.fitting.calibrating import (
     raw_scores,
     risk_log_odds,
 )
-from training.fitting.examples import Examples, sample_examples
+from training.fitting.examples import Examples, even_seen, sample_examples
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.fitting.residual import choose_evidence, directions, prior_slope
 from training.fitting.search import fit_searched
 from training.progress import Progress, StageLog
-from training.registry.tracking import log_run
-from training.reports.card import created_at, model_version, run_document
-from training.results import TrainResult
+from training.reports.card import created_at, model_version
 from training.worlds.own import TooEasy
 from training.worlds.own.checks import margins
 
@@ -81,7 +73,7 @@ class FirstFit:
     """Boosters fitted with early stopping, their parameters, and the share of clean shipments kept.
 
     ``evidence`` states the prior; they start from ``slope`` times its log-odds. ``alone`` holds boosters of the same settings
-    without it, for comparison.
+    without it, for comparison. It is empty for an office's own label, whose prior is the base rate.
     """
 
     evidence: Evidence
@@ -133,7 +125,12 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
             data = simulated(config.rows, config.seed, draws=config.draws, watch=watch, progress=rows_done)
         else:
             data = from_file(
-                config.data, mapping=mapping, label=config.label, positive=config.positive, progress=rows_done
+                config.data,
+                mapping=mapping,
+                label=config.label,
+                positive=config.positive,
+                delay_s=config.result_delay_s,
+                progress=rows_done,
             )
         finds = int(data.shipment_has_find().sum())
         progress(f"{data.table.n_rows:,} goods items, {data.table.n_shipments:,} shipments, {finds:,} with a find")
@@ -142,16 +139,31 @@ def load(config: TrainConfig, log: StageLog) -> LoadedData:
 
 def plan_run(config: TrainConfig, data: Dataset, log: StageLog) -> Run:
     """Plan the windows, and print all notes."""
-    windows = plan(data, with_test=config.holdout is None, seed=config.seed)
+    windows = plan(data, with_test=config.holdout is None, seed=config.seed, shares=config.windows)
     opsin_problem = opsin().problem
     for note in (*data.notes, *windows.notes, *([opsin_problem] if opsin_problem else [])):
         log.note(note)
-    return Run(config, data, windows)
+    return Run(config, _with_pairs(data, windows, config.seed, log), windows)
+
+
+def _with_pairs(data: Dataset, windows: Windows, seed: int, log: StageLog) -> Dataset:
+    """Return the data with the pairs of columns that the fit window supports, if the label is an office's own."""
+    own = data.own
+    if own is None or own.known_label:
+        return data
+    with log.stage("Choose pairs of columns"):
+        table, results = data.window_table(windows.fit), data.window_results(windows.fit)
+        own = replace(own, pairs=choose_pairs(table, own, results, seed=seed))
+    note = pairs_note(own)
+    if note is None:
+        return replace(data, own=own)
+    log.note(note)
+    return replace(data, own=own, notes=(*data.notes, note))
 
 
 def replay(run: Run, log: StageLog) -> tuple[FeatureSource, History]:
     """Replay the history of all shipments; return the source of features, and the history after the last shipment."""
-    with log.stage("History"):
+    with log.stage("Replay the history"):
         folder = run.config.cache
         cache = FeatureCache(folder, run.data, run.seed) if folder is not None else None
         features, history = replay_history(run.data, cache)
@@ -162,66 +174,71 @@ def replay(run: Run, log: StageLog) -> tuple[FeatureSource, History]:
 def fit_first(run: Run, source: FeatureSource, log: StageLog) -> FirstFit:
     """Fit boosters on the fit window, stopped early on the stop window."""
     windows = run.windows
-    with log.stage("Features of the fit window") as progress:
-        space, fit = source.fit(windows.fit, run.seed)
+    with log.stage("Compute features to fit and stop") as progress:
+        space, fit = source.fit(windows.fit, run.seed, progress)
         examples, clean_share = sample_examples(fit, run.seed)
         progress(f"{fit.matrix.shape[1]} features; {len(examples.matrix):,} rows to learn from")
         stop = source.transform(windows.stop, space, fitted_on=windows.fit)
     on_stop, _ = sample_examples(stop, run.seed + 1)
-    evidence = choose_evidence(run.heads, space.names, examples)
-    for head, factor in evidence.factors.items():
-        log.note(f"The prior of evidence counts with the factor {factor:g} for {head}.")
+    on_stop = even_seen(on_stop, space.seen(on_stop.matrix))
+    evidence = choose_evidence(run.heads)
     prior = Prior(evidence, run.heads, space.names)
-    with log.stage("Boosters, stopped early") as progress:
+    own_label = run.heads == (RISK,)
+    if own_label:
+        log.note("Evidence concerns the manifest's own labels only: the prior of this label is its base rate.")
+    with log.stage("Fit boosters until the stop window") as progress:
         log_odds = prior.log_odds(np.ascontiguousarray(examples.matrix))
-        # The factor of an office's own label already is its slope.
-        slope = 1.0 if run.heads == (RISK,) else prior_slope(log_odds, examples.find, examples.weight)
+        slope = 1.0 if own_label else prior_slope(log_odds, examples.find, examples.weight)
         examples = examples.on(log_odds, slope)
         on_stop = on_stop.on(prior.log_odds(np.ascontiguousarray(on_stop.matrix)), slope)
-        spec, params = _booster_spec(run, space, prior), run.config.params
+        spec, params = _booster_spec(run, space, prior, progress), run.config.params
         if run.data.own is None:
             fits = fit_heads(spec, examples, on_stop)
         else:
-            searched = fit_searched(spec, examples, on_stop)
+            searched = fit_searched(spec, examples, on_stop, run.config.searches)
             fits, params = searched.fits, searched.params
             log.note(searched.note)
-        progress("without the prior")
-        alone = fit_heads(replace(spec, params=params), examples.on(None), on_stop.on(None))
+        alone: dict[str, HeadFit] = {}
+        if not own_label:
+            progress("without the prior")
+            alone = fit_heads(replace(spec, params=params), examples.on(None), on_stop.on(None))
         progress(", ".join(f"{head}: {'constant' if f.constant else f'{f.trees} trees'}" for head, f in fits.items()))
     return FirstFit(evidence, slope, fits, alone, params, clean_share)
 
 
-def _booster_spec(run: Run, space: FeatureSpace, prior: Prior) -> BoosterSpec:
-    """Return the settings of boosters on a prior.
+def _booster_spec(run: Run, space: FeatureSpace, prior: Prior, progress: Progress | None = None) -> BoosterSpec:
+    """Return the settings of boosters on a prior. ``progress`` shows the number of trees.
 
     A feature that entries use may only move the score in their direction. The meaning of an office's own label is unknown, so its
     features are free.
     """
     free = run.heads == (RISK,)
     monotone = space.monotone if free else tuple(directions(prior.entries, space.names, space.monotone))
-    return run.booster_spec(space.names, monotone)
+    spec = run.booster_spec(space.names, monotone)
+    return spec if progress is None else replace(spec, watch=lambda trees: progress(f"{trees} trees"))
 
 
 def refit(run: Run, source: FeatureSource, first: FirstFit, history: History, log: StageLog) -> Refit:
     """Compute the features of everything before the test window, and calibrate by cross-fitting."""
-    with log.stage("Features of all before the test window") as progress:
-        space, features = source.fit(run.windows.refit, run.seed)
+    with log.stage("Compute features to refit") as progress:
+        space, features = source.fit(run.windows.refit, run.seed, progress)
         examples, clean_share = sample_examples(features, run.seed)
         progress(f"{len(examples.matrix):,} rows to learn from")
         prior = Prior(first.evidence, run.heads, space.names)
         examples = examples.on(prior.log_odds(np.ascontiguousarray(examples.matrix)), first.slope)
     cross = _cross_fit(run, source, space, features, examples, first, log)
-    with log.stage("Calibration") as progress:
+    with log.stage("Calibrate, and set lanes") as progress:
         calibration = _calibrate(run, cross)
         progress(", ".join(f"{name}: {c.kind}" for name, c in calibration.calibrators.items()))
     result = Refit(space, first.evidence, examples, clean_share, calibration, history, None)
     if run.windows.test is not None:
         return result
-    with log.stage("Evaluation on the lanes window") as progress:
+    with log.stage("Evaluate on the lanes window") as progress:
         evaluation = _evaluate_lanes(run, assemble(run, result, cross.lanes_fits), cross.lanes_features, progress)
-        rows = _outside(run, run.windows.lanes, examples)
-        alone = refit_heads(_booster_spec(run, space, prior), examples.on(None), first.alone, rows)
-        evaluation[0]["parts"] = parts_of_score(prior, alone, cross.lanes_features, evaluation[1], run)
+        if first.alone:
+            rows = _outside(run, run.windows.lanes, examples)
+            alone = refit_heads(_booster_spec(run, space, prior), examples.on(None), first.alone, rows)
+            evaluation[0]["parts"] = parts_of_score(prior, alone, cross.lanes_features, evaluation[1], run)
     return replace(result, evaluation=evaluation)
 
 
@@ -247,9 +264,9 @@ def _cross_fit(
     log: StageLog,
 ) -> _CrossFit:
     windows, prior = run.windows, Prior(first.evidence, run.heads, space.names)
-    spec = _booster_spec(run, space, prior)
 
-    def without(window: Window) -> tuple[dict[str, HeadFit], WindowFeatures]:
+    def without(window: Window, progress: Progress) -> tuple[dict[str, HeadFit], WindowFeatures]:
+        spec = _booster_spec(run, space, prior, lambda text: progress(f"without {window.name}: {text}"))
         fits = refit_heads(spec, examples, first.fits, _outside(run, window, examples))
         # Without a test window, the refit omits the last shipments, because many of their results are not known yet.
         inside: Bools = np.isin(windows.refit.shipments, window.shipments)
@@ -258,12 +275,10 @@ def _cross_fit(
         return fits, source.transform(window, space, fitted_on=windows.refit)
 
     scores: dict[str, HeldOutScores] = {}
-    with log.stage("Boosters without the calibrate and the lanes window") as progress:
-        progress(windows.calibrate.name)
+    with log.stage("Refit boosters to calibrate") as progress:
         if windows.calibrate is not windows.lanes:
-            scores[windows.calibrate.name] = _held_out(prior, *without(windows.calibrate), run.threads)
-            progress(windows.lanes.name)
-        fits, lanes_features = without(windows.lanes)
+            scores[windows.calibrate.name] = _held_out(prior, *without(windows.calibrate, progress), run.threads)
+        fits, lanes_features = without(windows.lanes, progress)
         scores[windows.lanes.name] = _held_out(prior, fits, lanes_features, run.threads)
     return _CrossFit(scores, fits, lanes_features)
 
@@ -319,8 +334,8 @@ def _evaluate_lanes(run: Run, model: RiskModel, features: WindowFeatures, progre
 
 def fit_final(run: Run, refitted: Refit, first: FirstFit, log: StageLog) -> dict[str, HeadFit]:
     """Refit the boosters on everything before the test window."""
-    with log.stage("Boosters of the final model"):
-        spec = _booster_spec(run, refitted.space, Prior(first.evidence, run.heads, refitted.space.names))
+    with log.stage("Refit the final boosters") as progress:
+        spec = _booster_spec(run, refitted.space, Prior(first.evidence, run.heads, refitted.space.names), progress)
         return refit_heads(spec, refitted.examples, first.fits)
 
 
@@ -360,16 +375,17 @@ def evaluate_test(
     """Evaluate the final model on the test window, and run the studies if requested."""
     windows = run.windows
     assert windows.test is not None
-    with log.stage("Test window") as progress:
+    with log.stage("Evaluate on the test window") as progress:
         features = source.transform(windows.test, model.space, fitted_on=windows.refit)
         # This is the last window.
         source.release()
         tested = EvaluatedWindow(windows.test, features, "the test window, by the final model")
         metrics, evaluated = evaluate_run(run, model, tested, LearnedFrom(windows.refit, refitted.examples), progress)
-        progress("prior alone and trees alone")
-        alone = refit_heads(_booster_spec(run, model.space, model.prior), refitted.examples.on(None), first.alone)
+        if first.alone:
+            progress("prior alone and trees alone")
+            alone = refit_heads(_booster_spec(run, model.space, model.prior), refitted.examples.on(None), first.alone)
+            metrics["parts"] = parts_of_score(model.prior, alone, features, evaluated, run)
         refitted.examples.drop_bins()
-        metrics["parts"] = parts_of_score(model.prior, alone, features, evaluated, run)
     if run.config.study:
         with log.stage("Study") as progress:
             metrics |= run_study(run, model, tested, refitted.examples, final, progress)
@@ -379,63 +395,3 @@ def evaluate_test(
                 progress("how close to published figures the world is")
                 metrics["margins"] = margins.to_json(margins.compare(run.seed))
     return metrics, evaluated
-
-
-def evaluate_other_worlds(run: Run, model: RiskModel, evaluated: WindowScores, log: StageLog) -> dict[str, Any]:
-    """Evaluate a model of simulated data against other worlds: one with a tenth of the illicit traffic, and the ceiling."""
-    config, test = run.config, run.windows.test
-    metrics: dict[str, Any] = {}
-    if test is not None and config.data is None:
-        with log.stage("A tenth of the illicit traffic") as progress:
-            metrics["calibration_tenth"] = calibration_in_tenth(
-                model,
-                TenthWorld(config.rows, run.seed, config.draws),
-                test,
-                threads=run.threads,
-                progress=lambda n: progress(f"{n:,} rows"),
-            )
-    if test is not None and config.ceiling_rows is not None:
-        with log.stage("Ceiling") as progress:
-            ours = RiskScores(evaluated.scored.risk, evaluated.outcomes["truth"], sum(model.base_rates.values()))
-            # Other shipments, but the same draws of the priors: the ceiling is that of the worlds of the model.
-            world = truth_world(
-                config.ceiling_rows, run.seed + 1, draws=config.draws, drawn_by=run.seed, progress=progress
-            )
-            metrics["ceiling"] = ceiling(world, ours, seed=run.seed, threads=run.threads, progress=progress)
-    return metrics
-
-
-def write_bundle(model: RiskModel, folder: Path, log: StageLog) -> tuple[RiskModel, str]:
-    """Write the bundle. Return the model loaded from it, which is the model that will be served, and the digest."""
-    with log.stage("Bundle") as progress:
-        digest = save_bundle(model, folder)
-        model = load_bundle(folder, expected_digest=digest)
-        progress(f"digest {digest[:12]}")
-    return model, digest
-
-
-def score_holdout(run: Run, model: RiskModel, mapping: ColumnMapping | None, log: StageLog) -> None:
-    """Score the holdout file, if any, and write the predictions."""
-    config = run.config
-    if config.holdout is not None and config.predictions is not None:
-        with log.stage("Holdout"):
-            predict_file(
-                model, config.holdout, config.predictions, mapping=mapping, label=config.label, threads=run.threads
-            )
-
-
-def write_metrics(run: Run, result: TrainResult) -> None:
-    """Write the metrics file if requested."""
-    if run.config.metrics is not None:
-        document = run_document(result.model, result.digest, result.metrics)
-        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-        run.config.metrics.write_text(text, encoding="utf-8")
-
-
-def track(run: Run, result: TrainResult, folder: Path, log: StageLog) -> None:
-    """Log the run to MLflow and register the model, unless tracking is off."""
-    if not run.config.track:
-        return
-    with log.stage("MLflow") as progress:
-        result.run_id, result.registered_version = log_run(result, folder, run.data, run.config)
-        progress(f"run {result.run_id}, version {result.registered_version} (challenger)")

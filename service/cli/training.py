@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from service.cli.models import TrackingUri
+
+if TYPE_CHECKING:
+    from training.fitting.params import BoostingParams
+
+_DAY_S: Final = 86400
 
 MappingFile = Annotated[
     Path | None, typer.Option("--mapping", metavar="FILE.toml", help="Renames and converts the columns of --data.")
@@ -172,6 +177,32 @@ def train(
         Path | None,
         typer.Option("--cache", metavar="DIR", help="Folder of cached features for later runs on the same data."),
     ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, metavar="N", help="Average boosters of N seeds; helps with few finds.")
+    ] = 1,
+    searches: Annotated[
+        int,
+        typer.Option("--searches", min=1, metavar="N", help="Settings of the boosters to compare for --label, 1 to 3."),
+    ] = 3,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", metavar="NAME=VALUE", help="A parameter of the boosters, such as num_leaves=15; repeatable."
+        ),
+    ] = None,
+    result_delay: Annotated[
+        float | None,
+        typer.Option("--result-delay", min=0, metavar="DAYS", help="Days to a result, where inspected_at is missing."),
+    ] = None,
+    windows: Annotated[
+        str | None,
+        typer.Option(
+            "--windows", metavar="SHARES", help="Shares for fit, stop, calibrate, lanes and test: 50,10,12,10,18."
+        ),
+    ] = None,
+    no_tracking: Annotated[
+        bool, typer.Option("--no-tracking", help="Neither log the run to MLflow nor register it.")
+    ] = False,
 ) -> None:
     """Train, calibrate, test and bundle a model; log it to MLflow and register it as challenger."""
     from service.cli.console import to_stderr, to_stdout
@@ -200,7 +231,13 @@ def train(
         tracking_uri=tracking_uri,
         study=study,
         ceiling_rows=ceiling_rows,
+        seeds=seeds,
+        searches=searches,
+        result_delay_s=None if result_delay is None else round(result_delay * _DAY_S),
+        windows=_shares(windows),
         cache=cache,
+        track=not no_tracking,
+        params=_params(param or []),
     )
     _check_readable(data, mapping, holdout)
     try:
@@ -213,6 +250,38 @@ def train(
     typer.echo(f"Model {result.model.version}, digest {result.digest}" + (f", bundle {bundle}" if bundle else ""))
     if result.registered_version is not None:
         typer.echo(f"Registered as version {result.registered_version}: tidewaiter promote {result.registered_version}")
+
+
+def _shares(text: str | None) -> tuple[float, ...] | None:
+    """Return the shares of windows in an option's text."""
+    from service.cli.errors import WrongUse
+
+    try:
+        return None if text is None else tuple(float(one) for one in text.split(","))
+    except ValueError:
+        raise WrongUse(f"--windows is a list of numbers such as 50,10,12,10,18, got {text!r}") from None
+
+
+def _params(given: list[str]) -> BoostingParams:
+    """Return the parameters of the boosters with those that options name, as NAME=VALUE."""
+    from dataclasses import replace
+
+    from service.cli.errors import WrongUse
+    from training.fitting.params import BoostingParams
+
+    params = BoostingParams()
+    changes: dict[str, float | int] = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        now = params.to_json().get(name)
+        if now is None:
+            raise WrongUse(f"--param: there is no parameter {name!r}; there are {', '.join(params.to_json())}")
+        try:
+            changes[name] = type(now)(value)
+        except ValueError:
+            kind = "a whole number" if isinstance(now, int) else "a number"
+            raise WrongUse(f"--param {name}: got {value!r}, but expected {kind}") from None
+    return replace(params, **changes)  # type: ignore[arg-type]
 
 
 def evaluate(

@@ -234,10 +234,10 @@ def test_an_own_label_trains_one_head_at_the_base_rate_of_its_data(own_label: tu
 def test_predictions_hold_the_unchanged_holdout_rows_in_order(own_label: tuple[TrainResult, Path]) -> None:
     _, folder = own_label
     given, got = (list(csv.reader((folder / name).read_text().splitlines())) for name in ("holdout.csv", "out.csv"))
-    assert got[0] == [*given[0], "risk"]
-    assert [row[:-1] for row in got[1:]] == given[1:]
-    assert [i for i, row in enumerate(got[1:]) if row[-1] == ""] == [7]
-    assert all(0 < float(row[-1]) < 1 for i, row in enumerate(got[1:]) if i != 7)
+    assert got[0] == [*given[0], "risk", "item_risk"]
+    assert [row[:-2] for row in got[1:]] == given[1:]
+    assert [i for i, row in enumerate(got[1:]) if row[-2] == row[-1] == ""] == [7]
+    assert all(0 < float(row[-1]) <= float(row[-2]) < 1 for i, row in enumerate(got[1:]) if i != 7)
 
 
 def test_predictions_are_the_scores_of_the_bundle(own_label: tuple[TrainResult, Path]) -> None:
@@ -252,6 +252,27 @@ def test_predictions_are_the_scores_of_the_bundle(own_label: tuple[TrainResult, 
     assert one["roc_auc"]["value"] > 0.75
 
 
+def test_a_labelled_holdout_has_metrics_baselines_and_figures_of_new_declarations(
+    own_label: tuple[TrainResult, Path],
+) -> None:
+    result, folder = own_label
+    holdout = result.metrics["holdout"]
+    by_predictions = evaluate_predictions(folder / "out.csv", label="seized", positive="Y")["labels"]["office"]["risk"]
+    assert holdout["labels"]["office"]["risk"]["roc_auc"]["value"] == pytest.approx(
+        by_predictions["roc_auc"]["value"], rel=1e-6
+    )
+    assert set(holdout["baselines"]) == set(BASELINES)
+    left_out = "1 of 1,200 rows could not be read and were left out. 1: shipment_id: is missing; "
+    assert any(note.startswith(left_out) for note in holdout["notes"])
+    lines = holdout["capacity"]["lines"]
+    assert lines["all"]["rows"] == lines["never seen"]["rows"] == 1199
+    assert lines["all"]["at_capacity"]["0.01"]["rows"] == 12
+    assert lines["all"]["at_capacity"]["0.1"]["best_recall"] == 1.0
+    assert lines["seen before"]["reason"].startswith("0 finds among 0 rows")
+    # The bundle does not depend on the holdout.
+    assert "holdout" not in result.model.card["metrics"]
+
+
 def test_the_holdout_does_not_change_the_model(own_label: tuple[TrainResult, Path], tmp_path: Path) -> None:
     result, folder = own_label
     holdout = write(tmp_path / "other.csv", rows(50, seed=77))
@@ -264,7 +285,7 @@ def test_the_holdout_does_not_change_the_model(own_label: tuple[TrainResult, Pat
     assert again.digest == result.digest
     import pyarrow.parquet as pq
 
-    assert pq.read_table(tmp_path / "p.parquet").column_names[-1] == "risk"
+    assert pq.read_table(tmp_path / "p.parquet").column_names[-2:] == ["risk", "item_risk"]
 
 
 def test_predictions_with_a_missing_or_invalid_risk_are_refused(tmp_path: Path) -> None:

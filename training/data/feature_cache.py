@@ -39,7 +39,8 @@ class FeatureCache:
         labels = hashlib.sha256()
         for array in (data.labels.find, data.labels.known_s, data.labels.weight):
             labels.update(np.ascontiguousarray(array).tobytes())
-        self._key = (data.digest, data.table.n_rows, labels.hexdigest(), seed, code_digest())
+        own = None if data.own is None else json.dumps(data.own.to_json(), sort_keys=True)
+        self._key = (data.digest, data.table.n_rows, labels.hexdigest(), own, seed, code_digest())
         self.hits = self.misses = 0
 
     def get(self, name: str, compute: Callable[[], Entry], *windows: Window) -> Entry:

@@ -145,8 +145,11 @@ def any_of_shipment(table: ManifestTable, of_row: Bools) -> Bools:
     return np.asarray(np.logical_or.reduceat(of_row, table.first_row, axis=0))
 
 
-def assumed_delay(declared_s: Ints) -> int:
-    """Return the assumed delay from declaration to result in seconds: two weeks or 6 % of the data's span, the shorter."""
+def assumed_delay(declared_s: Ints, stated_s: int | None = None) -> int:
+    """Return the delay from declaration to result in seconds for results without a time: ``stated_s``, or by default two weeks or
+    6 % of the data's span, the shorter."""
+    if stated_s is not None:
+        return stated_s
     span = int(declared_s.max() - declared_s.min()) if len(declared_s) else 0
     return int(min(ASSUMED_DELAY_S, MOST_GAP_OF_SPAN * span))
 
@@ -232,8 +235,12 @@ def _seconds_column(column: Coded | None, n: int) -> Ints:
     return np.asarray(column.lookup(values, NEVER), dtype=np.int64)
 
 
-def manifest_labels(table: ManifestTable, columns: LabelColumns, *, has_times: bool) -> Labels:
+def manifest_labels(
+    table: ManifestTable, columns: LabelColumns, *, has_times: bool, delay_s: int | None = None
+) -> Labels:
     """Read labels from ``content``, ``content_level``, ``inspected_at``, ``inspection`` and ``selection_probability``.
+
+    ``delay_s`` is the delay of results without a time (`assumed_delay`).
 
     Raises:
         BadLabels: There is no ``content`` column, or a value is not allowed.
@@ -253,16 +260,23 @@ def manifest_labels(table: ManifestTable, columns: LabelColumns, *, has_times: b
         is_shipment = np.array([text == "shipment" for text in _distinct(level, lower=True)], dtype=np.bool_)
         of_shipment = np.asarray(level.lookup(is_shipment, False))
         find = find | any_of_shipment(table, find & of_shipment[:, None])[table.shipment]
-    return _labels(table, heads, find, content, columns, has_times=has_times)
+    return _labels(table, heads, find, content, columns, has_times=has_times, delay_s=delay_s)
 
 
 def own_labels(
-    table: ManifestTable, columns: LabelColumns, column: Coded, label: OwnLabel, *, has_times: bool
+    table: ManifestTable,
+    columns: LabelColumns,
+    column: Coded,
+    label: OwnLabel,
+    *,
+    has_times: bool,
+    delay_s: int | None = None,
 ) -> Labels:
     """Read the labels of one head, ``risk``, from a binary ``column`` of an office's own.
 
     A row with the positive value of ``label`` (the same text or an equal number) is a find. Every other value means clean,
-    and a blank means that the result is unknown. ``inspected_at`` and ``selection_probability`` are used if present.
+    and a blank means that the result is unknown. ``inspected_at`` and ``selection_probability`` are used if present;
+    ``delay_s`` is the delay of results without a time (`assumed_delay`).
 
     Raises:
         BadLabels: No row has the positive value, or a value is neither yes nor no.
@@ -287,17 +301,24 @@ def own_labels(
                 )
     check_label_columns(columns.optional("inspected_at", "selection_probability"))
     find = np.asarray(column.lookup(np.array(is_find, dtype=np.bool_), False), dtype=np.bool_)[:, None]
-    return _labels(table, (RISK,), find, column, columns, has_times=has_times)
+    return _labels(table, (RISK,), find, column, columns, has_times=has_times, delay_s=delay_s)
 
 
 def _labels(
-    table: ManifestTable, heads: tuple[str, ...], find: Bools, result: Coded, columns: LabelColumns, *, has_times: bool
+    table: ManifestTable,
+    heads: tuple[str, ...],
+    find: Bools,
+    result: Coded,
+    columns: LabelColumns,
+    *,
+    has_times: bool,
+    delay_s: int | None,
 ) -> Labels:
     """Build labels from finds (n_rows, heads). A row has a result where ``result`` is not blank."""
     has_result = result.codes >= 0
     inspected = any_of_shipment(table, has_result[:, None])[:, 0]
     known_row = np.where(has_result, _seconds_column(columns.by_name.get("inspected_at"), table.n_rows), NEVER)
-    known_s, notes = _known_s(table, known_row, inspected, has_times=has_times)
+    known_s, notes = _known_s(table, known_row, inspected, has_times=has_times, delay_s=delay_s)
     return Labels(heads, find, inspected, known_s, *_weights(table, columns, inspected), notes)
 
 
@@ -318,7 +339,7 @@ def _same(text: str, positive: str) -> bool:
 
 
 def _known_s(
-    table: ManifestTable, known_row: Ints, inspected: Bools, *, has_times: bool
+    table: ManifestTable, known_row: Ints, inspected: Bools, *, has_times: bool, delay_s: int | None
 ) -> tuple[Ints, tuple[str, ...]]:
     """Return the time of each shipment's result, and notes for the user.
 
@@ -331,7 +352,7 @@ def _known_s(
     times = np.where(known_row == NEVER, missing, known_row)
     latest = np.maximum.reduceat(times, table.first_row) if table.n_rows else np.zeros(0, dtype=np.int64)
     without_time = inspected & (latest == missing)
-    delay = assumed_delay(table.declared_s)
+    delay = assumed_delay(table.declared_s, delay_s)
     known = np.where(without_time, table.declared_s + delay, np.maximum(latest, table.declared_s + 1))
     notes: tuple[str, ...] = ()
     if without_time.any():

@@ -33,6 +33,10 @@ _ID_LEAST_ROWS: Final = 50
 #: although at least this many are expected. The probability of that by chance is about 1e-13.
 _DETERMINING_SHARE: Final = 0.01
 _DETERMINING_EXPECTED: Final = 30.0
+#: Such a column holds results if its determining values cover at least these shares of the clean rows or of the finds. Values of
+#: an honest column determine the label too, such as a genus that was never a find, but they cover little.
+_MOST_CLEAN: Final = 0.5
+_MOST_FINDS: Final = 0.2
 #: A field describes the goods if it forms fewer distinct combinations with them than this share of the number under random
 #: order.
 _OF_GOODS_SHARE: Final = 0.75
@@ -184,7 +188,8 @@ def _determines_label(column: Coded, find: Bools, known: Bools) -> str | None:
     large = count >= _DETERMINING_SHARE * rows
     none = large & (count * rate >= _DETERMINING_EXPECTED) & (finds == 0)
     every = large & (count * (1.0 - rate) >= _DETERMINING_EXPECTED) & (finds == count)
-    if not (none | every).any():
+    of_clean, of_finds = count[none].sum(), count[every].sum()
+    if of_clean < max(1.0, _MOST_CLEAN * (rows - finds.sum())) and of_finds < max(1.0, _MOST_FINDS * finds.sum()):
         return None
     code = int(np.argmax(np.where(none | every, count, 0)))
     value = repr(column.values[code - 1][:40]) if code else "blank"

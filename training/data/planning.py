@@ -36,25 +36,38 @@ DELAY_QUANTILE: Final = 0.95
 _HALVINGS: Final = 40
 
 
-def plan(data: Dataset, *, with_test: bool, seed: int) -> Windows:
+def plan(data: Dataset, *, with_test: bool, seed: int, shares: Sequence[float] | None = None) -> Windows:
     """Plan windows in time, or at random for data without times.
 
-    ``with_test=False`` plans no test window, for runs with a separate holdout file. Raises `TooLittleData`.
+    ``with_test=False`` plans no test window, for runs with a separate holdout file. ``shares`` of the traffic per window, in the
+    order of `FIVE` or `FOUR`, replace these; there are then no plans with fewer windows. Raises `TooLittleData`.
     """
+    named = _named_shares(shares, with_test=with_test)
     find = data.shipment_has_find()
     if data.has_times:
         # If every shipment has a result, the office waited for all results before it exported the data.
         complete = data.own is not None and bool(data.labels.inspected.all())
-        return plan_windows(data.table.declared_s, find, data.labels.known_s, with_test=with_test, complete=complete)
+        return plan_windows(
+            data.table.declared_s, find, data.labels.known_s, with_test=with_test, complete=complete, shares=named
+        )
     if data.own is not None:
         # Keep identical declarations in one window; otherwise one of them would leak the label of the others.
         first_items = declarations(data.table, data.own)[data.table.first_row]
-        return plan_random(_numbered(first_items), find, seed=seed, with_test=with_test, by="identical declarations")
+        return plan_random(
+            _numbered(first_items), find, seed=seed, with_test=with_test, by="identical declarations", shares=named
+        )
     consignor = data.table.text("consignor_name")
     codes = consignor.codes[data.table.first_row].astype(np.int64)
     # Each shipment without a consignor is its own group.
     groups = np.where(codes >= 0, codes, len(consignor.values) + np.arange(len(codes)))
-    return plan_random(_numbered(groups), find, seed=seed, with_test=with_test)
+    return plan_random(_numbered(groups), find, seed=seed, with_test=with_test, shares=named)
+
+
+def _named_shares(shares: Sequence[float] | None, *, with_test: bool) -> Mapping[str, float] | None:
+    """Return the shares per window, which add up to 1; None without any."""
+    if shares is None:
+        return None
+    return {name: share / sum(shares) for name, share in zip(FIVE if with_test else FOUR, shares, strict=True)}
 
 
 def _numbered(values: Ints) -> Ints:
@@ -73,14 +86,20 @@ def label_delay(declared_s: Ints, known_s: Ints) -> int:
 
 
 def plan_windows(
-    declared_s: Ints, find: Bools, known_s: Ints, *, with_test: bool = True, complete: bool = False
+    declared_s: Ints,
+    find: Bools,
+    known_s: Ints,
+    *,
+    with_test: bool = True,
+    complete: bool = False,
+    shares: Mapping[str, float] | None = None,
 ) -> Windows:
     """Plan windows over shipments sorted by ``declared_s`` (n,), with ``find`` (n,) and result times ``known_s`` (n,).
 
     If the data is too short or has few finds, one window replaces stop, calibrate and lanes. If that is not enough, there is no
     test window.
     The notes state both. ``with_test=False`` never plans a test window. ``complete`` states that every shipment has its
-    result, so that the refit may use the last shipments.
+    result, so that the refit may use the last shipments. ``shares`` per window replace all plans.
 
     Raises:
         TooLittleData: The data is too short for every plan.
@@ -89,11 +108,13 @@ def plan_windows(
     if np.any(np.diff(declared_s) < 0):
         raise ValueError("Got shipments out of order, but expected them sorted by declared_at")
     times = _Times(declared_s, known_s, label_delay(declared_s, known_s))
-    plans: list[tuple[dict[str, float], str | None]] = [(FIVE, None)] if with_test else [(FOUR, None)]
+    plans: list[tuple[Mapping[str, float], str | None]] = [(FIVE, None)] if with_test else [(FOUR, None)]
     short = "Data is short: one window serves for stopping, calibrating and lanes"
     if with_test:
         plans.append((THREE, f"{short}."))
     plans.append((TWO, f"{short}, and none is left for a test." if with_test else f"{short}."))
+    if shares is not None:
+        plans = [(shares, None)]
     complaints: list[str] = []
     for shares, note in plans:
         windows = _consecutive(times, shares)
@@ -101,22 +122,31 @@ def plan_windows(
         if not lacking:
             return _windows_in_time(windows, times, note, complete=complete)
         if shares is TWO and not _lacking(windows, None, known_s):
-            return _windows_in_time(windows, times, f"{note} {_FEW_FINDS}", complete=complete)
+            return _windows_in_time(windows, times, f"{note} {_FEW_FINDS} {_sentence(lacking)}", complete=complete)
         complaints.append(f"{len(shares)} windows: " + ", ".join(lacking))
     raise TooLittleData("Too little data to train on. " + "; ".join(complaints) + ".")
 
 
-def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True, by: str = "consignor") -> Windows:
+def plan_random(
+    groups: Ints,
+    find: Bools,
+    *,
+    seed: int,
+    with_test: bool = True,
+    by: str = "consignor",
+    shares: Mapping[str, float] | None = None,
+) -> Windows:
     """Assign groups of shipments, such as those of one consignor, to windows at random. Used for data without times.
 
     ``groups`` (n,) contains each shipment's group number, and ``by`` names the groups in the note. Metrics on a random split do
-    not measure performance on future traffic. Raises `TooLittleData`.
+    not measure performance on future traffic. ``shares`` per window replace all plans. Raises `TooLittleData`.
     """
     never = np.full(len(groups), NEVER, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(int(groups.max()) + 1 if len(groups) else 0)[groups]
     note = f"No row has a time: windows are a random split by {by}, which flatters a model that will be used later."
     complaints: list[str] = []
-    for shares in (FIVE, THREE, TWO) if with_test else (FOUR, TWO):
+    plans = (shares,) if shares is not None else (FIVE, THREE, TWO) if with_test else (FOUR, TWO)
+    for shares in plans:
         edges = np.concatenate(([0.0], np.cumsum(list(shares.values())))) * (rank.max() + 1 if len(rank) else 1)
         edges[-1] = np.inf
         windows = [
@@ -129,7 +159,7 @@ def plan_random(groups: Ints, find: Bools, *, seed: int, with_test: bool = True,
             by_name = {w.name: w for w in windows}
             before_test = np.sort(np.concatenate([w.shipments for w in windows if w.name != "test"]))
             refit = Window("refit", 0, 0, NEVER, before_test)
-            notes = (note, _FEW_FINDS) if few else (note,)
+            notes = (note, f"{_FEW_FINDS} {_sentence(lacking)}") if few else (note,)
             return Windows(
                 by_name["fit"], *_after_fit(by_name), by_name.get("test"), refit, gap_s=0, in_time=False, notes=notes
             )
@@ -197,6 +227,11 @@ def _lacking(windows: Sequence[Window], find: Bools | None, known_s: Ints) -> li
             needed = SHIPMENTS_NEEDED[window.name]
             lacking.append(f"{window.name} has {len(window.shipments)} shipments and needs {needed}")
     return lacking
+
+
+def _sentence(lacking: Sequence[str]) -> str:
+    """Return the complaints of `_lacking` as a sentence."""
+    return f"Of two windows, {' and '.join(lacking)}."
 
 
 def _after_fit(by_name: Mapping[str, Window]) -> tuple[Window, Window, Window]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,9 @@ from features.table.table import Coded, ManifestTable
 from training.data.columns import ColumnsBuilder, as_text, columns_digest, file_digest
 from training.data.dataset import BadData, Bools, Dataset, Ints, rows_of
 from training.data.labels import LabelColumns, Labels, OwnLabel, manifest_labels, own_labels
+from training.data.left_out import left_out_note
 from training.data.own_fields import FieldCandidates, choose_fields, find_candidates
+from training.data.unread import unread_columns
 from training.data.world_truth import TruthColumns
 from training.progress import RowProgress
 from training.worlds.own import WorldChunk, generate
@@ -35,7 +37,8 @@ class RawData:
     """Coded columns of a source with ``n_rows`` rows, including rows that will be refused.
 
     Names of further fields start with ``further:``; the name of an office's own label column starts with ``label:``.
-    ``rows_rejected`` counts the rows that the reader rejected.
+    ``lines`` (n_rows,) holds the line of each row (in Parquet, its number), and ``rejected`` line and reason of the rows that the
+    reader rejected. ``recognised`` maps input columns to the manifest fields that they fill.
     """
 
     columns: Mapping[str, Coded]
@@ -43,7 +46,9 @@ class RawData:
     source: str
     digest: str
     decimal: str | None = None
-    rows_rejected: int = 0
+    lines: Ints | None = None
+    rejected: tuple[tuple[int, str], ...] = ()
+    recognised: Mapping[str, str | None] = field(default_factory=dict)
     truth: TruthColumns | None = None
     candidates: FieldCandidates | None = None
 
@@ -88,6 +93,7 @@ def from_file(
     positive: str | None = None,
     in_order: bool = True,
     fields: tuple[FurtherField, ...] | None = None,
+    delay_s: int | None = None,
     progress: RowProgress | None = None,
 ) -> Dataset:
     """Read a labelled file.
@@ -100,16 +106,47 @@ def from_file(
         in_order: Whether to sort the rows by time. False keeps the order of the file, as `tidewaiter score` does.
         fields: The further fields of a model. By default `training.data.own_fields` chooses them if the file has its own label
             column or the mapping names further fields.
+        delay_s: Seconds from declaration to result for results without a time; by default assumed.
         progress: Called with the number of rows read so far.
+
+    A column that is mapped to a manifest field and holds no valid value of it is a candidate for a further field, with a note.
 
     Raises:
         BadData: The file has no rows or lacks a column.
         BadLabels: Its labels cannot be used.
     """
+    own = OwnLabel(label, positive) if label is not None else None
+    raw, names = _read(path, mapping, label, fields, (), progress)
+    data = build(raw, own, in_order=in_order, delay_s=delay_s)
+    unread = unread_columns(data.table, raw.recognised) if fields is None else []
+    if unread and raw.candidates is not None:
+        again, names = _read(path, mapping, label, None, tuple(column.name for column in unread), progress)
+        data = build(again, own, in_order=in_order, delay_s=delay_s)
+    use = "Its values are read as text." if raw.candidates is not None else "It is not used."
+    notes = [column.note(use) for column in unread]
+    missing = missing_note(fields or (), names)
+    return replace(data, notes=(*notes, *data.notes, *([missing] if missing else [])))
+
+
+def _read(
+    path: Path,
+    mapping: ColumnMapping | None,
+    label: str | None,
+    fields: tuple[FurtherField, ...] | None,
+    unread: tuple[str, ...],
+    progress: RowProgress | None,
+) -> tuple[RawData, Sequence[str]]:
+    """Read the columns of a file; return them and the names of all columns. See `from_file`.
+
+    ``unread`` names recognised columns that are candidates for further fields nevertheless.
+    """
     builder = ColumnsBuilder()
-    rejected = 0
+    lines: list[Ints] = []
+    rejected: list[tuple[int, str]] = []
     with open_table(path, mapping=mapping) as reader:
         candidates = _candidates(reader, mapping, label, path) if fields is None else None
+        if candidates is not None:
+            candidates = replace(candidates, columns=(*candidates.columns, *unread))
         wanted = fields if candidates is None else candidates.fields
         for chunk in reader:
             columns = manifest_columns(chunk.columns, reader.recognised, label)
@@ -120,7 +157,8 @@ def from_file(
             further = further_columns(chunk.native, wanted or ())
             columns |= {f"{_FURTHER}{name}": column for name, column in further.items()}
             builder.add(columns, chunk.n_rows)
-            rejected += len(chunk.rejected)
+            lines.append(chunk.lines)
+            rejected += [(reject.line, reject.reason) for reject in chunk.rejected]
             if progress is not None:
                 progress(builder.n_rows)
     if builder.n_rows == 0:
@@ -131,12 +169,12 @@ def from_file(
         str(path),
         file_digest(path),
         decimal=reader.decimal,
-        rows_rejected=rejected,
+        lines=np.concatenate(lines),
+        rejected=tuple(rejected),
+        recognised=reader.recognised,
         candidates=candidates,
     )
-    data = build(raw, OwnLabel(label, positive) if label is not None else None, in_order=in_order)
-    missing = missing_note(fields or (), reader.names)
-    return replace(data, notes=(*data.notes, missing)) if missing else data
+    return raw, reader.names
 
 
 def _candidates(
@@ -166,25 +204,25 @@ def manifest_columns(
     return {name: column for name, column in columns.items() if name in _USED_NAMES and name != hidden}
 
 
-def build(raw: RawData, label: OwnLabel | None = None, *, in_order: bool = True) -> Dataset:
+def build(raw: RawData, label: OwnLabel | None = None, *, in_order: bool = True, delay_s: int | None = None) -> Dataset:
     """Build a data set: drop refused rows, sort shipments by time if ``in_order``, check and read the labels.
 
-    ``label`` is the office's own label column; by default the manifest's label columns are used.
+    ``label`` is the office's own label column; by default the manifest's label columns are used. ``delay_s`` is as for `from_file`.
 
     Raises:
         BadData: No row can be read.
         BadLabels: The labels cannot be used.
     """
     others = {name: column for name, column in raw.columns.items() if name not in MANIFEST_NAMES}
-    table, row, has_times = _accepted_table(raw, others)
+    table, row, has_times, refused = _accepted_table(raw, others)
     if in_order and np.any(np.diff(table.declared_s) < 0):
         table, row = _sorted_by_time(table, row, raw, others)
     columns = LabelColumns({name: column.take(row - 1) for name, column in others.items()}, raw.source, row)
-    labels = _labels(table, columns, label, has_times=has_times)
+    labels = _labels(table, columns, label, has_times, delay_s)
     notes = list(labels.notes)
-    refused = raw.n_rows - table.n_rows + raw.rows_rejected
-    if refused:
-        notes.append(f"{refused} rows could not be read and were left out.")
+    left_out = left_out_note(refused, raw.n_rows + len(raw.rejected))
+    if left_out is not None:
+        notes.append(left_out)
     own_fields: OwnFields | None = None
     if raw.candidates is not None:
         own_fields, field_notes = choose_fields(table, raw.candidates, labels)
@@ -192,12 +230,14 @@ def build(raw: RawData, label: OwnLabel | None = None, *, in_order: bool = True)
     world = None if raw.truth is None else raw.truth.of(row - 1, table.first_row)
     truth: Bools | None = None if world is None else world.heads()
     return Dataset(
-        raw.source, raw.digest, table, labels, truth, row, has_times, refused, tuple(notes), world, own_fields
+        raw.source, raw.digest, table, labels, truth, row, has_times, len(refused), tuple(notes), world, own_fields
     )
 
 
-def _accepted_table(raw: RawData, others: Mapping[str, Coded]) -> tuple[ManifestTable, Ints, bool]:
-    """Return the accepted rows, their numbers from 1, and whether any row has a time."""
+def _accepted_table(
+    raw: RawData, others: Mapping[str, Coded]
+) -> tuple[ManifestTable, Ints, bool, list[tuple[int, str]]]:
+    """Return the accepted rows, their numbers from 1, whether any row has a time, and line and reason of the other rows."""
     manifest = {name: column for name, column in raw.columns.items() if name in MANIFEST_NAMES}
     table = ManifestTable.from_columns(manifest, raw.n_rows, decimal=raw.decimal, further=_further(others))
     accepted = ~table.refused
@@ -210,7 +250,9 @@ def _accepted_table(raw: RawData, others: Mapping[str, Coded]) -> tuple[Manifest
     has_times = "declared_at" in manifest and bool(
         (table.seconds("declared_at")[accepted] > np.iinfo(np.int64).min).any()
     )
-    return table.accepted(), np.flatnonzero(accepted) + 1, has_times
+    line = np.arange(1, raw.n_rows + 1) if raw.lines is None else raw.lines
+    refused = [(int(line[at]), "; ".join(map(str, problems))) for at, problems in table.refusals().items()]
+    return table.accepted(), np.flatnonzero(accepted) + 1, has_times, [*raw.rejected, *refused]
 
 
 def _sorted_by_time(
@@ -223,10 +265,13 @@ def _sorted_by_time(
     return ManifestTable.from_columns(manifest, len(order), decimal=raw.decimal, further=further), row[order]
 
 
-def _labels(table: ManifestTable, columns: LabelColumns, label: OwnLabel | None, *, has_times: bool) -> Labels:
+def _labels(
+    table: ManifestTable, columns: LabelColumns, label: OwnLabel | None, has_times: bool, delay_s: int | None
+) -> Labels:
     if label is None:
-        return manifest_labels(table, columns, has_times=has_times)
-    return own_labels(table, columns, columns.by_name[f"{_LABEL}{label.name}"], label, has_times=has_times)
+        return manifest_labels(table, columns, has_times=has_times, delay_s=delay_s)
+    column = columns.by_name[f"{_LABEL}{label.name}"]
+    return own_labels(table, columns, column, label, has_times=has_times, delay_s=delay_s)
 
 
 def _further(others: Mapping[str, Coded]) -> dict[str, Coded]:

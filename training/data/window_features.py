@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.history.history import History
+from features.groups.own.as_new import AsNew
 from features.space import FeatureSpace
 from features.table.table import ManifestTable
 from models.scoring.permits import mark_permits
@@ -18,6 +19,7 @@ from training.data.feature_cache import Entry, FeatureCache
 from training.data.labels import KnownLabels
 from training.data.outcome import Outcome
 from training.data.windows import NEVER, Window
+from training.progress import Progress, no_progress
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -27,10 +29,12 @@ Ints = NDArray[np.int64]
 _ROWS_AT_A_TIME: Final = 50_000
 #: Key of the feature matrix among the arrays of a cache entry.
 _MATRIX: Final = "features"
+#: Key of the columns of rows as if new.
+_AS_NEW: Final = "as_new"
 #: Key of the matrix of a window that the space was not fitted on.
 _PART: Final = "matrix"
 #: Part of the cache key. Raise it when this module computes other values: the key holds the code of `features` only.
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,15 @@ class WindowFeatures:
         labels: Labels as known at the window's cut.
         first_row: (n,) first row of each shipment.
         row_shipment: (m,) shipment of each row, counted within the window.
+        as_new: rows as if their declarations had never been seen; None unless the space was fitted on this window and the label is
+            an office's own.
     """
 
     matrix: Floats
     labels: KnownLabels
     first_row: Ints
     row_shipment: Ints
+    as_new: AsNew | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -60,7 +67,8 @@ class WindowFeatures:
         labels = self.labels.take(rows, np.flatnonzero(shipments))
         row_shipment = (np.cumsum(shipments) - 1)[self.row_shipment[rows]]
         first_row = np.flatnonzero(np.diff(row_shipment, prepend=-1))
-        return WindowFeatures(self.matrix[rows], labels, first_row, row_shipment)
+        as_new = None if self.as_new is None else self.as_new.take(rows)
+        return WindowFeatures(self.matrix[rows], labels, first_row, row_shipment, as_new)
 
 
 def replay_history(data: Dataset, cache: FeatureCache | None = None) -> tuple[Floats, History]:
@@ -129,34 +137,41 @@ class FeatureSource:
         self._reuse = reuse
         self._matrix: Floats | None = None
 
-    def fit(self, window: Window, seed: int) -> tuple[FeatureSpace, WindowFeatures]:
+    def fit(self, window: Window, seed: int, progress: Progress = no_progress) -> tuple[FeatureSpace, WindowFeatures]:
         """Fit a feature space on a window and return it with the window's features. Target encodings are out of fold."""
         table = self.data.window_table(window)
 
-        def compute() -> tuple[FeatureSpace, Floats]:
-            space = FeatureSpace(self.data.own)
-            results = self.data.window_results(window) if self.data.own is not None else None
-            matrix = self._unfitted(window)
+        own = self.data.own
+        results = self.data.window_results(window) if own is not None else None
+
+        def compute() -> tuple[FeatureSpace, Entry]:
+            space = FeatureSpace(own)
+            matrix = self._unfitted(window, progress)
             if matrix is None:
-                matrix = self._unfitted_columns(window)
+                matrix = self._unfitted_columns(window, progress)
             history = self._history[window.shipments]
+            progress("learned statistics")
             matrix = space.fit_transform(table, history, seed=seed, results=results, matrix=matrix)
-            return space, _with_permits(space, table, matrix)
+            computed = {_MATRIX: _with_permits(space, table, matrix)}
+            if own is not None and not own.known_label and results is not None:
+                as_new = space.as_new(table, results, seed=seed)
+                computed |= {} if as_new is None else as_new.to_arrays(_AS_NEW)
+            return space, ({}, computed)
 
         def entry() -> Entry:
-            space, matrix = compute()
+            space, (_, computed) = compute()
             state, arrays = space.to_state()
-            return state, arrays | {_MATRIX: matrix}
+            return state, arrays | computed
 
         if self._cache is None:
-            space, matrix = compute()
+            space, (_, found) = compute()
         else:
-            state, cached = self._cache.get(f"fitted{_VERSION}", entry, window)
-            arrays = {name: np.array(array) for name, array in cached.items() if name != _MATRIX}
-            space, matrix = FeatureSpace.from_state(state, arrays), cached[_MATRIX]
+            state, found = self._cache.get(f"fitted{_VERSION}", entry, window)
+            arrays = {name: np.array(array) for name, array in found.items() if not name.startswith((_MATRIX, _AS_NEW))}
+            space = FeatureSpace.from_state(state, arrays)
         if window is self._reuse:
             self._reuse = self._matrix = None
-        return space, self._labelled(matrix, window, table)
+        return space, self._labelled(found[_MATRIX], window, table, AsNew.from_arrays(found, _AS_NEW))
 
     def transform(self, window: Window, space: FeatureSpace, fitted_on: Window) -> WindowFeatures:
         """Compute a window's features with a space that was fitted on the window ``fitted_on``, part of the cache key."""
@@ -179,24 +194,27 @@ class FeatureSource:
         self._history = np.empty((0, 0))
         self._reuse = self._matrix = None
 
-    def _labelled(self, matrix: Floats, window: Window, table: ManifestTable) -> WindowFeatures:
-        return WindowFeatures(matrix, self.data.window_labels(window), table.first_row, table.shipment)
+    def _labelled(
+        self, matrix: Floats, window: Window, table: ManifestTable, as_new: AsNew | None = None
+    ) -> WindowFeatures:
+        return WindowFeatures(matrix, self.data.window_labels(window), table.first_row, table.shipment, as_new)
 
-    def _unfitted(self, window: Window) -> Floats | None:
+    def _unfitted(self, window: Window, progress: Progress = no_progress) -> Floats | None:
         """Return a matrix (m, F) with values in the unfitted columns only; None if the window is not part of ``reuse``."""
         reuse = self._reuse
         if reuse is None or not np.isin(window.shipments, reuse.shipments, assume_unique=True).all():
             return None
-        matrix = self._unfitted_columns(reuse) if self._matrix is None else self._matrix
+        matrix = self._unfitted_columns(reuse, progress) if self._matrix is None else self._matrix
         if len(window.shipments) == len(reuse.shipments):
             self._matrix = None
             return matrix
         self._matrix = matrix
         return matrix[np.searchsorted(self.data.window_rows(reuse), self.data.window_rows(window))]
 
-    def _unfitted_columns(self, window: Window) -> Floats:
+    def _unfitted_columns(self, window: Window, progress: Progress = no_progress) -> Floats:
         space, table = FeatureSpace(self.data.own), self.data.window_table(window)
         matrix = np.empty((table.n_rows, len(space.names)))
         for rows, part, shipments in parts_of(table):
             space.fill(part, self._history[window.shipments[shipments]], matrix[rows], learned=False)
+            progress(f"{rows.stop:,} of {table.n_rows:,} rows")
         return matrix

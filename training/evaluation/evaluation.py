@@ -26,13 +26,17 @@ _ROWS_AT_A_TIME: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of n shipments: log-odds at the base rate of ``risk`` (n,) and per head (n, K), and lane codes (n,)."""
+    """Scores of n shipments: log-odds at the base rate of ``risk`` (n,) and per head (n, K), and lane codes (n,).
+
+    ``items`` (m,) holds the risk of each goods item, if known.
+    """
 
     heads: tuple[str, ...]
     risk: Floats
     of_head: Floats
     base_rates: dict[str, float]
     lane: NDArray[np.int8] | None = None
+    items: Floats | None = None
 
     def take(self, shipments: Ints) -> Scored:
         lane = None if self.lane is None else self.lane[shipments]
@@ -103,7 +107,7 @@ def scored_of_model(
     moved = np.array([logit(rates[head]) - logit(model.prevalence[head]) for head in model.heads])
     correction = logit(sum(rates.values())) - logit(model.prevalence[RISK])
     lane = model.not_by_country_alone(model.lanes.assign(risk_s), matrix, table)
-    return Scored(model.heads, risk_s + correction, head_s + moved, rates, lane)
+    return Scored(model.heads, risk_s + correction, head_s + moved, rates, lane, risk + correction)
 
 
 def score_dataset(

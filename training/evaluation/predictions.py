@@ -1,11 +1,11 @@
-"""Predictions for a holdout file: its rows in order, with an added column ``risk``."""
+"""Predictions for a holdout file: its rows in order, with the added columns ``risk`` and ``item_risk``."""
 
 from __future__ import annotations
 
 import csv
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,12 @@ from features.readers.further import further_columns
 from features.table.table import ManifestTable
 from models.scoring import RISK, RiskModel
 from training.data.sources import manifest_columns
+from training.progress import RowProgress
 
 Floats = NDArray[np.float64]
+
+#: Added columns: the risk of the shipment, and that of the goods item.
+_ADDED: Final = (RISK, "item_risk")
 
 
 def predict_file(
@@ -30,12 +34,14 @@ def predict_file(
     mapping: ColumnMapping | None = None,
     label: str | None = None,
     threads: int = 1,
+    refused: list[tuple[int, str]] | None = None,
+    progress: RowProgress | None = None,
 ) -> int:
-    """Write the rows of ``source`` to ``target``, in order and with a column ``risk`` (nine significant digits).
+    """Write the rows of ``source`` to ``target``, in order and with the columns ``risk``, that of the shipment, and ``item_risk``.
 
-    The output is Parquet if ``target`` has that extension, and CSV otherwise. The history starts from the model's snapshot and
-    advances with the file. An unreadable row stays in the output with an empty risk. Label columns are not read. Returns the
-    number of rows.
+    Risks have nine significant digits. The output is Parquet if ``target`` has that extension, and CSV otherwise. The history
+    starts from the model's snapshot and advances with the file. An unreadable row stays in the output with empty risks; line and
+    reason are appended to ``refused``. Label columns are not read. Returns the number of rows.
     """
     history = model.history.copy()
     partial = target.with_name(f"{target.name}.partial")
@@ -53,15 +59,23 @@ def predict_file(
                     previous_time=previous,
                     further=further_columns(chunk.native, model.space.further_fields),
                 )
-                risk = np.full(chunk.n_rows, np.nan)
+                risk = np.full((chunk.n_rows, len(_ADDED)), np.nan)
                 accepted = table.accepted()
                 if accepted.n_rows:
                     scores = model.score(accepted, history, threads=threads)
-                    risk[~table.refused] = scores.risk[accepted.shipment]
+                    risk[~table.refused] = np.stack([scores.risk[accepted.shipment], scores.item_risk], axis=1)
                     previous = int(accepted.declared_s[-1])
                 if writer is None:
                     writer = _Writer(partial, chunk.raw.column_names, parquet=target.suffix == ".parquet")
                 written += writer.write(chunk, risk)
+                if refused is not None:
+                    refused += [(reject.line, reject.reason) for reject in chunk.rejected]
+                    refused += [
+                        (int(chunk.lines[row]), "; ".join(map(str, problems)))
+                        for row, problems in table.refusals().items()
+                    ]
+                if progress is not None:
+                    progress(written)
         if writer is not None:
             writer.close()
             os.replace(partial, target)
@@ -74,35 +88,42 @@ def predict_file(
 
 class _Writer:
     def __init__(self, path: Path, names: list[str], *, parquet: bool) -> None:
-        own = [name for name in names if name != RISK]
+        own = [name for name in names if name not in _ADDED]
         self._own = own
         self._parquet: pq.ParquetWriter | None = None
         self._stream: Any = None
         if parquet:
             fields: list[pa.Field[Any]] = [pa.field(name, pa.string()) for name in own]
-            schema = pa.schema([*fields, pa.field(RISK, pa.float64())])
+            schema = pa.schema([*fields, *(pa.field(name, pa.float64()) for name in _ADDED)])
             self._parquet = pq.ParquetWriter(path, schema)
             self._schema = schema
         else:
             self._stream = path.open("w", newline="", encoding="utf-8")
             self._csv = csv.writer(self._stream, lineterminator="\n")
-            self._csv.writerow([*own, RISK])
+            self._csv.writerow([*own, *_ADDED])
 
     def write(self, chunk: Chunk, risk: Floats) -> int:
-        """Write the rows of a chunk. A row that cannot be aligned becomes a blank row."""
+        """Write the rows of a chunk with their risks (n, 2), and return their number.
+
+        A row that cannot be aligned becomes a blank row.
+        """
         columns: list[list[str | None]] = [chunk.raw.column(name).to_pylist() for name in self._own]
-        risks: list[float | None] = [None if np.isnan(value) else float(value) for value in risk]
+        risks: list[list[float | None]] = [
+            [None if np.isnan(value) else float(value) for value in column] for column in risk.T
+        ]
         for reject in sorted(chunk.rejected, key=lambda r: r.position, reverse=True):
             for column in columns:
                 column.insert(reject.position, None)
-            risks.insert(reject.position, None)
+            for of_risk in risks:
+                of_risk.insert(reject.position, None)
         if self._parquet is not None:
             arrays: list[pa.Array[Any]] = [pa.array(column, pa.string()) for column in columns]
-            self._parquet.write_table(pa.table([*arrays, pa.array(risks, pa.float64())], schema=self._schema))
+            arrays += [pa.array(column, pa.float64()) for column in risks]
+            self._parquet.write_table(pa.table(arrays, schema=self._schema))
         else:
-            texts = ["" if value is None else f"{value:.9g}" for value in risks]
-            self._csv.writerows(zip(*columns, texts, strict=True))
-        return len(risks)
+            texts = [["" if value is None else f"{value:.9g}" for value in column] for column in risks]
+            self._csv.writerows(zip(*columns, *texts, strict=True))
+        return len(risks[0])
 
     def close(self) -> None:
         if self._parquet is not None:

@@ -25,6 +25,7 @@ from training.data.window_features import WindowFeatures
 from training.data.windows import Window
 from training.evaluation.baselines import BASELINES, baseline_scores, misses_against
 from training.evaluation.calibration_check import calibration_check
+from training.evaluation.capacity import lines_and_shipments
 from training.evaluation.evaluation import (
     Scored,
     WindowScores,
@@ -35,8 +36,9 @@ from training.evaluation.evaluation import (
     scored_of_model,
 )
 from training.evaluation.lane_errors import items_of, lane_shares, origin_of, red_by_items, red_by_origin
+from training.evaluation.repeats import repeated
 from training.evaluation.slices import evaluate_slices, slicings
-from training.fitting.examples import Examples, sampled_rows
+from training.fitting.examples import Examples, any_head, sampled_rows
 from training.progress import Progress, no_progress
 
 Floats = NDArray[np.float64]
@@ -78,19 +80,24 @@ def evaluate_run(
         outcomes["truth"] = Outcome(truth[window.shipments], np.ones(len(window.shipments)))
     metrics: dict[str, Any] = {
         "evaluated_on": tested.description,
-        **_sections(scored, outcomes, table, run.seed, progress),
+        **score_sections(scored, outcomes, table, run.seed, progress),
     }
+    if scored.items is not None:
+        seen = repeated(data, learned.window, table)
+        metrics["capacity"] = lines_and_shipments(
+            scored.items, any_head(features.labels.find), seen, features.first_row
+        )
     best_known = outcomes.get("truth", outcomes["office"])
     progress("slices")
     cuts = slicings(data, window.shipments, learned.window.shipments, table)
     metrics["slices"] = evaluate_slices(scored, best_known, cuts, seed=run.seed)
     if learned.examples is not None and learned.examples.find.any():
         progress("baselines")
-        metrics |= _baselines(run, model, tested, learned, table, WindowScores(scored, outcomes))
+        metrics |= baseline_sections(run, model, tested, learned, table, WindowScores(scored, outcomes))
     return metrics, WindowScores(scored, outcomes)
 
 
-def _baselines(
+def baseline_sections(
     run: Run,
     model: RiskModel,
     tested: EvaluatedWindow,
@@ -126,7 +133,7 @@ def _baseline(score: Floats, outcome: Outcome, base_rate: float, seed: int) -> d
     return {key: value for key, value in figures.items() if not key.startswith("reliability")}
 
 
-def _sections(
+def score_sections(
     scored: Scored, outcomes: Mapping[str, Outcome], table: ManifestTable, seed: int, progress: Progress
 ) -> dict[str, Any]:
     """Return the sections for scored shipments: ranking, calibration, and errors of the lanes if there are any."""
@@ -223,7 +230,7 @@ def _of_file(scored: Scored, data: Dataset, shipments: Ints, seed: int) -> dict[
         outcomes["truth"] = Outcome(truth[shipments], np.ones(len(shipments)))
     every = len(shipments) == data.table.n_shipments
     table = data.table if every else data.table.take(np.flatnonzero(np.isin(data.table.shipment, shipments)))
-    out = _sections(scored, outcomes, table, seed, no_progress)
+    out = score_sections(scored, outcomes, table, seed, no_progress)
     cuts = slicings(data, shipments, None, table)
     return {**out, "slices": evaluate_slices(scored, outcomes.get("truth", outcomes["office"]), cuts, seed=seed)}
 

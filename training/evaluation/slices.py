@@ -24,10 +24,12 @@ from models.lanes import RED
 from training.data.dataset import Dataset
 from training.data.languages import languages_of
 from training.data.outcome import Outcome
+from training.data.windows import NEVER, Window
 from training.data.world_truth import HONEST, WorldTruth
 from training.evaluation.evaluation import Scored
 from training.evaluation.lane_errors import items_of, origin_of
 from training.evaluation.metrics import MIN_FINDS, RESAMPLES, Estimate, Ranking, interval, poisson_times
+from training.evaluation.repeats import repeated
 from training.worlds.own.networks.plan import STRENGTHS
 from training.worlds.own.networks.traces import TRACES
 
@@ -90,6 +92,7 @@ def slicings(data: Dataset, shipments: Ints, learned: Ints | None, table: Manife
         address = _key(data.table, "consignee_address", "consignee_postcode", "consignee_country")
         out["seen_consignor"] = Slicing.by(_seen(consignor, shipments, learned))
         out["seen_address"] = Slicing.by(_seen(address, shipments, learned))
+        out["seen_declaration"] = Slicing.by(_seen_declaration(data, learned, table))
         out["seen_substance"] = Slicing.by(_seen_substance(data.table, shipments, learned))
     if data.has_times:
         out["after_regime_change"] = Slicing.by(_after_change(table.declared_s))
@@ -118,6 +121,12 @@ def _seen(key: Ints, shipments: Ints, learned: Ints) -> Texts:
     own = key[shipments]
     seen = np.isin(own, np.unique(key[learned]))
     return np.where(own == 0, NO_KEY, np.where(seen, SEEN, UNSEEN)).astype(object)
+
+
+def _seen_declaration(data: Dataset, learned: Ints, table: ManifestTable) -> Texts:
+    """Return per shipment whether the training data contains the declarations of all its items."""
+    seen = repeated(data, Window("learned", 0, 0, NEVER, learned), table)
+    return np.where(np.logical_and.reduceat(seen, table.first_row), SEEN, UNSEEN).astype(object)
 
 
 def _seen_substance(table: ManifestTable, shipments: Ints, learned: Ints) -> Texts:

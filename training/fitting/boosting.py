@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
@@ -142,9 +142,26 @@ class _Learner:
         self._spec, self._train, self._rows = spec, train, rows
         settings = spec.lightgbm()
         data = train.binned(spec.names, settings)
-        self._data = data if rows is None else data.subset(rows.tolist(), params=settings).construct()
+        n, as_new = len(train.matrix), train.as_new
+        #: Positions among the rows of the rows as if new, and the factors of the weights of both.
+        self._again: Ints | None = None
+        factors = (1.0, 1.0)
+        if rows is not None:
+            again = np.zeros(0, dtype=np.int64) if as_new is None else np.flatnonzero(np.isin(as_new.rows, rows))
+            data = data.subset([*rows.tolist(), *(n + again).tolist()], params=settings).construct()
+            if as_new is not None:
+                self._again = np.searchsorted(rows, as_new.rows[again])
+        elif as_new is not None:
+            self._again = as_new.rows
+        self._data = data
         self._weight = train.weight if rows is None else train.weight[rows]
-        self._data.set_weight(self._weight)
+        if self._again is not None and len(self._again):
+            # Rows as they are and rows as if new have half the weight each.
+            factors = (0.5, 0.5 * float(self._weight.sum() / self._weight[self._again].sum()))
+        weights = self._repeated(self._weight)
+        weights[: len(self._weight)] *= factors[0]
+        weights[len(self._weight) :] *= factors[1]
+        self._data.set_weight(weights)
 
     @property
     def has_prior(self) -> bool:
@@ -220,29 +237,46 @@ class _Learner:
             self._labelled(find, start),
             num_boost_round=params.most_trees,
             valid_sets=[valid],
-            callbacks=[lgb.early_stopping(params.patience, verbose=False)],
+            callbacks=[lgb.early_stopping(params.patience, verbose=False), *self._spec.callbacks()],
         )
-        return _joined(start, booster, max(1, int(booster.best_iteration)))
+        return _joined(start, first_trees(booster, max(1, int(booster.best_iteration))))
 
     def fit(self, find: Bools, trees: int, start: _Start | None = None, *, number: int = 0) -> lgb.Booster:
         """Fit a booster with ``trees`` trees, in addition to those of ``start``."""
-        on_train = start.on_train if start is not None else None
-        booster = boosted(self._data, find, on_train, trees, self._spec.lightgbm(number))
-        return _joined(start, booster, booster.num_trees())
+        on_train = self._repeated(start.on_train) if start is not None else None
+        boosters = [
+            boosted(
+                self._data,
+                self._repeated(find),
+                on_train,
+                trees,
+                self._spec.lightgbm(number, one),
+                self._spec.callbacks(),
+            )
+            for one in range(self._spec.seeds)
+        ]
+        return _joined(start, *boosters)
 
     def _raw(self, booster: lgb.Booster, matrix: Floats) -> Floats:
         return raw_score(booster, matrix, self._spec.threads)
 
     def _labelled(self, find: Bools, start: _Start | None) -> lgb.Dataset:
-        self._data.set_label(find.astype(np.float64))
-        self._data.set_init_score(start.on_train if start is not None else None)
+        self._data.set_label(self._repeated(find).astype(np.float64))
+        self._data.set_init_score(self._repeated(start.on_train) if start is not None else None)
         return self._data
 
+    def _repeated(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values (n,) of rows, followed by those of the rows as if new."""
+        return np.concatenate([values, values[self._again]]) if self._again is not None else values.copy()
 
-def _joined(start: _Start | None, booster: lgb.Booster, trees: int) -> lgb.Booster:
-    if start is None or start.booster is None:
-        return first_trees(booster, trees)
-    return join_trees(start.booster, booster, trees)
+
+def _joined(start: _Start | None, *boosters: lgb.Booster) -> lgb.Booster:
+    """Return the trees of ``start`` followed by the mean of boosters."""
+    first, *others = boosters if len(boosters) == 1 else [shrunk(one, 1.0 / len(boosters)) for one in boosters]
+    mean = first if start is None or start.booster is None else join_trees(start.booster, first, first.num_trees())
+    for one in others:
+        mean = join_trees(mean, one, one.num_trees())
+    return first_trees(mean, mean.num_trees())
 
 
 def raw_score(booster: lgb.Booster, matrix: Floats, threads: int) -> Floats:

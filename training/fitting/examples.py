@@ -10,6 +10,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from features.groups.own.as_new import AsNew
 from training.data.dataset import Dataset
 from training.data.labels import MOST_LEARNING_WEIGHT, PRESUMED_WEIGHT
 from training.data.window_features import WindowFeatures
@@ -23,6 +24,8 @@ Ints = NDArray[np.int64]
 #: one end. Above the second, the sample of clean traffic lacks unusual but harmless cases.
 LOWEST_PREVALENCE: Final = 1e-3
 TARGET_PREVALENCE: Final = 5e-3
+#: Number of finds among repeated and among new declarations that the stop window needs to weigh both equally.
+LEAST_STOP_FINDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Examples:
         shipment: (n,) index of each item's shipment within the window; optional.
         prior: (n, heads) log-odds that boosters start from: slope times the prior's; None for boosters alone.
         slope: found log-odds per log-odds that the prior states.
+        as_new: rows as if their declarations had never been seen; None without such rows. Boosters learn from these too, and all
+            rows together weigh as much as those as if new.
 
     All boosters share the binned features.
     """
@@ -46,6 +51,7 @@ class Examples:
     shipment: Ints | None = None
     prior: Floats | None = None
     slope: float = 1.0
+    as_new: AsNew | None = None
     _binned: dict[object, tuple[lgb.Dataset, lgb.Dataset | None]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -53,13 +59,14 @@ class Examples:
     def binned(
         self, names: Sequence[str], settings: dict[str, Any], reference: lgb.Dataset | None = None
     ) -> lgb.Dataset:
-        """Return the features binned like ``reference``, or in bins of their own."""
+        """Return the features binned like ``reference``, or in bins of their own and followed by the rows as if new."""
         # The entry also stores the reference, so that its id stays unique.
         key = settings["max_bin"] if reference is None else f"by {id(reference)}"
         if key not in self._binned:
+            as_new = None if reference is not None else self.as_new
             data = lgb.Dataset(
-                self.matrix,
-                np.zeros(len(self.matrix)),
+                self.matrix if as_new is None else [_Rows(self.matrix), _Rows(self.matrix, as_new)],
+                np.zeros(len(self.matrix) + (0 if as_new is None else len(as_new.rows))),
                 reference=reference,
                 feature_name=list(names),
                 params=settings,
@@ -79,6 +86,41 @@ class Examples:
     def drop_bins(self) -> None:
         """Free the binned features. Call it after the last booster."""
         self._binned.clear()
+
+
+class _Rows(lgb.Sequence):
+    """Rows of a matrix, or some of them as if new, for LightGBM to bin in parts: a copy of a million rows takes gigabytes."""
+
+    batch_size = 50_000
+
+    def __init__(self, matrix: Floats, as_new: AsNew | None = None) -> None:
+        self._matrix, self._as_new = matrix, as_new
+
+    def __len__(self) -> int:
+        return len(self._matrix if self._as_new is None else self._as_new.rows)
+
+    def __getitem__(self, rows: int | slice | list[int]) -> Floats:
+        if self._as_new is None:
+            return np.asarray(self._matrix[rows])
+        return self._as_new.write(self._matrix[self._as_new.rows[rows]], rows)
+
+
+def even_seen(examples: Examples, seen: Bools) -> Examples:
+    """Return the examples with weights by which declarations seen before and new ones count equally.
+
+    A window full of repeated declarations would stop boosters when they know the repeats. With too few finds among either, the
+    weights stay as they are.
+
+    Args:
+        seen: (n,) whether the row repeats a declaration that the boosters may know.
+    """
+    find = any_head(examples.find)
+    if min(find[seen].sum(), find[~seen].sum()) < LEAST_STOP_FINDS:
+        return examples
+    weight, total = examples.weight.copy(), examples.weight.sum()
+    for rows in (seen, ~seen):
+        weight[rows] *= 0.5 * total / weight[rows].sum()
+    return replace(examples, weight=weight)
 
 
 def any_head(find: Bools) -> Bools:
@@ -108,7 +150,10 @@ def examples_of(features: WindowFeatures, keep: Bools | None = None) -> Examples
     rows = slice(None) if keep is None or keep.all() else np.flatnonzero(keep[row_shipment])
     capped = np.minimum(labels.weight, MOST_LEARNING_WEIGHT)
     weight = np.where(labels.presumed, PRESUMED_WEIGHT, capped)[row_shipment]
-    return Examples(features.matrix[rows], labels.find[rows], weight[rows], row_shipment[rows])
+    as_new = features.as_new
+    if as_new is not None and isinstance(rows, np.ndarray):
+        as_new = as_new.take(rows)
+    return Examples(features.matrix[rows], labels.find[rows], weight[rows], row_shipment[rows], as_new=as_new)
 
 
 def sample_examples(features: WindowFeatures, seed: int) -> tuple[Examples, float]:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+#: Distance between the seeds of averaged boosters: more than a model has heads.
+SEEDS_APART: Final = 10
+#: Largest number of averaged boosters.
+MOST_SEEDS: Final = 50
+#: Number of trees between two reports of progress.
+TREES_PER_CALL: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,8 @@ class BoostingParams:
 class BoosterSpec:
     """Settings that all boosters of a model share.
 
-    ``names`` and ``monotone`` (-1, 0 or 1) describe the F columns of the feature matrix.
+    ``names`` and ``monotone`` (-1, 0 or 1) describe the F columns of the feature matrix. ``seeds`` is the number of boosters with
+    other seeds that a refit averages. ``watch`` is called with the number of trees, every `TREES_PER_CALL` trees.
     """
 
     heads: tuple[str, ...]
@@ -69,7 +77,22 @@ class BoosterSpec:
     params: BoostingParams
     seed: int
     threads: int
+    seeds: int = 1
+    watch: Callable[[int], None] | None = field(default=None, compare=False)
 
-    def lightgbm(self, number: int = 0) -> dict[str, Any]:
-        """Return LightGBM's parameters for booster ``number``: each booster has its own random seed."""
-        return self.params.lightgbm(seed=self.seed + number, threads=self.threads, monotone=self.monotone)
+    def callbacks(self) -> list[Callable[..., None]]:
+        """Return LightGBM's callbacks that report progress."""
+        watch = self.watch
+        if watch is None:
+            return []
+
+        def report(state: Any) -> None:
+            if (state.iteration + 1) % TREES_PER_CALL == 0:
+                watch(state.iteration + 1)
+
+        return [report]
+
+    def lightgbm(self, number: int = 0, repeat: int = 0) -> dict[str, Any]:
+        """Return LightGBM's parameters for booster ``number``: each booster, and each ``repeat`` of it, has its own random seed."""
+        seed = self.seed + number + repeat * SEEDS_APART
+        return self.params.lightgbm(seed=seed, threads=self.threads, monotone=self.monotone)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evidence import Entry, Evidence, Prior, read_evidence
+from models.evidence import Entry, Evidence, read_evidence
 from models.scoring import RISK
-from training.fitting.examples import Examples
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -128,20 +127,25 @@ def intercept(log_odds: Floats, find: Bools, weight: Floats) -> float:
     return (low + high) / 2.0
 
 
-def choose_evidence(heads: Sequence[str], names: Sequence[str], examples: Examples) -> Evidence:
-    """Return the evidence for these heads; for an office's own label, with the factor that the examples support."""
+def choose_evidence(heads: Sequence[str]) -> Evidence:
+    """Return the evidence for these heads.
+
+    Entries say what indicates the contents of the manifest's own labels. A label of another kind (fraud, wildlife) has the factor
+    0: its prior is the base rate.
+    """
     evidence = read_evidence()
-    if tuple(heads) != (RISK,):
-        return evidence
-    prior = Prior(evidence.for_own_label(1.0), heads, names)
-    of_entries = prior.log_odds(np.ascontiguousarray(examples.matrix))[:, 0] - prior.base[0]
-    return evidence.for_own_label(prior_factor(of_entries, examples.find[:, 0], examples.weight))
+    return evidence if tuple(heads) != (RISK,) else evidence.for_own_label(0.0)
 
 
 def boosted(
-    data: lgb.Dataset, find: Bools, start: Floats | None, trees: int, settings: Mapping[str, object]
+    data: lgb.Dataset,
+    find: Bools,
+    start: Floats | None,
+    trees: int,
+    settings: Mapping[str, object],
+    callbacks: Sequence[Callable[..., None]] = (),
 ) -> lgb.Booster:
     """Return a booster of ``trees`` trees that learn ``find`` (n,) from the log-odds ``start`` (n,)."""
     data.set_label(find.astype(np.float64))
     data.set_init_score(start)
-    return lgb.train(dict(settings), data, num_boost_round=trees)
+    return lgb.train(dict(settings), data, num_boost_round=trees, callbacks=list(callbacks))

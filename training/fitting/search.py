@@ -22,6 +22,8 @@ _ALTERNATIVES: Final = (
     {"num_leaves": 31, "min_data_in_leaf": 20, "feature_fraction": 0.5, "lambda_l2": 1.0},
     {"num_leaves": 15, "min_data_in_leaf": 100, "feature_fraction": 0.5, "lambda_l2": 20.0},
 )
+#: Number of settings: the given one and the alternatives.
+MOST_SEARCHES: Final = 1 + len(_ALTERNATIVES)
 #: Minimum number of finds for larger trees. With fewer, they would memorise the finds.
 _LEAST_FINDS: Final = 200
 #: Number of rows for the comparison of settings. The best setting is then fitted to all rows.
@@ -37,15 +39,24 @@ class SearchResult:
     note: str
 
 
-def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples) -> SearchResult:
+def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples, searches: int = MOST_SEARCHES) -> SearchResult:
     """Fit heads (`training.fitting.boosting.fit_heads`) with the best of a few parameters.
 
-    The best has the smallest weighted logarithmic loss on ``stop``, summed over heads; ties go to the first.
+    The best has the smallest weighted logarithmic loss on ``stop``, summed over heads; ties go to the first. ``searches`` is the
+    number of settings to compare, at most `MOST_SEARCHES`; the first are the given parameters.
     """
-    if any_head(train.find).sum() < _LEAST_FINDS or not stop.find.any():
-        note = "one setting: there are too few finds to choose"
-        return SearchResult(fit_heads(spec, train, stop), spec.params, note)
-    settings = [spec.params, *(replace(spec.params, **changes) for changes in _ALTERNATIVES)]  # type: ignore[arg-type]
+    finds, stop_finds = int(any_head(train.find).sum()), int(any_head(stop.find).sum())
+    lacking = None
+    if searches == 1:
+        lacking = "no other was asked for (--searches)"
+    elif finds < _LEAST_FINDS:
+        lacking = f"{finds} finds in the fit window; a choice needs {_LEAST_FINDS}"
+    elif not stop_finds:
+        lacking = "no find in the stop window; a choice needs 1"
+    if lacking is not None:
+        return SearchResult(fit_heads(spec, train, stop), spec.params, f"One setting of the boosters: {lacking}.")
+    alternatives = _ALTERNATIVES[: searches - 1]
+    settings = [spec.params, *(replace(spec.params, **changes) for changes in alternatives)]  # type: ignore[arg-type]
     specs = [replace(spec, params=params) for params in settings]
     sample = _sample(train, spec.seed)
     fits = [fit_heads(one, sample, stop) for one in specs]
@@ -55,7 +66,7 @@ def fit_searched(spec: BoosterSpec, train: Examples, stop: Examples) -> SearchRe
     best = int(np.argmin(losses))
     compared = ", ".join(f"{p.num_leaves} leaves {loss:.4f}" for p, loss in zip(settings, losses, strict=True))
     chosen = fits[best] if sample is train else fit_heads(specs[best], train, stop)
-    return SearchResult(chosen, settings[best], f"loss on the stop window: {compared}")
+    return SearchResult(chosen, settings[best], f"Settings of the boosters, by loss on the stop window: {compared}.")
 
 
 def _sample(examples: Examples, seed: int) -> Examples:
@@ -65,7 +76,8 @@ def _sample(examples: Examples, seed: int) -> Examples:
         return examples
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:_COMPARED_ROWS])
     prior = None if examples.prior is None else examples.prior[rows]
-    return Examples(examples.matrix[rows], examples.find[rows], examples.weight[rows], prior=prior)
+    as_new = None if examples.as_new is None else examples.as_new.take(rows)
+    return Examples(examples.matrix[rows], examples.find[rows], examples.weight[rows], prior=prior, as_new=as_new)
 
 
 def _loss(fit: HeadFit, stop: Examples, k: int, threads: int) -> float:

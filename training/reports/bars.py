@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training.reports.flat import part
+from training.reports.flat import labels_of, part
 from training.reports.words import estimate_text, labels_text, name_text
 
 CEILING_RECALL: Final = 0.5
@@ -40,7 +40,9 @@ def bars(metrics: Mapping[str, Any]) -> list[Bar]:
             _bar("Left-out typologies: recall at 1 % without over with training on them", left_out, least=LEFT_OUT)
         )
     origins = part(metrics, "false_positives_by_origin")
-    if origins:
+    # What an own label means for origins only the office knows: fraud may differ between them.
+    own_label = any(set(scores) == {"risk"} for scores in labels_of(metrics).values())
+    if origins and not own_label:
         ratio = {"value": origins.get("ratio"), "reason": origins.get("reason")}
         judged_bars.append(_bar("False alarms in red, highest over lowest origin", ratio, most=ORIGINS))
     easy = [one.get("ok") is True for one in part(metrics, "too_easy").get("bars", ())]

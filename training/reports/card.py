@@ -57,7 +57,7 @@ def model_version(run: Run) -> str:
     """Return the last day of the data, and eight hexadecimal digits derived from data, label, seed and parameters."""
     data, config = run.data, run.config
     what = json.dumps(
-        [data.digest, config.label, config.positive, config.seed, config.threads, config.params.to_json()]
+        [data.digest, config.label, config.positive, config.seed, config.threads, config.params.to_json(), config.seeds]
     )
     short = hashlib.sha256(what.encode()).hexdigest()[:8]
     return f"{data.span()[1].replace('-', '.')}-{short}" if data.has_times else f"untimed-{short}"

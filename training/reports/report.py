@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich import box
 from rich.console import Console
@@ -15,6 +15,10 @@ from training.reports.flat import labels_of, part
 from training.reports.words import labels_text, name_text, number_text, share_text, short_estimate
 
 Rows = list[tuple[str, Mapping[str, Any]]]
+
+
+_AREA_COLUMNS: Final = ("declaration", "rows", "finds", "prevalence", "PR-AUC", "ROC-AUC")
+_AT_COLUMNS: Final = ("declaration", "top", "rows", "precision", "best", "recall", "best", "lift")
 
 
 def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
@@ -31,6 +35,8 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
         console.print(_recall_table(kind, rows))
         console.print(_area_table(kind, rows))
         console.print(_rate_table(kind, list(scores.items())))
+    for table in _capacity_tables(part(metrics, "capacity")):
+        console.print(table)
     for table in _calibration_tables(metrics):
         console.print(table)
     _print_origins(part(metrics, "false_positives_by_origin"), console)
@@ -41,6 +47,36 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
             met = {True: "yes", False: "NO", None: "-"}[bar.met]
             table.add_row(bar.name, bar.measured, bar.wanted, met)
         console.print(table)
+    holdout = part(metrics, "holdout")
+    if holdout:
+        console.rule("Holdout")
+        print_metrics(holdout, console)
+
+
+def _capacity_tables(capacity: Mapping[str, Any]) -> Iterable[Table]:
+    """Return two tables for goods items and two for shipments; only those for shipments if each has one item."""
+    levels = {"shipments": "shipments", "lines": "goods items"}
+    if part(capacity, "lines") == part(capacity, "shipments"):
+        del levels["lines"]
+    for level, what in levels.items():
+        slices = part(capacity, level)
+        if not slices:
+            continue
+        areas = _table(f"Ranking of {what}, by whether the training data holds the declaration", _AREA_COLUMNS)
+        at = _table(
+            f"What inspecting the top {what} finds, in % (best: the most that capacity allows)", _AT_COLUMNS, words=2
+        )
+        for name, one in slices.items():
+            finds, prevalence = number_text(one["finds"]), one["prevalence"]
+            aucs = [f"{one[key]:.3f}" if key in one else "-" for key in ("pr_auc", "roc_auc")]
+            areas.add_row(name, f"{one['rows']:,}", finds, "-" if prevalence is None else f"{prevalence:.4f}", *aucs)
+            for share, figures in part(one, "at_capacity").items():
+                shown = (
+                    f"{100 * figures[key]:.1f}" for key in ("precision", "best_precision", "recall", "best_recall")
+                )
+                at.add_row(name, f"{100 * float(share):g} %", f"{figures['rows']:,}", *shown, f"{figures['lift']:.1f}")
+        yield areas
+        yield at
 
 
 def _table(title: str, columns: Iterable[str], *, words: int = 1) -> Table:

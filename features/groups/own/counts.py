@@ -73,6 +73,11 @@ class KeyCounts:
     known: FloatArray
     finds: FloatArray
 
+    def write(self, out: NDArray[np.float32], rows: IntArray | None = None) -> None:
+        """Write the counts into ``out`` (len(Count), n), or those of ``rows`` only."""
+        for count, values in ((Count.ROWS, self.rows), (Count.KNOWN, self.known), (Count.FINDS, self.finds)):
+            out[count] = values if rows is None else values[rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -103,7 +108,7 @@ class Counts:
             distinct, rows, known, finds = distinct[frequent], rows[frequent], known[frequent], finds[frequent]
         return cls(distinct, rows.astype(np.int64), known, finds)
 
-    def look_up(self, keys: IntArray, out: FloatArray) -> None:
+    def look_up(self, keys: IntArray, out: NDArray[np.float32] | FloatArray) -> None:
         """Write the counts of ``keys`` (n,) into ``out`` (len(Count), n); 0 for unknown keys."""
         if len(self.keys) == 0:
             out[:] = 0.0

@@ -7,19 +7,22 @@ median for the goods. Features are not monotone, because the meaning of the offi
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.groups.base import FloatArray, Group, GroupInput, State, TextCache, log_or_nan
+from features.groups.own.as_new import MOST_ROWS, AsNew
 from features.groups.own.columns import Measure, NumberColumn, Statistic, key_columns, number_columns
-from features.groups.own.counts import Count, Counts, KeyCounts, Results, by_fold, first_results, in_time
+from features.groups.own.counts import Count, Counts, Results, by_fold, first_results, in_time
 from features.groups.own.keys import DECLARATION, HS_DIGITS, Key, OwnFields, hashed
 from features.groups.robust import usual_by_hs
 from features.table.table import ManifestTable
 
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 #: Number of folds for learned rates of data without times.
 FOLDS: Final = 5
@@ -27,6 +30,8 @@ FOLDS: Final = 5
 _PRIOR_WEIGHT: Final = 2.0
 _LEAST_ROWS: Final = 20
 _LEAST_SPREAD: Final = 0.05
+#: Number of rows whose statistics are computed at a time, to limit memory.
+_ROWS_AT_A_TIME: Final = 50_000
 #: Upper bound of distances from the median.
 _FURTHEST: Final = 20.0
 
@@ -54,54 +59,74 @@ class OwnGroup(Group):
         """Learn frequencies and usual amounts without results."""
         self.learn(table, Results.none(table.n_rows))
 
-    def learn(self, table: ManifestTable, results: Results, *, seed: int = 0) -> FloatArray:
+    def learn(
+        self, table: ManifestTable, results: Results, *, seed: int = 0, out: FloatArray | None = None
+    ) -> FloatArray:
         """Learn from rows and their results. Return the rows' features (n_rows, F), which exclude the row's own result.
 
+        They are written into ``out`` if it is given.
         With times, a row sees the results known before its moment. Without times, it sees those of the other folds
         (`features.groups.own.counts`).
         """
         self._fit_usual(table)
-        keys = hashed(table, self.own)
-        n = table.n_rows
-        signature = keys.get(DECLARATION, np.zeros(n, dtype=np.int64))
-        # Rows without any known value have distinct signatures.
-        signature = np.where(signature == 0, np.arange(1, n + 1), signature)
-        shuffled = np.random.default_rng(seed).permutation(n).astype(np.int64)
-        if results.timed:
-            moment, known_at = table.declared_s[table.shipment], results.known_s
-        else:
-            moment = known_at = shuffled
+        rows = _Rows.of(table, results, self.own, seed)
         counted = results.known.astype(np.int64)
         self.all_ = (int(counted.sum()), int((results.find & results.known).sum()))
-        fold = _folds(signature, seed)
-        per_key: list[KeyCounts] = []
-        for key in self.keys:
-            values = keys[key.name]
-            weight = counted if key.repeats else first_results(values, signature, results, known_at)
+        counts = np.empty((len(Count), len(self.keys), table.n_rows), dtype=np.float32)
+        for position, key in enumerate(self.keys):
+            values = rows.keys[key.name]
+            weight = counted if key.repeats else rows.first_results(key)
             self.counts_[key.name] = Counts.of(values, weight, results.find)
             if results.timed or key.name == DECLARATION:
-                per_key.append(in_time(values, moment, weight, results.find, known_at))
+                of_key = in_time(values, rows.moment, weight, results.find, rows.known_at)
             else:
-                per_key.append(by_fold(values, fold, FOLDS, weight, results.find))
+                of_key = by_fold(values, rows.fold, FOLDS, weight, results.find)
+            of_key.write(counts[:, position])
         if results.timed:
-            total = in_time(np.ones(n, dtype=np.int64), moment, counted, results.find, known_at)
+            ones = np.ones(table.n_rows, dtype=np.int64)
+            total = in_time(ones, rows.moment, counted, results.find, rows.known_at)
             overall = _smoothed(total.finds, total.known, 0.5, _PRIOR_WEIGHT)
         else:
-            overall = np.full(n, self._overall())
-        counts = np.empty((len(Count), len(self.keys), n))
-        for position, of_key in enumerate(per_key):
-            counts[Count.ROWS, position] = of_key.rows
-            counts[Count.KNOWN, position] = of_key.known
-            counts[Count.FINDS, position] = of_key.finds
-        matrix = np.empty((n, len(self.features)))
-        self._write(table, counts, keys, overall, matrix)
+            overall = np.full(table.n_rows, self._overall())
+        matrix = np.empty((table.n_rows, len(self.features))) if out is None else out
+        self._write(table, counts, rows.keys, overall, matrix)
         return matrix
+
+    def as_new(self, table: ManifestTable, results: Results, *, seed: int = 0) -> AsNew:
+        """Return the features of learned rows, at most `MOST_ROWS`, as if their declarations had never been seen.
+
+        The counts are those of the other folds, and a fold keeps identical declarations together, so a row sees neither its own
+        result nor those of its twins. Models that learn from these rows too do not rely on twins.
+
+        Args:
+            table, results, seed: those that `learn` got.
+        """
+        rows, n = _Rows.of(table, results, self.own, seed), table.n_rows
+        drawn = np.random.default_rng(seed).permutation(n)[:MOST_ROWS]
+        chosen = np.sort(drawn).astype(np.int64)
+        counted = results.known.astype(np.int64)
+        counts = np.empty((len(Count), len(self.keys), len(chosen)), dtype=np.float32)
+        for position, key in enumerate(self.keys):
+            weight = counted if key.repeats else rows.first_results(key)
+            of_key = by_fold(rows.keys[key.name], rows.fold, FOLDS, weight, results.find)
+            of_key.write(counts[:, position], chosen)
+        values = np.empty((len(chosen), len(self._key_columns)), dtype=np.float32)
+        keys = {name: hashes[chosen] for name, hashes in rows.keys.items()}
+        self._write_keys(counts, keys, np.full(len(chosen), self._overall()), values)
+        # Numbers do not depend on results, and come after the columns of keys.
+        return AsNew(chosen, values)
+
+    def seen(self, out: FloatArray) -> BoolArray:
+        """Return whether each row (n,) of the group's columns ``out`` (n, F) repeats a declaration seen before."""
+        wanted = f"own_{DECLARATION}_{Statistic.SEEN.name.lower()}"
+        column = next((at for at, feature in enumerate(self.features) if feature.name == wanted), None)
+        return np.zeros(len(out), dtype=np.bool_) if column is None else np.asarray(out[:, column] > 0.0)
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         """Write the features of later rows from the learned counts."""
         table = source.table
         keys = hashed(table, self.own)
-        counts = np.empty((len(Count), len(self.keys), table.n_rows))
+        counts = np.empty((len(Count), len(self.keys), table.n_rows), dtype=np.float32)
         for position, key in enumerate(self.keys):
             self.counts_[key.name].look_up(keys[key.name], counts[:, position])
         self._write(table, counts, keys, np.full(table.n_rows, self._overall()), out)
@@ -111,26 +136,44 @@ class OwnGroup(Group):
         return float(_smoothed(np.array([finds]), np.array([known]), 0.5, _PRIOR_WEIGHT)[0])
 
     def _write(
-        self, table: ManifestTable, counts: FloatArray, keys: dict[str, IntArray], overall: FloatArray, out: FloatArray
+        self,
+        table: ManifestTable,
+        counts: NDArray[np.float32],
+        keys: dict[str, IntArray],
+        overall: FloatArray,
+        out: FloatArray,
     ) -> None:
-        """Write all columns of ``out`` (n, F).
+        """Write all columns of ``out`` (n, F); other arguments are those of `_write_keys`."""
+        self._write_keys(counts, keys, overall, out)
+        for number, values in enumerate(self._numbers(table), len(self._key_columns)):
+            out[:, number] = values
+
+    def _write_keys(
+        self,
+        counts: NDArray[np.float32],
+        keys: dict[str, IntArray],
+        overall: FloatArray,
+        out: NDArray[np.float64] | NDArray[np.float32],
+    ) -> None:
+        """Write the columns of keys into ``out`` (n, at least these columns).
 
         Args:
             counts: (len(Count), keys, n) counts of each row's value of each key.
             keys: key -> (n,) hash of each row's value.
             overall: (n,) find rate of all rows.
         """
-        rates = self._rates(counts[Count.KNOWN], counts[Count.FINDS], overall)
-        statistics = np.empty((len(Statistic), len(self.keys), table.n_rows))
-        statistics[Statistic.SEEN] = np.log1p(counts[Count.ROWS])
-        statistics[Statistic.RATE] = _log_odds(rates) - _log_odds(overall)
-        statistics[Statistic.KNOWN] = np.log1p(counts[Count.KNOWN])
-        for position, key in enumerate(self.keys):
-            statistics[:, position, keys[key.name] == 0] = np.nan
-        for number, column in enumerate(self._key_columns):
-            out[:, number] = statistics[column.statistic, column.key]
-        for number, values in enumerate(self._numbers(table), len(self._key_columns)):
-            out[:, number] = values
+        for start in range(0, len(out), _ROWS_AT_A_TIME):
+            rows = slice(start, start + _ROWS_AT_A_TIME)
+            part = counts[:, :, rows].astype(np.float64)
+            rates = self._rates(part[Count.KNOWN], part[Count.FINDS], overall[rows])
+            statistics = np.empty((len(Statistic), *rates.shape))
+            statistics[Statistic.SEEN] = np.log1p(part[Count.ROWS])
+            statistics[Statistic.RATE] = _log_odds(rates) - _log_odds(overall[rows])
+            statistics[Statistic.KNOWN] = np.log1p(part[Count.KNOWN])
+            for position, key in enumerate(self.keys):
+                statistics[:, position, keys[key.name][rows] == 0] = np.nan
+            for number, column in enumerate(self._key_columns):
+                out[rows, number] = statistics[column.statistic, column.key]
 
     def _rates(self, known: FloatArray, finds: FloatArray, overall: FloatArray) -> FloatArray:
         """Return find rates (keys, n), smoothed towards the rate of the key's parent, or of all rows without a parent."""
@@ -221,6 +264,41 @@ class OwnGroup(Group):
             for name, usual in data["usual"].items()
         }
         self.counts_ = {key.name: Counts.from_arrays(arrays, key.name) for key in self.keys}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Training rows (n,) in the form that counts need.
+
+    Attributes:
+        keys: key -> hash of each row's value, 0 where missing.
+        signature: equal numbers for identical declarations.
+        moment, known_at: times of rows and results in seconds; without times, positions in a random order.
+        fold: number of each row's fold. Identical declarations have the same.
+    """
+
+    keys: dict[str, IntArray]
+    signature: IntArray
+    moment: IntArray
+    known_at: IntArray
+    fold: IntArray
+    results: Results
+
+    @classmethod
+    def of(cls, table: ManifestTable, results: Results, own: OwnFields, seed: int) -> Self:
+        keys, n = hashed(table, own), table.n_rows
+        signature = keys.get(DECLARATION, np.zeros(n, dtype=np.int64))
+        # Rows without any known value have distinct signatures.
+        signature = np.where(signature == 0, np.arange(1, n + 1), signature)
+        if results.timed:
+            moment, known_at = table.declared_s[table.shipment], results.known_s
+        else:
+            moment = known_at = np.random.default_rng(seed).permutation(n).astype(np.int64)
+        return cls(keys, signature, moment, known_at, _folds(signature, seed), results)
+
+    def first_results(self, key: Key) -> IntArray:
+        """Return 1 for rows (n,) with the first result of their declaration within the key, otherwise 0."""
+        return first_results(self.keys[key.name], self.signature, self.results, self.known_at)
 
 
 def _hs_number(table: ManifestTable) -> FloatArray:

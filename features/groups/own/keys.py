@@ -94,11 +94,13 @@ class OwnFields:
         fields: further fields.
         columns: manifest columns with values.
         known_label: whether the labels are the manifest's labels, for which the directions of features are known.
+        pairs: names of two simple keys each, whose combinations are counted too (`training.data.pairs` chooses them).
     """
 
     fields: tuple[FurtherField, ...]
     columns: tuple[str, ...]
     known_label: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON."""
@@ -106,6 +108,7 @@ class OwnFields:
             "fields": [field.to_json() for field in self.fields],
             "columns": list(self.columns),
             "known_label": self.known_label,
+            "pairs": [list(pair) for pair in self.pairs],
         }
 
     @classmethod
@@ -119,6 +122,7 @@ class OwnFields:
             tuple(FurtherField.from_json(field) for field in data["fields"]),
             tuple(str(name) for name in data["columns"]),
             bool(data["known_label"]),
+            tuple((str(first), str(second)) for first, second in data.get("pairs", [])),
         )
 
     def slugs(self) -> Mapping[str, FurtherField]:
@@ -128,6 +132,10 @@ class OwnFields:
     def counted(self) -> tuple[Key, ...]:
         """Return all keys, with parents before children."""
         return self._keys
+
+    def simple(self) -> tuple[Key, ...]:
+        """Return the keys of single columns."""
+        return tuple(self._simple_keys())
 
     @cached_property
     def _slugs(self) -> Mapping[str, FurtherField]:
@@ -163,7 +171,11 @@ class OwnFields:
         return keys
 
     def _pairs(self, simple: Mapping[str, Key]) -> list[Key]:
-        """Return the keys that combine two simple keys."""
+        """Return the keys that combine two simple keys.
+
+        Raises:
+            ValueError: a chosen pair names a key that does not exist.
+        """
         pairs: list[Key] = []
         for pair in _PAIRS:
             if all(part in simple for part in pair):
@@ -174,6 +186,11 @@ class OwnFields:
                 if not field.of_goods and field.kind == "categorical":
                     pair = ("hs4", f"field_{slug}")
                     pairs.append(Key("_x_".join(pair), f"HS heading and value of {field.name!r}", pair, "hs4"))
+        for pair in self.pairs:
+            if not all(part in simple for part in pair):
+                raise ValueError(f"The pair {' and '.join(pair)} names a key that the fields do not have.")
+            meaning = " and ".join(simple[part].meaning for part in pair)
+            pairs.append(Key("_x_".join(pair), meaning, pair, pair[0]))
         return pairs
 
     def _goods(self) -> tuple[str, ...]:
@@ -190,10 +207,11 @@ class OwnFields:
         return (*self._goods(), *amounts, *(numeric if "hs_code" not in self.columns else ()))
 
 
-def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
+def hashed(table: ManifestTable, own: OwnFields, only: str | None = None) -> dict[str, IntArray]:
     """Return 64-bit hashes (n_rows,) of the rows' values for each key of `OwnFields.counted`; 0 where missing.
 
-    A combined key is missing if all its parts are missing. A pair is missing if either part is missing.
+    ``only`` names the one key to compute. A combined key is missing if all its parts are missing. A pair is missing if either part
+    is missing.
     """
     by_slug = own.slugs()
 
@@ -213,6 +231,8 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
     parts: dict[str, IntArray] = {}
     hashes: dict[str, IntArray] = {}
     for key in own.counted():
+        if only is not None and key.name != only:
+            continue
         for part in key.parts:
             if part not in parts:
                 parts[part] = simple(part)
@@ -226,9 +246,14 @@ def hashed(table: ManifestTable, own: OwnFields) -> dict[str, IntArray]:
 
 def declarations(table: ManifestTable, own: OwnFields) -> IntArray:
     """Return equal numbers (n_rows,) for identical declarations. A row without any known value has a distinct number."""
-    keys = hashed(table, own).get(DECLARATION, np.zeros(table.n_rows, dtype=np.int64))
+    keys = declaration_hashes(table, own)
     number = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     return np.where(keys == 0, len(number) + np.arange(table.n_rows), number)
+
+
+def declaration_hashes(table: ManifestTable, own: OwnFields) -> IntArray:
+    """Return a hash (n_rows,) of each row's declaration; 0 for a row without any known value."""
+    return hashed(table, own, DECLARATION).get(DECLARATION, np.zeros(table.n_rows, dtype=np.int64))
 
 
 def _of_text(column: Coded) -> IntArray:

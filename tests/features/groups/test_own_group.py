@@ -119,6 +119,38 @@ def test_without_times_a_rate_does_not_reveal_results_of_identical_declarations(
     assert correlation() > 0.7
 
 
+def test_rows_as_if_new_see_no_result_of_an_identical_declaration_and_no_trace_of_it() -> None:
+    rows = table(400, kinds=8)
+    code = np.unique(hashed(rows, OWN)[DECLARATION], return_inverse=True)[1]
+    find = np.isin(code, [0, 3])
+    names = [f.name for f in OwnGroup(OWN).features]
+
+    def as_new(find: np.ndarray) -> np.ndarray:
+        group = OwnGroup(OWN)
+        group.learn(rows, results(rows, find))
+        new = group.as_new(rows, results(rows, find), seed=1)
+        assert new.rows.tolist() == list(range(400))
+        # The overall rate moves with the results; rates are relative to it.
+        group.all_ = (400, 100)
+        return group.as_new(rows, results(rows, find), seed=1).values
+
+    new, mine = as_new(find), code == 3
+    assert not new[:, names.index("own_declaration_seen")].any()
+    assert not new[:, names.index("own_declaration_known")].any()
+    changed = as_new(np.where(mine, ~find, find))
+    np.testing.assert_array_equal(new[mine], changed[mine])
+    assert not np.array_equal(new[~mine], changed[~mine])
+
+
+def test_a_repeated_declaration_is_recognised_by_the_features() -> None:
+    rows = table(100, kinds=8)
+    group = OwnGroup(OWN)
+    matrix = group.learn(rows, results(rows, find_of(100, 1)))
+    first = np.unique(hashed(rows, OWN)[DECLARATION], return_index=True)[1]
+    assert not group.seen(matrix)[first].any()
+    assert group.seen(matrix)[rows.n_rows // 2 :].all()
+
+
 @given(st.integers(0, 10_000), st.integers(0, 199))
 @settings(max_examples=25)
 def test_a_row_sees_only_results_known_before_its_moment(seed: int, row: int) -> None:

@@ -203,7 +203,10 @@ def test_unreadable_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     data = _read(tmp_path, ["A,2026-01-01,lamp,none,,2026-01-02,random,", ",2026-01-01,lamp,none,,,,"])
     assert data.table.n_rows == 1
     assert data.rows_refused == 1
-    assert "1 rows could not be read and were left out." in data.notes
+    assert (
+        "1 of 2 rows could not be read and were left out. "
+        "1: shipment_id: is missing; every shipment needs its own reference (line 3)." in data.notes
+    )
 
 
 def test_a_file_without_any_readable_row_is_refused_with_a_hint_at_mappings(tmp_path: Path) -> None:

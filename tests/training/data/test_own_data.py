@@ -143,6 +143,36 @@ def test_columns_become_fields_or_are_left_out_with_a_note(folder: Path) -> None
     assert "Further numeric fields: 'Duty'" in notes
 
 
+def test_a_column_with_a_value_that_is_never_a_find_stays_and_a_leak_does_not(folder: Path, tmp_path: Path) -> None:
+    rows = declared(4000)
+    rng = np.random.default_rng(3)
+    for row in rows:
+        clean = row["Illicit"] == "0"
+        row["Genus"] = "Rosa" if clean and rng.random() < 0.2 else f"G{rng.integers(0, 20)}"
+        row["Seized"] = "part" if not clean and rng.random() < 0.3 else "no"
+    write(tmp_path / "train.csv", rows)
+    data = read(tmp_path)
+    assert "Genus" in kinds(data)
+    assert any(note.startswith("Column 'Seized' is left out: IT DETERMINES THE LABEL.") for note in data.notes)
+
+
+def test_a_mapped_column_without_a_valid_value_becomes_a_further_field_with_a_note(
+    folder: Path, tmp_path: Path
+) -> None:
+    rows = declared(600)
+    for k, row in enumerate(rows):
+        row["Port"] = ("NY", "SF", "LA")[k % 3]
+    write(tmp_path / "train.csv", rows)
+    data = read(
+        tmp_path, mapping=MAPPING.replace('hs_code = "Tariff"', 'hs_code = "Tariff"\nloading_location = "Port"')
+    )
+    assert kinds(data)["Port"] == "categorical"
+    assert data.table.further("Port").to_list()[:3] == ["NY", "SF", "LA"]
+    assert data.notes[0].startswith(
+        "Column 'Port' is read as loading_location, but none of its 600 values is valid: 'NY' "
+    )
+
+
 def test_a_mapping_can_add_a_second_label_as_a_field_and_ignore_fields(folder: Path) -> None:
     mapping = MAPPING + '\n[fields]\n"Outcome" = "categorical"\n"regime" = "numeric"\nignore = ["Duty"]\n'
     data = read(folder, mapping=mapping)

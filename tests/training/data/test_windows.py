@@ -94,12 +94,16 @@ def test_few_finds_or_none_get_two_windows_and_a_note(find_rate: float) -> None:
     windows = plan_windows(*_shipments(n=3000, find_rate=find_rate))
     assert [window.name for window in windows.each()] == ["fit", "held"]
     assert "There are few finds: the model stays close to the prior of evidence." in windows.notes[0]
+    assert " finds and needs 20 and held has " in windows.notes[0]
 
 
 def test_without_times_few_finds_get_two_windows_and_a_note() -> None:
     windows = plan_random(np.arange(3000), np.zeros(3000, dtype=bool), seed=1)
     assert [window.name for window in windows.each()] == ["fit", "held"]
-    assert windows.notes[-1] == "There are few finds: the model stays close to the prior of evidence."
+    assert windows.notes[-1] == (
+        "There are few finds: the model stays close to the prior of evidence. "
+        "Of two windows, fit has 0 finds and needs 20 and held has 0 finds and needs 10."
+    )
 
 
 def test_with_a_holdout_there_is_no_test_window_and_the_refit_leaves_out_the_last_gap() -> None:

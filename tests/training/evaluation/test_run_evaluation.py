@@ -31,13 +31,13 @@ def test_a_run_has_every_section_that_its_data_allows(trained: TrainResult) -> N
     metrics = trained.metrics
     assert set(metrics) >= {
         "evaluated_on", "labels", "calibration", "lanes", "false_positives_by_origin", "false_positives_by_items",
-        "slices", "baselines", "baselines_chose", "misses_against",
+        "slices", "baselines", "baselines_chose", "misses_against", "capacity",
     }  # fmt: skip
     # A file does not name networks, and its illicit traffic cannot be reduced to a tenth.
     assert not set(metrics) & {"calibration_tenth", "ceiling", "left_out_typologies"}
     assert set(metrics["slices"]) == {
         "seen_consignor", "seen_address", "seen_substance", "after_regime_change", "channel", "language", "missing_data",
-        "origin", "items",
+        "origin", "items", "seen_declaration",
     }  # fmt: skip
     assert set(metrics["baselines"]) == set(metrics["misses_against"]) == set(BASELINES)
     json.dumps(metrics, allow_nan=False)

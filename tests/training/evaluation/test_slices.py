@@ -67,7 +67,7 @@ def test_slices_by_stated_properties_partition_the_window(data: Dataset) -> None
     cuts = _cuts(data)
     assert {
         "seen_consignor", "seen_address", "seen_substance", "seen_network", "typology", "strength", "reaction",
-        "after_regime_change", "channel", "language", "missing_data", "origin", "items",
+        "after_regime_change", "channel", "language", "missing_data", "origin", "items", "seen_declaration",
     } == set(cuts)  # fmt: skip
     for name, cut in cuts.items():
         if not cut.of_finds:

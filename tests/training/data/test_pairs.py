@@ -1,0 +1,71 @@
+"""Choice of pairs of columns by what they tell about later results."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.groups.own.counts import Results
+from features.groups.own.keys import OwnFields, hashed
+from features.readers.further import FurtherField
+from features.table.table import Coded, ManifestTable
+from training.data.pairs import MOST_PAIRS, choose_pairs, pairs_note
+
+FIELDS = tuple(FurtherField(name, "categorical") for name in ("Genus", "Port", "Noise"))
+OWN = OwnFields(FIELDS, ("origin_country",))
+
+
+def _rows(n: int, *, interact: bool, timed: bool = True) -> tuple[ManifestTable, Results]:
+    """Return rows in which genus and port decide together (``interact``) or each by itself."""
+    rng = np.random.default_rng(4)
+    genus, port, noise, origin = (rng.integers(0, size, n) for size in (6, 6, 6, 3))
+    high = (genus + port) % 6 == 0 if interact else (genus == 0) | (port == 0)
+    find = rng.random(n) < np.where(high, 0.5, 0.05)
+    further = {
+        name: Coded.from_list([f"{name}{value}" for value in values])
+        for name, values in (("Genus", genus), ("Port", port), ("Noise", noise))
+    }
+    columns = {
+        "shipment_id": Coded.from_list([f"S{row}" for row in range(n)]),
+        "declared_at": Coded.from_list([str(np.datetime64("2024-01-01") + row * 300 // n) for row in range(n)]),
+        "origin_country": Coded.from_list([("CN", "DE", "US")[one] for one in origin]),
+        "customs_value": Coded.from_list([f"{row}.5" for row in range(n)]),
+    }
+    table = ManifestTable.from_columns(columns, n, further=further)
+    known_s = table.declared_s + 86400
+    return table, Results(find, np.ones(n, dtype=bool), known_s, timed)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_only_columns_that_decide_together_become_a_pair(timed: bool) -> None:
+    own = OwnFields(FIELDS, ("origin_country", "customs_value"))
+    table, results = _rows(6000, interact=True, timed=timed)
+    assert choose_pairs(table, own, results, seed=0) == (("field_genus", "field_port"),)
+    table, results = _rows(6000, interact=False, timed=timed)
+    chosen = choose_pairs(table, own, results, seed=0)
+    # Columns that decide by themselves tell more together; the others tell nothing.
+    assert set(chosen) <= {("field_genus", "field_port")}
+    assert len(chosen) <= MOST_PAIRS
+
+
+def test_with_too_few_finds_no_pair_is_chosen() -> None:
+    table, results = _rows(400, interact=True)
+    assert choose_pairs(table, OWN, results, seed=0) == ()
+
+
+def test_a_chosen_pair_is_counted_saved_and_listed() -> None:
+    own = OwnFields(FIELDS, ("origin_country",), pairs=(("field_genus", "field_port"),))
+    assert OwnFields.from_json(own.to_json()) == own
+    key = next(key for key in own.counted() if key.parts == ("field_genus", "field_port"))
+    assert (key.name, key.parent) == ("field_genus_x_field_port", "field_genus")
+    table, _ = _rows(300, interact=True)
+    assert len(np.unique(hashed(table, own)[key.name])) == 36
+    assert pairs_note(own) == (
+        "Pairs of columns that tell more about later results than either column: value of 'Genus' with value of 'Port'."
+    )
+    assert pairs_note(OWN) is None
+
+
+def test_a_pair_of_a_missing_column_is_refused() -> None:
+    with pytest.raises(ValueError, match="names a key that the fields do not have"):
+        OwnFields(FIELDS, (), pairs=(("field_genus", "agent_name"),)).counted()

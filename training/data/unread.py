@@ -1,0 +1,69 @@
+"""Columns that are mapped to manifest fields, but hold no valid value of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.manifest.fields import FIELD, MANIFEST_NAMES, Kind
+from features.manifest.records import REFERENCES
+from features.table.table import TIME_MISSING, ManifestTable
+
+_SHOWN: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadColumn:
+    """Input column without any valid value, the fields that it was read as, and an example with its problem."""
+
+    name: str
+    fields: str
+    values: int
+    example: str
+    problem: str
+
+    def note(self, use: str) -> str:
+        """Return a note for the user; ``use`` says what becomes of the column."""
+        return (
+            f"Column {self.name!r} is read as {self.fields}, but none of its {self.values:,} values is valid: "
+            f"{self.example[:_SHOWN]!r} {self.problem}. {use}"
+        )
+
+
+def unread_columns(table: ManifestTable, recognised: Mapping[str, str | None]) -> list[UnreadColumn]:
+    """Return the input columns all of whose manifest fields are declared and never valid.
+
+    Args:
+        table: The rows.
+        recognised: Input columns -> manifest fields, separated by commas (`TableReader.recognised`).
+    """
+    unread = {name for name in MANIFEST_NAMES if name in table.raw and name not in REFERENCES and _never(table, name)}
+    found = []
+    for column, names in recognised.items():
+        fields = (names or "").split(", ")
+        if not unread.issuperset(fields):
+            continue
+        given = table.raw[fields[0]]
+        row = int(np.argmax(given.codes >= 0))
+        problem = next((one.problem for one in table.warnings_of_row(row) if one.field == fields[0]), "is not valid")
+        count = int((given.codes >= 0).sum())
+        found.append(UnreadColumn(column, " and ".join(fields), count, given.values[given.codes[row]], problem))
+    return found
+
+
+def _never(table: ManifestTable, name: str) -> bool:
+    given = table.raw[name].codes >= 0
+    return bool(given.any()) and not _valid(table, name)[given].any()
+
+
+def _valid(table: ManifestTable, name: str) -> NDArray[np.bool_]:
+    kind = FIELD[name].kind
+    if kind is Kind.NUMBER:
+        return ~np.isnan(table.number(name))
+    if kind is Kind.TIME:
+        return np.asarray(table.seconds(name) != TIME_MISSING)
+    return np.asarray(table.text(name).codes >= 0)

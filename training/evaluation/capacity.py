@@ -1,0 +1,73 @@
+"""What an office finds with a given capacity: precision, recall and lift at shares of a file, and the best that capacity allows.
+
+Unlike `training.evaluation.metrics`, these figures count the rows of a file as they are, without weights and without a base rate.
+They are given for goods items and for shipments, and separately for declarations that the training data holds and for new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.metrics import MIN_FINDS, Ranking
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+#: Shares of the file that an office may be able to inspect.
+CAPACITIES: Final = (0.001, 0.01, 0.05, 0.1)
+#: Names of the slices.
+ALL, SEEN, NEW = "all", "seen before", "never seen"
+
+
+def capacity_figures(score: Floats, find: Bools) -> dict[str, Any]:
+    """Return rows, finds, areas and figures per capacity of ``score`` (n,) on ``find`` (n,), as JSON values.
+
+    Rows with equal scores count as randomly ordered. With fewer than `MIN_FINDS` finds, or without a clean row, the result is a
+    reason instead of figures.
+    """
+    n, finds = len(find), int(find.sum())
+    out: dict[str, Any] = {"rows": n, "finds": finds, "prevalence": finds / n if n else None}
+    if finds < MIN_FINDS or finds == n:
+        lacking = f"{finds} finds" if finds < MIN_FINDS else "no clean row"
+        return out | {"reason": f"{lacking} among {n:,} rows; at least {MIN_FINDS} finds and a clean row are needed"}
+    curve = Ranking(score, find).curve()
+    taken = curve.finds + curve.clean
+    at: dict[str, Any] = {}
+    for share in CAPACITIES:
+        rows = max(1.0, round(share * n))
+        found = float(np.interp(rows, taken, curve.finds))
+        at[f"{share:g}"] = {
+            "rows": int(rows),
+            "precision": found / rows,
+            "recall": found / finds,
+            "lift": found / rows / (finds / n),
+            "best_precision": min(1.0, finds / rows),
+            "best_recall": min(1.0, rows / finds),
+        }
+    return out | {"roc_auc": curve.roc_auc(), "pr_auc": curve.pr_auc(), "at_capacity": at}
+
+
+def by_declaration(score: Floats, find: Bools, seen: Bools) -> dict[str, Any]:
+    """Return `capacity_figures` of all rows (n,), of those whose declaration was seen before, and of the others."""
+    slices: Mapping[str, Bools] = {ALL: np.ones(len(find), dtype=np.bool_), SEEN: seen, NEW: ~seen}
+    return {name: capacity_figures(score[rows], find[rows]) for name, rows in slices.items()}
+
+
+def lines_and_shipments(score: Floats, find: Bools, seen: Bools, first_row: Ints) -> dict[str, Any]:
+    """Return `by_declaration` of goods items (n,), and of the shipments that begin in ``first_row``.
+
+    A shipment has the largest score of its items. It is a find if one of them is, and new if one of them is.
+    """
+    return {
+        "lines": by_declaration(score, find, seen),
+        "shipments": by_declaration(
+            np.maximum.reduceat(score, first_row),
+            np.logical_or.reduceat(find, first_row),
+            np.logical_and.reduceat(seen, first_row),
+        ),
+    }
