@@ -28,10 +28,9 @@ class UnreadColumn:
 
     def note(self, use: str) -> str:
         """Return a note for the user; ``use`` says what becomes of the column."""
-        return (
-            f"Column {self.name!r} is read as {self.fields}, but none of its {self.values:,} values is valid: "
-            f"{self.example[:_SHOWN]!r} {self.problem}. {use}"
-        )
+        shown = f"'{self.example[:_SHOWN]}'"
+        problem = self.problem if shown in self.problem else f"{shown} {self.problem}"
+        return f"Column {self.name!r} is read as {self.fields}, but none of its {self.values:,} values is valid: {problem}. {use}"
 
 
 def unread_columns(table: ManifestTable, recognised: Mapping[str, str | None]) -> list[UnreadColumn]:

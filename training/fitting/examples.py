@@ -64,8 +64,9 @@ class Examples:
         key = settings["max_bin"] if reference is None else f"by {id(reference)}"
         if key not in self._binned:
             as_new = None if reference is not None else self.as_new
+            parts: list[lgb.Sequence] = [_Rows(self.matrix), *([] if as_new is None else [_Rows(self.matrix, as_new)])]
             data = lgb.Dataset(
-                self.matrix if as_new is None else [_Rows(self.matrix), _Rows(self.matrix, as_new)],
+                self.matrix if as_new is None else parts,
                 np.zeros(len(self.matrix) + (0 if as_new is None else len(as_new.rows))),
                 reference=reference,
                 feature_name=list(names),

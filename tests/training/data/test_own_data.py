@@ -169,7 +169,7 @@ def test_a_mapped_column_without_a_valid_value_becomes_a_further_field_with_a_no
     assert kinds(data)["Port"] == "categorical"
     assert data.table.further("Port").to_list()[:3] == ["NY", "SF", "LA"]
     assert data.notes[0].startswith(
-        "Column 'Port' is read as loading_location, but none of its 600 values is valid: 'NY' "
+        "Column 'Port' is read as loading_location, but none of its 600 values is valid: 'NY' is neither a UN/LOCODE"
     )
 
 

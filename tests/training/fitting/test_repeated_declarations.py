@@ -43,7 +43,7 @@ def test_both_copies_of_a_row_have_half_its_weight_and_those_of_left_out_rows_ar
     data = train.binned(SPEC.names, SPEC.lightgbm())
     assert data.num_data() == 400
     first = fit_heads(SPEC, train, train)
-    np.testing.assert_allclose(data.get_weight(), np.tile(weight / 2.0, 2), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(data.get_field("weight")), np.tile(weight / 2.0, 2), rtol=1e-6)
     rows = np.arange(0, 200, 2)
     alone = np.zeros(200, dtype=bool)
     alone[rows] = True
@@ -62,8 +62,7 @@ def test_a_sample_of_rows_as_if_new_weighs_as_much_as_all_rows() -> None:
     assert len(train.as_new.rows) == 50
     data = train.binned(SPEC.names, SPEC.lightgbm())
     fit_heads(SPEC, train, train)
-    weight = data.get_weight()
-    assert weight is not None
+    weight = np.asarray(data.get_field("weight"))
     np.testing.assert_allclose([weight[:200].sum(), weight[200:].sum()], 100.0)
 
 
