@@ -32,6 +32,9 @@ Forms = tuple[list[str], list[int] | None, list[str | None] | None]
 
 #: Upper bound of amounts. Larger ones are errors, and their sums would overflow.
 LARGEST: Final = 1e12
+#: First and last second of the calendar of Python, years 1 to 9999.
+_CALENDAR_FIRST_S: Final = int(datetime.min.replace(tzinfo=UTC).timestamp())
+_CALENDAR_LAST_S: Final = math.floor(datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp())
 _SPREADSHEET: Final = re.compile(r"\d+\.0+")
 _SPACES: Final = re.compile(r"\s+")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[,.\u00a0\u202f' ]\d{3})+")
@@ -252,6 +255,9 @@ def time(value: str) -> tuple[int | None, str | None]:
     try:
         seconds = math.floor(moment.timestamp())
     except (OverflowError, ValueError):
+        return None, f"'{value[:40]}' is outside the calendar; treated as missing"
+    # An offset may move a time of the first or last day out of the calendar.
+    if not _CALENDAR_FIRST_S <= seconds <= _CALENDAR_LAST_S:
         return None, f"'{value[:40]}' is outside the calendar; treated as missing"
     return seconds, None
 

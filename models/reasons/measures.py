@@ -24,11 +24,22 @@ _NAMED: Final = ("not named", "mentioned", "declared")
 _ROUND: Final = ("no", "a whole number", "whole tens", "whole hundreds")
 
 
+#: Amounts from here on are written with an exponent. No goods have such an amount, and its digits would fill the text.
+HUGE: Final = 1e15
+
+
 def number_text(value: float) -> str:
     """Format an integer or large number with thousands separators, and other numbers with three significant digits."""
-    if value == int(value) and abs(value) < 1e15:
+    if not abs(value) < HUGE:
+        return f"{value:.3g}"
+    if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def exp_of(log_value: float) -> float:
+    """Return the exponential, at most about 1e304: a value per kilogram of a tiny mass may exceed the largest float."""
+    return math.exp(min(log_value, 700.0))
 
 
 def percent(share: float) -> str:
@@ -48,7 +59,8 @@ def _word(words: tuple[str, ...]) -> Callable[[float], str]:
 def _spreads(value: float) -> str:
     if abs(value) < 0.05:
         return "none"
-    return f"{abs(value):.1f} times the usual spread {'above' if value > 0 else 'below'}"
+    distance = f"{abs(value):.1f}" if abs(value) < HUGE else number_text(abs(value))
+    return f"{distance} times the usual spread {'above' if value > 0 else 'below'}"
 
 
 def _ratio(value: float) -> str:
@@ -122,18 +134,14 @@ def _by_meaning(meaning: str) -> tuple[str, Callable[[float], str]]:
     if meaning.startswith("Log share of "):
         return meaning.removeprefix("Log "), lambda value: percent(math.exp(min(value, 0.0)))
     if meaning.startswith("Log of the "):
-        return meaning.removeprefix("Log of the "), lambda value: f"{number_text(_exp(value))} times"
+        return meaning.removeprefix("Log of the "), lambda value: f"{number_text(exp_of(value))} times"
     if meaning.startswith("Share of "):
         return meaning, lambda value: percent(value) if 0.0 <= value <= 1.0 else number_text(value)
     if meaning.startswith("Distance of "):
         return meaning, _spreads
     if meaning.endswith(" (log)"):
-        return meaning.removesuffix(" (log)"), lambda value: number_text(_exp(value))
+        return meaning.removesuffix(" (log)"), lambda value: number_text(exp_of(value))
     if meaning.endswith(" (log of one more)"):
         # Counts are integers, but the exponential of a logarithm has a rounding error.
-        return meaning.removesuffix(" (log of one more)"), lambda value: number_text(round(_exp(value) - 1.0))
+        return meaning.removesuffix(" (log of one more)"), lambda value: number_text(round(exp_of(value) - 1.0))
     return meaning, number_text
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))

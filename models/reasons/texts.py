@@ -7,18 +7,19 @@ whether the reason counts for or against illicit content.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Final
 
 from features.groups.value.group import ValueGroup
 from features.manifest.fields import FILING_TYPES, TRANSACTION_NATURES
 from features.table.table import TIME_MISSING
 from models.reasons.items import Evidence, ExplainedItems, day_of, quote
-from models.reasons.measures import number_text
+from models.reasons.measures import HUGE, exp_of, number_text
 
 
 def money(usd: float) -> str:
     """Format an amount in US dollars, with cents only below 1,000."""
+    if not usd < HUGE:
+        return f"USD {usd:.3g}"
     return f"USD {usd:,.2f}" if usd < 1000 else f"USD {usd:,.0f}"
 
 
@@ -83,7 +84,7 @@ class _UsualRange:
             key = (hs_code or "")[:digits]
             if key in self._usual and (key or not digits):
                 low, high, usual = self._range(key)
-                value = math.exp(log_value)
+                value = exp_of(log_value)
                 level = "low" if value < low else "high" if value > high else "usual"
                 return f"{fact} is {level} for {label}{key} ({usual})"
         return f"{fact} is declared"
@@ -92,7 +93,7 @@ class _UsualRange:
         """Return the bounds of the usual range for an HS code, and the range as text."""
         if key not in self._ranges:
             median, spread = self._usual[key]
-            low, high = math.exp(median - spread), math.exp(median + spread)
+            low, high = exp_of(median - spread), exp_of(median + spread)
             words = f"usual: {number_text(_two_digits(low))} to {number_text(_two_digits(high))}"
             self._ranges[key] = low, high, words
         return self._ranges[key]
@@ -112,10 +113,10 @@ def value_density(evidence: Evidence) -> list[str]:
     for position, leading in enumerate(evidence.leading):
         value, density = values[position], densities[position]
         if density is not None and leading in ("value_per_kg", "value_per_kg_unusual"):
-            fact = f"Declared value of {money(math.exp(density))} per kg"
+            fact = f"Declared value of {money(exp_of(density))} per kg"
             texts[position] = usual_density.compare(codes[position], density, fact)
         elif value is not None and leading in ("value_usd", "value_unusual"):
-            fact = f"Declared value of {money(math.exp(value))}"
+            fact = f"Declared value of {money(exp_of(value))}"
             texts[position] = usual_value.compare(codes[position], value, fact)
     return texts
 
@@ -164,7 +165,7 @@ def mass(evidence: Evidence) -> list[str]:
 
 def _kilograms(log_mass: float) -> float:
     # Round, because the exponential of a logarithm has a rounding error. Declared masses are precise to a gram at most.
-    return round(math.exp(log_mass), 4)
+    return round(exp_of(log_mass), 4)
 
 
 def declared_mass(items: ExplainedItems) -> list[str]:

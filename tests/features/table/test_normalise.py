@@ -128,6 +128,13 @@ def test_times_are_utc_and_a_date_alone_is_midnight(text: str, seconds: int) -> 
     assert normalise.time(text) == (seconds, None)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_offset_does_not_move_a_time_out_of_the_calendar(text: str) -> None:
+    seconds, problem = normalise.time(text)
+    assert seconds is None
+    assert problem == f"'{text}' is outside the calendar; treated as missing"
+
+
 def test_cas_numbers_need_their_check_digit() -> None:
     assert normalise.cas("437-38-7")[0] == "437-38-7"
     assert normalise.cas("437387")[0] == "437-38-7"

@@ -248,6 +248,11 @@ class TestTexts:
         explained = explanation([feature], [1.0], [np.log(per_kg)], context(hs_code=hs))
         assert explained.reasons[0].text == text
 
+    def test_a_value_per_kilogram_beyond_the_largest_float_is_a_large_number(self) -> None:
+        feature = Feature("value_per_kg", "value", "US dollars per kilogram (log)", ReasonCode.VALUE_DENSITY)
+        text = explanation([feature], [1.0], [718.5], context(hs_code="392690")).reasons[0].text
+        assert text == "Declared value of USD 1.01e+304 per kg is high for HS 3926 (usual: 8 to 40)"
+
     def test_a_mass_comes_with_the_usual_range_for_the_chapter(self) -> None:
         feature = Feature("mass_kg", "value", "Mass of the item in kilograms (log)", ReasonCode.MASS_UNUSUAL)
         explained = explanation([feature], [1.0], [np.log(9.75)], context())
@@ -358,6 +363,14 @@ class TestTexts:
             assert not re.search(r"\b[Ll]og\b|P\(|\bnan\b|None|Whether|Distance of .*: -", text), text
             assert text[0].isupper() or text[0].isdigit(), text
             assert ("not known" in text) == (value is None), text
+
+    @pytest.mark.parametrize("value", [1.7e308, -1.7e308, 718.5, -718.5, 5e-324, 1e15, 1e300])
+    def test_every_finite_feature_value_has_a_text_of_one_line(self, value: float) -> None:
+        # A value of 1e12 and a mass of 1e-300 kg are 718 in natural logarithms, beyond the largest float.
+        extreme = context(net_mass_kg="1e-300", gross_mass_kg="1e-320", customs_value="1e12", freight_charge="1e-320")
+        for feature in SPACE.features:
+            reason = explanation([feature], [1.0], [value], extreme).reasons[0]
+            assert 0 < len(reason.text) < 400, feature.name
 
     @pytest.mark.parametrize(
         ("name", "value", "text"),
