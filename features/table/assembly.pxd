@@ -18,9 +18,12 @@ cpdef object gather_times(list values, const int[:, ::1] codes, list columns, lo
 @cython.locals(nameless=list, blank=list, row=Py_ssize_t, column=Py_ssize_t, filled=bint)
 cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list filling)
 
-@cython.locals(late=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong)
+@cython.locals(
+    implausible=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong, earliest=cython.longlong,
+    latest=cython.longlong,
+)
 cpdef list fill_times(
-    const long long[::1] times, const long long[::1] first_row, long long latest, long long known, bint carry,
+    const long long[::1] times, const long long[::1] first_row, tuple window, long long known, bint carry,
     long long[::1] declared,
 )
 

@@ -140,32 +140,33 @@ def unreadable(ids: CodeArray, codes: CodeArray, filling: list[int]) -> tuple[li
 
 
 def fill_times(
-    times: IntArray, first_row: IntArray, latest: int, known: int, carry: bool, declared: IntArray
+    times: IntArray, first_row: IntArray, window: tuple[int, int], known: int, carry: bool, declared: IntArray
 ) -> list[int]:
     """Write the time of each shipment's first row into ``declared`` and fill in missing times.
 
     Args:
         times: (n_rows,) declared times.
-        latest: latest plausible time; a later one counts as missing.
+        window: earliest and latest plausible time; others count as missing.
         known: replacement for a missing time.
         carry: whether each time becomes the replacement for the missing times after it.
 
     Returns:
-        The shipments with a time after ``latest``.
+        The shipments with an implausible time.
     """
-    late: list[int] = []
+    implausible: list[int] = []
     missing = TIME_MISSING
+    earliest, latest = window
     for shipment in range(first_row.shape[0]):
         seconds = times[first_row[shipment]]
-        if seconds > latest:
-            late.append(shipment)
+        if seconds != missing and (seconds < earliest or seconds > latest):
+            implausible.append(shipment)
             seconds = missing
         if seconds == missing:
             seconds = known
         elif carry:
             known = seconds
         declared[shipment] = seconds
-    return late
+    return implausible
 
 
 def usd_rates(

@@ -7,7 +7,6 @@ distinct text is processed once.
 from __future__ import annotations
 
 import math
-import time as clock
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
@@ -25,6 +24,7 @@ from features.table.amounts import Amount, Amounts
 from features.table.blank import unreadable_rows
 from features.table.coded import Coded, renumbered
 from features.table.problems import RowProblems
+from features.table.times import FUTURE_TOLERANCE_S, declaration_times
 from features.texts.declared import TIME_MISSING
 
 __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArray", "ManifestTable"]
@@ -32,8 +32,6 @@ __all__ = ["FUTURE_TOLERANCE_S", "TIME_MISSING", "Coded", "FloatArray", "IntArra
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Tolerance for declaration times after the receipt, because of clock differences and time zones.
-FUTURE_TOLERANCE_S: Final = 2 * 86400
 _OF_SHIPMENT: Final = frozenset(HEAD_NAMES)
 _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
@@ -53,6 +51,7 @@ class ManifestTable:
         shipment: (n_rows,) row -> shipment, ascending.
         first_row: (n_shipments,) first row of each shipment.
         declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; `from_columns` fills in missing times.
+        far_dated: (n_shipments,) whether the declared time is far outside the present; None if none is.
         refused: (n_rows,) whether the row is unreadable.
     """
 
@@ -60,6 +59,7 @@ class ManifestTable:
     shipment: IntArray
     first_row: IntArray
     declared_s: IntArray
+    far_dated: NDArray[np.bool_] | None
     refused: NDArray[np.bool_]
 
     def __init__(
@@ -309,6 +309,7 @@ class ManifestTable:
         other.n_shipments = len(shipments)
         other.first_row = np.searchsorted(other.shipment, np.arange(len(shipments))).astype(np.int64)
         other.declared_s = self.declared_s[shipments]
+        other.far_dated = None if self.far_dated is None else self.far_dated[shipments]
         other.refused = self.refused[rows]
         return other
 
@@ -413,15 +414,11 @@ class ManifestTable:
             self.refused[list(self._problems.refusals)] = True
 
     def _fill_times(self, receipt: int | None, previous: int | None) -> None:
-        now = int(clock.time()) if receipt is None else receipt
-        known = now if receipt is not None or previous is None else previous
         times = self.seconds("declared_at")
-        self.declared_s = np.empty(self.n_shipments, dtype=np.int64)
-        late = kernels.fill_times(
-            times, self.first_row, now + FUTURE_TOLERANCE_S, known, receipt is None, self.declared_s
-        )
-        for shipment in late:
-            self.warn(int(self.first_row[shipment]), Problem("declared_at", "lies in the future; treated as missing"))
+        declared = declaration_times(times, self.first_row, receipt, previous)
+        self.declared_s, self.far_dated = declared.seconds, declared.far
+        for shipment, problem in declared.problems.items():
+            self.warn(int(self.first_row[shipment]), problem)
             times[self.shipment == shipment] = TIME_MISSING
 
     def _find_rates(self) -> None:

@@ -150,10 +150,24 @@ class History:
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
         """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
-        With ``update=False`` the state does not change, but shipments still see earlier ones of the same table.
+        With ``update=False`` the state does not change, but shipments still see earlier ones of the same table. Shipments with a
+        time far outside the present never change it, because a wrong time must not reach others.
         """
         keys = history_keys(table)
-        return self._advance_all(keys) if update else self._read(keys)
+        if not update:
+            return self._read(keys)
+        return self._advance_all(keys) if table.far_dated is None else self._advance_but(keys, table.far_dated)
+
+    def _advance_but(self, keys: IntArray, left_out: NDArray[np.bool_]) -> HistoryRows:
+        """Advance in order over all shipments but those ``left_out`` (n_shipments,), which are only read."""
+        n = keys.shape[1]
+        values, late = np.empty((n, WIDTH)), np.empty(n, dtype=bool)
+        starts = [0, *(np.flatnonzero(np.diff(left_out)) + 1).tolist()]
+        for start, end in zip(starts, [*starts[1:], n], strict=True):
+            run = np.ascontiguousarray(keys[:, start:end])
+            rows = self._read(run) if left_out[start] else self._advance_all(run)
+            values[start:end], late[start:end] = rows.values, rows.late
+        return HistoryRows(values, late)
 
     def advance_keys(self, keys: IntArray) -> HistoryRows:
         """Do the same as `advance` for shipments with the keys ``keys`` (KEY_ROWS, n_shipments)."""

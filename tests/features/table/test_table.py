@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from features.reference.rates import usd_per_unit
 from features.table.table import Coded, ManifestTable
+from features.table.times import EARLIEST_S
 
 
 def table(
@@ -121,10 +122,12 @@ def test_a_further_field_makes_a_row_readable() -> None:
 
 
 def test_a_missing_time_is_the_receipt_in_a_request_and_the_previous_time_in_a_file() -> None:
-    times: list[str | None] = [None, "1970-01-02", None, "1970-01-03"]
-    assert table(receipt=200_000, declared_at=times).declared_s.tolist() == [200_000, 86400, 200_000, 172800]
+    first = 978_307_200  # 2001-01-01
+    times: list[str | None] = [None, "2001-01-02", None, "2001-01-03"]
+    received = table(receipt=first + 200_000, declared_at=times)
+    assert received.declared_s.tolist() == [first + 200_000, first + 86400, first + 200_000, first + 172800]
     filled = table(receipt=None, previous_time=50, declared_at=times)
-    assert filled.declared_s.tolist() == [50, 86400, 86400, 172800]
+    assert filled.declared_s.tolist() == [50, first + 86400, first + 86400, first + 172800]
 
 
 def test_a_time_far_in_the_future_counts_as_missing() -> None:
@@ -133,14 +136,14 @@ def test_a_time_far_in_the_future_counts_as_missing() -> None:
     assert "future" in future.warning_texts()[0]
 
 
-def test_a_time_before_the_first_year_in_utc_is_kept() -> None:
-    early = table(declared_at=["0001-01-01T00:00:00+14:00"], currency=["EUR"], customs_value=["5"])
-    assert early.declared_s.tolist() == [-62135596800 - 14 * 3600]
-    assert np.isnan(early.usd("customs_value")).all()
-    assert "no exchange rate is known for EUR" in early.warning_texts()[0]
+def test_a_time_before_the_first_year_in_utc_is_outside_the_calendar() -> None:
+    early = table(receipt=1_700_000_000, declared_at=["0001-01-01T00:00:00+14:00"])
+    assert early.declared_s.tolist() == [1_700_000_000]
+    assert "is outside the calendar; treated as missing" in early.warning_texts()[0]
 
 
-_seconds = st.integers(-62135596800, 253402300799) | st.integers(1_400_000_000, 1_790_000_000)
+# Earlier times count as missing.
+_seconds = st.integers(EARLIEST_S, 253402300799) | st.integers(1_400_000_000, 1_790_000_000)
 
 
 @given(st.lists(st.tuples(_seconds, st.sampled_from(["EUR", "BGN", "USD"])), max_size=9))
