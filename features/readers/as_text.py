@@ -40,7 +40,22 @@ def characters(array: Any) -> bytes:
 
 
 def text_array(array: Any) -> Any:
-    """Return `text_column` of an array."""
+    """Return `text_column` of an array. A value that Arrow cannot write, such as a time of the year 200,000, is its number."""
+    try:
+        return _text_array(array)
+    except (pa.ArrowException, ValueError, OverflowError, KeyError):
+        return pa.array(list(map(_value_text, array)), pa.string())
+
+
+def _value_text(value: Any) -> str | None:
+    try:
+        plain = value.as_py()
+    except (pa.ArrowException, ValueError, OverflowError, KeyError):
+        return str(getattr(value, "value", None))
+    return None if plain is None else _json(plain) if isinstance(plain, dict | list) else str(plain)
+
+
+def _text_array(array: Any) -> Any:
     kind = array.type
     if pa.types.is_dictionary(kind):
         values = text_array(array.dictionary)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from features.readers.chunk import Piece, Reject, RowNote
 from features.readers.errors import Unreadable
 from features.readers.headers import recognise, squeeze
-from features.readers.quotes import Layout, has_lone_returns, lay_out
+from features.readers.limits import MAX_COLUMNS, check_width
+from features.readers.quotes import MAX_CELL_BYTES, Layout, has_lone_returns, lay_out
 from features.readers.source import WHAT_IS_RIGHT, ByteSource
 from features.readers.text import BLOCK_BYTES, LineBlocks
 
@@ -115,26 +116,39 @@ class CsvPieces:
             if len(lines) == _MAX_HEADER_LINES:
                 break
         best: tuple[tuple[int, int], str, list[str], int] | None = None
+        problem: csv.Error | None = None
         for candidate in (delimiter,) if delimiter else DELIMITERS:
             rows = csv.reader(lines, delimiter=candidate)
             try:
                 names = next(rows)
             except csv.Error as error:
-                raise Unreadable(self._source.name, f"The header cannot be read ({error}).", WHAT_IS_RIGHT) from error
-            known = len(recognise(names).position) + sum(squeeze(name) in expected for name in names)
+                # A wide header is one long cell to a wrong delimiter.
+                problem = error
+                continue
+            # More columns than are read need not be recognised, which takes time.
+            some = names[: MAX_COLUMNS + 1]
+            known = len(recognise(some).position) + sum(squeeze(name) in expected for name in some)
             # Limit the header, because with an unclosed quotation mark it would extend over the whole file.
             if rows.line_num < _MAX_HEADER_LINES and (best is None or (known, len(names)) > best[0]):
                 best = (known, len(names)), candidate, names, rows.line_num
+        if best is None and problem is not None:
+            raise Unreadable(self._source.name, f"The header cannot be read ({problem}).", WHAT_IS_RIGHT) from problem
         if best is None:
             raise Unreadable(self._source.name, "The header opens a quotation mark and never closes it.", WHAT_IS_RIGHT)
         _, detected, names, used = best
+        check_width(self._source.name, len(names))
         self._carry = text[len("".join(lines[:used]).encode("utf-8")) :]
         self._line += used
         return tuple(names), detected
 
     def _piece(self, text: bytes, *, final: bool) -> tuple[Piece | None, bytes]:
         """Return the complete rows of ``text``, and the remaining bytes."""
-        plain = b'"' not in text and not has_lone_returns(text) and (final or text.endswith(b"\n"))
+        plain = (
+            b'"' not in text
+            and not has_lone_returns(text)
+            and (final or text.endswith(b"\n"))
+            and not _has_long_line(text)
+        )
         if plain:
             table, uneven = self._parse(text, multiline=False)
             n_lines = text.count(b"\n") + (not text.endswith(b"\n"))
@@ -208,11 +222,12 @@ class _Rows:
         content_ends = _content_ends(data, layout)
         self._content_ends = content_ends
         blank = content_ends == layout.starts
-        self._kept = ~blank & ~layout.unclosed
+        self._too_long = (content_ends - layout.starts > MAX_CELL_BYTES) & ~layout.unclosed
+        self._kept = ~blank & ~layout.unclosed & ~self._too_long
         self._line = line
         self.rejected: list[Reject] = []
         self.notes: list[RowNote] = []
-        self.must_repair = bool(layout.unclosed.any())
+        self.must_repair = bool(layout.unclosed.any() or self._too_long.any())
 
     @property
     def count(self) -> int:
@@ -240,12 +255,15 @@ class _Rows:
         edits: list[_Edit] = []
         refused: list[tuple[int, str]] = []
         noted: list[tuple[int, str]] = []
-        uneven = (cells != width) & self._kept | layout.unclosed
+        uneven = (cells != width) & self._kept | layout.unclosed | self._too_long
         for row in np.flatnonzero(uneven).tolist():
             start, end, have = int(layout.starts[row]), int(self._content_ends[row]), int(cells[row])
             content = text[start:end]
             if layout.unclosed[row]:
                 refused.append((row, "a quotation mark is opened in this line and not closed"))
+                edits.append(_Edit(row, b""))
+            elif self._too_long[row]:
+                refused.append((row, f"the row has {end - start:,} bytes; at most {MAX_CELL_BYTES:,} are read"))
                 edits.append(_Edit(row, b""))
             elif not content.strip():
                 self._kept[row] = False
@@ -268,6 +286,15 @@ class _Rows:
             self.rejected.append(Reject(int(lines[row]), reason, shown[:_MAX_SHOWN], int(before[row])))
         self.notes += [RowNote(int(lines[row]), note, int(before[row])) for row, note in noted]
         return _edited(text, layout, edits)
+
+
+def _has_long_line(text: bytes) -> bool:
+    """Return whether a line has more bytes than a row may have. Such a line covers a multiple of that number."""
+    return any(
+        (text.find(b"\n", at) if text.find(b"\n", at) >= 0 else len(text)) - text.rfind(b"\n", 0, at) - 1
+        > MAX_CELL_BYTES
+        for at in range(MAX_CELL_BYTES, len(text), MAX_CELL_BYTES)
+    )
 
 
 def _content_ends(data: NDArray[np.uint8], layout: Layout) -> NDArray[np.int64]:

@@ -56,6 +56,7 @@ def _open_csv(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, optio
 
 def _open_jsonl(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, options: OpenOptions) -> Pieces:
     # The reader reads the file twice, so it opens the path itself.
+    _refuse_pipes(source, "JSON lines are")
     source.close()
     return JsonlPieces(_path(file), encoding=options.encoding)
 
@@ -64,8 +65,16 @@ def _open_parquet(source: ByteSource, file: str | os.PathLike[str] | BinaryIO, o
     # Import on demand, because other formats do not need this slow import.
     from features.readers.parquet import ParquetPieces
 
+    _refuse_pipes(source, "A Parquet file is")
     source.close()
     return ParquetPieces(_path(file))
+
+
+def _refuse_pipes(source: ByteSource, what: str) -> None:
+    if not source.rereadable:
+        raise Unreadable(
+            source.name, f"{what} read more than once, which a pipe does not allow.", "Write it to a file first."
+        )
 
 
 def _path(file: str | os.PathLike[str] | BinaryIO) -> Path:

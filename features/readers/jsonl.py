@@ -19,6 +19,7 @@ from features.manifest.fields import FIELD, ITEM_NAMES
 from features.readers.chunk import Piece, Reject
 from features.readers.errors import Unreadable
 from features.readers.json_columns import OTHERS, columns_of
+from features.readers.limits import MAX_COLUMNS, check_width
 from features.readers.source import ByteSource
 from features.readers.text import LineBlocks
 
@@ -58,6 +59,7 @@ class JsonlPieces:
                     for row in flat_rows(line):
                         if not row.keys() <= keys.keys():
                             keys.update(dict.fromkeys(row))
+                            check_width(source.name, len(keys))
                     readable += 1
                 except BadLine as error:
                     first_problem = first_problem or str(error)
@@ -153,7 +155,7 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
             else:
                 shared[key] = value
     if items is None or items == "" or items == []:
-        return [shared]
+        return _narrow([shared])
     if not isinstance(items, list):
         raise BadLine(f"items: a list of goods items is needed, got a {_kind(items)}")
     rows = [item for item in items if isinstance(item, dict)]
@@ -161,7 +163,15 @@ def flat_rows(line: bytes) -> list[dict[str, Any]]:
         raise BadLine(f"items: goods items are objects, got a {_kind(items[0])}")
     # Ignore fields of items outside ``items``, like the API.
     shared = {key: value for key, value in shared.items() if key not in ITEM_NAMES}
-    return [{**shared, **item} for item in rows]
+    return _narrow([{**shared, **item} for item in rows])
+
+
+def _narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows unless one has too many members, which would count against the columns of the whole file."""
+    widest = max(map(len, rows))
+    if widest > MAX_COLUMNS:
+        raise BadLine(f"{widest:,} members; at most {MAX_COLUMNS:,} are read")
+    return rows
 
 
 def _texts(values: list[Any], kind: int) -> Any:

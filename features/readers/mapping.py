@@ -35,6 +35,7 @@ from features.manifest.fields import FIELD, Kind
 from features.readers.as_text import Texts, text_column
 from features.readers.errors import MappingError
 from features.readers.headers import Recognition, nearest, recognise, squeeze
+from features.readers.source import read_small
 from features.table import normalise
 from features.table.table import Coded
 
@@ -86,7 +87,7 @@ class ColumnMapping:
             MappingError: the file does not exist or is not TOML, a key or field is unknown, or a value has the wrong type.
         """
         try:
-            text = Path(path).read_text("utf-8-sig")
+            text = read_small(Path(path)).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise MappingError(str(path), "file", "it is not UTF-8, as TOML must be.") from error
         except OSError as error:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from features.readers.chunk import Piece
 from features.readers.errors import Unreadable
+from features.readers.limits import check_width
 
 _BATCH_ROWS: Final = 16_384
 
@@ -33,11 +34,12 @@ class ParquetPieces:
         self._name = str(path)
         try:
             self._file = pq.ParquetFile(str(path))
-        except (pa.ArrowException, OSError) as error:
+            self.names = tuple(_flat(self._file.schema_arrow.empty_table()).column_names)
+        except Exception as error:  # Damaged files raise errors of any kind, such as UnicodeDecodeError.
             raise Unreadable(
                 self._name, f"The Parquet file cannot be opened ({_first_line(error)}).", "Write or copy it again."
             ) from error
-        self.names = tuple(_flat(self._file.schema_arrow.empty_table()).column_names)
+        check_width(self._name, len(self.names))
         self._rows_read = 0
         self._size = Path(path).stat().st_size
 
@@ -54,15 +56,25 @@ class ParquetPieces:
         try:
             for batch in self._file.iter_batches(batch_size=_BATCH_ROWS):
                 if batch.num_rows:
+                    _check(batch)
                     lines = np.arange(self._rows_read + 1, self._rows_read + 1 + batch.num_rows, dtype=np.int64)
                     self._rows_read += batch.num_rows
                     yield Piece(_flat(pa.Table.from_batches([batch])), lines, batch.nbytes)
-        except (pa.ArrowException, OSError) as error:
+        except Exception as error:
             raise Unreadable(
                 self._name,
                 f"The Parquet file is damaged after row {self._rows_read} ({_first_line(error)}).",
                 "Write or copy it again.",
             ) from error
+
+
+def _check(batch: pa.RecordBatch) -> None:
+    """Raise an error that names the column if a column of a batch is damaged, such as a text that is not UTF-8."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowException as error:
+            raise pa.ArrowInvalid(f"column {name!r}: {_first_line(error)}") from error
 
 
 def _flat(table: pa.Table) -> pa.Table:

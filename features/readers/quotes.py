@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+#: Maximum length of a quoted cell, and of a row.
 MAX_CELL_BYTES: Final = 1 << 20
 
 _QUOTE, _LF, _CR = 34, 10, 13

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
+import stat
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -29,6 +31,8 @@ _OTHER_KINDS: Final = (
 )
 GZIP_MAGIC: Final = b"\x1f\x8b"
 PARQUET_MAGIC: Final = b"PAR1"
+#: Paths of the standard input, and of pipes that a shell opens: the other end of these pipes is open already.
+_OPEN_PIPES: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 WHAT_IS_RIGHT: Final = "A CSV, TSV, JSONL (each may be gzipped) or Parquet file is needed."
 
 
@@ -38,6 +42,7 @@ class ByteSource:
     Attributes:
         name: name of the file in messages.
         size: stored size of the file for progress; 0 if unknown.
+        rereadable: whether the path can be opened and read once more, unlike a pipe.
     """
 
     def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
@@ -51,10 +56,11 @@ class ByteSource:
             self.name = name or str(path)
             self._raw: BinaryIO = _open(path, self.name)
             self._owned = True
-            self.size = os.fstat(self._raw.fileno()).st_size
+            status = os.fstat(self._raw.fileno())
+            self.size, self.rereadable = status.st_size, stat.S_ISREG(status.st_mode)
         else:
             self.name = name or "the uploaded file"
-            self._raw, self._owned, self.size = file, False, 0
+            self._raw, self._owned, self.size, self.rereadable = file, False, 0, False
         self._count = _Counting(self._raw)
         buffered = io.BufferedReader(self._count, 1 << 20)
         head = buffered.peek(8)[:8]
@@ -151,10 +157,39 @@ def _open(path: Path, name: str) -> BinaryIO:
     if path.is_dir():
         raise Unreadable(name, "This is a folder, not a file.", WHAT_IS_RIGHT)
     try:
-        return path.open("rb")
+        # Without this flag, opening a named pipe waits for a writer, perhaps for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Unreadable(name, "There is no such file.", "Check the path.") from error
     except OSError as error:
         raise Unreadable(
             name, f"The file cannot be opened: {error.strerror or error}.", "Check its permissions."
         ) from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and str(path).startswith(_OPEN_PIPES)):
+        os.close(descriptor)
+        raise Unreadable(
+            name,
+            "This is a named pipe or a device, not a file, and reading it may never end.",
+            "Write the data to a file first, or pass it on the standard input and name /dev/stdin.",
+        )
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_small(path: Path, limit: int = 64 << 20) -> bytes:
+    """Return the content of a settings file, such as a mapping.
+
+    Raises:
+        OSError: the file cannot be read, is not a regular file, or is larger than ``limit`` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+        if status.st_size > limit:
+            raise OSError(errno.EFBIG, f"It is larger than {limit >> 20} MiB", str(path))
+        return file.read()
