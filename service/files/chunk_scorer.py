@@ -18,8 +18,10 @@ from features.manifest.shipment import FURTHER, Problem
 from features.readers import Chunk, TableReader
 from features.readers.further import further_columns, missing_note
 from features.space import FeatureSpace
+from features.table.parts import alone
 from features.table.table import ManifestTable
 from models.scoring import AdvancingHistory, Explain, Scores, ScoreSettings
+from models.scoring.isolating import failing
 from service.files.options import ScoreOptions
 from service.files.pipeline import map_ahead
 from service.files.score_columns import N_REASONS, columns_of, empty_columns, score_columns
@@ -73,6 +75,7 @@ class ScoredChunk:
         rows: (n,) indices of the accepted rows within the chunk.
         columns: name -> (n,) values, in the order in which they are appended.
         refused: chunk row -> reason for its refusal.
+        faults: number of refused rows that the program failed on.
         shipments: number of accepted shipments.
         lanes: shipments per triage lane.
         warned: accepted rows with a warning.
@@ -83,6 +86,7 @@ class ScoredChunk:
     rows: NDArray[np.int64]
     columns: dict[str, Any]
     refused: dict[int, str]
+    faults: int = 0
     shipments: int = 0
     lanes: Counter[str] = field(default_factory=Counter)
     warned: int = 0
@@ -100,6 +104,7 @@ class PreparedChunk:
         history: history values of the rows at the time of their arrival.
         returned: (S,) whether the shipment occurred earlier in the file, before other shipments.
         refused: chunk row -> reason for its refusal.
+        faults: number of refused rows that the program failed on.
     """
 
     chunk: Chunk
@@ -108,6 +113,7 @@ class PreparedChunk:
     history: HistoryRows | None
     returned: NDArray[np.bool_]
     refused: dict[int, str]
+    faults: int = 0
 
 
 class ChunkScorer:
@@ -136,40 +142,99 @@ class ChunkScorer:
         """Read the chunk's table, look up its history, and find shipments that occurred before."""
         if not chunk.n_rows:
             return _without_rows(chunk, {})
-        further = self._model.space.further_fields
-        table = ManifestTable.from_columns(
-            chunk.columns,
-            chunk.n_rows,
-            decimal=self._decimal,
-            previous_time=self._previous_time,
-            further=further_columns(chunk.native, further),
-        )
-        refused = {
-            row: "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+        table, readable, refused = self._readable(chunk)
+        faults = len(refused)
+        if table is None:
+            return _without_rows(chunk, refused, faults)
+        refused |= {
+            int(readable[row]): "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
             for row, problems in table.refusals().items()
         }
-        rows = np.flatnonzero(~table.refused).astype(np.int64)
+        rows = readable[~table.refused]
         accepted = table.accepted()
         self._previous_time = int(table.declared_s[-1])
         if not len(rows):
-            return _without_rows(chunk, refused)
-        missing = missing_note(further, chunk.native.column_names)
+            return _without_rows(chunk, refused, faults)
+        missing = missing_note(self._model.space.further_fields, chunk.native.column_names)
         if missing is not None and not self._noted_missing:
             # Warn once per file, because the columns are missing in all chunks.
             accepted.warn(0, Problem(FURTHER, missing))
         self._noted_missing = True
         history = self._history.advance(accepted, update=self._options.update_history)
         returned = self._seen.add(history_keys(accepted)[KeyRow.REFERENCE])
-        return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused)
+        return PreparedChunk(replace(chunk, columns={}), accepted, rows, history, returned, refused, faults)
+
+    def _readable(self, chunk: Chunk) -> tuple[ManifestTable | None, NDArray[np.int64], dict[int, str]]:
+        """Return the table of the rows that the program can read, their places in the chunk, and the faults of the others."""
+        every = np.arange(chunk.n_rows, dtype=np.int64)
+        try:
+            return self._table(chunk, None), every, {}
+        except Exception:
+            faults = failing(chunk.n_rows, lambda rows: self._table(chunk, rows))
+            if not faults:
+                raise
+        rows = np.setdiff1d(every, list(faults))
+        return (
+            self._table(chunk, rows) if len(rows) else None,
+            rows,
+            {row: f"row: {why}" for row, why in faults.items()},
+        )
+
+    def _table(self, chunk: Chunk, rows: NDArray[np.int64] | None) -> ManifestTable:
+        """Return the table of a chunk, or of some of its rows, with the keys of its history."""
+        columns = chunk.columns
+        further = further_columns(chunk.native, self._model.space.further_fields)
+        n_rows = chunk.n_rows
+        if rows is not None:
+            n_rows = len(rows)
+            columns, further = (
+                {name: column.take(rows).compact() for name, column in all_rows.items()}
+                for all_rows in (columns, further)
+            )
+        table = ManifestTable.from_columns(
+            columns, n_rows, decimal=self._decimal, previous_time=self._previous_time, further=further
+        )
+        history_keys(table.accepted())
+        return table
 
     def score(self, prepared: PreparedChunk) -> ScoredChunk:
-        """Score the accepted rows of a prepared chunk."""
-        table = prepared.table
-        if table is None or prepared.history is None:
-            return ScoredChunk(prepared.chunk, prepared.rows, empty_columns(self.columns), prepared.refused)
+        """Score the accepted rows of a prepared chunk. A shipment that the program fails on is refused; the others are scored."""
+        table, history = prepared.table, prepared.history
+        if table is None or history is None:
+            empty = empty_columns(self.columns)
+            return ScoredChunk(prepared.chunk, prepared.rows, empty, prepared.refused, prepared.faults)
+        try:
+            return self._scored(prepared, table, history)
+        except Exception:
+            scored = self._scored_apart(prepared, table, history)
+            if scored is None:
+                raise
+            return scored
+
+    def _scored_apart(self, prepared: PreparedChunk, table: ManifestTable, history: HistoryRows) -> ScoredChunk | None:
+        """Score the shipments without those that fail by themselves, which are refused. Return None if none does."""
+
+        def some(shipments: NDArray[np.int64], refused: dict[int, str]) -> ScoredChunk:
+            rows = np.flatnonzero(np.isin(table.shipment, shipments))
+            part, of_part = alone(table, rows), HistoryRows(history.values[shipments], history.late[shipments])
+            chosen = replace(prepared, rows=prepared.rows[rows], returned=prepared.returned[shipments], refused=refused)
+            return self._scored(chosen, part, of_part) if len(rows) else self.score(replace(chosen, table=None))
+
+        faults = failing(table.n_shipments, lambda shipments: some(shipments, {}))
+        if not faults:
+            return None
+        faulty = {
+            row: f"shipment: {faults[shipment]}"
+            for row, shipment in zip(prepared.rows.tolist(), table.shipment.tolist(), strict=True)
+            if shipment in faults
+        }
+        scored = some(np.setdiff1d(np.arange(table.n_shipments), list(faults)), {**prepared.refused, **faulty})
+        return replace(scored, faults=prepared.faults + len(faulty))
+
+    def _scored(self, prepared: PreparedChunk, table: ManifestTable, history: HistoryRows) -> ScoredChunk:
         scores = self._model.score_rows(
             table,
-            prepared.history,
+            history,
             explain=self._options.explain,
             settings=self._options.settings,
             threads=self._options.threads,
@@ -180,6 +245,7 @@ class ChunkScorer:
             rows=prepared.rows,
             columns=columns_of(self.columns, scores, table, warnings),
             refused=prepared.refused,
+            faults=prepared.faults,
             shipments=len(scores),
             lanes=Counter(scores.lane.tolist()),
             warned=len(warnings),
@@ -198,9 +264,9 @@ def scored_chunks(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator
         yield scored
 
 
-def _without_rows(chunk: Chunk, refused: dict[int, str]) -> PreparedChunk:
+def _without_rows(chunk: Chunk, refused: dict[int, str], faults: int = 0) -> PreparedChunk:
     """Return a prepared chunk without accepted rows."""
-    return PreparedChunk(chunk, None, np.empty(0, dtype=np.int64), None, np.empty(0, dtype=np.bool_), refused)
+    return PreparedChunk(chunk, None, np.empty(0, dtype=np.int64), None, np.empty(0, dtype=np.bool_), refused, faults)
 
 
 def _riskiest(prepared: PreparedChunk, scores: Scores, accepted: ManifestTable, top: int) -> tuple[RiskyShipment, ...]:

@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history.history import HistoryRows
 from features.manifest.fields import FIELD, Level
 from features.manifest.problems import Problem, Refused
 from features.manifest.records import Record, read_record
+from features.table.parts import alone
 from features.table.table import ManifestTable
+from models.scoring.isolating import failing, fault
 from service.identifiers import new_ids
+from service.logs import logger
 
 if TYPE_CHECKING:
-    from models.scoring import AdvancingHistory, Scores, ScoreSettings
+    from models.scoring import AdvancingHistory, RiskModel, Scores, ScoreSettings
     from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]
@@ -77,12 +84,14 @@ def score(
     *,
     max_items: int,
     receipt: int | None = None,
+    isolate: bool = False,
 ) -> Outcome:
     """Score parsed JSON records as one table. Each readable record is a shipment and gets its own answer.
 
     Args:
         max_items: largest number of goods items per shipment; larger shipments are refused.
         receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time.
+        isolate: whether a shipment that the program fails on is refused. Otherwise the error is raised.
     """
     received = int(time.time()) if receipt is None else receipt
     refused: list[RefusedShipment] = []
@@ -97,7 +106,20 @@ def score(
         except Refused as error:
             refused.append(RefusedShipment(index, error.shipment_id, error.problems))
     shipments = [shipment for _, shipment in readable]
-    table = ManifestTable.from_records(shipments, receipt=received)
+    try:
+        table = ManifestTable.from_records(shipments, receipt=received)
+    except Exception:
+        if not isolate:
+            raise
+        faults = failing(
+            len(shipments), lambda some: ManifestTable.from_records([shipments[k] for k in some], receipt=received)
+        )
+        if not faults:
+            raise
+        refused += [_failed(readable[k][0], shipments[k].shipment_id, why) for k, why in faults.items()]
+        readable = [one for k, one in enumerate(readable) if k not in faults]
+        shipments = [shipment for _, shipment in readable]
+        table = ManifestTable.from_records(shipments, receipt=received)
     if table.refusals():
         problems_of = _problems_by_shipment(table, shipments)
         refused += [
@@ -116,15 +138,65 @@ def score(
         history, update = served.history.copy(), True
     for part in tables:
         served.model.space.warn_of_further(part)
-    scores = [
-        served.model.score(part, history, update_history=update, explain=options.explain, settings=settings)
-        for part in tables
-    ]
-    results = [answer for part in scores for answer in part.answers(decision_ids=new_ids(len(part)))]
+    scores: list[Scores] = []
+    results: list[dict[str, Any]] = []
+    failed: dict[int, str] = {}
+    first = 0
+    for part in tables:
+        rows = history.advance(part, update=update)
+        of_part, answers, of_faults = _answers(served.model, part, rows, options, settings, isolate=isolate)
+        scores += of_part
+        results += answers
+        failed |= {first + number: why for number, why in of_faults.items()}
+        first += part.n_shipments
+    if failed:
+        known = {one.index for one in refused}
+        indices = [index for index, _ in readable if index not in known]
+        refused += [_failed(indices[k], shipments[k].shipment_id, why) for k, why in failed.items()]
+        refused.sort(key=lambda shipment: shipment.index)
     if options.actions == "acas":
         for result in results:
             result["action"] = ACAS_ACTIONS[result["lane"]]
     return Outcome(results, refused, scores)
+
+
+def _failed(index: int, shipment_id: str | None, why: str) -> RefusedShipment:
+    return RefusedShipment(index, shipment_id, [Problem("shipment", why)])
+
+
+def _answers(
+    model: RiskModel,
+    table: ManifestTable,
+    rows: HistoryRows,
+    options: Options,
+    settings: ScoreSettings,
+    *,
+    isolate: bool,
+) -> tuple[list[Scores], list[dict[str, Any]], dict[int, str]]:
+    """Return the scores and answers of a table, and the faults of the shipments that the program failed on."""
+
+    def of(part: ManifestTable, of_part: HistoryRows) -> tuple[Scores, list[dict[str, Any]]]:
+        scores = model.score_rows(part, of_part, explain=options.explain, settings=settings)
+        return scores, scores.answers(decision_ids=new_ids(len(scores)))
+
+    def some(shipments: NDArray[np.int64]) -> tuple[Scores, list[dict[str, Any]]]:
+        part = alone(table, np.flatnonzero(np.isin(table.shipment, shipments)))
+        return of(part, HistoryRows(rows.values[shipments], rows.late[shipments]))
+
+    try:
+        scores, answers = of(table, rows)
+    except Exception as error:
+        if not isolate:
+            raise
+        faults = failing(table.n_shipments, some)
+        if not faults:
+            raise
+        logger().error("shipments_not_scored", shipments=len(faults), fault=fault(error))
+        if len(faults) == table.n_shipments:
+            return [], [], faults
+        scores, answers = some(np.setdiff1d(np.arange(table.n_shipments), list(faults)))
+        return [scores], answers, faults
+    return [scores], answers, {}
 
 
 def _first_rows(shipments: Sequence[Record]) -> list[int]:

@@ -149,7 +149,8 @@ class Scorer:
                 shipment.answer.set_result(answer)
 
     def _score(self, served: ServedModel, records: list[Any], options: Options, *, via: str) -> Outcome:
-        outcome = score(served, records, options, self._settings, max_items=self._max_items)
+        # A single shipment's failure is an error of its request; the others of its table are tried again without it.
+        outcome = score(served, records, options, self._settings, max_items=self._max_items, isolate=via == "batch")
         for scores in outcome.scores:
             self._metrics.scored(scores)
         if outcome.refused:
