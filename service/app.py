@@ -12,7 +12,6 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from features.compiled import slowness
-from models.bundle import ModelStore
 from service.api import files, goods, info, scoring, substances
 from service.api.dependencies import State
 from service.api.direct import Direct
@@ -54,8 +53,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     score_settings = settings.score_settings()
     metrics = Metrics()
 
-    store = ModelStore(settings.models_dir, kernels=settings.kernels)
-    host = ModelHost(store, metrics, lambda served: warm_up(served, score_settings), loaded)
+    host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, score_settings), loaded)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.readers.source import read_small
+from models.bundle import BadKey, ModelStore, check_public_key
 from models.rules import office_rules
 from models.scoring import ScoreSettings
 
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
 
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
+    # PEM file of the Ed25519 public key that must have signed each bundle, the bundled champion too. None: no signature is needed.
+    bundle_key: Path | None = None
     # Interval between checks for a new bundle. A check reads one small file.
     pointer_poll_seconds: float = Field(default=1.0, gt=0.0, le=3600.0)
     # True: use the project's own tree kernels if they reproduce LightGBM's scores bit for bit. False: use LightGBM.
@@ -70,6 +74,8 @@ class Settings(BaseSettings):
     max_csv_requests: int = Field(default=2, ge=1, le=32)
     # Python runs one thread at a time, so single requests run between chunks. Short chunks keep them fast.
     csv_rows_per_chunk: int = Field(default=5_000, ge=100, le=100_000)
+    # True: cells of scored CSV that a spreadsheet would compute as a formula get an apostrophe. False: they stay as they came.
+    excel_safe: bool = False
     # Folder for uploads during scoring. None: the system's temporary folder.
     upload_dir: Path | None = None
 
@@ -83,6 +89,7 @@ class Settings(BaseSettings):
     opsin_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
 
     _score_settings: ScoreSettings = PrivateAttr()
+    _public_key: bytes | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _check_score_settings(self) -> Self:
@@ -94,6 +101,27 @@ class Settings(BaseSettings):
             rules=office_rules(self.rules, self.permit_register),
         )
         return self
+
+    @model_validator(mode="after")
+    def _read_bundle_key(self) -> Self:
+        if self.bundle_key is not None:
+            try:
+                self._public_key = read_small(self.bundle_key)
+                check_public_key(self._public_key)
+            except (OSError, BadKey) as error:
+                raise ValueError(
+                    f"bundle_key: {self.bundle_key}: {getattr(error, 'strerror', None) or error}"
+                ) from None
+        return self
+
+    def store(self) -> ModelStore:
+        """Return the store of models, with the key that bundles must be signed with."""
+        return ModelStore(self.models_dir, kernels=self.kernels, public_key=self._public_key)
+
+    @property
+    def public_key(self) -> bytes | None:
+        """PEM of the key that bundles must be signed with; None if no signature is needed."""
+        return self._public_key
 
     def score_settings(self) -> ScoreSettings:
         """Return the settings for `RiskModel.score`, with the rules and the register as they were read at the start."""

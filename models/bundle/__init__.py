@@ -3,18 +3,22 @@
 from models.bundle.audit import BundleInfo, BundleRefused
 from models.bundle.bundle import describe, load, save, verify
 from models.bundle.card import card_markdown
+from models.bundle.signature import BadKey, check_public_key, sign
 from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
 
 __all__ = [
+    "BadKey",
     "BundleInfo",
     "BundleRefused",
     "ModelStore",
     "StoreError",
     "card_markdown",
     "champion_dir",
+    "check_public_key",
     "describe",
     "load",
     "resolve",
     "save",
+    "sign",
     "verify",
 ]

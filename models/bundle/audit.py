@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.bundle.files import json_bytes, parse_json
+from models.bundle.signature import SIGNATURE, problem_of
 from models.calibration import Calibrator
 from models.lanes import Lanes
 from models.scoring import RISK, check_base_rate
@@ -184,13 +185,16 @@ def _identity_problems(manifest: dict[str, Any]) -> list[str]:
     return problems
 
 
-def audit(folder: Path, expected_digest: str | None) -> Audited:
-    """Read every file once and run all checks that need no constructed object.
+def audit(folder: Path, expected_digest: str | None, public_key: bytes | None = None) -> Audited:
+    """Read every file once and run all checks that need no constructed object. With a key, one of them is the signature.
 
     Raises:
         BundleRefused: a check failed; the error lists all problems.
     """
     info, manifest = read_manifest(folder, expected_digest)
+    unsigned = None if public_key is None else problem_of(folder, info.digest, public_key)
+    if unsigned is not None:
+        raise BundleRefused(folder, [unsigned])
     listed: dict[str, Any] = manifest["files"]
     expected = {booster_file(head) for head in info.heads}
     expected |= {"space.json", "space.npz", "reference.npz", "history.npz", "card.json", "CARD.md"}
@@ -200,7 +204,7 @@ def audit(folder: Path, expected_digest: str | None) -> Audited:
         reason = "unexpected file in" if _NAME.fullmatch(name) else "not a plain file name, listed in"
         problems.append(f"{name}: {reason} {MANIFEST}")
     present = {entry.name for entry in os.scandir(folder)}
-    problems += [f"{name}: unexpected file in the folder" for name in present - set(listed) - {MANIFEST}]
+    problems += [f"{name}: unexpected file in the folder" for name in present - set(listed) - {MANIFEST, SIGNATURE}]
     files: dict[str, bytes] = {}
     for name in sorted(expected & set(listed)):
         entry = listed[name]

@@ -112,28 +112,35 @@ def save(model: RiskModel, folder: str | Path, *, replace: bool = False) -> str:
     return sha256(files[MANIFEST])
 
 
-def load(folder: str | Path, *, expected_digest: str | None = None, kernels: bool = True) -> RiskModel:
+def load(
+    folder: str | Path,
+    *,
+    expected_digest: str | None = None,
+    kernels: bool = True,
+    public_key: bytes | None = None,
+) -> RiskModel:
     """Load a bundle.
 
     Args:
         expected_digest: required digest, or the first characters of it.
         kernels: see `RiskModel`.
+        public_key: PEM of the Ed25519 key that must have signed the bundle; None: no signature is required.
 
     Raises:
         BundleRefused: a file is missing, unexpected, altered or truncated, a number is not finite, or the protocol or the
             features differ from those of this code.
     """
-    audited = audit(Path(folder), expected_digest)
+    audited = audit(Path(folder), expected_digest, public_key)
     return _construct(audited, kernels=kernels)
 
 
-def verify(folder: str | Path, *, expected_digest: str | None = None) -> BundleInfo:
+def verify(folder: str | Path, *, expected_digest: str | None = None, public_key: bytes | None = None) -> BundleInfo:
     """Check a bundle as `load` does, and return its identity.
 
     Raises:
         BundleRefused: `load` would refuse it.
     """
-    audited = audit(Path(folder), expected_digest)
+    audited = audit(Path(folder), expected_digest, public_key)
     _construct(audited)
     return audited.info
 

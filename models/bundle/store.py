@@ -7,13 +7,15 @@
     <root>/.lock                            lock file for installation and rollback
 
 One file lists the current and the earlier versions, so that one `os.replace` updates both atomically. Without a pointer file,
-the bundled champion is in use.
+or with one that says `champion`, the bundled champion is in use. A missing or empty pointer file beside installed versions is an
+accident or an attack: the champion serves, and the log says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -28,6 +30,9 @@ from models.scoring import RiskModel
 
 #: Maximum number of versions in the pointer file.
 MAX_PAST: Final = 100
+#: Content of the pointer file after a rollback to the bundled champion.
+_CHAMPION: Final = "champion\n"
+_LOG: Final = logging.getLogger(__name__)
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}-(?P<digest>[0-9a-f]{12})")
 
 
@@ -55,9 +60,13 @@ class ModelStore:
     Loaded models use compiled kernels unless ``kernels`` is False; see `RiskModel`.
     """
 
-    def __init__(self, root: str | Path, *, kernels: bool = True) -> None:
+    def __init__(self, root: str | Path, *, kernels: bool = True, public_key: bytes | None = None) -> None:
+        """
+        Args:
+            public_key: PEM of the Ed25519 key that must have signed each bundle that is loaded, the champion too.
+        """
         self.root = Path(root)
-        self._kernels = kernels
+        self._kernels, self._public_key = kernels, public_key
         self._versions = self.root / "versions"
         self._pointer = self.root / "current"
 
@@ -78,9 +87,23 @@ class ModelStore:
             StoreError: the pointer is unreadable.
         """
         folder = self.current()
-        if folder is None:
-            return load(champion_dir(), kernels=self._kernels)
-        return load(folder, expected_digest=_digest_of(folder.name), kernels=self._kernels)
+        if (lost := self.lost_pointer()) is not None:
+            _LOG.error(lost)
+        digest = None if folder is None else _digest_of(folder.name)
+        return load(
+            folder or champion_dir(), expected_digest=digest, kernels=self._kernels, public_key=self._public_key
+        )
+
+    def lost_pointer(self) -> str | None:
+        """Return a warning if versions are installed and the pointer file is missing or empty, otherwise None."""
+        installed = self.versions()
+        if not installed or (self._pointer.exists() and self._pointer.stat().st_size):
+            return None
+        state = "empty" if self._pointer.exists() else "missing"
+        return (
+            f"The pointer {self._pointer} is {state}, although {len(installed)} versions are installed: the bundled champion is "
+            "used instead of the office's model. Promote the version again, or confirm the champion with `tidewaiter rollback`."
+        )
 
     def versions(self) -> list[Path]:
         """Return the folders of all installed versions, sorted by name."""
@@ -119,13 +142,13 @@ class ModelStore:
             StoreError: there is no previous version.
             BundleRefused: the previous version is damaged.
         """
-        if not self._pointer.exists():
+        if not self._pointer.exists() and not self.versions():
             raise StoreError(f"Nothing to roll back: no version was ever installed under {self.root}.")
         with self._locked():
             names = self._pointed()
-            if not names:
+            if not names and self.lost_pointer() is None:
                 raise StoreError("Nothing to roll back: the bundled champion is in use.")
-            if len(names) == 1:
+            if len(names) <= 1:
                 verify(champion_dir())
                 self._point([])
                 return champion_dir()
@@ -142,6 +165,8 @@ class ModelStore:
             return []
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"The pointer {self._pointer} cannot be read: {error}") from None
+        if text in ("", _CHAMPION):
+            return []
         names = text.split("\n")
         # A file without a final newline is incomplete. The pattern excludes paths that lead out of the store.
         if names.pop() != "" or not all(_FOLDER.fullmatch(name) for name in names):
@@ -152,7 +177,8 @@ class ModelStore:
 
     def _point(self, names: list[str]) -> None:
         written = self.root / ".current.partial"
-        write_durably(written, "".join(f"{name}\n" for name in names[:MAX_PAST]).encode("ascii"))
+        text = "".join(f"{name}\n" for name in names[:MAX_PAST]) or _CHAMPION
+        write_durably(written, text.encode("ascii"))
         os.replace(written, self._pointer)
         sync_folder(self.root)
 

@@ -47,9 +47,9 @@ def load_model(bundle: Path | None) -> RiskModel:
         BundleRefused: the bundle is missing or altered, or has another feature list or protocol.
         StoreError: the store's pointer is damaged.
     """
-    from models.bundle import ModelStore, load
+    from models.bundle import load
 
     settings = environment()
     if bundle is None:
-        return ModelStore(settings.models_dir, kernels=settings.kernels).load()
-    return load(bundle, kernels=settings.kernels)
+        return settings.store().load()
+    return load(bundle, kernels=settings.kernels, public_key=settings.public_key)

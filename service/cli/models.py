@@ -1,4 +1,4 @@
-"""``tidewaiter promote``, ``rollback``, ``pull`` and ``model show``."""
+"""``tidewaiter promote``, ``rollback``, ``pull``, and ``model show``, ``sign`` and ``verify``."""
 
 from __future__ import annotations
 
@@ -69,6 +69,34 @@ def show(
     typer.echo(f"Digest {model.digest}\nCreated {model.created_at}\nHeads {heads}\nBase rates {rates}")
     typer.echo(f"Features {len(model.space.names)}, of which monotone {len(model.monotone_features)}")
     typer.echo(f"Predictor {model.predictor}")
+
+
+@model_app.command("sign")
+def sign(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 private key: PEM without a password.")],
+) -> None:
+    """Verify a bundle and sign it with the office's private key."""
+    from features.readers.source import read_small
+    from models.bundle import sign as sign_bundle
+    from models.bundle import verify as verify_bundle
+
+    info = verify_bundle(folder)
+    path = sign_bundle(folder, info.digest, read_small(key))
+    typer.echo(f"Signed: model {info.version}, digest {info.digest[:12]}, in {path}")
+
+
+@model_app.command("verify")
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Ed25519 public key: PEM.")],
+) -> None:
+    """Verify a bundle and its signature."""
+    from features.readers.source import read_small
+    from models.bundle import verify as verify_bundle
+
+    info = verify_bundle(folder, public_key=read_small(key))
+    typer.echo(f"Signed with this key: model {info.version}, digest {info.digest[:12]}")
 
 
 def _print_promotion(action: str, promotion: Promotion) -> None:

@@ -20,7 +20,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C; its documentation is at /docs."""
-    from models.bundle import ModelStore, resolve, verify
+    from models.bundle import resolve, verify
     from service.cli.common import environment
     from service.cli.console import to_stderr
     from service.cli.errors import WrongUse
@@ -34,9 +34,9 @@ def serve(
     # Check the bundle before listening, because a service without a valid bundle responds with 503 only.
     loaded = None
     if settings.workers == 1:
-        loaded = load_current(ModelStore(settings.models_dir, kernels=settings.kernels))
+        loaded = load_current(settings.store())
     else:
-        verify(resolve(settings.models_dir))
+        verify(resolve(settings.models_dir), public_key=settings.public_key)
     try:
         run(settings, loaded)
     except PortTaken as error:

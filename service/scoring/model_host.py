@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.bundle import BundleRefused, ModelStore, StoreError, champion_dir
+from models.bundle.signature import SIGNATURE
 from service.errors import NotReady
 from service.logs import logger
 from service.scoring.live_history import LiveHistory
@@ -222,12 +223,16 @@ def _identity(served: ServedModel) -> tuple[str, str, str]:
 
 
 def _signature(folder: Path) -> tuple[object, ...]:
-    """Return a value that changes if the folder changes or its bundle is rewritten."""
-    try:
-        state = (folder / "bundle.json").stat()
-    except OSError:
-        return (str(folder), None)
-    return (str(folder), state.st_ino, state.st_mtime_ns, state.st_size)
+    """Return a value that changes if the folder changes, or its bundle or the bundle's signature is rewritten."""
+    states: list[object] = [str(folder)]
+    for name in ("bundle.json", SIGNATURE):
+        try:
+            state = (folder / name).stat()
+        except OSError:
+            states.append(None)
+        else:
+            states.append((state.st_ino, state.st_mtime_ns, state.st_size))
+    return tuple(states)
 
 
 def _now() -> str:

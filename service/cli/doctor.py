@@ -1,0 +1,201 @@
+"""``tidewaiter doctor``: check this installation and name what to repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+#: Free space that a folder needs: an upload of the largest size and its result.
+_MIN_FREE_BYTES: Final = 1 << 30
+#: Open files that a worker needs: connections, OPSIN's pipes, uploads and bundles.
+_MIN_OPEN_FILES: Final = 1024
+#: Memory of one worker after some traffic, in bytes.
+_WORKER_BYTES: Final = 400 << 20
+_DAY_S: Final = 86400
+
+
+class CheckFailed(Exception):
+    """Result of a check that found a problem. The message names problem and remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Result of one check."""
+
+    name: str
+    sound: bool
+    detail: str
+
+
+def doctor() -> int:
+    """Check model, reference data, OPSIN, disk, limits, settings and clock. Exit status 5 if a check fails."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from service.cli.console import to_stdout
+    from service.cli.errors import CHECK_FAILED
+
+    results = examine()
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("detail", overflow="fold")
+    for result in results:
+        status = Text("sound", style="green") if result.sound else Text("FAILED", style="bold red")
+        table.add_row(result.name, status, Text(result.detail))
+    to_stdout().print(table)
+    return 0 if all(result.sound for result in results) else CHECK_FAILED
+
+
+def examine() -> list[Result]:
+    """Run all checks, also after one has failed."""
+    from service.cli.common import environment
+    from service.cli.errors import WrongUse
+    from service.settings import Settings
+
+    try:
+        settings, wrong = environment(), None
+    except WrongUse as error:
+        # Check the rest with the defaults.
+        settings, wrong = Settings.model_construct(), str(error)
+
+    def check_settings(_: Settings) -> str:
+        return _settings(wrong)
+
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+        ("settings", check_settings),
+        ("model", _model),
+        ("reference data", _reference_data),
+        ("OPSIN", _opsin),
+        ("compiled modules", _compiled),
+        ("disk", _disk),
+        ("limits", _limits),
+        ("clock", _clock),
+    )
+    results = []
+    for name, check in checks:
+        try:
+            results.append(Result(name, True, check(settings)))
+        except Exception as error:
+            detail = str(error) if isinstance(error, CheckFailed) else f"{type(error).__name__}: {error}"
+            results.append(Result(name, False, detail))
+    return results
+
+
+def _settings(wrong: str | None) -> str:
+    from service.settings import unknown_variables
+
+    if wrong is not None:
+        raise CheckFailed(f"{wrong} The other checks use the defaults.")
+    unknown = unknown_variables()
+    if unknown:
+        raise CheckFailed(f"{', '.join(unknown)}: no such setting; it has no effect.")
+    return "all known and valid"
+
+
+def _model(settings: Settings) -> str:
+    from features.manifest.records import read_record
+    from features.table.table import ManifestTable
+    from service.examples import EXAMPLE_SHIPMENT
+
+    store = settings.store()
+    if (lost := store.lost_pointer()) is not None:
+        raise CheckFailed(lost)
+    model = store.load()
+    table = ManifestTable.from_records([read_record(EXAMPLE_SHIPMENT)])
+    scores = model.score(table, model.history.copy(), explain="all", settings=settings.score_settings())
+    if not 0.0 < scores.risk[0] < 1.0:
+        raise CheckFailed(f"The example shipment has the risk {scores.risk[0]}.")
+    signed = "signed" if settings.public_key is not None else "signature not required"
+    return f"{model.name} {model.version}, digest {model.digest[:12]}, {signed}, predictor {model.predictor}"
+
+
+def _reference_data(_: Settings) -> str:
+    from features.goods.answers import goods_reader
+    from features.substances import SubstanceIndex
+
+    match = SubstanceIndex.load().resolve("fentanyl citrate", chemical=True)
+    if match is None or not match.hit:
+        raise CheckFailed("Fentanyl is not found in the tables of substances; install the package again.")
+    (answer,) = goods_reader().classify(["cotton t-shirt"], [None])
+    return f"substances resolve; goods are classified (cotton t-shirt: chapter {answer.chapters[0].code})"
+
+
+def _opsin(settings: Settings) -> str:
+    from service.substances.chemistry import chemistry, set_up
+
+    if not settings.opsin:
+        return "switched off by TIDEWAITER_OPSIN: systematic names are not read, and items that hold them are at least yellow"
+    from features.substances.read.opsin import opsin
+
+    set_up(settings)
+    if opsin().smiles("ethanol") != "C(C)O":
+        raise CheckFailed(
+            f"{chemistry()['problem'] or 'It does not read ethanol.'} Items with systematic names are at least yellow."
+        )
+    return f"reads names; started in {opsin().started_in_s or 0.0:.1f} s"
+
+
+def _compiled(_: Settings) -> str:
+    from features.compiled import slowness
+
+    slow = slowness()
+    if slow is not None:
+        raise CheckFailed(slow)
+    return "in use"
+
+
+def _disk(settings: Settings) -> str:
+    import os
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    details = []
+    uploads = settings.upload_dir or Path(tempfile.gettempdir())
+    for label, folder in (("models", settings.models_dir), ("uploads", uploads)):
+        existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        if not os.access(existing, os.W_OK):
+            raise CheckFailed(f"{label}: {existing} cannot be written.")
+        free = shutil.disk_usage(existing).free
+        if free < _MIN_FREE_BYTES:
+            raise CheckFailed(f"{label}: {free / 2**30:.1f} GiB are free in {existing}; 1 GiB is needed.")
+        details.append(f"{label}: {free / 2**30:.0f} GiB free in {existing}")
+    return "; ".join(details)
+
+
+def _limits(settings: Settings) -> str:
+    import os
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _MIN_OPEN_FILES:
+        raise CheckFailed(f"{files} open files are allowed; {_MIN_OPEN_FILES:,} are needed (ulimit -n).")
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    needed = settings.workers * _WORKER_BYTES
+    if memory < needed:
+        raise CheckFailed(f"{memory >> 20} MiB of memory; {settings.workers} workers need {needed >> 20} MiB.")
+    return (
+        f"{files:,} open files, {memory >> 30} GiB of memory, {os.cpu_count()} processors, {settings.workers} workers"
+    )
+
+
+def _clock(settings: Settings) -> str:
+    import datetime as dt
+
+    from models.bundle import describe, resolve
+
+    now = dt.datetime.now(dt.UTC)
+    created = dt.datetime.fromisoformat(describe(resolve(settings.models_dir)).created_at)
+    created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
+    if (created - now).total_seconds() > _DAY_S:
+        raise CheckFailed(
+            f"It is {now:%Y-%m-%d %H:%M} UTC here, before the model was made ({created:%Y-%m-%d}); declared times would count as "
+            "lying in the future. Set the clock."
+        )
+    return f"{now:%Y-%m-%d %H:%M} UTC, after the model was made ({created:%Y-%m-%d})"

@@ -1,0 +1,64 @@
+"""``tidewaiter doctor`` names what is wrong with an installation."""
+
+from __future__ import annotations
+
+import datetime as dt
+import resource
+from pathlib import Path
+
+import pytest
+
+from models.bundle import ModelStore
+from service.cli import doctor
+from service.cli.main import run
+
+
+@pytest.fixture(autouse=True)
+def _installed(tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(tmp_path / "models"))
+    ModelStore(tmp_path / "models").install(bundle)
+
+
+def failures() -> dict[str, str]:
+    return {result.name: result.detail for result in doctor.examine() if not result.sound}
+
+
+def test_a_sound_installation_ends_with_0_and_names_its_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert failures() == {}
+    assert run(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "FAILED" not in printed
+    assert "digest" in printed
+
+
+def test_each_fault_is_found_and_the_other_checks_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models" / "current").write_bytes(b"")
+    monkeypatch.setenv("TIDEWAITER_EXCEL_SAVE", "1")
+    monkeypatch.setattr(doctor, "_MIN_FREE_BYTES", 1 << 62)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(doctor, "_MIN_OPEN_FILES", soft + 1)
+    found = failures()
+    assert set(found) == {"settings", "model", "disk", "limits"}
+    assert found["settings"] == "TIDEWAITER_EXCEL_SAVE: no such setting; it has no effect."
+    assert "is empty, although 1 versions are installed" in found["model"]
+    assert "GiB are free" in found["disk"]
+    assert "open files are allowed" in found["limits"]
+    assert run(["doctor"]) == 5
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_a_wrong_setting_is_a_finding_and_no_end_of_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_PORT", "harbour")
+    assert failures()["settings"].startswith("TIDEWAITER_PORT: ")
+
+
+def test_a_clock_before_the_model_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Past(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> Past:
+            return cls(2020, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(dt, "datetime", Past)
+    assert "before the model was made" in failures()["clock"]
