@@ -141,6 +141,7 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
             explain=options.explain,
             settings=state.score_settings,
             rows_per_chunk=state.settings.csv_rows_per_chunk,
+            excel_safe=state.settings.excel_safe,
         ),
         name=_UPLOAD,
     )

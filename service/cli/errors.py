@@ -6,8 +6,10 @@
 2      wrong use, unsound rules or mapping
 3      an input cannot be read
 4      a bundle is refused
+5      a check of ``tidewaiter doctor`` failed
 70     any other error: a fault of the program or the machine
 130    stopped with Ctrl-C
+143    stopped with SIGTERM
 =====  ==================================================
 """
 
@@ -20,8 +22,10 @@ SOME_REJECTED: Final = 1
 WRONG_USE: Final = 2
 UNREADABLE: Final = 3
 BUNDLE_REFUSED: Final = 4
+CHECK_FAILED: Final = 5
 FAILED: Final = 70
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 _NO_OPENMP: Final = (
     "LightGBM does not start because the system library libgomp (OpenMP) is missing. Install it: "
@@ -72,8 +76,10 @@ _STATUSES: Final = (
     (WRONG_USE, "features.readers.errors", "MappingError"),
     (WRONG_USE, "models.rules.rule", "RulesError"),
     (WRONG_USE, "models.permits", "RegisterError"),
+    (WRONG_USE, "models.bundle.signature", "BadKey"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),
     (WRONG_USE, "service.files.output", "OutputRefused"),
+    (FAILED, "service.files.output", "OutputFailed"),
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (UNREADABLE, "training.data.dataset", "BadData"),

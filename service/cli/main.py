@@ -5,14 +5,17 @@ Commands import their modules when they run, so that ``tidewaiter --help`` is fa
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Never
 
 import typer
 
 from service.cli.classify import classify
 from service.cli.compare import compare
-from service.cli.errors import INTERRUPTED, status_and_message
+from service.cli.doctor import doctor
+from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.rules import rules_app
 from service.cli.scoring import score, validate
@@ -55,6 +58,7 @@ for command in (
     pull,
     serve,
     demo,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(model_app)
@@ -65,7 +69,22 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit status (see `service.cli.errors`)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
-    sys.exit(run([argument for argument in arguments if argument != "--debug"], debug=debug))
+    signal.signal(signal.SIGTERM, _Terminated.raise_once)
+    status = run([argument for argument in arguments if argument != "--debug"], debug=debug)
+    sys.exit(TERMINATED if status == INTERRUPTED and _Terminated.received else status)
+
+
+class _Terminated:
+    """SIGTERM, handled like Ctrl-C, so that incomplete files are removed. The service has its own handler while it serves."""
+
+    received = False
+
+    @classmethod
+    def raise_once(cls, number: int, frame: FrameType | None) -> Never:
+        """Interrupt the command. A second signal does not interrupt the cleaning up."""
+        cls.received = True
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:

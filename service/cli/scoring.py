@@ -49,13 +49,17 @@ def score(
     mapping: MappingFile = None,
     rejects: Annotated[
         Path | None,
-        typer.Option("--rejects", metavar="FILE", help="Default: IN.rejects.csv, written if a row is rejected."),
+        typer.Option("--rejects", metavar="FILE", help="Default: OUT.rejects.csv, written if a row is rejected."),
     ] = None,
     explain: Annotated[
         ExplainChoice, typer.Option("--explain", help="Reasons for none, for shown (red and yellow), or for all.")
     ] = ExplainChoice.shown,
     rules: RulesFile = None,
     register: RegisterFile = None,
+    excel_safe: Annotated[
+        bool,
+        typer.Option("--excel-safe", help="An apostrophe before cells that a spreadsheet would compute (CSV, TSV)."),
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
 ) -> int:
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
@@ -67,7 +71,7 @@ def score(
     from service.substances.chemistry import chemistry
 
     keep_memory_small()
-    settings = environment(rules=rules, permit_register=register)
+    settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
     model = load_model(bundle)
     report = score_into(
         source, target, model, mapping=mapping, rejects=rejects, explain=explain.value, settings=settings
@@ -132,6 +136,7 @@ def score_into(
                 settings=settings.score_settings(),
                 threads=min(8, os.cpu_count() or 1),
                 top=top,
+                excel_safe=settings.excel_safe,
             ),
             history=model.history,
             rejects_path=rejects,

@@ -86,17 +86,18 @@ def score_file(
 
     Args:
         history: the history to advance; by default a copy of the model's.
-        rejects_path: the rejects file; by default beside the input.
+        rejects_path: the rejects file; by default beside the output.
 
     Raises:
         Unreadable: the input as a whole cannot be read.
         MappingError: the mapping does not fit the input.
         OutputRefused: an output path cannot be used.
+        OutputFailed: the disk is full or broken.
     """
     started = time.monotonic()
     options = options or ScoreOptions()
     source, target = Path(in_path), Path(out_path)
-    rejects_file = Path(rejects_path) if rejects_path is not None else default_rejects_path(source)
+    rejects_file = Path(rejects_path) if rejects_path is not None else default_rejects_path(target)
     output = format_of(target)
     check_paths([("input", source), ("output", target), ("rejects", rejects_file)])
     totals = _Totals(options.top)
@@ -106,11 +107,11 @@ def score_file(
         )
         history = model.history.copy() if history is None else history
         scorer = ChunkScorer(model, history, options, decimal=reader.decimal)
-        rejects = stack.enter_context(RejectsFile(rejects_file))
+        rejects = stack.enter_context(RejectsFile(rejects_file, excel_safe=options.excel_safe))
         layout = OutputLayout(
             reader.names, scorer.columns, unique_names=output.unique_names, dictionaries=output.dictionaries
         )
-        writer = stack.enter_context(open_writer(target))
+        writer = stack.enter_context(open_writer(target, excel_safe=options.excel_safe))
         for scored in stack.enter_context(scored_chunks(reader, scorer)):
             writer.write(*layout.accepted_rows(scored))
             rejects.write(scored)
@@ -119,6 +120,8 @@ def score_file(
                 progress(scored.chunk.bytes_read, reader.approx_bytes, totals.rows_in)
             # Free the chunk before the next one arrives.
             del scored
+        # A full disk must show before the output replaces an earlier file.
+        rejects.flush()
     missing = missing_note(model.space.further_fields, reader.names)
     return BatchReport(
         rows_in=totals.rows_in,
@@ -129,7 +132,7 @@ def score_file(
         rows_warned=totals.warned,
         rejects_path=rejects_file if rejects.rows else None,
         replaced=layout.replaced,
-        notes=(*_guesses(reader), *reader.notes, *layout.notes, *([missing] if missing else [])),
+        notes=(*_guesses(reader), *reader.notes, *layout.notes, *([missing] if missing else []), *totals.notes),
         encoding=reader.encoding,
         delimiter=reader.delimiter,
         decimal=reader.decimal,
@@ -151,6 +154,7 @@ class _Totals:
     rows_out: int = 0
     shipments: int = 0
     warned: int = 0
+    faults: int = 0
     lanes: Counter[str] = field(default_factory=Counter)
     riskiest: list[RiskyShipment] = field(default_factory=list)
 
@@ -159,5 +163,11 @@ class _Totals:
         self.rows_out += len(scored.rows)
         self.shipments += scored.shipments
         self.warned += scored.warned
+        self.faults += scored.faults
         self.lanes.update(scored.lanes)
         self.riskiest = sorted([*self.riskiest, *scored.riskiest], key=lambda one: -one.risk)[: self.top]
+
+    @property
+    def notes(self) -> list[str]:
+        """A remark on rows that the program failed on."""
+        return [f"{self.faults:,} rows are rejected because of a fault in the program."] if self.faults else []

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from features.readers import OwnValues
 from service.files.csv_lines import csv_lines, header_line
+from service.files.excel_safe import safe_table
 from service.files.json_lines import json_lines
 from service.files.output import OutputRefused, whole_file
 
@@ -47,8 +48,12 @@ class DelimitedWriter:
 
     def __init__(self, file: IO[bytes], delimiter: str) -> None:
         self._file, self._delimiter, self._started = file, delimiter, False
+        #: Whether texts that spreadsheets take for formulas are protected.
+        self.excel_safe = False
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        if self.excel_safe:
+            table = safe_table(table)
         if not self._started:
             self._file.write(header_line(table.column_names, self._delimiter))
             self._started = True
@@ -135,8 +140,11 @@ def format_of(path: Path) -> OutputFormat:
 
 
 @contextlib.contextmanager
-def open_writer(path: Path) -> Iterator[TableWriter]:
+def open_writer(path: Path, *, excel_safe: bool = False) -> Iterator[TableWriter]:
     """Yield a writer in the format of the path's extension. The file appears if the block ends without an exception.
+
+    Args:
+        excel_safe: whether texts that spreadsheets take for formulas are protected, in CSV and TSV.
 
     Raises:
         OutputRefused: see `format_of` and `whole_file`.
@@ -151,5 +159,8 @@ def open_writer(path: Path) -> Iterator[TableWriter]:
                 stack.enter_context(gzip.GzipFile("", "wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0)),
             )
         # Close the writer also after an error, because Arrow warns about open Parquet files.
-        with contextlib.closing(output.writer(target)) as writer:
+        writer = output.writer(target)
+        if excel_safe and isinstance(writer, DelimitedWriter):
+            writer.excel_safe = True
+        with contextlib.closing(writer):
             yield writer

@@ -23,6 +23,7 @@ class ScoreOptions:
         threads: number of LightGBM threads.
         rows_per_chunk: number of rows per chunk; the default depends on whether the output is a file or a stream.
         top: number of riskiest shipments in the report.
+        excel_safe: whether cells that spreadsheets take for formulas are written as texts, in CSV and TSV.
         update_history: whether scored shipments advance the history.
     """
 
@@ -33,3 +34,4 @@ class ScoreOptions:
     rows_per_chunk: int | None = None
     top: int = 10
     update_history: bool = True
+    excel_safe: bool = False

@@ -13,14 +13,15 @@ import pyarrow as pa
 
 from service.files.chunk_scorer import ScoredChunk
 from service.files.csv_lines import header_line
-from service.files.output import whole_file
+from service.files.excel_safe import safe_cell
+from service.files.output import remove_stale, whole_file
 
 REJECT_COLUMNS: Final = ("line", "reason", "row")
 
 
-def default_rejects_path(in_path: str | os.PathLike[str]) -> Path:
-    """Return ``IN.rejects.csv``, beside the input."""
-    path = Path(in_path)
+def default_rejects_path(out_path: str | os.PathLike[str]) -> Path:
+    """Return ``OUT.rejects.csv``, beside the output: the folder of the input may be read-only, or one of devices."""
+    path = Path(out_path)
     return path.with_name(path.name + ".rejects.csv")
 
 
@@ -31,12 +32,17 @@ class RejectsFile:
         rows: number of rejected rows.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path, self.rows = path, 0
+    def __init__(self, path: Path, *, excel_safe: bool = False) -> None:
+        """
+        Args:
+            excel_safe: whether texts that spreadsheets take for formulas are protected.
+        """
+        self._path, self.rows, self._excel_safe = path, 0, excel_safe
         self._stack = contextlib.ExitStack()
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
+        remove_stale(self._path)
         return self
 
     def __exit__(
@@ -46,6 +52,16 @@ class RejectsFile:
         self._stack.__exit__(kind, error, trace)
         if kind is None and not self.rows:
             self._path.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Write buffered rows to the disk.
+
+        Raises:
+            OSError: the disk is full or broken.
+        """
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def write(self, scored: ScoredChunk) -> None:
         """Write the rows of a chunk that do not match the header or are unreadable, ordered by line."""
@@ -61,7 +77,8 @@ class RejectsFile:
             self._file = self._stack.enter_context(whole_file(self._path))
             self._file.write(header_line(REJECT_COLUMNS))
         self.rows += len(lines)
-        self._file.writelines(header_line([str(line), reason, row]) for line, reason, row in sorted(lines))
+        safe = safe_cell if self._excel_safe else str
+        self._file.writelines(header_line([str(line), safe(reason), safe(row)]) for line, reason, row in sorted(lines))
 
 
 def csv_records(table: pa.Table, rows: Sequence[int]) -> list[str]:

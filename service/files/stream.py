@@ -17,6 +17,7 @@ from features.readers.as_text import text_column
 from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
 from service.files.csv_lines import delimited, header_line
+from service.files.excel_safe import safe_cell, safe_table
 from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 
@@ -50,19 +51,21 @@ def score_csv_stream(
     reader = open_table(
         file, mapping=options.mapping, name=name, rows_per_chunk=options.rows_per_chunk or _ROWS_PER_CHUNK
     )
-    return _parts(reader, ChunkScorer(model, history, replace(options, top=0), decimal=reader.decimal))
+    scorer = ChunkScorer(model, history, replace(options, top=0), decimal=reader.decimal)
+    return _parts(reader, scorer, excel_safe=options.excel_safe)
 
 
-def _parts(reader: TableReader, scorer: ChunkScorer) -> Iterator[bytes]:
+def _parts(reader: TableReader, scorer: ChunkScorer, *, excel_safe: bool) -> Iterator[bytes]:
     layout = OutputLayout(reader.names, scorer.columns, drop=(ERROR_COLUMN,))
+    names = (*layout.names, ERROR_COLUMN)
     with reader:
-        yield header_line((*layout.names, ERROR_COLUMN))
+        yield header_line([*map(safe_cell, names)] if excel_safe else names)
         with scored_chunks(reader, scorer) as chunks:
             for scored in chunks:
-                yield _lines(reader, layout, scored)
+                yield _lines(reader, layout, scored, excel_safe=excel_safe)
 
 
-def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk) -> bytes:
+def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk, *, excel_safe: bool) -> bytes:
     """Return the CSV lines of a chunk, including unreadable rows, in the order of the input."""
     chunk = scored.chunk
     table = layout.all_rows(scored)
@@ -71,12 +74,15 @@ def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk) -> by
         errors[row] = f"line {int(chunk.lines[row])}: {reason}"
     columns = [text_column(column) for column in table.columns]
     table = pa.table([*columns, pa.array(errors, pa.string())], names=[*table.column_names, ERROR_COLUMN])
+    if excel_safe:
+        table = safe_table(table)
     start = 0
     parts: list[bytes] = []
     for reject in chunk.rejected:
         parts.append(delimited(table.slice(start, reject.position - start)))
         start = reject.position
         cells = layout.copied_cells(_cells(reject.row, reader.delimiter or ",", len(reader.names)))
+        cells = [*map(safe_cell, cells)] if excel_safe else cells
         blanks = [""] * len(scored.columns)
         parts.append(header_line([*cells, *blanks, f"line {reject.line}: {reject.reason}"]))
     parts.append(delimited(table.slice(start)))

@@ -157,7 +157,7 @@ def test_rows_in_are_rows_out_plus_rejects_with_line_reason_and_row(tmp_path: Pa
     report, rows = run(tmp_path, text, three_heads)
     assert (report.rows_in, report.rows_out, report.rows_rejected) == (n + 4, n, 4)
     assert len(rows) == n
-    assert report.rejects_path == tmp_path / "in.csv.rejects.csv"
+    assert report.rejects_path == tmp_path / "out.csv.rejects.csv"
     rejects = table_of(report.rejects_path)
     assert [int(reject["line"]) for reject in rejects] == [n + 2, n + 3, n + 4, n + 5]
     assert rejects[0]["reason"].startswith("shipment_id: is missing")
@@ -168,7 +168,7 @@ def test_rows_in_are_rows_out_plus_rejects_with_line_reason_and_row(tmp_path: Pa
 
 
 def test_no_rejects_leave_no_rejects_file_and_remove_an_older_one(tmp_path: Path, three_heads: RiskModel) -> None:
-    old = write(tmp_path / "in.csv.rejects.csv", "line,reason,row\n3,old,x\n")
+    old = write(tmp_path / "out.csv.rejects.csv", "line,reason,row\n3,old,x\n")
     report, _ = run(tmp_path, as_csv(goods(3)), three_heads)
     assert report.rejects_path is None
     assert not old.exists()
@@ -177,7 +177,7 @@ def test_no_rejects_leave_no_rejects_file_and_remove_an_older_one(tmp_path: Path
 def test_the_rejects_file_may_be_named(tmp_path: Path, three_heads: RiskModel) -> None:
     report, _ = run(tmp_path, as_csv(goods(2), ["", "x"]), three_heads, rejects_path=tmp_path / "bad.csv")
     assert report.rejects_path == tmp_path / "bad.csv"
-    assert not (tmp_path / "in.csv.rejects.csv").exists()
+    assert not (tmp_path / "out.csv.rejects.csv").exists()
 
 
 @pytest.mark.parametrize("size", [1, 7, 50])
@@ -424,11 +424,15 @@ def test_output_paths_that_cannot_work_are_refused_before_anything_is_read(
     for out, says in (
         ("out.xlsx", "The ending determines the format"),
         ("in.csv", "would overwrite the input file"),
-        ("in.csv.rejects.csv", "would overwrite the output file"),
         ("none/out.csv", "There is no folder"),
     ):
         with pytest.raises(OutputRefused, match=says):
             score_file(source, tmp_path / out, three_heads)
+    rejects = write(tmp_path / "out.csv.rejects.csv", as_csv(goods(2)))
+    with pytest.raises(OutputRefused, match="The rejects file would overwrite the input file"):
+        score_file(rejects, tmp_path / "out.csv", three_heads)
+    with pytest.raises(OutputRefused, match="would overwrite the output file"):
+        score_file(source, tmp_path / "out.csv", three_heads, rejects_path=tmp_path / "out.csv")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(OutputRefused, match="This is a folder"):
         score_file(source, tmp_path / "folder.csv", three_heads)

@@ -1,0 +1,131 @@
+"""A shipment that the program fails on is reported, and the others of its file or batch are scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.groups.history.history import HistoryRows
+from features.table.table import ManifestTable
+from models.scoring import RiskModel, ScoreSettings
+from models.scoring.isolating import failing
+from service.files.batch import score_file
+from service.files.options import ScoreOptions
+from service.files.stream import score_csv_stream
+from service.scoring.answers import Options, score
+from service.scoring.live_history import LiveHistory
+from service.scoring.model_host import ServedModel
+from tests.models.small_model import train
+from tests.service.files.test_batch import as_csv, goods, table_of, write
+
+
+class Faulty:
+    """A model that fails on shipments with a certain reference, as a fault in a text function would."""
+
+    def __init__(self, model: RiskModel, *references: str) -> None:
+        self._model, self._references = model, references
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Any:
+        if set(table.text("shipment_id").values) & set(self._references):
+            raise OverflowError("math range error")
+        return self._model.score_rows(table, rows, **options)
+
+
+@pytest.fixture(scope="module")
+def model() -> RiskModel:
+    return train()
+
+
+def test_other_shipments_of_a_file_get_the_scores_that_they_have_without_the_fault(
+    tmp_path: Path, model: RiskModel
+) -> None:
+    columns = goods(40)
+    faulty = sorted({str(one) for one in columns["shipment_id"]})[7]
+    source = write(tmp_path / "in.csv", as_csv(columns))
+    score_file(source, tmp_path / "whole.csv", model)
+    expected = [row for row in table_of(tmp_path / "whole.csv") if row["shipment_id"] != faulty]
+    report = score_file(source, tmp_path / "out.csv", Faulty(model, str(faulty)), ScoreOptions(rows_per_chunk=30))
+    assert table_of(tmp_path / "out.csv") == expected
+    assert report.rows_in == report.rows_out + report.rows_rejected
+    assert report.notes[-1] == f"{report.rows_rejected} rows are rejected because of a fault in the program."
+    assert report.rejects_path is not None
+    reasons = {row["reason"] for row in table_of(report.rejects_path)}
+    assert len(reasons) == 1
+    (reason,) = reasons
+    assert reason.startswith(
+        "shipment: cannot be scored because of a fault in the program (OverflowError at test_isolation.py:"
+    )
+
+
+def test_a_file_of_faulty_shipments_only_is_rejected_row_by_row(tmp_path: Path, model: RiskModel) -> None:
+    columns = goods(3)
+    source = write(tmp_path / "in.csv", as_csv(columns))
+    report = score_file(source, tmp_path / "out.csv", Faulty(model, *map(str, columns["shipment_id"])))
+    assert (report.rows_out, report.rows_rejected) == (0, report.rows_in)
+
+
+def test_an_upload_keeps_the_row_in_its_place_with_the_fault(tmp_path: Path, model: RiskModel) -> None:
+    columns = goods(3)
+    faulty = str(columns["shipment_id"][0])
+    path = write(tmp_path / "in.csv", as_csv(columns))
+    write(tmp_path / "out.csv", b"".join(score_csv_stream(path, Faulty(model, faulty), model.history.copy())).decode())
+    rows = table_of(tmp_path / "out.csv")
+    assert [row["shipment_id"] for row in rows] == columns["shipment_id"]
+    assert [row["risk"] == "" for row in rows] == [row["shipment_id"] == faulty for row in rows]
+    assert all(("fault in the program" in row["error"]) == (row["shipment_id"] == faulty) for row in rows)
+
+
+def served(model: Any) -> ServedModel:
+    return ServedModel(model, LiveHistory(model.history.copy()), Path(), "", "snapshot")
+
+
+def record(number: int) -> dict[str, Any]:
+    return {"shipment_id": f"R-{number}", "items": [{"goods_description": "silicone phone case", "net_mass_kg": 1}]}
+
+
+def test_a_batch_refuses_the_faulty_shipment_alone(model: RiskModel) -> None:
+    outcome = score(
+        served(Faulty(model, "R-2")),
+        [*map(record, range(5)), {}],
+        Options(),
+        ScoreSettings(),
+        max_items=9,
+        isolate=True,
+    )
+    assert [result["shipment_id"] for result in outcome.results] == ["R-0", "R-1", "R-3", "R-4"]
+    assert [(one.index, one.shipment_id) for one in outcome.refused] == [(2, "R-2"), (5, None)]
+    assert "fault in the program (OverflowError" in outcome.refused[0].problems[0].problem
+
+
+def test_a_single_shipment_raises_its_error(model: RiskModel) -> None:
+    with pytest.raises(OverflowError):
+        score(served(Faulty(model, "R-0")), [record(0)], Options(), ScoreSettings(), max_items=9)
+
+
+def test_an_error_of_no_single_shipment_is_raised(model: RiskModel) -> None:
+    class Tired(Faulty):
+        def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Any:
+            if table.n_shipments > 3:
+                raise MemoryError
+            return self._model.score_rows(table, rows, **options)
+
+    with pytest.raises(MemoryError):
+        score(served(Tired(model)), list(map(record, range(5))), Options(), ScoreSettings(), max_items=9, isolate=True)
+
+
+def test_every_failing_number_is_found_in_few_calls() -> None:
+    calls = 0
+
+    def work(numbers: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if {17, 900} & set(numbers.tolist()):
+            raise ValueError("x")
+
+    assert set(failing(1024, work)) == {17, 900}
+    assert calls < 50
