@@ -23,7 +23,7 @@ _CACHED: Final = 8_192
 _REPLACEMENT: Final = "\ufffd"
 _MAX_SHOWN: Final = 60
 _CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
-_NAME: Final = "the description holds a systematic name, and names are not read at present: {}"
+_NAME: Final = "the description holds a systematic name, which is not read at present: {}"
 _CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
 _BAD_CAS: Final = "the CAS number {} is invalid (its check digit must agree), and nothing else names the goods"
 _DAMAGED: Final = "the text arrived damaged: {}"
@@ -63,9 +63,10 @@ def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Ma
             if substances[one[0]] is None and not _is_described(descriptions, one[0])
         ]
     damaged = [_REPLACEMENT in text for text in descriptions.values]
-    if not names_are_read or True in damaged:
+    all_are_read = opsin().reads_all
+    if not all_are_read or True in damaged:
         problems = [
-            _DAMAGED.format(_quoted(text)) if is_damaged else "" if names_are_read else _name_problem(text)
+            _DAMAGED.format(_quoted(text)) if is_damaged else "" if all_are_read else _name_problem(text)
             for text, is_damaged in zip(descriptions.values, damaged, strict=True)
         ]
         found += _unreadable(descriptions, "goods_description", problems)
@@ -137,11 +138,17 @@ def _cas_problem(text: str) -> str:
 
 
 @lru_cache(maxsize=_CACHED)
+def _systematic_names(text: str) -> tuple[str, ...]:
+    return tuple(piece.reading for piece in structures_in(text) if piece.form == "systematic")
+
+
 def _name_problem(text: str) -> str:
-    """Return why a description is unread while systematic names are not read; empty if it holds none."""
-    names = [piece.reading for piece in structures_in(text) if piece.form == "systematic"]
-    # Names that were read earlier are remembered.
-    if not names or any(opsin().smiles_many(names)):
+    """Return why a description is unread while some or all systematic names are not read; empty if it holds none of these."""
+    names = _systematic_names(text)
+    # Names that were read earlier are remembered. One without an answer exceeded its time, or OPSIN was not available.
+    if not names or all(
+        smiles or opsin().has_answered(name) for name, smiles in zip(names, opsin().smiles_many(names), strict=True)
+    ):
         return ""
     match = SubstanceIndex.load().resolve(text)
     if match is not None and match.kind != "similar":

@@ -43,7 +43,7 @@ class SubstanceResolver:
     def __init__(self) -> None:
         # Without OPSIN, systematic names are not read. Use separate caches for the times with and without it.
         self._split: SplitNames | None = None
-        self._names = {available: TextRows(_name_substance, np.zeros(1)) for available in (False, True)}
+        self._names = {available: _texts_without_a_name() for available in (False, True)}
 
     def resolve(self, table: ManifestTable, descriptions: TextSlots) -> Resolution:
         """Return the substances that description, declared chemical and CAS number name.
@@ -67,7 +67,11 @@ class SubstanceResolver:
             elif name == "declared_chemical":
                 resolved = index.resolve_all(column.values, chemical=True)
             else:
-                at = self._names[opsin().available].nonzero(descriptions)
+                available, skipped = opsin().available, opsin().counters.skipped
+                at = self._names[available].nonzero(descriptions)
+                if opsin().counters.skipped != skipped:
+                    # OPSIN stopped meanwhile. A name that it skipped must not count as harmless from now on.
+                    self._names[available] = _texts_without_a_name()
                 resolved = index.resolve_all([column.values[i] for i in at])
             named = [(i, match) for i, match in zip(at, resolved, strict=True) if match is not None]
             if not named:
@@ -85,6 +89,10 @@ class SubstanceResolver:
         if self._split is None:
             self._split = SplitNames(index)
         return self._split
+
+
+def _texts_without_a_name() -> TextRows:
+    return TextRows(_name_substance, np.zeros(1))
 
 
 def _choose_by_code(

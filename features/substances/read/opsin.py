@@ -47,9 +47,11 @@ class Limits:
             room for a
             loaded machine.
         start_s: seconds until the first answer after a start.
-        deaths: this many ends of the process within ``window_s`` seconds stop it for ``pause_s`` seconds.
+        deaths: this many ends of the process within ``window_s`` seconds stop it for a pause.
         window_s: see ``deaths``.
-        pause_s: see ``deaths``.
+        first_pause_s: length of the first pause. Each further one is twice as long, until no process has ended for
+            ``window_s`` seconds.
+        pause_s: length of the longest pause, and of the pause after a start that hung.
         bad_s: seconds for which a name that exceeded its time, or ended the process twice, is not tried again. It is
             tried later because the machine may have been the cause.
     """
@@ -58,11 +60,12 @@ class Limits:
     start_s: float = 20.0
     deaths: int = 5
     window_s: float = 60.0
+    first_pause_s: float = 2.0
     pause_s: float = 60.0
     bad_s: float = 3600.0
 
     def __post_init__(self) -> None:
-        for field in ("name_s", "start_s", "window_s", "pause_s", "bad_s"):
+        for field in ("name_s", "start_s", "window_s", "first_pause_s", "pause_s", "bad_s"):
             value = getattr(self, field)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{field} is {value!r}, expected seconds above 0")
@@ -126,6 +129,8 @@ class Opsin:
         self._owner = os.getpid()
         self._deaths: deque[float] = deque()
         self._paused_until, self._paused_for = 0.0, ""
+        self._pauses = 0
+        self._died_at = self._skipped_at = -math.inf
         self._starts = 0
         self.counters = Counters()
 
@@ -133,6 +138,15 @@ class Opsin:
     def available(self) -> bool:
         """Return whether a name would be sent now."""
         return self._enabled and self._paused_until <= time.monotonic() and not self._command()[1]
+
+    @property
+    def reads_all(self) -> bool:
+        """Return whether every name is read at present, and has been for `Limits.window_s` seconds."""
+        return self.available and not self._bad and time.monotonic() - self._skipped_at > self.limits.window_s
+
+    def has_answered(self, name: str) -> bool:
+        """Return whether OPSIN has read the name, or has said that it cannot. A forgotten answer counts as none."""
+        return cleaned(name) in self._answers
 
     @property
     def problem(self) -> str | None:
@@ -220,12 +234,12 @@ class Opsin:
         """Return the answers to these names, restarting the process as needed. The caller holds the lock."""
         result: dict[str, str | None] = dict.fromkeys(names)
         pending = deque(name for name in names if not self._known_bad(name))
-        self.counters.skipped += len(names) - len(pending)
+        self._skip(len(names) - len(pending))
         suspect = ""
         while pending:
             process = self._running()
             if process is None:
-                self.counters.skipped += len(pending)
+                self._skip(len(pending))
                 break
             try:
                 answers, failure = process.ask(pending, self.limits.name_s)
@@ -247,6 +261,11 @@ class Opsin:
             elif pending:
                 suspect = pending[0]
         return result
+
+    def _skip(self, names: int) -> None:
+        if names:
+            self.counters.skipped += names
+            self._skipped_at = time.monotonic()
 
     def _running(self) -> OpsinProcess | None:
         """Return the process, ready for a name; None if there can be none now."""
@@ -277,12 +296,19 @@ class Opsin:
         """Clean up a useless process. Start the next one, or pause after too many failures or a hang at the start."""
         self._end()
         now = time.monotonic()
+        if now - self._died_at > self.limits.window_s:
+            self._pauses = 0
+        self._died_at = now
         self._deaths.append(now)
         while now - self._deaths[0] > self.limits.window_s:
             self._deaths.popleft()
         if hung or len(self._deaths) >= self.limits.deaths:
             self._deaths.clear()
-            self._paused_until = now + self.limits.pause_s
+            pause_s = self.limits.pause_s
+            if not hung:
+                pause_s = min(pause_s, self.limits.first_pause_s * 2.0**self._pauses)
+                self._pauses += 1
+            self._paused_until = now + pause_s
             often = f"stopped {self.limits.deaths} times within {self.limits.window_s:g} s"
             self._paused_for = f"OPSIN {f'did not start within {self.limits.start_s:g} s' if hung else often}"
             _LOG.warning("%s", self.problem)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from features.substances.read.opsin import opsin
+from features.substances.read.opsin_process import Failure, OpsinProcess
 from models.rules import OfficeRules
 from tests.models.rules.shipments import ruling_on, shipment
 
@@ -61,6 +62,29 @@ def test_a_systematic_name_is_unread_while_names_are_not_read() -> None:
     finally:
         reader.configure(enabled=True)
     assert unread(name, plain) == []
+
+
+def test_a_systematic_name_that_exceeded_its_time_is_unread_although_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = {"goods_description": "butyl 4-hydroxy-3-methoxybenzoate 25 kg"}
+    read = {"goods_description": "propyl 4-hydroxy-3-methoxybenzoate 25 kg"}
+    reader = opsin()
+    ask = OpsinProcess.ask
+
+    def too_slow(process: OpsinProcess, names: Any, limit_s: float) -> Any:
+        if any("butyl" in name for name in names):
+            return [], Failure.TOO_SLOW
+        return ask(process, names, limit_s)
+
+    monkeypatch.setattr(OpsinProcess, "ask", too_slow)
+    try:
+        assert unread(read, slow) == [{"item_number": "2", "field": "goods_description"}]
+        assert reader.available
+    finally:
+        monkeypatch.undo()
+        reader.configure()
+    assert unread(read, slow) == []
 
 
 def test_the_reason_names_item_and_text_and_has_no_weight() -> None:

@@ -368,7 +368,7 @@ def test_an_answer_is_never_given_to_another_name(make_reader: ReaderFactory, sl
 
 
 def test_a_process_that_keeps_dying_is_paused_and_reported(make_reader: ReaderFactory) -> None:
-    reader = make_reader(command=[sys.executable, "-c", "pass"], deaths=3, pause_s=30.0)
+    reader = make_reader(command=[sys.executable, "-c", "pass"], deaths=3, first_pause_s=30.0, pause_s=30.0)
     assert reader.smiles("water") is None
     assert not reader.available
     assert reader.problem is not None
@@ -392,6 +392,40 @@ def test_the_process_is_restarted_after_the_pause(make_reader: ReaderFactory, cl
     clock.ahead_s = 3600.0
     assert reader.available
     assert reader.smiles("water") == "O"
+
+
+def test_pauses_are_short_first_and_double_while_the_process_keeps_dying(
+    make_reader: ReaderFactory, clock: Clock
+) -> None:
+    reader = make_reader(
+        command=[sys.executable, "-c", "pass"], deaths=1, window_s=60.0, first_pause_s=2.0, pause_s=15.0
+    )
+    for pause in (2.0, 4.0, 8.0, 15.0, 15.0):
+        assert reader.smiles("water") is None
+        assert f"tried again in {pause:.0f} s" in str(reader.problem)
+        clock.ahead_s += pause
+        assert reader.available
+    clock.ahead_s += 100.0
+    assert reader.smiles("water") is None
+    assert "tried again in 2 s" in str(reader.problem)
+
+
+def test_a_name_that_was_skipped_has_no_answer_and_names_count_as_doubtful_for_a_while(
+    make_reader: ReaderFactory, clock: Clock
+) -> None:
+    reader = make_reader(command=fake_command(ANSWER), deaths=1, pause_s=5.0)
+    assert reader.smiles("water") == "O"
+    states = [reader.reads_all]
+    assert reader.pid is not None
+    os.kill(reader.pid, signal.SIGKILL)
+    assert reader.smiles("ammonia") is None
+    assert (reader.has_answered("water"), reader.has_answered("ammonia")) == (True, False)
+    clock.ahead_s = 10.0
+    assert reader.available
+    states.append(reader.reads_all)
+    clock.ahead_s = 100.0
+    states.append(reader.reads_all)
+    assert states == [True, False, True]
 
 
 def test_a_process_that_exceeds_its_start_limit_is_not_waited_for_again(
