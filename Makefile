@@ -35,7 +35,7 @@ COMPILED_STAMP := $(call stamp,compiled,setup.py features/compiled.py $(sort $(C
 SOURCES := benchmarks features models service tests tools training
 PYTHON_FILES := $(SOURCES) setup.py
 
-.PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme benchmarks lock compose-secrets clean
+.PHONY: help demo dev check test lint bounds coverage pythons champion authors worlds readme benchmarks lock sbom pip-audit fuzz compose-secrets clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -127,6 +127,19 @@ lock: $(VENV)-lock/bin/uv ## write requirements/*.txt anew from pyproject.toml a
 	@$(LOCK) -c requirements/dev.txt --no-deps requirements/openmp.in -o requirements/openmp.txt
 	@$(LOCK) --extra train pyproject.toml requirements/bench.in -o requirements/bench.txt
 	@$(LOCK) requirements/lock.in -o requirements/lock.txt
+
+sbom: $(BIN)/python ## list the pinned packages of the service in out/sbom.cdx.json (CycloneDX)
+	@$(BIN)/python -m tools.sbom requirements/serve.txt out/sbom.cdx.json
+
+# In an environment of its own, because its dependencies are not ours. It asks the database of the Python Packaging Authority.
+pip-audit: $(BIN)/python ## ask for known vulnerabilities of the pinned packages of the service
+	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip --quiet install pip-audit; }
+	@$(VENV)-audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/serve.txt
+
+# FUZZ=long tries fifty times as many examples as `make test`; what fails is kept in .hypothesis and tried first from then on.
+FUZZ ?= long
+fuzz: $(DEV_STAMP) $(COMPILED_STAMP) ## fuzz readers, resolver, bundles, rules, mappings and the API for some minutes
+	@HYPOTHESIS_PROFILE=$(FUZZ) $(PYTEST) --quiet $(PYTEST_ARGS) tests/fuzz
 
 # For all Pythons that requires-python admits and for all platforms, and without the address of the registry they came from.
 LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
