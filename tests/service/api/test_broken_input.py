@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, str], int, str, str | None, str]] = {
     "no items": (text(shipment(items=None)), JSON, 422, "unreadable", "items", "goods item"),
     "an empty list of items": (text(shipment(items=[])), JSON, 422, "unreadable", "items", "goods item"),
     "items that are a text": (text(shipment(items="phone case")), JSON, 422, "unreadable", "items", "a text"),
-    "an item without words": (text(shipment(items=[{"quantity": 1}])), JSON, 422, "unreadable", "items", "goods"),
+    "an item without a value": (text(shipment(items=[{"item_number": 1}])), JSON, 422, "unreadable", "items", "goods"),
     "a mass that is NaN": (
         b'{"shipment_id": "1", "gross_mass_kg": NaN, "items": [{"goods_description": "x"}]}',
         JSON, 422, "unreadable", "gross_mass_kg", "finite",
