@@ -7,13 +7,12 @@ import io
 import pytest
 from rich.console import Console
 
-from training import progress
 from training.progress import StageLog
 
 
 def test_a_log_file_gets_the_step_of_a_stage_but_not_each_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(0, 1000, 4))
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: float(next(seconds)))
+    monkeypatch.setattr("training.progress.time.perf_counter", lambda: float(next(seconds)))
     stream = io.StringIO()
     log = StageLog(Console(file=stream, width=120))
     with log.stage("Fit boosters") as show:
