@@ -151,6 +151,19 @@ class FeatureSpace:
             group.fit(table)
         return self
 
+    def refitted(self, table: ManifestTable) -> Self:
+        """Return a space that has learned what is usual from the rows of another table, without labels.
+
+        What an office's own results taught (`OwnGroup`) is kept.
+        """
+        space = type(self)(self.own)
+        for own, group in zip(self.groups, space.groups, strict=True):
+            if group is space._own_group:
+                group.restore(*own.state())
+            elif group.learns:
+                group.fit(table)
+        return space
+
     def transform(self, table: ManifestTable, history: FloatArray) -> FloatArray:
         """Return the features (n_rows, F), float64 in C order, NaN where missing.
 

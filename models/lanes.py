@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,11 @@ GREEN, YELLOW, RED = range(3)
 #: Shares of base-rate traffic in each lane until a capacity is configured.
 RED_SHARE: Final = 0.005
 YELLOW_SHARE: Final = 0.02
+
+#: Shares between which a lane fits the traffic, by name of the lane: half to twice the share for which it is usually set.
+FITTING: Final[Mapping[str, tuple[float, float]]] = MappingProxyType({"red": (0.0025, 0.01), "yellow": (0.01, 0.04)})
+#: Fewest shipments by which lanes are judged. Of so many, ten are red.
+LEAST_JUDGED: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,39 @@ class Lanes:
         if not all(map(is_number, values)):
             raise ValueError(f"Thresholds and shares of lanes must be numbers, got {values!r}.")
         return cls(*(float(value) for value in values))
+
+
+def misfitting(counts: Mapping[str, int]) -> list[str]:
+    """Return the lanes whose share of the shipments lies outside `FITTING`; none over fewer than `LEAST_JUDGED` shipments.
+
+    Args:
+        counts: shipments per lane, without the random share.
+    """
+    total = sum(counts.values())
+    if total < LEAST_JUDGED:
+        return []
+    return [lane for lane, (least, most) in FITTING.items() if not least <= counts.get(lane, 0) / total <= most]
+
+
+def misfit(counts: Mapping[str, int], lanes: Lanes) -> str | None:
+    """Return a warning if lanes do not fit the traffic (`misfitting`), otherwise None.
+
+    >>> misfit({"red": 930, "yellow": 60, "green": 2010}, Lanes(red=2.0, yellow=1.0))
+    '31 % red, designed for 0.5 %: run `tidewaiter adapt`'
+
+    Args:
+        counts: shipments per lane, without the random share.
+    """
+    designed = {"red": lanes.red_share, "yellow": lanes.yellow_share}
+    wrong = [
+        f"{_percent(counts.get(lane, 0) / sum(counts.values()))} {lane}, designed for {_percent(designed[lane])}"
+        for lane in misfitting(counts)
+    ]
+    return f"{'; '.join(wrong)}: run `tidewaiter adapt`" if wrong else None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def random_share(shipment_ids: Sequence[str], key: str | bytes, share: float) -> NDArray[np.bool_]:

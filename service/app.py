@@ -23,6 +23,7 @@ from service.logs import logger
 from service.memory import long_lived_objects
 from service.metrics import Metrics
 from service.middleware import Observed
+from service.record import TrafficRecord
 from service.scoring.model_host import LoadedModel, ModelHost
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
@@ -82,12 +83,18 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         docs_url=None,
         redoc_url=None,
     )
+    record = (
+        TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
+        if settings.record is not None
+        else None
+    )
     state = app.state.service = State(
         settings,
         score_settings,
         host,
         metrics,
-        Scorer(host, metrics, score_settings, max_items=settings.max_items),
+        Scorer(host, metrics, score_settings, max_items=settings.max_items, record=record),
+        record,
         CapacityLimiter(settings.max_csv_requests),
         CapacityLimiter(_LOOKUP_THREADS),
     )

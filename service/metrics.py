@@ -7,17 +7,61 @@ sets this variable before it imports this module, because prometheus-client read
 from __future__ import annotations
 
 import os
+import threading
+from collections import Counter as Counter_
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from models.lanes import FITTING, misfitting
+
 if TYPE_CHECKING:
     from models.scoring import Scores
 
 #: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
+#: Shipments after which the shares of the lanes are set anew, for workers that nobody asks for metrics.
+_REFRESHED: Final = 500
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
+
+
+#: Shipments after which the older half of those that judge the lanes is forgotten: a day of a small office.
+_JUDGED: Final = 20_000
+
+
+class LaneShares:
+    """Lanes of the latest 20,000 to 40,000 shipments of the model in service in this process, without the random share."""
+
+    def __init__(self) -> None:
+        self._digest = ""
+        self._now: Counter_[str] = Counter_()
+        self._before: Counter_[str] = Counter_()
+        self._lock = threading.Lock()
+
+    def add(self, scores: Scores) -> None:
+        """Count the shipments. Those of another model start anew."""
+        lanes = [
+            lane
+            for lane, selected_by in zip(scores.lane.tolist(), scores.selected_by.tolist(), strict=True)
+            if selected_by != "random"
+        ]
+        with self._lock:
+            if scores.model.digest != self._digest:
+                self._digest, self._now, self._before = scores.model.digest, Counter_(), Counter_()
+            elif self._now.total() >= _JUDGED:
+                self._now, self._before = Counter_(), self._now
+            self._now.update(lanes)
+
+    def counts(self, digest: str) -> dict[str, int]:
+        """Return the number of shipments per lane that the model with this digest scored."""
+        with self._lock:
+            return dict(self._now + self._before) if digest == self._digest else {}
+
+    @property
+    def digest(self) -> str:
+        """Digest of the model that scored them."""
+        return self._digest
 
 
 class Metrics:
@@ -59,6 +103,21 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
+        self.lanes = LaneShares()
+        self.lane_share = Gauge(
+            "tidewaiter_lane_share",
+            "Share of the latest shipments of the model in service in the lane, without the random share",
+            ("lane",),
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.lane_misfit = Gauge(
+            "tidewaiter_lane_misfit",
+            "1 while the share of the lane does not fit the traffic: see lane_warning of /v1/model, and tidewaiter adapt",
+            ("lane",),
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
         self.model_refused = Gauge(
             "tidewaiter_model_refused",
             "1 while the bundle that the store points at is refused and an older one, or none, is in service",
@@ -71,6 +130,7 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self._scored = 0
         # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
         self._counter_of_lane = cache(self.shipments.labels)
         self._counter_of_response = cache(self.requests.labels)
@@ -86,12 +146,26 @@ class Metrics:
         lanes = scores.lane.tolist()
         for lane in set(lanes):
             self._counter_of_lane(lane).inc(lanes.count(lane))
+        self.lanes.add(scores)
+        self._scored += len(lanes)
+        if self._scored >= _REFRESHED:
+            self._refresh_lanes()
         late = int(scores.late.sum())
         if late:
             self.late.inc(late)
 
+    def _refresh_lanes(self) -> None:
+        self._scored = 0
+        counts = self.lanes.counts(self.lanes.digest)
+        wrong = misfitting(counts)
+        for lane, count in counts.items():
+            self.lane_share.labels(lane).set(count / sum(counts.values()))
+        for lane in FITTING:
+            self.lane_misfit.labels(lane).set(lane in wrong)
+
     def text(self) -> bytes:
         """Return all metrics in the Prometheus text format, summed over all workers."""
+        self._refresh_lanes()
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         all_workers = CollectorRegistry()

@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     # `shown` explains red and yellow. An explanation costs as much as a hundred scores, and green reasons are rarely read.
     explain: Literal["none", "shown", "all"] = "shown"
 
+    # File to which scored shipments are appended for `tidewaiter adapt --from-log`. None: off, because it holds personal data.
+    record: Path | None = None
+    # A shipment takes about 1 KB, so a file holds some 250,000.
+    record_bytes: int = Field(default=256 * MIB, ge=KIB)
+    # Rotated files beside it. With the default size, 2.75 GiB at most.
+    record_files: int = Field(default=10, ge=1, le=1000)
+
     # One shipment of 200 items with every field filled is about 300 KiB of JSON.
     max_score_bytes: int = Field(default=1 * MIB, ge=KIB)
     # 1,000 shipments of a few items each are 2 to 8 MiB.

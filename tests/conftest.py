@@ -47,6 +47,7 @@ SLOW = (
     "test_compiled.py",
     "test_packaging.py",
     "test_readme.py",
+    "test_adapt_tutorial.py",
     "tools",
     "training",
 )

@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request, Response
 
 from models.scoring import ScoreSettings
 from service.metrics import Metrics
+from service.record import TrafficRecord
 from service.scoring.answers import Explain, Options
 from service.scoring.model_host import ModelHost
 from service.scoring.scorer import Scorer
@@ -49,6 +50,7 @@ class State:
     """Objects that live as long as the application.
 
     Attributes:
+        record: where shipments that advance the history are recorded; None if that is off.
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
@@ -60,6 +62,7 @@ class State:
     host: ModelHost
     metrics: Metrics
     scorer: Scorer
+    record: TrafficRecord | None
     csv_requests: CapacityLimiter
     lookups: CapacityLimiter
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

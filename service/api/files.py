@@ -23,6 +23,7 @@ from service.files.chunk_scorer import FileModel
 from service.files.options import ScoreOptions
 from service.files.stream import score_csv_stream
 from service.metrics import Metrics
+from service.record import TrafficRecord
 from service.scoring.answers import Options
 from service.scoring.model_host import ServedModel
 
@@ -135,7 +136,7 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
     history: AdvancingHistory = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
-        _CountingModel(served.model, state.metrics),
+        _CountingModel(served.model, state.metrics, state.record if options.update_history else None),
         history,
         ScoreOptions(
             explain=options.explain,
@@ -175,14 +176,17 @@ class _CsvResponse(StreamingResponse):
 
 
 class _CountingModel:
-    """Model that counts its scores in the metrics."""
+    """Model that counts its scores in the metrics, and records the shipments if there is a record."""
 
-    def __init__(self, model: FileModel, metrics: Metrics) -> None:
+    def __init__(self, model: FileModel, metrics: Metrics, record: TrafficRecord | None) -> None:
         self._model = model
         self._metrics = metrics
+        self._record = record
         self.heads, self.space = model.heads, model.space
 
     def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Scores:
         scores = self._model.score_rows(table, rows, **options)
         self._metrics.scored(scores)
+        if self._record is not None:
+            self._record.add(table)
         return scores

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from features.manifest.fields import FIELD, MANIFEST_NAMES
+from models.lanes import misfit
 from models.scoring import DEFAULT_BASE_RATES
 from service.api.dependencies import PlainJson, state_of
 from service.api.openapi import problems
@@ -63,7 +64,7 @@ _CARD_PARTS: Final = ("data", "features", "limits", "metrics")
 )
 async def model(request: Request) -> Response:
     """Return the model card: version, digest, data, metrics, features in their order, base rates, lanes and limits. `refused`
-    says why a newer bundle was refused, if one was.
+    says why a newer bundle was refused, if one was; `lane_warning` that the lanes do not fit the latest traffic.
     """
     state = state_of(request)
     served = state.host.served
@@ -86,6 +87,7 @@ async def model(request: Request) -> Response:
                 for head, rate in rates.items()
             ],
             "lanes": current.lanes.to_json(),
+            "lane_warning": misfit(state.metrics.lanes.counts(current.digest), current.lanes),
             "random_share": state.settings.random_share,
             "features": [
                 {

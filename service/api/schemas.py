@@ -263,6 +263,10 @@ class ModelDescription(Answer):
     heads: list[str]
     base_rates: list[BaseRate]
     lanes: LaneThresholds
+    lane_warning: str | None = Field(
+        description="That red lies outside 0.25 to 1 % or yellow outside 1 to 4 % of at least 2,000 shipments that this model "
+        "scored in this process; otherwise null"
+    )
     random_share: Probability
     features: list[FeatureDescription]
     limits: list[str] = Field(description="Limits of the model's use")

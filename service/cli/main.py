@@ -12,6 +12,7 @@ from typing import Annotated, Never
 
 import typer
 
+from service.cli.adapting import adapt
 from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.doctor import doctor
@@ -53,6 +54,7 @@ for command in (
     train,
     evaluate,
     compare,
+    adapt,
     promote,
     rollback,
     pull,

@@ -23,14 +23,41 @@ model_app = typer.Typer(name="model", help="Inspect models.", no_args_is_help=Tr
 
 
 def promote(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Version number in the registry.")],
+    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="Version number in the registry.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", metavar="DIR", help="A bundle in a folder, for example of `adapt`.")
+    ] = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Put a registered version into service and move the alias "champion" to it."""
+    """Put a registered version, or a bundle, into service and move the alias "champion" to it."""
     from service.cli.common import environment
+    from service.cli.errors import WrongUse
+
+    if (version is None) == (bundle is None):
+        raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
+    if version is None:
+        assert bundle is not None
+        _promote_bundle(bundle, environment().models_dir, tracking_uri)
+        return
     from training.registry.promotion import promote as promote_version
 
     _print_promotion("In service", promote_version(version, environment().models_dir, tracking_uri))
+
+
+def _promote_bundle(bundle: Path, models_dir: Path, tracking_uri: str | None) -> None:
+    """Put a bundle into service. An installation without MLflow has no registry."""
+    from models.bundle import ModelStore, describe
+
+    folder = ModelStore(models_dir).install(bundle)
+    info = describe(folder)
+    try:
+        from training.registry.promotion import alias_bundle
+
+        version = alias_bundle(info.digest, tracking_uri)
+    except ModuleNotFoundError:
+        version = None
+    registered = f"version {version}, " if version is not None else ""
+    typer.echo(f"In service: {registered}model {info.version}, digest {info.digest[:12]}, in {folder}")
 
 
 def rollback(tracking_uri: TrackingUri = None) -> None:

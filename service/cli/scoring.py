@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,17 @@ def score(
     explain: Annotated[
         ExplainChoice, typer.Option("--explain", help="Reasons for none, for shown (red and yellow), or for all.")
     ] = ExplainChoice.shown,
+    history: Annotated[
+        str,
+        typer.Option(
+            "--history",
+            metavar="bundle|none|FILE",
+            help="Start from the bundle's history, from none, or replay an earlier manifest file first.",
+        ),
+    ] = "bundle",
+    sort: Annotated[
+        bool, typer.Option("--sort", help="Score in order of declared_at; rows are written in the order of the file.")
+    ] = False,
     rules: RulesFile = None,
     register: RegisterFile = None,
     excel_safe: Annotated[
@@ -74,7 +86,14 @@ def score(
     settings = environment(rules=rules, permit_register=register, excel_safe=excel_safe or None)
     model = load_model(bundle)
     report = score_into(
-        source, target, model, mapping=mapping, rejects=rejects, explain=explain.value, settings=settings
+        source,
+        target,
+        model,
+        mapping=mapping,
+        rejects=rejects,
+        explain=explain.value,
+        settings=settings,
+        past=Past(history, sort),
     )
     console = to_stderr()
     problem = chemistry()["problem"]
@@ -87,9 +106,30 @@ def score(
         f"{report.rows_per_second:,.0f} rows/s. {target}",
         markup=False,
     )
+    if report.rows_late:
+        advice = "" if sort else "; `--sort` scores them in order of time"
+        console.print(
+            f"Late: {report.rows_late:,} rows were declared before shipments that the history already held{advice}.",
+            markup=False,
+        )
+    if report.lane_warning is not None:
+        console.print(f"Warning: {report.lane_warning}", markup=False)
     if report.rejects_path is not None:
         console.print(f"Rejected rows, each with its line and reason: {report.rejects_path}", markup=False)
     return SOME_REJECTED if strict and report.rows_rejected else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The history of a file.
+
+    Attributes:
+        start: ``bundle`` (its snapshot), ``none``, or the path of an earlier manifest file that is replayed on the snapshot.
+        in_time_order: whether it advances in order of ``declared_at``.
+    """
+
+    start: str = "bundle"
+    in_time_order: bool = False
 
 
 def score_into(
@@ -102,6 +142,7 @@ def score_into(
     explain: Explain = "shown",
     top: int = 10,
     settings: Settings | None = None,
+    past: Past | None = None,
 ) -> BatchReport:
     """Score a file with a progress bar.
 
@@ -109,12 +150,14 @@ def score_into(
         model: scores the file and advances its history, so do not reuse it for another file.
         top: number of riskiest shipments in the report.
         settings: by default those of the environment.
+        past: by default the bundle's history, in the order of the file.
 
     Raises:
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
 
+    from features.groups.history.history import History
     from features.readers import ColumnMapping
     from service.cli.common import environment
     from service.cli.console import row_progress
@@ -123,6 +166,7 @@ def score_into(
     from service.memory import long_lived_objects
     from service.substances.chemistry import set_up
 
+    past = Past() if past is None else past
     settings = environment() if settings is None else settings
     set_up(settings)
     with long_lived_objects(), row_progress(source.name) as progress:
@@ -137,8 +181,10 @@ def score_into(
                 threads=min(8, os.cpu_count() or 1),
                 top=top,
                 excel_safe=settings.excel_safe,
+                history_file=None if past.start in ("bundle", "none") else Path(past.start),
+                in_time_order=past.in_time_order,
             ),
-            history=model.history,
+            history=History.empty() if past.start == "none" else model.history,
             rejects_path=rejects,
             progress=progress,
         )

@@ -18,8 +18,11 @@ from typing import Protocol
 from features.groups.history.history import History
 from features.readers import ROWS_PER_CHUNK, TableReader, open_table
 from features.readers.further import missing_note
+from models.lanes import Lanes, misfit
+from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, RiskyShipment, ScoredChunk, scored_chunks
 from service.files.formats import format_of, open_writer
+from service.files.history_options import replay_file, sorted_history
 from service.files.layout import OutputLayout
 from service.files.options import Progress, ScoreOptions
 from service.files.output import check_paths
@@ -34,6 +37,8 @@ class BatchReport:
         shipments: scored shipments.
         by_lane: shipments per triage lane.
         rows_warned: scored rows with a text in ``warnings``.
+        rows_late: scored rows of shipments that were declared before earlier ones, where the order of the file decides.
+        lane_warning: that the lanes do not fit this traffic (`models.lanes.misfit`), or None.
         rejects_path: the rejects file; None if no row was rejected.
         replaced: columns of the input that score columns of the same name replaced.
         notes: remarks for the user, for example on guessed columns and duplicate column names.
@@ -47,6 +52,8 @@ class BatchReport:
     shipments: int
     by_lane: Mapping[str, int]
     rows_warned: int
+    rows_late: int
+    lane_warning: str | None
     rejects_path: Path | None
     replaced: tuple[str, ...]
     notes: tuple[str, ...]
@@ -67,6 +74,9 @@ class ModelWithHistory(FileModel, Protocol):
 
     @property
     def history(self) -> History: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
 
 
 def score_file(
@@ -106,7 +116,12 @@ def score_file(
             open_table(source, mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK)
         )
         history = model.history.copy() if history is None else history
-        scorer = ChunkScorer(model, history, options, decimal=reader.decimal)
+        if options.history_file is not None:
+            replay_file(options.history_file, model, history, options)
+        past: AdvancingHistory = history
+        if options.in_time_order:
+            past = stack.enter_context(sorted_history(source, model, history, options))
+        scorer = ChunkScorer(model, past, options, decimal=reader.decimal)
         rejects = stack.enter_context(RejectsFile(rejects_file, excel_safe=options.excel_safe))
         layout = OutputLayout(
             reader.names, scorer.columns, unique_names=output.unique_names, dictionaries=output.dictionaries
@@ -130,6 +145,8 @@ def score_file(
         shipments=totals.shipments,
         by_lane={lane: totals.lanes.get(lane, 0) for lane in ("red", "yellow", "green")},
         rows_warned=totals.warned,
+        rows_late=totals.late,
+        lane_warning=misfit(totals.not_random, model.lanes),
         rejects_path=rejects_file if rejects.rows else None,
         replaced=layout.replaced,
         notes=(*_guesses(reader), *reader.notes, *layout.notes, *([missing] if missing else []), *totals.notes),
@@ -155,6 +172,8 @@ class _Totals:
     shipments: int = 0
     warned: int = 0
     faults: int = 0
+    late: int = 0
+    not_random: Counter[str] = field(default_factory=Counter)
     lanes: Counter[str] = field(default_factory=Counter)
     riskiest: list[RiskyShipment] = field(default_factory=list)
 
@@ -164,6 +183,8 @@ class _Totals:
         self.shipments += scored.shipments
         self.warned += scored.warned
         self.faults += scored.faults
+        self.late += scored.late
+        self.not_random.update(scored.not_random)
         self.lanes.update(scored.lanes)
         self.riskiest = sorted([*self.riskiest, *scored.riskiest], key=lambda one: -one.risk)[: self.top]
 

@@ -78,7 +78,9 @@ class ScoredChunk:
         faults: number of refused rows that the program failed on.
         shipments: number of accepted shipments.
         lanes: shipments per triage lane.
+        not_random: the same without the random share.
         warned: accepted rows with a warning.
+        late: accepted rows of late shipments.
         riskiest: the riskiest shipments of the chunk.
     """
 
@@ -89,7 +91,9 @@ class ScoredChunk:
     faults: int = 0
     shipments: int = 0
     lanes: Counter[str] = field(default_factory=Counter)
+    not_random: Counter[str] = field(default_factory=Counter)
     warned: int = 0
+    late: int = 0
     riskiest: tuple[RiskyShipment, ...] = ()
 
 
@@ -248,7 +252,9 @@ class ChunkScorer:
             faults=prepared.faults,
             shipments=len(scores),
             lanes=Counter(scores.lane.tolist()),
+            not_random=Counter(scores.lane[scores.selected_by != "random"].tolist()),
             warned=len(warnings),
+            late=int(scores.late[table.shipment].sum()),
             riskiest=_riskiest(prepared, scores, table, self._options.top),
         )
 

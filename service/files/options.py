@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from features.readers import ColumnMapping
 from models.scoring import Explain, ScoreSettings
@@ -25,6 +26,8 @@ class ScoreOptions:
         top: number of riskiest shipments in the report.
         excel_safe: whether cells that spreadsheets take for formulas are written as texts, in CSV and TSV.
         update_history: whether scored shipments advance the history.
+        history_file: an earlier manifest file, replayed before the first row.
+        in_time_order: whether history advances in order of ``declared_at`` instead of the order of the file.
     """
 
     mapping: ColumnMapping | None = None
@@ -35,3 +38,5 @@ class ScoreOptions:
     top: int = 10
     update_history: bool = True
     excel_safe: bool = False
+    history_file: Path | None = None
+    in_time_order: bool = False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from features.manifest.problems import Problem
     from models.scoring import ScoreSettings
     from service.metrics import Metrics
+    from service.record import TrafficRecord
     from service.scoring.model_host import ModelHost, ServedModel
 
 #: Largest batch that runs on the event loop, in shipments: about 10 ms of work.
@@ -61,11 +62,21 @@ class _Pending:
 class Scorer:
     """Scorer of requests with the model in service. It updates the metrics. Use it on the event loop only."""
 
-    def __init__(self, host: ModelHost, metrics: Metrics, settings: ScoreSettings, *, max_items: int) -> None:
+    def __init__(
+        self,
+        host: ModelHost,
+        metrics: Metrics,
+        settings: ScoreSettings,
+        *,
+        max_items: int,
+        record: TrafficRecord | None = None,
+    ) -> None:
         """
         Args:
             max_items: largest number of goods items per shipment; larger shipments are refused.
+            record: where shipments that advance the history are recorded.
         """
+        self._record = record
         self._host = host
         self._metrics = metrics
         self._settings = settings
@@ -153,6 +164,8 @@ class Scorer:
         outcome = score(served, records, options, self._settings, max_items=self._max_items, isolate=via == "batch")
         for scores in outcome.scores:
             self._metrics.scored(scores)
+            if self._record is not None and options.update_history:
+                self._record.add(scores.table)
         if outcome.refused:
             self._metrics.refused.labels(via).inc(len(outcome.refused))
         return outcome

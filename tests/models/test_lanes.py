@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.calibration import ReferenceScores
-from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, random_share
+from models.lanes import GREEN, LANE_NAMES, RED, YELLOW, Lanes, misfit, misfitting, random_share
 from models.scoring import DEFAULT_BASE_RATES, ScoreSettings
 
 
@@ -162,3 +162,37 @@ class TestReferenceScores:
     def test_reference_scores_that_do_not_increase_are_refused(self) -> None:
         with pytest.raises(ValueError, match="must increase"):
             ReferenceScores(np.array([1.0, 1.0]), np.array([0.0, 0.5]))
+
+
+class TestMisfit:
+    lanes = Lanes(red=2.0, yellow=1.0)
+
+    @pytest.mark.parametrize(
+        ("red", "yellow", "wrong"),
+        [
+            (25, 100, []),
+            (100, 400, []),
+            (24, 100, ["red"]),
+            (101, 100, ["red"]),
+            (25, 99, ["yellow"]),
+            (25, 401, ["yellow"]),
+            (0, 0, ["red", "yellow"]),
+        ],
+    )
+    def test_lanes_fit_up_to_half_and_twice_their_shares(self, red: int, yellow: int, wrong: list[str]) -> None:
+        counts = {"red": red, "yellow": yellow, "green": 10_000 - red - yellow}
+        assert misfitting(counts) == wrong
+        assert (misfit(counts, self.lanes) is None) == (not wrong)
+
+    def test_few_shipments_are_not_judged(self) -> None:
+        assert misfit({"red": 1_000, "green": 999}, self.lanes) is None
+        assert misfit({}, self.lanes) is None
+        assert misfit({"red": 1_000, "green": 1_000}, self.lanes) is not None
+
+    def test_the_warning_gives_shares_and_the_remedy(self) -> None:
+        counts = {"red": 3_100, "yellow": 150, "green": 6_750}
+        assert misfit(counts, self.lanes) == "31 % red, designed for 0.5 %: run `tidewaiter adapt`"
+        counts = {"red": 350, "yellow": 2_000, "green": 7_650}
+        assert misfit(counts, self.lanes) == (
+            "3.5 % red, designed for 0.5 %; 20 % yellow, designed for 2 %: run `tidewaiter adapt`"
+        )

@@ -24,6 +24,7 @@ from training.registry.tracking import (
     default_tracking_uri,
     missing_store,
     uri_in_words,
+    version_of,
 )
 
 if TYPE_CHECKING:
@@ -72,12 +73,25 @@ def rollback(store_root: Path, tracking_uri: str | None = None) -> Promotion:
         info = describe(folder)
     except (StoreError, BundleRefused, OSError) as error:
         raise PromotionRefused(str(error)) from error
-    version = _version_of(registry, info.digest)
+    return Promotion(_alias_of(registry, info.digest), info.version, info.digest, folder)
+
+
+def alias_bundle(digest: str, tracking_uri: str | None = None) -> str | None:
+    """Move the alias ``champion`` to the registered version of a bundle that was put into service, and return it.
+
+    If the registry does not contain the bundle, no version has the alias. Without a registry nothing happens.
+    """
+    uri = tracking_uri or default_tracking_uri()
+    return None if missing_store(uri) is not None else _alias_of(client(uri), digest)
+
+
+def _alias_of(registry: MlflowClient, digest: str) -> str | None:
+    version = version_of(registry, digest)
     if version is not None:
         registry.set_registered_model_alias(REGISTERED_NAME, CHAMPION, version)
     elif _aliased(registry, CHAMPION) is not None:
         registry.delete_registered_model_alias(REGISTERED_NAME, CHAMPION)
-    return Promotion(version, info.version, info.digest, folder)
+    return version
 
 
 def pull(alias: str, to: Path, tracking_uri: str | None = None) -> Promotion:
@@ -120,16 +134,6 @@ def _aliased(registry: MlflowClient, alias: str) -> str | None:
         return str(registry.get_model_version_by_alias(REGISTERED_NAME, alias).version)
     except MlflowException:
         return None
-
-
-def _version_of(registry: MlflowClient, digest: str) -> str | None:
-    """Return the newest registered version with this bundle."""
-    versions = [
-        str(one.version)
-        for one in registry.search_model_versions(f"name = '{REGISTERED_NAME}'")
-        if one.tags.get(DIGEST_TAG) == digest
-    ]
-    return max(versions, key=int, default=None)
 
 
 @contextmanager

@@ -181,11 +181,26 @@ def log_run(result: TrainResult, bundle: Path, data: Dataset, config: TrainConfi
         with tempfile.TemporaryDirectory(prefix="tidewaiter-") as scratch:
             _log_report(result, data, Path(scratch))
             mlflow.log_artifacts(str(bundle), BUNDLE_ARTIFACT)
-            version = _register(model, bundle, Path(scratch))
-    tracking.set_model_version_tag(REGISTERED_NAME, version, DIGEST_TAG, result.digest)
-    tracking.set_model_version_tag(REGISTERED_NAME, version, MODEL_VERSION_TAG, model.version)
-    tracking.set_registered_model_alias(REGISTERED_NAME, CHALLENGER, version)
+            version = register_bundle(model, bundle, Path(scratch))
+    mark_challenger(tracking, version, {DIGEST_TAG: result.digest, MODEL_VERSION_TAG: model.version})
     return run_id, version
+
+
+def mark_challenger(tracking: MlflowClient, version: str, tags: Mapping[str, str]) -> None:
+    """Give a registered version its tags and the alias ``challenger``."""
+    for key, value in tags.items():
+        tracking.set_model_version_tag(REGISTERED_NAME, version, key, value)
+    tracking.set_registered_model_alias(REGISTERED_NAME, CHALLENGER, version)
+
+
+def version_of(registry: MlflowClient, digest: str) -> str | None:
+    """Return the newest registered version with this bundle."""
+    versions = [
+        str(one.version)
+        for one in registry.search_model_versions(f"name = '{REGISTERED_NAME}'")
+        if one.tags.get(DIGEST_TAG) == digest
+    ]
+    return max(versions, key=int, default=None)
 
 
 def _log_metrics(values: Mapping[str, float]) -> None:
@@ -237,7 +252,7 @@ def _log_report(result: TrainResult, data: Dataset, scratch: Path) -> None:
     mlflow.log_text(run_report(run), "report.html")
 
 
-def _register(model: RiskModel, bundle: Path, scratch: Path) -> str:
+def register_bundle(model: RiskModel, bundle: Path, scratch: Path) -> str:
     """Log the bundle as a pyfunc model from code, register it and return the new version number."""
     import mlflow
 

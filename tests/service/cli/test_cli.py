@@ -25,6 +25,7 @@ COMMANDS = (
     "generate",
     "train",
     "evaluate",
+    "adapt",
     "promote",
     "rollback",
     "pull",

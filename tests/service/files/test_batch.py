@@ -357,7 +357,7 @@ class Failing:
 
     def __init__(self, model: RiskModel, problem: BaseException) -> None:
         self._model, self._problem, self._calls = model, problem, 0
-        self.heads, self.space, self.history = model.heads, model.space, model.history
+        self.heads, self.space, self.history, self.lanes = model.heads, model.space, model.history, model.lanes
 
     def score_rows(self, *args: Any, **options: Any) -> Any:
         self._calls += 1

@@ -1,0 +1,109 @@
+"""History of a scored file: where it starts, and scoring in order of time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from features.groups.history.columns import WIDTH
+from features.groups.history.history import HistoryRows
+from features.groups.history.keys import history_keys
+from features.readers import ROWS_PER_CHUNK, open_table
+from service.files.chunk_scorer import ChunkScorer
+from service.files.pipeline import map_ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from features.groups.history.history import History
+    from features.table.table import ManifestTable
+    from service.files.chunk_scorer import FileModel
+    from service.files.options import ScoreOptions
+
+#: Shipments that advance the history at once, which bounds the memory of their values.
+_AT_ONCE: Final = 65_536
+
+
+def replay_file(path: str | os.PathLike[str], model: FileModel, history: History, options: ScoreOptions) -> None:
+    """Advance a history by an earlier manifest file, in the order of the file.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
+    _prepare_all(path, model, history, options)
+
+
+@contextlib.contextmanager
+def sorted_history(path: Path, model: FileModel, history: History, options: ScoreOptions) -> Iterator[SortedHistory]:
+    """Read a file once, advance the history in order of ``declared_at``, and yield the values in the order of the file.
+
+    Shipments of one time keep the order of the file. The values (some 600 bytes per shipment) are in a temporary file, so that
+    memory does not grow with them; the keys (240 bytes per shipment) are in memory.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read, or the mapping does not fit it.
+    """
+    collected = _Keys()
+    _prepare_all(path, model, collected, options)
+    keys = collected.joined()
+    order = np.argsort(keys[0], kind="stable")
+    with tempfile.TemporaryFile(prefix="tidewaiter-") as file:
+        n = len(order)
+        values = np.memmap(file, np.float64, "w+", shape=(max(n, 1), WIDTH))
+        late = np.zeros(n, dtype=np.bool_)
+        for start in range(0, n, _AT_ONCE):
+            chosen = order[start : start + _AT_ONCE]
+            rows = history.advance_keys(np.ascontiguousarray(keys[:, chosen]))
+            values[chosen], late[chosen] = rows.values, rows.late
+        del keys
+        yield SortedHistory(values, late)
+
+
+class SortedHistory:
+    """History values of the shipments of a file, handed out in the order of the file."""
+
+    def __init__(self, values: NDArray[np.float64], late: NDArray[np.bool_]) -> None:
+        self._values, self._late = values, late
+        self._next = 0
+
+    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+        """Return the values of the next shipments of the file, which are those of the table."""
+        chosen = slice(self._next, self._next + table.n_shipments)
+        self._next += table.n_shipments
+        return HistoryRows(np.array(self._values[chosen]), self._late[chosen])
+
+
+class _Keys:
+    """Collects the history keys of tables."""
+
+    def __init__(self) -> None:
+        self._parts: list[NDArray[np.int64]] = []
+
+    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+        keys = history_keys(table)
+        self._parts.append(keys)
+        return HistoryRows(np.empty((table.n_shipments, 0)), np.zeros(table.n_shipments, dtype=np.bool_))
+
+    def joined(self) -> NDArray[np.int64]:
+        """Return the keys of all shipments, one column each."""
+        parts, self._parts = self._parts, []
+        return np.concatenate(parts, axis=1) if parts else np.empty((1, 0), dtype=np.int64)
+
+
+def _prepare_all(
+    path: str | os.PathLike[str], model: FileModel, history: History | _Keys, options: ScoreOptions
+) -> None:
+    """Read a whole file as `score_file` does, and let its tables advance the history."""
+    with (
+        open_table(path, mapping=options.mapping, rows_per_chunk=options.rows_per_chunk or ROWS_PER_CHUNK) as reader,
+        map_ahead(ChunkScorer(model, history, options, decimal=reader.decimal).prepare, reader) as prepared,
+    ):
+        for _ in prepared:
+            pass

@@ -1,0 +1,72 @@
+"""Record of the traffic that the service scored, for `tidewaiter adapt --from-log`.
+
+Off unless ``TIDEWAITER_RECORD`` names a file. Each scored shipment is a line of JSON: the manifest as declared, without scores and
+outcomes, and the time of receipt where it declares none. The record contains personal data; only its owner may read the files.
+
+A file that grows beyond a limit becomes ``PATH.1``, the one before ``PATH.2``, and so on; the oldest is deleted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from features.manifest.shipment import shipment_to_json
+from service.logs import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from features.table.table import ManifestTable
+
+
+class TrafficRecord:
+    """Appends shipments to a file. Threads and processes may share the file: each write holds a lock beside it."""
+
+    def __init__(self, path: Path, *, max_bytes: int, files: int) -> None:
+        """
+        Args:
+            max_bytes: size at which the file is rotated.
+            files: rotated files to keep.
+        """
+        self._path, self._max_bytes, self._files = path, max_bytes, files
+        self._lock = path.with_name(f".{path.name}.lock")
+        self._failed = False
+
+    def add(self, table: ManifestTable) -> None:
+        """Append the shipments of a scored table. If they cannot be written, the log says so once; scoring goes on."""
+        lines = b"".join(orjson.dumps(shipment) + b"\n" for shipment in _shipments(table))
+        try:
+            with self._lock.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._append(lines)
+        except OSError as error:
+            if not self._failed:
+                logger().error("record_failed", path=str(self._path), problem=error.strerror)
+            self._failed = True
+        else:
+            self._failed = False
+
+    def _append(self, lines: bytes) -> None:
+        if self._path.exists() and self._path.stat().st_size + len(lines) > self._max_bytes:
+            for number in range(self._files, 0, -1):
+                older = self._named(number - 1)
+                if older.exists():
+                    older.replace(self._named(number))
+        with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb") as file:
+            file.write(lines)
+
+    def _named(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+
+
+def _shipments(table: ManifestTable) -> Iterator[dict[str, Any]]:
+    for shipment, second in zip(table.to_shipments(), table.declared_s.tolist(), strict=True):
+        if shipment.declared_at is None:
+            shipment.declared_at = dt.datetime.fromtimestamp(second, dt.UTC).isoformat().replace("+00:00", "Z")
+        yield shipment_to_json(shipment)

@@ -1,0 +1,128 @@
+"""``tidewaiter adapt`` and ``promote --bundle``."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from models.bundle import ModelStore, load, save
+from service.cli.main import run
+from service.record import TrafficRecord
+from tests.models.small_model import table_of
+from tests.training.adapting.conftest import office, write
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    return write(tmp_path / "earlier.csv", office(1_200))
+
+
+def test_an_adapted_bundle_is_promoted_and_scores(
+    earlier: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "adapt",
+        "--data",
+        str(earlier),
+        "--bundle-from",
+        str(bundle),
+        "--json",
+        "report.json",
+        "--no-tracking",
+    ]
+    assert run([*arguments, "--bundle", "adapted"]) == 0
+    assert run([*arguments, "--bundle", "again"]) == 0
+    digest = load(tmp_path / "adapted").digest
+    assert load(tmp_path / "again").digest == digest
+    output = capsys.readouterr().out
+    assert "Learned from 1,200 shipments" in output
+    assert "Score later files with it, never these." in output
+    assert "tidewaiter promote --bundle adapted" in output
+    assert json.loads(Path("report.json").read_text())["parent"]["digest"] == load(bundle).digest
+    assert not Path("mlflow.db").exists()
+    assert run(["promote", "--bundle", "adapted"]) == 0
+    assert ModelStore(tmp_path / "var" / "models").load().digest == digest
+    assert digest[:12] in capsys.readouterr().out
+    later = write(tmp_path / "later.csv", office(30, seed=8))
+    assert run(["score", str(later), "scores.csv", "--history", "none", "--sort"]) == 0
+    with Path("scores.csv").open(encoding="utf-8") as file:
+        assert {row["bundle_digest"] for row in csv.DictReader(file)} == {digest}
+
+
+def test_further_files_and_a_mapping_are_read(earlier: Path, bundle: Path, tmp_path: Path) -> None:
+    columns = office(1_100, seed=4)
+    columns["kilos"] = columns.pop("net_mass_kg")
+    more = gzip.compress(write(tmp_path / "more.csv", columns).read_bytes())
+    (tmp_path / "more.csv.gz").write_bytes(more)
+    common = ["--bundle-from", str(bundle), "--no-tracking", "--json", "report.json"]
+    assert run(["adapt", "--data", str(earlier), "more.csv.gz", *common, "--bundle", "two"]) == 0
+    assert json.loads(Path("report.json").read_text())["data"]["shipments"] == 2_300
+    for mapping, unknown in ((None, True), ("m.toml", False)):
+        Path("m.toml").write_text('[columns]\nnet_mass_kg = "kilos"\n')
+        mapped = [] if mapping is None else ["--mapping", mapping]
+        assert run(["adapt", "--data", "more.csv", *mapped, *common, "--bundle", f"mapped-{mapping}"]) == 0
+        not_judged = {one["what"] for one in json.loads(Path("report.json").read_text())["not_judged"]}
+        assert ("field net_mass_kg" in not_judged) == unknown
+
+
+def test_the_record_of_the_service_is_read_with_its_rotated_files(bundle: Path, tmp_path: Path) -> None:
+    record = TrafficRecord(tmp_path / "traffic.jsonl", max_bytes=400_000, files=5)
+    for seed in range(4):
+        record.add(table_of(office(300, seed)))
+    assert Path("traffic.jsonl.1").exists()
+    assert run(["adapt", "--from-log", "traffic.jsonl", "--bundle-from", str(bundle), "--bundle", "out", "--no-tracking",
+                "--json", "report.json"]) == 0  # fmt: skip
+    assert json.loads(Path("report.json").read_text())["data"]["shipments"] == 1_200
+
+
+def test_too_few_shipments_end_with_3_and_write_nothing(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = write(tmp_path / "few.csv", office(999))
+    assert run(["adapt", "--data", str(few), "--bundle-from", str(bundle), "--bundle", "out"]) == 3
+    assert "few.csv: 999 shipments can be read; adapting needs at least 1,000" in capsys.readouterr().err
+    assert not Path("out").exists()
+    assert not Path("mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--bundle", "out"], 2, "Name the earlier manifests with --data FILE..."),
+        (["--data", "earlier.csv", "--from-log", "x.jsonl", "--bundle", "out"], 2, "Name the earlier manifests"),
+        (["--from-log", "x.jsonl", "--mapping", "m.toml", "--bundle", "out"], 2, "--mapping belongs to --data"),
+        (["--data", "earlier.csv", "--bundle", "full"], 2, "full exists and is not empty"),
+        (["--data", "missing.csv", "--bundle", "out"], 3, "missing.csv"),
+        (["--from-log", "missing.jsonl", "--bundle", "out"], 3, "missing.jsonl: no such file"),
+        (["--data", "earlier.csv", "--bundle-from", "full", "--bundle", "out"], 4, "bundle.json: missing"),
+    ],
+)
+def test_wrong_use_ends_with_the_status_of_the_contract(
+    arguments: list[str], status: int, message: str, earlier: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("full").mkdir()
+    Path("full", "file").touch()
+    assert run(["adapt", *arguments]) == status
+    assert message in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_promotion_needs_a_version_or_a_sound_bundle(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["promote"]) == 2
+    assert run(["promote", "1", "--bundle", str(bundle)]) == 2
+    save(load(bundle), tmp_path / "damaged")
+    (tmp_path / "damaged" / "space.json").write_text("{}")
+    assert run(["promote", "--bundle", "damaged"]) == 4
+    assert "space.json" in capsys.readouterr().err
+    assert ModelStore(tmp_path / "var" / "models").current() is None

@@ -1,0 +1,1 @@
+"""Adapting a model to an office's own traffic without labels."""

@@ -1,0 +1,142 @@
+"""Refitting of a model to an office's unlabelled traffic.
+
+Statistics of usual trade, history, percentiles and lane thresholds become those of the office. Evidence, boosters and calibrators
+stay: the boosters learned from worlds of several authors, each seen with the statistics of its own earlier traffic
+(`training.authors.views`), so they know features that compare with an office's own usual trade.
+
+The files must be earlier than what will be scored. Statistics of the judged file itself make a cover usual that repeats in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.groups.history.history import History
+from features.substances.read.opsin import opsin
+from features.table.table import ManifestTable
+from models.calibration import ReferenceScores, probability
+from models.lanes import Lanes
+from models.scoring import RiskModel
+from training.adapting.parties import Concentration
+from training.adapting.report import Measured, report
+from training.adapting.scoring import score_blocks, usual_space
+from training.adapting.traffic import Traffic
+from training.data.dataset import rows_of
+from training.progress import RowProgress
+
+Floats = NDArray[np.float64]
+
+_MARK: Final = "-adapted."
+_DIGITS: Final = 8
+#: Time limits of OPSIN, in seconds.
+_PATIENCE_S: Final = 300.0
+#: Key of the card's section on the adaptation.
+CARD_KEY: Final = "adapted"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """The adapted model, and the report as JSON values."""
+
+    model: RiskModel
+    report: dict[str, Any]
+
+
+@contextlib.contextmanager
+def reading_names() -> Iterator[None]:
+    """Give OPSIN the time to read every systematic name of the block, so that statistics do not depend on how busy the machine is.
+
+    Raises:
+        RuntimeError: OPSIN runs but did not read some names.
+    """
+    reader = opsin()
+    limits, skipped = reader.limits, reader.counters.skipped + reader.counters.timeouts
+    enabled = reader.available
+    reader.configure(enabled=enabled, time_limit_s=_PATIENCE_S, start_limit_s=_PATIENCE_S)
+    try:
+        runs = enabled and reader.start()
+        yield
+    finally:
+        reader.configure(enabled=enabled, time_limit_s=limits.name_s, start_limit_s=limits.start_s)
+    unread = reader.counters.skipped + reader.counters.timeouts - skipped
+    if runs and unread:
+        raise RuntimeError(f"OPSIN did not read {unread} systematic names: {reader.problem or 'too slow'}")
+
+
+def adapt(parent: RiskModel, traffic: Traffic, *, threads: int = 1, progress: RowProgress | None = None) -> Adapted:
+    """Return a model with what is usual in the traffic. The same parent and traffic give the same model to the byte.
+
+    The thresholds weigh each shipment by one minus its probability at the training prevalence, so that the illicit shipments
+    among the traffic hardly raise them.
+
+    Args:
+        parent: a model loaded from a bundle.
+    """
+    table = traffic.table
+    concentration = Concentration.of(table)
+    history = History.empty()
+    scored = score_blocks(parent, table, concentration, history, threads=threads, progress=progress)
+    weight = concentration.weight[scored.shipments] * (1.0 - probability(scored.after))
+    lanes = Lanes.from_scores(
+        scored.after, weight, red_share=parent.lanes.red_share, yellow_share=parent.lanes.yellow_share
+    )
+    document = report(parent, traffic, Measured(concentration, scored, lanes))
+    model = replace(
+        parent,
+        version=_version(parent, traffic),
+        created_at=_created_at(parent, traffic),
+        space=usual_space(parent.space, table, concentration.counted),
+        lanes=lanes,
+        reference=ReferenceScores.from_scores(scored.after, weight),
+        history=_continued(parent.history, table, history),
+        card=_card(parent, document),
+        digest="",
+    )
+    return Adapted(model, document)
+
+
+def _continued(snapshot: History, table: ManifestTable, fresh: History) -> History:
+    """Return the history of the adapted model: ``fresh``, which counted the whole table, if the parent's ``snapshot`` is empty.
+
+    Otherwise the snapshot goes on with the shipments after its last one: it may know finds, and may have counted the others.
+    """
+    if not snapshot.sequence:
+        return fresh
+    history = snapshot.copy()
+    later = np.flatnonzero(table.declared_s > history.watermark)
+    if len(later):
+        history.advance(table.take(rows_of(table, later)))
+    return history
+
+
+def _version(parent: RiskModel, traffic: Traffic) -> str:
+    """Return the parent's version with a digest of parent and files, which replaces that of an earlier adaptation."""
+    digest = hashlib.sha256(parent.digest.encode())
+    for file in traffic.files:
+        digest.update(file.sha256.encode())
+    return f"{parent.version.partition(_MARK)[0]}{_MARK}{digest.hexdigest()[:_DIGITS]}"
+
+
+def _created_at(parent: RiskModel, traffic: Traffic) -> str:
+    """Return the time of the last shipment, because the clock would give other bytes each time."""
+    if not traffic.has_times:
+        return parent.created_at
+    return datetime.fromtimestamp(int(traffic.table.declared_s[-1]), UTC).isoformat().replace("+00:00", "Z")
+
+
+def _card(parent: RiskModel, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the parent's card after a section on the adaptation. Names of parties stay out of it."""
+    section = {key: value for key, value in document.items() if key != "concentration"}
+    section["concentration"] = {
+        "parties_over_1_percent": len(document["concentration"]),
+        "largest_share": max((party["share"] for party in document["concentration"]), default=0.0),
+    }
+    return {CARD_KEY: section, **{key: value for key, value in parent.card.items() if key != CARD_KEY}}

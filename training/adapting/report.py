@@ -1,0 +1,208 @@
+"""Report of an adaptation, as JSON values: what moved, what could not be judged, the top, distances, calibration, concentration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.manifest.fields import CHANNELS, LABEL_NAMES, MANIFEST_NAMES
+from features.table.table import ManifestTable
+from models.calibration import ReferenceScores, probability, shift
+from models.lanes import GREEN, RED, YELLOW, Lanes
+from models.scoring import RISK, RiskModel
+from training.adapting.parties import MOST, Concentration
+from training.adapting.scoring import Scored
+from training.adapting.traffic import Traffic
+
+Floats = NDArray[np.float64]
+
+#: Shares of traffic whose list of shipments is compared.
+_TOPS: Final = (0.001, 0.005, 0.01, 0.025)
+#: Bounds of the bins of reference traffic for the population stability index, finer towards the highest scores.
+_BINS: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995)
+#: A population stability index above this is usually called a large shift.
+_LARGE_SHIFT: Final = 0.25
+#: Fewest shipments of a channel from which its usual trade and its lanes can be judged.
+LEAST_OF_CHANNEL: Final = 500
+#: Fewest shipments for a red threshold with a relative standard error below a sixth: 40 of them are red.
+LEAST_FOR_RED: Final = 8_000
+#: Mean risk over the base rate outside these bounds contradicts the base rate or the calibration.
+_MEAN_RISK: Final = (1 / 3, 3.0)
+#: Features whose share of known values moved least are left out.
+_FEATURES_SHOWN: Final = 20
+_EMPTY_BIN: Final = 1e-6
+#: Why a field could not be judged.
+NEVER_FILLED: Final = "never filled"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the report is about: concentration, scores before and after, and the new lanes."""
+
+    concentration: Concentration
+    scored: Scored
+    lanes: Lanes
+
+
+def report(parent: RiskModel, traffic: Traffic, measured: Measured) -> dict[str, Any]:
+    """Return the report on adapting ``parent`` to the traffic."""
+    scored, table = measured.scored, traffic.table
+    first, last = traffic.span
+    distance = _distances(parent.reference, scored)
+    not_judged = _not_judged(table, len(scored.after))
+    return {
+        "parent": {"name": parent.name, "version": parent.version, "digest": parent.digest},
+        "data": {
+            "files": [{"name": file.name, "sha256": file.sha256, "rows": file.rows} for file in traffic.files],
+            "shipments": table.n_shipments,
+            "goods_items": table.n_rows,
+            "rows_refused": traffic.rows_refused,
+            "shipments_repeated": traffic.repeated,
+            "first_day": first,
+            "last_day": last,
+        },
+        "moved": {
+            "scored_shipments": len(scored.after),
+            "thresholds": {
+                "red": {"before": parent.lanes.red, "after": measured.lanes.red},
+                "yellow": {"before": parent.lanes.yellow, "after": measured.lanes.yellow},
+            },
+            "lanes": {
+                "designed": {"red": parent.lanes.red_share, "yellow": parent.lanes.yellow_share},
+                "before": _shares(parent.lanes, scored.before),
+                "after": _shares(measured.lanes, scored.after),
+            },
+            "features": _features(parent, scored),
+        },
+        "not_judged": not_judged,
+        "top": _tops(scored),
+        "distance": distance,
+        "calibration": _calibration(parent, scored, distance, not_judged),
+        "concentration": [
+            {"role": party.role, "name": party.name, "share": party.share, "counts_as": MOST}
+            for party in measured.concentration.large
+        ],
+    }
+
+
+def _shares(lanes: Lanes, scores: Floats) -> dict[str, float]:
+    """Return the share of shipments per lane, by score alone."""
+    codes = lanes.assign(scores)
+    return {name: float((codes == code).mean()) for name, code in (("red", RED), ("yellow", YELLOW), ("green", GREEN))}
+
+
+def _features(parent: RiskModel, scored: Scored) -> list[dict[str, Any]]:
+    """Return the features that learn what is usual, those first whose share of known values or mean moved most."""
+    learned = {group.name for group in parent.space.groups if group.learns}
+    rows = [
+        {
+            "feature": feature.name,
+            "meaning": feature.meaning,
+            "known_before": float(scored.known[0, column]),
+            "known_after": float(scored.known[1, column]),
+            "mean_before": float(scored.mean[0, column]),
+            "mean_after": float(scored.mean[1, column]),
+        }
+        for column, feature in enumerate(parent.space.features)
+        if feature.group in learned
+    ]
+    moved = [
+        row for row in rows if (row["known_before"], row["mean_before"]) != (row["known_after"], row["mean_after"])
+    ]
+    moved.sort(key=lambda row: -_movement(row))
+    return moved[:_FEATURES_SHOWN]
+
+
+def _movement(row: dict[str, Any]) -> float:
+    return float(
+        abs(row["known_after"] - row["known_before"])
+        + abs(row["mean_after"] - row["mean_before"]) / (abs(row["mean_before"]) + 1.0)
+    )
+
+
+def _not_judged(table: ManifestTable, scored: int) -> list[dict[str, Any]]:
+    """Return what the files are too small or too empty for: channels, fields, and the red threshold."""
+    found: list[dict[str, Any]] = []
+    channel = table.text("channel").take(table.first_row)
+    counts = np.bincount(channel.codes[channel.codes >= 0], minlength=len(channel.values))
+    of_channel = dict(zip(channel.values, counts.tolist(), strict=True))
+    for name in CHANNELS:
+        if of_channel.get(name, 0) < LEAST_OF_CHANNEL:
+            found.append({"what": f"channel {name}", "shipments": int(of_channel.get(name, 0)), "least": LEAST_OF_CHANNEL,
+                          "why": "too few shipments to learn what is usual in it"})  # fmt: skip
+    for name in MANIFEST_NAMES:
+        if name not in LABEL_NAMES and not (table.declared(name).codes >= 0).any():
+            found.append({"what": f"field {name}", "shipments": 0, "least": 1, "why": NEVER_FILLED})
+    if scored < LEAST_FOR_RED:
+        found.append({"what": "red threshold", "shipments": scored, "least": LEAST_FOR_RED,
+                      "why": "its share of later traffic may differ by more than a sixth"})  # fmt: skip
+    return found
+
+
+def _tops(scored: Scored) -> list[dict[str, Any]]:
+    """Return how many of the highest scores before are among the highest after, per share."""
+    orders = [np.argsort(-scores, kind="stable") for scores in (scored.before, scored.after)]
+    tops = []
+    for share in _TOPS:
+        count = max(1, round(share * len(scored.after)))
+        kept = len(np.intersect1d(orders[0][:count], orders[1][:count]))
+        tops.append({"share": share, "shipments": count, "kept": kept, "new": count - kept})
+    return tops
+
+
+def _distances(reference: ReferenceScores, scored: Scored) -> dict[str, Any]:
+    """Return the distances of the scores from the parent's reference: population stability index, Kolmogorov-Smirnov."""
+    return {
+        "reference": "the parent's",
+        "before": {"psi": _psi(reference, scored.before), "ks": _ks(reference, scored.before)},
+        "after": {"psi": _psi(reference, scored.after), "ks": _ks(reference, scored.after)},
+    }
+
+
+def _psi(reference: ReferenceScores, scores: Floats) -> float:
+    percentile = reference.percentile(scores)
+    counts = np.bincount(np.searchsorted(_BINS, percentile, side="right"), minlength=len(_BINS) + 1)
+    found = np.maximum(counts / len(scores), _EMPTY_BIN)
+    expected = np.diff(np.array([0.0, *_BINS, 1.0]))
+    return float(((found - expected) * np.log(found / expected)).sum())
+
+
+def _ks(reference: ReferenceScores, scores: Floats) -> float:
+    found = np.searchsorted(np.sort(scores), reference.log_odds, side="left") / len(scores)
+    return float(np.abs(found - reference.below).max())
+
+
+def _calibration(
+    parent: RiskModel, scored: Scored, distance: dict[str, Any], not_judged: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return signs that the parent's calibrators, which stay, do not hold for this traffic."""
+    rate = sum(parent.base_rates.values())
+    mean = float(probability(shift(scored.after, parent.prevalence[RISK], rate)).mean())
+    beyond = float((scored.after > parent.reference.log_odds[-1]).mean())
+    ratio = mean / rate
+    doubts = []
+    if not _MEAN_RISK[0] <= ratio <= _MEAN_RISK[1]:
+        doubts.append(
+            f"The mean risk is {ratio:.2g} times the base rate: the base rate, or the odds that the model states, do not hold."
+        )
+    if distance["after"]["psi"] > _LARGE_SHIFT:
+        doubts.append(
+            f"The scores are distributed unlike the reference (PSI {distance['after']['psi']:.2f}): read risk as a rank "
+            "until results of inspections confirm it."
+        )
+    if beyond > 0.0:
+        doubts.append(f"{beyond:.2%} of the shipments score higher than all reference traffic.")
+    channels = [one["what"].removeprefix("channel ") for one in not_judged if one["what"].startswith("channel ")]
+    if channels:
+        doubts.append(f"It was not checked for channels with too few shipments: {', '.join(channels)}.")
+    return {
+        "mean_risk": mean,
+        "base_rate": rate,
+        "mean_over_base_rate": ratio,
+        "beyond_reference": beyond,
+        "doubts": doubts,
+    }
