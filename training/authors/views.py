@@ -17,8 +17,6 @@ from features.groups.history.history import History
 from features.space import FeatureSpace
 from features.table.table import Coded, ManifestTable
 from models.scoring.permits import mark_permits
-from training.adapting.parties import Concentration
-from training.adapting.scoring import usual_space
 from training.authors.world_data import AuthorData, Bools, Floats, Ints
 from training.data.columns import ColumnsBuilder
 from training.data.window_features import parts_of
@@ -84,8 +82,7 @@ class AuthorViews:
         rows = data.rows(data.scored)
         part = table.take(rows)
         # As `tidewaiter adapt` does, so that trees learn on what they will see.
-        earlier = table.take(data.rows(~data.scored))
-        own = usual_space(FeatureSpace(), earlier, Concentration.of(earlier).counted)
+        own = FeatureSpace().refitted(table.take(data.rows(~data.scored)))
         known = _known_results(data)
         settled_history = History.empty().replay(table, data.illicit, known).values[scored]
         nothing = np.full(len(scored), -1, dtype=np.int64)
