@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from models.bundle import ModelStore
     from training.registry.promotion import Promotion
 
 TrackingUri = Annotated[
@@ -37,18 +38,18 @@ def promote(
         raise WrongUse("Name a VERSION of the registry, or a bundle with --bundle DIR.")
     if version is None:
         assert bundle is not None
-        _promote_bundle(bundle, environment().models_dir, tracking_uri)
+        _promote_bundle(bundle, environment().store(), tracking_uri)
         return
     from training.registry.promotion import promote as promote_version
 
     _print_promotion("In service", promote_version(version, environment().models_dir, tracking_uri))
 
 
-def _promote_bundle(bundle: Path, models_dir: Path, tracking_uri: str | None) -> None:
+def _promote_bundle(bundle: Path, store: ModelStore, tracking_uri: str | None) -> None:
     """Put a bundle into service. An installation without MLflow has no registry."""
-    from models.bundle import ModelStore, describe
+    from models.bundle import describe
 
-    folder = ModelStore(models_dir).install(bundle)
+    folder = store.install(bundle)
     info = describe(folder)
     try:
         from training.registry.promotion import alias_bundle
