@@ -175,7 +175,8 @@ class CsvPieces:
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
         """Return the rows as text, and whether rows were left out because their number of cells differs from the header."""
-        if not text:
+        # To Arrow, a text of line ends alone is no CSV.
+        if not text.lstrip(b"\r\n"):
             return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
         uneven: list[bool] = []
 

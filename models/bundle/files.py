@@ -81,7 +81,7 @@ def parse_npz(data: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: np.array(archive[name]) for name in archive.files}
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # Damaged archives raise errors of any kind, such as zlib.error.
         raise ValueError(f"it cannot be read as arrays: {error}") from None
     for name, array in sorted(arrays.items()):
         # NaN marks a statistic without observations. Infinities are always errors.

@@ -87,3 +87,16 @@ def test_a_card_has_sections_tables_and_lists() -> None:
         "| precursor | 0.123457 | a\\|b c |\n| risk | not estimated |  |\n\n"
         "## Limits\n\n- Country of origin alone never decides.\n"
     )
+
+
+def test_an_archive_with_any_wrong_byte_is_refused_or_read() -> None:
+    # Fuzzing found a zlib.error, which is no ValueError.
+    whole = npz_bytes({"a": np.arange(300) % 7, "b": np.linspace(0.0, 1.0, 50)})
+    refused = 0
+    for place in range(len(whole)):
+        for byte in (0x00, 0x5A, 0xFF):
+            try:
+                parse_npz(whole[:place] + bytes([byte]) + whole[place + 1 :])
+            except ValueError:
+                refused += 1
+    assert refused > len(whole)
