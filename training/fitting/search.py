@@ -17,8 +17,8 @@ from training.fitting.examples import Examples, any_head
 from training.fitting.params import BoosterSpec, BoostingParams
 from training.fitting.residual import intercept
 
-#: Alternatives to the default parameters. Trees of 15 leaves that see a fifth of the features and half of the rows were compared too:
-#: with repeated declarations in the stop window, their loss was the largest in each of three runs.
+#: Alternatives to the default parameters. Trees of 15 leaves that see a fifth of the features and half of the rows were compared
+#: too: on repeated declarations their loss on the stop window was the largest in each of three runs.
 _ALTERNATIVES: Final = (
     {"num_leaves": 31, "min_data_in_leaf": 20, "feature_fraction": 0.5, "lambda_l2": 1.0},
     {"num_leaves": 15, "min_data_in_leaf": 100, "feature_fraction": 0.5, "lambda_l2": 20.0},
