@@ -6,6 +6,7 @@ lines, or rows whose number of cells differs from the header, so that ordinary r
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -175,8 +176,10 @@ class CsvPieces:
 
     def _parse(self, text: bytes, *, multiline: bool) -> tuple[pa.Table, bool]:
         """Return the rows as text, and whether rows were left out because their number of cells differs from the header."""
-        # To Arrow, a text of line ends alone is no CSV.
-        if not text.lstrip(b"\r\n"):
+        if text.startswith(codecs.BOM_UTF8):
+            # Arrow drops a mark at the beginning of its text. This one belongs to a cell.
+            text = codecs.BOM_UTF8 + text
+        if not text:
             return pa.table({name: pa.array([], pa.string()) for name in self._columns}), False
         uneven: list[bool] = []
 
