@@ -13,12 +13,12 @@ import io
 import os
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from features.reference import country
 from features.texts.folding import folded
+from features.texts.remembered import remembered
 
 #: Columns of a register, in any order.
 COLUMNS: Final = ("permit_number", "party_name", "party_country", "valid_from", "valid_until")
@@ -47,13 +47,13 @@ class RegisterError(ValueError):
         super().__init__("\n".join([f"The register {name} cannot be used:", *(f"- {fault}" for fault in faults)]))
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def plain_number(number: str) -> str:
     """Return the letters and digits of a permit number, folded, without words that only say "permit number"."""
     return _NOT_PLAIN.sub("", _GENERIC.sub(" ", _NOT_PLAIN.sub(" ", folded(number))))
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def is_placeholder(number: str) -> bool:
     """Return whether a declared permit number stands for none: no digit in it, one digit repeated, digits in sequence, a dummy.
 
@@ -69,7 +69,7 @@ def is_placeholder(number: str) -> bool:
     return plain == digits and any(digits in sequence for sequence in _SEQUENCES)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def plain_party(name: str) -> str:
     """Return a party's name for comparisons: folded letters and digits, words separated by single blanks."""
     return _NOT_PLAIN.sub(" ", folded(name)).strip()

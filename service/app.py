@@ -17,8 +17,12 @@ from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.openapi import install_openapi
+from service.budget import ByteBudget
+from service.connections import Connections, Limits
+from service.connections.protocol import STATE as CONNECTIONS
 from service.errors import install_handlers
 from service.goods.warm_up import warm_up as warm_up_goods
+from service.guard import Guarded
 from service.logs import logger
 from service.memory import long_lived_objects
 from service.metrics import Metrics
@@ -27,7 +31,7 @@ from service.record import TrafficRecord
 from service.scoring.model_host import LoadedModel, ModelHost
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
-from service.settings import Settings
+from service.settings import Settings, names_in
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
 
@@ -53,11 +57,12 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     settings = Settings() if settings is None else settings
     score_settings = settings.score_settings()
     metrics = Metrics()
+    connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
 
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, score_settings), loaded)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
         if slow := slowness():
             logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
@@ -70,7 +75,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
                 with long_lived_objects():
-                    yield
+                    # uvicorn gives this state to `service.connections.protocol`.
+                    yield {CONNECTIONS: connections}
             finally:
                 await warming
 
@@ -82,6 +88,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A redirect to the path with or without its slash would repeat the Host header that the client sent.
+        redirect_slashes=False,
     )
     record = (
         TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
@@ -93,13 +101,23 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         score_settings,
         host,
         metrics,
-        Scorer(host, metrics, score_settings, max_items=settings.max_items, record=record),
+        Scorer(
+            host,
+            metrics,
+            score_settings,
+            max_items=settings.max_items,
+            record=record,
+            reading_seconds=settings.reading_seconds,
+        ),
         record,
         CapacityLimiter(settings.max_csv_requests),
         CapacityLimiter(_LOOKUP_THREADS),
+        ByteBudget(settings.max_bodies_bytes),
+        ByteBudget(settings.max_uploads_bytes),
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
+    app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
     app.include_router(files.router)

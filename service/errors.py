@@ -1,9 +1,11 @@
 """Errors of the service. All responses are RFC 9457 problem details.
 
     ServiceError
+    ├── Forbidden          403  sent by a web page of another site
     ├── NotFound           404  no such resource
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
     ├── TooLarge           413  exceeds a limit
+    ├── Misdirected        421  the Host header names another service
     ├── Unprocessable      422  unreadable
     ├── Busy               503  too many requests of this kind; retry soon
     └── NotReady           503  no model is loaded
@@ -71,6 +73,12 @@ class ServiceError(Exception):
         )
 
 
+class Forbidden(ServiceError):
+    """A web page of another site sent the request."""
+
+    status, slug, title = 403, "forbidden", "Forbidden"
+
+
 class NotFound(ServiceError):
     """No such resource."""
 
@@ -87,6 +95,12 @@ class TooLarge(ServiceError):
     """The request exceeds a limit."""
 
     status, slug, title = 413, "too-large", "Over a limit"
+
+
+class Misdirected(ServiceError):
+    """The Host header does not name this service."""
+
+    status, slug, title = 421, "misdirected", "Misdirected request"
 
 
 class Unprocessable(ServiceError):

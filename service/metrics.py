@@ -96,6 +96,12 @@ class Metrics:
             "Shipments declared before shipments already scored, scored with the present history",
             registry=self.registry,
         )
+        self.connections_refused = Counter(
+            "tidewaiter_connections_refused_total",
+            "Connections and requests that the HTTP protocol refused or closed, by reason",
+            ("reason",),
+            registry=self.registry,
+        )
         self.model = Gauge(
             "tidewaiter_model_info",
             "1 for the model in service",

@@ -1,10 +1,10 @@
-"""Middleware for all requests: request id, access log, metrics, and responses to unexpected exceptions."""
+"""Middleware for all requests: request id, access log, metrics, security headers, and responses to unexpected exceptions."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from service.errors import internal_error_response
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 _HEADER: Final = b"x-request-id"
 #: Allowed request ids. Other characters, such as line breaks, could forge log lines.
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+#: Headers of every answer. Answers are data about persons and may not be kept, rendered or guessed to be another type.
+SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -50,7 +57,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode("ascii"))]
+                message["headers"] = _with_headers(message.get("headers", ()), request_id)
             return send(message)
 
         try:
@@ -77,6 +84,15 @@ class Observed:
                 ms=round(seconds * 1000, 2),
                 **log_fields,
             )
+
+
+def _with_headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer with those of every answer that it does not have."""
+    headers = [*given, (_HEADER, request_id.encode("ascii"))]
+    if any(name == b"content-security-policy" for name, _ in headers):
+        return headers + [header for header in SECURITY_HEADERS if header[0] != b"content-security-policy"]
+    headers += SECURITY_HEADERS
+    return headers
 
 
 def _request_id(scope: Scope) -> str:

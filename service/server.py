@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -35,6 +37,7 @@ def worker_app() -> FastAPI:
     settings = Settings()
     configure(settings.log_level)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    _stop_on_hangup()
     return create_app(settings)
 
 
@@ -49,6 +52,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
     """
     import uvicorn
 
+    from service.connections import LimitedProtocol
     from service.logs import configure
 
     _check_address(settings.host, settings.port)
@@ -59,6 +63,9 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": _GRACE,
+        "http": LimitedProtocol,
+        "ws": "none",
+        "timeout_keep_alive": settings.idle_seconds,
     }
     configure(settings.log_level)
     with ExitStack() as stack:
@@ -66,6 +73,7 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
             from service.app import create_app
 
             sys.setswitchinterval(_SWITCH_INTERVAL)
+            _stop_on_hangup()
             uvicorn.run(create_app(settings, loaded), **options)
             return
         # Export command-line options, because worker processes read their settings from the environment.
@@ -77,6 +85,12 @@ def run(settings: Settings, loaded: LoadedModel | None = None) -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tidewaiter-metrics-"))
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         uvicorn.run("service.server:worker_app", factory=True, workers=settings.workers, **options)
+
+
+def _stop_on_hangup() -> None:
+    """Treat SIGHUP, which a closed terminal sends, like SIGTERM: by default it would end the process in the middle of answers."""
+    with contextlib.suppress(ValueError):  # Only the main thread may set it.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _check_address(host: str, port: int) -> None:

@@ -35,6 +35,20 @@ class Settings(BaseSettings):
     # batches of 1,000.
     workers: int = Field(default=1, ge=1, le=64)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # Names that the service is reached by, separated by commas. localhost and IP addresses are always accepted; * accepts any name.
+    allowed_hosts: str | None = None
+    # Origins of other sites whose pages may send shipments, separated by commas, such as https://console.example.
+    allowed_origins: str | None = None
+
+    # Limits per worker. The number of open files of the process may allow fewer connections.
+    max_connections: int = Field(default=1000, ge=1, le=65535)
+    # Requests in work; further ones get 503 at once. 128 single shipments take about 50 ms.
+    max_active: int = Field(default=128, ge=1, le=10_000)
+    # The head of a request arrives in one packet or two.
+    head_seconds: float = Field(default=10.0, gt=0.0, le=3600.0)
+    idle_seconds: float = Field(default=5.0, gt=0.0, le=3600.0)
+    # A slower client is disconnected, so that it does not hold memory, a file or a connection. 32 kbit/s is a bad mobile network.
+    min_bytes_per_second: int = Field(default=4096, ge=1)
 
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
@@ -71,12 +85,16 @@ class Settings(BaseSettings):
     max_score_bytes: int = Field(default=1 * MIB, ge=KIB)
     # 1,000 shipments of a few items each are 2 to 8 MiB.
     max_batch_bytes: int = Field(default=16 * MIB, ge=KIB)
+    # Bodies of all batches in work. A batch needs up to ten times its size while it is scored and answered.
+    max_bodies_bytes: int = Field(default=48 * MIB, ge=KIB)
     # One batch is scored as one table, which takes about 150 ms on a small machine.
     max_batch_shipments: int = Field(default=1000, ge=1, le=10_000)
     # CUSDEC and ICS2 number goods items up to 999 (9999 in some messages, which parcels do not use).
     max_items: int = Field(default=999, ge=1, le=10_000)
     # About 1,000,000 rows as wide as the sample's, after gunzip. Use `tidewaiter score` for larger files.
     max_csv_bytes: int = Field(default=512 * MIB, ge=KIB)
+    # Uploads of all CSV requests in work, on disk.
+    max_uploads_bytes: int = Field(default=1024 * MIB, ge=KIB)
     # Each CSV request needs a thread, a temporary file and about 100 MB. Requests beyond the limit get 503.
     max_csv_requests: int = Field(default=2, ge=1, le=32)
     # Python runs one thread at a time, so single requests run between chunks. Short chunks keep them fast.
@@ -90,6 +108,9 @@ class Settings(BaseSettings):
     max_substance_queries: int = Field(default=1000, ge=1, le=10_000)
     # A text takes about 0.05 ms, so 1,000 take 50 ms.
     max_goods_queries: int = Field(default=1000, ge=1, le=10_000)
+    # Processor time for reading chemical names and structures of one request, or of one chunk of a file. What is not read is
+    # reported as unread, and its shipment is at least yellow. 1,000 structures take some seconds.
+    reading_seconds: float = Field(default=3.0, gt=0.0, le=600.0)
     # OPSIN, a Java program beside the service (about 200 MB), reads systematic names. False: systematic names are not read.
     opsin: bool = True
     # Real names take milliseconds. The limit stops texts that are crafted to take long.
@@ -133,6 +154,11 @@ class Settings(BaseSettings):
     def score_settings(self) -> ScoreSettings:
         """Return the settings for `RiskModel.score`, with the rules and the register as they were read at the start."""
         return self._score_settings
+
+
+def names_in(text: str | None) -> list[str]:
+    """Return the names of a setting that separates them by commas."""
+    return [name for part in (text or "").split(",") if (name := part.strip())]
 
 
 def variables() -> dict[str, str]:

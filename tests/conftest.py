@@ -42,6 +42,7 @@ SLOW = (
     "models/trees",
     "service/cli",
     "service/files",
+    "service/test_faults.py",
     "service/test_memory.py",
     "service/test_server.py",
     "test_compiled.py",

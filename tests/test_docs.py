@@ -16,6 +16,7 @@ from models.scoring import DEFAULT_BASE_RATES
 from service.app import create_app
 from service.files.score_columns import ALL_SCORE_COLUMNS
 from service.goods.answers import COLUMNS as GOODS_COLUMNS
+from service.metrics import Metrics
 from service.settings import Settings, variables
 from service.substances.answers import COLUMNS
 
@@ -106,3 +107,18 @@ def test_every_command_is_documented() -> None:
     assert names
     for name in names:
         assert f"tidewaiter {name}" in pages or f"make {name}" in pages, name
+
+
+def test_example_alerts_use_metrics_and_reasons_that_exist() -> None:
+    text = (DOCS / "alerts.yaml").read_text(encoding="utf-8")
+    exported = {
+        f"{metric.name}{suffix}" for metric in Metrics().registry.collect() for suffix in ("", "_total", "_bucket")
+    }
+    used = set(re.findall(r"tidewaiter_\w+", text))
+    assert used <= exported
+    assert len(used) >= 6
+    source = (DOCS.parent / "service" / "connections" / "protocol.py").read_text(encoding="utf-8")
+    reasons = {*re.findall(r'Refusal\(\d+, "([\w-]+)"', source), "evicted", "slow-reader"}
+    for pattern in re.findall(r'reason=~"([^"]+)"', text):
+        for part in pattern.split("|"):
+            assert any(re.fullmatch(part, reason) for reason in reasons), part

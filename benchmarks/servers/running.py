@@ -88,6 +88,11 @@ class Running:
             time.sleep(PAUSE)
         raise NotServing(f"{self.name} did not answer within {patience:.0f} s ({told}):\n{self._tail()}")
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server's first process."""
+        return self._process.pid
+
     def hold(self) -> None:
         """Suspend it until `go_on`."""
         self._signal(signal.SIGSTOP)

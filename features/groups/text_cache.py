@@ -20,6 +20,8 @@ CAPACITY: Final = 32_768
 #: Number of cached batches of tokenised texts. Several groups request the same new texts of a table, and several threads may
 #: score tables at the same time.
 _BATCHES: Final = 4
+#: Characters of a cached batch. Its tokens take some 50 bytes per character. 2,048 ordinary descriptions have 100,000.
+_LONGEST_BATCH: Final = 400_000
 
 
 class TextCache:
@@ -39,6 +41,8 @@ class TextCache:
 
     def tokenise(self, texts: list[str]) -> TokenisedTexts:
         """Return the texts with their tokens and words."""
+        if sum(map(len, texts)) > _LONGEST_BATCH:
+            return TokenisedTexts(texts, folded, self.words)
         return self._tokenise(tuple(texts))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features.kinds.parties import name_words, party_kinds
 from features.kinds.words import KindWords
+from features.texts.remembered import remembered
 
 FloatArray = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class BusinessLines:
         any_line = words.sections["any"]
         self.names = tuple(name for name in words.sections if name != "any")
         self._words = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names)})
-        self._of_word = lru_cache(maxsize=_CACHED)(self._words.of_word)
+        self._of_word = remembered(_CACHED)(self._words.of_word)
         self.sold, self.bought = (np.full((len(self.names), CHAPTERS), OUTSIDE) for _ in range(2))
         for line, name in enumerate(self.names):
             own, used = (_chapters(words.sections[name], key) for key in ("sells", "uses"))

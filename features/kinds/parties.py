@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import IntFlag
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
 from features.kinds.words import KindWords
 from features.texts.folding import folded
+from features.texts.remembered import remembered
 
 PARTY_KINDS: Final = "party_kinds.toml"
 _CACHED: Final = 32_768
@@ -60,7 +61,7 @@ class _Names:
         words = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
         forms = words.sections["organisation"]
         self.inside = words.inside
-        self.of_word = lru_cache(maxsize=_CACHED)(words.of_word)
+        self.of_word = remembered(_CACHED)(words.of_word)
         self.first, self.last, self.strong, any_trade = (
             frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
         )
@@ -72,7 +73,7 @@ def _names() -> _Names:
     return _Names()
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def party_kinds(name: str) -> int:
     """Return the `PartyKind` bits of a party's name as declared.
 
@@ -127,7 +128,7 @@ def name_words(name: str) -> tuple[str, list[str]]:
     return plain, [word for word in tokens if word not in known.of_any_line]
 
 
-@lru_cache(maxsize=_CACHED_TOKENS)
+@remembered(_CACHED_TOKENS)
 def _read(name: str) -> tuple[str, tuple[str, ...]]:
     """Return a name in folded form, and its words."""
     # Most names hold nothing to replace, and a search that fails is cheaper than a replacement.

@@ -18,6 +18,9 @@ cpdef object gather_times(list values, const int[:, ::1] codes, list columns, lo
 @cython.locals(nameless=list, blank=list, row=Py_ssize_t, column=Py_ssize_t, filled=bint)
 cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list filling)
 
+@cython.locals(found=list, name=str, column=tuple, text=str)
+cpdef list overlong(dict values, frozenset of_goods, Py_ssize_t most, Py_ssize_t most_of_goods)
+
 @cython.locals(
     implausible=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong, earliest=cython.longlong,
     latest=cython.longlong,

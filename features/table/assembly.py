@@ -139,6 +139,23 @@ def unreadable(ids: CodeArray, codes: CodeArray, filling: list[int]) -> tuple[li
     return nameless, blank
 
 
+def overlong(
+    values: dict[str, tuple[list[str], bool]], of_goods: frozenset[str], most: int, most_of_goods: int
+) -> list[str]:
+    """Return the columns with a text of more than ``most`` characters, or ``most_of_goods`` for those named in ``of_goods``.
+
+    Args:
+        values: name -> the texts of the column, and another value.
+    """
+    found: list[str] = []
+    for name, column in values.items():
+        for text in column[0]:
+            if len(text) > most and (len(text) > most_of_goods or name not in of_goods):
+                found.append(name)
+                break
+    return found
+
+
 def fill_times(
     times: IntArray, first_row: IntArray, window: tuple[int, int], known: int, carry: bool, declared: IntArray
 ) -> list[int]:

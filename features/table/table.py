@@ -39,6 +39,11 @@ _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.
 _LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
 #: `compact` processes only columns with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
+#: Longest text of a field in characters, and of one in which names of substances are looked for. The rest is ignored with a
+#: warning. References of shipments are never cut, because two of them may differ at the end.
+LONGEST_TEXT: Final = 1_000
+LONGEST_DESCRIPTION: Final = 50_000
+_DESCRIPTIONS: Final = frozenset({"goods_description", "declared_chemical"})
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
@@ -83,6 +88,8 @@ class ManifestTable:
         self._missing: Coded | None = None
         #: Keys of the shipments, cached by `features.groups.history.keys`.
         self.history_keys: IntArray | None = None
+        #: Field -> codes of its texts that were cut.
+        self.cut: dict[str, set[int]] = {}
 
     @classmethod
     def from_columns(
@@ -302,7 +309,7 @@ class ManifestTable:
         other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
         other._rates = self._rates[rows]
         other._further = {name: column.take(rows) for name, column in self._further.items()}
-        other._decimal = self._decimal
+        other._decimal, other.cut = self._decimal, self.cut
         other._problems = self._problems.take(rows)
         shipments, other.shipment = np.unique(self.shipment[rows], return_inverse=True)
         other.shipment = other.shipment.astype(np.int64)
@@ -341,6 +348,8 @@ class ManifestTable:
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Group the rows by shipment and normalise the declared texts."""
         self._decimal = decimal
+        if overlong := kernels.overlong(self._values, _DESCRIPTIONS, LONGEST_TEXT, LONGEST_DESCRIPTION):
+            self._cut(overlong)
         ids = self.text("shipment_id").codes
         self.shipment = np.empty(self.n_rows, dtype=np.int64)
         first_row = np.empty(self.n_rows, dtype=np.int64)
@@ -369,6 +378,21 @@ class ManifestTable:
         self._refuse(nameless, blank)
         self._fill_times(receipt, previous_time)
         self._find_rates()
+
+    def _cut(self, names: list[str]) -> None:
+        """Cut texts that are too long, with a warning."""
+        for name in names:
+            if name == "shipment_id":
+                continue
+            most = LONGEST_DESCRIPTION if name in _DESCRIPTIONS else LONGEST_TEXT
+            texts = self._values[name][0]
+            problems = [
+                f"has {len(text):,} characters; only the first {most:,} are read" if len(text) > most else None
+                for text in texts
+            ]
+            self._values[name] = [text[:most] for text in texts], False
+            self.cut[name] = {code for code, problem in enumerate(problems) if problem is not None}
+            self._warn_of_values(name, problems)
 
     def _first_rows_win(self) -> None:
         """Set shipment-level fields to the first value among the shipment's rows, and warn about other values."""

@@ -5,6 +5,8 @@ from features.texts.declared cimport prefetch
 cdef class Generation:
     cdef readonly long long first
     cdef dict slots
+    cdef dict stores
+    cdef Py_ssize_t characters
 
 cdef class TextSlots:
     cdef public object values
@@ -32,8 +34,9 @@ cdef class TextIndex:
 
     cpdef TextSlots look_up(self, list texts)
     cpdef TextSlots look_up_pairs(self, TextPairs pairs, long long classes)
-    @cython.locals(generation=Generation, slots=dict, slot='int[::1]', new=list, i=Py_ssize_t)
-    cdef TextSlots _look_up(self, object values, list keys)
+    @cython.locals(generation=Generation, slots=dict, slot='int[::1]', new=list, i=Py_ssize_t, characters=Py_ssize_t,
+                   length=Py_ssize_t)
+    cdef TextSlots _look_up(self, object values, list keys, bint are_texts, bint passing)
     @cython.locals(i=Py_ssize_t)
     cdef _enter(self, dict slots, list keys, list new, int[::1] found)
 
@@ -63,7 +66,7 @@ cdef class TextRows:
     @cython.locals(rows='double[:, ::1]', slot='int[::1]', i=Py_ssize_t)
     cpdef list nonzero(self, TextSlots texts)
     @cython.locals(store=RowStore, filled='signed char[::1]', slot='int[::1]', room=Py_ssize_t, new=dict, i=Py_ssize_t,
-                   place=int)
+                   place=int, stores=dict)
     cdef RowStore _store_for(self, TextSlots texts)
     @cython.locals(indices=list, slots=list, batch=list, start=Py_ssize_t)
     cdef _compute_rows(self, RowStore store, TextSlots texts, dict new)

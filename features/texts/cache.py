@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import cython
 import numpy as np
@@ -24,12 +24,25 @@ Codes = NDArray[np.int32]
 BATCH = 2048
 
 
-class Generation:
-    """Period in which slots are not reassigned. ``first`` is the number of texts with slots in earlier generations."""
+#: Longest cached text in characters. Nearly all descriptions are shorter.
+LONGEST_CACHED: Final = 512
+_LONGEST = cython.declare(cython.Py_ssize_t, LONGEST_CACHED)
+#: Characters of all cached texts of an index, at most four bytes each.
+_MOST_CHARACTERS = cython.declare(cython.Py_ssize_t, 4_000_000)
 
-    def __init__(self, first: int) -> None:
+
+class Generation:
+    """Period in which slots are not reassigned. ``first`` is the number of texts with slots in earlier generations.
+
+    Attributes:
+        stores: `TextRows` -> its rows, for a generation of one table only, otherwise None.
+    """
+
+    def __init__(self, first: int, stores: dict[Any, RowStore] | None = None) -> None:
         self.first = first
         self.slots: dict[Any, int] = {}
+        self.stores = stores
+        self.characters = 0
 
 
 class TextSlots:
@@ -94,8 +107,9 @@ class TextPairs:
 class TextIndex:
     """Index that assigns slots to texts, or to pairs of a text and a class. Threads may share it.
 
-    When all ``capacity`` slots are in use, the index removes all texts and starts a new generation with the texts of the
-    current table. A table with more texts than the capacity exceeds it.
+    When all ``capacity`` slots are in use, or the texts have `_MOST_CHARACTERS`, the index removes all texts and starts a new
+    generation with the texts of the current table. A table with more texts than the capacity, or with a text of more than
+    `LONGEST_CACHED` characters, gets a generation of its own, which is not kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -105,13 +119,13 @@ class TextIndex:
 
     def look_up(self, texts: list[str]) -> TextSlots:
         """Return the slots of texts. Equal texts have the same slot."""
-        return self._look_up(texts, texts)
+        return self._look_up(texts, texts, True, False)
 
     def look_up_pairs(self, pairs: TextPairs, classes: int) -> TextSlots:
         """Return the slots of pairs. ``classes`` is the number of classes."""
-        return self._look_up(pairs, pairs.keys(classes))
+        return self._look_up(pairs, pairs.keys(classes), False, pairs.texts.generation.stores is not None)
 
-    def _look_up(self, values: Any, keys: list[Any]) -> TextSlots:
+    def _look_up(self, values: Any, keys: list[Any], are_texts: bool, passing: bool) -> TextSlots:
         generation = self._generation
         slots = generation.slots
         found_slots = np.empty(len(keys), dtype=np.int32)
@@ -123,11 +137,26 @@ class TextIndex:
                 new.append(i)
             else:
                 slot[i] = found
-        if new:
+        characters = 0
+        if are_texts:
+            for i in new:
+                length = len(keys[i])
+                characters += length
+                passing = passing or length > _LONGEST
+        if passing or characters > _MOST_CHARACTERS:
+            generation = Generation(0, {})
+            new = list(range(len(keys)))
+            self._enter(generation.slots, keys, new, found_slots)
+        elif new:
             with self._lock:
-                if generation is not self._generation or len(slots) + len(new) > self._capacity:
+                if (
+                    generation is not self._generation
+                    or len(slots) + len(new) > self._capacity
+                    or generation.characters + characters > _MOST_CHARACTERS
+                ):
                     generation = self._generation = Generation(self._generation.first + len(self._generation.slots))
                     new = list(range(len(keys)))
+                generation.characters += characters
                 self._enter(generation.slots, keys, new, found_slots)
         return TextSlots(values, new, found_slots, generation, max(len(generation.slots), self._capacity))
 
@@ -233,7 +262,13 @@ class TextRows:
         """Return a store with the rows of all texts."""
         store = self._store
         if store.generation is not texts.generation:
-            store = self._store = RowStore(texts.generation, self._width)
+            stores = texts.generation.stores
+            if stores is None:
+                store = self._store = RowStore(texts.generation, self._width)
+            else:
+                if self not in stores:
+                    stores[self] = RowStore(texts.generation, self._width)
+                store = stores[self]
         filled, slot = store.filled, texts.slot
         room = filled.shape[0]
         new: dict[int, int] = {}

@@ -29,6 +29,10 @@ _NO_NUMBERS: Final = np.empty((0, 0))
 _NO_COLUMNS: Final = np.empty((0, 0), dtype=np.int32)
 
 
+#: Code of the reason that stands for those which an answer leaves out.
+OTHER_CODE: Final = "OTHER"
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of one goods item.
@@ -113,10 +117,22 @@ class Explanations(Mapping[int, "Explanation"]):
             self.leading[part],
         )
 
-    def to_json(self) -> list[list[dict[str, Any]]]:
-        """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first."""
+    def to_json(self, count: int | None = None) -> list[list[dict[str, Any]]]:
+        """Return each shipment's reasons with a nonzero weight as plain JSON values, the largest absolute weight first.
+
+        Args:
+            count: number of reasons; the others become one reason `OTHER` with the sum of their weights. None for all.
+        """
         by_reason, fields, codes = self.by_reason, self.by_reason.fields, self.by_reason.plain_codes
-        return [
+        order = self._order()
+        selected = self.weights != 0.0
+        others: list[list[dict[str, Any]]] = []
+        if count is not None and count < order.shape[1]:
+            # Zero weights come last in the order, so they are among the others only if all others are zero.
+            others = self._others(order[:, count:])
+            np.put_along_axis(selected, order[:, count:], False, axis=1)
+            order = order[:, :count]
+        reasons: list[list[dict[str, Any]]] = [
             [
                 {
                     "code": codes[reason],
@@ -129,12 +145,33 @@ class Explanations(Mapping[int, "Explanation"]):
                 if (text := texts[reason]) is not None
             ]
             for order, weights, leading, texts in zip(
-                self._order().tolist(),
+                order.tolist(),
                 self.weights.tolist(),
                 self.leading.tolist(),
-                self._texts(self.weights != 0.0),
+                self._texts(selected),
                 strict=True,
             )
+        ]
+        for of_shipment, other in zip(reasons, others, strict=False):
+            of_shipment += other
+        return reasons
+
+    def _others(self, left_out: NDArray[np.intp]) -> list[list[dict[str, Any]]]:
+        """Return per shipment one reason in place of those at ``left_out`` (m, k), none if all their weights are 0."""
+        weights = np.take_along_axis(self.weights, left_out, axis=1)
+        return [
+            [
+                {
+                    "code": OTHER_CODE,
+                    "text": f"Further evidence of less weight: {count} reason{'s' if count > 1 else ''}.",
+                    "weight": weight,
+                    "fields": [],
+                    "source": "sum of the other reasons",
+                }
+            ]
+            if count
+            else []
+            for count, weight in zip((weights != 0.0).sum(axis=1).tolist(), weights.sum(axis=1).tolist(), strict=True)
         ]
 
     def texts(self, count: int = 3) -> list[list[str]]:

@@ -6,9 +6,9 @@ the score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,8 @@ from features.substances import Match, SubstanceIndex
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import structures_in
 from features.table.table import Coded, ManifestTable
+from features.texts.reading import current_budget, reading_within
+from features.texts.remembered import remembered
 
 _CACHED: Final = 8_192
 #: Stands where a decoder met bytes that are no character.
@@ -27,6 +29,8 @@ _NAME: Final = "the description holds a systematic name, which is not read at pr
 _CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
 _BAD_CAS: Final = "the CAS number {} is invalid (its check digit must agree), and nothing else names the goods"
 _DAMAGED: Final = "the text arrived damaged: {}"
+_NO_TIME: Final = "the request has more texts to read than its time allows; this one was not read: {}"
+_TOO_LONG: Final = "the text is too long and was not read to its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,9 @@ def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Ma
     chemicals, numbers = table.declared("declared_chemical"), table.declared("cas_number")
     descriptions = table.text("goods_description")
     names_are_read = opsin().available
-    found: list[tuple[int, str, str]] = []
+    found: list[tuple[int, str, str]] = _not_read(table)
     if chemicals.values:
-        found += _unreadable(
-            chemicals, "declared_chemical", [_chemical_problem(text, names_are_read) for text in chemicals.values]
-        )
+        found += _unreadable(chemicals, "declared_chemical", _chemical_problems(chemicals.values, names_are_read))
     if numbers.values:
         found += [
             one
@@ -65,12 +67,31 @@ def unread_items(table: ManifestTable, substances: Sequence[Match | None]) -> Ma
     damaged = [_REPLACEMENT in text for text in descriptions.values]
     all_are_read = opsin().reads_all
     if not all_are_read or True in damaged:
+        texts = descriptions.values
+        unread = [""] * len(texts) if all_are_read else _within_budget(texts, _name_problem, chemical=False)
         problems = [
-            _DAMAGED.format(_quoted(text)) if is_damaged else "" if all_are_read else _name_problem(text)
-            for text, is_damaged in zip(descriptions.values, damaged, strict=True)
+            _DAMAGED.format(_quoted(text)) if is_damaged else problem
+            for text, is_damaged, problem in zip(texts, damaged, unread, strict=True)
         ]
         found += _unreadable(descriptions, "goods_description", problems)
     return _by_shipment(table, found) if found else {}
+
+
+def _not_read(table: ManifestTable) -> list[tuple[int, str, str]]:
+    """Return row, field and problem of each text that was cut, or for which the request's budget for reading did not suffice."""
+    found: list[tuple[int, str, str]] = []
+    budget = current_budget()
+    unread = budget.unread if budget is not None else set()
+    for name in ("declared_chemical", "goods_description"):
+        if cut := table.cut.get(name):
+            declared = table.declared(name)
+            problems = [_TOO_LONG if code in cut else "" for code in range(len(declared.values))]
+            found += _unreadable(declared, name, problems)
+        if unread:
+            column = table.text(name)
+            problems = [_NO_TIME.format(_quoted(text)) if text in unread else "" for text in column.values]
+            found += _unreadable(column, name, problems)
+    return found
 
 
 def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[int, str, str]]:
@@ -85,7 +106,9 @@ def _unreadable(column: Coded, field: str, problems: list[str]) -> list[tuple[in
 def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Mapping[int, tuple[UnreadItem, ...]]:
     numbers = table.declared("item_number")
     by_shipment: dict[int, list[UnreadItem]] = {}
-    for row, field, problem in sorted(found):
+    # A text may have two problems; the first says enough.
+    problems = {(row, field): problem for row, field, problem in reversed(found)}
+    for (row, field), problem in sorted(problems.items()):
         shipment = int(table.shipment[row])
         code = numbers.codes.item(row)
         number = numbers.values[code] if code >= 0 else str(row - int(table.first_row[shipment]) + 1)
@@ -93,7 +116,34 @@ def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Map
     return {shipment: tuple(items) for shipment, items in by_shipment.items()}
 
 
-@lru_cache(maxsize=_CACHED)
+def _chemical_problems(texts: list[str], names_are_read: bool) -> list[str]:
+    """Return `_chemical_problem` of each text, as far as the request's budget suffices."""
+    return _within_budget(texts, partial(_chemical_problem, names_are_read=names_are_read), chemical=True)
+
+
+def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemical: bool) -> list[str]:
+    """Return the problem of each text, as far as the request's budget suffices.
+
+    Args:
+        problem_of: a function with a cache. Each text is therefore read completely or not at all.
+    """
+    budget = current_budget()
+    if budget is None:
+        return [problem_of(text) for text in texts]
+    problems: list[str] = []
+    index = SubstanceIndex.load()
+    with reading_within(None):
+        for text in texts:
+            if text in budget.unread:
+                problems.append("")
+            elif budget.spent and not index.is_known(text, chemical=chemical):
+                problems.append(_NO_TIME.format(_quoted(text)))
+            else:
+                problems.append(problem_of(text))
+    return problems
+
+
+@remembered(_CACHED)
 def _chemical_problem(text: str, names_are_read: bool) -> str:
     """Return why a declared chemical is unread, empty if it was read. ``names_are_read`` belongs to the key of the cache."""
     if not any(map(str.isalnum, text)):
@@ -107,7 +157,7 @@ def _is_described(descriptions: Coded, row: int) -> bool:
     """Return whether the description of a row is itself the name of a chemical that was read."""
     code = descriptions.codes.item(row)
     text = descriptions.values[code] if code >= 0 else ""
-    return any(map(str.isalnum, text)) and not _chemical_problem(text, opsin().available)
+    return any(map(str.isalnum, text)) and _chemical_problems([text], opsin().available) == [""]
 
 
 def _has_structure(text: str) -> bool:
@@ -126,7 +176,7 @@ def _has_structure(text: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def _cas_problem(text: str) -> str:
     """Return why a CAS number is unread, empty if it is that of a known chemical."""
     from features.table import normalise
@@ -137,7 +187,7 @@ def _cas_problem(text: str) -> str:
     return "" if SubstanceIndex.load().resolve_cas(number) is not None else _CAS.format(_quoted(text))
 
 
-@lru_cache(maxsize=_CACHED)
+@remembered(_CACHED)
 def _systematic_names(text: str) -> tuple[str, ...]:
     return tuple(piece.reading for piece in structures_in(text) if piece.form == "systematic")
 

@@ -106,13 +106,18 @@ class Scores:
         return self.answers(index, index + 1)[0]
 
     def answers(
-        self, start: int = 0, end: int | None = None, decision_ids: Iterable[str] | None = None
+        self,
+        start: int = 0,
+        end: int | None = None,
+        decision_ids: Iterable[str] | None = None,
+        reasons: int | None = None,
     ) -> list[dict[str, Any]]:
         """Return the answers for shipments from ``start`` to before ``end``, by default all, as plain JSON values.
 
         ``explains`` names the head and the item that ``reasons`` with a weight are about. If a shipment is not explained, it is
         None, and ``reasons`` holds those of rules and unread items alone. Listings of a substance are those in force on the day
-        of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``.
+        of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``. ``reasons`` limits the number of
+        reasons with a weight; one reason `OTHER` stands for the others.
         """
         count, table = len(self), self.table
         end = count if end is None else min(end, count)
@@ -164,7 +169,7 @@ class Scores:
             )
         ]
         if self.explained:
-            self._add_reasons(answers, items, start, first)
+            self._add_reasons(answers, items, (start, first), reasons)
         if self.ruling.fired is not None or self.ruling.unread:
             self._add_rules(answers, start)
         for position, warnings in self._warnings(rows).items():
@@ -195,7 +200,6 @@ class Scores:
                 "risk": risk,
                 "content": content,
                 "substance": None if match is None else self._substance(match, shipment),
-                "reasons": [],
             }
             for row, number, shipment, risk, content, match in zip(
                 range(first, last),
@@ -208,13 +212,18 @@ class Scores:
             )
         ]
 
-    def _add_reasons(self, answers: list[dict[str, Any]], items: list[dict[str, Any]], start: int, first: int) -> None:
-        """Write the reasons of explained shipments into their answers and items.
+    def _add_reasons(
+        self, answers: list[dict[str, Any]], items: list[dict[str, Any]], begin: tuple[int, int], count: int | None
+    ) -> None:
+        """Write the reasons of explained shipments into their answers.
 
         Args:
-            answers: answers of shipments from ``start`` on.
-            items: their goods items, from row ``first`` on.
+            answers: answers of consecutive shipments.
+            items: their goods items.
+            begin: the first shipment and the first row.
+            count: number of reasons; None for all.
         """
+        start, first = begin
         explained = self.explained.between(start, start + len(answers))
         for shipment, row, head, base_value, raw_score, reasons in zip(
             explained.shipments,
@@ -222,11 +231,11 @@ class Scores:
             explained.heads,
             explained.base_values,
             explained.raw_scores,
-            explained.to_json(),
+            explained.to_json(count),
             strict=True,
         ):
             answer, item = answers[shipment - start], items[row - first]
-            item["reasons"] = answer["reasons"] = reasons
+            answer["reasons"] = reasons
             answer["explains"] = {
                 "head": head,
                 "item_number": item["item_number"],

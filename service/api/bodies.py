@@ -9,12 +9,14 @@ from __future__ import annotations
 import codecs
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from service.budget import Hold
 from service.errors import NotAcceptedMedia, TooLarge, Unprocessable
 
 #: Maximum number of bytes decompressed in one step, which limits the allocation.
@@ -115,10 +117,14 @@ async def received(request: Request, limit: int, *, allowance: int = 0) -> Async
             yield chunk
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, hold: Hold | None = None) -> bytes:
     """Return the whole body, decompressed.
 
+    Args:
+        hold: counts the bytes as they arrive.
+
     Raises:
+        Busy: other requests hold too many bytes.
         TooLarge: the body has more than ``limit`` bytes, as received or decompressed.
         Unprocessable: the gzip data is damaged.
         NotAcceptedMedia: the content coding is neither gzip nor identity.
@@ -131,6 +137,8 @@ async def read_body(request: Request, limit: int) -> bytes:
             size += len(part)
             if size > limit:
                 raise too_large(limit)
+            if hold is not None:
+                hold.add(len(part))
             parts.append(part)
     if gunzip:
         gunzip.finish()
@@ -138,21 +146,33 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def read_json(request: Request, limit: int) -> Any:
-    """Return the body parsed as JSON.
+    """Return the body parsed as JSON. See `read_json_text` and `parse_json`."""
+    return parse_json(await read_json_text(request, limit))
+
+
+async def read_json_text(request: Request, limit: int, hold: Hold | None = None) -> bytes:
+    """Return the body of a request that sends JSON, as UTF-8.
+
+    Raises:
+        TooLarge, Busy: see `read_body`.
+        NotAcceptedMedia: see `read_body`, or the media type is not JSON or is missing. A web page can send a body without one, or
+            with one of a form, to another site.
+    """
+    kind, parameters = media_type(request.headers)
+    if kind != "application/json" and not kind.endswith("+json"):
+        problem = f"Content-Type {kind!r} is not supported" if kind else "The Content-Type is missing"
+        raise NotAcceptedMedia(f"{problem}; send application/json.", headers={"Accept": "application/json"})
+    return _utf8(await read_body(request, limit, hold), parameters.get("charset", "utf-8"))
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse UTF-8 as JSON.
 
     ``NaN``, ``Infinity`` and numbers too large for a double become floats, so that later validation can name the field.
 
     Raises:
-        TooLarge: see `read_body`.
-        NotAcceptedMedia: see `read_body`, or the media type is not JSON.
         Unprocessable: the body is not JSON; the error gives line and column.
     """
-    kind, parameters = media_type(request.headers)
-    if kind not in ("", "application/json") and not kind.endswith("+json"):
-        raise NotAcceptedMedia(
-            f"Content-Type {kind!r} is not supported; send application/json.", headers={"Accept": "application/json"}
-        )
-    data = _utf8(await read_body(request, limit), parameters.get("charset", "utf-8"))
     if not data or data.isspace():
         raise Unprocessable("The body is empty; a JSON object was expected.")
     try:
@@ -160,6 +180,45 @@ async def read_json(request: Request, limit: int) -> Any:
         return from_json(data, allow_inf_nan=True, cache_strings="keys")
     except ValueError as error:
         raise Unprocessable(f"The body is not JSON: {error}.") from None
+
+
+#: From this size on, shipments become Python objects one by one, so that other threads run between them.
+_LARGE: Final = 1024 * 1024
+
+
+@cache
+def _list_parser(field: str) -> SchemaValidator:
+    """Return a parser of an object of which only ``field``, a list, matters."""
+    # Python calls the function once per element, and may switch to another thread then.
+    element = core_schema.no_info_after_validator_function(_same, core_schema.any_schema())
+    return SchemaValidator(
+        core_schema.typed_dict_schema(
+            {field: core_schema.typed_dict_field(core_schema.list_schema(element), required=False)},
+            extra_behavior="ignore",
+        )
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def parse_list(data: bytes, field: str) -> Any:
+    """Parse UTF-8 as a JSON object and return one of its members; None if there is none, or no object.
+
+    Raises:
+        Unprocessable: see `parse_json`.
+    """
+    if len(data) < _LARGE:
+        whole = parse_json(data)
+        return whole.get(field) if isinstance(whole, dict) else None
+    try:
+        return _list_parser(field).validate_json(data).get(field)
+    except ValidationError as error:
+        [problem] = error.errors(include_url=False, include_input=False)
+        if problem["type"] == "json_invalid":
+            raise Unprocessable(f"The body is not JSON: {problem['ctx']['error']}.") from None
+        return None
 
 
 def _utf8(data: bytes, charset: str) -> bytes:

@@ -11,6 +11,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
 
 from models.scoring import ScoreSettings
+from service.budget import ByteBudget
 from service.metrics import Metrics
 from service.record import TrafficRecord
 from service.scoring.answers import Explain, Options
@@ -53,6 +54,8 @@ class State:
         record: where shipments that advance the history are recorded; None if that is off.
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
+        bodies: limit on the bodies of all batches that are received, scored or answered.
+        uploads: limit on the uploads that are received, scored or answered.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
         query_cache: cached options of scoring requests.
     """
@@ -65,6 +68,8 @@ class State:
     record: TrafficRecord | None
     csv_requests: CapacityLimiter
     lookups: CapacityLimiter
+    bodies: ByteBudget
+    uploads: ByteBudget
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     query_cache: QueryCache = field(default_factory=QueryCache)
 
@@ -100,9 +105,13 @@ async def score_options(
     actions: Annotated[
         Literal["acas"] | None, Query(description="acas: add the ACAS style referral of the lane")
     ] = None,
+    reasons: Annotated[
+        int,
+        Query(ge=0, le=100, description="Number of reasons with a weight; one reason `OTHER` stands for the others"),
+    ] = 5,
 ) -> Options:
     """Return the options of a request that scores shipments, from its query string, and cache them."""
-    options = replace(options, actions=actions)
+    options = replace(options, actions=actions, reasons=reasons)
     state_of(request).query_cache.put(request.scope["query_string"], options)
     return options
 

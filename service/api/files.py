@@ -7,16 +7,18 @@ closes the connection, so that clients cannot mistake a partial response for a c
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from anyio import CapacityLimiter, WouldBlock, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from features.readers import Unreadable
+from features.texts.reading import ReadingBudget, reading_within
 from service.api.dependencies import FileOptions, State, add_log_fields, state_of
 from service.api.openapi import problems
+from service.api.streams import ReleasingStream
 from service.api.upload import receive_file
 from service.errors import Busy, Unprocessable
 from service.files.chunk_scorer import FileModel
@@ -28,8 +30,6 @@ from service.scoring.answers import Options
 from service.scoring.model_host import ServedModel
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
     from features.groups.history.history import HistoryRows
     from features.table.table import ManifestTable
     from models.scoring import AdvancingHistory, Scores
@@ -83,60 +83,77 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
     """
     state = state_of(request)
     served = state.host.served
-    slot = _Slot(state.csv_requests, state.settings.max_csv_requests)
-    file: BinaryIO | None = None
-    try:
-        file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir)
-        lines, first = await to_thread.run_sync(_start, file, served, options, state)
-    except BaseException as error:
-        slot.release()
-        if file is not None:
-            file.close()
-        if isinstance(error, Unreadable):
+    if state.csv_requests.available_tokens < 1:
+        raise _all_taken(state)
+    with contextlib.ExitStack() as stack:
+        hold = stack.enter_context(state.uploads.hold())
+        file = await receive_file(request, state.settings.max_csv_bytes, state.settings.upload_dir, hold)
+        stack.callback(file.close)
+        # Take a slot only now: while a client sends its file, other files are scored.
+        stack.enter_context(await _slot(state))
+        try:
+            lines, first = await to_thread.run_sync(_start, file, served, options, state)
+        except Unreadable as error:
             raise Unprocessable(str(error)) from None
-        raise
-    add_log_fields(request, model=served.model.digest[:12])
-
-    def release() -> None:
-        slot.release()
+        add_log_fields(request, model=served.model.digest[:12])
         # `close` raises while a worker thread runs the generator. Closing the file then ends that thread.
-        with contextlib.suppress(ValueError):
-            lines.close()  # type: ignore[attr-defined]
-        file.close()
+        stack.enter_context(contextlib.suppress(ValueError))
+        stack.callback(lines.close)  # type: ignore[attr-defined]
+        return ReleasingStream(
+            first,
+            lines,
+            stack.pop_all().close,
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="scores.csv"'},
+        )
 
-    return _CsvResponse(first, lines, release)
 
-
-class _Slot:
-    """One of the slots for concurrent CSV requests.
+async def _slot(state: State) -> contextlib.AbstractContextManager[None]:
+    """Wait for one of the slots for concurrent CSV requests, and return its context.
 
     Raises:
-        Busy: all slots are taken.
+        Busy: all slots remain taken.
     """
+    holder = object()
+    with move_on_after(_RETRY_AFTER):
+        await state.csv_requests.acquire_on_behalf_of(holder)
+        return _released(state.csv_requests, holder)
+    raise _all_taken(state)
 
-    def __init__(self, limiter: CapacityLimiter, places: int) -> None:
-        self._limiter = limiter
-        try:
-            limiter.acquire_on_behalf_of_nowait(self)
-        except WouldBlock:
-            detail = f"{places} files are being scored already; try again in {_RETRY_AFTER} seconds."
-            raise Busy(detail, retry_after=_RETRY_AFTER) from None
 
-    def release(self) -> None:
-        self._limiter.release_on_behalf_of(self)
+@contextlib.contextmanager
+def _released(limiter: CapacityLimiter, holder: object) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(holder)
+
+
+def _all_taken(state: State) -> Busy:
+    places = state.settings.max_csv_requests
+    detail = f"{places} files are being scored already; try again in {_RETRY_AFTER} seconds."
+    return Busy(detail, retry_after=_RETRY_AFTER)
 
 
 def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) -> tuple[Iterator[bytes], bytes]:
-    """Score the first chunk before the response starts, so that an error in it becomes an error response.
+    """Score up to the first row that can be scored, before the response starts, so that an error becomes an error response.
 
     Returns:
-        The remaining chunks, and the header with the first chunk.
+        The remaining parts, and the header with the first part.
+
+    Raises:
+        Unreadable: the file cannot be read, or none of its rows can be scored.
     """
     # Later chunks must see earlier ones as history. Without an update, advance a copy.
     history: AdvancingHistory = served.history if options.update_history else served.history.copy()
     lines = score_csv_stream(
         file,
-        _CountingModel(served.model, state.metrics, state.record if options.update_history else None),
+        _CountingModel(
+            served.model,
+            state.metrics,
+            state.settings.reading_seconds,
+            state.record if options.update_history else None,
+        ),
         history,
         ScoreOptions(
             explain=options.explain,
@@ -150,42 +167,24 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
     return lines, header + next(lines, b"")
 
 
-class _CsvResponse(StreamingResponse):
-    """Streaming response of chunks from a worker thread. It calls ``release`` at the end, also after an error."""
-
-    def __init__(self, first: bytes, lines: Iterator[bytes], release: Callable[[], None]) -> None:
-        super().__init__(
-            self._parts(first, lines),
-            media_type="text/csv",
-            headers={"Content-Disposition": 'attachment; filename="scores.csv"'},
-        )
-        self._release = release
-
-    async def _parts(self, first: bytes, lines: Iterator[bytes]) -> AsyncIterator[bytes]:
-        part: bytes | None = first
-        while part is not None:
-            if part:
-                yield part
-            part = await to_thread.run_sync(next, lines, None)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._release()
-
-
 class _CountingModel:
-    """Model that counts its scores in the metrics, and records the shipments if there is a record."""
+    """Model that counts its scores in the metrics, and records the shipments if there is a record.
 
-    def __init__(self, model: FileModel, metrics: Metrics, record: TrafficRecord | None) -> None:
+    Each chunk has a budget for reading its texts.
+    """
+
+    def __init__(
+        self, model: FileModel, metrics: Metrics, reading_seconds: float, record: TrafficRecord | None
+    ) -> None:
         self._model = model
+        self._reading_seconds = reading_seconds
         self._metrics = metrics
         self._record = record
         self.heads, self.space = model.heads, model.space
 
     def score_rows(self, table: ManifestTable, rows: HistoryRows, **options: Any) -> Scores:
-        scores = self._model.score_rows(table, rows, **options)
+        with reading_within(ReadingBudget(self._reading_seconds)):
+            scores = self._model.score_rows(table, rows, **options)
         self._metrics.scored(scores)
         if self._record is not None:
             self._record.add(table)

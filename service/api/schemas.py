@@ -52,7 +52,9 @@ class Reason(Answer):
     fields: list[str] = Field(
         description="The manifest fields it is based on", examples=[["customs_value", "net_mass_kg"]]
     )
-    source: str = Field(description="Published source, or the data that the model learned it from")
+    source: str = Field(
+        description="Published source, or the data that the model learned it from; of `OTHER`, what it stands for"
+    )
 
 
 class Listing(Answer):
@@ -108,7 +110,6 @@ class Item(Answer):
     risk: Probability
     content: dict[str, Probability] = Field(description="Probability per head")
     substance: Substance | None
-    reasons: list[Reason] = Field(description="Filled for the explained item")
 
 
 class Explained(Answer):

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
 
+import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
-from service.api.bodies import read_json
+from service.api.bodies import parse_json, parse_list, read_json_text
 from service.api.dependencies import PlainJson, ScoreOptions, add_log_fields, state_of
 from service.api.openapi import json_body, problems
 from service.api.schemas import BatchScore, Score
+from service.api.streams import ReleasingStream
 from service.errors import TooLarge, Unprocessable
 from service.examples import EXAMPLE_PRECURSOR, EXAMPLE_SHIPMENT
+from service.scoring.answers import Outcome
+from service.settings import Settings
 
 router = APIRouter(prefix="/v1", tags=["scoring"])
+
+#: Goods items of one part of a streamed answer.
+_ROWS_PER_PART: Final = 500
 
 
 @router.post(
@@ -36,10 +47,11 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     with a number that is not finite is refused (422).
     """
     state = state_of(request)
-    record = await read_json(request, state.settings.max_score_bytes)
+    data = await read_json_text(request, state.settings.max_score_bytes)
+    record = parse_json(data)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
-    answer = await state.scorer.one(record, options)
+    answer = await state.scorer.one(record, options, len(data))
     if answer.result is None:
         add_log_fields(request, scored=0, refused=1, model=answer.digest[:12])
         errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]
@@ -66,8 +78,28 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
     history, as if they had been sent one after the other.
     """
     state = state_of(request)
-    data = await read_json(request, state.settings.max_batch_bytes)
-    records = data.get("shipments") if isinstance(data, dict) else None
+    with contextlib.ExitStack() as stack:
+        # The batch counts until its answer is sent, because scores and answers take more memory than the body.
+        hold = stack.enter_context(state.bodies.hold())
+        data = await read_json_text(request, state.settings.max_batch_bytes, hold)
+        outcome, digest = await state.scorer.batch_of(partial(_records, data, state.settings), options, len(data))
+        add_log_fields(request, scored=len(outcome), refused=len(outcome.refused), model=digest[:12])
+        if not len(outcome):
+            raise _nothing_scored(outcome)
+        if not outcome.is_large:
+            return PlainJson({"results": outcome.results, "rejected": _rejected(outcome)})
+        parts = _parts(outcome)
+        first = await to_thread.run_sync(next, parts)
+        return ReleasingStream(first, parts, stack.pop_all().close, media_type="application/json")
+
+
+def _records(data: bytes, settings: Settings) -> list[Any]:
+    """Return the shipments of a batch.
+
+    Raises:
+        Unprocessable, TooLarge: there are none, or too many.
+    """
+    records = parse_list(data, "shipments")
     if not isinstance(records, list):
         problem = 'an object {"shipments": [...]} is needed'
         raise Unprocessable(
@@ -76,18 +108,30 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
     if not records:
         problem = "at least one shipment is needed"
         raise Unprocessable(f"The batch is empty: {problem}.", errors=[{"field": "shipments", "problem": problem}])
-    _check_count("shipments", len(records), state.settings.max_batch_shipments, "shipments")
-    outcome, digest = await state.scorer.batch(records, options)
-    add_log_fields(request, scored=len(outcome.results), refused=len(outcome.refused), model=digest[:12])
-    rejected = [refused.to_json() for refused in outcome.refused]
-    if not outcome.results:
-        errors = [
-            {"field": f"shipments[{refused.index}].{problem.field}".rstrip("."), "problem": problem.problem}
-            for refused in outcome.refused
-            for problem in refused.problems
-        ]
-        raise Unprocessable("No shipment of the batch can be read.", errors=errors, extra={"rejected": rejected})
-    return PlainJson({"results": outcome.results, "rejected": rejected})
+    _check_count("shipments", len(records), settings.max_batch_shipments, "shipments")
+    return records
+
+
+def _rejected(outcome: Outcome) -> list[dict[str, Any]]:
+    return [refused.to_json() for refused in outcome.refused]
+
+
+def _nothing_scored(outcome: Outcome) -> Unprocessable:
+    errors = [
+        {"field": f"shipments[{refused.index}].{problem.field}".rstrip("."), "problem": problem.problem}
+        for refused in outcome.refused
+        for problem in refused.problems
+    ]
+    return Unprocessable("No shipment of the batch can be read.", errors=errors, extra={"rejected": _rejected(outcome)})
+
+
+def _parts(outcome: Outcome) -> Iterator[bytes]:
+    """Yield the parts of the answer to a large batch. Together they are the JSON that `PlainJson` would make of it."""
+    separator = b'{"results":['
+    for answers in outcome.pieces(_ROWS_PER_PART):
+        yield separator + orjson.dumps(answers)[1:-1]
+        separator = b","
+    yield b'],"rejected":' + orjson.dumps(_rejected(outcome)) + b"}"
 
 
 #: Endpoints by path, for `service.api.direct`.

@@ -16,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from service.api.bodies import GZIP_MAGIC, Gunzip, content_coding, media_type, received, too_large
+from service.budget import Hold
 from service.errors import NotAcceptedMedia, Unprocessable
 
 #: Bytes buffered before a thread writes them. For smaller writes, the thread switch costs more than the write.
@@ -23,9 +24,7 @@ _WRITE_BYTES: Final = 1024 * 1024
 _MAX_PART_HEADER: Final = 8192
 #: Maximum number of bytes of a multipart form outside its file.
 _FORM_ALLOWANCE: Final = 64 * 1024
-CSV_TYPES: Final = frozenset(
-    {"text/csv", "application/csv", "text/tab-separated-values", "text/plain", "application/vnd.ms-excel"}
-)
+CSV_TYPES: Final = frozenset({"text/csv", "application/csv", "text/tab-separated-values", "application/vnd.ms-excel"})
 GZIP_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
@@ -166,7 +165,7 @@ class _FilePart:
         self._complete = True
 
 
-async def receive_file(request: Request, limit: int, folder: Path | None) -> BinaryIO:
+async def receive_file(request: Request, limit: int, folder: Path | None, hold: Hold) -> BinaryIO:
     """Receive an uploaded CSV, decompress it into an unnamed temporary file, and return the file, rewound.
 
     The caller closes the file, which deletes it.
@@ -174,8 +173,10 @@ async def receive_file(request: Request, limit: int, folder: Path | None) -> Bin
     Args:
         limit: maximum number of bytes of the body and of the decompressed file.
         folder: folder of the temporary file; None for the system's.
+        hold: counts the bytes as they arrive.
 
     Raises:
+        Busy: other uploads hold too many bytes.
         TooLarge: the body or the decompressed file exceeds ``limit``.
         NotAcceptedMedia: the upload is neither CSV nor gzip nor a multipart form.
         Unprocessable: the upload is empty or incomplete, or the form contains no file.
@@ -186,9 +187,10 @@ async def receive_file(request: Request, limit: int, folder: Path | None) -> Bin
     if kind == "multipart/form-data":
         if not boundary or len(boundary) > 70:
             raise Unprocessable("The Content-Type of the multipart form needs a boundary of 1 to 70 characters.")
-    elif kind and kind not in CSV_TYPES and kind not in GZIP_TYPES and kind != "application/octet-stream":
+    elif kind not in CSV_TYPES and kind not in GZIP_TYPES and kind != "application/octet-stream":
+        problem = f"Content-Type {kind!r} is not supported" if kind else "The Content-Type is missing"
         raise NotAcceptedMedia(
-            f"Content-Type {kind!r} is not supported; send text/csv, application/gzip or a multipart/form-data file.",
+            f"{problem}; send text/csv, application/gzip or a multipart/form-data file.",
             headers={"Accept": "text/csv, application/gzip, multipart/form-data"},
         )
     file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
@@ -199,6 +201,7 @@ async def receive_file(request: Request, limit: int, folder: Path | None) -> Bin
         unwritten: list[bytes] = []
         size = 0
         async for chunk in received(request, limit, allowance=_FORM_ALLOWANCE):
+            hold.add(len(chunk))
             unwritten.append(chunk)
             size += len(chunk)
             if size >= _WRITE_BYTES:

@@ -33,10 +33,18 @@ def serve(
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
     # Check the bundle before listening, because a service without a valid bundle responds with 503 only.
     loaded = None
+    scoring = settings.score_settings()
     if settings.workers == 1:
         loaded = load_current(settings.store())
+        heads, bundled = loaded.model.heads, loaded.model.base_rates
+        loaded.model.rulebook(scoring)
     else:
-        verify(resolve(settings.models_dir), public_key=settings.public_key)
+        heads = verify(resolve(settings.models_dir), public_key=settings.public_key).heads
+        bundled = dict.fromkeys(heads, 0.0)
+    try:
+        scoring.rates_for(heads, bundled)
+    except ValueError as error:
+        raise WrongUse(f"TIDEWAITER_BASE_RATES: {error}") from None
     try:
         run(settings, loaded)
     except PortTaken as error:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 
-from features.readers import TableReader, open_table
+from features.readers import TableReader, Unreadable, open_table
 from features.readers.as_text import text_column
 from models.scoring import AdvancingHistory
 from service.files.chunk_scorer import ChunkScorer, FileModel, ScoredChunk, scored_chunks
@@ -22,6 +24,8 @@ from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 
 ERROR_COLUMN: Final = "error"
+#: Bytes of withheld rows that stay in memory, and of one part of them.
+_WITHHELD_BYTES: Final = 1 << 20
 #: The response starts after the first chunk, so chunks are smaller than those of a file.
 _ROWS_PER_CHUNK: Final = 5_000
 
@@ -44,7 +48,7 @@ def score_csv_stream(
         name: name of the file in messages.
 
     Raises:
-        Unreadable: the upload cannot be read. During iteration: the upload is incomplete.
+        Unreadable: the upload cannot be read. During iteration: the upload is incomplete, or no row of it can be scored.
         MappingError: the mapping does not fit the file.
     """
     options = options or ScoreOptions()
@@ -52,17 +56,41 @@ def score_csv_stream(
         file, mapping=options.mapping, name=name, rows_per_chunk=options.rows_per_chunk or _ROWS_PER_CHUNK
     )
     scorer = ChunkScorer(model, history, replace(options, top=0), decimal=reader.decimal)
-    return _parts(reader, scorer, excel_safe=options.excel_safe)
+    return _parts(name, reader, scorer, excel_safe=options.excel_safe)
 
 
-def _parts(reader: TableReader, scorer: ChunkScorer, *, excel_safe: bool) -> Iterator[bytes]:
+def _parts(name: str, reader: TableReader, scorer: ChunkScorer, *, excel_safe: bool) -> Iterator[bytes]:
     layout = OutputLayout(reader.names, scorer.columns, drop=(ERROR_COLUMN,))
-    names = (*layout.names, ERROR_COLUMN)
-    with reader:
+    with reader, tempfile.SpooledTemporaryFile(max_size=_WITHHELD_BYTES) as withheld:
+        names = (*layout.names, ERROR_COLUMN)
         yield header_line([*map(safe_cell, names)] if excel_safe else names)
+        anything = False
+        reason = ""
         with scored_chunks(reader, scorer) as chunks:
             for scored in chunks:
-                yield _lines(reader, layout, scored, excel_safe=excel_safe)
+                lines = _lines(reader, layout, scored, excel_safe=excel_safe)
+                if anything:
+                    yield lines
+                    continue
+                # As long as no row was scored, the caller can still answer that none can be.
+                withheld.write(lines)
+                reason = reason or _first_reason(scored)
+                if scored.chunk.n_rows > len(scored.refused):
+                    anything = True
+                    withheld.seek(0)
+                    yield from iter(partial(withheld.read, _WITHHELD_BYTES), b"")
+        if reason and not anything:
+            raise Unreadable(name, f"No row can be scored. The first reason is: {reason}.", "Correct the rows.")
+
+
+def _first_reason(scored: ScoredChunk) -> str:
+    """Return why the first unreadable row of a chunk is unreadable; empty if there is none."""
+    reasons = {int(scored.chunk.lines[row]): reason for row, reason in scored.refused.items()}
+    reasons |= {reject.line: reject.reason for reject in scored.chunk.rejected}
+    if not reasons:
+        return ""
+    line = min(reasons)
+    return f"line {line}: {reasons[line]}"
 
 
 def _lines(reader: TableReader, layout: OutputLayout, scored: ScoredChunk, *, excel_safe: bool) -> bytes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from features.goods.answers import GoodsAnswer, Likely, goods_reader
 from features.manifest.fields import FIELD
 from features.table.normalise import normaliser
+from features.texts.remembered import remembered
 
 #: Longest accepted text over HTTP and on the command line, in characters. ICS2 and ACAS allow 512. Files have no limit.
 MAX_TEXT: Final = 2000
@@ -72,7 +72,7 @@ def read_code(text: str) -> str | None:
     return digits
 
 
-@lru_cache(maxsize=65_536)
+@remembered(65_536)
 def code_or_none(text: str) -> str | None:
     """Return the digits of a declared HS code, None if it cannot be read."""
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -18,6 +19,7 @@ from features.manifest.problems import Problem, Refused
 from features.manifest.records import Record, read_record
 from features.table.parts import alone
 from features.table.table import ManifestTable
+from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
 from service.identifiers import new_ids
 from service.logs import logger
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from service.scoring.model_host import ServedModel
 
 Explain = Literal["none", "shown", "all"]
+
+#: Goods items of a request whose answers may exist at the same time. Answers take a few kilobytes per item.
+MOST_ROWS_AT_ONCE: Final = 2_000
 
 #: ACAS referral by lane. The service never proposes DNL (6H, do not load), which a person decides.
 ACAS_ACTIONS: Final[dict[str, dict[str, str] | None]] = {
@@ -42,6 +47,7 @@ class Options:
 
     Attributes:
         explain: shipments to explain: none, shown (red and yellow) or all.
+        reasons: number of reasons of an explained shipment; one reason `OTHER` stands for the others.
         update_history: whether the shipments become part of the live history.
         actions: ``acas`` adds the ACAS referral of the lane.
     """
@@ -49,6 +55,7 @@ class Options:
     explain: Explain = "shown"
     update_history: bool = True
     actions: Literal["acas"] | None = None
+    reasons: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +74,80 @@ class RefusedShipment:
         }
 
 
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a request: answers in the order of the request, refused shipments, and the scores of each table."""
+    """Result of a request.
 
-    results: list[dict[str, Any]]
-    refused: list[RefusedShipment]
-    scores: list[Scores]
+    Attributes:
+        refused: refused shipments.
+        scores: the scores of each table, in the order of the request.
+    """
+
+    def __init__(
+        self,
+        refused: list[RefusedShipment],
+        scores: list[Scores],
+        options: Options,
+        results: list[dict[str, Any]] | None,
+    ) -> None:
+        """
+        Args:
+            results: the answers in the order of the request; None if they take too much memory to exist at the same time.
+        """
+        self.refused = refused
+        self.scores = scores
+        self._options = options
+        self._results = results
+
+    def __len__(self) -> int:
+        """Return the number of scored shipments."""
+        return sum(map(len, self.scores))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the answers should be made in pieces."""
+        return self._results is None
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Answers in the order of the request."""
+        if self._results is None:
+            self._results = [answer for piece in self.pieces(MOST_ROWS_AT_ONCE) for answer in piece]
+        return self._results
+
+    def pieces(self, most_rows: int) -> Iterator[list[dict[str, Any]]]:
+        """Yield the answers in order, in lists of whole shipments with at most ``most_rows`` goods items or of one shipment.
+
+        Answers take ten times the memory of scores, so large ones should not all exist at the same time.
+        """
+        for scores in self.scores:
+            yield from _pieces(scores, self._options, most_rows)
+
+
+def _pieces(scores: Scores, options: Options, most_rows: int) -> Iterator[list[dict[str, Any]]]:
+    bounds = np.append(scores.table.first_row, scores.table.n_rows)
+    start = 0
+    while start < len(scores):
+        end = int(np.searchsorted(bounds, bounds[start] + most_rows, side="right")) - 1
+        end = max(end, start + 1)
+        yield _answers_of(scores, start, end, options)
+        start = end
+
+
+def _answers_of(scores: Scores, start: int, end: int, options: Options) -> list[dict[str, Any]]:
+    answers = scores.answers(start, end, decision_ids=new_ids(end - start), reasons=options.reasons)
+    if options.actions == "acas":
+        for answer in answers:
+            answer["action"] = ACAS_ACTIONS[answer["lane"]]
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How records are read; see `score`."""
+
+    max_items: int
+    receipt: int | None
+    isolate: bool
 
 
 def score(
@@ -85,6 +159,7 @@ def score(
     max_items: int,
     receipt: int | None = None,
     isolate: bool = False,
+    reading_seconds: float | None = None,
 ) -> Outcome:
     """Score parsed JSON records as one table. Each readable record is a shipment and gets its own answer.
 
@@ -92,8 +167,21 @@ def score(
         max_items: largest number of goods items per shipment; larger shipments are refused.
         receipt: replacement for a missing ``declared_at``, in seconds since the epoch; by default the current time.
         isolate: whether a shipment that the program fails on is refused. Otherwise the error is raised.
+        reading_seconds: budget for reading texts that may name a substance, in seconds of processor time; None for no limit.
     """
-    received = int(time.time()) if receipt is None else receipt
+    with reading_within(None if reading_seconds is None else ReadingBudget(reading_seconds)):
+        return _score(served, records, options, settings, _Reading(max_items, receipt, isolate))
+
+
+def _score(
+    served: ServedModel,
+    records: Sequence[object],
+    options: Options,
+    settings: ScoreSettings,
+    reading: _Reading,
+) -> Outcome:
+    max_items, isolate = reading.max_items, reading.isolate
+    received = int(time.time()) if reading.receipt is None else reading.receipt
     refused: list[RefusedShipment] = []
     readable: list[tuple[int, Record]] = []
     for index, record in enumerate(records):
@@ -129,7 +217,7 @@ def score(
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
         table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
-        return Outcome([], refused, [])
+        return Outcome(refused, [], options, [])
     tables = [table] if table.n_shipments == len(shipments) else _tables_of_distinct(table, shipments, received)
     history: AdvancingHistory = served.history
     update = options.update_history
@@ -139,14 +227,14 @@ def score(
     for part in tables:
         served.model.space.warn_of_further(part)
     scores: list[Scores] = []
-    results: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] | None = []
     failed: dict[int, str] = {}
     first = 0
     for part in tables:
         rows = history.advance(part, update=update)
         of_part, answers, of_faults = _answers(served.model, part, rows, options, settings, isolate=isolate)
         scores += of_part
-        results += answers
+        results = None if results is None or answers is None else results + answers
         failed |= {first + number: why for number, why in of_faults.items()}
         first += part.n_shipments
     if failed:
@@ -154,10 +242,7 @@ def score(
         indices = [index for index, _ in readable if index not in known]
         refused += [_failed(indices[k], shipments[k].shipment_id, why) for k, why in failed.items()]
         refused.sort(key=lambda shipment: shipment.index)
-    if options.actions == "acas":
-        for result in results:
-            result["action"] = ACAS_ACTIONS[result["lane"]]
-    return Outcome(results, refused, scores)
+    return Outcome(refused, scores, options, results)
 
 
 def _failed(index: int, shipment_id: str | None, why: str) -> RefusedShipment:
@@ -172,14 +257,21 @@ def _answers(
     settings: ScoreSettings,
     *,
     isolate: bool,
-) -> tuple[list[Scores], list[dict[str, Any]], dict[int, str]]:
-    """Return the scores and answers of a table, and the faults of the shipments that the program failed on."""
+) -> tuple[list[Scores], list[dict[str, Any]] | None, dict[int, str]]:
+    """Return the scores and answers of a table, and the faults of the shipments that the program failed on.
 
-    def of(part: ManifestTable, of_part: HistoryRows) -> tuple[Scores, list[dict[str, Any]]]:
+    The answers of more than `MOST_ROWS_AT_ONCE` goods items are None. They were made once, to find faults, and are made again
+    when they are sent.
+    """
+
+    def of(part: ManifestTable, of_part: HistoryRows) -> tuple[Scores, list[dict[str, Any]] | None]:
         scores = model.score_rows(part, of_part, explain=options.explain, settings=settings)
-        return scores, scores.answers(decision_ids=new_ids(len(scores)))
+        if part.n_rows <= MOST_ROWS_AT_ONCE:
+            return scores, _answers_of(scores, 0, len(scores), options)
+        deque(_pieces(scores, options, MOST_ROWS_AT_ONCE), maxlen=0)
+        return scores, None
 
-    def some(shipments: NDArray[np.int64]) -> tuple[Scores, list[dict[str, Any]]]:
+    def some(shipments: NDArray[np.int64]) -> tuple[Scores, list[dict[str, Any]] | None]:
         part = alone(table, np.flatnonzero(np.isin(table.shipment, shipments)))
         return of(part, HistoryRows(rows.values[shipments], rows.late[shipments]))
 

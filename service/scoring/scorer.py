@@ -4,21 +4,24 @@ Single shipments are scored on the event loop, because handing one to a thread t
 arrive together are scored as one table: eight shipments in one table cost three times as much as one. The event loop waits for
 two turns without a new shipment, which takes microseconds. Batching does not change the answer of any shipment.
 
-Large batches run in a worker thread. So do shipments with a systematic chemical name, because reading it waits for OPSIN.
+Large batches run in a worker thread, and so do large shipments and those with structures or systematic chemical names, which take
+long to read. Each has a budget for reading, and few run at the same time: all threads share one interpreter lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from service.errors import Busy
 from service.scoring.answers import Options, Outcome, score
-from service.substances.chemistry import reads_names
+from service.substances.chemistry import takes_long
 
 if TYPE_CHECKING:
     from features.manifest.problems import Problem
@@ -27,8 +30,18 @@ if TYPE_CHECKING:
     from service.record import TrafficRecord
     from service.scoring.model_host import ModelHost, ServedModel
 
-#: Largest batch that runs on the event loop, in shipments: about 10 ms of work.
+T = TypeVar("T")
+
+#: Largest batch that runs on the event loop, in shipments, and the largest of its body in bytes: about 10 ms of work.
 _MAX_BATCH_ON_LOOP: Final = 32
+_MAX_BATCH_BYTES_ON_LOOP: Final = 64 * 1024
+#: Largest single shipment that is scored on the event loop, in goods items and in bytes. Those of one table together take 30 ms.
+_MAX_ITEMS_ON_LOOP: Final = 8
+_MAX_BYTES_ON_LOOP: Final = 8 * 1024
+#: Threads for single requests that take long, and requests that wait for one.
+_LONG_AT_ONCE: Final = 2
+_MOST_WAITING: Final = 32
+_RETRY_AFTER: Final = 2
 #: Largest number of single shipments in one table: about 3 ms of work, which blocks the event loop.
 _MAX_TOGETHER: Final = 32
 #: Turns of the event loop without a new shipment before the pending ones are scored. A request needs two turns from its arrival
@@ -70,13 +83,16 @@ class Scorer:
         *,
         max_items: int,
         record: TrafficRecord | None = None,
+        reading_seconds: float | None = None,
     ) -> None:
         """
         Args:
             max_items: largest number of goods items per shipment; larger shipments are refused.
             record: where shipments that advance the history are recorded.
+            reading_seconds: budget of a request for reading texts, see `service.scoring.answers.score`.
         """
         self._record = record
+        self._reading_seconds = reading_seconds
         self._host = host
         self._metrics = metrics
         self._settings = settings
@@ -84,16 +100,21 @@ class Scorer:
         self._pending: list[_Pending] = []
         # A batch holds the global interpreter lock most of the time, so parallel batches would slow each other down.
         self._batches = CapacityLimiter(1)
+        self._long = CapacityLimiter(_LONG_AT_ONCE)
 
-    async def one(self, record: object, options: Options) -> Answer:
+    async def one(self, record: object, options: Options, size: int = 0) -> Answer:
         """Score a parsed JSON record.
+
+        Args:
+            size: bytes of the record.
 
         Raises:
             NotReady: no model is loaded.
+            Busy: too many requests wait for a thread.
         """
         served = self._host.served
-        if reads_names([record]):
-            outcome = await to_thread.run_sync(partial(self._score, served, [record], options, via="score"))
+        if size > _MAX_BYTES_ON_LOOP or takes_long([record], _MAX_ITEMS_ON_LOOP):
+            outcome = await self._in_thread(partial(self._score, served, [record], options, via="score"), self._long)
             return _answers(outcome, served)[0]
         loop = asyncio.get_running_loop()
         if not self._pending:
@@ -102,21 +123,40 @@ class Scorer:
         self._pending.append(_Pending(record, options, answer))
         return await answer
 
-    async def batch(self, records: list[Any], options: Options) -> tuple[Outcome, str]:
+    async def batch(self, records: list[Any], options: Options, size: int = 0) -> tuple[Outcome, str]:
         """Score parsed JSON records in order, each with the earlier ones as history, and return the model's digest.
+
+        Args:
+            size: bytes of all records.
 
         Raises:
             NotReady: no model is loaded.
+            Busy: too many requests wait for a thread.
         """
         served = self._host.served
         work = partial(self._score, served, records, options, via="batch")
-        if len(records) > _MAX_BATCH_ON_LOOP:
-            outcome = await to_thread.run_sync(work, limiter=self._batches)
-        elif reads_names(records):
-            outcome = await to_thread.run_sync(work)
-        else:
+        few = len(records) <= _MAX_BATCH_ON_LOOP and size <= _MAX_BATCH_BYTES_ON_LOOP
+        if few and not takes_long(records, _MAX_BATCH_ON_LOOP):
             outcome = work()
+        else:
+            outcome = await self._in_thread(work, self._long if few else self._batches)
         return outcome, served.model.digest
+
+    async def batch_of(self, read: Callable[[], list[Any]], options: Options, size: int) -> tuple[Outcome, str]:
+        """Call `batch` with the records that ``read`` parses, in a thread if they are large. ``read`` may raise errors."""
+        if size <= _MAX_BATCH_BYTES_ON_LOOP:
+            return await self.batch(read(), options, size)
+        served = self._host.served
+
+        def work() -> Outcome:
+            return self._score(served, read(), options, via="batch")
+
+        return await self._in_thread(work, self._batches), served.model.digest
+
+    async def _in_thread(self, work: Callable[[], T], limiter: CapacityLimiter) -> T:
+        if limiter.statistics().tasks_waiting >= _MOST_WAITING:
+            raise Busy("Too many requests of this kind wait for a thread.", retry_after=_RETRY_AFTER)
+        return await to_thread.run_sync(work, limiter=limiter)
 
     def _gather(self, previous: int, idle: int) -> None:
         """Score the pending shipments once they fill a table or none has arrived for `_IDLE_TURNS` turns.
@@ -161,7 +201,15 @@ class Scorer:
 
     def _score(self, served: ServedModel, records: list[Any], options: Options, *, via: str) -> Outcome:
         # A single shipment's failure is an error of its request; the others of its table are tried again without it.
-        outcome = score(served, records, options, self._settings, max_items=self._max_items, isolate=via == "batch")
+        outcome = score(
+            served,
+            records,
+            options,
+            self._settings,
+            max_items=self._max_items,
+            reading_seconds=self._reading_seconds,
+            isolate=via == "batch",
+        )
         for scores in outcome.scores:
             self._metrics.scored(scores)
             if self._record is not None and options.update_history:

@@ -5,11 +5,15 @@ All other questions about chemicals are answered without OPSIN.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from service.settings import Settings
+
+#: Signs of a structure in SMILES or InChI: brackets, bonds, or a long run without blanks. Hardly any ordinary description has them.
+_MAY_BE_STRUCTURE: Final = re.compile(r"[=#\[\]@]|\w\(|InChI|\S{25}", re.IGNORECASE)
 
 
 def set_up(settings: Settings) -> None:
@@ -29,6 +33,31 @@ def start() -> None:
         logger().info("systematic_names_ready", seconds=round(reader.started_in_s or 0.0, 2))
     else:
         logger().warning("systematic_names_not_read", problem=reader.problem)
+
+
+def takes_long(records: Iterable[object], most_items: int) -> bool:
+    """Return whether scoring these parsed JSON shipments may take long: many goods items, a new structure, or a name for OPSIN.
+
+    Reading a structure takes milliseconds, OPSIN usually milliseconds and at most a second.
+    """
+    from features.substances import SubstanceIndex
+    from features.substances.read.spotting import structures_in
+
+    index = SubstanceIndex.load()
+    for position, item in enumerate(_items(records)):
+        if position >= most_items:
+            return True
+        for name in ("declared_chemical", "goods_description"):
+            text = item.get(name)
+            chemical = name == "declared_chemical"
+            if (
+                isinstance(text, str)
+                and _MAY_BE_STRUCTURE.search(text) is not None
+                and not index.is_known(text.strip(), chemical=chemical)
+                and structures_in(text, chemical=chemical)
+            ):
+                return True
+    return reads_names(records)
 
 
 def reads_names(records: Iterable[object]) -> bool:

@@ -6,6 +6,7 @@ Schemathesis generates the requests from the OpenAPI document; they go through t
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,8 @@ from service.settings import Settings
 from tests.models.small_model import train
 from tests.service.api_client import Client, serving
 
+#: `make fuzz` tries fifty times as many examples.
+FACTOR = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 # Without `negative_data_rejection`: a field of the wrong type is scored with a warning.
 CHECKS = [
     not_a_server_error,
@@ -59,14 +62,19 @@ schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 
 def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
     """Send a generated request exactly as `requests` would encode it."""
-    request = requests.Request(**case.as_transport_kwargs(base_url="http://tidewaiter.example")).prepare()
+    request = requests.Request(**case.as_transport_kwargs(base_url="http://localhost")).prepare()
     assert request.url is not None
     assert request.method is not None
     return client.request(request.method, request.url, headers=dict(request.headers), content=request.body or b"")
 
 
 @schema.parametrize()
-@settings(max_examples=40, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40 * FACTOR,
+    derandomize=FACTOR == 1,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 def test_every_operation_behaves_as_documented(client: Client, case: schemathesis.Case[Any]) -> None:
     # A schema cannot describe which texts are a valid CSV.
     checks = CHECKS[:-1] if case.path.endswith("/csv") else CHECKS

@@ -21,7 +21,7 @@ class Client:
         self.app = app
         self.portal = portal
         transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example")
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     @property
     def state(self) -> State:

@@ -46,7 +46,7 @@ def listening(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
     try:
         assert started.wait(30), "the server did not start"
         transport = httpx.HTTPTransport(uds=str(path))
-        with httpx.Client(transport=transport, base_url="http://tidewaiter.example", timeout=60) as client:
+        with httpx.Client(transport=transport, base_url="http://localhost", timeout=60) as client:
             yield client
     finally:
         server.should_exit = True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.substances import Match, SubstanceIndex
 from features.table.table import Coded, ManifestTable
+from features.texts.remembered import remembered
 
 Codes = NDArray[np.int32]
 
@@ -83,8 +83,8 @@ class SplitNames:
 
     def __init__(self, index: SubstanceIndex) -> None:
         self._index = index
-        self._open_end = lru_cache(maxsize=_REMEMBERED)(self._ends_within_a_name)
-        self._open_start = lru_cache(maxsize=_REMEMBERED)(self._begins_within_a_name)
+        self._open_end = remembered(_REMEMBERED)(self._ends_within_a_name)
+        self._open_start = remembered(_REMEMBERED)(self._begins_within_a_name)
 
     def find(self, table: ManifestTable, best: Codes) -> Iterator[tuple[int, Match]]:
         """Yield rows with the match of a name that is split between them and another field or the next row.

@@ -13,6 +13,7 @@ from features.substances import BENIGN, Match, SubstanceIndex
 from features.substances.read.opsin import opsin
 from features.table.table import Coded, ManifestTable
 from features.texts.cache import TextIndex, TextRows, TextSlots
+from features.texts.reading import current_budget
 
 Codes = NDArray[np.int32]
 
@@ -141,5 +142,8 @@ def _rank(match: Match) -> int:
 
 
 def _name_substance(texts: list[str]) -> list[float]:
-    """Return 1 for each text that names a substance, otherwise 0."""
-    return [float(match is not None) for match in SubstanceIndex.load().resolve_all(texts)]
+    """Return 1 for each text that names a substance, or was not read, otherwise 0."""
+    matches = SubstanceIndex.load().resolve_all(texts)
+    budget = current_budget()
+    unread = budget.unread if budget is not None else ()
+    return [float(match is not None or text in unread) for text, match in zip(texts, matches, strict=True)]

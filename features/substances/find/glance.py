@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
+from features.texts.remembered import LONGEST_REMEMBERED
+
 #: Flags of a text that `Glance` returns, one bit each. The text may contain: a name, a word close to a watched one, a
 #: piece of a systematic name, the stem of composed names, a fragment with two spellings, a CAS number, a structure,
 #: letters written as digits or signs, a watched name in another writing, a street name.
@@ -184,6 +186,8 @@ class Glance:
         bits = self._known.get(word)
         if bits is None:
             bits = self._judge(word)
+            if len(word) > LONGEST_REMEMBERED:
+                return bits
             if len(self._known) >= self._remembered:
                 self._known = {}
             self._known[word] = bits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from features.reference import BenignChemical, Substance, benign_chemicals, substances
@@ -40,6 +40,8 @@ from features.substances.normalise import fold, original, spell
 from features.substances.read.analogues import Analogue, analogue
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import Piece, structures_in
+from features.texts.reading import current_budget
+from features.texts.remembered import remembered
 
 if TYPE_CHECKING:
     from features.substances.find.by_structure import StructureIndex
@@ -56,6 +58,7 @@ _SHARED: Final = 300
 # Characters for salts and grades around the name of a common chemical: " hydrochloride".
 _SLACK: Final = 16
 _LETTER: Final = re.compile(r"[a-z]")
+_NO_NUMBER: Final = re.compile(r"[^\d\s.-]")
 _WORD_BEFORE: Final = re.compile(r"[^\W\d_]{3,}[ -]?$")
 _WORD_AFTER: Final = re.compile(r"[ -]?[^\W\d_]{5}")
 _LABEL: Final = re.compile(r"\b(?:cas|product|item|article|art|cat|ref|reg|registry)[ .]*(?:no|nr|number)[ .:#]*$")
@@ -90,7 +93,7 @@ class SubstanceIndex:
         self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
         # Caches by whether the texts are from a field for chemicals, and whether OPSIN was available.
         self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
-        self._of_cas = lru_cache(maxsize=_REMEMBERED)(self._find_cas)
+        self._of_cas = remembered(_REMEMBERED)(self._find_cas)
 
     @staticmethod
     def load() -> SubstanceIndex:
@@ -119,10 +122,20 @@ class SubstanceIndex:
         new = [at for at, match in enumerate(found) if match is None]
         read = [texts[at][:_LONGEST_READ] for at in new]
         looked_for = [EVERYTHING] * len(new) if chemical else worth_looking_for(self._look, read)
-        for at, text, seen in zip(new, read, looked_for, strict=True):
+        budget = current_budget()
+        todo = list(zip(new, read, looked_for, strict=True))
+        if budget is not None and len(todo) > 1:
+            # What is short, and what may be a CAS number, is cheap to read.
+            todo.sort(key=lambda one: (_NO_NUMBER.search(one[1]) is not None, len(one[1])))
+        for at, text, seen in todo:
+            if budget is not None and seen and budget.spent:
+                budget.unread.add(texts[at])
+                continue
             match = self._resolve(text, chemical, seen) if seen else None
             if len(texts[at]) > _LONGEST_READ:
                 match = self._resolve_rest(texts[at], match)
+                if budget is not None and budget.spent:
+                    budget.unread.add(texts[at])
             if match is not None:
                 found[at] = match
                 if len(text) <= _LONGEST_REMEMBERED:
@@ -131,6 +144,10 @@ class SubstanceIndex:
                         known = self._known[kind] = {}
                     known[text] = match
         return found
+
+    def is_known(self, text: str, *, chemical: bool = False) -> bool:
+        """Return whether the answer of `resolve` is cached."""
+        return text in self._known.get((chemical, opsin().available), ())
 
     def begins_name(self, word: str) -> bool:
         """Return whether a word of letters a to z is, or begins, a word of a watched name."""

@@ -29,6 +29,7 @@ from features.substances.find.names import Entry, Found
 from features.substances.find.reserve import RESERVED
 from features.substances.match import WATCHED
 from features.substances.normalise import TOKEN, compact, fold, skeleton, spellings, tokens
+from features.texts.remembered import remembered
 from features.texts.scan import near_words
 
 #: Minimum letters of a name for one and for two errors. Among shorter names, too many real words are as close.
@@ -144,9 +145,9 @@ class MisspeltNames:
         self._others: dict[int, list[str]] = {}
         for key in {compact(other) for other in others} - self._keys:
             self._others.setdefault(len(key), []).append(key)
-        self._near = lru_cache(maxsize=_REMEMBERED_WORDS)(self._near_anchors)
-        self._bearing = lru_cache(maxsize=_REMEMBERED_ANCHORS)(self._anchors_of)
-        self._nearest_other = lru_cache(maxsize=1024)(self._distance_to_others)
+        self._near = remembered(_REMEMBERED_WORDS)(self._near_anchors)
+        self._bearing = remembered(_REMEMBERED_ANCHORS)(self._anchors_of)
+        self._nearest_other = remembered(1024)(self._distance_to_others)
 
     def find(self, spelled: str, around: Surroundings, known: Sequence[Found] = ()) -> list[Found]:
         """Return the misspelt names in a text, at most one at each place, the closest if several are possible.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 from features.substances.normalise import fold, skeleton, spell, tokens
@@ -17,6 +16,7 @@ from features.substances.read.encoded import decoded
 from features.substances.read.sounds import foreign_words, latin_reading, sounds_watched, tells_foreign
 from features.substances.read.translations import segment
 from features.substances.rewriting import Rewriting, rewritten
+from features.texts.remembered import remembered
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SIGNS: Final = re.compile(r"[^\W_|!$@€+]*[\d|!$@€+][\w|!$@€+]*", re.ASCII)
@@ -81,7 +81,7 @@ class OtherWritings:
         latin_reading("fentanil")
         self._forwards = sorted(key for key in keys if _SALT.search(key) is None)
         self._reversed = sorted(key[::-1] for key in self._forwards)
-        self.word = lru_cache(maxsize=16_384)(self._word)
+        self.word = remembered(16_384)(self._word)
 
     def tells(self, word: str) -> bool:
         """Return whether a word of letters a to z may be, or be part of, a watched name in another writing."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
 from features.reference import Group, substances
@@ -19,6 +19,7 @@ from features.reference.translations import Language, name_parts
 from features.reference.words import name_sounds
 from features.substances.normalise import fold
 from features.substances.read.translations import LOCANTS
+from features.texts.remembered import remembered
 
 #: Alphabets whose words are read by sound, with their letters. Thai puts no blanks between words.
 _ALPHABETS: Final = {
@@ -145,7 +146,7 @@ def sounds_watched(word: str) -> bool:
     return any(core in heard for core in _CORES)
 
 
-@lru_cache(maxsize=16_384)
+@remembered(16_384)
 def latin_reading(word: str, *, telling: bool = True) -> str | None:
     """Return a word of letters a to z with English parts, or None if it is no name by its sound.
 
@@ -170,7 +171,7 @@ def latin_reading(word: str, *, telling: bool = True) -> str | None:
     return english
 
 
-@lru_cache(maxsize=8_192)
+@remembered(8_192)
 def foreign_reading(word: str, alphabet: str, *, telling: bool = True) -> Reading | None:
     """Return a word of another alphabet with English parts, or None if it is no name by its sound.
 

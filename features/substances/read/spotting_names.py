@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from features.substances.normalise import fold
 from features.substances.read.name_blocks import BESIDE, CORE, EVERYDAY, FILL, LINKS, SECOND_PART
 from features.substances.read.name_readings import PREFIX_AT_END, reading, readings
+from features.texts.remembered import remembered
 from features.texts.scan import Beginnings
 
 
@@ -160,7 +160,7 @@ def names_in(
     return list(chosen)[:most]
 
 
-@lru_cache(maxsize=16_384)
+@remembered(16_384)
 def _cores(word: str) -> int:
     """Return the number of building blocks in a word; 0 if too few of its letters belong to any, or for an everyday
     word.
@@ -237,7 +237,7 @@ def _begins_inverted(word: str, following: list[re.Match[str]]) -> bool:
     return word[0].isalpha() and bool(after) and after[0].rstrip(",.").endswith("-") and _cores(after[0]) > 0
 
 
-@lru_cache(maxsize=16_384)
+@remembered(16_384)
 def _is_beside(word: str) -> bool:
     """Return whether a word that is not made of building blocks may occur in a name."""
     bare = word.strip("()[]{},.'")

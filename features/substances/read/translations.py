@@ -27,6 +27,7 @@ from features.reference.translations import (
 )
 from features.substances.normalise import fold
 from features.substances.read.chinese import pinyin, told_apart, traditional
+from features.texts.remembered import remembered
 
 
 class TranslatedName(NamedTuple):
@@ -146,7 +147,7 @@ def _english() -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
     return in_line, tuple(sorted(frames, key=lambda frame: -len(frame[0] + frame[1])))
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def segment(word: str) -> tuple[str, ...] | None:
     """Return a run of lower-case letters as the fewest parts, or None. Single letters are parts only on their own.
 

@@ -23,7 +23,7 @@ from tests.service.conftest import shipment
 
 
 def test_the_response_equals_the_score_of_the_model_and_matches_its_schema(client: Client, bundle: Path) -> None:
-    answer = client.post("/v1/score?explain=all", json=shipment()).json()
+    answer = client.post("/v1/score?explain=all&reasons=100", json=shipment()).json()
     model = load(bundle)
     table = ManifestTable.from_shipments([shipment_from_json(shipment())])
     expected = model.score(table, model.history.copy(), explain="all").shipment(0)

@@ -281,6 +281,7 @@ def test_lookups_work_without_opsin_and_report_that_it_is_missing(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     off = Settings(models_dir=settings.models_dir, opsin=False)
+    opsin()._answers.clear()  # Another test may have asked for the same name.
     try:
         with serving(create_app(off)) as client:
             by_structure = look_up(client, UNLISTED)
@@ -302,6 +303,7 @@ def test_lookups_work_without_opsin_and_report_that_it_is_missing(
 
 @pytest.mark.skipif(opsin().problem is not None, reason="needs Java")
 def test_opsin_reads_a_systematic_name(settings: Settings) -> None:
+    opsin()._answers.clear()  # Another test may have asked for the same name.
     with serving(create_app(settings)) as client:
         result = look_up(client, EXAMPLE_QUERIES["unlisted"][1])
         assert client.get("/readyz").json()["chemistry"] == {"systematic_names": "ready", "problem": None}

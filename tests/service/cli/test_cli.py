@@ -192,6 +192,22 @@ def test_a_refused_bundle_in_the_store_ends_serve_before_it_listens(
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("rates", ['{"nonsense": 1e-6}', '{"precursor": 0.6, "fentanyl_or_analogue": 0.6}'])
+def test_wrong_base_rates_end_serve_before_it_listens(
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    workers: str,
+    rates: str,
+) -> None:
+    ModelStore(tmp_path / "var" / "models").install(bundle)
+    monkeypatch.setenv("TIDEWAITER_BASE_RATES", rates)
+    assert run(["serve", "--port", "1", "--workers", workers]) == 2
+    assert "TIDEWAITER_BASE_RATES" in capsys.readouterr().err
+
+
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_a_port_in_use_gives_a_message_of_one_line(
     tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]

@@ -144,7 +144,7 @@ def test_one_model_scores_each_request_during_an_exchange(
 
     async def ask_until_exchanged() -> set[str]:
         transport = httpx.ASGITransport(client.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             change = asyncio.create_task(asyncio.to_thread(store.install, other_bundle))
             seen: set[str] = set()
             while seen != digests:

@@ -25,7 +25,7 @@ def at_once(client: Client, requests: Sequence[tuple[str, Any]]) -> list[httpx.R
 
     async def send() -> list[httpx.Response]:
         transport = httpx.ASGITransport(client.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://tidewaiter.example") as sender:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as sender:
             sent = [sender.post(f"/v1/score{query}", json=record) for query, record in requests]
             return await asyncio.gather(*sent)
 

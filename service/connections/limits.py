@@ -1,0 +1,134 @@
+"""Limits of HTTP connections, and what the connections of one process share."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from service.settings import Settings
+
+#: File descriptors that connections may not use: the model and its tables, uploads, OPSIN's pipes, logs, metrics of workers.
+RESERVED_FILES: Final = 64
+#: Interval in seconds between two checks of all connections.
+_CHECK_SECONDS: Final = 0.5
+#: Prometheus and load balancers must see an overloaded service, so these paths are always answered.
+ALWAYS_ANSWERED: Final = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the connections of one process. Sizes are in bytes, times in seconds.
+
+    Attributes:
+        connections: open connections. Beyond it, the connection that has waited longest without a complete head is closed; if there
+            is none, the new one gets 503.
+        active: requests in work. Further ones get 503 at once.
+        head_bytes, headers: size of a request's head (request line and headers), and number of its headers.
+        head_seconds: time from the opening of a connection, or from the first byte of a further request, to the end of the head.
+        idle_seconds: time between two requests of a connection.
+        bytes_per_second: slowest transfer of a body or an answer, measured over ``stall_seconds``.
+        stall_seconds: see ``bytes_per_second``.
+        pause_seconds: time for which nothing is read from a connection after it got 503. Refusals then cost little, however
+            fast a client repeats its request.
+        retry_seconds: value of ``Retry-After``.
+    """
+
+    connections: int = 1000
+    active: int = 128
+    head_bytes: int = 64 * 1024
+    headers: int = 100
+    head_seconds: float = 10.0
+    idle_seconds: float = 5.0
+    bytes_per_second: int = 4096
+    stall_seconds: float = 10.0
+    pause_seconds: float = 0.5
+    retry_seconds: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Return the limits that the settings of the service say."""
+        return cls(
+            connections=settings.max_connections,
+            active=settings.max_active,
+            head_seconds=settings.head_seconds,
+            idle_seconds=settings.idle_seconds,
+            bytes_per_second=settings.min_bytes_per_second,
+        )
+
+
+class Connection(Protocol):
+    """A connection as its process sees it."""
+
+    def give_up(self) -> None:
+        """Close the connection, which waits for a request."""
+
+    def check(self, now: float) -> None:
+        """Close the connection if it exceeds a time or falls below the slowest rate. ``now`` is the time of the loop."""
+
+
+class Connections:
+    """The connections of one process. Use it on the event loop only.
+
+    Args:
+        count_refusal: is called with the reason of each connection or request that is refused here.
+
+    Attributes:
+        receiving: number of requests whose body is not yet complete.
+    """
+
+    def __init__(self, limits: Limits, count_refusal: Callable[[str], None]) -> None:
+        self.limits = limits
+        self.receiving = 0
+        self.count_refusal = count_refusal
+        self.most = min(limits.connections, _files_for_connections())
+        self._open: set[Connection] = set()
+        # Connections without a complete head, in the order in which they began to wait.
+        self._waiting: dict[Connection, None] = {}
+        self._checking: Any = None
+
+    def opened(self, connection: Connection, loop: AbstractEventLoop) -> bool:
+        """Add a connection. Return whether there is room for it, after closing another one if necessary."""
+        self._open.add(connection)
+        self._waiting[connection] = None
+        if self._checking is None:
+            self._checking = loop.call_later(_CHECK_SECONDS, self._check, loop)
+        if len(self._open) <= self.most:
+            return True
+        longest = next(iter(self._waiting))
+        if longest is connection:
+            return False
+        self.closed(longest)
+        self.count_refusal("evicted")
+        longest.give_up()
+        return True
+
+    def waits(self, connection: Connection) -> None:
+        """Note that the connection waits for its next request."""
+        if connection in self._open:
+            self._waiting[connection] = None
+
+    def asks(self, connection: Connection) -> None:
+        """Note that the head of a request is complete."""
+        self._waiting.pop(connection, None)
+
+    def closed(self, connection: Connection) -> None:
+        """Remove a connection."""
+        self._open.discard(connection)
+        self._waiting.pop(connection, None)
+
+    def _check(self, loop: AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self._open):
+            connection.check(now)
+        self._checking = loop.call_later(_CHECK_SECONDS, self._check, loop) if self._open else None
+
+
+def _files_for_connections() -> int:
+    """Return the number of file descriptors that connections may use."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 30 if soft == resource.RLIM_INFINITY else max(soft - RESERVED_FILES, 8)

@@ -1,0 +1,250 @@
+"""uvicorn's HTTP protocol with limits. uvicorn itself limits neither heads nor times of requests.
+
+A request that breaks a limit of the protocol never reaches the application. It is answered with problem details if its
+connection has no other answer in progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.connections.limits import ALWAYS_ANSWERED, Connections
+from service.connections.refusals import Refusal, answer
+
+#: Member of the lifespan's state that holds the `Connections` of the process.
+STATE: Final = "connections"
+
+_MALFORMED: Final = Refusal(400, "bad-request", "The request is not valid HTTP/1.1.")
+_LARGE_HEAD: Final = Refusal(
+    431, "large-head", "The request line and the headers are larger than this service accepts."
+)
+_MANY_HEADERS: Final = Refusal(431, "many-headers", "The request has more headers than this service accepts.")
+_SLOW_HEAD: Final = Refusal(408, "slow-head", "The head of the request was not complete in time.")
+_SLOW_BODY: Final = Refusal(408, "slow-body", "The body of the request arrived too slowly.")
+#: Time in seconds for which a refused connection stays open, so that the client can read the answer.
+_LINGER_SECONDS: Final = 1.0
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One HTTP connection under the limits of its process, which the lifespan's state holds as `STATE`."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._process: Connections = app_state[STATE]
+        self._limits = self._process.limits
+        self._since = self.loop.time()
+        self._in_head = False
+        # Whether there was a request: before the first, uvicorn's `cycle` is None.
+        self._has_asked = False
+        # Bytes of the chunks that hold the present head, of the first of them, and of the present chunk.
+        self._head = self._first = self._chunk = 0
+        self._received = 0
+        self._receiving = False
+        # The request was refused: the rest of it is ignored. After the last answer, everything is.
+        self._skips = self._ended = False
+        # Time and number of received bytes, or of unsent ones, at the begin of the present measurement of the rate.
+        self._body_mark = (0.0, 0)
+        self._answer_mark: tuple[float, int] | None = None
+
+    # -- connection ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self._process.opened(self, self.loop):
+            self._refuse(Refusal(503, "connections", "Too many connections are open.", self._limits.retry_seconds))
+            # Do not linger: the connection holds a file descriptor.
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._process.closed(self)
+        self._received_all()
+        super().connection_lost(exc)
+
+    def give_up(self) -> None:
+        """Close the connection, which has no complete request."""
+        self.transport.close()
+
+    def check(self, now: float) -> None:
+        """Close the connection if it exceeds a time or falls below the slowest rate."""
+        limits = self._limits
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            self._check_answer(now, unsent)
+        elif self.transport.is_closing():
+            return
+        else:
+            self._answer_mark = None
+        if self._receiving:
+            self._check_body(now)
+        elif self._in_head:
+            if now - self._since > limits.head_seconds:
+                self._refuse(_SLOW_HEAD)
+        elif self._owes_no_answer():
+            # uvicorn's own time limit ends with the first byte, also of a line break before a request.
+            seconds = max(limits.head_seconds, limits.idle_seconds) if self._has_asked else limits.head_seconds
+            if now - self._since > seconds:
+                self.transport.close()
+
+    def _check_body(self, now: float) -> None:
+        begin, received = self._body_mark
+        if self.flow.read_paused:
+            # The service does not read: the client is not to blame.
+            self._body_mark = (now, self._received)
+        elif now - begin >= self._limits.stall_seconds:
+            if self._received - received < self._limits.bytes_per_second * (now - begin):
+                self._refuse(_SLOW_BODY)
+            self._body_mark = (now, self._received)
+
+    def _check_answer(self, now: float, unsent: int) -> None:
+        if self._answer_mark is None:
+            self._answer_mark = (now, unsent)
+            return
+        begin, before = self._answer_mark
+        if now - begin < self._limits.stall_seconds:
+            return
+        if before - unsent < self._limits.bytes_per_second * (now - begin):
+            self._process.count_refusal("slow-reader")
+            self.transport.abort()
+        self._answer_mark = (now, unsent)
+
+    def resume_writing(self) -> None:
+        self._answer_mark = None
+        super().resume_writing()
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self._chunk = len(data)
+        self._received += self._chunk
+        if self._in_head:
+            self._head += self._chunk
+        super().data_received(data)
+        if self._in_head and self._is_large():
+            self._refuse(_LARGE_HEAD)
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._skips = True, False
+        self._head = self._first = self._chunk
+        self._since = self.loop.time()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._ended:
+            self._skips = True
+            return
+        limits = self._limits
+        self._process.asks(self)
+        if len(self.headers) > limits.headers:
+            self._refuse(_MANY_HEADERS)
+        elif self._is_large():
+            self._refuse(_LARGE_HEAD)
+        elif len(self.tasks) - self._process.receiving >= limits.active and self._may_refuse():
+            busy = Refusal(503, "busy", "Too many requests are in work.", limits.retry_seconds)
+            self._refuse(busy, close=self.expect_100_continue or not bool(self.parser.should_keep_alive()))
+        else:
+            self._receiving = True
+            self._process.receiving += 1
+            self._body_mark = (self._since, self._received)
+            super().on_headers_complete()
+            self._has_asked = True
+            if self.parser.should_upgrade():
+                # No other protocol is served. The parser stops behind such a request, so nothing can follow it.
+                self.cycle.keep_alive = False
+
+    def _is_large(self) -> bool:
+        """Return whether the head is too large. Its first chunk may hold the end of the previous request."""
+        most = self._limits.head_bytes
+        if self._head <= most:
+            return False
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return bool(self._head - self._first > most or size > most)
+
+    def _may_refuse(self) -> bool:
+        """Return whether the request may be refused at once: no other answer is due, and it is no question about health."""
+        return self._owes_no_answer() and self.url not in ALWAYS_ANSWERED
+
+    def _owes_no_answer(self) -> bool:
+        return not self._has_asked or self.cycle.response_complete
+
+    def on_body(self, body: bytes) -> None:
+        if not self._skips:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._received_all()
+        if not self._skips:
+            super().on_message_complete()
+
+    def _received_all(self) -> None:
+        if self._receiving:
+            self._receiving = False
+            self._process.receiving -= 1
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._since = self.loop.time()
+        if self.timeout_keep_alive_task is not None:
+            self._process.waits(self)
+
+    # -- refusals -----------------------------------------------------------------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not HTTP, with problem details instead of uvicorn's text."""
+        self._refuse(_MALFORMED)
+
+    def _refuse(self, refusal: Refusal, *, close: bool = True) -> None:
+        """Answer with a refusal, unless another answer has begun. Then ignore the rest of the request, or of the connection."""
+        if self._ended:
+            return
+        self._skips, self._ended = True, close
+        self._process.count_refusal(refusal.reason)
+        self._received_all()
+        cycle = self.cycle
+        if not self._owes_no_answer():
+            if cycle.response_started or not cycle.more_body:
+                # Its answer is still due, and is the last one.
+                cycle.keep_alive = False
+                self.pipeline.clear()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.write(answer(refusal, close=close))
+        if not close:
+            self.flow.pause_reading()
+            self.loop.call_later(self._limits.pause_seconds, self._read_on)
+        elif self.transport.can_write_eof():
+            # An immediate close with unread bytes would reset the connection, and the client might lose the answer.
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+    def _read_on(self) -> None:
+        """Read again after a refusal that left the connection open."""
+        if self.transport.is_closing():
+            return
+        self._since = self.loop.time()
+        self._process.waits(self)
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.flow.resume_reading()
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: clients could fill the log."""

@@ -1,0 +1,121 @@
+"""Reasons stand once and are limited; large answers are streamed, and batches in work have a budget of bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from service.api import scoring
+from service.api.bodies import parse_list
+from service.api.schemas import BatchScore, Score
+from service.app import create_app
+from service.errors import Unprocessable
+from service.scoring import answers
+from service.settings import Settings
+from tests.service.api.test_score_batch import numbered, without_ids
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_weightest_reasons_stay_and_one_stands_for_the_others(client: Client, count: int) -> None:
+    path = "/v1/score?explain=all&update_history=false&reasons="
+    every = client.post(f"{path}100", json=shipment()).json()["reasons"]
+    answer = client.post(f"{path}{count}", json=shipment()).json()
+    Score.model_validate(answer)
+    weighted = [reason for reason in answer["reasons"] if reason["weight"] is not None]
+    assert len(every) > 5
+    assert "OTHER" not in [reason["code"] for reason in every]
+    assert weighted[:-1] == every[:count]
+    assert weighted[-1]["code"] == "OTHER"
+    assert weighted[-1]["weight"] == pytest.approx(sum(reason["weight"] for reason in every[count:]), abs=1e-9)
+    total = answer["explains"]["base_value"] + sum(reason["weight"] for reason in weighted)
+    assert total == pytest.approx(answer["explains"]["raw_score"], abs=1e-9)
+
+
+def test_five_reasons_are_the_default_and_they_stand_once(client: Client) -> None:
+    answer = client.post("/v1/score?explain=all", json=shipment()).json()
+    assert [reason["code"] for reason in answer["reasons"]].index("OTHER") == 5
+    assert json.dumps(answer).count(answer["reasons"][0]["text"]) == 1
+
+
+@pytest.mark.parametrize("value", ["-1", "101", "x"])
+def test_a_wrong_number_of_reasons_is_refused(client: Client, value: str) -> None:
+    assert client.post(f"/v1/score?reasons={value}", json=shipment()).status_code == 422
+
+
+def large(shipments: int, items: int) -> list[dict[str, Any]]:
+    records = numbered(min(shipments, 60))
+    for number, record in enumerate(records):
+        goods = [{"goods_description": f"part {number} {item}", "hs_code": "848790"} for item in range(items)]
+        record["items"] = goods
+    return records
+
+
+def test_a_streamed_answer_is_that_of_one_piece(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    body: dict[str, Any] = {"shipments": [*large(12, 7), {"shipment_id": "HB-bad"}]}
+    with serving(create_app(settings)) as client:
+        whole = client.post("/v1/score/batch?explain=all&actions=acas", json=body)
+    monkeypatch.setattr(answers, "MOST_ROWS_AT_ONCE", 10)
+    for rows in (1, 20, 84, 1000):
+        monkeypatch.setattr(scoring, "_ROWS_PER_PART", rows)
+        with serving(create_app(settings)) as client:
+            streamed = client.post("/v1/score/batch?explain=all&actions=acas", json=body)
+            assert client.state.bodies.used == 0
+        assert "content-length" not in streamed.headers
+        assert streamed.headers["content-type"] == "application/json"
+        BatchScore.model_validate(streamed.json())
+        assert without_ids(streamed.json()["results"]) == without_ids(whole.json()["results"])
+        assert streamed.json()["rejected"] == whole.json()["rejected"] != []
+
+
+def test_batches_beyond_the_memory_for_them_are_refused_at_once(settings: Settings) -> None:
+    small = Settings(models_dir=settings.models_dir, max_bodies_bytes=100_000)
+    with serving(create_app(small)) as client, client.state.bodies.hold() as other:
+        other.add(99_000)
+        refused = client.post("/v1/score/batch", json={"shipments": numbered(12)})
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert client.state.bodies.used == 99_000
+        other.release()
+        # A single batch may be larger than the memory for all.
+        assert client.post("/v1/score/batch", json={"shipments": large(12, 200)}).status_code == 200
+        assert client.state.bodies.used == 0
+
+
+def test_uploads_beyond_the_disk_space_for_them_are_refused_at_once(settings: Settings) -> None:
+    small = Settings(models_dir=settings.models_dir, max_uploads_bytes=100_000)
+    with serving(create_app(small)) as client, client.state.uploads.hold() as other:
+        other.add(99_990)
+        body = b"shipment_id,goods_description\nHB-1,phone case\n"
+        kind = {"Content-Type": "text/csv"}
+        assert client.post("/v1/score/csv", content=body, headers=kind).status_code == 503
+        other.release()
+        assert client.post("/v1/score/csv", content=body, headers=kind).status_code == 200
+        assert client.state.uploads.used == 0
+
+
+@pytest.mark.parametrize("padding", [0, 2_000_000], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1, "shipments": [1, {"b": NaN}, "x"]}', 3),
+        ('{"shipments": {}}', None),
+        ("[1]", None),
+        ('{"shipments": null}', None),
+        ("{}", None),
+    ],
+)
+def test_large_lists_are_parsed_like_small_ones(padding: int, text: str, expected: int | None) -> None:
+    found = parse_list(text.encode() + b" " * padding, "shipments")
+    assert (len(found) if isinstance(found, list) else None) == expected
+    if expected:
+        assert found[1]["b"] != found[1]["b"]
+
+
+@pytest.mark.parametrize("padding", [0, 2_000_000], ids=["small", "large"])
+def test_text_that_is_not_json_is_refused_with_its_place(padding: int) -> None:
+    with pytest.raises(Unprocessable, match="line 2 column 1"):
+        parse_list(b'{"shipments":\nx' + b" " * padding, "shipments")

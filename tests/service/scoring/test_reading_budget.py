@@ -1,0 +1,156 @@
+"""Expensive requests are read within a budget, beside the event loop. What was not read is reported and at least yellow."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from typing import Any
+
+import httpx
+import pytest
+
+from features.substances import SubstanceIndex
+from features.table.table import LONGEST_DESCRIPTION, LONGEST_TEXT
+from features.texts.reading import ReadingBudget, current_budget, reading_within
+from service.app import create_app
+from service.settings import Settings
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+
+def structures(count: int, first: int = 0) -> list[str]:
+    """Return distinct SMILES of harmless molecules."""
+    return [
+        f"O=C(OC)c1ccc({'C' * (number % 40 + 1)}O{'C' * (number // 40 + 1)})cc1"
+        for number in range(first, first + count)
+    ]
+
+
+def of_items(texts: list[str], field: str = "declared_chemical") -> dict[str, Any]:
+    return shipment(items=[{field: text, "goods_description": f"sample {n}"} for n, text in enumerate(texts)])
+
+
+@pytest.fixture
+def impatient(settings: Settings) -> Settings:
+    return Settings(models_dir=settings.models_dir, reading_seconds=1e-9)
+
+
+def test_health_is_answered_while_a_thousand_structures_are_read(settings: Settings) -> None:
+    """Most of them stay unread: the budget is a fraction of what they need."""
+    bounded = Settings(models_dir=settings.models_dir, reading_seconds=0.5)
+    record = of_items(structures(999))
+
+    async def send(client: Client) -> tuple[httpx.Response, int]:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as sender:
+            scoring = asyncio.create_task(sender.post("/v1/score", json=record))
+            answered = 0
+            while not scoring.done():
+                answered += (await sender.get("/healthz")).status_code == 200
+                # Requests in this process never wait: let the other one run.
+                await asyncio.sleep(0)
+            return await scoring, answered
+
+    with serving(create_app(bounded)) as client:
+        answer, answered = client.portal.call(send, client)
+    assert answer.status_code == 200
+    assert answered > 10
+    unread = answer.json()["unread"]
+    assert 0 < len(unread) < 999
+    assert answer.json()["lane"] in ("yellow", "red")
+
+
+def test_what_the_budget_does_not_allow_is_unread_and_read_by_a_later_request(
+    settings: Settings, impatient: Settings
+) -> None:
+    record = of_items(structures(20, first=2_000))
+    with serving(create_app(impatient)) as client:
+        for path, body in (("/v1/score", record), ("/v1/score/batch", {"shipments": [record] * 2})):
+            answer = client.post(path, json=body).json()
+            for one in answer.get("results", [answer]):
+                assert one["lane"] in ("yellow", "red")
+                assert one["unread"] == [
+                    {"item_number": str(number + 1), "field": "declared_chemical"} for number in range(20)
+                ]
+                assert any("time allows" in reason["text"] for reason in one["reasons"])
+    with serving(create_app(settings)) as client:
+        assert client.post("/v1/score", json=record).json()["unread"] == []
+
+
+def test_an_unread_description_is_read_by_a_later_request_of_the_same_service(impatient: Settings) -> None:
+    text = "CCC(=O)N(c1ccccc1)C1CCN(CCc2ccccc2)CC1 reagent, lot 77, sealed"
+    with serving(create_app(impatient)) as client:
+        record = shipment(items=[{"goods_description": text}] + [{"goods_description": "toy"}] * 20)
+        first = client.post("/v1/score", json=record).json()
+        assert {"item_number": "1", "field": "goods_description"} in first["unread"]
+        client.state.scorer._reading_seconds = 60.0
+        second = client.post("/v1/score", json=record).json()
+    assert second["unread"] == []
+    assert second["items"][0]["substance"] is not None
+
+
+def test_a_file_reports_unread_texts(impatient: Settings) -> None:
+    rows = "".join(f"HB-{n},sample,{text}\n" for n, text in enumerate(structures(5, first=3_000)))
+    body = f"shipment_id,goods_description,declared_chemical\n{rows}"
+    with serving(create_app(impatient)) as client:
+        answer = client.post("/v1/score/csv", content=body.encode(), headers={"Content-Type": "text/csv"})
+    assert answer.text.count("declared_chemical") == 6
+    assert answer.text.count("yellow") + answer.text.count("red,") >= 5
+
+
+def test_short_texts_and_numbers_are_read_first() -> None:
+    class Three(ReadingBudget):
+        """A budget for three texts."""
+
+        left = 3
+
+        @property
+        def spent(self) -> bool:
+            self.left -= 1
+            return self.left < 0
+
+    texts = ["a long text that names nothing", "437-38-7", "words", "fentanyl", "21409-26-7"]
+    budget = Three(60.0)
+    with reading_within(budget):
+        found = SubstanceIndex.load().resolve_all(texts, chemical=True)
+    assert current_budget() is None
+    assert budget.unread == {texts[0], "fentanyl"}
+    assert [match is not None for match in found] == [False, True, False, False, True]
+
+
+def test_overlong_texts_are_cut_with_a_warning_and_not_kept(client: Client) -> None:
+    def ask(number: int) -> dict[str, Any]:
+        code = f"{number:06}" + "1" * 600_000
+        answer = client.post("/v1/score", json=shipment(shipment_id=f"HB-{number}", items=[{"hs_code": code}]))
+        return dict(answer.json())
+
+    first = ask(0)
+    [warning] = [one for one in first["warnings"] if "characters" in one["problem"]]
+    assert warning["field"] == "hs_code"
+    assert f"first {LONGEST_TEXT:,}" in warning["problem"]
+    assert first["unread"] == []
+    tracemalloc.start()
+    ask(1)
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(2, 12):
+        ask(number)
+    # The client's requests are garbage with cycles.
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 1_000_000
+
+
+def test_a_description_that_is_too_long_is_unread(client: Client) -> None:
+    words = "phone case " * (LONGEST_DESCRIPTION // 11 + 1)
+    answer = client.post("/v1/score", json=shipment(items=[{"goods_description": words}])).json()
+    assert answer["unread"] == [{"item_number": "1", "field": "goods_description"}]
+    assert answer["lane"] in ("yellow", "red")
+
+
+def test_two_references_that_differ_at_their_end_stay_two_shipments(client: Client) -> None:
+    records = [shipment(shipment_id="x" * 2_000 + end) for end in "ab"]
+    answer = client.post("/v1/score/batch", json={"shipments": records}).json()
+    assert [one["shipment_id"] for one in answer["results"]] == [record["shipment_id"] for record in records]

@@ -1,0 +1,280 @@
+"""Limits of HTTP connections, over sockets of this machine. The application is small: the protocol does not depend on it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from service.connections import Connections, LimitedProtocol, Limits
+from service.connections.protocol import STATE
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Service:
+    """An application that reads a request and answers it, and the server in front of it.
+
+    ``/held`` answers when `released`; ``/large`` answers 8 MB.
+    """
+
+    def __init__(self, limits: Limits, path: Path) -> None:
+        self.refused: Counter[str] = Counter()
+        self.connections = Connections(limits, lambda reason: self.refused.update([reason]))
+        self.released = threading.Event()
+        self.held = threading.Semaphore(0)
+        self.disconnected = threading.Event()
+        self.path = path
+        self.limits = limits
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        import anyio
+
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"][STATE] = self.connections
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.disconnected.set()
+                return
+            more = message.get("more_body", False)
+        if scope["path"] == "/held":
+            self.held.release()
+            await anyio.to_thread.run_sync(self.released.wait, 60)
+        body = b"x" * 8_000_000 if scope["path"] == "/large" else b"ok"
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60)
+        connection.connect(str(self.path))
+        return connection
+
+
+@contextmanager
+def running(folder: Path, **limits: Any) -> Iterator[Service]:
+    service = Service(Limits(**limits), folder / "http.sock")
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    config = uvicorn.Config(
+        service.app,
+        uds=str(service.path),
+        interface="asgi3",
+        http=LimitedProtocol,
+        ws="none",
+        log_config=None,
+        timeout_keep_alive=service.limits.idle_seconds,  # type: ignore[arg-type]
+    )
+    server = Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert started.wait(60), "the server did not start"
+        yield service
+    finally:
+        service.released.set()
+        server.should_exit = True
+        thread.join(60)
+
+
+def answer_to(connection: socket.socket, *parts: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes and return status, headers and body of the answer."""
+    for part in parts:
+        connection.sendall(part)
+    return read_answer(connection)
+
+
+def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(65536)
+        assert chunk, f"the connection ended after {received!r}"
+        received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    while len(body) < int(headers["content-length"]):
+        chunk = connection.recv(65536)
+        assert chunk, "the connection ended within a body"
+        body += chunk
+    return int(lines[0].split()[1]), headers, body
+
+
+def assert_problem(answer: tuple[int, dict[str, str], bytes], status: int, slug: str) -> None:
+    found, headers, body = answer
+    assert (found, headers["content-type"]) == (status, "application/problem+json")
+    assert headers["x-content-type-options"] == "nosniff"
+    problem = json.loads(body)
+    assert (problem["status"], problem["type"]) == (status, f"urn:tidewaiter:problem:{slug}")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "slug"),
+    [
+        (b"nonsense\r\n\r\n", 400, "bad-request"),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "bad-request"),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: 1\r\n" % n for n in range(101)) + b"\r\n", 431, "many-headers"),
+        (b"GET / HTTP/1.1\r\nh: " + b"x" * 70_000 + b"\r\n\r\n", 431, "large-head"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 431, "large-head"),
+        (b"GET / HTTP/1.1\r\nh: " + b"x" * 1_000_000, 431, "large-head"),
+    ],
+    ids=["no http", "bad length", "101 headers", "large header", "large path", "endless header"],
+)
+def test_a_request_over_a_limit_of_heads_is_refused_with_a_problem(
+    tmp_path: Path, request_bytes: bytes, status: int, slug: str
+) -> None:
+    with running(tmp_path) as service, service.connect() as connection:
+        assert_problem(answer_to(connection, request_bytes), status, slug)
+        assert connection.recv(1) == b""
+        assert service.refused == {slug: 1}
+        with service.connect() as other:
+            assert answer_to(other, GET)[0] == 200
+
+
+def test_a_head_within_the_limits_is_accepted_after_a_large_body(tmp_path: Path) -> None:
+    headers = b"".join(b"h%d: %s\r\n" % (n, b"x" * 500) for n in range(98))
+    post = b"POST / HTTP/1.1\r\nContent-Length: 200000\r\nHost: localhost\r\n\r\n" + b"x" * 200_000
+    with running(tmp_path) as service, service.connect() as connection:
+        connection.sendall(post + b"GET / HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n")
+        assert read_answer(connection)[0] == 200
+        assert read_answer(connection)[0] == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET / HT"], ids=["nothing", "a line break", "half a head"])
+def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: bytes) -> None:
+    with running(tmp_path, head_seconds=0.3) as service, service.connect() as connection:
+        connection.sendall(sent)
+        if sent.startswith(b"GET"):
+            assert_problem(read_answer(connection), 408, "slow-head")
+        assert connection.recv(1) == b""
+
+
+def test_an_idle_connection_is_closed_after_its_time(tmp_path: Path) -> None:
+    with running(tmp_path, head_seconds=0.3, idle_seconds=0.5) as service, service.connect() as connection:
+        assert answer_to(connection, GET)[0] == 200
+        connection.sendall(b"\r\n")
+        assert connection.recv(1) == b""
+
+
+def test_a_body_that_arrives_too_slowly_is_refused_and_its_request_ends(tmp_path: Path) -> None:
+    post = b"POST / HTTP/1.1\r\nContent-Length: 1000\r\nHost: localhost\r\n\r\nbegin"
+    with running(tmp_path, stall_seconds=0.2) as service, service.connect() as connection:
+        assert_problem(answer_to(connection, post), 408, "slow-body")
+        assert connection.recv(1) == b""
+        assert service.disconnected.wait(60)
+        assert service.connections.receiving == 0
+
+
+def test_a_client_that_does_not_read_its_answer_is_disconnected(tmp_path: Path) -> None:
+    with running(tmp_path, stall_seconds=0.2) as service, service.connect() as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # The server notices without any further action of the client.
+        wait_until(lambda: service.refused["slow-reader"] == 1)
+        received = 0
+        with pytest.raises(OSError):  # noqa: PT012
+            while chunk := connection.recv(65536):
+                received += len(chunk)
+            raise OSError
+        assert received < 8_000_000
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        if holds():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it did not happen within a minute")
+
+
+def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
+    with running(tmp_path, connections=20, head_seconds=60) as service, ExitStack() as stack:
+        idle = [stack.enter_context(service.connect()) for _ in range(60)]
+        for connection in idle[10:30]:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost")
+        with service.connect() as connection:
+            assert answer_to(connection, GET)[0] == 200
+        wait_until(lambda: service.refused["evicted"] >= 40)
+
+
+def test_connections_with_requests_in_work_are_not_closed_for_new_ones(tmp_path: Path) -> None:
+    with running(tmp_path, connections=3) as service, ExitStack() as stack:
+        busy = [stack.enter_context(service.connect()) for _ in range(3)]
+        for connection in busy:
+            connection.sendall(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert service.held.acquire(timeout=60)
+        with service.connect() as further:
+            found = read_answer(further)
+        assert_problem(found, 503, "connections")
+        assert int(found[1]["retry-after"]) >= 1
+        service.released.set()
+        assert [read_answer(connection)[0] for connection in busy] == [200, 200, 200]
+
+
+def test_requests_over_the_limit_of_work_get_503_at_once_and_health_is_answered(tmp_path: Path) -> None:
+    with running(tmp_path, active=2, pause_seconds=0.1) as service, ExitStack() as stack:
+        busy = [stack.enter_context(service.connect()) for _ in range(2)]
+        for connection in busy:
+            connection.sendall(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert service.held.acquire(timeout=60)
+        with service.connect() as further:
+            post = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"
+            refused = answer_to(further, post)
+            assert_problem(refused, 503, "busy")
+            assert "retry-after" in refused[1]
+            # The connection stays open, and the body of the refused request is not taken for a request.
+            assert answer_to(further, GET)[0] == 200
+        service.released.set()
+        assert [read_answer(connection)[0] for connection in busy] == [200, 200]
+        with service.connect() as later:
+            assert answer_to(later, GET.replace(b"/healthz", b"/"))[0] == 200
+
+
+def test_requests_whose_bodies_are_slow_do_not_count_as_work(tmp_path: Path) -> None:
+    with running(tmp_path, active=2) as service, ExitStack() as stack:
+        for _ in range(5):
+            slow = stack.enter_context(service.connect())
+            slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+        wait_until(lambda: service.connections.receiving == 5)
+        with service.connect() as connection:
+            assert answer_to(connection, GET.replace(b"/healthz", b"/"))[0] == 200
+
+
+def test_a_malformed_request_behind_another_does_not_damage_its_answer(tmp_path: Path) -> None:
+    with running(tmp_path) as service, service.connect() as connection:
+        connection.sendall(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\nnonsense\r\n\r\n")
+        assert service.held.acquire(timeout=60)
+        service.released.set()
+        assert read_answer(connection)[0] == 200
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_request_for_another_protocol_is_answered_in_this_one(tmp_path: Path, protocol: bytes) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\n"
+    with running(tmp_path) as service, service.connect() as connection:
+        status, headers, _ = answer_to(connection, upgrade)
+        assert (status, headers["connection"]) == (200, "close")
+        assert connection.recv(1) == b""

@@ -1,0 +1,218 @@
+"""Faults while clients write: every request is answered completely, or refused, or its connection ends without an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.bundle import ModelStore, load
+from tests.service.conftest import shipment
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+#: Errors of a connection that ended before the first byte of an answer.
+NO_ANSWER = (httpx.ConnectError, httpx.ReadError, httpx.WriteError)
+
+
+class Server:
+    """`tidewaiter serve` as a process."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        self.log: list[str] = []
+
+    def follow(self) -> None:
+        assert self.process.stderr is not None
+        self.log.extend(self.process.stderr)
+
+    def logged(self, words: str) -> list[str]:
+        return [line for line in self.log if words in line]
+
+
+@contextmanager
+def serving(store: Path, workers: int = 1, files: int | None = None) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
+
+    def limit_files() -> None:
+        if files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    with subprocess.Popen(
+        [*command, "--workers", str(workers)],
+        cwd=ROOT,
+        env={**os.environ, "TIDEWAITER_MODELS_DIR": str(store), "TIDEWAITER_POINTER_POLL_SECONDS": "0.05"},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit_files,
+    ) as process:
+        server = Server(process, port)
+        follower = threading.Thread(target=server.follow)
+        follower.start()
+        try:
+            wait_until(lambda: len(server.logged("startup complete")) >= workers or process.poll() is not None)
+            assert process.poll() is None, server.log
+            yield server
+        finally:
+            process.terminate()
+            process.wait(60)
+            follower.join(60)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1200):
+        if holds():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it did not happen within two minutes")
+
+
+class Writers:
+    """Clients that send shipments one after the other until they are stopped, and count what happens."""
+
+    def __init__(self, url: str, clients: int = 3) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.broken: list[str] = []
+        self._url = url
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._write, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> Writers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def wait_for(self, further: int) -> None:
+        """Wait for further complete answers."""
+        target = self.outcomes["answered"] + further
+        wait_until(lambda: self.outcomes["answered"] >= target)
+
+    def _write(self, number: int) -> None:
+        count = 0
+        with httpx.Client(base_url=self._url, timeout=60) as client:
+            while not self._stop.is_set():
+                count += 1
+                try:
+                    self._send(client, f"HB-{number}-{count}", count)
+                except NO_ANSWER:
+                    self.outcomes["no answer"] += 1
+                except httpx.RemoteProtocolError as error:
+                    # A connection may end between two answers, never within one.
+                    whole = "without sending a response" in str(error)
+                    self.outcomes["no answer" if whole else "broken"] += 1
+                    self.broken += [] if whole else [str(error)]
+
+    def _send(self, client: httpx.Client, reference: str, count: int) -> None:
+        if count % 5:
+            answer = client.post("/v1/score", json=shipment(shipment_id=reference))
+            found = [answer.json()] if answer.status_code == 200 else []
+        else:
+            records = [shipment(shipment_id=f"{reference}-{part}") for part in range(40)]
+            answer = client.post("/v1/score/batch", json={"shipments": records})
+            found = answer.json()["results"] if answer.status_code == 200 else []
+            assert len(found) in (0, 40)
+        if answer.status_code == 200:
+            assert all(one["shipment_id"].startswith(reference) for one in found)
+            assert len({one["model"]["digest"] for one in found}) == 1
+            self.outcomes["answered"] += 1
+        else:
+            assert answer.status_code == 503, answer.text
+            self.outcomes["refused"] += 1
+
+
+@pytest.fixture
+def store(tmp_path: Path, bundle: Path) -> Path:
+    ModelStore(tmp_path / "models").install(bundle)
+    return tmp_path / "models"
+
+
+def children(pid: int) -> list[int]:
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def opsin_of(pid: int) -> list[int]:
+    return [child for child in children(pid) if b"java" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def test_clients_write_while_opsin_is_killed_and_bundles_change(store: Path, other_bundle: Path) -> None:
+    with serving(store) as server, Writers(server.url) as writers:
+        writers.wait_for(10)
+        wait_until(lambda: bool(opsin_of(server.process.pid)))
+        for _ in range(3):
+            for java in opsin_of(server.process.pid):
+                os.kill(java, signal.SIGKILL)
+            writers.wait_for(5)
+        ModelStore(store).install(other_bundle)
+        digest = load(other_bundle).digest
+        wait_until(lambda: httpx.get(f"{server.url}/readyz").json()["model"]["digest"] == digest)
+        writers.wait_for(10)
+        named = shipment(items=[{"goods_description": "N-(4-methylphenyl)-2-oxocyclohexanecarboxamide"}])
+        assert httpx.post(f"{server.url}/v1/score", json=named, timeout=60).status_code == 200
+    assert writers.broken == []
+    assert set(writers.outcomes) == {"answered"}
+    assert server.logged('"error"') == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_lets_requests_end(store: Path, sent: signal.Signals) -> None:
+    with serving(store) as server, Writers(server.url) as writers:
+        writers.wait_for(10)
+        server.process.send_signal(sent)
+        assert server.process.wait(60) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    assert writers.broken == []
+    assert writers.outcomes["answered"] >= 10
+    assert server.logged("request_failed") == []
+    for line in server.log:
+        json.loads(line)
+
+
+def test_a_killed_worker_is_replaced_while_the_others_answer(store: Path) -> None:
+    with serving(store, workers=2) as server, Writers(server.url) as writers:
+        writers.wait_for(10)
+        workers = [child for child in children(server.process.pid) if opsin_of(child)]
+        os.kill(workers[0], signal.SIGKILL)
+        wait_until(lambda: len(server.logged("startup complete")) >= 3)
+        writers.wait_for(20)
+    assert writers.broken == []
+    assert set(writers.outcomes) <= {"answered", "no answer"}
+    # At most the requests that the worker had.
+    assert writers.outcomes["no answer"] <= 6
+
+
+def test_idle_connections_and_few_files_do_not_stop_the_service(store: Path) -> None:
+    with serving(store, files=256) as server, ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        for number in range(5):
+            answer = httpx.post(f"{server.url}/v1/score", json=shipment(shipment_id=f"HB-{number}"), timeout=60)
+            assert answer.status_code == 200
+        rows = b"shipment_id,goods_description\nHB-9,phone case\n"
+        kind = {"Content-Type": "text/csv"}
+        assert httpx.post(f"{server.url}/v1/score/csv", content=rows, headers=kind, timeout=60).status_code == 200
+        ready = httpx.get(f"{server.url}/readyz", timeout=60).json()
+        assert (ready["status"], ready["refused"]) == ("ready", None)
+        assert 'reason="evicted"' in httpx.get(f"{server.url}/metrics", timeout=60).text
