@@ -44,7 +44,7 @@ class ResidualParams:
         head_trees: further trees per head.
     """
 
-    shrinkage: float = 0.65
+    shrinkage: float = 0.5
     slope: float = 0.3
     common_trees: int = 300
     head_trees: int = 120
