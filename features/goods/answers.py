@@ -91,6 +91,11 @@ class GoodsReader:
             answers += self._classify(list(texts[start : start + _BATCH]), codes[start : start + _BATCH])
         return answers
 
+    def knows_words(self, text: str) -> bool:
+        """Return whether a text has words and each of them stands in a text that the model learned from."""
+        words = words_in(folded(text))
+        return bool(words) and bool(self.model.languages_of(list(words)).all())
+
     def _classify(self, texts: list[str], codes: Sequence[str | None]) -> list[GoodsAnswer]:
         tokens = TokenisedTexts(texts, folded, self._index)
         reading = read_texts(self.model, tokens, self._rows.of(tokens.slots))

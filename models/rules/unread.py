@@ -1,7 +1,7 @@
 """Goods items that could not be read: a declared chemical that nothing recognises, or a text that arrived damaged.
 
 Such an item is at least yellow, also with the rules switched off. What was read and is harmless, and what is only vague, is left to
-the score.
+the score. A declared chemical of everyday words is read: "mica powder" and "fragrance oil" name no substance, but they name goods.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from features.goods.answers import goods_reader
+from features.goods.codes import CHEMICAL_CHAPTERS
 from features.substances import Match, SubstanceIndex
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import structures_in
@@ -24,6 +26,8 @@ _CACHED: Final = 8_192
 #: Stands where a decoder met bytes that are no character.
 _REPLACEMENT: Final = "\ufffd"
 _MAX_SHOWN: Final = 60
+#: Probability from which words tell the chapter of the goods. White crystals may be anything.
+_LIKELY: Final = 0.5
 _CHEMICAL: Final = "the declared chemical {} is no known name, number or structure"
 _NAME: Final = "the description holds a systematic name, which is not read at present: {}"
 _CAS: Final = "the CAS number {} is that of no known chemical, and nothing else names the goods"
@@ -117,8 +121,9 @@ def _by_shipment(table: ManifestTable, found: list[tuple[int, str, str]]) -> Map
 
 
 def _chemical_problems(texts: list[str], names_are_read: bool) -> list[str]:
-    """Return `_chemical_problem` of each text, as far as the request's budget suffices."""
-    return _within_budget(texts, partial(_chemical_problem, names_are_read=names_are_read), chemical=True)
+    """Return why each declared chemical is unread, empty if it was read, as far as the request's budget suffices."""
+    problems = _within_budget(texts, partial(_chemical_problem, names_are_read=names_are_read), chemical=True)
+    return ["" if problem and _names_goods(text) else problem for text, problem in zip(texts, problems, strict=True)]
 
 
 def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemical: bool) -> list[str]:
@@ -145,7 +150,7 @@ def _within_budget(texts: list[str], problem_of: Callable[[str], str], *, chemic
 
 @remembered(_CACHED)
 def _chemical_problem(text: str, names_are_read: bool) -> str:
-    """Return why a declared chemical is unread, empty if it was read. ``names_are_read`` belongs to the key of the cache."""
+    """Return why a text names no chemical, empty if it names one. ``names_are_read`` belongs to the key of the cache."""
     if not any(map(str.isalnum, text)):
         return ""
     if SubstanceIndex.load().resolve(text, chemical=True) is not None or _has_structure(text):
@@ -153,11 +158,22 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
     return _CHEMICAL.format(_quoted(text))
 
 
+@remembered(_CACHED)
+def _names_goods(text: str) -> bool:
+    """Return whether all words of a declared chemical are known from texts on goods, and rather tell goods outside chemistry."""
+    reader = goods_reader()
+    if not reader.knows_words(text):
+        return False
+    (answer,) = reader.classify([text], [None])
+    return any(likely.p >= _LIKELY and likely.code not in CHEMICAL_CHAPTERS for likely in answer.chapters[:1])
+
+
 def _is_described(descriptions: Coded, row: int) -> bool:
     """Return whether the description of a row is itself the name of a chemical that was read."""
     code = descriptions.codes.item(row)
     text = descriptions.values[code] if code >= 0 else ""
-    return any(map(str.isalnum, text)) and _chemical_problems([text], opsin().available) == [""]
+    names_a_chemical = partial(_chemical_problem, names_are_read=opsin().available)
+    return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
 
 
 def _has_structure(text: str) -> bool:

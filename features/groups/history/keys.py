@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from features.groups.history.address import plain_areas, plain_contacts, plain_names, plain_postcodes, split_addresses
 from features.groups.history.entities import CONTACTS, KEY_ROWS, KeyRow
 from features.groups.history.key_rows import (
-    TEXT_LINES,
-    HashedTexts,
     ItemAmounts,
-    TextLine,
     fill_keys,
     fill_limits,
     fill_missing,
@@ -22,6 +19,7 @@ from features.groups.history.key_rows import (
     headings_of,
     numbers_of,
 )
+from features.groups.history.text_lines import TEXT_LINES, HashedTexts, TextLine
 from features.reference import usd_per_unit
 from features.substances.law import eu_members
 from features.table.table import ManifestTable

@@ -21,6 +21,10 @@ def unread(*items: dict[str, Any]) -> list[dict[str, str]]:
     [
         ({"declared_chemical": "zorblaxine prime"}, "declared_chemical"),
         ({"goods_description": "citric acid", "declared_chemical": "zorblaxine"}, "declared_chemical"),
+        # Known words that tell chemistry, or no goods.
+        ({"declared_chemical": "benzyl amine compound"}, "declared_chemical"),
+        ({"declared_chemical": "white crystals"}, "declared_chemical"),
+        ({"declared_chemical": "fragrance oil zorblaxine"}, "declared_chemical"),
         ({"goods_description": "intermediate", "cas_number": "12345-67-8"}, "cas_number"),
         ({"goods_description": "intermediate", "cas_number": "50-00-0"}, "cas_number"),
         ({"goods_description": "fent\ufffdnyl \ufffd\ufffd"}, "goods_description"),
@@ -38,6 +42,10 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         {"goods_description": "zorblaxine prime"},
         {"goods_description": "手机壳"},
         {"declared_chemical": "citric acid"},
+        # Everyday words of goods outside chemistry.
+        {"declared_chemical": "mica en polvo"},
+        {"declared_chemical": "fragrance oil"},
+        {"declared_chemical": "cotton shirts"},
         {"declared_chemical": "fentanyl"},
         # Read as a structure, which is on no list and near none.
         {"declared_chemical": "c1ccccc1C(=O)OCC"},
