@@ -23,6 +23,7 @@ from features.table import normalise
 from features.table.amounts import Amount, Amounts
 from features.table.blank import unreadable_rows
 from features.table.coded import Coded, renumbered
+from features.table.overlong import cut_overlong
 from features.table.problems import RowProblems
 from features.table.times import FUTURE_TOLERANCE_S, declaration_times
 from features.texts.declared import TIME_MISSING
@@ -39,11 +40,6 @@ _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.
 _LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
 #: `compact` processes only columns with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
-#: Longest text of a field in characters, and of one in which names of substances are looked for. The rest is ignored with a
-#: warning. References of shipments are never cut, because two of them may differ at the end.
-LONGEST_TEXT: Final = 1_000
-LONGEST_DESCRIPTION: Final = 50_000
-_DESCRIPTIONS: Final = frozenset({"goods_description", "declared_chemical"})
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
@@ -348,8 +344,9 @@ class ManifestTable:
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Group the rows by shipment and normalise the declared texts."""
         self._decimal = decimal
-        if overlong := kernels.overlong(self._values, _DESCRIPTIONS, LONGEST_TEXT, LONGEST_DESCRIPTION):
-            self._cut(overlong)
+        for name, of_cut in cut_overlong(self._values).items():
+            self.cut[name] = {code for code, problem in enumerate(of_cut) if problem is not None}
+            self._warn_of_values(name, of_cut)
         ids = self.text("shipment_id").codes
         self.shipment = np.empty(self.n_rows, dtype=np.int64)
         first_row = np.empty(self.n_rows, dtype=np.int64)
@@ -378,21 +375,6 @@ class ManifestTable:
         self._refuse(nameless, blank)
         self._fill_times(receipt, previous_time)
         self._find_rates()
-
-    def _cut(self, names: list[str]) -> None:
-        """Cut texts that are too long, with a warning."""
-        for name in names:
-            if name == "shipment_id":
-                continue
-            most = LONGEST_DESCRIPTION if name in _DESCRIPTIONS else LONGEST_TEXT
-            texts = self._values[name][0]
-            problems = [
-                f"has {len(text):,} characters; only the first {most:,} are read" if len(text) > most else None
-                for text in texts
-            ]
-            self._values[name] = [text[:most] for text in texts], False
-            self.cut[name] = {code for code, problem in enumerate(problems) if problem is not None}
-            self._warn_of_values(name, problems)
 
     def _first_rows_win(self) -> None:
         """Set shipment-level fields to the first value among the shipment's rows, and warn about other values."""
@@ -428,8 +410,7 @@ class ManifestTable:
 
     def _refuse(self, nameless: list[int], blank: list[int]) -> None:
         for row in nameless:
-            problem = Problem("shipment_id", "is missing; every shipment needs its own reference")
-            self._problems.refuse(row, problem)
+            self._problems.refuse(row, Problem("shipment_id", "is missing; every shipment needs its own reference"))
         for row in blank:
             problem = Problem("goods_description", "is missing, and so is every other field; one is needed")
             self._problems.refuse(row, problem)

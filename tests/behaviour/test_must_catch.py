@@ -20,9 +20,13 @@ CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
 #: Lawful shipments that the champion still stops, and why. A case that passes must leave the list.
-STOPPED: dict[str, str] = {}
-#: Pairs that the champion orders wrongly: its trees prefer precursors in drums.
+STOPPED: dict[str, str] = {
+    "MP-031": "trees take 50 g for too light a mass of an inorganic salt, and the sender's name for that of a shop",
+}
+#: Pairs that the champion orders wrongly: its trees prefer precursors in drums. The last one is a tie far below any lane: the trees
+#: lower both reference solutions below the stirrer in the same shipment.
 WRONG_PAIRS = {
+    "A reference solution without a permit number above the same with one",
     "Fentanyl in drums above a precursor in the same drums",
     "Fentanyl above norfentanyl in the same drum",
 }

@@ -17,6 +17,7 @@ from features.reference.related import Relation, street_names
 from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
 from features.substances.find.contents import Contents
+from features.substances.find.decisions import decided, in_context, said, weight
 from features.substances.find.first_look import (
     EVERYTHING,
     NAMED,
@@ -192,7 +193,7 @@ class SubstanceIndex:
         starts = range(_LONGEST_READ - _SHARED, len(text), _PIECE_READ - _SHARED)
         pieces = [text[start : start + _PIECE_READ] for start in starts]
         matches = (first, *self.resolve_all(pieces))
-        return max((match for match in matches if match is not None), key=_weight, default=None)
+        return max((match for match in matches if match is not None), key=weight, default=None)
 
     def _resolve(self, text: str, chemical: bool, seen: int) -> Match | None:
         """Return the substance that a text names, as it is written or in another writing. ``seen`` lists what to search
@@ -285,7 +286,7 @@ class SubstanceIndex:
             best = max(kin, key=lambda item: item.rank, default=None)
         if best is not None:
             candidates.append(self._of_found(best, text, spelled))
-        return max(candidates, key=_weight, default=None)
+        return max(candidates, key=weight, default=None)
 
     def _by_structure(self, pieces: Sequence[Piece], spelled: str, around: Surroundings) -> Iterator[Match]:
         """Yield the matches of candidate structures."""
@@ -300,7 +301,7 @@ class SubstanceIndex:
             end = start + len(written)
             # A part of a longer name is another substance, whatever the part denotes.
             if piece.form != "systematic" or not around.continue_name(start, end):
-                yield _in_context(match, around, start, end)
+                yield in_context(match, around, start, end)
 
     def _read(self, piece: Piece, *, anyway: bool = False) -> Match | None:
         """Return the match of a piece of text as a structure."""
@@ -322,7 +323,7 @@ class SubstanceIndex:
                 continue
             kind: Kind = "systematic" if systematic else "identifier"
             match = self._structures.match(structure, piece.text, kind, piece.text, _HOW[piece.form], anyway=anyway)
-            if match is not None and (best is None or _weight(_decided(match, "")) > _weight(_decided(best, ""))):
+            if match is not None and (best is None or weight(decided(match, "")) > weight(decided(best, ""))):
                 best = match
         if best is not None and systematic and not any(map(str.isdigit, piece.text)):
             # OPSIN assumes the usual position if a name omits it.
@@ -339,7 +340,7 @@ class SubstanceIndex:
         if match is None:
             return None
         confidence = 0.95 if composed.certain else 0.85
-        return _in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
+        return in_context(replace(match, confidence=confidence), around, composed.start, composed.end)
 
     def _named_kin(self, found: Found, spelled: str) -> Found:
         """Return a word on the stem of a family as the watched name that it misspells, if there is one."""
@@ -381,7 +382,7 @@ class SubstanceIndex:
             homologue = entry.substance in self._related
             match = self._structures.match(structure, piece, "exact", entry.substance, evidence[0], anyway=homologue)
             if match is not None:
-                return _said(match, found)
+                return said(match, found)
         kind: Kind = "misspelt" if found.distance or found.disguised else entry.kind
         if entry.group in WATCHED and entry.substance not in self._rows:
             # A word on the stem of a family that is no name in any list.
@@ -427,38 +428,3 @@ def _placed(entry: Entry, around: Surroundings, spelled: str, start: int, end: i
     label = _LABEL.search(spelled, max(0, start - 24), start)
     context, mention = around.context(label.start() if label else start, end) if entry.group in WATCHED else ("", False)
     return Found(entry, start, end, context, mention)
-
-
-def _in_context(match: Match, around: Surroundings, start: int, end: int) -> Match:
-    """Return the match adjusted for its context."""
-    context, mention = around.context(start, end) if match.group in WATCHED else ("", False)
-    return _decided(match, context, mention=mention)
-
-
-def _said(match: Match, found: Found) -> Match:
-    return _decided(
-        replace(match, ambiguous=found.ambiguous, confidence=min(match.confidence, found.confidence)),
-        found.context,
-        mention=found.mention,
-    )
-
-
-def _decided(match: Match, context: str, *, mention: bool = False) -> Match:
-    """Return the match with its decision: a hit is a watched substance that is declared and not only mentioned."""
-    watched = match.group in WATCHED and match.kind != "similar"
-    if watched and mention:
-        return replace(match, kind="mention", context=context)
-    return replace(match, hit=watched, context=context)
-
-
-def _weight(match: Match) -> tuple[int, bool, bool, float]:
-    """Return the sort key of importance: a hit, then a mention, then another listed substance, then a similar one."""
-    if match.hit:
-        rank = 4
-    elif match.kind == "mention":
-        rank = 3
-    elif match.group == BENIGN or match.kind == "street":
-        rank = 0
-    else:
-        rank = 1 if match.kind == "similar" else 2
-    return rank, not match.ambiguous, match.kind != "misspelt", match.confidence

@@ -37,8 +37,7 @@ ONE_ERROR: Final = 8
 TWO_ERRORS: Final = 9
 # Exception: fentanyl and fentanil, eight letters long, may have two errors.
 _FENTANYL: Final = re.compile("f(?:entanyl|entanil)")
-# Names in other scripts are not searched with typing errors, and none in pinyin, because its syllables are too
-# similar.
+# Names in other scripts are not searched with typing errors, and none in pinyin: its syllables are too similar.
 _NOT_LATIN: Final = frozenset({"ar", "el", "he", "hi", "ja", "ko", "ru", "th", "uk", "zh", "zh-Hant", "zh-Latn"})
 # A translated name is also indexed without its salt, which is found inside.
 _SALT: Final = re.compile(

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from features.substances import SubstanceIndex
-from features.table.table import LONGEST_DESCRIPTION, LONGEST_TEXT
+from features.table.overlong import LONGEST_DESCRIPTION, LONGEST_TEXT
 from features.texts.reading import ReadingBudget, current_budget, reading_within
 from service.app import create_app
 from service.settings import Settings
