@@ -76,7 +76,7 @@ def test_the_run_after_a_kill_removes_what_the_killed_one_left(folder: Path, bun
 
 @pytest.mark.slow
 def test_a_full_disk_leaves_the_earlier_file_and_says_so(folder: Path, bundle: Path) -> None:
-    full = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))"
+    full = "resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))"
     ended = score(folder, bundle, full)
     assert ended.returncode == 70
     assert "cannot be written completely (File too large)" in ended.stderr

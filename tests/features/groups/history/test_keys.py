@@ -157,11 +157,11 @@ def test_amounts_of_goods_items_add_up_and_a_gross_mass_replaces_their_net_masse
 
 
 def test_the_limit_of_the_european_union_follows_the_month_and_others_have_the_usual_one() -> None:
-    times = ["2015-01-31T23:59:59Z", "2015-02-01T00:00:00Z", "2015-02-01T00:00:00Z", "1950-06-01T00:00:00Z"]
+    times = ["2015-01-31T23:59:59Z", "2015-02-01T00:00:00Z", "2015-02-01T00:00:00Z", "1995-06-01T00:00:00Z"]
     rows = [
         {"shipment_id": str(i), "goods_description": "mug", "declared_at": time, "consignee_country": country}
         for i, (time, country) in enumerate(zip(times, ("DE", "FR", "US", "DE"), strict=True))
     ]
     limits = history_keys(table(rows))[KeyRow.LIMIT].tolist()
-    # Euro reference rates of January and February 2015; without one, in 1950, one dollar counts as one euro.
+    # Euro reference rates of January and February 2015; without one, in 1995, one dollar counts as one euro.
     assert limits == [17_432, 17_025, 80_000, 15_000]
