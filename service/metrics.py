@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models.scoring import Scores
 
 #: Upper bounds of the histogram buckets in seconds. A POST takes less than a millisecond, a CSV up to minutes.
-#: Shipments after which the shares of the lanes are set anew, for workers that nobody asks for metrics.
+#: Shipments after which the shares of the lanes are set anew, for workers without requests for metrics.
 _REFRESHED: Final = 500
 _SECONDS: Final = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 

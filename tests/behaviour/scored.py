@@ -16,7 +16,7 @@ from tests.behaviour.cases import LANES, REGISTER, Case, Pair, Row
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What the output says of a shipment."""
+    """Values of the output for a shipment."""
 
     lane: str
     selected_by: str

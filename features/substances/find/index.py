@@ -126,7 +126,7 @@ class SubstanceIndex:
         budget = current_budget()
         todo = list(zip(new, read, looked_for, strict=True))
         if budget is not None and len(todo) > 1:
-            # What is short, and what may be a CAS number, is cheap to read.
+            # Short texts and possible CAS numbers are cheap to read.
             todo.sort(key=lambda one: (_NO_NUMBER.search(one[1]) is not None, len(one[1])))
         for at, text, seen in todo:
             if budget is not None and seen and budget.spent:

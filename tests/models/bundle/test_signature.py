@@ -36,7 +36,7 @@ def test_a_signed_bundle_loads_where_a_signature_is_required(bundle: Path) -> No
     private, public = keys()
     sign(bundle, verify(bundle).digest, private)
     assert isinstance(load(bundle, public_key=public), RiskModel)
-    # The signature is no part of the digest, and nobody needs to check it.
+    # The digest does not cover the signature, and checking it is optional.
     assert load(bundle).digest == verify(bundle, public_key=public).digest
 
 

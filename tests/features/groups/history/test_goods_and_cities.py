@@ -85,7 +85,7 @@ def test_a_heading_differs_within_a_chapter_and_chapters_are_counted() -> None:
     assert column(values, "consignor_chapter_share")[1:3] == [1.5 / 2, 0.5 / 3]
     assert column(values, "consignor_heading_share")[1:3] == [0.5 / 2, 0.5 / 3]
     assert column(values, "consignor_chapters") == [0, 1, 1, 2, 2]
-    # A code of two digits is none.
+    # A code of two digits is too short for a heading.
     assert np.isnan(column(values, "consignor_chapter_share")[3])
 
 
