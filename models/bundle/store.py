@@ -80,7 +80,7 @@ class ModelStore:
         return self._versions / names[0] if names else None
 
     def load(self) -> RiskModel:
-        """Return the model to serve: the current version, or the champion if there is none.
+        """Return the model to serve: the current version, or the champion without one.
 
         Raises:
             BundleRefused: the bundle is damaged, or its digest differs from that at installation.

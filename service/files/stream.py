@@ -84,7 +84,7 @@ def _parts(name: str, reader: TableReader, scorer: ChunkScorer, *, excel_safe: b
 
 
 def _first_reason(scored: ScoredChunk) -> str:
-    """Return why the first unreadable row of a chunk is unreadable; empty if there is none."""
+    """Return why the first unreadable row of a chunk is unreadable; empty if all are readable."""
     reasons = {int(scored.chunk.lines[row]): reason for row, reason in scored.refused.items()}
     reasons |= {reject.line: reject.reason for reject in scored.chunk.rejected}
     if not reasons:

@@ -41,7 +41,7 @@ NEVER_FILLED: Final = "never filled"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the report is about: concentration, scores before and after, and the new lanes."""
+    """Subjects of the report: concentration, scores before and after, and the new lanes."""
 
     concentration: Concentration
     scored: Scored

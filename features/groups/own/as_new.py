@@ -51,7 +51,7 @@ class AsNew:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], prefix: str) -> Self | None:
-        """Restore the content of `to_arrays`; None if there is none."""
+        """Restore the content of `to_arrays`; None without any."""
         if f"{prefix}.rows" not in arrays:
             return None
         return cls(arrays[f"{prefix}.rows"], arrays[f"{prefix}.values"], int(arrays[f"{prefix}.column"][0]))

@@ -1,4 +1,4 @@
-"""What a vague text lacks."""
+"""Missing facts of vague texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an office finds with a given capacity."""
+"""Finds of an office with a given capacity."""
 
 from __future__ import annotations
 
