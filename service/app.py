@@ -32,6 +32,7 @@ from service.scoring.model_host import LoadedModel, ModelHost
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.settings import Settings, names_in
+from service.store.store import Store
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
 
@@ -59,6 +60,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     metrics = Metrics()
     connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
 
+    store = Store(settings.database_url.get_secret_value()) if settings.keeps_decisions else None
+
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, score_settings), loaded)
 
     @contextlib.asynccontextmanager
@@ -66,6 +69,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         if slow := slowness():
             logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
+        if store is not None:
+            await asyncio.to_thread(store.start)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
         async with host.watching(settings.pointer_poll_seconds):
@@ -79,6 +84,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                     yield {CONNECTIONS: connections}
             finally:
                 await warming
+                if store is not None:
+                    await asyncio.to_thread(store.close)
 
     app = FastAPI(
         title="Tidewaiter",
@@ -107,9 +114,11 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             score_settings,
             max_items=settings.max_items,
             record=record,
+            store=store,
             reading_seconds=settings.reading_seconds,
         ),
         record,
+        store,
         CapacityLimiter(settings.max_csv_requests),
         CapacityLimiter(_LOOKUP_THREADS),
         ByteBudget(settings.max_bodies_bytes),

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     # A slower client is disconnected, so that it does not hold memory, a file or a connection. 32 kbit/s is a bad mobile network.
     min_bytes_per_second: int = Field(default=4096, ge=1)
 
+    # Decisions, outcomes, lists, keys and jobs. off: answers are given and forgotten, and history starts anew with the service.
+    keeps_decisions: bool = Field(default=True, validation_alias="TIDEWAITER_STORE")
+    # sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. It may contain a password, so it is never logged.
+    database_url: SecretStr = SecretStr("sqlite:///var/tidewaiter.db")
+
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
     # PEM file of the Ed25519 public key that must have signed each bundle, the bundled champion too. None: no signature is needed.

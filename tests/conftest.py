@@ -23,6 +23,14 @@ def _long_time_limits_of_opsin() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_store_by_default() -> Iterator[None]:
+    """Start services without a store, which would be a file in the working directory. Tests of the store switch it on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TIDEWAITER_STORE", "off")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _opsin_stays_enabled() -> Iterator[None]:
     """Fail a test that leaves the shared OPSIN reader disabled: every later test of its process would miss systematic names."""

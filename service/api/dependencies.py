@@ -18,6 +18,7 @@ from service.scoring.answers import Explain, Options
 from service.scoring.model_host import ModelHost
 from service.scoring.scorer import Scorer
 from service.settings import Settings
+from service.store.store import Store
 
 
 class QueryCache:
@@ -52,6 +53,7 @@ class State:
 
     Attributes:
         record: where shipments that advance the history are recorded; None if that is off.
+        store: where decisions are kept; None if that is off.
         csv_requests: limit on concurrent CSV requests.
         lookups: limit on threads that look up chemicals.
         bodies: limit on the bodies of all batches that are received, scored or answered.
@@ -66,6 +68,7 @@ class State:
     metrics: Metrics
     scorer: Scorer
     record: TrafficRecord | None
+    store: Store | None
     csv_requests: CapacityLimiter
     lookups: CapacityLimiter
     bodies: ByteBudget
@@ -119,6 +122,12 @@ async def score_options(
 ScoreOptions = Annotated[Options, Depends(score_options)]
 
 
+def caller_of(request: Request) -> str | None:
+    """Return the id of the API key that the request came with; None where no keys are needed."""
+    caller: str | None = request.scope["state"].get("caller")
+    return caller
+
+
 def add_log_fields(request: Request, **values: object) -> None:
     """Add values to the request's line in the access log."""
     request.scope["state"]["log_fields"].update(values)
@@ -137,3 +146,10 @@ class PlainJson(Response):
             super().init_headers(headers)
             return
         self.raw_headers = [(b"content-length", b"%d" % len(self.body)), (b"content-type", b"application/json")]
+
+
+class EncodedJson(PlainJson):
+    """JSON response of bytes that are JSON already."""
+
+    def render(self, content: Any) -> bytes:
+        return cast("bytes", content)

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from service.api.bodies import parse_json, parse_list, read_json_text
-from service.api.dependencies import PlainJson, ScoreOptions, add_log_fields, state_of
+from service.api.dependencies import EncodedJson, PlainJson, ScoreOptions, add_log_fields, caller_of, state_of
 from service.api.openapi import json_body, problems
 from service.api.schemas import BatchScore, Score
 from service.api.streams import ReleasingStream
@@ -51,7 +51,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     record = parse_json(data)
     if isinstance(record, dict) and isinstance(record.get("items"), list):
         _check_count("items", len(record["items"]), state.settings.max_items, "goods items")
-    answer = await state.scorer.one(record, options, len(data))
+    answer = await state.scorer.one(record, options, len(data), caller_of(request))
     if answer.result is None:
         add_log_fields(request, scored=0, refused=1, model=answer.digest[:12])
         errors = [{"field": problem.field, "problem": problem.problem} for problem in answer.problems]
@@ -59,6 +59,9 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
             f"{error['field']}: {error['problem']}" if error["field"] else error["problem"] for error in errors
         )
         raise Unprocessable(f"The shipment cannot be read: {problems_text}.", errors=errors)
+    if answer.stored is not None:
+        add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.stored.id)
+        return EncodedJson(answer.stored.answer)
     add_log_fields(request, scored=1, refused=0, model=answer.digest[:12], decision_id=answer.result["decision_id"])
     return PlainJson(answer.result)
 
@@ -82,10 +85,17 @@ async def score_batch(request: Request, options: ScoreOptions) -> Response:
         # The batch counts until its answer is sent, because scores and answers take more memory than the body.
         hold = stack.enter_context(state.bodies.hold())
         data = await read_json_text(request, state.settings.max_batch_bytes, hold)
-        outcome, digest = await state.scorer.batch_of(partial(_records, data, state.settings), options, len(data))
+        outcome, digest = await state.scorer.batch_of(
+            partial(_records, data, state.settings), options, len(data), caller_of(request)
+        )
         add_log_fields(request, scored=len(outcome), refused=len(outcome.refused), model=digest[:12])
         if not len(outcome):
             raise _nothing_scored(outcome)
+        if outcome.bodies is not None:
+            parts = _stored_parts(outcome.bodies, outcome)
+            if len(outcome) <= _ROWS_PER_PART:
+                return EncodedJson(b"".join(parts))
+            return ReleasingStream(next(parts), parts, stack.pop_all().close, media_type="application/json")
         if not outcome.is_large:
             return PlainJson({"results": outcome.results, "rejected": _rejected(outcome)})
         parts = _parts(outcome)
@@ -130,6 +140,14 @@ def _parts(outcome: Outcome) -> Iterator[bytes]:
     separator = b'{"results":['
     for answers in outcome.pieces(_ROWS_PER_PART):
         yield separator + orjson.dumps(answers)[1:-1]
+        separator = b","
+    yield b'],"rejected":' + orjson.dumps(_rejected(outcome)) + b"}"
+
+
+def _stored_parts(bodies: list[bytes], outcome: Outcome) -> Iterator[bytes]:
+    separator = b'{"results":['
+    for start in range(0, len(bodies), _ROWS_PER_PART):
+        yield separator + b",".join(bodies[start : start + _ROWS_PER_PART])
         separator = b","
     yield b'],"rejected":' + orjson.dumps(_rejected(outcome)) + b"}"
 

@@ -23,6 +23,7 @@ from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
 from service.identifiers import new_ids
 from service.logs import logger
+from service.scoring.live_history import LiveRows
 
 if TYPE_CHECKING:
     from models.scoring import AdvancingHistory, RiskModel, Scores, ScoreSettings
@@ -80,6 +81,8 @@ class Outcome:
     Attributes:
         refused: refused shipments.
         scores: the scores of each table, in the order of the request.
+        orders: the order of each table in the live history; None if it left the history alone.
+        bodies: JSON of the answers as stored; None without a store.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Outcome:
         scores: list[Scores],
         options: Options,
         results: list[dict[str, Any]] | None,
+        orders: list[int | None],
     ) -> None:
         """
         Args:
@@ -95,6 +99,8 @@ class Outcome:
         """
         self.refused = refused
         self.scores = scores
+        self.orders = orders
+        self.bodies: list[bytes] | None = None
         self._options = options
         self._results = results
 
@@ -217,7 +223,7 @@ def _score(
         shipments = [shipment for k, shipment in enumerate(shipments) if k not in problems_of]
         table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
-        return Outcome(refused, [], options, [])
+        return Outcome(refused, [], options, [], [])
     tables = [table] if table.n_shipments == len(shipments) else _tables_of_distinct(table, shipments, received)
     history: AdvancingHistory = served.history
     update = options.update_history
@@ -228,12 +234,14 @@ def _score(
         served.model.space.warn_of_further(part)
     scores: list[Scores] = []
     results: list[dict[str, Any]] | None = []
+    orders: list[int | None] = []
     failed: dict[int, str] = {}
     first = 0
     for part in tables:
         rows = history.advance(part, update=update)
         of_part, answers, of_faults = _answers(served.model, part, rows, options, settings, isolate=isolate)
         scores += of_part
+        orders += [rows.order if isinstance(rows, LiveRows) else None] * len(of_part)
         results = None if results is None or answers is None else results + answers
         failed |= {first + number: why for number, why in of_faults.items()}
         first += part.n_shipments
@@ -242,7 +250,7 @@ def _score(
         indices = [index for index, _ in readable if index not in known]
         refused += [_failed(indices[k], shipments[k].shipment_id, why) for k, why in failed.items()]
         refused.sort(key=lambda shipment: shipment.index)
-    return Outcome(refused, scores, options, results)
+    return Outcome(refused, scores, options, results, orders)
 
 
 def _failed(index: int, shipment_id: str | None, why: str) -> RefusedShipment:

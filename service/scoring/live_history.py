@@ -7,11 +7,25 @@ requests are processed between the chunks of a file but never within a chunk.
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from features.groups.history.history import HistoryRows
+
 if TYPE_CHECKING:
-    from features.groups.history.history import History, HistoryRows
+    from features.groups.history.history import History
     from features.table.table import ManifestTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveRows(HistoryRows):
+    """History features of a table, and its ``order`` in the live history; None if it left the history alone.
+
+    Orders increase with each table. They are the time in microseconds since 1970, or the last order and one if that is later.
+    """
+
+    order: int | None
 
 
 class LiveHistory:
@@ -20,12 +34,16 @@ class LiveHistory:
     def __init__(self, history: History) -> None:
         self._history = history
         self._first_sequence = history.sequence
+        self._order = 0
         self._lock = threading.Lock()
 
-    def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
+    def advance(self, table: ManifestTable, *, update: bool = True) -> LiveRows:
         """Call `History.advance` with the lock held."""
         with self._lock:
-            return self._history.advance(table, update=update)
+            rows = self._history.advance(table, update=update)
+            if update:
+                self._order = max(self._order + 1, time.time_ns() // 1000)
+            return LiveRows(rows.values, rows.late, self._order if update else None)
 
     def copy(self) -> History:
         """Return a copy of the current state."""

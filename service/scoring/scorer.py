@@ -11,16 +11,19 @@ long to read. Each has a budget for reading, and few run at the same time: all t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
 from service.errors import Busy
 from service.scoring.answers import Options, Outcome, score
+from service.scoring.recording import Receipt, decisions_of
 from service.substances.chemistry import takes_long
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from service.metrics import Metrics
     from service.record import TrafficRecord
     from service.scoring.model_host import ModelHost, ServedModel
+    from service.store.decisions import NewDecision, Stored
+    from service.store.store import Store
 
 T = TypeVar("T")
 
@@ -58,17 +63,28 @@ class Answer:
         result: the answer as plain values; None if the shipment was refused.
         problems: the reasons for a refusal.
         digest: digest of the model.
+        stored: the stored decision, whose answer is to be sent; None without a store.
     """
 
     result: dict[str, Any] | None
     problems: list[Problem]
     digest: str
+    stored: Stored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Outcome of a table with the decisions to store; None without a store."""
+
+    outcome: Outcome
+    decisions: list[NewDecision] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     record: object
     options: Options
+    receipt: Receipt
     answer: asyncio.Future[Answer]
 
 
@@ -83,15 +99,18 @@ class Scorer:
         *,
         max_items: int,
         record: TrafficRecord | None = None,
+        store: Store | None = None,
         reading_seconds: float | None = None,
     ) -> None:
         """
         Args:
             max_items: largest number of goods items per shipment; larger shipments are refused.
             record: where shipments that advance the history are recorded.
+            store: where decisions are kept. Answers wait until theirs are committed.
             reading_seconds: budget of a request for reading texts, see `service.scoring.answers.score`.
         """
         self._record = record
+        self._store = store
         self._reading_seconds = reading_seconds
         self._host = host
         self._metrics = metrics
@@ -102,11 +121,12 @@ class Scorer:
         self._batches = CapacityLimiter(1)
         self._long = CapacityLimiter(_LONG_AT_ONCE)
 
-    async def one(self, record: object, options: Options, size: int = 0) -> Answer:
+    async def one(self, record: object, options: Options, size: int = 0, caller: str | None = None) -> Answer:
         """Score a parsed JSON record.
 
         Args:
             size: bytes of the record.
+            caller: id of the API key.
 
         Raises:
             NotReady: no model is loaded.
@@ -114,44 +134,64 @@ class Scorer:
         """
         served = self._host.served
         if size > _MAX_BYTES_ON_LOOP or takes_long([record], _MAX_ITEMS_ON_LOOP):
-            outcome = await self._in_thread(partial(self._score, served, [record], options, via="score"), self._long)
-            return _answers(outcome, served)[0]
+            work = partial(self._score, served, [record], options, [Receipt("score", caller)])
+            scored = await self._in_thread(work, self._long)
+            return _answers(scored.outcome, served, await self._decided(scored))[0]
         loop = asyncio.get_running_loop()
         if not self._pending:
             loop.call_soon(self._gather, 0, 0)
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._pending.append(_Pending(record, options, answer))
+        self._pending.append(_Pending(record, options, Receipt("score", caller), answer))
         return await answer
 
-    async def batch(self, records: list[Any], options: Options, size: int = 0) -> tuple[Outcome, str]:
+    async def batch(
+        self, records: list[Any], options: Options, size: int = 0, caller: str | None = None
+    ) -> tuple[Outcome, str]:
         """Score parsed JSON records in order, each with the earlier ones as history, and return the model's digest.
 
         Args:
             size: bytes of all records.
+            caller: id of the API key.
 
         Raises:
             NotReady: no model is loaded.
             Busy: too many requests wait for a thread.
         """
         served = self._host.served
-        work = partial(self._score, served, records, options, via="batch")
+        work = partial(self._score, served, records, options, [Receipt("batch", caller)])
         few = len(records) <= _MAX_BATCH_ON_LOOP and size <= _MAX_BATCH_BYTES_ON_LOOP
         if few and not takes_long(records, _MAX_BATCH_ON_LOOP):
-            outcome = work()
+            scored = work()
         else:
-            outcome = await self._in_thread(work, self._long if few else self._batches)
-        return outcome, served.model.digest
+            scored = await self._in_thread(work, self._long if few else self._batches)
+        return await self._with_bodies(scored), served.model.digest
 
-    async def batch_of(self, read: Callable[[], list[Any]], options: Options, size: int) -> tuple[Outcome, str]:
+    async def batch_of(
+        self, read: Callable[[], list[Any]], options: Options, size: int, caller: str | None = None
+    ) -> tuple[Outcome, str]:
         """Call `batch` with the records that ``read`` parses, in a thread if they are large. ``read`` may raise errors."""
         if size <= _MAX_BATCH_BYTES_ON_LOOP:
-            return await self.batch(read(), options, size)
+            return await self.batch(read(), options, size, caller)
         served = self._host.served
+        receipt = Receipt("batch", caller)
 
-        def work() -> Outcome:
-            return self._score(served, read(), options, via="batch")
+        def work() -> _Scored:
+            return self._score(served, read(), options, [receipt])
 
-        return await self._in_thread(work, self._batches), served.model.digest
+        return await self._with_bodies(await self._in_thread(work, self._batches)), served.model.digest
+
+    async def _with_bodies(self, scored: _Scored) -> Outcome:
+        """Return the outcome of a batch, with the stored answers once they are committed."""
+        stored = await self._decided(scored)
+        if stored is not None:
+            scored.outcome.bodies = [decision.answer for decision in stored]
+        return scored.outcome
+
+    async def _decided(self, scored: _Scored) -> list[Stored] | None:
+        """Wait until the decisions are committed, and return those to answer with; None without a store."""
+        if self._store is None or scored.decisions is None:
+            return None
+        return await asyncio.wrap_future(self._store.decide(scored.decisions))
 
     async def _in_thread(self, work: Callable[[], T], limiter: CapacityLimiter) -> T:
         if limiter.statistics().tasks_waiting >= _MOST_WAITING:
@@ -183,8 +223,8 @@ class Scorer:
     def _answer(self, pending: list[_Pending], options: Options) -> None:
         try:
             served = self._host.served
-            outcome = self._score(served, [shipment.record for shipment in pending], options, via="score")
-            answers = _answers(outcome, served)
+            records = [shipment.record for shipment in pending]
+            scored = self._score(served, records, options, [shipment.receipt for shipment in pending])
         except Exception as error:
             if len(pending) > 1:
                 # Retry one by one, so that only the faulty shipment fails. The history counts the other shipments twice
@@ -194,12 +234,20 @@ class Scorer:
             elif not pending[0].answer.done():
                 pending[0].answer.set_exception(error)
             return
-        for shipment, answer in zip(pending, answers, strict=True):
-            # A cancelled request has cancelled its future.
-            if not shipment.answer.done():
-                shipment.answer.set_result(answer)
+        if self._store is None or not scored.decisions:
+            _deliver(pending, _answers(scored.outcome, served))
+            return
+        loop = asyncio.get_running_loop()
 
-    def _score(self, served: ServedModel, records: list[Any], options: Options, *, via: str) -> Outcome:
+        def committed(future: Future[list[Stored]]) -> None:
+            # The writer's thread calls this.
+            loop.call_soon_threadsafe(_deliver_stored, pending, scored.outcome, served, future)
+
+        self._store.decide(scored.decisions).add_done_callback(committed)
+
+    def _score(self, served: ServedModel, records: list[Any], options: Options, receipts: Sequence[Receipt]) -> _Scored:
+        via = receipts[0].via
+        started = time.perf_counter()
         # A single shipment's failure is an error of its request; the others of its table are tried again without it.
         outcome = score(
             served,
@@ -216,15 +264,42 @@ class Scorer:
                 self._record.add(scores.table)
         if outcome.refused:
             self._metrics.refused.labels(via).inc(len(outcome.refused))
-        return outcome
+        if self._store is None:
+            return _Scored(outcome, None)
+        what_if = not options.update_history
+        seconds = time.perf_counter() - started
+        return _Scored(outcome, decisions_of(outcome, records, served, receipts, what_if=what_if, seconds=seconds))
 
 
-def _answers(outcome: Outcome, served: ServedModel) -> list[Answer]:
+def _answers(outcome: Outcome, served: ServedModel, stored: list[Stored] | None = None) -> list[Answer]:
     """Return one answer per record, in the order of the request."""
     digest = served.model.digest
     refused = {shipment.index: shipment.problems for shipment in outcome.refused}
-    results = iter(outcome.results)
+    results = iter(zip(outcome.results, repeat(None) if stored is None else stored, strict=False))
     return [
-        Answer(None, refused[index], digest) if index in refused else Answer(next(results), [], digest)
+        Answer(None, refused[index], digest) if index in refused else _answer(*next(results), digest)
         for index in range(len(outcome.results) + len(refused))
     ]
+
+
+def _answer(result: dict[str, Any], stored: Stored | None, digest: str) -> Answer:
+    return Answer(result, [], digest, stored)
+
+
+def _deliver(pending: Sequence[_Pending], answers: Sequence[Answer]) -> None:
+    for shipment, answer in zip(pending, answers, strict=True):
+        # A cancelled request has cancelled its future.
+        if not shipment.answer.done():
+            shipment.answer.set_result(answer)
+
+
+def _deliver_stored(
+    pending: Sequence[_Pending], outcome: Outcome, served: ServedModel, stored: Future[list[Stored]]
+) -> None:
+    error = stored.exception()
+    if error is None:
+        _deliver(pending, _answers(outcome, served, stored.result()))
+        return
+    for shipment in pending:
+        if not shipment.answer.done():
+            shipment.answer.set_exception(error)

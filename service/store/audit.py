@@ -1,0 +1,92 @@
+"""The audit chain: append-only entries, each with the digest of the entry before.
+
+Every change that matters appends an entry in its own transaction. An entry contains digests and plain facts without personal
+data, so that erasure leaves it provable. The digest of an entry is the SHA-256 of its canonical JSON
+``[number, at, kind, subject, actor, facts, previous]`` with hexadecimal digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import desc, insert, select
+
+from service.store.tables import AuditEntry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.database import Database
+
+#: Digest before the first entry.
+START: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an entry will say.
+
+    Attributes:
+        kind: what happened, such as ``decision``.
+        subject: id of what it happened to.
+        facts: values without personal data; JSON with sorted keys is made of them.
+        actor: id of the API key, or the name of the command.
+    """
+
+    kind: str
+    subject: str
+    facts: Mapping[str, Any]
+    actor: str | None = None
+
+
+def append(database: Database, connection: Connection, facts: Sequence[Fact], at: int) -> None:
+    """Append entries to the chain, in the caller's transaction.
+
+    Args:
+        connection: of `Database.write`. On PostgreSQL other writers of the chain wait until it commits.
+        at: time, in microseconds since 1970.
+    """
+    if not facts:
+        return
+    database.lock_audit(connection)
+    last = connection.execute(
+        select(AuditEntry.number, AuditEntry.digest).order_by(desc(AuditEntry.number)).limit(1)
+    ).first()
+    number, previous = (0, START) if last is None else (last.number, bytes(last.digest))
+    rows = []
+    for fact in facts:
+        number += 1
+        content = orjson.dumps(fact.facts, option=orjson.OPT_SORT_KEYS)
+        digest = digest_of(number, at, fact.kind, fact.subject, fact.actor, content, previous)
+        rows.append(
+            {
+                "number": number,
+                "at": at,
+                "kind": fact.kind,
+                "subject": fact.subject,
+                "actor": fact.actor,
+                "facts": content,
+                "previous": previous,
+                "digest": digest,
+            }
+        )
+        previous = digest
+    connection.execute(insert(AuditEntry), rows)
+
+
+def digest_of(number: int, at: int, kind: str, subject: str, actor: str | None, facts: bytes, previous: bytes) -> bytes:
+    """Return the digest of an entry."""
+    content = [number, at, kind, subject, actor, facts.decode(), previous.hex()]
+    return hashlib.sha256(orjson.dumps(content)).digest()
+
+
+def salted(salt: bytes, content: bytes) -> str:
+    """Return the SHA-256 of ``salt`` and ``content`` in hexadecimal digits.
+
+    Without the salt, which erasure deletes, the digest does not confirm a guessed manifest.
+    """
+    return hashlib.sha256(salt + content).hexdigest()

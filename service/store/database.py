@@ -1,0 +1,151 @@
+"""The database: one engine for SQLite or PostgreSQL, transactions, and migrations to the latest schema."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+#: Revision of the schema that this code needs. A test holds it to the latest migration.
+SCHEMA: Final = "0007"
+#: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
+_WAIT: Final = 30
+_CONNECT_SECONDS: Final = 5
+#: Key of the advisory locks on PostgreSQL: "tide" in ASCII, and the two purposes.
+_LOCK_SPACE: Final = 0x74696465
+_MIGRATION_LOCK: Final = 1
+_AUDIT_LOCK: Final = 2
+
+
+class BadDatabase(ValueError):
+    """The URL of the database is wrong, or its schema is newer than this code. The message says what would be right."""
+
+
+class Database:
+    """Connections to the store's database.
+
+    Writes on SQLite are one after the other: `write` takes the only write lock at its start. On PostgreSQL writes may overlap;
+    those that append to the audit chain take a lock for that, see `lock_audit`.
+    """
+
+    def __init__(self, url: str) -> None:
+        """
+        Args:
+            url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+        Raises:
+            BadDatabase: the URL cannot be read, or names another engine.
+        """
+        parsed = _parsed(url)
+        self.is_sqlite: Final = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = create_engine(parsed, connect_args={"timeout": _WAIT, "check_same_thread": False})
+            event.listen(self._engine, "connect", _set_up_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+        self._writing = self._engine.execution_options(writes=True)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for migrations and tests. Repositories use `read` and `write`."""
+        return self._engine
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads. It sees one state of the database from its first query on."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes. It commits at the end of the context, or rolls back after an exception."""
+        with self._writing.connect() as connection, connection.begin():
+            yield connection
+
+    def lock_audit(self, connection: Connection) -> None:
+        """Wait until this transaction alone may append to the audit chain. SQLite's write lock does that already."""
+        if not self.is_sqlite:
+            _lock(connection, _AUDIT_LOCK)
+
+    def migrate(self) -> None:
+        """Bring the schema to `SCHEMA`. Several processes may do so at the same time: one migrates, the others wait.
+
+        Raises:
+            BadDatabase: the schema is newer than this code.
+        """
+        with self.read() as connection:
+            if _revision(connection) == SCHEMA:
+                return
+        # Alembic takes a quarter of a second to import, which only a migration needs.
+        from service.store.migrations import upgrade
+
+        with self.write() as connection:
+            if not self.is_sqlite:
+                _lock(connection, _MIGRATION_LOCK)
+            if _revision(connection) != SCHEMA:
+                upgrade(connection)
+
+    def answers(self) -> bool:
+        """Return whether the database answers a query now."""
+        try:
+            with self.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._engine.dispose()
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadDatabase(
+            "The URL of the database cannot be read; expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise BadDatabase(f"The database {backend} is not supported; expected sqlite or postgresql.")
+    return parsed
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    # Python's driver would begin and commit by itself, too late for reads and around schema changes.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not wait for the lock: it would fail.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _lock(connection: Connection, purpose: int) -> None:
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(:space, :purpose)"), {"space": _LOCK_SPACE, "purpose": purpose}
+    )
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the revision of the schema; None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)

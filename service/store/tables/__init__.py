@@ -1,0 +1,11 @@
+"""Tables of the store. Each module describes the tables of one concern; migrations create them.
+
+Times are whole microseconds since 1970 in UTC, so that both engines keep and compare them alike. Names of columns for times end
+in ``_at``. JSON documents are UTF-8 bytes, kept exactly as they were made.
+"""
+
+from service.store.tables.audit import AuditEntry
+from service.store.tables.base import Base
+from service.store.tables.decisions import Decision
+
+__all__ = ["AuditEntry", "Base", "Decision"]

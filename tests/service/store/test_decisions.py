@@ -1,0 +1,109 @@
+"""Decisions: what is stored of a request, repeated requests, and decisions that link to earlier ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.settings import Settings
+from service.store.database import Database
+from service.store.tables import AuditEntry, Decision
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+
+@pytest.fixture
+def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
+    """Client of an application with a store, once per engine."""
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+def rows_of(url: str) -> list[Any]:
+    database = Database(url)
+    with database.read() as connection:
+        rows = list(connection.execute(select(Decision.__table__).order_by(Decision.position)))
+    database.close()
+    return rows
+
+
+def test_a_scored_shipment_is_stored_with_its_manifest_and_answer(stored_client: Client, url: str) -> None:
+    sent = shipment(shipment_id="A", unknown_field="kept")
+    answer = stored_client.post("/v1/score", json=sent)
+    assert answer.status_code == 200
+    (row,) = rows_of(url)
+    assert row.id == answer.json()["decision_id"]
+    assert row.answer == answer.content
+    assert orjson.loads(row.manifest) == sent
+    assert (row.shipment_id, row.lane, row.risk) == ("A", answer.json()["lane"], answer.json()["risk"])
+    assert row.via == "score"
+    assert row.history_order > 0
+    assert row.earlier_id is None
+
+
+def test_a_repeated_shipment_gets_the_first_decision(stored_client: Client, url: str) -> None:
+    first = stored_client.post("/v1/score", json=shipment(shipment_id="A"))
+    again = stored_client.post("/v1/score", json=dict(reversed(shipment(shipment_id="A").items())))
+    assert again.content == first.content
+    assert len(rows_of(url)) == 1
+
+
+def test_other_content_is_a_new_decision_that_links_to_the_first(stored_client: Client, url: str) -> None:
+    first = stored_client.post("/v1/score", json=shipment(shipment_id="A")).json()
+    second = stored_client.post("/v1/score", json=shipment(shipment_id="A", gross_mass_kg=77)).json()
+    assert second["decision_id"] != first["decision_id"]
+    assert [row.earlier_id for row in rows_of(url)] == [None, first["decision_id"]]
+
+
+def test_a_batch_stores_what_was_scored_in_order(stored_client: Client, url: str) -> None:
+    records = [
+        shipment(shipment_id="A"),
+        {"shipment_id": "refused"},
+        shipment(shipment_id="B"),
+        shipment(shipment_id="A"),
+    ]
+    answer = stored_client.post("/v1/score/batch", json={"shipments": records}).json()
+    assert [result["shipment_id"] for result in answer["results"]] == ["A", "B", "A"]
+    assert answer["results"][2] == answer["results"][0]
+    assert [one["index"] for one in answer["rejected"]] == [1]
+    assert [(row.shipment_id, row.via) for row in rows_of(url)] == [("A", "batch"), ("B", "batch")]
+
+
+def test_a_what_if_is_stored_apart(stored_client: Client, url: str) -> None:
+    for _ in range(2):
+        stored_client.post("/v1/score?update_history=false", json=shipment(shipment_id="A"))
+    stored_client.post("/v1/score", json=shipment(shipment_id="A"))
+    rows = rows_of(url)
+    assert [row.what_if for row in rows] == [True, True, False]
+    assert [row.history_order is None for row in rows] == [True, True, False]
+    assert rows[2].earlier_id is None
+
+
+def test_the_audit_chain_covers_manifest_and_answer(stored_client: Client, url: str) -> None:
+    for name in ("A", "B"):
+        stored_client.post("/v1/score", json=shipment(shipment_id=name))
+    database = Database(url)
+    with database.read() as connection:
+        entries = list(connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)))
+    database.close()
+    rows = rows_of(url)
+    assert [entry.number for entry in entries] == [1, 2]
+    assert entries[0].previous == bytes(32)
+    assert entries[1].previous == entries[0].digest
+    for entry, row in zip(entries, rows, strict=True):
+        facts = orjson.loads(entry.facts)
+        assert facts["manifest"] == hashlib.sha256(row.salt + row.manifest).hexdigest()
+        assert facts["answer"] == hashlib.sha256(row.salt + row.answer).hexdigest()
+        assert b"example" not in entry.facts
