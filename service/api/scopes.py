@@ -1,0 +1,99 @@
+"""What an API key may do: the scope that each route needs.
+
+A route that is added to the application gets a line in `SCOPES`; a test names those that are missing, and a service that asks for
+keys refuses to start without them. A key holds any set of scopes, and none implies another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import compile_path
+
+
+class Scope(StrEnum):
+    """Scopes of API keys."""
+
+    SCORE = "score"
+    READ = "read"
+    OUTCOME = "outcome"
+    PLAN = "plan"
+    PROMOTE = "promote"
+    ADMIN = "admin"
+
+
+#: What each scope allows, for the documentation of the API.
+MEANINGS: Final[Mapping[Scope, str]] = {
+    Scope.SCORE: "score shipments and files, and ask about chemicals and goods",
+    Scope.READ: "read decisions, queue, results of jobs, model and metrics",
+    Scope.OUTCOME: "record outcomes and overrides, claim and release shipments",
+    Scope.PLAN: "change watch lists, suppressions and the register of permits",
+    Scope.PROMOTE: "promote models; no route needs it yet",
+    Scope.ADMIN: "manage keys and webhooks, erase personal data",
+}
+
+#: (method, path) -> scope. Paths are written as in the routes, with the names of their parameters.
+SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
+    # scoring
+    ("POST", "/v1/score"): Scope.SCORE,
+    ("POST", "/v1/score/batch"): Scope.SCORE,
+    ("POST", "/v1/score/csv"): Scope.SCORE,
+    # chemicals and goods
+    ("GET", "/v1/substances"): Scope.SCORE,
+    ("GET", "/v1/substances/drawing.svg"): Scope.SCORE,
+    ("POST", "/v1/substances/batch"): Scope.SCORE,
+    ("GET", "/v1/goods"): Scope.SCORE,
+    ("POST", "/v1/goods/batch"): Scope.SCORE,
+    # the service
+    ("GET", "/v1/model"): Scope.READ,
+    ("GET", "/v1/schema"): Scope.READ,
+    ("GET", "/metrics"): Scope.READ,
+}
+
+#: Paths that need no key: probes of orchestrators, and the documentation of the API.
+OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+#: Scripts and styles of the documentation lie below it.
+OPEN_FOLDER: Final = "/docs/static/"
+
+
+class ScopeTable:
+    """Scopes by the method and path of a request."""
+
+    def __init__(self, scopes: Mapping[tuple[str, str], Scope] = SCOPES) -> None:
+        self._exact = dict(scopes)
+        # The router's own expressions, so that a path means here what it means there. They also match a path that ends in a
+        # line break, which no exact comparison finds.
+        self._patterns = [(method, compile_path(path)[0], scope) for (method, path), scope in scopes.items()]
+
+    def scope_of(self, method: str, path: str) -> Scope | None:
+        """Return the scope that a request needs; None if no route of the table answers it."""
+        scope = self._exact.get((method, path))
+        if scope is None:
+            for of_method, pattern, candidate in self._patterns:
+                if of_method == method and pattern.match(path):
+                    return candidate
+        return scope
+
+
+def is_open(path: str) -> bool:
+    """Return whether a path needs no key."""
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Yield method and path of each route of ``app`` that needs a key."""
+    for route in iter_route_contexts(app.routes):
+        path = route.path
+        if path is None or is_open(path) or is_open(f"{path}/"):
+            continue
+        for method in sorted(route.methods or {"any method"}):
+            yield method, path
+
+
+def unscoped(app: FastAPI) -> list[str]:
+    """Return the routes of ``app`` that `SCOPES` lacks, as ``METHOD /path``."""
+    return [f"{method} {path}" for method, path in routes_of(app) if (method, path) not in SCOPES]

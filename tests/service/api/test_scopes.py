@@ -1,0 +1,88 @@
+"""Scopes: each route has one, and a request finds the one of the route that answers it."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.routing import compile_path
+
+from service.api.scopes import MEANINGS, SCOPES, Scope, ScopeTable, is_open, routes_of, unscoped
+from service.app import create_app
+from service.settings import Settings
+
+
+def test_each_route_of_the_application_has_a_scope() -> None:
+    missing = unscoped(create_app(Settings()))
+    assert not missing, f"add to SCOPES in service/api/scopes.py: {', '.join(missing)}"
+
+
+def test_no_scope_belongs_to_a_route_that_is_gone() -> None:
+    assert set(SCOPES) == set(routes_of(create_app(Settings())))
+
+
+def test_a_route_without_a_scope_is_named() -> None:
+    app = create_app(Settings())
+
+    @app.get("/v1/forgotten/{name}")
+    async def forgotten(name: str) -> str:
+        return name
+
+    assert unscoped(app) == ["GET /v1/forgotten/{name}"]
+
+
+def test_paths_that_two_routes_match_need_the_same_scope() -> None:
+    for (method, path), scope in SCOPES.items():
+        for (other_method, template), other in SCOPES.items():
+            if method == other_method and compile_path(template)[0].match(path):
+                assert scope is other, (method, path, template)
+
+
+def test_each_scope_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Scope)
+
+
+TABLE = ScopeTable(
+    {
+        ("POST", "/v1/things"): Scope.PLAN,
+        ("GET", "/v1/things/{thing}"): Scope.READ,
+        ("DELETE", "/v1/things/{thing}"): Scope.ADMIN,
+        ("POST", "/v1/things/{thing}/parts"): Scope.OUTCOME,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("POST", "/v1/things", Scope.PLAN),
+        ("GET", "/v1/things", None),
+        ("GET", "/v1/things/1", Scope.READ),
+        ("DELETE", "/v1/things/1", Scope.ADMIN),
+        ("POST", "/v1/things/1/parts", Scope.OUTCOME),
+        ("POST", "/v1/things/1/2/parts", None),
+        # The router answers a path that ends in a line break too.
+        ("POST", "/v1/things\n", Scope.PLAN),
+        ("DELETE", "/v1/things/1\n", Scope.ADMIN),
+        ("POST", "/v1/things/", None),
+    ],
+)
+def test_a_request_needs_the_scope_of_its_route(method: str, path: str, scope: Scope | None) -> None:
+    assert TABLE.scope_of(method, path) is scope
+
+
+@pytest.mark.parametrize(
+    ("path", "open_"),
+    [
+        ("/healthz", True),
+        ("/readyz", True),
+        ("/docs", True),
+        ("/openapi.json", True),
+        ("/docs/static/favicon.png", True),
+        ("/docs/static", False),
+        ("/docs/other", False),
+        ("/healthz/", False),
+        ("/metrics", False),
+        ("/v1/score", False),
+    ],
+)
+def test_probes_and_documentation_need_no_key(path: str, open_: bool) -> None:
+    assert is_open(path) is open_
