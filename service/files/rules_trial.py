@@ -43,6 +43,8 @@ def try_rules(
 ) -> TrialReport:
     """Score a file with the rules in force and the rules that are tried, and count what these would move.
 
+    The bundle's own rules are in force already; they are tried as they are.
+
     Args:
         model: scores the file from a copy of its history.
         options: their settings hold the rules in force.
@@ -53,7 +55,8 @@ def try_rules(
     """
     settings = options.settings or ScoreSettings()
     office = settings.rules or OfficeRules()
-    settings = replace(settings, rules=replace(office, added=(*office.added, rules)))
+    if rules.digest != model.rules.digest:
+        settings = replace(settings, rules=replace(office, added=(*office.added, rules)))
     # An error in the rules shows before the file is read.
     model.rulebook(settings)
     trial = RuleTrial(tuple(rule.id for rule in rules.rules))

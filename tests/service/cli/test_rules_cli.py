@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.rules import default_rules
 from service.cli.main import run
 from tests.models.rules.test_reading import SOUND
 
@@ -117,6 +118,14 @@ def test_try_shows_what_each_rule_alone_would_move_by_origin(folder: Path, capsy
     for rule in report["rules"]:
         for move, count in rule["moved"].items():
             assert count == sum(moved["moved"][move] for moved in rule["by_origin"].values())
+
+
+def test_try_shows_what_the_rules_of_the_bundle_move(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "default.toml").write_text(default_rules().text, encoding="utf-8")
+    assert run(["rules", "try", "default.toml", "in.csv", "--json", "moves.json"]) == 0
+    by_id = {rule["id"]: rule for rule in json.loads((folder / "moves.json").read_text(encoding="utf-8"))["rules"]}
+    assert list(by_id) == [rule.id for rule in default_rules().rules]
+    assert by_id["opioid-without-permit"]["shipments"] == 1
 
 
 def test_score_adds_rules_and_a_register_or_takes_all_rules_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
