@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from features.readers import Unreadable
 from features.texts.reading import ReadingBudget, reading_within
-from service.api.dependencies import FileOptions, State, add_log_fields, state_of
+from service.api.dependencies import FileOptions, State, add_log_fields, caller_of, state_of
 from service.api.openapi import problems
 from service.api.streams import ReleasingStream
 from service.api.upload import receive_file
@@ -28,6 +28,7 @@ from service.metrics import Metrics
 from service.record import TrafficRecord
 from service.scoring.answers import Options
 from service.scoring.model_host import ServedModel
+from service.scoring.recording import Receipt, keeper
 
 if TYPE_CHECKING:
     from features.groups.history.history import HistoryRows
@@ -92,7 +93,7 @@ async def score_csv(request: Request, options: FileOptions) -> StreamingResponse
         # Take a slot only now: while a client sends its file, other files are scored.
         stack.enter_context(await _slot(state))
         try:
-            lines, first = await to_thread.run_sync(_start, file, served, options, state)
+            lines, first = await to_thread.run_sync(_start, file, served, options, state, caller_of(request))
         except Unreadable as error:
             raise Unprocessable(str(error)) from None
         add_log_fields(request, model=served.model.digest[:12])
@@ -135,8 +136,12 @@ def _all_taken(state: State) -> Busy:
     return Busy(detail, retry_after=_RETRY_AFTER)
 
 
-def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) -> tuple[Iterator[bytes], bytes]:
+def _start(
+    file: BinaryIO, served: ServedModel, options: Options, state: State, caller: str | None
+) -> tuple[Iterator[bytes], bytes]:
     """Score up to the first row that can be scored, before the response starts, so that an error becomes an error response.
+
+    The decisions of each chunk are committed before its lines are sent.
 
     Returns:
         The remaining parts, and the header with the first part.
@@ -160,6 +165,11 @@ def _start(file: BinaryIO, served: ServedModel, options: Options, state: State) 
             settings=state.score_settings,
             rows_per_chunk=state.settings.csv_rows_per_chunk,
             excel_safe=state.settings.excel_safe,
+            keep=None
+            if state.store is None
+            else keeper(
+                state.store, served.features_digest, Receipt("csv", caller), what_if=not options.update_history
+            ),
         ),
         name=_UPLOAD,
     )

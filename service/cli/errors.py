@@ -82,6 +82,7 @@ _STATUSES: Final = (
     (FAILED, "service.files.output", "OutputFailed"),
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
+    (WRONG_USE, "service.store.database", "BadDatabase"),
     (UNREADABLE, "training.data.dataset", "BadData"),
     (UNREADABLE, "training.data.labels", "BadLabels"),
     (UNREADABLE, "training.data.windows", "TooLittleData"),

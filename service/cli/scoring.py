@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from models.scoring import Explain, RiskModel
     from service.files.batch import BatchReport
+    from service.files.options import Keep
     from service.settings import Settings
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="CSV or TSV, JSONL (each also gzipped), or Parquet.")]
@@ -73,6 +76,9 @@ def score(
         typer.Option("--excel-safe", help="An apostrophe before cells that a spreadsheet would compute (CSV, TSV)."),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 if any row is rejected.")] = False,
+    store: Annotated[
+        bool, typer.Option("--store", help="Keep each shipment's decision in the database of TIDEWAITER_DATABASE_URL.")
+    ] = False,
 ) -> int:
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
@@ -94,6 +100,7 @@ def score(
         explain=explain.value,
         settings=settings,
         past=Past(history, sort),
+        store=store,
     )
     console = to_stderr()
     problem = chemistry()["problem"]
@@ -143,6 +150,7 @@ def score_into(
     top: int = 10,
     settings: Settings | None = None,
     past: Past | None = None,
+    store: bool = False,
 ) -> BatchReport:
     """Score a file with a progress bar.
 
@@ -151,8 +159,10 @@ def score_into(
         top: number of riskiest shipments in the report.
         settings: by default those of the environment.
         past: by default the bundle's history, in the order of the file.
+        store: whether decisions are kept in the database of the settings. They do not enter the service's history.
 
     Raises:
+        BadDatabase, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
@@ -169,7 +179,8 @@ def score_into(
     past = Past() if past is None else past
     settings = environment() if settings is None else settings
     set_up(settings)
-    with long_lived_objects(), row_progress(source.name) as progress:
+    keeping = _keeping(model, settings) if store else contextlib.nullcontext()
+    with keeping as keep, long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
             source,
             target,
@@ -183,11 +194,27 @@ def score_into(
                 excel_safe=settings.excel_safe,
                 history_file=None if past.start in ("bundle", "none") else Path(past.start),
                 in_time_order=past.in_time_order,
+                keep=keep,
             ),
             history=History.empty() if past.start == "none" else model.history,
             rejects_path=rejects,
             progress=progress,
         )
+
+
+@contextlib.contextmanager
+def _keeping(model: RiskModel, settings: Settings) -> Iterator[Keep]:
+    """Open the store of the settings, and yield the function that keeps the decisions of a chunk."""
+    from models.bundle.audit import features_digest
+    from service.scoring.recording import Receipt, keeper
+    from service.store.store import Store
+
+    store = Store(settings.database_url.get_secret_value())
+    try:
+        store.start()
+        yield keeper(store, features_digest(model.space.names), Receipt("file"), what_if=False)
+    finally:
+        store.close()
 
 
 def validate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -82,6 +83,7 @@ class ScoredChunk:
         warned: accepted rows with a warning.
         late: accepted rows of late shipments.
         riskiest: the riskiest shipments of the chunk.
+        kept: the scores, their history and the seconds that scoring took, if the caller keeps them; otherwise None.
     """
 
     chunk: Chunk
@@ -95,6 +97,7 @@ class ScoredChunk:
     warned: int = 0
     late: int = 0
     riskiest: tuple[RiskyShipment, ...] = ()
+    kept: tuple[Scores, HistoryRows, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,7 +223,8 @@ class ChunkScorer:
 
         def some(shipments: NDArray[np.int64], refused: dict[int, str]) -> ScoredChunk:
             rows = np.flatnonzero(np.isin(table.shipment, shipments))
-            part, of_part = alone(table, rows), HistoryRows(history.values[shipments], history.late[shipments])
+            part = alone(table, rows)
+            of_part = replace(history, values=history.values[shipments], late=history.late[shipments])
             chosen = replace(prepared, rows=prepared.rows[rows], returned=prepared.returned[shipments], refused=refused)
             return self._scored(chosen, part, of_part) if len(rows) else self.score(replace(chosen, table=None))
 
@@ -236,6 +240,7 @@ class ChunkScorer:
         return replace(scored, faults=prepared.faults + len(faulty))
 
     def _scored(self, prepared: PreparedChunk, table: ManifestTable, history: HistoryRows) -> ScoredChunk:
+        started = time.perf_counter()
         scores = self._model.score_rows(
             table,
             history,
@@ -256,7 +261,15 @@ class ChunkScorer:
             warned=len(warnings),
             late=int(scores.late[table.shipment].sum()),
             riskiest=_riskiest(prepared, scores, table, self._options.top),
+            kept=None if self._options.keep is None else (scores, history, time.perf_counter() - started),
         )
+
+    def keep(self, scored: ScoredChunk) -> ScoredChunk:
+        """Give the scores of a chunk to the caller who keeps them, and return the chunk without them."""
+        if scored.kept is None or self._options.keep is None:
+            return scored
+        self._options.keep(*scored.kept)
+        return replace(scored, kept=None)
 
 
 @contextlib.contextmanager
@@ -267,7 +280,7 @@ def scored_chunks(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator
         map_ahead(scorer.prepare, reader) as prepared,
         map_ahead(scorer.score, prepared) as scored,
     ):
-        yield scored
+        yield map(scorer.keep, scored)
 
 
 def _without_rows(chunk: Chunk, refused: dict[int, str], faults: int = 0) -> PreparedChunk:

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.groups.history.history import HistoryRows
 from features.readers import ColumnMapping
-from models.scoring import Explain, ScoreSettings
+from models.scoring import Explain, Scores, ScoreSettings
 
 #: Callback after each chunk. Arguments: bytes read so far, size of the input in bytes (0 if unknown), and rows read so far.
 Progress = Callable[[int, int, int], None]
+
+#: Callback with the scores of each chunk, the history that they used, and the seconds that scoring took. It returns when they are
+#: kept; only then is the chunk written.
+Keep = Callable[[Scores, HistoryRows, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class ScoreOptions:
         update_history: whether scored shipments advance the history.
         history_file: an earlier manifest file, replayed before the first row.
         in_time_order: whether history advances in order of ``declared_at`` instead of the order of the file.
+        keep: called with the scores of each chunk in the order of the file, before the chunk is written.
     """
 
     mapping: ColumnMapping | None = None
@@ -40,3 +46,4 @@ class ScoreOptions:
     excel_safe: bool = False
     history_file: Path | None = None
     in_time_order: bool = False
+    keep: Keep | None = None

@@ -126,10 +126,11 @@ class Outcome:
         Answers take ten times the memory of scores, so large ones should not all exist at the same time.
         """
         for scores in self.scores:
-            yield from _pieces(scores, self._options, most_rows)
+            yield from pieces_of(scores, self._options, most_rows)
 
 
-def _pieces(scores: Scores, options: Options, most_rows: int) -> Iterator[list[dict[str, Any]]]:
+def pieces_of(scores: Scores, options: Options, most_rows: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the answers of scores in order, see `Outcome.pieces`."""
     bounds = np.append(scores.table.first_row, scores.table.n_rows)
     start = 0
     while start < len(scores):
@@ -276,7 +277,7 @@ def _answers(
         scores = model.score_rows(part, of_part, explain=options.explain, settings=settings)
         if part.n_rows <= MOST_ROWS_AT_ONCE:
             return scores, _answers_of(scores, 0, len(scores), options)
-        deque(_pieces(scores, options, MOST_ROWS_AT_ONCE), maxlen=0)
+        deque(pieces_of(scores, options, MOST_ROWS_AT_ONCE), maxlen=0)
         return scores, None
 
     def some(shipments: NDArray[np.int64]) -> tuple[Scores, list[dict[str, Any]] | None]:

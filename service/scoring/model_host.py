@@ -14,11 +14,12 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.bundle import BundleRefused, ModelStore, StoreError, champion_dir
+from models.bundle.audit import features_digest
 from models.bundle.signature import SIGNATURE
 from service.errors import NotReady
 from service.logs import logger
@@ -38,6 +39,7 @@ class ServedModel:
         folder: folder of the bundle.
         since: time at which the model entered service, ISO 8601, UTC.
         history_from: ``snapshot`` (of the bundle) or ``carried over`` (from the previous model).
+        features_digest: SHA-256 of the model's ordered feature names, which every decision names.
     """
 
     model: RiskModel
@@ -45,6 +47,10 @@ class ServedModel:
     folder: Path
     since: str
     history_from: str
+    features_digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features_digest", features_digest(self.model.space.names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,24 @@ The answers become JSON once: the store keeps the bytes that the client gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from models.bundle.audit import features_digest
-from service.scoring.answers import MOST_ROWS_AT_ONCE
-from service.store.decisions import NewDecision, content_digest
+from features.manifest.shipment import shipment_to_json
+from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
+from service.scoring.live_history import LiveRows
+from service.store.decisions import NewDecision, Stored, content_digest
 
 if TYPE_CHECKING:
+    from features.groups.history.history import HistoryRows
+    from models.scoring import Scores
     from service.scoring.answers import Outcome
     from service.scoring.model_host import ServedModel
+    from service.store.store import Store
 
 Via = Literal["score", "batch", "csv", "job", "file"]
 
@@ -62,14 +67,13 @@ def decisions_of(
     """
     refused = {shipment.index for shipment in outcome.refused}
     scored = [index for index in range(len(records)) if index not in refused]
-    digest = features_digest(served.model.space.names)
     duration = int(seconds * 1e6 / max(len(scored), 1))
     return [
         _decision(
             answer,
             records[index],
             receipts[index if len(receipts) > 1 else 0],
-            _Circumstances(declared_s, order, what_if, digest, duration),
+            _Circumstances(declared_s, order, what_if, served.features_digest, duration),
         )
         for index, answer, (declared_s, order) in zip(scored, _all_answers(outcome), _times(outcome), strict=True)
     ]
@@ -110,6 +114,57 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
         manifest=orjson.dumps(record),
         answer=orjson.dumps(answer),
     )
+
+
+def decisions_of_table(
+    scores: Scores, features: str, receipt: Receipt, *, order: int | None, what_if: bool, seconds: float
+) -> Iterator[list[NewDecision]]:
+    """Yield the decisions of a scored table, such as a chunk of a file, in its order.
+
+    They come in lists of at most `MOST_ROWS_AT_ONCE` goods items, because the answers of a whole chunk take hundreds of megabytes.
+    A manifest is the JSON form of its rows, with the declared texts.
+
+    Args:
+        features: digest of the model's feature names (`models.bundle.audit.features_digest`).
+        order: order of the table in the live history (`LiveRows.order`); None if it did not reach it.
+        what_if: whether the request left the history alone.
+        seconds: time that scoring took, which is shared out evenly.
+    """
+    duration = int(seconds * 1e6 / max(len(scores), 1))
+    times = iter(scores.table.declared_s.tolist())
+    shipments = iter(scores.table.to_shipments())
+    for answers in pieces_of(scores, Options(), MOST_ROWS_AT_ONCE):
+        yield [
+            _decision(
+                answer,
+                shipment_to_json(next(shipments)),
+                receipt,
+                _Circumstances(next(times), order, what_if, features, duration),
+            )
+            for answer in answers
+        ]
+
+
+def keeper(
+    store: Store, features: str, receipt: Receipt, *, what_if: bool
+) -> Callable[[Scores, HistoryRows, float], None]:
+    """Return a function that stores the decisions of a chunk of a file, for `service.files.options.ScoreOptions.keep`.
+
+    It returns when they are committed, and raises the error of the database.
+    """
+
+    def keep(scores: Scores, history: HistoryRows, seconds: float) -> None:
+        order = history.order if isinstance(history, LiveRows) else None
+        pending: Future[list[Stored]] | None = None
+        for decisions in decisions_of_table(scores, features, receipt, order=order, what_if=what_if, seconds=seconds):
+            # One piece is committed while the next one is made.
+            previous, pending = pending, store.decide(decisions)
+            if previous is not None:
+                previous.result()
+        if pending is not None:
+            pending.result()
+
+    return keep
 
 
 def _all_answers(outcome: Outcome) -> Iterator[dict[str, Any]]:

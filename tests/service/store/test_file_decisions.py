@@ -1,0 +1,144 @@
+"""Decisions on the shipments of files: over HTTP, and by `tidewaiter score --store`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from features.groups.history.history import HistoryRows
+from models.bundle import ModelStore
+from models.scoring import Scores
+from service.app import create_app
+from service.cli.main import run
+from service.scoring import recording
+from service.settings import Settings
+from service.store.database import Database
+from service.store.tables import Decision
+from tests.service.api_client import Client, serving
+
+CSV = (
+    "shipment_id,channel,consignor_name,goods_description,hs_code,net_mass_kg\n"
+    "A,express,North Trading,phone case,392690,1.1\n"
+    "A,express,North Trading,charger,850440,0.2\n"
+    ",express,North Trading,refused,392690,1\n"
+    "B,postal,South Trading,cotton shirt,610910,0.4\n"
+    "C,postal,South Trading,wooden toy,950300,0.3\n"
+)
+
+
+@pytest.fixture
+def models(tmp_path: Path, bundle: Path) -> Path:
+    folder = tmp_path / "models"
+    ModelStore(folder).install(bundle)
+    return folder
+
+
+@pytest.fixture
+def stored_client(models: Path, url: str) -> Iterator[Client]:
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url), csv_rows_per_chunk=100)
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+def rows_of(url: str) -> list[Any]:
+    database = Database(url)
+    with database.read() as connection:
+        rows = list(connection.execute(select(Decision.__table__).order_by(Decision.position)))
+    database.close()
+    return rows
+
+
+def scored(client: Client, text: str = CSV, **options: Any) -> Any:
+    return client.post("/v1/score/csv", content=text.encode(), headers={"Content-Type": "text/csv"}, **options)
+
+
+def test_a_csv_stores_its_shipments_and_answers_as_without_a_store(
+    stored_client: Client, shared_client: Client, url: str
+) -> None:
+    answer = scored(stored_client)
+    assert answer.content == scored(shared_client).content
+    rows = rows_of(url)
+    assert [(row.shipment_id, row.via, row.what_if) for row in rows] == [
+        ("A", "csv", False),
+        ("B", "csv", False),
+        ("C", "csv", False),
+    ]
+    assert {row.history_order for row in rows} == {rows[0].history_order}
+    assert rows[0].history_order > 0
+    manifest = orjson.loads(rows[0].manifest)
+    assert manifest["consignor"] == {"name": "North Trading"}
+    assert [item["goods_description"] for item in manifest["items"]] == ["phone case", "charger"]
+    stored = orjson.loads(rows[1].answer)
+    assert stored["decision_id"] == rows[1].id
+    line = answer.text.splitlines()[4].split(",")
+    names = answer.text.splitlines()[0].split(",")
+    assert float(line[names.index("risk")]) == pytest.approx(stored["risk"], rel=1e-8)
+    assert line[names.index("lane")] == stored["lane"] == rows[1].lane
+
+
+def test_the_same_csv_again_stores_nothing_more(stored_client: Client, url: str) -> None:
+    scored(stored_client)
+    scored(stored_client)
+    assert len(rows_of(url)) == 3
+
+
+def test_a_what_if_csv_is_stored_apart(stored_client: Client, url: str) -> None:
+    scored(stored_client, params={"update_history": "false"})
+    assert [(row.what_if, row.history_order) for row in rows_of(url)] == [(True, None)] * 3
+
+
+def test_lines_are_sent_after_their_decisions_are_committed(
+    stored_client: Client, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recording.keeper
+    seen = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        keep = made(*arguments, **options)
+
+        def keep_and_count(scores: Scores, history: HistoryRows, seconds: float) -> None:
+            keep(scores, history, seconds)
+            seen.append(len(rows_of(url)))
+
+        return keep_and_count
+
+    monkeypatch.setattr("service.api.files.keeper", watched)
+    lines = "".join(f"S{n},express,phone case\n" for n in range(250))
+    assert scored(stored_client, "shipment_id,channel,goods_description\n" + lines).status_code == 200
+    assert seen == [100, 200, 250]
+
+
+def test_score_stores_the_decisions_of_a_file_only_if_asked(
+    tmp_path: Path, models: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text(CSV)
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(models))
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    assert run(["score", str(source), str(tmp_path / "plain.csv")]) == 0
+    assert run(["score", str(source), str(tmp_path / "stored.csv"), "--store"]) == 0
+    assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "stored.csv").read_bytes()
+    rows = rows_of(url)
+    assert [(row.shipment_id, row.via, row.history_order) for row in rows] == [
+        ("A", "file", None),
+        ("B", "file", None),
+        ("C", "file", None),
+    ]
+
+
+def test_score_says_what_is_wrong_with_the_database(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text(CSV)
+    monkeypatch.setenv("TIDEWAITER_MODELS_DIR", str(models))
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", "mysql://localhost/x")
+    assert run(["score", str(source), str(tmp_path / "out.csv"), "--store"]) == 2
+    assert "mysql is not supported" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
