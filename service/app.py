@@ -12,7 +12,7 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from features.compiled import slowness
-from service.api import files, goods, info, scoring, substances
+from service.api import decisions, files, goods, info, scoring, substances
 from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
@@ -130,6 +130,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
     app.include_router(files.router)
+    app.include_router(decisions.router)
     app.include_router(substances.router)
     app.include_router(goods.router)
     app.include_router(info.router)

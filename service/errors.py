@@ -3,11 +3,14 @@
     ServiceError
     ├── Forbidden          403  sent by a web page of another site
     ├── NotFound           404  no such resource
+    ├── Conflict           409  the state of the service or of the resource does not allow it
+    │   └── StoreOff       409  nothing is kept, because TIDEWAITER_STORE is off
     ├── NotAcceptedMedia   415  unsupported media type, character set or content coding
     ├── TooLarge           413  exceeds a limit
     ├── Misdirected        421  the Host header names another service
     ├── Unprocessable      422  unreadable
     ├── Busy               503  too many requests of this kind; retry soon
+    ├── DatabaseAway       503  the database does not answer; retry soon
     └── NotReady           503  no model is loaded
 
 Errors of the framework (404, 405, invalid query parameters, unexpected exceptions) have the same form.
@@ -85,6 +88,21 @@ class NotFound(ServiceError):
     status, slug, title = 404, "not-found", "Not Found"
 
 
+class Conflict(ServiceError):
+    """The state of the service or of the resource does not allow the request."""
+
+    status, slug, title = 409, "conflict", "Conflict"
+
+
+class StoreOff(Conflict):
+    """The service keeps nothing, so there is nothing to read or change."""
+
+    slug, title = "store-off", "The store is off"
+
+    def __init__(self) -> None:
+        super().__init__("This service keeps no decisions, because TIDEWAITER_STORE is off.")
+
+
 class NotAcceptedMedia(ServiceError):
     """Unsupported media type, character set or content coding."""
 
@@ -116,6 +134,22 @@ class Busy(ServiceError):
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class DatabaseAway(ServiceError):
+    """The database does not answer, or cannot write."""
+
+    status, slug, title = 503, "database-away", "The database does not answer"
+    #: Seconds after which a client should try again. A restart of PostgreSQL takes about as long.
+    _RETRY_AFTER: Final = 5
+
+    def __init__(self, problem: str) -> None:
+        """
+        Args:
+            problem: what the database said, without its URL.
+        """
+        detail = f"The database does not answer: {problem}. Nothing was stored; send the request again."
+        super().__init__(detail, headers={"Retry-After": str(self._RETRY_AFTER)})
 
 
 class NotReady(ServiceError):

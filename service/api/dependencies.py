@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request, Response
 
 from models.scoring import ScoreSettings
 from service.budget import ByteBudget
+from service.errors import StoreOff
 from service.metrics import Metrics
 from service.record import TrafficRecord
 from service.scoring.answers import Explain, Options
@@ -126,6 +127,18 @@ def caller_of(request: Request) -> str | None:
     """Return the id of the API key that the request came with; None where no keys are needed."""
     caller: str | None = request.scope["state"].get("caller")
     return caller
+
+
+def store_of(request: Request) -> Store:
+    """Return the store of the service.
+
+    Raises:
+        StoreOff: the service has none.
+    """
+    store = state_of(request).store
+    if store is None:
+        raise StoreOff
+    return store
 
 
 def add_log_fields(request: Request, **values: object) -> None:

@@ -165,6 +165,12 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
         "The path does not support the method",
         "/v1/score does not support GET.",
     ),
+    409: (
+        "store-off",
+        "The store is off",
+        "The store is off, or the state of the resource does not allow it",
+        "This service keeps no decisions, because TIDEWAITER_STORE is off.",
+    ),
     413: (
         "too-large",
         "Over a limit",
@@ -192,7 +198,7 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
     503: (
         "not-ready",
         "No model is loaded",
-        "No model is loaded, or too many files are being scored (see Retry-After)",
+        "No model is loaded, the database does not answer, or too many files are being scored (see Retry-After)",
         "No model is loaded: the model is still being loaded.",
     ),
 }

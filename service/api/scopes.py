@@ -48,6 +48,9 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     ("POST", "/v1/substances/batch"): Scope.SCORE,
     ("GET", "/v1/goods"): Scope.SCORE,
     ("POST", "/v1/goods/batch"): Scope.SCORE,
+    # decisions
+    ("GET", "/v1/decisions"): Scope.READ,
+    ("GET", "/v1/decisions/{decision_id}"): Scope.READ,
     # the service
     ("GET", "/v1/model"): Scope.READ,
     ("GET", "/v1/schema"): Scope.READ,

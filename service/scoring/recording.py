@@ -29,6 +29,9 @@ Via = Literal["score", "batch", "csv", "job", "file"]
 
 #: Longest value of a column that queues are selected by.
 _LONGEST: Final = 64
+#: PostgreSQL keeps no character 0 in texts.
+_NUL: Final = "\0"
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def _now() -> int:
@@ -92,7 +95,7 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
     model = answer["model"]
     return NewDecision(
         id=answer["decision_id"],
-        shipment_id=answer["shipment_id"],
+        shipment_id=answer["shipment_id"].replace(_NUL, _REPLACED),
         content_digest=content_digest(record),
         received_at=receipt.received_at,
         declared_s=circumstances.declared_s,
@@ -183,4 +186,4 @@ def _times(outcome: Outcome) -> Iterator[tuple[int, int | None]]:
 
 
 def _short(value: object) -> str | None:
-    return value[:_LONGEST] if isinstance(value, str) and value else None
+    return value[:_LONGEST].replace(_NUL, _REPLACED) if isinstance(value, str) and value else None

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from service.errors import DatabaseAway
+from service.store.away import away
+
 #: Revision of the schema that this code needs. A test holds it to the latest migration.
 SCHEMA: Final = "0007"
 #: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
@@ -60,14 +63,22 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads. It sees one state of the database from its first query on."""
-        with self._engine.connect() as connection, connection.begin():
+        """Open a transaction that only reads. It sees one state of the database from its first query on.
+
+        Raises:
+            DatabaseAway: the database does not answer.
+        """
+        with _reporting(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a transaction that writes. It commits at the end of the context, or rolls back after an exception."""
-        with self._writing.connect() as connection, connection.begin():
+        """Open a transaction that writes. It commits at the end of the context, or rolls back after an exception.
+
+        Raises:
+            DatabaseAway: the database does not answer or cannot write, such as on a full disk.
+        """
+        with _reporting(), self._writing.connect() as connection, connection.begin():
             yield connection
 
     def lock_audit(self, connection: Connection) -> None:
@@ -98,13 +109,25 @@ class Database:
         try:
             with self.read() as connection:
                 connection.execute(text("SELECT 1"))
-        except SQLAlchemyError:
+        except (SQLAlchemyError, DatabaseAway):
             return False
         return True
 
     def close(self) -> None:
         """Close all idle connections."""
         self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _reporting() -> Iterator[None]:
+    """Raise `DatabaseAway` for the errors that another try later may not have."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        problem = away(error)
+        if problem is None:
+            raise
+        raise DatabaseAway(problem) from error
 
 
 def _parsed(url: str) -> URL:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import func, insert, select
 
+from service.store import audit
 from service.store.audit import Fact, salted
 from service.store.tables import Decision
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from service.store.database import Database
 
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
@@ -73,12 +76,26 @@ def content_digest(manifest: object) -> bytes:
     return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list[Stored], list[Fact]]:
-    """Insert decisions in order, except repeated ones.
+def record(database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int) -> list[Stored]:
+    """Insert decisions in order, except repeated ones, and append them to the audit chain.
+
+    Writers take turns from here to their commit. So positions become visible in their order, and two writers that get the same
+    shipment see each other's decision.
+
+    Args:
+        connection: of `Database.write`.
+        at: time of the entries in the chain, in microseconds since 1970.
 
     Returns:
-        The decision to answer with, per given one; and the facts that the caller appends to the audit chain.
+        The decision to answer with, per given one.
     """
+    database.lock_audit(connection)
+    stored, facts = _add(connection, decisions)
+    audit.append(database, connection, facts, at)
+    return stored
+
+
+def _add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list[Stored], list[Fact]]:
     known = _Known(connection, decisions)
     rows: list[dict[str, Any]] = []
     facts: list[Fact] = []

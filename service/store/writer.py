@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from service.store import audit, decisions
+from service.store import decisions
 from service.store.decisions import NewDecision, Stored
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class DecisionWriter:
         try:
             with self._database.write() as connection:
                 of_all = [decision for submission in group for decision in submission.decisions]
-                stored, facts = decisions.add(connection, of_all)
-                audit.append(self._database, connection, facts, time.time_ns() // 1000)
+                stored = decisions.record(self._database, connection, of_all, time.time_ns() // 1000)
         except BaseException as error:
             if len(group) > 1:
                 # One submission must not fail the others.

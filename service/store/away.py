@@ -1,0 +1,41 @@
+"""Errors that mean the database is away: it does not answer now, or cannot write now, and may again later."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+#: Results of SQLite that an administrator or time mends: locked by another process, disk full, broken or read-only.
+_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+_PRIMARY: Final = 0xFF
+#: Transactions of a standby server are read-only until it takes over.
+_READ_ONLY: Final = "25006"
+
+
+def away(error: SQLAlchemyError) -> str | None:
+    """Return what the database said if the error means that it is away, otherwise None."""
+    if isinstance(error, PoolTimeout):
+        return "all connections are in use"
+    if not isinstance(error, DBAPIError):
+        return None
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        code = getattr(original, "sqlite_errorcode", None)
+        return str(original) if code is not None and code & _PRIMARY in _SQLITE else None
+    if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
+        # The first line names the problem; further lines give hints and the address.
+        return (str(original).splitlines() or ["no answer"])[0]
+    return "the database is read-only" if getattr(original, "sqlstate", None) == _READ_ONLY else None

@@ -1,0 +1,89 @@
+"""Reading of decisions: pages in the order of the log, and one decision with what it links to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import RowMapping, select
+
+from service.store.tables import Decision
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: Columns of a decision in a list. The manifest and the answer take kilobytes each, so that lists leave them out.
+SUMMARY: Final = (
+    Decision.position,
+    Decision.id,
+    Decision.shipment_id,
+    Decision.received_at,
+    Decision.lane,
+    Decision.selected_by,
+    Decision.risk,
+    Decision.percentile,
+    Decision.channel,
+    Decision.site,
+    Decision.what_if,
+    Decision.via,
+    Decision.caller,
+    Decision.model_version,
+    Decision.model_digest,
+    Decision.rules_digest,
+    Decision.earlier_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which decisions are listed; None leaves a condition out.
+
+    Attributes:
+        since: earliest time of receipt, in microseconds since 1970.
+        until: end of the time of receipt, which is not in it.
+    """
+
+    lane: str | None = None
+    since: int | None = None
+    until: int | None = None
+    shipment_id: str | None = None
+
+
+def page(connection: Connection, selection: Selection, *, after: int, limit: int) -> list[RowMapping]:
+    """Return the columns of `SUMMARY` of at most ``limit`` decisions, in the order of the log.
+
+    Positions only grow, and PostgreSQL's lock of the audit chain makes them visible in their order, so that a client that goes on
+    ``after`` the last position it saw misses no decision and sees none twice.
+
+    Args:
+        after: position of the last decision that the caller has; 0 for none.
+    """
+    query = select(*SUMMARY).where(Decision.position > after).order_by(Decision.position).limit(limit)
+    if selection.lane is not None:
+        query = query.where(Decision.lane == selection.lane)
+    if selection.since is not None:
+        query = query.where(Decision.received_at >= selection.since)
+    if selection.until is not None:
+        query = query.where(Decision.received_at < selection.until)
+    if selection.shipment_id is not None:
+        query = query.where(Decision.shipment_id == selection.shipment_id)
+    return list(connection.execute(query).mappings())
+
+
+def one(connection: Connection, decision_id: str) -> RowMapping | None:
+    """Return all columns of a decision, or None if there is no such decision."""
+    return connection.execute(select(Decision.__table__).where(Decision.id == decision_id)).mappings().first()
+
+
+def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
+    """Return the ids of later decisions on the same shipment, in their order."""
+    query = (
+        select(Decision.id)
+        .where(
+            Decision.shipment_id == decision["shipment_id"],
+            Decision.position > decision["position"],
+            Decision.what_if.is_(False),
+        )
+        .order_by(Decision.position)
+    )
+    return list(connection.execute(query).scalars())
