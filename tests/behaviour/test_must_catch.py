@@ -19,14 +19,8 @@ from tests.behaviour.scored import is_below, score_cases, score_pairs, table_of
 CATCH, PASS = load_cases("must_catch.csv"), load_cases("must_pass.csv")
 #: Cases that the score alone must bring to their lane.
 LEAST_WITHOUT_RULES = 135
-#: Lawful shipments that the champion still stops, and why. A case that passes must leave the list.
-STOPPED: dict[str, str] = {
-    "MP-031": "trees take 50 g for too light a mass of an inorganic salt, and the sender's name for that of a shop",
-}
-#: Pairs that the champion orders wrongly: its trees prefer precursors in drums. The last one is a tie far below any lane: the trees
-#: lower both reference solutions below the stirrer in the same shipment.
+#: Pairs that the champion orders wrongly: its trees prefer precursors in drums.
 WRONG_PAIRS = {
-    "A reference solution without a permit number above the same with one",
     "Fentanyl in drums above a precursor in the same drums",
     "Fentanyl above norfentanyl in the same drum",
 }
@@ -50,9 +44,7 @@ def test_every_shipment_of_concern_reaches_its_lane(champion: RiskModel, tmp_pat
 def test_ordinary_and_licensed_traffic_passes(champion: RiskModel, tmp_path: Path) -> None:
     scores = score_cases(champion, PASS, tmp_path)
     stopped = [case for case in PASS if is_below(case.lane, scores[case.id].lane)]
-    new = [case for case in stopped if case.id not in STOPPED]
-    _fail_if(new, table_of(new, scores, "at most"))
-    assert {case.id for case in stopped} == set(STOPPED)
+    _fail_if(stopped, table_of(stopped, scores, "at most"))
 
 
 def test_the_score_alone_catches_nine_of_ten(champion: RiskModel, tmp_path: Path) -> None:
