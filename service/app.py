@@ -16,6 +16,7 @@ from service.api import decisions, files, goods, info, scoring, substances
 from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
+from service.api.idempotency import Idempotent
 from service.api.openapi import install_openapi
 from service.budget import ByteBudget
 from service.connections import Connections, Limits
@@ -126,6 +127,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
+    app.add_middleware(Idempotent, state=state)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)

@@ -77,6 +77,11 @@ class State:
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     query_cache: QueryCache = field(default_factory=QueryCache)
 
+    @property
+    def decides_without_database(self) -> bool:
+        """Whether shipments are decided while the database is away."""
+        return False
+
 
 def state_of(request: Request) -> State:
     """Return the state of the application that serves ``request``."""

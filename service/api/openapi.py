@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
 from features.manifest.records import FURTHER, REFERENCES
+from service.api.idempotency import document as document_idempotency
 from service.api.schemas import Problem
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.goods.answers import MAX_TEXT
@@ -245,6 +246,7 @@ def install_openapi(app: FastAPI) -> None:
             # The service does not send FastAPI's default validation errors.
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            document_idempotency(document["paths"])
             app.openapi_schema = document
         return app.openapi_schema
 

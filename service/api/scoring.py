@@ -31,7 +31,7 @@ _ROWS_PER_PART: Final = 500
     "/score",
     summary="Score one shipment",
     response_model=Score,
-    responses=problems(413, 415, 422, 500, 503),
+    responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra=json_body(
         "Shipment",
         {
@@ -70,7 +70,7 @@ async def score_one(request: Request, options: ScoreOptions) -> Response:
     "/score/batch",
     summary="Score up to 1,000 shipments",
     response_model=BatchScore,
-    responses=problems(413, 415, 422, 500, 503),
+    responses=problems(409, 413, 415, 422, 500, 503),
     openapi_extra=json_body(
         "Batch", {"two": {"summary": "Two shipments", "value": {"shipments": [EXAMPLE_SHIPMENT, EXAMPLE_PRECURSOR]}}}
     ),

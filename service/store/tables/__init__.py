@@ -7,5 +7,6 @@ in ``_at``. JSON documents are UTF-8 bytes, kept exactly as they were made.
 from service.store.tables.audit import AuditEntry
 from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
+from service.store.tables.idempotency import IdempotentRequest
 
-__all__ = ["AuditEntry", "Base", "Decision"]
+__all__ = ["AuditEntry", "Base", "Decision", "IdempotentRequest"]

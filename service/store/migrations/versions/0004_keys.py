@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
     """Create the tables."""
+    op.create_table(
+        "idempotent_requests",
+        sa.Column("caller", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("status", sa.BigInteger),
+        sa.Column("media_type", sa.String),
+        sa.Column("body", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("caller", "key", name="pk_idempotent_requests"),
+    )
+    op.create_index("ix_idempotent_requests_created_at", "idempotent_requests", ["created_at"])
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    op.drop_table("idempotent_requests")

@@ -1,0 +1,97 @@
+"""Requests with an ``Idempotency-Key``: who works on one, and what was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from service.store.tables import IdempotentRequest
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+#: Microseconds that an answer is kept.
+KEPT: Final = 24 * 3600 * 1_000_000
+#: Microseconds after which the process that worked on a request counts as ended. Requests take seconds at most.
+IN_WORK: Final = 60 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request with a key. Attributes are those of `service.store.tables.IdempotentRequest`."""
+
+    caller: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An answer that was given before."""
+
+    status: int
+    media_type: str | None
+    body: bytes
+
+
+class OtherRequest(Exception):
+    """The caller used the key for another request."""
+
+
+class InWork(Exception):
+    """A process works on the request."""
+
+
+def begin(connection: Connection, request: Request, now: int) -> Replay | None:
+    """Claim a request for this process, or return the answer that it got. Answers past their time are deleted.
+
+    Args:
+        connection: of `Database.write`.
+        now: microseconds since 1970.
+
+    Raises:
+        OtherRequest, InWork: the key is taken.
+    """
+    connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < now - KEPT))
+    columns = (
+        IdempotentRequest.digest,
+        IdempotentRequest.created_at,
+        IdempotentRequest.status,
+        IdempotentRequest.media_type,
+        IdempotentRequest.body,
+    )
+    found = connection.execute(select(*columns).where(_is(request)).with_for_update()).first()
+    if found is None:
+        values = {"caller": request.caller, "key": request.key, "digest": request.digest, "created_at": now}
+        try:
+            connection.execute(insert(IdempotentRequest).values(values))
+        except IntegrityError:
+            # Another process has claimed it since the query.
+            raise InWork from None
+        return None
+    if bytes(found.digest) != request.digest:
+        raise OtherRequest
+    if found.status is not None:
+        return Replay(found.status, found.media_type, bytes(found.body))
+    if found.created_at > now - IN_WORK:
+        raise InWork
+    connection.execute(update(IdempotentRequest).where(_is(request)).values(created_at=now))
+    return None
+
+
+def finish(connection: Connection, request: Request, answer: Replay) -> None:
+    """Keep the answer to a claimed request."""
+    values = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}
+    connection.execute(update(IdempotentRequest).where(_is(request)).values(values))
+
+
+def give_up(connection: Connection, request: Request) -> None:
+    """Forget a claimed request that was not answered, so that it can be sent again."""
+    connection.execute(delete(IdempotentRequest).where(_is(request), IdempotentRequest.status.is_(None)))
+
+
+def _is(request: Request) -> ColumnElement[bool]:
+    return (IdempotentRequest.caller == request.caller) & (IdempotentRequest.key == request.key)

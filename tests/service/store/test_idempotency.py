@@ -1,0 +1,194 @@
+"""Requests with an `Idempotency-Key`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select, update
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.settings import Settings
+from service.store import idempotency
+from service.store.database import Database
+from service.store.idempotency import IN_WORK, KEPT, InWork, Replay, Request
+from service.store.tables import Decision, IdempotentRequest
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+REPLAYED = "Idempotent-Replayed"
+
+
+@pytest.fixture
+def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+def post(client: Client, key: str, body: Any, path: str = "/v1/score", **options: Any) -> Any:
+    return client.post(path, json=body, headers={"Idempotency-Key": key}, **options)
+
+
+def count(client: Client, table: Any) -> int:
+    assert client.state.store is not None
+    with client.state.store.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_the_first_answer_is_sent_again_even_for_a_what_if(stored_client: Client) -> None:
+    first, again = (post(stored_client, "k", shipment(), params={"update_history": "false"}) for _ in range(2))
+    assert first.status_code == again.status_code == 200
+    assert REPLAYED not in first.headers
+    assert again.headers[REPLAYED] == "true"
+    assert again.content == first.content
+    assert again.headers["Content-Type"] == first.headers["Content-Type"]
+    assert count(stored_client, Decision) == 1
+
+
+def test_a_batch_and_a_refusal_are_sent_again(stored_client: Client) -> None:
+    batch = {"shipments": [shipment(shipment_id="A"), shipment(shipment_id="B")]}
+    first, again = (post(stored_client, "b", batch, "/v1/score/batch") for _ in range(2))
+    assert (again.content, again.headers[REPLAYED]) == (first.content, "true")
+    refused, refused_again = (post(stored_client, "r", {"shipment_id": "A"}) for _ in range(2))
+    assert (refused.status_code, refused_again.status_code) == (422, 422)
+    assert (refused_again.content, refused_again.headers[REPLAYED]) == (refused.content, "true")
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "body"),
+    [
+        ("/v1/score", {}, shipment(gross_mass_kg=77)),
+        ("/v1/score", {"explain": "all"}, shipment()),
+        ("/v1/score/batch", {}, shipment()),
+    ],
+)
+def test_a_key_of_another_request_is_refused(
+    stored_client: Client, path: str, parameters: dict[str, str], body: Any
+) -> None:
+    post(stored_client, "k", shipment())
+    answer = post(stored_client, "k", body, path, params=parameters)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:tidewaiter:problem:idempotency-key-reused"
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256])
+def test_a_key_that_cannot_be_kept_is_refused(stored_client: Client, key: str) -> None:
+    answer = post(stored_client, key, shipment())
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_second_request_waits_for_the_first(stored_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    finish = idempotency.finish
+
+    def slow(*arguments: Any) -> None:
+        began.set()
+        go_on.wait(30)
+        finish(*arguments)
+
+    monkeypatch.setattr("service.store.idempotency.finish", slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(post, stored_client, "k", shipment())
+        assert began.wait(30)
+        second = threads.submit(post, stored_client, "k", shipment())
+        go_on.set()
+        assert second.result().content == first.result().content
+        assert second.result().headers[REPLAYED] == "true"
+
+
+def test_a_request_that_another_process_works_on_gets_409(stored_client: Client) -> None:
+    post(stored_client, "k", shipment())
+    assert stored_client.state.store is not None
+    database = stored_client.state.store.database
+    with database.write() as connection:
+        connection.execute(update(IdempotentRequest).values(status=None, body=None))
+    answer = post(stored_client, "k", shipment())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (409, "1")
+    assert count(stored_client, Decision) == 1
+
+
+def test_a_failed_request_may_be_sent_again(stored_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(stored_client.state.scorer, "_score", lambda *_: 1 / 0)
+        assert post(stored_client, "k", shipment()).status_code == 500
+    assert count(stored_client, IdempotentRequest) == 0
+    answer = post(stored_client, "k", shipment())
+    assert answer.status_code == 200
+    assert REPLAYED not in answer.headers
+
+
+def test_requests_without_a_key_and_uploads_leave_no_row(stored_client: Client) -> None:
+    stored_client.post("/v1/score", json=shipment())
+    stored_client.post(
+        "/v1/score/csv",
+        content=b"shipment_id,goods_description\nA,phone case\n",
+        headers={"Content-Type": "text/csv", "Idempotency-Key": "k"},
+    )
+    assert count(stored_client, IdempotentRequest) == 0
+
+
+ANSWER = Replay(200, "application/json", b"{}")
+
+
+@pytest.fixture
+def begin(database: Database) -> Callable[..., Replay | None]:
+    def begin(caller: str = "", now: int = 0) -> Replay | None:
+        with database.write() as connection:
+            return idempotency.begin(connection, Request(caller, "k", b"d"), now)
+
+    return begin
+
+
+def test_keys_belong_to_their_caller(database: Database, begin: Callable[..., Replay | None]) -> None:
+    begin("one")
+    with database.write() as connection:
+        idempotency.finish(connection, Request("one", "k", b"d"), ANSWER)
+    assert begin("other") is None
+    assert begin("one") == ANSWER
+
+
+def test_answers_are_deleted_after_24_hours(database: Database, begin: Callable[..., Replay | None]) -> None:
+    begin("one")
+    begin("two")
+    for caller in ("one", "two"):
+        with database.write() as connection:
+            idempotency.finish(connection, Request(caller, "k", b"d"), ANSWER)
+    assert begin("one", KEPT) == ANSWER
+    assert begin("one", KEPT + 1) is None
+    with database.read() as connection:
+        assert connection.execute(select(IdempotentRequest.caller)).scalars().all() == ["one"]
+
+
+def test_a_request_whose_process_ended_is_carried_out_again(begin: Callable[..., Replay | None]) -> None:
+    begin()
+    with pytest.raises(InWork):
+        begin(now=IN_WORK - 1)
+    assert begin(now=IN_WORK) is None
+    with pytest.raises(InWork):
+        begin(now=IN_WORK + 1)
+
+
+def test_processes_that_begin_together_carry_it_out_once(
+    url: str, database: Database, begin: Callable[..., Replay | None]
+) -> None:
+    now = time.time_ns() // 1000
+
+    def claimed(_: int) -> bool:
+        try:
+            return begin(now=now) is None
+        except InWork:
+            return False
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(claimed, range(4))) == 1
