@@ -30,6 +30,7 @@ PERSONS = (
     "Dana Example",
     "Dana As, Example",
     "O'Neil, Pat",
+    "Fie Sample",
     "Anna-Maria de la Sample",
     "Li Wei",
     "李伟",
@@ -81,3 +82,11 @@ def test_a_name_tells_its_line_of_business(name: str, kind: PartyKind) -> None:
 
 def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
     assert name_words("Guangzhou Sample Garment Import and Export Co., Ltd.")[1] == ["guangzhou", "sample", "garment"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Nieminen Saippua Tmi", "Tmi Muster Ompelu", "Muster Rør ENK", "Exemplu Ion PFA", "Minta Bt."],
+)
+def test_the_firm_of_a_sole_trader_is_no_private_person(name: str) -> None:
+    assert is_organisation(name)
