@@ -12,12 +12,15 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from features.compiled import slowness
-from service.api import decisions, files, goods, info, scoring, substances
+from service.access.start import keys_in_use, ring_of
+from service.api import decisions, files, goods, info, keys, scoring, substances
+from service.api.authentication import Authenticated
 from service.api.dependencies import State
 from service.api.direct import Direct
 from service.api.docs import install_docs
 from service.api.idempotency import Idempotent
 from service.api.openapi import install_openapi
+from service.api.scopes import Scope, unscoped
 from service.budget import ByteBudget
 from service.connections import Connections, Limits
 from service.connections.protocol import STATE as CONNECTIONS
@@ -62,6 +65,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
 
     store = Store(settings.database_url.get_secret_value()) if settings.keeps_decisions else None
+    database = None if store is None else store.database
+    ring = ring_of(settings, database)
 
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, score_settings), loaded)
 
@@ -80,9 +85,10 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             await asyncio.to_thread(warm_up_goods)
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
-                with long_lived_objects():
-                    # uvicorn gives this state to `service.connections.protocol`.
-                    yield {CONNECTIONS: connections}
+                async with keys_in_use(ring, settings, database, Scope):
+                    with long_lived_objects():
+                        # uvicorn gives this state to `service.connections.protocol`.
+                        yield {CONNECTIONS: connections}
             finally:
                 await warming
                 if store is not None:
@@ -124,10 +130,13 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         CapacityLimiter(_LOOKUP_THREADS),
         ByteBudget(settings.max_bodies_bytes),
         ByteBudget(settings.max_uploads_bytes),
+        ring,
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
     app.add_middleware(Idempotent, state=state)
+    if ring is not None:
+        app.add_middleware(Authenticated, ring=ring)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
     app.include_router(scoring.router)
@@ -136,8 +145,12 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     app.include_router(substances.router)
     app.include_router(goods.router)
     app.include_router(info.router)
+    app.include_router(keys.router)
     install_docs(app)
     install_openapi(app)
+    if ring is not None and (missing := unscoped(app)):
+        # Any key could use such a route.
+        raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
     return app
 
 

@@ -1,7 +1,9 @@
 """Errors of the service. All responses are RFC 9457 problem details.
 
     ServiceError
+    ├── KeyNeeded          401  no API key, or one that is not valid
     ├── Forbidden          403  sent by a web page of another site
+    ├── ScopeMissing       403  the API key lacks the scope of the route
     ├── NotFound           404  no such resource
     ├── Conflict           409  the state of the service or of the resource does not allow it
     │   └── StoreOff       409  nothing is kept, because TIDEWAITER_STORE is off
@@ -9,8 +11,10 @@
     ├── TooLarge           413  exceeds a limit
     ├── Misdirected        421  the Host header names another service
     ├── Unprocessable      422  unreadable
+    ├── OverRate           429  the API key, or an address without one, sends too much
     ├── Busy               503  too many requests of this kind; retry soon
     ├── DatabaseAway       503  the database does not answer; retry soon
+    ├── KeysUnread         503  API keys cannot be checked yet
     └── NotReady           503  no model is loaded
 
 Errors of the framework (404, 405, invalid query parameters, unexpected exceptions) have the same form.
@@ -76,10 +80,37 @@ class ServiceError(Exception):
         )
 
 
+class KeyNeeded(ServiceError):
+    """The request has no API key, or one that is ``unknown``, expired or revoked (RFC 6750 section 3)."""
+
+    status, slug, title = 401, "key-needed", "API key needed"
+
+    def __init__(self, *, unknown: bool) -> None:
+        challenge = 'Bearer realm="tidewaiter"'
+        if unknown:
+            detail = "The API key is not valid: it is unknown, expired or revoked."
+            challenge += ', error="invalid_token"'
+        else:
+            detail = "This route needs an API key: send it as `Authorization: Bearer KEY`."
+        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+
+
 class Forbidden(ServiceError):
     """A web page of another site sent the request."""
 
     status, slug, title = 403, "forbidden", "Forbidden"
+
+
+class ScopeMissing(ServiceError):
+    """The API key lacks the ``scope`` of the route."""
+
+    status, slug, title = 403, "scope-missing", "Scope missing"
+
+    def __init__(self, scope: str) -> None:
+        challenge = f'Bearer realm="tidewaiter", error="insufficient_scope", scope="{scope}"'
+        super().__init__(
+            f"This route needs an API key with the scope {scope}.", headers={"WWW-Authenticate": challenge}
+        )
 
 
 class NotFound(ServiceError):
@@ -127,6 +158,15 @@ class Unprocessable(ServiceError):
     status, slug, title = 422, "unreadable", "Cannot be read"
 
 
+class OverRate(ServiceError):
+    """An API key, or an address without one, sends more than its rate; ``retry_after`` is in seconds."""
+
+    status, slug, title = 429, "over-rate", "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
 class Busy(ServiceError):
     """Too many requests of this kind at once; ``retry_after`` is in seconds."""
 
@@ -150,6 +190,18 @@ class DatabaseAway(ServiceError):
         """
         detail = f"The database does not answer: {problem}. Nothing was stored; send the request again."
         super().__init__(detail, headers={"Retry-After": str(self._RETRY_AFTER)})
+
+
+class KeysUnread(ServiceError):
+    """API keys cannot be checked, because they have not been read since the start."""
+
+    status, slug, title = 503, "keys-unread", "Keys have not been read"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The keys have not been read since the start, because the database or the file does not answer.",
+            headers={"Retry-After": "5"},
+        )
 
 
 class NotReady(ServiceError):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
         env_prefix="TIDEWAITER_", frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
     )
 
-    # The default is the loopback address, because there is no authentication.
+    # The default is the loopback address, on which no keys are needed.
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     # Each worker holds its own model, history and text cache: 270 MB at start, 320 MB after some thousand shipments in
@@ -54,6 +55,15 @@ class Settings(BaseSettings):
     keeps_decisions: bool = Field(default=True, validation_alias="TIDEWAITER_STORE")
     # sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. It may contain a password, so it is never logged.
     database_url: SecretStr = SecretStr("sqlite:///var/tidewaiter.db")
+
+    # Whether requests need an API key. None: they need one unless the service listens on a loopback address.
+    auth: bool | None = None
+    # JSON file of the hashes of keys, in addition to those of the store (`service.access.keys_file`).
+    keys_file: Path | None = None
+    # Interval at which keys are read again: a revoked key is refused after it.
+    keys_poll_seconds: float = Field(default=1.0, gt=0.0, le=60.0)
+    # Where the first start leaves the first key if its standard error is no terminal.
+    first_key_file: Path = Path("var/administrator-key")
 
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
@@ -152,6 +162,25 @@ class Settings(BaseSettings):
         return ModelStore(self.models_dir, kernels=self.kernels, public_key=self._public_key)
 
     @property
+    def needs_keys(self) -> bool:
+        """Whether requests need an API key."""
+        return not is_loopback(self.host) if self.auth is None else self.auth
+
+    def access_problem(self) -> str | None:
+        """Return why the service may not listen with these settings; None if it may."""
+        if not self.needs_keys and not is_loopback(self.host):
+            return (
+                f"TIDEWAITER_AUTH=off is for loopback addresses; on {self.host or 'all addresses'}, whoever reaches the service "
+                "could use it. Leave TIDEWAITER_AUTH out, or serve on 127.0.0.1."
+            )
+        if self.needs_keys and not self.keeps_decisions and self.keys_file is None:
+            return (
+                f"Requests to {self.host or 'all addresses'} need API keys, and there are none: with TIDEWAITER_STORE=off they "
+                "come from TIDEWAITER_KEYS_FILE. Make one with `tidewaiter keys create --keys-file FILE`, or serve on 127.0.0.1."
+            )
+        return None
+
+    @property
     def public_key(self) -> bytes | None:
         """PEM of the key that bundles must be signed with; None if no signature is needed."""
         return self._public_key
@@ -159,6 +188,18 @@ class Settings(BaseSettings):
     def score_settings(self) -> ScoreSettings:
         """Return the settings for `RiskModel.score`, with the rules and the register as they were read at the start."""
         return self._score_settings
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a service that listens on ``host`` is reached from this machine only. Names other than localhost are not."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or (mapped is not None and mapped.is_loopback)
 
 
 def names_in(text: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Query, Request, Response
 
 from models.scoring import ScoreSettings
+from service.access.ring import KeyRing
 from service.budget import ByteBudget
 from service.errors import StoreOff
 from service.metrics import Metrics
@@ -59,6 +60,7 @@ class State:
         lookups: limit on threads that look up chemicals.
         bodies: limit on the bodies of all batches that are received, scored or answered.
         uploads: limit on the uploads that are received, scored or answered.
+        ring: the valid API keys; None where no keys are needed.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
         query_cache: cached options of scoring requests.
     """
@@ -74,6 +76,7 @@ class State:
     lookups: CapacityLimiter
     bodies: ByteBudget
     uploads: ByteBudget
+    ring: KeyRing | None = None
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     query_cache: QueryCache = field(default_factory=QueryCache)
 

@@ -51,6 +51,10 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     # decisions
     ("GET", "/v1/decisions"): Scope.READ,
     ("GET", "/v1/decisions/{decision_id}"): Scope.READ,
+    # keys
+    ("GET", "/v1/keys"): Scope.ADMIN,
+    ("POST", "/v1/keys"): Scope.ADMIN,
+    ("DELETE", "/v1/keys/{key_id}"): Scope.ADMIN,
     # the service
     ("GET", "/v1/model"): Scope.READ,
     ("GET", "/v1/schema"): Scope.READ,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
     from service.settings import Settings
+    from service.store.database import Database
 
 
 _PREFIX = "TIDEWAITER_"
@@ -53,3 +56,26 @@ def load_model(bundle: Path | None) -> RiskModel:
     if bundle is None:
         return settings.store().load()
     return load(bundle, kernels=settings.kernels, public_key=settings.public_key)
+
+
+@contextlib.contextmanager
+def open_database() -> Iterator[Database]:
+    """Open the database of the settings, with the latest schema, and close it at the end of the context.
+
+    Raises:
+        BadDatabase: its URL is wrong, or its schema is newer.
+        DatabaseAway: the database does not answer.
+        WrongUse: the store is switched off.
+    """
+    from service.cli.errors import WrongUse
+    from service.store.database import Database
+
+    settings = environment()
+    if not settings.keeps_decisions:
+        raise WrongUse("The store is switched off by TIDEWAITER_STORE.")
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        database.migrate()
+        yield database
+    finally:
+        database.close()

@@ -83,6 +83,8 @@ _STATUSES: Final = (
     (BUNDLE_REFUSED, "models.bundle.bundle", "BundleRefused"),
     (BUNDLE_REFUSED, "models.bundle.store", "StoreError"),
     (WRONG_USE, "service.store.database", "BadDatabase"),
+    (FAILED, "service.errors", "DatabaseAway"),
+    (UNREADABLE, "service.access.keys_file", "BadKeysFile"),
     (UNREADABLE, "training.data.dataset", "BadData"),
     (UNREADABLE, "training.data.labels", "BadLabels"),
     (UNREADABLE, "training.data.windows", "TooLittleData"),

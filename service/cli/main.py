@@ -17,6 +17,7 @@ from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.doctor import doctor
 from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
+from service.cli.keys import keys_app
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.rules import rules_app
 from service.cli.scoring import score, validate
@@ -65,6 +66,7 @@ for command in (
     app.command()(command)
 app.add_typer(model_app)
 app.add_typer(rules_app)
+app.add_typer(keys_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -31,6 +31,8 @@ def serve(
     settings = environment(host=host, port=port, workers=workers)
     for name in unknown_variables():
         to_stderr().print(f"Note: {name} is not a setting and has no effect.", markup=False)
+    if (problem := settings.access_problem()) is not None:
+        raise WrongUse(problem)
     # Check the bundle before listening, because a service without a valid bundle responds with 503 only.
     loaded = None
     scoring = settings.score_settings()

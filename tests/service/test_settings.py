@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from service.settings import Settings, from_environment, unknown_variables
+from service.settings import Settings, from_environment, is_loopback, unknown_variables
 
 
 def test_the_default_host_is_the_loopback_address() -> None:
@@ -59,3 +59,30 @@ def test_a_misspelt_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TIDEWAITER_RANDOM_SHARE", "0")
     monkeypatch.setenv("TIDEWAITER_RANDOM_SHAER", "0.01")
     assert unknown_variables() == ["TIDEWAITER_RANDOM_SHAER"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
+def test_loopback_needs_no_keys_unless_told(host: str) -> None:
+    assert is_loopback(host)
+    assert not Settings(host=host).needs_keys
+    assert Settings(host=host, auth=False).access_problem() is None
+    assert Settings(host=host, auth=True, keeps_decisions=True).needs_keys
+    assert Settings(host=host, auth=True, keeps_decisions=True).access_problem() is None
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "", "10.0.0.1", "fd00::1", "tidewaiter.example", "127.0.0.1.example"]
+)
+def test_any_other_address_needs_keys(host: str) -> None:
+    assert not is_loopback(host)
+    assert Settings(host=host, keeps_decisions=True).needs_keys
+    assert Settings(host=host, keeps_decisions=True).access_problem() is None
+    assert Settings(host=host, keeps_decisions=False, keys_file=Path("keys")).access_problem() is None
+    assert "TIDEWAITER_AUTH=off is for loopback" in str(Settings(host=host, auth=False).access_problem())
+    assert "TIDEWAITER_KEYS_FILE" in str(Settings(host=host, keeps_decisions=False).access_problem())
+
+
+def test_authentication_is_switched_by_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for word, needed in (("on", True), ("off", False)):
+        monkeypatch.setenv("TIDEWAITER_AUTH", word)
+        assert Settings().needs_keys is needed

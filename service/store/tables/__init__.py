@@ -8,5 +8,6 @@ from service.store.tables.audit import AuditEntry
 from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
 from service.store.tables.idempotency import IdempotentRequest
+from service.store.tables.keys import ApiKey
 
-__all__ = ["AuditEntry", "Base", "Decision", "IdempotentRequest"]
+__all__ = ["ApiKey", "AuditEntry", "Base", "Decision", "IdempotentRequest"]

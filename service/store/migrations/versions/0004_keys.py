@@ -23,8 +23,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("caller", "key", name="pk_idempotent_requests"),
     )
     op.create_index("ix_idempotent_requests_created_at", "idempotent_requests", ["created_at"])
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("prefix", sa.String, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("scopes", sa.String, nullable=False),
+        sa.Column("requests_per_minute", sa.BigInteger),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("created_by", sa.String),
+        sa.Column("expires_at", sa.BigInteger),
+        sa.Column("revoked_at", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
+        sa.UniqueConstraint("prefix", name="uq_api_keys_prefix"),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    op.drop_table("api_keys")
     op.drop_table("idempotent_requests")

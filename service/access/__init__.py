@@ -1,0 +1,1 @@
+"""Who may use the service: valid keys, their rates, and the first key."""

@@ -1,0 +1,55 @@
+"""The first key: a service that asks for keys and has none makes one, and shows it once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.access.keys_file import write_secret
+from service.logs import logger
+from service.store import keys
+from service.store.keys import Key, KeyWishes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from service.store.database import Database
+
+#: Who made it, in the audit chain.
+ACTOR = "first start"
+NAME = "administrator, made at the first start"
+
+
+def make_first_key(database: Database, scopes: Iterable[str], file: Path) -> Key | None:
+    """Make a key if the database has never had one, and show it: on standard error if that is a terminal, else in ``file``.
+
+    Args:
+        scopes: all of them. An administrator may make keys of any scope, so fewer would keep nothing from its holder.
+        file: it is replaced, and readable to its owner only.
+
+    Returns:
+        The key; None if there are keys, or another process made the first one.
+
+    Raises:
+        OSError: the file cannot be written; no key is made then.
+    """
+    on_terminal = sys.stderr.isatty()
+    made = keys.create_first(
+        database,
+        KeyWishes(NAME, frozenset(scopes)),
+        ACTOR,
+        shown=None if on_terminal else lambda text: write_secret(file, f"{text}\n".encode()),
+    )
+    if made is None:
+        return None
+    key, text = made
+    if on_terminal:
+        sys.stderr.write(f"\nThe first API key, which is shown this once:\n\n    {text}\n\n")
+    logger().warning(
+        "first_key_made",
+        prefix=key.prefix,
+        shown="on the terminal" if on_terminal else str(file.absolute()),
+        next="keep it in a safe place and delete the file; `tidewaiter keys create` makes keys with fewer scopes",
+    )
+    return key

@@ -1,0 +1,151 @@
+"""``/v1/keys``: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from service.api.bodies import read_json_text
+from service.api.dependencies import PlainJson, caller_of, state_of, store_of
+from service.api.openapi import problems
+from service.api.scopes import Scope
+from service.errors import NotFound, Unprocessable
+from service.store import keys
+from service.store.keys import MOST_NAME, Key, KeyRefused, KeyWishes
+from service.store.times import iso_time, microseconds_of
+
+router = APIRouter(prefix="/v1", tags=["keys"])
+
+#: Bytes of a request. A name is the only text in it.
+_MOST_BYTES = 16 << 10
+
+
+class NewKey(BaseModel):
+    """What a new key should be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=MOST_NAME, description="Who uses it and for what")]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1, description="What it may do; none implies another")]
+    expires_at: Annotated[AwareDatetime | None, Field(description="End of its validity. Default: none")] = None
+    requests_per_minute: Annotated[
+        int | None, Field(ge=1, le=1_000_000, description="Limit per worker of the service. Default: none")
+    ] = None
+
+
+def _new_key_schema() -> dict[str, Any]:
+    schema = NewKey.model_json_schema(ref_template="#/components/schemas/{model}")
+    # The answers' schemas bring the same definitions.
+    del schema["$defs"]
+    return schema
+
+
+class KeyDescription(BaseModel):
+    """One key. Times are in UTC."""
+
+    id: Annotated[str, Field(description="Name of the key in decisions, logs and the audit chain")]
+    prefix: Annotated[str, Field(description="First characters of the key")]
+    name: str
+    scopes: list[Scope]
+    requests_per_minute: int | None
+    created_at: datetime
+    created_by: Annotated[str | None, Field(description="Id of the key, or name of the command, that made it")]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeKey(KeyDescription):
+    """A new key."""
+
+    key: Annotated[str, Field(description="The key itself, shown this once")]
+
+
+class Keys(BaseModel):
+    """All keys, the newest first."""
+
+    keys: list[KeyDescription]
+
+
+@router.post(
+    "/keys",
+    summary="Make an API key",
+    status_code=201,
+    response_model=MadeKey,
+    responses=problems(409, 413, 415, 422, 500, 503),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _new_key_schema()}}}},
+)
+async def make_key(request: Request) -> Response:
+    """Make a key. The answer is the only place where it is shown: the service keeps its hash."""
+    database = store_of(request).database
+    wishes = _wishes(await read_json_text(request, _MOST_BYTES))
+    try:
+        key, text = await to_thread.run_sync(keys.create, database, wishes, caller_of(request))
+    except KeyRefused as error:
+        field, _, problem = str(error).rpartition(": ")
+        raise Unprocessable(
+            f"The key cannot be made: {error}.", errors=[{"field": field, "problem": problem}]
+        ) from None
+    await _refresh(request)
+    return PlainJson(described(key) | {"key": text}, status_code=201)
+
+
+@router.get("/keys", summary="List API keys", response_model=Keys, responses=problems(409, 500, 503))
+async def list_keys(request: Request) -> Response:
+    """Return all keys of the store, expired and revoked ones too, without the keys themselves."""
+    every = await to_thread.run_sync(keys.every, store_of(request).database)
+    return PlainJson({"keys": [described(key) for key in every]})
+
+
+@router.delete("/keys/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404, 409, 500, 503))
+async def revoke_key(request: Request, key_id: str) -> Response:
+    """Revoke the key with an id or prefix. All workers refuse it within seconds; it stays in the list. A second time changes
+    nothing.
+    """
+    revoked = await to_thread.run_sync(keys.revoke, store_of(request).database, key_id, caller_of(request))
+    if revoked is None:
+        raise NotFound("No key has this id or prefix.")
+    await _refresh(request)
+    return Response(status_code=204)
+
+
+def described(key: Key) -> dict[str, Any]:
+    """Return a key as the API shows it."""
+    return {
+        "id": key.id,
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "requests_per_minute": key.requests_per_minute,
+        "created_at": iso_time(key.created_at),
+        "created_by": key.created_by,
+        "expires_at": None if key.expires_at is None else iso_time(key.expires_at),
+        "revoked_at": None if key.revoked_at is None else iso_time(key.revoked_at),
+    }
+
+
+def _wishes(data: str | bytes) -> KeyWishes:
+    try:
+        new = NewKey.model_validate_json(data)
+    except ValidationError as error:
+        errors = [
+            {"field": ".".join(str(part) for part in fault["loc"]), "problem": fault["msg"]} for fault in error.errors()
+        ]
+        text = "; ".join(f"{fault['field']}: {fault['problem']}" for fault in errors)
+        raise Unprocessable(f"The key cannot be made: {text}.", errors=errors) from None
+    return KeyWishes(
+        new.name,
+        frozenset(scope.value for scope in new.scopes),
+        None if new.expires_at is None else microseconds_of(new.expires_at),
+        new.requests_per_minute,
+    )
+
+
+async def _refresh(request: Request) -> None:
+    """Let this worker know the change at once; the others read it within a second."""
+    ring = state_of(request).ring
+    if ring is not None:
+        await ring.refresh()

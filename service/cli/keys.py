@@ -1,0 +1,154 @@
+"""``tidewaiter keys create``, ``list`` and ``revoke``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from service.store.keys import Key, KeyWishes
+
+keys_app = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True, rich_markup_mode=None)
+
+KeysFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys-file",
+        metavar="FILE",
+        help="A file of keys instead of the store. Default with TIDEWAITER_STORE=off: TIDEWAITER_KEYS_FILE.",
+    ),
+]
+#: Who did it, in the audit chain.
+_ACTOR = "tidewaiter keys"
+
+
+@keys_app.command()
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who uses the key and for what.")],
+    scope: Annotated[
+        list[str], typer.Option("--scope", help="score, read, outcome, plan, promote or admin; may be repeated.")
+    ],
+    days: Annotated[int | None, typer.Option("--days", min=1, max=36_500, help="Validity. Default: no end.")] = None,
+    rate: Annotated[
+        int | None,
+        typer.Option("--rate", min=1, metavar="N", help="Requests per minute and worker. Default: no limit."),
+    ] = None,
+    keys_file: KeysFile = None,
+) -> None:
+    """Make a key and print it, this once. The store keeps its hash."""
+    from service.api.scopes import Scope
+    from service.cli.common import open_database
+    from service.cli.errors import WrongUse
+    from service.store import keys
+    from service.store.keys import KeyRefused, KeyWishes
+    from service.store.times import microseconds_of
+
+    known = [one.value for one in Scope]
+    if unknown := [one for one in scope if one not in known]:
+        raise WrongUse(f"--scope {', '.join(unknown)}: no such scope; there are {', '.join(known)}.")
+    end = None if days is None else microseconds_of(dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+    wishes = KeyWishes(name, frozenset(scope), end, rate)
+    file = _file(keys_file)
+    try:
+        if file is not None:
+            key, text = _create_in(file, wishes)
+        else:
+            with open_database() as database:
+                key, text = keys.create(database, wishes, _ACTOR)
+    except KeyRefused as error:
+        raise WrongUse(f"{error}.") from None
+    typer.echo(f"Key {key.prefix} ({key.id}), shown this once:", err=True)
+    typer.echo(text)
+
+
+@keys_app.command("list")
+def list_(
+    keys_file: KeysFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List all keys, the newest first. The keys themselves are kept nowhere."""
+    import orjson
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from service.access.keys_file import read_keys
+    from service.api.keys import described
+    from service.cli.common import open_database
+    from service.cli.console import to_stdout
+    from service.store import keys
+    from service.store.times import now_us
+
+    file = _file(keys_file)
+    if file is not None:
+        every = read_keys(file)
+    else:
+        with open_database() as database:
+            every = keys.every(database)
+    if as_json:
+        typer.echo(orjson.dumps({"keys": [described(key) for key in every]}, option=orjson.OPT_INDENT_2))
+        return
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for column in ("prefix", "name", "scopes", "per minute", "expires", "state"):
+        table.add_column(column, no_wrap=column != "name")
+    now = now_us()
+    for key in every:
+        shown = described(key)
+        state = "revoked" if key.revoked_at is not None else "valid" if key.is_valid(now) else "expired"
+        rate = "" if key.requests_per_minute is None else str(key.requests_per_minute)
+        table.add_row(key.prefix, Text(key.name), " ".join(shown["scopes"]), rate, shown["expires_at"] or "", state)
+    to_stdout().print(table)
+
+
+@keys_app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The id or the prefix of the key.")],
+    keys_file: KeysFile = None,
+) -> None:
+    """Revoke a key. Each worker of a running service refuses it within seconds."""
+    from service.access.keys_file import read_keys, write_keys
+    from service.cli.common import open_database
+    from service.cli.errors import WrongUse
+    from service.store import keys
+
+    file = _file(keys_file)
+    if file is not None:
+        every = read_keys(file)
+        left = [one for one in every if key not in (one.id, one.prefix)]
+        found = len(left) < len(every)
+        if found:
+            write_keys(file, left)
+    else:
+        with open_database() as database:
+            found = keys.revoke(database, key, _ACTOR) is not None
+    if not found:
+        raise WrongUse(f"{key}: no key has this id or prefix.")
+    typer.echo(f"Revoked: {key}")
+
+
+def _create_in(file: Path, wishes: KeyWishes) -> tuple[Key, str]:
+    from service.access.keys_file import read_keys, write_keys
+    from service.store.keys import new_key
+
+    earlier = read_keys(file) if file.exists() else []
+    key, text = new_key(wishes, _ACTOR)
+    write_keys(file, [*earlier, key])
+    return key, text
+
+
+def _file(given: Path | None) -> Path | None:
+    """Return the file of keys to work on; None for the store."""
+    from service.cli.common import environment
+    from service.cli.errors import WrongUse
+
+    if given is not None:
+        return given
+    settings = environment()
+    if settings.keeps_decisions:
+        return None
+    if settings.keys_file is None:
+        raise WrongUse("TIDEWAITER_STORE is off: name a file of keys with --keys-file FILE.")
+    return settings.keys_file

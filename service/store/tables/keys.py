@@ -1,0 +1,35 @@
+"""Table of API keys."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables.base import Base
+
+
+class ApiKey(Base):
+    """API key. A row is never deleted, so that decisions keep the name of their caller.
+
+    Attributes:
+        id: name of the key in decisions, in the audit chain and in logs.
+        prefix: first characters of the key, by which its holder recognises it.
+        digest: SHA-256 of the whole key; see `service.store.keys`.
+        scopes: separated by spaces, sorted.
+        requests_per_minute: limit per worker; None: no limit.
+        created_by: id of the key, or name of the command, that made it.
+        expires_at: end of its validity; None: it does not expire.
+        revoked_at: time of its revocation; None: it is not revoked.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    prefix: Mapped[str] = mapped_column(unique=True)
+    digest: Mapped[bytes]
+    name: Mapped[str]
+    scopes: Mapped[str]
+    requests_per_minute: Mapped[int | None]
+    created_at: Mapped[int]
+    created_by: Mapped[str | None]
+    expires_at: Mapped[int | None]
+    revoked_at: Mapped[int | None]

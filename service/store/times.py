@@ -1,0 +1,25 @@
+"""Times of the store: whole microseconds since 1970 in UTC, and ISO 8601 for people and programs outside."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Final
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+
+
+def now_us() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def iso_time(microseconds: int) -> str:
+    """Return a time of the store as ISO 8601 in UTC."""
+    return (_EPOCH + microseconds * _MICROSECOND).isoformat().replace("+00:00", "Z")
+
+
+def microseconds_of(when: dt.datetime) -> int:
+    """Return a time with a zone as the store keeps it."""
+    return (when - _EPOCH) // _MICROSECOND
