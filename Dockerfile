@@ -10,7 +10,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 # A number and not a name in USER below, so that an orchestrator can see that it is not root.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/tidewaiter --shell /usr/sbin/nologin tidewaiter \
-    && install --directory --owner=10001 --group=10001 /var/lib/tidewaiter /var/lib/tidewaiter/models /var/lib/tidewaiter/mlflow
+    && install --directory --owner=10001 --group=10001 /var/lib/tidewaiter /var/lib/tidewaiter/models /var/lib/tidewaiter/mlflow \
+        /var/lib/tidewaiter/store
 ENV PATH=/opt/tidewaiter/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -53,10 +54,15 @@ FROM base AS service
 COPY --from=builder /opt/tidewaiter /opt/tidewaiter
 USER 10001:10001
 WORKDIR /var/lib/tidewaiter
-# Bundles that were promoted; while it is empty, the bundled champion serves.
-VOLUME /var/lib/tidewaiter/models
+# Requests need a key, also on the loopback address, because the network of a container may be that of its host. Without
+# TIDEWAITER_KEYS_FILE the first start leaves the first key in the second volume.
+ENV TIDEWAITER_AUTH=on \
+    TIDEWAITER_DATABASE_URL=sqlite:////var/lib/tidewaiter/store/tidewaiter.db \
+    TIDEWAITER_FIRST_KEY_FILE=/var/lib/tidewaiter/store/administrator-key
+# Bundles that were promoted (while it is empty, the bundled champion serves), and the database.
+VOLUME ["/var/lib/tidewaiter/models", "/var/lib/tidewaiter/store"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-# On the loopback address: there are no keys yet. compose.yaml shows how to publish the port to this machine alone.
+# On the loopback address. compose.yaml shows how to publish the port to this machine alone.
 CMD ["tidewaiter", "serve"]

@@ -145,11 +145,8 @@ fuzz: $(DEV_STAMP) $(COMPILED_STAMP) ## send many more random inputs than the te
 LOCK = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-# Readable to the containers' own users, in a folder that only its owner enters.
-compose-secrets: ## make the password that compose.yaml needs, once
-	@mkdir -p var && umask 077 && mkdir -p var/secrets && test -e var/secrets/postgres_password || { \
-		$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >var/secrets/postgres_password \
-		&& chmod 444 var/secrets/postgres_password; }
+compose-secrets: ## make the password and the API key that compose.yaml needs, once
+	@$(PYTHON) tools/compose_secrets.py var/secrets
 
 clean: ## remove the virtual environments, caches and output
 	rm -rf $(VENV) $(VENV)-lock $(VENV)-bench out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

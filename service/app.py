@@ -147,7 +147,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     app.include_router(info.router)
     app.include_router(keys.router)
     install_docs(app)
-    install_openapi(app)
+    install_openapi(app, needs_keys=ring is not None)
     if ring is not None and (missing := unscoped(app)):
         # Any key could use such a route.
         raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")

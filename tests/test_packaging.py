@@ -14,6 +14,11 @@ import pytest
 import setuptools
 import yaml
 
+from service.access.keys_file import read_keys
+from service.access.ring import KeyRing
+from service.api.scopes import Scope
+from service.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -162,7 +167,37 @@ def test_compose_contains_no_secret_and_isolates_the_database() -> None:
     assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
     assert postgres["networks"] == ["database"]
     assert COMPOSE["networks"]["database"] == {"internal": True}
-    assert COMPOSE["secrets"] == {"postgres_password": {"file": "./var/secrets/postgres_password"}}
+    assert COMPOSE["secrets"] == {
+        "api_keys": {"file": "./var/secrets/api_keys.json"},
+        "postgres_password": {"file": "./var/secrets/postgres_password"},
+    }
+
+
+def test_the_images_serve_with_keys() -> None:
+    assert "TIDEWAITER_AUTH=on" in DOCKERFILE
+    service = COMPOSE["services"]["service"]
+    assert service["environment"] == {"TIDEWAITER_KEYS_FILE": "/run/secrets/api_keys"}
+    assert service["secrets"] == ["api_keys"]
+    settings = Settings(host="0.0.0.0", keys_file=Path("/run/secrets/api_keys"))
+    assert settings.needs_keys
+    assert settings.access_problem() is None
+
+
+def test_compose_secrets_are_made_once_and_the_service_accepts_its_key(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", str(ROOT / "tools" / "compose_secrets.py"), str(tmp_path / "secrets")]
+    subprocess.run(command, check=True, timeout=60)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == {"api_key", "api_keys.json", "postgres_password"}
+    (key,) = read_keys(tmp_path / "secrets" / "api_keys.json")
+    ring = KeyRing({"keys file": lambda: [key]})
+    ring.read()
+    assert ring.find(made["api_key"].strip()) is not None
+    assert key.scopes == frozenset(Scope)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()}
+    assert modes == {"api_key": 0o400, "api_keys.json": 0o444, "postgres_password": 0o444}
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    subprocess.run(command, check=True, timeout=60)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir()} == made
 
 
 def test_compose_builds_existing_stages_and_waits_for_health_checks() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from service.api.bodies import read_json_text
@@ -100,8 +100,13 @@ async def list_keys(request: Request) -> Response:
     return PlainJson({"keys": [described(key) for key in every]})
 
 
-@router.delete("/keys/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404, 409, 500, 503))
-async def revoke_key(request: Request, key_id: str) -> Response:
+@router.delete(
+    "/keys/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404, 409, 422, 500, 503)
+)
+async def revoke_key(
+    request: Request,
+    key_id: Annotated[str, Path(max_length=100, pattern=r"^[^\x00]+$", description="Id or prefix of the key")],
+) -> Response:
     """Revoke the key with an id or prefix. All workers refuse it within seconds; it stays in the list. A second time changes
     nothing.
     """

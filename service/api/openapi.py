@@ -15,6 +15,7 @@ from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
 from features.manifest.records import FURTHER, REFERENCES
 from service.api.idempotency import document as document_idempotency
 from service.api.schemas import Problem
+from service.api.scopes import MEANINGS, SCOPES
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
 from service.goods.answers import MAX_TEXT
 from service.substances.answers import MAX_QUERY, jurisdictions
@@ -159,6 +160,18 @@ def json_body(component: str, examples: dict[str, dict[str, Any]]) -> dict[str, 
 
 #: Documented errors: status -> slug, title, description, and the detail of the example.
 _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
+    401: (
+        "key-needed",
+        "API key needed",
+        "The service asks for keys, and the request has none that is valid",
+        "This route needs an API key: send it as `Authorization: Bearer KEY`.",
+    ),
+    403: (
+        "scope-missing",
+        "Scope missing",
+        "The key lacks the scope of this route, or a page of another site sent the request",
+        "This route needs an API key with the scope score.",
+    ),
     404: ("not-found", "Not Found", "No resource at this path", "No resource at /v1/scores."),
     405: (
         "method-not-allowed",
@@ -189,6 +202,12 @@ _PROBLEMS: Final[dict[int, tuple[str, str, str, str]]] = {
         "Cannot be read",
         "The body or a parameter cannot be read; `errors` names the fields",
         "The shipment cannot be read: items: at least one goods item is needed.",
+    ),
+    429: (
+        "over-rate",
+        "Too many requests",
+        "The key is over its rate; see Retry-After",
+        "This key sends more requests than its rate allows.",
     ),
     500: (
         "internal",
@@ -226,8 +245,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Add the request schemas and the problem schema to the OpenAPI document of ``app``."""
+def install_openapi(app: FastAPI, *, needs_keys: bool) -> None:
+    """Add the request schemas, the problem schema and the scopes of keys to the OpenAPI document of ``app``."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -247,8 +266,32 @@ def install_openapi(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             document_idempotency(document["paths"])
+            _document_scopes(document, needs_keys=needs_keys)
             app.openapi_schema = document
         return app.openapi_schema
 
     # FastAPI's documentation recommends replacing the method.
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document_scopes(document: dict[str, Any], *, needs_keys: bool) -> None:
+    """Add the scheme of keys, and to each operation its scope and the answers of the check."""
+    meanings = "; ".join(f"`{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
+    document["components"]["securitySchemes"] = {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": f"An API key. Scopes: {meanings}. A service on a loopback address may do without keys.",
+        }
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            scope = SCOPES.get((method.upper(), path))
+            if scope is None:
+                operation["security"] = []
+                continue
+            # An empty requirement says that the service answers without a key too.
+            operation["security"] = [{"key": [scope.value]}, *([] if needs_keys else [{}])]
+            operation["description"] = f"{operation.get('description', '')}\n\nScope of the key: `{scope}`.".strip()
+            for status, response in problems(401, 403, 429).items():
+                operation["responses"].setdefault(str(status), response)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.routing import compile_path
 
@@ -86,3 +88,21 @@ def test_a_request_needs_the_scope_of_its_route(method: str, path: str, scope: S
 )
 def test_probes_and_documentation_need_no_key(path: str, open_: bool) -> None:
     assert is_open(path) is open_
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_the_openapi_document_names_the_scope_of_each_route(needed: bool, tmp_path: Path) -> None:
+    document = create_app(Settings(auth=needed, keys_file=tmp_path / "keys")).openapi()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    named = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if is_open(path):
+                assert operation["security"] == []
+                continue
+            assert len(operation["security"]) == (1 if needed else 2)
+            (scope,) = operation["security"][0]["key"]
+            named[method.upper(), path] = scope
+            assert f"Scope of the key: `{scope}`." in operation["description"]
+            assert {"401", "403", "429"} <= set(operation["responses"])
+    assert named == SCOPES
