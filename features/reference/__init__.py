@@ -9,6 +9,7 @@ from __future__ import annotations
 from features.reference.classes import ClassDefinition, ClassExemption, Effect, class_definitions, class_exemptions
 from features.reference.codes import country, currency, hs_exists, hs_text, location, location_country
 from features.reference.errors import ReferenceDataError
+from features.reference.known_cas import is_known_cas
 from features.reference.rates import rate_table, usd_per_unit
 from features.reference.recorded import ConventionParty, RecordedLaw, convention_parties, recorded_law
 from features.reference.rows import (
@@ -89,6 +90,7 @@ __all__ = [
     "hs_exists",
     "hs_of_interest",
     "hs_text",
+    "is_known_cas",
     "location",
     "location_country",
     "policy_dates",

@@ -15,6 +15,7 @@ import numpy as np
 
 from features.goods.answers import goods_reader
 from features.goods.codes import CHEMICAL_CHAPTERS
+from features.reference import is_known_cas
 from features.substances import Match, SubstanceIndex
 from features.substances.read.opsin import opsin
 from features.substances.read.spotting import structures_in
@@ -169,9 +170,11 @@ def _names_goods(text: str) -> bool:
 
 
 def _is_described(descriptions: Coded, row: int) -> bool:
-    """Return whether the description of a row is itself the name of a chemical that was read."""
+    """Return whether the description of a row is itself the name of a chemical that was read, or names goods in known words."""
     code = descriptions.codes.item(row)
     text = descriptions.values[code] if code >= 0 else ""
+    if _names_goods(text):
+        return True
     names_a_chemical = partial(_chemical_problem, names_are_read=opsin().available)
     return any(map(str.isalnum, text)) and _within_budget([text], names_a_chemical, chemical=True) == [""]
 
@@ -200,7 +203,8 @@ def _cas_problem(text: str) -> str:
     number, _ = normalise.cas(text)
     if number is None:
         return _BAD_CAS.format(_quoted(text))
-    return "" if SubstanceIndex.load().resolve_cas(number) is not None else _CAS.format(_quoted(text))
+    known = SubstanceIndex.load().resolve_cas(number) is not None or is_known_cas(number)
+    return "" if known else _CAS.format(_quoted(text))
 
 
 @remembered(_CACHED)

@@ -26,7 +26,8 @@ def unread(*items: dict[str, Any]) -> list[dict[str, str]]:
         ({"declared_chemical": "white crystals"}, "declared_chemical"),
         ({"declared_chemical": "fragrance oil zorblaxine"}, "declared_chemical"),
         ({"goods_description": "intermediate", "cas_number": "12345-67-8"}, "cas_number"),
-        ({"goods_description": "intermediate", "cas_number": "50-00-0"}, "cas_number"),
+        # A valid number of a polymer, which has no structure and is not in the table of known chemicals.
+        ({"goods_description": "intermediate", "cas_number": "9003-07-0"}, "cas_number"),
         ({"goods_description": "fent\ufffdnyl \ufffd\ufffd"}, "goods_description"),
     ],
 )
@@ -53,6 +54,9 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         # Names in no table that OPSIN reads.
         {"declared_chemical": "sodium bicarbonate"},
         {"goods_description": "formaldehyde", "cas_number": "50-00-0"},
+        # The number of a known chemical says what the words do not, and words of goods what a number does not.
+        {"goods_description": "intermediate", "cas_number": "50-00-0"},
+        {"goods_description": "plastic bags", "cas_number": "9003-07-0"},
         {"declared_chemical": "-", "goods_description": "mug"},
     ],
 )

@@ -1,0 +1,73 @@
+"""Write `features/reference/data/known_cas_numbers.npz`: CAS numbers of known chemicals that are on no list and like none.
+
+    python -m tools.build_known_cas
+
+The numbers and structures are PubChem's (public domain), as the package chemicals carries them. A chemical whose structure is
+watched, is covered by a class definition, resembles a watched substance or cannot be read is left out: its number stays unknown.
+It takes about two minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.progress import track
+from stdnum import casrn
+
+from features.reference.known_cas import FILE
+from features.substances import SubstanceIndex
+from features.substances.match import BENIGN
+from features.substances.structures import from_smiles
+
+SOURCES: Final = (
+    "chemical identifiers pubchem small.tsv",
+    "chemical identifiers pubchem large.tsv",
+    "Inorganic db.tsv",
+)
+#: Columns of the files.
+_CAS: Final = 1
+_SMILES: Final = 4
+
+
+def rows() -> Iterator[tuple[str, str]]:
+    """Yield CAS number and SMILES of each chemical."""
+    found = find_spec("chemicals")
+    if found is None or found.origin is None:
+        raise SystemExit("The package chemicals is needed: make dev installs it.")
+    for name in SOURCES:
+        with (Path(found.origin).parent / "Identifiers" / name).open(encoding="utf-8") as file:
+            for line in file:
+                cells = line.rstrip("\n").split("\t")
+                if casrn.is_valid(cells[_CAS]):
+                    yield cells[_CAS], cells[_SMILES]
+
+
+def is_harmless(index: SubstanceIndex, cas: str, smiles: str) -> bool:
+    """Return whether a chemical is on no list and like no watched substance, as far as its number and structure tell."""
+    number = index.resolve_cas(cas)
+    if number is not None:
+        return number.group == BENIGN
+    structure = index.resolve(smiles, chemical=True)
+    return from_smiles(smiles) is not None if structure is None else structure.group == BENIGN
+
+
+def main() -> None:
+    """Write the file."""
+    index = SubstanceIndex.load()
+    chemicals = dict(rows())
+    numbers = sorted(
+        int(cas.replace("-", ""))
+        for cas, smiles in track(chemicals.items(), "Reading structures", len(chemicals))
+        if is_harmless(index, cas, smiles)
+    )
+    path = Path(__file__).parents[1] / "features/reference/data" / FILE
+    np.savez_compressed(path, steps=np.diff(np.array(numbers, dtype=np.int64), prepend=0))
+    print(f"{len(numbers):,} of {len(chemicals):,} numbers: {path}, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
