@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -158,6 +159,28 @@ class Register:
         digest = hashlib.sha256(text.encode()).hexdigest()
         return cls(name, digest, {number: tuple(of_number) for number, of_number in permits.items()})
 
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, str]], name: str) -> Register:
+        """Return the register of rows with `COLUMNS`, which `check_permit` accepts.
+
+        Raises:
+            ValueError: see `check_permit`.
+        """
+        permits: dict[str, list[_Permit]] = {}
+        content = hashlib.sha256()
+        for row in rows:
+            permits.setdefault(plain_number(row["permit_number"]), []).append(_permit(row))
+            content.update("\x1f".join(row[column] for column in COLUMNS).encode() + b"\n")
+        return cls(name, content.hexdigest(), {number: tuple(of_number) for number, of_number in permits.items()})
+
+    def with_permits_of(self, other: Register) -> Register:
+        """Return the register that holds the permits of both."""
+        permits = dict(self._permits)
+        for number, of_number in other._permits.items():
+            permits[number] = (*permits.get(number, ()), *of_number)
+        digest = hashlib.sha256(f"{self.digest}\n{other.digest}".encode()).hexdigest()
+        return Register(f"{self.name} and {other.name}", digest, permits)
+
     def holds(self, number: str, parties: tuple[Party, ...], day: int) -> bool:
         """Return whether a permit is registered for one of the parties on a day.
 
@@ -178,7 +201,16 @@ class Register:
         return False
 
 
-def _permit(row: dict[str, str]) -> _Permit:
+def check_permit(row: Mapping[str, str]) -> None:
+    """Check a row with `COLUMNS`, whose texts have no surrounding blanks.
+
+    Raises:
+        ValueError: with the column, the value and what is expected.
+    """
+    _permit(row)
+
+
+def _permit(row: Mapping[str, str]) -> _Permit:
     """Return the permit of a row.
 
     Raises:
@@ -198,7 +230,7 @@ def _permit(row: dict[str, str]) -> _Permit:
     return _Permit(party, code, first_day, last_day)
 
 
-def _day(row: dict[str, str], column: str, blank: dt.date) -> int:
+def _day(row: Mapping[str, str], column: str, blank: dt.date) -> int:
     """Return the day of a column counted from 1970, that of ``blank`` where it is blank."""
     value = row[column]
     try:

@@ -10,10 +10,12 @@ from typing import Final
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from features.compiled import slowness
 from service.access.start import keys_in_use, ring_of
 from service.api import decisions, files, goods, info, keys, scoring, substances
+from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
 from service.api.direct import Direct
@@ -27,6 +29,7 @@ from service.connections.protocol import STATE as CONNECTIONS
 from service.errors import install_handlers
 from service.goods.warm_up import warm_up as warm_up_goods
 from service.guard import Guarded
+from service.lists.current import CurrentLists
 from service.logs import logger
 from service.memory import long_lived_objects
 from service.metrics import Metrics
@@ -42,6 +45,9 @@ from service.substances.warm_up import warm_up as warm_up_chemistry
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
+
+#: Modules with the routes of the API, in the order of its documentation.
+_ROUTES: Final = (scoring, files, decisions, substances, goods, list_routes, info, keys)
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -60,7 +66,6 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         loaded: an already loaded model, which replaces the first load.
     """
     settings = Settings() if settings is None else settings
-    score_settings = settings.score_settings()
     metrics = Metrics()
     connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
 
@@ -68,7 +73,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     database = None if store is None else store.database
     ring = ring_of(settings, database)
 
-    host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, score_settings), loaded)
+    lists = CurrentLists(settings.score_settings(), None if store is None else store.database)
+    host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, lists.settings), loaded)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -79,7 +85,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             await asyncio.to_thread(store.start)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        async with host.watching(settings.pointer_poll_seconds):
+        async with lists.watching(), host.watching(settings.pointer_poll_seconds):
             # Warm up chemistry after the model, because in parallel both would load the same tables.
             await asyncio.to_thread(warm_up_chemistry, systematic=False)
             await asyncio.to_thread(warm_up_goods)
@@ -94,17 +100,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                 if store is not None:
                     await asyncio.to_thread(store.close)
 
-    app = FastAPI(
-        title="Tidewaiter",
-        version=_version(),
-        summary="What was not on the manifest",
-        description=_DESCRIPTION,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        # A redirect to the path with or without its slash would repeat the Host header that the client sent.
-        redirect_slashes=False,
-    )
+    app = _without_routes(lifespan)
     record = (
         TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
         if settings.record is not None
@@ -112,17 +108,18 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     )
     state = app.state.service = State(
         settings,
-        score_settings,
+        lists,
         host,
         metrics,
         Scorer(
             host,
             metrics,
-            score_settings,
+            lists.settings,
             max_items=settings.max_items,
             record=record,
             store=store,
             reading_seconds=settings.reading_seconds,
+            lists=lists,
         ),
         record,
         store,
@@ -139,19 +136,29 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         app.add_middleware(Authenticated, ring=ring)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
-    app.include_router(scoring.router)
-    app.include_router(files.router)
-    app.include_router(decisions.router)
-    app.include_router(substances.router)
-    app.include_router(goods.router)
-    app.include_router(info.router)
-    app.include_router(keys.router)
+    for routes in _ROUTES:
+        app.include_router(routes.router)
     install_docs(app)
     install_openapi(app, needs_keys=ring is not None)
     if ring is not None and (missing := unscoped(app)):
         # Any key could use such a route.
         raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
     return app
+
+
+def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
+    """Return an application without routes."""
+    return FastAPI(
+        title="Tidewaiter",
+        version=_version(),
+        summary="What was not on the manifest",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # A redirect to the path with or without its slash would repeat the Host header that the client sent.
+        redirect_slashes=False,
+    )
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:

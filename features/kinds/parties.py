@@ -24,6 +24,8 @@ _INSIDE: Final = re.compile(r"[A-Z](?<=[a-z]{3}[A-Z])(?=[A-Za-z])")
 _BRANCH: Final = re.compile(r"\s+[/|-]\s+|,\s*")
 _VOWELS: Final = frozenset("aeiouy")
 _LONG_FORM: Final = 3
+#: Fewer letters are a given name, and what looks like a legal form is a surname.
+_LEAST_LEFT: Final = 6
 _NUMBER: Final = re.compile(r"\b\d{5,}\b")
 
 
@@ -66,6 +68,7 @@ class _Names:
             frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
         )
         self.of_any_line = self.last | any_trade
+        self.at_end = self.last | self.strong
 
 
 @cache
@@ -119,6 +122,19 @@ def is_organisation(name: str) -> bool:
     [True, False]
     """
     return party_kinds(name) != 0
+
+
+def words_without_form(name: str) -> list[str]:
+    """Return the folded words of a name without the legal form at its end. At least `_LEAST_LEFT` letters are left.
+
+    >>> words_without_form("Lianhe Novelty Co., Ltd."), words_without_form("Ana Sa")
+    (['lianhe', 'novelty'], ['ana', 'sa'])
+    """
+    known = _names()
+    words = list(_read(name)[1])
+    while len(words) > 1 and words[-1] in known.at_end and sum(map(len, words[:-1])) >= _LEAST_LEFT:
+        words.pop()
+    return words
 
 
 def name_words(name: str) -> tuple[str, list[str]]:

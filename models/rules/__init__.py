@@ -6,14 +6,18 @@ from models.rules.leaf_reading import KnownNames
 from models.rules.reading import load_rules, parse_rules
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
 from models.rules.rulebook import OfficeRules, Rulebook
-from models.rules.ruling import Fired, Ruling
+from models.rules.ruling import Fired, LaneReason, Ruling
+from models.rules.screening import NEVER_SUPPRESSED, ListHit, Screening, Suppression
 from models.rules.source import EvidenceLookup
 
 __all__ = [
+    "NEVER_SUPPRESSED",
     "Effect",
     "EvidenceLookup",
     "Fired",
     "KnownNames",
+    "LaneReason",
+    "ListHit",
     "OfficeRules",
     "Rule",
     "RuleFault",
@@ -21,6 +25,8 @@ __all__ = [
     "Rulebook",
     "RulesError",
     "Ruling",
+    "Screening",
+    "Suppression",
     "bundled_rules",
     "default_rules",
     "joined",

@@ -1,4 +1,4 @@
-"""The order in which score, rules, unread items and the random share decide the lane of a shipment.
+"""The order in which score, rules, watch lists, unread items and the random share decide the lane of a shipment.
 
 Score; exemptions (at most green); floors (at least yellow, at least red); watch lists; unread items; the random share. A later step
 never lowers the lane, so an exemption never defeats a floor.
@@ -17,24 +17,34 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 LaneArray: TypeAlias = NDArray[np.int8]
 
 #: What set a lane, by the code that `decide` returns; None for green that no exemption set.
-SELECTED_BY: Final = (None, "score", "rule", "unread", "random")
-NOTHING, SCORE, RULE, UNREAD, RANDOM = range(5)
+SELECTED_BY: Final = (None, "score", "rule", "unread", "random", "watch_list")
+NOTHING, SCORE, RULE, UNREAD, RANDOM, WATCH_LIST = range(6)
 
 
-def decide_one(score: int, *, exempt: bool, floor: int, unread: bool, drawn: bool) -> tuple[int, int]:
+def decide_one(
+    score: int, *, exempt: bool, floor: int, unread: bool, drawn: bool, watched: int = GREEN
+) -> tuple[int, int]:
     """Return what `decide` returns for one shipment, in a tenth of the time."""
     lane, by = score, SCORE if score > GREEN else NOTHING
     if exempt and lane > GREEN:
         lane, by = GREEN, RULE
     if floor > lane:
         lane, by = floor, RULE
+    if watched > lane:
+        lane, by = watched, WATCH_LIST
     if unread and lane < YELLOW:
         lane, by = YELLOW, UNREAD
     return (RED, RANDOM) if drawn else (lane, by)
 
 
 def decide(
-    score: LaneArray, *, exempt: BoolArray, floor: LaneArray, unread: BoolArray, drawn: BoolArray
+    score: LaneArray,
+    *,
+    exempt: BoolArray,
+    floor: LaneArray,
+    unread: BoolArray,
+    drawn: BoolArray,
+    watched: LaneArray | None = None,
 ) -> tuple[LaneArray, LaneArray]:
     """Return the lane of each shipment (S,) and what set it (S,), an index into `SELECTED_BY`.
 
@@ -44,6 +54,7 @@ def decide(
         floor: (S,) the highest lane that a rule asks for; green without a rule.
         unread: (S,) a goods item could not be read.
         drawn: (S,) the shipment belongs to the random share.
+        watched: (S,) the highest lane that a watch list asks for; None without hits.
     """
     lanes = score.copy()
     by = np.where(lanes > GREEN, np.int8(SCORE), np.int8(NOTHING))
@@ -52,6 +63,10 @@ def decide(
     raised = floor > lanes
     lanes[raised] = floor[raised]
     by[lowered | raised] = RULE
+    if watched is not None:
+        listed = watched > lanes
+        lanes[listed] = watched[listed]
+        by[listed] = WATCH_LIST
     unseen = unread & (lanes < YELLOW)
     lanes[unseen] = YELLOW
     by[unseen] = UNREAD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from models.rules.countries import has_places, places_alone, without_places
 from models.rules.facts import Facts
 from models.rules.rule import Effect, Rule, RuleFault, RulesError, RuleSet, joined
 from models.rules.ruling import Fired, Ruling
+from models.rules.screening import NEVER_SUPPRESSED, Screening, Suppression
 from models.rules.source import EvidenceLookup, FloatArray, Source
 from models.rules.triggers import Trigger, triggers_of
 from models.rules.unread import unread_items
@@ -80,6 +81,7 @@ class Rulebook:
         self._triggers = triggers_of((rule.when for rule in self.rules), columns)
         #: SHA-256 of the rules and the register; None with the rules switched off.
         self.digest = _digest(sets, office.register) if sets else None
+        self._last_digest: tuple[Screening, str] | None = None
 
     def rule_on(
         self,
@@ -87,23 +89,42 @@ class Rulebook:
         matrix: FloatArray,
         substances: Sequence[Match | None],
         evidence: EvidenceLookup | None = None,
+        lists: Screening | None = None,
     ) -> Ruling:
-        """Return what rules and unread items say about the shipments of a table.
+        """Return what rules, watch lists and unread items say about the shipments of a table.
 
         Args:
             matrix: (n, F) features of the table.
             substances: (n,) what each row's declared chemical, CAS number or description names.
             evidence: the evidence entries of the rows, where the model has them.
+            lists: the office's watch lists and suppressions; None without any.
         """
         unread = unread_items(table, substances)
+        fired = self._fired_rules(table, matrix, evidence)
+        if lists is None:
+            return Ruling(self.digest, fired, unread)
+        if fired is not None and lists.suppresses_rules:
+            fired = replace(fired, suppressed=_suppressed(fired, table, lists))
+        return Ruling(self._digest_with(lists), fired, unread, lists.hits(table))
+
+    def _fired_rules(self, table: ManifestTable, matrix: FloatArray, evidence: EvidenceLookup | None) -> Fired | None:
+        """Return the rules that fired; None if none did."""
         if not self._ready:
-            return Ruling(self.digest, None, unread)
+            return None
         is_small = table.n_rows <= _FEW_ROWS
         if is_small and self._triggers is not None and not _any_triggered(self._triggers, matrix):
-            return Ruling(self.digest, None, unread)
+            return None
         source = Source(table, matrix, Facts(table, matrix, self._columns, self._register), evidence)
-        fired = self._fired_in_few(source) if is_small else self._fired(source)
-        return Ruling(self.digest, fired, unread)
+        return self._fired_in_few(source) if is_small else self._fired(source)
+
+    def _digest_with(self, lists: Screening) -> str:
+        """Return the digest of the rules and the lists. The last result is cached."""
+        last = self._last_digest
+        if last is None or last[0] is not lists:
+            parts = {"rules": self.digest, "lists": lists.digest}
+            last = lists, hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+            self._last_digest = last
+        return last[1]
 
     def _fired_in_few(self, source: Source) -> Fired | None:
         """Return the rules that fired, as `_fired` does, row by row."""
@@ -146,6 +167,21 @@ class Rulebook:
                 stays = rows & one.blank.column(source) & ~one.alone.column(source)
                 demoted[number] = fired[number] & ~np.logical_or.reduceat(stays, table.first_row)
         return Fired(self.rules, fired, demoted) if fired.any() else None
+
+
+def _suppressed(fired: Fired, table: ManifestTable, lists: Screening) -> dict[tuple[int, int], Suppression]:
+    """Return the suppressions of floors that fired, by position of the rule and shipment."""
+    names = table.text("consignor_name")
+    found: dict[tuple[int, int], Suppression] = {}
+    for number, shipment in np.argwhere(fired.fired).tolist():
+        rule = fired.rules[number]
+        if rule.effect is Effect.AT_MOST_GREEN or rule.id in NEVER_SUPPRESSED:
+            continue
+        code = names.codes.item(table.first_row.item(shipment))
+        suppression = lists.suppression(rule.id, names.values[code] if code >= 0 else None)
+        if suppression is not None:
+            found[number, shipment] = suppression
+    return found
 
 
 def _any_triggered(triggers: Sequence[Trigger], matrix: FloatArray) -> bool:

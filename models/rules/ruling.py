@@ -1,9 +1,10 @@
-"""Decisions of rules and unread items on the shipments of a table."""
+"""Decisions of rules, watch lists and unread items on the shipments of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -12,19 +13,32 @@ from numpy.typing import NDArray
 from models.lanes import GREEN, RED, YELLOW
 from models.rules.decision import SELECTED_BY, decide, decide_one
 from models.rules.rule import Effect, Rule
+from models.rules.screening import ListHit, Suppression
 from models.rules.unread import UnreadItem
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 LaneArray: TypeAlias = NDArray[np.int8]
 
-#: Reason codes of rules and of unread items. Their weight is null: they change the lane, never the score.
-RULE_CODE: Final = "RULE"
-UNREAD_CODE: Final = "UNREAD"
+
+class LaneReason(StrEnum):
+    """Codes of reasons that change the lane and never the score. Their weight is null, and they are never dropped."""
+
+    RULE = "RULE"
+    WATCH_LIST = "WATCH_LIST"
+    DISMISSED = "DISMISSED"
+    SUPPRESSED = "SUPPRESSED"
+    UNREAD = "UNREAD"
+
+
 _ASKED: Final = {Effect.AT_LEAST_YELLOW: YELLOW, Effect.AT_LEAST_RED: RED}
 #: Up to this many shipments are decided one by one, which takes less time than whole columns.
 _FEW_SHIPMENTS: Final = 8
 _UNREAD_SOURCE: Final = "an item that could not be read is at least yellow"
 _DEMOTED: Final = "; yellow instead of red, because without countries and places it would not hold"
+_DISMISSED_SOURCE: Final = "dismissal by an officer"
+_SUPPRESSED_SOURCE: Final = "suppression of the office"
+#: Before the id of an entry in `Ruling.rule_ids`. Ids of rules contain no colon.
+_ENTRY: Final = "watch_list:"
 _NAMES: Final = np.array(SELECTED_BY, dtype=np.object_)
 #: What set a lane that the score alone set, by lane code.
 _BY_SCORE: Final = np.array([None, "score", "score"], dtype=np.object_)
@@ -38,11 +52,13 @@ class Fired:
         rules: the R rules in force.
         fired: (R, S) whether the rule fired.
         demoted: (R, S) whether it asks for yellow only, because countries and places carry it.
+        suppressed: position of a rule and shipment -> the suppression that takes the floor of the rule back.
     """
 
     rules: tuple[Rule, ...]
     fired: BoolArray
     demoted: BoolArray
+    suppressed: Mapping[tuple[int, int], Suppression] = field(default_factory=dict)
 
     def exempt(self, rules: Sequence[int] | None = None) -> BoolArray:
         """Return whether an exemption fired (S,), by default of all rules, else of those at some positions."""
@@ -56,20 +72,22 @@ class Fired:
             asked = _ASKED.get(self.rules[number].effect)
             if asked is not None and self.fired[number].any():
                 # A boolean times a lane is the lane or green.
-                np.maximum(floor, self.fired[number] * (asked - self.demoted[number]), out=floor, casting="unsafe")
+                lanes = self.fired[number] * (asked - self.demoted[number])
+                lanes[[shipment for rule, shipment in self.suppressed if rule == number]] = GREEN
+                np.maximum(floor, lanes, out=floor, casting="unsafe")
         return floor
 
     def of_shipment(self, shipment: int) -> tuple[bool, int]:
         """Return for one shipment whether an exemption fired, and the highest lane that a rule asks for."""
         exempt, floor = False, GREEN
-        for rule, has_fired, is_demoted in zip(
-            self.rules, self.fired[:, shipment].tolist(), self.demoted[:, shipment].tolist(), strict=True
+        for number, (rule, has_fired, is_demoted) in enumerate(
+            zip(self.rules, self.fired[:, shipment].tolist(), self.demoted[:, shipment].tolist(), strict=True)
         ):
             if has_fired:
                 asked = _ASKED.get(rule.effect)
                 if asked is None:
                     exempt = True
-                else:
+                elif (number, shipment) not in self.suppressed:
                     floor = max(floor, asked - is_demoted)
         return exempt, floor
 
@@ -86,11 +104,18 @@ class Ruling:
         digest: SHA-256 of the rules in force and of the register; None with the rules switched off.
         fired: the rules that fired; None if none did for any shipment.
         unread: shipment -> the fields of its items that could not be read.
+        hits: shipment -> its hits on watch lists, also those that raise nothing.
     """
 
     digest: str | None
     fired: Fired | None
     unread: Mapping[int, tuple[UnreadItem, ...]]
+    hits: Mapping[int, tuple[ListHit, ...]] = field(default_factory=dict)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no rule fired, no list was hit and every item was read."""
+        return self.fired is None and not self.unread and not self.hits
 
     def lanes(
         self, score: LaneArray, drawn: BoolArray | None, rules: Sequence[int] | None = None
@@ -102,7 +127,7 @@ class Ruling:
             drawn: (S,) members of the random share; None for none.
             rules: positions of the rules that count; by default all.
         """
-        if self.fired is None and not self.unread and drawn is None:
+        if self.says_nothing and drawn is None:
             return score, _BY_SCORE.take(score)
         if len(score) <= _FEW_SHIPMENTS and rules is None:
             return self._lanes_of_few(score, drawn)
@@ -115,6 +140,7 @@ class Ruling:
             floor=np.zeros(len(score), dtype=np.int8) if self.fired is None else self.fired.floor(rules),
             unread=unread,
             drawn=nothing if drawn is None else drawn,
+            watched=self._watched(len(score)) if self.hits else None,
         )
         return lanes, _NAMES[by]
 
@@ -129,20 +155,42 @@ class Ruling:
                 floor=floor,
                 unread=shipment in self.unread,
                 drawn=drawn is not None and bool(drawn[shipment]),
+                watched=_highest(self.hits.get(shipment, ())),
             )
             by[shipment] = SELECTED_BY[selected_by]
         return lanes, by
 
-    def rule_ids(self, shipment: int) -> list[str]:
-        """Return the ids of the rules that fired for a shipment, in their order."""
-        if self.fired is None:
-            return []
-        return [self.fired.rules[number].id for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist()]
+    def _watched(self, count: int) -> LaneArray:
+        """Return the highest lane (S,) that a watch list asks for."""
+        watched = np.full(count, GREEN, dtype=np.int8)
+        for shipment, hits in self.hits.items():
+            watched[shipment] = _highest(hits)
+        return watched
 
-    def rule_texts(self) -> tuple[NDArray[np.int32], list[str]]:
-        """Return the ids of the rules that fired, joined by ``;``: codes (S,), -1 for none, into the list of texts."""
+    def rule_ids(self, shipment: int) -> list[str]:
+        """Return the ids of the rules that fired for a shipment, in their order, then those of the watch lists' entries."""
+        ids: list[str] = []
+        if self.fired is not None:
+            ids = [self.fired.rules[number].id for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist()]
+        entries = [f"{_ENTRY}{hit.entry}" for hit in self.hits.get(shipment, ()) if hit.dismissed is None]
+        return ids + list(dict.fromkeys(entries))
+
+    def rule_texts(self, count: int) -> tuple[NDArray[np.int32], list[str]]:
+        """Return `rule_ids` of all shipments, joined by ``;``: codes (S,), -1 for none, into the list of texts.
+
+        Args:
+            count: S, the number of shipments.
+        """
+        codes, texts = self._fired_texts(count)
+        for shipment in self.hits:
+            if ids := self.rule_ids(shipment):
+                codes[shipment] = len(texts)
+                texts.append(";".join(ids))
+        return codes, texts
+
+    def _fired_texts(self, count: int) -> tuple[NDArray[np.int32], list[str]]:
         if self.fired is None:
-            return np.empty(0, dtype=np.int32), []
+            return np.full(count, -1, dtype=np.int32), []
         combinations, codes = np.unique(self.fired.fired, axis=1, return_inverse=True)
         texts = [
             ";".join(self.fired.rules[number].id for number in np.flatnonzero(column).tolist())
@@ -160,24 +208,28 @@ class Ruling:
         return [{"item_number": one.item_number, "field": one.field} for one in self.unread.get(shipment, ())]
 
     def reasons(self, shipment: int) -> list[dict[str, Any]]:
-        """Return the reasons of rules and unread items for a shipment as plain JSON values, the rules first."""
+        """Return the reasons of rules, watch lists and unread items for a shipment as plain JSON values, in this order."""
         reasons: list[dict[str, Any]] = []
         if self.fired is not None:
             for number in np.flatnonzero(self.fired.fired[:, shipment]).tolist():
                 rule = self.fired.rules[number]
                 reasons.append(
                     {
-                        "code": RULE_CODE,
+                        "code": LaneReason.RULE.value,
                         "text": f"Rule {rule.id}: {rule.reason}{_DEMOTED if self.fired.demoted[number, shipment] else ''}",
                         "weight": None,
                         "fields": list(rule.fields),
                         "source": rule.citation or (f"rule of {rule.author}" if rule.author else "rule of the office"),
                     }
                 )
+                suppression = self.fired.suppressed.get((number, shipment))
+                if suppression is not None:
+                    reasons.append(_suppressed(f"Rule {rule.id}", suppression, rule.fields))
+        reasons += map(_hit_reason, self.hits.get(shipment, ()))
         for one in self.unread.get(shipment, ()):
             reasons.append(
                 {
-                    "code": UNREAD_CODE,
+                    "code": LaneReason.UNREAD.value,
                     "text": f"Goods item {one.item_number}: {one.problem}",
                     "weight": None,
                     "fields": [one.field],
@@ -187,8 +239,46 @@ class Ruling:
         return reasons
 
     def shipments_with_reasons(self) -> list[int]:
-        """Return the shipments for which a rule fired or an item is unread, ascending."""
-        found = set(self.unread)
+        """Return the shipments for which a rule fired, a list was hit or an item is unread, ascending."""
+        found = {*self.unread, *self.hits}
         if self.fired is not None:
             found.update(np.flatnonzero(self.fired.fired.any(axis=0)).tolist())
         return sorted(found)
+
+
+def _highest(hits: Sequence[ListHit]) -> int:
+    """Return the highest lane that hits ask for."""
+    return max((hit.lane for hit in hits if hit.counts), default=GREEN)
+
+
+def _hit_reason(hit: ListHit) -> dict[str, Any]:
+    name = f"Watch list {hit.list_name}, entry {hit.entry}"
+    if hit.dismissed is not None:
+        return {
+            "code": LaneReason.DISMISSED.value,
+            "text": f"{name}: {hit.field} is another party: {hit.dismissed}",
+            "weight": None,
+            "fields": [hit.field],
+            "source": _DISMISSED_SOURCE,
+        }
+    if hit.suppressed is not None:
+        return _suppressed(name, hit.suppressed, (hit.field,))
+    # Rounding up would call a different spelling the same.
+    percent = int(100.0 * hit.similarity)
+    return {
+        "code": LaneReason.WATCH_LIST.value,
+        "text": f"{name}: {hit.field} agrees (similarity {percent} %): {hit.reason}",
+        "weight": None,
+        "fields": [hit.field],
+        "source": hit.source or f"watch list {hit.list_name} of the office",
+    }
+
+
+def _suppressed(what: str, suppression: Suppression, fields: Sequence[str]) -> dict[str, Any]:
+    return {
+        "code": LaneReason.SUPPRESSED.value,
+        "text": f"{what}: {suppression}",
+        "weight": None,
+        "fields": list(fields),
+        "source": _SUPPRESSED_SOURCE,
+    }

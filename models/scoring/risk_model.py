@@ -229,7 +229,7 @@ class RiskModel:
         risk_log_odds, riskiest_row = largest_items(item_log_odds, table.shipment, table.first_row)
         by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
-        ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence)
+        ruling = self.rulebook(settings).rule_on(table, matrix, substances, evidence, settings.lists)
         lanes, selected_by = ruling.lanes(by_score, _drawn(table, settings))
         explained = shipments_to_explain(explain, lanes, risk_log_odds, settings.max_explained)
         return Scores(

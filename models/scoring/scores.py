@@ -45,16 +45,17 @@ class Scores:
         item_risk: (n,), item_heads: (n, K) the same per goods item, heads in the model's order.
         risk_log_odds: (S,) uncorrected risk log-odds, which decide lane and percentile.
         lane: (S,) ``red``, ``yellow`` or ``green``.
-        selected_by: (S,) ``score``, ``rule``, ``unread``, ``random`` or None: what set the final lane. It is ``random`` for the
-            whole random share, even where the score alone is red, so that the random share is a fair sample of all traffic.
+        selected_by: (S,) ``score``, ``rule``, ``watch_list``, ``unread``, ``random`` or None: what set the final lane. It is
+            ``random`` for the whole random share, even where the score alone is red, so that the random share is a fair sample of
+            all traffic.
         riskiest_row: (S,) row of the riskiest item; the first of equal ones.
         explained: shipment -> explanation, for the shipments that were to be explained.
         substances: (n,) the substance that each row's declared chemical, CAS number or description names.
         late: (S,) whether the shipment arrived after later ones and was scored with the present state of history.
         base_rates: the base rates in use, per head.
         substance_answers: the model's cache of substances as JSON values.
-        ruling: the rules that fired and the items that could not be read.
-        lane_by_score: (S,) lane codes before rules, unread items and the random share.
+        ruling: the rules that fired, the hits on watch lists, and the items that could not be read.
+        lane_by_score: (S,) lane codes before rules, watch lists, unread items and the random share.
     """
 
     table: ManifestTable
@@ -115,8 +116,8 @@ class Scores:
         """Return the answers for shipments from ``start`` to before ``end``, by default all, as plain JSON values.
 
         ``explains`` names the head and the item that ``reasons`` with a weight are about. If a shipment is not explained, it is
-        None, and ``reasons`` holds those of rules and unread items alone. Listings of a substance are those in force on the day
-        of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``. ``reasons`` limits the number of
+        None, and ``reasons`` holds those of rules, lists and unread items alone. Listings of a substance are those in force on the
+        day of ``declared_at``. ``decision_id`` is None unless the caller gives ``decision_ids``. ``reasons`` limits the number of
         reasons with a weight; one reason `OTHER` stands for the others.
         """
         count, table = len(self), self.table
@@ -170,14 +171,14 @@ class Scores:
         ]
         if self.explained:
             self._add_reasons(answers, items, (start, first), reasons)
-        if self.ruling.fired is not None or self.ruling.unread:
+        if not self.ruling.says_nothing:
             self._add_rules(answers, start)
         for position, warnings in self._warnings(rows).items():
             answers[position]["warnings"] = warnings
         return answers
 
     def _add_rules(self, answers: list[dict[str, Any]], start: int) -> None:
-        """Write rules that fired and unread items into the answers of shipments from ``start`` on, before their other reasons."""
+        """Write rules, hits on lists and unread items into answers of shipments from ``start`` on, before their other reasons."""
         for shipment in self.ruling.shipments_with_reasons():
             if start <= shipment < start + len(answers):
                 answer = answers[shipment - start]

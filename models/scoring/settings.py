@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.calibration import is_number
-from models.rules import OfficeRules
+from models.rules import OfficeRules, Screening
 
 #: Name of the combined risk, and of the only head of a model that is trained on an office's own binary label.
 RISK: Final = "risk"
@@ -48,6 +48,7 @@ class ScoreSettings:
         max_explained: the largest number of shipments that one call explains, the riskiest first; None for no limit. An
             explanation costs about a hundred times as much as a score.
         rules: the office's rules and register; None for the rules of the bundle alone.
+        lists: the office's watch lists, dismissals and suppressions; None without any.
     """
 
     base_rates: Mapping[str, float] | None = None
@@ -55,6 +56,7 @@ class ScoreSettings:
     random_key: str | bytes | None = None
     max_explained: int | None = None
     rules: OfficeRules | None = None
+    lists: Screening | None = None
 
     def __post_init__(self) -> None:
         for head, rate in (self.base_rates or {}).items():

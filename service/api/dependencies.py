@@ -14,6 +14,7 @@ from models.scoring import ScoreSettings
 from service.access.ring import KeyRing
 from service.budget import ByteBudget
 from service.errors import StoreOff
+from service.lists.current import CurrentLists
 from service.metrics import Metrics
 from service.record import TrafficRecord
 from service.scoring.answers import Explain, Options
@@ -54,6 +55,7 @@ class State:
     """Objects that live as long as the application.
 
     Attributes:
+        lists: the settings of scores, with the office's lists.
         record: where shipments that advance the history are recorded; None if that is off.
         store: where decisions are kept; None if that is off.
         csv_requests: limit on concurrent CSV requests.
@@ -66,7 +68,7 @@ class State:
     """
 
     settings: Settings
-    score_settings: ScoreSettings
+    lists: CurrentLists
     host: ModelHost
     metrics: Metrics
     scorer: Scorer
@@ -84,6 +86,11 @@ class State:
     def decides_without_database(self) -> bool:
         """Whether shipments are decided while the database is away."""
         return False
+
+    @property
+    def score_settings(self) -> ScoreSettings:
+        """Settings of scores with the office's lists. Read it once per request."""
+        return self.lists.settings
 
 
 def state_of(request: Request) -> State:

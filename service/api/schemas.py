@@ -46,7 +46,8 @@ class Reason(Answer):
     text: str = Field(examples=["Declared at 0.9 USD per kg; goods described like this usually declare 18 to 60"])
     weight: float | None = Field(
         description="Change in the explained head's raw log-odds; positive: evidence for illicit content. Null for rules "
-        "(`RULE`) and unread items (`UNREAD`), which change the lane and never the score",
+        "(`RULE`), watch lists (`WATCH_LIST`, `DISMISSED`), suppressions (`SUPPRESSED`) and unread items (`UNREAD`), which "
+        "change the lane and never the score",
         examples=[0.84],
     )
     fields: list[str] = Field(
@@ -158,14 +159,17 @@ class Score(Answer):
     )
     content: dict[str, Probability] = Field(description="Probability per head: the largest over all items")
     lane: Lane = Field(description="Recommended lane; a person decides")
-    selected_by: Literal["score", "rule", "unread", "random"] | None = Field(
+    selected_by: Literal["score", "rule", "watch_list", "unread", "random"] | None = Field(
         description="What set the final lane; null for green, unless an exemption made it green (`rule`)"
     )
     rule_ids: list[str] = Field(
-        description="Rules that fired, also those that did not change the lane", examples=[["watched-without-permit"]]
+        description="Rules that fired, also those that did not change the lane, then entries of watch lists that agree, as "
+        "`watch_list:ID`",
+        examples=[["watched-without-permit"]],
     )
     rules_digest: str | None = Field(
-        description="SHA-256 of the rules in force and of the register of permits; null with the rules switched off"
+        description="SHA-256 of the rules in force, the register of permits, the watch lists and the suppressions; null with the "
+        "rules switched off and no lists"
     )
     unread: list[Unread] = Field(
         description="Fields of goods items that could not be read. Such a shipment is at least yellow, also without rules"
@@ -175,7 +179,7 @@ class Score(Answer):
         description="The score that the weights of `reasons` explain; null if the shipment is not explained"
     )
     reasons: list[Reason] = Field(
-        description="Rules that fired and unread items, then evidence for and against, by weight, the largest first"
+        description="Rules that fired, watch lists and unread items, then evidence for and against, by weight, the largest first"
     )
     items: list[Item]
     warnings: list[FieldProblem] = Field(description="Problems of fields that did not prevent scoring")

@@ -55,6 +55,17 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     ("GET", "/v1/keys"): Scope.ADMIN,
     ("POST", "/v1/keys"): Scope.ADMIN,
     ("DELETE", "/v1/keys/{key_id}"): Scope.ADMIN,
+    # lists
+    **{
+        (method, f"/v1/{topic}{path}"): scope
+        for topic in ("watch-lists", "dismissals", "suppressions", "permits")
+        for method, path, scope in (
+            ("GET", "", Scope.READ),
+            ("POST", "", Scope.PLAN),
+            ("POST", "/import", Scope.PLAN),
+            ("DELETE", "/{id}", Scope.PLAN),
+        )
+    },
     # the service
     ("GET", "/v1/model"): Scope.READ,
     ("GET", "/v1/schema"): Scope.READ,

@@ -87,8 +87,8 @@ def columns_of(
     hits = np.array([match is not None for match in scores.substances], dtype=bool)
     match_codes = _codes(np.flatnonzero(hits), table.n_rows)
     hits[hits] = [match.hit for match in matches]
-    of_shipment, rule_texts = scores.ruling.rule_texts()
-    rule_codes = of_shipment[table.shipment] if rule_texts else np.full(table.n_rows, -1, dtype=np.int32)
+    of_shipment, rule_texts = scores.ruling.rule_texts(len(scores))
+    rule_codes = of_shipment[table.shipment]
     unread = sorted(scores.ruling.unread)
     columns: dict[str, Any] = {
         "risk": number(scores.risk),

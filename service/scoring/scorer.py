@@ -29,6 +29,7 @@ from service.substances.chemistry import takes_long
 if TYPE_CHECKING:
     from features.manifest.problems import Problem
     from models.scoring import ScoreSettings
+    from service.lists.current import CurrentLists
     from service.metrics import Metrics
     from service.record import TrafficRecord
     from service.scoring.model_host import ModelHost, ServedModel
@@ -101,9 +102,11 @@ class Scorer:
         record: TrafficRecord | None = None,
         store: Store | None = None,
         reading_seconds: float | None = None,
+        lists: CurrentLists | None = None,
     ) -> None:
         """
         Args:
+            lists: whose settings replace ``settings`` with each change of the office's lists.
             max_items: largest number of goods items per shipment; larger shipments are refused.
             record: where shipments that advance the history are recorded.
             store: where decisions are kept. Answers wait until theirs are committed.
@@ -115,6 +118,7 @@ class Scorer:
         self._host = host
         self._metrics = metrics
         self._settings = settings
+        self._lists = lists
         self._max_items = max_items
         self._pending: list[_Pending] = []
         # A batch holds the global interpreter lock most of the time, so parallel batches would slow each other down.
@@ -253,7 +257,7 @@ class Scorer:
             served,
             records,
             options,
-            self._settings,
+            self._settings if self._lists is None else self._lists.settings,
             max_items=self._max_items,
             reading_seconds=self._reading_seconds,
             isolate=via == "batch",

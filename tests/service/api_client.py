@@ -38,6 +38,9 @@ class Client:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.request("POST", path, **options)
 
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
 
 @contextmanager
 def serving(app: FastAPI, *, raise_app_exceptions: bool = True) -> Iterator[Client]:

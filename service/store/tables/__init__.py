@@ -9,5 +9,17 @@ from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
 from service.store.tables.idempotency import IdempotentRequest
 from service.store.tables.keys import ApiKey
+from service.store.tables.lists import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 
-__all__ = ["ApiKey", "AuditEntry", "Base", "Decision", "IdempotentRequest"]
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "Base",
+    "Decision",
+    "Dismissal",
+    "IdempotentRequest",
+    "ListRevision",
+    "PermitRow",
+    "SuppressionRow",
+    "WatchEntry",
+]

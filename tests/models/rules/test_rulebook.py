@@ -184,7 +184,7 @@ def test_batches_and_single_shipments_are_ruled_alike() -> None:
         for number in range(40)
     ]
     together = ruling_on(*records, office=office)
-    codes, texts = together.rule_texts()
+    codes, texts = together.rule_texts(len(records))
     for number, record in enumerate(records):
         alone = ruling_on(record, office=office)
         assert together.rule_ids(number) == alone.rule_ids(0)

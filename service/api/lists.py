@@ -1,0 +1,351 @@
+"""Watch lists, dismissals, suppressions and permits: list, add, import and remove.
+
+The four topics have the same four routes. A change takes effect in every worker within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from service.api.bodies import media_type, read_body, read_json
+from service.api.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.api.list_schemas import (
+    DismissalEntries,
+    DismissalEntry,
+    ImportedEntries,
+    PermitEntries,
+    PermitEntry,
+    SuppressionEntries,
+    SuppressionEntry,
+    WatchListEntries,
+    WatchListEntry,
+)
+from service.api.openapi import problems
+from service.errors import NotAcceptedMedia, NotFound, Unprocessable
+from service.lists.reading import FORMS, Faulty, Imported, read_entry, read_file
+from service.lists.view import known_of, shown
+from service.store import lists
+from service.store.database import Database
+from service.store.lists import DISMISSALS, PERMITS, SUPPRESSIONS, WATCH_ENTRIES, Topic
+
+router = APIRouter(prefix="/v1", tags=["lists"])
+
+_MOST: Final = 1000
+#: Faulty lines that an answer names.
+_MOST_REJECTED: Final = 1000
+Limit = Annotated[int, Query(ge=1, le=_MOST, description="Most entries of a page")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before", pattern=r"^[0-9]{1,18}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A topic's routes.
+
+    Attributes:
+        one, many: schemas of an entry and of a page.
+        example: an entry as it is added.
+        names: query parameter or member -> column, where they differ.
+    """
+
+    path: str
+    what: str
+    topic: Topic
+    one: type[BaseModel]
+    many: type[BaseModel]
+    example: dict[str, Any]
+
+
+_ROUTES: Final = (
+    _Route(
+        "/watch-lists",
+        "entries of watch lists",
+        WATCH_ENTRIES,
+        WatchListEntry,
+        WatchListEntries,
+        {
+            "list": "precursor-brokers",
+            "kind": "name",
+            "text": "Lianhe Novelty Trading",
+            "country": "CN",
+            "lane": "red",
+            "threshold": 90,
+            "reason": "Order 2026/14 of the targeting unit",
+            "expires_at": "2027-06-30",
+        },
+    ),
+    _Route(
+        "/dismissals",
+        "dismissals",
+        DISMISSALS,
+        DismissalEntry,
+        DismissalEntries,
+        {
+            "entry_id": "5f0c1a52-9a4e-4d0b-8d5b-0c3c5a4f9f10",
+            "party": "Lianhe Novelties Ltd",
+            "reason": "Another firm, seen in person",
+        },
+    ),
+    _Route(
+        "/suppressions",
+        "suppressions",
+        SUPPRESSIONS,
+        SuppressionEntry,
+        SuppressionEntries,
+        {
+            "rule_id": "press-to-private-person",
+            "consignor": "Example Trading Co",
+            "reason": "Audited on 2026-11-02",
+            "expires_at": "2026-12-31",
+        },
+    ),
+    _Route(
+        "/permits",
+        "permits",
+        PERMITS,
+        PermitEntry,
+        PermitEntries,
+        {
+            "permit_number": "IP-2026-0042",
+            "party_name": "Lakeside Pharma Ltd",
+            "party_country": "US",
+            "valid_from": "2026-01-01",
+            "valid_until": "2026-12-31",
+        },
+    ),
+)
+#: Query parameter -> column.
+_COLUMN_OF: Final = {"list": "list_name"}
+
+
+def _add_routes(route: _Route) -> None:
+    """Add the routes of a topic."""
+    _add_page(route)
+    _add_addition(route)
+    _add_import(route)
+    _add_removal(route)
+
+
+def _add_page(route: _Route) -> None:
+    topic = route.topic
+
+    @router.get(
+        route.path,
+        name=f"list_{topic.name}",
+        summary=f"List {route.what}",
+        response_model=route.many,
+        responses=problems(409, 422, 500, 503),
+        openapi_extra={"parameters": [_filter_parameter(column) for column in topic.filters]},
+    )
+    async def page(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+        database = store_of(request).database
+        given = {_COLUMN_OF.get(name, name): value for name, value in request.query_params.items()}
+        # PostgreSQL keeps no character 0, so no entry has it.
+        filters = {column: value.replace("\0", "\ufffd") for column, value in given.items() if column in topic.filters}
+
+        def read() -> list[Any]:
+            with database.read() as connection:
+                return lists.page(connection, topic, filters=filters, after=int(cursor or 0), limit=limit + 1)
+
+        rows = await asyncio.to_thread(read)
+        following = str(rows[limit - 1].position) if len(rows) > limit else None
+        return PlainJson({"entries": [shown(topic, row) for row in rows[:limit]], "next": following})
+
+    page.__doc__ = f"Return {route.what} that were not removed, in the order in which they were added."
+
+
+def _add_addition(route: _Route) -> None:
+    topic, form = route.topic, FORMS[route.topic.name]
+
+    @router.post(
+        route.path,
+        name=f"add_{topic.name}",
+        status_code=201,
+        summary=f"Add one of the {route.what}",
+        response_model=route.one,
+        responses=problems(409, 413, 415, 422, 500, 503),
+        openapi_extra=_json_body(form.members, form.needed, route.example),
+    )
+    async def add(request: Request) -> Response:
+        database, caller = store_of(request).database, caller_of(request)
+        given = await read_json(request, state_of(request).settings.max_score_bytes)
+
+        def work() -> dict[str, Any]:
+            try:
+                row = read_entry(topic, given, known_of(database, topic))
+            except Faulty as error:
+                raise _unreadable(error) from None
+            [id_] = lists.add(database, topic, [row], caller)
+            with database.read() as connection:
+                return shown(topic, lists.one(connection, topic, id_))
+
+        entry = await asyncio.to_thread(work)
+        add_log_fields(request, entry=entry["id"])
+        return PlainJson(entry, status_code=201)
+
+    add.__doc__ = f"Add an entry with the members {_quoted(form.members)}. It takes effect within a second."
+
+
+def _add_import(route: _Route) -> None:
+    topic, form = route.topic, FORMS[route.topic.name]
+
+    @router.post(
+        f"{route.path}/import",
+        name=f"import_{topic.name}",
+        summary=f"Import {route.what} from CSV",
+        response_model=ImportedEntries,
+        responses=problems(409, 413, 415, 422, 500, 503),
+        openapi_extra=_csv_body(form.members, route.example),
+    )
+    async def import_(
+        request: Request,
+        list_name: Annotated[
+            str | None, Query(alias="list", description="Watch lists: the list of rows that name none")
+        ] = None,
+        replace: Annotated[
+            bool, Query(description="Replace all entries, of watch lists those of `list`, in the same moment")
+        ] = False,
+    ) -> Response:
+        database, caller = store_of(request).database, caller_of(request)
+        kind, _ = media_type(request.headers)
+        if kind != "text/csv":
+            raise NotAcceptedMedia(
+                f"Content-Type {kind!r} is not supported; send text/csv.", headers={"Accept": "text/csv"}
+            )
+        body = await read_body(request, state_of(request).settings.max_batch_bytes)
+        asked = ImportOptions(list_name or "", replace)
+        result = await asyncio.to_thread(import_csv, database, topic, body, asked, caller)
+        add_log_fields(request, added=result["added"], rejected=len(result["rejected"]))
+        return PlainJson(result)
+
+    import_.__doc__ = (
+        f"Add the rows of a CSV file with the columns {_quoted(form.members)}, in any order. The columns {_quoted(form.needed)} "
+        "must be there. Faulty lines are left out and reported."
+    )
+
+
+def _add_removal(route: _Route) -> None:
+    topic = route.topic
+
+    @router.delete(
+        f"{route.path}/{{id}}",
+        name=f"remove_{topic.name}",
+        status_code=204,
+        summary=f"Remove one of the {route.what}",
+        response_class=Response,
+        responses=problems(404, 409, 422, 500, 503),
+    )
+    async def remove(request: Request, id: str) -> Response:
+        removed = await asyncio.to_thread(
+            lists.remove, store_of(request).database, topic, [id.replace("\0", "")], caller_of(request)
+        )
+        if not removed:
+            raise NotFound(f"None of the {route.what} has the id {id[:64]!r}, or it was removed.")
+        return Response(status_code=204)
+
+    remove.__doc__ = "Remove an entry. Its row stays in the store, so that earlier decisions can be explained."
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """Options of an import.
+
+    Attributes:
+        list_name: list of rows that name none.
+        replace: whether the rows replace the entries of that list, or all entries of other topics.
+    """
+
+    list_name: str = ""
+    replace: bool = False
+
+
+def import_csv(
+    database: Database, topic: Topic, data: bytes, options: ImportOptions, actor: str | None
+) -> dict[str, Any]:
+    """Import a file, and return `ImportedEntries` as plain values.
+
+    Raises:
+        Unprocessable: the file cannot be read, or no list was named to replace.
+    """
+    if topic is WATCH_ENTRIES and options.replace and not options.list_name:
+        problem = "is missing; name the list to replace"
+        raise Unprocessable(f"list: {problem}.", errors=[{"field": "list", "problem": problem}])
+    imported = _read_csv(database, topic, data, options)
+    replaced: Mapping[str, str] | None = None
+    removed = 0
+    if options.replace and imported.rows:
+        replaced = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
+        with database.read() as connection:
+            removed = lists.count(connection, topic, replaced)
+    ids = lists.add(database, topic, imported.rows, actor, replaces=replaced)
+    return {
+        "added": len(ids),
+        "removed": removed,
+        "rejected": [
+            {"line": line, "problems": [{"field": name, "problem": problem} for name, problem in faults]}
+            for line, faults in imported.rejected[:_MOST_REJECTED]
+        ],
+    }
+
+
+def _read_csv(database: Database, topic: Topic, data: bytes, options: ImportOptions) -> Imported:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unprocessable("The file is not UTF-8.") from None
+    defaults = {"list": options.list_name} if topic is WATCH_ENTRIES and options.list_name else {}
+    try:
+        return read_file(topic, text, known_of(database, topic), defaults)
+    except Faulty as error:
+        raise _unreadable(error) from None
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _unreadable(error: Faulty) -> Unprocessable:
+    return Unprocessable(
+        f"The entry cannot be used: {error}.",
+        errors=[{"field": name, "problem": problem} for name, problem in error.faults],
+    )
+
+
+def _filter_parameter(column: str) -> dict[str, Any]:
+    name = next((name for name, of in _COLUMN_OF.items() if of == column), column)
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": f"Only entries with this {name.replace('_', ' ')}",
+        "schema": {"type": "string"},
+    }
+
+
+def _json_body(members: tuple[str, ...], needed: tuple[str, ...], example: dict[str, Any]) -> dict[str, Any]:
+    texts: dict[str, Any] = {name: {"type": ["string", "null"]} for name in members}
+    if "threshold" in texts:
+        texts["threshold"] = {"type": ["number", "string", "null"], "description": "Percent, 60 to 100; default 90"}
+    schema = {"type": "object", "required": list(needed), "properties": texts, "additionalProperties": False}
+    content = {"application/json": {"schema": schema, "examples": {"one": {"summary": "One entry", "value": example}}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _csv_body(members: tuple[str, ...], example: dict[str, Any]) -> dict[str, Any]:
+    row = ",".join(str(example.get(name, "")) for name in members)
+    content = {
+        "text/csv": {
+            "schema": {"type": "string"},
+            "examples": {"one": {"summary": "One row", "value": f"{','.join(members)}\n{row}\n"}},
+        }
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+for _route in _ROUTES:
+    _add_routes(_route)

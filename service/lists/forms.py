@@ -1,0 +1,119 @@
+"""Forms of names, addresses and identifiers in which a manifest and an entry of a watch list are compared.
+
+All rest on the normalisation of the model's features: case, accents, full-width letters and punctuation do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from features.groups.history.address import plain_contacts, plain_names, plain_postcodes, split_addresses
+from features.kinds.parties import words_without_form
+
+
+class EntryKind(StrEnum):
+    """Kinds of entries."""
+
+    NAME = "name"
+    ADDRESS = "address"
+    PHONE = "phone"
+    EMAIL = "email"
+    IDENTIFIER = "identifier"
+
+
+#: Manifest fields that each kind is compared with. Identifiers are compared with an office's own fields, too.
+FIELDS: Final[Mapping[EntryKind, tuple[str, ...]]] = {
+    EntryKind.NAME: ("consignor_name", "consignee_name", "agent_name"),
+    EntryKind.ADDRESS: ("consignor_address", "consignee_address"),
+    EntryKind.PHONE: ("consignor_phone", "consignee_phone"),
+    EntryKind.EMAIL: ("consignor_email", "consignee_email"),
+    EntryKind.IDENTIFIER: ("house_id", "master_id", "permit_number", "shipment_id", "carrier_id", "marketplace"),
+}
+#: Kinds whose spellings may differ.
+FUZZY: Final = frozenset({EntryKind.NAME, EntryKind.ADDRESS})
+#: Words up to this length are looked up as they are, longer ones with one letter changed, missing or added.
+_EXACT_LENGTH: Final = 3
+#: First and last letters of a street that select the entries to compare with.
+_STREET_LETTERS: Final = 3
+#: Longest word that is looked up with a letter missing. No name has a longer one, so a long text costs no more.
+_LONGEST_WORD: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A name or address in the form for comparison.
+
+    Attributes:
+        ordered: the words in alphabetical order; of an address the building.
+        joined: the letters in their order, without blanks; of an address the building.
+        words: the words that select entries; of an address number and street letters.
+        unit: the unit of an address (flat, suite, locker), which is equal or different; empty for names.
+    """
+
+    ordered: str
+    joined: str
+    words: tuple[str, ...]
+    unit: str = ""
+
+
+def name_forms(texts: Sequence[str]) -> list[Form]:
+    """Return the forms of names."""
+    forms = []
+    for text in texts:
+        words = words_without_form(text)
+        forms.append(Form(" ".join(sorted(words)), "".join(words), tuple(words)))
+    return forms
+
+
+def address_forms(texts: Sequence[str]) -> list[Form]:
+    """Return the forms of street lines. Two of them are compared only if their house numbers are equal."""
+    forms = []
+    for building, unit in zip(*split_addresses(list(texts)), strict=True):
+        number = "".join(filter(str.isdigit, building))
+        street = "".join(letter for letter in building if not letter.isdigit())
+        ends = (f"{number}<{street[:_STREET_LETTERS]}", f"{number}>{street[-_STREET_LETTERS:]}")
+        # Streets without a number agree if they are spelled alike.
+        words = ends if number else (building,)
+        forms.append(Form(building, building, words if building else (), unit))
+    return forms
+
+
+def without_a_letter(word: str) -> list[str]:
+    """Return a word and the words that lack one of its letters. Two words that differ in one letter have one in common."""
+    if not _EXACT_LENGTH < len(word) <= _LONGEST_WORD:
+        return [word]
+    return [word, *[word[:at] + word[at + 1 :] for at in range(len(word))]]
+
+
+def _identifiers(texts: Sequence[str]) -> list[str]:
+    return [plain.decode() for plain in plain_names(list(texts))]
+
+
+def _contacts(texts: Sequence[str]) -> list[str]:
+    return [plain.decode() for plain in plain_contacts(list(texts))]
+
+
+#: Kind -> function that returns exact forms of texts; empty for a text that identifies nothing.
+EXACT_FORMS: Final[Mapping[EntryKind, Callable[[Sequence[str]], list[str]]]] = {
+    EntryKind.PHONE: _contacts,
+    EntryKind.EMAIL: _contacts,
+    EntryKind.IDENTIFIER: _identifiers,
+}
+
+
+def exact_form(kind: EntryKind, text: str) -> str:
+    """Return the form in which two texts of a kind are the same party's, for dismissals; empty if it identifies nothing."""
+    if kind is EntryKind.NAME:
+        return name_forms([text])[0].ordered
+    if kind is EntryKind.ADDRESS:
+        form = address_forms([text])[0]
+        return f"{form.joined} {form.unit}".strip()
+    return EXACT_FORMS[kind]([text])[0]
+
+
+def plain_places(cities: Sequence[str], postcodes: Sequence[str]) -> list[str]:
+    """Return the forms of cities, then of postcodes."""
+    return [plain.decode() for plain in (*plain_names(list(cities)), *plain_postcodes(list(postcodes)))]

@@ -1,0 +1,198 @@
+"""Matching of names and addresses against a hundred thousand entries in microseconds.
+
+1. A text is compared with those entries alone that share a key with it. For names, the keys of an entry are its two rarest words
+   and its letters without blanks; words that differ in one letter count as shared (each word is kept with one letter missing, as in
+   symmetric-delete spelling correction). An entry is thus missed only if both of its rarest words have two wrong letters. For
+   addresses the keys are the house number with the first and with the last letters of the street.
+2. Sets of letters that differ too much are left out: each letter that only one text has is a difference.
+3. RapidFuzz compares the remaining pairs in C: twice the longest common subsequence by the length of both texts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz, process
+
+from service.lists.forms import Form, without_a_letter
+
+IntArray: TypeAlias = NDArray[np.int64]
+FloatArray: TypeAlias = NDArray[np.float64]
+WordArray: TypeAlias = NDArray[np.uint64]
+#: Position of the text, position of the entry, and similarity in percent.
+Match: TypeAlias = tuple[int, int, float]
+
+#: Words of an entry that select it, the rarest first.
+_KEY_WORDS: Final = 2
+#: Covers the rounding of shares, so that a similarity of just the threshold is found.
+_ROUNDING: Final = 1e-9
+#: Bits of a hash, and of a set of letters, half of which are for letters that occur again.
+_BITS: Final = 64
+_LETTERS: Final = 32
+
+
+class NameIndex:
+    """Immutable index of the names of n entries.
+
+    The P pairs of a key and an entry are sorted by the hash of the key. A directory finds them by the first bits of the hash.
+    """
+
+    def __init__(self, forms: Sequence[Form], thresholds: Sequence[float]) -> None:
+        """
+        Args:
+            thresholds: (n,) least similarity in percent.
+        """
+        self._forms = tuple(forms)
+        self._thresholds = np.array(thresholds, dtype=np.float64)
+        #: Largest share of differences that any entry allows.
+        self._allowed = 1.0 - self._thresholds.min(initial=100.0) / 100.0 + _ROUNDING
+        keys_of = _name_keys(forms)
+        hashes = _hashes([key for keys in keys_of for key in keys])
+        owners = np.repeat(np.arange(len(forms), dtype=np.int32), [len(keys) for keys in keys_of])
+        order = np.argsort(hashes, kind="stable")
+        self._keys, self._owners = hashes[order], owners[order]
+        letters, lengths = _letter_sets(forms)
+        # Beside the keys, so that the entries of one key are read in one piece.
+        self._letters, self._lengths = letters[self._owners], lengths[self._owners]
+        bits = max(len(hashes).bit_length(), 1)
+        self._shift = np.uint64(_BITS - bits)
+        self._directory = np.searchsorted(self._keys >> self._shift, np.arange(2**bits + 1, dtype=np.uint64))
+
+    def match(self, forms: Sequence[Form]) -> list[Match]:
+        """Return the entries that each of m texts agrees with, in order of the texts."""
+        keys: list[str] = []
+        counts: list[int] = []
+        for form in forms:
+            before = len(keys)
+            for word in form.words:
+                keys += without_a_letter(word)
+            keys.append(form.joined)
+            counts.append(len(keys) - before)
+        wanted = _hashes(keys)
+        bucket = (wanted >> self._shift).view(np.int64)
+        start = self._directory[bucket]
+        sizes = self._directory[bucket + 1] - start
+        total = int(sizes.sum())
+        if not total:
+            return []
+        # The positions of all pairs in the buckets, one bucket after the other, and the key that asks for each.
+        positions = np.arange(total) + np.repeat(start - (np.cumsum(sizes) - sizes), sizes)
+        asking = np.repeat(np.arange(len(keys)), sizes)
+        texts = np.repeat(np.arange(len(forms)), counts)[asking]
+        letters, lengths = _letter_sets(forms)
+        differences = np.bitwise_count(letters[texts] ^ self._letters[positions])
+        near = differences <= self._allowed * (lengths[texts] + self._lengths[positions])
+        near &= self._keys[positions] == wanted[asking]
+        if not near.any():
+            return []
+        pairs = dict.fromkeys(zip(texts[near].tolist(), self._owners[positions[near]].tolist(), strict=True))
+        return _compared(forms, self._forms, self._thresholds, sorted(pairs))
+
+
+class AddressIndex:
+    """Immutable index of the addresses of n entries."""
+
+    def __init__(self, forms: Sequence[Form], thresholds: Sequence[float]) -> None:
+        """
+        Args:
+            thresholds: (n,) least similarity in percent.
+        """
+        self._forms = tuple(forms)
+        self._thresholds = np.array(thresholds, dtype=np.float64)
+        self._entries = _by_key(form.words for form in forms)
+
+    def match(self, forms: Sequence[Form]) -> list[Match]:
+        """Return the entries that each text agrees with, in order of the texts."""
+        entries = self._entries
+        pairs = {
+            (text, entry)
+            for text, form in enumerate(forms)
+            for key in form.words
+            if key in entries
+            for entry in entries[key]
+        }
+        return _compared(forms, self._forms, self._thresholds, sorted(pairs)) if pairs else []
+
+
+class ExactIndex:
+    """Immutable index of the identifiers of n entries."""
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        """
+        Args:
+            forms: (n,) forms of the entries; empty for an entry that agrees with nothing.
+        """
+        self._entries = _by_key([form] if form else [] for form in forms)
+
+    def match(self, forms: Sequence[str]) -> list[Match]:
+        """Return the entries that each text agrees with, in order of the texts."""
+        entries = self._entries
+        return [(text, entry, 100.0) for text, form in enumerate(forms) if form in entries for entry in entries[form]]
+
+
+def _name_keys(forms: Sequence[Form]) -> list[list[str]]:
+    """Return the keys of each name: its rarest words with a letter missing, and its letters."""
+    frequency = Counter(word for form in forms for word in set(form.words))
+    return [
+        [
+            *dict.fromkeys(
+                key
+                for word in sorted(set(form.words), key=lambda word: (frequency[word], word))[:_KEY_WORDS]
+                for key in without_a_letter(word)
+            ),
+            form.joined,
+        ]
+        for form in forms
+    ]
+
+
+def _hashes(keys: Sequence[str]) -> WordArray:
+    return np.array([*map(hash, keys)], dtype=np.int64).view(np.uint64)
+
+
+def _by_key(keys_of: Iterable[Iterable[str]]) -> dict[str, list[int]]:
+    """Return the positions of the entries with each key."""
+    entries: dict[str, list[int]] = {}
+    for entry, keys in enumerate(keys_of):
+        for key in keys:
+            entries.setdefault(key, []).append(entry)
+    return entries
+
+
+def _letter_sets(forms: Sequence[Form]) -> tuple[WordArray, NDArray[np.int32]]:
+    """Return the set of letters of each text as bits, and its length with blanks.
+
+    A letter that occurs again has a second bit. Letters may share a bit, which hides differences and makes none.
+    """
+    sets = np.array([_letter_set(form.joined) for form in forms], dtype=np.uint64)
+    return sets, np.array([len(form.ordered) for form in forms], dtype=np.int32)
+
+
+def _letter_set(text: str) -> int:
+    once = again = 0
+    for letter in text:
+        bit = 1 << ord(letter) % _LETTERS
+        again |= once & bit
+        once |= bit
+    return once | again << _LETTERS
+
+
+def _compared(
+    forms: Sequence[Form], entries: Sequence[Form], thresholds: FloatArray, pairs: Sequence[tuple[int, int]]
+) -> list[Match]:
+    """Return the pairs of a text and an entry that are similar enough, whatever the order and the blanks of the words."""
+    of_texts, of_entries = [forms[text] for text, _ in pairs], [entries[entry] for _, entry in pairs]
+    similarity = np.maximum(
+        _ratio([form.ordered for form in of_texts], [form.ordered for form in of_entries]),
+        _ratio([form.joined for form in of_texts], [form.joined for form in of_entries]),
+    )
+    found = np.flatnonzero(similarity >= thresholds[[entry for _, entry in pairs]])
+    return [(*pairs[at], float(similarity[at])) for at in found.tolist()]
+
+
+def _ratio(texts: Sequence[str], entries: Sequence[str]) -> NDArray[Any]:
+    return process.cpdist(texts, entries, scorer=fuzz.ratio, dtype=np.float64)

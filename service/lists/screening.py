@@ -1,0 +1,261 @@
+"""One state of an office's lists: entries, dismissals and suppressions that are in force, and what they say about shipments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from features.table.coded import Coded
+from features.table.table import ManifestTable
+from models.rules import ListHit, Suppression
+from service.lists.forms import (
+    EXACT_FORMS,
+    FIELDS,
+    FUZZY,
+    EntryKind,
+    address_forms,
+    exact_form,
+    name_forms,
+    plain_places,
+)
+from service.lists.matching import AddressIndex, ExactIndex, NameIndex
+
+_DIGEST_BYTES: Final = 16
+Index: TypeAlias = NameIndex | AddressIndex | ExactIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Entry of a watch list. Attributes are those of `service.store.tables.WatchEntry`; ``lane`` is the code of a lane."""
+
+    id: str
+    list_name: str
+    kind: EntryKind
+    text: str
+    lane: int
+    reason: str
+    country: str = ""
+    place: str = ""
+    threshold: float = 90.0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """What a suppression covers. Empty texts cover everything; ``consignor`` is the form of a name."""
+
+    suppression: Suppression
+    rule: str = ""
+    list_name: str = ""
+    entry: str = ""
+    consignor: str = ""
+
+    def covers_rule(self, rule: str, consignor: str) -> bool:
+        """Return whether it covers a rule for a consignor."""
+        return not self.list_name and not self.entry and self.rule in ("", rule) and self.consignor in ("", consignor)
+
+    def covers_hit(self, hit: ListHit, consignor: str) -> bool:
+        """Return whether it covers a hit for a consignor."""
+        return (
+            not self.rule
+            and self.list_name in ("", hit.list_name)
+            and self.entry in ("", hit.entry)
+            and self.consignor in ("", consignor)
+        )
+
+
+class Segment:
+    """Entries that were added together, indexed by kind. It never changes."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.by_kind: dict[EntryKind, tuple[list[Entry], Index]] = {}
+        for kind in EntryKind:
+            of_kind = [entry for entry in entries if entry.kind is kind]
+            if of_kind:
+                self.by_kind[kind] = of_kind, _index(kind, of_kind)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+def _index(kind: EntryKind, entries: Sequence[Entry]) -> Index:
+    texts, thresholds = [entry.text for entry in entries], [entry.threshold for entry in entries]
+    if kind is EntryKind.NAME:
+        return NameIndex(name_forms(texts), thresholds)
+    if kind is EntryKind.ADDRESS:
+        return AddressIndex(address_forms(texts), thresholds)
+    return ExactIndex(EXACT_FORMS[kind](texts))
+
+
+def _forms(kind: EntryKind, texts: Sequence[str]) -> list[Any]:
+    if kind in FUZZY:
+        return name_forms(texts) if kind is EntryKind.NAME else address_forms(texts)
+    return EXACT_FORMS[kind](texts)
+
+
+def party_digest(secret: bytes, kind: EntryKind, text: str) -> bytes:
+    """Return the keyed digest of a name, address or identifier, which does not depend on spelling."""
+    return hashlib.blake2b(f"{kind}\0{exact_form(kind, text)}".encode(), key=secret, digest_size=_DIGEST_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListScreening:
+    """Immutable state of the lists; see `models.rules.Screening`.
+
+    Attributes:
+        segments: the entries, also removed ones.
+        gone: ids of entries that were removed or have expired.
+        dismissals: id of an entry and digest of a party -> why they are not the same.
+        suppressions: those in force, in order of their entry.
+        secret: key of the digests of parties.
+        digest: SHA-256 of what is in force.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    gone: frozenset[str] = frozenset()
+    dismissals: Mapping[tuple[str, bytes], str] = field(default_factory=dict)
+    suppressions: tuple[Suppressed, ...] = ()
+    secret: bytes = b""
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self._digest())
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The entries in force."""
+        return (entry for segment in self.segments for entry in segment.entries if entry.id not in self.gone)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no shipment can be affected."""
+        return not self.suppressions and next(self.entries, None) is None
+
+    @property
+    def suppresses_rules(self) -> bool:
+        """Whether a suppression of rules is in force."""
+        return any(not one.list_name and not one.entry for one in self.suppressions)
+
+    def suppression(self, rule: str, consignor: str | None) -> Suppression | None:
+        """Return the suppression of a rule for a consignor's name as declared; None without one."""
+        form = _consignor_form(consignor)
+        return next((one.suppression for one in self.suppressions if one.covers_rule(rule, form)), None)
+
+    def hits(self, table: ManifestTable) -> Mapping[int, tuple[ListHit, ...]]:
+        """Return the hits of a table by shipment. Each distinct text of a column is compared once."""
+        found: dict[int, dict[tuple[str, str, str], ListHit]] = {}
+        for kind in EntryKind:
+            segments = [segment.by_kind[kind] for segment in self.segments if kind in segment.by_kind]
+            if segments:
+                self._add_hits(table, kind, segments, found)
+        return {shipment: tuple(hits[key] for key in sorted(hits)) for shipment, hits in sorted(found.items())}
+
+    def _add_hits(
+        self,
+        table: ManifestTable,
+        kind: EntryKind,
+        segments: Sequence[tuple[list[Entry], Index]],
+        found: dict[int, dict[tuple[str, str, str], ListHit]],
+    ) -> None:
+        columns = _columns(table, kind)
+        texts = [text for _, column in columns for text in column.values]
+        if not texts:
+            return
+        forms = _forms(kind, texts)
+        matches = [
+            (text, entries[number], percent)
+            for entries, index in segments
+            for text, number, percent in index.match(forms)
+        ]
+        if matches:
+            places = [(name, column, code) for name, column in columns for code in range(len(column.values))]
+            for text, entry, percent in matches:
+                if entry.id in self.gone:
+                    continue
+                name, column, code = places[text]
+                dismissed = self._dismissed(entry, texts[text])
+                for shipment in np.unique(table.shipment[column.codes == code]).tolist():
+                    if not _is_same_place(entry, table, int(table.first_row[shipment]), name):
+                        continue
+                    hit = ListHit(
+                        entry.id,
+                        entry.list_name,
+                        name,
+                        percent / 100.0,
+                        entry.lane,
+                        entry.reason,
+                        entry.source,
+                        dismissed,
+                    )
+                    key = entry.list_name, entry.id, name
+                    found.setdefault(shipment, {})[key] = self._unless_suppressed(hit, table, shipment)
+
+    def _dismissed(self, entry: Entry, text: str) -> str | None:
+        if not self.dismissals:
+            return None
+        return self.dismissals.get((entry.id, party_digest(self.secret, entry.kind, text)))
+
+    def _unless_suppressed(self, hit: ListHit, table: ManifestTable, shipment: int) -> ListHit:
+        if not self.suppressions or hit.dismissed is not None:
+            return hit
+        form = _consignor_form(_text(table, "consignor_name", int(table.first_row[shipment])))
+        suppression = next((one.suppression for one in self.suppressions if one.covers_hit(hit, form)), None)
+        if suppression is None:
+            return hit
+        return ListHit(
+            hit.entry, hit.list_name, hit.field, hit.similarity, hit.lane, hit.reason, hit.source, None, suppression
+        )
+
+    def _digest(self) -> str:
+        content = hashlib.sha256()
+        parts: Iterable[Iterable[str]] = (
+            (entry.id for entry in self.entries),
+            (f"{entry}:{party.hex()}" for entry, party in self.dismissals),
+            (one.suppression.id for one in self.suppressions),
+        )
+        for part in parts:
+            content.update("\n".join(chain(sorted(part), ("",))).encode() + b"\0")
+        return content.hexdigest()
+
+
+def _columns(table: ManifestTable, kind: EntryKind) -> list[tuple[str, Coded]]:
+    """Return the columns with texts that entries of a kind are compared with."""
+    columns = [(name, table.text(name)) for name in FIELDS[kind]]
+    if kind is EntryKind.IDENTIFIER:
+        columns += [(name, table.further(name)) for name in table.further_names]
+    return [(name, column) for name, column in columns if column.values]
+
+
+def _is_same_place(entry: Entry, table: ManifestTable, row: int, name: str) -> bool:
+    """Return whether country and place of a party are those of the entry. What is not declared does not differ."""
+    if not entry.country and not entry.place and entry.kind is not EntryKind.ADDRESS:
+        return True
+    role = name.partition("_")[0]
+    country = _text(table, f"{role}_country", row)
+    if entry.country and country and country != entry.country:
+        return False
+    if entry.kind is not EntryKind.ADDRESS:
+        return True
+    address = _text(table, name, row) or ""
+    wanted, party = address_forms([entry.text, address])
+    if wanted.unit and wanted.unit != party.unit:
+        return False
+    places = [_text(table, f"{role}_city", row) or "", _text(table, f"{role}_postcode", row) or ""]
+    declared = [place for place in plain_places(places[:1], places[1:]) if place]
+    return not entry.place or not declared or not set(plain_places([entry.place], [entry.place])).isdisjoint(declared)
+
+
+def _text(table: ManifestTable, name: str, row: int) -> str | None:
+    column = table.text(name)
+    code = column.codes.item(row)
+    return column.values[code] if code >= 0 else None
+
+
+def _consignor_form(name: str | None) -> str:
+    return exact_form(EntryKind.NAME, name) if name else ""

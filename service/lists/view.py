@@ -1,0 +1,37 @@
+"""Entries of lists as clients and commands see them, and what readers of entries need to know of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from service.lists.current import iso
+from service.lists.forms import EntryKind
+from service.lists.reading import Known
+from service.store import lists
+from service.store.lists import DISMISSALS, Topic
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+
+#: Columns whose members have another name, and columns that are not shown.
+_MEMBER_OF: Final = {"list_name": "list"}
+_HIDDEN: Final = frozenset({"party"})
+
+
+def shown(topic: Topic, row: Any) -> dict[str, Any]:
+    """Return an entry as plain JSON values."""
+    entry = {
+        _MEMBER_OF.get(column, column): getattr(row, column)
+        for column in ("id", *topic.columns)
+        if column not in _HIDDEN
+    }
+    return entry | {"expires_at": iso(row.expires_at), "added_by": row.added_by, "added_at": iso(row.added_at)}
+
+
+def known_of(database: Database, topic: Topic) -> Known:
+    """Return what the readers of a topic's entries need: for dismissals the kinds of the watch lists' entries."""
+    if topic is not DISMISSALS:
+        return Known()
+    with database.read() as connection:
+        kinds = {entry: EntryKind(kind) for entry, kind in lists.kinds(connection).items()}
+        return Known(kinds, lists.revisions(connection)[DISMISSALS.name].secret)

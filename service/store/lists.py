@@ -1,0 +1,237 @@
+"""Entries of watch lists, dismissals, suppressions and permits: add, remove, page through, and find what changed.
+
+Each change raises the revision of its table in the same transaction, under a lock on the row of the revision. Revisions are
+therefore committed in order, and a reader that knows a revision needs only the rows with a later one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import insert, select, update
+
+from service.identifiers import new_ids
+from service.store import audit
+from service.store.audit import Fact, salted
+from service.store.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from service.store.database import Database
+
+_SALT_BYTES: Final = 16
+#: Parameters of one statement, below the limits of both engines.
+_IDS_AT_ONCE: Final = 10_000
+#: Columns that the store fills in.
+_OWN: Final = frozenset(
+    {"position", "id", "revision", "batch", "salt", "added_by", "added_at", "removed_by", "removed_at"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One of the tables.
+
+    Attributes:
+        kind: what the audit chain calls an entry.
+        filters: columns that a page may be limited by.
+    """
+
+    table: type[WatchEntry | Dismissal | SuppressionRow | PermitRow]
+    kind: str
+    filters: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the table."""
+        return self.table.__tablename__
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the caller of `add` gives."""
+        return tuple(column.name for column in self.table.__table__.columns if column.name not in _OWN)
+
+
+WATCH_ENTRIES: Final = Topic(WatchEntry, "watch_entry", ("list_name", "kind"))
+DISMISSALS: Final = Topic(Dismissal, "dismissal", ("entry_id",))
+SUPPRESSIONS: Final = Topic(SuppressionRow, "suppression", ("rule_id", "list_name", "entry_id"))
+PERMITS: Final = Topic(PermitRow, "permit", ("permit_number",))
+TOPICS: Final = (WATCH_ENTRIES, DISMISSALS, SUPPRESSIONS, PERMITS)
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def add(
+    database: Database,
+    topic: Topic,
+    rows: Sequence[Mapping[str, Any]],
+    actor: str | None,
+    *,
+    replaces: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Add entries in one transaction, and return their ids. The audit chain gets one entry for all.
+
+    Args:
+        rows: values of `Topic.columns`.
+        actor: id of the API key, or the name of the command.
+        replaces: column -> value; entries with these values are removed in the same transaction. Empty for all, None for none.
+    """
+    if not rows:
+        return []
+    ids = new_ids(len(rows))
+    at, batch = now(), ids[0]
+    with database.write() as connection:
+        if replaces is not None:
+            _remove(database, connection, topic, _present(connection, topic, replaces), actor)
+        revision = _next_revision(connection, topic)
+        whole = [
+            {
+                **{column: row[column] for column in topic.columns},
+                "id": id_,
+                "revision": revision,
+                "batch": batch,
+                "salt": os.urandom(_SALT_BYTES),
+                "added_by": actor,
+                "added_at": at,
+            }
+            for id_, row in zip(ids, rows, strict=True)
+        ]
+        connection.execute(insert(topic.table), whole)
+        facts = {"entries": len(whole), "digests": _digest(topic, whole), "revision": revision}
+        audit.append(database, connection, [Fact(f"{topic.kind}_added", batch, facts, actor)], at)
+    return ids
+
+
+def remove(database: Database, topic: Topic, ids: Sequence[str], actor: str | None) -> list[str]:
+    """Remove entries, and return the ids of those that were there. Their rows stay, so that decisions can be explained."""
+    with database.write() as connection:
+        found = list(
+            connection.scalars(
+                select(topic.table.id)
+                .where(topic.table.id.in_(ids), topic.table.removed_at.is_(None))
+                .order_by(topic.table.position)
+            )
+        )
+        _remove(database, connection, topic, found, actor)
+    return found
+
+
+def remove_all(database: Database, topic: Topic, filters: Mapping[str, str], actor: str | None) -> int:
+    """Remove the entries with some values, such as those of one watch list, and return their number."""
+    with database.write() as connection:
+        found = _present(connection, topic, filters)
+        _remove(database, connection, topic, found, actor)
+    return len(found)
+
+
+def _present(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> list[str]:
+    """Return the ids of the entries with some values that were not removed."""
+    table = topic.table
+    wanted = [table.__table__.c[column] == value for column, value in filters.items()]
+    return list(
+        connection.scalars(select(table.id).where(table.removed_at.is_(None), *wanted).order_by(table.position))
+    )
+
+
+def _remove(database: Database, connection: Connection, topic: Topic, ids: Sequence[str], actor: str | None) -> None:
+    if not ids:
+        return
+    at, revision = now(), _next_revision(connection, topic)
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        connection.execute(
+            update(topic.table)
+            .where(topic.table.id.in_(ids[start : start + _IDS_AT_ONCE]))
+            .values(removed_by=actor, removed_at=at, revision=revision)
+        )
+    facts = {"entries": len(ids), "ids": salted(b"", "\n".join(ids).encode()), "revision": revision}
+    audit.append(database, connection, [Fact(f"{topic.kind}_removed", ids[0], facts, actor)], at)
+
+
+def page(
+    connection: Connection,
+    topic: Topic,
+    *,
+    filters: Mapping[str, str] | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Row[Any]]:
+    """Return up to ``limit`` entries that were not removed, in order, after the position ``after``.
+
+    Args:
+        filters: column of `Topic.filters` -> value.
+    """
+    table = topic.table
+    wanted = [table.__table__.c[column] == value for column, value in (filters or {}).items()]
+    query = select(table.__table__).where(table.removed_at.is_(None), table.position > after, *wanted)
+    return list(connection.execute(query.order_by(table.position).limit(limit)))
+
+
+def one(connection: Connection, topic: Topic, id_: str) -> Row[Any] | None:
+    """Return an entry, also a removed one; None if there is none."""
+    return connection.execute(select(topic.table.__table__).where(topic.table.id == id_)).first()
+
+
+def count(connection: Connection, topic: Topic, filters: Mapping[str, str]) -> int:
+    """Return the number of entries with some values that were not removed."""
+    return len(_present(connection, topic, filters))
+
+
+def kinds(connection: Connection) -> dict[str, str]:
+    """Return the kind of each entry of the watch lists by its id."""
+    rows = connection.execute(select(WatchEntry.id, WatchEntry.kind).where(WatchEntry.removed_at.is_(None)))
+    return {row.id: row.kind for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Revision of a table, and the key of its digests."""
+
+    number: int
+    secret: bytes
+
+
+def revisions(connection: Connection) -> dict[str, Revision]:
+    """Return the revision of each table by name."""
+    rows = connection.execute(select(ListRevision.name, ListRevision.revision, ListRevision.secret))
+    return {row.name: Revision(row.revision, bytes(row.secret)) for row in rows}
+
+
+def changed(connection: Connection, topic: Topic, since: int) -> list[Row[Any]]:
+    """Return the entries that changed after a revision, in order. From revision 0 on, removed ones are left out."""
+    table = topic.table
+    wanted = [table.revision > since, *([] if since else [table.removed_at.is_(None)])]
+    return list(connection.execute(select(table.__table__).where(*wanted).order_by(table.position)))
+
+
+def _next_revision(connection: Connection, topic: Topic) -> int:
+    # The update locks the row until the transaction ends.
+    connection.execute(
+        update(ListRevision).where(ListRevision.name == topic.name).values(revision=ListRevision.revision + 1)
+    )
+    revision = connection.scalar(select(ListRevision.revision).where(ListRevision.name == topic.name))
+    assert revision is not None
+    return revision
+
+
+def _digest(topic: Topic, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of the salted digests of entries, in order."""
+    return salted(b"", "\n".join(entry_digest(topic, row) for row in rows).encode())
+
+
+def entry_digest(topic: Topic, row: Mapping[str, Any]) -> str:
+    """Return the salted digest of an entry's columns."""
+    content = {column: _plain(row[column]) for column in ("id", *topic.columns)}
+    return salted(row["salt"], orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
