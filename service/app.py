@@ -72,8 +72,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     store = Store(settings.database_url.get_secret_value()) if settings.keeps_decisions else None
     database = None if store is None else store.database
     ring = ring_of(settings, database)
-
-    lists = CurrentLists(settings.score_settings(), None if store is None else store.database)
+    lists = CurrentLists(settings.score_settings(), database)
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, lists.settings), loaded)
 
     @contextlib.asynccontextmanager
@@ -101,11 +100,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                     await asyncio.to_thread(store.close)
 
     app = _without_routes(lifespan)
-    record = (
-        TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
-        if settings.record is not None
-        else None
-    )
+    record = _record(settings)
     state = app.state.service = State(
         settings,
         lists,
@@ -136,14 +131,23 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         app.add_middleware(Authenticated, ring=ring)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
     app.add_middleware(Observed, metrics=metrics)
+    _add_routes(app, needs_keys=ring is not None)
+    return app
+
+
+def _add_routes(app: FastAPI, *, needs_keys: bool) -> None:
+    """Add the routes and their documentation.
+
+    Raises:
+        RuntimeError: a route lacks a scope, although keys are needed.
+    """
     for routes in _ROUTES:
         app.include_router(routes.router)
     install_docs(app)
-    install_openapi(app, needs_keys=ring is not None)
-    if ring is not None and (missing := unscoped(app)):
+    install_openapi(app, needs_keys=needs_keys)
+    if needs_keys and (missing := unscoped(app)):
         # Any key could use such a route.
         raise RuntimeError(f"Routes without a scope: {', '.join(missing)}")
-    return app
 
 
 def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
@@ -159,6 +163,13 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         # A redirect to the path with or without its slash would repeat the Host header that the client sent.
         redirect_slashes=False,
     )
+
+
+def _record(settings: Settings) -> TrafficRecord | None:
+    """Return the record of traffic; None if it is off."""
+    if settings.record is None:
+        return None
+    return TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:
