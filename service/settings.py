@@ -65,6 +65,16 @@ class Settings(BaseSettings):
     # Where the first start leaves the first key if its standard error is no terminal.
     first_key_file: Path = Path("var/administrator-key")
 
+    # A restart loads the latest checkpoint of the history and replays what came later, so the interval bounds the replay. A
+    # checkpoint of a full history takes some seconds of processor time in a thread, and 265 MB for a copy.
+    history_checkpoint_seconds: float = Field(default=300.0, ge=1.0, le=86_400.0)
+    # Without a checkpoint, the replay begins this long ago. The windows of the history that see most are 30 days long.
+    history_replay_days: float = Field(default=30.0, gt=0.0, le=3660.0)
+    # Encrypts checkpoints, which contain hashes of names and addresses. None: they are as safe as the database that holds them.
+    history_key: SecretStr | None = None
+    # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; whoever needs longer claims again.
+    claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
+
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
     # PEM file of the Ed25519 public key that must have signed each bundle, the bundled champion too. None: no signature is needed.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from service.api.outcome_schemas import OutcomeAnswer, OverrideAnswer
 from service.api.schemas import Answer, Lane, Probability, Score
 
 _TIME = "2026-05-04T09:31:12.402113Z"
@@ -56,5 +57,5 @@ class StoredDecision(DecisionSummary):
     versions: Versions
     duration_us: int = Field(description="Time that scoring took, in microseconds", examples=[412])
     later: list[str] = Field(description="Ids of later decisions on the same shipment, in their order", examples=[[]])
-    outcomes: list[dict[str, Any]] = Field(description="What was found, with all corrections", examples=[[]])
-    overrides: list[dict[str, Any]] = Field(description="Lanes that officers set, with reasons", examples=[[]])
+    outcomes: list[OutcomeAnswer] = Field(description="What was found, with all corrections", examples=[[]])
+    overrides: list[OverrideAnswer] = Field(description="Lanes that officers set, with reasons", examples=[[]])

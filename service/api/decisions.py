@@ -13,11 +13,13 @@ from pydantic import WithJsonSchema
 from service.api.decision_schemas import Decisions, StoredDecision
 from service.api.dependencies import PlainJson, store_of
 from service.api.openapi import problems
+from service.api.outcome_schemas import outcome_answer, override_answer
 from service.api.query_batches import checked
 from service.api.schemas import Lane
 from service.errors import NotFound
 from service.store import decision_log
 from service.store.decision_log import Selection
+from service.store.outcomes import outcomes_of, overrides_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
@@ -167,6 +169,6 @@ def _whole(connection: Connection, row: RowMapping) -> dict[str, Any]:
         },
         "duration_us": row["duration_us"],
         "later": decision_log.later_ids(connection, row),
-        "outcomes": [],
-        "overrides": [],
+        "outcomes": [outcome_answer(one) for one in outcomes_of(connection, [row["id"]]).get(row["id"], [])],
+        "overrides": [override_answer(one) for one in overrides_of(connection, [row["id"]]).get(row["id"], [])],
     }

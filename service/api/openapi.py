@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from features.manifest.fields import FIELDS, ITEM_NAMES, Field, Kind, Level
 from features.manifest.records import FURTHER, REFERENCES
 from service.api.idempotency import document as document_idempotency
+from service.api.outcome_schemas import ClaimRequest, OutcomeRequest, OverrideRequest
 from service.api.schemas import Problem
 from service.api.scopes import MEANINGS, SCOPES
 from service.errors import PROBLEM_JSON, TYPE_PREFIX
@@ -103,6 +104,7 @@ def request_schemas() -> dict[str, dict[str, Any]]:
         },
         "SubstanceBatch": _substance_batch(),
         "GoodsBatch": _goods_batch(),
+        **{kind.__name__: kind.model_json_schema() for kind in (OutcomeRequest, OverrideRequest, ClaimRequest)},
     }
 
 

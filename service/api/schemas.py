@@ -34,6 +34,8 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = Field(description="Fields and their problems")
     request_id: str | None = Field(default=None, examples=["3c2f8a52-6a4e-4d0b-8d5b-0c3c5a4f9f10"])
     limit_bytes: int | None = Field(default=None, description="With 413: the limit that was exceeded")
+    claimed_by: str | None = Field(default=None, description="With 409 of a claim: who holds the shipment")
+    claimed_until: str | None = Field(default=None, description="With 409 of a claim: when the claim ends")
     rejected: list[RejectedShipment] | None = Field(
         default=None, description="With 422 of a batch: the refused shipments and their problems"
     )
@@ -259,8 +261,9 @@ class ModelDescription(Answer):
     digest: str
     created_at: str
     serving_since: str
-    history: Literal["snapshot", "carried over"] = Field(
-        description="snapshot: history began with the bundle's snapshot; carried over: it continues from the model before"
+    history: Literal["snapshot", "restored", "carried over"] = Field(
+        description="snapshot: history began with the bundle's snapshot; restored: it continues from before the restart; "
+        "carried over: it continues from the model before"
     )
     predictor: Literal["kernels", "lightgbm"] = Field(
         description="What computes raw scores, with identical results: this project's compiled kernels or LightGBM"

@@ -66,6 +66,12 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
             ("DELETE", "/{id}", Scope.PLAN),
         )
     },
+    # inspections
+    ("GET", "/v1/queue"): Scope.READ,
+    ("POST", "/v1/queue/{decision_id}/claim"): Scope.OUTCOME,
+    ("POST", "/v1/queue/{decision_id}/release"): Scope.OUTCOME,
+    ("POST", "/v1/decisions/{decision_id}/outcome"): Scope.OUTCOME,
+    ("POST", "/v1/decisions/{decision_id}/override"): Scope.OUTCOME,
     # the service
     ("GET", "/v1/model"): Scope.READ,
     ("GET", "/v1/schema"): Scope.READ,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 
 from service.store.tables import Decision
 
@@ -87,3 +88,14 @@ def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
         .order_by(Decision.position)
     )
     return list(connection.execute(query).scalars())
+
+
+def latest_of_shipments(connection: Connection, shipment_ids: Collection[str]) -> dict[str, str]:
+    """Return the id of the latest decision on each shipment that has one, except what-if decisions."""
+    positions = (
+        select(func.max(Decision.position))
+        .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
+        .group_by(Decision.shipment_id)
+    )
+    found = connection.execute(select(Decision.shipment_id, Decision.id).where(Decision.position.in_(positions)))
+    return {row.shipment_id: row.id for row in found}

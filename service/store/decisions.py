@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import func, insert, select
 
-from service.store import audit
+from service.store import audit, history_log, queue
 from service.store.audit import Fact, salted
 from service.store.tables import Decision
 
@@ -91,6 +91,7 @@ def record(database: Database, connection: Connection, decisions: Sequence[NewDe
     """
     database.lock_audit(connection)
     stored, facts = _add(connection, decisions)
+    queue.refresh_after(connection, decisions)
     audit.append(database, connection, facts, at)
     return stored
 
@@ -100,11 +101,13 @@ def _add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list
     rows: list[dict[str, Any]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
+    repeats: list[tuple[NewDecision, str]] = []
     for decision in decisions:
         if not decision.what_if:
             first = known.first(decision)
             if first is not None:
                 answers.append(first)
+                repeats.append((decision, first.id))
                 continue
         row = {name: getattr(decision, name) for name in NewDecision.__slots__}
         row["salt"] = salt = os.urandom(_SALT_BYTES)
@@ -117,6 +120,8 @@ def _add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list
             known.remember(decision)
     if rows:
         connection.execute(insert(Decision), rows)
+    # The live history met the repeated shipments too.
+    history_log.repeated(connection, repeats)
     return answers, facts
 
 

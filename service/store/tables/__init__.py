@@ -7,19 +7,27 @@ in ``_at``. JSON documents are UTF-8 bytes, kept exactly as they were made.
 from service.store.tables.audit import AuditEntry
 from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
+from service.store.tables.history import CheckpointPart, HistoryCheckpoint, HistoryEvent
 from service.store.tables.idempotency import IdempotentRequest
 from service.store.tables.keys import ApiKey
 from service.store.tables.lists import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
+from service.store.tables.outcomes import Outcome, Override, QueueEntry
 
 __all__ = [
     "ApiKey",
     "AuditEntry",
     "Base",
+    "CheckpointPart",
     "Decision",
     "Dismissal",
+    "HistoryCheckpoint",
+    "HistoryEvent",
     "IdempotentRequest",
     "ListRevision",
+    "Outcome",
+    "Override",
     "PermitRow",
+    "QueueEntry",
     "SuppressionRow",
     "WatchEntry",
 ]

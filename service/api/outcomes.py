@@ -1,0 +1,212 @@
+"""``POST /v1/decisions/{id}/outcome`` and ``.../override``, and the queue with its claims."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+
+from service.api.bodies import parse_json, read_body, read_json
+from service.api.dependencies import PlainJson, add_log_fields, caller_of, state_of, store_of
+from service.api.openapi import json_body, problems
+from service.api.outcome_schemas import (
+    EXAMPLE_CLEAN,
+    EXAMPLE_OUTCOME,
+    EXAMPLE_OVERRIDE,
+    ClaimRequest,
+    OutcomeAnswer,
+    OutcomeRequest,
+    OverrideAnswer,
+    OverrideRequest,
+    QueueAnswer,
+    QueueItem,
+    iso,
+    outcome_answer,
+    override_answer,
+    queue_item,
+    read_request,
+)
+from service.errors import Conflict, NotFound, Unprocessable
+from service.store import inspections
+from service.store.outcomes import AlreadyCorrected, NotRecorded, UnknownDecision
+from service.store.queue import Waiting
+
+router = APIRouter(prefix="/v1", tags=["inspections"])
+
+T = TypeVar("T")
+
+#: Largest body. A reason of 1,000 characters takes 6 KB where each is escaped.
+_MAX_BYTES: Final = 16 * 1024
+_MICROSECONDS: Final = 1_000_000
+
+
+@router.post(
+    "/decisions/{decision_id}/outcome",
+    status_code=201,
+    summary="Record what an inspection found",
+    response_model=OutcomeAnswer,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "OutcomeRequest",
+        {
+            "find": {"summary": "A find", "value": EXAMPLE_OUTCOME},
+            "clean": {"summary": "Inspected and clean", "value": EXAMPLE_CLEAN},
+        },
+    ),
+)
+async def outcome(request: Request, decision_id: str) -> Response:
+    """Record the outcome of an inspection. It leaves the queue, and the history of its parties knows it from the UTC day after
+    `found_at` on. A stored outcome is never changed: a correction is a new outcome whose `corrects` names the one before, which
+    409 refuses if that has a correction already.
+    """
+    database = store_of(request).database
+    finding = read_request(OutcomeRequest, await read_json(request, _MAX_BYTES)).finding()
+    recorded = await _recording(
+        partial(inspections.record_outcome, database, decision_id, finding, caller=caller_of(request), at=_now())
+    )
+    add_log_fields(request, decision_id=decision_id, content=recorded.content)
+    return PlainJson(outcome_answer(recorded), 201)
+
+
+@router.post(
+    "/decisions/{decision_id}/override",
+    status_code=201,
+    summary="Choose another lane",
+    response_model=OverrideAnswer,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body(
+        "OverrideRequest", {"green": {"summary": "No inspection needed", "value": EXAMPLE_OVERRIDE}}
+    ),
+)
+async def override(request: Request, decision_id: str) -> Response:
+    """Choose a lane for a decision, with a reason. The decision stays as it was made; the queue takes the lane of the latest
+    override. A later decision on the shipment starts without overrides.
+    """
+    database = store_of(request).database
+    wanted = read_request(OverrideRequest, await read_json(request, _MAX_BYTES))
+    work = partial(
+        inspections.record_override,
+        database,
+        decision_id,
+        wanted.lane,
+        wanted.reason,
+        caller=caller_of(request),
+        at=_now(),
+    )
+    overridden = await _recording(work)
+    add_log_fields(request, decision_id=decision_id, lane=overridden.lane)
+    return PlainJson(override_answer(overridden), 201)
+
+
+@router.get(
+    "/queue",
+    summary="Shipments that wait for an inspection",
+    response_model=QueueAnswer,
+    responses=problems(404, 422, 500, 503),
+)
+async def queue(
+    request: Request,
+    site: Annotated[
+        str | None,
+        Query(max_length=64, description="Only shipments with this `unloading_location`", examples=["USLAX"]),
+    ] = None,
+    channel: Annotated[str | None, Query(max_length=64, description="Only this channel", examples=["express"])] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Return red shipments before yellow ones, the riskiest first and of equal ones the oldest: the latest decision of each
+    shipment, unless an inspection has found something or nothing, or an override made it green.
+    """
+    work = partial(
+        inspections.waiting, store_of(request).database, site=site, channel=channel, most=limit + 1, now=_now()
+    )
+    found = await to_thread.run_sync(work)
+    return PlainJson({"queue": [queue_item(one) for one in found[:limit]], "more": len(found) > limit})
+
+
+@router.post(
+    "/queue/{decision_id}/claim",
+    summary="Claim a shipment for inspection",
+    response_model=QueueItem,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
+)
+async def claim(request: Request, decision_id: str) -> Response:
+    """Hold a shipment of the queue, so that nobody else inspects it. The claim ends after `TIDEWAITER_CLAIM_SECONDS`, with an
+    outcome, or with a release; claiming again prolongs it. 409 says who holds it. The holder is the API key; without keys, a
+    name in the body.
+    """
+    database, holder = store_of(request).database, await _holder(request)
+    now = _now()
+    until = now + round(state_of(request).settings.claim_seconds * _MICROSECONDS)
+    held = await to_thread.run_sync(partial(inspections.claim, database, decision_id, holder, now=now, until=until))
+    return PlainJson(queue_item(_held_by(holder, held, decision_id)))
+
+
+@router.post(
+    "/queue/{decision_id}/release",
+    status_code=204,
+    summary="Give a claimed shipment back",
+    response_class=Response,
+    responses=problems(404, 409, 413, 415, 422, 500, 503),
+    openapi_extra=json_body("ClaimRequest", {"name": {"summary": "Without API keys", "value": {"by": "desk 3"}}}),
+)
+async def release(request: Request, decision_id: str) -> Response:
+    """End a claim. Releasing a shipment that nobody holds changes nothing; another holder's claim stays (409)."""
+    database, holder = store_of(request).database, await _holder(request)
+    left = await to_thread.run_sync(partial(inspections.release, database, decision_id, holder, now=_now()))
+    _held_by(holder, left, decision_id)
+    return Response(status_code=204)
+
+
+def _held_by(holder: str, waiting: Waiting | None, decision_id: str) -> Waiting:
+    """Return the shipment, unless it is held by another.
+
+    Raises:
+        NotFound: it is not in the queue.
+        Conflict: another holds it.
+    """
+    if waiting is None:
+        raise NotFound(
+            f"Decision {decision_id} is not in the queue: it is unknown or green, or its shipment has an outcome."
+        )
+    if waiting.claimed_by not in (None, holder):
+        assert waiting.claimed_until is not None
+        until = iso(waiting.claimed_until)
+        raise Conflict(
+            f"{waiting.claimed_by} holds this shipment until {until}.",
+            extra={"claimed_by": waiting.claimed_by, "claimed_until": until},
+        )
+    return waiting
+
+
+async def _holder(request: Request) -> str:
+    """Return who claims: the API key, or the name in the body where no keys are needed."""
+    caller = caller_of(request)
+    if caller is not None:
+        # The body is optional with a key, and the name in it would not be the holder.
+        return caller
+    data = await read_body(request, _MAX_BYTES)
+    return read_request(ClaimRequest, parse_json(data) if data else {}).by
+
+
+async def _recording(work: Callable[[], T]) -> T:
+    try:
+        return await to_thread.run_sync(work)
+    except UnknownDecision as error:
+        raise NotFound(f"{str(error).capitalize()}.") from None
+    except AlreadyCorrected as error:
+        raise Conflict(f"{error}.", errors=_errors(error)) from None
+    except NotRecorded as error:
+        raise Unprocessable(f"{error.field}: {error}.", errors=_errors(error)) from None
+
+
+def _errors(error: NotRecorded) -> list[dict[str, Any]]:
+    return [{"field": error.field, "problem": str(error)}]
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

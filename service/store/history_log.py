@@ -1,0 +1,195 @@
+"""The log of the live history: decisions and events in the order in which the history counted them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import and_, func, insert, or_, select
+
+from service.store.sealing import Sealer
+from service.store.tables import Decision, HistoryEvent
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.database import Database
+    from service.store.decisions import NewDecision
+
+IntArray = NDArray[np.int64]
+
+REPEATED: Final = "repeated"
+UNANSWERED: Final = "unanswered"
+LEARNED: Final = "learned"
+UNLEARNED: Final = "unlearned"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A shipment or a lesson of the log.
+
+    Attributes:
+        manifest: as received; None after erasure.
+        find: of a lesson, whether it is a find; None for a shipment.
+        undo: of a lesson, whether it takes an earlier one back.
+    """
+
+    order: int
+    manifest: bytes | None
+    declared_s: int
+    find: bool | None = None
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Shipments of the log without decisions: ``orders`` (n,) and ``keys`` (KEY_ROWS, n)."""
+
+    orders: IntArray
+    keys: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """Part of the log: entries by order, and the blocks that begin in it."""
+
+    entries: list[Entry]
+    blocks: list[Block]
+
+
+def repeated(connection: Connection, repeats: Sequence[tuple[NewDecision, str]]) -> None:
+    """Record repeated shipments, each with the id of the decision that answers it, in the transaction of the decisions."""
+    rows = [
+        {
+            "history_order": decision.history_order,
+            "kind": REPEATED,
+            "decision_id": first,
+            "declared_s": decision.declared_s,
+            "shipments": 1,
+        }
+        for decision, first in repeats
+        if decision.history_order is not None
+    ]
+    if rows:
+        connection.execute(insert(HistoryEvent), rows)
+
+
+def add_unanswered(database: Database, sealer: Sealer, block: Block) -> None:
+    """Record shipments that have no decisions."""
+    row = {
+        "history_order": int(block.orders[0]),
+        "kind": UNANSWERED,
+        "shipments": len(block.orders),
+        "orders": block.orders.astype("<i8").tobytes(),
+        "keys": (b"\x01" if sealer.seals else b"\x00") + sealer.seal(block.keys.astype("<i8").tobytes()),
+    }
+    with database.write() as connection:
+        connection.execute(insert(HistoryEvent), [row])
+
+
+def known_orders(connection: Connection, first: int, last: int) -> IntArray:
+    """Return the orders from ``first`` to ``last`` of shipments that are in the log."""
+    orders = list(
+        connection.execute(select(Decision.history_order).where(Decision.history_order.between(first, last))).scalars()
+    )
+    events = connection.execute(
+        select(HistoryEvent.history_order, HistoryEvent.orders).where(
+            HistoryEvent.history_order.between(first, last), HistoryEvent.kind.in_((REPEATED, UNANSWERED))
+        )
+    )
+    for event in events:
+        orders += [event.history_order] if event.orders is None else np.frombuffer(event.orders, "<i8").tolist()
+    return np.array(orders, dtype=np.int64)
+
+
+def count(connection: Connection, after: int, last: int) -> int:
+    """Return the number of shipments of the log with orders above ``after`` and up to ``last``."""
+    decisions = select(func.count()).where(Decision.history_order > after, Decision.history_order <= last)
+    events = select(func.coalesce(func.sum(HistoryEvent.shipments), 0)).where(
+        HistoryEvent.history_order > after, HistoryEvent.history_order <= last
+    )
+    return int(connection.execute(decisions).scalar_one()) + int(connection.execute(events).scalar_one())
+
+
+def pages(
+    database: Database, sealer: Sealer, *, after: int, since: int | None, size: int, until: int | None = None
+) -> Iterator[Page]:
+    """Yield the log above the order ``after``, in pages of about ``size`` decisions.
+
+    Args:
+        since: only decisions that were received at this time or later, in microseconds since 1970; None for all.
+        until: only up to this order; None for all.
+    """
+    order, position = after, 0
+    while True:
+        with database.read() as connection:
+            found = connection.execute(_decisions(order, position, since, until).limit(size)).all()
+            full = len(found) == size
+            last = found[-1].history_order if full else until
+            # Events of the last order may belong to the next page; it asks for them again by position of the decision.
+            events = connection.execute(_events(order, last)).all()
+        entries = [Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found]
+        entries += [
+            Entry(
+                row.history_order,
+                _bytes(row.manifest),
+                row.of_decision if row.declared_s is None else row.declared_s,
+                row.find,
+                row.kind == UNLEARNED,
+            )
+            for row in events
+            if row.kind != UNANSWERED
+        ]
+        # Lessons come before the shipments of their order.
+        entries.sort(key=lambda entry: (entry.order, entry.find is None))
+        blocks = [_block(row, sealer) for row in events if row.kind == UNANSWERED]
+        if entries or blocks:
+            yield Page(entries, blocks)
+        if not full:
+            return
+        order, position = found[-1].history_order, found[-1].position
+
+
+def _decisions(order: int, position: int, since: int | None, until: int | None) -> Any:
+    later = and_(Decision.history_order == order, Decision.position > position)
+    query = (
+        select(Decision.history_order, Decision.position, Decision.declared_s, Decision.manifest)
+        .where(or_(Decision.history_order > order, later) if position else Decision.history_order > order)
+        .order_by(Decision.history_order, Decision.position)
+    )
+    if until is not None:
+        query = query.where(Decision.history_order <= until)
+    return query if since is None else query.where(Decision.received_at >= since)
+
+
+def _events(order: int, last: int | None) -> Any:
+    query = (
+        select(
+            HistoryEvent.history_order,
+            HistoryEvent.kind,
+            HistoryEvent.declared_s,
+            HistoryEvent.find,
+            HistoryEvent.orders,
+            HistoryEvent.keys,
+            Decision.manifest,
+            Decision.declared_s.label("of_decision"),
+        )
+        .outerjoin(Decision, Decision.id == HistoryEvent.decision_id)
+        .where(HistoryEvent.history_order > order)
+        .order_by(HistoryEvent.history_order, HistoryEvent.position)
+    )
+    return query if last is None else query.where(HistoryEvent.history_order <= last)
+
+
+def _block(row: Any, sealer: Sealer) -> Block:
+    orders = np.frombuffer(row.orders, "<i8")
+    content = bytes(row.keys)
+    keys = np.frombuffer(sealer.unseal(content[1:], sealed=content[:1] == b"\x01"), "<i8")
+    return Block(orders, keys.reshape(-1, len(orders)))
+
+
+def _bytes(content: Any) -> bytes | None:
+    return None if content is None else bytes(content)

@@ -1,0 +1,209 @@
+"""The queue: shipments that wait for an inspection, and who holds them.
+
+A shipment is in the queue while its latest decision is red or yellow, after an override if there is one, and it has no outcome
+that still holds. An override after the outcome counts: a person who raises an inspected shipment wants it inspected again. The
+table holds the open shipments only, so its size is that of the work, not that of the log. `refresh` brings it up to date in the
+transaction of whatever changes it: decisions, outcomes and overrides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+
+from service.store.outcomes import holding
+from service.store.tables import Decision, Outcome, Override, QueueEntry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.decisions import NewDecision
+
+#: Rank of the lanes that are inspected.
+RANKS: Final = {"red": 0, "yellow": 1}
+#: Shipments per query. SQLite allows 32,766 parameters.
+_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A shipment of the queue. Attributes are those of `service.store.tables.QueueEntry`, with the end of a claim in force."""
+
+    decision_id: str
+    shipment_id: str
+    lane: str
+    overridden: bool
+    selected_by: str | None
+    risk: float
+    percentile: float
+    received_at: int
+    site: str | None
+    channel: str | None
+    claimed_by: str | None
+    claimed_until: int | None
+
+
+def refresh(connection: Connection, shipment_ids: Iterable[str]) -> None:
+    """Bring the queue up to date with the decisions, outcomes and overrides of some shipments. Claims stay.
+
+    The caller holds the lock of the audit chain, so that no other transaction changes the same shipments.
+    """
+    names = sorted(set(shipment_ids))
+    for start in range(0, len(names), _AT_ONCE):
+        _refresh(connection, names[start : start + _AT_ONCE])
+
+
+def refresh_after(connection: Connection, decisions: Sequence[NewDecision]) -> None:
+    """Do the same as `refresh` for the shipments of new decisions. A green shipment that is not queued needs nothing."""
+    counted = [decision for decision in decisions if not decision.what_if]
+    changed = {decision.shipment_id for decision in counted if decision.lane in RANKS}
+    others = sorted({decision.shipment_id for decision in counted} - changed)
+    for start in range(0, len(others), _AT_ONCE):
+        some = others[start : start + _AT_ONCE]
+        query = select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(some))
+        changed.update(connection.execute(query).scalars())
+    refresh(connection, changed)
+
+
+def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
+    waiting = {row["shipment_id"]: row for row in _waiting(connection, shipment_ids)}
+    present = set(
+        connection.execute(select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(shipment_ids))).scalars()
+    )
+    if gone := present - waiting.keys():
+        connection.execute(delete(QueueEntry).where(QueueEntry.shipment_id.in_(gone)))
+    if changed := [_renamed(waiting[name]) for name in present & waiting.keys()]:
+        table = QueueEntry.__table__
+        statement = update(QueueEntry).where(table.c.shipment_id == bindparam("of_shipment"))
+        connection.execute(statement, changed)
+    if new := [row for name, row in waiting.items() if name not in present]:
+        connection.execute(insert(QueueEntry), new)
+
+
+def _renamed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its key under another name, because a statement cannot set and compare a column by one parameter."""
+    return {"of_shipment" if name == "shipment_id" else name: value for name, value in row.items()}
+
+
+def _waiting(connection: Connection, shipment_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    latest = (
+        select(func.max(Decision.position))
+        .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
+        .group_by(Decision.shipment_id)
+    )
+    found = connection.execute(
+        select(
+            Decision.shipment_id,
+            Decision.id.label("decision_id"),
+            Decision.lane,
+            Decision.selected_by,
+            Decision.risk,
+            Decision.percentile,
+            Decision.received_at,
+            Decision.site,
+            Decision.channel,
+        ).where(Decision.position.in_(latest))
+    ).all()
+    overrides = {
+        row.decision_id: row
+        for row in connection.execute(
+            select(Override.decision_id, Override.lane, Override.recorded_at)
+            .where(Override.decision_id.in_([row.decision_id for row in found]))
+            .order_by(Override.position)
+        )
+    }
+    inspections = connection.execute(
+        select(Outcome.shipment_id, func.max(Outcome.recorded_at).label("recorded_at"))
+        .where(Outcome.shipment_id.in_(shipment_ids), holding())
+        .group_by(Outcome.shipment_id)
+    )
+    inspected = {row.shipment_id: row.recorded_at for row in inspections}
+    for row in found:
+        override = overrides.get(row.decision_id)
+        lane = row.lane if override is None else override.lane
+        inspected_at = inspected.get(row.shipment_id)
+        again = override is not None and inspected_at is not None and override.recorded_at > inspected_at
+        if lane in RANKS and (inspected_at is None or again):
+            entry = row._asdict()
+            entry["minus_risk"] = -entry.pop("risk")
+            yield entry | {"lane": lane, "rank": RANKS[lane], "overridden": override is not None}
+
+
+def waiting(connection: Connection, *, site: str | None, channel: str | None, most: int, now: int) -> list[Waiting]:
+    """Return the first ``most`` shipments of the queue: red before yellow, the riskiest first, of equal ones the oldest.
+
+    Args:
+        site, channel: only shipments of this site or channel; None for all.
+        now: time, in microseconds since 1970. Claims that ended before it are not shown.
+    """
+    order = (QueueEntry.rank, QueueEntry.minus_risk, QueueEntry.received_at)
+    query = select(QueueEntry.__table__).order_by(*order).limit(most)
+    if site is not None:
+        query = query.where(QueueEntry.site == site)
+    if channel is not None:
+        query = query.where(QueueEntry.channel == channel)
+    return [_entry(row, now) for row in connection.execute(query)]
+
+
+def claim(connection: Connection, decision_id: str, holder: str, now: int, until: int) -> Waiting | None:
+    """Give a shipment to ``holder`` until a time, or prolong the holder's claim.
+
+    One statement checks and sets the claim, so two claims at the same time cannot both succeed.
+
+    Returns:
+        The shipment, with whoever holds it: another holder means that the claim failed. None if it is not in the queue.
+    """
+    connection.execute(
+        update(QueueEntry)
+        .where(
+            QueueEntry.shipment_id == _shipment_of(decision_id),
+            or_(QueueEntry.claimed_by.is_(None), QueueEntry.claimed_until <= now, QueueEntry.claimed_by == holder),
+        )
+        .values(claimed_by=holder, claimed_until=until)
+    )
+    return _of(connection, decision_id, now)
+
+
+def release(connection: Connection, decision_id: str, holder: str, now: int) -> Waiting | None:
+    """End the holder's claim on a shipment.
+
+    Returns:
+        The shipment, with whoever holds it now; None if it is not in the queue.
+    """
+    connection.execute(
+        update(QueueEntry)
+        .where(QueueEntry.shipment_id == _shipment_of(decision_id), QueueEntry.claimed_by == holder)
+        .values(claimed_by=None, claimed_until=None)
+    )
+    return _of(connection, decision_id, now)
+
+
+def _shipment_of(decision_id: str) -> Any:
+    return select(Decision.shipment_id).where(Decision.id == decision_id).scalar_subquery()
+
+
+def _of(connection: Connection, decision_id: str, now: int) -> Waiting | None:
+    query = select(QueueEntry.__table__).where(QueueEntry.shipment_id == _shipment_of(decision_id))
+    row = connection.execute(query).first()
+    return None if row is None else _entry(row, now)
+
+
+def _entry(row: Any, now: int) -> Waiting:
+    held = row.claimed_until is not None and row.claimed_until > now
+    return Waiting(
+        row.decision_id,
+        row.shipment_id,
+        row.lane,
+        row.overridden,
+        row.selected_by,
+        -row.minus_risk,
+        row.percentile,
+        row.received_at,
+        row.site,
+        row.channel,
+        row.claimed_by if held else None,
+        row.claimed_until if held else None,
+    )

@@ -1,0 +1,99 @@
+"""Tables of outcomes, overrides and the queue."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables.base import Base, RowNumber
+
+
+class Outcome(Base):
+    """What an inspection found. Rows are only ever added: a correction is a row that points to the corrected one.
+
+    Attributes:
+        position: order of recording.
+        shipment_id: that of the decision, so that the outcomes of a shipment are found without its decisions.
+        content: a value of the manifest's label ``content``; empty if a correction takes the corrected outcome back.
+        found_at: when the result was known.
+        by: who found it; personal.
+        caller: id of the API key, or the name of the command.
+        corrects: id of the corrected outcome. An outcome is corrected once; its correction may be corrected in turn.
+        salt: random bytes in the audit chain's digest of ``by``; None after erasure.
+        learned: whether the live history has taken account of the row, see `service.store.learning`.
+    """
+
+    __tablename__ = "outcomes"
+    __table_args__ = (Index(None, "learned", "found_at"),)
+
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    decision_id: Mapped[str] = mapped_column(index=True)
+    shipment_id: Mapped[str] = mapped_column(index=True)
+    content: Mapped[str]
+    substance: Mapped[str | None]
+    quantity: Mapped[float | None]
+    unit: Mapped[str | None]
+    method: Mapped[str | None]
+    found_at: Mapped[int]
+    by: Mapped[str | None]
+    recorded_at: Mapped[int]
+    caller: Mapped[str | None]
+    corrects: Mapped[str | None] = mapped_column(unique=True)
+    salt: Mapped[bytes | None]
+    learned: Mapped[bool]
+
+
+class Override(Base):
+    """A lane that a person chose instead of the decision's. The latest one holds.
+
+    Attributes:
+        reason: free text, which may be personal; None after erasure.
+        salt: random bytes in the audit chain's digest of ``reason``; None after erasure.
+    """
+
+    __tablename__ = "overrides"
+
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    decision_id: Mapped[str] = mapped_column(index=True)
+    shipment_id: Mapped[str]
+    lane: Mapped[str]
+    reason: Mapped[str | None]
+    recorded_at: Mapped[int]
+    caller: Mapped[str | None]
+    salt: Mapped[bytes | None]
+
+
+class QueueEntry(Base):
+    """A shipment that waits for an inspection; see `service.store.queue`.
+
+    Attributes:
+        decision_id: the latest decision on the shipment.
+        rank: 0 for red, 1 for yellow.
+        minus_risk: the negative risk, so that an index in ascending order has the riskiest first.
+        overridden: whether a person chose the lane.
+        claimed_by: id of the API key, or a name, of the latest claim.
+        claimed_until: end of that claim.
+    """
+
+    __tablename__ = "queue_entries"
+    __table_args__ = (
+        Index(None, "rank", "minus_risk", "received_at"),
+        Index(None, "site", "rank", "minus_risk", "received_at"),
+        Index(None, "channel", "rank", "minus_risk", "received_at"),
+    )
+
+    shipment_id: Mapped[str] = mapped_column(primary_key=True)
+    decision_id: Mapped[str] = mapped_column(unique=True)
+    rank: Mapped[int]
+    lane: Mapped[str]
+    overridden: Mapped[bool]
+    selected_by: Mapped[str | None]
+    minus_risk: Mapped[float]
+    percentile: Mapped[float]
+    received_at: Mapped[int]
+    site: Mapped[str | None]
+    channel: Mapped[str | None]
+    claimed_by: Mapped[str | None]
+    claimed_until: Mapped[int | None]

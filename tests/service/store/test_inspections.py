@@ -1,0 +1,325 @@
+"""Outcomes, overrides, the queue and its claims, through the API on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import insert, select, update
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.settings import Settings
+from service.store import inspections
+from service.store.audit import salted
+from service.store.database import Database
+from service.store.outcomes import outcomes_of, overrides_of
+from service.store.tables import AuditEntry, Decision, Outcome, QueueEntry
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+FIND = {
+    "content": "precursor",
+    "found_at": "2026-05-04T15:20:00Z",
+    "by": "Officer 4711",
+    "quantity": 24.6,
+    "unit": "KGM",
+}
+CLEAN = {"content": "none", "found_at": "2026-05-04", "by": "Officer 4711"}
+
+
+@pytest.fixture
+def stored_client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
+    """Client of an application with a store, once per engine."""
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url))
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Database]:
+    """The database of `stored_client`."""
+    database = Database(url)
+    yield database
+    database.close()
+
+
+def decided(client: Client, name: str, **changes: Any) -> str:
+    """Score a shipment and return the id of its decision."""
+    answer = client.post("/v1/score", json=shipment(shipment_id=name, **changes))
+    assert answer.status_code == 200, answer.text
+    decision_id: str = answer.json()["decision_id"]
+    return decision_id
+
+
+def in_lane(client: Client, lane: str, decision_id: str) -> None:
+    answer = client.post(f"/v1/decisions/{decision_id}/override", json={"lane": lane, "reason": "a test"})
+    assert answer.status_code == 201, answer.text
+
+
+def queued(client: Client, query: str = "") -> list[str]:
+    answer = client.get(f"/v1/queue{query}")
+    assert answer.status_code == 200, answer.text
+    return [item["shipment_id"] for item in answer.json()["queue"]]
+
+
+def outcome(client: Client, decision_id: str, **values: Any) -> httpx.Response:
+    return client.post(f"/v1/decisions/{decision_id}/outcome", json=values)
+
+
+def test_an_outcome_is_stored_and_answered(stored_client: Client, opened: Database) -> None:
+    decision_id = decided(stored_client, "A")
+    answer = outcome(stored_client, decision_id, **FIND)
+    assert answer.status_code == 201, answer.text
+    stored = answer.json()
+    assert {name: stored[name] for name in FIND} == FIND
+    assert (stored["decision_id"], stored["corrects"], stored["corrected_by"]) == (decision_id, None, None)
+    with opened.read() as connection:
+        [found] = outcomes_of(connection, [decision_id])[decision_id]
+    assert (found.id, found.content, found.shipment_id) == (stored["outcome_id"], "precursor", "A")
+
+
+def test_a_correction_is_a_new_outcome_that_points_to_the_first(stored_client: Client, opened: Database) -> None:
+    decision_id = decided(stored_client, "A")
+    first = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
+    second = outcome(stored_client, decision_id, **CLEAN, corrects=first)
+    assert second.status_code == 201
+    with opened.read() as connection:
+        found = outcomes_of(connection, [decision_id])[decision_id]
+    assert [(one.content, one.corrects, one.corrected_by) for one in found] == [
+        ("precursor", None, second.json()["outcome_id"]),
+        ("none", first, None),
+    ]
+
+
+def test_an_outcome_is_corrected_once(stored_client: Client) -> None:
+    decision_id = decided(stored_client, "A")
+    first = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
+    second = outcome(stored_client, decision_id, **CLEAN, corrects=first).json()["outcome_id"]
+    again = outcome(stored_client, decision_id, **FIND, corrects=first)
+    assert again.status_code == 409
+    assert second in again.json()["detail"]
+    assert outcome(stored_client, decision_id, **FIND, corrects=second).status_code == 201
+
+
+@pytest.mark.parametrize("corrects", ["unknown", "of another decision"])
+def test_a_correction_names_an_outcome_of_the_same_decision(stored_client: Client, corrects: str) -> None:
+    decision_id = decided(stored_client, "A")
+    other = outcome(stored_client, decided(stored_client, "B"), **FIND).json()["outcome_id"]
+    answer = outcome(stored_client, decision_id, **CLEAN, corrects=other if corrects != "unknown" else "nothing")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "corrects"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("content", "drugs", "Input should be 'none', 'fentanyl'"),
+        ("content", "", "Only a correction may take an outcome back"),
+        ("found_at", "yesterday", "expected ISO 8601"),
+        ("found_at", "2199-01-01", "lies in the future"),
+        ("by", " ", "is blank"),
+        ("by", "a\x00b", "control characters"),
+        ("quantity", -1, "greater than or equal to 0"),
+        ("colour", "red", "Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_field_of_an_outcome_is_named(stored_client: Client, field: str, value: Any, problem: str) -> None:
+    answer = outcome(stored_client, decided(stored_client, "A"), **(FIND | {field: value}))
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["field"] == field
+    assert problem in error["problem"]
+
+
+@pytest.mark.parametrize(
+    "path", ["decisions/none/outcome", "decisions/none/override", "queue/none/claim", "queue/none/release"]
+)
+def test_an_unknown_decision_is_not_found(stored_client: Client, path: str) -> None:
+    bodies = {"outcome": FIND, "override": {"lane": "red", "reason": "x"}}
+    answer = stored_client.post(f"/v1/{path}", json=bodies.get(path.rpartition("/")[2], {"by": "x"}))
+    assert answer.status_code == 404
+
+
+def test_the_audit_chain_covers_outcomes_and_overrides_without_names(stored_client: Client, opened: Database) -> None:
+    decision_id = decided(stored_client, "A")
+    outcome_id = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
+    in_lane(stored_client, "red", decision_id)
+    with opened.read() as connection:
+        entries = connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all()
+        salt = connection.execute(select(Outcome.salt)).scalar_one()
+        [override] = overrides_of(connection, [decision_id])[decision_id]
+    assert [(entry.kind, entry.subject) for entry in entries[1:]] == [
+        ("outcome", outcome_id),
+        ("override", override.id),
+    ]
+    facts = orjson.loads(entries[1].facts)
+    assert salt is not None
+    assert (facts["content"], facts["by"]) == ("precursor", salted(salt, b"Officer 4711"))
+    assert not any(b"Officer" in entry.facts or b"a test" in entry.facts for entry in entries)
+
+
+def test_the_queue_holds_red_before_yellow_and_the_riskiest_first(stored_client: Client, opened: Database) -> None:
+    risks = {"A": 0.1, "B": 0.3, "C": 0.9, "D": 0.3}
+    ids = {name: decided(stored_client, name) for name in risks}
+    with opened.write() as connection:
+        for name, risk in risks.items():
+            connection.execute(update(Decision).where(Decision.shipment_id == name).values(risk=risk))
+    for name, lane in {"A": "red", "B": "red", "C": "yellow", "D": "red"}.items():
+        in_lane(stored_client, lane, ids[name])
+    assert queued(stored_client) == ["B", "D", "A", "C"]
+    answer = stored_client.get("/v1/queue?limit=2").json()
+    assert ([item["shipment_id"] for item in answer["queue"]], answer["more"]) == (["B", "D"], True)
+    assert answer["queue"][0]["risk"] == 0.3
+
+
+def test_the_queue_is_of_one_site_or_channel(stored_client: Client) -> None:
+    for name, site, channel in (("A", "USLAX", "express"), ("B", "USJFK", "express"), ("C", "USJFK", "postal")):
+        in_lane(stored_client, "red", decided(stored_client, name, unloading_location=site, channel=channel))
+    assert set(queued(stored_client, "?site=USJFK")) == {"B", "C"}
+    assert set(queued(stored_client, "?channel=express")) == {"A", "B"}
+    assert queued(stored_client, "?site=USJFK&channel=express") == ["B"]
+
+
+def test_what_leaves_and_enters_the_queue(stored_client: Client) -> None:
+    decision_id = decided(stored_client, "A")
+    in_lane(stored_client, "red", decision_id)
+    in_lane(stored_client, "green", decision_id)
+    assert queued(stored_client) == []
+    in_lane(stored_client, "yellow", decision_id)
+    assert queued(stored_client) == ["A"]
+    found = outcome(stored_client, decision_id, **FIND).json()["outcome_id"]
+    assert queued(stored_client) == []
+    taken_back = outcome(stored_client, decision_id, **(CLEAN | {"content": ""}), corrects=found)
+    assert taken_back.status_code == 201
+    assert queued(stored_client) == ["A"]
+    outcome(stored_client, decision_id, **CLEAN, corrects=taken_back.json()["outcome_id"])
+    assert queued(stored_client) == []
+    in_lane(stored_client, "red", decision_id)
+    assert queued(stored_client) == ["A"]
+
+
+def test_a_later_decision_takes_the_place_of_the_earlier_one(stored_client: Client, opened: Database) -> None:
+    first = decided(stored_client, "A")
+    in_lane(stored_client, "red", first)
+    second = decided(stored_client, "A", gross_mass_kg=77)
+    with opened.read() as connection:
+        lane = connection.execute(select(Decision.lane).where(Decision.id == second)).scalar_one()
+    assert queued(stored_client) == ([] if lane == "green" else ["A"])
+    in_lane(stored_client, "red", second)
+    assert [item["decision_id"] for item in stored_client.get("/v1/queue").json()["queue"]] == [second]
+    # The earlier decision counts no longer.
+    in_lane(stored_client, "green", first)
+    assert queued(stored_client) == ["A"]
+
+
+def test_a_what_if_is_not_in_the_queue(stored_client: Client, opened: Database) -> None:
+    stored_client.post("/v1/score?update_history=false", json=shipment(shipment_id="A"))
+    with opened.write() as connection:
+        connection.execute(update(Decision).values(lane="red"))
+        decision_id = connection.execute(select(Decision.id)).scalar_one()
+    in_lane(stored_client, "red", decision_id)
+    assert queued(stored_client) == []
+
+
+def test_a_claim_holds_until_it_ends(stored_client: Client, opened: Database) -> None:
+    decision_id = decided(stored_client, "A")
+    in_lane(stored_client, "red", decision_id)
+    mine = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 1"})
+    assert mine.status_code == 200
+    assert mine.json()["claimed_by"] == "desk 1"
+    other = stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 2"})
+    assert other.status_code == 409
+    assert (other.json()["claimed_by"], other.json()["claimed_until"]) == ("desk 1", mine.json()["claimed_until"])
+    assert stored_client.post(f"/v1/queue/{decision_id}/release", json={"by": "desk 2"}).status_code == 409
+    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    with opened.write() as connection:
+        connection.execute(update(QueueEntry).values(claimed_until=1))
+    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] is None
+    assert stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": "desk 2"}).status_code == 200
+
+
+def test_a_released_shipment_is_free(stored_client: Client) -> None:
+    decision_id = decided(stored_client, "A")
+    in_lane(stored_client, "red", decision_id)
+    for name in ("desk 1", "desk 2"):
+        assert stored_client.post(f"/v1/queue/{decision_id}/claim", json={"by": name}).status_code == 200
+        assert stored_client.post(f"/v1/queue/{decision_id}/release", json={"by": name}).status_code == 204
+
+
+def test_a_claim_survives_a_new_decision_on_the_shipment(stored_client: Client) -> None:
+    first = decided(stored_client, "A")
+    in_lane(stored_client, "red", first)
+    stored_client.post(f"/v1/queue/{first}/claim", json={"by": "desk 1"})
+    in_lane(stored_client, "yellow", first)
+    assert stored_client.get("/v1/queue").json()["queue"][0]["claimed_by"] == "desk 1"
+    assert stored_client.post(f"/v1/queue/{first}/claim", json={"by": "desk 2"}).status_code == 409
+
+
+def test_a_claim_without_a_key_needs_a_name(stored_client: Client) -> None:
+    answer = stored_client.post("/v1/queue/x/claim")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "by"
+
+
+def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
+    """Twelve officers claim all shipments of the queue at the same time, each through a connection of its own."""
+    names = [f"S{number}" for number in range(25)]
+    with database.write() as connection:
+        connection.execute(insert(Decision), [_decision(name) for name in names])
+        connection.execute(insert(QueueEntry), [_entry(name) for name in names])
+
+    def officer(number: int) -> set[str]:
+        own = Database(database.engine.url.render_as_string(hide_password=False))
+        try:
+            held = set()
+            for name in names[number:] + names[:number]:
+                row = inspections.claim(own, name, f"officer {number}", now=100, until=200)
+                assert row is not None
+                if row.claimed_by == f"officer {number}":
+                    held.add(name)
+            return held
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(12) as threads:
+        holdings = list(threads.map(officer, range(12)))
+    assert sum(map(len, holdings)) == len(names)
+    assert set().union(*holdings) == set(names)
+
+
+def _decision(name: str) -> dict[str, Any]:
+    texts = ("lane", "model_version", "model_digest", "features_digest", "via")
+    numbers = ("received_at", "declared_s", "duration_us")
+    return {
+        **dict.fromkeys(texts, "red"),
+        **dict.fromkeys(numbers, 1),
+        "id": name,
+        "shipment_id": name,
+        "content_digest": b"",
+        "what_if": False,
+        "risk": 0.5,
+        "percentile": 0.5,
+        "answer": b"{}",
+    }
+
+
+def _entry(name: str) -> dict[str, Any]:
+    return {
+        "shipment_id": name,
+        "decision_id": name,
+        "rank": 0,
+        "lane": "red",
+        "overridden": False,
+        "minus_risk": -0.5,
+        "percentile": 0.5,
+        "received_at": 1,
+    }
