@@ -14,7 +14,7 @@ from starlette.types import Lifespan
 
 from features.compiled import slowness
 from service.access.start import keys_in_use, ring_of
-from service.api import decisions, files, goods, info, keys, scoring, substances
+from service.api import decisions, files, goods, info, keys, outcomes, scoring, substances
 from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
@@ -35,6 +35,7 @@ from service.memory import long_lived_objects
 from service.metrics import Metrics
 from service.middleware import Observed
 from service.record import TrafficRecord
+from service.scoring.durable import kept
 from service.scoring.model_host import LoadedModel, ModelHost
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
@@ -47,7 +48,7 @@ from service.substances.warm_up import warm_up as warm_up_chemistry
 _LOOKUP_THREADS: Final = 2
 
 #: Modules with the routes of the API, in the order of its documentation.
-_ROUTES: Final = (scoring, files, decisions, substances, goods, list_routes, info, keys)
+_ROUTES: Final = (scoring, files, decisions, substances, goods, outcomes, list_routes, info, keys)
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     ring = ring_of(settings, database)
     lists = CurrentLists(settings.score_settings(), database)
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, lists.settings), loaded)
+    durable = None if store is None else kept(store.database, settings, host)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -90,7 +92,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             await asyncio.to_thread(warm_up_goods)
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
-                async with keys_in_use(ring, settings, database, Scope):
+                durability = contextlib.nullcontext() if durable is None else durable.running()
+                async with keys_in_use(ring, settings, database, Scope), durability:
                     with long_lived_objects():
                         # uvicorn gives this state to `service.connections.protocol`.
                         yield {CONNECTIONS: connections}

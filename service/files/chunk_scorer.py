@@ -223,8 +223,7 @@ class ChunkScorer:
 
         def some(shipments: NDArray[np.int64], refused: dict[int, str]) -> ScoredChunk:
             rows = np.flatnonzero(np.isin(table.shipment, shipments))
-            part = alone(table, rows)
-            of_part = replace(history, values=history.values[shipments], late=history.late[shipments])
+            part, of_part = alone(table, rows), history.take(shipments)
             chosen = replace(prepared, rows=prepared.rows[rows], returned=prepared.returned[shipments], refused=refused)
             return self._scored(chosen, part, of_part) if len(rows) else self.score(replace(chosen, table=None))
 

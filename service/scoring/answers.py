@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
 from service.identifiers import new_ids
 from service.logs import logger
+from service.scoring.distinct import first_rows, tables_of_distinct
 from service.scoring.live_history import LiveRows
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Outcome:
     Attributes:
         refused: refused shipments.
         scores: the scores of each table, in the order of the request.
-        orders: the order of each table in the live history; None if it left the history alone.
+        orders: per table the orders of its shipments in the live history, see `LiveRows`; None if it left the history alone.
         bodies: JSON of the answers as stored; None without a store.
     """
 
@@ -91,7 +91,7 @@ class Outcome:
         scores: list[Scores],
         options: Options,
         results: list[dict[str, Any]] | None,
-        orders: list[int | None],
+        orders: list[NDArray[np.int64] | None],
     ) -> None:
         """
         Args:
@@ -225,7 +225,7 @@ def _score(
         table = ManifestTable.from_records(shipments, receipt=received)
     if not shipments:
         return Outcome(refused, [], options, [], [])
-    tables = [table] if table.n_shipments == len(shipments) else _tables_of_distinct(table, shipments, received)
+    tables = [table] if table.n_shipments == len(shipments) else tables_of_distinct(table, shipments, received)
     history: AdvancingHistory = served.history
     update = options.update_history
     if len(tables) > 1 and not update:
@@ -235,14 +235,16 @@ def _score(
         served.model.space.warn_of_further(part)
     scores: list[Scores] = []
     results: list[dict[str, Any]] | None = []
-    orders: list[int | None] = []
+    orders: list[NDArray[np.int64] | None] = []
     failed: dict[int, str] = {}
     first = 0
     for part in tables:
         rows = history.advance(part, update=update)
         of_part, answers, of_faults = _answers(served.model, part, rows, options, settings, isolate=isolate)
         scores += of_part
-        orders += [rows.order if isinstance(rows, LiveRows) else None] * len(of_part)
+        kept = np.setdiff1d(np.arange(part.n_shipments), list(of_faults)) if of_faults else slice(None)
+        of_kept = rows.orders[kept] if isinstance(rows, LiveRows) and rows.orders is not None else None
+        orders += [of_kept] * len(of_part)
         results = None if results is None or answers is None else results + answers
         failed |= {first + number: why for number, why in of_faults.items()}
         first += part.n_shipments
@@ -300,38 +302,17 @@ def _answers(
     return [scores], answers, {}
 
 
-def _first_rows(shipments: Sequence[Record]) -> list[int]:
-    return [0, *accumulate(len(shipment.items) for shipment in shipments)][:-1]
-
-
 def _problems_by_shipment(table: ManifestTable, shipments: Sequence[Record]) -> dict[int, list[Problem]]:
     """Return the problems of refused shipments by position. Fields have the names that the request uses."""
-    first_rows = _first_rows(shipments)
+    firsts = first_rows(shipments)
     by_shipment: dict[int, list[Problem]] = {}
     for row, problems in sorted(table.refusals().items()):
-        k = bisect_right(first_rows, row) - 1
+        k = bisect_right(firsts, row) - 1
         for problem in problems:
             is_item_field = problem.field in FIELD and FIELD[problem.field].level is Level.ITEM
-            prefix = f"items[{row - first_rows[k]}]." if is_item_field else ""
+            prefix = f"items[{row - firsts[k]}]." if is_item_field else ""
             renamed = Problem(prefix + problem.field, problem.problem)
             # A shipment-level field has the same problem on each row.
             if renamed not in by_shipment.setdefault(k, []):
                 by_shipment[k].append(renamed)
     return by_shipment
-
-
-def _tables_of_distinct(table: ManifestTable, shipments: Sequence[Record], received: int) -> list[ManifestTable]:
-    """Split shipments into tables without adjacent shipments of the same ``shipment_id``.
-
-    Adjacent rows of a table with the same ``shipment_id`` form one shipment. In a request, each record is a shipment, so a
-    repeated record must not become one shipment with twice the goods.
-    """
-    parts: list[list[Record]] = []
-    previous = -1
-    for first_row, shipment in zip(_first_rows(shipments), shipments, strict=True):
-        number = int(table.shipment[first_row])
-        if number == previous or not parts:
-            parts.append([])
-        parts[-1].append(shipment)
-        previous = number
-    return [ManifestTable.from_records(part, receipt=received) for part in parts]

@@ -1,49 +1,234 @@
-"""The live history of a service: a history with a lock.
+"""The live history of a service: a history with a lock, and what its log needs.
 
 The event loop advances it for single requests, and threads advance it for CSV files. Each `advance` covers a whole table, so
 requests are processed between the chunks of a file but never within a chunk.
+
+Each shipment gets an order, which its decision keeps. Whoever advances another history by the same shipments in the same order, and
+lets it learn the same results at the same orders, gets the same state; `service.scoring.replay` does. Shipments wait in `unlogged`
+until their decisions are found in the log.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.groups.history.history import HistoryRows
+from features.groups.history.keys import history_keys
 
 if TYPE_CHECKING:
     from features.groups.history.history import History
     from features.table.table import ManifestTable
 
+IntArray = NDArray[np.int64]
+
+#: Most shipments whose keys wait for their decisions in the log, about 50 MB. It is reached if the database is away for long.
+_MOST_UNLOGGED: Final = 200_000
+#: Order of a shipment that the history only reads, because its time is far outside the present.
+NOT_COUNTED: Final = -1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveRows(HistoryRows):
-    """History features of a table, and its ``order`` in the live history; None if it left the history alone.
+    """History features of a table, and its ``orders`` (n_shipments,) in the live history.
 
-    Orders increase with each table. They are the time in microseconds since 1970, or the last order and one if that is later.
+    The order of a shipment is that before it and one, or the time in microseconds since 1970 if a table comes later. It is
+    `NOT_COUNTED` for a shipment that does not change the history, and ``orders`` is None if the whole table left it alone.
     """
 
-    order: int | None
+    orders: IntArray | None
+
+    def take(self, shipments: IntArray) -> Self:
+        """Return the rows of some shipments."""
+        orders = None if self.orders is None else self.orders[shipments]
+        return replace(self, values=self.values[shipments], late=self.late[shipments], orders=orders)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A result of an inspection, which the history learns before it counts a shipment of ``order`` or later.
+
+    Attributes:
+        keys: (KEY_ROWS, 1) keys of the inspected shipment.
+        find: whether there was a find.
+        undo: whether an earlier lesson is taken back.
+    """
+
+    order: int
+    keys: IntArray
+    find: bool
+    undo: bool
+
+    def at(self, order: int) -> Lesson:
+        """Return the lesson at another order."""
+        return replace(self, order=order)
+
+    def teach(self, history: History) -> None:
+        """Change a history."""
+        find = np.array([self.find])
+        if self.undo:
+            history.unlearn_keys(self.keys, find)
+        else:
+            history.learn_keys(self.keys, find)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unlogged:
+    """Shipments whose decisions are not in the log yet: ``orders`` (n,) ascending, and ``keys`` (KEY_ROWS, n)."""
+
+    orders: IntArray
+    keys: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """The state of a live history after the shipment of ``order``.
+
+    Attributes:
+        counted: shipments that got an order since the last moment that `LiveHistory.settle` was called with.
+    """
+
+    history: History
+    order: int
+    counted: int
 
 
 class LiveHistory:
-    """A `History` that several threads may advance."""
+    """A `History` that several threads may advance.
 
-    def __init__(self, history: History) -> None:
+    Attributes:
+        is_complete: whether it has all shipments and results of its log. Otherwise it must not become a checkpoint.
+        is_logged: whether shipments wait in `unlogged`.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        *,
+        order: int = 0,
+        is_complete: bool = True,
+        is_restored: bool = False,
+        is_logged: bool = False,
+        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """
+        Args:
+            order: order of the latest shipment or lesson in ``history``.
+            is_restored: whether ``history`` has traffic from before a restart.
+            is_logged: whether somebody looks for the decisions of its shipments, see `unlogged`.
+            now: clock, in microseconds since 1970.
+        """
+        self.is_complete: Final = is_complete
+        self.is_logged: Final = is_logged
         self._history = history
-        self._first_sequence = history.sequence
-        self._order = 0
+        self._first_sequence = None if is_restored else history.sequence
+        self._order = order
+        self._now = now
+        self._counted = 0
+        self._lessons: deque[Lesson] = deque()
+        self._unlogged: deque[Unlogged] = deque()
+        self._waiting = 0
         self._lock = threading.Lock()
 
     def advance(self, table: ManifestTable, *, update: bool = True) -> LiveRows:
         """Call `History.advance` with the lock held."""
         with self._lock:
-            rows = self._history.advance(table, update=update)
-            if update:
-                self._order = max(self._order + 1, time.time_ns() // 1000)
-            return LiveRows(rows.values, rows.late, self._order if update else None)
+            if not update:
+                rows = self._history.advance(table, update=False)
+                return LiveRows(rows.values, rows.late, None)
+            orders = self._orders(table)
+            rows = self._history.advance(table)
+            return LiveRows(rows.values, rows.late, orders)
+
+    def _orders(self, table: ManifestTable) -> IntArray:
+        """Return the orders of a table's shipments, after the lessons that come before them."""
+        n = table.n_shipments
+        first = max(self._order + 1, self._now())
+        # No lesson may lie within a table: it would come too late here, or too early in the log.
+        while self._lessons and self._lessons[0].order < first + n:
+            lesson = self._lessons.popleft()
+            lesson.teach(self._history)
+            first = max(first, lesson.order)
+        self._order = first + n - 1
+        orders = np.arange(first, first + n)
+        if table.far_dated is None:
+            self._counted += n
+            self._wait(orders, history_keys(table))
+            return orders
+        counted = ~table.far_dated
+        self._counted += int(counted.sum())
+        self._wait(orders[counted], history_keys(table)[:, counted])
+        orders[table.far_dated] = NOT_COUNTED
+        return orders
+
+    def _wait(self, orders: IntArray, keys: IntArray) -> None:
+        if not self.is_logged or not len(orders):
+            return
+        self._unlogged.append(Unlogged(orders, keys))
+        self._waiting += len(orders)
+        while self._waiting > _MOST_UNLOGGED:
+            self._waiting -= len(self._unlogged.popleft().orders)
+
+    def plan(self, lessons: Sequence[Lesson]) -> list[int]:
+        """Learn results at their orders. Return the places of those whose order has passed, which are not learned."""
+        with self._lock:
+            late = [place for place, lesson in enumerate(lessons) if lesson.order <= self._order]
+            self._lessons.extend(lesson for lesson in lessons if lesson.order > self._order)
+        return late
+
+    def unlogged(self) -> Unlogged:
+        """Return the shipments that wait for their decisions."""
+        with self._lock:
+            waiting = list(self._unlogged)
+        if not waiting:
+            return Unlogged(np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.int64))
+        return Unlogged(
+            np.concatenate([one.orders for one in waiting]), np.concatenate([one.keys for one in waiting], axis=1)
+        )
+
+    def logged(self, orders: IntArray) -> None:
+        """Forget the keys of shipments that are in the log. One thread at a time may call this."""
+        found = set(orders.tolist())
+        with self._lock:
+            waiting, self._unlogged = self._unlogged, deque()
+        # Without the lock, because thousands may wait.
+        left: list[Unlogged] = []
+        for one in waiting:
+            missing = [order not in found for order in one.orders.tolist()]
+            if all(missing):
+                left.append(one)
+            elif any(missing):
+                left.append(Unlogged(one.orders[missing], one.keys[:, missing]))
+        with self._lock:
+            self._unlogged.extendleft(reversed(left))
+            self._waiting = sum(len(one.orders) for one in self._unlogged)
+
+    def moment(self) -> Moment:
+        """Return a copy of the present state with its order."""
+        with self._lock:
+            return Moment(self._history.copy(), self._order, self._counted)
+
+    def settle(self, moment: Moment) -> None:
+        """Count from a moment on, which became a checkpoint."""
+        with self._lock:
+            self._counted -= moment.counted
+
+    @property
+    def order(self) -> int:
+        """Order of the latest shipment."""
+        return self._order
+
+    @property
+    def counted(self) -> int:
+        """Shipments that got an order since the last moment of `settle`."""
+        return self._counted
 
     def copy(self) -> History:
         """Return a copy of the current state."""
@@ -53,8 +238,8 @@ class LiveHistory:
     def supersedes(self, snapshot: History) -> bool:
         """Return whether a new model should use this history instead of the model's ``snapshot``.
 
-        True if shipments were scored since this history began, and its latest shipment is at least as late as that of the
-        snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are refused.
+        True if shipments were scored since this history began, or it was restored, and its latest shipment is at least as late as
+        that of the snapshot, which then lacks the latest traffic. Both have the same version, because other bundles are refused.
         Inspection results that are only in the snapshot take effect at the next start.
         """
         with self._lock:

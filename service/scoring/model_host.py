@@ -26,6 +26,7 @@ from service.logs import logger
 from service.scoring.live_history import LiveHistory
 
 if TYPE_CHECKING:
+    from features.groups.history.history import History
     from models.scoring import RiskModel
     from service.metrics import Metrics
 
@@ -38,7 +39,7 @@ class ServedModel:
         history: the live history; two models may share it during a replacement.
         folder: folder of the bundle.
         since: time at which the model entered service, ISO 8601, UTC.
-        history_from: ``snapshot`` (of the bundle) or ``carried over`` (from the previous model).
+        history_from: ``snapshot`` (of the bundle), ``restored`` (from the store), or ``carried over`` (from the previous model).
         features_digest: SHA-256 of the model's ordered feature names, which every decision names.
     """
 
@@ -107,6 +108,7 @@ class ModelHost:
         self._signature: object = None
         self._log = logger()
         self.refused: Refusal | None = None
+        self._restore: Callable[[History], LiveHistory] = lambda snapshot: LiveHistory(snapshot.copy())
 
     @property
     def served(self) -> ServedModel:
@@ -187,8 +189,18 @@ class ModelHost:
         if before is not None and before.model.digest == model.digest:
             return None
         carried = before is not None and before.history.supersedes(model.history)
-        history = before.history if before is not None and carried else LiveHistory(model.history.copy())
+        if before is None:
+            history = self._restore(model.history)
+            return ServedModel(model, history, folder, _now(), "restored" if history.order else "snapshot")
+        # The orders go on, so that decisions of both histories stay apart in the log.
+        history = before.history
+        if not carried:
+            history = LiveHistory(model.history.copy(), order=history.order, is_logged=history.is_logged)
         return ServedModel(model, history, folder, _now(), "carried over" if carried else "snapshot")
+
+    def restore_with(self, restore: Callable[[History], LiveHistory]) -> None:
+        """Begin with the history that ``restore`` makes of the first model's snapshot, instead of the snapshot."""
+        self._restore = restore
 
     def _exchange(self, served: ServedModel) -> None:
         before, self._served = self._served, served

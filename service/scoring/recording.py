@@ -15,10 +15,13 @@ import orjson
 
 from features.manifest.shipment import shipment_to_json
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
-from service.scoring.live_history import LiveRows
+from service.scoring.live_history import NOT_COUNTED, LiveRows
 from service.store.decisions import NewDecision, Stored, content_digest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from features.groups.history.history import HistoryRows
     from models.scoring import Scores
     from service.scoring.answers import Outcome
@@ -120,7 +123,7 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
 
 
 def decisions_of_table(
-    scores: Scores, features: str, receipt: Receipt, *, order: int | None, what_if: bool, seconds: float
+    scores: Scores, features: str, receipt: Receipt, *, orders: Sequence[int | None], what_if: bool, seconds: float
 ) -> Iterator[list[NewDecision]]:
     """Yield the decisions of a scored table, such as a chunk of a file, in its order.
 
@@ -129,12 +132,12 @@ def decisions_of_table(
 
     Args:
         features: digest of the model's feature names (`models.bundle.audit.features_digest`).
-        order: order of the table in the live history (`LiveRows.order`); None if it did not reach it.
+        orders: per shipment its order in the live history; None if it did not reach it.
         what_if: whether the request left the history alone.
         seconds: time that scoring took, which is shared out evenly.
     """
     duration = int(seconds * 1e6 / max(len(scores), 1))
-    times = iter(scores.table.declared_s.tolist())
+    times = iter(zip(scores.table.declared_s.tolist(), orders, strict=True))
     shipments = iter(scores.table.to_shipments())
     for answers in pieces_of(scores, Options(), MOST_ROWS_AT_ONCE):
         yield [
@@ -142,7 +145,7 @@ def decisions_of_table(
                 answer,
                 shipment_to_json(next(shipments)),
                 receipt,
-                _Circumstances(next(times), order, what_if, features, duration),
+                _Circumstances(*next(times), what_if, features, duration),
             )
             for answer in answers
         ]
@@ -157,9 +160,9 @@ def keeper(
     """
 
     def keep(scores: Scores, history: HistoryRows, seconds: float) -> None:
-        order = history.order if isinstance(history, LiveRows) else None
+        orders = _orders(history.orders if isinstance(history, LiveRows) else None, len(scores))
         pending: Future[list[Stored]] | None = None
-        for decisions in decisions_of_table(scores, features, receipt, order=order, what_if=what_if, seconds=seconds):
+        for decisions in decisions_of_table(scores, features, receipt, orders=orders, what_if=what_if, seconds=seconds):
             # One piece is committed while the next one is made.
             previous, pending = pending, store.decide(decisions)
             if previous is not None:
@@ -180,9 +183,15 @@ def _all_answers(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 def _times(outcome: Outcome) -> Iterator[tuple[int, int | None]]:
     """Yield the time that history used and the order in history, per scored shipment."""
-    for scores, order in zip(outcome.scores, outcome.orders, strict=True):
-        for second in scores.table.declared_s.tolist():
-            yield second, order
+    for scores, orders in zip(outcome.scores, outcome.orders, strict=True):
+        yield from zip(scores.table.declared_s.tolist(), _orders(orders, len(scores)), strict=True)
+
+
+def _orders(orders: NDArray[np.int64] | None, count: int) -> list[int | None]:
+    """Return the orders of ``count`` shipments in the live history; None for those that it does not count."""
+    if orders is None:
+        return [None] * count
+    return [None if order == NOT_COUNTED else order for order in orders.tolist()]
 
 
 def _short(value: object) -> str | None:

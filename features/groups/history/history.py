@@ -9,13 +9,14 @@ depend on the chunk size, to the last bit.
 the end of the previous day and then advances over the shipments of the day.
 
 Read the package in this order: entities, columns, state, reads, store, batch, parties, visits, plans, history. The modules keys,
-key_rows and address compute the keys of entities, and snapshot saves stores in a bundle.
+key_rows and address compute the keys of entities, snapshot saves stores in a bundle, and full saves the state in a checkpoint.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,12 @@ from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.history.batch import Batch, RecentShipments
 from features.groups.history.columns import FEATURES, WIDTH
 from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow, key_row
+from features.groups.history.full import recent_arrays, restore_store, restored_recent, store_arrays
 from features.groups.history.keys import history_keys, keys_of
 from features.groups.history.plans import LOG, LOG1P, entity_stores
 from features.groups.history.reads import LAYOUTS
 from features.groups.history.snapshot import restore, snapshot, strongest
+from features.groups.history.state import FirstColumn
 from features.groups.history.visits import learn
 from features.table.table import ManifestTable
 
@@ -51,6 +54,10 @@ class HistoryRows:
 
     values: FloatArray
     late: NDArray[np.bool_]
+
+    def take(self, shipments: IntArray) -> Self:
+        """Return the rows of some shipments."""
+        return replace(self, values=self.values[shipments], late=self.late[shipments])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,31 @@ class History:
             restore(entity, LAYOUTS[entity], store, arrays)
         return self
 
+    def to_full_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the whole state, for checkpoints. The arrays are views: copy the history first if it goes on."""
+        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
+        arrays: dict[str, NDArray[Any]] = {"meta": meta.to_array()}
+        for entity, store in self._stores.by_entity.items():
+            arrays |= store_arrays(entity.label, store)
+        return arrays | recent_arrays(self._recent_shipments())
+
+    @classmethod
+    def from_full_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
+        """Return the history of `to_full_arrays`, which goes on as the original would.
+
+        Raises:
+            KeyError: an array is missing.
+            ValueError: the version or the shape of an array differs.
+        """
+        meta = _Meta.from_array(arrays["meta"])
+        self = cls(meta.capacity)
+        self.watermark, self.sequence = meta.watermark, meta.sequence
+        self._finds, self._clean = meta.finds, meta.clean
+        for entity, store in self._stores.by_entity.items():
+            restore_store(entity.label, store, arrays)
+        self._recent = restored_recent(arrays)
+        return self
+
     def advance(self, table: ManifestTable, *, update: bool = True) -> HistoryRows:
         """Return the features of the table's shipments, each as of the moment before it, and count the shipments.
 
@@ -176,6 +208,29 @@ class History:
     def learn(self, table: ManifestTable, find: NDArray[np.bool_]) -> None:
         """Add the results of inspected shipments. ``find`` (n_shipments,) is True for a find."""
         self._learn(history_keys(table), find)
+
+    def learn_keys(self, keys: IntArray, find: NDArray[np.bool_]) -> None:
+        """Do the same as `learn` for shipments with the keys ``keys`` (KEY_ROWS, n_shipments)."""
+        self._learn(keys, find)
+
+    def unlearn_keys(self, keys: IntArray, find: NDArray[np.bool_]) -> None:
+        """Take results back that `learn` added, for shipments with the keys ``keys`` (KEY_ROWS, n_shipments).
+
+        The counts of finds and clean inspections are as if the results had never been learned, except for entities that were
+        evicted since. What cannot be taken back: shipments that arrived in between counted a link to a party with a find.
+        """
+        finds = int(find.sum())
+        self._finds = max(self._finds - finds, 0)
+        self._clean = max(self._clean - (len(find) - finds), 0)
+        columns = np.where(find, FirstColumn.FINDS, FirstColumn.CLEAN)
+        for entity in (*INSPECTED, *CONTACTS):
+            store = self._stores.by_entity[entity]
+            slots = store.find(np.ascontiguousarray(keys[key_row(entity)]))
+            known = slots >= 0
+            narrow = np.asarray(store.narrow)
+            np.subtract.at(narrow, (slots[known], columns[known]), 1)
+            for column in (FirstColumn.FINDS, FirstColumn.CLEAN):
+                narrow[slots[known], column] = np.maximum(narrow[slots[known], column], 0)
 
     def replay(self, table: ManifestTable, find: NDArray[np.bool_], known_s: IntArray) -> HistoryRows:
         """Process labelled data day by day, and return the features of its shipments.

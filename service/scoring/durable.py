@@ -1,0 +1,275 @@
+"""The durable history: what keeps the live history across restarts.
+
+Every other second, in a thread, it finds which shipments have decisions by now, records those that never got one, lets the
+history learn results of inspections, and sometimes saves a checkpoint. A checkpoint is a copy of the state, taken under the lock
+of the live history. It counts once the log has all shipments up to its order and no others: those of another worker would be
+missing. Several workers therefore make their checkpoints from the log, see `_merge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
+
+from features.groups.history.history import VERSION, History
+from service.logs import logger
+from service.scoring.live_history import Lesson, LiveHistory, Moment
+from service.scoring.replay import Bounds, keys_of_entries, replayed, restore
+from service.store import checkpoints, history_log, learning
+from service.store.history_log import Block, Entry
+from service.store.sealing import Sealer, WrongKey
+
+if TYPE_CHECKING:
+    from service.scoring.model_host import ModelHost
+    from service.settings import Settings
+    from service.store.database import Database
+
+#: Seconds between two looks at the log.
+EVERY: Final = 2.0
+#: Looks after which a shipment counts as never decided. The journal delivers its decisions sooner once the database is back.
+_LOOKS: Final = 15
+#: Microseconds from the plan of a lesson to its order. The plan is committed and every worker has read it by then.
+_LEAD: Final = 2_000_000
+#: Attempts to plan a lesson before its order comes.
+_ATTEMPTS: Final = 5
+#: Microseconds after which the decisions of all workers are in the log.
+_SETTLED: Final = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DurableSettings:
+    """Settings of the durable history.
+
+    Attributes:
+        checkpoint_seconds: time between checkpoints.
+        replay_days: how far back a replay without a checkpoint goes.
+        key: what seals checkpoints; None leaves them as they are.
+    """
+
+    checkpoint_seconds: float
+    replay_days: float
+    key: str | None
+
+
+class DurableHistory:
+    """Keeper of the live history. `restore` makes it; `running` keeps it."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: DurableSettings,
+        live: Callable[[], LiveHistory | None],
+        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """
+        Args:
+            live: returns the live history of the model in service.
+            now: clock, in microseconds since 1970.
+        """
+        self._database = database
+        self._settings = settings
+        self._sealer = Sealer(settings.key)
+        self._served = live
+        self._now = now
+        self._live: LiveHistory | None = None
+        self._snapshot = History.empty()
+        # Order of the latest checkpoint or restart; None for a history that began with the snapshot of a new model.
+        self._base: int | None = None
+        self._lesson = 0
+        self._looks: dict[int, int] = {}
+        self._moment: Moment | None = None
+        self._saved_at = now()
+
+    def restore(self, snapshot: History) -> LiveHistory:
+        """Return the live history to begin with.
+
+        A database that does not answer, or a key that does not fit, leaves the service with the snapshot of the model and without
+        checkpoints until it restarts.
+        """
+        self._snapshot = snapshot
+        try:
+            live = restore(self._database, self._sealer, snapshot, self._bounds())
+            with self._database.read() as connection:
+                self._lesson = learning.last_position(connection)
+        except (SQLAlchemyError, WrongKey) as error:
+            logger().error("history_not_restored", exc_info=error)
+            return LiveHistory(snapshot.copy(), is_complete=False)
+        self._live, self._base = live, live.order
+        self._saved_at = self._now()
+        return live
+
+    def _bounds(self) -> Bounds:
+        return Bounds(self._settings.replay_days, self._now())
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look at the log regularly until the context ends, and save a last checkpoint then."""
+        task = asyncio.create_task(self._run(), name="durable-history")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await asyncio.to_thread(self._finish)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            # Shielded, so that the end of the context does not leave a look half done beside the last one.
+            look = asyncio.ensure_future(asyncio.to_thread(self._guarded, self.look))
+            try:
+                await asyncio.shield(look)
+            except asyncio.CancelledError:
+                await look
+                raise
+
+    def _finish(self) -> None:
+        self._guarded(self.look)
+        self._guarded(self.checkpoint)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:
+            # The keeper must survive errors: the database may be away for a while.
+            logger().error("history_not_kept", exc_info=error)
+
+    def look(self) -> None:
+        """Do what is due; see the module."""
+        live = self._served()
+        if live is None:
+            return
+        if live is not self._live:
+            # A new model brought its own snapshot, which no replay would find. Save it at once.
+            self._live, self._base, self._moment, self._looks = live, None, None, {}
+            self._saved_at = 0
+        self._find_decisions(live)
+        self._learn(live)
+        due = self._now() - self._saved_at >= self._settings.checkpoint_seconds * 1e6
+        if self._moment is not None or (due and (self._base is None or live.order > self._base)):
+            self.checkpoint()
+
+    def _find_decisions(self, live: LiveHistory) -> None:
+        waiting = live.unlogged()
+        if not len(waiting.orders):
+            self._looks = {}
+            return
+        with self._database.read() as connection:
+            known = history_log.known_orders(connection, int(waiting.orders.min()), int(waiting.orders.max()))
+        live.logged(known)
+        left = ~np.isin(waiting.orders, known)
+        orders, keys = waiting.orders[left], waiting.keys[:, left]
+        self._looks = {order: self._looks.get(order, 0) + 1 for order in orders.tolist()}
+        overdue = np.array([self._looks[order] > _LOOKS for order in orders.tolist()], dtype=bool)
+        if not overdue.any():
+            return
+        orders, keys = orders[overdue], keys[:, overdue]
+        logger().warning("shipments_without_decision", shipments=len(orders))
+        bounds = np.flatnonzero(np.diff(orders) != 1) + 1
+        for run in np.split(np.arange(len(orders)), bounds):
+            history_log.add_unanswered(self._database, self._sealer, Block(orders[run], keys[:, run]))
+        live.logged(orders)
+
+    def _learn(self, live: LiveHistory) -> None:
+        learning.plan(self._database, now=self._now(), first_order=self._now() + _LEAD)
+        with self._database.read() as connection:
+            planned = learning.planned(connection, self._lesson)
+        if not planned:
+            return
+        entries = [Entry(one.order, one.manifest, one.declared_s, one.find, one.undo) for one in planned]
+        places, keys = keys_of_entries(entries)
+        lessons = [
+            Lesson(entries[place].order, keys[:, k : k + 1], planned[place].find, planned[place].undo)
+            for k, place in enumerate(places.tolist())
+        ]
+        positions = [planned[place].position for place in places.tolist()]
+        for _ in range(_ATTEMPTS):
+            late = live.plan(lessons)
+            if not late:
+                break
+            # Each is learned where the log says, so move those whose order has passed.
+            first = self._now() + _LEAD
+            learning.postpone(self._database, [positions[k] for k in late], first)
+            lessons = [lessons[k].at(first + place) for place, k in enumerate(late)]
+            positions = [positions[k] for k in late]
+        else:
+            logger().error("results_not_learned", results=len(lessons))
+        self._lesson = max(one.position for one in planned)
+        logger().info("results_learned", results=len(planned), without_manifest=len(planned) - len(places))
+
+    def checkpoint(self) -> bool:
+        """Save a checkpoint if the log is complete up to a moment, and return whether it was saved."""
+        live = self._live
+        if live is None or not live.is_complete:
+            return False
+        if self._moment is None:
+            self._moment = live.moment()
+        moment = self._moment
+        self._find_decisions(live)
+        waiting = live.unlogged().orders
+        if len(waiting) and waiting.min() <= moment.order:
+            return False
+        self._moment = None
+        self._saved_at = self._now()
+        if self._base is not None:
+            if moment.order == self._base:
+                return False
+            with self._database.read() as connection:
+                logged = history_log.count(connection, self._base, moment.order)
+            if logged != moment.counted:
+                return self._merge(logged - moment.counted)
+        self._save(moment.history, moment.order)
+        live.settle(moment)
+        self._base = moment.order
+        return True
+
+    def _merge(self, others: int) -> bool:
+        """Save a checkpoint of the traffic of all workers, made from the log, unless another worker did so a moment ago."""
+        now = self._now()
+        newest = checkpoints.newest_at(self._database)
+        if newest is not None and now - newest < self._settings.checkpoint_seconds * 1e6:
+            return False
+        until = now - _SETTLED
+        logger().info("history_merging", shipments_of_others=others)
+        history, _ = replayed(self._database, self._sealer, self._snapshot, self._bounds(), until=until)
+        self._save(history, until)
+        return True
+
+    def _save(self, history: History, order: int) -> None:
+        started = time.perf_counter()
+        content = checkpoints.pack(history.to_full_arrays())
+        checkpoints.save(
+            self._database,
+            self._sealer,
+            content,
+            order=order,
+            version=VERSION,
+            shipments=history.sequence,
+            at=self._now(),
+        )
+        seconds = round(time.perf_counter() - started, 2)
+        logger().info("history_saved", shipments=history.sequence, order=order, bytes=len(content), seconds=seconds)
+
+
+def kept(database: Database, settings: Settings, host: ModelHost) -> DurableHistory:
+    """Return the keeper of the history of the model in service, which begins with what the keeper restores."""
+    key = settings.history_key
+    durable = DurableHistory(
+        database,
+        DurableSettings(
+            settings.history_checkpoint_seconds,
+            settings.history_replay_days,
+            None if key is None else key.get_secret_value(),
+        ),
+        lambda: host.served.history if host.ready else None,
+    )
+    host.restore_with(durable.restore)
+    return durable

@@ -1,0 +1,206 @@
+"""Replay of the log of the live history, from a checkpoint or from the beginning.
+
+The keys of shipments are computed in tables of thousands, which costs a fraction of one table per shipment: keys do not depend on
+other shipments. The history then advances in the order of the log, and learns each result where the live history learned it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from features.groups.history.entities import KEY_ROWS
+from features.groups.history.history import VERSION, History
+from features.groups.history.keys import keys_of
+from features.manifest.problems import Refused
+from features.manifest.records import HEAD_NAMES, Record, read_record
+from features.table.table import ManifestTable
+from models.scoring.isolating import failing
+from service.logs import logger
+from service.scoring.distinct import tables_of_distinct
+from service.scoring.live_history import Lesson, LiveHistory
+from service.store import checkpoints, history_log
+from service.store.checkpoints import Checkpoint
+from service.store.history_log import Block, Entry, Page
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+    from service.store.sealing import Sealer
+
+IntArray = NDArray[np.int64]
+
+#: Decisions per page: enough that the work per table does not count, few enough that their manifests take some megabytes.
+PAGE: Final = 4096
+_DAY: Final = 86_400 * 1_000_000
+#: Seconds between lines of progress in the log.
+_PROGRESS_EVERY: Final = 10.0
+_DECLARED_AT: Final = HEAD_NAMES.index("declared_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far back a replay without a checkpoint goes.
+
+    Attributes:
+        days: days before now.
+        now: microseconds since 1970.
+    """
+
+    days: float
+    now: int
+
+    @property
+    def since(self) -> int:
+        """The earliest time of receipt."""
+        return self.now - round(self.days * _DAY)
+
+
+def restore(database: Database, sealer: Sealer, snapshot: History, bounds: Bounds) -> LiveHistory:
+    """Return the live history as it was: the newest sound checkpoint, and what the log has after it.
+
+    Args:
+        snapshot: of the bundle. It is where a replay without a checkpoint begins, and the result if it is later than the whole log.
+    """
+    history, order = replayed(database, sealer, snapshot, bounds)
+    if history.watermark < snapshot.watermark:
+        # Like a new model in a running service: the snapshot has later traffic.
+        return LiveHistory(snapshot.copy(), order=order, is_logged=True)
+    return LiveHistory(history, order=order, is_restored=order > 0, is_logged=True)
+
+
+def replayed(
+    database: Database, sealer: Sealer, snapshot: History, bounds: Bounds, *, until: int | None = None
+) -> tuple[History, int]:
+    """Return the history of the log, and its last order.
+
+    Args:
+        until: only up to this order; None for all.
+    """
+    found = _newest(database, sealer)
+    if found is None:
+        history, after, since = snapshot.copy(), -1, bounds.since
+    else:
+        history, after, since = History.from_full_arrays(found.arrays), found.history_order, None
+    started = time.perf_counter()
+    pages = history_log.pages(database, sealer, after=after, since=since, size=PAGE, until=until)
+    order, shipments, lost = _replay(history, pages)
+    logger().info(
+        "history_replayed",
+        checkpoint=None if found is None else found.history_order,
+        replayed=shipments,
+        without_manifest=lost,
+        shipments=history.sequence,
+        seconds=round(time.perf_counter() - started, 2),
+    )
+    return history, max(order, after, 0)
+
+
+def _newest(database: Database, sealer: Sealer) -> Checkpoint | None:
+    for one in checkpoints.sound(database, sealer, VERSION):
+        if isinstance(one, Checkpoint):
+            return one
+        logger().warning("checkpoint_refused", problem=one)
+    return None
+
+
+def _replay(history: History, pages: Iterator[Page]) -> tuple[int, int, int]:
+    """Advance a history by the log. Return the last order, the number of shipments, and of those without a manifest any more."""
+    last, shipments, lost = -1, 0, 0
+    reported = time.perf_counter()
+    for page in pages:
+        counted, missing, order = _advance(history, page)
+        last, shipments, lost = max(last, order), shipments + counted, lost + missing
+        if time.perf_counter() - reported >= _PROGRESS_EVERY:
+            reported = time.perf_counter()
+            logger().info("history_replaying", shipments=shipments, at=_iso(history.watermark))
+    return last, shipments, lost
+
+
+def _advance(history: History, page: Page) -> tuple[int, int, int]:
+    """Advance a history by a page. Return the number of its shipments, of those without a manifest, and its last order."""
+    in_blocks = {order for block in page.blocks for order in block.orders.tolist()}
+    entries = [entry for entry in page.entries if entry.find is not None or entry.order not in in_blocks]
+    readable, keys = keys_of_entries(entries)
+    read = [entries[k] for k in readable.tolist()]
+    orders, lessons, all_keys = _in_order(read, keys, page.blocks)
+    start = 0
+    for place in [*np.flatnonzero(lessons >= 0).tolist(), len(orders)]:
+        if place > start:
+            history.advance_keys(np.ascontiguousarray(all_keys[:, start:place]))
+        if place < len(orders):
+            entry = read[lessons[place]]
+            Lesson(entry.order, all_keys[:, place : place + 1], bool(entry.find), entry.undo).teach(history)
+        start = place + 1
+    last = max([entry.order for entry in page.entries] + [int(block.orders[-1]) for block in page.blocks])
+    return len(orders) - int((lessons >= 0).sum()), len(entries) - len(read), last
+
+
+def _in_order(read: Sequence[Entry], keys: IntArray, blocks: Sequence[Block]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the orders of entries and blocks together, the entry of each lesson (-1 for shipments), and their keys."""
+    of_entries = np.array([entry.order for entry in read], dtype=np.int64)
+    lessons = np.array([k if entry.find is not None else -1 for k, entry in enumerate(read)], dtype=np.int64)
+    orders = np.concatenate([of_entries, *(block.orders for block in blocks)])
+    lessons = np.concatenate([lessons, np.full(len(orders) - len(read), -1, dtype=np.int64)])
+    together = np.concatenate([keys, *(block.keys for block in blocks)], axis=1)
+    place = np.lexsort((lessons < 0, orders))
+    return orders[place], lessons[place], together[:, place]
+
+
+def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
+    """Return the places of the entries whose manifests can be read, and their keys (KEY_ROWS, n).
+
+    A manifest is missing after its erasure. One that this version cannot read any more is reported in the log.
+    """
+    places: list[int] = []
+    records: list[Record] = []
+    for place, entry in enumerate(entries):
+        if entry.manifest is not None:
+            record = _record(entry)
+            if record is not None:
+                places.append(place)
+                records.append(record)
+    if not records:
+        return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+    receipt = max(entry.declared_s for entry in entries)
+    try:
+        keys = _keys(records, receipt)
+    except Exception as error:
+        faults = failing(len(records), lambda some: _keys([records[k] for k in some], receipt))
+        logger().error("manifests_not_replayed", shipments=len(faults), fault=repr(error))
+        places = [place for k, place in enumerate(places) if k not in faults]
+        records = [record for k, record in enumerate(records) if k not in faults]
+        if not records:
+            return np.empty(0, dtype=np.int64), np.empty((KEY_ROWS, 0), dtype=np.int64)
+        keys = _keys(records, receipt)
+    return np.array(places, dtype=np.int64), keys
+
+
+def _record(entry: Entry) -> Record | None:
+    assert entry.manifest is not None
+    try:
+        record = read_record(orjson.loads(entry.manifest))
+    except (ValueError, Refused) as error:
+        logger().error("manifest_not_replayed", problem=str(error))
+        return None
+    # The time that history used then: the time of receipt where the manifest has none, or none that is plausible.
+    record.texts[_DECLARED_AT] = _iso(entry.declared_s)
+    return record
+
+
+def _keys(records: Sequence[Record], receipt: int) -> IntArray:
+    table = ManifestTable.from_records(records, receipt=receipt)
+    if table.n_shipments == len(records):
+        return keys_of(table)
+    parts = tables_of_distinct(table, records, receipt)
+    return np.concatenate([keys_of(part) for part in parts], axis=1)
+
+
+def _iso(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

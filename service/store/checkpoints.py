@@ -1,0 +1,128 @@
+"""Checkpoints of the live history: save one, and load the newest that is sound.
+
+A checkpoint is a NumPy archive of the state's arrays, compressed with Zstandard, sealed if there is a key, and kept in parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import delete, desc, insert, select
+
+from service.store.sealing import Sealer, WrongKey
+from service.store.tables import CheckpointPart, HistoryCheckpoint
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+
+Arrays = Mapping[str, NDArray[Any]]
+
+#: Bytes of a part.
+_PART: Final = 4 * 1024 * 1024
+#: Checkpoints to keep. The one before serves if the newest is damaged.
+_KEPT: Final = 2
+_CODEC: Final = "zstd"
+#: Bytes before the compressed archive: its size.
+_SIZE_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A loaded checkpoint. Attributes are those of `service.store.tables.HistoryCheckpoint`."""
+
+    arrays: Arrays
+    history_order: int
+    created_at: int
+
+
+def pack(arrays: Arrays) -> bytes:
+    """Return the arrays as one compressed archive."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+    content = archive.getbuffer()
+    compressed: bytes = pa.compress(content, codec=_CODEC, asbytes=True)
+    return len(content).to_bytes(_SIZE_BYTES, "little") + compressed
+
+
+def unpack(content: bytes) -> Arrays:
+    """Return the arrays of `pack`.
+
+    Raises:
+        ValueError, OSError: the content is damaged.
+    """
+    size = int.from_bytes(content[:_SIZE_BYTES], "little")
+    archive = pa.decompress(memoryview(content)[_SIZE_BYTES:], decompressed_size=size, codec=_CODEC, asbytes=True)
+    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def save(
+    database: Database, sealer: Sealer, content: bytes, *, order: int, version: int, shipments: int, at: int
+) -> None:
+    """Save a packed state, and delete all but the newest checkpoints."""
+    content = sealer.seal(content)
+    with database.write() as connection:
+        values = {
+            "history_order": order,
+            "version": version,
+            "created_at": at,
+            "shipments": shipments,
+            "digest": hashlib.sha256(content).digest(),
+            "sealed": sealer.seals,
+        }
+        number = connection.execute(
+            insert(HistoryCheckpoint).values(values).returning(HistoryCheckpoint.id)
+        ).scalar_one()
+        for part, start in enumerate(range(0, len(content), _PART)):
+            row = {"checkpoint_id": number, "number": part, "content": content[start : start + _PART]}
+            connection.execute(insert(CheckpointPart), [row])
+        order_of_age = select(HistoryCheckpoint.id).order_by(desc(HistoryCheckpoint.id)).offset(_KEPT)
+        old = list(connection.execute(order_of_age).scalars())
+        connection.execute(delete(CheckpointPart).where(CheckpointPart.checkpoint_id.in_(old)))
+        connection.execute(delete(HistoryCheckpoint).where(HistoryCheckpoint.id.in_(old)))
+
+
+def sound(database: Database, sealer: Sealer, version: int) -> Iterator[Checkpoint | str]:
+    """Yield the checkpoints of a version from the newest to the oldest; of one that cannot be used, what is wrong with it."""
+    with database.read() as connection:
+        rows = connection.execute(select(HistoryCheckpoint.__table__).order_by(desc(HistoryCheckpoint.id))).all()
+    for row in rows:
+        name = f"checkpoint {row.id}"
+        if row.version != version:
+            yield f"{name} has a state of version {row.version}; this code reads version {version}"
+            continue
+        with database.read() as connection:
+            parts = connection.execute(
+                select(CheckpointPart.content)
+                .where(CheckpointPart.checkpoint_id == row.id)
+                .order_by(CheckpointPart.number)
+            ).scalars()
+            content = b"".join(parts)
+        if hashlib.sha256(content).digest() != bytes(row.digest):
+            yield f"{name} is damaged: its digest differs"
+            continue
+        try:
+            arrays = unpack(sealer.unseal(content, sealed=row.sealed))
+        except (WrongKey, ValueError, OSError) as error:
+            yield f"{name} cannot be read: {error}"
+            continue
+        yield Checkpoint(arrays, row.history_order, row.created_at)
+
+
+def newest_at(database: Database) -> int | None:
+    """Return the time of the newest checkpoint."""
+    with database.read() as connection:
+        return connection.execute(
+            select(HistoryCheckpoint.created_at).order_by(desc(HistoryCheckpoint.id)).limit(1)
+        ).scalar()

@@ -1,0 +1,162 @@
+"""Results of inspections that the live history is to learn.
+
+A result counts from the start of the UTC day after it was known, and once it is recorded. The pass that finds it writes events at
+orders a little in the future, and commits them before these orders come. So every worker, and every later replay, learns it at
+the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, insert, select, update
+
+from service.store.history_log import LEARNED, UNLEARNED
+from service.store.outcomes import holding
+from service.store.tables import Decision, HistoryEvent, Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.database import Database
+
+#: A UTC day in microseconds.
+DAY: Final = 86_400 * 1_000_000
+#: Most outcomes of one pass. Learning holds the lock of the history for a few microseconds per result.
+_MOST: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLesson:
+    """A result at an order of the history. Attributes are those of `service.store.tables.HistoryEvent`."""
+
+    position: int
+    order: int
+    manifest: bytes | None
+    declared_s: int
+    find: bool
+    undo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    decision_id: str
+    find: bool
+
+
+def plan(database: Database, *, now: int, first_order: int) -> int:
+    """Plan lessons for the outcomes that were known before the UTC day of ``now``.
+
+    The result of a shipment is a find if any of its outcomes that hold is one. If it differs from what was learned before, that
+    is taken back first.
+
+    Returns:
+        Number of outcomes that were taken account of.
+    """
+    today = now // DAY * DAY
+    with database.read() as connection:
+        if connection.execute(_due(today).limit(1)).first() is None:
+            return 0
+    with database.write() as connection:
+        database.lock_audit(connection)
+        due = connection.execute(_due(today).order_by(Outcome.position).limit(_MOST)).all()
+        shipments = sorted({row.shipment_id for row in due})
+        results, learned = _results(connection, shipments, today), _learned(connection, shipments)
+        events: list[dict[str, Any]] = []
+        for shipment_id in shipments:
+            result, before = results.get(shipment_id), learned.get(shipment_id)
+            if (result and result.find) == (before and before.find):
+                continue
+            for kind, one in ((UNLEARNED, before), (LEARNED, result)):
+                if one is not None:
+                    event = {"kind": kind, "decision_id": one.decision_id, "find": one.find, "shipments": 0}
+                    events.append(event | {"history_order": first_order + len(events)})
+        if events:
+            connection.execute(insert(HistoryEvent), events)
+        positions = [row.position for row in due]
+        connection.execute(update(Outcome).where(Outcome.position.in_(positions)).values(learned=True))
+    return len(due)
+
+
+def _due(today: int) -> Any:
+    return select(Outcome.position, Outcome.shipment_id).where(Outcome.learned.is_(False), Outcome.found_at < today)
+
+
+def _results(connection: Connection, shipments: Iterable[str], today: int) -> dict[str, _Result]:
+    """Return the result of each shipment whose outcomes hold and count by now. Its decision is that of the latest outcome."""
+    found = connection.execute(
+        select(Outcome.shipment_id, Outcome.decision_id, Outcome.content)
+        .join(Decision, Decision.id == Outcome.decision_id)
+        .where(Outcome.shipment_id.in_(shipments), Outcome.found_at < today, holding(), Decision.what_if.is_(False))
+        .order_by(Outcome.position)
+    )
+    results: dict[str, _Result] = {}
+    for row in found:
+        before = results.get(row.shipment_id)
+        results[row.shipment_id] = _Result(
+            row.decision_id, row.content != "none" or (before is not None and before.find)
+        )
+    return results
+
+
+def _learned(connection: Connection, shipments: Iterable[str]) -> dict[str, _Result]:
+    """Return what was learned last of each shipment, unless it was taken back."""
+    found = connection.execute(
+        select(Decision.shipment_id, HistoryEvent.decision_id, HistoryEvent.kind, HistoryEvent.find)
+        .join(Decision, Decision.id == HistoryEvent.decision_id)
+        .where(Decision.shipment_id.in_(shipments), HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
+        .order_by(HistoryEvent.position)
+    )
+    learned: dict[str, _Result] = {}
+    for row in found:
+        if row.kind == LEARNED:
+            learned[row.shipment_id] = _Result(row.decision_id, row.find)
+        else:
+            learned.pop(row.shipment_id, None)
+    return learned
+
+
+def planned(connection: Connection, after: int) -> list[PlannedLesson]:
+    """Return the lessons whose events have positions above ``after``, in their order."""
+    found = connection.execute(
+        select(
+            HistoryEvent.position,
+            HistoryEvent.history_order,
+            HistoryEvent.kind,
+            HistoryEvent.find,
+            Decision.manifest,
+            Decision.declared_s,
+        )
+        .join(Decision, Decision.id == HistoryEvent.decision_id)
+        .where(HistoryEvent.position > after, HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
+        .order_by(HistoryEvent.history_order)
+    )
+    return [
+        PlannedLesson(
+            row.position,
+            row.history_order,
+            None if row.manifest is None else bytes(row.manifest),
+            row.declared_s,
+            row.find,
+            row.kind == UNLEARNED,
+        )
+        for row in found
+    ]
+
+
+def postpone(database: Database, positions: Sequence[int], first_order: int) -> None:
+    """Move lessons to the orders from ``first_order`` on."""
+    with database.write() as connection:
+        for place, position in enumerate(positions):
+            connection.execute(
+                update(HistoryEvent).where(HistoryEvent.position == position).values(history_order=first_order + place)
+            )
+
+
+def last_position(connection: Connection) -> int:
+    """Return the position of the latest lesson; 0 without any."""
+    return connection.execute(
+        select(func.coalesce(func.max(HistoryEvent.position), 0)).where(HistoryEvent.kind.in_((LEARNED, UNLEARNED)))
+    ).scalar_one()

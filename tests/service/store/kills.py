@@ -1,0 +1,207 @@
+"""A server that is killed again and again while it scores, and what its history must be afterwards.
+
+``python -m tests.service.store.kills BUNDLE FOLDER KILLS [SEED]`` says what the restarts found. Its status is 1 if the history
+differs from that of an uninterrupted worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import orjson
+
+from features.groups.history.history import History
+from features.manifest.records import read_record
+from features.table.table import ManifestTable
+from models.bundle import ModelStore, load
+from service.scoring.replay import Bounds, restore
+from service.store import history_log
+from service.store.database import Database
+from service.store.sealing import Sealer
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+_CLIENTS: Final = 3
+
+
+@dataclass
+class Report:
+    """What the kills did: answers before each, checkpoints that restarts began from, and shipments that they replayed."""
+
+    answered: list[int] = field(default_factory=list)
+    checkpoints: int = 0
+    replayed: list[int] = field(default_factory=list)
+
+
+def record(draw: random.Random, number: int) -> dict[str, Any]:
+    """Return a shipment of few parties with a time, so that its keys do not depend on when it was received."""
+    return {
+        "shipment_id": f"K{number}",
+        "channel": "express",
+        "declared_at": f"2026-05-{draw.randrange(1, 28):02d}T0{draw.randrange(9)}:30:00Z",
+        "export_country": "CN",
+        "currency": "USD",
+        "gross_mass_kg": draw.randrange(1, 30),
+        "consignor": {
+            "name": f"Sender {draw.randrange(40)}",
+            "country": "CN",
+            "phone": f"+86 555 {draw.randrange(60)}",
+        },
+        "consignee": {
+            "name": f"Receiver {draw.randrange(90)}",
+            "postcode": f"9{draw.randrange(200):04d}",
+            "country": "US",
+        },
+        "items": [{"goods_description": "phone case", "hs_code": "392690", "customs_value": draw.randrange(5, 90)}],
+    }
+
+
+@contextlib.contextmanager
+def server(models: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], str, list[dict[str, Any]]]]:
+    """Run a server that saves checkpoints as often as it may. Yield its process, its address and what it logged."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {
+        "TIDEWAITER_MODELS_DIR": str(models),
+        "TIDEWAITER_STORE": "on",
+        "TIDEWAITER_DATABASE_URL": url,
+        "TIDEWAITER_HISTORY_CHECKPOINT_SECONDS": "1",
+        "TIDEWAITER_OPSIN": "false",
+    }
+    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        lines: list[dict[str, Any]] = []
+        try:
+            for text in process.stderr:
+                with contextlib.suppress(json.JSONDecodeError):
+                    lines.append(json.loads(text))
+                if "running on" in text:
+                    break
+            else:
+                raise AssertionError(f"the server did not start: {lines}")
+            # Nobody reads the rest, so a thread empties the pipe.
+            threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+            yield process, f"http://127.0.0.1:{port}", lines
+        finally:
+            process.kill()
+
+
+def _read(process: subprocess.Popen[str], lines: list[dict[str, Any]]) -> None:
+    assert process.stderr is not None
+    with contextlib.suppress(ValueError):
+        for text in process.stderr:
+            with contextlib.suppress(json.JSONDecodeError):
+                lines.append(json.loads(text))
+
+
+def kill_at_random(models: Path, url: str, kills: int, seed: int) -> Report:
+    """Start a server, send shipments from several clients, and kill it at a random moment; ``kills`` times."""
+    draw = random.Random(seed)
+    report = Report()
+    numbers = iter(range(10**9))
+    for _ in range(kills):
+        with server(models, url) as (process, address, lines):
+            stop = threading.Event()
+            answered: list[int] = []
+            clients = [
+                threading.Thread(target=_send, args=(address, draw.random(), numbers, stop, answered))
+                for _ in range(_CLIENTS)
+            ]
+            for client in clients:
+                client.start()
+            # The moment is counted in answers, some of them past the first checkpoint, and is within the work of the server.
+            wanted = draw.randrange(1, 900)
+            deadline = time.monotonic() + 60
+            while len(answered) < wanted and time.monotonic() < deadline:
+                stop.wait(0.001)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            stop.set()
+            for client in clients:
+                client.join()
+        report.answered.append(len(answered))
+        found = [line for line in lines if line.get("event") == "history_replayed"]
+        report.checkpoints += found[0]["checkpoint"] is not None
+        report.replayed.append(found[0]["replayed"])
+    return report
+
+
+def _send(address: str, seed: float, numbers: Iterator[int], stop: threading.Event, answered: list[int]) -> None:
+    draw = random.Random(seed)
+    with httpx.Client(base_url=address, timeout=30) as client, contextlib.suppress(httpx.TransportError):
+        while not stop.is_set():
+            records = [record(draw, next(numbers)) for _ in range(draw.choice([1, 1, 1, 20]))]
+            if draw.random() < 0.1:
+                # A repeat of its own, which is answered by the first decision.
+                records.append(records[0])
+            if len(records) == 1:
+                answer = client.post("/v1/score", json=records[0])
+            else:
+                answer = client.post("/v1/score/batch", json={"shipments": records})
+            assert answer.status_code == 200, answer.text
+            answered.extend([1] * len(records))
+
+
+def uninterrupted(database: Database, snapshot: History) -> History:
+    """Return the history of one worker that counted the stored shipments one after the other, without checkpoints or pages."""
+    history = snapshot.copy()
+    for page in history_log.pages(database, Sealer(None), after=-1, since=None, size=10**9):
+        assert not page.blocks
+        for entry in page.entries:
+            assert entry.manifest is not None
+            history.advance(ManifestTable.from_records([read_record(orjson.loads(entry.manifest))]))
+    return history
+
+
+def differences(one: History, other: History) -> list[str]:
+    """Return the names of the arrays that differ."""
+    first, second = one.to_full_arrays(), other.to_full_arrays()
+    return [
+        name
+        for name in sorted(first.keys() | second.keys())
+        if not np.array_equal(first[name], second[name], equal_nan=first[name].dtype.kind == "f")
+    ]
+
+
+def main(bundle: Path, folder: Path, kills: int, seed: int) -> int:
+    """Kill, compare, and print the result."""
+    folder.mkdir(parents=True, exist_ok=True)
+    models, url = folder / "models", f"sqlite:///{folder / 'kills.db'}"
+    ModelStore(models).install(bundle)
+    report = kill_at_random(models, url, kills, seed)
+    database = Database(url)
+    snapshot = load(bundle).history
+    live = restore(database, Sealer(None), snapshot, Bounds(30.0, time.time_ns() // 1000))
+    different = differences(live.copy(), uninterrupted(database, snapshot))
+    sys.stdout.write(
+        f"{kills} kills, {sum(report.answered)} shipments answered, {report.checkpoints} restarts from a checkpoint, "
+        f"replayed per restart {min(report.replayed)} to {max(report.replayed)}, {live.copy().sequence} counted; "
+        f"arrays that differ: {', '.join(different) or 'none'}\n"
+    )
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 1))

@@ -1,0 +1,314 @@
+"""The durable history: after a restart the state equals that of one uninterrupted worker, bit for bit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import delete, select, update
+
+from features.groups.history.history import History
+from models.bundle import ModelStore
+from service.app import create_app
+from service.scoring import durable as durable_module
+from service.scoring.durable import DurableHistory, DurableSettings
+from service.settings import Settings
+from service.store import learning
+from service.store.database import Database
+from service.store.tables import CheckpointPart, Decision, HistoryCheckpoint, HistoryEvent
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+DAY = learning.DAY
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Database]:
+    database = Database(url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, bundle: Path, url: str) -> Callable[..., Any]:
+    """Return a context manager that starts a service on the test's database."""
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+
+    @contextmanager
+    def start(**settings: Any) -> Iterator[Client]:
+        options = {"history_checkpoint_seconds": 86_400.0, **settings}
+        made = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url), **options)
+        with serving(create_app(made), raise_app_exceptions=False) as client:
+            yield client
+
+    return start
+
+
+def state_of(history: History) -> dict[str, Any]:
+    return history.to_full_arrays()
+
+
+def live_of(client: Client) -> History:
+    return client.state.host.served.history.copy()
+
+
+def assert_equal(one: History, other: History) -> None:
+    first, second = state_of(one), state_of(other)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name, strict=True)
+
+
+def shipments(seed: int, count: int) -> list[dict[str, Any]]:
+    """Return invented shipments of few parties, some of them repeated, late, without a time, or far in the future."""
+    draw = random.Random(seed)
+    made: list[dict[str, Any]] = []
+    for number in range(count):
+        if made and draw.random() < 0.15:
+            made.append(draw.choice(made))
+            continue
+        changes: dict[str, Any] = {
+            "shipment_id": f"S{seed}-{number}",
+            "consignor": {
+                "name": f"Sender {draw.randrange(5)}",
+                "country": "CN",
+                "phone": f"+86 555 {draw.randrange(9)}",
+            },
+            "consignee": {
+                "name": f"Receiver {draw.randrange(9)}",
+                "postcode": f"9001{draw.randrange(4)}",
+                "country": "US",
+            },
+            "declared_at": draw.choice(
+                [f"2026-05-{draw.randrange(1, 28):02d}T0{draw.randrange(9)}:30:00Z", None, "2199-01-01", "1980-01-01"]
+            ),
+            "gross_mass_kg": draw.choice([1.25, "2,5", 7, None]),
+        }
+        made.append(shipment(**changes))
+    return made
+
+
+def send(client: Client, records: list[dict[str, Any]], seed: int = 0) -> None:
+    """Send records one by one, as batches, and as what-if."""
+    draw = random.Random(seed)
+    start = 0
+    while start < len(records):
+        size = draw.choice([1, 1, 2, 5])
+        some = records[start : start + size]
+        if size == 1:
+            assert client.post("/v1/score", json=some[0]).status_code == 200
+        else:
+            assert client.post("/v1/score/batch", json={"shipments": some}).status_code == 200
+        client.post("/v1/score?update_history=false", json=some[0])
+        start += size
+
+
+def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Callable[..., Any]) -> None:
+    records = shipments(1, 60)
+    with served() as client, killed():
+        send(client, records)
+        before = live_of(client)
+        expected = client.post("/v1/score?update_history=false&explain=all", json=records[0]).json()
+    with served() as client:
+        assert_equal(live_of(client), before)
+        assert client.get("/v1/model").json()["history"] == "restored"
+        again = client.post("/v1/score?update_history=false&explain=all", json=records[0]).json()
+    for answer in (expected, again):
+        del answer["decision_id"]
+    assert again == expected
+
+
+@contextmanager
+def killed() -> Iterator[None]:
+    """Let a service end as if it were killed: without a last look and without a last checkpoint."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DurableHistory, "_finish", lambda self: None)
+        yield
+
+
+def keeper_of(client: Client, opened: Database, *, key: str | None = None) -> DurableHistory:
+    """Return a keeper of the client's history, beside the service's own, that begins where the service began."""
+    keeper = DurableHistory(opened, DurableSettings(86_400.0, 30.0, key), lambda: client.state.host.served.history)
+    keeper._live = client.state.host.served.history
+    keeper._base = keeper._live.order
+    return keeper
+
+
+def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    records = shipments(2, 90)
+    with served() as client, killed():
+        keeper = keeper_of(client, opened)
+        send(client, records[:40])
+        assert keeper.checkpoint()
+        send(client, records[40:])
+        before = live_of(client)
+        with opened.write() as connection:
+            # A replay that reached behind the checkpoint would see other times.
+            order = connection.execute(select(HistoryCheckpoint.history_order)).scalar_one()
+            connection.execute(update(Decision).where(Decision.history_order <= order).values(declared_s=1_000_000_000))
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def test_restarts_at_any_place_do_not_change_the_state(
+    served: Callable[..., Any], tmp_path: Path, bundle: Path
+) -> None:
+    records = shipments(3, 60)
+    whole = History.empty()
+    for part in range(0, 60, 12):
+        with served() as client:
+            send(client, records[part : part + 12], seed=part)
+            whole = live_of(client)
+    models = tmp_path / "uninterrupted"
+    ModelStore(models).install(bundle)
+    alone = Settings(models_dir=models, keeps_decisions=False)
+    with serving(create_app(alone)) as client:
+        for part in range(0, 60, 12):
+            send(client, records[part : part + 12], seed=part)
+        uninterrupted = live_of(client)
+    first, second = state_of(whole), state_of(uninterrupted)
+    # The times of receipt of shipments without a time differ between the two runs.
+    assert first["meta"][2] == second["meta"][2]
+    assert {name: array.shape for name, array in first.items()} == {name: array.shape for name, array in second.items()}
+    for name in ("consignor_keys", "pair_keys", "consignor_phone_keys", "recent_reference"):
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_a_repeated_shipment_does_not_count_twice_after_a_restart(served: Callable[..., Any], opened: Database) -> None:
+    with served() as client:
+        client.post("/v1/score", json=shipment(shipment_id="A"))
+        counted = live_of(client).sequence
+    with opened.write() as connection:
+        # As if the first decision were older than a day, so that the repeat is a decision of its own.
+        connection.execute(update(Decision).values(received_at=1))
+    with served() as client:
+        client.post("/v1/score", json=shipment(shipment_id="A"))
+        assert live_of(client).sequence == counted
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    records = shipments(4, 30)
+    with served() as client, killed():
+        keeper = keeper_of(client, opened)
+        send(client, records[:10])
+        assert keeper.checkpoint()
+        send(client, records[10:20])
+        assert keeper.checkpoint()
+        send(client, records[20:])
+        before = live_of(client)
+        with opened.write() as connection:
+            newest = (
+                connection.execute(select(HistoryCheckpoint.id).order_by(HistoryCheckpoint.id.desc())).scalars().first()
+            )
+            connection.execute(
+                update(CheckpointPart).where(CheckpointPart.checkpoint_id == newest).values(content=b"damaged")
+            )
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], opened: Database) -> None:
+    records = shipments(5, 20)
+    with served(history_key=SecretStr("a")) as client, killed():
+        keeper = keeper_of(client, opened, key="a")
+        send(client, records)
+        assert keeper.checkpoint()
+        before = live_of(client)
+    with opened.write() as connection:
+        connection.execute(update(Decision).values(manifest=None))
+    with served(history_key=SecretStr("a")) as client, killed():
+        assert_equal(live_of(client), before)
+    with served(history_key=SecretStr("b")) as client, killed():
+        assert_equal(live_of(client), client.state.host.served.model.history)
+
+
+def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    records = shipments(6, 12)
+    with served() as client, killed():
+        keeper = keeper_of(client, opened)
+        send(client, records[:6])
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
+            assert client.post("/v1/score", json=shipment(shipment_id="fails")).status_code == 500
+        send(client, records[6:])
+        assert not keeper.checkpoint()
+        while not keeper.checkpoint():
+            assert len(keeper._looks) == 1
+        before = live_of(client)
+        with opened.write() as connection:
+            kinds = set(connection.execute(select(HistoryEvent.kind)).scalars())
+            connection.execute(delete(HistoryCheckpoint))
+        assert "unanswered" in kinds
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def _failing(*_: object, **__: object) -> None:
+    raise ArithmeticError
+
+
+def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    with served() as one, served() as other, killed():
+        keeper = keeper_of(one, opened)
+        send(one, shipments(7, 10))
+        send(other, shipments(8, 10))
+        send(one, shipments(9, 10))
+        assert keeper.checkpoint()
+        with opened.read() as connection:
+            shipments_of = connection.execute(select(HistoryCheckpoint.shipments)).scalar_one()
+    # Made from the log, up to a minute ago: there was nothing.
+    assert shipments_of == 0
+    with served() as client:
+        merged = live_of(client)
+    with served() as client:
+        assert_equal(live_of(client), merged)
+
+
+def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], opened: Database) -> None:
+    clock = [0]
+    with served() as client, killed():
+        keeper = keeper_of(client, opened)
+        keeper._now = lambda: clock[0]
+        first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
+        body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
+        assert client.post(f"/v1/decisions/{first}/outcome", json=body).status_code == 201
+        found_at = 1_777_908_000_000_000
+        clock[0] = found_at // DAY * DAY + DAY - 1
+        keeper.look()
+        assert _finds(client) == 0
+        clock[0] += 1
+        with pytest.MonkeyPatch.context() as patched:
+            # The clock of the orders is that of today.
+            patched.setattr(durable_module, "_LEAD", _far_ahead(client))
+            keeper.look()
+        assert _finds(client) == 0, "the order has not come"
+        client.state.host.served.history._now = lambda: 1 << 60
+        client.post("/v1/score", json=shipment(shipment_id="B"))
+        assert _finds(client) == 1
+        before = live_of(client)
+    with served() as client:
+        assert_equal(live_of(client), before)
+
+
+def _finds(client: Client) -> int:
+    return live_of(client)._finds
+
+
+def _far_ahead(client: Client) -> int:
+    return int(client.state.host.served.history.order)
