@@ -19,6 +19,7 @@ from service.cli.doctor import doctor
 from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
 from service.cli.keys import keys_app
 from service.cli.models import model_app, promote, pull, rollback
+from service.cli.outcomes import outcomes_app
 from service.cli.rules import rules_app
 from service.cli.scoring import score, validate
 from service.cli.serving import demo, serve
@@ -67,6 +68,7 @@ for command in (
 app.add_typer(model_app)
 app.add_typer(rules_app)
 app.add_typer(keys_app)
+app.add_typer(outcomes_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

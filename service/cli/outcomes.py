@@ -1,0 +1,50 @@
+"""``tidewaiter outcomes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+outcomes_app = typer.Typer(name="outcomes", help="What inspections found.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@outcomes_app.callback()
+def _outcomes() -> None:
+    pass
+
+
+@outcomes_app.command("import")
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV or TSV, JSONL (each also gzipped), or Parquet, with shipment_id or decision_id, content, found_at, by, and "
+            "substance, quantity, unit, method, corrects where known.",
+        ),
+    ],
+    rejects: Annotated[
+        Path | None,
+        typer.Option("--rejects", metavar="FILE", help="Where rejected rows go. Default: FILE.rejects.csv."),
+    ] = None,
+) -> None:
+    """Record outcomes from a file. Rows that are stored already add nothing, so a file may be imported again."""
+    from service.cli.common import open_database
+    from service.cli.console import to_stderr
+    from service.cli.outcome_file import import_outcomes, write_rejects
+
+    with open_database() as database:
+        report = import_outcomes(database, file)
+    target = file.with_name(f"{file.name}.rejects.csv") if rejects is None else rejects
+    if report.rejected:
+        write_rejects(target, report.rejected)
+    else:
+        target.unlink(missing_ok=True)
+    console = to_stderr()
+    console.print(f"{report.added:,} outcomes recorded, {report.known:,} were recorded before.")
+    if report.ignored:
+        console.print(f"Ignored columns: {', '.join(report.ignored)}.")
+    if report.rejected:
+        console.print(f"{len(report.rejected):,} rows rejected, see {target}.")
