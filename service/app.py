@@ -14,7 +14,7 @@ from starlette.types import Lifespan
 
 from features.compiled import slowness
 from service.access.start import keys_in_use, ring_of
-from service.api import decisions, files, goods, info, keys, outcomes, scoring, substances
+from service.api import decisions, files, goods, info, jobs, keys, outcomes, scoring, substances
 from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
@@ -29,6 +29,7 @@ from service.connections.protocol import STATE as CONNECTIONS
 from service.errors import install_handlers
 from service.goods.warm_up import warm_up as warm_up_goods
 from service.guard import Guarded
+from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists
 from service.logs import logger
 from service.memory import long_lived_objects
@@ -48,7 +49,7 @@ from service.substances.warm_up import warm_up as warm_up_chemistry
 _LOOKUP_THREADS: Final = 2
 
 #: Modules with the routes of the API, in the order of its documentation.
-_ROUTES: Final = (scoring, files, decisions, substances, goods, outcomes, list_routes, info, keys)
+_ROUTES: Final = (scoring, files, jobs, decisions, substances, goods, outcomes, list_routes, info, keys)
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     store = Store(settings.database_url.get_secret_value()) if settings.keeps_decisions else None
     database = None if store is None else store.database
     ring = ring_of(settings, database)
+    job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
     host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, lists.settings), loaded)
     durable = None if store is None else kept(store.database, settings, host)
@@ -93,7 +95,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
                 durability = contextlib.nullcontext() if durable is None else durable.running()
-                async with keys_in_use(ring, settings, database, Scope), durability:
+                async with keys_in_use(ring, settings, database, Scope), durability, _running(job_worker):
                     with long_lived_objects():
                         # uvicorn gives this state to `service.connections.protocol`.
                         yield {CONNECTIONS: connections}
@@ -126,6 +128,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         ByteBudget(settings.max_bodies_bytes),
         ByteBudget(settings.max_uploads_bytes),
         ring,
+        job_worker=job_worker,
     )
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
@@ -179,6 +182,10 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
     """Resolve a systematic name as soon as OPSIN runs."""
     await starting
     await asyncio.to_thread(warm_up_chemistry, systematic=True)
+
+
+def _running(worker: InServiceWorker | None) -> contextlib.AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext() if worker is None else worker.running()
 
 
 def _version() -> str:

@@ -75,6 +75,17 @@ class Settings(BaseSettings):
     # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; whoever needs longer claims again.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
 
+    # Folder of uploads and results of jobs. All workers need it.
+    jobs_dir: Path = Path("var/jobs")
+    # True: the service starts a worker as a process of its own when a job waits. False: `tidewaiter worker` alone scores jobs.
+    job_worker: bool = True
+    # Jobs that are queued or running. Each may hold max_csv_bytes on disk twice: upload and result.
+    max_jobs: int = Field(default=20, ge=1, le=10_000)
+    # A worker that is silent for longer has lost its job. It renews its lease every third of this time.
+    job_lease_seconds: float = Field(default=30.0, ge=1.0, le=3600.0)
+    # Days after which the files of an ended job are deleted.
+    job_retention_days: float = Field(default=7.0, gt=0.0, le=3650.0)
+
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
     # PEM file of the Ed25519 public key that must have signed each bundle, the bundled champion too. None: no signature is needed.

@@ -14,6 +14,7 @@ from models.scoring import ScoreSettings
 from service.access.ring import KeyRing
 from service.budget import ByteBudget
 from service.errors import StoreOff
+from service.jobs.child import InServiceWorker
 from service.lists.current import CurrentLists
 from service.metrics import Metrics
 from service.record import TrafficRecord
@@ -65,6 +66,7 @@ class State:
         ring: the valid API keys; None where no keys are needed.
         readings: limit on threads that read goods descriptions. They hold the interpreter lock, so one is enough.
         query_cache: cached options of scoring requests.
+        job_worker: starts a worker when a job waits; None if other processes score the jobs.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class State:
     ring: KeyRing | None = None
     readings: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     query_cache: QueryCache = field(default_factory=QueryCache)
+    job_worker: InServiceWorker | None = None
 
     @property
     def decides_without_database(self) -> bool:

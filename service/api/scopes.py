@@ -42,6 +42,13 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     ("POST", "/v1/score"): Scope.SCORE,
     ("POST", "/v1/score/batch"): Scope.SCORE,
     ("POST", "/v1/score/csv"): Scope.SCORE,
+    # jobs
+    ("POST", "/v1/jobs"): Scope.SCORE,
+    ("GET", "/v1/jobs"): Scope.READ,
+    ("GET", "/v1/jobs/{job_id}"): Scope.READ,
+    ("GET", "/v1/jobs/{job_id}/result"): Scope.READ,
+    ("GET", "/v1/jobs/{job_id}/rejects"): Scope.READ,
+    ("DELETE", "/v1/jobs/{job_id}"): Scope.SCORE,
     # chemicals and goods
     ("GET", "/v1/substances"): Scope.SCORE,
     ("GET", "/v1/substances/drawing.svg"): Scope.SCORE,

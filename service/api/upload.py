@@ -7,6 +7,7 @@ Gzip, of the transfer or of the file, is decompressed on arrival. The size limit
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -28,12 +29,30 @@ CSV_TYPES: Final = frozenset({"text/csv", "application/csv", "text/tab-separated
 GZIP_TYPES: Final = frozenset({"application/gzip", "application/x-gzip"})
 
 
+@dataclass(slots=True)
+class Form:
+    """What an upload says besides its content.
+
+    Attributes:
+        wanted: names of the fields that are read; all parts with a file name and another name are files.
+        fields: field -> value.
+        file_name: name of the file; empty if the client gave none.
+        gunzipped: whether the file was gzipped.
+    """
+
+    wanted: frozenset[str] = frozenset()
+    fields: dict[str, bytes] = field(default_factory=dict)
+    file_name: str = ""
+    gunzipped: bool = False
+
+
 class _Spool:
     """Writer of the decompressed bytes of an upload to a file, up to a limit."""
 
-    def __init__(self, file: BinaryIO, limit: int, *, coded: bool) -> None:
+    def __init__(self, file: BinaryIO, limit: int, said: Form, *, coded: bool) -> None:
         self._file = file
         self._limit = limit
+        self._said = said
         self._size = 0
         self._coding = Gunzip() if coded else None
         self._inner: Gunzip | None = None
@@ -42,7 +61,7 @@ class _Spool:
 
     def expect_form(self, boundary: bytes) -> None:
         """Treat the upload as a multipart form."""
-        self._form = _FilePart(boundary)
+        self._form = _FilePart(boundary, self._said)
 
     def feed(self, data: bytes) -> None:
         """Write the next bytes of the upload.
@@ -86,6 +105,7 @@ class _Spool:
             data, self._head = self._head, None
             if data.startswith(GZIP_MAGIC):
                 self._inner = Gunzip()
+                self._said.gunzipped = True
         for part in self._inner.feed(data) if self._inner else (data,):
             self._write(part)
 
@@ -97,9 +117,11 @@ class _Spool:
 
 
 class _FilePart:
-    """Parser that extracts the first part with a file name from a multipart form."""
+    """Parser that extracts the first part with a file name, and the wanted fields, from a multipart form."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, said: Form) -> None:
+        self._said = said
+        self._field: str | None = None
         self._pieces: list[bytes] = []
         self._header = b""
         self._value = b""
@@ -148,18 +170,30 @@ class _FilePart:
             raise Unprocessable(f"A header of the multipart form is longer than {_MAX_PART_HEADER} bytes.")
 
     def _on_header_end(self) -> None:
-        if self._header.lower() == b"content-disposition" and not self._seen_file:
+        if self._header.lower() == b"content-disposition":
             _, options = parse_options_header(self._value)
-            self._in_file = b"filename" in options
-            self._seen_file = self._in_file
+            name = options.get(b"name", b"").decode("utf-8", "replace")
+            if name in self._said.wanted:
+                self._field = name
+                self._said.fields[name] = b""
+            elif b"filename" in options and not self._seen_file:
+                self._in_file = self._seen_file = True
+                self._said.file_name = options[b"filename"].decode("utf-8", "replace")
         self._header = self._value = b""
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._pieces.append(data[start:end])
+        elif self._field is not None:
+            value = self._said.fields[self._field] + data[start:end]
+            if len(value) > _FORM_ALLOWANCE:
+                problem = f"longer than {_FORM_ALLOWANCE} bytes"
+                raise Unprocessable(f"{self._field}: {problem}.", errors=[{"field": self._field, "problem": problem}])
+            self._said.fields[self._field] = value
 
     def _on_part_end(self) -> None:
         self._in_file = False
+        self._field = None
 
     def _on_end(self) -> None:
         self._complete = True
@@ -171,9 +205,29 @@ async def receive_file(request: Request, limit: int, folder: Path | None, hold: 
     The caller closes the file, which deletes it.
 
     Args:
-        limit: maximum number of bytes of the body and of the decompressed file.
         folder: folder of the temporary file; None for the system's.
+
+    Raises:
+        Busy, TooLarge, NotAcceptedMedia, Unprocessable: see `receive_into`.
+    """
+    file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
+    try:
+        await receive_into(file, request, limit, hold)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+async def receive_into(
+    file: BinaryIO, request: Request, limit: int, hold: Hold, *, fields: frozenset[str] = frozenset()
+) -> Form:
+    """Receive an uploaded file, decompressed, and rewind the file.
+
+    Args:
+        limit: maximum number of bytes of the body and of the decompressed file.
         hold: counts the bytes as they arrive.
+        fields: fields of the form that are read.
 
     Raises:
         Busy: other uploads hold too many bytes.
@@ -193,25 +247,21 @@ async def receive_file(request: Request, limit: int, folder: Path | None, hold: 
             f"{problem}; send text/csv, application/gzip or a multipart/form-data file.",
             headers={"Accept": "text/csv, application/gzip, multipart/form-data"},
         )
-    file: BinaryIO = tempfile.TemporaryFile(prefix="tidewaiter-upload-", dir=folder)  # noqa: SIM115
-    try:
-        spool = _Spool(file, limit, coded=coded)
-        if kind == "multipart/form-data":
-            spool.expect_form(boundary)
-        unwritten: list[bytes] = []
-        size = 0
-        async for chunk in received(request, limit, allowance=_FORM_ALLOWANCE):
-            hold.add(len(chunk))
-            unwritten.append(chunk)
-            size += len(chunk)
-            if size >= _WRITE_BYTES:
-                await to_thread.run_sync(spool.feed, b"".join(unwritten))
-                unwritten, size = [], 0
-        await to_thread.run_sync(_write_rest, spool, b"".join(unwritten))
-    except BaseException:
-        file.close()
-        raise
-    return file
+    said = Form(fields)
+    spool = _Spool(file, limit, said, coded=coded)
+    if kind == "multipart/form-data":
+        spool.expect_form(boundary)
+    unwritten: list[bytes] = []
+    size = 0
+    async for chunk in received(request, limit, allowance=_FORM_ALLOWANCE):
+        hold.add(len(chunk))
+        unwritten.append(chunk)
+        size += len(chunk)
+        if size >= _WRITE_BYTES:
+            await to_thread.run_sync(spool.feed, b"".join(unwritten))
+            unwritten, size = [], 0
+    await to_thread.run_sync(_write_rest, spool, b"".join(unwritten))
+    return said
 
 
 def _write_rest(spool: _Spool, data: bytes) -> None:

@@ -85,6 +85,8 @@ _STATUSES: Final = (
     (WRONG_USE, "service.store.database", "BadDatabase"),
     (FAILED, "service.errors", "DatabaseAway"),
     (UNREADABLE, "service.access.keys_file", "BadKeysFile"),
+    (WRONG_USE, "service.store.backup", "NotEmpty"),
+    (UNREADABLE, "service.store.backup", "BadBackup"),
     (UNREADABLE, "training.data.dataset", "BadData"),
     (UNREADABLE, "training.data.labels", "BadLabels"),
     (UNREADABLE, "training.data.windows", "TooLittleData"),

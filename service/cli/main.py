@@ -13,6 +13,7 @@ from typing import Annotated, Never
 import typer
 
 from service.cli.adapting import adapt
+from service.cli.backup import backup, restore
 from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.doctor import doctor
@@ -25,6 +26,7 @@ from service.cli.scoring import score, validate
 from service.cli.serving import demo, serve
 from service.cli.substance import substance
 from service.cli.training import evaluate, generate, train
+from service.cli.worker import worker
 
 app = typer.Typer(
     name="tidewaiter",
@@ -62,6 +64,9 @@ for command in (
     pull,
     serve,
     demo,
+    worker,
+    backup,
+    restore,
     doctor,
 ):
     app.command()(command)

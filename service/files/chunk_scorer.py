@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -272,12 +273,16 @@ class ChunkScorer:
 
 
 @contextlib.contextmanager
-def scored_chunks(reader: TableReader, scorer: ChunkScorer) -> Iterator[Iterator[ScoredChunk]]:
-    """Yield the chunks of a file, read, prepared and scored ahead of the code that writes them."""
+def scored_chunks(reader: TableReader, scorer: ChunkScorer, *, done: int = 0) -> Iterator[Iterator[ScoredChunk]]:
+    """Yield the chunks of a file, read, prepared and scored ahead of the code that writes them.
+
+    Args:
+        done: number of chunks at the beginning that are prepared, because later ones depend on them, but not scored again.
+    """
     with (
         # Use two threads beside the caller's. Most of the work holds the global interpreter lock, so more threads do not help.
         map_ahead(scorer.prepare, reader) as prepared,
-        map_ahead(scorer.score, prepared) as scored,
+        map_ahead(scorer.score, islice(prepared, done, None)) as scored,
     ):
         yield map(scorer.keep, scored)
 

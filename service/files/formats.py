@@ -46,8 +46,12 @@ class TableWriter(Protocol):
 class DelimitedWriter:
     """Writer of CSV or TSV with a header line."""
 
-    def __init__(self, file: IO[bytes], delimiter: str) -> None:
-        self._file, self._delimiter, self._started = file, delimiter, False
+    def __init__(self, file: IO[bytes], delimiter: str, *, started: bool = False) -> None:
+        """
+        Args:
+            started: whether the file has its header line already.
+        """
+        self._file, self._delimiter, self._started = file, delimiter, started
         #: Whether texts that spreadsheets take for formulas are protected.
         self.excel_safe = False
 
@@ -85,7 +89,8 @@ class ParquetWriter:
 
     def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
         # Drop metadata of the input, such as pandas' index columns, which does not describe the output.
-        table = table.replace_schema_metadata(None)
+        # Join the chunks of each column, because Parquet's pages end with them: equal rows then give equal bytes.
+        table = table.replace_schema_metadata(None).combine_chunks()
         if self._writer is None:
             import pyarrow.parquet as pq
 

@@ -65,20 +65,31 @@ class RejectsFile:
 
     def write(self, scored: ScoredChunk) -> None:
         """Write the rows of a chunk that do not match the header or are unreadable, ordered by line."""
-        chunk = scored.chunk
-        lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
-        if scored.refused:
-            rows = sorted(scored.refused)
-            texts = csv_records(chunk.raw, rows)
-            lines += [(int(chunk.lines[row]), scored.refused[row], text) for row, text in zip(rows, texts, strict=True)]
+        lines = reject_lines(scored, excel_safe=self._excel_safe)
         if not lines:
             return
         if self._file is None:
             self._file = self._stack.enter_context(whole_file(self._path))
-            self._file.write(header_line(REJECT_COLUMNS))
+            self._file.write(rejects_header())
         self.rows += len(lines)
-        safe = safe_cell if self._excel_safe else str
-        self._file.writelines(header_line([str(line), safe(reason), safe(row)]) for line, reason, row in sorted(lines))
+        self._file.writelines(lines)
+
+
+def rejects_header() -> bytes:
+    """Return the header line of a rejects file."""
+    return header_line(REJECT_COLUMNS)
+
+
+def reject_lines(scored: ScoredChunk, *, excel_safe: bool) -> list[bytes]:
+    """Return the rejected rows of a chunk as lines of a rejects file, ordered by line of the input."""
+    chunk = scored.chunk
+    lines = [(reject.line, reject.reason, reject.row) for reject in chunk.rejected]
+    if scored.refused:
+        rows = sorted(scored.refused)
+        texts = csv_records(chunk.raw, rows)
+        lines += [(int(chunk.lines[row]), scored.refused[row], text) for row, text in zip(rows, texts, strict=True)]
+    safe = safe_cell if excel_safe else str
+    return [header_line([str(line), safe(reason), safe(row)]) for line, reason, row in sorted(lines)]
 
 
 def csv_records(table: pa.Table, rows: Sequence[int]) -> list[str]:

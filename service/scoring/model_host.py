@@ -80,7 +80,7 @@ def load_current(store: ModelStore) -> LoadedModel:
     Raises:
         BundleRefused, StoreError: see `models.bundle.store.ModelStore.load`.
     """
-    signature = _signature(store.current() or champion_dir())
+    signature = signature_of(store.current() or champion_dir())
     return LoadedModel(store.load(), signature)
 
 
@@ -136,7 +136,7 @@ class ModelHost:
         except StoreError as error:
             self._refuse(str(self._store.root), (str(error),), str(error))
             return False
-        signature = _signature(folder)
+        signature = signature_of(folder)
         if signature == self._signature:
             return False
         try:
@@ -240,7 +240,7 @@ def _identity(served: ServedModel) -> tuple[str, str, str]:
     return model.name, model.version, model.digest
 
 
-def _signature(folder: Path) -> tuple[object, ...]:
+def signature_of(folder: Path) -> tuple[object, ...]:
     """Return a value that changes if the folder changes, or its bundle or the bundle's signature is rewritten."""
     states: list[object] = [str(folder)]
     for name in ("bundle.json", SIGNATURE):

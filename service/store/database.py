@@ -72,6 +72,18 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction that reads one state of the database to its end, while others write.
+
+        Raises:
+            DatabaseAway: the database does not answer.
+        """
+        # SQLite reads one state in any transaction.
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _reporting(), self._engine.connect().execution_options(**level) as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes. It commits at the end of the context, or rolls back after an exception.
 

@@ -9,6 +9,7 @@ from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
 from service.store.tables.history import CheckpointPart, HistoryCheckpoint, HistoryEvent
 from service.store.tables.idempotency import IdempotentRequest
+from service.store.tables.jobs import Job
 from service.store.tables.keys import ApiKey
 from service.store.tables.lists import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 from service.store.tables.outcomes import Outcome, Override, QueueEntry
@@ -23,6 +24,7 @@ __all__ = [
     "HistoryCheckpoint",
     "HistoryEvent",
     "IdempotentRequest",
+    "Job",
     "ListRevision",
     "Outcome",
     "Override",

@@ -1,0 +1,317 @@
+"""``/v1/jobs``: files that are scored in the background, for any size that an upload may have and without an open connection."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import Field
+
+from features.readers import ColumnMapping, MappingError
+from service.api.dependencies import PlainJson, State, caller_of, state_of, store_of
+from service.api.openapi import problems
+from service.api.schemas import Answer
+from service.api.upload import Form, receive_into
+from service.errors import Busy, Conflict, NotFound, Unprocessable, shortened
+from service.files.rejects import rejects_header
+from service.identifiers import new_ids
+from service.jobs.files import JobFiles, ending_of, private, result_format_of
+from service.store.jobs import CANCELLED, DONE, OPEN, Jobs, NewJob, QueueFull
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+#: ``Retry-After`` in seconds for clients that exceed the number of jobs.
+_RETRY_AFTER: Final = 60
+_FIELDS: Final = frozenset({"mapping", "explain", "format"})
+_EXPLAIN: Final = ("none", "shown", "all")
+_MEDIA_TYPES: Final[Mapping[str, str]] = {
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+_LONGEST_NAME: Final = 255
+_MOST: Final = 200
+_JOB_ID: Final = "0b0c2f7e-5b0e-4c55-9d0b-6f3e0f8c2d11"
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "CSV, TSV or JSONL, also gzipped, or Parquet",
+                        },
+                        "mapping": {"type": "string", "description": "Column mapping, TOML: text or a file"},
+                        "explain": {"enum": list(_EXPLAIN), "description": "Default: the service's setting"},
+                        "format": {
+                            "enum": list(_MEDIA_TYPES),
+                            "description": "Format of the result. Default: that of the file's name, otherwise csv",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class JobCreated(Answer):
+    """A queued job."""
+
+    job_id: str = Field(examples=[_JOB_ID])
+
+
+class JobState(Answer):
+    """How far a job is."""
+
+    job_id: str = Field(examples=[_JOB_ID])
+    state: Literal["queued", "running", "done", "failed", "cancelled"] = Field(examples=["running"])
+    rows_done: int = Field(description="Rows whose results are on disk, rejected ones too", examples=[40960])
+    rows_total: int | None = Field(description="Rows of the file; null until they are counted", examples=[120000])
+    rejected: int = Field(description="Rows in the rejects", examples=[3])
+    problem: str | None = Field(description="Why the job failed", examples=[None])
+    file_name: str | None = Field(description="Null after its files were deleted", examples=["may.csv"])
+    format: Literal["csv", "tsv", "jsonl", "parquet"] = Field(description="Format of the result", examples=["csv"])
+    created_at: str = Field(examples=["2026-05-04T09:30:00.000000Z"])
+    started_at: str | None = Field(examples=["2026-05-04T09:30:01.000000Z"])
+    finished_at: str | None = Field(examples=[None])
+    files_deleted_at: str | None = Field(description="Upload and results are kept for some days", examples=[None])
+
+
+class JobPage(Answer):
+    """Jobs, the latest first."""
+
+    jobs: list[JobState]
+    next: str | None = Field(description="`cursor` of the next page; null after the last one", examples=[None])
+
+
+@router.post(
+    "/jobs",
+    summary="Score a file in the background",
+    status_code=202,
+    response_model=JobCreated,
+    responses=problems(409, 413, 415, 422, 500, 503),
+    openapi_extra=_BODY,
+)
+async def create_job(request: Request) -> Response:
+    """Queue a file. Its result is that of `tidewaiter score`: the file is scored with a history of its own, which starts from the
+    model's; the history of the service stays as it is. Ask `GET /v1/jobs/{job_id}` for the progress.
+    """
+    state = state_of(request)
+    jobs = _jobs_of(request)
+    if await to_thread.run_sync(jobs.open) >= state.settings.max_jobs:
+        raise _full(state)
+    job_id = new_ids(1)[0]
+    files = JobFiles(state.settings.jobs_dir, job_id)
+    await to_thread.run_sync(files.create)
+    try:
+        with state.uploads.hold() as hold, private(files.upload(""), "w") as file:
+            form = await receive_into(file, request, state.settings.max_csv_bytes, hold, fields=_FIELDS)
+        job = _job_of(job_id, form, state, caller_of(request))
+        await to_thread.run_sync(_queue, job, files, jobs, state)
+    except BaseException:
+        files.delete()
+        raise
+    if state.job_worker is not None:
+        state.job_worker.wake.set()
+    return PlainJson({"job_id": job_id}, 202, {"Location": f"/v1/jobs/{job_id}"}, "application/json")
+
+
+@router.get("/jobs", summary="List jobs", response_model=JobPage, responses=problems(409, 422, 500, 503))
+async def list_jobs(
+    request: Request,
+    cursor: Annotated[str | None, Query(description="`next` of the page before", pattern=r"^[0-9]{1,18}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+) -> Response:
+    """List jobs, the latest first."""
+    jobs = _jobs_of(request)
+    before = int(cursor) if cursor else None
+    rows = await to_thread.run_sync(jobs.page, before, limit + 1)
+    following = str(rows[limit - 1].position) if len(rows) > limit else None
+    return PlainJson({"jobs": [_shown(row) for row in rows[:limit]], "next": following})
+
+
+@router.get(
+    "/jobs/{job_id}", summary="Progress of a job", response_model=JobState, responses=problems(404, 409, 500, 503)
+)
+async def get_job(request: Request, job_id: str) -> Response:
+    """Return how far a job is, and why it failed if it did."""
+    return PlainJson(_shown(await _job(request, job_id)))
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    summary="Cancel a job",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409, 500, 503),
+)
+async def cancel_job(request: Request, job_id: str) -> Response:
+    """Cancel a job that is queued or running, and delete its files. Decisions that it has stored already remain."""
+    state = state_of(request)
+    jobs = _jobs_of(request)
+    job = await _job(request, job_id)
+
+    def cancel() -> bool:
+        cancelled = jobs.cancel(job_id)
+        if cancelled:
+            JobFiles(state.settings.jobs_dir, job_id).delete()
+            jobs.files_deleted([job_id])
+        return cancelled
+
+    if not await to_thread.run_sync(cancel) and job.state != CANCELLED:
+        raise Conflict("The job has ended; its files are deleted after some days.")
+    return Response(status_code=204)
+
+
+def _file_answers(description: str) -> dict[int | str, dict[str, Any]]:
+    content = {media: {"schema": {"type": "string", "format": "binary"}} for media in _MEDIA_TYPES.values()}
+    return {200: {"description": description, "content": content}, **problems(404, 409, 500, 503)}
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    summary="Result of a job",
+    response_class=FileResponse,
+    responses=_file_answers("The scored rows, as `tidewaiter score` writes them"),
+)
+async def job_result(request: Request, job_id: str) -> Response:
+    """Download the result: the input's columns and the score columns, without rejected rows."""
+    job, files = await _done(request, job_id)
+    return await _download(files.result(job.attempt, job.result_format), job.result_format, "scores")
+
+
+@router.get(
+    "/jobs/{job_id}/rejects",
+    summary="Rejected rows of a job",
+    response_class=FileResponse,
+    responses=_file_answers("CSV with the columns `line`, `reason` and `row`"),
+)
+async def job_rejects(request: Request, job_id: str) -> Response:
+    """Download the rows that could not be read, each with its line and the reason. Without any, the header alone."""
+    job, files = await _done(request, job_id)
+    if not job.rejected:
+        return Response(rejects_header(), media_type=_MEDIA_TYPES["csv"])
+    return await _download(files.rejects(job.attempt), "csv", "rejects")
+
+
+def _jobs_of(request: Request) -> Jobs:
+    return Jobs(store_of(request).database)
+
+
+def _full(state: State) -> Busy:
+    return Busy(f"{state.settings.max_jobs} jobs are queued or running already.", retry_after=_RETRY_AFTER)
+
+
+def _job_of(job_id: str, form: Form, state: State, caller: str | None) -> NewJob:
+    """Return the job that a form asks for.
+
+    Raises:
+        Unprocessable: a field has a wrong value.
+    """
+    name = Path(form.file_name.replace("\\", "/")).name[:_LONGEST_NAME]
+    explain = _choice(form, "explain", _EXPLAIN, state.settings.explain)
+    result_format = _choice(form, "format", tuple(_MEDIA_TYPES), result_format_of(name))
+    mapping = form.fields.get("mapping") or None
+    if mapping is not None:
+        try:
+            ColumnMapping.from_text(mapping.decode("utf-8-sig"))
+        except (MappingError, UnicodeDecodeError) as error:
+            raise _wrong("mapping", str(error)) from None
+        mapping = mapping.decode("utf-8-sig").encode()
+    ending = ending_of(name, gunzipped=form.gunzipped)
+    return NewJob(job_id, caller, name or "the uploaded file", ending, result_format, explain, mapping)
+
+
+def _choice(form: Form, field: str, allowed: tuple[str, ...], default: str) -> str:
+    given = form.fields.get(field, b"").decode("utf-8", "replace").strip()
+    if given and given not in allowed:
+        raise _wrong(field, f"expected one of {', '.join(allowed)}, got {shortened(given)}")
+    return given or default
+
+
+def _wrong(field: str, problem: str) -> Unprocessable:
+    return Unprocessable(f"{field}: {problem}", errors=[{"field": field, "problem": problem}])
+
+
+def _queue(job: NewJob, files: JobFiles, jobs: Jobs, state: State) -> None:
+    """Put the upload on disk for good, then queue the job."""
+    upload = files.upload("")
+    with upload.open("rb") as file:
+        os.fsync(file.fileno())
+    if job.upload_ending:
+        upload.rename(files.upload(job.upload_ending))
+    folder = os.open(files.folder, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    try:
+        jobs.add(job, state.settings.max_jobs)
+    except QueueFull:
+        raise _full(state) from None
+
+
+async def _job(request: Request, job_id: str) -> Row[Any]:
+    job = await to_thread.run_sync(_jobs_of(request).get, job_id)
+    if job is None:
+        raise NotFound(f"No job has the id {shortened(job_id)}.")
+    return job
+
+
+async def _done(request: Request, job_id: str) -> tuple[Row[Any], JobFiles]:
+    """Return a job that is done and whose files exist."""
+    job = await _job(request, job_id)
+    if job.state != DONE:
+        waiting = "ask again later" if job.state in OPEN else "it has no result"
+        raise Conflict(f"The job is {job.state}; {waiting}.")
+    if job.files_deleted_at is not None:
+        raise NotFound("The files of the job were deleted; they are kept for some days only.")
+    return job, JobFiles(state_of(request).settings.jobs_dir, job_id)
+
+
+async def _download(path: Path, result_format: str, name: str) -> Response:
+    if not await to_thread.run_sync(path.is_file):
+        raise NotFound("The file of the job is no longer on disk.")
+    return FileResponse(path, media_type=_MEDIA_TYPES[result_format], filename=f"{name}.{result_format}")
+
+
+def _shown(job: Row[Any]) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "state": job.state,
+        "rows_done": job.rows_done,
+        "rows_total": job.rows_total,
+        "rejected": job.rejected,
+        "problem": job.problem,
+        "file_name": job.file_name,
+        "format": job.result_format,
+        "created_at": _iso(job.created_at),
+        "started_at": _iso(job.started_at),
+        "finished_at": _iso(job.finished_at),
+        "files_deleted_at": _iso(job.files_deleted_at),
+    }
+
+
+def _iso(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    seconds, rest = divmod(microseconds, 1_000_000)
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=rest)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,46 @@
+"""``tidewaiter worker``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when no job waits. Default: wait for jobs until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Score uploaded files (jobs) beside the service, with its database, its folder of jobs and its models."""
+    import signal
+
+    from service.cli.common import environment
+    from service.cli.errors import WrongUse
+    from service.jobs.worker import Worker
+    from service.logs import configure
+    from service.memory import keep_memory_small
+    from service.store.database import Database
+    from service.substances import chemistry
+
+    keep_memory_small()
+    settings = environment()
+    if not settings.keeps_decisions:
+        raise WrongUse("Jobs need the store; TIDEWAITER_STORE is off.")
+    configure(settings.log_level)
+    chemistry.set_up(settings)
+    database = Database(settings.database_url.get_secret_value())
+    database.migrate()
+    working = Worker(database, settings)
+
+    def end(number: int, _: object) -> None:
+        # End between two chunks. A second signal ends at once, after which the job goes on just as well.
+        working.stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    try:
+        working.work(0.0 if until_idle else None)
+    finally:
+        database.close()

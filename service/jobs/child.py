@@ -1,0 +1,175 @@
+"""The worker inside the service: a process that the service starts when a job waits, and that ends when none has come for a while.
+
+A process of its own does not hold the interpreter lock of the service, and its low priority leaves the processor to requests.
+Services that share a folder of jobs share one such process: it holds a lock in the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.errors import DatabaseAway
+from service.logs import configure, logger
+from service.settings import Settings, variables
+from service.store.database import Database
+from service.store.jobs import Jobs
+
+#: Seconds between two looks for a waiting job or an ended child.
+_POLL_SECONDS: Final = 5.0
+#: Seconds without a job after which the child ends: it needs about 300 MB.
+_IDLE_SECONDS: Final = 120.0
+#: Seconds that a child has to finish its chunk. After a kill the job goes on just as well.
+_GRACE_SECONDS: Final = 10.0
+#: Added to the priority: the processor goes to requests first.
+_NICE: Final = 10
+_LOCK_NAME: Final = ".worker.lock"
+#: Exit status of a child whose place is taken.
+_TAKEN: Final = 3
+
+
+class InServiceWorker:
+    """Starts a child process when a job waits. Use it on the event loop.
+
+    Attributes:
+        wake: set it when a job was queued.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._jobs = settings, Jobs(database)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self.wake = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch the queue during the context, and end the child at its end."""
+        task = asyncio.create_task(self._watch(), name="jobs")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await asyncio.to_thread(self._stop)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._look)
+            except (OSError, SQLAlchemyError, DatabaseAway) as error:
+                logger().error("job_worker_not_started", problem=str(error).splitlines()[0])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), _POLL_SECONDS)
+            self.wake.clear()
+
+    def _look(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._start_if_needed()
+
+    def _start_if_needed(self) -> None:
+        if self._child is not None:
+            status = self._child.poll()
+            if status is None:
+                return
+            if status not in (0, _TAKEN):
+                logger().error("job_worker_ended", status=status)
+            self._jobs.release(owner_of(self._child.pid))
+            self._child = None
+        if self._jobs.waits():
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "service.jobs"],
+                stdin=subprocess.PIPE,
+                env={**os.environ, **exported(self._settings)},
+            )
+
+    def _stop(self) -> None:
+        # A look that was cancelled may still be starting a child.
+        with self._lock:
+            self._closed = True
+            child, self._child = self._child, None
+        if child is None:
+            return
+        assert child.stdin is not None
+        # The child ends when its standard input does, also if this process is killed.
+        child.stdin.close()
+        try:
+            child.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        with contextlib.suppress(SQLAlchemyError, DatabaseAway):
+            self._jobs.release(owner_of(child.pid))
+
+
+def owner_of(process: int) -> str:
+    """Return the name of a child in leases."""
+    return f"{os.uname().nodename}:{process}:service"
+
+
+def exported(settings: Settings) -> dict[str, str]:
+    """Return settings that differ from their defaults as environment variables."""
+    given = {name: variable for variable, name in variables().items() if name in settings.model_fields_set}
+    return {variable: _text(getattr(settings, name)) for name, variable in given.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
+    return str(value)
+
+
+def main() -> int:
+    """Run the child process and return its exit status."""
+    from service.jobs.worker import Worker
+    from service.memory import keep_memory_small
+    from service.substances import chemistry
+
+    keep_memory_small()
+    settings = Settings()
+    configure(settings.log_level)
+    os.nice(_NICE)
+    with _place(settings.jobs_dir) as lock:
+        if lock is None:
+            return _TAKEN
+        chemistry.set_up(settings)
+        database = Database(settings.database_url.get_secret_value())
+        worker = Worker(database, settings, owner_of(os.getpid()))
+        threading.Thread(target=_stop_at_end_of_input, args=(worker.stop,), daemon=True).start()
+        worker.work(_IDLE_SECONDS)
+        database.close()
+    return 0
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+@contextlib.contextmanager
+def _place(folder: Path) -> Iterator[IO[bytes] | None]:
+    """Hold the lock of the folder; yield None if another process does."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / _LOCK_NAME).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield file

@@ -1,0 +1,93 @@
+"""Files of jobs: a folder per job with the upload and the results. Only the owner of the service may read them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from features.readers import Unreadable
+from service.files.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OWNER_ONLY: Final = 0o600
+_OWNER_FOLDER: Final = 0o700
+#: Format of a result whose input has another ending.
+DEFAULT_FORMAT: Final = "csv"
+
+
+class JobFiles:
+    """Files of one job."""
+
+    def __init__(self, folder: Path, job_id: str) -> None:
+        """
+        Args:
+            folder: folder of all jobs.
+        """
+        self.folder = folder / job_id
+
+    def create(self) -> None:
+        """Create the folder of the job, and that of all jobs."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True, mode=_OWNER_FOLDER)
+        self.folder.mkdir(mode=_OWNER_FOLDER)
+
+    def upload(self, ending: str) -> Path:
+        """Return the path of the upload."""
+        return self.folder / f"upload{ending}"
+
+    def result(self, attempt: int, result_format: str) -> Path:
+        """Return the path of an attempt's result."""
+        return self.folder / f"result-{attempt}.{result_format}"
+
+    def parts(self, attempt: int) -> Path:
+        """Return the path of an attempt's result before it is complete, for formats that have an end."""
+        return self.folder / f"result-{attempt}.parts"
+
+    def rejects(self, attempt: int) -> Path:
+        """Return the path of an attempt's rejects."""
+        return self.folder / f"rejects-{attempt}.csv"
+
+    def keep_only(self, paths: Iterable[Path]) -> None:
+        """Delete what earlier attempts have left."""
+        kept = set(paths)
+        for path in self.folder.iterdir():
+            if path not in kept and not path.name.startswith("upload"):
+                path.unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Delete all files and the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def private(path: Path, mode: str) -> BinaryIO:
+    """Open a file for writing that only its owner may read."""
+    flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if mode == "w" else 0)
+    return os.fdopen(os.open(path, flags, _OWNER_ONLY), "r+b")
+
+
+def ending_of(name: str, *, gunzipped: bool = False) -> str:
+    """Return the file extension by which readers tell formats apart; empty for an unknown one.
+
+    Args:
+        gunzipped: whether the content was decompressed, so that ``.gz`` no longer holds.
+    """
+    lower = name.lower()
+    if gunzipped:
+        lower = lower.removesuffix(".gz")
+    endings = [ending for known in FORMATS for ending in (*known.gzip_endings, *known.endings)]
+    return next((ending for ending in endings if lower.endswith(ending)), "")
+
+
+def result_format_of(name: str) -> str:
+    """Return the format of the result for an input: the format of its name, uncompressed."""
+    lower = name.lower().removesuffix(".gz")
+    known = {ending: output.endings[0] for output in FORMATS for ending in output.endings}
+    return next((first[1:] for ending, first in known.items() if lower.endswith(ending)), DEFAULT_FORMAT)
+
+
+def gone(name: str) -> Unreadable:
+    """Return the error for an upload that is no longer on disk."""
+    return Unreadable(name, "The uploaded file is gone.", "Upload it again.")

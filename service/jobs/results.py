@@ -1,0 +1,145 @@
+"""Results of a job that grow chunk by chunk and go on after a kill.
+
+Each attempt writes files of its own. It begins with a copy of what the attempt before had committed, so that an attempt that lost
+its lease, and perhaps does not know it yet, cannot write into them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+
+import pyarrow as pa
+
+from service.files.formats import DelimitedWriter, JsonLinesWriter, open_writer
+from service.files.rejects import reject_lines, rejects_header
+from service.jobs.files import JobFiles, private
+
+if TYPE_CHECKING:
+    from io import IOBase
+
+    from features.readers import OwnValues
+    from service.files.chunk_scorer import ScoredChunk
+    from service.files.layout import OutputLayout
+    from service.store.jobs import Lease
+
+_DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
+
+
+class _Writer(Protocol):
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None: ...
+
+
+class _ArrowParts:
+    """Writer of tables as Arrow streams, one after the other. Parquet has an end that names all its parts, so it cannot grow."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        # Types of pyarrow want one of Python's own files, which `private` opens.
+        self._file = cast("IOBase", file)
+
+    def write(self, table: pa.Table, own: OwnValues | None = None) -> None:
+        # Readers of a stream make one chunk of each batch; the Parquet writer joins chunks anyway.
+        table = table.replace_schema_metadata(None).combine_chunks()
+        with pa.ipc.new_stream(self._file, table.schema) as stream:
+            stream.write_table(table, max_chunksize=max(table.num_rows, 1))
+
+
+class Results:
+    """Growing result and rejects of an attempt. `sync` puts on disk what the next commit will name.
+
+    Attributes:
+        rejected: rejected rows.
+    """
+
+    def __init__(
+        self, result: BinaryIO, rejects: BinaryIO, writer: _Writer, *, rejected: int, excel_safe: bool
+    ) -> None:
+        self._result, self._rejects, self._writer = result, rejects, writer
+        self._excel_safe = excel_safe
+        self.rejected = rejected
+
+    def write(self, scored: ScoredChunk, layout: OutputLayout) -> None:
+        """Append a chunk."""
+        self._writer.write(*layout.accepted_rows(scored))
+        lines = reject_lines(scored, excel_safe=self._excel_safe)
+        if lines and not self.rejected:
+            self._rejects.write(rejects_header())
+        self._rejects.writelines(lines)
+        self.rejected += len(lines)
+
+    def sync(self) -> tuple[int, int]:
+        """Write both files to the disk and return their sizes."""
+        for file in (self._result, self._rejects):
+            file.flush()
+            os.fsync(file.fileno())
+        return self._result.tell(), self._rejects.tell()
+
+
+@contextmanager
+def growing(files: JobFiles, lease: Lease, *, excel_safe: bool) -> Iterator[Results]:
+    """Open the results of an attempt, with what earlier ones have committed."""
+    job, progress = lease.job, lease.progress
+    with (
+        _continued(
+            growing_path(files, job.file_attempt, job.result_format),
+            growing_path(files, job.attempt, job.result_format),
+            progress.result_bytes,
+        ) as result,
+        _continued(files.rejects(job.file_attempt), files.rejects(job.attempt), progress.rejects_bytes) as rejects,
+    ):
+        writer = _writer_of(result, job.result_format, started=progress.result_bytes > 0, excel_safe=excel_safe)
+        yield Results(result, rejects, writer, rejected=progress.rejected, excel_safe=excel_safe)
+
+
+def growing_path(files: JobFiles, attempt: int, result_format: str) -> Path:
+    """Return the path of a result that may still grow."""
+    return files.parts(attempt) if result_format == "parquet" else files.result(attempt, result_format)
+
+
+def hold(files: JobFiles, lease: Lease) -> bool:
+    """Return whether the files contain all results that earlier attempts have committed."""
+    job, progress = lease.job, lease.progress
+    wanted = (
+        (growing_path(files, job.file_attempt, job.result_format), progress.result_bytes),
+        (files.rejects(job.file_attempt), progress.rejects_bytes),
+    )
+    return all(not size or (path.is_file() and path.stat().st_size >= size) for path, size in wanted)
+
+
+def complete(files: JobFiles, attempt: int, result_format: str) -> Path:
+    """Make the result of the parts, if its format has parts, and return its path."""
+    result = files.result(attempt, result_format)
+    if result_format == "parquet":
+        with files.parts(attempt).open("rb") as parts, open_writer(result) as writer:
+            size = os.fstat(parts.fileno()).st_size
+            while parts.tell() < size:
+                with pa.ipc.open_stream(parts) as stream:
+                    writer.write(stream.read_all())
+        result.chmod(0o600)
+    return result
+
+
+@contextmanager
+def _continued(earlier: Path, path: Path, size: int) -> Iterator[BinaryIO]:
+    """Open a file that begins with the first ``size`` bytes of an earlier one, at its end."""
+    with private(path, "w") as file:
+        if size:
+            with earlier.open("rb") as source:
+                shutil.copyfileobj(source, file, 1 << 20)
+            file.truncate(size)
+            file.seek(size)
+        yield file
+
+
+def _writer_of(file: BinaryIO, result_format: str, *, started: bool, excel_safe: bool) -> _Writer:
+    if result_format == "parquet":
+        return _ArrowParts(file)
+    if result_format == "jsonl":
+        return JsonLinesWriter(file)
+    writer = DelimitedWriter(file, _DELIMITERS[result_format], started=started)
+    writer.excel_safe = excel_safe
+    return writer

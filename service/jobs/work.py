@@ -1,0 +1,218 @@
+"""Scoring of one job.
+
+The result is that of `service.files.batch.score_file` for the same file, byte by byte. After each chunk, one transaction stores the
+decisions of the chunk and the sizes of the files. A worker that takes the job later continues there: it reads the earlier
+chunks once more, which advances the history as before, and scores the remaining ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy.exc import SQLAlchemyError
+
+from features.readers import ROWS_PER_CHUNK, ColumnMapping, open_pieces, open_table
+from models.bundle.audit import features_digest
+from service.errors import DatabaseAway
+from service.files.chunk_scorer import ChunkScorer, scored_chunks
+from service.files.formats import format_of
+from service.files.layout import OutputLayout
+from service.files.options import ScoreOptions
+from service.jobs.files import JobFiles, gone
+from service.jobs.results import Results, complete, growing, growing_path, hold
+from service.scoring.recording import Receipt, decisions_of_table
+from service.store.decisions import record
+from service.store.jobs import Jobs, Lease, Lost, Progress, now
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from features.groups.history.history import HistoryRows
+    from models.scoring import RiskModel, Scores
+    from service.settings import Settings
+    from service.store.database import Database
+    from service.store.decisions import NewDecision
+
+_UPLOAD: Final = "the uploaded file"
+#: Stores the decisions of a chunk in a transaction.
+Recorder = Callable[["Database", "Connection", Sequence["NewDecision"], int], object]
+
+
+class Stopped(Exception):
+    """The worker is asked to end. The job goes on later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a worker scores jobs with.
+
+    Attributes:
+        record: stores the decisions of a chunk; tests observe it.
+        rows_per_chunk: only tests use other chunks than those of files, which would change Parquet's row groups.
+    """
+
+    database: Database
+    settings: Settings
+    stop: threading.Event
+    record: Recorder = record
+    rows_per_chunk: int = ROWS_PER_CHUNK
+
+
+def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
+    """Score a job to its end.
+
+    Raises:
+        Unreadable, MappingError: the file cannot be read.
+        Lost: the job was cancelled, or another worker has it.
+        Stopped: the worker is asked to end.
+    """
+    job, jobs = lease.job, Jobs(bench.database)
+    files = JobFiles(bench.settings.jobs_dir, job.id)
+    upload = files.upload(job.upload_ending)
+    if not upload.is_file():
+        raise gone(job.file_name or _UPLOAD)
+    mapping = ColumnMapping.from_text(job.mapping.decode()) if job.mapping else None
+    setup = setup_of(model, bench.settings)
+    rows_total = job.rows_total if job.rows_total is not None else _count(bench, upload, mapping, job.file_name)
+    lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not hold(files, lease))
+    with growing(files, lease, excel_safe=bench.settings.excel_safe) as results:
+        _score(bench, lease, model, (upload, mapping), results)
+    result = complete(files, job.attempt, job.result_format)
+    rejects = files.rejects(job.attempt)
+    jobs.finish(lease)
+    with suppress(OSError):
+        files.keep_only([result, rejects])
+        upload.unlink(missing_ok=True)
+
+
+def setup_of(model: RiskModel, settings: Settings) -> str:
+    """Return a digest of what decides a row's result besides the row: the model, its rules, and settings.
+
+    A job whose first rows were scored with another setup begins anew, so that no result mixes two.
+    """
+    score = settings.score_settings()
+    key = settings.random_key.get_secret_value() if settings.random_key else None
+    parts: list[Any] = [
+        model.digest,
+        model.rulebook(score).digest,
+        sorted(settings.base_rates.items()),
+        settings.random_share,
+        key and hashlib.sha256(key.encode()).hexdigest(),
+        settings.excel_safe,
+    ]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()
+
+
+def _score(
+    bench: Bench, lease: Lease, model: RiskModel, source: tuple[Path, ColumnMapping | None], results: Results
+) -> None:
+    job, settings = lease.job, bench.settings
+    upload, mapping = source
+    files = JobFiles(settings.jobs_dir, job.id)
+    kept: list[tuple[Scores, HistoryRows, float]] = []
+    options = ScoreOptions(
+        mapping=mapping,
+        explain=job.explain,
+        settings=settings.score_settings(),
+        top=0,
+        excel_safe=settings.excel_safe,
+        keep=lambda *scored: kept.append(scored),
+    )
+    receipt, features = Receipt("job", job.caller, job.created_at), features_digest(model.space.names)
+    jobs, progress = Jobs(bench.database), lease.progress
+    with open_table(
+        upload, mapping=mapping, rows_per_chunk=bench.rows_per_chunk, name=job.file_name or _UPLOAD
+    ) as reader:
+        scorer = ChunkScorer(model, model.history.copy(), options, decimal=reader.decimal)
+        output = format_of(files.result(job.attempt, job.result_format))
+        layout = OutputLayout(
+            reader.names, scorer.columns, unique_names=output.unique_names, dictionaries=output.dictionaries
+        )
+        with scored_chunks(reader, scorer, done=progress.chunks_done) as chunks:
+            for scored in chunks:
+                if bench.stop.is_set():
+                    raise Stopped
+                results.write(scored, layout)
+                result_bytes, rejects_bytes = results.sync()
+                progress = Progress(
+                    progress.rows_done + scored.chunk.n_rows + len(scored.chunk.rejected),
+                    results.rejected,
+                    progress.chunks_done + 1,
+                    result_bytes,
+                    rejects_bytes,
+                )
+                # Make the answers before the transaction, during which nobody else can write to SQLite.
+                decisions = [
+                    decision
+                    for scores, _, seconds in kept
+                    for piece in decisions_of_table(
+                        scores, features, receipt, orders=[None] * len(scores), what_if=False, seconds=seconds
+                    )
+                    for decision in piece
+                ]
+                kept.clear()
+                with bench.database.write() as connection:
+                    # First make sure that the job is still this worker's, and hold its row until the commit.
+                    jobs.advance(connection, lease, progress)
+                    bench.record(bench.database, connection, decisions, now())
+                files.keep_only([growing_path(files, job.attempt, job.result_format), files.rejects(job.attempt)])
+                del scored
+
+
+def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:
+    """Return the number of rows of a file, also of those that do not fit its header."""
+    options = mapping.files if mapping else None
+    opened = open_pieces(
+        upload,
+        expected=mapping.source_names if mapping else (),
+        encoding=options.encoding if options else None,
+        delimiter=options.delimiter if options else None,
+        name=name or _UPLOAD,
+    )
+    rows = 0
+    try:
+        for piece in opened.pieces:
+            rows += piece.n_rows + len(piece.rejected)
+            if bench.stop.is_set():
+                raise Stopped
+    finally:
+        opened.pieces.close()
+    return rows
+
+
+class Heartbeat:
+    """Thread that renews a lease while its job is scored. Use it as a context.
+
+    Attributes:
+        lost: set once the job is no longer this worker's.
+    """
+
+    def __init__(self, jobs: Jobs, lease: Lease, seconds: float) -> None:
+        self._jobs, self._lease, self._seconds = jobs, lease, seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="job-heartbeat", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        # Three chances before the lease ends.
+        while not self._end.wait(self._seconds / 3):
+            try:
+                self._jobs.renew(self._lease, self._seconds)
+            except Lost:
+                return
+            except (SQLAlchemyError, DatabaseAway):
+                # The database may answer again before the lease ends. Otherwise the next commit finds the job lost.
+                continue

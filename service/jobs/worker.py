@@ -1,0 +1,185 @@
+"""A worker: it takes one job after the other and scores it.
+
+The service starts one as a process of its own (`service.jobs.child`), because a thread would hold the interpreter lock that
+requests need. `tidewaiter worker` starts more, also on other machines that share the database and the folder of jobs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from features.readers import ROWS_PER_CHUNK, MappingError, Unreadable
+from models.bundle import BundleRefused, StoreError, champion_dir
+from service.errors import DatabaseAway
+from service.files.output import OutputFailed
+from service.identifiers import new_ids
+from service.jobs.files import JobFiles
+from service.jobs.work import Bench, Heartbeat, Stopped, run
+from service.logs import logger
+from service.scoring.model_host import load_current, signature_of
+from service.store.decisions import record
+from service.store.jobs import Jobs, Lease, Lost, now
+
+if TYPE_CHECKING:
+    from models.scoring import RiskModel
+    from service.jobs.work import Recorder
+    from service.scoring.model_host import LoadedModel
+    from service.settings import Settings
+    from service.store.database import Database
+
+#: Attempts without progress after which a job fails: its file ends the worker each time, for example for lack of memory.
+MOST_FRUITLESS: Final = 10
+#: Seconds between two looks for a job, and before the next one after an error.
+_POLL_SECONDS: Final = 1.0
+_ERROR_SECONDS: Final = 5.0
+#: Interval in seconds between two deletions of files that are kept long enough.
+_CLEAN_SECONDS: Final = 600.0
+#: Errors after which a job goes on later.
+_AWAY: Final = (SQLAlchemyError, DatabaseAway)
+_DAY: Final = dt.timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Worker:
+    """Worker of the jobs in a database.
+
+    Attributes:
+        owner: name of the worker in leases.
+        stop: set it to end the worker after the current chunk. Its job goes on later.
+    """
+
+    database: Database
+    settings: Settings
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{new_ids(1)[0][:8]}")
+    record: Recorder = record
+    rows_per_chunk: int = ROWS_PER_CHUNK
+    stop: threading.Event = field(default_factory=threading.Event)
+    _loaded: LoadedModel | None = None
+    _cleaned: float = float("-inf")
+
+    def work(self, idle_seconds: float | None = None) -> None:
+        """Score jobs until `stop` is set, or until none has waited for ``idle_seconds``."""
+        idle_since = time.monotonic()
+        try:
+            while not self.stop.is_set():
+                pause = _POLL_SECONDS
+                try:
+                    self._clean()
+                    if self.work_once():
+                        idle_since = time.monotonic()
+                        continue
+                except _AWAY as error:
+                    logger().error("job_database_failed", problem=str(error).splitlines()[0])
+                    pause = _ERROR_SECONDS
+                if idle_seconds is not None and time.monotonic() - idle_since >= idle_seconds:
+                    return
+                self.stop.wait(pause)
+        finally:
+            self._release()
+
+    def work_once(self) -> bool:
+        """Take one job and score it, and return whether there was one.
+
+        Raises:
+            DatabaseAway: the database does not answer. The job goes on later.
+        """
+        jobs = Jobs(self.database)
+        lease = jobs.take(self.owner, self.settings.job_lease_seconds)
+        if lease is None:
+            return False
+        log = logger().bind(job=lease.job.id, attempt=lease.job.attempt)
+        started = time.monotonic()
+        log.info("job_taken", rows_done=lease.job.rows_done)
+        try:
+            with Heartbeat(jobs, lease, self.settings.job_lease_seconds):
+                problem = self._problem_of(lease)
+            if problem is not None:
+                jobs.finish(lease, problem)
+            log.info("job_ended", problem=problem, seconds=round(time.monotonic() - started, 3))
+        except Lost:
+            log.info("job_lost")
+            self._forget(lease)
+        except Stopped:
+            jobs.release(self.owner)
+            log.info("job_interrupted")
+        return True
+
+    def _problem_of(self, lease: Lease) -> str | None:
+        """Score a job, and return why that failed; None if it is done."""
+        if lease.job.fruitless > MOST_FRUITLESS:
+            return f"The worker ended {MOST_FRUITLESS} times at the same place of the file; see its log."
+        try:
+            bench = Bench(self.database, self.settings, self.stop, self.record, self.rows_per_chunk)
+            run(bench, lease, self._model())
+        except (Unreadable, MappingError, OutputFailed) as error:
+            return str(error)
+        except (BundleRefused, StoreError) as error:
+            return f"No model is loaded: {error}"
+        except (Lost, Stopped, *_AWAY):
+            raise
+        except Exception as error:
+            # A cancelled job's folder is deleted, perhaps while files are opened in it.
+            if _was_lost(Jobs(self.database), lease):
+                raise Lost from error
+            logger().error("job_failed", job=lease.job.id, exc_info=error)
+            return "The service failed to score this file because of an internal error; see its log."
+        return None
+
+    def _model(self) -> RiskModel:
+        """Return the model in service, which is loaded again after a promotion."""
+        store = self.settings.store()
+        signature = signature_of(store.current() or champion_dir())
+        if self._loaded is None or self._loaded.signature != signature:
+            self._loaded = load_current(store)
+        return self._loaded.model
+
+    def _forget(self, lease: Lease) -> None:
+        """Delete the files of a cancelled job, to which this worker has perhaps written after they were deleted."""
+        job = Jobs(self.database).get(lease.job.id)
+        if job is None or job.files_deleted_at is not None:
+            JobFiles(self.settings.jobs_dir, lease.job.id).delete()
+
+    def _clean(self) -> None:
+        """Delete the files of jobs that ended long enough ago, from time to time."""
+        if time.monotonic() - self._cleaned >= _CLEAN_SECONDS:
+            self._cleaned = time.monotonic()
+            before = now() - int(self.settings.job_retention_days * _DAY / dt.timedelta(microseconds=1))
+            delete_files(self.database, self.settings, before)
+
+    def _release(self) -> None:
+        try:
+            Jobs(self.database).release(self.owner)
+        except _AWAY:
+            # The lease ends by itself.
+            logger().warning("job_not_released")
+
+
+def delete_files(database: Database, settings: Settings, finished_before: int | None = None) -> list[str]:
+    """Delete upload and results of ended jobs, and return the ids of the jobs.
+
+    Args:
+        finished_before: of jobs that ended before this time alone.
+    """
+    jobs = Jobs(database)
+    ended = jobs.with_files(finished_before)
+    for job_id in ended:
+        JobFiles(settings.jobs_dir, job_id).delete()
+    if ended:
+        jobs.files_deleted(ended)
+    return ended
+
+
+def _was_lost(jobs: Jobs, lease: Lease) -> bool:
+    try:
+        jobs.renew(lease, 0.0)
+    except Lost:
+        return True
+    return False

@@ -1,0 +1,251 @@
+"""Jobs: queue them, lease one to a worker, and record how far it is.
+
+A worker takes a job for a limited time and renews the lease while it works. Each time a job is taken, its number of attempts grows,
+and every change by a worker names the attempt. A worker that lost its lease, for example because its machine stood still, changes
+nothing any more.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, desc, func, insert, or_, select, update
+
+from service.store.tables import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from service.store.database import Database
+
+QUEUED: Final = "queued"
+RUNNING: Final = "running"
+DONE: Final = "done"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+#: States in which a job needs work.
+OPEN: Final = (QUEUED, RUNNING)
+_SECOND: Final = 1_000_000
+_NO_RESULTS: Final = {"rows_done": 0, "rejected": 0, "chunks_done": 0, "result_bytes": 0, "rejects_bytes": 0}
+
+
+class Lost(Exception):
+    """The job was cancelled, or another worker has it."""
+
+
+class QueueFull(Exception):
+    """As many jobs as allowed are open already."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to queue. Attributes are those of `service.store.tables.Job`."""
+
+    id: str
+    caller: str | None
+    file_name: str
+    upload_ending: str
+    result_format: str
+    explain: str
+    mapping: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Results on disk. Attributes are those of `service.store.tables.Job`."""
+
+    rows_done: int = 0
+    rejected: int = 0
+    chunks_done: int = 0
+    result_bytes: int = 0
+    rejects_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job in the hands of a worker.
+
+    Attributes:
+        job: the row of the job as it was taken, with the new attempt.
+        progress: results of earlier attempts that the work goes on from.
+    """
+
+    job: Row[Any]
+    progress: Progress
+
+
+def now() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Jobs:
+    """Repository of jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, job: NewJob, most_open: int) -> None:
+        """Queue a job.
+
+        Raises:
+            QueueFull: ``most_open`` jobs are open already.
+        """
+        with self._database.write() as connection:
+            if self._count_open(connection) >= most_open:
+                raise QueueFull
+            row = {name: getattr(job, name) for name in NewJob.__slots__}
+            row |= {"state": QUEUED, "created_at": now(), **_NO_RESULTS}
+            row |= {"attempt": 0, "file_attempt": 0, "fruitless": 0, "leased_until": 0}
+            connection.execute(insert(Job), [row])
+
+    def open(self) -> int:
+        """Return the number of jobs that are queued or running."""
+        with self._database.read() as connection:
+            return self._count_open(connection)
+
+    def waits(self) -> bool:
+        """Return whether a worker would get a job now."""
+        with self._database.read() as connection:
+            return connection.execute(_next_one()).first() is not None
+
+    def get(self, job_id: str) -> Row[Any] | None:
+        """Return a job; None if there is none with this id."""
+        with self._database.read() as connection:
+            return connection.execute(select(Job.__table__).where(Job.id == job_id)).first()
+
+    def page(self, before: int | None, limit: int) -> Sequence[Row[Any]]:
+        """Return up to ``limit`` jobs, the latest first, that arrived before the one at a position."""
+        query = select(Job.__table__).order_by(desc(Job.position)).limit(limit)
+        if before is not None:
+            query = query.where(Job.position < before)
+        with self._database.read() as connection:
+            return connection.execute(query).all()
+
+    def cancel(self, job_id: str) -> bool:
+        """Cancel an open job and return whether it was open."""
+        with self._database.write() as connection:
+            changed = connection.execute(
+                update(Job)
+                .where(Job.id == job_id, Job.state.in_(OPEN))
+                .values(state=CANCELLED, finished_at=now(), owner=None)
+            )
+            return changed.rowcount > 0
+
+    def take(self, owner: str, seconds: float) -> Lease | None:
+        """Lease the job that has waited longest: a queued one, or a running one whose lease has ended. None if there is none."""
+        while True:
+            with self._database.write() as connection:
+                found = connection.execute(_next_one()).first()
+                if found is None:
+                    return None
+                changed = connection.execute(
+                    update(Job)
+                    .where(Job.id == found.id, Job.attempt == found.attempt, Job.state.in_(OPEN))
+                    .values(
+                        state=RUNNING,
+                        owner=owner,
+                        attempt=Job.attempt + 1,
+                        fruitless=Job.fruitless + 1,
+                        started_at=func.coalesce(Job.started_at, now()),
+                        leased_until=_until(seconds),
+                    )
+                )
+                # On PostgreSQL, another worker may have taken it in between.
+                if changed.rowcount:
+                    row = connection.execute(select(Job.__table__).where(Job.id == found.id)).one()
+                    return Lease(row, Progress(*(getattr(row, name) for name in Progress.__slots__)))
+
+    def renew(self, lease: Lease, seconds: float) -> None:
+        """Extend the lease.
+
+        Raises:
+            Lost: the job is no longer this worker's.
+        """
+        with self._database.write() as connection:
+            _change(connection, lease, leased_until=_until(seconds))
+
+    def begin(self, lease: Lease, setup: str, rows_total: int, *, anew: bool) -> Lease:
+        """Note what the rows are scored with.
+
+        Args:
+            anew: whether results of earlier attempts do not count.
+
+        Returns:
+            The lease with the progress that counts.
+
+        Raises:
+            Lost: the job is no longer this worker's.
+        """
+        with self._database.write() as connection:
+            _change(connection, lease, setup=setup, rows_total=rows_total, **(_NO_RESULTS if anew else {}))
+        return Lease(lease.job, Progress()) if anew else lease
+
+    def advance(self, connection: Connection, lease: Lease, progress: Progress) -> None:
+        """Note results on disk, in the caller's transaction.
+
+        Raises:
+            Lost: the job is no longer this worker's.
+        """
+        values = {name: getattr(progress, name) for name in Progress.__slots__}
+        _change(connection, lease, file_attempt=lease.job.attempt, fruitless=0, **values)
+
+    def finish(self, lease: Lease, problem: str | None = None) -> None:
+        """End a job: it is done, or it failed with a problem.
+
+        Raises:
+            Lost: the job is no longer this worker's.
+        """
+        state = DONE if problem is None else FAILED
+        with self._database.write() as connection:
+            values: dict[str, Any] = {"rows_total": Job.rows_done} if state == DONE else {}
+            _change(connection, lease, state=state, problem=problem, finished_at=now(), owner=None, **values)
+
+    def release(self, owner: str) -> None:
+        """Return the jobs of a worker that has ended, so that another one takes them at once."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(Job).where(Job.owner == owner, Job.state == RUNNING).values(state=QUEUED, owner=None)
+            )
+
+    def with_files(self, finished_before: int | None = None) -> list[str]:
+        """Return the ids of ended jobs whose files are not deleted yet: all, or those that ended before a time."""
+        query = select(Job.id).where(Job.state.not_in(OPEN), Job.files_deleted_at.is_(None))
+        if finished_before is not None:
+            query = query.where(Job.finished_at < finished_before)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def files_deleted(self, job_ids: Sequence[str]) -> None:
+        """Note that the files of jobs were deleted, and forget the names of the files."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(Job).where(Job.id.in_(job_ids)).values(files_deleted_at=now(), file_name=None, mapping=None)
+            )
+
+    @staticmethod
+    def _count_open(connection: Connection) -> int:
+        return connection.execute(select(func.count()).where(Job.state.in_(OPEN))).scalar_one()
+
+
+def _next_one() -> Any:
+    ready = or_(Job.state == QUEUED, and_(Job.state == RUNNING, Job.leased_until < now()))
+    return select(Job.id, Job.attempt).where(ready).order_by(Job.position).limit(1)
+
+
+def _until(seconds: float) -> int:
+    return now() + int(seconds * _SECOND)
+
+
+def _change(connection: Connection, lease: Lease, **values: Any) -> None:
+    changed = connection.execute(
+        update(Job)
+        .where(Job.id == lease.job.id, Job.attempt == lease.job.attempt, Job.state == RUNNING)
+        .values(**values)
+    )
+    if not changed.rowcount:
+        raise Lost

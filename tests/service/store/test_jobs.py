@@ -1,0 +1,289 @@
+"""Jobs in the queue, and workers that score them, on both engines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import OperationalError
+
+from models.bundle import ModelStore
+from service.cli.main import run
+from service.errors import DatabaseAway
+from service.jobs.files import JobFiles
+from service.jobs.worker import MOST_FRUITLESS, Worker, delete_files
+from service.settings import Settings
+from service.store.database import Database
+from service.store.decisions import NewDecision, record
+from service.store.jobs import Jobs, Lost, Progress, QueueFull, now
+from service.store.tables import Decision, Job
+from tests.models.small_model import manifest
+from tests.service.store.job_files import goods_csv, goods_parquet, queue, results_of, row_of, scored_as_a_file
+
+CHUNK = 60
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
+    store = tmp_path / "models"
+    ModelStore(store).install(bundle)
+    return Settings(models_dir=store, jobs_dir=tmp_path / "jobs", database_url=url, max_jobs=3)
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return Jobs(database)
+
+
+def worker(database: Database, settings: Settings, **options: Any) -> Worker:
+    return Worker(database, settings, rows_per_chunk=CHUNK, **options)
+
+
+class Interrupting:
+    """Recorder that raises once, at a chunk, like a database that goes away."""
+
+    def __init__(self, chunk: int) -> None:
+        self._left = chunk
+
+    def __call__(self, database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise OperationalError("INSERT", {}, Exception("the database went away"))
+        record(database, connection, decisions, at)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("goods.csv", goods_csv(300, broken_every=50)), ("goods.parquet", goods_parquet(300))],
+    ids=["csv", "parquet"],
+)
+def test_a_job_gives_the_bytes_of_tidewaiter_score(
+    name: str, content: bytes, database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    out = tmp_path / f"out{Path(name).suffix}"
+    assert run(["score", str(tmp_path / name), str(out), "--bundle", str(bundle)]) == 0
+    job = queue(jobs, settings, content, name)
+    assert Worker(database, settings).work_once()
+    result, rejects = results_of(jobs, settings, job)
+    assert result == out.read_bytes()
+    if name == "goods.csv":
+        assert rejects == Path(f"{out}.rejects.csv").read_bytes()
+        assert rejects.count(b"\n") > 5
+    shown = row_of(jobs, job)
+    assert shown.rows_done == shown.rows_total > 500
+
+
+@pytest.mark.parametrize("name", ["goods.csv", "goods.parquet"])
+@pytest.mark.parametrize("chunk", [1, 4])
+def test_a_job_goes_on_after_the_last_committed_chunk(
+    name: str, chunk: int, database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_csv(300, broken_every=50) if name.endswith("csv") else goods_parquet(300)
+    job = queue(jobs, settings, content, name)
+    first = worker(database, settings, record=Interrupting(chunk))
+    with pytest.raises(DatabaseAway):
+        first.work_once()
+    assert row_of(jobs, job).chunks_done == chunk - 1
+    jobs.release(first.owner)
+    assert worker(database, settings).work_once()
+    assert results_of(jobs, settings, job) == scored_as_a_file(content, name, bundle, tmp_path / "file", CHUNK)
+    assert row_of(jobs, job).attempt == 2
+    with database.read() as connection:
+        stored = connection.execute(
+            select(Decision.shipment_id, Decision.via, Decision.what_if, Decision.history_order).order_by(
+                Decision.position
+            )
+        ).all()
+    expected_ids = dict.fromkeys(str(cells) for cells in manifest(300, 7)["shipment_id"])
+    assert [row.shipment_id for row in stored] == list(expected_ids)
+    assert {tuple(row)[1:] for row in stored} == {("job", False, None)}
+
+
+def test_a_job_that_goes_on_with_another_model_begins_anew(
+    database: Database, jobs: Jobs, settings: Settings, other_bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_csv(200)
+    job = queue(jobs, settings, content)
+    first = worker(database, settings, record=Interrupting(3))
+    with pytest.raises(DatabaseAway):
+        first.work_once()
+    jobs.release(first.owner)
+    ModelStore(settings.models_dir).install(other_bundle)
+    assert worker(database, settings).work_once()
+    assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", other_bundle, tmp_path / "file")
+
+
+def test_a_job_whose_results_are_gone_begins_anew(
+    database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_csv(200)
+    job = queue(jobs, settings, content)
+    first = worker(database, settings, record=Interrupting(3))
+    with pytest.raises(DatabaseAway):
+        first.work_once()
+    jobs.release(first.owner)
+    JobFiles(settings.jobs_dir, job).result(1, "csv").write_bytes(b"")
+    assert worker(database, settings).work_once()
+    assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")
+
+
+def test_a_job_has_one_worker_at_a_time_and_the_one_that_lost_it_changes_nothing(
+    database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    job = queue(jobs, settings, goods_csv(5))
+    first = jobs.take("first", 60)
+    assert first is not None
+    assert jobs.take("second", 60) is None
+    jobs.renew(first, 0.0)
+    second = jobs.take("second", 60)
+    assert second is not None
+    assert second.job.attempt == 2
+    with pytest.raises(Lost):
+        jobs.renew(first, 60)
+    with pytest.raises(Lost), database.write() as connection:
+        jobs.advance(connection, first, Progress(5, 0, 1, 100, 0))
+    with pytest.raises(Lost):
+        jobs.finish(first)
+    assert row_of(jobs, job).rows_done == 0
+
+
+def test_workers_that_look_at_the_same_time_share_the_jobs_out(jobs: Jobs, settings: Settings) -> None:
+    expected = {queue(jobs, settings, goods_csv(2)) for _ in range(3)}
+    taken: list[str] = []
+
+    def take(owner: str) -> None:
+        lease = jobs.take(owner, 60)
+        if lease is not None:
+            taken.append(lease.job.id)
+
+    threads = [threading.Thread(target=take, args=(f"worker {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(expected)
+
+
+def test_a_cancelled_job_ends_at_the_next_chunk_without_files(
+    database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    job = queue(jobs, settings, goods_csv(200))
+    chunks = 0
+
+    def cancelling(*_: object) -> None:
+        nonlocal chunks
+        chunks += 1
+
+    class Cancelling(Worker):
+        def _model(self) -> Any:
+            # After the worker took the job, and before its first commit.
+            assert jobs.cancel(job)
+            JobFiles(settings.jobs_dir, job).delete()
+            jobs.files_deleted([job])
+            return Worker._model(self)
+
+    assert Cancelling(database, settings, record=cancelling, rows_per_chunk=CHUNK).work_once()
+    assert chunks == 0
+    assert row_of(jobs, job).state == "cancelled"
+    assert not JobFiles(settings.jobs_dir, job).folder.exists()
+    assert not jobs.cancel(job)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"%PDF-1.7 not a table", "This is a PDF, not a table of text"),
+        (b"alpha,beta\n1,2\n", "No column is recognised"),
+    ],
+)
+def test_a_file_that_cannot_be_read_fails_with_its_name_and_the_problem(
+    content: bytes, problem: str, database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    job = queue(jobs, settings, content, "may.csv")
+    assert worker(database, settings).work_once()
+    row = row_of(jobs, job)
+    assert row.state == "failed"
+    assert "may.csv" in row.problem
+    assert problem in row.problem
+    assert not worker(database, settings).work_once()
+
+
+def test_an_upload_that_is_gone_fails(database: Database, jobs: Jobs, settings: Settings) -> None:
+    job = queue(jobs, settings, goods_csv(5))
+    JobFiles(settings.jobs_dir, job).delete()
+    assert worker(database, settings).work_once()
+    assert "The uploaded file is gone" in row_of(jobs, job).problem
+
+
+def test_a_file_that_always_ends_its_worker_fails_after_some_attempts(
+    database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    job = queue(jobs, settings, goods_csv(5))
+    for _ in range(MOST_FRUITLESS):
+        lease = jobs.take("dying", 60)
+        assert lease is not None
+        jobs.renew(lease, 0.0)
+    assert worker(database, settings).work_once()
+    assert row_of(jobs, job).state == "failed"
+    assert "ended 10 times at the same place" in row_of(jobs, job).problem
+
+
+def test_a_stopped_worker_gives_its_job_back(
+    database: Database, jobs: Jobs, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_csv(200)
+    job = queue(jobs, settings, content)
+    stop = threading.Event()
+
+    def stopping(*_: object) -> None:
+        stop.set()
+
+    worker(database, settings, record=stopping, stop=stop).work(0.0)
+    row = row_of(jobs, job)
+    assert (row.state, row.chunks_done) == ("queued", 1)
+    worker(database, settings).work(0.0)
+    assert results_of(jobs, settings, job) == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")
+
+
+def test_the_queue_has_a_limit(jobs: Jobs, settings: Settings) -> None:
+    for _ in range(3):
+        queue(jobs, settings, b"x")
+    with pytest.raises(QueueFull):
+        queue(jobs, settings, b"x")
+    lease = jobs.take("one", 60)
+    assert lease is not None
+    jobs.finish(lease)
+    queue(jobs, settings, b"x")
+
+
+def test_files_of_ended_jobs_are_deleted_when_they_are_old_enough_and_open_jobs_keep_theirs(
+    database: Database, jobs: Jobs, settings: Settings
+) -> None:
+    old = queue(jobs, settings, goods_csv(5))
+    young = queue(jobs, settings, goods_csv(5))
+    waiting = queue(jobs, settings, goods_csv(5))
+    working = worker(database, settings)
+    assert working.work_once()
+    assert working.work_once()
+    hour = 3_600_000_000
+    with database.write() as connection:
+        connection.execute(update(Job).where(Job.id == old).values(finished_at=now() - hour))
+    assert delete_files(database, settings, now() - hour // 2) == [old]
+    left = {path.name for path in settings.jobs_dir.iterdir()}
+    assert left == {young, waiting}
+    assert row_of(jobs, old).file_name is None
+    assert delete_files(database, settings, now() - hour // 2) == []
+
+
+def test_only_the_owner_may_read_the_files(database: Database, jobs: Jobs, settings: Settings) -> None:
+    job = queue(jobs, settings, goods_parquet(40), "goods.parquet")
+    worker(database, settings).work_once()
+    folder = JobFiles(settings.jobs_dir, job).folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == {"result-1.parquet": 0o600, "rejects-1.csv": 0o600}

@@ -1,0 +1,211 @@
+"""``/v1/jobs`` over HTTP, on both engines."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.jobs.worker import Worker, delete_files
+from service.settings import Settings
+from tests.service.api_client import Client, serving
+from tests.service.store.job_files import goods_csv, goods_parquet, scored_as_a_file
+
+#: Time for a worker's process to start and score on a busy machine.
+_SECONDS = 300
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
+    store = tmp_path / "models"
+    ModelStore(store).install(bundle)
+    return Settings(
+        models_dir=store,
+        jobs_dir=tmp_path / "jobs",
+        keeps_decisions=True,
+        database_url=url,
+        max_jobs=3,
+        job_worker=False,
+    )
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+def create(client: Client, content: bytes, name: str = "goods.csv", **fields: str) -> str:
+    answer = client.post("/v1/jobs", files={"file": (name, content)}, data=fields)
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["job_id"]
+    assert answer.headers["Location"] == f"/v1/jobs/{job_id}"
+    return job_id
+
+
+def work(client: Client, settings: Settings) -> None:
+    assert client.state.store is not None
+    Worker(client.state.store.database, settings).work(0.0)
+
+
+def shown(client: Client, job: str) -> dict[str, Any]:
+    answer = client.get(f"/v1/jobs/{job}")
+    assert answer.status_code == 200
+    state: dict[str, Any] = answer.json()
+    return state
+
+
+def test_a_file_is_queued_scored_and_downloaded(
+    client: Client, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_csv(60, broken_every=40)
+    job = create(client, content, "may.csv")
+    before = shown(client, job)
+    assert {key: before[key] for key in ("state", "rows_done", "rows_total", "rejected", "problem", "file_name")} == {
+        "state": "queued",
+        "rows_done": 0,
+        "rows_total": None,
+        "rejected": 0,
+        "problem": None,
+        "file_name": "may.csv",
+    }
+    for part in ("result", "rejects"):
+        early = client.get(f"/v1/jobs/{job}/{part}")
+        assert early.status_code == 409
+        assert early.json()["detail"] == "The job is queued; ask again later."
+    (upload,) = (settings.jobs_dir / job).iterdir()
+    assert (upload.name, upload.stat().st_mode & 0o777) == ("upload.csv", 0o600)
+    work(client, settings)
+    after = shown(client, job)
+    assert after["state"] == "done"
+    assert after["rows_done"] == after["rows_total"] == content.count(b"\n") - 1
+    result, rejects = client.get(f"/v1/jobs/{job}/result"), client.get(f"/v1/jobs/{job}/rejects")
+    assert (result.content, rejects.content) == scored_as_a_file(content, "may.csv", bundle, tmp_path / "file")
+    assert result.headers["Content-Type"].startswith("text/csv")
+    assert result.headers["Content-Disposition"] == 'attachment; filename="scores.csv"'
+    assert after["rejected"] == rejects.content.count(b"\n") - 1 > 0
+    assert not upload.exists()
+
+
+@pytest.mark.parametrize("name", ["goods.parquet", "goods.csv.gz"])
+def test_other_formats_are_read_as_files_are(
+    name: str, client: Client, settings: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    content = goods_parquet(40) if name.endswith("parquet") else gzip.compress(goods_csv(40))
+    job = create(client, content, name)
+    work(client, settings)
+    result = client.get(f"/v1/jobs/{job}/result")
+    assert result.content == scored_as_a_file(content, name, bundle, tmp_path / "file")[0]
+    assert client.get(f"/v1/jobs/{job}/rejects").content == b"line,reason,row\n"
+
+
+def test_mapping_explain_and_format_are_taken_from_the_form(client: Client, settings: Settings) -> None:
+    content = goods_csv(30).replace(b"shipment_id", b"reference_of_ours")
+    mapping = '[columns]\nshipment_id = "reference_of_ours"\ngoods_description = "goods_description"\n'
+    job = create(client, content, mapping=mapping, explain="none", format="jsonl")
+    work(client, settings)
+    assert shown(client, job)["state"] == "done", shown(client, job)
+    lines = client.get(f"/v1/jobs/{job}/result").text.splitlines()
+    assert len(lines) == content.count(b"\n") - 1
+    assert all('"reason_1":null' in line and line.startswith('{"reference_of_ours":"HB-7-') for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"mapping": "= nothing"}, "mapping: "),
+        ({"mapping": '[fields]\nx = "y"'}, 'mapping: the mapping: fields.x: "numeric" or "categorical" is needed'),
+        ({"explain": "some"}, "explain: expected one of none, shown, all, got 'some'"),
+        ({"format": "xlsx"}, "format: expected one of csv, tsv, jsonl, parquet, got 'xlsx'"),
+        ({"mapping": "x" * 70_000}, "mapping: longer than 65536 bytes"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_left(
+    fields: dict[str, str], problem: str, client: Client, settings: Settings
+) -> None:
+    answer = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(2))}, data=fields)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(problem)
+    assert answer.json()["errors"][0]["field"] == next(iter(fields))
+    assert list(settings.jobs_dir.iterdir()) == []
+    assert client.get("/v1/jobs").json() == {"jobs": [], "next": None}
+
+
+def test_a_form_without_a_file_is_refused(client: Client) -> None:
+    answer = client.post("/v1/jobs", files={"mapping": ("m.toml", b"")})
+    assert answer.status_code == 422
+    assert "contains no file" in answer.json()["detail"]
+
+
+def test_jobs_are_listed_in_pages_the_latest_first(client: Client) -> None:
+    made = [create(client, goods_csv(1)) for _ in range(3)]
+    first = client.get("/v1/jobs", params={"limit": 2}).json()
+    second = client.get("/v1/jobs", params={"limit": 2, "cursor": first["next"]}).json()
+    assert [job["job_id"] for page in (first, second) for job in page["jobs"]] == made[::-1]
+    assert second["next"] is None
+
+
+def test_too_many_open_jobs_are_refused_until_one_ends(client: Client) -> None:
+    made = [create(client, goods_csv(1)) for _ in range(3)]
+    refused = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(1))})
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "60"
+    assert client.request("DELETE", f"/v1/jobs/{made[0]}").status_code == 204
+    create(client, goods_csv(1))
+
+
+def test_a_cancelled_job_has_no_files_and_no_result(client: Client, settings: Settings) -> None:
+    job = create(client, goods_csv(5))
+    for _ in range(2):
+        assert client.request("DELETE", f"/v1/jobs/{job}").status_code == 204
+    assert list(settings.jobs_dir.iterdir()) == []
+    work(client, settings)
+    assert shown(client, job)["state"] == "cancelled"
+    assert client.get(f"/v1/jobs/{job}/result").status_code == 409
+
+
+def test_a_finished_job_cannot_be_cancelled_and_its_files_go_after_a_while(client: Client, settings: Settings) -> None:
+    job = create(client, goods_csv(5))
+    work(client, settings)
+    assert client.request("DELETE", f"/v1/jobs/{job}").status_code == 409
+    assert client.state.store is not None
+    assert delete_files(client.state.store.database, settings) == [job]
+    gone = client.get(f"/v1/jobs/{job}/result")
+    assert (gone.status_code, "deleted" in gone.json()["detail"]) == (404, True)
+    assert shown(client, job)["file_name"] is None
+
+
+def test_an_unknown_job_is_not_found(client: Client) -> None:
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/result"), ("GET", "/rejects")):
+        assert client.request(method, f"/v1/jobs/nothing{path}").status_code == 404
+
+
+def test_jobs_need_the_store(settings: Settings) -> None:
+    with serving(create_app(settings.model_copy(update={"keeps_decisions": False}))) as client:
+        answer = client.post("/v1/jobs", files={"file": ("a.csv", goods_csv(1))})
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:tidewaiter:problem:store-off")
+
+
+@pytest.mark.slow
+def test_the_service_starts_a_worker_of_its_own_and_ends_it(settings: Settings, bundle: Path, tmp_path: Path) -> None:
+    content = goods_csv(60)
+    app = create_app(settings.model_copy(update={"job_worker": True}))
+    with serving(app) as client:
+        job = create(client, content)
+        pause, end = threading.Event(), time.monotonic() + _SECONDS
+        while shown(client, job)["state"] in ("queued", "running") and time.monotonic() < end:
+            pause.wait(0.1)
+        result = client.get(f"/v1/jobs/{job}/result")
+        assert result.content == scored_as_a_file(content, "goods.csv", bundle, tmp_path / "file")[0]
+        assert client.state.job_worker is not None
+        child = client.state.job_worker._child
+        assert child is not None
+        assert child.poll() is None
+    assert child.returncode == 0
