@@ -1,0 +1,64 @@
+"""``tidewaiter backup`` and ``tidewaiter restore``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from service.store.backup import Summary
+
+_OWNER_ONLY: Final = 0o600
+
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+
+
+def backup(file: File) -> None:
+    """Write the whole store to one compressed file, while the service goes on. It contains personal data."""
+    from service.cli.common import environment
+    from service.files.output import whole_file
+    from service.store.backup import dump
+    from service.store.database import Database
+
+    database = Database(environment().database_url.get_secret_value())
+    try:
+        database.migrate()
+        with whole_file(file) as target:
+            Path(target.name).chmod(_OWNER_ONLY)
+            summary = dump(database, target, time.time_ns() // 1000)
+    finally:
+        database.close()
+    _report("Backed up", summary, file)
+
+
+def restore(file: File) -> None:
+    """Restore a backup into the empty database of TIDEWAITER_DATABASE_URL, which may be of the other engine."""
+    from features.readers import Unreadable
+    from service.cli.common import environment
+    from service.store.backup import restore as restored
+    from service.store.database import Database
+
+    database = Database(environment().database_url.get_secret_value())
+    try:
+        with file.open("rb") as source:
+            summary = restored(database, source)
+    except OSError as error:
+        raise Unreadable(str(file), f"It cannot be read ({error.strerror}).", "Check the path.") from None
+    finally:
+        database.close()
+    _report("Restored", summary, file)
+
+
+def _report(done: str, summary: Summary, file: Path) -> None:
+    from service.cli.console import to_stderr
+
+    number, digest = summary.audit_head
+    rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in summary.rows.items() if count)
+    to_stderr().print(
+        f"{done} {file}: {rows or 'no rows'}; schema {summary.schema}; audit head {number} {digest}.",
+        markup=False,
+        soft_wrap=True,
+    )
