@@ -82,6 +82,8 @@ def client(tracking_uri: str | None = None) -> MlflowClient:
     # Models of shipments are confidential, and MLflow sends usage data by default.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    # A bundle is a few small files, and the bars of MLflow would stand between the lines of our own progress.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Hide MLflow's warnings about its own deprecations, type hints and examples, because users cannot act on them.
     warnings.filterwarnings("ignore", module="mlflow")
     import mlflow
