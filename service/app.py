@@ -14,7 +14,7 @@ from starlette.types import Lifespan
 
 from features.compiled import slowness
 from service.access.start import keys_in_use, ring_of
-from service.api import decisions, files, goods, info, jobs, keys, outcomes, scoring, substances
+from service.api import decisions, files, goods, info, jobs, keys, outcomes, scoring, substances, webhooks
 from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
@@ -44,12 +44,14 @@ from service.settings import Settings, names_in
 from service.store.store import Store
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
+from service.webhooks.delivering import Deliverer
+from service.webhooks.sending import Sender, policy_of
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
 
 #: Modules with the routes of the API, in the order of its documentation.
-_ROUTES: Final = (scoring, files, jobs, decisions, substances, goods, outcomes, list_routes, info, keys)
+_ROUTES: Final = (scoring, files, jobs, decisions, substances, goods, outcomes, list_routes, webhooks, info, keys)
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -84,11 +86,14 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         if slow := slowness():
             logger().warning("modules_uncompiled", problem=slow)
         chemistry.set_up(settings)
-        if store is not None:
-            await asyncio.to_thread(store.start)
         # Start OPSIN, a Java program, while the model loads. Requests do not wait for it.
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
-        async with lists.watching(), host.watching(settings.pointer_poll_seconds):
+        async with (
+            _opened(store),
+            lists.watching(),
+            _webhooks(store, settings),
+            host.watching(settings.pointer_poll_seconds),
+        ):
             # Warm up chemistry after the model, because in parallel both would load the same tables.
             await asyncio.to_thread(warm_up_chemistry, systematic=False)
             await asyncio.to_thread(warm_up_goods)
@@ -101,8 +106,6 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
                         yield {CONNECTIONS: connections}
             finally:
                 await warming
-                if store is not None:
-                    await asyncio.to_thread(store.close)
 
     app = _without_routes(lifespan)
     record = _record(settings)
@@ -169,6 +172,26 @@ def _without_routes(lifespan: Lifespan[FastAPI]) -> FastAPI:
         # A redirect to the path with or without its slash would repeat the Host header that the client sent.
         redirect_slashes=False,
     )
+
+
+@contextlib.asynccontextmanager
+async def _opened(store: Store | None) -> AsyncIterator[None]:
+    """Open a store, and close it after everything that uses it has ended."""
+    if store is None:
+        yield
+        return
+    await asyncio.to_thread(store.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+    """Return a context in which messages about red decisions are sent."""
+    if store is None:
+        return contextlib.nullcontext()
+    return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
 
 
 def _record(settings: Settings) -> TrafficRecord | None:

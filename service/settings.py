@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     # Days after which the files of an ended job are deleted.
     job_retention_days: float = Field(default=7.0, gt=0.0, le=3650.0)
 
+    # Whether webhooks may use http, and whether they may lead to private, loopback and link-local addresses.
+    webhook_http: bool = False
+    webhook_private: bool = False
+
     # Store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
     models_dir: Path = Path("var/models")
     # PEM file of the Ed25519 public key that must have signed each bundle, the bundled champion too. None: no signature is needed.

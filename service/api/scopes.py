@@ -79,6 +79,13 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     ("POST", "/v1/queue/{decision_id}/release"): Scope.OUTCOME,
     ("POST", "/v1/decisions/{decision_id}/outcome"): Scope.OUTCOME,
     ("POST", "/v1/decisions/{decision_id}/override"): Scope.OUTCOME,
+    # webhooks
+    ("GET", "/v1/webhooks"): Scope.ADMIN,
+    ("POST", "/v1/webhooks"): Scope.ADMIN,
+    ("DELETE", "/v1/webhooks/{id}"): Scope.ADMIN,
+    ("POST", "/v1/webhooks/{id}/enable"): Scope.ADMIN,
+    ("GET", "/v1/webhooks/{id}/deliveries"): Scope.ADMIN,
+    ("POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver"): Scope.ADMIN,
     # the service
     ("GET", "/v1/model"): Scope.READ,
     ("GET", "/v1/schema"): Scope.READ,

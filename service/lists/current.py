@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from models.lanes import LANE_NAMES
@@ -22,8 +22,10 @@ from models.rules import OfficeRules, Suppression
 from service.lists.forms import EntryKind, exact_form
 from service.lists.screening import Entry, ListScreening, Segment, Suppressed
 from service.logs import logger
+from service.periodic import repeated
 from service.store import lists
 from service.store.lists import DISMISSALS, PERMITS, SUPPRESSIONS, TOPICS, WATCH_ENTRIES, Revision
+from service.store.times import iso_time, now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.5
 #: Most segments. More are joined to one, because each costs every request a few microseconds.
 _MOST_SEGMENTS: Final = 4
-_MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,11 +94,11 @@ class CurrentLists:
                 state = self._state
                 current = {name: revision.number for name, revision in revisions.items()}
                 if current == state.revisions:
-                    if self._next_expiry is None or lists.now() < self._next_expiry:
+                    if self._next_expiry is None or now_us() < self._next_expiry:
                         return False
                 else:
                     state = _read(connection, state, revisions)
-            self._exchange(state, lists.now())
+            self._exchange(state, now_us())
             return True
 
     def _exchange(self, state: _State, at: int) -> None:
@@ -117,19 +118,10 @@ class CurrentLists:
         if self._database is None:
             yield
             return
-        await asyncio.to_thread(_tried, self.refresh)
-        task = asyncio.create_task(self._watch(every), name="lists")
-        try:
+        tried = partial(_tried, self.refresh)
+        await asyncio.to_thread(tried)
+        async with repeated(tried, every, "lists"):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def _watch(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            await asyncio.to_thread(_tried, self.refresh)
 
 
 def _tried(refresh: Callable[[], bool]) -> None:
@@ -240,7 +232,4 @@ def _suppressed(row: Row[Any]) -> Suppressed:
 
 def iso(microseconds: int | None) -> str | None:
     """Return a time in ISO 8601, UTC; None for none."""
-    if microseconds is None:
-        return None
-    time = dt.datetime.fromtimestamp(microseconds // _MICROSECONDS, dt.UTC)
-    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if microseconds is None else iso_time(microseconds)

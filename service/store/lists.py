@@ -7,7 +7,6 @@ therefore committed in order, and a reader that knows a revision needs only the 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact, salted
 from service.store.tables import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
+from service.store.times import now_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -65,11 +65,6 @@ PERMITS: Final = Topic(PermitRow, "permit", ("permit_number",))
 TOPICS: Final = (WATCH_ENTRIES, DISMISSALS, SUPPRESSIONS, PERMITS)
 
 
-def now() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
 def add(
     database: Database,
     topic: Topic,
@@ -88,7 +83,7 @@ def add(
     if not rows:
         return []
     ids = new_ids(len(rows))
-    at, batch = now(), ids[0]
+    at, batch = now_us(), ids[0]
     with database.write() as connection:
         if replaces is not None:
             _remove(database, connection, topic, _present(connection, topic, replaces), actor)
@@ -145,7 +140,7 @@ def _present(connection: Connection, topic: Topic, filters: Mapping[str, str]) -
 def _remove(database: Database, connection: Connection, topic: Topic, ids: Sequence[str], actor: str | None) -> None:
     if not ids:
         return
-    at, revision = now(), _next_revision(connection, topic)
+    at, revision = now_us(), _next_revision(connection, topic)
     for start in range(0, len(ids), _IDS_AT_ONCE):
         connection.execute(
             update(topic.table)

@@ -8,6 +8,7 @@ from typing import Final
 
 from service.store.database import Database
 from service.store.decisions import NewDecision, Stored
+from service.store.webhooks import Outbox
 from service.store.writer import DecisionWriter
 
 
@@ -20,7 +21,8 @@ class Store:
             BadDatabase: the URL is wrong.
         """
         self.database: Final = Database(url)
-        self._writer = DecisionWriter(self.database)
+        self.outbox: Final = Outbox(self.database)
+        self._writer = DecisionWriter(self.database, self.outbox)
 
     def start(self) -> None:
         """Bring the schema up to date and start the writer.

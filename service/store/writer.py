@@ -19,6 +19,7 @@ from service.store.decisions import NewDecision, Stored
 
 if TYPE_CHECKING:
     from service.store.database import Database
+    from service.store.webhooks import Outbox
 
 #: Most decisions of one commit. A larger submission is committed alone.
 _MOST_TOGETHER: Final = 2_000
@@ -33,8 +34,8 @@ class _Submission:
 class DecisionWriter:
     """Thread that writes decisions in the order of `submit`. Any thread may submit."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="decision-writer", daemon=True)
 
@@ -83,7 +84,9 @@ class DecisionWriter:
         try:
             with self._database.write() as connection:
                 of_all = [decision for submission in group for decision in submission.decisions]
-                stored = decisions.record(self._database, connection, of_all, time.time_ns() // 1000)
+                at = time.time_ns() // 1000
+                stored = decisions.record(self._database, connection, of_all, at)
+                self._outbox.add(connection, of_all, stored, at)
         except BaseException as error:
             if len(group) > 1:
                 # One submission must not fail the others.

@@ -13,6 +13,7 @@ from service.store.tables.jobs import Job
 from service.store.tables.keys import ApiKey
 from service.store.tables.lists import Dismissal, ListRevision, PermitRow, SuppressionRow, WatchEntry
 from service.store.tables.outcomes import Outcome, Override, QueueEntry
+from service.store.tables.webhooks import Delivery, Webhook
 
 __all__ = [
     "ApiKey",
@@ -20,6 +21,7 @@ __all__ = [
     "Base",
     "CheckpointPart",
     "Decision",
+    "Delivery",
     "Dismissal",
     "HistoryCheckpoint",
     "HistoryEvent",
@@ -32,4 +34,5 @@ __all__ = [
     "QueueEntry",
     "SuppressionRow",
     "WatchEntry",
+    "Webhook",
 ]

@@ -1,0 +1,63 @@
+"""Tables of webhooks and of their deliveries, which are the outbox."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables.base import Base, RowNumber
+
+
+class Webhook(Base):
+    """Address that is told of red decisions.
+
+    Attributes:
+        secret: key of the signatures. It must be known to sign, so it is not hashed.
+        failing_since: time of the first failure since the last success; None while deliveries succeed.
+        disabled_at: time at which it was disabled after long failure; None while it is in use.
+        problem: why the latest delivery failed; None after a success.
+    """
+
+    __tablename__ = "webhooks"
+
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    url: Mapped[str]
+    description: Mapped[str]
+    secret: Mapped[str]
+    added_by: Mapped[str | None]
+    added_at: Mapped[int]
+    failing_since: Mapped[int | None]
+    problem: Mapped[str | None]
+    disabled_at: Mapped[int | None]
+    removed_at: Mapped[int | None]
+
+
+class Delivery(Base):
+    """One message to one address. It stays after it was delivered.
+
+    Attributes:
+        body: JSON as it is sent, each time the same bytes.
+        state: ``waiting``, ``delivered`` or ``failed`` (given up).
+        next_at: time of the next attempt of a waiting delivery.
+        leased_until: until then, a worker is sending it.
+        status: HTTP status of the latest answer; None without an answer.
+        problem: why the latest attempt failed.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index(None, "state", "next_at"), Index(None, "webhook_id", "position"))
+
+    position: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    webhook_id: Mapped[str]
+    decision_id: Mapped[str]
+    body: Mapped[bytes]
+    state: Mapped[str]
+    created_at: Mapped[int]
+    attempts: Mapped[int]
+    next_at: Mapped[int]
+    leased_until: Mapped[int]
+    status: Mapped[int | None]
+    problem: Mapped[str | None]
+    delivered_at: Mapped[int | None]

@@ -1,0 +1,110 @@
+"""The background task that sends what waits in the outbox.
+
+Each worker of the service has one. It looks once per second whether any address is in use, one small query, and sends what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from service.logs import logger
+from service.periodic import repeated
+from service.store import webhooks
+from service.store.times import now_us
+from service.store.webhooks import EVENT, Attempt, Due, Outbox
+from service.webhooks.sending import Reply, Sender, headers_of, signature
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+
+#: Seconds between looks at the outbox.
+POLL_SECONDS: Final = 1.0
+#: Messages that one worker sends at the same time.
+_AT_ONCE: Final = 4
+_SECOND: Final = 1_000_000
+#: Delay after the first failure; it doubles with each further one, up to the longest.
+_FIRST_DELAY: Final = 5 * _SECOND
+_LONGEST_DELAY: Final = 6 * 3600 * _SECOND
+#: Attempts after which a delivery is given up: the delays add up to three days.
+MOST_ATTEMPTS: Final = 24
+
+
+def delay(attempts: int, chance: float) -> int:
+    """Return the microseconds to wait after a number of failed attempts: half of the doubled delay, and a random part of it.
+
+    Args:
+        chance: random number from 0 to 1. It spreads the attempts of many deliveries.
+    """
+    whole = min(_FIRST_DELAY << min(attempts - 1, 32), _LONGEST_DELAY)
+    return int(whole * (0.5 + 0.5 * chance))
+
+
+class Deliverer:
+    """Sends the deliveries of an outbox."""
+
+    def __init__(self, database: Database, outbox: Outbox, sender: Sender) -> None:
+        self._database, self._outbox, self._sender = database, outbox, sender
+        self._closing = False
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook")
+
+    def work(self) -> int:
+        """Send what is due, and return the number of messages sent.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database does not answer.
+        """
+        if not self._outbox.look():
+            return 0
+        sent = 0
+        while not self._closing and (due := webhooks.claim(self._database, now_us(), _AT_ONCE)):
+            for delivery, reply in zip(due, self._threads.map(self._send, due), strict=True):
+                self._record(delivery, reply)
+            sent += len(due)
+        return sent
+
+    def _send(self, due: Due) -> Reply:
+        signed = signature(due.secret, now_us() // _SECOND, due.body)
+        return self._sender.send(due.url, due.body, headers_of(due.id, EVENT, signed))
+
+    def _record(self, due: Due, reply: Reply) -> None:
+        at, attempts = now_us(), due.attempts + 1
+        next_at = None
+        if reply.problem is not None:
+            if attempts < MOST_ATTEMPTS:
+                next_at = at + delay(attempts, random.random())
+            # The address may contain a token, so the log names its id alone.
+            logger().warning("webhook_failed", webhook=due.webhook_id, attempts=attempts, problem=reply.problem)
+        if webhooks.record(self._database, due, Attempt(at, reply.status, reply.problem, next_at)):
+            logger().error("webhook_disabled", webhook=due.webhook_id, problem=reply.problem)
+
+    @contextlib.asynccontextmanager
+    async def working(self, every: float = POLL_SECONDS) -> AsyncIterator[None]:
+        """Work every ``every`` seconds, in a thread, until the context ends.
+
+        What was claimed and not sent by then is sent after its lease, by any worker.
+        """
+        await asyncio.to_thread(self._looked)
+        try:
+            async with repeated(self._tried, every, "webhooks"):
+                try:
+                    yield
+                finally:
+                    self._closing = True
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _looked(self) -> None:
+        with contextlib.suppress(Exception):
+            self._outbox.look()
+
+    def _tried(self) -> None:
+        try:
+            self.work()
+        except Exception as error:
+            # The task must survive, because only it empties the outbox.
+            logger().error("webhooks_not_sent", fault=type(error).__name__)

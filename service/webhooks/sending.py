@@ -1,0 +1,230 @@
+"""Sending of one message: checked address, signature, no redirects, limited time.
+
+The host is resolved once. All of its addresses must be public, and the connection goes to one of those that were checked, so that a
+name server cannot answer differently in between. TLS verifies the certificate for the host's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+#: Longest URL of a webhook.
+LONGEST: Final = 2_000
+#: Seconds for connecting and for each read, and for the whole exchange, so that a slow receiver does not hold a thread.
+_STEP_SECONDS: Final = 10.0
+_WHOLE_SECONDS: Final = 20.0
+_PORTS: Final = {"https": 443, "http": 80}
+#: Addresses that carry an address of IPv4 in their last bits: NAT64 (RFC 6052 and RFC 8215).
+_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+#: Longest description of a problem.
+_LONGEST_PROBLEM: Final = 200
+_USER_AGENT: Final = "Tidewaiter"
+_FIRST_SUCCESS, _FIRST_OTHER = 200, 300
+
+#: Resolves a host and a port to addresses, as `socket.getaddrinfo` does.
+Resolve = Callable[[str, int], list[str]]
+
+
+class Refused(ValueError):
+    """An address that messages may not be sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where messages may be sent.
+
+    Attributes:
+        http: whether also without TLS.
+        private: whether also to private, loopback and link-local addresses.
+    """
+
+    http: bool = False
+    private: bool = False
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return where an administrator lets messages be sent."""
+    return Policy(settings.webhook_http, settings.webhook_private)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a message: the HTTP status if there was an answer, and the problem unless it was accepted."""
+
+    status: int | None
+    problem: str | None
+
+
+def check_url(url: str, policy: Policy) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        Refused: the URL cannot be used.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Refused(f"cannot be read: {error}") from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise Refused("must be an address such as https://office.example/tidewaiter")
+    if parts.scheme == "http" and not policy.http:
+        raise Refused("must begin with https:// (TIDEWAITER_WEBHOOK_HTTP allows http)")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("must not contain a user or a password; messages are signed")
+    if parts.fragment or not url.isprintable() or not url.isascii() or " " in url or len(url) > LONGEST or port == 0:
+        raise Refused(f"must be ASCII without blanks and fragment, of at most {LONGEST} characters")
+    if _is_address(parts.hostname) and not policy.private and not is_public(parts.hostname):
+        raise Refused("is a private address (TIDEWAITER_WEBHOOK_PRIVATE allows it)")
+    return parts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address belongs to the public network."""
+    # A link-local address may name its interface: fe80::1%eth0.
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour
+        if inner is None and any(parsed in network for network in _NAT64):
+            inner = ipaddress.IPv4Address(parsed.packed[-4:])
+        if parsed.teredo is not None:
+            return False
+        if inner is not None:
+            parsed = inner
+    return parsed.is_global and not parsed.is_multicast
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host.
+
+    Raises:
+        OSError: it has none.
+    """
+    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """Return the value of the header ``Tidewaiter-Signature``.
+
+    ``v1`` is the HMAC-SHA256 of ``t``, a point and the body, in hexadecimal digits.
+
+    Args:
+        at: seconds since 1970. Receivers refuse old ones, so that a message cannot be sent again by others.
+    """
+    digest = hmac.new(secret.encode(), b"%d.%s" % (at, body), hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+class Sender:
+    """Sends messages to checked addresses."""
+
+    def __init__(self, policy: Policy, *, resolve: Resolve = resolve, context: ssl.SSLContext | None = None) -> None:
+        """
+        Args:
+            context: of TLS; by default one that trusts the authorities of the system.
+        """
+        self._policy, self._resolve = policy, resolve
+        self._context = ssl.create_default_context() if context is None else context
+
+    def send(self, url: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """Send a message. Any status from 200 to 299 accepts it. The answer's body is not read."""
+        try:
+            parts = check_url(url, self._policy)
+            port = parts.port or _PORTS[parts.scheme]
+            connection = self._connection(parts, port)
+        except Refused as error:
+            return Reply(None, f"the address {error}")
+        except (OSError, UnicodeError) as error:
+            return Reply(None, f"the host cannot be resolved: {_said(error)}")
+        ending = threading.Timer(_WHOLE_SECONDS, connection.abort)
+        ending.daemon = True
+        ending.start()
+        try:
+            path = parts.path or "/"
+            connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            late = connection.aborted
+            return Reply(
+                None, f"no answer within {_WHOLE_SECONDS:.0f} seconds" if late else f"no answer: {_said(error)}"
+            )
+        finally:
+            ending.cancel()
+            connection.close()
+        if _FIRST_SUCCESS <= status < _FIRST_OTHER:
+            return Reply(status, None)
+        return Reply(status, f"the answer was {status}; redirects are not followed")
+
+    def _connection(self, parts: SplitResult, port: int) -> _Connection:
+        """Return a connection to a checked address of the host.
+
+        Raises:
+            Refused: an address of the host is not public.
+        """
+        host = parts.hostname or ""
+        addresses = self._resolve(host, port)
+        if not addresses:
+            raise OSError("it has no address")
+        if not self._policy.private and not all(map(is_public, addresses)):
+            raise Refused("leads to a private, loopback or link-local address (TIDEWAITER_WEBHOOK_PRIVATE allows it)")
+        return _Connection(host, port, addresses[0], self._context if parts.scheme == "https" else None)
+
+
+class _Connection(http.client.HTTPConnection):
+    """Connection to one address, whose certificate is verified for the host's name."""
+
+    def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port, timeout=_STEP_SECONDS)
+        self.default_port = _PORTS["http" if context is None else "https"]
+        self._address, self._context = address, context
+        self.aborted = False
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), _STEP_SECONDS)
+        self.sock: Any = plain
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+
+    def abort(self) -> None:
+        """End the exchange from another thread."""
+        self.aborted = True
+        if self.sock is not None:
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _said(error: BaseException) -> str:
+    said: str = (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:_LONGEST_PROBLEM]
+    return said
+
+
+def headers_of(delivery: str, event: str, signed: str) -> dict[str, str]:
+    """Return the headers of a message."""
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": _USER_AGENT,
+        "Tidewaiter-Event": event,
+        "Tidewaiter-Delivery": delivery,
+        "Tidewaiter-Signature": signed,
+        "Connection": "close",
+    }

@@ -1,0 +1,41 @@
+"""Decisions for tests of the store that need no model."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from service.store.decisions import NewDecision, content_digest
+from service.store.times import now_us
+
+_numbers = count()
+
+
+def new_decision(**changes: Any) -> NewDecision:
+    """Return a decision on a shipment of its own, with some values changed."""
+    number = next(_numbers)
+    values: dict[str, Any] = {
+        "id": f"decision-{number}",
+        "shipment_id": f"S{number}",
+        "content_digest": content_digest({"number": number}),
+        "received_at": now_us(),
+        "declared_s": 1_780_000_000,
+        "history_order": number,
+        "what_if": False,
+        "channel": None,
+        "site": None,
+        "lane": "green",
+        "selected_by": None,
+        "risk": 0.1,
+        "percentile": 0.5,
+        "model_version": "1",
+        "model_digest": "m",
+        "features_digest": "f",
+        "rules_digest": "r",
+        "via": "score",
+        "duration_us": 1,
+        "caller": None,
+        "manifest": b"{}",
+        "answer": b'{"reasons":[],"rule_ids":[]}',
+    }
+    return NewDecision(**(values | changes))
