@@ -61,7 +61,7 @@ def test_requirements_include_the_dependencies_of_pyproject() -> None:
     extras = PROJECT["optional-dependencies"]
     serve, train, dev = (set(pins(ROOT / "requirements" / f"{name}.txt")) for name in ("serve", "train", "dev"))
     assert named(PROJECT["dependencies"]) <= serve
-    assert named(extras["train"]) | named(extras["postgres"]) | serve <= train
+    assert named(extras["train"]) | serve <= train
     assert named([text for extra in extras.values() for text in extra]) | train <= dev
 
 

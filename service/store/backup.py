@@ -136,7 +136,7 @@ def restore(database: Database, file: IO[bytes]) -> Summary:
         raise BadDatabase(
             f"A newer version of Tidewaiter made the backup (schema {summary.schema}); this one knows {SCHEMA}. Use that version."
         )
-    from service.store.migrations import upgrade
+    from service.store.migrations.running import upgrade
 
     with database.write() as connection:
         _refuse_rows(connection)

@@ -108,7 +108,7 @@ class Database:
             if _revision(connection) == SCHEMA:
                 return
         # Alembic takes a quarter of a second to import, which only a migration needs.
-        from service.store.migrations import upgrade
+        from service.store.migrations.running import upgrade
 
         with self.write() as connection:
             if not self.is_sqlite:

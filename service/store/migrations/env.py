@@ -1,4 +1,4 @@
-"""Entry point of Alembic. It runs on the connection that `service.store.migrations.config` was given."""
+"""Entry point of Alembic. It runs on the connection that `service.store.migrations.running.config` was given."""
 
 from __future__ import annotations
 

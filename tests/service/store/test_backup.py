@@ -19,9 +19,9 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.cli.main import run
 from service.settings import Settings
-from service.store import migrations
 from service.store.backup import BadBackup, NotEmpty, check, dump, restore
 from service.store.database import BadDatabase, Database
+from service.store.migrations import running as migrations
 from service.store.tables import AuditEntry, Base, Decision
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment

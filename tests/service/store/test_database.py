@@ -9,8 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from service.store import migrations
 from service.store.database import SCHEMA, BadDatabase, Database
+from service.store.migrations import running as migrations
 from service.store.tables import Base
 
 
