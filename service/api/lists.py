@@ -6,7 +6,6 @@ The four topics have the same four routes. A change takes effect in every worker
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -28,7 +27,8 @@ from service.api.list_schemas import (
 )
 from service.api.openapi import problems
 from service.errors import NotAcceptedMedia, NotFound, Unprocessable
-from service.lists.reading import FORMS, Faulty, Imported, read_entry, read_file
+from service.lists.importing import ImportOptions, import_csv
+from service.lists.reading import FORMS, Faulty, read_entry
 from service.lists.view import known_of, shown
 from service.store import lists
 from service.store.database import Database
@@ -219,7 +219,7 @@ def _add_import(route: _Route) -> None:
             )
         body = await read_body(request, state_of(request).settings.max_batch_bytes)
         asked = ImportOptions(list_name or "", replace)
-        result = await asyncio.to_thread(import_csv, database, topic, body, asked, caller)
+        result = await asyncio.to_thread(_imported, database, topic, body, asked, caller)
         add_log_fields(request, added=result["added"], rejected=len(result["rejected"]))
         return PlainJson(result)
 
@@ -251,20 +251,7 @@ def _add_removal(route: _Route) -> None:
     remove.__doc__ = "Remove an entry. Its row stays in the store, so that earlier decisions can be explained."
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """Options of an import.
-
-    Attributes:
-        list_name: list of rows that name none.
-        replace: whether the rows replace the entries of that list, or all entries of other topics.
-    """
-
-    list_name: str = ""
-    replace: bool = False
-
-
-def import_csv(
+def _imported(
     database: Database, topic: Topic, data: bytes, options: ImportOptions, actor: str | None
 ) -> dict[str, Any]:
     """Import a file, and return `ImportedEntries` as plain values.
@@ -272,37 +259,18 @@ def import_csv(
     Raises:
         Unprocessable: the file cannot be read, or no list was named to replace.
     """
-    if topic is WATCH_ENTRIES and options.replace and not options.list_name:
-        problem = "is missing; name the list to replace"
-        raise Unprocessable(f"list: {problem}.", errors=[{"field": "list", "problem": problem}])
-    imported = _read_csv(database, topic, data, options)
-    replaced: Mapping[str, str] | None = None
-    removed = 0
-    if options.replace and imported.rows:
-        replaced = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
-        with database.read() as connection:
-            removed = lists.count(connection, topic, replaced)
-    ids = lists.add(database, topic, imported.rows, actor, replaces=replaced)
-    return {
-        "added": len(ids),
-        "removed": removed,
-        "rejected": [
-            {"line": line, "problems": [{"field": name, "problem": problem} for name, problem in faults]}
-            for line, faults in imported.rejected[:_MOST_REJECTED]
-        ],
-    }
-
-
-def _read_csv(database: Database, topic: Topic, data: bytes, options: ImportOptions) -> Imported:
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unprocessable("The file is not UTF-8.") from None
-    defaults = {"list": options.list_name} if topic is WATCH_ENTRIES and options.list_name else {}
-    try:
-        return read_file(topic, text, known_of(database, topic), defaults)
+        result = import_csv(database, topic, data, options, actor)
     except Faulty as error:
         raise _unreadable(error) from None
+    return {
+        "added": result.added,
+        "removed": result.removed,
+        "rejected": [
+            {"line": line, "problems": [{"field": name, "problem": problem} for name, problem in faults]}
+            for line, faults in result.rejected[:_MOST_REJECTED]
+        ],
+    }
 
 
 def _quoted(names: tuple[str, ...]) -> str:
@@ -311,7 +279,7 @@ def _quoted(names: tuple[str, ...]) -> str:
 
 def _unreadable(error: Faulty) -> Unprocessable:
     return Unprocessable(
-        f"The entry cannot be used: {error}.",
+        f"The entries cannot be used: {error}.",
         errors=[{"field": name, "problem": problem} for name, problem in error.faults],
     )
 

@@ -19,6 +19,7 @@ from service.cli.compare import compare
 from service.cli.doctor import doctor
 from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
 from service.cli.keys import keys_app
+from service.cli.lists import lists_app, permits_app
 from service.cli.models import model_app, promote, pull, rollback
 from service.cli.outcomes import outcomes_app
 from service.cli.rules import rules_app
@@ -72,6 +73,8 @@ for command in (
     app.command()(command)
 app.add_typer(model_app)
 app.add_typer(rules_app)
+app.add_typer(lists_app)
+app.add_typer(permits_app)
 app.add_typer(keys_app)
 app.add_typer(outcomes_app)
 

@@ -34,6 +34,8 @@ COMMANDS = (
     "doctor",
     "model",
     "rules",
+    "lists",
+    "permits",
 )
 HEADER = "shipment_id,goods_description,net_mass_kg\n"
 

@@ -1,0 +1,75 @@
+"""Import of a CSV file of entries into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.lists.reading import Faulty, Imported, read_file
+from service.lists.view import known_of
+from service.store import lists
+from service.store.lists import WATCH_ENTRIES, Topic
+
+if TYPE_CHECKING:
+    from service.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """Options of an import.
+
+    Attributes:
+        list_name: watch list of rows that name none.
+        replace: whether the rows replace the entries of that list, or all entries of other topics.
+    """
+
+    list_name: str = ""
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """Numbers of entries that an import added and removed, and the faulty lines with their faults."""
+
+    added: int
+    removed: int
+    rejected: list[tuple[int, tuple[tuple[str, str], ...]]]
+
+
+def import_csv(
+    database: Database, topic: Topic, data: bytes, options: ImportOptions, actor: str | None
+) -> ImportResult:
+    """Import a file. Faulty lines are left out; the others are added in one transaction.
+
+    Args:
+        actor: id of the API key, or the name of the command.
+
+    Raises:
+        Faulty: the file cannot be read, or no list was named to replace.
+    """
+    if topic is WATCH_ENTRIES and options.replace and not options.list_name:
+        raise Faulty([("list", "is missing; name the list to replace")])
+    imported = read_csv(database, topic, data, options)
+    replaced: Mapping[str, str] | None = None
+    removed = 0
+    if options.replace and imported.rows:
+        replaced = {"list_name": options.list_name} if topic is WATCH_ENTRIES else {}
+        with database.read() as connection:
+            removed = lists.count(connection, topic, replaced)
+    ids = lists.add(database, topic, imported.rows, actor, replaces=replaced)
+    return ImportResult(len(ids), removed, imported.rejected)
+
+
+def read_csv(database: Database, topic: Topic, data: bytes, options: ImportOptions) -> Imported:
+    """Read a file without importing it.
+
+    Raises:
+        Faulty: see `import_csv`.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Faulty([("file", "is not UTF-8")]) from None
+    defaults = {"list": options.list_name} if topic is WATCH_ENTRIES and options.list_name else {}
+    return read_file(topic, text, known_of(database, topic), defaults)
