@@ -27,15 +27,16 @@ from service.files.layout import OutputLayout
 from service.files.options import ScoreOptions
 from service.jobs.files import JobFiles, gone
 from service.jobs.results import Results, complete, growing, growing_path, hold
+from service.lists.current import CurrentLists
 from service.scoring.recording import Receipt, decisions_of_table
-from service.store.decisions import record
 from service.store.jobs import Jobs, Lease, Lost, Progress, now
+from service.store.webhooks import record_and_tell
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from features.groups.history.history import HistoryRows
-    from models.scoring import RiskModel, Scores
+    from models.scoring import RiskModel, Scores, ScoreSettings
     from service.settings import Settings
     from service.store.database import Database
     from service.store.decisions import NewDecision
@@ -61,7 +62,7 @@ class Bench:
     database: Database
     settings: Settings
     stop: threading.Event
-    record: Recorder = record
+    record: Recorder = record_and_tell
     rows_per_chunk: int = ROWS_PER_CHUNK
 
 
@@ -79,11 +80,12 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
     if not upload.is_file():
         raise gone(job.file_name or _UPLOAD)
     mapping = ColumnMapping.from_text(job.mapping.decode()) if job.mapping else None
-    setup = setup_of(model, bench.settings)
+    score = _score_settings(bench)
+    setup = setup_of(model, bench.settings, score)
     rows_total = job.rows_total if job.rows_total is not None else _count(bench, upload, mapping, job.file_name)
     lease = jobs.begin(lease, setup, rows_total, anew=job.setup != setup or not hold(files, lease))
     with growing(files, lease, excel_safe=bench.settings.excel_safe) as results:
-        _score(bench, lease, model, (upload, mapping), results)
+        _score(bench, lease, model, (upload, mapping), results, score)
     result = complete(files, job.attempt, job.result_format)
     rejects = files.rejects(job.attempt)
     jobs.finish(lease)
@@ -92,16 +94,23 @@ def run(bench: Bench, lease: Lease, model: RiskModel) -> None:
         upload.unlink(missing_ok=True)
 
 
-def setup_of(model: RiskModel, settings: Settings) -> str:
-    """Return a digest of what decides a row's result besides the row: the model, its rules, and settings.
+def _score_settings(bench: Bench) -> ScoreSettings:
+    """Return the settings of scores with the office's lists as they are now. One state of the lists decides all of a job."""
+    current = CurrentLists(bench.settings.score_settings(), bench.database)
+    current.refresh()
+    return current.settings
+
+
+def setup_of(model: RiskModel, settings: Settings, score: ScoreSettings) -> str:
+    """Return a digest of what decides a row's result besides the row: the model, its rules, the office's lists, and settings.
 
     A job whose first rows were scored with another setup begins anew, so that no result mixes two.
     """
-    score = settings.score_settings()
     key = settings.random_key.get_secret_value() if settings.random_key else None
     parts: list[Any] = [
         model.digest,
         model.rulebook(score).digest,
+        score.lists and score.lists.digest,
         sorted(settings.base_rates.items()),
         settings.random_share,
         key and hashlib.sha256(key.encode()).hexdigest(),
@@ -111,7 +120,12 @@ def setup_of(model: RiskModel, settings: Settings) -> str:
 
 
 def _score(
-    bench: Bench, lease: Lease, model: RiskModel, source: tuple[Path, ColumnMapping | None], results: Results
+    bench: Bench,
+    lease: Lease,
+    model: RiskModel,
+    source: tuple[Path, ColumnMapping | None],
+    results: Results,
+    score: ScoreSettings,
 ) -> None:
     job, settings = lease.job, bench.settings
     upload, mapping = source
@@ -120,7 +134,7 @@ def _score(
     options = ScoreOptions(
         mapping=mapping,
         explain=job.explain,
-        settings=settings.score_settings(),
+        settings=score,
         top=0,
         excel_safe=settings.excel_safe,
         keep=lambda *scored: kept.append(scored),

@@ -25,8 +25,8 @@ from service.jobs.files import JobFiles
 from service.jobs.work import Bench, Heartbeat, Stopped, run
 from service.logs import logger
 from service.scoring.model_host import load_current, signature_of
-from service.store.decisions import record
 from service.store.jobs import Jobs, Lease, Lost, now
+from service.store.webhooks import record_and_tell
 
 if TYPE_CHECKING:
     from models.scoring import RiskModel
@@ -59,7 +59,7 @@ class Worker:
     database: Database
     settings: Settings
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{new_ids(1)[0][:8]}")
-    record: Recorder = record
+    record: Recorder = record_and_tell
     rows_per_chunk: int = ROWS_PER_CHUNK
     stop: threading.Event = field(default_factory=threading.Event)
     _loaded: LoadedModel | None = None

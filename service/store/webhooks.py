@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, update
 from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact, salted
+from service.store.decisions import record as record_decisions
 from service.store.tables import Delivery, Webhook
 from service.store.times import iso_time
 
@@ -74,6 +75,20 @@ class Outbox:
             for webhook in webhooks
         ]
         connection.execute(insert(Delivery), rows)
+
+
+def record_and_tell(
+    database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int
+) -> list[Stored]:
+    """Store the decisions of a job's chunk as `record` does, with the deliveries of new red ones.
+
+    A worker of jobs has no outbox of its own, so the database is asked whether an address is in use, once per chunk.
+    """
+    stored = record_decisions(database, connection, decisions, at)
+    outbox = Outbox(database)
+    outbox.in_use = bool(_in_use(connection))
+    outbox.add(connection, decisions, stored, at)
+    return stored
 
 
 def _in_use(connection: Connection) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from models.bundle import ModelStore
 from service.app import create_app
 from service.jobs.worker import Worker, delete_files
 from service.settings import Settings
+from service.webhooks.delivering import Deliverer
 from tests.service.api_client import Client, serving
 from tests.service.store.job_files import goods_csv, goods_parquet, scored_as_a_file
 
@@ -209,3 +212,24 @@ def test_the_service_starts_a_worker_of_its_own_and_ends_it(settings: Settings, 
         assert child is not None
         assert child.poll() is None
     assert child.returncode == 0
+
+
+def test_a_job_knows_the_lists_of_its_time_and_tells_webhooks_of_red_shipments(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Deliverer, "work", lambda self: 0)
+    hook = client.post("/v1/webhooks", json={"url": "https://office.example/hook"}).json()
+    entry = {"list": "x", "kind": "name", "text": "Ocean Star Chemicals", "lane": "red", "reason": "Order"}
+    assert client.post("/v1/watch-lists", json=entry).status_code == 201
+    content = (
+        "shipment_id,goods_description,consignor_name\nA,ceramic mug,OCEAN STAR CHEMICALS\nB,ceramic mug,Lakeside Ltd\n"
+    )
+    job = create(client, content.encode())
+    work(client, settings)
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/v1/jobs/{job}/result").text)))
+    assert (rows[0]["lane"], rows[0]["selected_by"]) == ("red", "watch_list")
+    assert rows[0]["rule_ids"].startswith("watch_list:")
+    assert rows[1]["selected_by"] != "watch_list"
+    red = client.get("/v1/decisions?lane=red").json()["decisions"]
+    told = client.get(f"/v1/webhooks/{hook['id']}/deliveries").json()["deliveries"]
+    assert {one["decision_id"] for one in told} == {one["decision_id"] for one in red} != set()
