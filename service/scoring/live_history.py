@@ -141,6 +141,7 @@ class LiveHistory:
         """Call `History.advance` with the lock held."""
         with self._lock:
             if not update:
+                self._teach(self._now() + 1)
                 rows = self._history.advance(table, update=False)
                 return LiveRows(rows.values, rows.late, None)
             orders = self._orders(table)
@@ -153,9 +154,8 @@ class LiveHistory:
         first = max(self._order + 1, self._now())
         # No lesson may lie within a table: it would come too late here, or too early in the log.
         while self._lessons and self._lessons[0].order < first + n:
-            lesson = self._lessons.popleft()
-            lesson.teach(self._history)
-            first = max(first, lesson.order)
+            self._teach(first + n)
+            first = max(first, self._order + 1)
         self._order = first + n - 1
         orders = np.arange(first, first + n)
         if table.far_dated is None:
@@ -167,6 +167,13 @@ class LiveHistory:
         self._wait(orders[counted], history_keys(table)[:, counted])
         orders[table.far_dated] = NOT_COUNTED
         return orders
+
+    def _teach(self, before: int) -> None:
+        """Learn the results with orders below ``before``. Later shipments get higher orders than these."""
+        while self._lessons and self._lessons[0].order < before:
+            lesson = self._lessons.popleft()
+            lesson.teach(self._history)
+            self._order = max(self._order, lesson.order)
 
     def _wait(self, orders: IntArray, keys: IntArray) -> None:
         if not self.is_logged or not len(orders):

@@ -17,7 +17,7 @@ from service.store.sealing import Sealer
 from tests.service.conftest import shipment
 from tests.service.store.kills import differences, kill_at_random, server, uninterrupted
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 
 def test_after_kills_at_random_moments_history_and_scores_are_those_of_an_uninterrupted_worker(
