@@ -91,7 +91,8 @@ def record(database: Database, connection: Connection, decisions: Sequence[NewDe
     """
     database.lock_audit(connection)
     stored, facts = _add(connection, decisions)
-    queue.refresh_after(connection, decisions)
+    counted = [(decision.shipment_id, decision.lane) for decision in decisions if not decision.what_if]
+    queue.refresh_after(connection, counted)
     audit.append(database, connection, facts, at)
     return stored
 
@@ -101,13 +102,14 @@ def _add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list
     rows: list[dict[str, Any]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
-    repeats: list[tuple[NewDecision, str]] = []
+    repeats: list[history_log.Repeat] = []
     for decision in decisions:
         if not decision.what_if:
             first = known.first(decision)
             if first is not None:
                 answers.append(first)
-                repeats.append((decision, first.id))
+                if decision.history_order is not None:
+                    repeats.append(history_log.Repeat(decision.history_order, decision.declared_s, first.id))
                 continue
         row = {name: getattr(decision, name) for name in NewDecision.__slots__}
         row["salt"] = salt = os.urandom(_SALT_BYTES)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from service.store.database import Database
-    from service.store.decisions import NewDecision
 
 IntArray = NDArray[np.int64]
 
@@ -60,18 +59,26 @@ class Page:
     blocks: list[Block]
 
 
-def repeated(connection: Connection, repeats: Sequence[tuple[NewDecision, str]]) -> None:
-    """Record repeated shipments, each with the id of the decision that answers it, in the transaction of the decisions."""
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A shipment that the live history met at ``order`` with the time ``declared_s``, and the decision that answered it."""
+
+    order: int
+    declared_s: int
+    decision_id: str
+
+
+def repeated(connection: Connection, repeats: Sequence[Repeat]) -> None:
+    """Record repeated shipments, in the transaction of the decisions."""
     rows = [
         {
-            "history_order": decision.history_order,
+            "history_order": repeat.order,
             "kind": REPEATED,
-            "decision_id": first,
-            "declared_s": decision.declared_s,
+            "decision_id": repeat.decision_id,
+            "declared_s": repeat.declared_s,
             "shipments": 1,
         }
-        for decision, first in repeats
-        if decision.history_order is not None
+        for repeat in repeats
     ]
     if rows:
         connection.execute(insert(HistoryEvent), rows)

@@ -117,11 +117,11 @@ def add_outcome(
         **asdict(finding),
     }
     connection.execute(insert(Outcome), [values | {"salt": salt, "learned": False}])
-    facts = {
-        name: values[name]
-        for name in ("content", "corrects", "decision_id", "found_at", "method", "quantity", "substance", "unit")
-    }
-    facts["by"] = None if finding.by is None else salted(salt, finding.by.encode())
+    plain = ("content", "corrects", "decision_id", "found_at", "quantity", "substance", "unit")
+    facts = {name: values[name] for name in plain}
+    # Both may name persons.
+    for name in ("by", "method"):
+        facts[name] = None if values[name] is None else salted(salt, values[name].encode())
     return Recorded(**values), Fact("outcome", outcome_id, facts, caller)
 
 

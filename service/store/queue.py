@@ -20,8 +20,6 @@ from service.store.tables import Decision, Outcome, Override, QueueEntry
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.store.decisions import NewDecision
-
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
 #: Shipments per query. SQLite allows 32,766 parameters.
@@ -56,11 +54,14 @@ def refresh(connection: Connection, shipment_ids: Iterable[str]) -> None:
         _refresh(connection, names[start : start + _AT_ONCE])
 
 
-def refresh_after(connection: Connection, decisions: Sequence[NewDecision]) -> None:
-    """Do the same as `refresh` for the shipments of new decisions. A green shipment that is not queued needs nothing."""
-    counted = [decision for decision in decisions if not decision.what_if]
-    changed = {decision.shipment_id for decision in counted if decision.lane in RANKS}
-    others = sorted({decision.shipment_id for decision in counted} - changed)
+def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) -> None:
+    """Do the same as `refresh` for new decisions. A green shipment that is not queued needs nothing.
+
+    Args:
+        decisions: shipment and lane of each, except what-if decisions.
+    """
+    changed = {shipment_id for shipment_id, lane in decisions if lane in RANKS}
+    others = sorted({shipment_id for shipment_id, _ in decisions} - changed)
     for start in range(0, len(others), _AT_ONCE):
         some = others[start : start + _AT_ONCE]
         query = select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(some))

@@ -19,7 +19,8 @@ class Outcome(Base):
         by: who found it; personal.
         caller: id of the API key, or the name of the command.
         corrects: id of the corrected outcome. An outcome is corrected once; its correction may be corrected in turn.
-        salt: random bytes in the audit chain's digest of ``by``; None after erasure.
+        method: free text, which may be personal.
+        salt: random bytes in the audit chain's digests of ``by`` and ``method``; None after erasure.
         learned: whether the live history has taken account of the row, see `service.store.learning`.
     """
 
