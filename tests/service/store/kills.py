@@ -93,14 +93,16 @@ def server(models: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], str,
     ) as process:
         assert process.stderr is not None
         lines: list[dict[str, Any]] = []
+        texts: list[str] = []
         try:
             for text in process.stderr:
+                texts.append(text)
                 with contextlib.suppress(json.JSONDecodeError):
                     lines.append(json.loads(text))
                 if "running on" in text:
                     break
             else:
-                raise AssertionError(f"the server did not start: {lines}")
+                raise AssertionError(f"the server did not start: {''.join(texts)}")
             # Nobody reads the rest, so a thread empties the pipe.
             threading.Thread(target=_read, args=(process, lines), daemon=True).start()
             yield process, f"http://127.0.0.1:{port}", lines
