@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.types import Lifespan
 
 from features.compiled import slowness
+from models.scoring import ScoreSettings
 from service.access.start import keys_in_use, ring_of
 from service.api import decisions, files, goods, info, jobs, keys, outcomes, scoring, substances, webhooks
 from service.api import lists as list_routes
@@ -37,10 +38,11 @@ from service.metrics import Metrics
 from service.middleware import Observed
 from service.record import TrafficRecord
 from service.scoring.durable import kept
-from service.scoring.model_host import LoadedModel, ModelHost
+from service.scoring.model_host import LoadedModel, ModelHost, ServedModel
 from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.settings import Settings, names_in
+from service.store.changes import Changes, digest_of_values
 from service.store.store import Store
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
@@ -49,6 +51,9 @@ from service.webhooks.sending import Sender, policy_of
 
 #: Number of threads that look up chemicals. Lookups hold the global interpreter lock, so more threads do not increase throughput.
 _LOOKUP_THREADS: Final = 2
+
+#: Interval at which changes that wait for the database are tried again.
+_FLUSH_SECONDS: Final = 5.0
 
 #: Modules with the routes of the API, in the order of its documentation.
 _ROUTES: Final = (scoring, files, jobs, decisions, substances, goods, outcomes, list_routes, webhooks, info, keys)
@@ -78,7 +83,14 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     ring = ring_of(settings, database)
     job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
-    host = ModelHost(settings.store(), metrics, lambda served: warm_up(served, lists.settings), loaded)
+    changes = None if database is None else Changes(database)
+    host = ModelHost(
+        settings.store(),
+        metrics,
+        lambda served: warm_up(served, lists.settings),
+        loaded,
+        lambda served: _note_model(changes, served, lists.settings),
+    )
     durable = None if store is None else kept(store.database, settings, host)
 
     @contextlib.asynccontextmanager
@@ -90,6 +102,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         starting = asyncio.create_task(asyncio.to_thread(chemistry.start), name="opsin")
         async with (
             _opened(store),
+            _telling(changes, settings),
             lists.watching(),
             _webhooks(store, settings),
             host.watching(settings.pointer_poll_seconds),
@@ -192,6 +205,28 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
     if store is None:
         return contextlib.nullcontext()
     return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
+
+
+@contextlib.asynccontextmanager
+async def _telling(changes: Changes | None, settings: Settings) -> AsyncIterator[None]:
+    """Tell the audit chain of the settings, and of all that waits for the database until the context ends."""
+    if changes is None:
+        yield
+        return
+    values = settings.public_values()
+    await asyncio.to_thread(changes.note, "settings", digest_of_values(values), values)
+    async with changes.flushing(_FLUSH_SECONDS):
+        yield
+
+
+def _note_model(changes: Changes | None, served: ServedModel, settings: ScoreSettings) -> None:
+    """Tell the audit chain which model and which rules are in service."""
+    if changes is None:
+        return
+    model = served.model
+    changes.note("model", model.digest, {"name": model.name, "version": model.version, "folder": served.folder.name})
+    rules = model.rulebook(settings)
+    changes.note("rules", rules.digest or "none", {"rules": len(rules.rules)})
 
 
 def _record(settings: Settings) -> TrafficRecord | None:

@@ -186,6 +186,14 @@ class Settings(BaseSettings):
         """Return the store of models, with the key that bundles must be signed with."""
         return ModelStore(self.models_dir, kernels=self.kernels, public_key=self._public_key)
 
+    def public_values(self) -> dict[str, Any]:
+        """Return all settings as JSON values. Of secrets, they say only whether they are set."""
+        values = self.model_dump(mode="json")
+        for name in values:
+            if isinstance(secret := getattr(self, name), SecretStr):
+                values[name] = "set" if secret.get_secret_value() else "empty"
+        return values
+
     @property
     def needs_keys(self) -> bool:
         """Whether requests need an API key."""

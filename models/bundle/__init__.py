@@ -3,7 +3,7 @@
 from models.bundle.audit import BundleInfo, BundleRefused
 from models.bundle.bundle import describe, load, save, verify
 from models.bundle.card import card_markdown
-from models.bundle.signature import BadKey, check_public_key, sign
+from models.bundle.signature import BadKey, check_public_key, is_signature, sign, sign_message
 from models.bundle.store import ModelStore, StoreError, champion_dir, resolve
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "champion_dir",
     "check_public_key",
     "describe",
+    "is_signature",
     "load",
     "resolve",
     "save",
     "sign",
+    "sign_message",
     "verify",
 ]

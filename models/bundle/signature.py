@@ -37,7 +37,7 @@ def sign(folder: Path, digest: str, private_key: bytes) -> Path:
     Raises:
         BadKey: the key cannot be used.
     """
-    signature = _private_key(private_key).sign(_PREFIX + digest.encode())
+    signature, _ = sign_message(_PREFIX + digest.encode(), private_key)
     path = folder / SIGNATURE
     write_durably(path, base64.b64encode(signature) + b"\n")
     return path
@@ -62,6 +62,35 @@ def problem_of(folder: Path, digest: str, public_key: bytes) -> str | None:
     except (OSError, binascii.Error, InvalidSignature):
         return f"{SIGNATURE}: not the signature of this bundle by the required key"
     return None
+
+
+def sign_message(message: bytes, private_key: bytes) -> tuple[bytes, bytes]:
+    """Return the signature of a message, and the raw public key that belongs to the private one.
+
+    Args:
+        message: it begins with the use that the signature is for, so that it counts for no other use.
+        private_key: PEM, PKCS 8 without a password.
+
+    Raises:
+        BadKey: the key cannot be used.
+    """
+    key = _private_key(private_key)
+    return key.sign(message), key.public_key().public_bytes_raw()
+
+
+def is_signature(signature: bytes, message: bytes, public_key: bytes) -> bool:
+    """Return whether a signature is that of a message by the key of a PEM.
+
+    Raises:
+        BadKey: the key cannot be used.
+    """
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        check_public_key(public_key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def check_public_key(public_key: bytes) -> Ed25519PublicKey:

@@ -6,7 +6,7 @@
 2      wrong use, unsound rules or mapping
 3      an input cannot be read
 4      a bundle is refused
-5      a check of ``tidewaiter doctor`` failed
+5      a check failed: of ``tidewaiter doctor`` or ``audit verify``
 70     any other error: a fault of the program or the machine
 130    stopped with Ctrl-C
 143    stopped with SIGTERM
@@ -77,6 +77,7 @@ _STATUSES: Final = (
     (WRONG_USE, "models.rules.rule", "RulesError"),
     (WRONG_USE, "models.permits", "RegisterError"),
     (WRONG_USE, "models.bundle.signature", "BadKey"),
+    (WRONG_USE, "service.store.proof.heads", "BadHead"),
     (UNREADABLE, "features.readers.errors", "Unreadable"),
     (WRONG_USE, "service.files.output", "OutputRefused"),
     (FAILED, "service.files.output", "OutputFailed"),

@@ -13,6 +13,7 @@ from typing import Annotated, Never
 import typer
 
 from service.cli.adapting import adapt
+from service.cli.audit import audit_app
 from service.cli.backup import backup, restore
 from service.cli.classify import classify
 from service.cli.compare import compare
@@ -77,6 +78,7 @@ app.add_typer(lists_app)
 app.add_typer(permits_app)
 app.add_typer(keys_app)
 app.add_typer(outcomes_app)
+app.add_typer(audit_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

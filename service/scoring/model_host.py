@@ -91,6 +91,7 @@ class ModelHost:
         store: store that `promote`, `pull` and `rollback` modify. The bundled champion serves while it is empty.
         warm_up: scores shipments with a new model before the model enters service. An exception refuses the bundle.
         loaded: an already loaded model for the first check, used if its bundle is still current.
+        exchanged: called with a model that has entered service.
     """
 
     def __init__(
@@ -99,7 +100,9 @@ class ModelHost:
         metrics: Metrics,
         warm_up: Callable[[ServedModel], None],
         loaded: LoadedModel | None = None,
+        exchanged: Callable[[ServedModel], None] = lambda _: None,
     ) -> None:
+        self._exchanged = exchanged
         self._store = store
         self._metrics = metrics
         self._warm_up = warm_up
@@ -219,6 +222,11 @@ class ModelHost:
             history=served.history_from,
             replaces=before.model.digest if before else None,
         )
+        try:
+            self._exchanged(served)
+        except Exception as error:
+            # The model is in service, whoever was to be told.
+            self._log.error("exchange_untold", digest=digest, exc_info=error)
 
     def _refuse(self, folder: str, problems: tuple[str, ...], signature: object) -> None:
         if signature == self._signature:

@@ -7,6 +7,7 @@ in ``_at``. JSON documents are UTF-8 bytes, kept exactly as they were made.
 from service.store.tables.audit import AuditEntry
 from service.store.tables.base import Base
 from service.store.tables.decisions import Decision
+from service.store.tables.heads import AuditHead
 from service.store.tables.history import CheckpointPart, HistoryCheckpoint, HistoryEvent
 from service.store.tables.idempotency import IdempotentRequest
 from service.store.tables.jobs import Job
@@ -18,6 +19,7 @@ from service.store.tables.webhooks import Delivery, Webhook
 __all__ = [
     "ApiKey",
     "AuditEntry",
+    "AuditHead",
     "Base",
     "CheckpointPart",
     "Decision",

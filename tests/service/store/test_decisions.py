@@ -99,10 +99,11 @@ def test_the_audit_chain_covers_manifest_and_answer(stored_client: Client, url: 
         entries = list(connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)))
     database.close()
     rows = rows_of(url)
-    assert [entry.number for entry in entries] == [1, 2]
-    assert entries[0].previous == bytes(32)
-    assert entries[1].previous == entries[0].digest
-    for entry, row in zip(entries, rows, strict=True):
+    assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
+    assert [entry.previous for entry in entries] == [bytes(32), *(entry.digest for entry in entries[:-1])]
+    # Before them, the start of the service.
+    assert [entry.kind for entry in entries[-3:]] == ["rules", "decision", "decision"]
+    for entry, row in zip(entries[-2:], rows, strict=True):
         facts = orjson.loads(entry.facts)
         assert facts["manifest"] == hashlib.sha256(row.salt + row.manifest).hexdigest()
         assert facts["answer"] == hashlib.sha256(row.salt + row.answer).hexdigest()

@@ -1,4 +1,4 @@
-"""Create the tables of API keys and idempotent requests."""
+"""Create the tables of API keys, idempotent requests and signed heads of the audit chain."""
 
 from __future__ import annotations
 
@@ -38,9 +38,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
         sa.UniqueConstraint("prefix", name="uq_api_keys_prefix"),
     )
+    op.create_table(
+        "audit_heads",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("signed_at", sa.BigInteger, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("signature", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("position", name="pk_audit_heads"),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    op.drop_table("audit_heads")
     op.drop_table("api_keys")
     op.drop_table("idempotent_requests")

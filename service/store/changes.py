@@ -1,0 +1,97 @@
+"""Changes of the service itself for the audit chain: its settings, its model and its rules.
+
+Each worker notes what it serves with. An entry is appended if it differs from the last one of its kind, so several workers that
+change to the same model append one entry, and a restart without a change none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import desc, select
+
+from service.errors import DatabaseAway
+from service.logs import logger
+from service.store import audit
+from service.store.audit import Fact
+from service.store.tables import AuditEntry
+from service.store.times import now_us
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.database import Database
+
+#: Kinds of entries about the service itself.
+KINDS: Final = ("settings", "model", "rules")
+#: Who notes them, in the chain.
+_ACTOR: Final = "service"
+#: Changes that wait for a database that is away. More are not to be expected in any failure.
+_MOST_WAITING: Final = 1_000
+
+
+class Changes:
+    """Changes that are on their way into the chain. Any thread may note one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Fact] = deque(maxlen=_MOST_WAITING)
+        self._lock = threading.Lock()
+
+    def note(self, kind: str, subject: str, facts: Mapping[str, Any]) -> None:
+        """Append an entry unless the last one of its kind has the same subject. While the database is away, the change waits.
+
+        Args:
+            subject: what is in service now; a digest, where facts may be long.
+            facts: values without personal data and secrets.
+        """
+        self._waiting.append(Fact(kind, subject, facts, _ACTOR))
+        self.flush()
+
+    def flush(self) -> None:
+        """Append what waits. It blocks; it leaves all where it is while the database is away."""
+        with self._lock:
+            while self._waiting:
+                try:
+                    with self._database.write() as connection:
+                        self._append(connection, self._waiting[0])
+                except DatabaseAway as error:
+                    logger().error("audit_waits", changes=len(self._waiting), problem=str(error))
+                    return
+                self._waiting.popleft()
+
+    def _append(self, connection: Connection, fact: Fact) -> None:
+        # Before the look at the last entry, because another worker may append the same.
+        self._database.lock_audit(connection)
+        last = select(AuditEntry.subject).where(AuditEntry.kind == fact.kind).order_by(desc(AuditEntry.number)).limit(1)
+        if connection.execute(last).scalar() != fact.subject:
+            audit.append(self._database, connection, [fact], now_us())
+
+    @contextlib.asynccontextmanager
+    async def flushing(self, every: float) -> AsyncIterator[None]:
+        """Append what waits every ``every`` seconds until the context ends."""
+        task = asyncio.create_task(self._flush_often(every), name="changes")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _flush_often(self, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            if self._waiting:
+                await asyncio.to_thread(self.flush)
+
+
+def digest_of_values(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of values, as a subject of `Changes.note`."""
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()

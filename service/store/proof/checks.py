@@ -1,0 +1,186 @@
+"""Checks of entries against the tables, by the kind of entry.
+
+Whoever appends a new kind of entry about rows of a table adds its check to `CHECKS`; entries of other kinds stand for themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import RowMapping, and_, select
+
+from service.store.audit import salted
+from service.store.proof.entry import Check, Entry, Fault, Tally, differing, in_chunks
+from service.store.proof.list_checks import LIST_CHECKS
+from service.store.tables import ApiKey, AuditEntry, Base, Decision, Outcome, Override, Webhook
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: Rows that are read at once. A decision on a large shipment takes a megabyte.
+_ROWS_AT_ONCE: Final = 200
+
+#: Returns what of a row differs from the facts, or None, and whether its personal fields were erased.
+Compare = Callable[[RowMapping, Entry], tuple[str | None, bool]]
+
+
+class RowCheck(Check):
+    """Check of entries whose subject is the id of one row.
+
+    Args:
+        kind: of the entries.
+        table: its rows have an ``id``.
+        columns: names of those that ``compare`` needs.
+        told: column; each row of the table with a value in it needs an entry of this kind.
+    """
+
+    def __init__(
+        self, kind: str, table: type[Base], columns: Sequence[str], compare: Compare, *, told: str = "id"
+    ) -> None:
+        self._kind = kind
+        self._name = table.__tablename__
+        self._table = table.__table__
+        self._columns = [self._table.c[name] for name in {"id": None, **dict.fromkeys(columns)}]
+        self._compare = compare
+        self._told = self._table.c[told]
+
+    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+        for chunk in in_chunks(entries, _ROWS_AT_ONCE):
+            query = select(*self._columns).where(self._table.c.id.in_([entry.subject for entry in chunk]))
+            rows = {row["id"]: row for row in connection.execute(query).mappings()}
+            for entry in chunk:
+                tally.entries += 1
+                row = rows.get(entry.subject)
+                if row is None:
+                    problem: str | None = f"its row is missing in the table {self._name}"
+                else:
+                    problem, erased = self._compare(row, entry)
+                    tally.erased += erased
+                if problem is not None:
+                    yield Fault(entry.number, entry.kind, entry.subject, problem)
+
+    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+        entry = AuditEntry.__table__
+        its_own = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.id)
+        untold = select(self._table.c.id).outerjoin(entry, its_own).where(entry.c.number.is_(None))
+        subject = connection.execute(untold.where(self._told.is_not(None)).limit(1)).scalar()
+        if subject is None:
+            return None
+        return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._name}")
+
+
+def _decision(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    found = {
+        "earlier": row["earlier_id"],
+        "lane": row["lane"],
+        "model": row["model_digest"],
+        "received_at": row["received_at"],
+        "risk": row["risk"],
+        "rules": row["rules_digest"],
+        "selected_by": row["selected_by"],
+    }
+    salt, manifest = row["salt"], row["manifest"]
+    if salt is None:
+        if manifest is not None:
+            return "its salt is missing, but its manifest is not erased", True
+        return differing(entry.facts, found), True
+    if manifest is None:
+        return "its manifest is missing, but its salt is not erased", False
+    salt = bytes(salt)
+    found |= {
+        "answer": salted(salt, bytes(row["answer"])),
+        "manifest": salted(salt, bytes(manifest)),
+        "shipment": salted(salt, row["shipment_id"].encode()),
+    }
+    return differing(entry.facts, found), False
+
+
+_DECISION_COLUMNS: Final = (
+    "shipment_id",
+    "received_at",
+    "lane",
+    "selected_by",
+    "risk",
+    "model_digest",
+    "rules_digest",
+    "earlier_id",
+    "salt",
+    "manifest",
+    "answer",
+)
+
+
+def _key_created(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    found = {
+        "digest": bytes(row["digest"]).hex(),
+        "expires_at": row["expires_at"],
+        "prefix": row["prefix"],
+        "requests_per_minute": row["requests_per_minute"],
+        "scopes": row["scopes"].split(),
+    }
+    return differing(entry.facts, found), False
+
+
+def _key_revoked(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    return differing(entry.facts, {"revoked_at": row["revoked_at"]}), False
+
+
+def _webhook_added(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    # The removal of an address deletes its secret.
+    secret, is_removed = row["secret"].encode(), row["removed_at"] is not None
+    if is_removed and not secret:
+        return None, True
+    return differing(entry.facts, {"url": salted(secret, row["url"].encode())}), False
+
+
+def _webhook_removed(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    return differing({"removed_at": entry.at}, {"removed_at": row["removed_at"]}), False
+
+
+_OUTCOME_COLUMNS: Final = (
+    "content",
+    "corrects",
+    "decision_id",
+    "found_at",
+    "quantity",
+    "substance",
+    "unit",
+)
+
+
+def _outcome(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    found = {name: row[name] for name in _OUTCOME_COLUMNS}
+    return _with_texts(row, entry, found, ("by", "method"))
+
+
+def _override(row: RowMapping, entry: Entry) -> tuple[str | None, bool]:
+    found = {"decision_id": row["decision_id"], "lane": row["lane"]}
+    return _with_texts(row, entry, found, ("reason",))
+
+
+def _with_texts(row: RowMapping, entry: Entry, found: dict[str, Any], names: Sequence[str]) -> tuple[str | None, bool]:
+    """Compare values, and texts that may be personal: the chain knows their salted digests, and erasure deletes them."""
+    salt = row["salt"]
+    for name in names:
+        text = row[name]
+        if salt is None and text is not None:
+            return f"its salt is missing, but {name} is not erased", True
+        if salt is not None:
+            found[name] = None if text is None else salted(bytes(salt), text.encode())
+    return differing(entry.facts, found), salt is None
+
+
+#: Kind of entry -> its check.
+CHECKS: Final[Mapping[str, Check]] = {
+    "decision": RowCheck("decision", Decision, _DECISION_COLUMNS, _decision),
+    "key_created": RowCheck(
+        "key_created", ApiKey, ("digest", "expires_at", "prefix", "requests_per_minute", "scopes"), _key_created
+    ),
+    "key_revoked": RowCheck("key_revoked", ApiKey, ("revoked_at",), _key_revoked, told="revoked_at"),
+    "outcome": RowCheck("outcome", Outcome, (*_OUTCOME_COLUMNS, "by", "method", "salt"), _outcome),
+    "override": RowCheck("override", Override, ("decision_id", "lane", "reason", "salt"), _override),
+    "webhook_added": RowCheck("webhook_added", Webhook, ("url", "secret", "removed_at"), _webhook_added),
+    "webhook_removed": RowCheck("webhook_removed", Webhook, ("removed_at",), _webhook_removed, told="removed_at"),
+    **LIST_CHECKS,
+}

@@ -1,0 +1,75 @@
+"""Entries of the chain as the proof reads them, and what may be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry whose place in the chain is proven. Attributes are those of `service.store.tables.AuditEntry`."""
+
+    number: int
+    at: int
+    kind: str
+    subject: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """First broken entry.
+
+    Attributes:
+        number: position in the chain; None for a row of a table that no entry tells of.
+        problem: why it is broken.
+    """
+
+    number: int | None
+    kind: str | None
+    subject: str | None
+    problem: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a check has seen.
+
+    Attributes:
+        entries: of its kind.
+        erased: those of them whose personal fields were erased.
+        rows: that they are about, where an entry is about several.
+    """
+
+    entries: int = 0
+    erased: int = 0
+    rows: int = 0
+
+
+class Check:
+    """Check of the entries of one kind against the tables."""
+
+    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+        """Yield what is wrong with entries of this kind, in any order, and count them."""
+        raise NotImplementedError
+
+    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+        """Return a row of the tables that no entry tells of; None if there is none. All entries were counted before."""
+        return None
+
+
+def in_chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    """Yield the entries in parts of at most ``size``."""
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]
+
+
+def differing(facts: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    """Return which values of the tables differ from the facts, as a sentence; None if all agree."""
+    names: Iterable[str] = sorted(name for name in found if facts.get(name) != found[name])
+    return f"the table holds other values of {', '.join(names)}" if names else None

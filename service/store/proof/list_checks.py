@@ -1,0 +1,113 @@
+"""Checks of the entries about watch lists, dismissals, suppressions and permits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, func, select
+
+from service.store.lists import TOPICS, Topic, entry_digest
+from service.store.proof.entry import Check, Entry, Fault, Tally
+from service.store.tables import AuditEntry
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: Rows that are read at once. An import may have a hundred thousand.
+_ROWS_AT_ONCE: Final = 2_000
+
+
+class _Lines:
+    """SHA-256 of lines that are joined by line breaks, as `service.store.lists` makes it."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.count = 0
+
+    def add(self, line: str) -> None:
+        self._digest.update((line if self.count == 0 else f"\n{line}").encode())
+        self.count += 1
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class AddedCheck(Check):
+    """Check of added entries: the rows of the batch are those that were added, unless one of them was erased."""
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._table: Any = topic.table.__table__
+        self._kind = f"{topic.kind}_added"
+
+    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+        columns = [self._table.c[name] for name in ("id", "salt", *self._topic.columns)]
+        for entry in entries:
+            tally.entries += 1
+            lines, erased = _Lines(), False
+            query = select(*columns).where(self._table.c.batch == entry.subject).order_by(self._table.c.position)
+            for row in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).mappings():
+                erased = erased or row["salt"] is None
+                lines.add("" if erased else entry_digest(self._topic, dict(row)))
+            tally.erased += erased
+            problem = _problem(lines, erased, entry.facts, "digests")
+            if problem is not None:
+                yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
+
+    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+        entry = AuditEntry.__table__
+        told = and_(entry.c.kind == self._kind, entry.c.subject == self._table.c.batch)
+        query = select(self._table.c.id).outerjoin(entry, told).where(entry.c.number.is_(None)).limit(1)
+        subject = connection.execute(query).scalar()
+        if subject is None:
+            return None
+        return Fault(None, self._kind, subject, f"no entry tells of this row of the table {self._topic.name}")
+
+
+class RemovedCheck(Check):
+    """Check of removed entries: those rows, and no others, were removed at the time of the entry."""
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._table: Any = topic.table.__table__
+        self._kind = f"{topic.kind}_removed"
+
+    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+        for entry in entries:
+            tally.entries += 1
+            lines = _Lines()
+            query = (
+                select(self._table.c.id).where(self._table.c.removed_at == entry.at).order_by(self._table.c.position)
+            )
+            for id_ in connection.scalars(query.execution_options(yield_per=_ROWS_AT_ONCE)):
+                lines.add(id_)
+            tally.rows += lines.count
+            problem = _problem(lines, False, entry.facts, "ids")
+            if problem is not None:
+                yield Fault(entry.number, entry.kind, entry.subject, f"{problem} in the table {self._topic.name}")
+
+    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+        count = select(func.count()).select_from(self._table).where(self._table.c.removed_at.is_not(None))
+        removed = connection.execute(count).scalar_one()
+        if removed == tally.rows:
+            return None
+        problem = f"{removed} rows of the table {self._topic.name} are removed, but entries tell of {tally.rows}"
+        return Fault(None, self._kind, None, problem)
+
+
+def _problem(lines: _Lines, erased: bool, facts: Mapping[str, Any], name: str) -> str | None:
+    if lines.count != facts.get("entries"):
+        return f"it is about {facts.get('entries')} rows, and there are {lines.count}"
+    if not erased and lines.hexdigest() != facts.get(name):
+        return "its rows differ from those"
+    return None
+
+
+#: Kind of entry -> its check.
+LIST_CHECKS: Final[Mapping[str, Check]] = {
+    f"{topic.kind}_{what}": check(topic)
+    for topic in TOPICS
+    for what, check in (("added", AddedCheck), ("removed", RemovedCheck))
+}

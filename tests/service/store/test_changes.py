@@ -1,0 +1,106 @@
+"""Changes of the service itself in the audit chain: settings, model and rules."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.errors import DatabaseAway
+from service.settings import Settings
+from service.store.changes import Changes
+from service.store.database import Database
+from service.store.tables import AuditEntry
+from tests.service.api_client import serving
+
+
+def entries_of(url: str) -> list[tuple[str, str, dict[str, Any]]]:
+    database = Database(url)
+    with database.read() as connection:
+        rows = connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all()
+    database.close()
+    assert {row.actor for row in rows} <= {"service"}
+    return [(row.kind, row.subject, orjson.loads(row.facts)) for row in rows]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    return Settings(
+        models_dir=models,
+        keeps_decisions=True,
+        database_url=SecretStr(url),
+        random_key=SecretStr("a secret of the office"),
+        random_share=0.01,
+        pointer_poll_seconds=60.0,
+    )
+
+
+def test_a_start_tells_of_settings_model_and_rules(settings: Settings, url: str) -> None:
+    with serving(create_app(settings)) as client:
+        served = client.state.host.served
+        rules = served.model.rulebook(settings.score_settings()).digest
+    (kind, _, values), model, (rules_kind, rules_digest, _) = entries_of(url)
+    assert kind == "settings"
+    assert (values["random_share"], values["port"]) == (0.01, 8000)
+    assert (values["random_key"], values["database_url"]) == ("set", "set")
+    assert model[:2] == ("model", served.model.digest)
+    assert model[2]["version"] == served.model.version
+    assert (rules_kind, rules_digest) == ("rules", rules)
+
+
+def test_a_start_without_a_change_tells_nothing(settings: Settings, url: str) -> None:
+    for _ in range(2):
+        with serving(create_app(settings)):
+            pass
+    assert [kind for kind, *_ in entries_of(url)] == ["settings", "model", "rules"]
+    with serving(create_app(settings.model_copy(update={"port": 9000}))):
+        pass
+    kinds = [kind for kind, *_ in entries_of(url)]
+    assert kinds == ["settings", "model", "rules", "settings"]
+
+
+def test_promotion_and_rollback_are_told(settings: Settings, other_bundle: Path, url: str) -> None:
+    store = ModelStore(settings.models_dir)
+    with serving(create_app(settings)) as client:
+        first = client.state.host.served.model.digest
+        store.install(other_bundle)
+        assert client.state.host.check()
+        second = client.state.host.served.model.digest
+        store.rollback()
+        assert client.state.host.check()
+    assert [subject for kind, subject, _ in entries_of(url) if kind == "model"] == [first, second, first]
+
+
+def test_workers_that_change_together_tell_once(database: Database, url: str) -> None:
+    workers = [Changes(Database(url)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda worker: worker.note("model", "digest", {"version": "1"}), workers))
+    for worker in workers:
+        worker._database.close()
+    assert entries_of(url) == [("model", "digest", {"version": "1"})]
+
+
+def test_a_change_waits_while_the_database_is_away(
+    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = Changes(database)
+
+    def away() -> Any:
+        raise DatabaseAway("a test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "write", away)
+        changes.note("model", "one", {})
+        changes.note("model", "two", {})
+    assert entries_of(url) == []
+    changes.flush()
+    assert [subject for _, subject, _ in entries_of(url)] == ["one", "two"]

@@ -1,0 +1,497 @@
+"""The proof of the audit chain: what it accepts, and the first broken entry after each kind of tampering."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from sqlalchemy import Connection, delete, insert, select, update
+
+from service.store import audit, keys, webhooks
+from service.store.audit import START, Fact, digest_of
+from service.store.database import Database
+from service.store.decisions import NewDecision
+from service.store.keys import KeyWishes
+from service.store.outcomes import Finding, add_outcome, add_override
+from service.store.proof.chain import Proof, prove
+from service.store.proof.heads import BadHead, Head, read_head, sign_head, signed_heads
+from service.store.store import Store
+from service.store.tables import ApiKey, AuditEntry, AuditHead, Decision, Outcome, Override, Webhook
+
+#: Number of the entry of a revoked key, of a webhook, of two outcomes and an override, and of all entries of `filled`.
+REVOKED, HOOKED, FOUND, CORRECTED, OVERRIDDEN, LAST = 7, 8, 9, 10, 11, 12
+
+
+def decision(number: int) -> NewDecision:
+    return NewDecision(
+        id=f"decision-{number}",
+        shipment_id=f"shipment-{number}",
+        content_digest=os.urandom(32),
+        received_at=1_800_000_000_000_000 + number,
+        declared_s=1_800_000_000,
+        history_order=number,
+        what_if=False,
+        channel="postal",
+        site=None,
+        lane="yellow",
+        selected_by="score",
+        risk=0.1 / number,
+        percentile=0.99,
+        model_version="1",
+        model_digest="f" * 64,
+        features_digest="e" * 64,
+        rules_digest=None,
+        via="score",
+        duration_us=100,
+        caller=None,
+        manifest=b'{"shipment_id": "%d"}' % number,
+        answer=b'{"risk": 0.1}',
+    )
+
+
+@pytest.fixture
+def filled(store: Store) -> Database:
+    """Database with five decisions (entries 1 to 5), a key that was revoked (6 and 7), a webhook (8), an outcome and its
+    correction (9 and 10), an override (11) and an entry without a row (12).
+    """
+    for number in range(1, 6):
+        store.decide([decision(number)]).result(60)
+    database = store.database
+    key, _ = keys.create(database, KeyWishes("a test", frozenset({"read"})), None)
+    keys.revoke(database, key.id, "another")
+    webhooks.add(database, "https://office.example/", "a test", None, 1)
+    with database.write() as connection:
+        found, first = add_outcome(
+            connection,
+            "decision-1",
+            Finding("none", 1, "An Officer", quantity=0.5, method="by hand"),
+            caller=None,
+            at=2,
+        )
+        again = Finding("precursor", 1, None, corrects=found.id)
+        _, second = add_outcome(connection, "decision-1", again, caller=None, at=3)
+        _, third = add_override(connection, "decision-2", "red", "a text", caller=None, at=4)
+        told = [first, second, third, Fact("settings", "abc", {"port": 8000}, "service")]
+        audit.append(database, connection, told, 5)
+    return database
+
+
+def broken(proof: Proof) -> tuple[int | None, str | None, str]:
+    assert proof.fault is not None, "the tampering was not noticed"
+    return proof.fault.number, proof.fault.subject, proof.fault.problem
+
+
+def test_an_empty_chain_is_proven(database: Database) -> None:
+    proof = prove(database)
+    assert (proof.fault, proof.number, proof.digest) == (None, 0, START)
+
+
+def test_an_untouched_chain_is_proven(filled: Database) -> None:
+    proof = prove(filled)
+    assert proof.fault is None
+    assert proof.to_json() == {
+        "state": "proven",
+        "entries": LAST,
+        "head": {"number": LAST, "digest": proof.digest.hex()},
+        "broken": None,
+        "checked": {
+            "decision": {"entries": 5, "erased": 0},
+            "key_created": {"entries": 1, "erased": 0},
+            "key_revoked": {"entries": 1, "erased": 0},
+            "outcome": {"entries": 2, "erased": 0},
+            "override": {"entries": 1, "erased": 0},
+            "webhook_added": {"entries": 1, "erased": 0},
+        },
+        "heads": {"found": 0, "signatures": 0},
+    }
+
+
+def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
+    with filled.write() as connection:
+        connection.execute(
+            update(Decision).where(Decision.id == "decision-2").values(salt=None, manifest=None, answer=b"{}")
+        )
+        connection.execute(update(Outcome).values(salt=None, by=None, method=None))
+        connection.execute(update(Override).values(salt=None, reason=None))
+    proof = prove(filled)
+    assert proof.fault is None
+    checked = proof.to_json()["checked"]
+    assert [checked[kind]["erased"] for kind in ("decision", "outcome", "override")] == [1, 2, 1]
+
+
+# -- tampering --------------------------------------------------------------------------------------------------------
+
+
+def renumbered(connection: Connection, start: int, by: int) -> None:
+    numbers = connection.scalars(select(AuditEntry.number).where(AuditEntry.number >= start)).all()
+    for number in sorted(numbers, reverse=by > 0):
+        connection.execute(update(AuditEntry).where(AuditEntry.number == number).values(number=number + by))
+
+
+def change_entry(connection: Connection) -> None:
+    facts = orjson.loads(connection.scalars(select(AuditEntry.facts).where(AuditEntry.number == 3)).one())
+    changed = orjson.dumps(facts | {"lane": "green"}, option=orjson.OPT_SORT_KEYS)
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 3).values(facts=changed))
+
+
+def change_entry_and_its_digest(connection: Connection) -> None:
+    change_entry(connection)
+    row = connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == 3)).one()
+    digest = digest_of(3, row.at, row.kind, row.subject, row.actor, bytes(row.facts), bytes(row.previous))
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 3).values(digest=digest))
+
+
+def change_actor(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == REVOKED).values(actor="nobody"))
+
+
+def change_time(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 2).values(at=AuditEntry.at + 1))
+
+
+def spoil_facts(connection: Connection) -> None:
+    connection.execute(update(AuditEntry).where(AuditEntry.number == 2).values(facts=b"\xff"))
+
+
+def delete_entry(connection: Connection) -> None:
+    connection.execute(delete(AuditEntry).where(AuditEntry.number == 3))
+
+
+def delete_first_entry(connection: Connection) -> None:
+    connection.execute(delete(AuditEntry).where(AuditEntry.number == 1))
+
+
+def delete_entry_and_renumber(connection: Connection) -> None:
+    delete_entry(connection)
+    renumbered(connection, 4, -1)
+
+
+def insert_entry(connection: Connection) -> None:
+    row = dict(connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == 2)).one()._mapping)
+    renumbered(connection, 3, 1)
+    connection.execute(insert(AuditEntry), [row | {"number": 3}])
+
+
+def insert_before_the_first(connection: Connection) -> None:
+    row = dict(connection.execute(select(AuditEntry.__table__).where(AuditEntry.number == 1)).one()._mapping)
+    connection.execute(insert(AuditEntry), [row | {"number": 0}])
+
+
+def swap_entries(connection: Connection) -> None:
+    for old, new in ((2, 99), (3, 2), (99, 3)):
+        connection.execute(update(AuditEntry).where(AuditEntry.number == old).values(number=new))
+
+
+def cut_off_decision(connection: Connection) -> None:
+    connection.execute(delete(AuditEntry).where(AuditEntry.number >= 5))
+    for table in (ApiKey, Outcome, Override, Webhook):
+        connection.execute(delete(table))
+
+
+def change_lane(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(lane="green"))
+
+
+def change_risk(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(risk=0.0251))
+
+
+def change_answer(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(answer=b'{"risk": 0.2}'))
+
+
+def change_manifest(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(manifest=b"{}"))
+
+
+def change_shipment(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(shipment_id="other"))
+
+
+def change_manifest_as_if_erased(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(manifest=b"{}", salt=None))
+
+
+def drop_manifest_without_erasure(connection: Connection) -> None:
+    connection.execute(update(Decision).where(Decision.id == "decision-4").values(manifest=None))
+
+
+def remove_decision(connection: Connection) -> None:
+    connection.execute(delete(Decision).where(Decision.id == "decision-4"))
+
+
+def insert_decision(connection: Connection) -> None:
+    row = dict(connection.execute(select(Decision.__table__).where(Decision.id == "decision-1")).one()._mapping)
+    del row["position"]
+    connection.execute(insert(Decision), [row | {"id": "forged"}])
+
+
+def widen_key(connection: Connection) -> None:
+    connection.execute(update(ApiKey).values(scopes="admin read"))
+
+
+def prolong_key(connection: Connection) -> None:
+    connection.execute(update(ApiKey).values(expires_at=4_000_000_000_000_000))
+
+
+def undo_revocation(connection: Connection) -> None:
+    connection.execute(update(ApiKey).values(revoked_at=None))
+
+
+def silence_webhook(connection: Connection) -> None:
+    connection.execute(update(Webhook).values(removed_at=5))
+
+
+def redirect_webhook(connection: Connection) -> None:
+    connection.execute(update(Webhook).values(url="https://other.example/"))
+
+
+def insert_key(connection: Connection) -> None:
+    row = dict(connection.execute(select(ApiKey.__table__)).one()._mapping)
+    connection.execute(insert(ApiKey), [row | {"id": "forged", "prefix": "tw_forged00"}])
+
+
+def remove_outcome(connection: Connection) -> None:
+    connection.execute(delete(Outcome).where(Outcome.content == "precursor"))
+
+
+def change_outcome(connection: Connection) -> None:
+    connection.execute(update(Outcome).where(Outcome.content == "precursor").values(content="none"))
+
+
+def change_finder(connection: Connection) -> None:
+    connection.execute(update(Outcome).where(Outcome.content == "none").values(by="Another Officer"))
+
+
+def change_method(connection: Connection) -> None:
+    connection.execute(update(Outcome).where(Outcome.content == "none").values(method="x-ray"))
+
+
+def change_finder_as_if_erased(connection: Connection) -> None:
+    connection.execute(update(Outcome).where(Outcome.content == "none").values(by="Another Officer", salt=None))
+
+
+def insert_outcome(connection: Connection) -> None:
+    row = dict(connection.execute(select(Outcome.__table__).where(Outcome.content == "none")).one()._mapping)
+    del row["position"]
+    connection.execute(insert(Outcome), [row | {"id": "forged"}])
+
+
+def change_override(connection: Connection) -> None:
+    connection.execute(update(Override).values(lane="green"))
+
+
+def change_reason(connection: Connection) -> None:
+    connection.execute(update(Override).values(reason="another text"))
+
+
+def remove_override(connection: Connection) -> None:
+    connection.execute(delete(Override))
+
+
+CHANGED = "its digest is not that of its content"
+UNLINKED = "it does not continue the entry before"
+
+TAMPERING: list[tuple[Callable[[Connection], None], int | None, str | None, str]] = [
+    (change_entry, 3, "decision-3", CHANGED),
+    (change_entry_and_its_digest, 3, "decision-3", "the table holds other values of lane"),
+    (change_actor, REVOKED, None, CHANGED),
+    (change_time, 2, "decision-2", CHANGED),
+    (spoil_facts, 2, "decision-2", "its facts are not readable"),
+    (delete_entry, 3, None, "it is missing; entry 4 comes next"),
+    (delete_first_entry, 1, None, "it is missing; entry 2 comes next"),
+    (delete_entry_and_renumber, 3, "decision-4", UNLINKED),
+    (insert_entry, 3, "decision-2", UNLINKED),
+    (insert_before_the_first, 1, None, "it is missing; entry 0 comes next"),
+    (swap_entries, 2, "decision-3", UNLINKED),
+    (cut_off_decision, None, "decision-5", "no entry tells of this row of the table decisions"),
+    (change_lane, 4, "decision-4", "the table holds other values of lane"),
+    (change_risk, 4, "decision-4", "the table holds other values of risk"),
+    (change_answer, 4, "decision-4", "the table holds other values of answer"),
+    (change_manifest, 4, "decision-4", "the table holds other values of manifest"),
+    (change_shipment, 4, "decision-4", "the table holds other values of shipment"),
+    (change_manifest_as_if_erased, 4, "decision-4", "its salt is missing, but its manifest is not erased"),
+    (drop_manifest_without_erasure, 4, "decision-4", "its manifest is missing, but its salt is not erased"),
+    (remove_decision, 4, "decision-4", "its row is missing in the table decisions"),
+    (insert_decision, None, "forged", "no entry tells of this row of the table decisions"),
+    (widen_key, 6, None, "the table holds other values of scopes"),
+    (prolong_key, 6, None, "the table holds other values of expires_at"),
+    (undo_revocation, REVOKED, None, "the table holds other values of revoked_at"),
+    (remove_outcome, CORRECTED, None, "its row is missing in the table outcomes"),
+    (change_outcome, CORRECTED, None, "the table holds other values of content"),
+    (change_finder, FOUND, None, "the table holds other values of by"),
+    (change_method, FOUND, None, "the table holds other values of method"),
+    (change_finder_as_if_erased, FOUND, None, "its salt is missing, but by is not erased"),
+    (insert_outcome, None, "forged", "no entry tells of this row of the table outcomes"),
+    (change_override, OVERRIDDEN, None, "the table holds other values of lane"),
+    (change_reason, OVERRIDDEN, None, "the table holds other values of reason"),
+    (remove_override, OVERRIDDEN, None, "its row is missing in the table overrides"),
+    (silence_webhook, None, None, "no entry tells of this row of the table webhooks"),
+    (redirect_webhook, HOOKED, None, "the table holds other values of url"),
+    (insert_key, None, "forged", "no entry tells of this row of the table api_keys"),
+]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "number", "subject", "problem"), TAMPERING, ids=[tamper.__name__ for tamper, *_ in TAMPERING]
+)
+def test_tampering_breaks_the_first_entry_that_it_touches(
+    filled: Database, tamper: Callable[[Connection], None], number: int | None, subject: str | None, problem: str
+) -> None:
+    with filled.write() as connection:
+        tamper(connection)
+    found = broken(prove(filled))
+    assert found[0] == number
+    assert subject in (None, found[1])
+    assert found[2] == problem
+
+
+def test_a_removed_webhook_is_proven(filled: Database) -> None:
+    with filled.read() as connection:
+        (row,) = webhooks.webhooks(connection)
+    webhooks.remove(filled, row.id, None, 7)
+    assert prove(filled).fault is None
+    with filled.write() as connection:
+        connection.execute(update(Webhook).values(removed_at=None))
+    assert broken(prove(filled)) == (HOOKED, row.id, "the table holds other values of url")
+
+
+def test_the_first_of_several_broken_entries_is_named(filled: Database) -> None:
+    with filled.write() as connection:
+        remove_decision(connection)
+        change_actor(connection)
+    assert broken(prove(filled))[0] == 4
+    with filled.write() as connection:
+        change_time(connection)
+    assert broken(prove(filled))[0] == 2
+
+
+# -- heads ------------------------------------------------------------------------------------------------------------
+
+
+def pair() -> tuple[bytes, bytes]:
+    """Return a private and a public key."""
+    key = Ed25519PrivateKey.generate()
+    return (
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    )
+
+
+def rewritten(database: Database) -> None:
+    """Change decision 4 and write the chain anew from there on, as whoever knows this code could."""
+    with database.write() as connection:
+        change_lane(connection)
+        previous = START
+        for row in connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all():
+            facts = orjson.loads(row.facts)
+            if row.subject == "decision-4":
+                facts["lane"] = "green"
+            content = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+            digest = digest_of(row.number, row.at, row.kind, row.subject, row.actor, content, previous)
+            connection.execute(
+                update(AuditEntry)
+                .where(AuditEntry.number == row.number)
+                .values(facts=content, previous=previous, digest=digest)
+            )
+            previous = digest
+
+
+def cut_off(database: Database) -> None:
+    """Remove the last entry, which no table holds to."""
+    with database.write() as connection:
+        connection.execute(delete(AuditEntry).where(AuditEntry.number == LAST))
+
+
+def test_a_signed_head_is_verified(filled: Database) -> None:
+    private, public = pair()
+    proof = prove(filled)
+    signed = sign_head(filled, proof.number, proof.digest, private)
+    with filled.read() as connection:
+        assert signed_heads(connection) == [signed]
+    with filled.write() as connection:
+        audit.append(filled, connection, [Fact("settings", "abd", {}, "service")], 2)
+    proof = prove(filled, public_key=public)
+    assert (proof.fault, proof.number, proof.heads, proof.signed) == (None, LAST + 1, 1, 1)
+
+
+def test_a_cut_end_contradicts_a_head(filled: Database) -> None:
+    proof = prove(filled)
+    cut_off(filled)
+    assert prove(filled).fault is None
+    found = broken(prove(filled, expected=[Head(proof.number, proof.digest, "")]))
+    assert found == (LAST, None, f"it is missing; the given head says that there were {LAST}")
+
+
+def test_a_cut_end_contradicts_a_signed_head(filled: Database) -> None:
+    proof = prove(filled)
+    sign_head(filled, proof.number, proof.digest, pair()[0])
+    cut_off(filled)
+    assert broken(prove(filled))[0] == LAST
+
+
+def test_a_chain_that_was_written_anew_contradicts_a_head(filled: Database) -> None:
+    private, public = pair()
+    proof = prove(filled)
+    signed = sign_head(filled, proof.number, proof.digest, private)
+    rewritten(filled)
+    found = broken(prove(filled, public_key=public))
+    assert found[0] == LAST
+    assert found[2] == f"a signed head of {signed.key[:12]} names another digest"
+    with filled.write() as connection:
+        connection.execute(delete(AuditHead))
+    # Without its head in the database, the exported one tells.
+    assert prove(filled).fault is None
+    assert broken(prove(filled, expected=[signed], public_key=public))[0] == LAST
+    assert broken(prove(filled, public_key=public)) == (None, None, "no head is signed with the given key")
+
+
+def test_a_forged_signature_is_refused(filled: Database) -> None:
+    private, public = pair()
+    proof = prove(filled)
+    signed = sign_head(filled, proof.number, proof.digest, private)
+    rewritten(filled)
+    with filled.write() as connection:
+        digest = connection.scalars(select(AuditEntry.digest).where(AuditEntry.number == LAST)).one()
+        connection.execute(update(AuditHead).values(digest=digest))
+    assert prove(filled).fault is None
+    assert broken(prove(filled, public_key=public)) == (LAST, None, "a signed head of it has a wrong signature")
+    assert not replace(signed, signed_at=signed.signed_at + 1).is_signed_with(public)
+    assert not signed.is_signed_with(pair()[1])
+
+
+def test_heads_are_read_from_texts_and_files(tmp_path: Path, filled: Database) -> None:
+    proof = prove(filled)
+    assert read_head(f"{proof.number}:{proof.digest.hex()}") == Head(proof.number, proof.digest, "the given head")
+    signed = sign_head(filled, proof.number, proof.digest, pair()[0])
+    (tmp_path / "head.json").write_text(json.dumps(signed.to_json()))
+    assert read_head(str(tmp_path / "head.json")) == signed
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"number": 0}', "8:abc"])
+def test_what_is_no_head_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "head.json").write_text(content)
+    with pytest.raises(BadHead, match="no head that"):
+        read_head(str(tmp_path / "head.json"))
+    with pytest.raises(BadHead, match="a head is NUMBER:DIGEST"):
+        read_head("0:" + "a" * 64)
+
+
+def test_entries_of_several_pages_are_proven(database: Database) -> None:
+    facts: list[Any] = [Fact("settings", str(number), {"n": number}) for number in range(5_001)]
+    with database.write() as connection:
+        audit.append(database, connection, facts, 1)
+    read: list[int] = []
+    assert prove(database, progress=read.append).number == 5_001
+    assert read == [2_000, 4_000, 5_001]
+    with database.write() as connection:
+        connection.execute(update(AuditEntry).where(AuditEntry.number == 4_001).values(actor="x"))
+    assert broken(prove(database)) == (4_001, "4000", CHANGED)
