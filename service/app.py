@@ -78,7 +78,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     metrics = Metrics()
     connections = Connections(Limits.of(settings), lambda reason: metrics.connections_refused.labels(reason).inc())
 
-    store = Store(settings.database_url.get_secret_value()) if settings.keeps_decisions else None
+    store = _store_of(settings, metrics)
     database = None if store is None else store.database
     ring = ring_of(settings, database)
     job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
@@ -234,6 +234,13 @@ def _record(settings: Settings) -> TrafficRecord | None:
     if settings.record is None:
         return None
     return TrafficRecord(settings.record, max_bytes=settings.record_bytes, files=settings.record_files)
+
+
+def _store_of(settings: Settings, metrics: Metrics) -> Store | None:
+    if not settings.keeps_decisions:
+        return None
+    journal = settings.journal_dir if settings.database_away == "journal" else None
+    return Store(settings.database_url.get_secret_value(), journal=journal, metrics=metrics)
 
 
 async def _warm_up_names(starting: asyncio.Task[None]) -> None:

@@ -136,6 +136,22 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self.journaled = Counter(
+            "tidewaiter_decisions_journaled_total",
+            "Decisions that went to the journal because the database was away",
+            registry=self.registry,
+        )
+        self.delivered = Counter(
+            "tidewaiter_decisions_delivered_total",
+            "Decisions that were delivered from the journal to the database",
+            registry=self.registry,
+        )
+        self.journal_waiting = Gauge(
+            "tidewaiter_journal_waiting",
+            "Decisions in the journal that are not in the database",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self._scored = 0
         # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
         self._counter_of_lane = cache(self.shipments.labels)

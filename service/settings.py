@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     # sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. It may contain a password, so it is never logged.
     database_url: SecretStr = SecretStr("sqlite:///var/tidewaiter.db")
 
+    # What happens to shipments while the database is away: `refuse` answers 503; `journal` answers them and keeps the decisions in
+    # files until the database is back.
+    database_away: Literal["refuse", "journal"] = "refuse"
+    # Folder of those files, on a local disk. They hold manifests, so only the service may read it.
+    journal_dir: Path = Path("var/journal")
+
     # Whether requests need an API key. None: they need one unless the service listens on a loopback address.
     auth: bool | None = None
     # JSON file of the hashes of keys, in addition to those of the store (`service.access.keys_file`).

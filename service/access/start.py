@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from service.access.first_key import make_first_key
 from service.access.keys_file import read_keys
 from service.access.ring import KeyRing, Source
+from service.errors import DatabaseAway
 from service.store import keys
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ async def keys_in_use(
         yield
         return
     if database is not None and settings.keys_file is None:
-        await asyncio.to_thread(make_first_key, database, scopes, settings.first_key_file)
+        try:
+            await asyncio.to_thread(make_first_key, database, scopes, settings.first_key_file)
+        except DatabaseAway:
+            # A service that may decide without its database starts without it. The next start makes the key.
+            if settings.database_away == "refuse":
+                raise
     async with ring.refreshing(settings.keys_poll_seconds):
         yield

@@ -88,7 +88,7 @@ class State:
     @property
     def decides_without_database(self) -> bool:
         """Whether shipments are decided while the database is away."""
-        return False
+        return self.store is not None and self.store.has_journal
 
     @property
     def score_settings(self) -> ScoreSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -13,7 +14,9 @@ from models.scoring import DEFAULT_BASE_RATES
 from service.api.dependencies import PlainJson, state_of
 from service.api.openapi import problems
 from service.api.schemas import Health, ManifestSchema, ModelDescription, Readiness
+from service.errors import DatabaseAway
 from service.files.score_columns import ALL_SCORE_COLUMNS, score_columns
+from service.store.store import Store
 from service.substances.chemistry import chemistry
 
 router = APIRouter()
@@ -165,19 +168,31 @@ async def healthz() -> Response:
     responses=problems(500, 503),
 )
 async def readyz(request: Request) -> Response:
-    """Return 200 once a model is loaded and warm, 503 until then. `refused` reports a newer bundle that was refused,
-    `chemistry` whether systematic names can be read.
+    """Return 200 once a model is loaded and warm and the database answers, 503 otherwise. `refused` reports a newer bundle that was
+    refused, `chemistry` whether systematic names can be read. With `TIDEWAITER_DATABASE_AWAY=journal`, the service is ready
+    without its database; `store` says so, and how many decisions wait in the journal.
     """
-    host = state_of(request).host
+    state = state_of(request)
+    host = state.host
     identity = host.served.model.identity
+    store = None if state.store is None else await to_thread.run_sync(_store_state, state.store)
     return PlainJson(
         {
             "status": "ready",
             "model": {"name": identity.name, "version": identity.version, "digest": identity.digest},
             "refused": host.refused.to_json() if host.refused else None,
             "chemistry": chemistry(),
+            "store": store,
         }
     )
+
+
+def _store_state(store: Store) -> dict[str, Any]:
+    """Raises: DatabaseAway: the database does not answer, and no journal takes decisions."""
+    answers = store.database.answers()
+    if not answers and not store.has_journal:
+        raise DatabaseAway("it answers no query")
+    return {"database": "answers" if answers else "away", "waiting": store.waiting}
 
 
 @router.get(

@@ -326,13 +326,21 @@ class Chemistry(Answer):
     problem: str | None = Field(description="Why it is unavailable")
 
 
+class StoreState(Answer):
+    """State of the database."""
+
+    database: Literal["answers", "away"] = Field(description="away: decisions go to the journal on this machine")
+    waiting: int = Field(description="Decisions in this process's journal that are not in the database", examples=[0])
+
+
 class Readiness(Answer):
-    """A model is loaded and warm."""
+    """A model is loaded and warm, and the database answers or a journal stands in for it."""
 
     status: Literal["ready"]
     model: ModelName
     refused: RefusedBundle | None
     chemistry: Chemistry
+    store: StoreState | None = Field(description="Null if the store is off")
 
 
 Problem.model_rebuild()

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import desc, insert, select
 
+from service.store.rows import insert_rows
 from service.store.tables import AuditEntry
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Digest before the first entry.
 START: Final = bytes(32)
+_LAST: Final = "SELECT number, digest FROM audit_entries ORDER BY number DESC LIMIT 1"
+_COLUMNS: Final = ("number", "at", "kind", "subject", "actor", "facts", "previous", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +52,25 @@ def append(database: Database, connection: Connection, facts: Sequence[Fact], at
         connection: of `Database.write`. On PostgreSQL other writers of the chain wait until it commits.
         at: time, in microseconds since 1970.
     """
+    if facts:
+        database.lock_audit(connection)
+        append_locked(connection, facts, at)
+
+
+def append_locked(connection: Connection, facts: Sequence[Fact], at: int) -> None:
+    """Append entries in a transaction that has the lock of the chain already, see `append`."""
     if not facts:
         return
-    database.lock_audit(connection)
-    last = connection.execute(
-        select(AuditEntry.number, AuditEntry.digest).order_by(desc(AuditEntry.number)).limit(1)
-    ).first()
+    last = connection.exec_driver_sql(_LAST).first()
     number, previous = (0, START) if last is None else (last.number, bytes(last.digest))
     rows = []
     for fact in facts:
         number += 1
         content = orjson.dumps(fact.facts, option=orjson.OPT_SORT_KEYS)
         digest = digest_of(number, at, fact.kind, fact.subject, fact.actor, content, previous)
-        rows.append(
-            {
-                "number": number,
-                "at": at,
-                "kind": fact.kind,
-                "subject": fact.subject,
-                "actor": fact.actor,
-                "facts": content,
-                "previous": previous,
-                "digest": digest,
-            }
-        )
+        rows.append((number, at, fact.kind, fact.subject, fact.actor, content, previous, digest))
         previous = digest
-    connection.execute(insert(AuditEntry), rows)
+    insert_rows(connection, AuditEntry.__tablename__, _COLUMNS, rows)
 
 
 def digest_of(number: int, at: int, kind: str, subject: str, actor: str | None, facts: bytes, previous: bytes) -> bytes:

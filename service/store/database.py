@@ -23,6 +23,7 @@ _CONNECT_SECONDS: Final = 5
 _LOCK_SPACE: Final = 0x74696465
 _MIGRATION_LOCK: Final = 1
 _AUDIT_LOCK: Final = 2
+_LOCK_AUDIT: Final = f"SELECT pg_advisory_xact_lock({_LOCK_SPACE}, {_AUDIT_LOCK})"
 
 
 class BadDatabase(ValueError):
@@ -36,10 +37,11 @@ class Database:
     those that append to the audit chain take a lock for that, see `lock_audit`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait: int = _WAIT) -> None:
         """
         Args:
             url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+            wait: seconds that a write waits for those of other processes on SQLite.
 
         Raises:
             BadDatabase: the URL cannot be read, or names another engine.
@@ -49,7 +51,7 @@ class Database:
         if self.is_sqlite:
             if parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_engine(parsed, connect_args={"timeout": _WAIT, "check_same_thread": False})
+            self._engine = create_engine(parsed, connect_args={"timeout": wait, "check_same_thread": False})
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
@@ -68,7 +70,7 @@ class Database:
         Raises:
             DatabaseAway: the database does not answer.
         """
-        with _reporting(), self._engine.connect() as connection, connection.begin():
+        with reporting(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
@@ -90,13 +92,19 @@ class Database:
         Raises:
             DatabaseAway: the database does not answer or cannot write, such as on a full disk.
         """
-        with _reporting(), self._writing.connect() as connection, connection.begin():
+        with reporting(), self._writing.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a connection for a thread that writes one transaction after the other; each is a `begin` of it."""
+        with reporting(), self._writing.connect() as connection:
             yield connection
 
     def lock_audit(self, connection: Connection) -> None:
         """Wait until this transaction alone may append to the audit chain. SQLite's write lock does that already."""
         if not self.is_sqlite:
-            _lock(connection, _AUDIT_LOCK)
+            connection.exec_driver_sql(_LOCK_AUDIT)
 
     def migrate(self) -> None:
         """Bring the schema to `SCHEMA`. Several processes may do so at the same time: one migrates, the others wait.
@@ -131,7 +139,7 @@ class Database:
 
 
 @contextlib.contextmanager
-def _reporting() -> Iterator[None]:
+def reporting() -> Iterator[None]:
     """Raise `DatabaseAway` for the errors that another try later may not have."""
     try:
         yield

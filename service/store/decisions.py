@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import func, insert, select
+from sqlalchemy import select
 
 from service.store import audit, history_log, queue
 from service.store.audit import Fact, salted
+from service.store.rows import insert_rows, select_among
 from service.store.tables import Decision
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 #: 24 hours in microseconds.
 REPEATED_WITHIN: Final = 24 * 3600 * 1_000_000
 _SALT_BYTES: Final = 16
+_STORED: Final = "SELECT id FROM decisions WHERE id IN {}"
+_LATEST: Final = """
+SELECT shipment_id, id FROM decisions WHERE position IN
+(SELECT max(position) FROM decisions WHERE shipment_id IN {} AND what_if = false GROUP BY shipment_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,12 @@ class NewDecision:
         return self.shipment_id, self.content_digest, self.model_digest, self.rules_digest
 
 
+_NAMES: Final = NewDecision.__slots__
+_values: Final = attrgetter(*_NAMES)
+#: Columns of a row, in order.
+_COLUMNS: Final = (*_NAMES, "salt", "earlier_id")
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The decision that a caller answers with: its id, its answer, and whether it was made by an earlier request."""
@@ -76,7 +89,15 @@ def content_digest(manifest: object) -> bytes:
     return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def record(database: Database, connection: Connection, decisions: Sequence[NewDecision], at: int) -> list[Stored]:
+def record(
+    database: Database,
+    connection: Connection,
+    decisions: Sequence[NewDecision],
+    at: int,
+    *,
+    retried: bool = False,
+    sent: bool = False,
+) -> list[Stored]:
     """Insert decisions in order, except repeated ones, and append them to the audit chain.
 
     Writers take turns from here to their commit. So positions become visible in their order, and two writers that get the same
@@ -85,49 +106,67 @@ def record(database: Database, connection: Connection, decisions: Sequence[NewDe
     Args:
         connection: of `Database.write`.
         at: time of the entries in the chain, in microseconds since 1970.
+        retried: whether some may be stored already; they are found by their ids and are not stored again.
+        sent: the same for decisions that were answered already, which are stored under their ids even if they repeat others.
 
     Returns:
         The decision to answer with, per given one.
     """
     database.lock_audit(connection)
-    stored, facts = _add(connection, decisions)
-    counted = [(decision.shipment_id, decision.lane) for decision in decisions if not decision.what_if]
+    done = _ids_among(connection, decisions) if retried or sent else frozenset()
+    new = [decision for decision in decisions if decision.id not in done] if done else decisions
+    stored, counted, facts = _add(connection, new, repeat=not sent)
     queue.refresh_after(connection, counted)
-    audit.append(database, connection, facts, at)
-    return stored
+    audit.append_locked(connection, facts, at)
+    if not done:
+        return stored
+    answers = iter(stored)
+    return [
+        Stored(decision.id, decision.answer, repeated=True) if decision.id in done else next(answers)
+        for decision in decisions
+    ]
 
 
-def _add(connection: Connection, decisions: Sequence[NewDecision]) -> tuple[list[Stored], list[Fact]]:
+def _add(
+    connection: Connection, decisions: Sequence[NewDecision], *, repeat: bool
+) -> tuple[list[Stored], list[tuple[str, str]], list[Fact]]:
+    """Return the answers, shipment and lane of the inserted decisions that may change the queue, and their facts."""
     known = _Known(connection, decisions)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
+    counted: list[tuple[str, str]] = []
     repeats: list[history_log.Repeat] = []
-    for decision in decisions:
-        if not decision.what_if:
+    salts = os.urandom(_SALT_BYTES * len(decisions))
+    for place, decision in enumerate(decisions):
+        if repeat and not decision.what_if:
             first = known.first(decision)
             if first is not None:
                 answers.append(first)
                 if decision.history_order is not None:
                     repeats.append(history_log.Repeat(decision.history_order, decision.declared_s, first.id))
                 continue
-        row = {name: getattr(decision, name) for name in NewDecision.__slots__}
-        row["salt"] = salt = os.urandom(_SALT_BYTES)
-        row["earlier_id"] = known.latest(decision.shipment_id)
+        salt = salts[place * _SALT_BYTES : (place + 1) * _SALT_BYTES]
+        earlier = known.latest(decision.shipment_id)
+        row = (*_values(decision), salt, earlier)
         rows.append(row)
-        facts.append(Fact("decision", decision.id, facts_of(row, salt), decision.caller))
-        stored = Stored(decision.id, decision.answer, repeated=False)
-        answers.append(stored)
+        facts.append(
+            Fact("decision", decision.id, facts_of(dict(zip(_COLUMNS, row, strict=True)), salt), decision.caller)
+        )
+        answers.append(Stored(decision.id, decision.answer, repeated=False))
         if not decision.what_if:
+            # A green shipment that was never decided before is not queued.
+            if earlier is not None or decision.lane in queue.RANKS:
+                counted.append((decision.shipment_id, decision.lane))
             known.remember(decision)
     if rows:
-        connection.execute(insert(Decision), rows)
+        insert_rows(connection, Decision.__tablename__, _COLUMNS, rows)
     # The live history met the repeated shipments too.
     history_log.repeated(connection, repeats)
-    return answers, facts
+    return answers, counted, facts
 
 
-def facts_of(row: dict[str, Any], salt: bytes) -> dict[str, Any]:
+def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
     """Return what the audit chain says about a decision: digests and what the score was, without personal data."""
     return {
         "answer": salted(salt, row["answer"]),
@@ -166,13 +205,14 @@ class _Known:
 
 def _latest_of(connection: Connection, shipment_ids: Iterable[str]) -> dict[str, str]:
     """Return the id of the latest decision on each known shipment."""
-    positions = (
-        select(func.max(Decision.position))
-        .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
-        .group_by(Decision.shipment_id)
-    )
-    found = connection.execute(select(Decision.shipment_id, Decision.id).where(Decision.position.in_(positions)))
-    return {row.shipment_id: row.id for row in found}
+    asked = list(shipment_ids)
+    return {row.shipment_id: row.id for row in select_among(connection, _LATEST, asked)} if asked else {}
+
+
+def _ids_among(connection: Connection, decisions: Sequence[NewDecision]) -> frozenset[str]:
+    """Return the ids of the decisions that are stored."""
+    ids = [decision.id for decision in decisions]
+    return frozenset(row.id for row in select_among(connection, _STORED, ids)) if ids else frozenset()
 
 
 def _repeatable(connection: Connection, decisions: Sequence[NewDecision]) -> dict[Any, Stored]:

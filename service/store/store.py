@@ -4,34 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from service.store.database import Database
 from service.store.decisions import NewDecision, Stored
+from service.store.delivery import Delivery
+from service.store.journal import Journal
 from service.store.webhooks import Outbox
 from service.store.writer import DecisionWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from service.metrics import Metrics
+
+#: Seconds that writers wait for SQLite's lock if there is a journal.
+_WAIT_WITH_JOURNAL: Final = 2
 
 
 class Store:
     """Store of a service. `start` migrates the database; `close` writes what was submitted."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, journal: Path | None = None, metrics: Metrics | None = None) -> None:
         """
+        Args:
+            journal: folder of the decisions that wait while the database is away; None refuses decisions meanwhile.
+            metrics: what counts them.
+
         Raises:
             BadDatabase: the URL is wrong.
         """
-        self.database: Final = Database(url)
+        # With a journal, nobody need wait long for a locked database.
+        self.database: Final = Database(url) if journal is None else Database(url, wait=_WAIT_WITH_JOURNAL)
         self.outbox: Final = Outbox(self.database)
-        self._writer = DecisionWriter(self.database, self.outbox)
+        self._delivery = (
+            None if journal is None else Delivery(self.database, self.outbox, Journal(journal), metrics)
+        )
+        self._writer = DecisionWriter(self.database, self.outbox, self._delivery)
+
+    @property
+    def waiting(self) -> int:
+        """Number of decisions in the journal."""
+        return 0 if self._delivery is None else self._delivery.waiting
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether decisions are taken while the database is away."""
+        return self._delivery is not None
 
     def start(self) -> None:
-        """Bring the schema up to date and start the writer.
+        """Bring the schema up to date, deliver what waits in the journal, and start the writer.
 
         Raises:
             BadDatabase: the schema is newer than this code.
-            sqlalchemy.exc.SQLAlchemyError: the database does not answer.
+            DatabaseAway: the database does not answer, and there is no journal.
+            OSError: the folder of the journal cannot be used.
         """
-        self.database.migrate()
+        if self._delivery is None:
+            self.database.migrate()
+        else:
+            self._delivery.start()
         self._writer.start()
 
     def decide(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
@@ -41,4 +73,6 @@ class Store:
     def close(self) -> None:
         """Write what was submitted and close the database."""
         self._writer.close()
+        if self._delivery is not None:
+            self._delivery.close()
         self.database.close()

@@ -1,7 +1,7 @@
 """Writer of decisions: one thread that commits the decisions of concurrent requests together.
 
 A commit waits for the disk, so one commit per request would allow some hundred requests per second. While the writer commits one
-group, the next one gathers. An answer is sent after its group is committed.
+group, the next one gathers. An answer is sent after its group is committed, or is in the journal while the database is away.
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from service.errors import DatabaseAway
 from service.store import decisions
+from service.store.database import reporting
 from service.store.decisions import NewDecision, Stored
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from service.store.database import Database
+    from service.store.delivery import Delivery
     from service.store.webhooks import Outbox
 
 #: Most decisions of one commit. A larger submission is committed alone.
@@ -34,10 +40,18 @@ class _Submission:
 class DecisionWriter:
     """Thread that writes decisions in the order of `submit`. Any thread may submit."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, delivery: Delivery | None = None) -> None:
+        """
+        Args:
+            outbox: where messages about red decisions go, in the same transaction.
+            delivery: what takes decisions while the database is away; None refuses them.
+        """
         self._database, self._outbox = database, outbox
+        self._delivery = delivery
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="decision-writer", daemon=True)
+        self._connection: Connection | None = None
+        self._open = ExitStack()
 
     def start(self) -> None:
         """Start the thread."""
@@ -46,7 +60,7 @@ class DecisionWriter:
     def submit(self, decisions: Sequence[NewDecision]) -> Future[list[Stored]]:
         """Write decisions, and return a future of what to answer, in their order. It is done after the commit.
 
-        The future's exception is that of the database.
+        The future's exception is that of the database: `DatabaseAway` if it does not answer.
         """
         submission = _Submission(decisions)
         self._queue.put(submission)
@@ -64,6 +78,7 @@ class DecisionWriter:
             group, ending = self._gather()
             if group:
                 self._write(group)
+        self._disconnect()
 
     def _gather(self) -> tuple[list[_Submission], bool]:
         """Wait for a submission, and return it with those that are waiting too, and whether the writer should end."""
@@ -81,22 +96,61 @@ class DecisionWriter:
         return group, False
 
     def _write(self, group: list[_Submission]) -> None:
+        of_all = [decision for submission in group for decision in submission.decisions]
         try:
-            with self._database.write() as connection:
-                of_all = [decision for submission in group for decision in submission.decisions]
-                at = time.time_ns() // 1000
-                stored = decisions.record(self._database, connection, of_all, at)
-                self._outbox.add(connection, of_all, stored, at)
+            stored = self._stored(of_all)
         except BaseException as error:
-            if len(group) > 1:
+            if len(group) > 1 and not isinstance(error, DatabaseAway):
                 # One submission must not fail the others.
                 for submission in group:
                     self._write([submission])
-            else:
-                group[0].stored.set_exception(error)
+                return
+            for submission in group:
+                submission.stored.set_exception(error)
             return
         start = 0
         for submission in group:
             end = start + len(submission.decisions)
             submission.stored.set_result(stored[start:end])
             start = end
+
+    def _stored(self, of_all: list[NewDecision]) -> list[Stored]:
+        """Commit decisions, or give them to the journal, and return what to answer."""
+        delivery = self._delivery
+        if delivery is not None and delivery.comes_first:
+            return delivery.add(of_all)
+        try:
+            return self._committed(of_all)
+        except DatabaseAway:
+            if delivery is None:
+                raise
+            return delivery.add(of_all)
+
+    def _committed(self, of_all: list[NewDecision]) -> list[Stored]:
+        kept = self._connection is not None
+        try:
+            return self._commit(of_all, retried=False)
+        except DatabaseAway:
+            self._disconnect()
+            if not kept or self._database.is_sqlite:
+                raise
+        # The connection may have ended since the last commit, when PostgreSQL started anew. It may also have ended during this
+        # commit, which then may be done.
+        try:
+            return self._commit(of_all, retried=True)
+        except DatabaseAway:
+            self._disconnect()
+            raise
+
+    def _commit(self, of_all: list[NewDecision], *, retried: bool) -> list[Stored]:
+        if self._connection is None:
+            self._connection = self._open.enter_context(self._database.writing())
+        at = time.time_ns() // 1000
+        with reporting(), self._connection.begin():
+            stored = decisions.record(self._database, self._connection, of_all, at, retried=retried)
+            self._outbox.add(self._connection, of_all, stored, at)
+            return stored
+
+    def _disconnect(self) -> None:
+        self._connection = None
+        self._open.close()

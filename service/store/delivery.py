@@ -1,0 +1,159 @@
+"""Decisions while the database is away: they go to the journal, and a thread delivers them when the database is back.
+
+An answer from the journal has a decision of its own: whether the shipment was decided before the database went away is not known.
+Repetitions within the journal get the first answer, as far as this process remembers. Delivery stores each decision once under
+the id that was answered, and links it to the latest one before.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from service.errors import DatabaseAway
+from service.logs import logger
+from service.store import decisions
+from service.store.decisions import NewDecision, Stored
+
+if TYPE_CHECKING:
+    from service.metrics import Metrics
+    from service.store.database import Database
+    from service.store.journal import Journal
+    from service.store.webhooks import Outbox
+
+#: Decisions of one transaction: about a quarter of a second, during which other writers wait.
+_TOGETHER: Final = 500
+#: Seconds between two tries.
+_PAUSE: Final = 1.0
+#: Decisions whose repetition gets the first answer: about 100 MB.
+_REMEMBERED: Final = 20_000
+
+
+class Delivery:
+    """Takes decisions to the journal and delivers them. `add` is for one thread, the writer's."""
+
+    def __init__(self, database: Database, outbox: Outbox, journal: Journal, metrics: Metrics | None = None) -> None:
+        self._database, self._outbox = database, outbox
+        self._journal = journal
+        self._metrics = metrics
+        self._migrated = False
+        self._remembered: dict[Any, Stored] = {}
+        self._away = False
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="decision-delivery", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Number of decisions in the journal."""
+        return self._journal.waiting
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether new decisions have to wait behind those in the journal, or for the tables."""
+        return self._journal.waiting > 0 or not self._migrated
+
+    def start(self) -> None:
+        """Deliver what earlier processes left, or leave it to the thread if the database is away.
+
+        Raises:
+            BadDatabase: the schema is newer than this code.
+            OSError: the folder of the journal cannot be used.
+        """
+        self._journal.open()
+        self._try_delivery()
+        self._thread.start()
+
+    def add(self, of_all: Sequence[NewDecision]) -> list[Stored]:
+        """Append decisions to the journal, and return what to answer. They are on the disk then.
+
+        Raises:
+            DatabaseAway: the journal cannot be written either.
+        """
+        new: list[NewDecision] = []
+        answers: list[Stored] = []
+        for decision in of_all:
+            first = None if decision.what_if else self._remembered.get(decision.sameness)
+            if first is None:
+                new.append(decision)
+                first = Stored(decision.id, decision.answer, repeated=False)
+                if not decision.what_if and len(self._remembered) < _REMEMBERED:
+                    self._remembered[decision.sameness] = Stored(decision.id, decision.answer, repeated=True)
+            answers.append(first)
+        try:
+            if new:
+                self._journal.append(new)
+        except OSError as error:
+            for decision in new:
+                self._remembered.pop(decision.sameness, None)
+            raise DatabaseAway(f"nor can the journal be written ({error.strerror})") from error
+        if not self._away:
+            self._away = True
+            logger().warning("database_away", waiting=self._journal.waiting)
+        if self._metrics is not None:
+            self._metrics.journaled.inc(len(new))
+        self._tell()
+        return answers
+
+    def close(self) -> None:
+        """End the thread. What is not delivered stays in the journal for the next start."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._journal.close()
+
+    def _run(self) -> None:
+        while not self._ending.wait(_PAUSE):
+            if self.comes_first:
+                try:
+                    self._try_delivery()
+                except Exception as error:
+                    # The thread must survive, because only it delivers.
+                    logger().error("delivery_failed", exc_info=error)
+
+    def _try_delivery(self) -> None:
+        """Deliver everything that waits, unless the database is away."""
+        try:
+            if not self._migrated:
+                self._database.migrate()
+                self._migrated = True
+            while not self._ending.is_set() and (waiting := self._journal.head(_TOGETHER)) is not None:
+                self._deliver(waiting.decisions)
+                self._journal.delivered(waiting)
+                if self._metrics is not None:
+                    self._metrics.delivered.inc(len(waiting.decisions))
+                self._tell()
+                if not self._journal.waiting:
+                    self._away = False
+                    self._remembered.clear()
+                    logger().info("journal_delivered")
+        except DatabaseAway as error:
+            self._tell()
+            logger().warning("delivery_waits", problem=str(error), waiting=self._journal.waiting)
+
+    def _deliver(self, waiting: Sequence[NewDecision]) -> None:
+        try:
+            self._record(waiting)
+        except DatabaseAway:
+            raise
+        except Exception:
+            # One decision that the database does not take must not hold up the others.
+            for decision in waiting:
+                try:
+                    self._record([decision])
+                except DatabaseAway:
+                    raise
+                except Exception as error:
+                    logger().error("decision_not_delivered", decision_id=decision.id, exc_info=error)
+                    self._journal.refuse(decision)
+
+    def _record(self, some: Sequence[NewDecision]) -> None:
+        at = time.time_ns() // 1000
+        with self._database.write() as connection:
+            stored = decisions.record(self._database, connection, some, at, sent=True)
+            self._outbox.add(connection, some, stored, at)
+
+    def _tell(self) -> None:
+        if self._metrics is not None:
+            self._metrics.journal_waiting.set(self._journal.waiting)

@@ -1,0 +1,233 @@
+"""The database goes away and comes back: PostgreSQL stops, another process locks SQLite, a disk is full."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import event, func, select
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.errors import DatabaseAway
+from service.settings import Settings
+from service.store import decisions
+from service.store.database import Database
+from service.store.decisions import Stored
+from service.store.store import Store
+from service.store.tables import AuditEntry, Decision
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+from tests.service.store.engines import Cluster, cluster, new_database
+from tests.service.store.test_journal import decision
+
+Apps = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """A PostgreSQL server that these tests stop."""
+    with cluster() as started:
+        yield started
+
+
+@pytest.fixture
+def postgres(server: Cluster) -> str:
+    return new_database(server.url)
+
+
+@pytest.fixture
+def app_of(tmp_path: Path, bundle: Path) -> Apps:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+
+    def app_of(url: str, away: str) -> Any:
+        return create_app(
+            Settings(
+                models_dir=models,
+                keeps_decisions=True,
+                database_url=SecretStr(url),
+                database_away=away,
+                journal_dir=tmp_path / "journal",
+            )
+        )
+
+    return app_of
+
+
+@contextmanager
+def stopped(server: Cluster) -> Iterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the write lock of a SQLite database, as another process would."""
+    database = Database(f"sqlite:///{path}")
+    with database.write():
+        yield
+    database.close()
+
+
+def stored(url: str) -> list[str]:
+    database = Database(url)
+    with database.read() as connection:
+        ids = list(connection.execute(select(Decision.id).order_by(Decision.position)).scalars())
+        entries = list(connection.execute(select(AuditEntry.subject).order_by(AuditEntry.number)).scalars())
+    database.close()
+    assert entries == ids
+    return ids
+
+
+def until_delivered(client: Client) -> None:
+    """Wait for the thread that delivers; fail after a minute."""
+    store = client.state.store
+    assert store is not None
+    pause = threading.Event()
+    for _ in range(600):
+        if not store.waiting:
+            return
+        pause.wait(0.1)
+    pytest.fail("nothing was delivered")
+
+
+def test_without_a_journal_shipments_are_refused_until_the_database_is_back(
+    server: Cluster, postgres: str, app_of: Apps
+) -> None:
+    with serving(app_of(postgres, "refuse")) as client:
+        first = client.post("/v1/score", json=shipment(shipment_id="A"))
+        with stopped(server):
+            for path, body in (
+                ("/v1/score", shipment(shipment_id="B")),
+                ("/v1/score/batch", {"shipments": [shipment(shipment_id="B")]}),
+            ):
+                refused = client.post(path, json=body)
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+                assert refused.json()["type"] == "urn:tidewaiter:problem:database-away"
+            assert client.get("/v1/decisions").status_code == 503
+            assert client.get("/readyz").status_code == 503
+        again = client.post("/v1/score", json=shipment(shipment_id="B"))
+        assert again.status_code == 200
+        assert client.get("/readyz").json()["store"] == {"database": "answers", "waiting": 0}
+        assert stored(postgres) == [answer.json()["decision_id"] for answer in (first, again)]
+
+
+def test_with_a_journal_shipments_are_answered_and_delivered_once(server: Cluster, postgres: str, app_of: Apps) -> None:
+    with serving(app_of(postgres, "journal")) as client:
+        ids = [client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]]
+        with stopped(server):
+            for name in ("B", "C", "A"):
+                answer = client.post("/v1/score", json=shipment(shipment_id=name, gross_mass_kg=3))
+                assert answer.status_code == 200
+                ids.append(answer.json()["decision_id"])
+            repeated = client.post("/v1/score", json=shipment(shipment_id="C", gross_mass_kg=3))
+            assert repeated.json()["decision_id"] == ids[2]
+            assert client.get("/readyz").json()["store"] == {"database": "away", "waiting": 3}
+            assert "tidewaiter_journal_waiting 3.0" in client.get("/metrics").text
+            assert "tidewaiter_decisions_journaled_total 3.0" in client.get("/metrics").text
+        until_delivered(client)
+        ids.append(client.post("/v1/score", json=shipment(shipment_id="D")).json()["decision_id"])
+        assert stored(postgres) == ids
+        assert "tidewaiter_decisions_delivered_total 3.0" in client.get("/metrics").text
+        assert client.get(f"/v1/decisions/{ids[3]}").json()["earlier_id"] == ids[0]
+
+
+def test_the_service_starts_while_the_database_is_away(server: Cluster, postgres: str, app_of: Apps) -> None:
+    with stopped(server):
+        with serving(app_of(postgres, "journal")) as client:
+            first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
+        with serving(app_of(postgres, "journal")) as client:
+            second = client.post("/v1/score", json=shipment(shipment_id="B")).json()["decision_id"]
+    with serving(app_of(postgres, "journal")):
+        assert stored(postgres) == [first, second]
+
+
+def test_without_a_journal_the_service_does_not_start_while_the_database_is_away(
+    server: Cluster, postgres: str, app_of: Apps
+) -> None:
+    with stopped(server), pytest.raises(DatabaseAway), serving(app_of(postgres, "refuse")):
+        pass
+
+
+def test_a_locked_sqlite_is_away(tmp_path: Path, app_of: Apps) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with serving(app_of(url, "journal")) as client:
+        with locked(tmp_path / "store.db"):
+            answer = client.post("/v1/score", json=shipment())
+            assert answer.status_code == 200
+            assert client.state.store is not None
+            assert client.state.store.waiting == 1
+        until_delivered(client)
+        assert stored(url) == [answer.json()["decision_id"]]
+
+
+def test_a_full_sqlite_is_away(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    store.start()
+    with store.database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    # The limit belongs to a connection; the writer's is the only one from here on.
+    store.database.engine.pool.dispose()
+    event.listen(store.database.engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count={pages}"))
+    large = decision(1, answer=b'"' + b"x" * 1_000_000 + b'"')
+    with pytest.raises(DatabaseAway, match="full"):
+        store.decide([large]).result()
+    store.close()
+
+
+def test_a_journal_that_cannot_be_written_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.db"
+    store = Store(f"sqlite:///{path}", journal=tmp_path / "journal")
+    store.start()
+    with monkeypatch.context() as full, locked(path):
+        full.setattr("os.fdatasync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(DatabaseAway, match="nor can the journal be written"):
+            store.decide([decision(1)]).result()
+    assert store.decide([decision(1)]).result()[0].id == "d1"
+    store.close()
+
+
+def test_a_delivery_that_is_repeated_stores_nothing_twice(database: Database) -> None:
+    for _ in range(2):
+        with database.write() as connection:
+            decisions.record(database, connection, [decision(1), decision(2, what_if=True)], 0, sent=True)
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
+        assert connection.execute(select(func.count()).select_from(AuditEntry)).scalar() == 2
+
+
+def test_a_commit_whose_answer_was_lost_is_not_repeated(database: Database) -> None:
+    def record(*, retried: bool) -> list[Stored]:
+        with database.write() as connection:
+            some = [decision(1), decision(2, what_if=True)]
+            return decisions.record(database, connection, some, 0, retried=retried)
+
+    record(retried=False)
+    assert [(one.id, one.repeated) for one in record(retried=True)] == [("d1", False), ("d2", False)]
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
+
+
+def test_a_decision_that_the_database_does_not_take_holds_up_no_other(
+    tmp_path: Path, server: Cluster, postgres: str
+) -> None:
+    with stopped(server):
+        store = Store(postgres, journal=tmp_path / "journal")
+        store.start()
+        # PostgreSQL keeps no character 0 in a text.
+        store.decide([decision(1), decision(2, channel="\0"), decision(3)]).result()
+        store.close()
+    store = Store(postgres, journal=tmp_path / "journal")
+    store.start()
+    store.close()
+    assert stored(postgres) == ["d1", "d3"]
+    assert b'"d2"' in (tmp_path / "journal" / "set-aside").read_bytes()
