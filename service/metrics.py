@@ -136,6 +136,14 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self._add_journal()
+        self._scored = 0
+        # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
+        self._counter_of_lane = cache(self.shipments.labels)
+        self._counter_of_response = cache(self.requests.labels)
+        self._histogram_of_route = cache(self.seconds.labels)
+
+    def _add_journal(self) -> None:
         self.journaled = Counter(
             "tidewaiter_decisions_journaled_total",
             "Decisions that went to the journal because the database was away",
@@ -152,11 +160,6 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self._scored = 0
-        # Cache the results of `labels`, which validates its arguments on every call and costs more than counting.
-        self._counter_of_lane = cache(self.shipments.labels)
-        self._counter_of_response = cache(self.requests.labels)
-        self._histogram_of_route = cache(self.seconds.labels)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request and its duration. Each combination of method, route and status is a time series."""

@@ -1,4 +1,4 @@
-"""Errors that mean the database is away: it does not answer now, or cannot write now, and may again later."""
+"""Errors of the database: a wrong one, and those that mean it is away (it does not answer or write now, and may again later)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ _SQLITE: Final = frozenset(
 _PRIMARY: Final = 0xFF
 #: Transactions of a standby server are read-only until it takes over.
 _READ_ONLY: Final = "25006"
+
+
+class BadDatabase(ValueError):
+    """The URL of the database is wrong, or its schema is newer than this code. The message says what would be right."""
 
 
 def away(error: SQLAlchemyError) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.errors import DatabaseAway
+from service.store.away import BadDatabase as BadDatabase
 from service.store.away import away
 
 #: Revision of the schema that this code needs. A test holds it to the latest migration.
@@ -24,10 +25,6 @@ _LOCK_SPACE: Final = 0x74696465
 _MIGRATION_LOCK: Final = 1
 _AUDIT_LOCK: Final = 2
 _LOCK_AUDIT: Final = f"SELECT pg_advisory_xact_lock({_LOCK_SPACE}, {_AUDIT_LOCK})"
-
-
-class BadDatabase(ValueError):
-    """The URL of the database is wrong, or its schema is newer than this code. The message says what would be right."""
 
 
 class Database:
