@@ -19,6 +19,7 @@ import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.groups.history.history import VERSION, History
+from service.errors import DatabaseAway
 from service.logs import logger
 from service.scoring.live_history import Lesson, LiveHistory, Moment
 from service.scoring.replay import Bounds, keys_of_entries, replayed, restore
@@ -98,7 +99,7 @@ class DurableHistory:
             live = restore(self._database, self._sealer, snapshot, self._bounds())
             with self._database.read() as connection:
                 self._lesson = learning.last_position(connection)
-        except (SQLAlchemyError, WrongKey) as error:
+        except (SQLAlchemyError, DatabaseAway, WrongKey) as error:
             logger().error("history_not_restored", exc_info=error)
             return LiveHistory(snapshot.copy(), is_complete=False)
         self._live, self._base = live, live.order

@@ -79,7 +79,7 @@ class Database:
         """
         # SQLite reads one state in any transaction.
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with _reporting(), self._engine.connect().execution_options(**level) as connection, connection.begin():
+        with reporting(), self._engine.connect().execution_options(**level) as connection, connection.begin():
             yield connection
 
     @contextlib.contextmanager
