@@ -212,7 +212,7 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(database: Database) -> N
             return decisions.record(database, connection, some, 0, retried=retried)
 
     record(retried=False)
-    assert [(one.id, one.repeated) for one in record(retried=True)] == [("d1", False), ("d2", False)]
+    assert [(one.id, one.repeated) for one in record(retried=True)] == [("d1", True), ("d2", True)]
     with database.read() as connection:
         assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
 
