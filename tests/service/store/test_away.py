@@ -82,7 +82,8 @@ def stored(url: str) -> list[str]:
     database = Database(url)
     with database.read() as connection:
         ids = list(connection.execute(select(Decision.id).order_by(Decision.position)).scalars())
-        entries = list(connection.execute(select(AuditEntry.subject).order_by(AuditEntry.number)).scalars())
+        of_decisions = select(AuditEntry.subject).where(AuditEntry.kind == "decision").order_by(AuditEntry.number)
+        entries = list(connection.execute(of_decisions).scalars())
     database.close()
     assert entries == ids
     return ids
