@@ -87,6 +87,7 @@ class DurableHistory:
         self._looks: dict[int, int] = {}
         self._moment: Moment | None = None
         self._saved_at = now()
+        self._failed = False
 
     def restore(self, snapshot: History) -> LiveHistory:
         """Return the live history to begin with.
@@ -140,8 +141,12 @@ class DurableHistory:
         try:
             work()
         except Exception as error:
-            # The keeper must survive errors: the database may be away for a while.
-            logger().error("history_not_kept", exc_info=error)
+            # The keeper must survive errors: the database may be away for a while. The log says so once.
+            if not self._failed:
+                logger().error("history_not_kept", exc_info=error)
+            self._failed = True
+        else:
+            self._failed = False
 
     def look(self) -> None:
         """Do what is due; see the module."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 
+from features.groups.history.entities import CONTACTS, INSPECTED
 from features.groups.history.history import History
+from features.groups.history.state import FirstColumn
 from models.bundle import ModelStore
 from service.app import create_app
 from service.scoring import durable as durable_module
@@ -113,7 +116,7 @@ def send(client: Client, records: list[dict[str, Any]], seed: int = 0) -> None:
 
 def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Callable[..., Any]) -> None:
     records = shipments(1, 60)
-    with served() as client, killed():
+    with killed(), served() as client:
         send(client, records)
         before = live_of(client)
         expected = client.post("/v1/score?update_history=false&explain=all", json=records[0]).json()
@@ -128,8 +131,13 @@ def test_a_replay_from_the_beginning_equals_the_uninterrupted_worker(served: Cal
 
 @contextmanager
 def killed() -> Iterator[None]:
-    """Let a service end as if it were killed: without a last look and without a last checkpoint."""
+    """Let services end as if they were killed: without a last checkpoint. Tests look at the log with a keeper of their own."""
+
+    async def idle(self: DurableHistory) -> None:
+        await asyncio.Event().wait()
+
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DurableHistory, "_run", idle)
         patched.setattr(DurableHistory, "_finish", lambda self: None)
         yield
 
@@ -146,7 +154,7 @@ def test_a_checkpoint_and_the_rest_of_the_log_equal_the_uninterrupted_worker(
     served: Callable[..., Any], opened: Database
 ) -> None:
     records = shipments(2, 90)
-    with served() as client, killed():
+    with killed(), served() as client:
         keeper = keeper_of(client, opened)
         send(client, records[:40])
         assert keeper.checkpoint()
@@ -200,7 +208,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
     served: Callable[..., Any], opened: Database
 ) -> None:
     records = shipments(4, 30)
-    with served() as client, killed():
+    with killed(), served() as client:
         keeper = keeper_of(client, opened)
         send(client, records[:10])
         assert keeper.checkpoint()
@@ -221,16 +229,16 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_serves(
 
 def test_a_sealed_checkpoint_needs_its_key(served: Callable[..., Any], opened: Database) -> None:
     records = shipments(5, 20)
-    with served(history_key=SecretStr("a")) as client, killed():
+    with killed(), served(history_key=SecretStr("a")) as client:
         keeper = keeper_of(client, opened, key="a")
         send(client, records)
         assert keeper.checkpoint()
         before = live_of(client)
     with opened.write() as connection:
         connection.execute(update(Decision).values(manifest=None))
-    with served(history_key=SecretStr("a")) as client, killed():
+    with killed(), served(history_key=SecretStr("a")) as client:
         assert_equal(live_of(client), before)
-    with served(history_key=SecretStr("b")) as client, killed():
+    with killed(), served(history_key=SecretStr("b")) as client:
         assert_equal(live_of(client), client.state.host.served.model.history)
 
 
@@ -238,7 +246,7 @@ def test_a_shipment_that_scoring_failed_on_counts_after_a_restart_as_before(
     served: Callable[..., Any], opened: Database
 ) -> None:
     records = shipments(6, 12)
-    with served() as client, killed():
+    with killed(), served() as client:
         keeper = keeper_of(client, opened)
         send(client, records[:6])
         with pytest.MonkeyPatch.context() as patched:
@@ -264,7 +272,7 @@ def _failing(*_: object, **__: object) -> None:
 def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
     served: Callable[..., Any], opened: Database
 ) -> None:
-    with served() as one, served() as other, killed():
+    with killed(), served() as one, served() as other:
         keeper = keeper_of(one, opened)
         send(one, shipments(7, 10))
         send(other, shipments(8, 10))
@@ -282,7 +290,7 @@ def test_no_checkpoint_is_saved_that_lacks_the_traffic_of_another_worker(
 
 def test_the_next_day_the_running_service_knows_an_outcome(served: Callable[..., Any], opened: Database) -> None:
     clock = [0]
-    with served() as client, killed():
+    with killed(), served() as client:
         keeper = keeper_of(client, opened)
         keeper._now = lambda: clock[0]
         first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
@@ -312,3 +320,83 @@ def _finds(client: Client) -> int:
 
 def _far_ahead(client: Client) -> int:
     return int(client.state.host.served.history.order)
+
+
+def test_a_corrected_outcome_is_taken_back(served: Callable[..., Any], opened: Database) -> None:
+    """A find that turns out clean leaves the counts as if the find had never been learned."""
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened)
+        first = client.post("/v1/score", json=shipment(shipment_id="A")).json()["decision_id"]
+        body = {"content": "fentanyl", "found_at": "2026-05-04T15:20:00Z", "by": "Officer 4711"}
+        wrong = client.post(f"/v1/decisions/{first}/outcome", json=body).json()["outcome_id"]
+        _learn(client, keeper)
+        learned = live_of(client)
+        assert (learned._finds, learned._clean) == (1, 0)
+        body |= {"content": "none", "corrects": wrong}
+        assert client.post(f"/v1/decisions/{first}/outcome", json=body).status_code == 201
+        _learn(client, keeper)
+        corrected = live_of(client)
+        assert (corrected._finds, corrected._clean) == (0, 1)
+        # Two more clean results, or the same one again, change nothing: a shipment is learned once.
+        assert client.post(f"/v1/decisions/{first}/outcome", json=body | {"corrects": None}).status_code == 201
+        _learn(client, keeper)
+        assert_equal(live_of(client), corrected)
+        clean = client.state.host.served.model.history.copy()
+    with killed(), served() as client:
+        assert_equal(live_of(client), corrected)
+    _only_results_differ(corrected, learned)
+    assert clean._finds == 0
+
+
+def _only_results_differ(one: History, other: History) -> None:
+    """Check that the state differs in results of inspections only."""
+    first, second = state_of(one), state_of(other)
+    changed = {name for name in first if not np.array_equal(first[name], second[name], equal_nan=True)}
+    assert changed <= {"meta", *(f"{entity.label}_narrow" for entity in (*INSPECTED, *CONTACTS))}
+    for entity in (*INSPECTED, *CONTACTS):
+        name = f"{entity.label}_narrow"
+        columns = np.flatnonzero((first[name] != second[name]).any(axis=0))
+        assert set(columns.tolist()) <= {FirstColumn.FINDS, FirstColumn.CLEAN}
+        assert first[name][:, FirstColumn.FINDS].sum() == 0
+
+
+def _learn(client: Client, keeper: DurableHistory) -> None:
+    """Let the keeper plan what is due, and a what-if request after the order of the plan see it."""
+    live = client.state.host.served.history
+    keeper.look()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(live, "_now", lambda: live.order + 3_600_000_000)
+        client.post("/v1/score?update_history=false", json=shipment(shipment_id="what-if"))
+
+
+def test_the_snapshot_of_a_new_model_survives_a_kill(
+    served: Callable[..., Any], opened: Database, other_bundle: Path
+) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened)
+        ModelStore(client.state.settings.models_dir).install(other_bundle)
+        client.state.host.check()
+        assert client.state.host.served.history_from == "snapshot"
+        keeper.look()
+        send(client, shipments(10, 10))
+        before = live_of(client)
+    with killed(), served() as client:
+        assert_equal(live_of(client), before)
+
+
+def test_a_csv_is_replayed_like_other_requests(served: Callable[..., Any]) -> None:
+    lines = [
+        "shipment_id,consignor_name,consignor_country,consignee_name,consignee_country,declared_at,goods_description,gross_mass_kg"
+    ]
+    for number in range(40):
+        lines.append(
+            f"C{number // 2},Sender {number % 3},CN,Receiver {number % 7},US,2026-05-{number % 27 + 1:02d},phone case,{number}.5"
+        )
+    lines += lines[5:9]
+    with killed(), served() as client:
+        answer = client.post("/v1/score/csv", content="\n".join(lines).encode(), headers={"Content-Type": "text/csv"})
+        assert answer.status_code == 200
+        send(client, shipments(11, 10))
+        before = live_of(client)
+    with killed(), served() as client:
+        assert_equal(live_of(client), before)

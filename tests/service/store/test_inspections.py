@@ -14,12 +14,14 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 
 from models.bundle import ModelStore
+from service.api.scopes import Scope
 from service.app import create_app
 from service.settings import Settings
-from service.store import inspections
+from service.store import inspections, keys
 from service.store.audit import salted
 from service.store.changes import KINDS
 from service.store.database import Database
+from service.store.keys import KeyWishes
 from service.store.outcomes import outcomes_of, overrides_of
 from service.store.tables import AuditEntry, Decision, Outcome, QueueEntry
 from tests.service.api_client import Client, serving
@@ -270,6 +272,30 @@ def test_a_claim_without_a_key_needs_a_name(stored_client: Client) -> None:
     answer = stored_client.post("/v1/queue/x/claim")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "by"
+
+
+def test_with_api_keys_the_key_holds_the_shipment(tmp_path: Path, bundle: Path, url: str) -> None:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    settings = Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url), auth=True)
+    database = Database(url)
+    database.migrate()
+    wishes = [KeyWishes(name, frozenset(Scope), None, None) for name in ("one", "two")]
+    (first, one), (second, two) = (keys.create(database, wish, "a test") for wish in wishes)
+    database.close()
+    with serving(create_app(settings)) as client:
+
+        def post(key: str, path: str, body: dict[str, Any]) -> httpx.Response:
+            return client.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
+
+        decision_id = post(one, "/v1/score", shipment(shipment_id="A")).json()["decision_id"]
+        post(one, f"/v1/decisions/{decision_id}/override", {"lane": "red", "reason": "a test"})
+        # The name in the body does not count: nobody claims for another.
+        held = post(one, f"/v1/queue/{decision_id}/claim", {"by": second.id})
+        assert held.json()["claimed_by"] == first.id
+        assert post(two, f"/v1/queue/{decision_id}/claim", {"by": first.id}).status_code == 409
+        stored = post(two, f"/v1/decisions/{decision_id}/outcome", CLEAN).json()
+        assert stored["caller"] == second.id
 
 
 def test_two_officers_never_hold_the_same_shipment(database: Database) -> None:
