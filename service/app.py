@@ -15,7 +15,7 @@ from starlette.types import Lifespan
 from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service.access.start import keys_in_use, ring_of
-from service.api import decisions, files, goods, info, jobs, keys, outcomes, scoring, substances, webhooks
+from service.api import decisions, erasures, files, goods, info, jobs, keys, outcomes, scoring, substances, webhooks
 from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
@@ -27,6 +27,7 @@ from service.api.scopes import Scope, unscoped
 from service.budget import ByteBudget
 from service.connections import Connections, Limits
 from service.connections.protocol import STATE as CONNECTIONS
+from service.erasure import retaining
 from service.errors import install_handlers
 from service.goods.warm_up import warm_up as warm_up_goods
 from service.guard import Guarded
@@ -43,6 +44,7 @@ from service.scoring.scorer import Scorer
 from service.scoring.warm_up import warm_up
 from service.settings import Settings, names_in
 from service.store.changes import Changes, digest_of_values
+from service.store.database import Database
 from service.store.store import Store
 from service.substances import chemistry
 from service.substances.warm_up import warm_up as warm_up_chemistry
@@ -56,7 +58,20 @@ _LOOKUP_THREADS: Final = 2
 _FLUSH_SECONDS: Final = 5.0
 
 #: Modules with the routes of the API, in the order of its documentation.
-_ROUTES: Final = (scoring, files, jobs, decisions, substances, goods, outcomes, list_routes, webhooks, info, keys)
+_ROUTES: Final = (
+    scoring,
+    files,
+    jobs,
+    decisions,
+    substances,
+    goods,
+    outcomes,
+    list_routes,
+    webhooks,
+    info,
+    keys,
+    erasures,
+)
 
 _DESCRIPTION: Final = """\
 Scores shipments for likely fentanyl, fentanyl-analogue, precursor and press-equipment content from the manifest
@@ -113,7 +128,8 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             warming = asyncio.create_task(_warm_up_names(starting), name="names")
             try:
                 durability = contextlib.nullcontext() if durable is None else durable.running()
-                async with keys_in_use(ring, settings, database, Scope), durability, _running(job_worker):
+                background = _in_background(job_worker, database, settings)
+                async with keys_in_use(ring, settings, database, Scope), durability, background:
                     with long_lived_objects():
                         # uvicorn gives this state to `service.connections.protocol`.
                         yield {CONNECTIONS: connections}
@@ -249,8 +265,13 @@ async def _warm_up_names(starting: asyncio.Task[None]) -> None:
     await asyncio.to_thread(warm_up_chemistry, systematic=True)
 
 
-def _running(worker: InServiceWorker | None) -> contextlib.AbstractAsyncContextManager[None]:
-    return contextlib.nullcontext() if worker is None else worker.running()
+@contextlib.asynccontextmanager
+async def _in_background(
+    worker: InServiceWorker | None, database: Database | None, settings: Settings
+) -> AsyncIterator[None]:
+    """Score jobs, and erase what is older than it may be, during the context."""
+    async with retaining(database, settings), contextlib.nullcontext() if worker is None else worker.running():
+        yield
 
 
 def _version() -> str:

@@ -65,6 +65,46 @@ class TrafficRecord:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
 
 
+def erase_from_record(path: Path, files: int, shipments: set[str], before: str | None) -> int:
+    """Delete shipments from the record of traffic, and return their number.
+
+    Args:
+        path: the record; with its rotated files.
+        shipments: references of the shipments to delete.
+        before: time, ISO 8601 in UTC; shipments that were declared before it are deleted too.
+    """
+    if not path.parent.is_dir():
+        return 0
+    deleted = 0
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for number in range(files + 1):
+            one = path.with_name(f"{path.name}.{number}") if number else path
+            if one.exists():
+                deleted += _erase_lines(one, shipments, before)
+    return deleted
+
+
+def _erase_lines(path: Path, shipments: set[str], before: str | None) -> int:
+    deleted = 0
+    rest = path.with_name(f".{path.name}.rest")
+    with path.open("rb") as lines, os.fdopen(os.open(rest, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as kept:
+        for line in lines:
+            shipment = orjson.loads(line)
+            is_old = before is not None and shipment["declared_at"] < before
+            if is_old or str(shipment["shipment_id"]) in shipments:
+                deleted += 1
+            else:
+                kept.write(line)
+        kept.flush()
+        os.fsync(kept.fileno())
+    if deleted:
+        rest.replace(path)
+    else:
+        rest.unlink()
+    return deleted
+
+
 def _shipments(table: ManifestTable) -> Iterator[dict[str, Any]]:
     for shipment, second in zip(table.to_shipments(), table.declared_s.tolist(), strict=True):
         if shipment.declared_at is None:

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     # How long an officer holds a shipment of the queue. Opening a parcel takes minutes; whoever needs longer claims again.
     claim_seconds: float = Field(default=1800.0, ge=1.0, le=86_400.0)
 
+    # Days after which personal data is erased, once a day. None: it is kept.
+    retention_days: float | None = Field(default=None, gt=0.0, le=36_500.0)
+
     # Folder of uploads and results of jobs. All workers need it.
     jobs_dir: Path = Path("var/jobs")
     # True: the service starts a worker as a process of its own when a job waits. False: `tidewaiter worker` alone scores jobs.

@@ -49,6 +49,8 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     ("GET", "/v1/jobs/{job_id}/result"): Scope.READ,
     ("GET", "/v1/jobs/{job_id}/rejects"): Scope.READ,
     ("DELETE", "/v1/jobs/{job_id}"): Scope.SCORE,
+    # personal data
+    ("POST", "/v1/erasures"): Scope.ADMIN,
     # chemicals and goods
     ("GET", "/v1/substances"): Scope.SCORE,
     ("GET", "/v1/substances/drawing.svg"): Scope.SCORE,

@@ -18,6 +18,7 @@ from service.cli.backup import backup, restore
 from service.cli.classify import classify
 from service.cli.compare import compare
 from service.cli.doctor import doctor
+from service.cli.erasing import erase
 from service.cli.errors import INTERRUPTED, TERMINATED, status_and_message
 from service.cli.keys import keys_app
 from service.cli.lists import lists_app, permits_app
@@ -69,6 +70,7 @@ for command in (
     worker,
     backup,
     restore,
+    erase,
     doctor,
 ):
     app.command()(command)

@@ -50,6 +50,10 @@ class JobFiles:
         """Return the path of an attempt's rejects."""
         return self.folder / f"rejects-{attempt}.csv"
 
+    def all(self) -> list[Path]:
+        """Return the paths of all files."""
+        return sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+
     def keep_only(self, paths: Iterable[Path]) -> None:
         """Delete what earlier attempts have left."""
         kept = set(paths)

@@ -166,7 +166,8 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     # Python's driver would begin and commit by itself, too late for reads and around schema changes.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # Deleted and changed content is overwritten with zeros, so that erasure leaves nothing in the file.
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
 

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping, and_, select
 
 from service.store.audit import salted
 from service.store.proof.entry import Check, Entry, Fault, Tally, differing, in_chunks
+from service.store.proof.erasure_check import ErasureCheck
 from service.store.proof.list_checks import LIST_CHECKS
 from service.store.tables import ApiKey, AuditEntry, Base, Decision, Outcome, Override, Webhook
 
@@ -174,6 +175,7 @@ def _with_texts(row: RowMapping, entry: Entry, found: dict[str, Any], names: Seq
 #: Kind of entry -> its check.
 CHECKS: Final[Mapping[str, Check]] = {
     "decision": RowCheck("decision", Decision, _DECISION_COLUMNS, _decision),
+    "erasure": ErasureCheck(),
     "key_created": RowCheck(
         "key_created", ApiKey, ("digest", "expires_at", "prefix", "requests_per_minute", "scopes"), _key_created
     ),

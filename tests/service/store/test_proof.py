@@ -121,6 +121,12 @@ def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
         )
         connection.execute(update(Outcome).values(salt=None, by=None, method=None))
         connection.execute(update(Override).values(salt=None, reason=None))
+        named = {
+            "decisions": ["decision-2"],
+            "outcomes": list(connection.scalars(select(Outcome.id))),
+            "overrides": list(connection.scalars(select(Override.id))),
+        }
+        audit.append(filled, connection, [Fact("erasure", "erasure-1", named, "test")], 1)
     proof = prove(filled)
     assert proof.fault is None
     checked = proof.to_json()["checked"]

@@ -1,0 +1,97 @@
+"""``POST /v1/erasures``: erase personal data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.api.bodies import read_json_text
+from service.api.dependencies import PlainJson, caller_of, state_of, store_of
+from service.api.openapi import problems
+from service.api.schemas import Answer
+from service.erasure import Report, erase
+from service.errors import Unprocessable, shortened
+from service.store.erasure import Selection
+from service.store.times import microseconds_of
+
+router = APIRouter(prefix="/v1", tags=["personal data"])
+
+_MOST_BYTES = 16 << 10
+_ID = "d3b1c6f2-4e8a-4c1e-9d2b-7a5f0e6c8b19"
+
+
+class NewErasure(BaseModel):
+    """What to erase: one of the three."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1, "examples": [{"shipment_id": "A-1"}]}
+    )
+
+    before: Annotated[AwareDatetime | None, Field(description="Everything received before this time")] = None
+    shipment_id: Annotated[str | None, Field(min_length=1, description="All decisions on a shipment")] = None
+    decision_id: Annotated[str | None, Field(min_length=1, description="One decision")] = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if sum(one is not None for one in (self.before, self.shipment_id, self.decision_id)) != 1:
+            raise ValueError("exactly one of before, shipment_id and decision_id is needed")
+        return self
+
+
+class Erasure(Answer):
+    """What an erasure did."""
+
+    erasure_id: str = Field(description="Subject of its entries in the audit chain", examples=[_ID])
+    decisions: int = Field(description="Decisions whose personal data was erased", examples=[2])
+    jobs: int = Field(description="Jobs whose files were deleted", examples=[0])
+    recorded: int = Field(description="Shipments deleted from the record of traffic", examples=[0])
+    scrubbed: bool = Field(description="false: the database was in use, and old bytes may remain in its files")
+
+
+@router.post(
+    "/erasures",
+    summary="Erase personal data",
+    response_model=Erasure,
+    responses=problems(409, 413, 415, 422, 500, 503),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": NewErasure.model_json_schema()}}}
+    },
+)
+async def create_erasure(request: Request) -> Response:
+    """Erase manifests, texts and names of what is selected. Scores, lanes, reason codes and the audit chain remain. Writing to the
+    database waits meanwhile; use `tidewaiter erase` for large amounts.
+    """
+    database, settings = store_of(request).database, state_of(request).settings
+    selection = _selection(await read_json_text(request, _MOST_BYTES))
+    report = await to_thread.run_sync(erase, database, settings, selection, caller_of(request))
+    return PlainJson(_shown(report))
+
+
+def _selection(body: bytes) -> Selection:
+    try:
+        wanted = NewErasure.model_validate_json(body)
+    except ValidationError as error:
+        errors = [
+            {
+                "field": ".".join(map(str, part["loc"])) or "body",
+                "problem": f"{part['msg']}; got {shortened(part['input'])}",
+            }
+            for part in error.errors()
+        ]
+        detail = "; ".join(f"{one['field']}: {one['problem']}" for one in errors)
+        raise Unprocessable(f"The erasure cannot be read: {detail}.", errors=errors) from None
+    before = None if wanted.before is None else microseconds_of(wanted.before)
+    return Selection(before, wanted.shipment_id, wanted.decision_id)
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    return {
+        "erasure_id": report.id,
+        "decisions": report.decisions,
+        "jobs": report.jobs,
+        "recorded": report.recorded,
+        "scrubbed": report.is_scrubbed,
+    }

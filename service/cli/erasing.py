@@ -1,0 +1,53 @@
+"""``tidewaiter erase``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+#: Who did it, in the audit chain.
+_ACTOR = "tidewaiter erase"
+
+
+def erase(
+    before: Annotated[
+        str | None,
+        typer.Option("--before", metavar="DATE", help="What was received before this day (UTC), YYYY-MM-DD."),
+    ] = None,
+    shipment: Annotated[
+        str | None, typer.Option("--shipment", metavar="ID", help="All decisions on a shipment_id.")
+    ] = None,
+    decision: Annotated[str | None, typer.Option("--decision", metavar="ID", help="One decision.")] = None,
+) -> None:
+    """Erase personal data from the store, files of jobs and the record of traffic. Scores, lanes and the audit chain remain."""
+    from service.cli.common import environment, open_database
+    from service.cli.console import to_stderr
+    from service.cli.errors import WrongUse
+    from service.erasure import erase as erased
+    from service.store.erasure import Selection
+    from service.store.times import microseconds_of
+
+    if sum(one is not None for one in (before, shipment, decision)) != 1:
+        raise WrongUse("Name one of --before, --shipment and --decision.")
+    moment = None
+    if before is not None:
+        try:
+            moment = microseconds_of(dt.datetime.combine(dt.date.fromisoformat(before), dt.time(), dt.UTC))
+        except ValueError:
+            raise WrongUse(f"--before: expected a day as YYYY-MM-DD, got {before!r}.") from None
+    with open_database() as database:
+        report = erased(database, environment(), Selection(moment, shipment, decision), _ACTOR)
+    console = to_stderr()
+    console.print(
+        f"Erased {report.decisions:,} decisions, files of {report.jobs:,} jobs, and {report.recorded:,} recorded shipments; "
+        f"erasure {report.id}.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if not report.is_scrubbed:
+        console.print(
+            "Note: the database was in use, so old bytes may remain in its files; run `tidewaiter erase` once more.",
+            markup=False,
+        )

@@ -1,0 +1,159 @@
+"""Erasure of personal data everywhere: the database, files of jobs, and the record of traffic.
+
+The live history and its checkpoints contain no names or addresses, but 64-bit hashes of them; `TIDEWAITER_HISTORY_KEY` encrypts
+the checkpoints. A party's hashes leave the history when it has been unseen for longest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from service.jobs.files import JobFiles
+from service.jobs.worker import delete_files
+from service.logs import logger
+from service.record import erase_from_record
+from service.store import erasure
+from service.store.erasure import Erased, Selection
+from service.store.jobs import Jobs
+from service.store.times import iso_time, now_us
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+    from service.store.database import Database
+
+#: Who erases what is old, in the audit chain.
+RETENTION: Final = "retention"
+_DAY_SECONDS: Final = 86_400
+_MICROSECONDS: Final = 1_000_000
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an erasure did.
+
+    Attributes:
+        id: names it in the audit chain.
+        decisions: number of decisions whose personal data was erased.
+        jobs: number of jobs whose files were deleted.
+        recorded: number of shipments deleted from the record of traffic.
+        is_scrubbed: whether the database holds no old bytes any more.
+    """
+
+    id: str
+    decisions: int
+    jobs: int
+    recorded: int
+    is_scrubbed: bool
+
+
+def erase(
+    database: Database, settings: Settings, selection: Selection, actor: str | None, *, silent: bool = False
+) -> Report:
+    """Erase what is selected. An erasure that was interrupted can be repeated.
+
+    Args:
+        silent: whether an erasure that finds nothing leaves no audit entry, and the files of the database alone.
+    """
+    erased = erasure.erase(database, selection, actor, silent=silent)
+    if selection.shipment_id is not None:
+        erased.shipments.add(selection.shipment_id)
+    jobs = _job_files(database, settings, selection, erased)
+    recorded = 0
+    if settings.record is not None:
+        before = None if selection.before is None else iso_time(selection.before)
+        recorded = erase_from_record(settings.record, settings.record_files, erased.shipments, before)
+    is_scrubbed = (silent and not erased.decisions) or erasure.scrub(database)
+    report = Report(erased.id, len(erased.decisions), jobs, recorded, is_scrubbed)
+    logger().info("erased", erasure=report.id, decisions=report.decisions, jobs=jobs, recorded=recorded)
+    return report
+
+
+def _job_files(database: Database, settings: Settings, selection: Selection, erased: Erased) -> int:
+    """Delete the files of ended jobs that are old, or that contain a shipment, and return the number of jobs."""
+    if selection.before is not None:
+        return len(delete_files(database, settings, selection.before))
+    jobs = Jobs(database)
+    found = [
+        job_id
+        for job_id in jobs.with_files()
+        if any(_contains(path, erased.shipments) for path in JobFiles(settings.jobs_dir, job_id).all())
+    ]
+    for job_id in found:
+        JobFiles(settings.jobs_dir, job_id).delete()
+    if found:
+        jobs.files_deleted(found)
+    return len(found)
+
+
+def _contains(path: Path, shipments: set[str]) -> bool:
+    """Return whether a file contains the reference of one of some shipments."""
+    if path.suffix == ".parquet":
+        return _parquet_contains(path, shipments)
+    wanted = [shipment.encode() for shipment in shipments]
+    longest = max(map(len, wanted), default=0)
+    with path.open("rb") as file:
+        before = b""
+        while block := file.read(_BLOCK):
+            searched = before + block
+            if any(one in searched for one in wanted):
+                return True
+            before = searched[-longest:] if longest else b""
+    return False
+
+
+def _parquet_contains(path: Path, shipments: set[str]) -> bool:
+    wanted = pa.array(sorted(shipments), pa.string())
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                for column in batch.columns:
+                    if pa.types.is_nested(column.type):
+                        return True
+                    if pc.any(pc.is_in(column.cast(pa.string()), wanted)).as_py():
+                        return True
+    except (pa.ArrowException, OSError):
+        # What cannot be read may contain anything.
+        return True
+    return False
+
+
+@contextlib.asynccontextmanager
+async def retaining(database: Database | None, settings: Settings) -> AsyncIterator[None]:
+    """Erase once a day during the context what is older than the settings allow."""
+    if database is None or settings.retention_days is None:
+        yield
+        return
+    task = asyncio.create_task(_every_day(database, settings, settings.retention_days), name="retention")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _every_day(database: Database, settings: Settings, days: float) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(erase_old, database, settings, days)
+        except Exception as error:
+            # The next day tries again.
+            logger().error("retention_failed", exc_info=error)
+        await asyncio.sleep(_DAY_SECONDS)
+
+
+def erase_old(database: Database, settings: Settings, days: float) -> Report:
+    """Erase what was received more than ``days`` ago."""
+    before = now_us() - int(dt.timedelta(days=days).total_seconds() * _MICROSECONDS)
+    return erase(database, settings, Selection(before=before), RETENTION, silent=True)

@@ -1,0 +1,242 @@
+"""Erasure of personal data from the database.
+
+What is erased: the manifests of decisions and the salts of their digests, every text of their answers, who found an outcome, the
+reasons of overrides, places in the queue, answers kept for repeated requests, and list entries that were removed before the
+day. What remains: ids, scores, lanes, reason codes, what was found, and the audit chain. An erasure appends an entry that names
+everything it erased, so that a missing salt without such an entry is a break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from sqlite3 import OperationalError
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import bindparam, delete, select, update
+
+from service.identifiers import new_ids
+from service.store import audit
+from service.store.audit import Fact
+from service.store.tables import (
+    Decision,
+    Dismissal,
+    HistoryEvent,
+    IdempotentRequest,
+    Outcome,
+    Override,
+    PermitRow,
+    QueueEntry,
+    SuppressionRow,
+    WatchEntry,
+)
+from service.store.times import now_us
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.store.database import Database
+
+#: Decisions per transaction, which bounds the time that other writers wait.
+_AT_ONCE: Final = 500
+#: Members of an answer that say nothing about a person. Others are emptied, also those that later versions add.
+_KEPT: Final = frozenset(
+    {
+        *(
+            "decision_id",
+            "shipment_id",
+            "risk",
+            "percentile",
+            "one_in",
+            "rank_one_in",
+            "content",
+            "lane",
+            "selected_by",
+        ),
+        *("action", "rule_ids", "rules_digest", "unread", "explains", "late", "model"),
+    }
+)
+_KEPT_OF_ITEM: Final = frozenset({"item_number", "risk", "content"})
+_KEPT_OF_REASON: Final = frozenset({"code", "weight", "fields"})
+#: Instead of the SHA-256 of a manifest, which would confirm a guess.
+_NO_DIGEST: Final = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to erase: everything received before a time, or one shipment, or one decision.
+
+    Attributes:
+        before: microseconds since 1970.
+    """
+
+    before: int | None = None
+    shipment_id: str | None = None
+    decision_id: str | None = None
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure did.
+
+    Attributes:
+        id: subject of its audit entries.
+        decisions: ids of the erased decisions.
+        shipments: their shipments.
+    """
+
+    id: str
+    decisions: list[str]
+    shipments: set[str]
+
+
+def erase(database: Database, selection: Selection, actor: str | None, *, silent: bool = False) -> Erased:
+    """Erase personal data. It is done in steps, so that the service goes on meanwhile; repeat it after an interruption.
+
+    Args:
+        actor: id of the API key, or the name of the command.
+        silent: whether an erasure that finds nothing leaves no audit entry.
+    """
+    erased = Erased(new_ids(1)[0], [], set())
+    while True:
+        with database.write() as connection:
+            database.lock_audit(connection)
+            found = connection.execute(_chosen(selection)).all()
+            if found:
+                facts = _erase_decisions(connection, [row.id for row in found])
+                _store_answers(connection, {row.id: bytes(row.answer) for row in found})
+                audit.append(database, connection, [Fact("erasure", erased.id, facts, actor)], now_us())
+        if not found:
+            break
+        erased.decisions += [row.id for row in found]
+        erased.shipments |= {row.shipment_id for row in found}
+    with database.write() as connection:
+        rest = _erase_rest(connection, selection, erased)
+        if any(rest.values()) or not (silent or erased.decisions):
+            audit.append(database, connection, [Fact("erasure", erased.id, rest, actor)], now_us())
+    return erased
+
+
+def erased_answer(answer: bytes) -> bytes:
+    """Return an answer without its texts. Numbers, codes and names of fields stay."""
+    content = orjson.loads(answer)
+    kept: dict[str, Any] = {name: value if name in _KEPT else _emptied(value) for name, value in content.items()}
+    kept["items"] = [_part(item, _KEPT_OF_ITEM) for item in content.get("items", ())]
+    kept["reasons"] = [_part(reason, _KEPT_OF_REASON) for reason in content.get("reasons", ())]
+    kept["warnings"] = [_part(warning, {"field"}) for warning in content.get("warnings", ())]
+    return orjson.dumps(kept)
+
+
+def _part(values: dict[str, Any], kept: frozenset[str] | set[str]) -> dict[str, Any]:
+    return {name: value if name in kept else _emptied(value) for name, value in values.items()}
+
+
+def _emptied(value: object) -> object:
+    """Return the empty value of the same kind, so that the answer keeps its form."""
+    return type(value)() if isinstance(value, str | list) else None
+
+
+def _chosen(selection: Selection) -> Any:
+    query = select(Decision.id, Decision.shipment_id, Decision.answer).where(Decision.salt.is_not(None))
+    if selection.before is not None:
+        query = query.where(Decision.received_at < selection.before)
+    if selection.shipment_id is not None:
+        query = query.where(Decision.shipment_id == selection.shipment_id)
+    if selection.decision_id is not None:
+        query = query.where(Decision.id == selection.decision_id)
+    return query.order_by(Decision.position).limit(_AT_ONCE)
+
+
+def _erase_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    """Erase decisions and what belongs to them, and return what the audit chain says."""
+    connection.execute(
+        update(Decision).where(Decision.id.in_(ids)).values(manifest=None, salt=None, content_digest=_NO_DIGEST)
+    )
+    facts: dict[str, Any] = {"decisions": list(ids)}
+    personal: tuple[tuple[str, Any, dict[str, None]], ...] = (
+        ("outcomes", Outcome, {"by": None, "method": None}),
+        ("overrides", Override, {"reason": None}),
+    )
+    for name, table, fields in personal:
+        # What has no salt was erased before, or has no personal value.
+        chosen = list(
+            connection.execute(
+                select(table.id).where(table.decision_id.in_(ids), table.salt.is_not(None)).order_by(table.position)
+            ).scalars()
+        )
+        connection.execute(update(table).where(table.id.in_(chosen)).values(salt=None, **fields))
+        facts[name] = chosen
+    connection.execute(delete(QueueEntry).where(QueueEntry.decision_id.in_(ids)))
+    return facts
+
+
+def _store_answers(connection: Connection, answers: dict[str, bytes]) -> None:
+    connection.execute(
+        update(Decision.__table__).where(Decision.id == bindparam("of")).values(answer=bindparam("erased")),  # type: ignore[arg-type]
+        [{"of": decision_id, "erased": erased_answer(answer)} for decision_id, answer in answers.items()],
+    )
+
+
+def _erase_rest(connection: Connection, selection: Selection, erased: Erased) -> dict[str, list[str]]:
+    """Erase what does not belong to one decision, and return the ids of list entries per list."""
+    if selection.before is None:
+        _forget_answers(connection, erased)
+        return {}
+    connection.execute(delete(IdempotentRequest).where(IdempotentRequest.created_at < selection.before))
+    connection.execute(
+        delete(HistoryEvent).where(HistoryEvent.kind == "unanswered", HistoryEvent.history_order < selection.before)
+    )
+    entries: dict[str, list[str]] = {}
+    lists = (
+        (WatchEntry, {"text": None, "source": ""}),
+        (SuppressionRow, {"consignor": None}),
+        (PermitRow, {"party_name": None}),
+        (Dismissal, {"party": b""}),
+    )
+    for table, personal in lists:
+        ids = list(
+            connection.execute(
+                select(table.id).where(table.removed_at < selection.before, table.salt.is_not(None))
+            ).scalars()
+        )
+        if ids:
+            connection.execute(update(table).where(table.id.in_(ids)).values(reason="", salt=None, **personal))
+            entries[str(table.__tablename__)] = ids
+    return entries
+
+
+def _forget_answers(connection: Connection, erased: Erased) -> None:
+    """Delete the answers that are kept for repeated requests and contain an erased decision."""
+    wanted = [decision_id.encode() for decision_id in erased.decisions]
+    found = connection.execute(select(IdempotentRequest.caller, IdempotentRequest.key, IdempotentRequest.body)).all()
+    for row in found:
+        if row.body is not None and any(decision_id in bytes(row.body) for decision_id in wanted):
+            connection.execute(
+                delete(IdempotentRequest).where(
+                    IdempotentRequest.caller == row.caller, IdempotentRequest.key == row.key
+                )
+            )
+
+
+def scrub(database: Database) -> bool:
+    """Overwrite on disk what was erased, and return whether that succeeded.
+
+    SQLite writes the database anew and empties its journal. PostgreSQL does so by itself in time (`VACUUM`), and at once with
+    `VACUUM FULL`, which locks the tables; its administrators decide.
+    """
+    if not database.is_sqlite:
+        return True
+    # Not through SQLAlchemy's transactions, in which SQLite refuses both.
+    connection = database.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.close()
+    except OperationalError:
+        # Another process reads or writes for too long.
+        return False
+    finally:
+        connection.close()
+    return not busy

@@ -1,0 +1,61 @@
+"""Check of the entries about erasures: they name what lacks its salt, and nothing else lacks one.
+
+Without it, whoever deletes a salt by hand could change a manifest or an answer unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import func, select
+
+from service.store.proof.entry import Check, Entry, Fault, Tally, in_chunks
+from service.store.tables import AuditEntry, Decision, Outcome, Override
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: Member of an entry's facts -> table of the rows that it names.
+_TABLES: Final[Mapping[str, Any]] = {"decisions": Decision, "outcomes": Outcome, "overrides": Override}
+_ROWS_AT_ONCE: Final = 500
+
+
+class ErasureCheck(Check):
+    """Check of erasures."""
+
+    def faults(self, connection: Connection, entries: Sequence[Entry], tally: Tally) -> Iterator[Fault]:
+        for entry in entries:
+            tally.entries += 1
+            for name, table in _TABLES.items():
+                for ids in in_chunks(entry.facts.get(name, []), _ROWS_AT_ONCE):
+                    tally.rows += len(ids)
+                    kept = select(table.id).where(table.id.in_(ids), table.salt.is_not(None)).limit(1)
+                    subject = connection.execute(kept).scalar()
+                    if subject is not None:
+                        problem = f"{subject} of the table {table.__tablename__} was erased, and has a salt again"
+                        yield Fault(entry.number, entry.kind, entry.subject, problem)
+
+    def untold(self, connection: Connection, tally: Tally) -> Fault | None:
+        # Each row is erased once, and all that erasures name were found without salt. So equal numbers mean equal rows.
+        without_salt = sum(
+            connection.execute(select(func.count()).where(table.salt.is_(None))).scalar_one()
+            for table in _TABLES.values()
+        )
+        return None if without_salt == tally.rows else self._first_untold(connection)
+
+    def _first_untold(self, connection: Connection) -> Fault | None:
+        facts = connection.execute(select(AuditEntry.facts).where(AuditEntry.kind == "erasure")).scalars()
+        told: dict[str, set[str]] = {name: set() for name in _TABLES}
+        for content in facts:
+            for name, ids in orjson.loads(content).items():
+                told.get(name, set()).update(ids)
+        for name, table in _TABLES.items():
+            erased = select(table.id).where(table.salt.is_(None)).execution_options(yield_per=_ROWS_AT_ONCE)
+            with connection.execute(erased) as found:
+                for subject in found.scalars():
+                    if subject not in told[name]:
+                        problem = f"no erasure names this row of the table {table.__tablename__}, which has no salt"
+                        return Fault(None, "erasure", subject, problem)
+        return None

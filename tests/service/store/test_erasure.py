@@ -1,0 +1,309 @@
+"""Erasure: nothing personal is left in the database file, the files of jobs and the record; scores and the audit chain remain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.cli.main import run
+from service.erasure import erase, erase_old
+from service.jobs.worker import Worker
+from service.settings import Settings
+from service.store.database import Database
+from service.store.erasure import Selection, erased_answer
+from service.store.proof.chain import prove
+from service.store.tables import AuditEntry, Decision, Job, Outcome, Override, QueueEntry
+from service.store.times import now_us
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+#: What identifies the person in the tests. None of it may be left.
+NAME, STREET, PHONE, EMAIL = (
+    "Quillfeather Umbrage",
+    "77 Nettlecombe Passage",
+    "+44 20 7946 0991",
+    "quill@umbrage.example",
+)
+PERSONAL = (NAME, STREET, PHONE, EMAIL, "Officer Bramblewick", "the widow of Umbrage")
+DAY = 86_400 * 1_000_000
+
+
+def personal(shipment_id: str) -> dict[str, Any]:
+    party = {"name": NAME, "address": STREET, "phone": PHONE, "email": EMAIL, "country": "US", "city": "Springfield"}
+    # The wrong value is quoted in a warning.
+    return shipment(shipment_id=shipment_id, consignee=party, consignor={**party, "account_opened_on": f"by {NAME}"})
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Path, url: str) -> Settings:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    (tmp_path / "var").mkdir()
+    return Settings(
+        models_dir=models,
+        keeps_decisions=True,
+        database_url=SecretStr(url),
+        jobs_dir=tmp_path / "var" / "jobs",
+        job_worker=False,
+        record=tmp_path / "var" / "traffic.jsonl",
+        explain="all",
+    )
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[Client]:
+    with serving(create_app(settings)) as client:
+        yield client
+
+
+def database_of(client: Client) -> Database:
+    assert client.state.store is not None
+    return client.state.store.database
+
+
+def fill(client: Client, settings: Settings) -> str:
+    """Leave the person's data everywhere, beside others'. Return the decision's id."""
+    decision: str = client.post("/v1/score", json=personal("A"), headers={"Idempotency-Key": "k1"}).json()[
+        "decision_id"
+    ]
+    client.post("/v1/score/batch", json={"shipments": [shipment(shipment_id=f"other-{n}") for n in range(40)]})
+    found = {"content": "none", "found_at": "2026-05-06T10:00:00Z", "by": "Officer Bramblewick"}
+    why = {"lane": "red", "reason": "the widow of Umbrage"}
+    for path, body in (("override", why), ("outcome", found)):
+        assert client.post(f"/v1/decisions/{decision}/{path}", json=body).status_code == 201
+    upload = f"shipment_id,consignee_name,goods_description\nA,{NAME},parts\nB,{NAME} & sons,parts\nC,,parts,surplus {NAME}\n"
+    files = {"file": (f"{NAME}.csv", upload.encode())}
+    assert client.post("/v1/jobs", files=files).status_code == 202
+    Worker(database_of(client), settings).work(0.0)
+    return decision
+
+
+def left(folder: Path) -> dict[str, set[str]]:
+    """Return the personal texts in the files below a folder: file -> texts."""
+    found: dict[str, set[str]] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            texts = {text for text in PERSONAL if text.encode() in content or orjson.dumps(text)[1:-1] in content}
+            if texts:
+                found[path.name] = texts
+    return found
+
+
+def texts_of(database: Database) -> str:
+    """Return all rows of all tables as one text, with bytes decoded."""
+    from service.store.tables import Base
+
+    with database.read() as connection:
+        rows = [row for table in Base.metadata.sorted_tables for row in connection.execute(select(table))]
+    return "\n".join(
+        cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for row in rows for cell in row
+    )
+
+
+def test_nothing_personal_is_left_and_scores_remain(client: Client, settings: Settings, tmp_path: Path) -> None:
+    decision = fill(client, settings)
+    database = database_of(client)
+    before = client.get(f"/v1/decisions/{decision}").json()
+    if database.is_sqlite:
+        assert {text for texts in left(tmp_path).values() for text in texts} == set(PERSONAL)
+    answer = client.post("/v1/erasures", json={"before": "2100-01-01T00:00:00Z"})
+    assert answer.status_code == 200
+    done = answer.json()
+    assert (done["decisions"], done["jobs"], done["recorded"], done["scrubbed"]) == (43, 1, 41, True)
+    assert left(tmp_path) == {}
+    assert [text for text in PERSONAL if text in texts_of(database)] == []
+    after = client.get(f"/v1/decisions/{decision}").json()
+    assert after["manifest"] is None
+    assert {name: after["answer"][name] for name in ("risk", "percentile", "lane", "content", "model")} == {
+        name: before["answer"][name] for name in ("risk", "percentile", "lane", "content", "model")
+    }
+    codes = [[reason["code"] for reason in shown["answer"]["reasons"]] for shown in (before, after)]
+    assert codes[0] == codes[1] != []
+    assert {reason["text"] for reason in after["answer"]["reasons"]} == {""}
+    assert before["answer"]["warnings"]
+    with database.read() as connection:
+        assert connection.execute(select(QueueEntry.decision_id)).all() == []
+    assert client.get("/v1/jobs").json()["jobs"][0]["file_name"] is None
+
+
+@pytest.mark.parametrize("by", ["shipment_id", "decision_id"])
+def test_one_shipment_is_erased_and_others_stay(by: str, client: Client, settings: Settings, tmp_path: Path) -> None:
+    decision = fill(client, settings)
+    database = database_of(client)
+    done = client.post("/v1/erasures", json={by: "A" if by == "shipment_id" else decision}).json()
+    # The job stored a decision of its own on the shipment, because its content is another one.
+    assert (done["decisions"], done["jobs"], done["recorded"]) == (2 if by == "shipment_id" else 1, 1, 1)
+    with database.read() as connection:
+        rows = {row.id: row for row in connection.execute(select(Decision.__table__))}
+        assert connection.execute(select(Outcome.by)).scalar_one() is None
+        assert connection.execute(select(Override.reason)).scalar_one() is None
+        assert decision not in connection.execute(select(QueueEntry.decision_id)).scalars().all()
+    assert (rows[decision].manifest, rows[decision].salt, rows[decision].content_digest) == (None, None, b"")
+    assert sum(row.manifest is not None for row in rows.values()) == 43 - done["decisions"]
+    assert settings.record is not None
+    assert len(settings.record.read_bytes().splitlines()) == 40
+    if by == "shipment_id" and database.is_sqlite:
+        texts = set().union(*left(tmp_path).values())
+        # Shipment B has the name too.
+        assert texts <= {NAME}
+
+
+def test_the_audit_chain_names_what_was_erased_and_stays_whole(client: Client, settings: Settings) -> None:
+    decision = fill(client, settings)
+    database = database_of(client)
+    with database.read() as connection:
+        earlier = [tuple(row) for row in connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number))]
+        outcome = connection.execute(select(Outcome.id)).scalar_one()
+        override = connection.execute(select(Override.id)).scalar_one()
+    done = client.post("/v1/erasures", json={"decision_id": decision}).json()
+    with database.read() as connection:
+        chain = connection.execute(select(AuditEntry.__table__).order_by(AuditEntry.number)).all()
+    assert [tuple(row) for row in chain[: len(earlier)]] == earlier
+    (entry,) = chain[len(earlier) :]
+    assert (entry.kind, entry.subject, bytes(entry.previous)) == (
+        "erasure",
+        done["erasure_id"],
+        bytes(chain[-2].digest),
+    )
+    assert orjson.loads(entry.facts) == {"decisions": [decision], "outcomes": [outcome], "overrides": [override]}
+    # A second time nothing is left to erase, and only the wish is recorded.
+    again = client.post("/v1/erasures", json={"decision_id": decision}).json()
+    assert again["decisions"] == 0
+
+
+def test_the_chain_is_proven_after_an_erasure_and_a_salt_deleted_by_hand_is_found(
+    client: Client, settings: Settings
+) -> None:
+    decision = fill(client, settings)
+    database = database_of(client)
+    client.post("/v1/erasures", json={"decision_id": decision})
+    proof = prove(database)
+    assert proof.fault is None
+    assert proof.tallies["decision"].erased == proof.tallies["outcome"].erased == proof.tallies["override"].erased == 1
+    with database.write() as connection:
+        other = connection.execute(select(Decision.id).where(Decision.shipment_id == "other-3")).scalar_one()
+        connection.execute(update(Decision).where(Decision.id == other).values(salt=None, manifest=None))
+    fault = prove(database).fault
+    assert fault is not None
+    assert (fault.kind, fault.subject) == ("erasure", other)
+    assert fault.problem == "no erasure names this row of the table decisions, which has no salt"
+    client.post("/v1/erasures", json={"before": "2100-01-01T00:00:00Z"})
+    assert prove(database).fault == fault
+
+
+def test_an_erased_row_that_gets_a_salt_again_is_found(client: Client, settings: Settings) -> None:
+    decision = client.post("/v1/score", json=personal("A")).json()["decision_id"]
+    database = database_of(client)
+    client.post("/v1/erasures", json={"shipment_id": "A"})
+    with database.write() as connection:
+        connection.execute(update(Decision).values(salt=b"new", manifest=b"{}"))
+    fault = prove(database).fault
+    # The entry of the decision comes first: its digests are of another manifest.
+    assert fault is not None
+    assert (fault.kind, fault.subject) == ("decision", decision)
+
+
+def test_an_erased_shipment_is_scored_again_as_a_new_decision(client: Client, settings: Settings) -> None:
+    first = client.post("/v1/score", json=personal("A")).json()["decision_id"]
+    client.post("/v1/erasures", json={"shipment_id": "A"})
+    second = client.post("/v1/score", json=personal("A"))
+    assert second.status_code == 200
+    assert second.json()["decision_id"] != first
+    assert second.json()["reasons"][0]["text"]
+
+
+def test_what_is_older_than_the_settings_allow_is_erased(client: Client, settings: Settings, tmp_path: Path) -> None:
+    old = client.post("/v1/score", json=personal("A")).json()["decision_id"]
+    young = client.post("/v1/score", json=personal("B")).json()["decision_id"]
+    job = client.post("/v1/jobs", files={"file": ("a.csv", b"shipment_id,goods_description\nX,parts\n")}).json()[
+        "job_id"
+    ]
+    database = database_of(client)
+    Worker(database, settings).work(0.0)
+    past = now_us() - 40 * DAY
+    with database.write() as connection:
+        connection.execute(update(Decision).where(Decision.id == old).values(received_at=past))
+        connection.execute(update(Job).values(finished_at=past))
+    report = erase_old(database, settings, 30.0)
+    assert (report.decisions, report.jobs) == (1, 1)
+    assert client.get(f"/v1/decisions/{old}").json()["manifest"] is None
+    assert client.get(f"/v1/decisions/{young}").json()["manifest"] is not None
+    assert client.get(f"/v1/jobs/{job}/result").status_code == 404
+
+    def entries() -> int:
+        with database.read() as connection:
+            return len(connection.execute(select(AuditEntry.number)).all())
+
+    count = entries()
+    assert erase_old(database, settings, 30.0).decisions == 0
+    assert entries() == count
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"before": "2026-01-01T00:00:00Z", "shipment_id": "A"}',
+        b'{"before": "soon"}',
+        b'{"shipment_id": ""}',
+        b"x",
+    ],
+)
+def test_what_to_erase_must_be_said_once(body: bytes, client: Client) -> None:
+    answer = client.post("/v1/erasures", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"]
+
+
+def test_the_command_erases(
+    client: Client, settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decision = client.post("/v1/score", json=personal("A")).json()["decision_id"]
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    monkeypatch.setenv("TIDEWAITER_JOBS_DIR", str(settings.jobs_dir))
+    assert run(["erase", "--before", "2000-01-01"]) == 0
+    assert client.get(f"/v1/decisions/{decision}").json()["manifest"] is not None
+    assert run(["erase", "--decision", decision]) == 0
+    assert "Erased 1 decisions" in capsys.readouterr().err
+    assert client.get(f"/v1/decisions/{decision}").json()["manifest"] is None
+    assert run(["erase"]) == 2
+    assert run(["erase", "--before", "yesterday"]) == 2
+    assert run(["erase", "--before", "2000-01-01", "--shipment", "A"]) == 2
+
+
+def test_members_that_nobody_has_judged_are_emptied() -> None:
+    answer = {
+        "risk": 0.5,
+        "new": "Jane",
+        "list": ["Jane"],
+        "map": {"name": "Jane"},
+        "items": [{"risk": 1, "x": "Jane"}],
+    }
+    erased = orjson.loads(erased_answer(orjson.dumps(answer)))
+    assert erased == {
+        "risk": 0.5, "new": "", "list": [], "map": None, "items": [{"risk": 1, "x": ""}], "reasons": [], "warnings": []
+    }  # fmt: skip
+
+
+def test_a_long_log_leaves_nothing_in_pages_that_were_rewritten(tmp_path: Path, settings: Settings, url: str) -> None:
+    """Rows of many sizes move within and between pages while the tree grows; what they leave must be overwritten too."""
+    if not url.startswith("sqlite"):
+        pytest.skip("PostgreSQL overwrites old rows when it vacuums.")
+    with serving(create_app(settings)) as client:
+        for first in range(0, 600, 100):
+            batch = [personal(f"A-{n}") | {"marketplace": "x" * (n * 7 % 900)} for n in range(first, first + 100)]
+            assert client.post("/v1/score/batch", json={"shipments": batch}).status_code == 200
+    database = Database(url)
+    assert erase(database, settings, Selection(before=now_us() + DAY), "test").decisions == 600
+    database.close()
+    assert left(tmp_path) == {}
