@@ -106,7 +106,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         loaded,
         lambda served: _note_model(changes, served, lists.settings),
     )
-    durable = None if store is None else kept(store.database, settings, host)
+    durable = None if store is None else kept(store, settings, host)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, object]]:
@@ -162,15 +162,21 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
         ring,
         job_worker=job_worker,
     )
+    _add_middleware(app, state)
+    _add_routes(app, needs_keys=ring is not None)
+    return app
+
+
+def _add_middleware(app: FastAPI, state: State) -> None:
+    """Add what handles errors and requests before and after the routes, from the innermost to the outermost."""
+    settings = state.settings
     install_handlers(app)
     app.add_middleware(Direct, endpoints=scoring.ENDPOINTS, cache=state.query_cache)
     app.add_middleware(Idempotent, state=state)
-    if ring is not None:
-        app.add_middleware(Authenticated, ring=ring)
+    if state.ring is not None:
+        app.add_middleware(Authenticated, ring=state.ring)
     app.add_middleware(Guarded, hosts=names_in(settings.allowed_hosts), origins=names_in(settings.allowed_origins))
-    app.add_middleware(Observed, metrics=metrics)
-    _add_routes(app, needs_keys=ring is not None)
-    return app
+    app.add_middleware(Observed, metrics=state.metrics)
 
 
 def _add_routes(app: FastAPI, *, needs_keys: bool) -> None:

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from service.scoring.model_host import ModelHost
     from service.settings import Settings
     from service.store.database import Database
+    from service.store.store import Store
 
 #: Seconds between two looks at the log.
 EVERY: Final = 2.0
-#: Looks after which a shipment counts as never decided. The journal delivers its decisions sooner once the database is back.
+#: Looks after which a shipment counts as never decided, while no decisions wait in the journal.
 _LOOKS: Final = 15
 #: Microseconds from the plan of a lesson to its order. The plan is committed and every worker has read it by then.
 _LEAD: Final = 2_000_000
@@ -67,17 +68,20 @@ class DurableHistory:
         database: Database,
         settings: DurableSettings,
         live: Callable[[], LiveHistory | None],
+        waiting: Callable[[], int] = lambda: 0,
         now: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         """
         Args:
             live: returns the live history of the model in service.
+            waiting: returns the number of decisions that wait in the journal.
             now: clock, in microseconds since 1970.
         """
         self._database = database
         self._settings = settings
         self._sealer = Sealer(settings.key)
         self._served = live
+        self._waiting = waiting
         self._now = now
         self._live: LiveHistory | None = None
         self._snapshot = History.empty()
@@ -173,6 +177,10 @@ class DurableHistory:
         live.logged(known)
         left = ~np.isin(waiting.orders, known)
         orders, keys = waiting.orders[left], waiting.keys[:, left]
+        if self._waiting():
+            # Their decisions may still be delivered.
+            self._looks = {}
+            return
         self._looks = {order: self._looks.get(order, 0) + 1 for order in orders.tolist()}
         overdue = np.array([self._looks[order] > _LOOKS for order in orders.tolist()], dtype=bool)
         if not overdue.any():
@@ -265,17 +273,18 @@ class DurableHistory:
         logger().info("history_saved", shipments=history.sequence, order=order, bytes=len(content), seconds=seconds)
 
 
-def kept(database: Database, settings: Settings, host: ModelHost) -> DurableHistory:
+def kept(store: Store, settings: Settings, host: ModelHost) -> DurableHistory:
     """Return the keeper of the history of the model in service, which begins with what the keeper restores."""
     key = settings.history_key
     durable = DurableHistory(
-        database,
+        store.database,
         DurableSettings(
             settings.history_checkpoint_seconds,
             settings.history_replay_days,
             None if key is None else key.get_secret_value(),
         ),
         lambda: host.served.history if host.ready else None,
+        lambda: store.waiting,
     )
     host.restore_with(durable.restore)
     return durable

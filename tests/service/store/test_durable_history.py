@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 
-from features.groups.history.entities import CONTACTS, INSPECTED
+from features.groups.history.entities import CONTACTS, INSPECTED, KeyRow
 from features.groups.history.history import History
 from features.groups.history.state import FirstColumn
 from models.bundle import ModelStore
 from service.app import create_app
 from service.scoring import durable as durable_module
 from service.scoring.durable import DurableHistory, DurableSettings
+from service.scoring.replay import keys_of_entries
 from service.settings import Settings
 from service.store import learning
 from service.store.database import Database
+from service.store.history_log import Entry
 from service.store.tables import CheckpointPart, Decision, HistoryCheckpoint, HistoryEvent
 from tests.service.api_client import Client, serving
 from tests.service.conftest import shipment
@@ -400,3 +403,30 @@ def test_a_csv_is_replayed_like_other_requests(served: Callable[..., Any]) -> No
         before = live_of(client)
     with killed(), served() as client:
         assert_equal(live_of(client), before)
+
+
+def test_shipments_whose_decisions_wait_in_the_journal_are_not_given_up(
+    served: Callable[..., Any], opened: Database
+) -> None:
+    with killed(), served() as client:
+        keeper = keeper_of(client, opened)
+        waiting = [1]
+        keeper._waiting = lambda: waiting[0]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(client.state.host.served.model), "score_rows", _failing)
+            client.post("/v1/score", json=shipment(shipment_id="waits"))
+        for _ in range(2 * durable_module._LOOKS):
+            assert not keeper.checkpoint()
+        waiting[0] = 0
+        while not keeper.checkpoint():
+            assert len(keeper._looks) == 1
+
+
+@pytest.mark.parametrize("declared_at", [None, "2199-01-01", "no time"])
+def test_a_replayed_shipment_has_the_time_that_history_used_then(declared_at: str | None) -> None:
+    moments = [1_700_000_000, 1_600_000_000, 1_777_777_777]
+    manifests = [orjson.dumps(shipment(shipment_id=str(moment), declared_at=declared_at)) for moment in moments]
+    entries = [Entry(number, manifest, moments[number]) for number, manifest in enumerate(manifests)]
+    places, keys = keys_of_entries(entries)
+    assert places.tolist() == [0, 1, 2]
+    assert keys[KeyRow.TIME].tolist() == moments
