@@ -58,8 +58,9 @@ WORKDIR /var/lib/tidewaiter
 # TIDEWAITER_KEYS_FILE the first start leaves the first key in the second volume.
 ENV TIDEWAITER_AUTH=on \
     TIDEWAITER_DATABASE_URL=sqlite:////var/lib/tidewaiter/store/tidewaiter.db \
-    TIDEWAITER_FIRST_KEY_FILE=/var/lib/tidewaiter/store/administrator-key
-# Bundles that were promoted (while it is empty, the bundled champion serves), and the database.
+    TIDEWAITER_FIRST_KEY_FILE=/var/lib/tidewaiter/store/administrator-key \
+    TIDEWAITER_JOBS_DIR=/var/lib/tidewaiter/store/jobs
+# Bundles that were promoted (while it is empty, the bundled champion serves), and the database with the files of jobs.
 VOLUME ["/var/lib/tidewaiter/models", "/var/lib/tidewaiter/store"]
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \

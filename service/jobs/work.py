@@ -1,8 +1,8 @@
 """Scoring of one job.
 
-The result is that of `service.files.batch.score_file` for the same file, byte by byte. After each chunk, one transaction stores the
-decisions of the chunk and the sizes of the files. A worker that takes the job later continues there: it reads the earlier
-chunks once more, which advances the history as before, and scores the remaining ones.
+The result is that of `service.files.batch.score_file` for the same file, byte by byte. After each chunk, its decisions and then the
+sizes of the files are committed. A worker that takes the job later continues there: it reads the earlier chunks once more, which
+advances the history as before, and scores the remaining ones.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from service.store.decisions import NewDecision
 
 _UPLOAD: Final = "the uploaded file"
+#: Decisions per transaction. On SQLite, requests that store decisions wait for it.
+_AT_ONCE: Final = 250
 #: Stores the decisions of a chunk in a transaction.
 Recorder = Callable[["Database", "Connection", Sequence["NewDecision"], int], object]
 
@@ -140,7 +142,7 @@ def _score(
         keep=lambda *scored: kept.append(scored),
     )
     receipt, features = Receipt("job", job.caller, job.created_at), features_digest(model.space.names)
-    jobs, progress = Jobs(bench.database), lease.progress
+    progress = lease.progress
     with open_table(
         upload, mapping=mapping, rows_per_chunk=bench.rows_per_chunk, name=job.file_name or _UPLOAD
     ) as reader:
@@ -172,12 +174,25 @@ def _score(
                     for decision in piece
                 ]
                 kept.clear()
-                with bench.database.write() as connection:
-                    # First make sure that the job is still this worker's, and hold its row until the commit.
-                    jobs.advance(connection, lease, progress)
-                    bench.record(bench.database, connection, decisions, now())
+                _commit(bench, lease, decisions, progress)
                 files.keep_only([growing_path(files, job.attempt, job.result_format), files.rejects(job.attempt)])
                 del scored
+
+
+def _commit(bench: Bench, lease: Lease, decisions: Sequence[NewDecision], progress: Progress) -> None:
+    """Store the decisions of a chunk, then the progress, in transactions that each keep other writers waiting for a moment only.
+
+    After a kill in between, the decisions that are there count as repeated, whenever that is: their time of receipt is the job's.
+    """
+    jobs = Jobs(bench.database)
+    for start in range(0, max(len(decisions), 1), _AT_ONCE):
+        with bench.database.write() as connection:
+            # First make sure that the job is still this worker's, and hold its row until the commit.
+            if start + _AT_ONCE < len(decisions):
+                jobs.hold(connection, lease)
+            else:
+                jobs.advance(connection, lease, progress)
+            bench.record(bench.database, connection, decisions[start : start + _AT_ONCE], now())
 
 
 def _count(bench: Bench, upload: Path, mapping: ColumnMapping | None, name: str | None) -> int:

@@ -185,6 +185,14 @@ class Jobs:
             _change(connection, lease, setup=setup, rows_total=rows_total, **(_NO_RESULTS if anew else {}))
         return Lease(lease.job, Progress()) if anew else lease
 
+    def hold(self, connection: Connection, lease: Lease) -> None:
+        """Keep others from taking or cancelling the job until the caller's transaction ends.
+
+        Raises:
+            Lost: the job is no longer this worker's.
+        """
+        _change(connection, lease, owner=lease.job.owner)
+
     def advance(self, connection: Connection, lease: Lease, progress: Progress) -> None:
         """Note results on disk, in the caller's transaction.
 

@@ -104,6 +104,25 @@ def test_a_job_goes_on_after_the_last_committed_chunk(
     assert {tuple(row)[1:] for row in stored} == {("job", False, None)}
 
 
+def test_a_worker_that_ends_between_the_decisions_of_a_chunk_stores_each_once(
+    database: Database, jobs: Jobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.jobs.work._AT_ONCE", 7)
+    job = queue(jobs, settings, goods_csv(100))
+    first = worker(database, settings, record=Interrupting(3))
+    with pytest.raises(DatabaseAway):
+        first.work_once()
+    # Two parts of the first chunk are stored, and the progress is not.
+    with database.read() as connection:
+        assert len(connection.execute(select(Decision.id)).all()) == 14
+    assert row_of(jobs, job).chunks_done == 0
+    jobs.release(first.owner)
+    assert worker(database, settings).work_once()
+    with database.read() as connection:
+        stored = connection.execute(select(Decision.shipment_id).order_by(Decision.position)).scalars().all()
+    assert stored == list(dict.fromkeys(manifest(100, 7)["shipment_id"]))
+
+
 def test_a_job_that_goes_on_with_another_model_begins_anew(
     database: Database, jobs: Jobs, settings: Settings, other_bundle: Path, tmp_path: Path
 ) -> None:
