@@ -127,7 +127,7 @@ def pages(
     """Yield the log above the order ``after``, in pages of about ``size`` decisions.
 
     Args:
-        since: only decisions that were received at this time or later, in microseconds since 1970; None for all.
+        since: only shipments that were received at this time or later, in microseconds since 1970, and all lessons; None for all.
         until: only up to this order; None for all.
     """
     order, position = after, 0
@@ -137,7 +137,7 @@ def pages(
             full = len(found) == size
             last = found[-1].history_order if full else until
             # Events of the last order may belong to the next page; it asks for them again by position of the decision.
-            events = connection.execute(_events(order, last)).all()
+            events = connection.execute(_events(order, last, since)).all()
         entries = [Entry(row.history_order, _bytes(row.manifest), row.declared_s) for row in found]
         entries += [
             Entry(
@@ -172,7 +172,7 @@ def _decisions(order: int, position: int, since: int | None, until: int | None) 
     return query if since is None else query.where(Decision.received_at >= since)
 
 
-def _events(order: int, last: int | None) -> Any:
+def _events(order: int, last: int | None, since: int | None) -> Any:
     query = (
         select(
             HistoryEvent.history_order,
@@ -188,6 +188,10 @@ def _events(order: int, last: int | None) -> Any:
         .where(HistoryEvent.history_order > order)
         .order_by(HistoryEvent.history_order, HistoryEvent.position)
     )
+    if since is not None:
+        # Results count however old they are. An order is a time.
+        lesson = HistoryEvent.kind.in_((LEARNED, UNLEARNED))
+        query = query.where(or_(lesson, HistoryEvent.history_order >= since))
     return query if last is None else query.where(HistoryEvent.history_order <= last)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -430,3 +431,20 @@ def test_a_replayed_shipment_has_the_time_that_history_used_then(declared_at: st
     places, keys = keys_of_entries(entries)
     assert places.tolist() == [0, 1, 2]
     assert keys[KeyRow.TIME].tolist() == moments
+
+
+def test_a_replay_without_a_checkpoint_goes_back_some_days(served: Callable[..., Any], opened: Database) -> None:
+    with killed(), served() as client:
+        before = live_of(client).sequence
+        for number in range(10):
+            client.post("/v1/score", json=shipment(shipment_id=str(number)))
+        client.post("/v1/score", json=shipment(shipment_id="0"))
+    days_ago = time.time_ns() // 1000 - 3 * DAY
+    with opened.write() as connection:
+        for column, kind in ((Decision.history_order, Decision), (HistoryEvent.history_order, HistoryEvent)):
+            connection.execute(update(kind).values(history_order=column - 3 * DAY))
+        connection.execute(update(Decision).where(Decision.shipment_id < "5").values(received_at=days_ago))
+    with killed(), served(history_replay_days=2.0) as client:
+        assert live_of(client).sequence == before + 5
+    with killed(), served(history_replay_days=4.0) as client:
+        assert live_of(client).sequence == before + 10
