@@ -15,7 +15,20 @@ from starlette.types import Lifespan
 from features.compiled import slowness
 from models.scoring import ScoreSettings
 from service.access.start import keys_in_use, ring_of
-from service.api import decisions, erasures, files, goods, info, jobs, keys, outcomes, scoring, substances, webhooks
+from service.api import (
+    audit,
+    decisions,
+    erasures,
+    files,
+    goods,
+    info,
+    jobs,
+    keys,
+    outcomes,
+    scoring,
+    substances,
+    webhooks,
+)
 from service.api import lists as list_routes
 from service.api.authentication import Authenticated
 from service.api.dependencies import State
@@ -71,6 +84,7 @@ _ROUTES: Final = (
     info,
     keys,
     erasures,
+    audit,
 )
 
 _DESCRIPTION: Final = """\
@@ -95,7 +109,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
 
     store = _store_of(settings, metrics)
     database = None if store is None else store.database
-    ring = ring_of(settings, database)
+    ring = ring_of(settings, database, Scope)
     job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
     changes = None if database is None else Changes(database)
@@ -129,7 +143,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
             try:
                 durability = contextlib.nullcontext() if durable is None else durable.running()
                 background = _in_background(job_worker, database, settings)
-                async with keys_in_use(ring, settings, database, Scope), durability, background:
+                async with keys_in_use(ring, settings), durability, background:
                     with long_lived_objects():
                         # uvicorn gives this state to `service.connections.protocol`.
                         yield {CONNECTIONS: connections}

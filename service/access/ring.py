@@ -43,7 +43,7 @@ class KeyRing:
     """
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = dict(sources)
+        self.sources: Final = dict(sources)
         self._keys: dict[str, Sequence[Key]] = {}
         self._held: dict[str, HeldKey] = {}
         self._failed: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ class KeyRing:
     @property
     def is_complete(self) -> bool:
         """Whether each source has answered once."""
-        return len(self._keys) == len(self._sources)
+        return len(self._keys) == len(self.sources)
 
     def find(self, text: bytes) -> HeldKey | None:
         """Return the valid key with this text, or None."""
@@ -67,7 +67,7 @@ class KeyRing:
     def read(self) -> None:
         """Read all sources. It blocks; it may run in any thread, but not in two at once."""
         failed = set()
-        for name, source in self._sources.items():
+        for name, source in self.sources.items():
             try:
                 self._keys[name] = source()
             except Exception as error:

@@ -5,49 +5,79 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from service.access.first_key import make_first_key
 from service.access.keys_file import read_keys
 from service.access.ring import KeyRing, Source
 from service.errors import DatabaseAway
 from service.store import keys
+from service.store.keys import Key
 
 if TYPE_CHECKING:
     from service.settings import Settings
     from service.store.database import Database
 
 
-def ring_of(settings: Settings, database: Database | None) -> KeyRing | None:
-    """Return the ring of keys of a service, not yet read; None where no keys are needed."""
+#: Name of the source.
+_DATABASE: Final = "database"
+
+
+class _StoredKeys:
+    """Source of the keys of a database. It makes the first key before it reads for the first time.
+
+    Args:
+        file: see `make_first_key`; None: no first key is needed.
+    """
+
+    def __init__(self, database: Database, scopes: Iterable[str], file: Path | None) -> None:
+        self._database = database
+        self._scopes = scopes
+        self._file = file
+
+    def make_first(self) -> None:
+        """Make the first key if there is none."""
+        if self._file is not None:
+            make_first_key(self._database, self._scopes, self._file)
+            self._file = None
+
+    def __call__(self) -> list[Key]:
+        self.make_first()
+        return keys.valid(self._database)
+
+
+def ring_of(settings: Settings, database: Database | None, scopes: Iterable[str]) -> KeyRing | None:
+    """Return the ring of keys of a service, not yet read; None where no keys are needed.
+
+    Args:
+        scopes: of the first key. A service with a file of keys needs no first key.
+    """
     if not settings.needs_keys:
         return None
     sources: dict[str, Source] = {}
     if database is not None:
-        sources["database"] = lambda: keys.valid(database)
+        first = settings.first_key_file if settings.keys_file is None else None
+        sources[_DATABASE] = _StoredKeys(database, scopes, first)
     if (file := settings.keys_file) is not None:
         sources["keys file"] = lambda: read_keys(file)
     return KeyRing(sources)
 
 
 @contextlib.asynccontextmanager
-async def keys_in_use(
-    ring: KeyRing | None, settings: Settings, database: Database | None, scopes: Iterable[str]
-) -> AsyncIterator[None]:
+async def keys_in_use(ring: KeyRing | None, settings: Settings) -> AsyncIterator[None]:
     """Make the first key if there is none, and keep the ring up to date until the context ends.
 
-    Args:
-        scopes: of the first key. A service with a file of keys needs no first key.
+    Raises:
+        OSError: the first key cannot be shown. Without it nobody could use the service.
     """
     if ring is None:
         yield
         return
-    if database is not None and settings.keys_file is None:
-        try:
-            await asyncio.to_thread(make_first_key, database, scopes, settings.first_key_file)
-        except DatabaseAway:
-            # A service that may decide without its database starts without it. The next start makes the key.
-            if settings.database_away == "refuse":
-                raise
+    stored = ring.sources.get(_DATABASE)
+    if isinstance(stored, _StoredKeys):
+        # While the database is away, the next reading tries again.
+        with contextlib.suppress(DatabaseAway):
+            await asyncio.to_thread(stored.make_first)
     async with ring.refreshing(settings.keys_poll_seconds):
         yield

@@ -33,7 +33,7 @@ MEANINGS: Final[Mapping[Scope, str]] = {
     Scope.OUTCOME: "record outcomes and overrides, claim and release shipments",
     Scope.PLAN: "change watch lists, suppressions and the register of permits",
     Scope.PROMOTE: "promote models; no route needs it yet",
-    Scope.ADMIN: "manage keys and webhooks, erase personal data",
+    Scope.ADMIN: "manage keys and webhooks, read the audit chain, erase personal data",
 }
 
 #: (method, path) -> scope. Paths are written as in the routes, with the names of their parameters.
@@ -60,7 +60,8 @@ SCOPES: Final[Mapping[tuple[str, str], Scope]] = {
     # decisions
     ("GET", "/v1/decisions"): Scope.READ,
     ("GET", "/v1/decisions/{decision_id}"): Scope.READ,
-    # keys
+    # keys and the audit chain
+    ("GET", "/v1/audit"): Scope.ADMIN,
     ("GET", "/v1/keys"): Scope.ADMIN,
     ("POST", "/v1/keys"): Scope.ADMIN,
     ("DELETE", "/v1/keys/{key_id}"): Scope.ADMIN,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from service.settings import Settings
+    from service.store.keys import Key
 
 #: Free space that a folder needs: an upload of the largest size and its result.
 _MIN_FREE_BYTES: Final = 1 << 30
@@ -32,7 +33,7 @@ class Result:
 
 
 def doctor() -> int:
-    """Check model, reference data, OPSIN, disk, limits, settings and clock. Exit status 5 if a check fails."""
+    """Check model, reference data, OPSIN, disk, limits, settings, clock, database and keys. Exit status 5 if a check fails."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -76,6 +77,8 @@ def examine() -> list[Result]:
         ("disk", _disk),
         ("limits", _limits),
         ("clock", _clock),
+        ("database", _database),
+        ("keys", _keys),
     )
     results = []
     for name, check in checks:
@@ -199,3 +202,63 @@ def _clock(settings: Settings) -> str:
             "lying in the future. Set the clock."
         )
     return f"{now:%Y-%m-%d %H:%M} UTC, after the model was made ({created:%Y-%m-%d})"
+
+
+def _database(settings: Settings) -> str:
+    from service.store.database import SCHEMA, Database
+
+    if not settings.keeps_decisions:
+        return "switched off by TIDEWAITER_STORE: nothing is kept"
+    if not _exists(settings):
+        return "does not exist yet; the first start creates it"
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        revision = database.revision()
+    finally:
+        database.close()
+    if revision is not None and revision > SCHEMA:
+        raise CheckFailed(f"A newer version wrote the schema {revision}; this one needs {SCHEMA}.")
+    name = "SQLite" if database.is_sqlite else "PostgreSQL"
+    return f"{name} answers; its schema {'is current' if revision == SCHEMA else 'will be updated at the next start'}"
+
+
+def _keys(settings: Settings) -> str:
+    from service.access.keys_file import read_keys
+    from service.store.times import now_us
+
+    if (problem := settings.access_problem()) is not None:
+        raise CheckFailed(problem)
+    if not settings.needs_keys:
+        return f"not needed on {settings.host or 'this machine'}"
+    file = settings.keys_file
+    every = [] if file is None else read_keys(file)
+    if settings.keeps_decisions:
+        every += _stored_keys(settings)
+    valid = sum(key.is_valid(now_us()) for key in every)
+    if valid == 0 and (every or file is not None):
+        raise CheckFailed("No key is valid, so no request will pass; make one with `tidewaiter keys create`.")
+    return f"{valid} valid" if valid else "none yet; the first start makes one"
+
+
+def _stored_keys(settings: Settings) -> list[Key]:
+    """Return the keys of the database; none if it does not exist yet or its schema is older."""
+    from service.store import keys
+    from service.store.database import SCHEMA, Database
+
+    if not _exists(settings):
+        return []
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        return keys.every(database) if database.revision() == SCHEMA else []
+    finally:
+        database.close()
+
+
+def _exists(settings: Settings) -> bool:
+    """Return whether the database exists. Opening a file of SQLite would create it."""
+    from pathlib import Path
+
+    from sqlalchemy import make_url
+
+    url = make_url(settings.database_url.get_secret_value())
+    return url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists()

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from sqlalchemy import select
 
 from service.store.rows import insert_rows
 from service.store.tables import AuditEntry
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from service.store.database import Database
 
@@ -71,6 +72,12 @@ def append_locked(connection: Connection, facts: Sequence[Fact], at: int) -> Non
         rows.append((number, at, fact.kind, fact.subject, fact.actor, content, previous, digest))
         previous = digest
     insert_rows(connection, AuditEntry.__tablename__, _COLUMNS, rows)
+
+
+def page(connection: Connection, *, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return up to ``limit`` entries after the number ``after``, in order."""
+    query = select(AuditEntry.__table__).where(AuditEntry.number > after).order_by(AuditEntry.number).limit(limit)
+    return connection.execute(query).all()
 
 
 def digest_of(number: int, at: int, kind: str, subject: str, actor: str | None, facts: bytes, previous: bytes) -> bytes:

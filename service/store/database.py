@@ -121,6 +121,15 @@ class Database:
             if _revision(connection) != SCHEMA:
                 upgrade(connection)
 
+    def revision(self) -> str | None:
+        """Return the revision of the schema; None for an empty database.
+
+        Raises:
+            DatabaseAway: the database does not answer.
+        """
+        with self.read() as connection:
+            return _revision(connection)
+
     def answers(self) -> bool:
         """Return whether the database answers a query now."""
         try:

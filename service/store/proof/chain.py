@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import select, text
 
+from service.store import audit
 from service.store.audit import START, digest_of
 from service.store.proof.checks import CHECKS
 from service.store.proof.entry import Check, Entry, Fault, Tally
 from service.store.proof.heads import Head, SignedHead, key_name, signed_heads
-from service.store.tables import AuditEntry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -85,13 +84,10 @@ def prove(
         models.bundle.BadKey: the key cannot be used.
     """
     proof = Proof()
-    with database.read() as connection:
-        if not database.is_sqlite:
-            # By default each statement would see its own state.
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    with database.snapshot() as connection:
         awaited, proof.fault = _awaited(connection, expected, public_key, proof)
         # Numbers below 1 come first, so that they are found out.
-        while proof.fault is None and (page := _page(connection, proof.number or _LEAST)):
+        while proof.fault is None and (page := audit.page(connection, after=proof.number or _LEAST, limit=_PAGE)):
             proof.fault = _prove_page(connection, page, awaited, checks, proof)
             if progress is not None:
                 progress(proof.number)
@@ -119,11 +115,6 @@ def _awaited(
     if public_key is not None and proof.signed == 0:
         return awaited, Fault(None, None, None, "no head is signed with the given key")
     return awaited, None
-
-
-def _page(connection: Connection, after: int) -> Sequence[Row[Any]]:
-    query = select(AuditEntry.__table__).where(AuditEntry.number > after).order_by(AuditEntry.number).limit(_PAGE)
-    return connection.execute(query).all()
 
 
 def _prove_page(

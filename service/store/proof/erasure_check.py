@@ -12,13 +12,25 @@ import orjson
 from sqlalchemy import func, select
 
 from service.store.proof.entry import Check, Entry, Fault, Tally, in_chunks
-from service.store.tables import AuditEntry, Decision, Outcome, Override
+from service.store.tables import (
+    AuditEntry,
+    Decision,
+    Dismissal,
+    Outcome,
+    Override,
+    PermitRow,
+    SuppressionRow,
+    WatchEntry,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 #: Member of an entry's facts -> table of the rows that it names.
-_TABLES: Final[Mapping[str, Any]] = {"decisions": Decision, "outcomes": Outcome, "overrides": Override}
+_TABLES: Final[Mapping[str, Any]] = {
+    table.__tablename__: table
+    for table in (Decision, Outcome, Override, WatchEntry, SuppressionRow, PermitRow, Dismissal)
+}
 _ROWS_AT_ONCE: Final = 500
 
 

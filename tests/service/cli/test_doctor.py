@@ -11,6 +11,9 @@ import pytest
 from models.bundle import ModelStore
 from service.cli import doctor
 from service.cli.main import run
+from service.store import keys
+from service.store.database import Database
+from service.store.keys import KeyWishes
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +65,42 @@ def test_a_clock_before_the_model_is_a_finding(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(dt, "datetime", Past)
     assert "before the model was made" in failures()["clock"]
+
+
+def details() -> dict[str, str]:
+    return {result.name: result.detail for result in doctor.examine()}
+
+
+def test_a_database_that_does_not_exist_yet_is_sound_and_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_AUTH", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", f"sqlite:///{tmp_path / 'store' / 'x.db'}")
+    found = details()
+    assert found["database"] == "does not exist yet; the first start creates it"
+    assert found["keys"] == "none yet; the first start makes one"
+    assert not (tmp_path / "store").exists()
+
+
+def test_database_and_keys_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    monkeypatch.setenv("TIDEWAITER_AUTH", "on")
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    database.migrate()
+    key, _ = keys.create(database, KeyWishes("a test", frozenset({"read"})), None)
+    found = details()
+    assert found["database"] == "SQLite answers; its schema is current"
+    assert found["keys"] == "1 valid"
+    keys.revoke(database, key.id, None)
+    assert failures()["keys"].startswith("No key is valid")
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert "A newer version wrote the schema 9999" in failures()["database"]
+    database.close()
+
+
+def test_settings_that_serve_would_refuse_are_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWAITER_HOST", "0.0.0.0")
+    assert "need API keys, and there are none" in failures()["keys"]

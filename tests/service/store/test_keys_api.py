@@ -19,6 +19,7 @@ from service.access.keys_file import write_keys
 from service.access.rates import Failures
 from service.api.scopes import OPEN_PATHS, SCOPES, Scope
 from service.app import create_app
+from service.errors import DatabaseAway
 from service.settings import Settings
 from service.store import keys
 from service.store.database import Database
@@ -266,6 +267,38 @@ def test_without_a_store_keys_come_from_a_file(secured: Settings, tmp_path: Path
         answer = client.get("/v1/keys", headers=bearer(text))
         assert answer.status_code == 409
         assert "TIDEWAITER_STORE is off" in answer.json()["detail"]
+
+
+def test_the_first_key_waits_for_a_database_that_is_away(
+    secured: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = secured.model_copy(
+        update={"keys_poll_seconds": 0.01, "database_away": "journal", "journal_dir": tmp_path / "journal"}
+    )
+    is_away = True
+    make = keys.create_first
+
+    def create_first(*arguments: Any, **options: Any) -> Any:
+        if is_away:
+            raise DatabaseAway("a test")
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(keys, "create_first", create_first)
+    with serving(create_app(settings)) as client:
+        assert client.get("/v1/schema").status_code == 503
+        is_away = False
+        until = time.monotonic() + 60
+        while client.get("/v1/schema").status_code != 401:
+            assert time.monotonic() < until
+        text = secured.first_key_file.read_text().strip()
+        assert client.get("/v1/schema", headers=bearer(text)).status_code == 200
+
+
+def test_a_first_key_that_cannot_be_shown_ends_the_start(secured: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = secured.model_copy(update={"first_key_file": tmp_path / "file" / "key"})
+    with pytest.raises(OSError, match="file"), serving(create_app(settings)):
+        pass
 
 
 def test_on_loopback_no_key_is_needed_unless_told(secured: Settings) -> None:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from service.store import lists
 from service.store.database import Database
+from service.store.erasure import Selection, erase
 from service.store.lists import PERMITS, WATCH_ENTRIES
 from service.store.proof.chain import prove
 from service.store.tables import PermitRow, WatchEntry
+from service.store.times import now_us
 
 
 def permit(number: str) -> dict[str, Any]:
@@ -62,11 +64,15 @@ def test_untouched_lists_are_proven(filled: Database) -> None:
 
 
 def test_erased_entries_are_counted(filled: Database) -> None:
-    with filled.write() as connection:
-        connection.execute(update(WatchEntry).where(WatchEntry.text == "First Example").values(text=None, salt=None))
+    erase(filled, Selection(before=now_us() + 1), "someone")
     proof = prove(filled)
     assert proof.fault is None
-    assert proof.tallies["watch_entry_added"].erased == 1
+    assert proof.tallies["permit_added"].erased == 1
+    with filled.write() as connection:
+        connection.execute(update(WatchEntry).values(text=None, salt=None))
+    fault = prove(filled).fault
+    assert fault is not None
+    assert fault.problem == "no erasure names this row of the table watch_entries, which has no salt"
 
 
 def change(connection: Connection) -> None:

@@ -114,6 +114,15 @@ def test_an_untouched_chain_is_proven(filled: Database) -> None:
     }
 
 
+def test_the_proof_sees_one_state_while_others_write(filled: Database, store: Store) -> None:
+    def write(_: int) -> None:
+        store.decide([decision(6)]).result(60)
+
+    proof = prove(filled, progress=write)
+    assert (proof.fault, proof.number) == (None, LAST)
+    assert prove(filled).number == LAST + 1
+
+
 def test_erasure_leaves_the_chain_provable(filled: Database) -> None:
     with filled.write() as connection:
         connection.execute(

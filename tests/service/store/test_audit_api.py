@@ -1,0 +1,61 @@
+"""``GET /v1/audit``: the chain, a page at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from models.bundle import ModelStore
+from service.app import create_app
+from service.settings import Settings
+from service.store.audit import digest_of
+from service.store.times import microseconds_of
+from tests.service.api_client import Client, serving
+from tests.service.conftest import shipment
+
+
+@pytest.fixture
+def client(tmp_path: Path, bundle: Path, url: str) -> Iterator[Client]:
+    models = tmp_path / "models"
+    ModelStore(models).install(bundle)
+    with serving(create_app(Settings(models_dir=models, keeps_decisions=True, database_url=SecretStr(url)))) as client:
+        yield client
+
+
+def test_pages_hold_every_entry_once_and_prove_themselves(client: Client) -> None:
+    for name in "ABC":
+        client.post("/v1/score", json=shipment(shipment_id=name))
+    entries: list[dict[str, Any]] = []
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = client.get("/v1/audit", params={"cursor": cursor, "limit": 2}).json()
+        assert 0 < len(page["entries"]) <= 2
+        entries += page["entries"]
+        cursor = page["next"]
+    assert [entry["kind"] for entry in entries] == ["settings", "model", "rules", *["decision"] * 3]
+    previous = "0" * 64
+    for number, entry in enumerate(entries, start=1):
+        assert (entry["number"], entry["previous"]) == (number, previous)
+        previous = digest_of(
+            number,
+            microseconds_of(dt.datetime.fromisoformat(entry["at"])),
+            entry["kind"],
+            entry["subject"],
+            entry["actor"],
+            orjson.dumps(entry["facts"], option=orjson.OPT_SORT_KEYS),
+            bytes.fromhex(entry["previous"]),
+        ).hex()
+        assert entry["digest"] == previous
+
+
+@pytest.mark.parametrize("cursor", ["-1", "x", str(2**63)])
+def test_a_wrong_cursor_is_named(client: Client, cursor: str) -> None:
+    answer = client.get("/v1/audit", params={"cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "cursor"
