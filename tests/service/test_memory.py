@@ -89,3 +89,19 @@ def test_the_garbage_collector_ignores_long_lived_objects_only_while_serving() -
         assert gc.get_threshold() > before
     assert gc.get_freeze_count() == 0
     assert gc.get_threshold() == before
+
+
+def test_a_command_collects_garbage_less_often_than_python_does() -> None:
+    code = """
+import atexit, gc
+default = gc.get_threshold()
+atexit.register(lambda: print(gc.get_threshold()[0] // default[0], gc.get_threshold()[1:] == default[1:]))
+from service.cli import main
+main(["--help"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    times, older = done.stdout.split()[-2:]
+    assert int(times) >= 10
+    assert older == "True"
