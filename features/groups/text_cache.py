@@ -9,9 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+
 from features.groups.substance.resolution import Resolution, SubstanceResolver
+from features.kinds.parties import name_marks
 from features.table.table import ManifestTable
-from features.texts.cache import TextIndex, TextSlots, national_digits_masked
+from features.texts.cache import Codes, TextIndex, TextRows, TextSlots, national_digits_masked
 from features.texts.folding import folded
 from features.texts.words import TokenisedTexts
 
@@ -30,6 +33,7 @@ class TextCache:
     Attributes:
         descriptions, hs_codes, words: indexes of the texts of each kind. National digits of HS codes are masked.
         substances: resolver of the substances that texts name.
+        names, name_marks: index of the names of parties, and what they tell (`features.kinds.parties.name_marks`).
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -37,6 +41,8 @@ class TextCache:
         self.hs_codes = TextIndex(capacity)
         self.words = words = TextIndex(capacity)
         self.substances = SubstanceResolver()
+        self.names = TextIndex(capacity)
+        self.name_marks = TextRows(lambda names: [name_marks(name) for name in names], np.zeros(1))
         self._tokenise = lru_cache(maxsize=_BATCHES)(lambda texts: TokenisedTexts([*texts], folded, words))
 
     def tokenise(self, texts: list[str]) -> TokenisedTexts:
@@ -63,11 +69,21 @@ class GroupInput:
         self.table = table
         self._texts = texts
         self._substances: Resolution | None = None
+        self._name_marks: dict[str, Codes] = {}
         description, described = table.text("goods_description"), table.description_or_chemical
         look_up = texts.descriptions.look_up
         self.descriptions: TextSlots = look_up(description.values)
         self.described: TextSlots = self.descriptions if described is description else look_up(described.values)
         self.hs_codes: TextSlots = texts.hs_codes.look_up(national_digits_masked(table.text("hs_code").values))
+
+    def name_marks(self, field: str) -> Codes:
+        """Return what each distinct name of a field tells (`features.kinds.parties.name_marks`), read once."""
+        marks = self._name_marks.get(field)
+        if marks is None:
+            texts = self._texts
+            names = texts.names.look_up(self.table.text(field).values)
+            marks = self._name_marks[field] = texts.name_marks.numbers(names)
+        return marks
 
     @property
     def substances(self) -> Resolution:

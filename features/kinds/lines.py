@@ -6,22 +6,15 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.kinds.parties import name_words, party_kinds
-from features.kinds.words import KindWords
-from features.texts.remembered import remembered
+from features.kinds.parties import LINES_FROM, name_marks, names
 
-FloatArray = NDArray[np.float64]
-
-LINES_FILE: Final = "business_lines.toml"
 #: Chapters are 1 to 97. 0 stands for an unknown chapter.
 CHAPTERS: Final = 98
 OWN_GOODS: Final = 1.0
 #: A firm rarely sends the materials that it uses.
 SENT_MATERIAL: Final = -0.7
 OUTSIDE: Final = -1.0
-_CACHED: Final = 32_768
 
 
 class BusinessLines:
@@ -35,14 +28,12 @@ class BusinessLines:
     """
 
     def __init__(self) -> None:
-        words = KindWords(LINES_FILE, {})
-        any_line = words.sections["any"]
-        self.names = tuple(name for name in words.sections if name != "any")
-        self._words = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names)})
-        self._of_word = remembered(_CACHED)(self._words.of_word)
+        sections = names().lines.sections
+        any_line = sections["any"]
+        self.names = names().names_of_lines
         self.sold, self.bought = (np.full((len(self.names), CHAPTERS), OUTSIDE) for _ in range(2))
         for line, name in enumerate(self.names):
-            own, used = (_chapters(words.sections[name], key) for key in ("sells", "uses"))
+            own, used = (_chapters(sections[name], key) for key in ("sells", "uses"))
             self.bought[line, _chapters(any_line, "uses")] = 0.0
             self.bought[line, own + used] = OWN_GOODS
             self.sold[line, used] = SENT_MATERIAL
@@ -58,31 +49,7 @@ class BusinessLines:
         ...  for name in ("Sample Garment Co., Ltd.", "Sample Trading Ltd", "Dana Example")]
         [['clothing'], [], []]
         """
-        if not party_kinds(name):
-            return 0
-        plain, words = name_words(name)
-        found = self._words.inside(plain)
-        for word in words:
-            found |= self._of_word(word)
-        return found
-
-    def fits(self, names: list[str], table: FloatArray) -> FloatArray:
-        """Return the best fit (names, CHAPTERS) over the lines that each name tells; 0 where it tells none.
-
-        Args:
-            table: `sold` or `bought`.
-        """
-        rows = np.zeros((len(names), CHAPTERS))
-        told = list(map(self.of_name, names))
-        # Few combinations of lines occur.
-        best = {
-            found: table[[line for line in range(len(self.names)) if found >> line & 1]].max(axis=0)
-            for found in {*told} - {0}
-        }
-        for row, found in enumerate(told):
-            if found:
-                rows[row] = best[found]
-        return rows
+        return name_marks(name) >> LINES_FROM
 
 
 @cache

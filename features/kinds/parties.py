@@ -1,20 +1,21 @@
-"""Lines of business that the name of a party tells, in many languages."""
+"""Kinds of parties and lines of business that the name of a party tells, in many languages."""
 
 from __future__ import annotations
 
 import re
 from enum import IntFlag
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
-from features.kinds.words import KindWords
+from features.kinds.words import KindWords, any_of
 from features.texts.folding import folded
-from features.texts.remembered import remembered
+from features.texts.remembered import LONGEST_REMEMBERED
 
 PARTY_KINDS: Final = "party_kinds.toml"
-_CACHED: Final = 32_768
-#: Names are read for the kinds of parties and soon again for their lines of business.
-_CACHED_TOKENS: Final = 4_096
+LINES_FILE: Final = "business_lines.toml"
+#: Marks of a name: its kinds are the lower bits, its lines of business those from this bit on.
+LINES_FROM: Final = 8
+_CACHED_WORDS: Final = 32_768
 _WORD: Final = re.compile(r"\w+")
 #: Points after single letters, "s.p.a." and "a/s". In "Ltd.Sti." a point divides two words.
 _DOTS: Final = re.compile(r"(?<=\b[^\W\d_])[./](?=[^\W\d_]?\b|$)")
@@ -26,7 +27,8 @@ _VOWELS: Final = frozenset("aeiouy")
 _LONG_FORM: Final = 3
 #: Fewer letters are a given name, and what looks like a legal form is a surname.
 _LEAST_LEFT: Final = 6
-_NUMBER: Final = re.compile(r"\b\d{5,}\b")
+#: Digits of a number by which a company goes.
+_LONG_NUMBER: Final = 5
 
 
 class PartyKind(IntFlag):
@@ -55,57 +57,91 @@ _SECTIONS: Final = {
 }
 
 
+#: Kinds that a number alone does not make.
+_NAMED: Final = (1 << LINES_FROM) - 1 - int(PartyKind.NUMBERED)
+
+
 class _Names:
-    """The words of names, and legal forms by their place in a name."""
+    """The words of names, and legal forms by their place in a name.
+
+    Attributes:
+        lines: words of the lines of business. Line i is bit ``1 << i``; ``names_of_lines`` are their names in order.
+        of_any_line: words that tell no line of business.
+    """
 
     def __init__(self) -> None:
         organisation = int(PartyKind.ORGANISATION)
-        words = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
-        forms = words.sections["organisation"]
-        self.inside = words.inside
-        self.of_word = remembered(_CACHED)(words.of_word)
+        self.kinds = KindWords(PARTY_KINDS, {section: int(kind) | organisation for section, kind in _SECTIONS.items()})
+        self.names_of_lines = tuple(name for name in KindWords(LINES_FILE, {}).sections if name != "any")
+        self.lines = KindWords(LINES_FILE, {name: 1 << bit for bit, name in enumerate(self.names_of_lines)})
+        forms = self.kinds.sections["organisation"]
         self.first, self.last, self.strong, any_trade = (
             frozenset(forms[key].split()) for key in ("first", "last", "strong", "any_trade")
         )
         self.of_any_line = self.last | any_trade
         self.at_end = self.last | self.strong
+        self.of_word = lru_cache(maxsize=_CACHED_WORDS)(self.read_word)
+        # One search for all phrases: few names hold any.
+        self.has_phrase = any_of([*self.kinds.phrases, *self.lines.phrases]).search
+        self.has_ascii_phrase = any_of(
+            text for text in (*self.kinds.phrases, *self.lines.phrases) if text.isascii()
+        ).search
+
+    def read_word(self, word: str) -> int:
+        """Return the marks of a word of a folded name."""
+        marks = self.kinds.of_word(word)
+        if len(word) >= _LONG_NUMBER and word.isdecimal():
+            marks |= int(PartyKind.NUMBERED)
+        return marks if word in self.of_any_line else marks | self.lines.of_word(word) << LINES_FROM
+
+    def inside(self, plain: str) -> int:
+        """Return the marks of the phrases that a folded name holds."""
+        has_phrase = self.has_ascii_phrase if plain.isascii() else self.has_phrase
+        return self.kinds.inside(plain) | self.lines.inside(plain) << LINES_FROM if has_phrase(plain) else 0
 
 
 @cache
-def _names() -> _Names:
+def names() -> _Names:
+    """Return the words of names, read once."""
     return _Names()
 
 
-@remembered(_CACHED)
+def name_marks(name: str) -> int:
+    """Return what the name of a party tells: the `PartyKind` bits, and from bit `LINES_FROM` on the lines of business.
+
+    The name of a private person has no marks.
+    """
+    known = names()
+    plain, tokens = _read(name)
+    if not tokens:
+        return 0
+    marks = known.inside(plain)
+    # The words of a very long name are not cached.
+    of_word = known.of_word if len(name) <= LONGEST_REMEMBERED else known.read_word
+    for token in tokens:
+        marks |= of_word(token)
+    if (
+        len(tokens) > 1
+        and ("&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first)
+    ) or (not marks & _NAMED and _form_before_branch(name)):
+        marks |= int(PartyKind.ORGANISATION)
+    return marks if marks & _NAMED else 0
+
+
 def party_kinds(name: str) -> int:
     """Return the `PartyKind` bits of a party's name as declared.
 
     >>> [party_kinds(name) != 0 for name in ("de Roo Retail B.V.", "Salion S.p.A.", "Dana Example")]
     [True, True, False]
     """
-    known = _names()
-    plain, tokens = _read(name)
-    if not tokens:
-        return 0
-    kinds = known.inside(plain)
-    for token in tokens:
-        kinds |= known.of_word(token)
-    if len(tokens) > 1 and (
-        "&" in name or tokens[-1] in known.last or tokens[-2] in known.strong or tokens[0] in known.first
-    ):
-        kinds |= int(PartyKind.ORGANISATION)
-    elif not kinds and _form_before_branch(name):
-        kinds = int(PartyKind.ORGANISATION)
-    if kinds and _NUMBER.search(plain) is not None:
-        kinds |= int(PartyKind.NUMBERED)
-    return kinds
+    return name_marks(name) & ((1 << LINES_FROM) - 1)
 
 
 def _form_before_branch(name: str) -> bool:
     """Return whether a legal form ends the name before that of a branch. Short ones may be surnames there."""
     if "," not in name and "/" not in name and "|" not in name and "-" not in name:
         return False
-    known = _names()
+    known = names()
     for part in _BRANCH.split(name)[:-1]:
         tokens = _WORD.findall(_DOTS.sub("", folded(part)))
         if len(tokens) > 1 and tokens[-1] in known.last:
@@ -130,27 +166,20 @@ def words_without_form(name: str) -> list[str]:
     >>> words_without_form("Lianhe Novelty Co., Ltd."), words_without_form("Ana Sa")
     (['lianhe', 'novelty'], ['ana', 'sa'])
     """
-    known = _names()
-    words = list(_read(name)[1])
+    known = names()
+    _, words = _read(name)
     while len(words) > 1 and words[-1] in known.at_end and sum(map(len, words[:-1])) >= _LEAST_LEFT:
         words.pop()
     return words
 
 
-def name_words(name: str) -> tuple[str, list[str]]:
-    """Return a name in folded form, and its words without legal forms and words of any trade."""
-    known = _names()
-    plain, tokens = _read(name)
-    return plain, [word for word in tokens if word not in known.of_any_line]
-
-
-@remembered(_CACHED_TOKENS)
-def _read(name: str) -> tuple[str, tuple[str, ...]]:
+def _read(name: str) -> tuple[str, list[str]]:
     """Return a name in folded form, and its words."""
-    # Most names hold nothing to replace, and a search that fails is cheaper than a replacement.
-    if _INSIDE.search(name) is not None:
+    # Most names hold nothing to replace, and a search that fails is cheaper than a replacement. No capital of a name in title case
+    # follows a small letter.
+    if not name.istitle() and _INSIDE.search(name) is not None:
         name = _INSIDE.sub(r" \g<0>", name)
     plain = folded(name)
     if "." in plain or "/" in plain:
         plain = _DOTS.sub("", plain)
-    return plain, tuple(_WORD.findall(plain))
+    return plain, _WORD.findall(plain)

@@ -18,6 +18,7 @@ class KindWords:
 
     Attributes:
         sections: the whole file.
+        phrases: the texts that match anywhere.
     """
 
     def __init__(self, file: str, kinds: Mapping[str, int]) -> None:
@@ -43,9 +44,10 @@ class KindWords:
         # By two letters, because few words share them with a beginning or an end.
         self._beginning = _grouped(beginnings, slice(_FEWEST_LETTERS))
         self._end = _grouped(ends, slice(-_FEWEST_LETTERS, None))
-        self._search = _any_of(self._inside)
+        self.phrases = tuple(self._inside)
+        self._search = any_of(self.phrases)
         # Nearly all texts are ASCII, and few of the phrases are.
-        self._search_ascii = _any_of(text for text in self._inside if text.isascii())
+        self._search_ascii = any_of(text for text in self.phrases if text.isascii())
 
     @staticmethod
     def _add(table: dict[str, int], text: str, kind: int) -> None:
@@ -79,7 +81,7 @@ def _grouped(texts: Mapping[str, int], letters: slice) -> dict[str, list[tuple[s
     return groups
 
 
-def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+def any_of(texts: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern for the longest of the texts that begins at a place; without texts it matches nowhere."""
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(re.escape, longest_first)) if longest_first else r"(?!)")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 import numpy as np
 
 from features.groups.base import FloatArray, Group, GroupInput, TextCache
 from features.groups.business.columns import FEATURES, BusinessColumn
-from features.groups.text_cache import CAPACITY
+from features.groups.business.rows import fill_fits
 from features.kinds.lines import CHAPTERS, business_lines
-from features.texts.cache import TextIndex, TextRows
+from features.texts.cache import TextRows
 
 _UNKNOWN: Final = 0
+_CONSIGNOR: Final = int(BusinessColumn.CONSIGNOR_FITS_CODE)
+_CONSIGNEE: Final = int(BusinessColumn.CONSIGNEE_FITS_CODE)
 
 
 class BusinessGroup(Group):
@@ -24,23 +25,17 @@ class BusinessGroup(Group):
 
     def __init__(self, texts: TextCache | None = None) -> None:
         super().__init__(texts)
-        lines = business_lines()
         self._chapters = TextRows(lambda codes: [_chapter(code) for code in codes], np.array([_UNKNOWN]))
-        nothing = np.zeros(CHAPTERS)
-        self._parties = [
-            (name, int(column), TextIndex(CAPACITY), TextRows(partial(lines.fits, table=fits), nothing))
-            for name, column, fits in (
-                ("consignor_name", BusinessColumn.CONSIGNOR_FITS_CODE, lines.sold),
-                ("consignee_name", BusinessColumn.CONSIGNEE_FITS_CODE, lines.bought),
-            )
-        ]
+        self._lines = business_lines()
 
     def fill(self, source: GroupInput, history: FloatArray, out: FloatArray) -> None:
         table = source.table
         chapters = self._chapters.numbers(source.hs_codes, table.text("hs_code").codes)
-        for name, column, index, fits in self._parties:
-            names = table.text(name)
-            fits.pick(index.look_up(names.values), names.codes, chapters, out, column)
+        for name, column, fits in (
+            ("consignor_name", _CONSIGNOR, self._lines.sold),
+            ("consignee_name", _CONSIGNEE, self._lines.bought),
+        ):
+            fill_fits(source.name_marks(name), table.text(name).codes, chapters, fits, out, column)
 
 
 def _chapter(code: str) -> int:

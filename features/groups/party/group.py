@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from features.groups.base import FloatArray, Group, GroupInput
 from features.groups.party.columns import FEATURES, Claim, Mark
 from features.groups.party.rows import (
@@ -16,7 +13,6 @@ from features.groups.party.rows import (
     kind_columns,
     same_name_column,
 )
-from features.kinds.parties import party_kinds
 from features.reference import dialling_codes
 from features.reference.words import party_words
 from features.texts.folding import folded
@@ -48,11 +44,6 @@ def _phrases() -> Phrases:
 _PHRASES: Final = _phrases()
 
 
-def _kinds(names: list[str]) -> NDArray[np.uint8]:
-    """Return the `PartyKind` bits of each name."""
-    return np.fromiter(map(party_kinds, names), dtype=np.uint8, count=len(names))
-
-
 def _plain(text: str) -> str:
     return folded(text).strip()
 
@@ -77,8 +68,8 @@ class PartyGroup(Group):
         )
         kind_columns(
             table,
-            _kinds(text("consignor_name").values),
-            _kinds(text("consignee_name").values),
+            source.name_marks("consignor_name"),
+            source.name_marks("consignee_name"),
             _PHRASES.marks(text("consignee_address").values, _plain),
             out,
         )

@@ -8,7 +8,7 @@ cpdef account_columns(table, known_of, out)
 
 @cython.locals(
     sender="const int[:]", receiver="const int[:]", place="const int[:]", origin="const int[:]",
-    of_sender="const unsigned char[:]", of_receiver="const unsigned char[:]", of_place="const unsigned char[:]",
+    of_sender="const int[:]", of_receiver="const int[:]", of_place="const unsigned char[:]",
     matrix="double[:, :]", row=Py_ssize_t, code=int, bits=int, forwarder=int, has_consignee=bint,
 )
 cpdef kind_columns(table, consignor, consignee, address, out)

@@ -106,16 +106,16 @@ def account_columns(table: ManifestTable, known_of: NDArray[np.int32], out: Floa
 
 def kind_columns(
     table: ManifestTable,
-    consignor: NDArray[np.uint8],
-    consignee: NDArray[np.uint8],
+    consignor: NDArray[np.int32],
+    consignee: NDArray[np.int32],
     address: NDArray[np.uint8],
     out: FloatArray,
 ) -> None:
     """Write the columns computed from names and addresses of the parties.
 
     Args:
-        consignor: `PartyKind` bits of each distinct consignor name.
-        consignee: `PartyKind` bits of each distinct consignee name.
+        consignor: `features.kinds.parties.name_marks` of each distinct consignor name, whose lower bits are its `PartyKind`.
+        consignee: the same of each distinct consignee name.
         address: `Mark` bits of each distinct consignee address.
     """
     sender = table.text("consignor_name").codes

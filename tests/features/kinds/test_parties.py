@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.kinds.parties import PartyKind, is_organisation, name_words, party_kinds
+from features.kinds.parties import LINES_FROM, PartyKind, is_organisation, name_marks, names, party_kinds
 from tests.models.rules.shipments import PRESS, fired_for, shipment
 
 ORGANISATIONS = (
@@ -81,7 +81,24 @@ def test_a_name_tells_its_line_of_business(name: str, kind: PartyKind) -> None:
 
 
 def test_legal_forms_and_words_of_any_trade_say_nothing_of_the_goods() -> None:
-    assert name_words("Guangzhou Sample Garment Import and Export Co., Ltd.")[1] == ["guangzhou", "sample", "garment"]
+    words = ["guangzhou", "sample", "garment", "import", "and", "export", "co", "ltd"]
+    assert [word for word in words if word not in names().of_any_line] == ["guangzhou", "sample", "garment"]
+    assert (
+        name_marks("Guangzhou Sample Garment Import and Export Co., Ltd.") >> LINES_FROM
+        == name_marks("Sample Garment Ltd") >> LINES_FROM
+    )
+
+
+@pytest.mark.parametrize("name", ["Sample", "Sample " * 60])
+def test_a_long_number_tells_a_company_only_beside_other_signs_of_one(name: str) -> None:
+    assert party_kinds(f"{name} 15599082") == 0
+    assert party_kinds(f"{name} 15599082 Ltd") & PartyKind.NUMBERED
+    assert not party_kinds(f"{name} 1559 Ltd") & PartyKind.NUMBERED
+
+
+def test_capitals_inside_a_word_begin_another_also_in_names_that_are_not_in_title_case() -> None:
+    assert party_kinds("SampleLab oy") & PartyKind.LABORATORY
+    assert party_kinds("SampleLab Example") & PartyKind.LABORATORY
 
 
 @pytest.mark.parametrize(
