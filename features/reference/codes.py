@@ -119,6 +119,12 @@ def _currencies() -> dict[str, str]:
 
 
 @cache
+def currency_codes() -> frozenset[str]:
+    """Return the ISO 4217 codes of all currencies."""
+    return frozenset(code for code in _currencies().values() if currency(code) == code)
+
+
+@cache
 def _airports() -> dict[str, str]:
     """Return IATA airport and city codes -> alpha-2 country."""
     import airportsdata

@@ -21,6 +21,9 @@ cpdef tuple unreadable(const int[::1] ids, const int[:, ::1] codes, list filling
 @cython.locals(found=list, name=str, column=tuple, text=str)
 cpdef list overlong(dict values, frozenset of_goods, Py_ssize_t most, Py_ssize_t most_of_goods)
 
+@cython.locals(row=Py_ssize_t)
+cpdef bint is_missing_somewhere(const int[::1] codes)
+
 @cython.locals(
     implausible=list, shipment=Py_ssize_t, seconds=cython.longlong, missing=cython.longlong, earliest=cython.longlong,
     latest=cython.longlong,

@@ -156,6 +156,14 @@ def overlong(
     return found
 
 
+def is_missing_somewhere(codes: CodeArray) -> bool:
+    """Return whether a row (n,) has no text."""
+    for row in range(codes.shape[0]):  # noqa: SIM110
+        if codes[row] < 0:
+            return True
+    return False
+
+
 def fill_times(
     times: IntArray, first_row: IntArray, window: tuple[int, int], known: int, carry: bool, declared: IntArray
 ) -> list[int]:

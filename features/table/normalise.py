@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from typing import Final
 
-from features.manifest.fields import FIELDS, Field, Kind
+from features.manifest.fields import FIELD, FIELDS, Field, Kind
 from features.reference import codes
 from features.texts.declared import (
     TIME_MISSING,
@@ -304,7 +304,20 @@ def texts(field: Field, values: list[str], *, distinct: bool) -> Forms:
     change = _NORMALISERS[field.name]
     if change is text:
         return _texts(values, distinct)
+    if distinct and _usual_forms(field.name).issuperset(values):
+        return values, None, None
     return _hs_codes(values, distinct) if change is hs else normal_forms(values, change)
+
+
+@cache
+def _usual_forms(name: str) -> frozenset[str]:
+    """Return texts of a field that are in normal form, which nearly all declared ones are; none for a field without a list."""
+    field = FIELD[name]
+    if field.kind is Kind.COUNTRY:
+        return codes.alpha2_codes()
+    if field.kind is Kind.CURRENCY:
+        return codes.currency_codes()
+    return frozenset(field.codes or ()) if field.kind is Kind.CODE else frozenset()
 
 
 def _texts(values: list[str], distinct: bool) -> Forms:

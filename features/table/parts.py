@@ -16,6 +16,6 @@ def alone(table: ManifestTable, rows: IntArray) -> ManifestTable:
     for name, place in part._place.items():
         column = Coded(part._codes[place], *part._values[name]).compact()
         part._codes[place], part._values[name] = column.codes, (column.values, column.distinct)
-    part._text = {name: column.compact() for name, column in part._text.items()}
+    part._keep_text({name: column.compact() for name, column in part._text.items()})
     part._further = {name: column.compact() for name, column in part._further.items()}
     return part

@@ -7,7 +7,7 @@ distinct text is processed once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -22,9 +22,10 @@ from features.table import assembly as kernels
 from features.table import normalise
 from features.table.amounts import Amount, Amounts
 from features.table.blank import unreadable_rows
-from features.table.coded import Coded, renumbered
+from features.table.coded import Coded
 from features.table.overlong import cut_overlong
 from features.table.problems import RowProblems
+from features.table.text_columns import LAZY, TextColumns
 from features.table.times import FUTURE_TOLERANCE_S, declaration_times
 from features.texts.declared import TIME_MISSING
 
@@ -36,10 +37,9 @@ IntArray = NDArray[np.int64]
 _OF_SHIPMENT: Final = frozenset(HEAD_NAMES)
 _NUMBERS: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.NUMBER)}
 _TIMES: Final = {f.name: place for place, f in enumerate(f for f in FIELDS if f.kind is Kind.TIME)}
-#: Fields whose normalisation has no problems. It is computed on first use.
-_LAZY: Final = frozenset(f.name for f in FIELDS if f.kind in (Kind.ID, Kind.TEXT))
 #: `compact` processes only columns with fewer rows per distinct text.
 _ROWS_PER_TEXT: Final = 8
+_KINDS_OF_AMOUNT: Final = len(Amount)
 _AMOUNTS: Final = [_NUMBERS["customs_value"], _NUMBERS["freight_charge"]]
 
 
@@ -54,6 +54,7 @@ class ManifestTable:
         declared_s: (n_shipments,) declaration time in seconds since 1970, UTC; `from_columns` fills in missing times.
         far_dated: (n_shipments,) whether the declared time is far outside the present; None if none is.
         refused: (n_rows,) whether the row is unreadable.
+        text: returns a text or code column in normal form by its name; all texts are missing if the column is absent.
     """
 
     n_shipments: int
@@ -62,6 +63,7 @@ class ManifestTable:
     declared_s: IntArray
     far_dated: NDArray[np.bool_] | None
     refused: NDArray[np.bool_]
+    text: Callable[[str], Coded]
 
     def __init__(
         self, codes: NDArray[np.int32], place: dict[str, int], values: dict[str, tuple[list[str], bool]]
@@ -74,14 +76,13 @@ class ManifestTable:
         """
         self.n_rows = codes.shape[1]
         self._codes, self._place, self._values = codes, place, values
-        self._text: dict[str, Coded] = {}
+        self._keep_text({})
         self._problems = RowProblems(self.n_rows)
         self._usd: dict[str, FloatArray] = {}
         self._further: dict[str, Coded] = {}
         self._decimal: str | None = None
         self._amounts: Amounts | None = None
         self._described: Coded | None = None
-        self._missing: Coded | None = None
         #: Keys of the shipments, cached by `features.groups.history.keys`.
         self.history_keys: IntArray | None = None
         #: Field -> codes of its texts that were cut.
@@ -184,17 +185,7 @@ class ManifestTable:
     def declared(self, name: str) -> Coded:
         """Return the declared texts of a field; all are missing if the column is absent."""
         place = self._place.get(name)
-        return self._absent if place is None else Coded(self._codes[place], *self._values[name])
-
-    def text(self, name: str) -> Coded:
-        """Return a text or code column in normal form; all texts are missing if the column is absent."""
-        column = self._text.get(name)
-        if column is None:
-            if name in self._place and name in _LAZY:
-                self._add_text(name)
-                return self._text[name]
-            column = self._text[name] = self._absent
-        return column
+        return self._text.absent if place is None else Coded(self._codes[place], *self._values[name])
 
     def number(self, name: str) -> FloatArray:
         """Return the numbers (n_rows,) of a field as float64; NaN where missing."""
@@ -216,7 +207,7 @@ class ManifestTable:
     def further(self, name: str) -> Coded:
         """Return the declared texts of a further field; all are missing if the column is absent."""
         column = self._further.get(name)
-        return self._absent if column is None else column
+        return self._text.absent if column is None else column
 
     def further_number(self, name: str) -> FloatArray:
         """Return the signed numbers (n_rows,) of a further field; NaN where there is no number."""
@@ -244,8 +235,8 @@ class ManifestTable:
         return self._amounts
 
     def _sum_up(self) -> Amounts:
-        log = np.empty((len(Amount), self.n_rows))
-        mass, total = np.empty(self.n_rows), np.empty(self.n_rows)
+        log = np.empty((_KINDS_OF_AMOUNT, self.n_rows))
+        mass, total = np.empty((2, self.n_rows))
         declared = (
             self.usd("customs_value"),
             self.usd("freight_charge"),
@@ -263,7 +254,7 @@ class ManifestTable:
 
     def _describe(self) -> Coded:
         description, chemical = self.text("goods_description"), self.text("declared_chemical")
-        if not (description.codes < 0).any():
+        if not kernels.is_missing_somewhere(description.codes):
             return description
         codes = np.where(description.codes >= 0, description.codes, chemical.codes + len(description.values))
         codes = np.where((description.codes < 0) & (chemical.codes < 0), -1, codes)
@@ -301,7 +292,7 @@ class ManifestTable:
         """Return the table of the given rows, which must ascend. Rows of a shipment stay together."""
         # Use `np.take`, because indexing returns columns that are not contiguous.
         other = ManifestTable(np.take(self._codes, rows, axis=1), self._place, self._values)
-        other._text = {name: column.take(rows) for name, column in self._text.items()}
+        other._keep_text({name: column.take(rows) for name, column in self._text.items()})
         other._number, other._time = np.take(self._number, rows, axis=1), np.take(self._time, rows, axis=1)
         other._rates = self._rates[rows]
         other._further = {name: column.take(rows) for name, column in self._further.items()}
@@ -329,17 +320,16 @@ class ManifestTable:
     def read_texts(self) -> ManifestTable:
         """Normalise all text columns, so that tables taken from this one share them, and return the table."""
         for name in self._place:
-            if name in _LAZY:
+            if name in LAZY:
                 self.text(name)
         return self
 
     # -- building -----------------------------------------------------------------------------------------------------
 
-    @property
-    def _absent(self) -> Coded:
-        if self._missing is None:
-            self._missing = Coded.missing(self.n_rows)
-        return self._missing
+    def _keep_text(self, known: Mapping[str, Coded]) -> None:
+        """Set the text columns: those ``known``, and the declared texts for the others."""
+        self._text = TextColumns(self._codes, self._place, self._values, known)
+        self.text = self._text.__getitem__
 
     def _read(self, decimal: str | None, receipt: int | None, previous_time: int | None) -> None:
         """Group the rows by shipment and normalise the declared texts."""
@@ -359,14 +349,14 @@ class ManifestTable:
         numbers: list[list[float] | None] = [None] * len(_NUMBERS)
         times: list[list[int] | None] = [None] * len(_TIMES)
         for name in self._place:
-            if name in _LAZY:
+            if name in LAZY:
                 continue
             if name in _NUMBERS:
                 numbers[_NUMBERS[name]] = self._read_numbers(name)
             elif name in _TIMES:
                 times[_TIMES[name]], problems = normalise.times(self._values[name][0])
                 self._warn_of_values(name, problems)
-            elif (problems := self._add_text(name)) is not None:
+            elif (problems := self._text.add(name)) is not None:
                 self._warn_of_values(name, problems)
         self._number = np.empty((len(_NUMBERS), self.n_rows))
         kernels.gather_numbers(numbers, self._codes, [self._place.get(name, -1) for name in _NUMBERS], self._number)
@@ -385,14 +375,6 @@ class ManifestTable:
                 f"is '{values[other][:40]}' here and '{values[first][:40]}' earlier in the shipment; the first holds"
             )
             self.warn(row, Problem(names[k], problem))
-
-    def _add_text(self, name: str) -> list[str | None] | None:
-        """Normalise a text column and return the problems of its texts."""
-        values, distinct = self._values[name]
-        forms, positions, problems = normalise.texts(FIELD[name], values, distinct=distinct)
-        codes = self._codes[self._place[name]]
-        self._text[name] = Coded(codes if positions is None else renumbered(codes, positions), forms, True)
-        return problems
 
     def _read_numbers(self, name: str) -> list[float]:
         field = FIELD[name]

@@ -56,7 +56,8 @@ class SubstanceResolver:
         """
         index = SubstanceIndex.load()
         matches: list[Match] = []
-        chosen = np.full(table.n_rows, -1, dtype=np.int32)
+        chosen = np.empty(table.n_rows, dtype=np.int32)
+        chosen.fill(-1)
         best = np.zeros(table.n_rows, dtype=np.int32)
         for name in ("declared_chemical", "cas_number", "goods_description"):
             column = table.text(name)
