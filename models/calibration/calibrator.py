@@ -195,10 +195,10 @@ class Calibrators:
 
     def __call__(self, raw_log_odds: FloatArray) -> FloatArray:
         """Return calibrated log-odds for raw log-odds, both (n, calibrators)."""
-        if len(raw_log_odds) <= _FEW_ROWS:
+        if 0 < len(raw_log_odds) <= _FEW_ROWS:
             rows = raw_log_odds.tolist()
             values = [[part.value(x) for part, x in zip(self._segments, row, strict=True)] for row in rows]
-            return np.array(values, dtype=np.float64).reshape(raw_log_odds.shape)
+            return np.array(values, dtype=np.float64)
         out = np.empty(raw_log_odds.shape)
         for column, segments in enumerate(self._segments):
             out[:, column] = segments.map(raw_log_odds[:, column])

@@ -25,9 +25,8 @@ def logit(p: float) -> float:
 def probability(log_odds: ArrayLike) -> FloatArray:
     """Return the probabilities for log-odds of any shape. Small values keep their relative precision, down to p = 1e-300."""
     x = np.asarray(log_odds, dtype=np.float64)
-    # The argument of exp is never positive, so exp cannot overflow.
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, small) / (1.0 + small)
+    # The argument of exp is never positive, so exp cannot overflow. exp(min(x, 0)) is 1 or the same number.
+    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
 
 
 def shift(log_odds: ArrayLike, pi_train: float, pi: float) -> FloatArray:

@@ -116,4 +116,4 @@ def shipments_to_explain(
     if limit is not None and len(shipments) > limit:
         by_risk = np.argsort(-risk_log_odds[shipments], kind="stable")[:limit]
         shipments = np.sort(shipments[by_risk])
-    return shipments.astype(np.int64)
+    return shipments.astype(np.int64, copy=False)

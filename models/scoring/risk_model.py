@@ -224,8 +224,7 @@ class RiskModel:
         mark_permits(table, matrix, self._explainer.by_reason.columns, register)
         raw = self.predict_raw(matrix, threads)
         head_log_odds, item_log_odds = self.calibrate(raw)
-        item_heads = probability(head_log_odds + shifts.heads)
-        item_risk = probability(item_log_odds + shifts.risk)
+        item_heads, item_risk = _probabilities(head_log_odds + shifts.heads, item_log_odds + shifts.risk)
         risk_log_odds, riskiest_row = largest_items(item_log_odds, table.shipment, table.first_row)
         by_score = self.not_by_country_alone(self.lanes.assign(risk_log_odds), matrix, table)
         evidence = EntryWeights(self._prior, matrix) if self.evidence is not None else None
@@ -300,9 +299,10 @@ class RiskModel:
         Countries and places may add to a risk but never alone make it red. A red shipment must stay red with every feature of
         `FeatureSpace.country_neutral` at its neutral value. Risk, percentile and reasons do not change.
         """
-        red = lanes == RED
-        if not red.any():
+        # A search among the bytes takes a tenth of a comparison of arrays, and a single shipment is rarely red.
+        if RED not in lanes.tobytes():
             return lanes
+        red = lanes == RED
         rows = np.flatnonzero(red[table.shipment])
         neutral = matrix[rows]
         neutral[:, self.space.neutral_columns] = self.space.neutral_values
@@ -325,6 +325,15 @@ class RiskModel:
 def _check_accepted(table: ManifestTable) -> None:
     if table.refusals():
         raise ValueError(f"{int(table.refused.sum())} rows of the table are refused; score table.accepted().")
+
+
+def _probabilities(heads: FloatArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the probabilities (n, K) and (n,) for log-odds of the heads (n, K) and of the risk (n,), computed at once."""
+    count = heads.shape[1]
+    log_odds = np.empty((len(heads), count + 1))
+    log_odds[:, :count], log_odds[:, count] = heads, risk
+    p = probability(log_odds)
+    return p[:, :count], p[:, count]
 
 
 def _drawn(table: ManifestTable, settings: ScoreSettings) -> NDArray[np.bool_] | None:

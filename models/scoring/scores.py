@@ -160,8 +160,8 @@ class Scores:
                 pairwise(rows),
                 self.risk[start:end].tolist(),
                 self.percentile[start:end].tolist(),
-                _one_in(self.risk[start:end]).tolist(),
-                _one_in(1.0 - self.percentile[start:end]).tolist(),
+                _numbers_of_one_in(self.risk[start:end]),
+                _numbers_of_one_in(1.0 - self.percentile[start:end]),
                 _by_head(self.heads, [of_head[start:end].tolist() for of_head in self.heads.values()]),
                 self.lane[start:end].tolist(),
                 self.selected_by[start:end].tolist(),
@@ -266,6 +266,14 @@ class Scores:
 def _one_in(share: FloatArray) -> NDArray[np.int64]:
     """Return 1 / share, rounded, at most `MOST_ONE_IN`, also for a share of 0."""
     return np.rint(1.0 / np.maximum(share, 1.0 / MOST_ONE_IN)).astype(np.int64)
+
+
+def _numbers_of_one_in(share: FloatArray) -> list[int]:
+    """Return `_one_in` as a list. A few numbers are faster without arrays; `round` and `numpy.rint` both round half to even."""
+    if len(share) > _FEW_ROWS:
+        numbers: list[int] = _one_in(share).tolist()
+        return numbers
+    return [round(1.0 / max(one, 1.0 / MOST_ONE_IN)) for one in share.tolist()]
 
 
 def _by_head(heads: Iterable[str], columns: list[list[float]]) -> list[dict[str, float]]:
