@@ -27,7 +27,7 @@ cdef class Weigher:
     cdef void _measure(self, const double[:, ::1] matrix, Py_ssize_t row, double[::1] strength) noexcept nogil
 
     @cython.locals(
-        group=Py_ssize_t, alternatives=Py_ssize_t, entry=Py_ssize_t, most_for=Py_ssize_t, most_against=Py_ssize_t,
+        group=Py_ssize_t, alternatives=Py_ssize_t, entry=Py_ssize_t, first=Py_ssize_t, end=Py_ssize_t, most_for=Py_ssize_t, most_against=Py_ssize_t,
         best=Py_ssize_t, worst=Py_ssize_t, total=double, d=double, highest=double, lowest=double, top=double,
         bottom=double, weight=double,
     )

@@ -105,6 +105,15 @@ class Weigher:
         """Write the share (E,) of each entry and return the head's log-odds."""
         total: float = self.base[head]
         for group in range(self.d.shape[0]):
+            first = self.first_entry[self.first_set[group]]
+            end = self.first_entry[self.first_set[group + 1]]
+            # Most groups say nothing about most goods.
+            entry = first
+            while entry < end and strength[entry] == 0.0:
+                shares[entry] = 0.0
+                entry += 1
+            if entry == end:
+                continue
             d = self.d[group]
             most_for = -1
             most_against = -1
@@ -138,6 +147,6 @@ class Weigher:
                 shares[most_for] = highest
             if most_against >= 0:
                 shares[most_against] = lowest
-            for entry in range(self.first_entry[self.first_set[group]], self.first_entry[self.first_set[group + 1]]):
+            for entry in range(first, end):
                 total += shares[entry]
         return total

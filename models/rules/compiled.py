@@ -75,7 +75,10 @@ def compiled(condition: Condition, columns: Mapping[str, int]) -> Compiled:
         holds = condition.holds
         return Compiled(lambda source, row: holds, lambda source: np.full(source.table.n_rows, holds))
     parts = [compiled(part, columns) for part in condition.parts]
-    rows, tests = tuple(part.row for part in parts), tuple(part.column for part in parts)
+    rows = tuple(part.row for part in parts)
+    # Columns of numbers first: texts are rarely tested where these have settled all rows.
+    order = sorted(range(len(parts)), key=lambda number: _is_of_texts(condition.parts[number]))
+    tests = tuple(parts[number].column for number in order)
     if isinstance(condition, All):
         return Compiled(_all_of(rows), lambda source: _each(tests, source, until=False))
     if isinstance(condition, Any):
@@ -85,6 +88,13 @@ def compiled(condition: Condition, columns: Mapping[str, int]) -> Compiled:
     return Compiled(
         lambda source, row: not is_any(source, row), lambda source: np.logical_not(_each(tests, source, until=True))
     )
+
+
+def _is_of_texts(condition: Condition) -> bool:
+    """Return whether a condition tests a text, as a whole or in a part."""
+    if isinstance(condition, Leaf):
+        return condition.subject is Subject.FIELD and FIELD[condition.name].kind not in (Kind.NUMBER, Kind.TIME)
+    return not isinstance(condition, Constant) and any(map(_is_of_texts, condition.parts))
 
 
 # Plain loops: `all` and `any` with a generator take three times as long for the few parts of a rule.
