@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -22,7 +22,7 @@ def configure(level: str = "info") -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=_StderrFactory(),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -55,11 +55,14 @@ def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> str:
     return _encode(event)
 
 
-class _StderrFactory:
-    """Factory of loggers that look up `sys.stderr` on every write, because test runners and Typer replace it."""
+class _Stderr:
+    """Standard error at the time of each write, because test runners and Typer replace `sys.stderr`."""
 
-    def __call__(self, *args: Any) -> structlog.WriteLogger:
-        return structlog.WriteLogger(sys.stderr)
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def logger() -> Any:

@@ -37,6 +37,7 @@ class LaneShares:
         self._digest = ""
         self._now: Counter_[str] = Counter_()
         self._before: Counter_[str] = Counter_()
+        self._judged = 0
         self._lock = threading.Lock()
 
     def add(self, scores: Scores) -> None:
@@ -48,10 +49,13 @@ class LaneShares:
         ]
         with self._lock:
             if scores.model.digest != self._digest:
-                self._digest, self._now, self._before = scores.model.digest, Counter_(), Counter_()
-            elif self._now.total() >= _JUDGED:
-                self._now, self._before = Counter_(), self._now
-            self._now.update(lanes)
+                self._digest, self._now, self._before, self._judged = scores.model.digest, Counter_(), Counter_(), 0
+            elif self._judged >= _JUDGED:
+                self._now, self._before, self._judged = Counter_(), self._now, 0
+            self._judged += len(lanes)
+            # For one shipment, `Counter.update` takes longer than this loop.
+            for lane in {*lanes}:
+                self._now[lane] += lanes.count(lane)
 
     def counts(self, digest: str) -> dict[str, int]:
         """Return the number of shipments per lane that the model with this digest scored."""

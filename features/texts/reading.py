@@ -7,8 +7,6 @@ remaining texts are not read. They are reported, so that their shipments are at 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -42,11 +40,17 @@ _CURRENT: ContextVar[ReadingBudget | None] = ContextVar("reading_budget", defaul
 current_budget: Final = _CURRENT.get
 
 
-@contextmanager
-def reading_within(budget: ReadingBudget | None) -> Iterator[None]:
+class reading_within:
     """Limit what is read during the context; None for no limit."""
-    token = _CURRENT.set(budget)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
+
+    # A generator with `contextlib.contextmanager` takes three times as long, and each request enters one.
+    __slots__ = ("_budget", "_token")
+
+    def __init__(self, budget: ReadingBudget | None) -> None:
+        self._budget = budget
+
+    def __enter__(self) -> None:
+        self._token = _CURRENT.set(self._budget)
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)

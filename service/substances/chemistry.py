@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from features.substances import SubstanceIndex
+from features.substances.read.spotting import structures_in
+from features.substances.read.spotting_names import flatten, hints_at_a_name
+
 if TYPE_CHECKING:
     from service.settings import Settings
 
@@ -40,24 +44,21 @@ def takes_long(records: Iterable[object], most_items: int) -> bool:
 
     Reading a structure takes milliseconds, OPSIN usually milliseconds and at most a second.
     """
-    from features.substances import SubstanceIndex
-    from features.substances.read.spotting import structures_in
-
     index = SubstanceIndex.load()
     for position, item in enumerate(_items(records)):
         if position >= most_items:
             return True
-        for name in ("declared_chemical", "goods_description"):
-            text = item.get(name)
-            chemical = name == "declared_chemical"
+        texts = _texts(item)
+        for text, chemical in texts:
             if (
-                isinstance(text, str)
-                and _MAY_BE_STRUCTURE.search(text) is not None
+                _MAY_BE_STRUCTURE.search(text) is not None
                 and not index.is_known(text.strip(), chemical=chemical)
                 and structures_in(text, chemical=chemical)
             ):
                 return True
-    return reads_names(records)
+        if _reads_names(item, texts, index):
+            return True
+    return False
 
 
 def reads_names(records: Iterable[object]) -> bool:
@@ -65,19 +66,8 @@ def reads_names(records: Iterable[object]) -> bool:
 
     OPSIN usually takes milliseconds, at most a second.
     """
-    from features.substances.read.spotting import structures_in
-    from features.substances.read.spotting_names import flatten, hints_at_a_name
-
-    for item in _items(records):
-        texts = [text for name in ("declared_chemical", "goods_description") if isinstance(text := item.get(name), str)]
-        for text in texts:
-            if hints_at_a_name(flatten(text)) and any(
-                piece.form == "systematic" for piece in structures_in(text, chemical=True)
-            ):
-                return True
-        if _is_unknown(item):
-            return True
-    return False
+    index = SubstanceIndex.load()
+    return any(_reads_names(item, _texts(item), index) for item in _items(records))
 
 
 def _items(records: Iterable[object]) -> Iterator[dict[str, object]]:
@@ -88,14 +78,27 @@ def _items(records: Iterable[object]) -> Iterator[dict[str, object]]:
                 yield item
 
 
-def _is_unknown(item: dict[str, object]) -> bool:
-    """Return whether a declared chemical or CAS number is in no table, so that OPSIN is asked before the item counts as unread."""
-    from features.substances import SubstanceIndex
+def _texts(item: dict[str, object]) -> list[tuple[str, bool]]:
+    """Return the texts of a goods item that may name a chemical, and whether each is from the field for chemicals."""
+    chemical, description = item.get("declared_chemical"), item.get("goods_description")
+    texts = [(chemical, True)] if isinstance(chemical, str) else []
+    return [*texts, (description, False)] if isinstance(description, str) else texts
 
+
+def _reads_names(item: dict[str, object], texts: list[tuple[str, bool]], index: SubstanceIndex) -> bool:
+    """Return whether OPSIN may be asked about a goods item.
+
+    It reads systematic names in the texts. A declared chemical or CAS number that is in no table would otherwise count as unread.
+    """
+    for text, _ in texts:
+        if hints_at_a_name(flatten(text)) and any(
+            piece.form == "systematic" for piece in structures_in(text, chemical=True)
+        ):
+            return True
     chemical, cas = item.get("declared_chemical"), item.get("cas_number")
-    if isinstance(chemical, str) and SubstanceIndex.load().resolve(chemical, chemical=True) is None:
+    if isinstance(chemical, str) and index.resolve(chemical, chemical=True) is None:
         return True
-    return isinstance(cas, str) and SubstanceIndex.load().resolve_cas(cas) is None
+    return isinstance(cas, str) and index.resolve_cas(cas) is None
 
 
 def chemistry() -> dict[str, Any]:
