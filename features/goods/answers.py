@@ -107,7 +107,7 @@ class GoodsReader:
         has_words = np.diff(np.asarray(tokens.word_ends), prepend=0) > 0
         ids[~has_words] = -1
         sums = self._language_votes(tokens)
-        counts = np.asarray(tokens.counts).reshape(len(texts), len(Count))
+        counts = tokens.count_rows
         latin = (counts[:, Count.LETTERS] > 0) & (2 * counts[:, Count.LATIN] > counts[:, Count.LETTERS])
         languages = guess(texts, latin, sums, self._languages)
         known = (sums.sum(axis=1) > 0.0).tolist()

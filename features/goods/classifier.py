@@ -23,10 +23,13 @@ from features.goods.scores import (
     fill_statistics,
     fill_vectors,
 )
-from features.texts.words import Count, TokenisedTexts
+from features.texts.words import TokenisedTexts
 
 #: Number of statistics of a text.
 STATISTICS: Final = len(Statistic)
+#: The length of an enum is found anew on every call.
+_KNOWN: Final = len(Known)
+_FIT: Final = len(Fit)
 _LEAST_DOUBT: Final = 1e-3
 
 
@@ -67,11 +70,11 @@ def read_texts(model: GoodsModel, texts: TokenisedTexts, rows: FloatArray) -> Re
     """
     n = len(texts.folded)
     vectors = np.empty((n, model.width), dtype=np.float32)
-    known = np.empty((n, len(Known)))
+    known = np.empty((n, _KNOWN))
     fill_vectors(texts, rows, vectors, known)
     chapters = np.empty((n, len(CODES.names[0])), dtype=np.float32)
     fill_chapters(vectors, model.weights, chapters)
-    measures = statistics(chapters, known, np.asarray(texts.counts).reshape(n, len(Count)))
+    measures = statistics(chapters, known, texts.count_rows)
     doubt, vague = np.empty(n), np.empty(n)
     fill_logistic(measures, vectors, known, model.doubt, _LEAST_DOUBT, doubt)
     fill_logistic(measures, vectors, known, model.vague, 0.0, vague)
@@ -97,6 +100,6 @@ def agreement(model: GoodsModel, reading: Reading, text_of: NDArray[np.int32], c
         text_of: (m,) text of each pair, negative without one.
         codes: (m, 2) numbers of chapter and heading, negative where unknown.
     """
-    out = np.empty((len(text_of), len(Fit)))
+    out = np.empty((len(text_of), _FIT))
     fill_fit(reading.vectors, reading.chapters, reading.doubt, text_of, codes, model.weights, out)
     return out

@@ -6,6 +6,7 @@ from features.texts.scan cimport words_in
 
 cdef class TokenisedTexts:
     cdef public list folded, pieces
+    cdef public object count_rows
     cdef public TextSlots slots
     cdef public int[::1] tokens, words, token_ends, word_ends, counts
     cdef Py_ssize_t _tokens, _words

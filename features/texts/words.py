@@ -50,7 +50,7 @@ class TokenisedTexts:
         token_ends: (n,) end of each text's part of ``tokens``.
         words: indices in ``pieces`` of each text's distinct words in order of appearance, text by text.
         word_ends: (n,) end of each text's part of ``words``.
-        counts: (n * len(Count),) counts of each text, text by text.
+        counts: (n * len(Count),) counts of each text, text by text. ``count_rows``: the same as an array (n, len(Count)).
     """
 
     def __init__(self, texts: list[str], fold: Callable[[str], str], index: TextIndex) -> None:
@@ -68,6 +68,7 @@ class TokenisedTexts:
         self.token_ends = view[2 * capacity : 2 * capacity + n]
         self.word_ends = view[2 * capacity + n : 2 * capacity + 2 * n]
         self.counts = view[2 * capacity + 2 * n :]
+        self.count_rows = buffer[2 * capacity + 2 * n :].reshape(n, _COUNTS)
         self._tokens = self._words = 0
         for row in range(n):
             self._tokenise(row, texts[row])

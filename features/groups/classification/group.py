@@ -101,7 +101,8 @@ class ClassificationGroup(Group):
 
     def _compute(self, pairs: TextPairs) -> FloatArray:
         """Return the columns from `FIRST_OF_PAIR` on, one row per pair."""
-        rows = np.full((len(pairs), _PAIR_WIDTH), np.nan)
+        rows = np.empty((len(pairs), _PAIR_WIDTH))
+        rows.fill(np.nan)
         rows[:, _CHEMICAL_CHAPTER] = self._is_chemical[pairs.classes]
         # Texts that are new to every group are read together, because their tokens are then at hand.
         for codes in pairs.distinct_texts():
@@ -115,14 +116,16 @@ class ClassificationGroup(Group):
         tokenised = self.texts.tokenise([values[code] for code in codes])
         reading = read_texts(self._model, tokenised, self._word_rows.of(tokenised.slots))
         # The last entry is that of a missing text.
-        number = np.full(len(values) + 1, -1, dtype=np.int32)
+        number = np.empty(len(values) + 1, dtype=np.int32)
+        number.fill(-1)
         number[codes] = np.arange(len(codes))
         text_of = number[pairs.codes]
         fit = agreement(self._model, reading, text_of, self._codes[pairs.classes])
         certainty, chemistry = reading.chapters_and_chemistry(self._model)
         prior = self._model.chemical_prior
-        for_chemistry = np.log(chemistry / prior)
-        against = np.log((1.0 - chemistry) / (1.0 - prior))
+        odds = np.empty((2, len(chemistry)))
+        odds[0], odds[1] = chemistry / prior, (1.0 - chemistry) / (1.0 - prior)
+        for_chemistry, against = np.log(odds, out=odds)
         of_texts = certainty, chemistry, for_chemistry, against, reading.doubt, reading.vague
         fill_pairs(text_of, self._is_chemical[pairs.classes], fit, of_texts, rows)
 

@@ -7,6 +7,7 @@ cdef class Batch:
     cdef public long long finds, clean
     cdef public long long[:, ::1] keys
     cdef public double[:, ::1] values, log1p, log
+    cdef public object log1p_rows, log_rows
     cdef public signed char[::1] late, counted
     cdef public long long[::1] repeat_of, chapter_shipments, heading_shipments
     cdef public int[:, ::1] slots

@@ -55,8 +55,10 @@ class Batch:
         self.room, self.n = room, 0
         self.keys: IntArray = np.empty((KEY_ROWS, room), dtype=np.int64)
         self.values: FloatArray = np.empty((room, len(HistoryColumn)))
-        self.log1p: FloatArray = np.empty((room, len(LOG1P_FEATURES)))
-        self.log: FloatArray = np.empty((room, len(LogColumn)))
+        # Arrays beside their views: an array of a view takes microseconds.
+        self.log1p_rows: FloatArray = np.empty((room, len(LOG1P_FEATURES)))
+        self.log_rows: FloatArray = np.empty((room, len(LogColumn)))
+        self.log1p, self.log = self.log1p_rows, self.log_rows
         self.late: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.counted: NDArray[np.int8] = np.empty(room, dtype=np.int8)
         self.repeat_of: IntArray = np.empty(room, dtype=np.int64)

@@ -298,7 +298,7 @@ class History:
         batch.finds, batch.clean = self._finds, self._clean
         watermark = batch.load(keys, self.watermark)
         self._stores.advance(batch, recent, update, self._bound)
-        log1p, log = np.asarray(batch.log1p)[:n], np.asarray(batch.log)[:n]
+        log1p, log = batch.log1p_rows[:n], batch.log_rows[:n]
         np.log1p(log1p, out=log1p)
         np.log(log, out=log)
         counted = recent.finish(batch, values, late.view(np.int8), LOG1P, LOG)
