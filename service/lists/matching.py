@@ -82,12 +82,15 @@ class NameIndex:
         # The positions of all pairs in the buckets, one bucket after the other, and the key that asks for each.
         positions = np.arange(total) + np.repeat(start - (np.cumsum(sizes) - sizes), sizes)
         asking = np.repeat(np.arange(len(keys)), sizes)
-        texts = np.repeat(np.arange(len(forms)), counts)[asking]
+        equal = np.flatnonzero(self._keys[positions] == wanted[asking])
+        if not len(equal):
+            return []
+        positions = positions[equal]
+        texts = np.repeat(np.arange(len(forms)), counts)[asking[equal]]
         letters, lengths = _letter_sets(forms)
         differences = np.bitwise_count(letters[texts] ^ self._letters[positions])
-        near = differences <= self._allowed * (lengths[texts] + self._lengths[positions])
-        near &= self._keys[positions] == wanted[asking]
-        if not near.any():
+        near = np.flatnonzero(differences <= self._allowed * (lengths[texts] + self._lengths[positions]))
+        if not len(near):
             return []
         pairs = dict.fromkeys(zip(texts[near].tolist(), self._owners[positions[near]].tolist(), strict=True))
         return _compared(forms, self._forms, self._thresholds, sorted(pairs))

@@ -12,6 +12,7 @@ import numpy as np
 
 from features.table.coded import Coded
 from features.table.table import ManifestTable
+from features.texts.remembered import LONGEST_REMEMBERED
 from models.rules import ListHit, Suppression
 from service.lists.forms import (
     EXACT_FORMS,
@@ -26,6 +27,8 @@ from service.lists.forms import (
 from service.lists.matching import AddressIndex, ExactIndex, NameIndex
 
 _DIGEST_BYTES: Final = 16
+#: Texts of a kind whose results are remembered: some megabytes.
+_REMEMBERED: Final = 16_384
 Index: TypeAlias = NameIndex | AddressIndex | ExactIndex
 
 
@@ -67,6 +70,10 @@ class Suppressed:
             and self.entry in ("", hit.entry)
             and self.consignor in ("", consignor)
         )
+
+
+#: Entries that a text agrees with, each with its similarity from 0 to 1.
+_Matches: TypeAlias = tuple[tuple[Entry, float], ...]
 
 
 class Segment:
@@ -115,6 +122,8 @@ class ListScreening:
         suppressions: those in force, in order of their entry.
         secret: key of the digests of parties.
         digest: SHA-256 of what is in force.
+
+    Parties send again and again, so the results of texts are remembered, in bounded memory.
     """
 
     segments: tuple[Segment, ...] = ()
@@ -123,6 +132,7 @@ class ListScreening:
     suppressions: tuple[Suppressed, ...] = ()
     secret: bytes = b""
     digest: str = field(init=False)
+    _known: dict[EntryKind, dict[str, _Matches]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._digest())
@@ -164,37 +174,50 @@ class ListScreening:
         found: dict[int, dict[tuple[str, str, str], ListHit]],
     ) -> None:
         columns = _columns(table, kind)
-        texts = [text for _, column in columns for text in column.values]
-        if not texts:
+        matches = self._matches(kind, segments, [text for _, column in columns for text in column.values])
+        if not matches:
             return
-        forms = _forms(kind, texts)
-        matches = [
-            (text, entries[number], percent)
-            for entries, index in segments
-            for text, number, percent in index.match(forms)
-        ]
-        if matches:
-            places = [(name, column, code) for name, column in columns for code in range(len(column.values))]
-            for text, entry, percent in matches:
-                if entry.id in self.gone:
-                    continue
-                name, column, code = places[text]
-                dismissed = self._dismissed(entry, texts[text])
-                for shipment in np.unique(table.shipment[column.codes == code]).tolist():
-                    if not _is_same_place(entry, table, int(table.first_row[shipment]), name):
-                        continue
-                    hit = ListHit(
-                        entry.id,
-                        entry.list_name,
-                        name,
-                        percent / 100.0,
-                        entry.lane,
-                        entry.reason,
-                        entry.source,
-                        dismissed,
-                    )
-                    key = entry.list_name, entry.id, name
-                    found.setdefault(shipment, {})[key] = self._unless_suppressed(hit, table, shipment)
+        for name, column in columns:
+            for code, text in enumerate(column.values):
+                for entry, similarity in matches.get(text, ()):
+                    dismissed = self._dismissed(entry, text)
+                    for shipment in np.unique(table.shipment[column.codes == code]).tolist():
+                        if not _is_same_place(entry, table, int(table.first_row[shipment]), name):
+                            continue
+                        hit = ListHit(
+                            entry.id,
+                            entry.list_name,
+                            name,
+                            similarity,
+                            entry.lane,
+                            entry.reason,
+                            entry.source,
+                            dismissed,
+                        )
+                        key = entry.list_name, entry.id, name
+                        found.setdefault(shipment, {})[key] = self._unless_suppressed(hit, table, shipment)
+
+    def _matches(
+        self, kind: EntryKind, segments: Sequence[tuple[list[Entry], Index]], texts: Sequence[str]
+    ) -> dict[str, _Matches]:
+        """Return the entries in force that texts agree with, without texts that agree with none. Known texts are not compared."""
+        known = self._known.setdefault(kind, {})
+        answers = {text: known.get(text) for text in texts}
+        new = [text for text, answer in answers.items() if answer is None]
+        if new:
+            fresh: dict[str, list[tuple[Entry, float]]] = {text: [] for text in new}
+            forms = _forms(kind, new)
+            for entries, index in segments:
+                for at, number, percent in index.match(forms):
+                    if entries[number].id not in self.gone:
+                        fresh[new[at]].append((entries[number], percent / 100.0))
+            remembered = {text: tuple(found) for text, found in fresh.items()}
+            answers |= remembered
+            if len(known) + len(new) > _REMEMBERED:
+                known.clear()
+            if len(new) <= _REMEMBERED:
+                known |= {text: found for text, found in remembered.items() if len(text) <= LONGEST_REMEMBERED}
+        return {text: found for text, found in answers.items() if found}
 
     def _dismissed(self, entry: Entry, text: str) -> str | None:
         if not self.dismissals:
