@@ -149,3 +149,9 @@ def test_an_index_without_entries_finds_nothing() -> None:
 def test_a_similarity_of_just_the_threshold_is_found() -> None:
     # Ten letters each, nine in common.
     assert NameIndex(name_forms(["abcdefghij"]), [90.0]).match(name_forms(["abcdefghix"])) == [(0, 0, 90.0)]
+
+
+def test_an_entry_is_found_by_either_of_its_two_rarest_words() -> None:
+    index = NameIndex(name_forms(["abcdefgh ijklmnop qrstuvwx"]), [60.0])
+    for asked in ("zzzzzzzz ijklmnop qrstuvwx", "abcdefgh zzzzzzzz qrstuvwx"):
+        assert len(index.match(name_forms([asked]))) == 1
