@@ -113,13 +113,7 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
     job_worker = InServiceWorker(settings, database) if database is not None and settings.job_worker else None
     lists = CurrentLists(settings.score_settings(), database)
     changes = None if database is None else Changes(database)
-    host = ModelHost(
-        settings.store(),
-        metrics,
-        lambda served: warm_up(served, lists.settings),
-        loaded,
-        lambda served: _note_model(changes, served, lists.settings),
-    )
+    host = _host(settings, metrics, lists, changes, loaded)
     durable = None if store is None else kept(store, settings, host)
 
     @contextlib.asynccontextmanager
@@ -241,6 +235,19 @@ def _webhooks(store: Store | None, settings: Settings) -> contextlib.AbstractAsy
     if store is None:
         return contextlib.nullcontext()
     return Deliverer(store.database, store.outbox, Sender(policy_of(settings))).working()
+
+
+def _host(
+    settings: Settings, metrics: Metrics, lists: CurrentLists, changes: Changes | None, loaded: LoadedModel | None
+) -> ModelHost:
+    """Return the host of the model, which tells the audit chain of each exchange."""
+    return ModelHost(
+        settings.store(),
+        metrics,
+        lambda served: warm_up(served, lists.settings),
+        loaded,
+        lambda served: _note_model(changes, served, lists.settings),
+    )
 
 
 @contextlib.asynccontextmanager
