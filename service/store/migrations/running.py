@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
-from service.store.database import BadDatabase
+from service.store.away import BadDatabase
 
 
 def config(connection: Connection | None = None) -> Config:
