@@ -146,21 +146,22 @@ def create_app(settings: Settings | None = None, loaded: LoadedModel | None = No
 
     app = _without_routes(lifespan)
     record = _record(settings)
+    scorer = Scorer(
+        host,
+        metrics,
+        lists.settings,
+        max_items=settings.max_items,
+        record=record,
+        store=store,
+        reading_seconds=settings.reading_seconds,
+        lists=lists,
+    )
     state = app.state.service = State(
         settings,
         lists,
         host,
         metrics,
-        Scorer(
-            host,
-            metrics,
-            lists.settings,
-            max_items=settings.max_items,
-            record=record,
-            store=store,
-            reading_seconds=settings.reading_seconds,
-            lists=lists,
-        ),
+        scorer,
         record,
         store,
         CapacityLimiter(settings.max_csv_requests),
