@@ -63,3 +63,26 @@ def test_killed_workers_lose_and_repeat_no_row(
         assert results_of(jobs, settings, job) == expected
         finished += row_of(jobs, job).attempt
     assert finished > kills
+
+
+@pytest.mark.slow
+def test_the_command_scores_what_waits_and_ends(url: str, database: Database, bundle: Path, tmp_path: Path) -> None:
+    ModelStore(tmp_path / "models").install(bundle)
+    settings = Settings(models_dir=tmp_path / "models", jobs_dir=tmp_path / "jobs")
+    job = queue(Jobs(database), settings, goods_csv(20))
+    environment = os.environ | {
+        "TIDEWAITER_MODELS_DIR": str(settings.models_dir),
+        "TIDEWAITER_JOBS_DIR": str(settings.jobs_dir),
+        "TIDEWAITER_DATABASE_URL": url,
+        "TIDEWAITER_STORE": "on",
+    }
+    command = [sys.executable, "-c", "from service.cli import main; main()", "worker", "--until-idle"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    expected = scored_as_a_file(goods_csv(20), "goods.csv", bundle, tmp_path / "file")
+    assert results_of(Jobs(database), settings, job) == expected
+    refused = subprocess.run(
+        command, env=environment | {"TIDEWAITER_STORE": "off"}, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "TIDEWAITER_STORE is off" in refused.stderr

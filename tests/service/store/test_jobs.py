@@ -15,6 +15,7 @@ from models.bundle import ModelStore
 from service.cli.main import run
 from service.errors import DatabaseAway
 from service.jobs.files import JobFiles
+from service.jobs.results import growing_path
 from service.jobs.worker import MOST_FRUITLESS, Worker, delete_files
 from service.settings import Settings
 from service.store.database import Database
@@ -89,6 +90,9 @@ def test_a_job_goes_on_after_the_last_committed_chunk(
     with pytest.raises(DatabaseAway):
         first.work_once()
     assert row_of(jobs, job).chunks_done == chunk - 1
+    # What was written after the last commit does not count, however much it is.
+    with growing_path(JobFiles(settings.jobs_dir, job), 1, name.partition(".")[2]).open("ab") as file:
+        file.write(b"lost" * 100_000)
     jobs.release(first.owner)
     assert worker(database, settings).work_once()
     assert results_of(jobs, settings, job) == scored_as_a_file(content, name, bundle, tmp_path / "file", CHUNK)
