@@ -13,6 +13,7 @@ from features.reference.errors import ReferenceDataError
 from features.reference.files import open_data
 
 ADDRESS_WORDS: Final = "address_words.toml"
+CHEMICAL_FORMS: Final = "chemical_forms.toml"
 CHEMICAL_WORDS: Final = "chemical_words.toml"
 CONTEXT_CUES: Final = "context_cues.toml"
 NAME_SOUNDS: Final = "name_sounds.toml"
@@ -30,6 +31,16 @@ def address_words() -> WordLists:
         ReferenceDataError: the file is no TOML, or an entry is not a text of words.
     """
     return _words(ADDRESS_WORDS)
+
+
+@cache
+def chemical_forms() -> WordLists:
+    """Return section -> language -> words beside the name of a common chemical: form, grade, package, amount.
+
+    Raises:
+        ReferenceDataError: the file is no TOML, or an entry is not a text of words.
+    """
+    return _words(CHEMICAL_FORMS)
 
 
 @cache

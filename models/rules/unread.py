@@ -154,7 +154,8 @@ def _chemical_problem(text: str, names_are_read: bool) -> str:
     """Return why a text names no chemical, empty if it names one. ``names_are_read`` belongs to the key of the cache."""
     if not any(map(str.isalnum, text)):
         return ""
-    if SubstanceIndex.load().resolve(text, chemical=True) is not None or _has_structure(text):
+    index = SubstanceIndex.load()
+    if index.resolve(text, chemical=True) is not None or index.names_common(text) or _has_structure(text):
         return ""
     return _CHEMICAL.format(_quoted(text))
 

@@ -13,9 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from features.reference import BenignChemical, Substance, benign_chemicals, substances
+from features.reference.chemical_names import ChemicalNames, chemical_names
 from features.reference.related import Relation, street_names
 from features.reference.unii import UniiName, unii_names
 from features.substances.context import Surroundings
+from features.substances.find.common_chemicals import CommonChemicals
 from features.substances.find.contents import Contents
 from features.substances.find.decisions import decided, in_context, said, weight
 from features.substances.find.first_look import (
@@ -78,10 +80,15 @@ class SubstanceIndex:
         watched: rows of the substance table.
         benign: common chemicals that are not watched.
         unii: names of the UNII list. Names of substances outside ``watched`` are skipped.
+        common: names of common chemicals in other languages, for texts that are declared as chemicals.
     """
 
     def __init__(
-        self, watched: Sequence[Substance], benign: Sequence[BenignChemical], unii: Sequence[UniiName] = ()
+        self,
+        watched: Sequence[Substance],
+        benign: Sequence[BenignChemical],
+        unii: Sequence[UniiName] = (),
+        common: Sequence[ChemicalNames] = (),
     ) -> None:
         self._structures_made: StructureIndex | None = None
         contents = Contents(watched, benign, unii)
@@ -91,6 +98,7 @@ class SubstanceIndex:
         self._misspelt = MisspeltNames(contents.searched_with_errors(), others=contents.others())
         self._otherwise = OtherWritings(contents.words(), contents.keys())
         self._street = StreetNames(street_names())
+        self._common = CommonChemicals(common, benign)
         self._look = first_look(self._names, self._misspelt, self._otherwise, self._street)
         # Caches by whether the texts are from a field for chemicals, and whether OPSIN was available.
         self._known: dict[tuple[bool, bool], dict[str, Match]] = {}
@@ -158,6 +166,10 @@ class SubstanceIndex:
         """Return whether a word of letters a to z is, or ends, a word of a watched name."""
         return self._otherwise.ends_name(word)
 
+    def names_common(self, text: str) -> bool:
+        """Return whether a text consists of names of common chemicals, harmless or not, and words for form and grade."""
+        return self._common.reads(text)
+
     def nearest(self, text: str) -> Match | None:
         """Return the listed substance with the most similar structure, for a query that names no listed substance.
 
@@ -209,6 +221,8 @@ class SubstanceIndex:
             match = self._with_parts_before(text, chemical, match)
         if seen & STREET and match is None:
             match = self._street.find(text) or match
+        if chemical and (match is None or match.group == BENIGN):
+            match = self._common.match(text) or match
         return match
 
     def _resolve_otherwise(self, text: str, chemical: bool, seen: int) -> Match | None:
@@ -409,7 +423,7 @@ class SubstanceIndex:
 
 @cache
 def _bundled() -> SubstanceIndex:
-    return SubstanceIndex(substances(), benign_chemicals(), unii_names())
+    return SubstanceIndex(substances(), benign_chemicals(), unii_names(), chemical_names())
 
 
 def _beside(found: Found, spelled: str) -> bool:

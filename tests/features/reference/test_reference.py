@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stdnum import casrn
 
 from features import reference
-from features.reference import codes, files, recorded, tables
+from features.reference import chemical_names, codes, files, recorded, tables
 from features.reference.related import related_substances
 from features.reference.rows import Group, Listing, Precision, Status, Verified
 
@@ -27,6 +27,7 @@ TABLES: dict[str, Callable[[], object]] = {
     "character_rules.csv": tables.character_rules,
     "hs_of_interest.csv": lambda: tuple(tables.hs_of_interest().values()),
     "benign_chemicals.csv": tables.benign_chemicals,
+    "chemical_names.csv": chemical_names.chemical_names,
     "structure_motifs.csv": tables.structure_motifs,
     "ecommerce_goods.csv": tables.ecommerce_goods,
     "typologies.csv": lambda: tuple(tables.typologies().values()),

@@ -27,7 +27,7 @@ def unread(*items: dict[str, Any]) -> list[dict[str, str]]:
         ({"declared_chemical": "fragrance oil zorblaxine"}, "declared_chemical"),
         ({"goods_description": "intermediate", "cas_number": "12345-67-8"}, "cas_number"),
         # A valid number of a polymer, which has no structure and is not in the table of known chemicals.
-        ({"goods_description": "intermediate", "cas_number": "9003-07-0"}, "cas_number"),
+        ({"goods_description": "intermediate", "cas_number": "9010-79-1"}, "cas_number"),
         ({"goods_description": "fent\ufffdnyl \ufffd\ufffd"}, "goods_description"),
     ],
 )
@@ -43,6 +43,9 @@ def test_an_item_that_could_not_be_read_is_named_with_its_field(item: dict[str, 
         {"goods_description": "zorblaxine prime"},
         {"goods_description": "手机壳"},
         {"declared_chemical": "citric acid"},
+        # Its name in another language, and the name of one that is not called harmless.
+        {"declared_chemical": "ácido cítrico anhidro"},
+        {"declared_chemical": "ацетон"},
         # Everyday words of goods outside chemistry.
         {"declared_chemical": "mica en polvo"},
         {"declared_chemical": "fragrance oil"},

@@ -1,0 +1,88 @@
+"""Names of common chemicals in other languages.
+
+`chemical_names.csv` gives the names of the chemicals of `benign_chemicals.csv`, and of some that are read without being
+called harmless: solvents and acids that the conventions list for other drugs, and medicines whose structure has a part
+that is typical of controlled substances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from features.reference.errors import ReferenceDataError
+from features.reference.reading import Row, read
+from features.reference.rows import Verified
+from features.reference.tables import benign_chemicals, substances
+from features.reference.translations import Language
+
+_FILE: Final = "chemical_names.csv"
+#: English only for names that a goods description uses for materials: polypropylene.
+LANGUAGES: Final = (
+    Language.ENGLISH,
+    Language.SPANISH,
+    Language.PORTUGUESE,
+    Language.FRENCH,
+    Language.GERMAN,
+    Language.ITALIAN,
+    Language.DUTCH,
+    Language.POLISH,
+    Language.TURKISH,
+    Language.RUSSIAN,
+    Language.CHINESE,
+)
+#: Minimum characters of a name: shorter ones are abbreviations, which have other meanings.
+_SHORTEST: Final = 4
+_SHORTEST_CHINESE: Final = 2
+
+
+class Standing(StrEnum):
+    """What a name of a chemical tells."""
+
+    BENIGN = "benign"  # on no list, and in benign_chemicals.csv
+    KNOWN = "known"  # that the text was read, nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class ChemicalNames:
+    """The names of one chemical by language. ``chemical`` is its English name."""
+
+    chemical: str
+    standing: Standing
+    names: Mapping[Language, tuple[str, ...]]
+    source: str
+    verified: Verified
+
+
+def chemical_names() -> tuple[ChemicalNames, ...]:
+    """Return the names of common chemicals in other languages. They are not cached, because an index is built of them once.
+
+    Raises:
+        ReferenceDataError: the file is invalid; the message names file, row and reason.
+    """
+    columns = ("chemical", "standing", *LANGUAGES, "source", "verified")
+    rows = read(_FILE, columns, _build, key=lambda row: row.chemical)
+    benign, watched = {chemical.name for chemical in benign_chemicals()}, {row.name for row in substances()}
+    for row in rows:
+        if (row.chemical in benign) is not (row.standing is Standing.BENIGN) or row.chemical in watched:
+            reason = f"{row.chemical} is {row.standing}, expected benign exactly for the rows of benign_chemicals.csv"
+            raise ReferenceDataError(_FILE, None, reason)
+    return rows
+
+
+def _build(row: Row) -> ChemicalNames:
+    names = {language: found for language in LANGUAGES if (found := row.many(language))}
+    for language, found in names.items():
+        shortest = _SHORTEST_CHINESE if language is Language.CHINESE else _SHORTEST
+        for name in found:
+            if sum(map(str.isalnum, name)) < shortest:
+                raise ValueError(f"{language} is {name!r}, expected at least {shortest} letters")
+    return ChemicalNames(
+        row.text("chemical"),
+        row.one_of("standing", Standing),
+        names,
+        row.text("source"),
+        row.one_of("verified", Verified),
+    )
