@@ -45,7 +45,7 @@ class Plan:
 
 
 PLANS: Final = {
-    Size.quick: Plan(20_000, 3, 1.0),
+    Size.quick: Plan(20_000, 5, 1.0),
     Size.usual: Plan(120_000, 15, 2.0),
     Size.full: Plan(200_000, 30, 2.0),
 }

@@ -115,8 +115,9 @@ def record(
     database.lock_audit(connection)
     done = _ids_among(connection, decisions) if retried or sent else frozenset()
     new = [decision for decision in decisions if decision.id not in done] if done else decisions
-    stored, counted, facts = _add(connection, new, repeat=not sent)
-    queue.refresh_after(connection, counted)
+    stored, of_known, first, facts = _add(connection, new, repeat=not sent)
+    queue.add_first(connection, first)
+    queue.refresh_after(connection, of_known)
     audit.append_locked(connection, facts, at)
     if not done:
         return stored
@@ -129,13 +130,16 @@ def record(
 
 def _add(
     connection: Connection, decisions: Sequence[NewDecision], *, repeat: bool
-) -> tuple[list[Stored], list[tuple[str, str]], list[Fact]]:
-    """Return the answers, shipment and lane of the inserted decisions that may change the queue, and their facts."""
+) -> tuple[list[Stored], list[tuple[str, str]], list[tuple[Any, ...]], list[Fact]]:
+    """Return the answers; of the inserted decisions shipment and lane if the shipment was decided before, those that are the first
+    on their shipments and red or yellow, and their facts.
+    """
     known = _Known(connection, decisions)
     rows: list[tuple[Any, ...]] = []
     facts: list[Fact] = []
     answers: list[Stored] = []
-    counted: list[tuple[str, str]] = []
+    of_known: list[tuple[str, str]] = []
+    first_ones: list[tuple[Any, ...]] = []
     repeats: list[history_log.Repeat] = []
     salts = os.urandom(_SALT_BYTES * len(decisions))
     for place, decision in enumerate(decisions):
@@ -155,15 +159,16 @@ def _add(
         )
         answers.append(Stored(decision.id, decision.answer, repeated=False))
         if not decision.what_if:
-            # A green shipment that was never decided before is not queued.
-            if earlier is not None or decision.lane in queue.RANKS:
-                counted.append((decision.shipment_id, decision.lane))
+            if earlier is not None:
+                of_known.append((decision.shipment_id, decision.lane))
+            elif decision.lane in queue.RANKS:
+                first_ones.append(_first_values(decision))
             known.remember(decision)
     if rows:
         insert_rows(connection, Decision.__tablename__, _COLUMNS, rows)
     # The live history met the repeated shipments too.
     history_log.repeated(connection, repeats)
-    return answers, counted, facts
+    return answers, of_known, first_ones, facts
 
 
 def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
@@ -180,6 +185,21 @@ def facts_of(row: Mapping[str, Any], salt: bytes) -> dict[str, Any]:
         "selected_by": row["selected_by"],
         "shipment": salted(salt, row["shipment_id"].encode()),
     }
+
+
+def _first_values(decision: NewDecision) -> tuple[Any, ...]:
+    """Return the values of `queue.FIRST_COLUMNS`."""
+    return (
+        decision.shipment_id,
+        decision.lane,
+        decision.id,
+        decision.selected_by,
+        -decision.risk,
+        decision.percentile,
+        decision.received_at,
+        decision.site,
+        decision.channel,
+    )
 
 
 class _Known:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from service.store.outcomes import holding
+from service.store.rows import insert_rows, select_among
 from service.store.tables import Decision, Outcome, Override, QueueEntry
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 
 #: Rank of the lanes that are inspected.
 RANKS: Final = {"red": 0, "yellow": 1}
+_OUTCOMES: Final = "SELECT DISTINCT shipment_id FROM outcomes WHERE shipment_id IN {}"
+#: Columns that the first decision on a shipment gives.
+FIRST_COLUMNS: Final = (
+    "shipment_id",
+    "lane",
+    "decision_id",
+    "selected_by",
+    "minus_risk",
+    "percentile",
+    "received_at",
+    "site",
+    "channel",
+)
+_LANE: Final = FIRST_COLUMNS.index("lane")
 #: Shipments per query. SQLite allows 32,766 parameters.
 _AT_ONCE: Final = 1_000
 
@@ -67,6 +82,23 @@ def refresh_after(connection: Connection, decisions: Sequence[tuple[str, str]]) 
         query = select(QueueEntry.shipment_id).where(QueueEntry.shipment_id.in_(some))
         changed.update(connection.execute(query).scalars())
     refresh(connection, changed)
+
+
+def add_first(connection: Connection, firsts: Sequence[tuple[Any, ...]]) -> None:
+    """Add shipments by their first decisions, which are red or yellow. The caller holds the lock of the audit chain.
+
+    They have no overrides and are not queued, so one query is enough, for outcomes that were recorded before.
+
+    Args:
+        firsts: values of `FIRST_COLUMNS`.
+    """
+    if not firsts:
+        return
+    known = {row.shipment_id for row in select_among(connection, _OUTCOMES, [first[0] for first in firsts])}
+    rows = [(*first, RANKS[first[_LANE]], False) for first in firsts if first[0] not in known]
+    if rows:
+        insert_rows(connection, QueueEntry.__tablename__, (*FIRST_COLUMNS, "rank", "overridden"), rows)
+    refresh(connection, known)
 
 
 def _refresh(connection: Connection, shipment_ids: Sequence[str]) -> None:
