@@ -39,6 +39,8 @@ CHECKS = [
     response_schema_conformance,
     positive_data_acceptance,
 ]
+#: Paths whose schemas describe all valid requests.
+DESCRIBED = ("/v1/score", "/v1/substances", "/v1/goods", "/v1/model", "/v1/schema", "/healthz", "/readyz", "/metrics")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,12 @@ def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
     request = requests.Request(**case.as_transport_kwargs(base_url="http://localhost")).prepare()
     assert request.url is not None
     assert request.method is not None
-    return client.request(request.method, request.url, headers=dict(request.headers), content=request.body or b"")
+    # A header holds bytes; requests and servers read them as Latin-1.
+    headers = [
+        (name.encode("latin-1"), value if isinstance(value, bytes) else value.encode("latin-1"))
+        for name, value in request.headers.items()
+    ]
+    return client.request(request.method, request.url, headers=headers, content=request.body or b"")
 
 
 @schema.parametrize()
@@ -76,6 +83,6 @@ def sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_operation_behaves_as_documented(client: Client, case: schemathesis.Case[Any]) -> None:
-    # A schema cannot describe which texts are a valid CSV.
-    checks = CHECKS[:-1] if case.path.endswith("/csv") else CHECKS
+    # A schema cannot describe which texts are a valid CSV, a cursor that the service gave out, or a public address.
+    checks = CHECKS if case.path.startswith(DESCRIBED) and not case.path.endswith("/csv") else CHECKS[:-1]
     case.validate_response(sent(client, case), checks=checks)
