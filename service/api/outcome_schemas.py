@@ -24,7 +24,7 @@ _TOLERANCE_S: Final = 300
 #: Characters that PostgreSQL does not keep in a text, or that break lines in logs.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[\ud800-\udfff]")
 
-Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment"]
+Content = Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""]
 
 
 def _clean(text: str) -> str:
@@ -49,9 +49,17 @@ def _time(text: str) -> str:
     return text
 
 
-_Short = Annotated[str, Field(max_length=64), AfterValidator(_clean)]
-_Line = Annotated[str, Field(max_length=200), AfterValidator(_clean)]
-_Reason = Annotated[str, Field(max_length=1000), AfterValidator(_clean)]
+#: The same for the OpenAPI document.
+_PATTERN: Final = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+
+
+def _shown(schema: dict[str, Any]) -> None:
+    schema["pattern"] = _PATTERN
+
+
+_Short = Annotated[str, Field(max_length=64, json_schema_extra=_shown), AfterValidator(_clean)]
+_Line = Annotated[str, Field(max_length=200, json_schema_extra=_shown), AfterValidator(_clean)]
+_Reason = Annotated[str, Field(max_length=1000, json_schema_extra=_shown), AfterValidator(_clean)]
 
 
 class OutcomeRequest(BaseModel):
@@ -59,7 +67,7 @@ class OutcomeRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
-    content: Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""] = Field(
+    content: Content = Field(
         description="What was found: `none` for inspected and clean. Empty in a correction takes the corrected outcome back, for a "
         "result that was recorded for the wrong shipment",
         examples=["precursor"],
@@ -114,7 +122,7 @@ class OutcomeAnswer(Answer):
 
     outcome_id: str
     decision_id: str
-    content: Literal["none", "fentanyl", "analogue", "other_opioid", "precursor", "equipment", ""]
+    content: Content
     found_at: str = Field(examples=["2026-05-04T15:20:00Z"])
     by: str | None = Field(description="Null after erasure", examples=["Officer 4711"])
     substance: str | None

@@ -106,7 +106,7 @@ async def override(request: Request, decision_id: str) -> Response:
     "/queue",
     summary="Shipments that wait for an inspection",
     response_model=QueueAnswer,
-    responses=problems(404, 409, 422, 500, 503),
+    responses=problems(409, 422, 500, 503),
 )
 async def queue(
     request: Request,
