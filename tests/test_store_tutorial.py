@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def test_the_tutorial_leads_from_a_score_to_the_next_score(tmp_path: Path) -> No
                     break
             else:
                 raise AssertionError("".join(log))
+            # A full pipe would stop the server at its next line.
+            threading.Thread(target=server.stderr.read, daemon=True).start()
             _follow(port, tmp_path)
         finally:
             server.kill()

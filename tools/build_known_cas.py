@@ -28,6 +28,28 @@ SOURCES: Final = (
     "chemical identifiers pubchem large.tsv",
     "Inorganic db.tsv",
 )
+#: Polymers, mixtures and others that the extract does not have. Own knowledge.
+FURTHER: Final = (
+    "9000-07-1",  # carrageenan
+    "9005-80-5",  # inulin
+    "63-42-3",  # lactose
+    "124750-99-8",  # losartan potassium
+    "3344-18-1",  # magnesium citrate
+    "9003-05-8",  # polyacrylamide
+    "25037-45-0",  # polycarbonate
+    "9002-88-4",  # polyethylene
+    "25038-59-9",  # polyethylene terephthalate
+    "9011-14-7",  # polymethyl methacrylate
+    "9003-07-0",  # polypropylene
+    "9003-53-6",  # polystyrene
+    "9002-84-0",  # polytetrafluoroethylene
+    "9002-86-2",  # polyvinyl chloride
+    "68514-28-3",  # potassium humate
+    "1312-76-1",  # potassium silicate
+    "287714-41-4",  # rosuvastatin
+    "57817-89-7",  # stevioside
+    "1330-20-7",  # xylene
+)
 #: Columns of the files.
 _CAS: Final = 1
 _SMILES: Final = 4
@@ -59,11 +81,12 @@ def main() -> None:
     """Write the file."""
     index = SubstanceIndex.load()
     chemicals = dict(rows())
-    numbers = sorted(
-        int(cas.replace("-", ""))
+    harmless = {
+        cas
         for cas, smiles in track(chemicals.items(), "Reading structures", len(chemicals))
         if is_harmless(index, cas, smiles)
-    )
+    }
+    numbers = sorted(int(cas.replace("-", "")) for cas in harmless.union(FURTHER))
     path = Path(__file__).parents[1] / "features/reference/data" / FILE
     np.savez_compressed(path, steps=np.diff(np.array(numbers, dtype=np.int64), prepend=0))
     print(f"{len(numbers):,} of {len(chemicals):,} numbers: {path}, {path.stat().st_size:,} bytes")

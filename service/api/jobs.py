@@ -148,7 +148,7 @@ async def list_jobs(
 
 
 @router.get(
-    "/jobs/{job_id}", summary="Progress of a job", response_model=JobState, responses=problems(404, 409, 500, 503)
+    "/jobs/{job_id}", summary="Progress of a job", response_model=JobState, responses=problems(404, 409, 422, 500, 503)
 )
 async def get_job(request: Request, job_id: str) -> Response:
     """Return how far a job is, and why it failed if it did."""
@@ -160,7 +160,7 @@ async def get_job(request: Request, job_id: str) -> Response:
     summary="Cancel a job",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 500, 503),
+    responses=problems(404, 409, 422, 500, 503),
 )
 async def cancel_job(request: Request, job_id: str) -> Response:
     """Cancel a job that is queued or running, and delete its files. Decisions that it has stored already remain."""
@@ -182,7 +182,7 @@ async def cancel_job(request: Request, job_id: str) -> Response:
 
 def _file_answers(description: str) -> dict[int | str, dict[str, Any]]:
     content = {media: {"schema": {"type": "string", "format": "binary"}} for media in _MEDIA_TYPES.values()}
-    return {200: {"description": description, "content": content}, **problems(404, 409, 500, 503)}
+    return {200: {"description": description, "content": content}, **problems(404, 409, 422, 500, 503)}
 
 
 @router.get(
