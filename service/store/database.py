@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,9 @@ SCHEMA: Final = "0007"
 #: Seconds that a write waits for the writes of other processes on SQLite, and for a connection to PostgreSQL.
 _WAIT: Final = 30
 _CONNECT_SECONDS: Final = 5
+#: Attempts to change the mode of a new SQLite file, and seconds between them.
+_MODE_ATTEMPTS: Final = 100
+_MODE_PAUSE: Final = 0.02
 #: Pages of SQLite's log after which they move to the database file, which takes several writes to the disk: 16 MB. With the
 #: default of 4 MB this happens every few hundred decisions.
 _WAL_PAGES: Final = 4_000
@@ -179,10 +184,21 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     # Deleted and changed content is overwritten with zeros, so that erasure leaves nothing in the file.
-    settings = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    settings = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    _use_write_ahead_log(cursor)
     for setting in (*settings, f"wal_autocheckpoint={_WAL_PAGES}"):
         cursor.execute(f"PRAGMA {setting}")
     cursor.close()
+
+
+def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
+    # The change of a new file's mode fails at once while another process changes it, whatever the time to wait for locks.
+    for _ in range(_MODE_ATTEMPTS):
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        time.sleep(_MODE_PAUSE)
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -166,12 +166,25 @@ def test_the_card_states_the_origin_and_the_limits_of_the_model(trained: TrainRe
     assert card["heads"]["precursor"]["base_rate_is"] == "assumed"
 
 
-def test_lanes_hold_about_their_intended_share_of_traffic(trained: TrainResult) -> None:
-    lanes = trained.metrics["lanes"]
-    # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow.
-    assert lanes["red"]["clean_traffic"] < 0.02
-    assert 0.005 < lanes["red"]["clean_traffic"] + lanes["yellow"]["clean_traffic"] < 0.08
-    assert lanes["red"]["finds"] > 3 * lanes["red"]["clean_traffic"]
+def test_lanes_hold_about_their_intended_share_of_traffic(data_file: Path, tmp_path: Path) -> None:
+    # Some 800 clean shipments set the thresholds: 4 of them red, 20 red or yellow. The shares of one model are 0.009 to 0.028.
+    lanes = []
+    for seed in range(1, 6):
+        config = TrainConfig(
+            data=data_file,
+            bundle=tmp_path / f"{seed}",
+            metrics=tmp_path / f"{seed}.json",
+            track=False,
+            threads=1,
+            params=QUICK,
+            seed=seed,
+        )
+        lanes.append(train(config).metrics["lanes"])
+    red = np.mean([one["red"]["clean_traffic"] for one in lanes])
+    yellow = np.mean([one["yellow"]["clean_traffic"] for one in lanes])
+    assert red < 0.02
+    assert 0.005 < red + yellow < 0.08
+    assert np.mean([one["red"]["finds"] for one in lanes]) > 3 * red
 
 
 def test_the_metrics_file_compares_the_model_with_baselines(trained: TrainResult) -> None:
