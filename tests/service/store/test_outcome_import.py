@@ -69,7 +69,11 @@ def test_a_file_adds_its_outcomes_once(client: Client, opened: Database, tmp_pat
         assert count(opened) == 2
     with opened.read() as connection:
         rows = connection.execute(select(Outcome.__table__).order_by(Outcome.position)).all()
-        audited = list(connection.execute(select(AuditEntry.subject).where(AuditEntry.kind == "outcome")).scalars())
+        audited = list(
+            connection.execute(
+                select(AuditEntry.subject).where(AuditEntry.kind == "outcome").order_by(AuditEntry.number)
+            ).scalars()
+        )
     assert [(row.decision_id, row.content, row.quantity, row.unit) for row in rows] == [
         (ids[0], "precursor", 24.6, "KGM"),
         (ids[1], "none", None, None),
