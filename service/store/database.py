@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.errors import DatabaseAway
+from service.logs import logger
 from service.store.away import BadDatabase as BadDatabase
 from service.store.away import away
 
@@ -120,14 +122,18 @@ class Database:
         with self.read() as connection:
             if _revision(connection) == SCHEMA:
                 return
-        # Alembic takes a quarter of a second to import, which only a migration needs.
+        # Alembic writes a line for each of its plug-ins and steps; one of ours says what was done.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        # It takes a quarter of a second to import, which only a migration needs.
         from service.store.migrations.running import upgrade
 
         with self.write() as connection:
             if not self.is_sqlite:
                 _lock(connection, _MIGRATION_LOCK)
-            if _revision(connection) != SCHEMA:
+            before = _revision(connection)
+            if before != SCHEMA:
                 upgrade(connection)
+                logger().info("schema_updated", before=before, now=SCHEMA)
 
     def revision(self) -> str | None:
         """Return the revision of the schema; None for an empty database.
