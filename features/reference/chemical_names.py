@@ -39,7 +39,7 @@ _SHORTEST_CHINESE: Final = 2
 
 
 class Standing(StrEnum):
-    """What a name of a chemical tells."""
+    """Meaning of a chemical's name: harmless, or only read."""
 
     BENIGN = "benign"  # on no list, and in benign_chemicals.csv
     KNOWN = "known"  # that the text was read, nothing else

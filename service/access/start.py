@@ -37,7 +37,7 @@ class _StoredKeys:
         self._file = file
 
     def make_first(self) -> None:
-        """Make the first key if there is none."""
+        """Make the first key unless a key exists."""
         if self._file is not None:
             make_first_key(self._database, self._scopes, self._file)
             self._file = None
@@ -66,10 +66,10 @@ def ring_of(settings: Settings, database: Database | None, scopes: Iterable[str]
 
 @contextlib.asynccontextmanager
 async def keys_in_use(ring: KeyRing | None, settings: Settings) -> AsyncIterator[None]:
-    """Make the first key if there is none, and keep the ring up to date until the context ends.
+    """Make the first key unless a key exists, and keep the ring up to date until the context ends.
 
     Raises:
-        OSError: the first key cannot be shown. Without it nobody could use the service.
+        OSError: the first key cannot be shown. Without it no client could use the service.
     """
     if ring is None:
         yield

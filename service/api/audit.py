@@ -46,7 +46,7 @@ class AuditEntries(Answer):
     """A page of entries in their order."""
 
     entries: list[AuditEntryAnswer]
-    next: str | None = Field(description="`cursor` of the next page; null if there is none now", examples=["100"])
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
 
 
 @router.get("", summary="List audit entries", response_model=AuditEntries, responses=problems(409, 422, 500, 503))

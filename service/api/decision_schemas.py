@@ -35,11 +35,11 @@ class Decisions(Answer):
     """A page of decisions in the order in which they were stored."""
 
     decisions: list[DecisionSummary]
-    next: str | None = Field(description="`cursor` of the next page; null if there is none now", examples=["100"])
+    next: str | None = Field(description="`cursor` of the next page; null on the last page", examples=["100"])
 
 
 class Versions(Answer):
-    """What decided."""
+    """Versions of model, features and rules behind a decision."""
 
     model: str = Field(description="Version of the model", examples=["1"])
     model_digest: str = Field(description="SHA-256 of its bundle", examples=["9f2c..."])

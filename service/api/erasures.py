@@ -24,7 +24,7 @@ _ID = "d3b1c6f2-4e8a-4c1e-9d2b-7a5f0e6c8b19"
 
 
 class NewErasure(BaseModel):
-    """What to erase: one of the three."""
+    """Selection of an erasure: exactly one of the three members."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1, "examples": [{"shipment_id": "A-1"}]}
@@ -42,7 +42,7 @@ class NewErasure(BaseModel):
 
 
 class Erasure(Answer):
-    """What an erasure did."""
+    """Result of an erasure."""
 
     erasure_id: str = Field(description="Subject of its entries in the audit chain", examples=[_ID])
     decisions: int = Field(description="Decisions whose personal data was erased", examples=[2])

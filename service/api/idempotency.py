@@ -169,7 +169,7 @@ def _begin(database: Database, asked: idempotency.Request) -> Replay | None:
 
 
 def _end(database: Database, asked: idempotency.Request, answer: Replay | None) -> None:
-    # What was carried out is answered, also if the answer cannot be kept.
+    # Send the answer of a completed request even if it cannot be stored.
     with contextlib.suppress(DatabaseAway), database.write() as connection:
         if answer is None:
             idempotency.give_up(connection, asked)

@@ -25,7 +25,7 @@ _MOST_BYTES = 16 << 10
 
 
 class NewKey(BaseModel):
-    """What a new key should be."""
+    """Properties of a new key."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -13,7 +13,7 @@ _NEXT = Field(description="Cursor of the next page; null on the last one", examp
 
 
 class ListedEntry(Answer):
-    """What all entries have."""
+    """Members that all entries share."""
 
     id: str = Field(examples=[_ID])
     reason: str = Field(description="Why it was entered", examples=["Order 2026/14 of the targeting unit"])

@@ -132,8 +132,7 @@ class History:
 
     def to_arrays(self, entities: int = 8000) -> dict[str, NDArray[Any]]:
         """Return a snapshot of the ``entities`` most valuable entities per kind, without references of shipments."""
-        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
-        arrays: dict[str, NDArray[Any]] = {"meta": meta.to_array()}
+        arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():
             arrays |= snapshot(entity, LAYOUTS[entity], store, entities)
         return arrays
@@ -146,18 +145,27 @@ class History:
             KeyError: an array is missing.
             ValueError: the version or the shape of an array differs.
         """
-        meta = _Meta.from_array(arrays["meta"])
-        self = cls(meta.capacity)
-        self.watermark, self.sequence = meta.watermark, meta.sequence
-        self._finds, self._clean = meta.finds, meta.clean
+        self = cls._with_numbers(arrays)
         for entity, store in self._stores.by_entity.items():
             restore(entity, LAYOUTS[entity], store, arrays)
         return self
 
+    def _numbers(self) -> dict[str, NDArray[Any]]:
+        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
+        return {"meta": meta.to_array()}
+
+    @classmethod
+    def _with_numbers(cls, arrays: Mapping[str, NDArray[Any]]) -> History:
+        """Return an empty history with the numbers of `_numbers`."""
+        meta = _Meta.from_array(arrays["meta"])
+        self = cls(meta.capacity)
+        self.watermark, self.sequence = meta.watermark, meta.sequence
+        self._finds, self._clean = meta.finds, meta.clean
+        return self
+
     def to_full_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the whole state, for checkpoints. The arrays are views: copy the history first if it goes on."""
-        meta = _Meta(VERSION, self.watermark, self.sequence, self.capacity, self._finds, self._clean)
-        arrays: dict[str, NDArray[Any]] = {"meta": meta.to_array()}
+        arrays = self._numbers()
         for entity, store in self._stores.by_entity.items():
             arrays |= store_arrays(entity.label, store)
         return arrays | recent_arrays(self._recent_shipments())
@@ -170,10 +178,7 @@ class History:
             KeyError: an array is missing.
             ValueError: the version or the shape of an array differs.
         """
-        meta = _Meta.from_array(arrays["meta"])
-        self = cls(meta.capacity)
-        self.watermark, self.sequence = meta.watermark, meta.sequence
-        self._finds, self._clean = meta.finds, meta.clean
+        self = cls._with_numbers(arrays)
         for entity, store in self._stores.by_entity.items():
             restore_store(entity.label, store, arrays)
         self._recent = restored_recent(arrays)
