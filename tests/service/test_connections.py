@@ -107,16 +107,17 @@ def answer_to(connection: socket.socket, *parts: bytes) -> tuple[int, dict[str, 
 
 
 def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Read one answer and not a byte of the next, which may have arrived with it."""
     received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65536)
+    while not received.endswith(b"\r\n\r\n"):
+        chunk = connection.recv(1)
         assert chunk, f"the connection ended after {received!r}"
         received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
+    lines = received.decode().rstrip().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-    while len(body) < int(headers["content-length"]):
-        chunk = connection.recv(65536)
+    body = b""
+    while missing := int(headers["content-length"]) - len(body):
+        chunk = connection.recv(missing)
         assert chunk, "the connection ended within a body"
         body += chunk
     return int(lines[0].split()[1]), headers, body
