@@ -38,7 +38,7 @@ def impatient(settings: Settings) -> Settings:
 
 def test_health_is_answered_while_a_thousand_structures_are_read(settings: Settings) -> None:
     """Most of them stay unread: the budget is a fraction of what they need."""
-    bounded = Settings(models_dir=settings.models_dir, reading_seconds=0.5)
+    bounded = Settings(models_dir=settings.models_dir, reading_seconds=1.0)
     record = of_items(structures(999))
 
     async def send(client: Client) -> tuple[httpx.Response, int]:
