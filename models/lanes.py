@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.calibration import is_number
+from models.calibration.weighted import weighted_scores
 
 #: Lane names, indexed by the codes that `Lanes.assign` returns.
 LANE_NAMES: Final = ("green", "yellow", "red")
@@ -79,16 +80,7 @@ class Lanes:
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
         """
-        scores = np.asarray(risk_log_odds, dtype=np.float64)
-        weights = np.ones_like(scores) if weight is None else np.asarray(weight, dtype=np.float64)
-        if scores.ndim != 1 or scores.size == 0 or scores.shape != weights.shape:
-            raise ValueError(
-                f"Scores and weights must have one length, at least 1; got shapes {scores.shape} and {weights.shape}."
-            )
-        if not (
-            np.isfinite(scores).all() and np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0
-        ):
-            raise ValueError("Scores and weights must be finite, weights not negative and not all zero.")
+        scores, weights = weighted_scores(risk_log_odds, weight)
         values, index = np.unique(scores, return_inverse=True)
         mass = np.bincount(index, weights=weights)
         # Share of traffic at or above each possible threshold. The last threshold gives an empty lane.

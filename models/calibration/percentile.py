@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.calibration.weighted import weighted_scores
+
 FloatArray = NDArray[np.float64]
 
 #: Number of reference points spread evenly over traffic, and of points that become denser towards the highest scores, where
@@ -54,16 +56,7 @@ class ReferenceScores:
         Raises:
             ValueError: there are no shipments, lengths differ, or a value is not finite.
         """
-        scores = np.asarray(risk_log_odds, dtype=np.float64)
-        weights = np.ones_like(scores) if weight is None else np.asarray(weight, dtype=np.float64)
-        if scores.ndim != 1 or scores.size == 0 or scores.shape != weights.shape:
-            raise ValueError(
-                f"Scores and weights must have one length, at least 1; got shapes {scores.shape} and {weights.shape}."
-            )
-        if not (
-            np.isfinite(scores).all() and np.isfinite(weights).all() and (weights >= 0.0).all() and weights.sum() > 0.0
-        ):
-            raise ValueError("Scores and weights must be finite, weights not negative and not all zero.")
+        scores, weights = weighted_scores(risk_log_odds, weight)
         counted = weights > 0.0
         values, index = np.unique(scores[counted], return_inverse=True)
         mass = np.bincount(index, weights=weights[counted])
