@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from models.scoring import Explain, RiskModel
+    from models.scoring import Explain, RiskModel, ScoreSettings
     from service.files.batch import BatchReport
     from service.files.options import Keep
     from service.settings import Settings
@@ -79,6 +79,12 @@ def score(
     store: Annotated[
         bool, typer.Option("--store", help="Keep each shipment's decision in the database of TIDEWAITER_DATABASE_URL.")
     ] = False,
+    lists: Annotated[
+        bool,
+        typer.Option(
+            "--lists", help="Apply the watch lists and permits of that database, as the service and its jobs do."
+        ),
+    ] = False,
 ) -> int:
     """Score a file: append risk, lane and reasons to its columns. Rows keep their order."""
     from features.compiled import slowness
@@ -100,7 +106,7 @@ def score(
         explain=explain.value,
         settings=settings,
         past=Past(history, sort),
-        store=store,
+        office=Office(store, lists),
     )
     console = to_stderr()
     problem = chemistry()["problem"]
@@ -127,6 +133,19 @@ def score(
 
 
 @dataclass(frozen=True, slots=True)
+class Office:
+    """What a file has to do with the database of the settings.
+
+    Attributes:
+        store: whether decisions are kept there. They do not enter the service's history.
+        lists: whether the watch lists, dismissals, suppressions and permits that are in force there apply.
+    """
+
+    store: bool = False
+    lists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """The history of a file.
 
@@ -150,7 +169,7 @@ def score_into(
     top: int = 10,
     settings: Settings | None = None,
     past: Past | None = None,
-    store: bool = False,
+    office: Office | None = None,
 ) -> BatchReport:
     """Score a file with a progress bar.
 
@@ -159,10 +178,11 @@ def score_into(
         top: number of riskiest shipments in the report.
         settings: by default those of the environment.
         past: by default the bundle's history, in the order of the file.
-        store: whether decisions are kept in the database of the settings. They do not enter the service's history.
+        office: by default nothing is kept, and no lists of the database apply.
 
     Raises:
-        BadDatabase, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
+        BadDatabase, DatabaseAway, sqlalchemy.exc.SQLAlchemyError: the database cannot be used.
+        WrongUse: lists are asked for, and the store is switched off.
         Unreadable, MappingError, OutputRefused: see `service.files.batch.score_file`.
     """
     import os
@@ -177,9 +197,11 @@ def score_into(
     from service.substances.chemistry import set_up
 
     past = Past() if past is None else past
+    office = Office() if office is None else office
     settings = environment() if settings is None else settings
     set_up(settings)
-    keeping = _keeping(model, settings) if store else contextlib.nullcontext()
+    of_scores = _with_lists(settings) if office.lists else settings.score_settings()
+    keeping = _keeping(model, settings) if office.store else contextlib.nullcontext()
     with keeping as keep, long_lived_objects(), row_progress(source.name) as progress:
         return score_file(
             source,
@@ -188,7 +210,7 @@ def score_into(
             ScoreOptions(
                 mapping=ColumnMapping.load(mapping) if mapping else None,
                 explain=explain,
-                settings=settings.score_settings(),
+                settings=of_scores,
                 threads=min(8, os.cpu_count() or 1),
                 top=top,
                 excel_safe=settings.excel_safe,
@@ -200,6 +222,17 @@ def score_into(
             rejects_path=rejects,
             progress=progress,
         )
+
+
+def _with_lists(settings: Settings) -> ScoreSettings:
+    """Return the settings of scores with the lists that are in force now. One state of the lists decides all of a file."""
+    from service.cli.common import open_database
+    from service.lists.current import CurrentLists
+
+    with open_database() as database:
+        current = CurrentLists(settings.score_settings(), database)
+        current.refresh()
+    return current.settings
 
 
 @contextlib.contextmanager

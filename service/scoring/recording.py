@@ -16,7 +16,8 @@ import orjson
 from features.manifest.shipment import shipment_to_json
 from service.scoring.answers import MOST_ROWS_AT_ONCE, Options, pieces_of
 from service.scoring.live_history import NOT_COUNTED, LiveRows
-from service.store.decisions import NewDecision, Stored, content_digest
+from service.store.decisions import NewDecision, Stored, content_digest, manifest_json
+from service.store.references import NUL, REPLACED, reference_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +33,6 @@ Via = Literal["score", "batch", "csv", "job", "file"]
 
 #: Longest value of a column that queues are selected by.
 _LONGEST: Final = 64
-#: PostgreSQL keeps no character 0 in texts.
-_NUL: Final = "\0"
-_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def _now() -> int:
@@ -98,7 +96,7 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
     model = answer["model"]
     return NewDecision(
         id=answer["decision_id"],
-        shipment_id=answer["shipment_id"].replace(_NUL, _REPLACED),
+        shipment_id=reference_of(answer["shipment_id"]),
         content_digest=content_digest(record),
         received_at=receipt.received_at,
         declared_s=circumstances.declared_s,
@@ -117,7 +115,7 @@ def _decision(answer: dict[str, Any], record: Any, receipt: Receipt, circumstanc
         via=receipt.via,
         duration_us=circumstances.duration_us,
         caller=receipt.caller,
-        manifest=orjson.dumps(record),
+        manifest=manifest_json(record),
         answer=orjson.dumps(answer),
     )
 
@@ -195,4 +193,4 @@ def _orders(orders: NDArray[np.int64] | None, count: int) -> list[int | None]:
 
 
 def _short(value: object) -> str | None:
-    return value[:_LONGEST].replace(_NUL, _REPLACED) if isinstance(value, str) and value else None
+    return value[:_LONGEST].replace(NUL, REPLACED) if isinstance(value, str) and value else None

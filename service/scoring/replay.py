@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from features.groups.history.entities import KEY_ROWS
 from features.groups.history.history import VERSION, History
@@ -185,7 +185,8 @@ def keys_of_entries(entries: Sequence[Entry]) -> tuple[IntArray, IntArray]:
 def _record(entry: Entry) -> Record | None:
     assert entry.manifest is not None
     try:
-        record = read_record(orjson.loads(entry.manifest))
+        # Read it as requests are read: orjson would make floats of integers beyond 64 bits.
+        record = read_record(from_json(entry.manifest, cache_strings="keys"))
     except (ValueError, Refused) as error:
         logger().error("manifest_not_replayed", problem=str(error))
         return None

@@ -23,6 +23,8 @@ _SQLITE: Final = frozenset(
 _PRIMARY: Final = 0xFF
 #: Transactions of a standby server are read-only until it takes over.
 _READ_ONLY: Final = "25006"
+#: Class of errors of values that PostgreSQL never takes, such as too long ones for an index. psycopg counts them as operational.
+_LIMITS: Final = "54"
 
 
 class BadDatabase(ValueError):
@@ -39,7 +41,10 @@ def away(error: SQLAlchemyError) -> str | None:
     if isinstance(original, sqlite3.Error):
         code = getattr(original, "sqlite_errorcode", None)
         return str(original) if code is not None and code & _PRIMARY in _SQLITE else None
+    sqlstate = getattr(original, "sqlstate", None) or ""
+    if sqlstate.startswith(_LIMITS):
+        return None
     if error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError)):
         # The first line names the problem; further lines give hints and the address.
         return (str(original).splitlines() or ["no answer"])[0]
-    return "the database is read-only" if getattr(original, "sqlstate", None) == _READ_ONLY else None
+    return "the database is read-only" if sqlstate == _READ_ONLY else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import RowMapping, func, select
 
+from service.store.references import reference_of
 from service.store.tables import Decision
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def page(connection: Connection, selection: Selection, *, after: int, limit: int
     if selection.until is not None:
         query = query.where(Decision.received_at < selection.until)
     if selection.shipment_id is not None:
-        query = query.where(Decision.shipment_id == selection.shipment_id)
+        query = query.where(Decision.shipment_id == reference_of(selection.shipment_id))
     return list(connection.execute(query).mappings())
 
 
@@ -92,10 +93,12 @@ def later_ids(connection: Connection, decision: RowMapping) -> list[str]:
 
 def latest_of_shipments(connection: Connection, shipment_ids: Collection[str]) -> dict[str, str]:
     """Return the id of the latest decision on each shipment that has one, except what-if decisions."""
+    references = {shipment_id: reference_of(shipment_id) for shipment_id in shipment_ids}
     positions = (
         select(func.max(Decision.position))
-        .where(Decision.shipment_id.in_(shipment_ids), Decision.what_if.is_(False))
+        .where(Decision.shipment_id.in_(references.values()), Decision.what_if.is_(False))
         .group_by(Decision.shipment_id)
     )
     found = connection.execute(select(Decision.shipment_id, Decision.id).where(Decision.position.in_(positions)))
-    return {row.shipment_id: row.id for row in found}
+    latest = {row.shipment_id: row.id for row in found}
+    return {name: latest[reference] for name, reference in references.items() if reference in latest}

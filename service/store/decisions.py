@@ -7,6 +7,7 @@ is inserted, and the caller answers with the stored one. Any other decision on a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from pydantic_core import to_json
 from sqlalchemy import select
 
 from service.store import audit, history_log, queue
@@ -84,9 +86,22 @@ class Stored:
     repeated: bool
 
 
+def manifest_json(manifest: object) -> bytes:
+    """Return a parsed manifest as JSON with all digits of its integers. NaN and infinities, which JSON lacks, become null."""
+    try:
+        return orjson.dumps(manifest)
+    except TypeError:
+        # orjson writes no integers beyond 64 bits.
+        return to_json(manifest, inf_nan_mode="null")
+
+
 def content_digest(manifest: object) -> bytes:
     """Return the SHA-256 of a manifest's canonical JSON, which the order of its fields does not change."""
-    return hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).digest()
+    try:
+        canonical = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        canonical = json.dumps(manifest, sort_keys=True).encode()
+    return hashlib.sha256(canonical).digest()
 
 
 def record(

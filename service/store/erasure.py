@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, delete, select, update
 from service.identifiers import new_ids
 from service.store import audit
 from service.store.audit import Fact
+from service.store.references import reference_of
 from service.store.tables import (
     Decision,
     Dismissal,
@@ -110,7 +111,8 @@ def erase(database: Database, selection: Selection, actor: str | None, *, silent
         if not found:
             break
         erased.decisions += [row.id for row in found]
-        erased.shipments |= {row.shipment_id for row in found}
+        # As declared: columns shorten long references.
+        erased.shipments |= {orjson.loads(row.answer).get("shipment_id", row.shipment_id) for row in found}
     with database.write() as connection:
         rest = _erase_rest(connection, selection, erased)
         if any(rest.values()) or not (silent or erased.decisions):
@@ -142,7 +144,7 @@ def _chosen(selection: Selection) -> Any:
     if selection.before is not None:
         query = query.where(Decision.received_at < selection.before)
     if selection.shipment_id is not None:
-        query = query.where(Decision.shipment_id == selection.shipment_id)
+        query = query.where(Decision.shipment_id == reference_of(selection.shipment_id))
     if selection.decision_id is not None:
         query = query.where(Decision.id == selection.decision_id)
     return query.order_by(Decision.position).limit(_AT_ONCE)

@@ -218,14 +218,18 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(database: Database) -> N
         assert connection.execute(select(func.count()).select_from(Decision)).scalar() == 2
 
 
+#: PostgreSQL keeps no character 0 in a text, and no text in an index that it cannot shorten to 2,704 bytes.
+NOT_TAKEN = ({"channel": "\0"}, {"shipment_id": "".join(map(chr, range(0x4E00, 0x9000)))})
+
+
+@pytest.mark.parametrize("changes", NOT_TAKEN, ids=["character", "long"])
 def test_a_decision_that_the_database_does_not_take_holds_up_no_other(
-    tmp_path: Path, server: Cluster, postgres: str
+    tmp_path: Path, server: Cluster, postgres: str, changes: dict[str, Any]
 ) -> None:
     with stopped(server):
         store = Store(postgres, journal=tmp_path / "journal")
         store.start()
-        # PostgreSQL keeps no character 0 in a text.
-        store.decide([decision(1), decision(2, channel="\0"), decision(3)]).result()
+        store.decide([decision(1), decision(2, **changes), decision(3)]).result()
         store.close()
     store = Store(postgres, journal=tmp_path / "journal")
     store.start()

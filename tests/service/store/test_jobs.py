@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +79,46 @@ def test_a_job_gives_the_bytes_of_tidewaiter_score(
         assert rejects.count(b"\n") > 5
     shown = row_of(jobs, job)
     assert shown.rows_done == shown.rows_total > 500
+
+
+def test_a_job_gives_the_bytes_of_tidewaiter_score_with_the_lists_in_force(
+    database: Database,
+    jobs: Jobs,
+    settings: Settings,
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+) -> None:
+    content = goods_csv(300)
+    table = csv.DictReader(io.StringIO(content.decode()))
+    wanted = next(row["consignor_name"] for row in table if row["consignor_name"])
+    monkeypatch.setenv("TIDEWAITER_DATABASE_URL", url)
+    monkeypatch.setenv("TIDEWAITER_STORE", "on")
+    entries = tmp_path / "entries.csv"
+    entries.write_text(f'list,kind,text,lane,reason\noffice,name,"{wanted}",red,Order 1\n')
+    assert run(["lists", "import", str(entries)]) == 0
+    source, plain, listed = tmp_path / "goods.csv", tmp_path / "plain.csv", tmp_path / "listed.csv"
+    source.write_bytes(content)
+    assert run(["score", str(source), str(plain), "--bundle", str(bundle)]) == 0
+    assert run(["score", str(source), str(listed), "--bundle", str(bundle), "--lists"]) == 0
+    job = queue(jobs, settings, content, "goods.csv")
+    assert Worker(database, settings).work_once()
+    result, _ = results_of(jobs, settings, job)
+    assert result == listed.read_bytes()
+    assert b"watch_list" in result
+    assert b"watch_list" not in plain.read_bytes()
+
+
+def test_lists_of_a_store_that_is_off_cannot_apply(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEWAITER_STORE", "off")
+    source, out = tmp_path / "goods.csv", tmp_path / "out.csv"
+    source.write_bytes(goods_csv(10))
+    assert run(["score", str(source), str(out), "--bundle", str(bundle), "--lists"]) == 2
+    assert "switched off by TIDEWAITER_STORE" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["goods.csv", "goods.parquet"])
