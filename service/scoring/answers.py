@@ -20,7 +20,7 @@ from features.table.parts import alone
 from features.table.table import ManifestTable
 from features.texts.reading import ReadingBudget, reading_within
 from models.scoring.isolating import failing, fault
-from service.identifiers import new_ids
+from service.identifiers import new_ordered_ids
 from service.logs import logger
 from service.scoring.distinct import first_rows, tables_of_distinct
 from service.scoring.live_history import LiveRows
@@ -141,7 +141,7 @@ def pieces_of(scores: Scores, options: Options, most_rows: int) -> Iterator[list
 
 
 def _answers_of(scores: Scores, start: int, end: int, options: Options) -> list[dict[str, Any]]:
-    answers = scores.answers(start, end, decision_ids=new_ids(end - start), reasons=options.reasons)
+    answers = scores.answers(start, end, decision_ids=new_ordered_ids(end - start), reasons=options.reasons)
     if options.actions == "acas":
         for answer in answers:
             answer["action"] = ACAS_ACTIONS[answer["lane"]]

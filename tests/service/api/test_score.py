@@ -27,7 +27,7 @@ def test_the_response_equals_the_score_of_the_model_and_matches_its_schema(clien
     model = load(bundle)
     table = ManifestTable.from_shipments([shipment_from_json(shipment())])
     expected = model.score(table, model.history.copy(), explain="all").shipment(0)
-    assert uuid.UUID(answer.pop("decision_id")).version == 4
+    assert uuid.UUID(answer.pop("decision_id")).version == 7
     assert {**answer, "decision_id": None} == json.loads(json.dumps(expected))
     Score.model_validate({**answer, "decision_id": "x"})
     assert answer["model"]["digest"] == model.digest
