@@ -120,7 +120,7 @@ class CommonChemicals:
         """Add a chemical with its English names, which may stand beside others ("lactose y manitol"); return its number."""
         number = len(self._chemicals) * _LANGUAGES
         self._chemicals.append(_Chemical(name, chemical))
-        for english in () if chemical is None else (chemical.name, *chemical.synonyms):
+        for english in (name,) if chemical is None else (chemical.name, *chemical.synonyms):
             _claim(written, english.lower(), number)
         return number
 

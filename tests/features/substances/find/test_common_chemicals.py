@@ -53,8 +53,15 @@ def test_a_declared_chemical_in_another_language_is_read_as_harmless(text: str, 
 
 
 @pytest.mark.parametrize(
-    "text", ["alcohol metilico", "hipoclorito de calcio", "SODYUM HİDROKSİT", "polipropileno", "polyethylene"]
-)
+    "text",
+    [
+        "alcohol metilico", "hipoclorito de calcio", "SODYUM HİDROKSİT", "polipropileno", "polyethylene",
+        # English names beside words for form and grade.
+        "lactose powder", "caustic soda flakes",
+        # Materials by their use.
+        "leather dye", "tinta de impresión", "Silikonöl", "reactive black 5", "表面活性剂",
+    ],
+)  # fmt: skip
 def test_others_are_read_without_being_called_harmless(text: str) -> None:
     assert INDEX.resolve(text, chemical=True) is None
     assert INDEX.names_common(text)
